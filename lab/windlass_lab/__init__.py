@@ -1,0 +1,1 @@
+"""Real hosts as containers, for the demo, the tests and the benchmarks."""

@@ -1,0 +1,1 @@
+"""Kubernetes clusters, run by Apache Airflow."""

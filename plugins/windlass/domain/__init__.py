@@ -1,0 +1,1 @@
+"""Pure rules and values: no network, no files, no clock, no Airflow."""

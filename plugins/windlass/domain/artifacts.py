@@ -1,0 +1,67 @@
+"""What hosts are made of: named artifacts, each a file or a container image, known by their SHA-256 digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from windlass.errors import IntegrityError
+
+ArtifactKind = Literal["file", "image"]
+
+
+@dataclass(frozen=True, order=True)
+class Artifact:
+    """One thing a host needs, by name and version, whatever its source is.
+
+    A `file` is one download (a binary or an archive); an `image` is pulled from the mirror's registry or the
+    publisher's.
+    """
+
+    kind: ArtifactKind
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}:{self.version}"
+
+    @classmethod
+    def parse(cls, text: str) -> Artifact:
+        """Read the form that `str` writes; ValueError if `text` is not of that form."""
+        kind, name, version = text.split(":", 2)
+        if kind == "file":
+            return cls("file", name, version)
+        if kind == "image":
+            return cls("image", name, version)
+        raise ValueError(f"`{text}` is no artifact: it starts with neither `file:` nor `image:`")
+
+
+@dataclass(frozen=True)
+class Locked:
+    """What a lock knows of one artifact."""
+
+    digest: str
+    """`sha256:` and 64 hex digits: of the file's bytes, or of the image's manifest."""
+    size: int
+    """Bytes of the file; of an image, of all its blobs."""
+    origin: str
+    """Where the digest comes from: `publisher` (its checksum file) or `build` (our own)."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Which digest each artifact of one source must have."""
+
+    source: str
+    artifacts: Mapping[Artifact, Locked]
+
+    def digest(self, artifact: Artifact) -> str:
+        """Return the digest of `artifact`; IntegrityError if nobody has computed one."""
+        locked = self.artifacts.get(artifact)
+        if locked is None:
+            raise IntegrityError(
+                f"{artifact} is not in the lock of the source `{self.source}`, so nothing can be checked against it; "
+                "run `windlass mirror` to fetch or build it"
+            )
+        return locked.digest

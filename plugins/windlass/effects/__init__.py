@@ -1,0 +1,1 @@
+"""What touches the world outside: SSH, stores, clients, host providers. Never imports Airflow."""

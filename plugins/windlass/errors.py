@@ -1,0 +1,55 @@
+"""Every error that Windlass raises on purpose.
+
+All derive from `WindlassError`. Only `NotReadyError` is worth a retry; whatever else is raised needs a person or
+another input. A message says where, what, why and what to do next:
+``cp-1: `docker compose up -d etcd` exited 1: no space left on device; free space under /var/lib/docker``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class WindlassError(Exception):
+    """The root of all errors raised on purpose."""
+
+
+class SpecError(WindlassError):
+    """A cluster spec is invalid; the message lists every problem with file, line and path."""
+
+
+class UnreachableError(WindlassError):
+    """A host, or the service on it, could not be reached or did not answer in time."""
+
+
+class RefusedError(WindlassError):
+    """A guard, a gate or a lease forbids the step; the message gives the reason and the way out."""
+
+
+class IntegrityError(WindlassError):
+    """Content is not what it should be: a checksum, a seal or a host key does not match."""
+
+
+class NotReadyError(WindlassError):
+    """Something is not ready yet; the same step may work later."""
+
+
+@dataclass(frozen=True)
+class CommandFailure:
+    """What is known of a command that failed: where it ran, its words, how it ended, its last output."""
+
+    host: str
+    argv: Sequence[str]
+    exit_code: int
+    stderr: str
+
+
+class CommandError(WindlassError):
+    """A command on a host exited with another code than 0."""
+
+    def __init__(self, failure: CommandFailure, advice: str = "") -> None:
+        self.failure = failure
+        last = failure.stderr.strip().splitlines()[-1] if failure.stderr.strip() else "no output on stderr"
+        hint = f"; {advice}" if advice else ""
+        super().__init__(f"{failure.host}: `{' '.join(failure.argv)}` exited {failure.exit_code}: {last}{hint}")

@@ -1,0 +1,1 @@
+"""The local mirror of binaries and images: recipes, sources, cache, lock, server."""
