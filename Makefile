@@ -1,0 +1,60 @@
+# Every target does the set-up it needs; a second run costs nothing.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export AIRFLOW__CORE__LOAD_EXAMPLES := false
+
+.PHONY: help setup setup-python requirements check format mirror lab-up lab-down demo demo-down test test-unit test-e2e bench
+
+help: ## Show the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## Install what is missing: system packages (as root, with apt) and the pinned Python packages
+	@tools/setup all
+
+setup-python:
+	@tools/setup python
+
+requirements: setup-python ## Pin requirements.in and requirements-dev.in anew, with hashes
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --allow-unsafe requirements-dev.in -o requirements-dev.txt
+
+check: setup-python ## Lint, types, import contracts
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports --no-logo
+
+format: setup-python ## Put the code into its one form
+	ruff format .
+	ruff check --fix .
+
+mirror: setup ## Fill the local mirror with everything a host needs
+	windlass mirror
+
+lab-up: mirror ## Start a lab of real hosts (NAME=lab by default)
+	windlass lab up $(if $(NAME),--name $(NAME))
+
+lab-down: setup-python ## Remove the lab and all that it made
+	windlass lab down $(if $(NAME),--name $(NAME))
+
+demo: setup ## The main job: a lab, an Airflow and a Kubernetes cluster on them
+	windlass demo
+
+demo-down: setup-python ## Stop the demo and remove what it made
+	windlass demo down
+
+test: setup check ## Everything that CI runs: unit, Airflow, integration and the fixed list of end-to-end tests
+	windlass mirror
+	pytest -m "not full" tests/unit tests/airflow tests/integration tests/e2e
+
+test-unit: setup-python ## The tests that need no root, no Docker, no network
+	pytest tests/unit
+
+test-e2e: setup ## All tests in the lab, the long ones too
+	windlass mirror
+	pytest tests/integration tests/e2e
+
+bench: setup ## Measure each promised figure (ONLY=name for one)
+	windlass mirror
+	python -m bench $(ONLY)
