@@ -1,0 +1,31 @@
+"""Where the mirror finds its recipes and keeps its cache."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+
+from windlass.domain.artifacts import Artifact
+
+
+def recipes_directory() -> Path:
+    """Return include/mirror of this checkout; the setting WINDLASS_INCLUDE names another `include`."""
+    include = os.environ.get("WINDLASS_INCLUDE")
+    return (Path(include) if include else Path(__file__).parents[3] / "include") / "mirror"
+
+
+def cache_directory() -> Path:
+    """Return the directory for what outlives the checkout: WINDLASS_CACHE, or ~/.cache/windlass."""
+    configured = os.environ.get("WINDLASS_CACHE")
+    return Path(configured).expanduser() if configured else Path.home() / ".cache" / "windlass"
+
+
+def needed_artifacts(recipes: Path | None = None) -> tuple[Artifact, ...]:
+    """Read which artifacts hosts and the lab need from artifacts.yaml, most urgent first."""
+    text = ((recipes or recipes_directory()) / "artifacts.yaml").read_text(encoding="utf-8")
+    listed = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both loaders are safe)
+    files = tuple(Artifact("file", entry["name"], entry["version"]) for entry in listed["files"])
+    images = tuple(Artifact("image", entry["name"], entry["version"]) for entry in listed["images"])
+    return files + images
