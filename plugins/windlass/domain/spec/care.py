@@ -1,0 +1,99 @@
+"""The sections of a cluster's later life: security, backup, recovery, repair, upgrade."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from windlass.domain.spec.base import Many, Section, Share, section, setting
+
+Approval = Literal["required", "automatic"]
+
+
+class Security(Section):
+    """What is enforced from the first minute on."""
+
+    audit_log: bool = setting(default=True, text="Whether API servers write an audit log to /var/log/windlass/audit.")
+    encrypt_secrets: bool = setting(default=True, text="Whether Secrets are encrypted in etcd.")
+    pod_security: Literal["privileged", "baseline", "restricted"] = setting(
+        "baseline", "Pod Security level enforced in namespaces that set none."
+    )
+    certificate_days: int = setting(
+        90, "Days that certificates are valid; they are renewed when a third of that is left.", ge=1, le=365
+    )
+
+
+class Retention(Section):
+    """How many bundles are kept after the first hour, in which all are."""
+
+    hourly: int = setting(24, "Hours of which the newest bundle is kept.", ge=0, le=8760)
+    daily: int = setting(7, "Days of which the newest bundle is kept.", ge=0, le=3660)
+    weekly: int = setting(4, "Weeks of which the newest bundle is kept.", ge=0, le=520)
+
+
+class BackupTarget(Section):
+    """A bucket for bundles that is not the store."""
+
+    connection: str = Field(description="Airflow connection of type aws.", min_length=1)
+    bucket: str = Field(description="Name of the bucket.", min_length=3, max_length=63)
+    prefix: str = setting("", "What every key starts with.")
+
+
+class Drill(Section):
+    """The regular proof that bundles restore."""
+
+    schedule: str | None = setting(
+        "30 3 * * *", "When to restore the newest bundle, as cron in UTC; null: only by hand."
+    )
+    host: str | None = setting(None, "Name of the host to restore on; null: Windlass picks one that has room.")
+
+
+class Backup(Section):
+    """When bundles are taken, where to, and for how long they are kept."""
+
+    schedule: str | None = setting("*/5 * * * *", "When to take a bundle, as cron in UTC; null: only by hand.")
+    retention: Retention = section(Retention, "How long bundles are kept.")
+    target: BackupTarget | None = setting(None, "Bucket for the bundles; null: the store.")
+    drill: Drill = section(Drill, "The regular proof that bundles restore.")
+    pin: Many[str] = setting([], "Ids of bundles that are never deleted.")
+
+
+class Recovery(Section):
+    """Who may start a disaster recovery."""
+
+    approval: Approval = setting("required", "required: a person approves each recovery; automatic: none is asked.")
+
+
+class Repair(Section):
+    """What Windlass may repair by itself."""
+
+    enabled: bool = setting(default=True, text="Whether anything is repaired without being asked for.")
+    max_unhealthy_workers: Share = setting(
+        "20%", "Unhealthy workers, as number or percentage, above which repair stops and alerts."
+    )
+    tries: int = setting(5, "How often one thing is repaired before repair stops and alerts.", ge=1, le=100)
+    drift: Literal["repair", "report"] = setting(
+        "repair", "What happens to a host that differs from what was rendered: put right, or shown as a plan."
+    )
+
+
+class Hooks(Section):
+    """Shell commands run with sudo on each host around its upgrade."""
+
+    before: Many[str] = setting([], "Commands before the host is changed; one that fails stops the roll.")
+    after: Many[str] = setting([], "Commands after the host is changed; one that fails stops the roll.")
+
+
+class Upgrade(Section):
+    """How changes roll over the hosts."""
+
+    approval: Approval = setting("required", "required: a person approves each roll; automatic: none is asked.")
+    max_unavailable: Share = setting(1, "Workers that may be out of service at once, as number or percentage.")
+    max_surge: Share = setting(0, "Workers that may be added for the time of the roll, as number or percentage.")
+    windows: Many[str] = setting(
+        [],
+        "When a roll may go without approval, each as `DAYS HH:MM-HH:MM [ZONE]`, such as `sat,sun 22:00-04:00 "
+        "Europe/Amsterdam` or `daily 01:00-05:00`; the zone is UTC if none is given.",
+    )
+    hooks: Hooks = section(Hooks, "Commands on each host before and after its upgrade.")

@@ -1,0 +1,68 @@
+"""The section `spec.hosts`: which machines there are, how they are reached, and what each is for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from windlass.domain.spec.base import Many, Section, section, setting
+
+Role = Literal["etcd", "control-plane", "worker"]
+
+
+class Bastion(Section):
+    """A machine through which all hosts are reached."""
+
+    address: str = Field(description="Address or name of the bastion.")
+    port: int = setting(22, "SSH port of the bastion.", ge=1, le=65535)
+    user: str | None = setting(None, "Login on the bastion; null: the login of `ssh.user`.", min_length=1)
+    connection: str | None = setting(
+        None, "Airflow connection that holds the bastion's private key; null: that of `ssh.connection`.", min_length=1
+    )
+    known_hosts: Many[str] = setting([], "The bastion's host keys, as lines of a known_hosts file.")
+
+
+class Ssh(Section):
+    """How the hosts are reached by SSH."""
+
+    connection: str = setting(
+        "windlass_ssh", "Airflow connection of type ssh that holds the login's private key.", min_length=1
+    )
+    user: str | None = setting(
+        None, "Login on the hosts, with sudo that asks for no password; null: the connection's login.", min_length=1
+    )
+    port: int = setting(22, "SSH port of the hosts.", ge=1, le=65535)
+    known_hosts: Many[str] = setting(
+        [], "The hosts' keys, as lines of a known_hosts file. Host keys are always checked."
+    )
+    trust_on_first_use: bool = setting(
+        default=False, text="Whether to accept and record the key of a host that is seen for the first time."
+    )
+    bastion: Bastion | None = setting(
+        None, "Machine through which all hosts are reached; null: they are reached directly."
+    )
+
+
+class Host(Section):
+    """One machine of the cluster."""
+
+    name: str = Field(description="Name of the host and of its node: lower-case letters, digits, `-` and `.`.")
+    address: str = Field(description="IPv4 address at which Windlass and the other hosts reach this one.")
+    roles: Many[Role] = Field(description="What the host is for; one or several.", min_length=1)
+    labels: dict[str, str] = setting({}, "Labels of the node.")
+    taints: Many[str] = setting(
+        [],
+        "Taints of the node, as `key=value:Effect` or `key:Effect`. A control-plane host that is no worker gets "
+        "`node-role.kubernetes.io/control-plane:NoSchedule` besides.",
+    )
+
+
+class Hosts(Section):
+    """The machines of the cluster."""
+
+    provider: str = setting(
+        "static", "What makes and destroys hosts: static, lab, ec2, libcloud, or `module:Class` of your own."
+    )
+    ssh: Ssh = section(Ssh, "How the hosts are reached.")
+    members: Many[Host] = Field(description="The hosts, each with its roles.", min_length=1)

@@ -1,0 +1,119 @@
+"""The cluster spec as frozen models: the desired state of one cluster, all of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from windlass.domain.spec.base import Many, Section, section, setting
+from windlass.domain.spec.care import (
+    Approval,
+    Backup,
+    BackupTarget,
+    Drill,
+    Hooks,
+    Recovery,
+    Repair,
+    Retention,
+    Security,
+    Upgrade,
+)
+from windlass.domain.spec.hosts import Bastion, Host, Hosts, Role, Ssh
+from windlass.domain.spec.platform import Api, CaReferences, Component, Etcd, Kubernetes, Manifest, Pki, Stack
+from windlass.domain.spec.services import (
+    Artifacts,
+    Dns,
+    Health,
+    HealthOverride,
+    LoadBalancer,
+    Monitoring,
+    Network,
+    Storage,
+)
+
+__all__ = [
+    "Api",
+    "Approval",
+    "Artifacts",
+    "Backup",
+    "BackupTarget",
+    "Bastion",
+    "CaReferences",
+    "Cluster",
+    "ClusterSpec",
+    "Component",
+    "Dns",
+    "Drill",
+    "Etcd",
+    "Health",
+    "HealthOverride",
+    "Hooks",
+    "Host",
+    "Hosts",
+    "Kubernetes",
+    "LoadBalancer",
+    "Manifest",
+    "Metadata",
+    "Monitoring",
+    "Network",
+    "Pki",
+    "Recovery",
+    "Repair",
+    "Retention",
+    "Role",
+    "Security",
+    "Ssh",
+    "Stack",
+    "Storage",
+    "Upgrade",
+]
+
+
+class Metadata(Section):
+    """What the cluster is called."""
+
+    name: str = Field(description="Name of the cluster: lower-case letters, digits and `-`, at most 63 characters.")
+
+
+class ClusterSpec(Section):
+    """What the cluster should be."""
+
+    kubernetes: Kubernetes = Field(description="Which Kubernetes runs.")
+    hosts: Hosts = Field(description="The machines of the cluster.")
+    api: Api = section(Api, "How clients reach the Kubernetes API.")
+    pki: Pki = section(Pki, "Who signs certificates.")
+    etcd: Etcd = section(Etcd, "How etcd runs.")
+    network: Network = section(Network, "How pods and services talk to each other.")
+    dns: Dns = section(Dns, "How names are resolved in the cluster.")
+    storage: Storage = section(Storage, "Where volumes come from.")
+    load_balancer: LoadBalancer = section(LoadBalancer, "Who answers at the external addresses of services.")
+    monitoring: Monitoring = section(Monitoring, "Who measures what pods and nodes use.")
+    artifacts: Artifacts = section(Artifacts, "Where hosts take binaries and images from.")
+    components: dict[str, Component] = setting({}, "Flags by name of the component, such as kube-apiserver.")
+    manifests: Many[Manifest] = setting([], "Kubernetes objects of your own, applied last, in this order.")
+    stacks: Many[Stack] = setting([], "Stacks of your own from the catalog.")
+    security: Security = section(Security, "What is enforced from the first minute on.")
+    backup: Backup = section(Backup, "When bundles are taken, where to, and for how long they are kept.")
+    recovery: Recovery = section(Recovery, "Who may start a disaster recovery.")
+    health: Health = setting({}, "Overrides of health checks by name of the service, such as kube-apiserver.")
+    repair: Repair = section(Repair, "What Windlass may repair by itself.")
+    upgrade: Upgrade = section(Upgrade, "How changes roll over the hosts.")
+
+
+class Cluster(Section):
+    """One cluster spec: the document itself."""
+
+    api_version: Literal["windlass/v1"] = Field(description="Version of this format: windlass/v1.")
+    kind: Literal["Cluster"] = Field(description="Kind of the document: Cluster.")
+    metadata: Metadata = Field(description="What the cluster is called.")
+    spec: ClusterSpec = Field(description="What the cluster should be.")
+
+    @property
+    def name(self) -> str:
+        """Return the cluster's name."""
+        return self.metadata.name
+
+    def hosts_with(self, role: Role) -> tuple[Host, ...]:
+        """Return the hosts that have `role`, in the order of the spec."""
+        return tuple(host for host in self.spec.hosts.members if role in host.roles)

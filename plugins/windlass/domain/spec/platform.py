@@ -1,0 +1,79 @@
+"""The sections of the control plane: release, API, PKI, etcd, components, and the user's own manifests and stacks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from windlass.domain.spec.base import Many, Section, setting
+
+
+class Kubernetes(Section):
+    """Which Kubernetes runs."""
+
+    version: str = Field(description="Release of the catalog, as vX.Y.Z.")
+    cloud_provider: Literal["none", "external"] = setting(
+        "none", "Whether kubelets wait for a cloud controller manager (external), which you bring as a manifest."
+    )
+
+
+class Api(Section):
+    """How clients reach the Kubernetes API."""
+
+    endpoint: str | None = setting(
+        None,
+        "host:port of a load balancer or DNS name in front of the API servers; null: kubeconfigs use the first "
+        "control-plane host and name the others as further contexts.",
+    )
+    extra_names: Many[str] = setting([], "Further DNS names and IPv4 addresses in the API servers' certificates.")
+
+
+class CaReferences(Section):
+    """Airflow connections that hold the user's own CAs as PEM: `certificate` in the extra, the key as password."""
+
+    kubernetes: str | None = setting(None, "Connection of the Kubernetes CA; null: Windlass makes one.", min_length=1)
+    etcd: str | None = setting(None, "Connection of the etcd CA; null: Windlass makes one.", min_length=1)
+    front_proxy: str | None = setting(None, "Connection of the front-proxy CA; null: Windlass makes one.", min_length=1)
+
+
+class Pki(Section):
+    """Who signs certificates."""
+
+    ca: CaReferences | None = setting(None, "Your own CAs; null: Windlass makes one for each purpose.")
+
+
+class Etcd(Section):
+    """How etcd runs."""
+
+    quota_bytes: int = setting(2147483648, "Largest size of the database, in bytes.", ge=67108864, le=17179869184)
+    allow_even: bool = setting(
+        default=False, text="Whether an even number of members is accepted, which tolerates no more failures."
+    )
+    heartbeat_milliseconds: int = setting(
+        100, "Heartbeat interval of the leader; more on slow disks and networks.", ge=10, le=10000
+    )
+    election_milliseconds: int = setting(
+        1000, "Election timeout; at least five heartbeats, ten are usual.", ge=50, le=50000
+    )
+
+
+class Component(Section):
+    """Settings of one component."""
+
+    extra_args: dict[str, str] = setting({}, "Command-line flags without their dashes, which replace Windlass's own.")
+
+
+class Manifest(Section):
+    """Kubernetes objects of the user's own."""
+
+    name: str = Field(description="Name by which errors and the service log speak of these objects.")
+    content: str = Field(description="The objects, as YAML documents.", min_length=1)
+
+
+class Stack(Section):
+    """A stack of the user's own from the catalog, deployed and health-checked like Windlass's."""
+
+    name: str = Field(description="Name of the stack in the catalog.")
+    hosts: Many[str] = setting([], "Names of the hosts that run it; empty: every host.")
+    values: dict[str, Any] = setting({}, "What the stack's template is rendered with.")

@@ -1,0 +1,94 @@
+"""The sections of what runs in the cluster for everyone: network, DNS, storage, load balancing, metrics, artifacts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from windlass.domain.spec.base import Many, Section, setting
+
+
+class Network(Section):
+    """How pods and services talk to each other."""
+
+    driver: str = setting("flannel", "Network driver: flannel, none (bring your own manifests), or `module:Class`.")
+    backend: Literal["vxlan", "host-gw"] = setting(
+        "vxlan", "How flannel carries packets between hosts; host-gw needs all hosts on one layer-2 network."
+    )
+    pod_cidr: str = setting("10.244.0.0/16", "IPv4 range of the pods; each node takes a /24 of it.")
+    service_cidr: str = setting("10.96.0.0/12", "IPv4 range of the services.")
+    proxy_mode: Literal["iptables", "nftables"] = setting("iptables", "How kube-proxy lays its rules.")
+
+
+class Dns(Section):
+    """How names are resolved in the cluster."""
+
+    driver: str = setting("coredns", "DNS driver: coredns, none (bring your own manifests), or `module:Class`.")
+    upstreams: Many[str] = setting(
+        [], "IPv4 addresses (with :port if it is not 53) asked for names outside; empty: those of the hosts."
+    )
+
+
+class Storage(Section):
+    """Where volumes come from."""
+
+    driver: str = setting(
+        "local-path", "Storage driver: local-path, none (bring your own manifests), or `module:Class`."
+    )
+
+
+class LoadBalancer(Section):
+    """Who answers at the external addresses of services."""
+
+    driver: str = setting("none", "Load balancer: none, metallb, or `module:Class`.")
+    addresses: Many[str] = setting([], "IPv4 ranges that it may give away, as CIDR or as `first-last`.")
+
+
+class Monitoring(Section):
+    """Who measures what pods and nodes use."""
+
+    driver: str = setting("none", "Metrics: none, metrics-server, or `module:Class`.")
+
+
+class Artifacts(Section):
+    """Where hosts take binaries and images from."""
+
+    source: Literal["auto", "official", "mirror"] = setting(
+        "auto",
+        "official: the projects' own sites and registries; mirror: `artifacts.mirror`; auto: the mirror if it answers, "
+        "else official.",
+        alias="from",
+    )
+    mirror: str | None = setting(
+        None, "Base URL of the mirror (http://host:port); null: the one in Windlass's settings."
+    )
+
+
+class HealthOverride(Section):
+    """What is changed about the health check of one service; what is left out stays as the catalog has it."""
+
+    interval_seconds: float | None = setting(None, "Time between two checks; null: the catalog's.", gt=0, le=3600)
+    response_timeout_seconds: float | None = setting(
+        None, "How long one check may take; null: the catalog's.", gt=0, le=600
+    )
+    unhealthy_threshold: int | None = setting(
+        None, "Failed checks in a row until the service is unhealthy; null: the catalog's.", ge=1, le=100
+    )
+    healthy_threshold: int | None = setting(
+        None, "Passed checks in a row until the service is healthy again; null: the catalog's.", ge=1, le=100
+    )
+    initializing_timeout_seconds: float | None = setting(
+        None, "Time a new container has to pass its first check; null: the catalog's.", gt=0, le=3600
+    )
+    reinitializing_timeout_seconds: float | None = setting(
+        None, "Time a restarted container has to pass its first check; null: the catalog's.", gt=0, le=3600
+    )
+    strategy: Literal["none", "recreate", "recreateOnQuorum"] | None = setting(
+        None, "What is done about an unhealthy container; null: as the catalog has it."
+    )
+    quorum: int | None = setting(
+        None, "How many others must be healthy for recreateOnQuorum; null: the catalog's.", ge=1, le=9
+    )
+
+
+Health = dict[str, HealthOverride]
+"""Overrides of health checks by the name of the service, such as kube-apiserver."""
