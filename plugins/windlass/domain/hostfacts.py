@@ -41,7 +41,8 @@ if [ -L /etc/resolv.conf ] || grep -q '^nameserver 127\.0\.0\.53' /etc/resolv.co
   [ -s /run/systemd/resolve/resolv.conf ] && say resolv_conf /run/systemd/resolve/resolv.conf
 fi
 awk '/^nameserver/ {print "nameserver=" $2}' /etc/resolv.conf
-cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {split($2, a, ":"); print "listening_hex=" a[2]}' | sort -u
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+  awk '$4 == "0A" {split($2, a, ":"); print "listening_hex=" a[2]}' | sort -u
 if [ -w /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable yes
 elif [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable no; fi
 if command -v dockerd >/dev/null; then
