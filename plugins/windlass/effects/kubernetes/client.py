@@ -1,0 +1,211 @@
+"""A small client of the Kubernetes API, over HTTPS with a client certificate.
+
+Objects are the API's own JSON as dicts. Writes are server-side applies with one field manager, so that a second run
+of the same manifest changes nothing
+(https://kubernetes.io/docs/reference/using-api/server-side-apply/).
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
+
+FIELD_MANAGER = "windlass"
+_KEPT_BY_SERVER = {"managedFields", "resourceVersion", "generation"}
+_TRANSIENT = {408, 429, 500, 502, 503, 504}
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who asks: the CA to trust and a client certificate with its key, all as PEM."""
+
+    ca: str
+    certificate: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Where the objects of one kind live in the API."""
+
+    api_version: str
+    plural: str
+    namespaced: bool
+
+    def path(self, namespace: str | None = None, name: str | None = None) -> str:
+        """Return the URL path of the collection, or of one object in it."""
+        root = f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
+        middle = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return f"{root}{middle}/{self.plural}" + (f"/{name}" if name else "")
+
+
+NODES = Resource("v1", "nodes", namespaced=False)
+NAMESPACES = Resource("v1", "namespaces", namespaced=False)
+PODS = Resource("v1", "pods", namespaced=True)
+EVENTS = Resource("v1", "events", namespaced=True)
+
+
+class KubernetesClient:
+    """One API server at `https://ADDRESS:PORT`; close it, or use it in a `with`."""
+
+    def __init__(self, address: str, port: int, credentials: Credentials, timeout_seconds: float = 10.0) -> None:
+        self._where = f"https://{address}:{port}"
+        context = _context(credentials)
+        self._http = httpx.Client(base_url=self._where, verify=context, timeout=timeout_seconds, trust_env=False)
+        self._resources: dict[tuple[str, str], Resource] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def is_ready(self) -> bool:
+        """Whether /readyz answers `ok`; False also when nothing answers."""
+        try:
+            return self._http.get("/readyz", timeout=2.0).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
+        """Return one object; None if the API says that there is none."""
+        response = self._send("GET", resource.path(namespace, name))
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return self._object(response, f"read {resource.plural}/{name}")
+
+    def list(self, resource: Resource, namespace: str | None = None, selector: str = "") -> list[Object]:
+        """Return all objects of a kind, in one namespace or in all."""
+        response = self._send("GET", resource.path(namespace), params={"labelSelector": selector} if selector else {})
+        items: list[Object] = self._object(response, f"list {resource.plural}")["items"]
+        return items
+
+    def apply(self, wanted: Object) -> bool:
+        """Apply an object server-side; whether that changed anything."""
+        resource = self.resource_of(wanted)
+        name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace")
+        before = self.get(resource, name, namespace)
+        response = self._send(
+            "PATCH",
+            resource.path(namespace, name),
+            params={"fieldManager": FIELD_MANAGER, "force": "true"},
+            content=json.dumps(wanted).encode(),
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        )
+        return _content(self._object(response, f"apply {wanted['kind']} {name}")) != _content(before)
+
+    def patch(self, resource: Resource, name: str, change: Object) -> Object:
+        """Merge `change` into an object without a namespace."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        response = self._send("PATCH", resource.path(None, name), content=json.dumps(change).encode(), headers=headers)
+        return self._object(response, f"patch {resource.plural}/{name}")
+
+    def delete(self, resource: Resource, name: str, namespace: str | None = None) -> bool:
+        """Delete an object and what it owns; False if there was none."""
+        response = self._send("DELETE", resource.path(namespace, name), params={"propagationPolicy": "Background"})
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return False
+        self._object(response, f"delete {resource.plural}/{name}")
+        return True
+
+    def evict(self, name: str, namespace: str) -> None:
+        """Ask for a pod's eviction; NotReadyError while a disruption budget forbids it."""
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
+        response = self._send("POST", PODS.path(namespace, name) + "/eviction", content=json.dumps(body).encode())
+        if response.status_code != httpx.codes.NOT_FOUND:
+            self._object(response, f"evict pod {namespace}/{name}")
+
+    def logs(self, name: str, namespace: str, lines: int = 20) -> str:
+        """Return the last lines of a pod's log."""
+        response = self._send("GET", PODS.path(namespace, name) + "/log", params={"tailLines": str(lines)})
+        if response.is_error:
+            self._object(response, f"read the log of pod {namespace}/{name}")
+        return response.text
+
+    def resource_of(self, wanted: Object) -> Resource:
+        """Return where objects of this one's kind live, by asking the API once for each group and version."""
+        key = (str(wanted["apiVersion"]), str(wanted["kind"]))
+        if key not in self._resources:
+            self._discover(key[0])
+        if key not in self._resources:
+            raise NotReadyError(f"{self._where}: the API does not serve {key[1]} of {key[0]} (yet)")
+        return self._resources[key]
+
+    def _discover(self, api_version: str) -> None:
+        response = self._send("GET", f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return
+        for found in self._object(response, f"ask for the kinds of {api_version}")["resources"]:
+            if "/" not in found["name"]:
+                self._resources[api_version, found["kind"]] = Resource(api_version, found["name"], found["namespaced"])
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Accept": "application/json", **options.pop("headers", {})}
+        if "content" in options:
+            headers.setdefault("Content-Type", "application/json")
+        try:
+            return self._http.request(method, path, headers=headers, **options)
+        except httpx.HTTPError as error:
+            raise UnreachableError(f"{self._where}: {method} {path}: {error or type(error).__name__}") from error
+
+    def _object(self, response: httpx.Response, doing: str) -> Object:
+        if not response.is_error:
+            parsed: Object = response.json()
+            return parsed
+        message = f"{self._where}: cannot {doing}: {response.status_code} {_reason(response)}"
+        if response.status_code in _TRANSIENT:
+            raise NotReadyError(message)
+        if response.status_code in {401, 403}:
+            raise RefusedError(f"{message}; check the certificate's user and groups, and RBAC")
+        raise WindlassError(message)
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        message: str = response.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        return response.text[:500]
+    return message
+
+
+def _content(found: Object | None) -> Object | None:
+    """Return what somebody wants of an object, without what the API server and the controllers keep in it."""
+    if found is None:
+        return None
+    metadata = {key: value for key, value in found["metadata"].items() if key not in _KEPT_BY_SERVER}
+    return {key: value for key, value in found.items() if key != "status"} | {"metadata": metadata}
+
+
+def _context(credentials: Credentials) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=credentials.ca)
+    with _private_file(credentials.certificate + credentials.key) as path:
+        context.load_cert_chain(path)
+    return context
+
+
+@contextmanager
+def _private_file(content: str) -> Iterator[Path]:
+    """Give OpenSSL a file, 0600 and gone right after, since it reads client keys from nowhere else."""
+    with tempfile.NamedTemporaryFile("w", prefix="windlass-") as file:
+        file.write(content)
+        file.flush()
+        yield Path(file.name)
