@@ -1,0 +1,71 @@
+"""The PKI of a cluster: authorities, leaves, kubeconfigs, and the keys of Secrets at rest.
+
+Everything is pure except that keys and serial numbers are random. Windlass alone issues certificates; hosts get what
+their roles need and never an authority's key.
+"""
+
+from windlass.domain.pki.bindings import group_bindings
+from windlass.domain.pki.certificates import Credential, Subject, Usage, issue, new_authority
+from windlass.domain.pki.check import check_certificate
+from windlass.domain.pki.encryption import encryption_configuration
+from windlass.domain.pki.kubeconfig import (
+    Context,
+    CredentialFiles,
+    api_url,
+    embedded_kubeconfig,
+    host_kubeconfig,
+    user_contexts,
+    user_kubeconfig,
+)
+from windlass.domain.pki.layout import ENCRYPTION_FILE, KUBECONFIG_DIRECTORY, PKI_DIRECTORY, HostFile, files_for
+from windlass.domain.pki.model import EncryptionKey, Pki, secrets
+from windlass.domain.pki.seed import Expiry, expiring, new_encryption_key, seed, short_lived_admin
+from windlass.domain.pki.subjects import (
+    ADMINS_GROUP,
+    ETCD_CLIENT,
+    KUBELET_API_GROUP,
+    MASTERS_GROUP,
+    SUPER_ADMIN,
+    Signer,
+    api_names,
+    local_names,
+)
+
+__all__ = [
+    "ADMINS_GROUP",
+    "ENCRYPTION_FILE",
+    "ETCD_CLIENT",
+    "KUBECONFIG_DIRECTORY",
+    "KUBELET_API_GROUP",
+    "MASTERS_GROUP",
+    "PKI_DIRECTORY",
+    "SUPER_ADMIN",
+    "Context",
+    "Credential",
+    "CredentialFiles",
+    "EncryptionKey",
+    "Expiry",
+    "HostFile",
+    "Pki",
+    "Signer",
+    "Subject",
+    "Usage",
+    "api_names",
+    "api_url",
+    "check_certificate",
+    "embedded_kubeconfig",
+    "encryption_configuration",
+    "expiring",
+    "files_for",
+    "group_bindings",
+    "host_kubeconfig",
+    "issue",
+    "local_names",
+    "new_authority",
+    "new_encryption_key",
+    "secrets",
+    "seed",
+    "short_lived_admin",
+    "user_contexts",
+    "user_kubeconfig",
+]

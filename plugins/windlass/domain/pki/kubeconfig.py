@@ -1,0 +1,107 @@
+"""Kubeconfigs: for components on hosts (by reference to files) and for people (all in one file)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from windlass.domain.pki.certificates import Credential
+from windlass.domain.pki.model import Pki
+from windlass.domain.pki.subjects import Signer, endpoint_host
+from windlass.domain.secret import Secret
+from windlass.domain.spec import Cluster
+
+LOCAL_API = "https://127.0.0.1:7443"
+"""The api-proxy of every host, in front of all API servers."""
+API_PORT = 6443
+
+
+@dataclass(frozen=True)
+class Context:
+    """One way in: the name of the context, and the API server's URL."""
+
+    name: str
+    server: str
+
+
+@dataclass(frozen=True)
+class CredentialFiles:
+    """Where on a host the files are that a component's kubeconfig refers to."""
+
+    authority: str
+    certificate: str
+    key: str
+
+
+def host_kubeconfig(cluster_name: str, user: str, files: CredentialFiles) -> str:
+    """Return a component's kubeconfig, for the host's own api-proxy.
+
+    It refers to files rather than holding them: clients of Kubernetes read a renewed certificate from its file by
+    themselves, and the kubeconfig holds no secret.
+    """
+    credentials = {"client-certificate": files.certificate, "client-key": files.key}
+    contexts = (Context(cluster_name, LOCAL_API),)
+    return _render(contexts, {"certificate-authority": files.authority}, user, credentials)
+
+
+def user_kubeconfig(cluster: Cluster, pki: Pki, user: str, credential: Credential) -> Secret:
+    """Return a kubeconfig that works anywhere: a context for the endpoint or, without one, for each API server.
+
+    The first context is the current one and has the cluster's name; the further ones are `CLUSTER-HOST`.
+    """
+    return embedded_kubeconfig(user_contexts(cluster), pki, user, credential)
+
+
+def embedded_kubeconfig(contexts: Sequence[Context], pki: Pki, user: str, credential: Credential) -> Secret:
+    """Return a kubeconfig with everything in it, and so secret; for tunnels too, whose server is at 127.0.0.1."""
+    authority = {"certificate-authority-data": _base64(pki.authorities[Signer.KUBERNETES].certificate)}
+    credentials = {
+        "client-certificate-data": _base64(credential.certificate),
+        "client-key-data": _base64(credential.key.reveal()),
+    }
+    return Secret(_render(contexts, authority, user, credentials))
+
+
+def user_contexts(cluster: Cluster) -> tuple[Context, ...]:
+    """Return the ways in from outside, the one to prefer first."""
+    name, endpoint = cluster.name, cluster.spec.api.endpoint
+    if endpoint is not None:
+        return (Context(name, _endpoint_url(endpoint)),)
+    first, *others = cluster.hosts_with("control-plane")
+    further = (Context(f"{name}-{host.name}", api_url(host.address)) for host in others)
+    return (Context(name, api_url(str(first.address))), *further)
+
+
+def api_url(address: str) -> str:
+    """Return the URL of the API server at `address`."""
+    return f"https://{f'[{address}]' if ':' in address else address}:{API_PORT}"
+
+
+def _endpoint_url(endpoint: str) -> str:
+    if "://" in endpoint:
+        return endpoint
+    host = endpoint_host(endpoint)
+    bare = endpoint in {host, f"[{host}]"}
+    return api_url(host) if bare else f"https://{endpoint}"
+
+
+def _render(
+    contexts: Sequence[Context], authority: Mapping[str, str], user: str, credentials: Mapping[str, str]
+) -> str:
+    document: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": item.name, "cluster": {"server": item.server, **authority}} for item in contexts],
+        "users": [{"name": user, "user": dict(credentials)}],
+        "contexts": [{"name": item.name, "context": {"cluster": item.name, "user": user}} for item in contexts],
+        "current-context": contexts[0].name,
+    }
+    return yaml.safe_dump(document, sort_keys=False, width=10_000)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -1,0 +1,94 @@
+"""Which files of the PKI lie where on a host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from windlass.domain.pki.certificates import Credential, public_pem
+from windlass.domain.pki.encryption import encryption_configuration
+from windlass.domain.pki.kubeconfig import CredentialFiles, host_kubeconfig
+from windlass.domain.pki.model import Pki
+from windlass.domain.pki.subjects import Signer, host_leaves, is_node
+from windlass.domain.spec import Cluster, Host
+
+PKI_DIRECTORY = "/etc/windlass/pki"
+KUBECONFIG_DIRECTORY = "/etc/windlass/kubeconfigs"
+ENCRYPTION_FILE = f"{PKI_DIRECTORY}/encryption.yaml"
+
+_STEMS = {
+    "etcd-server": "etcd/server",
+    "etcd-peer": "etcd/peer",
+    "etcd-health": "etcd/health",
+    "apiserver-etcd-client": "etcd/apiserver-client",
+}
+"""Leaves whose files are not named after their purpose, below the PKI directory and without suffix."""
+_KUBECONFIGS = {
+    "admin": "admin",
+    "controller-manager": "controller-manager-client",
+    "scheduler": "scheduler-client",
+    "kubelet": "kubelet-client",
+}
+"""Kubeconfig by the leaf it uses."""
+
+
+@dataclass(frozen=True)
+class HostFile:
+    """One file to lay down; its content may be secret, so that repr hides it."""
+
+    content: bytes = field(repr=False)
+    mode: int = 0o644
+    owner: str = "root:root"
+
+
+def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
+    """Return by absolute path the certificates, keys and kubeconfigs that `host` needs for its roles, and no more.
+
+    The keys of the authorities are never among them: Windlass alone issues, hosts hold them sealed at most.
+    """
+    files: dict[str, HostFile] = {}
+    leaves = host_leaves(cluster, host)
+    for purpose in leaves:
+        files |= _credential_files(_STEMS.get(purpose, purpose), pki.leaves[f"{host.name}/{purpose}"])
+    if "etcd" in host.roles or "control-plane" in host.roles:
+        files[f"{PKI_DIRECTORY}/etcd/ca.crt"] = _public(pki.authorities[Signer.ETCD].certificate)
+    if is_node(host):
+        files[f"{PKI_DIRECTORY}/ca.crt"] = _public(pki.authorities[Signer.KUBERNETES].certificate)
+    if "control-plane" in host.roles:
+        files |= _control_plane_files(cluster, pki)
+    return files | {
+        f"{KUBECONFIG_DIRECTORY}/{name}.conf": _kubeconfig(cluster, name, purpose)
+        for name, purpose in _KUBECONFIGS.items()
+        if purpose in leaves
+    }
+
+
+def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:
+    configuration = encryption_configuration(pki.encryption_keys, encrypt=cluster.spec.security.encrypt_secrets)
+    return {
+        f"{PKI_DIRECTORY}/front-proxy-ca.crt": _public(pki.authorities[Signer.FRONT_PROXY].certificate),
+        f"{PKI_DIRECTORY}/service-account.key": _private(pki.service_account_key.reveal_bytes()),
+        f"{PKI_DIRECTORY}/service-account.pub": _public(public_pem(pki.service_account_key)),
+        ENCRYPTION_FILE: _private(configuration.reveal_bytes()),
+    }
+
+
+def _credential_files(stem: str, credential: Credential) -> dict[str, HostFile]:
+    return {
+        f"{PKI_DIRECTORY}/{stem}.crt": _public(credential.certificate),
+        f"{PKI_DIRECTORY}/{stem}.key": _private(credential.key.reveal_bytes()),
+    }
+
+
+def _kubeconfig(cluster: Cluster, user: str, purpose: str) -> HostFile:
+    stem = f"{PKI_DIRECTORY}/{purpose}"
+    files = CredentialFiles(f"{PKI_DIRECTORY}/ca.crt", f"{stem}.crt", f"{stem}.key")
+    return _private(host_kubeconfig(cluster.name, user, files).encode())
+
+
+def _public(text: str) -> HostFile:
+    return HostFile(text.encode())
+
+
+def _private(content: bytes) -> HostFile:
+    return HostFile(content, mode=0o600)
