@@ -1,0 +1,124 @@
+"""What is installed on a host, and the shell scripts that do it; each looks first and changes only what is missing.
+
+The scripts need a POSIX shell, curl, tar and sha256sum, run as root with the script on stdin, and print a line
+`changed: WHAT` for each thing they changed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from windlass.domain.artifacts import Artifact
+
+ARTIFACTS = "/opt/windlass/artifacts"
+WRONG_CHECKSUM = 65
+"""Exit code of a script that got other bytes than the lock promises (EX_DATAERR of sysexits.h)."""
+NO_DOWNLOAD = 69
+"""Exit code of a script that could not fetch something (EX_UNAVAILABLE of sysexits.h)."""
+
+CHANGED = "changed: "
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One artifact on a host: what to fetch, how it must look, and by which paths it is found."""
+
+    artifact: Artifact
+    digest: str
+    """`sha256:` and 64 hex digits."""
+    url: str
+    links: tuple[tuple[str, str], ...]
+    """Pairs of a path in the archive (empty for a single file) and the absolute path of the link to it."""
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether the artifact is unpacked."""
+        return any(inner for inner, _ in self.links) or not self.links
+
+    @property
+    def directory(self) -> str:
+        """Return where the artifact lies, by its content: what is equal is fetched once."""
+        return f"{ARTIFACTS}/{self.digest.removeprefix('sha256:')[:16]}"
+
+
+def install_script(installations: Sequence[Installation]) -> str:
+    """Return the script that fetches, checks and links all of `installations`."""
+    return "\n".join([_PRELUDE, *(line for installation in installations for line in _install(installation))]) + "\n"
+
+
+_PRELUDE = f"""set -eu
+umask 022
+mkdir -p {ARTIFACTS}
+fetch() {{ # directory name url sha256 archive|file
+  [ ! -e "$1" ] || return 0
+  part="$1.part"; rm -rf "$part"; mkdir -p "$part"
+  if ! curl -fsS --retry 3 --retry-connrefused --connect-timeout 5 -o "$part/file" "$3" 2>"$part/error"; then
+    echo "cannot fetch $3: $(tail -n1 "$part/error")" >&2; rm -rf "$part"; exit {NO_DOWNLOAD}
+  fi
+  got=$(sha256sum "$part/file"); got=${{got%% *}}
+  if [ "$got" != "$4" ]; then
+    echo "$3 has sha256 $got, but the lock says $4" >&2; rm -rf "$part"; exit {WRONG_CHECKSUM}
+  fi
+  if [ "$5" = archive ]; then tar -xf "$part/file" -C "$part" --no-same-owner; rm "$part/file"
+  else chmod 755 "$part/file"; fi
+  rm -f "$part/error"; sync -f "$part"; mv "$part" "$1"
+  echo "{CHANGED}$2"
+}}
+link() {{ # target path
+  [ "$(readlink "$2" 2>/dev/null)" != "$1" ] || return 0
+  mkdir -p "${{2%/*}}"; ln -sfn "$1" "$2.new"; mv -T "$2.new" "$2"
+  echo "{CHANGED}$2"
+}}"""
+
+
+def _install(installation: Installation) -> Iterator[str]:
+    kind = "archive" if installation.is_archive else "file"
+    label = f"{installation.artifact.name} {installation.artifact.version}"
+    checksum = installation.digest.removeprefix("sha256:")
+    yield shlex.join(["fetch", installation.directory, label, installation.url, checksum, kind])
+    for inner, path in installation.links:
+        yield shlex.join(["link", f"{installation.directory}/{inner or 'file'}", path])
+
+
+def docker_script(packages: str) -> str:
+    """Return the script that installs Docker Engine, if it is missing, from the .deb files in `packages`."""
+    return f"""set -eu
+command -v dockerd >/dev/null && exit 0
+export DEBIAN_FRONTEND=noninteractive
+log=/var/log/windlass-docker-install.log
+if ! dpkg --force-confold --skip-same-version -i {shlex.quote(packages)}/*.deb >$log 2>&1; then
+  tail -n 3 $log >&2; exit 1
+fi
+systemctl enable --now docker >/dev/null 2>&1
+echo "{CHANGED}docker engine"
+"""
+
+
+def docker_images_script(references: Iterable[str]) -> str:
+    """Return the script that pulls images into Docker, side by side, where they are missing."""
+    return _images_script(references, "docker image inspect {image}", "docker pull -q {image}")
+
+
+def node_images_script(references: Iterable[str], ctr: str, hosts_directory: str) -> str:
+    """Return the script that pulls images into kubelet's containerd, side by side, where they are missing."""
+    base = f"{ctr} -a /run/windlass/containerd.sock -n k8s.io images"
+    have = f"{base} ls -q name=={{image}} | grep -q ."
+    return _images_script(references, have, f"{base} pull --local --hosts-dir {hosts_directory} {{image}}")
+
+
+def _images_script(references: Iterable[str], have: str, pull: str) -> str:
+    lines = ["set -u", "work=$(mktemp -d)", "trap 'rm -rf $work' EXIT"]
+    for number, reference in enumerate(references):
+        image = shlex.quote(reference)
+        wanted, fetched = have.format(image=image), pull.format(image=image)
+        done = f'echo "{CHANGED}image "{image}'
+        failed = f'{{ echo "cannot pull "{image}": $(tail -n1 $work/{number})" >&2; touch $work/failed; }}'
+        lines.append(f"( {wanted} >/dev/null 2>&1 || {{ {fetched} >$work/{number} 2>&1 && {done}; }} || {failed} ) &")
+    return "\n".join([*lines, "wait", f"[ ! -e $work/failed ] || exit {NO_DOWNLOAD}"]) + "\n"
+
+
+def changes_of(output: str) -> tuple[str, ...]:
+    """Return what a script says that it changed."""
+    return tuple(line.removeprefix(CHANGED) for line in output.splitlines() if line.startswith(CHANGED))
