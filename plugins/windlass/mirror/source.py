@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from windlass.domain.artifacts import Artifact
 
-Origin = Literal["publisher", "build"]
+Origin = Literal["publisher", "build", "unverified"]
 
 
 class Progress(Protocol):
@@ -30,7 +30,8 @@ class Produced:
     """The file itself; for an image, a directory that is an OCI image layout with exactly one manifest (or one index
     whose manifest list is to be kept as it is) in its index.json."""
     origin: Origin
-    """`publisher` if the bytes were checked against the publisher's checksum, `build` if we built or composed them."""
+    """`publisher` if the bytes were checked against the publisher's checksum, `build` if we built or composed them,
+    `unverified` if nobody published a checksum."""
 
 
 class Source(Protocol):

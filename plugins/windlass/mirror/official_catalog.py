@@ -1,0 +1,161 @@
+"""Where each artifact is published: include/mirror/official.yaml as values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from windlass.domain.artifacts import Artifact
+from windlass.errors import SpecError, WindlassError
+
+SITES_VARIABLE = "WINDLASS_OFFICIAL_SITES"
+
+
+@dataclass(frozen=True)
+class FilePublication:
+    """One download: its URL, the URL of the publisher's checksums, the member to take out if it is an archive."""
+
+    url: str
+    checksum_url: str | None
+    member: str | None
+
+
+@dataclass(frozen=True)
+class PackagesPublication:
+    """Debian packages of one suite of one archive, the first of which has a version that begins with `version`."""
+
+    archive: str
+    suite: str
+    names: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True)
+class ImagePublication:
+    """One image: the base URL of its registry, its repository there and its tag."""
+
+    registry: str
+    repository: str
+    tag: str
+
+    def __str__(self) -> str:
+        return f"{self.registry}/v2/{self.repository} tag {self.tag}"
+
+
+Publication = FilePublication | PackagesPublication | ImagePublication
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Site(_Strict):
+    base: str
+    probe: str
+
+
+class _File(_Strict):
+    url: str
+    checksum: str | None
+    member: str | None = None
+
+
+class _Packages(_Strict):
+    archive: str
+    suite: str
+    names: tuple[str, ...]
+
+
+class OfficialCatalog(_Strict):
+    """Everything that official.yaml says; addresses of sites and registries may be overridden."""
+
+    sites: Mapping[str, _Site]
+    registries: Mapping[str, str]
+    files: Mapping[str, _File]
+    packages: Mapping[str, _Packages]
+    images: Mapping[str, str]
+
+    def has(self, artifact: Artifact) -> bool:
+        """Tell whether a place is known where `artifact` is published."""
+        known = self.images if artifact.kind == "image" else {**self.files, **self.packages}
+        return artifact.name in known
+
+    def publication(self, artifact: Artifact) -> Publication:
+        """Say where `artifact` is published; WindlassError if official.yaml does not know it."""
+        if not self.has(artifact):
+            raise WindlassError(f"{artifact}: official.yaml does not say where it is published; add it there")
+        if artifact.kind == "image":
+            return self._image(self.images[artifact.name], artifact)
+        if artifact.name in self.packages:
+            entry = self.packages[artifact.name]
+            number = artifact.version.removeprefix("v")
+            return PackagesPublication(self._filled(entry.archive, artifact), entry.suite, entry.names, number)
+        file = self.files[artifact.name]
+        return FilePublication(
+            url=self._filled(file.url, artifact),
+            checksum_url=self._filled(file.checksum, artifact) if file.checksum else None,
+            member=self._filled(file.member, artifact) if file.member else None,
+        )
+
+    def template(self, artifact: Artifact) -> str:
+        """Return what official.yaml says of `artifact`, the same whatever address a site has."""
+        if artifact.kind == "image":
+            return self.images[artifact.name]
+        entry = self.packages.get(artifact.name) or self.files[artifact.name]
+        return entry.model_dump_json()
+
+    def _filled(self, template: str, artifact: Artifact) -> str:
+        bases = {name: site.base for name, site in self.sites.items()}
+        number = artifact.version.removeprefix("v")
+        return template.format(**bases, name=artifact.name, version=artifact.version, number=number)
+
+    def _image(self, template: str, artifact: Artifact) -> ImagePublication:
+        reference = self._filled(template, artifact)
+        host, _, rest = reference.partition("/")
+        repository, _, tag = rest.rpartition(":")
+        if host not in self.registries:
+            raise WindlassError(f"{artifact}: official.yaml knows no registry `{host}`; add it to `registries`")
+        return ImagePublication(self.registries[host], repository, tag)
+
+
+def load_catalog(path: Path, overrides: Mapping[str, str] | None = None) -> OfficialCatalog:
+    """Read official.yaml with other addresses for some sites; by default those of WINDLASS_OFFICIAL_SITES.
+
+    SpecError if the file does not have the shape it should have, or an address is given for an unknown site.
+    """
+    chosen = parse_overrides(os.environ.get(SITES_VARIABLE, "")) if overrides is None else overrides
+    try:
+        catalog = OfficialCatalog.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise SpecError(f"{path}: {error}") from error
+    return _overridden(catalog, chosen)
+
+
+def parse_overrides(text: str) -> dict[str, str]:
+    """Read `name=url,name=url`; SpecError for a part that is not of that form."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    wrong = [part for part in parts if "=" not in part]
+    if wrong:
+        raise SpecError(f"{SITES_VARIABLE}: `{wrong[0]}` is not of the form name=url")
+    return {name.strip(): url.strip().rstrip("/") for name, _, url in (part.partition("=") for part in parts)}
+
+
+def _overridden(catalog: OfficialCatalog, overrides: Mapping[str, str]) -> OfficialCatalog:
+    unknown = sorted(set(overrides) - set(catalog.sites) - set(catalog.registries))
+    if unknown:
+        known = ", ".join([*catalog.sites, *catalog.registries])
+        raise SpecError(f"{SITES_VARIABLE}: no site is called `{unknown[0]}`; known are {known}")
+    update: dict[str, Any] = {
+        "sites": {
+            name: site.model_copy(update={"base": overrides.get(name, site.base)})
+            for name, site in catalog.sites.items()
+        },
+        "registries": {name: overrides.get(name, base) for name, base in catalog.registries.items()},
+    }
+    return catalog.model_copy(update=update)

@@ -1,0 +1,178 @@
+"""Pulling an image out of a registry: tag to digest, index to manifest of one platform, every blob checked.
+
+The protocol is the OCI distribution specification with Docker's token authentication, anonymous.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from windlass.errors import IntegrityError, WindlassError
+from windlass.mirror.download import Download, Downloader, OnBytes, ignore_bytes
+from windlass.mirror.oci_layout import Layout
+from windlass.mirror.official_catalog import ImagePublication
+
+PLATFORM = ("linux", "amd64")
+INDEX_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+_ACCEPT = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))}
+_CHALLENGE_FIELD = re.compile(r'(\w+)="([^"]*)"')
+
+
+class RegistryAuth(httpx.Auth):
+    """Answers a registry's Bearer challenge with an anonymous token, and keeps that for its scope."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, str] = {}
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send with the token at hand; where that is refused, fetch a new one and send once more."""
+        scope = _scope_of(request.url)
+        if scope in self._tokens:
+            request.headers["Authorization"] = f"Bearer {self._tokens[scope]}"
+        response = yield request
+        challenge = _bearer_challenge(response)
+        if challenge is None:
+            return
+        answer = yield _token_request(challenge, request)
+        if answer.is_success:
+            answer.read()
+            self._tokens[scope] = _token_in(answer)
+            request.headers["Authorization"] = f"Bearer {self._tokens[scope]}"
+            yield request
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest or an index as the registry sent it, byte for byte."""
+
+    content: bytes
+    media_type: str
+    digest: str
+    named_by_registry: bool
+    """Whether the registry, or an index of it, said this digest beforehand."""
+
+    @property
+    def document(self) -> Any:
+        """The parsed JSON."""
+        return json.loads(self.content)
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """The image that is now in the layout."""
+
+    digest: str
+    verified: bool
+
+
+class ImagePuller:
+    """Pulls images of one platform into OCI layouts."""
+
+    def __init__(self, downloader: Downloader) -> None:
+        self._downloader = downloader
+
+    def pull(
+        self, image: ImagePublication, layout: Layout, digest: str | None = None, on_bytes: OnBytes = ignore_bytes
+    ) -> Pulled:
+        """Pull `image` into `layout`: the manifest `digest` if it is known already, else what the tag says now."""
+        manifest = self._platform_manifest(image, digest)
+        blobs = [manifest.document["config"], *manifest.document["layers"]]
+        total = sum(blob["size"] for blob in blobs)
+        done = 0
+        for blob in blobs:
+            self._blob(image, blob, layout, _shifted(on_bytes, done, total))
+            done += blob["size"]
+        _check_platform(image, layout, manifest)
+        layout.finish(manifest.content, manifest.digest, manifest.media_type, image.tag)
+        return Pulled(manifest.digest, manifest.named_by_registry)
+
+    def _platform_manifest(self, image: ImagePublication, digest: str | None) -> Manifest:
+        found = self._manifest(image, digest or image.tag)
+        if found.media_type in INDEX_TYPES:
+            chosen = _choose_platform(found.document["manifests"], image)
+            found = self._manifest(image, chosen)
+        if found.media_type not in MANIFEST_TYPES:
+            raise WindlassError(f"{image}: the registry sent `{found.media_type}`, which is no image manifest")
+        return found
+
+    def _manifest(self, image: ImagePublication, reference: str) -> Manifest:
+        url = f"{image.registry}/v2/{image.repository}/manifests/{reference}"
+        response = self._downloader.get(url, headers=_ACCEPT)
+        got = f"sha256:{hashlib.sha256(response.content).hexdigest()}"
+        stated = reference if reference.startswith("sha256:") else response.headers.get("Docker-Content-Digest")
+        if stated is not None and stated != got:
+            raise IntegrityError(f"{url}: the manifest should have the digest {stated} but has {got}; nothing was kept")
+        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        return Manifest(response.content, media_type, got, named_by_registry=stated is not None)
+
+    def _blob(self, image: ImagePublication, blob: Mapping[str, Any], layout: Layout, on_bytes: OnBytes) -> None:
+        digest = str(blob["digest"])
+        if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+            raise IntegrityError(f"{image}: a blob's digest is `{digest}`, which is no SHA-256")
+        url = f"{image.registry}/v2/{image.repository}/blobs/{digest}"
+        self._downloader.fetch(Download(url, layout.blob(digest), digest.removeprefix("sha256:")), on_bytes)
+
+
+def _choose_platform(manifests: Sequence[Mapping[str, Any]], image: ImagePublication) -> str:
+    platforms = [entry.get("platform", {}) for entry in manifests]
+    for entry, platform in zip(manifests, platforms, strict=True):
+        if (platform.get("os"), platform.get("architecture")) == PLATFORM:
+            return str(entry["digest"])
+    offered = ", ".join(f"{item.get('os')}/{item.get('architecture')}" for item in platforms) or "none"
+    raise WindlassError(f"{image}: not published for {'/'.join(PLATFORM)}; there are: {offered}")
+
+
+def _check_platform(image: ImagePublication, layout: Layout, manifest: Manifest) -> None:
+    config = json.loads(layout.blob(manifest.document["config"]["digest"]).read_bytes())
+    found = (config.get("os"), config.get("architecture"))
+    if found != PLATFORM:
+        raise WindlassError(f"{image}: is for {found[0]}/{found[1]}, not for {'/'.join(PLATFORM)}")
+
+
+def _shifted(on_bytes: OnBytes, before: int, total: int) -> OnBytes:
+    def shifted(done: int, _: int | None) -> None:
+        on_bytes(before + done, total)
+
+    return shifted
+
+
+def _scope_of(url: httpx.URL) -> str:
+    """Return what one token is good for: the registry and the repository."""
+    repository = re.sub(r"/(manifests|blobs)/.*$", "", url.path)
+    return f"{url.host}:{url.port}{repository}"
+
+
+def _bearer_challenge(response: httpx.Response) -> dict[str, str] | None:
+    header = response.headers.get("WWW-Authenticate", "")
+    if response.status_code != httpx.codes.UNAUTHORIZED or not header.lower().startswith("bearer "):
+        return None
+    fields = dict(_CHALLENGE_FIELD.findall(header))
+    return fields if "realm" in fields else None
+
+
+def _token_request(challenge: Mapping[str, str], refused: httpx.Request) -> httpx.Request:
+    params = {key: challenge[key] for key in ("service", "scope") if key in challenge}
+    url = httpx.URL(challenge["realm"]).copy_merge_params(params)
+    return httpx.Request("GET", url, extensions=refused.extensions)  # which hold the timeouts
+
+
+def _token_in(answer: httpx.Response) -> str:
+    document = answer.json()
+    token = document.get("token") or document.get("access_token")
+    if not token:
+        raise WindlassError(f"{answer.url.copy_with(query=None)}: sent no token, so the image cannot be pulled")
+    return str(token)
