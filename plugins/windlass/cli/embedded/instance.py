@@ -1,0 +1,193 @@
+"""Starting, finding and stopping an embedded Airflow."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+
+from windlass.cli.embedded.environment import build_environment
+from windlass.cli.embedded.layout import Home, Settings
+from windlass.cli.embedded.postgres import Postgres
+from windlass.cli.embedded.processes import ProcessRecord, end_all, kill_session, session_members
+from windlass.cli.embedded.secret_files import ADMIN, Secrets, load_or_generate, write_private
+from windlass.errors import NotReadyError, WindlassError
+
+_PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+_READY_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Running:
+    """An embedded Airflow that runs: its address and who leads its processes."""
+
+    url: str
+    runner: ProcessRecord
+
+    @property
+    def port(self) -> int:
+        """The port of its API server, on the loopback address."""
+        return int(self.url.rsplit(":", 1)[1])
+
+
+def read_secrets(home: Home) -> Secrets:
+    """Return the secrets of an instance that has been started before."""
+    return load_or_generate(home)
+
+
+def login(home: Home) -> tuple[str, str]:
+    """Return the user and the password for the pages of this Airflow."""
+    return ADMIN, read_secrets(home).admin_password
+
+
+def status(home: Home) -> Running | None:
+    """Return what runs for `home`, or None."""
+    recorded = _read_record(home)
+    return recorded if recorded and recorded.runner.is_alive() else None
+
+
+def up(home: Home, settings: Settings, *, on_progress: Callable[[str], None] = lambda _: None) -> Running:
+    """Start the instance and return once all of its components are healthy; one that runs is left as it is."""
+    home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _exclusive(home):
+        running = status(home)
+        if running is None:
+            _clear_leftovers(home)
+            on_progress("starting Postgres and the components of Airflow")
+            running = _launch(home, settings)
+        _wait_until_ready(home, running, on_progress)
+    return running
+
+
+def down(home: Home, *, purge: bool = False) -> bool:
+    """Stop every process of the instance and tell whether there were any; `purge` deletes its state as well."""
+    if not home.root.exists():
+        return False
+    with _exclusive(home):
+        recorded = _read_record(home)
+        found = bool(recorded and session_members(recorded.runner))
+        if recorded:
+            _end(recorded.runner)
+        home.record.unlink(missing_ok=True)
+        if purge:
+            Postgres.of(home).remove()
+            shutil.rmtree(home.root)
+    return found
+
+
+def _end(runner: ProcessRecord) -> None:
+    leader = [process for process in session_members(runner) if process.pid == runner.pid]
+    end_all(leader, with_signal=signal.SIGTERM, wait_seconds=40)
+    kill_session(runner)
+
+
+def _clear_leftovers(home: Home) -> None:
+    """After a crash, end what the crashed runner left behind."""
+    recorded = _read_record(home)
+    if recorded:
+        kill_session(recorded.runner)
+        home.record.unlink()
+
+
+@contextmanager
+def _exclusive(home: Home) -> Iterator[None]:
+    with home.lock.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _read_record(home: Home) -> Running | None:
+    if not home.record.exists():
+        return None
+    content = json.loads(home.record.read_text())
+    return Running(url=content["url"], runner=ProcessRecord(**content["runner"]))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _choose_port(home: Home) -> int:
+    """Return the port of last time where it is free, so that the address of the pages stays the same."""
+    file = home.root / "port"
+    last = int(file.read_text()) if file.exists() else 0
+    port = last if last and _is_free(last) else _free_port()
+    file.write_text(str(port))
+    return port
+
+
+def _launch(home: Home, settings: Settings) -> Running:
+    home.logs.mkdir(parents=True, exist_ok=True)
+    port = _choose_port(home)
+    directory = str(Postgres.of(home).socket_directory)
+    environment = build_environment(home, settings, load_or_generate(home), port=port, socket_directory=directory)
+    write_private(home.environment, json.dumps(environment))
+    with (home.logs / "runner.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "windlass.cli.embedded.runner", str(home.root)],
+            cwd=home.root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")},
+        )
+    running = Running(url=f"http://127.0.0.1:{port}", runner=ProcessRecord.of(process.pid))
+    write_private(home.record, json.dumps(asdict(running)))
+    return running
+
+
+def _wait_until_ready(home: Home, running: Running, on_progress: Callable[[str], None]) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    reported: set[str] = set()
+    while True:
+        healthy = _healthy_parts(running.url)
+        for part in sorted(healthy - reported):
+            on_progress(f"{part.replace('_', ' ')} is healthy")
+        reported |= healthy
+        if healthy.issuperset(_PARTS):
+            return
+        if not running.runner.is_alive():
+            raise WindlassError(f"the embedded Airflow ended while it started: {_last_line(home.logs / 'runner.log')}")
+        if time.monotonic() > deadline:
+            missing = ", ".join(part for part in _PARTS if part not in healthy)
+            raise NotReadyError(f"not healthy after {_READY_SECONDS} s: {missing}; see the logs in {home.logs}")
+        time.sleep(0.2)
+
+
+def _healthy_parts(url: str) -> set[str]:
+    try:
+        answer = httpx.get(f"{url}/api/v2/monitor/health", timeout=5, trust_env=False)
+        answer.raise_for_status()
+    except httpx.HTTPError:
+        return set()
+    return {part for part, state in answer.json().items() if state and state.get("status") == "healthy"}
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return f"{lines[-1]} (all of it is in {log})" if lines else f"see {log}"
