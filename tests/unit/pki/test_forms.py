@@ -56,7 +56,7 @@ def test_a_control_plane_host_gets_all_that_its_components_read(cluster: Cluster
     purposes += ["controller-manager-client", "scheduler-client", "admin", "etcd/apiserver-client"]
     expected = {f"{PKI}/{purpose}.{kind}" for purpose in purposes for kind in ("crt", "key")}
     expected |= {f"{PKI}/service-account.{kind}" for kind in ("key", "pub")}
-    expected |= {f"{PKI}/front-proxy-ca.crt", f"{PKI}/etcd/ca.crt", f"{PKI}/encryption.yaml"}
+    expected |= {f"{PKI}/front-proxy-ca.crt", f"{PKI}/etcd/ca.crt", "/etc/windlass/encryption.yaml"}
     expected |= {f"/etc/windlass/kubeconfigs/{name}.conf" for name in ("admin", "controller-manager", "scheduler")}
     assert paths(cluster, pki, "cp-1") >= expected | NODE
 

@@ -14,7 +14,7 @@ from windlass.domain.spec import Cluster, Host
 
 PKI_DIRECTORY = "/etc/windlass/pki"
 KUBECONFIG_DIRECTORY = "/etc/windlass/kubeconfigs"
-ENCRYPTION_FILE = f"{PKI_DIRECTORY}/encryption.yaml"
+ENCRYPTION_FILE = "/etc/windlass/encryption.yaml"
 
 _STEMS = {
     "etcd-server": "etcd/server",
