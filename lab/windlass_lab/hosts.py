@@ -1,0 +1,143 @@
+"""Hosts of a lab: made, started, waited for, removed."""
+
+from __future__ import annotations
+
+import io
+import socket
+import tarfile
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from windlass.errors import CommandError, NotReadyError, UnreachableError
+from windlass_lab.containers import HostContainer, container_name, create_host_argv, host_volumes
+from windlass_lab.docker import docker, inspect, remove
+from windlass_lab.keys import KeyPair, new_key_pair
+from windlass_lab.machine import Machine
+from windlass_lab.model import Host, Lab
+from windlass_lab.places import lab_directory, write_private
+
+READY_TIME_LIMIT = timedelta(seconds=120)
+OPS_ID = 1000
+"""User and group id of `ops` in the image."""
+
+_WAIT_SCRIPT = """
+until state=$(systemctl is-system-running --wait 2>/dev/null); [ "$state" = running ] || [ "$state" = degraded ]; do
+    sleep 0.2
+done
+[ "$1" = bare ] || until systemctl --quiet is-active docker; do sleep 0.2; done
+"""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What hosts stand on: the machine, and the network's gateway as the name server of last resort."""
+
+    machine: Machine
+    gateway: str
+
+    @property
+    def nameservers(self) -> tuple[str, ...]:
+        """Name servers for hosts. The gateway refuses at once what nobody answers, so that look-ups fail fast."""
+        return self.machine.nameservers or (self.gateway,)
+
+
+def host_keys(lab: str, host: str, *, renew: bool = False) -> KeyPair:
+    """Return a host's own SSH keys, made at the first call."""
+    path = lab_directory(lab) / "hosts" / host / "ssh_host_ed25519_key"
+    public = path.with_suffix(".pub")
+    if renew or not (path.exists() and public.exists()):
+        pair = new_key_pair()
+        write_private(path, pair.private.encode())
+        write_private(public, pair.public.encode())
+    return KeyPair(path.read_text(), public.read_text())
+
+
+def host_archive(keys: KeyPair, login: str, settings: dict[str, str]) -> bytes:
+    """Return a tar archive of the files that make the image one certain host. `login` is a public key."""
+    environment = "".join(f"{name}='{value}'\n" for name, value in settings.items())
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        _add(archive, "etc/ssh/ssh_host_ed25519_key", keys.private, mode=0o600)
+        _add(archive, "etc/ssh/ssh_host_ed25519_key.pub", f"{keys.public}\n", mode=0o644)
+        _add(archive, "etc/windlass-lab.env", environment, mode=0o644)
+        _add_directory(archive, "home/ops/.ssh", owner=OPS_ID)
+        _add(archive, "home/ops/.ssh/authorized_keys", f"{login}\n", mode=0o600, owner=OPS_ID)
+    return buffer.getvalue()
+
+
+def bring_up(lab: Lab, host: Host, ground: Ground) -> None:
+    """Make a host's container where it is missing and get it running, whatever fault it is in."""
+    name = container_name(lab.name, host.name)
+    found = inspect("container", [name])
+    state = found[0]["State"] if found else {}
+    if state.get("Paused"):
+        docker("unpause", name, host=host.name)
+        return
+    if state.get("Running"):
+        return
+    if not found:
+        _create(lab, host, ground)
+    # A container that was created by a run that broke off may lack its files: they are laid down at each start.
+    docker("cp", "-", f"{name}:/", stdin=_archive(lab, host, ground), host=host.name)
+    docker("start", name, host=host.name)
+
+
+def wait_until_ready(lab: Lab, host: Host) -> None:
+    """Return once systemd has booted, Docker is active (unless bare) and sshd answers; else NotReadyError."""
+    limit = int(READY_TIME_LIMIT.total_seconds())
+    words = ("timeout", str(limit), "sh", "-c", _WAIT_SCRIPT, "wait", "bare" if lab.bare else "docker")
+    try:
+        docker("exec", container_name(lab.name, host.name), *words, timeout=2 * READY_TIME_LIMIT, host=host.name)
+    except CommandError as error:
+        advice = f"look at `docker logs {container_name(lab.name, host.name)}` and `systemctl list-jobs` in it"
+        raise NotReadyError(f"{host.name}: not up within {limit} s: {error}; {advice}") from error
+    _wait_for_sshd(host)
+
+
+def delete(lab: Lab, host: Host) -> None:
+    """Remove a host's container and all of its data."""
+    remove("container", [container_name(lab.name, host.name)])
+    remove("volume", [one["Name"] for one in inspect("volume", host_volumes(lab.name, host.name))])
+
+
+def _create(lab: Lab, host: Host, ground: Ground) -> None:
+    plan = HostContainer(lab.name, host.name, host.address, lab.image, ground.machine, bool(lab.disk_size))
+    advice = "the lab needs an engine that may give containers all capabilities (not rootless, no user namespaces)"
+    docker(*create_host_argv(plan), host=host.name, advice=advice)
+
+
+def _archive(lab: Lab, host: Host, ground: Ground) -> bytes:
+    login = lab.key_path.with_suffix(".pub").read_text()
+    settings = {
+        "NAMESERVERS": " ".join(ground.nameservers),
+        "DISK_SIZE": lab.disk_size,
+        "BARE": "yes" if lab.bare else "",
+    }
+    return host_archive(host_keys(lab.name, host.name), login, settings)
+
+
+def _wait_for_sshd(host: Host) -> None:
+    deadline = time.monotonic() + READY_TIME_LIMIT.total_seconds()
+    while True:
+        try:
+            with socket.create_connection((host.address, 22), timeout=5) as connection:
+                if connection.recv(8).startswith(b"SSH-2.0"):
+                    return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise UnreachableError(f"{host.name}: no sshd at {host.address}:22: {error}") from error
+        time.sleep(0.05)
+
+
+def _add(archive: tarfile.TarFile, name: str, content: str, *, mode: int, owner: int = 0) -> None:
+    data = content.encode()
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode, entry.uid, entry.gid = len(data), mode, owner, owner
+    archive.addfile(entry, io.BytesIO(data))
+
+
+def _add_directory(archive: tarfile.TarFile, name: str, *, owner: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o700, owner, owner
+    archive.addfile(entry)
