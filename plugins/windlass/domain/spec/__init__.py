@@ -1,5 +1,22 @@
 """The cluster spec: a YAML document, parsed once into frozen models, with every problem told at once."""
 
+from windlass.domain.spec.checks import problems
+from windlass.domain.spec.diff import Change, diff_clusters
+from windlass.domain.spec.load import dump_cluster, load_cluster
 from windlass.domain.spec.models import Cluster, Host, Role
+from windlass.domain.spec.problem import Problem
+from windlass.domain.spec.topology import Topology, topology
 
-__all__ = ["Cluster", "Host", "Role"]
+__all__ = [
+    "Change",
+    "Cluster",
+    "Host",
+    "Problem",
+    "Role",
+    "Topology",
+    "diff_clusters",
+    "dump_cluster",
+    "load_cluster",
+    "problems",
+    "topology",
+]

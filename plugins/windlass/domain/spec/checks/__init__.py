@@ -1,0 +1,31 @@
+"""The checks across a spec's fields: each is pure and yields what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from windlass.domain.spec.checks import access, hosts, network, operation, platform
+from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.problem import Problem
+
+_CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
+    *hosts.CHECKS,
+    *access.CHECKS,
+    *network.CHECKS,
+    *platform.CHECKS,
+    *operation.CHECKS,
+)
+
+
+def problems(
+    cluster: Cluster, known_versions: Sequence[str] | None = None, other_clusters: Sequence[Cluster] = ()
+) -> list[Problem]:
+    """Return everything that is wrong with a spec, always in the same order.
+
+    `known_versions` are the catalog's; None leaves the version unchecked. `other_clusters` are the specs whose hosts
+    are taken; one with this cluster's own name is an older version of it and counts for nothing.
+    """
+    found = [problem for check in _CHECKS for problem in check(cluster)]
+    found += platform.version_problems(cluster, known_versions)
+    found += hosts.taken_hosts(cluster, other_clusters)
+    return found

@@ -1,0 +1,112 @@
+"""Checks of how hosts and the API are reached: known hosts, bastion, endpoint, names, mirror."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import urlsplit
+
+from windlass.domain.spec.checks.syntax import ipv4, is_dns_name, wrong_address, wrong_endpoint
+from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.problem import Path, Problem
+
+_SSH: Path = ("spec", "hosts", "ssh")
+_FORM = "write it as ssh-keyscan does: `address key-type base64-key`"
+_KEY_TYPE = re.compile(r"^(ssh|ecdsa|sk)-[a-z0-9@.-]+$")
+_MARKERS = ("@cert-authority", "@revoked")
+
+
+def known_hosts(cluster: Cluster) -> Iterator[Problem]:
+    """Check that each line of known hosts is one that SSH could use."""
+    ssh = cluster.spec.hosts.ssh
+    yield from _lines((*_SSH, "knownHosts"), ssh.known_hosts)
+    if ssh.bastion is not None:
+        yield from _lines((*_SSH, "bastion", "knownHosts"), ssh.bastion.known_hosts)
+
+
+def bastion(cluster: Cluster) -> Iterator[Problem]:
+    """Check that the bastion has a DNS name or an address."""
+    given = cluster.spec.hosts.ssh.bastion
+    if given is None:
+        return
+    path = (*_SSH, "bastion", "address")
+    if not is_dns_name(given.address) and (wrong := wrong_address(given.address)):
+        yield Problem(path, wrong[0], "give the bastion's DNS name or IPv4 address")
+
+
+def endpoint(cluster: Cluster) -> Iterator[Problem]:
+    """Check that the API's endpoint is `host:port`, and that its further names are DNS names or addresses."""
+    api = cluster.spec.api
+    if api.endpoint is not None and (wrong := wrong_endpoint(api.endpoint)):
+        yield Problem(("spec", "api", "endpoint"), *wrong)
+    for index, name in enumerate(api.extra_names):
+        if ipv4(name) is None and not is_dns_name(name.removeprefix("*.")):
+            wrong_text = f"`{name}` is neither a DNS name nor an IPv4 address"
+            yield Problem(("spec", "api", "extraNames", index), wrong_text, "write it without scheme and port")
+
+
+def mirror(cluster: Cluster) -> Iterator[Problem]:
+    """Check that the mirror is a base URL."""
+    url = cluster.spec.artifacts.mirror
+    if url is None:
+        return
+    path = ("spec", "artifacts", "mirror")
+    if not _is_base_url(url):
+        yield Problem(path, f"`{url}` is no base URL", "write `http://host:port`, without user, query or fragment")
+    elif cluster.spec.artifacts.source == "official":
+        yield Problem(path, "a mirror is given, but artifacts come from official", "set from to mirror or auto")
+
+
+CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (known_hosts, bastion, endpoint, mirror)
+
+
+def _lines(path: Path, lines: Sequence[str]) -> Iterator[Problem]:
+    for index, line in enumerate(lines):
+        if wrong := _wrong_line(line):
+            yield Problem((*path, index), wrong, _FORM)
+
+
+def _wrong_line(line: str) -> str | None:
+    """Say what is wrong with a line of known hosts; it is not shown, since it may hold a private key by mistake."""
+    if "PRIVATE KEY" in line:
+        return "this is a private key, which does not belong here (take it out, and replace the key)"
+    words = line.split()
+    if words and words[0].startswith("@"):
+        if words[0] not in _MARKERS:
+            return f"no marker `{words[0]}` is known"
+        words = words[1:]
+    if len(words) < 3:
+        return "the line has fewer than three parts"
+    if not _KEY_TYPE.match(words[1]):
+        return f"`{words[1][:40]}` is no type of key"
+    return _wrong_key(words[1], words[2])
+
+
+def _wrong_key(kind: str, key: str) -> str | None:
+    """Say what is wrong with a public key; its first field must repeat its type."""
+    try:
+        blob = base64.b64decode(key, validate=True)
+    except (binascii.Error, ValueError):
+        return "the key is no base64"
+    named = kind.encode()
+    if blob[:4] != len(named).to_bytes(4, "big") or blob[4 : 4 + len(named)] != named or len(blob) < len(named) + 8:
+        return f"the key is no {kind} key, or was cut off"
+    return None
+
+
+def _is_base_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port_is_good = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    host = parts.hostname or ""
+    return (
+        parts.scheme in {"http", "https"}
+        and port_is_good
+        and is_plain
+        and (ipv4(host) is not None or is_dns_name(host))
+    )

@@ -1,0 +1,141 @@
+"""Checks of the release, drivers, components, manifests, stacks and etcd's tuning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import yaml
+
+from windlass.domain.spec.checks.syntax import is_own_class, wrong_dns_name
+from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
+
+_DRIVERS: Mapping[str, tuple[str, ...]] = {
+    "network": ("flannel", "none"),
+    "dns": ("coredns", "none"),
+    "storage": ("local-path", "none"),
+    "loadBalancer": ("metallb", "none"),
+    "monitoring": ("metrics-server", "none"),
+}
+COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet")
+"""The components whose flags a spec may set."""
+_VERSION = re.compile(r"^v[0-9]+\.[0-9]+\.[0-9]+$")
+_FLAG = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
+
+
+def version_problems(cluster: Cluster, known_versions: Sequence[str] | None) -> Iterator[Problem]:
+    """Check that the version is one of the catalog's, or at least has the form of one."""
+    path = ("spec", "kubernetes", "version")
+    version = cluster.spec.kubernetes.version
+    if known_versions is None:
+        if not _VERSION.match(version):
+            yield Problem(path, f"`{version}` is no version", "write it in full, such as v1.37.2")
+    elif version not in known_versions:
+        known = ", ".join(sorted(known_versions, key=_by_number)) or "none"
+        meant = nearest(version, known_versions)
+        advice = f"did you mean `{meant}`? known are {known}" if meant else f"known are {known}"
+        yield Problem(path, f"the catalog has no Kubernetes `{version}`", advice)
+
+
+def drivers(cluster: Cluster) -> Iterator[Problem]:
+    """Check that each driver is a built-in one, `none`, or a class of the user's own."""
+    spec = cluster.spec
+    chosen = {
+        "network": spec.network.driver,
+        "dns": spec.dns.driver,
+        "storage": spec.storage.driver,
+        "loadBalancer": spec.load_balancer.driver,
+        "monitoring": spec.monitoring.driver,
+    }
+    for section, driver in chosen.items():
+        known = _DRIVERS[section]
+        if driver not in known and not is_own_class(driver):
+            advice = f"{suggestion(driver, known)} a driver of your own is written `module:Class`"
+            yield Problem(("spec", section, "driver"), f"no driver `{driver}` is known", advice)
+
+
+def components(cluster: Cluster) -> Iterator[Problem]:
+    """Check that flags are given to components that run, and are written without dashes."""
+    for name, component in cluster.spec.components.items():
+        path: Path = ("spec", "components", name)
+        if name not in COMPONENTS:
+            yield Problem(path, f"no component `{name}` is known", suggestion(name, COMPONENTS))
+        for flag in component.extra_args:
+            if not _FLAG.match(flag):
+                right = flag.lstrip("-").partition("=")[0]
+                advice = f"write `{right}` without dashes, and its value behind the colon"
+                yield Problem((*path, "extraArgs", flag), f"`{flag}` is no name of a flag", advice)
+
+
+def health_names(cluster: Cluster) -> Iterator[Problem]:
+    """Check that health checks are overridden for what can be a service's name."""
+    for name in cluster.spec.health:
+        if wrong := wrong_dns_name(name):
+            yield Problem(("spec", "health", name), *wrong)
+
+
+def etcd_timing(cluster: Cluster) -> Iterator[Problem]:
+    """Check that an election outlasts five heartbeats; etcd refuses to start otherwise."""
+    etcd = cluster.spec.etcd
+    if etcd.election_milliseconds < 5 * etcd.heartbeat_milliseconds:
+        wrong = f"{etcd.election_milliseconds} ms is less than five heartbeats of {etcd.heartbeat_milliseconds} ms"
+        right = f"give at least {5 * etcd.heartbeat_milliseconds}, better {10 * etcd.heartbeat_milliseconds}"
+        yield Problem(("spec", "etcd", "electionMilliseconds"), wrong, right)
+
+
+def manifests(cluster: Cluster) -> Iterator[Problem]:
+    """Check that manifests have names of their own and hold Kubernetes objects."""
+    yield from _named_alike(("spec", "manifests"), [manifest.name for manifest in cluster.spec.manifests])
+    for index, manifest in enumerate(cluster.spec.manifests):
+        if wrong := _wrong_objects(manifest.content):
+            yield Problem(("spec", "manifests", index, "content"), *wrong)
+
+
+def stacks(cluster: Cluster) -> Iterator[Problem]:
+    """Check that stacks have names of their own and run on hosts of this cluster."""
+    yield from _named_alike(("spec", "stacks"), [stack.name for stack in cluster.spec.stacks])
+    hosts = [host.name for host in cluster.spec.hosts.members]
+    for index, stack in enumerate(cluster.spec.stacks):
+        for place, name in enumerate(stack.hosts):
+            if name not in hosts:
+                path = ("spec", "stacks", index, "hosts", place)
+                yield Problem(path, f"no host is called `{name}`", suggestion(name, hosts))
+
+
+CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
+    drivers,
+    components,
+    health_names,
+    etcd_timing,
+    manifests,
+    stacks,
+)
+
+
+def _by_number(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"[0-9]+", version))
+
+
+def _named_alike(path: Path, names: Sequence[str]) -> Iterator[Problem]:
+    for index, name in enumerate(names):
+        if wrong := wrong_dns_name(name):
+            yield Problem((*path, index, "name"), *wrong)
+        if name in names[:index]:
+            yield Problem((*path, index, "name"), f"the name `{name}` is given twice", "give each its own name")
+
+
+def _wrong_objects(content: str) -> tuple[str, str] | None:
+    """Say what keeps `content` from being Kubernetes objects; contents are not shown, they may be secret."""
+    try:
+        documents = [node for node in yaml.compose_all(content, Loader=yaml.SafeLoader) if node is not None]
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return f"its line {line} is no YAML that can be read: {error.problem}", "check indentation, quotes and colons"
+    except (yaml.YAMLError, RecursionError):
+        return "it is no YAML that can be read", "check it with `kubectl create --dry-run=client`"
+    for number, node in enumerate(documents, start=1):
+        keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+        if missing := [key for key in ("apiVersion", "kind") if key not in keys]:
+            return f"document {number} has no {' and no '.join(missing)}", "each document is one Kubernetes object"
+    return None if documents else ("it holds no objects", "leave the manifest out")

@@ -1,0 +1,94 @@
+"""The forms that names, addresses and endpoints must have; each function says what is wrong, or None."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+_BUILT_BY_USER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")
+_FORM_OF_NAMES = "use lower-case letters, digits and `-`, begin and end with a letter or digit"
+
+
+def wrong_label(name: str) -> tuple[str, str] | None:
+    """Say what keeps `name` from being an RFC 1123 label."""
+    if _LABEL.match(name):
+        return None
+    if len(name) > 63:
+        return f"the name has {len(name)} characters", "use at most 63"
+    return f"`{name}` is no valid name (RFC 1123)", f"{_FORM_OF_NAMES}, such as `{_tidied(name)}`"
+
+
+def wrong_dns_name(name: str) -> tuple[str, str] | None:
+    """Say what keeps `name` from being an RFC 1123 subdomain: labels with dots between."""
+    if len(name) > 253:
+        return f"the name has {len(name)} characters", "use at most 253"
+    if all(_LABEL.match(label) for label in name.split(".")):
+        return None
+    return f"`{name}` is no valid name (RFC 1123)", f"{_FORM_OF_NAMES}; `.` stands between parts"
+
+
+def is_dns_name(name: str) -> bool:
+    """Say whether `name` is a DNS name, in any case, and does not look like an address."""
+    return wrong_dns_name(name.lower()) is None and not re.fullmatch(r"[0-9.]+", name)
+
+
+def is_own_class(name: str) -> bool:
+    """Say whether `name` has the form `module:Class`."""
+    return _BUILT_BY_USER.match(name) is not None
+
+
+def ipv4(text: str) -> ipaddress.IPv4Address | None:
+    """Read an IPv4 address; None if `text` is none."""
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError:
+        return None
+
+
+def wrong_address(text: str) -> tuple[str, str] | None:
+    """Say what keeps `text` from being the IPv4 address of a machine."""
+    address = ipv4(text)
+    if address is None:
+        if ":" in text and _is_ipv6(text.split("%", maxsplit=1)[0]):
+            return f"`{text}` is an IPv6 address, which is not supported", "give the host's IPv4 address"
+        return f"`{text}` is no IPv4 address", "give four numbers from 0 to 255, such as 192.0.2.11"
+    for is_wrong, what in (
+        (address.is_unspecified, "stands for no address at all"),
+        (address.is_loopback, "is a loopback address, which means another machine on each host"),
+        (address.is_multicast, "is a multicast address"),
+        (address == ipaddress.IPv4Address("255.255.255.255"), "is the broadcast address"),
+    ):
+        if is_wrong:
+            return f"`{text}` {what}", "give the address at which the other hosts reach this one"
+    return None
+
+
+def wrong_endpoint(text: str) -> tuple[str, str] | None:
+    """Say what keeps `text` from being `host:port` with a DNS name or an IPv4 address."""
+    form = "write `host:port`, such as `k8s.example.com:6443`"
+    if "://" in text:
+        return f"`{text}` is a URL", form
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        return f"`{text}` has no port", form
+    if ":" in host:
+        return f"`{text}` is an IPv6 address, which is not supported", form
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        return f"`{port}` is no port", "give a number from 1 to 65535"
+    if ipv4(host) is None and not is_dns_name(host):
+        return f"`{host}` is neither a DNS name nor an IPv4 address", form
+    return None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _tidied(name: str) -> str:
+    tidy = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")[:63].strip("-")
+    return tidy or "cp-1"

@@ -1,0 +1,178 @@
+"""Reading YAML text into plain values that remember their lines, without YAML's surprises.
+
+Only `true` and `false` are booleans, so that `no` and `on` stay words; numbers with leading zeros, dates and times
+are words too. Tags, merge keys, duplicate keys, a second document and what grows without bounds are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from windlass.domain.spec.problem import Path, Problem
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 40
+MAX_VALUES = 50_000
+"""Values of the document after its aliases are followed."""
+
+_STR = "tag:yaml.org,2002:str"
+_SCALARS: Mapping[str, tuple[str, str, Callable[[str], Any]]] = {
+    "tag:yaml.org,2002:null": (r"^(?:~|null|Null|NULL|)$", "~nN\0", lambda _text: None),
+    "tag:yaml.org,2002:bool": (
+        r"^(?:true|True|TRUE|false|False|FALSE)$",
+        "tTfF",
+        lambda text: {"true": True, "false": False}[text.lower()],
+    ),
+    "tag:yaml.org,2002:int": (r"^[-+]?(?:0|[1-9][0-9]{0,18})$", "-+0123456789", int),
+    "tag:yaml.org,2002:float": (
+        r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?$",
+        "-+0123456789",
+        float,
+    ),
+}
+_KINDS = {yaml.MappingNode: "tag:yaml.org,2002:map", yaml.SequenceNode: "tag:yaml.org,2002:seq"}
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes with the few implicit types above and a bound on depth; constructs nothing."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  PyYAML's own attribute
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose one node; a ComposerError where nesting is deeper than any spec's."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.composer.ComposerError(
+                None, None, f"it is nested deeper than {MAX_DEPTH} levels", self.get_mark()
+            )
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+for _tag, (_pattern, _first, _) in _SCALARS.items():
+    _Loader.add_implicit_resolver(
+        _tag, re.compile(_pattern), ["" if character == "\0" else character for character in _first]
+    )
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a YAML text says, the line of each path in it, and what is wrong with it as YAML."""
+
+    value: Any
+    lines: Mapping[Path, int]
+    problems: tuple[Problem, ...]
+
+    def line(self, path: Path) -> int:
+        """Return the line of `path`, or of the closest thing around it that the text has; lines start at 1."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+def read_document(text: str) -> Document:
+    """Read one YAML document; what is wrong is in the result's problems, nothing is raised."""
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
+        return _unreadable(1, f"it is larger than {MAX_BYTES} bytes", "a spec is one short document")
+    loader = None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        return _unreadable(*_explain(error))
+    except yaml.YAMLError as error:
+        return _unreadable(1, f"this is no YAML: {' '.join(str(error).split())}", "remove what YAML does not allow")
+    finally:
+        if loader is not None:
+            loader.dispose()
+    if node is None:
+        return _unreadable(1, "it is empty", "start with `apiVersion: windlass/v1` and `kind: Cluster`")
+    reading = _Reading()
+    value = reading.value(node, ())
+    return Document(value, reading.lines, tuple(reading.problems))
+
+
+def _explain(error: yaml.MarkedYAMLError) -> tuple[int, str, str]:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark is not None else 1
+    if "but found another document" in str(error.problem):
+        return line, "a second document starts here", "keep one cluster in a file"
+    said = " ".join(part for part in (error.context, error.problem) if part)
+    return (
+        line,
+        f"this is no YAML that can be read: {said}",
+        "check indentation, quotes and colons on this line and above",
+    )
+
+
+def _unreadable(line: int, wrong: str, right: str) -> Document:
+    return Document(None, {(): line}, (Problem((), wrong, right),))
+
+
+@dataclass
+class _Reading:
+    """The walk from nodes to values, and what it gathers on the way."""
+
+    lines: dict[Path, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    seen: int = 0
+
+    def value(self, node: yaml.Node, path: Path) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        self.seen += 1
+        if self.seen > MAX_VALUES or len(path) > MAX_DEPTH:
+            if self.seen != MAX_VALUES + 2:  # say it once
+                self.problems.append(Problem((), "its aliases unfold to more than can be read", "write it out"))
+                self.seen = MAX_VALUES + 1
+            return None
+        if isinstance(node, yaml.MappingNode) and node.tag == _KINDS[yaml.MappingNode]:
+            return self.mapping(node, path)
+        if isinstance(node, yaml.SequenceNode) and node.tag == _KINDS[yaml.SequenceNode]:
+            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self.scalar(node, path)
+
+    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.key(key_node, path)
+            if key is None:
+                continue
+            line = key_node.start_mark.line + 1
+            if key in result:
+                first = self.lines[(*path, key)]
+                self.problems.append(
+                    Problem((*path, key), f"the key is given twice, first on line {first}", "keep one")
+                )
+                self.lines[(*path, key)] = line
+                continue
+            self.lines[(*path, key)] = line
+            result[key] = self.value(value_node, (*path, key))
+        return result
+
+    def key(self, node: yaml.Node, path: Path) -> str | None:
+        if isinstance(node, yaml.ScalarNode) and node.tag == _STR:
+            return str(node.value)
+        shown = f"`{node.value}`" if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+        right = f'write "{node.value}" in quotes' if isinstance(node, yaml.ScalarNode) else "keys are words"
+        self.lines.setdefault((*path, "?"), node.start_mark.line + 1)
+        self.problems.append(Problem((*path, "?"), f"the key {shown} is no text", right))
+        return None
+
+    def scalar(self, node: yaml.Node, path: Path) -> Any:
+        if isinstance(node, yaml.ScalarNode) and node.tag == _STR:
+            return node.value
+        pattern, _, convert = _SCALARS.get(node.tag, ("", "", str))
+        if not isinstance(node, yaml.ScalarNode) or not pattern:
+            self.problems.append(Problem(path, f"the tag `{node.tag}` is not supported", "leave the tag out"))
+            return None
+        if not re.match(pattern, node.value):
+            self.problems.append(Problem(path, f"`{node.value}` does not fit its tag", "leave the tag out"))
+            return None
+        return convert(node.value)

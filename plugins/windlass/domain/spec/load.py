@@ -1,0 +1,83 @@
+"""From YAML text to a checked cluster spec, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from windlass.domain.spec.checks import problems
+from windlass.domain.spec.document import Document, read_document
+from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.problem import Path, Problem
+from windlass.domain.spec.salvage import read_models, salvage
+from windlass.domain.spec.shape import shape_problems
+from windlass.errors import SpecError
+
+
+def load_cluster(
+    text: str,
+    filename: str,
+    *,
+    known_versions: Sequence[str] | None = None,
+    other_clusters: Sequence[Cluster] = (),
+) -> Cluster:
+    """Read and check a cluster spec; SpecError with every problem, one a line, as `file:line: path: wrong; right`.
+
+    `known_versions` are the catalog's; None leaves the version unchecked. `other_clusters` may not share hosts.
+    """
+    document = read_document(text)
+    cluster, found = _check(document, known_versions, other_clusters)
+    if found or cluster is None:
+        raise SpecError("\n".join(_located(document, filename, found)))
+    return cluster
+
+
+def dump_cluster(cluster: Cluster) -> str:
+    """Write a spec as YAML with every setting in it, always the same for the same spec."""
+    value = cluster.model_dump(mode="json", by_alias=True)
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000, default_flow_style=False)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what any YAML reader understands alike: no aliases, words that look like other types quoted."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  PyYAML calls it so
+        """Write every value out."""
+        return True
+
+
+def _check(
+    document: Document, known_versions: Sequence[str] | None, other_clusters: Sequence[Cluster]
+) -> tuple[Cluster | None, list[Problem]]:
+    """Return the cluster, if the document's shape allows for one, and what is wrong with either."""
+    if document.value is None and document.problems:
+        return None, list(document.problems)
+    found = list(document.problems)
+    try:
+        cluster: Cluster | None = read_models(document.value)
+        touched: tuple[Path, ...] = ()
+    except ValidationError as error:
+        wrong_shape = shape_problems(error, document.value)
+        found += wrong_shape
+        cluster, touched = salvage(document.value, wrong_shape)
+    if cluster is not None:
+        further = problems(cluster, known_versions, other_clusters)
+        found += [problem for problem in further if not _may_follow(problem.path, touched)]
+    return cluster, found
+
+
+def _may_follow(path: Path, touched: Sequence[Path]) -> bool:
+    """Say whether a problem at `path` may only come from what was dropped at one of `touched`."""
+    return any(path[: len(other)] == other or other[: len(path)] == path for other in touched) or any(
+        # Items of a list moved up when one of them was dropped.
+        isinstance(other[-1], int) and path[: len(other) - 1] == other[:-1]
+        for other in touched
+    )
+
+
+def _located(document: Document, filename: str, found: Sequence[Problem]) -> list[str]:
+    ordered = sorted(found, key=lambda problem: document.line(problem.path))
+    return [f"{filename}:{document.line(problem.path)}: {problem}" for problem in ordered]

@@ -1,0 +1,57 @@
+"""One thing that is wrong with a spec: where, what, and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+"""Keys and list indices from the document's top down to one value."""
+
+_PLAIN_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong at one path, and what would be right there."""
+
+    path: Path
+    wrong: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{path_text(self.path)}: {self.wrong}; {self.right}"
+
+
+def path_text(path: Path) -> str:
+    """Write a path as people do: `spec.hosts.members[0].labels["a.b/c"]`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _PLAIN_KEY.match(step):
+            text += f".{step}" if text else step
+        else:
+            text += f'["{step}"]'
+    return text or "the document"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that `word` was most likely meant to be, or None; case, `-` and `_` count for nothing."""
+    plain = {plain(candidate): candidate for candidate in sorted(known)}
+    found = difflib.get_close_matches(plain(word), plain, n=1, cutoff=0.6)
+    return plain[found[0]] if found else None
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Say which known word was meant, or list them all."""
+    words = sorted(known)
+    meant = nearest(word, words)
+    return f"did you mean `{meant}`?" if meant is not None else f"known are {', '.join(words) or 'none'}"
+
+
+def plain(word: str) -> str:
+    """Return a word as it counts for likeness: without case, `-` and `_`."""
+    return word.lower().replace("_", "").replace("-", "")

@@ -1,0 +1,157 @@
+"""The JSON Schema of the cluster spec, questions about it, and the reference table made from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.problem import Path, plain
+
+_NAMES_OF_TYPES = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "null": "null",
+    None: "anything",
+}
+
+
+@cache
+def _schema() -> Mapping[str, Any]:
+    made = Cluster.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:windlass:cluster:v1",
+        **_without_titles(made),
+        "title": "Cluster",
+    }
+
+
+def json_schema_text() -> str:
+    """Return the JSON Schema as it is published under docs/."""
+    return json.dumps(_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_titles(node: Any) -> Any:
+    """Drop the titles that pydantic makes of names; they say nothing that the names don't."""
+    if isinstance(node, list):
+        return [_without_titles(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _without_titles(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))
+    }
+
+
+def schema_at(path: Path) -> Mapping[str, Any] | None:
+    """Return the schema of the value at `path`, references followed; None where the schema knows nothing."""
+    node: Mapping[str, Any] | None = _schema()
+    for step in path:
+        if node is None:
+            return None
+        node = _inside(_resolved(node), step)
+    return None if node is None else _resolved(node)
+
+
+def known_keys(path: Path) -> tuple[str, ...]:
+    """Return the keys that the mapping at `path` may have; none where any key may stand."""
+    node = schema_at(path)
+    return tuple(node.get("properties", {})) if node is not None else ()
+
+
+def is_required(path: Path) -> bool:
+    """Say whether the mapping around `path` must have this key."""
+    around = schema_at(path[:-1])
+    return around is not None and path[-1] in around.get("required", ())
+
+
+def places_of(key: str) -> tuple[Path, ...]:
+    """Return the paths of all settings called `key`, however it is spelt; list positions show as 0."""
+    return tuple(path for path, _ in _walk(_schema(), ()) if plain(str(path[-1])) == plain(key))
+
+
+def _inside(node: Mapping[str, Any], step: str | int) -> Mapping[str, Any] | None:
+    if isinstance(step, int):
+        found = node.get("items")
+    else:
+        found = node.get("properties", {}).get(step, node.get("additionalProperties"))
+    return found if isinstance(found, Mapping) else None
+
+
+def _resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow a reference, also the one of a nullable section; what stands beside the reference wins."""
+    choices = [choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"]
+    if len(choices) == 1:
+        return {**_resolved(choices[0]), **{key: value for key, value in node.items() if key != "anyOf"}}
+    if "$ref" in node:
+        target = _schema()["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        return {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    return node
+
+
+def _walk(node: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Yield each property in the order of the document, with its path and its own (unresolved) schema."""
+    resolved = _resolved(node)
+    for key, child in resolved.get("properties", {}).items():
+        yield (*path, key), child
+        yield from _walk(child, (*path, key))
+    if isinstance(resolved.get("items"), Mapping):
+        yield from _walk(resolved["items"], (*path, 0))
+    if isinstance(resolved.get("additionalProperties"), Mapping):
+        yield from _walk(resolved["additionalProperties"], (*path, "NAME"))
+
+
+def reference_markdown() -> str:
+    """Return the reference of all keys as a Markdown page."""
+    rows = [_row(path, node) for path, node in _walk(_schema(), ())]
+    return "\n".join([*_INTRODUCTION, *rows, ""])
+
+
+_INTRODUCTION = (
+    "# Cluster spec: all keys",
+    "",
+    "The desired state of one cluster is one YAML document. Examples to start from are in `include/clusters/`;",
+    "`windlass spec validate FILE` says everything that is wrong with a file at once; editors can use",
+    "[cluster.schema.json](cluster.schema.json). Keys that are marked required have no default.",
+    "",
+    "This page is made by `windlass spec schema --markdown`.",
+    "",
+    "| Key | Value | Meaning |",
+    "|---|---|---|",
+)
+
+
+def _row(path: Path, node: Mapping[str, Any]) -> str:
+    shown = "".join("[]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+    need = "" if "default" in node or not is_required(path) else "**Required.** "
+    meaning = str(node.get("description", _resolved(node).get("description", "")))
+    return f"| `{shown}` | {_kind(node)} | {need}{meaning.replace('|', chr(92) + '|')} |"
+
+
+def _kind(node: Mapping[str, Any]) -> str:
+    """Say in words what a value may be."""
+    if "anyOf" in node:
+        return " or ".join(_kind(choice) for choice in node["anyOf"])
+    resolved = _resolved(node)
+    if "enum" in resolved or "const" in resolved:
+        return ", ".join(f"`{value}`" for value in resolved.get("enum", [resolved.get("const")]))
+    kind = resolved.get("type")
+    if kind == "array":
+        return f"list of {_kind(resolved['items'])}"
+    if kind == "object":
+        inner = resolved.get("additionalProperties")
+        return f"mapping of names to {_kind(inner)}" if isinstance(inner, Mapping) else "section"
+    return _NAMES_OF_TYPES[kind] + _bounds(resolved)
+
+
+def _bounds(node: Mapping[str, Any]) -> str:
+    low = node.get("minimum", node.get("exclusiveMinimum"))
+    high = node.get("maximum")
+    if low is not None and high is not None:
+        word = "above " if "exclusiveMinimum" in node else ""
+        return f" {word}{low} to {high}"
+    return f" from {low}" if low is not None else (" such as `20%`" if "pattern" in node else "")
