@@ -122,7 +122,7 @@ class Downloader:
             retry=retry_if_exception_type(_TransientError),
             stop=stop_after_attempt(patience.attempts),
             wait=wait_exponential_jitter(
-                initial=patience.first_wait.total_seconds(),
+                multiplier=patience.first_wait.total_seconds(),
                 max=patience.longest_wait.total_seconds(),
                 jitter=patience.first_wait.total_seconds(),
             ),
@@ -184,7 +184,7 @@ def _write(partial: Path, response: httpx.Response, start: int, on_bytes: OnByte
     done = start
     with partial.open("r+b" if start else "wb") as stream:
         stream.seek(start)
-        for chunk in response.iter_raw(256 * 1024):
+        for chunk in response.iter_raw():  # as they come: a chunk size would hold back, and lose, the last bytes
             stream.write(chunk)
             done += len(chunk)
             on_bytes(done, total)

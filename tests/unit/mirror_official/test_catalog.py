@@ -1,0 +1,122 @@
+"""official.yaml: every needed artifact has a place, addresses can be overridden, reachability is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from windlass.domain.artifacts import Artifact
+from windlass.errors import IntegrityError, SpecError
+from windlass.mirror.checksums import published_sha256
+from windlass.mirror.official import OfficialSource
+from windlass.mirror.official_catalog import OfficialCatalog, load_catalog, parse_overrides
+from windlass.mirror.official_probe import unreachable_sites
+from windlass.mirror.places import needed_artifacts, recipes_directory
+
+if TYPE_CHECKING:
+    from tests.unit.mirror_official.conftest import Publishers
+
+DIGEST = "ab" * 32
+OTHER = "cd" * 32
+
+
+@pytest.fixture
+def own_catalog() -> OfficialCatalog:
+    return load_catalog(recipes_directory() / "official.yaml", {})
+
+
+@pytest.mark.parametrize("artifact", needed_artifacts(recipes_directory()), ids=str)
+def test_every_needed_artifact_is_published_somewhere(own_catalog: OfficialCatalog, artifact: Artifact) -> None:
+    publication = own_catalog.publication(artifact)
+    assert "{" not in str(publication)
+    assert "https://" in str(publication)
+
+
+def test_the_source_offers_exactly_what_is_needed(make_source: Callable[..., OfficialSource]) -> None:
+    assert tuple(make_source().artifacts()) == needed_artifacts(recipes_directory())
+
+
+def test_a_recipe_hash_does_not_depend_on_where_a_site_is(
+    own_catalog: OfficialCatalog, make_source: Callable[..., OfficialSource]
+) -> None:
+    kubelet = Artifact("file", "kubelet", "v1.37.2")
+    elsewhere = make_source()
+    here = make_source()
+    object.__setattr__(here, "catalog", own_catalog)
+    assert here.recipe_hash(kubelet) == elsewhere.recipe_hash(kubelet)
+    assert here.recipe_hash(kubelet) != here.recipe_hash(Artifact("file", "kubelet", "v1.36.3"))
+
+
+def test_a_site_can_be_overridden_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDLASS_OFFICIAL_SITES", "github=http://proxy.example/gh/, docker.io=http://proxy.example/hub")
+    catalog = load_catalog(recipes_directory() / "official.yaml")
+    assert catalog.publication(Artifact("file", "runc", "v1.1.5")).url.startswith(
+        "http://proxy.example/gh/opencontainers/"
+    )
+    assert catalog.publication(Artifact("image", "coredns", "v1.14.7")).registry == "http://proxy.example/hub"
+
+
+def test_an_override_of_an_unknown_site_names_the_known_ones() -> None:
+    with pytest.raises(SpecError, match=r"no site is called `githib`; known are kubernetes, github"):
+        load_catalog(recipes_directory() / "official.yaml", {"githib": "http://x"})
+
+
+def test_an_override_without_a_url_is_refused() -> None:
+    with pytest.raises(SpecError, match="`github` is not of the form name=url"):
+        parse_overrides("github")
+
+
+def test_all_sites_reachable_is_no_problem(publishers: Publishers, make_source: Callable[..., OfficialSource]) -> None:
+    for path in ("/release/stable.txt", "/containerd/containerd", "/dists/bookworm/InRelease", "/v2/"):
+        publishers.publish(path, b"here")
+    publishers.token = "wanted"
+    source = make_source()
+    assert source.problem() is None
+
+
+def test_a_site_that_answers_wrongly_is_named(
+    publishers: Publishers, make_source: Callable[..., OfficialSource]
+) -> None:
+    for path in ("/release/stable.txt", "/containerd/containerd", "/v2/"):
+        publishers.publish(path, b"here")
+    assert make_source().problem() == f"{publishers.url}/dists/bookworm/InRelease: answered 404 Not Found"
+
+
+def test_sites_are_probed_once(publishers: Publishers, make_source: Callable[..., OfficialSource]) -> None:
+    source = make_source()
+    source.problem()
+    asked = len(publishers.seen)
+    source.problem()
+    assert len(publishers.seen) == asked
+
+
+def test_a_site_that_is_not_there_is_named_with_the_reason(own_catalog: OfficialCatalog) -> None:
+    nobody = "http://127.0.0.1:9"  # the discard port: nothing listens there
+    sites = {name: site.model_copy(update={"base": nobody}) for name, site in own_catalog.sites.items()}
+    catalog = own_catalog.model_copy(update={"sites": sites, "registries": {"docker.io": nobody}})
+    assert "http://127.0.0.1:9/v2/: [Errno 111] Connection refused" in unreachable_sites(catalog)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DIGEST,
+        f"{DIGEST.upper()}\n",
+        f"{DIGEST}  tool\n{OTHER}  tool.sig\n",
+        f"{OTHER} *other\n{DIGEST} *./bin/tool\n",
+        f"SHA256 (tool) = {DIGEST}\nSHA512 (tool) = {'ef' * 64}\n",
+        f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{DIGEST}  tool\n-----BEGIN PGP SIGNATURE-----\niQ\n",
+    ],
+)
+def test_sum_files_of_every_style_are_read(text: str) -> None:
+    assert published_sha256(text, "tool", "http://site.example/sums") == DIGEST
+
+
+@pytest.mark.parametrize(
+    ("text", "what"), [(f"{DIGEST}  other\n", "no SHA-256"), (f"{DIGEST}  tool\n{OTHER}  tool\n", "2 different")]
+)
+def test_a_sum_file_that_does_not_decide_is_refused(text: str, what: str) -> None:
+    with pytest.raises(IntegrityError, match=f"http://site.example/sums: lists {what}"):
+        published_sha256(text, "tool", "http://site.example/sums")
