@@ -95,7 +95,10 @@ def read_document(text: str) -> Document:
     if node is None:
         return _unreadable(1, "it is empty", "start with `apiVersion: windlass/v1` and `kind: Cluster`")
     reading = _Reading()
-    value = reading.value(node, ())
+    try:
+        value = reading.value(node, ())
+    except _TooMuchError:
+        return _unreadable(1, f"its aliases unfold to more than {MAX_VALUES} values", "write out what they stand for")
     return Document(value, reading.lines, tuple(reading.problems))
 
 
@@ -116,6 +119,10 @@ def _unreadable(line: int, wrong: str, right: str) -> Document:
     return Document(None, {(): line}, (Problem((), wrong, right),))
 
 
+class _TooMuchError(Exception):
+    """Aliases unfold without end, or as good as."""
+
+
 @dataclass
 class _Reading:
     """The walk from nodes to values, and what it gathers on the way."""
@@ -128,10 +135,7 @@ class _Reading:
         self.lines.setdefault(path, node.start_mark.line + 1)
         self.seen += 1
         if self.seen > MAX_VALUES or len(path) > MAX_DEPTH:
-            if self.seen != MAX_VALUES + 2:  # say it once
-                self.problems.append(Problem((), "its aliases unfold to more than can be read", "write it out"))
-                self.seen = MAX_VALUES + 1
-            return None
+            raise _TooMuchError
         if isinstance(node, yaml.MappingNode) and node.tag == _KINDS[yaml.MappingNode]:
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == _KINDS[yaml.SequenceNode]:
@@ -159,7 +163,7 @@ class _Reading:
     def key(self, node: yaml.Node, path: Path) -> str | None:
         if isinstance(node, yaml.ScalarNode) and node.tag == _STR:
             return str(node.value)
-        shown = f"`{node.value}`" if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+        shown = f"`{node.value}`" if isinstance(node, yaml.ScalarNode) else "that is a list or mapping"
         right = f'write "{node.value}" in quotes' if isinstance(node, yaml.ScalarNode) else "keys are words"
         self.lines.setdefault((*path, "?"), node.start_mark.line + 1)
         self.problems.append(Problem((*path, "?"), f"the key {shown} is no text", right))

@@ -40,9 +40,9 @@ def path_text(path: Path) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that `word` was most likely meant to be, or None; case, `-` and `_` count for nothing."""
-    plain = {plain(candidate): candidate for candidate in sorted(known)}
-    found = difflib.get_close_matches(plain(word), plain, n=1, cutoff=0.6)
-    return plain[found[0]] if found else None
+    by_plain = {plain(candidate): candidate for candidate in sorted(known)}
+    found = difflib.get_close_matches(plain(word), by_plain, n=1, cutoff=0.6)
+    return by_plain[found[0]] if found else None
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
