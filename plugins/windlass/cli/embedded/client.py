@@ -92,7 +92,9 @@ class AirflowClient:
     def import_errors(self) -> list[str]:
         """Return the errors of all DAG files that could not be imported."""
         found = self._checked(self._send("GET", f"{_API}/importErrors"))
-        return [f"{item['filename']}: {item['stack_trace'].strip().splitlines()[-1]}" for item in found["import_errors"]]
+        return [
+            f"{item['filename']}: {item['stack_trace'].strip().splitlines()[-1]}" for item in found["import_errors"]
+        ]
 
     def wait_for_dag(self, dag_id: str, *, within: timedelta = timedelta(seconds=60)) -> None:
         """Return once the DAG is known; an import error anywhere is part of the error's message."""
@@ -132,9 +134,7 @@ class AirflowClient:
             if not page[key] or offset >= page["total_entries"]:
                 return
 
-    def follow(
-        self, dag_id: str, run_id: str, on_change: Callable[[TaskView], None], *, within: timedelta
-    ) -> RunState:
+    def follow(self, dag_id: str, run_id: str, on_change: Callable[[TaskView], None], *, within: timedelta) -> RunState:
         """Report each change of a task until the run ends; raise `UnreachableError` when it takes longer."""
         deadline = time.monotonic() + within.total_seconds()
         seen: dict[tuple[str, int], tuple[str, int]] = {}

@@ -183,6 +183,8 @@ def _healthy_parts(url: str) -> set[str]:
     try:
         answer = httpx.get(f"{url}/api/v2/monitor/health", timeout=5, trust_env=False)
         answer.raise_for_status()
+        # The API for tasks builds itself at its first request, which takes longer than a task would wait.
+        httpx.get(f"{url}/execution/health/ping", timeout=60, trust_env=False).raise_for_status()
     except httpx.HTTPError:
         return set()
     return {part for part, state in answer.json().items() if state and state.get("status") == "healthy"}

@@ -125,11 +125,9 @@ class Postgres:
         self._make_directory(self.socket_directory)
         if (self.data / "PG_VERSION").exists():
             return
-        argv = [self.binaries / "initdb", "--pgdata", self.data, "--username", "airflow", "--auth", "reject"]
+        argv = [str(self.binaries / "initdb"), "--pgdata", str(self.data), "--username", "airflow", "--auth", "reject"]
         argv += ["--auth-local", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]
-        done = subprocess.run(
-            argv, cwd="/", capture_output=True, text=True, check=False, **self._identity()
-        )
+        done = subprocess.run(argv, cwd="/", capture_output=True, text=True, check=False, **self._identity())
         if done.returncode:
             shutil.rmtree(self.data, ignore_errors=True)
             raise WindlassError(f"initdb in {self.data} exited {done.returncode}: {done.stderr.strip()[-400:]}")

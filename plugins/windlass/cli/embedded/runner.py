@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
 
 _FORK = multiprocessing.get_context("fork")
+_GRACE_SECONDS = 4
 _RESTARTS = 5
 _RESTART_WINDOW_SECONDS = 60
 
@@ -54,7 +55,9 @@ class _Child:
     def start(self) -> None:
         now = time.monotonic()
         if len(self.starts) == _RESTARTS and now - self.starts[0] < _RESTART_WINDOW_SECONDS:
-            raise WindlassError(f"{self.name} ended {_RESTARTS} times within {_RESTART_WINDOW_SECONDS} s; see {self.log}")
+            raise WindlassError(
+                f"{self.name} ended {_RESTARTS} times within {_RESTART_WINDOW_SECONDS} s; see {self.log}"
+            )
         self.starts.append(now)
         self.process = _fork(lambda: components.run_component(self.name, self.log))
 
@@ -120,7 +123,9 @@ class Runner:
             if self._wakeup in ready:
                 return
             if database is not None and database.poll() is not None:
-                raise WindlassError(f"Postgres ended with code {database.returncode}; see {self._home.logs}/postgres.log")
+                raise WindlassError(
+                    f"Postgres ended with code {database.returncode}; see {self._home.logs}/postgres.log"
+                )
             for child in (sentinels[item] for item in ready if isinstance(item, int) and item in sentinels):
                 self._restart(child)
 
@@ -131,7 +136,7 @@ class Runner:
         child.start()
 
     def _stop(self) -> None:
-        """End tasks first, so that none can report a failure: the next start finds them unfinished and runs them again."""
+        """End tasks first, so that none can report a failure: the next start runs those that had not ended again."""
         alive = {child.name: child.process for child in self._children if child.process and child.process.is_alive()}
         if scheduler := alive.get("scheduler"):
             end_all(descendants(scheduler.pid or 0), with_signal=signal.SIGKILL, wait_seconds=2)
@@ -146,9 +151,10 @@ class Runner:
         _say("stopped")
 
     def _end_components(self, alive: dict[str, ForkProcess]) -> None:
+        """Ask first; the API server would wait for its last connections, and has nothing to lose."""
         for process in alive.values():
             process.terminate()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + _GRACE_SECONDS
         for process in alive.values():
             process.join(max(0.0, deadline - time.monotonic()))
         leftovers = [process for process in descendants(os.getpid()) if not self._is_database(process.pid)]
