@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
-from windlass.cli import mirror
+from windlass.cli import mirror, spec
 from windlass.errors import RefusedError, SpecError, UnreachableError, WindlassError
 
 _EXIT_CODES: tuple[tuple[type[WindlassError], int], ...] = ((SpecError, 2), (RefusedError, 3), (UnreachableError, 4))
@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="windlass", description="Kubernetes clusters, run by Apache Airflow.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     mirror.add_commands(commands)
+    spec.add_commands(commands)
     for entry in sorted(entry_points(group="windlass.commands"), key=lambda found: found.name):
         entry.load()(commands)
     return parser

@@ -1,0 +1,2 @@
+// Package errors stands in for a module that cannot be had.
+package errors

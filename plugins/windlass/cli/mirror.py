@@ -1,0 +1,140 @@
+"""The command `windlass mirror`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windlass.errors import NotReadyError, SpecError
+from windlass.mirror import cache, choosing, places
+from windlass.mirror.commands import Commands
+from windlass.mirror.filling import Fill, Filled, drop_damaged, missing, with_registry
+from windlass.mirror.holding import held
+
+if TYPE_CHECKING:
+    from windlass.domain.artifacts import Artifact, Lock
+    from windlass.mirror.source import Source
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `mirror` and what is below it."""
+    parser = commands.add_parser("mirror", help="fill the local mirror of binaries and images, or serve it")
+    parser.set_defaults(run=fill)
+    _add_source(parser)
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only artifacts with this name")
+    parser.add_argument("--verify", action="store_true", help="read everything first, and make anew what is damaged")
+    below = parser.add_subparsers(metavar="ACTION")
+    listing = below.add_parser("list", help="show every artifact with its state and digest")
+    _add_source(listing)
+    listing.set_defaults(run=show)
+    serving = below.add_parser("serve", help="serve the files over HTTP")
+    serving.add_argument("--address", default="127.0.0.1", help="address to listen at (default: %(default)s)")
+    serving.add_argument("--port", type=int, default=8080, help="port to listen at (default: %(default)s)")
+    _add_source(serving)
+    serving.set_defaults(run=serve)
+
+
+def fill(arguments: argparse.Namespace) -> int:
+    """Make what the mirror lacks."""
+    commands = Commands()
+    choice = choosing.choose(choosing.configured(_source(arguments)), _sources(commands))
+    print(f"mirror: source `{choice.source.name}`, because {choice.reason}")
+    wanted = _wanted(choice.source, arguments.only)
+    shelf = cache.shelf(choice.source.name)
+    if not arguments.verify and not missing(choice.source, shelf, wanted):
+        cache.select_source(choice.source.name)
+        print(f"mirror: all {len(wanted)} artifacts are there, in {shelf.directory}")
+        return 0
+    with held(cache.mirror_root() / "fill.lock"):
+        if arguments.verify:
+            for path in drop_damaged(shelf, wanted):
+                print(f"mirror: {path} was damaged and is made anew")
+        filled = _run(choice.source, missing(choice.source, shelf, wanted), commands)
+        cache.select_source(choice.source.name)
+    return _report(filled, len(wanted), shelf.directory)
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print every needed artifact with its state and digest."""
+    name = _source(arguments) or cache.selected_source()
+    source = _sources(Commands())[name]
+    shelf = cache.shelf(name)
+    for artifact in source.artifacts():
+        stamp = shelf.stamp(artifact)
+        state = shelf.state(artifact, source.recipe_hash(artifact))
+        shown = {"missing": "unverified" if shelf.file(artifact).exists() else "missing"}.get(state, state)
+        digest = f"{stamp.locked.digest} ({stamp.locked.origin})" if stamp else "-"
+        print(f"{shown:<10} {artifact!s:<44} {digest}")
+    return 0
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve the files until interrupted."""
+    from windlass.mirror.serving import serve_files  # noqa: PLC0415 (a fill that has nothing to do must not wait)
+
+    root = cache.mirror_directory(_source(arguments))
+    print(f"mirror: {root} at http://{arguments.address}:{arguments.port}", flush=True)
+    serve_files(root, arguments.address, arguments.port)
+    return 0
+
+
+def _run(source: Source, artifacts: Sequence[Artifact], commands: Commands) -> Filled:
+    from windlass.mirror.boards import open_board  # noqa: PLC0415 (a fill that has nothing to do must not wait for it)
+
+    shelf = cache.shelf(source.name)
+    with open_board(len(artifacts)) as board:
+        return Fill(source, shelf, cache.mirror_root() / "work", board).run(artifacts, on_interrupt=commands.stop)
+
+
+def _report(filled: Filled, wanted: int, directory: Path) -> int:
+    for artifact, error in filled.failed.items():
+        print(f"mirror: {artifact}: {error}", file=sys.stderr)
+    if filled.failed:
+        print(f"mirror: {len(filled.failed)} failed; run again to go on from here", file=sys.stderr)
+        return 1
+    print(f"mirror: {len(filled.done)} made, all {wanted} artifacts are there, in {directory}")
+    return 0
+
+
+def _wanted(source: Source, names: Sequence[str]) -> Sequence[Artifact]:
+    available = source.artifacts()
+    unknown = sorted(set(names) - {artifact.name for artifact in available})
+    if unknown:
+        known = ", ".join(sorted({artifact.name for artifact in available}))
+        raise SpecError(f"--only {unknown[0]}: the source `{source.name}` makes no such artifact; it makes {known}")
+    chosen = tuple(artifact for artifact in available if not names or artifact.name in names)
+    return with_registry(chosen, available)
+
+
+def _sources(commands: Commands) -> dict[str, Source]:
+    from windlass.mirror.modules import ModulesSource  # noqa: PLC0415 (serving needs no recipes)
+    from windlass.mirror.official import official_source  # noqa: PLC0415 (the same)
+
+    return {
+        "official": official_source(_lock_if_any("official")),
+        "modules": ModulesSource(places.recipes_directory(), cache.mirror_root() / "builds", commands),
+    }
+
+
+def _lock_if_any(source: str) -> Lock | None:
+    try:
+        return cache.read_lock(source)
+    except NotReadyError:
+        return None
+
+
+def _source(arguments: argparse.Namespace) -> str | None:
+    source: str | None = getattr(arguments, "source", None)
+    return source
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        choices=choosing.CHOICES,
+        default=argparse.SUPPRESS,  # it may stand before the action or after it
+        help=f"where artifacts come from (default: {choosing.SETTING}, or auto: official if it answers)",
+    )

@@ -1,0 +1,61 @@
+"""What is in the mirror on this machine, for those who use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from windlass.domain.artifacts import Artifact, Lock
+from windlass.errors import IntegrityError, NotReadyError
+from windlass.mirror import places
+from windlass.mirror.stamps import Shelf, parse_lock, replace
+
+_ADVICE = "run `windlass mirror`"
+
+
+def mirror_root() -> Path:
+    """Return the directory of all mirrors, one below it for each source."""
+    return places.cache_directory() / "mirror"
+
+
+def selected_source() -> str:
+    """Return the source that the mirror was last filled from; NotReadyError if it never was."""
+    try:
+        return (mirror_root() / "selected").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise NotReadyError(f"this machine: there is no mirror below {mirror_root()}; {_ADVICE}") from None
+
+
+def select_source(name: str) -> None:
+    """Make `name` the source that everything uses from now on."""
+    replace(mirror_root() / "selected", name + "\n")
+
+
+def mirror_directory(source: str | None = None) -> Path:
+    """Return the directory of one source, complete in itself; None means the selected source."""
+    return mirror_root() / (source or selected_source())
+
+
+def shelf(source: str | None = None) -> Shelf:
+    """Open the directory of one source."""
+    name = source or selected_source()
+    return Shelf(mirror_directory(name), name)
+
+
+def artifact_path(artifact: Artifact, source: str | None = None) -> Path:
+    """Return where a file artifact is; NotReadyError if the mirror does not hold it as it was made."""
+    held = shelf(source)
+    stamp = held.stamp(artifact)
+    if artifact.kind != "file" or stamp is None or held.state(artifact, stamp.recipe) != "cached":
+        raise NotReadyError(f"this machine: {artifact} is not in the mirror {held.directory}; {_ADVICE}")
+    return held.file(artifact)
+
+
+def read_lock(source: str | None = None) -> Lock:
+    """Read the lock of one source; NotReadyError if there is none, IntegrityError if it cannot be read."""
+    path = mirror_directory(source) / "lock.json"
+    try:
+        return parse_lock(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotReadyError(f"this machine: {path} does not exist; {_ADVICE}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"this machine: {path} is no lock ({error}); remove it, then {_ADVICE}") from error

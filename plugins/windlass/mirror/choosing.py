@@ -1,0 +1,47 @@
+"""Chooses the source that a mirror is filled from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from windlass.errors import SpecError, UnreachableError
+from windlass.mirror.source import Source
+
+SETTING = "WINDLASS_MIRROR_SOURCE"
+CHOICES = ("auto", "official", "modules")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The source that was taken, and why."""
+
+    source: Source
+    reason: str
+
+
+def configured(argument: str | None) -> str:
+    """Return what the command line says, or the setting, or `auto`; SpecError if it is none of the choices."""
+    wanted = argument or os.environ.get(SETTING) or "auto"
+    if wanted not in CHOICES:
+        raise SpecError(f"{SETTING} is `{wanted}`; it must be one of {', '.join(CHOICES)}")
+    return wanted
+
+
+def choose(wanted: str, sources: Mapping[str, Source]) -> Choice:
+    """Take the source that is wanted; for `auto` the official one if it answers, else the modules."""
+    if wanted != "auto":
+        problem = sources[wanted].problem()
+        if problem is not None:
+            raise UnreachableError(f"the source `{wanted}` cannot be used: {problem}")
+        return Choice(sources[wanted], "it was asked for")
+    unreachable = sources["official"].problem()
+    if unreachable is None:
+        return Choice(sources["official"], "the official sites answer")
+    problem = sources["modules"].problem()
+    if problem is not None:
+        raise UnreachableError(
+            f"no source can be used: official: {unreachable}; modules: {problem}; mend one of the two and run again"
+        )
+    return Choice(sources["modules"], f"the official sites cannot be used: {unreachable}")

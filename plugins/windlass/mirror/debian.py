@@ -1,0 +1,190 @@
+"""Takes files out of Debian packages that the machine's own apt fetched and checked."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import os
+import re
+import tarfile
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
+
+from windlass.errors import CommandError, IntegrityError, WindlassError
+from windlass.mirror.commands import Commands, require
+from windlass.mirror.elf import needed_libraries
+from windlass.mirror.source import Progress
+
+RELEASE = "bookworm"
+_MERGED = ("bin", "sbin", "lib", "lib64")
+# On any Debian host already; an archive of packages leaves these out, and so never touches the host's C library.
+_PRESENT_EVERYWHERE = ("?essential", "?priority(required)", "init-system-helpers", "ca-certificates")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or a symbolic link out of a package."""
+
+    content: bytes
+    mode: int
+    link: str | None = None
+
+
+class Apt:
+    """Fetches packages of the one Debian release that the recipes are written for."""
+
+    def __init__(self, commands: Commands, downloads: Path) -> None:
+        self._commands = commands
+        self._downloads = downloads
+        self._one_at_a_time = threading.Lock()
+        self._updated = False
+
+    def fetch(self, packages: Sequence[str], progress: Progress) -> tuple[Path, ...]:
+        """Download the packages with everything they depend on; return the .deb files in order of their names."""
+        return self._download(self._closure(packages), progress)
+
+    def fetch_for_hosts(self, packages: Sequence[str], progress: Progress) -> tuple[Path, ...]:
+        """Download the same without what every Debian host has already."""
+        wanted = set(self._closure(packages)) - set(self._closure(_PRESENT_EVERYWHERE))
+        return self._download(sorted(wanted), progress)
+
+    def _download(self, names: Sequence[str], progress: Progress) -> tuple[Path, ...]:
+        self._downloads.mkdir(parents=True, exist_ok=True)
+        found = []
+        for number, name in enumerate(names, start=1):
+            progress.say(f"apt-get download {name} ({number} of {len(names)})")
+            with self._one_at_a_time:
+                found.append(self._one(name))
+        return tuple(sorted(found))
+
+    def _one(self, name: str) -> Path:
+        version = self._candidate(name)
+        pattern = f"{name}_{version.replace(':', '%3a')}_*.deb"
+        present = sorted(self._downloads.glob(pattern))
+        if not present:
+            self._apt("download", f"{name}={version}")
+            present = sorted(self._downloads.glob(pattern))
+        if not present:
+            raise IntegrityError(f"this machine: apt-get fetched {name} but left no {pattern} in {self._downloads}")
+        return present[0]
+
+    def _candidate(self, name: str) -> str:
+        shown = self._commands.run(["apt-cache", "policy", name], directory=self._downloads)
+        found = re.search(r"Candidate: (\S+)", shown)
+        if found is None or found[1] == "(none)":
+            raise WindlassError(f"this machine: apt knows no package {name}; run `apt-get update`, then run again")
+        return found[1]
+
+    def _closure(self, packages: Iterable[str]) -> list[str]:
+        """Name the packages that would be installed on a system that has none."""
+        self._downloads.mkdir(parents=True, exist_ok=True)
+        nothing = self._downloads / "no-packages"
+        nothing.touch()
+        listed = self._apt(
+            "--option", f"Dir::State::status={nothing}", "--no-install-recommends", "--simulate", "install", *packages
+        )  # fmt: skip
+        return sorted(set(re.findall(r"^Inst (\S+)", listed, flags=re.MULTILINE)))
+
+    def _apt(self, *arguments: str) -> str:
+        require("apt-get", f"the source `modules` takes some files from Debian packages: run on Debian {RELEASE}")
+        check_release(Path("/etc/os-release"))
+        try:
+            return self._commands.run(["apt-get", "--quiet", *arguments], directory=self._downloads)
+        except CommandError:
+            if self._updated or os.geteuid() != 0:
+                raise
+            self._updated = True  # the package lists may be old or missing: once is worth a try
+            self._commands.run(["apt-get", "--quiet", "update"], directory=self._downloads)
+            return self._commands.run(["apt-get", "--quiet", *arguments], directory=self._downloads)
+
+
+def check_release(os_release: Path) -> None:
+    """Raise unless this machine's apt speaks of the release that the recipes are written for."""
+    text = os_release.read_text(encoding="utf-8") if os_release.exists() else ""
+    if not re.search(rf'^VERSION_CODENAME="?{RELEASE}"?$', text, flags=re.MULTILINE):
+        raise WindlassError(
+            f"this machine is not Debian {RELEASE}, whose packages some recipes take files from; run `windlass mirror` "
+            f"in a Debian {RELEASE} container with the same WINDLASS_CACHE, or use `--source official`"
+        )
+
+
+def unpack(packages: Iterable[Path]) -> dict[str, Entry]:
+    """Read all packages into one tree by path without leading slash; /bin, /lib and so on are below /usr."""
+    tree: dict[str, Entry] = {}
+    links: list[tuple[str, str]] = []
+    for package in packages:
+        with tarfile.open(fileobj=io.BytesIO(_data_archive(package)), mode="r:") as archive:
+            for member in archive:
+                path = merged(member.name)
+                if member.isreg():
+                    stream = archive.extractfile(member)
+                    tree[path] = Entry(stream.read() if stream else b"", member.mode & 0o755)
+                elif member.issym():
+                    tree[path] = Entry(b"", 0o777, member.linkname)
+                elif member.islnk():
+                    links.append((path, merged(member.linkname)))
+    tree.update({path: tree[target] for path, target in links})
+    return tree
+
+
+def merged(path: str) -> str:
+    """Write a path of a package as it is on a system whose /bin, /sbin and /lib are links into /usr."""
+    clean = normpath(path).lstrip("/")
+    return f"usr/{clean}" if clean.split("/", 1)[0] in _MERGED else clean
+
+
+def select(tree: Mapping[str, Entry], patterns: Sequence[str]) -> dict[str, Entry]:
+    """Take what matches, follow links, and add every library that the programs need; errors name what is missing."""
+    chosen: dict[str, Entry] = {}
+    for pattern in patterns:
+        matching = [path for path in tree if fnmatch(path, pattern)]
+        if not matching:
+            raise WindlassError(f"modules.yaml: no file of the Debian packages matches `{pattern}`")
+        for path in matching:
+            _add(path, tree, chosen)
+    return dict(sorted(chosen.items()))
+
+
+def _add(path: str, tree: Mapping[str, Entry], chosen: dict[str, Entry]) -> None:
+    if path in chosen:
+        return
+    entry = tree[path]
+    chosen[path] = entry
+    if entry.link is not None:
+        target = merged(entry.link if entry.link.startswith("/") else f"{PurePosixPath(path).parent}/{entry.link}")
+        if target in tree:
+            _add(target, tree, chosen)
+        return
+    for library in needed_libraries(entry.content):
+        _add(_find_library(library, path, tree), tree, chosen)
+
+
+def _find_library(name: str, wanted_by: str, tree: Mapping[str, Entry]) -> str:
+    if name.startswith("/"):
+        return merged(name)
+    for path in tree:
+        if path.startswith("usr/lib/") and path.endswith(f"/{name}") and path.count("/") <= 3:
+            return path
+    raise WindlassError(f"modules.yaml: {wanted_by} needs {name}, which none of the Debian packages has")
+
+
+def _data_archive(package: Path) -> bytes:
+    """Return the tar archive with the files of a .deb, which is an ar archive of three members."""
+    content = package.read_bytes()
+    if content[:8] != b"!<arch>\n":
+        raise IntegrityError(f"{package} is no Debian package; remove it and run again")
+    offset = 8
+    while offset < len(content):
+        name = content[offset : offset + 16].decode().strip().rstrip("/")
+        size = int(content[offset + 48 : offset + 58])
+        data = content[offset + 60 : offset + 60 + size]
+        if name == "data.tar.xz":
+            return lzma.decompress(data)
+        if name == "data.tar":
+            return data
+        offset += 60 + size + size % 2
+    raise IntegrityError(f"{package} holds no data.tar.xz; remove it and run again")

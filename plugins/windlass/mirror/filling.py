@@ -1,0 +1,173 @@
+"""Fills the mirror: makes what is missing, outdated or damaged, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from windlass.domain.artifacts import Artifact, Locked
+from windlass.errors import IntegrityError, NotReadyError, WindlassError
+from windlass.mirror.layers import file_digest
+from windlass.mirror.registry import LocalRegistry
+from windlass.mirror.source import Produced, Progress, Source
+from windlass.mirror.stamps import Shelf, Stamp, StampedFile, write_lock
+
+_REGISTRY = "registry"
+
+
+class Board(Protocol):
+    """Shows how far the fill is with all artifacts."""
+
+    def start(self, artifact: Artifact) -> Progress:
+        """Show that work on `artifact` has begun; what is returned takes its news."""
+
+    def finish(self, artifact: Artifact, error: WindlassError | None) -> None:
+        """Show that `artifact` is done, or why it failed."""
+
+
+class ImageStore(Protocol):
+    """Where images go."""
+
+    def push(self, layout: Path, artifact: Artifact) -> tuple[str, tuple[str, ...]]:
+        """Put an image there; return its manifest's digest and those of all its blobs."""
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a fill did."""
+
+    done: tuple[Artifact, ...] = ()
+    failed: dict[Artifact, WindlassError] = field(default_factory=dict)
+
+
+def missing(source: Source, shelf: Shelf, wanted: Sequence[Artifact]) -> tuple[Artifact, ...]:
+    """List which of `wanted` must be made; size and time of what is there decide, nothing is read."""
+    return tuple(artifact for artifact in wanted if shelf.state(artifact, source.recipe_hash(artifact)) != "cached")
+
+
+def drop_damaged(shelf: Shelf, wanted: Sequence[Artifact]) -> tuple[Path, ...]:
+    """Read everything, remove what is not what it was, and return that; the next fill makes it again."""
+    damaged = []
+    for artifact in wanted:
+        for path in shelf.damaged(artifact):
+            damaged.append(path)
+            path.unlink(missing_ok=True)
+            shelf.forget(artifact)
+    return tuple(damaged)
+
+
+def with_registry(wanted: Sequence[Artifact], available: Sequence[Artifact]) -> tuple[Artifact, ...]:
+    """Add the registry, which images go through, to a choice that has images."""
+    registry = tuple(found for found in available if (found.kind, found.name) == ("file", _REGISTRY))
+    needs_it = any(artifact.kind == "image" for artifact in wanted)
+    return tuple(dict.fromkeys((*(registry if needs_it else ()), *wanted)))
+
+
+class Fill:
+    """One run over the artifacts of one source; each is made apart from the others and put in place at once."""
+
+    def __init__(self, source: Source, shelf: Shelf, work: Path, board: Board, store: ImageStore | None = None) -> None:
+        self._source = source
+        self._shelf = shelf
+        self._work = work
+        self._board = board
+        self._store = store
+        self._guard = threading.Lock()
+        self._registry_settled = threading.Event()
+
+    def run(self, artifacts: Sequence[Artifact], on_interrupt: Callable[[], None] = lambda: None) -> Filled:
+        """Make `artifacts`; one that fails does not stop the others."""
+        shutil.rmtree(self._work, ignore_errors=True)  # what an interrupted run left
+        self._work.mkdir(parents=True)
+        if not any((artifact.kind, artifact.name) == ("file", _REGISTRY) for artifact in artifacts):
+            self._registry_settled.set()
+        pool = ThreadPoolExecutor(self._source.workers, thread_name_prefix="mirror")
+        try:
+            futures = {pool.submit(self._one, artifact): artifact for artifact in artifacts}
+            return _gather(futures)
+        except BaseException:
+            on_interrupt()
+            raise
+        finally:
+            self._registry_settled.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            if self._store is not None:
+                self._store.close()
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    def _one(self, artifact: Artifact) -> WindlassError | None:
+        progress = self._board.start(artifact)
+        into = self._work / f"{artifact.kind}-{artifact.name}-{artifact.version}"
+        into.mkdir()
+        error: WindlassError | None = None
+        try:
+            produced = self._source.produce(artifact, into, progress)
+            stamp = self._place(artifact, produced, progress)
+            with self._guard:
+                self._shelf.write(stamp)
+                write_lock(self._shelf.lock(), self._shelf.directory / "lock.json")
+        except WindlassError as failure:
+            error = failure
+        except OSError as failure:
+            error = WindlassError(f"this machine: {artifact}: {failure}; mend that and run again")
+            error.__cause__ = failure
+        finally:
+            if (artifact.kind, artifact.name) == ("file", _REGISTRY):
+                self._registry_settled.set()
+            shutil.rmtree(into, ignore_errors=True)
+            self._board.finish(artifact, error)
+        return error
+
+    def _place(self, artifact: Artifact, produced: Produced, progress: Progress) -> Stamp:
+        recipe = self._source.recipe_hash(artifact)
+        if artifact.kind == "file":
+            file = self._place_file(artifact, produced.path)
+            return Stamp(artifact, recipe, Locked(file.digest, file.size, produced.origin), (file,))
+        progress.say("waits for the registry")
+        self._registry_settled.wait()
+        progress.say("goes into the registry")
+        digest, blobs = self._images().push(produced.path, artifact)
+        files = tuple(self._checked_blob(blob) for blob in blobs)
+        return Stamp(artifact, recipe, Locked(digest, sum(file.size for file in files), produced.origin), files)
+
+    def _place_file(self, artifact: Artifact, made: Path) -> StampedFile:
+        target = self._shelf.file(artifact)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made.chmod(0o755)
+        with made.open("rb") as stream:
+            os.fsync(stream.fileno())
+        made.replace(target)
+        return self._shelf.describe(target)
+
+    def _checked_blob(self, digest: str) -> StampedFile:
+        path = self._shelf.blob(digest)
+        if file_digest(path) != digest:
+            path.unlink()
+            raise IntegrityError(f"{path} did not have the digest in its name and was removed; run again")
+        return self._shelf.describe(path)
+
+    def _images(self) -> ImageStore:
+        with self._guard:
+            if self._store is None:
+                program = next(self._shelf.directory.glob(f"files/{_REGISTRY}/*/{_REGISTRY}"), None)
+                if program is None:
+                    raise NotReadyError("images go through the registry, which could not be made; see its own error")
+                self._store = LocalRegistry(program, self._shelf.registry, self._work)
+            return self._store
+
+
+def _gather(futures: dict[Future[WindlassError | None], Artifact]) -> Filled:
+    """Wait for all, then raise what nobody expected, so that a mistake in one recipe does not stop the others."""
+    finished = list(as_completed(futures))
+    errors = {futures[future]: future.result() for future in finished}
+    done = tuple(artifact for artifact, error in errors.items() if error is None)
+    return Filled(done, {artifact: error for artifact, error in errors.items() if error is not None})

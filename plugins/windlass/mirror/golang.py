@@ -1,0 +1,131 @@
+"""Builds programs from Go modules at pinned versions, and the one small C program."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+from windlass.mirror.commands import Commands, require
+from windlass.mirror.layers import file_digest
+from windlass.mirror.recipes import Build, Recipes
+from windlass.mirror.source import Progress
+from windlass.mirror.stamps import replace
+
+_GO_ADVICE = "install Go (the `go` line of include/mirror/modules/*/go.mod says which): https://go.dev/doc/install"
+_C_ADVICE = "install a C compiler (Debian and Ubuntu: `apt-get install gcc libc6-dev`)"
+
+
+class Builder:
+    """Makes the programs of builds, each once, and keeps them by the hash of their recipe."""
+
+    def __init__(self, recipes: Recipes, kept: Path, commands: Commands) -> None:
+        self._recipes = recipes
+        self._kept = kept
+        self._commands = commands
+        self._one_at_a_time = threading.Lock()  # one `go build` uses all cores by itself
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._checked: set[Path] = set()
+
+    def program(self, reference: str, progress: Progress) -> Path:
+        """Return the path of `BUILD/PROGRAM`, built now unless it is kept and undamaged."""
+        name, program = reference.split("/", 1)
+        kept = self._kept / name / self._recipes.build_hash(name)[:16]
+        with self._locks[name]:
+            if kept not in self._checked and not _is_intact(kept):
+                progress.say(f"waits for its turn to build {name}")
+                with self._one_at_a_time:
+                    self._build(name, kept, progress)
+            self._checked.add(kept)
+        return kept / program
+
+    def _build(self, name: str, kept: Path, progress: Progress) -> None:
+        work = kept.with_name(f".{kept.name}.{os.getpid()}")
+        shutil.rmtree(work, ignore_errors=True)
+        out = work / "out"
+        out.mkdir(parents=True)
+        build_into(self._recipes, name, work / "source", out, Toolchain(self._commands, progress))
+        digests = {path.name: file_digest(path) for path in sorted(out.iterdir())}
+        replace(out / "digests.json", json.dumps(digests, indent=1))
+        shutil.rmtree(kept, ignore_errors=True)
+        out.rename(kept)
+        shutil.rmtree(work)
+
+
+class Toolchain:
+    """The Go toolchain and the C compiler of this machine."""
+
+    def __init__(self, commands: Commands, progress: Progress) -> None:
+        self._commands = commands
+        self._progress = progress
+
+    def go(self, directory: Path, *arguments: str, architecture: str) -> None:
+        """Run `go` in `directory`; proxy, cache and flags come from the user's own environment."""
+        require("go", _GO_ADVICE)
+        environment = {"CGO_ENABLED": "0", "GOWORK": "off", "GOOS": "linux", "GOARCH": architecture}
+        self._commands.run(["go", *arguments], directory=directory, environment=environment, on_line=self._show)
+
+    def cc(self, source: Path, target: Path) -> None:
+        """Compile one C file to a static program."""
+        require("gcc", _C_ADVICE)
+        self._progress.say(f"gcc {source.name}")
+        argv = ["gcc", "-Os", "-static", "-s", "-Wl,--build-id=none", "-o", str(target), source.name]
+        self._commands.run(argv, directory=source.parent)
+
+    def say(self, what: str) -> None:
+        """Show what is done now."""
+        self._progress.say(what)
+
+    def _show(self, line: str) -> None:
+        self._progress.say(line.removeprefix("go: "))
+
+
+def build_into(recipes: Recipes, name: str, source: Path, out: Path, toolchain: Toolchain) -> None:
+    """Build everything of the build `name` in `source`, a directory to be made, and put it into `out`."""
+    build = recipes.build(name)
+    if build.c:
+        toolchain.cc(recipes.sources / build.c, out / name)
+        return
+    shutil.copytree(recipes.build_directory(name), source)
+    for extra in build.shared:
+        shutil.copy(recipes.sources / extra, source)
+    if build.emptied:
+        toolchain.say("go mod vendor")
+        toolchain.go(source, "mod", "vendor", architecture=recipes.architecture)
+        for package in build.emptied:
+            empty_package(source / "vendor" / package)
+    for program, package in build.packages.items():
+        toolchain.say(f"go build {package}")
+        toolchain.go(source, *_build_arguments(build, package, out / program), architecture=recipes.architecture)
+
+
+def empty_package(directory: Path) -> None:
+    """Leave of a Go package nothing but its name."""
+    names = set()
+    for path in directory.glob("*.go"):
+        names.update(re.findall(r"^package (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE))
+        path.unlink()
+    (directory / "empty.go").write_text(f"package {names.pop()}\n", encoding="utf-8")
+
+
+def _build_arguments(build: Build, package: str, target: Path) -> tuple[str, ...]:
+    """Write the words of `go build`; nothing of this machine gets into the program."""
+    flags = f"-s -w -buildid= {_variables(build.variables)}".strip()
+    return ("build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(target), package)
+
+
+def _variables(variables: Mapping[str, str]) -> str:
+    return " ".join(f"-X={name}={value}" for name, value in sorted(variables.items()))
+
+
+def _is_intact(kept: Path) -> bool:
+    try:
+        digests = json.loads((kept / "digests.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    return all((kept / name).is_file() and file_digest(kept / name) == digest for name, digest in digests.items())

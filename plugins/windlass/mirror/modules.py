@@ -1,0 +1,136 @@
+"""The source `modules`: builds every artifact from Go modules and Debian packages, following the recipes."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from windlass.domain.artifacts import Artifact
+from windlass.mirror import places
+from windlass.mirror.commands import Commands
+from windlass.mirror.debian import Apt, Entry, select, unpack
+from windlass.mirror.golang import Builder
+from windlass.mirror.layers import ImageSettings, write_layout, write_tar
+from windlass.mirror.recipes import Debian, LayerRecipe, Recipes
+from windlass.mirror.source import Produced, Progress
+
+# Go builds take turns by themselves; the others are light. Enough for one build, one download and the images.
+_WORKERS = 6
+
+
+class ModulesSource:
+    """Makes artifacts from pinned Go modules; needs Go, a C compiler, and apt of the release that the recipes name."""
+
+    name = "modules"
+    workers = _WORKERS
+
+    def __init__(self, recipes: Path, kept: Path, commands: Commands) -> None:
+        self.recipes = Recipes(recipes)
+        self._artifacts = tuple(found for found in places.needed_artifacts(recipes) if self.recipes.has(found))
+        self._builder = Builder(self.recipes, kept, commands)
+        self._apt = Apt(commands, kept / "debian")
+        self._layers = kept / "layers"
+        self._layer_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._made: set[Path] = set()
+
+    def problem(self) -> str | None:
+        """Say that Go is missing, if it is."""
+        if shutil.which("go") is None:
+            return "`go` is not on PATH; install Go (https://go.dev/doc/install)"
+        return None
+
+    def artifacts(self) -> Sequence[Artifact]:
+        """List every needed artifact that has a recipe."""
+        return self._artifacts
+
+    def recipe_hash(self, artifact: Artifact) -> str:
+        """Hash the recipe and everything that it is made from in this checkout."""
+        return self.recipes.artifact_hash(artifact)
+
+    def produce(self, artifact: Artifact, into: Path, progress: Progress) -> Produced:
+        """Build, take out of packages, or compose `artifact`."""
+        made = (
+            self._file(artifact, into, progress) if artifact.kind == "file" else self._image(artifact, into, progress)
+        )
+        return Produced(made, "build")
+
+    def _file(self, artifact: Artifact, into: Path, progress: Progress) -> Path:
+        recipe = self.recipes.file(artifact)
+        target = into / artifact.name
+        if recipe.archive:
+            programs = {path: self._builder.program(found, progress) for path, found in recipe.archive.items()}
+            progress.say("packs the archive")
+            _write_archive(programs, target)
+        elif recipe.debian is not None and recipe.debian.files:
+            target.write_bytes(self._one_file(recipe.debian, progress))
+            target.chmod(0o755)
+        elif recipe.debian is not None:
+            packages = self._apt.fetch_for_hosts(recipe.debian.packages, progress)
+            write_tar({package.name: Entry(package.read_bytes(), 0o644) for package in packages}, target)
+        else:
+            target.hardlink_to(self._builder.program(recipe.program, progress))
+        return target
+
+    def _image(self, artifact: Artifact, into: Path, progress: Progress) -> Path:
+        recipe = self.recipes.image(artifact)
+        layers = [self._layer(name, into, progress) for name in recipe.layers]
+        progress.say("composes the image")
+        labels = {
+            "org.opencontainers.image.title": artifact.name,
+            "org.opencontainers.image.version": artifact.version,
+        }
+        settings = ImageSettings(self.recipes.architecture, recipe.entrypoint, recipe.command, recipe.user, labels)
+        return write_layout(layers, settings, into)
+
+    def _layer(self, name: str, into: Path, progress: Progress) -> Path:
+        """Make a layer's archive, once for all the images of one run that share it."""
+        recipe = self.recipes.layer(name)
+        kept = self._layers / name / f"{self.recipes.layer_hash(name)[:16]}.tar"
+        with self._layer_locks[name]:
+            if kept not in self._made:
+                entries = self._layer_entries(recipe, progress)
+                progress.say(f"writes the layer {name}")
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                unfinished = into / f"{name}.tar"
+                write_tar(entries, unfinished)
+                unfinished.replace(kept)
+                self._made.add(kept)
+        return kept
+
+    def _layer_entries(self, recipe: LayerRecipe, progress: Progress) -> Mapping[str, Entry | None]:
+        entries: dict[str, Entry | None] = dict.fromkeys(recipe.directories)
+        if recipe.debian is not None:
+            entries.update(self._entries(recipe.debian, progress))
+        for path, program in recipe.programs.items():
+            entries[path] = Entry(self._builder.program(program, progress).read_bytes(), 0o755)
+        entries.update({path: Entry(text.encode(), 0o644) for path, text in recipe.texts.items()})
+        entries.update({f"usr/bin/{applet}": Entry(b"", 0o777, "busybox") for applet in recipe.applets})
+        entries.update({path: Entry(b"", 0o777, target) for path, target in recipe.links.items()})
+        return entries
+
+    def _one_file(self, debian: Debian, progress: Progress) -> bytes:
+        """Take one program without its libraries: a host that has the package's dependencies has those."""
+        (path,) = debian.files
+        return unpack(self._apt.fetch(debian.packages, progress))[path].content
+
+    def _entries(self, debian: Debian, progress: Progress) -> dict[str, Entry]:
+        packages = self._apt.fetch(debian.packages, progress)
+        progress.say("takes files out of packages")
+        return select(unpack(packages), debian.files)
+
+
+def _write_archive(programs: Mapping[str, Path], target: Path) -> None:
+    plain = target.with_suffix(".tar")
+    write_tar({path: Entry(program.read_bytes(), 0o755) for path, program in programs.items()}, plain)
+    # Level 1: the mirror is near, so the time to pack counts more than the size.
+    with (
+        plain.open("rb") as source,
+        target.open("wb") as stream,
+        gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=1, mtime=0) as packed,
+    ):
+        shutil.copyfileobj(source, packed)
+    plain.unlink()

@@ -1,0 +1,163 @@
+"""Remembers what the mirror holds: one stamp for each artifact, written after the artifact is in its place."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.mirror.layers import file_digest
+
+State = Literal["cached", "outdated", "damaged", "missing"]
+
+
+@dataclass(frozen=True)
+class StampedFile:
+    """A file as it was when its digest was computed."""
+
+    path: str
+    """Below the source's directory."""
+    digest: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What was produced for one artifact, from which recipe."""
+
+    artifact: Artifact
+    recipe: str
+    locked: Locked
+    files: tuple[StampedFile, ...]
+
+
+class Shelf:
+    """The directory of one source: its files, its registry's storage, its stamps and its lock."""
+
+    def __init__(self, directory: Path, source: str) -> None:
+        self.directory = directory
+        self.source = source
+
+    @property
+    def registry(self) -> Path:
+        """Where the registry keeps images."""
+        return self.directory / "registry"
+
+    def file(self, artifact: Artifact) -> Path:
+        """Where the file of `artifact` is, or will be."""
+        return self.directory / "files" / artifact.name / artifact.version / artifact.name
+
+    def blob(self, digest: str) -> Path:
+        """Where the registry keeps the bytes with this digest."""
+        hexadecimal = digest.removeprefix("sha256:")
+        return self.registry / "docker/registry/v2/blobs/sha256" / hexadecimal[:2] / hexadecimal / "data"
+
+    def tag(self, artifact: Artifact) -> Path:
+        """Where the registry keeps which manifest an image's version stands for."""
+        repository = self.registry / "docker/registry/v2/repositories/windlass" / artifact.name
+        return repository / "_manifests/tags" / artifact.version / "current/link"
+
+    def stamp(self, artifact: Artifact) -> Stamp | None:
+        """Read the stamp of `artifact`; None if there is none that can be read."""
+        try:
+            return _from_json(artifact, json.loads(self._stamp_path(artifact).read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def describe(self, path: Path) -> StampedFile:
+        """Hash a file below this directory."""
+        status = path.stat()
+        return StampedFile(str(path.relative_to(self.directory)), file_digest(path), status.st_size, status.st_mtime_ns)
+
+    def write(self, stamp: Stamp) -> None:
+        """Keep `stamp`, all of it or nothing."""
+        replace(self._stamp_path(stamp.artifact), json.dumps(_to_json(stamp), indent=1, sort_keys=True))
+
+    def forget(self, artifact: Artifact) -> None:
+        """Drop the stamp of `artifact`, so that it is made again."""
+        self._stamp_path(artifact).unlink(missing_ok=True)
+
+    def state(self, artifact: Artifact, recipe: str) -> State:
+        """Say whether `artifact` is there as its recipe wants it; size and time of the files decide."""
+        stamp = self.stamp(artifact)
+        if stamp is None:
+            return "missing"
+        if not all(self._is_untouched(file) for file in stamp.files):
+            return "damaged"
+        if artifact.kind == "image" and not self.tag(artifact).exists():
+            return "damaged"
+        return "cached" if stamp.recipe == recipe else "outdated"
+
+    def damaged(self, artifact: Artifact) -> tuple[Path, ...]:
+        """Hash every file of `artifact`; return those that are not what was produced."""
+        stamp = self.stamp(artifact)
+        if stamp is None:
+            return ()
+        paths = [(self.directory / file.path, file.digest) for file in stamp.files]
+        return tuple(path for path, digest in paths if not path.exists() or file_digest(path) != digest)
+
+    def lock(self) -> Lock:
+        """Gather the lock of this source from all stamps."""
+        stamps = (_read(path) for path in sorted((self.directory / "stamps").glob("*.json")))
+        return Lock(self.source, {stamp.artifact: stamp.locked for stamp in stamps if stamp is not None})
+
+    def _is_untouched(self, file: StampedFile) -> bool:
+        try:
+            status = (self.directory / file.path).stat()
+        except FileNotFoundError:
+            return False
+        return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
+
+    def _stamp_path(self, artifact: Artifact) -> Path:
+        return self.directory / "stamps" / f"{artifact.kind}-{artifact.name}-{artifact.version}.json"
+
+
+def write_lock(lock: Lock, path: Path) -> None:
+    """Write a lock as JSON, all of it or nothing."""
+    artifacts = {str(artifact): asdict(locked) for artifact, locked in sorted(lock.artifacts.items())}
+    replace(path, json.dumps({"source": lock.source, "artifacts": artifacts}, indent=1, sort_keys=True) + "\n")
+
+
+def parse_lock(text: str) -> Lock:
+    """Read what `write_lock` wrote; ValueError or KeyError if it is something else."""
+    document = json.loads(text)
+    locked = {Artifact.parse(name): Locked(**entry) for name, entry in document["artifacts"].items()}
+    return Lock(document["source"], locked)
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a power cut, sees the old text or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def _read(path: Path) -> Stamp | None:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return _from_json(Artifact.parse(document["artifact"]), document)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _to_json(stamp: Stamp) -> Mapping[str, Any]:
+    return {
+        "artifact": str(stamp.artifact),
+        "recipe": stamp.recipe,
+        "locked": asdict(stamp.locked),
+        "files": [asdict(file) for file in stamp.files],
+    }
+
+
+def _from_json(artifact: Artifact, document: Mapping[str, Any]) -> Stamp:
+    files = tuple(StampedFile(**file) for file in document["files"])
+    return Stamp(artifact, document["recipe"], Locked(**document["locked"]), files)
