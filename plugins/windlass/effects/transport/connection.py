@@ -183,7 +183,7 @@ class Connection(Protocol):
         ...
 
     def put_tree(self, path: str, files: Mapping[str, RemoteFile]) -> bool:
-        """Write the files whose paths relative to the directory `path` are given, in one stream, and say if any changed.
+        """Write files, given by their paths relative to the directory `path`, in one stream; say if any changed.
 
         Each file is replaced atomically, after all have arrived; files that are not named are left alone.
         """

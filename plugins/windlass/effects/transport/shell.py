@@ -1,0 +1,133 @@
+"""The text of every command that goes to a host: quoting, sudo, time limit, and the scripts that handle files.
+
+Pure, so that a synchronous and an asynchronous client send the same words. This is the only place that quotes.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+KILL_AFTER = timedelta(seconds=2)
+"""Between SIGTERM and SIGKILL for a command that overran its limit."""
+
+_NO_SUDO = re.compile(
+    r"^sudo: (a password is required|a terminal is required|.*password)"
+    r"|sudo: (command )?not found"
+    r"|is not in the sudoers file"
+    r"|^Sorry, user \S+ (is not allowed to|may not run) "
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def command_line(argv: Sequence[str], *, as_root: bool = False, limit: timedelta | None = None) -> str:
+    """Give the one line that a login shell runs as exactly `argv`, ended by the host itself after `limit`.
+
+    `timeout` (coreutils) puts the command in a process group of its own and kills that; it also keeps words like
+    ``if`` or ``A=b`` from meaning something to the shell. The locale is fixed so that output can be parsed. `exit $?`
+    makes the shell wait and turn a death by signal N into 128 + N.
+    """
+    if not argv or any("\0" in word for word in argv):
+        raise ValueError(f"not a command: {argv!r}")
+    seconds = f"{limit.total_seconds():.3f}" if limit else "0"
+    become = ["sudo", "-n", "--"] if as_root else []
+    guard = ["timeout", "-k", f"{KILL_AFTER.total_seconds():g}", seconds]
+    return f"LC_ALL=C.UTF-8 {shlex.join([*become, *guard, *argv])}; exit $?"
+
+
+def with_env(argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """Give `argv` with variables set; they are visible in the host's process list, so never secrets."""
+    for name in env:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"not the name of a variable: {name!r}")
+    return ["env", *(f"{name}={value}" for name, value in env.items()), *argv]
+
+
+def lacks_sudo(stderr: str) -> bool:
+    """Tell whether this is what is printed when sudo is missing, would ask for a password, or forbids the user."""
+    return any(_NO_SUDO.search(line) for line in stderr.splitlines())
+
+
+def script(text: str, *arguments: str) -> list[str]:
+    """Give the argv that runs a shell script with arguments."""
+    return ["sh", "-c", text, "windlass", *arguments]
+
+
+ABSENT = 44
+"""Exit code of `READ` for a path where there is nothing."""
+
+READ = r"""
+if [ -e "$1" ] || [ -L "$1" ]; then exec cat -- "$1"; else exit 44; fi
+"""
+
+STAT = r"""
+exec xargs -0 -r sh -c '
+stat --printf="%f %u:%g %U:%G %n\0" -- "$@" 2>/dev/null
+sha256sum -z -- "$@" 2>/dev/null
+exit 0
+' windlass
+"""
+"""Reads paths ended by NUL on stdin; `filestate.parse` reads what it prints."""
+
+PUT = r"""
+set -eu
+path=$1 mode=$2 owner=$3 sum=$4
+is_as_wanted() {
+    [ -f "$path" ] && [ ! -L "$path" ] || return 1
+    case "$(stat -c '%a %U:%G %u:%g' -- "$path")" in
+        "$mode $owner "* | "$mode "*" $owner") ;;
+        *) return 1 ;;
+    esac
+    [ "$(sha256sum < "$path")" = "$sum  -" ]
+}
+if is_as_wanted; then cat > /dev/null; echo same; exit 0; fi
+dir=$(dirname -- "$path")
+umask 022
+mkdir -p -- "$dir"
+tmp=$(mktemp -- "$dir/.windlass.XXXXXXXX")
+trap 'rm -f -- "$tmp"' EXIT
+trap 'exit 143' HUP INT TERM
+cat > "$tmp"
+[ "$(sha256sum < "$tmp")" = "$sum  -" ] || { echo "the content arrived incomplete" >&2; exit 74; }
+chown -- "$owner" "$tmp"
+chmod -- "$mode" "$tmp"
+sync -- "$tmp"
+mv -fT -- "$tmp" "$path"
+sync -- "$dir"
+echo changed
+"""
+"""Arguments: path, octal mode, owner, SHA-256; the content on stdin. Prints `same` or `changed`."""
+
+PUT_TREE = r"""
+set -eu
+root=$1; shift
+umask 022
+mkdir -p -- "$root"
+stage=$(mktemp -d -- "$root/.windlass.XXXXXXXX")
+trap 'rm -rf -- "$stage"' EXIT
+trap 'exit 143' HUP INT TERM
+tar -x -p -m --no-same-owner -C "$stage" -f -
+[ -e "$stage/complete" ] || { echo "the files arrived incomplete" >&2; exit 74; }
+group=0
+for owner in "$@"; do
+    chown -R -- "$owner" "$stage/$group"
+    group=$((group + 1))
+done
+find "$stage" -type f -exec sync -- {} +
+group=0
+for owner in "$@"; do
+    cd -- "$stage/$group"
+    find . -type d -print0 | (cd -- "$root" && xargs -0 mkdir -p --)
+    find . -type f -print0 | xargs -0 sh -c '
+        set -e
+        root=$1; shift
+        for file; do mv -fT -- "$file" "$root/$file"; done' windlass "$root"
+    find . -type d -print0 | (cd -- "$root" && xargs -0 sync --)
+    cd /
+    group=$((group + 1))
+done
+"""
+"""Arguments: directory, then one owner per group; on stdin a tar with the groups' files below `0/`, `1/`, …
+and last a file `complete`."""
