@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from windlass.mirror.places import cache_directory
+
 Say = Callable[[str], None]
 """Takes one line for the person who waits."""
 
@@ -17,8 +19,7 @@ RECIPE = Path(__file__).parent.parent / "image"
 
 def lab_root() -> Path:
     """Return the directory of all labs."""
-    cache = os.environ.get("WINDLASS_CACHE") or Path.home() / ".cache" / "windlass"
-    return Path(cache).expanduser().absolute() / "lab"
+    return cache_directory().absolute() / "lab"
 
 
 def lab_directory(name: str) -> Path:

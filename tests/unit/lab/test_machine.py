@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import os
+from ipaddress import IPv4Network
+
+from windlass_lab.machine import parse_missing_capabilities, parse_nameservers, parse_routes, process_start
+
+STATUS = "Name:\tdockerd\nCapEff:\t0000000000000000\nCapBnd:\t{}\nCapAmb:\t0000000000000000\n"
+
+
+def test_finds_the_one_capability_that_the_bounding_set_lacks() -> None:
+    assert parse_missing_capabilities(STATUS.format("000001fffeffffff"), 40) == ("SYS_RESOURCE",)
+
+
+def test_a_full_bounding_set_lacks_nothing() -> None:
+    assert parse_missing_capabilities(STATUS.format("000001ffffffffff"), 40) == ()
+
+
+def test_capabilities_that_the_kernel_does_not_know_are_not_missing() -> None:
+    assert parse_missing_capabilities(STATUS.format("0000003fffffffff"), 37) == ()
+
+
+def test_loopback_name_servers_are_left_out() -> None:
+    text = "# made by hand\nnameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver fe80::1%eth0\nsearch example.org\n"
+    assert parse_nameservers(text) == ("192.0.2.53", "fe80::1%eth0")
+
+
+def test_reads_routes_without_the_default_one() -> None:
+    table = (
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+    )
+    assert parse_routes(table) == (IPv4Network("192.0.2.0/24"),)
+
+
+def test_the_start_time_names_a_process_only_while_it_runs() -> None:
+    assert process_start(os.getpid()).isdigit()
+    assert process_start(2**22 + 1) == ""
