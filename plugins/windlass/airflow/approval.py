@@ -1,0 +1,28 @@
+"""Asking a person before something that cannot be undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Context
+
+from windlass.airflow.errors import RETRY_POLICY
+
+
+class ClusterApprovalOperator(ApprovalOperator):
+    """Waits until a person approves; a run with the param `auto_approve` goes on at once.
+
+    A rejection fails the task, so that the run shows as stopped by a person and nothing after it starts.
+    """
+
+    def __init__(self, *, fail_on_reject: bool = True, **options: Any) -> None:
+        options.setdefault("retry_policy", RETRY_POLICY)
+        super().__init__(fail_on_reject=fail_on_reject, **options)
+
+    def execute(self, context: Context) -> Any:
+        """Ask, unless the run was approved when it was started."""
+        if context["params"].get("auto_approve"):
+            self.log.info("approved in advance: this run was started with auto_approve")
+            return None
+        return super().execute(context)

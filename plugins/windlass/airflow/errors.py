@@ -1,0 +1,47 @@
+"""Which failures end a task for good, and which are worth another try.
+
+Only `NotReadyError` and `UnreachableError` are transient. Every other error of ours would be the same the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowFailException
+
+from windlass.errors import NotReadyError, UnreachableError, WindlassError
+
+TRANSIENT: tuple[type[WindlassError], ...] = (NotReadyError, UnreachableError)
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(exception=list(TRANSIENT), action=RetryAction.RETRY),
+        RetryRule(exception="airflow.sdk.exceptions.TaskDeferralError", action=RetryAction.RETRY),
+        RetryRule(exception=Exception, action=RetryAction.FAIL, reason="not a transient error"),
+    ]
+)
+
+TASK_DEFAULTS: Mapping[str, Any] = {
+    "owner": "windlass",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=5),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=1),
+    "retry_policy": RETRY_POLICY,
+}
+"""The `default_args` of every DAG here: a task that was killed or met a transient error runs again, others end."""
+
+
+@contextmanager
+def ending_on_permanent_errors() -> Iterator[None]:
+    """Turn a permanent error of ours into `AirflowFailException`, which Airflow never retries; also a decorator."""
+    try:
+        yield
+    except TRANSIENT:
+        raise
+    except WindlassError as error:
+        raise AirflowFailException(str(error)) from error
