@@ -1,0 +1,106 @@
+"""Who may change a cluster now: the lease's value, and the rule that decides; the store only carries it out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+from windlass.errors import IntegrityError, RefusedError
+
+LEASE_LIFE = timedelta(minutes=10)
+"""How long a lease lasts after its last heartbeat, where nobody can tell whether its run has ended."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The run that holds a lease."""
+
+    dag_id: str
+    run_id: str
+
+    def __str__(self) -> str:
+        return f"{self.dag_id} (run {self.run_id})"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right of one run to change one cluster. A released one stays in the store, and tells who had it last."""
+
+    owner: Owner
+    operation: str
+    acquired: datetime
+    heartbeat: datetime
+    expires: datetime
+    released: bool = False
+
+    def to_bytes(self) -> bytes:
+        """Return the lease as JSON."""
+        return json.dumps(asdict(self), default=datetime.isoformat, indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Lease:
+        """Read what `to_bytes` wrote; IntegrityError if it is not of that form."""
+        try:
+            document = json.loads(data)
+            acquired, heartbeat, expires = (
+                datetime.fromisoformat(document[key]) for key in ("acquired", "heartbeat", "expires")
+            )
+            owner, released = Owner(**document["owner"]), bool(document["released"])
+            return cls(owner, document["operation"], acquired, heartbeat, expires, released)
+        except (ValueError, KeyError, TypeError) as error:
+            raise IntegrityError(
+                f"the lease in the store is not readable ({error!r}); "
+                "see who changes the cluster, then delete its lease.json"
+            ) from error
+
+
+class Verdict(Enum):
+    """What a run that wants the lease may do."""
+
+    TAKE = "take"
+    """Nobody holds it."""
+    KEEP = "keep"
+    """The run holds it already: a retried task."""
+    TAKE_OVER = "take over"
+    """Its holder has ended, or nobody can tell and it has run out."""
+    REFUSE = "refuse"
+    """Another run holds it."""
+
+
+def judge(current: Lease | None, owner: Owner, *, holder_finished: bool | None, now: datetime) -> Verdict:
+    """Return what `owner` may do; `holder_finished` is None where nobody can tell, and only then expiry decides."""
+    if current is None or current.released:
+        return Verdict.TAKE
+    if current.owner == owner:
+        return Verdict.KEEP
+    is_over = now >= current.expires if holder_finished is None else holder_finished
+    return Verdict.TAKE_OVER if is_over else Verdict.REFUSE
+
+
+def grant(owner: Owner, operation: str, now: datetime) -> Lease:
+    """Return a new lease of `owner`."""
+    return Lease(owner, operation, acquired=now, heartbeat=now, expires=now + LEASE_LIFE)
+
+
+def beat(lease: Lease, now: datetime) -> Lease:
+    """Return `lease` with its life begun anew; never shortened, should the clock have gone back."""
+    return replace(lease, heartbeat=max(now, lease.heartbeat), expires=max(now + LEASE_LIFE, lease.expires))
+
+
+def refusal(cluster: str, holder: Lease) -> RefusedError:
+    """Return the error for a run that may not have the lease, naming the run that has it."""
+    return RefusedError(
+        f"cluster `{cluster}` is being changed by {holder.owner}: {holder.operation}, since {holder.acquired:%H:%M:%S} "
+        f"UTC, last heard of at {holder.heartbeat:%H:%M:%S}; wait for that run or stop it, then clear this task"
+    )
+
+
+def loss(cluster: str, owner: Owner, holder: Lease | None) -> RefusedError:
+    """Return the error for a run that no longer has the lease it took."""
+    now_held = "nobody" if holder is None or holder.released else str(holder.owner)
+    return RefusedError(
+        f"{owner} no longer holds the lease of cluster `{cluster}`, {now_held} does; "
+        "nothing more is changed: look at what the other run did, then trigger the operation again"
+    )

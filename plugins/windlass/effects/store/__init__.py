@@ -1,0 +1,21 @@
+"""The store: the only state of Windlass outside the hosts, in an S3 bucket."""
+
+from windlass.effects.store.contract import Listed, Store, Stored
+from windlass.effects.store.leases import Leases
+from windlass.effects.store.log import ServiceLog
+from windlass.effects.store.memory import MemoryStore
+from windlass.effects.store.records import ClusterRecords, list_clusters
+from windlass.effects.store.s3 import S3Store, StoreConfig
+
+__all__ = [
+    "ClusterRecords",
+    "Leases",
+    "Listed",
+    "MemoryStore",
+    "S3Store",
+    "ServiceLog",
+    "Store",
+    "StoreConfig",
+    "Stored",
+    "list_clusters",
+]

@@ -1,0 +1,55 @@
+"""Where what is in the store; all keys are below the store's prefix."""
+
+from __future__ import annotations
+
+CLUSTERS = "clusters/"
+
+
+def cluster_prefix(cluster: str) -> str:
+    """Return the folder of everything about `cluster`."""
+    return f"{CLUSTERS}{cluster}/"
+
+
+def spec_key(cluster: str) -> str:
+    """Return the key of the cluster spec."""
+    return f"{cluster_prefix(cluster)}spec.yaml"
+
+
+def lease_key(cluster: str) -> str:
+    """Return the key of the lease."""
+    return f"{cluster_prefix(cluster)}lease.json"
+
+
+def pki_key(cluster: str) -> str:
+    """Return the key of the sealed PKI; also the context that it is sealed for, on hosts too."""
+    return f"{cluster_prefix(cluster)}pki/pki.sealed"
+
+
+def status_key(cluster: str) -> str:
+    """Return the key of the last observation."""
+    return f"{cluster_prefix(cluster)}status.json"
+
+
+def bundles_prefix(cluster: str) -> str:
+    """Return the folder of all recovery bundles."""
+    return f"{cluster_prefix(cluster)}bundles/"
+
+
+def bundle_key(cluster: str, bundle: str, part: str) -> str:
+    """Return the key of one part of a recovery bundle: manifest.json, snapshot.sealed or state.sealed."""
+    return f"{bundles_prefix(cluster)}{bundle}/{part}"
+
+
+def drill_key(cluster: str, drill: str) -> str:
+    """Return the key of the record of one restore drill."""
+    return f"{cluster_prefix(cluster)}drills/{drill}.json"
+
+
+def log_prefix(cluster: str) -> str:
+    """Return the folder of the service log."""
+    return f"{cluster_prefix(cluster)}log/"
+
+
+def catalog_result_key(name: str) -> str:
+    """Return the key of the record of one catalog test."""
+    return f"catalog/results/{name}.json"

@@ -1,0 +1,86 @@
+"""Leases by conditional writes: one run at a time changes a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from windlass.domain.lease import Lease, Owner, Verdict, beat, grant, judge, loss, refusal
+from windlass.effects.store.contract import Store
+from windlass.effects.store.keys import lease_key
+from windlass.errors import NotReadyError
+
+_ROUNDS = 10
+"""How often a run that lost a race looks again; each lost round means that another writer won one."""
+
+
+@dataclass(frozen=True)
+class Leases:
+    """The leases of all clusters in a store.
+
+    `is_finished` tells whether the run of another owner has ended, and returns None where it cannot tell; then, and
+    only then, the lease's own expiry decides. Losing a race is no error: the winner is read, and the rule asked again.
+    """
+
+    store: Store
+    is_finished: Callable[[Owner], bool | None]
+    clock: Callable[[], datetime]
+    """The time now, with its zone."""
+
+    def current(self, cluster: str) -> Lease | None:
+        """Return the lease of `cluster`, or None if nobody holds it."""
+        lease, _ = self._read(cluster)
+        return None if lease is None or lease.released else lease
+
+    def acquire(self, cluster: str, owner: Owner, operation: str) -> Lease:
+        """Take the lease, or keep it if `owner` has it; RefusedError names the run that holds it instead."""
+        for _ in range(_ROUNDS):
+            lease, tag = self._read(cluster)
+            wanted = self._wanted(cluster, lease, owner, operation)
+            if self._write(cluster, wanted, tag):
+                return wanted
+        raise NotReadyError(f"cluster `{cluster}`: its lease changed {_ROUNDS} times while {owner} asked for it")
+
+    def heartbeat(self, cluster: str, owner: Owner) -> Lease:
+        """Begin the life of the owner's lease anew; RefusedError if it no longer holds it. Ask before each change."""
+        for _ in range(_ROUNDS):
+            lease, tag = self._read(cluster)
+            if lease is None or lease.released or lease.owner != owner:
+                raise loss(cluster, owner, lease)
+            renewed = beat(lease, self.clock())
+            if self._write(cluster, renewed, tag):
+                return renewed
+        raise NotReadyError(f"cluster `{cluster}`: its lease changed {_ROUNDS} times while {owner} renewed it")
+
+    def release(self, cluster: str, owner: Owner) -> bool:
+        """Give the lease back; False if `owner` did not hold it (any more), which changes nothing."""
+        for _ in range(_ROUNDS):
+            lease, tag = self._read(cluster)
+            if lease is None or lease.released or lease.owner != owner:
+                return False
+            # Written, not deleted: a conditional delete is not something that every S3 server knows.
+            if self._write(cluster, replace(lease, released=True, heartbeat=self.clock()), tag):
+                return True
+        raise NotReadyError(f"cluster `{cluster}`: its lease changed {_ROUNDS} times while {owner} released it")
+
+    def _wanted(self, cluster: str, lease: Lease | None, owner: Owner, operation: str) -> Lease:
+        now = self.clock()
+        is_others = lease is not None and not lease.released and lease.owner != owner
+        finished = self.is_finished(lease.owner) if lease is not None and is_others else None
+        match judge(lease, owner, holder_finished=finished, now=now), lease:
+            case Verdict.REFUSE, Lease() as holder:
+                raise refusal(cluster, holder)
+            case Verdict.KEEP, Lease() as own:
+                return beat(own, now)
+            case _:
+                return grant(owner, operation, now)
+
+    def _read(self, cluster: str) -> tuple[Lease | None, str | None]:
+        stored = self.store.get(lease_key(cluster))
+        return (None, None) if stored is None else (Lease.from_bytes(stored.data), stored.tag)
+
+    def _write(self, cluster: str, lease: Lease, tag: str | None) -> bool:
+        key, data = lease_key(cluster), lease.to_bytes()
+        written = self.store.create(key, data) if tag is None else self.store.replace(key, data, tag)
+        return written is not None

@@ -1,0 +1,79 @@
+"""A store in memory, for tests; it keeps the contract of the one on S3."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from windlass.effects.store.contract import Listed, Stored
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MemoryStore:
+    """Objects in a dictionary; safe for threads. Every object counts as modified at the epoch."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Stored | None:
+        """See Store."""
+        data = self._objects.get(key)
+        return None if data is None else Stored(data, _tag(data))
+
+    def put(self, key: str, data: bytes) -> str:
+        """See Store."""
+        with self._lock:
+            self._objects[key] = data
+        return _tag(data)
+
+    def create(self, key: str, data: bytes) -> str | None:
+        """See Store."""
+        with self._lock:
+            if key in self._objects:
+                return None
+            self._objects[key] = data
+        return _tag(data)
+
+    def replace(self, key: str, data: bytes, tag: str) -> str | None:
+        """See Store."""
+        with self._lock:
+            if key not in self._objects or _tag(self._objects[key]) != tag:
+                return None
+            self._objects[key] = data
+        return _tag(data)
+
+    def create_from(self, key: str, source: BinaryIO) -> bool:
+        """See Store."""
+        return self.create(key, source.read()) is not None
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[BinaryIO | None]:
+        """See Store."""
+        data = self._objects.get(key)
+        yield None if data is None else io.BytesIO(data)
+
+    def delete(self, key: str) -> None:
+        """See Store."""
+        with self._lock:
+            self._objects.pop(key, None)
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """See Store."""
+        found = sorted((key, len(data)) for key, data in self._objects.items() if key.startswith(prefix))
+        yield from (Listed(key, size, _EPOCH) for key, size in found)
+
+    def list_names(self, prefix: str) -> tuple[str, ...]:
+        """See Store."""
+        below = (item.key.removeprefix(prefix) for item in self.list(prefix))
+        return tuple(sorted({f"{name}/" if slash else name for name, slash, _ in (b.partition("/") for b in below)}))
+
+
+def _tag(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,70 @@
+"""What the store knows of one cluster besides backups: its spec, its PKI, its last observation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.domain.pki import Pki
+from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
+from windlass.effects.store.contract import Store
+from windlass.effects.store.keys import CLUSTERS, cluster_prefix, pki_key, spec_key, status_key
+
+
+def list_clusters(store: Store) -> tuple[str, ...]:
+    """Return the names of the clusters whose spec is in `store`, sorted."""
+    names = (name.removesuffix("/") for name in store.list_names(CLUSTERS))
+    return tuple(name for name in names if "spec.yaml" in store.list_names(cluster_prefix(name)))
+
+
+@dataclass(frozen=True)
+class ClusterRecords:
+    """The records of one cluster. Writers hold the cluster's lease."""
+
+    store: Store
+    cluster: str
+
+    def spec(self) -> str | None:
+        """Return the text of the stored spec, or None if there is none."""
+        stored = self.store.get(spec_key(self.cluster))
+        return None if stored is None else stored.data.decode()
+
+    def save_spec(self, text: str) -> bool:
+        """Store the spec; False if it is stored just so already."""
+        if self.spec() == text:
+            return False
+        self.store.put(spec_key(self.cluster), text.encode())
+        return True
+
+    def pki(self, keys: MasterKeys) -> Pki | None:
+        """Return the PKI, or None if there is none; IntegrityError if no key opens it."""
+        sealed = self.sealed_pki()
+        return None if sealed is None else self.open_pki(sealed, keys)
+
+    def sealed_pki(self) -> bytes | None:
+        """Return the PKI as it is stored, for the copies on control-plane hosts."""
+        stored = self.store.get(pki_key(self.cluster))
+        return None if stored is None else stored.data
+
+    def open_pki(self, sealed: bytes, keys: MasterKeys) -> Pki:
+        """Return the PKI in `sealed`, the stored one or a host's copy; IntegrityError if no key opens it."""
+        return Pki.from_bytes(unseal_bytes(sealed, keys, pki_key(self.cluster)))
+
+    def save_pki(self, pki: Pki, keys: MasterKeys) -> bool:
+        """Seal and store the PKI; False if it is stored just so already, under the first master key."""
+        sealed = self.sealed_pki()
+        if sealed is not None and sealed_with(sealed) == keys.keys[0].key_id and self.open_pki(sealed, keys) == pki:
+            return False
+        self.store.put(pki_key(self.cluster), seal_bytes(pki.to_bytes(), keys, pki_key(self.cluster)))
+        return True
+
+    def status(self) -> Mapping[str, Any] | None:
+        """Return the last observation, or None if there is none."""
+        stored = self.store.get(status_key(self.cluster))
+        return None if stored is None else dict(json.loads(stored.data))
+
+    def save_status(self, status: Mapping[str, Any]) -> None:
+        """Store the last observation."""
+        self.store.put(status_key(self.cluster), json.dumps(status, indent=1).encode())

@@ -1,0 +1,212 @@
+"""The store in an S3 bucket, through boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from windlass.domain.secret import Secret
+from windlass.effects.store.contract import Listed, Stored
+from windlass.effects.store.failures import LOST_RACE, MISSING, code_of, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+PART_BYTES = 16 * 1024 * 1024
+"""What of an upload is in memory at a time; 10,000 such parts are the most that S3 takes."""
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class StoreConfig:
+    """Where the bucket is, and who asks; without an access key, boto3's own search for credentials decides."""
+
+    bucket: str
+    prefix: str = ""
+    endpoint_url: str | None = None
+    region: str = "us-east-1"
+    access_key: str | None = field(default=None, repr=False)
+    secret_key: Secret | None = field(default=None, repr=False)
+    session_token: Secret | None = field(default=None, repr=False)
+
+    @property
+    def place(self) -> str:
+        """Return the store in words, for messages."""
+        return f"store {self.bucket} at {self.endpoint_url or 'AWS'}"
+
+
+class S3Store:
+    """Objects below a prefix of a bucket; one instance may serve many threads. See Store for the contract."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self._config = config
+        self._bucket = config.bucket
+        self._prefix = f"{config.prefix.strip('/')}/" if config.prefix.strip("/") else ""
+        self._client = make_client(config)
+
+    def get(self, key: str) -> Stored | None:
+        """See Store."""
+
+        def read() -> Stored:
+            response = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            with response["Body"] as body:
+                return Stored(body.read(), response["ETag"])
+
+        return self._attempt(f"reading {key}", read, MISSING)
+
+    def put(self, key: str, data: bytes) -> str:
+        """See Store."""
+        with self._translated(f"writing {key}"):
+            return self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data)["ETag"]
+
+    def create(self, key: str, data: bytes) -> str | None:
+        """See Store."""
+
+        def write() -> str:
+            full = self._prefix + key
+            return self._client.put_object(Bucket=self._bucket, Key=full, Body=data, IfNoneMatch="*")["ETag"]
+
+        return self._attempt(f"creating {key}", write, LOST_RACE)
+
+    def replace(self, key: str, data: bytes, tag: str) -> str | None:
+        """See Store."""
+
+        def write() -> str:
+            full = self._prefix + key
+            return self._client.put_object(Bucket=self._bucket, Key=full, Body=data, IfMatch=tag)["ETag"]
+
+        return self._attempt(f"replacing {key}", write, LOST_RACE)
+
+    def create_from(self, key: str, source: BinaryIO) -> bool:
+        """See Store."""
+        part = _read_part(source)
+        if len(part) < PART_BYTES:
+            return self.create(key, part) is not None
+        return (
+            self._attempt(f"creating {key}", lambda: self._upload(self._prefix + key, part, source), LOST_RACE) or False
+        )
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[BinaryIO | None]:
+        """See Store."""
+
+        def begin() -> BinaryIO:
+            body = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"]
+            return cast("BinaryIO", body)  # a StreamingBody has `read` and `close`, which is all that readers use
+
+        stream = self._attempt(f"reading {key}", begin, MISSING)
+        try:
+            with self._translated(f"reading {key}"):
+                yield stream
+        finally:
+            if stream is not None:
+                stream.close()
+
+    def delete(self, key: str) -> None:
+        """See Store."""
+        full = self._prefix + key
+        remove = partial(self._client.delete_object, Bucket=self._bucket, Key=full)
+        self._attempt(f"deleting {key}", remove, MISSING)  # some servers mind if there is none
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """See Store."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + prefix
+        )
+        with self._translated(f"listing {prefix}"):
+            for page in pages:
+                for item in page.get("Contents", []):
+                    key = item["Key"].removeprefix(self._prefix)
+                    yield Listed(key, item["Size"], item["LastModified"])
+
+    def list_names(self, prefix: str) -> tuple[str, ...]:
+        """See Store."""
+        full = self._prefix + prefix
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=full, Delimiter="/")
+        names: list[str] = []
+        with self._translated(f"listing {prefix}"):
+            for page in pages:
+                names += [item["Key"].removeprefix(full) for item in page.get("Contents", [])]
+                names += [item["Prefix"].removeprefix(full) for item in page.get("CommonPrefixes", [])]
+        return tuple(sorted(names))
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        with translated(self._config.place, doing):
+            yield
+
+    def _attempt(self, doing: str, call: Callable[[], _Result], expected: frozenset[str]) -> _Result | None:
+        """Return the call's result, or None where the server answered with one of the `expected` codes."""
+        with self._translated(doing):
+            try:
+                return call()
+            except ClientError as error:
+                if code_of(error) in expected:
+                    return None
+                raise
+
+    def _upload(self, full_key: str, part: bytes, source: BinaryIO) -> bool:
+        """Write an object of several parts; it appears whole or not at all."""
+        # Looked up first too: a server may not know the condition at the end of an upload.
+        if self._attempt(f"reading {full_key}", lambda: self._head(full_key), MISSING):
+            return False
+        upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=full_key)["UploadId"]
+        try:
+            parts: list[CompletedPartTypeDef] = []
+            while part:
+                number = len(parts) + 1
+                sent = self._client.upload_part(
+                    Bucket=self._bucket, Key=full_key, UploadId=upload, PartNumber=number, Body=part
+                )
+                parts.append({"ETag": sent["ETag"], "PartNumber": number})
+                part = _read_part(source)
+            self._client.complete_multipart_upload(
+                Bucket=self._bucket, Key=full_key, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+            )
+        except BaseException:  # whatever ended it: the parts sent so far cost money until they are dropped
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=full_key, UploadId=upload)
+            raise
+        return True
+
+    def _head(self, full_key: str) -> bool:
+        self._client.head_object(Bucket=self._bucket, Key=full_key)
+        return True
+
+
+def make_client(config: StoreConfig) -> S3Client:
+    """Return a boto3 client for the bucket's server."""
+    token = config.session_token.reveal() if config.session_token else None
+    session = boto3.session.Session(
+        aws_access_key_id=config.access_key,
+        aws_secret_access_key=config.secret_key.reveal() if config.secret_key else None,
+        aws_session_token=token,
+        region_name=config.region,
+    )
+    settings = Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        s3={"addressing_style": "path" if config.endpoint_url else "auto"},
+        # Older S3 servers refuse the newer checksums; what matters is sealed or has sums of its own anyway.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return session.client("s3", endpoint_url=config.endpoint_url, config=settings)
+
+
+def _read_part(source: BinaryIO) -> bytes:
+    """Read a whole part, or less only at the end: pipes return short reads."""
+    pieces: list[bytes] = []
+    missing = PART_BYTES
+    while missing and (piece := source.read(missing)):
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from windlass.domain.lease import LEASE_LIFE, Lease, Owner, Verdict, beat, grant, judge
+from windlass.effects.store import Leases, MemoryStore, Stored
+from windlass.effects.store.keys import lease_key
+from windlass.errors import IntegrityError, NotReadyError, RefusedError
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+FIRST, SECOND = Owner("create_cluster", "manual__1"), Owner("upgrade_cluster", "manual__2")
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class World:
+    """A clock that tests move, and what Airflow would say of each run (nothing: it cannot tell)."""
+
+    now: datetime = NOW
+    finished: Mapping[Owner, bool | None] = field(default_factory=dict)
+
+    def leases(self, store: MemoryStore) -> Leases:
+        return Leases(store, self.finished.get, lambda: self.now)
+
+
+def test_the_second_run_is_refused_and_told_who_holds_the_lease() -> None:
+    world = World(finished={FIRST: False})
+    leases = world.leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    with pytest.raises(RefusedError, match=r"create_cluster \(run manual__1\): create, since 08:00:00 UTC"):
+        leases.acquire("demo", SECOND, "upgrade")
+    assert leases.acquire("other", SECOND, "upgrade").owner == SECOND
+
+
+def test_a_retried_task_keeps_the_lease_of_its_run() -> None:
+    world = World()
+    leases = world.leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    world.now += MINUTE
+    kept = leases.acquire("demo", FIRST, "create")
+    assert (kept.acquired, kept.expires) == (NOW, NOW + MINUTE + LEASE_LIFE)
+
+
+def test_an_unfinished_run_holds_the_lease_past_its_expiry() -> None:
+    world = World(finished={FIRST: False})
+    leases = world.leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    world.now += 100 * LEASE_LIFE
+    with pytest.raises(RefusedError):
+        leases.acquire("demo", SECOND, "upgrade")
+
+
+def test_a_finished_run_loses_the_lease_before_its_expiry() -> None:
+    world = World(finished={FIRST: True})
+    leases = world.leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    assert leases.acquire("demo", SECOND, "upgrade").owner == SECOND
+
+
+def test_where_nobody_can_tell_expiry_decides() -> None:
+    world = World()
+    leases = world.leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    world.now += LEASE_LIFE - timedelta(seconds=1)
+    with pytest.raises(RefusedError):
+        leases.acquire("demo", SECOND, "upgrade")
+    world.now += timedelta(seconds=1)
+    assert leases.acquire("demo", SECOND, "upgrade").owner == SECOND
+
+
+def test_heartbeats_keep_a_lease_alive() -> None:
+    world = World()
+    leases = world.leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    for _ in range(10):
+        world.now += LEASE_LIFE / 2
+        leases.heartbeat("demo", FIRST)
+    with pytest.raises(RefusedError, match="last heard of at 08:50:00"):
+        leases.acquire("demo", SECOND, "upgrade")
+
+
+def test_who_lost_the_lease_learns_it_at_the_next_heartbeat() -> None:
+    world = World(finished={FIRST: True})
+    leases = world.leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    leases.acquire("demo", SECOND, "upgrade")
+    with pytest.raises(RefusedError, match="no longer holds the lease of cluster `demo`, upgrade_cluster"):
+        leases.heartbeat("demo", FIRST)
+
+
+def test_a_heartbeat_without_a_lease_is_refused() -> None:
+    leases = World().leases(MemoryStore())
+    with pytest.raises(RefusedError, match="nobody does"):
+        leases.heartbeat("demo", FIRST)
+
+
+def test_a_released_lease_is_free_at_once() -> None:
+    leases = World(finished={FIRST: False}).leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    assert leases.release("demo", FIRST)
+    assert leases.current("demo") is None
+    assert leases.acquire("demo", SECOND, "upgrade").owner == SECOND
+
+
+def test_releasing_what_another_run_holds_changes_nothing() -> None:
+    leases = World(finished={FIRST: True}).leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    leases.acquire("demo", SECOND, "upgrade")
+    assert not leases.release("demo", FIRST)
+    holder = leases.current("demo")
+    assert holder is not None
+    assert holder.owner == SECOND
+
+
+def test_releasing_twice_is_no_error() -> None:
+    leases = World().leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    assert leases.release("demo", FIRST)
+    assert not leases.release("demo", FIRST)
+
+
+class Interrupted(MemoryStore):
+    """Lets another run take the lease between the reading and the writing."""
+
+    def __init__(self, rival: Lease) -> None:
+        super().__init__()
+        self.rival: Lease | None = rival
+
+    def get(self, key: str) -> Stored | None:
+        stored = super().get(key)
+        if self.rival is not None:
+            super().put(key, self.rival.to_bytes())
+            self.rival = None
+        return stored
+
+
+def test_who_loses_the_race_is_refused_by_the_winner() -> None:
+    leases = World(finished={SECOND: False}).leases(Interrupted(grant(SECOND, "upgrade", NOW)))
+    with pytest.raises(RefusedError, match="manual__2"):
+        leases.acquire("demo", FIRST, "create")
+
+
+class AnswerLost(MemoryStore):
+    """Writes, but says it did not: the answer was lost, and the client's own retry met its first write."""
+
+    def create(self, key: str, data: bytes) -> str | None:
+        super().create(key, data)
+        return None
+
+
+def test_a_write_whose_answer_was_lost_is_found_to_have_won() -> None:
+    leases = World().leases(AnswerLost())
+    assert leases.acquire("demo", FIRST, "create").owner == FIRST
+
+
+class NeverWrites(MemoryStore):
+    def create(self, key: str, data: bytes) -> str | None:
+        return None
+
+
+def test_endless_races_end_as_not_ready() -> None:
+    with pytest.raises(NotReadyError, match="changed 10 times"):
+        World().leases(NeverWrites()).acquire("demo", FIRST, "create")
+
+
+def test_a_damaged_lease_is_a_clear_error() -> None:
+    store = MemoryStore()
+    store.put(lease_key("demo"), b"{}")
+    with pytest.raises(IntegrityError, match="lease in the store is not readable"):
+        World().leases(store).acquire("demo", FIRST, "create")
+
+
+def test_a_lease_survives_being_stored() -> None:
+    lease = grant(FIRST, "create", NOW)
+    assert Lease.from_bytes(lease.to_bytes()) == lease
+
+
+def test_a_clock_that_goes_back_never_shortens_a_lease() -> None:
+    lease = grant(FIRST, "create", NOW)
+    assert beat(lease, NOW - MINUTE) == lease
+
+
+@given(
+    held=st.booleans(),
+    released=st.booleans(),
+    finished=st.sampled_from([True, False, None]),
+    minutes=st.integers(-5, 20),
+)
+def test_two_runs_never_both_have_a_right_to_the_lease(
+    *, held: bool, released: bool, finished: bool | None, minutes: int
+) -> None:
+    lease = grant(FIRST, "create", NOW) if held else None
+    if lease is not None and released:
+        lease = Lease(lease.owner, lease.operation, lease.acquired, lease.heartbeat, lease.expires, released=True)
+    verdict = judge(lease, SECOND, holder_finished=finished, now=NOW + minutes * MINUTE)
+    if lease is None or released:
+        assert verdict is Verdict.TAKE
+    elif finished is False or (finished is None and minutes < 10):
+        assert verdict is Verdict.REFUSE
+    else:
+        assert verdict is Verdict.TAKE_OVER
