@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
-from windlass.domain.artifacts import Artifact
+from windlass.domain.artifacts import Lock
+from windlass.domain.rendering.images import MirrorAddresses
+from windlass.domain.rendering.installs import HostDirectory, Install
 
 ARTIFACTS = "/opt/windlass/artifacts"
 WRONG_CHECKSUM = 65
@@ -21,31 +22,13 @@ NO_DOWNLOAD = 69
 CHANGED = "changed: "
 
 
-@dataclass(frozen=True)
-class Installation:
-    """One artifact on a host: what to fetch, how it must look, and by which paths it is found."""
+def install_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresses) -> str:
+    """Return the script that fetches `installs` from the mirror, checks them against the lock, and links them.
 
-    artifact: Artifact
-    digest: str
-    """`sha256:` and 64 hex digits."""
-    url: str
-    links: tuple[tuple[str, str], ...]
-    """Pairs of a path in the archive (empty for a single file) and the absolute path of the link to it."""
-
-    @property
-    def is_archive(self) -> bool:
-        """Whether the artifact is unpacked."""
-        return any(inner for inner, _ in self.links) or not self.links
-
-    @property
-    def directory(self) -> str:
-        """Return where the artifact lies, by its content: what is equal is fetched once."""
-        return f"{ARTIFACTS}/{self.digest.removeprefix('sha256:')[:16]}"
-
-
-def install_script(installations: Sequence[Installation]) -> str:
-    """Return the script that fetches, checks and links all of `installations`."""
-    return "\n".join([_PRELUDE, *(line for installation in installations for line in _install(installation))]) + "\n"
+    IntegrityError if the lock has no digest of one of them.
+    """
+    lines = (line for install in installs for line in _install(install, lock.digest(install.artifact), mirror))
+    return "\n".join([_PRELUDE, *lines]) + "\n"
 
 
 _PRELUDE = f"""set -eu
@@ -73,13 +56,30 @@ link() {{ # target path
 }}"""
 
 
-def _install(installation: Installation) -> Iterator[str]:
-    kind = "archive" if installation.is_archive else "file"
-    label = f"{installation.artifact.name} {installation.artifact.version}"
-    checksum = installation.digest.removeprefix("sha256:")
-    yield shlex.join(["fetch", installation.directory, label, installation.url, checksum, kind])
-    for inner, path in installation.links:
-        yield shlex.join(["link", f"{installation.directory}/{inner or 'file'}", path])
+def _install(install: Install, digest: str, mirror: MirrorAddresses) -> Iterator[str]:
+    artifact, checksum = install.artifact, digest.removeprefix("sha256:")
+    is_archive = not install.links or any(inner for inner, _ in install.links)
+    directory = content_directory(digest)
+    url = f"{mirror.files}/files/{artifact.name}/{artifact.version}/{artifact.name}"
+    label = f"{artifact.name} {artifact.version}"
+    yield shlex.join(["fetch", directory, label, url, checksum, "archive" if is_archive else "file"])
+    for inner, path in install.links:
+        yield shlex.join(["link", f"{directory}/{inner or 'file'}", path])
+
+
+def content_directory(digest: str) -> str:
+    """Return where an artifact lies on a host: by its content, so that what is equal is fetched once."""
+    return f"{ARTIFACTS}/{digest.removeprefix('sha256:')[:16]}"
+
+
+def directories_script(directories: Iterable[HostDirectory]) -> str:
+    """Return the script that makes directories which are missing or have another mode."""
+    lines = ["set -eu"]
+    for one in directories:
+        path, mode = shlex.quote(one.path), f"{one.mode:o}"
+        there = f'[ "$(stat -c %a {path} 2>/dev/null)" = {mode} ]'
+        lines.append(f'{there} || {{ mkdir -p {path}; chmod {mode} {path}; echo "{CHANGED}"{path}; }}')
+    return "\n".join(lines) + "\n"
 
 
 def docker_script(packages: str) -> str:

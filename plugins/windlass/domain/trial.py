@@ -1,0 +1,70 @@
+"""What verification runs in a cluster: a web server on every node behind a service, and a pod with a volume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NAMESPACE = "windlass-verify"
+NAME = "verify"
+VOLUME_POD = "verify-volume"
+PORT = 8080
+
+
+def trial_objects(image: str, *, has_volume: bool) -> list[dict[str, Any]]:
+    """Return the test's objects: they tolerate every taint, since every node is to be tried."""
+    metadata = {"name": NAME, "namespace": NAMESPACE}
+    labels = {"app": NAME}
+    page = "mkdir -p /tmp/www && echo windlass > /tmp/www/index.html"
+    serve = f"{page} && echo serving && exec httpd -f -p {PORT} -h /tmp/www"
+    pod = {
+        "tolerations": [{"operator": "Exists"}],
+        "terminationGracePeriodSeconds": 0,
+        "containers": [
+            {
+                "name": NAME,
+                "image": image,
+                "command": ["sh", "-c", serve],
+                "readinessProbe": {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
+                "resources": {"limits": {"memory": "64Mi"}},
+            }
+        ],
+    }
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    objects: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": metadata,
+            "spec": {"selector": {"matchLabels": labels}, "template": template},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": labels, "ports": [{"port": PORT}]},
+        },
+    ]
+    return objects + (_volume_workload(image) if has_volume else [])
+
+
+def _volume_workload(image: str) -> list[dict[str, Any]]:
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": VOLUME_POD, "namespace": NAMESPACE},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}},
+    }
+    mount = {"name": "data", "mountPath": "/data"}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": VOLUME_POD, "namespace": NAMESPACE},
+        "spec": {
+            "tolerations": [{"operator": "Exists"}],
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": NAME, "image": image, "command": ["sleep", "3600"], "volumeMounts": [mount]}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": VOLUME_POD}}],
+        },
+    }
+    return [claim, pod]

@@ -1,0 +1,59 @@
+"""Bring units and stacks on a host to what lies there, and leave those alone that run so already."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+from windlass.domain.installing import CHANGED
+
+APPLIED = "/var/lib/windlass/applied"
+"""What each unit was last started with: a file a unit, with the digest of all that it reads."""
+_COMPONENT = "io.windlass.component"
+_DIGEST = "io.windlass.digest"
+
+
+def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str:
+    """Return a script that enables and starts a systemd unit, or restarts it if what it reads has changed since.
+
+    `files` count by their content (a directory by all in it), `binaries` by where their links lead, since they are
+    stored by content.
+    """
+    name, applied = shlex.quote(unit), shlex.quote(f"{APPLIED}/{unit}")
+    return f"""set -eu
+digest=$( {{ find {shlex.join(files)} -type f | LC_ALL=C sort | xargs sha256sum; readlink -f {shlex.join(binaries)}
+  }} | sha256sum | cut -d' ' -f1)
+if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then exit 0; fi
+mkdir -p {APPLIED}
+systemctl daemon-reload
+systemctl enable --quiet {name} 2>/dev/null
+if ! systemctl restart {name}; then
+  journalctl -u {name} -n 5 --no-pager -o cat >&2; echo "{unit} does not start; see journalctl -u {unit}" >&2; exit 1
+fi
+echo "$digest" > {applied}.new; mv {applied}.new {applied}
+echo "{CHANGED}unit {unit}"
+"""
+
+
+def stack_script(stack: str, services: Mapping[str, str]) -> str:
+    """Return a script that brings a Compose stack up unless each of its services (name to digest) runs as rendered."""
+    want = "\n".join(sorted(f"{service}={digest}" for service, digest in services.items()))
+    project = f"windlass-{stack}"
+    labels = f'{{{{.Label "{_COMPONENT}"}}}}={{{{.Label "{_DIGEST}"}}}}'
+    filters = f"--filter label=com.docker.compose.project={project} --filter status=running"
+    return f"""set -eu
+have=$(docker ps {filters} --format {shlex.quote(labels)} | LC_ALL=C sort)
+if [ "$have" = {shlex.quote(want)} ]; then exit 0; fi
+log=$(mktemp); trap 'rm -f $log' EXIT
+cd /etc/windlass/stacks/{stack}
+if ! docker compose -p {project} -f compose.yaml up -d --remove-orphans >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
+echo "{CHANGED}stack {stack}"
+"""
+
+
+def service_digests(compose: str) -> dict[str, str]:
+    """Return the digest that each component of a rendered Compose file is labelled with."""
+    labels = [service["labels"] for service in yaml.safe_load(compose)["services"].values()]
+    return {one[_COMPONENT]: one[_DIGEST] for one in labels}

@@ -1,0 +1,124 @@
+"""Prepare hosts: binaries, container engines, files and images, so that what follows only has to start."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from windlass.domain.hostfacts import HostFacts
+from windlass.domain.installing import (
+    content_directory,
+    directories_script,
+    docker_images_script,
+    docker_script,
+    install_script,
+    node_images_script,
+)
+from windlass.domain.rendering import (
+    HostFiles,
+    host_directories,
+    host_images,
+    host_installs,
+    is_node,
+    merge_daemon_settings,
+    render_host,
+)
+from windlass.domain.rendering.layout import (
+    CONTAINERD_CONFIG,
+    DOCKER_DAEMON,
+    REGISTRY_HOSTS,
+    SYSTEMD,
+    artifact_directory,
+)
+from windlass.domain.spec.models import Host
+from windlass.effects.transport.connection import Connection, RemoteFile
+from windlass.operations.applying import unit_script
+from windlass.operations.gathering import gather_facts
+from windlass.operations.site import Changes, Site, put_files, run_script
+
+CLUSTER_MARK = "/etc/windlass/cluster"
+"""Says which cluster a host belongs to, for preflight and for whoever looks at the host."""
+CONTAINERD = "windlass-containerd"
+_DOWNLOADS = timedelta(minutes=20)
+
+
+def prepare_hosts(site: Site) -> dict[str, Changes]:
+    """Prepare all hosts side by side; what was changed on each."""
+    return site.on_hosts("prepare hosts", site.hosts, lambda host, connection: _prepare(site, host, connection))
+
+
+def _prepare(site: Site, host: Host, connection: Connection) -> Changes:
+    facts = gather_facts(connection)
+    changed = list(_install(site, host, connection, facts))
+    files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)
+    changed += _lay_down(site, connection, files)
+    if is_node(host):
+        changed += run_script(connection, _containerd_script(site))
+    return (*changed, *_pull(site, host, connection))
+
+
+def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -> Changes:
+    engine = site.release.artifact("file", "docker-engine")
+    has_docker = facts.docker_version is not None
+    wanted = [one for one in host_installs(site.release, host) if one.artifact != engine or not has_docker]
+    changed = list(run_script(connection, install_script(wanted, site.lock, site.mirror), timeout=_DOWNLOADS))
+    if not has_docker:
+        changed += run_script(connection, docker_script(content_directory(site.lock.digest(engine))))
+    return (*changed, *run_script(connection, directories_script(host_directories(host))))
+
+
+def _lay_down(site: Site, connection: Connection, files: HostFiles) -> Changes:
+    remote = remote_files(files) | {CLUSTER_MARK: RemoteFile(f"{site.cluster.name}\n".encode())}
+    docker = remote.pop(DOCKER_DAEMON, None)
+    changed = ["files"] if put_files(connection, remote) else []
+    if changed:
+        connection.run(["sh", "-s"], sudo=True, stdin=_SETTLE.encode())
+    if docker is not None and _set_up_docker(connection, docker.content.decode()):
+        changed.append("docker settings")
+    return tuple(changed)
+
+
+def _set_up_docker(connection: Connection, rendered: str) -> bool:
+    existing = connection.read(DOCKER_DAEMON)
+    merged = merge_daemon_settings(existing.decode() if existing is not None else None, rendered)
+    if not connection.put(DOCKER_DAEMON, merged.encode()):
+        return False
+    connection.run(["sh", "-s"], sudo=True, stdin=_RELOAD_DOCKER.encode())
+    return True
+
+
+_SETTLE = """
+systemctl daemon-reload
+[ ! -e /etc/modules-load.d/windlass.conf ] || xargs -rn1 modprobe -q < /etc/modules-load.d/windlass.conf || :
+for file in /etc/sysctl.d/*windlass*.conf; do sysctl -q -e -p "$file" || :; done
+"""
+"""Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters."""
+_RELOAD_DOCKER = """
+if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
+"""
+"""A restart takes all settings; where containers run, a reload takes the registries, which is what they need."""
+
+
+def remote_files(files: HostFiles) -> dict[str, RemoteFile]:
+    """Return rendered files as the transport takes them."""
+    return {path: RemoteFile(file.content, file.mode) for path, file in files.items()}
+
+
+def _containerd_script(site: Site) -> str:
+    unit = f"{SYSTEMD}/{CONTAINERD}.service"
+    names = ("containerd", "runc")
+    binaries = [f"{artifact_directory(name, site.release.files[name])}/bin/{name}" for name in names]
+    return unit_script(CONTAINERD, [unit, CONTAINERD_CONFIG], binaries)
+
+
+def _pull(site: Site, host: Host, connection: Connection) -> Changes:
+    images = host_images(site.cluster, site.release, host, site.lock, site.mirror)
+    references = {
+        runtime: [image.reference for image in images if image.runtime == runtime]
+        for runtime in ("docker", "containerd")
+    }
+    changed = run_script(connection, docker_images_script(references["docker"]), timeout=_DOWNLOADS)
+    if not references["containerd"]:
+        return changed
+    ctr = f"{artifact_directory('containerd', site.release.files['containerd'])}/bin/ctr"
+    script = node_images_script(references["containerd"], ctr, REGISTRY_HOSTS)
+    return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))

@@ -1,0 +1,81 @@
+"""Foundation services: apply the manifests that the spec picks, label the nodes, wait until all of it is there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from windlass.domain.rendering import Manifest, api_labels, is_node, render_manifests
+from windlass.effects.kubernetes.client import NODES, KubernetesClient, Resource
+from windlass.operations.site import Changes, Site
+from windlass.operations.waiting import wait_until
+
+_DAEMON_SETS = Resource("apps/v1", "daemonsets", namespaced=True)
+_DEPLOYMENTS = Resource("apps/v1", "deployments", namespaced=True)
+_KIND_KNOWN = timedelta(seconds=30)
+
+
+def apply_services(site: Site, client: KubernetesClient) -> Changes:
+    """Apply every object that the spec picks, in order; those that changed anything."""
+    manifests = render_manifests(site.cluster, site.release, site.lock, site.mirror)
+    return tuple(str(manifest) for manifest in manifests if _apply(client, manifest))
+
+
+def _apply(client: KubernetesClient, manifest: Manifest) -> bool:
+    changed = False
+
+    def attempt() -> str:
+        nonlocal changed
+        changed = client.apply(dict(manifest.document))
+        return ""
+
+    # A kind may be unknown to the API for a moment after its definition was applied.
+    wait_until(attempt, _KIND_KNOWN, f"apply {manifest} of {manifest.addon}")
+    return changed
+
+
+def label_nodes(site: Site, client: KubernetesClient) -> Changes:
+    """Set the labels that a kubelet may not set itself; NotReadyError while a node has not registered yet."""
+    changed = []
+    for host in site.hosts:
+        if not is_node(host):
+            continue
+        node = client.get(NODES, host.name)
+        labels = node["metadata"].get("labels", {}) if node else {}
+        wanted = {key: value for key, value in api_labels(host).items() if labels.get(key) != value}
+        if node is not None and wanted:
+            client.patch(NODES, host.name, {"metadata": {"labels": wanted}})
+            changed.append(f"labels of {host.name}")
+    return tuple(changed)
+
+
+def nodes_missing(site: Site, client: KubernetesClient) -> str:
+    """Return which nodes are not there or not Ready, with the reason they give; empty if all are."""
+    ready = {}
+    for node in client.list(NODES):
+        condition = next((one for one in node["status"].get("conditions", []) if one["type"] == "Ready"), None)
+        ready[node["metadata"]["name"]] = condition
+    missing = []
+    for host in site.hosts:
+        if not is_node(host):
+            continue
+        condition = ready.get(host.name)
+        if condition is None:
+            missing.append(f"{host.name}: its kubelet has not registered")
+        elif condition["status"] != "True":
+            missing.append(f"{host.name}: {condition.get('message', 'not Ready')}")
+    return "; ".join(missing)
+
+
+def workloads_missing(client: KubernetesClient, namespaces: frozenset[str]) -> str:
+    """Return which daemon sets and deployments in `namespaces` are not all there yet; empty if all are."""
+    missing = []
+    for found in client.list(_DAEMON_SETS):
+        status = found["status"]
+        wanted, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+        if found["metadata"]["namespace"] in namespaces and (wanted == 0 or ready < wanted):
+            missing.append(f"{found['metadata']['namespace']}/{found['metadata']['name']}: {ready} of {wanted} ready")
+    for found in client.list(_DEPLOYMENTS):
+        wanted, ready = found["spec"]["replicas"], found["status"].get("readyReplicas", 0)
+        if found["metadata"]["namespace"] in namespaces and ready < wanted:
+            missing.append(f"{found['metadata']['namespace']}/{found['metadata']['name']}: {ready} of {wanted} ready")
+    return "; ".join(missing)
