@@ -1,0 +1,8 @@
+"""The catalog: Kubernetes releases that Windlass was tested with, and the templates that make them."""
+
+from __future__ import annotations
+
+from windlass.domain.catalog.loading import load_catalog
+from windlass.domain.catalog.release import Catalog, Release, RemovedApi
+
+__all__ = ["Catalog", "Release", "RemovedApi", "load_catalog"]

@@ -1,0 +1,88 @@
+"""One release of the catalog, and the catalog as the releases it holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from windlass.domain.artifacts import Artifact, ArtifactKind
+from windlass.errors import SpecError
+
+_VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True)
+class RemovedApi:
+    """An API version that a release no longer serves, and what to use in its place."""
+
+    api_version: str
+    kinds: tuple[str, ...]
+    use: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """One tested Kubernetes release: versions of all its parts, and its templates as text."""
+
+    version: str
+    files: Mapping[str, str]
+    """Version of each file artifact by its name."""
+    images: Mapping[str, str]
+    """Version of each image by its name."""
+    upgrades_from: tuple[str, ...]
+    """Minor releases, such as `1.36`, of which every patch may be upgraded to this one."""
+    removed_apis: tuple[RemovedApi, ...] = ()
+    notes: tuple[str, ...] = ()
+    templates: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Text of each template by its path below the first directory of the search path that has it."""
+
+    @property
+    def minor(self) -> str:
+        """The release without its patch: `1.37` of v1.37.2."""
+        return ".".join(str(part) for part in version_numbers(self.version)[:2])
+
+    def artifact(self, kind: ArtifactKind, name: str) -> Artifact:
+        """Return the artifact `name` in this release's version; SpecError if the release has none of that name."""
+        versions = self.files if kind == "file" else self.images
+        if name not in versions:
+            raise SpecError(
+                f"the catalog's {self.version} has no {kind} `{name}`; it has: {', '.join(sorted(versions))}"
+            )
+        return Artifact(kind, name, versions[name])
+
+    def can_upgrade_from(self, version: str) -> bool:
+        """Whether a cluster of `version` may be upgraded to this release; never to the same or an older one."""
+        major, minor, _ = version_numbers(version)
+        return f"{major}.{minor}" in self.upgrades_from and version_numbers(version) < version_numbers(self.version)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All releases, by version."""
+
+    releases: Mapping[str, Release]
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """All versions, oldest first."""
+        return tuple(sorted(self.releases, key=version_numbers))
+
+    def release(self, version: str) -> Release:
+        """Return the release `version`; SpecError that names those there are."""
+        if version not in self.releases:
+            raise SpecError(f"the catalog has no Kubernetes {version}; it has: {', '.join(self.versions)}")
+        return self.releases[version]
+
+    def upgrades_of(self, version: str) -> tuple[Release, ...]:
+        """Return the releases that a cluster of `version` may be upgraded to, oldest first."""
+        return tuple(self.releases[other] for other in self.versions if self.releases[other].can_upgrade_from(version))
+
+
+def version_numbers(version: str) -> tuple[int, int, int]:
+    """Read vX.Y.Z into numbers that sort; SpecError for anything else."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        raise SpecError(f"`{version}` is no version of Kubernetes; write it as vX.Y.Z, such as v1.37.2")
+    major, minor, patch = (int(part) for part in match.groups())
+    return major, minor, patch

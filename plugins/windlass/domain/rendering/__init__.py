@@ -1,0 +1,45 @@
+"""Rendering: from a spec, a release and facts to the files of a host and the objects of the cluster; pure."""
+
+from __future__ import annotations
+
+from windlass.domain.rendering.docker import merge_daemon_settings
+from windlass.domain.rendering.files import HostFiles, RenderedFile
+from windlass.domain.rendering.health import HealthCheck, read_health
+from windlass.domain.rendering.host import render_host
+from windlass.domain.rendering.images import MirrorAddresses, image_reference
+from windlass.domain.rendering.installs import (
+    HostDirectory,
+    HostImage,
+    Install,
+    host_directories,
+    host_images,
+    host_installs,
+)
+from windlass.domain.rendering.manifests import Manifest, render_manifests
+from windlass.domain.rendering.nodes import api_labels, is_node, node_labels, node_taints
+from windlass.domain.rendering.stacks import digest_of, host_stacks
+
+__all__ = [
+    "HealthCheck",
+    "HostDirectory",
+    "HostFiles",
+    "HostImage",
+    "Install",
+    "Manifest",
+    "MirrorAddresses",
+    "RenderedFile",
+    "api_labels",
+    "digest_of",
+    "host_directories",
+    "host_images",
+    "host_installs",
+    "host_stacks",
+    "image_reference",
+    "is_node",
+    "merge_daemon_settings",
+    "node_labels",
+    "node_taints",
+    "read_health",
+    "render_host",
+    "render_manifests",
+]

@@ -1,0 +1,37 @@
+"""Docker's own settings, which share their file with settings of the host's owner."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from windlass.errors import SpecError
+
+
+def merge_daemon_settings(existing: str | None, rendered: str) -> str:
+    """Return daemon.json with Windlass's settings added to those `existing`.
+
+    What the owner of the host has set stays: only missing keys are added, and lists are united. SpecError if
+    `existing` is not JSON.
+    """
+    wanted: dict[str, Any] = json.loads(rendered)
+    merged = _read(existing)
+    for key, value in wanted.items():
+        mine = merged.get(key)
+        if isinstance(mine, list) and isinstance(value, list):
+            merged[key] = mine + [item for item in value if item not in mine]
+        else:
+            merged.setdefault(key, value)
+    return json.dumps(merged, indent=2) + "\n"
+
+
+def _read(existing: str | None) -> dict[str, Any]:
+    if existing is None or not existing.strip():
+        return {}
+    try:
+        settings = json.loads(existing)
+    except ValueError as error:
+        raise SpecError(f"/etc/docker/daemon.json is no JSON: {error}; mend it or move it away") from error
+    if not isinstance(settings, dict):
+        raise SpecError("/etc/docker/daemon.json is no JSON object; mend it or move it away")
+    return settings

@@ -1,0 +1,53 @@
+"""All files of one host."""
+
+from __future__ import annotations
+
+from windlass.domain.artifacts import Lock
+from windlass.domain.catalog import Release
+from windlass.domain.hostfacts import HostFacts
+from windlass.domain.rendering.context import ClusterInputs, HostInputs, component_flags
+from windlass.domain.rendering.files import HostFiles, RenderedFile
+from windlass.domain.rendering.images import MirrorAddresses
+from windlass.domain.rendering.layout import (
+    CONTAINERD_CONFIG,
+    DOCKER_DAEMON,
+    KUBELET_CONFIG,
+    REGISTRY_HOSTS,
+    SYSTEMD,
+)
+from windlass.domain.rendering.nodes import is_node
+from windlass.domain.rendering.stacks import host_stacks, render_stack
+from windlass.domain.spec.models import Cluster, Host
+
+_EVERY_HOST = {"host/sysctl.conf": "/etc/sysctl.d/90-windlass.conf", "host/daemon.json": DOCKER_DAEMON}
+_NODES = {
+    "host/modules.conf": "/etc/modules-load.d/windlass.conf",
+    "host/containerd.toml": CONTAINERD_CONFIG,
+    "host/windlass-containerd.service": f"{SYSTEMD}/windlass-containerd.service",
+    "host/kubelet.yaml": KUBELET_CONFIG,
+    "host/kubelet.service": f"{SYSTEMD}/kubelet.service",
+}
+
+
+def render_host(  # noqa: PLR0913 (each is a value of its own kind, and all callers have them apart)
+    cluster: Cluster, release: Release, host: Host, lock: Lock, mirror: MirrorAddresses, facts: HostFacts
+) -> HostFiles:
+    """Return every file that belongs on `host` besides keys, certificates and kubeconfigs, by absolute path.
+
+    Equal arguments give equal bytes. SpecError if a template fails, IntegrityError if the lock lacks an image.
+    """
+    inputs = HostInputs(ClusterInputs(cluster, release, lock, mirror), host, facts)
+    files: dict[str, RenderedFile] = {}
+    for stack in host_stacks(cluster, host):
+        files |= render_stack(stack, inputs)
+    files |= _render(_EVERY_HOST, inputs)
+    if is_node(host):
+        registry_hosts = f"{REGISTRY_HOSTS}/{mirror.registry_host}/hosts.toml"
+        files |= _render({**_NODES, "host/hosts.toml": registry_hosts}, inputs)
+    return dict(sorted(files.items()))
+
+
+def _render(paths: dict[str, str], inputs: HostInputs) -> dict[str, RenderedFile]:
+    templates, context = inputs.whole.templates, inputs.context()
+    context["flags"] = {"kubelet": component_flags("kubelet", templates, context)}
+    return {path: RenderedFile(templates.render(name, context).encode()) for name, path in paths.items()}

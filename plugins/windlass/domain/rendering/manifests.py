@@ -1,0 +1,107 @@
+"""The objects of the cluster: what Windlass runs in it for everyone, then the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.domain.artifacts import Lock
+from windlass.domain.catalog import Release
+from windlass.domain.pki.bindings import group_bindings
+from windlass.domain.rendering.context import ClusterInputs
+from windlass.domain.rendering.images import MirrorAddresses
+from windlass.domain.rendering.templates import parse_yaml
+from windlass.domain.spec.models import Cluster
+from windlass.errors import SpecError
+
+_MANAGED_BY = {"app.kubernetes.io/managed-by": "windlass"}
+ADDON_LABEL = "io.windlass/addon"
+OWN_ADDON = "own"
+_EARLY_KINDS = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
+"""Kinds that others need to be there first."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One object to apply: server-side, by the field manager `windlass`."""
+
+    addon: str
+    """What it belongs to: `network`, `dns` and so on; `own/NAME` for one of the spec's manifests."""
+    document: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """Kind of the object."""
+        return str(self.document["kind"])
+
+    @property
+    def name(self) -> str:
+        """Name of the object."""
+        return str(self.document["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str | None:
+        """Namespace of the object; None where it has none."""
+        namespace = self.document["metadata"].get("namespace")
+        return None if namespace is None else str(namespace)
+
+    def __str__(self) -> str:
+        where = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {where}{self.name}"
+
+
+def render_manifests(cluster: Cluster, release: Release, lock: Lock, mirror: MirrorAddresses) -> list[Manifest]:
+    """Return every object of the cluster in the order in which to apply them; the user's own come last.
+
+    A driver `none` gives nothing. SpecError if a template or one of the user's manifests is wrong, IntegrityError if
+    the lock lacks an image.
+    """
+    inputs = ClusterInputs(cluster, release, lock, mirror)
+    context = inputs.context()
+    ours = [_ours("access", document) for document in parse_yaml("group bindings", group_bindings())]
+    for addon, template in _addons(cluster):
+        text = inputs.templates.render(f"manifests/{template}.yaml", context)
+        ours += [_ours(addon, document) for document in parse_yaml(f"manifests/{template}.yaml", text)]
+    return [*_ordered(ours), *_own(cluster)]
+
+
+def _addons(cluster: Cluster) -> Iterator[tuple[str, str]]:
+    """Yield each add-on that the spec picks and its template; drivers of the user's own have none here."""
+    spec = cluster.spec
+    yield "proxy", "kube-proxy"
+    picked = {
+        "network": (spec.network.driver, "flannel"),
+        "dns": (spec.dns.driver, "coredns"),
+        "storage": (spec.storage.driver, "local-path"),
+        "monitoring": (spec.monitoring.driver, "metrics-server"),
+        "load-balancer": (spec.load_balancer.driver, "metallb"),
+    }
+    yield from ((addon, template) for addon, (driver, template) in picked.items() if driver == template)
+
+
+def _ours(addon: str, document: Mapping[str, Any]) -> Manifest:
+    metadata = document["metadata"]
+    labels = {**metadata.get("labels", {}), **_MANAGED_BY, ADDON_LABEL: addon}
+    return Manifest(addon, {**document, "metadata": {**metadata, "labels": labels}})
+
+
+def _ordered(manifests: Iterable[Manifest]) -> list[Manifest]:
+    def rank(manifest: Manifest) -> int:
+        return _EARLY_KINDS.index(manifest.kind) if manifest.kind in _EARLY_KINDS else len(_EARLY_KINDS)
+
+    return sorted(manifests, key=rank)
+
+
+def _own(cluster: Cluster) -> Iterator[Manifest]:
+    for manifest in cluster.spec.manifests:
+        where = f"spec.manifests: `{manifest.name}`"
+        for document in parse_yaml(where, manifest.content):
+            _check_object(where, document)
+            yield Manifest(f"{OWN_ADDON}/{manifest.name}", document)
+
+
+def _check_object(where: str, document: Any) -> None:
+    metadata = document.get("metadata") if isinstance(document, dict) else None
+    if not isinstance(metadata, dict) or not {"apiVersion", "kind"} <= set(document) or "name" not in metadata:
+        raise SpecError(f"{where}: a document is no Kubernetes object; it needs apiVersion, kind and metadata.name")

@@ -1,0 +1,87 @@
+"""Stacks: the Compose file of each purpose on a host, and the configuration beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from windlass.domain.rendering.context import HostInputs, component_flags
+from windlass.domain.rendering.files import RenderedFile
+from windlass.domain.rendering.health import overridden
+from windlass.domain.rendering.layout import stack_directory
+from windlass.domain.rendering.templates import parse_yaml
+from windlass.domain.spec.models import Cluster, Host
+from windlass.errors import SpecError
+
+DIGEST_LABEL = "io.windlass.digest"
+_COMPOSE = "compose.yaml"
+_COMPONENTS = {
+    "etcd": ("etcd",),
+    "control-plane": ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
+}
+"""Components of each stack whose flags are a template of their own."""
+
+
+def host_stacks(cluster: Cluster, host: Host) -> tuple[str, ...]:
+    """Return the names of the stacks that `host` runs: Windlass's by its roles, then the spec's own."""
+    own = tuple(stack.name for stack in cluster.spec.stacks if not stack.hosts or host.name in stack.hosts)
+    return tuple(role for role in ("etcd", "control-plane") if role in host.roles) + ("api-proxy", *own)
+
+
+def digest_of(service: Mapping[str, Any] | str | bytes) -> str:
+    """Return `sha256:` and the digest of what was rendered: a text, or a Compose service less its digest label."""
+    if isinstance(service, str | bytes):
+        content = service.encode() if isinstance(service, str) else service
+    else:
+        labels = {key: value for key, value in service.get("labels", {}).items() if key != DIGEST_LABEL}
+        content = json.dumps({**service, "labels": labels}, sort_keys=True, separators=(",", ":")).encode()
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def render_stack(stack: str, inputs: HostInputs) -> dict[str, RenderedFile]:
+    """Render the Compose file of `stack` for one host and what lies beside it, by absolute path."""
+    templates = inputs.whole.templates
+    directory = stack_directory(stack)
+    context = inputs.context() | {"directory": directory, "values": _values_of(stack, inputs)}
+    files = {name: templates.render(f"stacks/{stack}/{name}", context) for name in _files_beside(stack, inputs)}
+    context |= {
+        "flags": {name: component_flags(name, templates, context) for name in _COMPONENTS.get(stack, ())},
+        "config_digest": digest_of(json.dumps(files, sort_keys=True)),
+        "override": _Overrides(inputs.whole.cluster),
+    }
+    files[_COMPOSE] = _render_compose(stack, inputs, context)
+    return {f"{directory}/{name}": RenderedFile(text.encode()) for name, text in files.items()}
+
+
+def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any]) -> str:
+    """Render twice: the digests of the services are labels of the services, and not part of what is digested."""
+    name = f"stacks/{stack}/{_COMPOSE}"
+    draft = inputs.whole.templates.render(name, {**context, "digests": defaultdict(str)})
+    document = parse_yaml(name, draft)[0]
+    if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
+        raise SpecError(f"template {name}: it gives no Compose file with services")
+    digests = {service: digest_of(content) for service, content in document["services"].items()}
+    return inputs.whole.templates.render(name, {**context, "digests": digests})
+
+
+class _Overrides:
+    """Health checks as the spec changes them, for templates to call."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._health = cluster.spec.health
+
+    def __call__(self, service: str, check: Mapping[str, Any]) -> dict[str, Any]:
+        return overridden(check, self._health.get(service))
+
+
+def _files_beside(stack: str, inputs: HostInputs) -> list[str]:
+    prefix, suffix = f"stacks/{stack}/", ".j2"
+    names = [name[len(prefix) : -len(suffix)] for name in inputs.whole.release.templates if name.startswith(prefix)]
+    return sorted(name for name in names if name != _COMPOSE)
+
+
+def _values_of(stack: str, inputs: HostInputs) -> Mapping[str, Any]:
+    return next((own.values for own in inputs.whole.cluster.spec.stacks if own.name == stack), {})
