@@ -61,7 +61,8 @@ def _check(
         touched: tuple[Path, ...] = ()
     except ValidationError as error:
         wrong_shape = shape_problems(error, document.value)
-        found += wrong_shape
+        told = {problem.path for problem in found}
+        found += [problem for problem in wrong_shape if problem.path not in told]
         cluster, touched = salvage(document.value, wrong_shape)
     if cluster is not None:
         further = problems(cluster, known_versions, other_clusters)

@@ -125,10 +125,14 @@ def _named_alike(path: Path, names: Sequence[str]) -> Iterator[Problem]:
             yield Problem((*path, index, "name"), f"the name `{name}` is given twice", "give each its own name")
 
 
+def _is_empty(node: yaml.Node | None) -> bool:
+    return node is None or (isinstance(node, yaml.ScalarNode) and node.value == "")
+
+
 def _wrong_objects(content: str) -> tuple[str, str] | None:
     """Say what keeps `content` from being Kubernetes objects; contents are not shown, they may be secret."""
     try:
-        documents = [node for node in yaml.compose_all(content, Loader=yaml.SafeLoader) if node is not None]
+        documents = [node for node in yaml.compose_all(content, Loader=yaml.SafeLoader) if not _is_empty(node)]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         return f"its line {line} is no YAML that can be read: {error.problem}", "check indentation, quotes and colons"

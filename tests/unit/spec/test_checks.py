@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from windlass.domain.spec import Cluster, problems
+
+Make = Callable[[dict[str, Any]], Cluster]
+FIRST = "spec.hosts.members.0"
+ETCD_ONLY = {"name": "e-1", "address": "192.0.2.41", "roles": ["etcd"]}
+ED25519 = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode()
+
+
+def members(*roles: list[str]) -> list[dict[str, Any]]:
+    return [{"name": f"h-{n}", "address": f"192.0.2.{n}", "roles": given} for n, given in enumerate(roles, start=1)]
+
+
+CASES: list[tuple[dict[str, Any], str, str, str]] = [
+    # names and addresses
+    ({"metadata.name": "Demo"}, "metadata.name", "no valid name", "`demo`"),
+    ({"metadata.name": "x" * 64}, "metadata.name", "64 characters", "at most 63"),
+    ({f"{FIRST}.name": "cp_1"}, "spec.hosts.members[0].name", "no valid name", "`cp-1`"),
+    ({f"{FIRST}.name": "-"}, "spec.hosts.members[0].name", "no valid name", "lower-case letters"),
+    ({f"{FIRST}.name": "cp-2"}, "spec.hosts.members[1].name", "host 1 of the list has the name `cp-2` too", "its own"),
+    ({f"{FIRST}.address": "192.0.2.12"}, "spec.hosts.members[1].address", "`cp-1` has the address", "its own address"),
+    ({f"{FIRST}.address": "fd00::1"}, "spec.hosts.members[0].address", "IPv6 address, which is not supported", "IPv4"),
+    ({f"{FIRST}.address": "cp-1.example.com"}, "spec.hosts.members[0].address", "no IPv4 address", "four numbers"),
+    ({f"{FIRST}.address": "192.0.2.300"}, "spec.hosts.members[0].address", "no IPv4 address", "0 to 255"),
+    ({f"{FIRST}.address": "127.0.0.1"}, "spec.hosts.members[0].address", "loopback", "the other hosts reach"),
+    ({f"{FIRST}.address": "0.0.0.0"}, "spec.hosts.members[0].address", "no address at all", "reach"),  # noqa: S104  nothing is bound, it is refused
+    ({f"{FIRST}.address": "239.1.1.1"}, "spec.hosts.members[0].address", "multicast", "reach"),
+    # roles
+    (
+        {"spec.hosts.members": members(["etcd"], ["worker"])},
+        "spec.hosts.members",
+        "no host has the role control-plane",
+        "",
+    ),
+    ({"spec.hosts.members": members(["control-plane"])}, "spec.hosts.members", "no host has the role etcd", "three"),
+    (
+        {"spec.hosts.members": members(["etcd", "control-plane"], ["etcd"])},
+        "spec.hosts.members",
+        "2 tolerate no more failures than 1",
+        "use 1 or 3, or set spec.etcd.allowEven",
+    ),
+    (
+        {"spec.hosts.members": members(*[["etcd", "control-plane"]] * 9)},
+        "spec.hosts.members",
+        "every write slow",
+        "3 or 5",
+    ),
+    ({f"{FIRST}.roles": ["etcd", "etcd", "control-plane"]}, "spec.hosts.members[0].roles", "given twice", "keep one"),
+    # labels and taints
+    ({f"{FIRST}.labels": {"-x": "y"}}, "spec.hosts.members[0].labels.-x", "no valid key", "example.com/name"),
+    ({f"{FIRST}.labels": {"UP.com/x": "y"}}, 'spec.hosts.members[0].labels["UP.com/x"]', "no valid key", "name"),
+    ({f"{FIRST}.labels": {"x": "a b"}}, "spec.hosts.members[0].labels.x", "no valid value", "63"),
+    (
+        {f"{FIRST}.labels": {"node-role.kubernetes.io/worker": ""}},
+        'spec.hosts.members[0].labels["node-role.kubernetes.io/worker"]',
+        "set by Kubernetes or Windlass",
+        "prefix of your own",
+    ),
+    ({f"{FIRST}.taints": ["a=b"]}, "spec.hosts.members[0].taints[0]", "names no effect", "key:Effect"),
+    (
+        {f"{FIRST}.taints": ["a=b:NoSchedul"]},
+        "spec.hosts.members[0].taints[0]",
+        "no effect `NoSchedul`",
+        "`NoSchedule`",
+    ),
+    ({f"{FIRST}.taints": ["a=b c:NoSchedule"]}, "spec.hosts.members[0].taints[0]", "no valid value", "key=value"),
+    (
+        {f"{FIRST}.taints": ["a=b:NoSchedule", "a=c:NoSchedule"]},
+        "spec.hosts.members[0].taints[1]",
+        "given twice",
+        "one",
+    ),
+    # the network
+    ({"spec.network.podCidr": "10.244.0.0"}, "spec.network.podCidr", "no IPv4 range", "add its length"),
+    ({"spec.network.podCidr": "10.244.1.0/16"}, "spec.network.podCidr", "no IPv4 range", "`10.244.0.0/16`"),
+    ({"spec.network.podCidr": "10.244.0.0/16,fd00::/48"}, "spec.network.podCidr", "dual stack is not supported", "one"),
+    (
+        {"spec.network.serviceCidr": "fd00::/108"},
+        "spec.network.serviceCidr",
+        "IPv6 range, which is not supported",
+        "IPv4",
+    ),
+    ({"spec.network.serviceCidr": "127.0.0.0/16"}, "spec.network.serviceCidr", "another meaning", "private range"),
+    ({"spec.network.podCidr": "10.100.0.0/16"}, "spec.network.podCidr", "overlaps the services' range", "in common"),
+    ({"spec.network.podCidr": "10.244.0.0/23"}, "spec.network.podCidr", "there is room for 2", "use a /22 or larger"),
+    ({"spec.network.podCidr": "10.244.0.0/25"}, "spec.network.podCidr", "there is room for 0", "use a /22 or larger"),
+    ({"spec.network.podCidr": "16.0.0.0/7"}, "spec.network.podCidr", "too large", "/8"),
+    ({"spec.network.serviceCidr": "10.96.0.0/29"}, "spec.network.serviceCidr", "too small", "/24"),
+    ({"spec.network.serviceCidr": "16.0.0.0/8"}, "spec.network.serviceCidr", "too large", "/12"),
+    (
+        {"spec.network.podCidr": "192.0.0.0/16"},
+        "spec.network.podCidr",
+        "addresses of cp-1 (192.0.2.11), cp-2",
+        "any host",
+    ),
+    (
+        {"spec.network.serviceCidr": "192.0.2.0/24"},
+        "spec.network.serviceCidr",
+        "holds the addresses of cp-1",
+        "any host",
+    ),
+    ({"spec.network.driver": "flanel"}, "spec.network.driver", "no driver `flanel`", "did you mean `flannel`?"),
+    ({"spec.storage.driver": "my.module:"}, "spec.storage.driver", "no driver", "`module:Class`"),
+    ({"spec.loadBalancer.driver": "metallb"}, "spec.loadBalancer.addresses", "no addresses to give away", "range"),
+    (
+        {"spec.loadBalancer.addresses": ["192.0.2.200/29"]},
+        "spec.loadBalancer.addresses",
+        "nothing hands them out",
+        "metallb",
+    ),
+    (
+        {"spec.loadBalancer": {"driver": "metallb", "addresses": ["192.0.2.9-192.0.2.8"]}},
+        "spec.loadBalancer.addresses[0]",
+        "no range of IPv4 addresses",
+        "first-last",
+    ),
+    (
+        {"spec.loadBalancer": {"driver": "metallb", "addresses": ["192.0.2.20-192.0.2.30"]}},
+        "spec.loadBalancer.addresses[0]",
+        "holds the address of w-1",
+        "leave it out",
+    ),
+    (
+        {"spec.loadBalancer": {"driver": "metallb", "addresses": ["10.97.0.0/24"]}},
+        "spec.loadBalancer.addresses[0]",
+        "overlaps the services' range",
+        "free addresses",
+    ),
+    ({"spec.dns.upstreams": ["dns.example.com"]}, "spec.dns.upstreams[0]", "no IPv4 address", "192.0.2.53"),
+    ({"spec.dns.upstreams": ["127.0.0.53"]}, "spec.dns.upstreams[0]", "ask itself", "another resolver"),
+    # access
+    ({"spec.hosts.provider": "statik"}, "spec.hosts.provider", "no host provider", "did you mean `static`?"),
+    (
+        {"spec.hosts.ssh": {"knownHosts": ["192.0.2.11 ssh-rsa"]}},
+        "spec.hosts.ssh.knownHosts[0]",
+        "fewer than three",
+        "ssh-keyscan",
+    ),
+    (
+        {"spec.hosts.ssh": {"knownHosts": ["h ssh-ed25519 %%%"]}},
+        "spec.hosts.ssh.knownHosts[0]",
+        "no base64",
+        "ssh-keyscan",
+    ),
+    (
+        {"spec.hosts.ssh": {"knownHosts": [f"h ssh-rsa {ED25519}"]}},
+        "spec.hosts.ssh.knownHosts[0]",
+        "no ssh-rsa key",
+        "ssh-keyscan",
+    ),
+    (
+        {"spec.hosts.ssh": {"knownHosts": [f"h rsa {ED25519}"]}},
+        "spec.hosts.ssh.knownHosts[0]",
+        "no type of key",
+        "ssh-keyscan",
+    ),
+    (
+        {"spec.hosts.ssh": {"knownHosts": [f"@any h rsa {ED25519}"]}},
+        "spec.hosts.ssh.knownHosts[0]",
+        "no marker",
+        "ssh-keyscan",
+    ),
+    (
+        {"spec.hosts.ssh": {"bastion": {"address": "a b"}}},
+        "spec.hosts.ssh.bastion.address",
+        "no IPv4 address",
+        "bastion's DNS name",
+    ),
+    (
+        {"spec.hosts.ssh": {"bastion": {"address": "b", "knownHosts": ["x"]}}},
+        "spec.hosts.ssh.bastion.knownHosts[0]",
+        "fewer than three",
+        "ssh-keyscan",
+    ),
+    ({"spec.api.endpoint": "https://k8s.example.com"}, "spec.api.endpoint", "is a URL", "`host:port`"),
+    ({"spec.api.endpoint": "k8s.example.com"}, "spec.api.endpoint", "has no port", "`host:port`"),
+    ({"spec.api.endpoint": "k8s.example.com:70000"}, "spec.api.endpoint", "no port", "65535"),
+    ({"spec.api.endpoint": "[fd00::1]:6443"}, "spec.api.endpoint", "IPv6", "`host:port`"),
+    ({"spec.api.extraNames": ["a/b"]}, "spec.api.extraNames[0]", "neither a DNS name nor", "without scheme"),
+    ({"spec.artifacts": {"mirror": "mirror:8080"}}, "spec.artifacts.mirror", "no base URL", "http://host:port"),
+    ({"spec.artifacts": {"mirror": "http://u:p@m:80"}}, "spec.artifacts.mirror", "no base URL", "without user"),
+    (
+        {"spec.artifacts": {"from": "official", "mirror": "http://m:80"}},
+        "spec.artifacts.mirror",
+        "come from official",
+        "auto",
+    ),
+    # components, manifests, stacks
+    ({"spec.components": {"kube-api": {}}}, "spec.components.kube-api", "no component", "`kube-apiserver`"),
+    (
+        {"spec.components": {"kubelet": {"extraArgs": {"--v=2": "x"}}}},
+        'spec.components.kubelet.extraArgs["--v=2"]',
+        "no name of a flag",
+        "write `v`",
+    ),
+    ({"spec.health": {"Kube API": {}}}, 'spec.health["Kube API"]', "no valid name", "lower-case"),
+    ({"spec.etcd.heartbeatMilliseconds": 500}, "spec.etcd.electionMilliseconds", "less than five heartbeats", "2500"),
+    ({"spec.manifests": [{"name": "a", "content": "a: ["}]}, "spec.manifests[0].content", "no YAML", "indentation"),
+    ({"spec.manifests": [{"name": "a", "content": "kind: X"}]}, "spec.manifests[0].content", "no apiVersion", "object"),
+    ({"spec.manifests": [{"name": "a", "content": "# none"}]}, "spec.manifests[0].content", "no objects", "leave"),
+    (
+        {"spec.manifests": [{"name": "a", "content": "{kind: X, apiVersion: v1}"}] * 2},
+        "spec.manifests[1].name",
+        "given twice",
+        "its own name",
+    ),
+    ({"spec.stacks": [{"name": "db", "hosts": ["w1"]}]}, "spec.stacks[0].hosts[0]", "no host is called", "`w-1`"),
+    # later life
+    ({"spec.backup.schedule": "*/5 * * *"}, "spec.backup.schedule", "no cron expression", "five fields"),
+    ({"spec.backup.schedule": "61 * * * *"}, "spec.backup.schedule", "no cron expression", "five fields"),
+    ({"spec.backup.schedule": "0 0 31 2 *"}, "spec.backup.schedule", "never due", "five fields"),
+    ({"spec.backup.drill": {"schedule": "daily"}}, "spec.backup.drill.schedule", "no cron", "five fields"),
+    ({"spec.backup.drill": {"host": "cp-9"}}, "spec.backup.drill.host", "no host is called", "did you mean `cp-"),
+    ({"spec.backup.pin": ["newest"]}, "spec.backup.pin[0]", "no id of a bundle", "20261123T074500Z-r1042"),
+    (
+        {"spec.backup.target": {"connection": "c", "bucket": "My_B"}},
+        "spec.backup.target.bucket",
+        "no name",
+        "lower-case",
+    ),
+    ({"spec.upgrade.windows": ["weekends 1-2"]}, "spec.upgrade.windows[0]", "no span of time", "HH:MM"),
+    ({"spec.upgrade.maxUnavailable": 0}, "spec.upgrade.maxUnavailable", "no roll can go on", "maxSurge"),
+]
+
+
+def test_the_document_that_the_cases_start_from_has_no_problem(changed: Make) -> None:
+    assert problems(changed({}), ["v1.37.2"], []) == []
+
+
+@pytest.mark.parametrize(("changes", "path", "wrong", "right"), CASES)
+def test_says_where_what_and_what_would_be_right(
+    changed: Make, changes: dict[str, Any], path: str, wrong: str, right: str
+) -> None:
+    found = problems(changed(changes), ["v1.37.2"], [])
+
+    assert [str(problem).partition(": ")[0] for problem in found] == [path], found
+    assert wrong in found[0].wrong
+    assert right in found[0].right
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"spec.hosts.members": members(*[["etcd", "control-plane"]] * 4), "spec.etcd.allowEven": True},
+        {"spec.hosts.provider": "my.hosts:Provider", "spec.network.driver": "my.net:Driver"},
+        {"spec.network.driver": "none", "spec.dns.driver": "none", "spec.storage.driver": "none"},
+        {f"{FIRST}.labels": {"topology.kubernetes.io/zone": "a", "example.com/x": "", "plain": "V_1.x"}},
+        {f"{FIRST}.taints": ["a:NoSchedule", "a:NoExecute", "b=c:PreferNoSchedule", "d=:NoSchedule"]},
+        {
+            "spec.hosts.ssh": {
+                "knownHosts": [f"192.0.2.11,cp-1 ssh-ed25519 {ED25519} comment", f"|1|a=|b= ssh-ed25519 {ED25519}"]
+            }
+        },
+        {"spec.hosts.ssh": {"bastion": {"address": "192.0.2.99"}}},
+        {"spec.api": {"endpoint": "192.0.2.5:443", "extraNames": ["k8s.example.com", "*.example.com", "192.0.2.5"]}},
+        {"spec.network.podCidr": "10.244.0.0/22", "spec.network.serviceCidr": "10.96.0.0/28"},
+        {"spec.hosts.members.3": ETCD_ONLY, "spec.etcd.allowEven": True, "spec.network.podCidr": "10.244.0.0/22"},
+        {"spec.dns.upstreams": ["192.0.2.53", "192.0.2.54:5353"]},
+        {"spec.backup": {"schedule": None, "drill": {"schedule": None, "host": "w-1"}}},
+        {
+            "spec.upgrade": {
+                "maxUnavailable": "0%",
+                "maxSurge": 1,
+                "windows": ["daily 01:00-05:00", "mon-fri 22:00-04:00 UTC"],
+            }
+        },
+        {
+            "spec.manifests": [
+                {"name": "a", "content": "apiVersion: v1\nkind: X\n---\n---\n{apiVersion: v1, kind: Y}\n"}
+            ]
+        },
+        {"spec.artifacts": {"mirror": "http://192.0.2.9:8080"}},
+    ],
+)
+def test_accepts_what_is_right(changed: Make, changes: dict[str, Any]) -> None:
+    assert problems(changed(changes), ["v1.37.2"], []) == []
+
+
+def test_an_etcd_host_that_is_no_node_needs_no_room_in_the_pods_range(changed: Make) -> None:
+    separate = members(["etcd"], ["control-plane"], ["worker"])
+
+    assert problems(changed({"spec.hosts.members": separate, "spec.network.podCidr": "10.244.0.0/23"})) == []
+
+
+def test_a_host_of_another_cluster_is_refused_by_the_name_of_that_cluster(changed: Make) -> None:
+    other = changed(
+        {"metadata.name": "prod", f"{FIRST}.address": "192.0.2.21", "spec.hosts.members.3.address": "192.0.2.99"}
+    )
+    ours = changed(
+        {"metadata.name": "demo", f"{FIRST}.address": "192.0.2.50", "spec.hosts.members.3.address": "192.0.2.21"}
+    )
+
+    found = problems(ours, None, [other])
+
+    assert "192.0.2.21 is the host `cp-1` of the cluster `prod`" in [problem.wrong for problem in found]
+
+
+def test_an_older_version_of_the_same_cluster_takes_no_hosts(changed: Make) -> None:
+    assert problems(changed({}), None, [changed({"spec.etcd.quotaBytes": 268435456})]) == []
+
+
+def test_one_address_behind_two_bastions_is_two_hosts(changed: Make) -> None:
+    other = changed({"metadata.name": "prod", "spec.hosts.ssh": {"bastion": {"address": "a.example.com"}}})
+    ours = changed({"metadata.name": "demo", "spec.hosts.ssh": {"bastion": {"address": "b.example.com"}}})
+
+    assert problems(ours, None, [other]) == []
+
+
+def test_a_version_is_only_looked_at_for_its_form_without_a_catalog(changed: Make) -> None:
+    assert problems(changed({"spec.kubernetes.version": "v1.99.0"})) == []
+    assert [problem.right for problem in problems(changed({"spec.kubernetes.version": "1.37"}))] == [
+        "write it in full, such as v1.37.2"
+    ]
+
+
+def test_private_keys_among_known_hosts_are_named_but_not_shown(changed: Make) -> None:
+    line = "-----BEGIN OPENSSH PRIVATE KEY----- c2VjcmV0"
+
+    (problem,) = problems(changed({"spec.hosts.ssh": {"knownHosts": [line]}}))
+
+    assert "private key" in problem.wrong
+    assert "c2VjcmV0" not in str(problem)
