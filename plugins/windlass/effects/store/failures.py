@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,  # noqa: A004 (boto3's own, unlike Python's)
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -39,7 +40,7 @@ def translated(place: str, doing: str) -> Iterator[None]:
         raise RefusedError(
             f"{place}: {doing}: there are no credentials; set login and password in the connection `{_CONNECTION}`"
         ) from error
-    except (HTTPClientError, ResponseStreamingError) as error:
+    except (ConnectionError, HTTPClientError, ResponseStreamingError) as error:
         raise UnreachableError(
             f"{place}: {doing}: {error}; is the server up, and `endpoint_url` in the connection `{_CONNECTION}` right?"
         ) from error

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import BinaryIO
 
 from windlass.effects.store.contract import Listed, Stored
@@ -51,7 +52,8 @@ class MemoryStore:
 
     def create_from(self, key: str, source: BinaryIO) -> bool:
         """See Store."""
-        return self.create(key, source.read()) is not None
+        content = b"".join(iter(partial(source.read, 1024 * 1024), b""))
+        return self.create(key, content) is not None
 
     @contextmanager
     def open(self, key: str) -> Iterator[BinaryIO | None]:

@@ -138,6 +138,10 @@ class S3Store:
                 names += [item["Prefix"].removeprefix(full) for item in page.get("CommonPrefixes", [])]
         return tuple(sorted(names))
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
         with translated(self._config.place, doing):
