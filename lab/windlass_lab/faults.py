@@ -137,9 +137,9 @@ def loss_rules(percent: int) -> str:
     """Return the nft script that drops each packet with a chance of `percent`, in both directions."""
     if not 0 < percent <= 100:
         raise RefusedError(f"{percent} % is no share of packets: 1 to 100")
-    chains = [
-        _chain(hook, interface, f"numgen random mod 100 < {percent} drop") for hook, interface, _ in _HOOKS.values()
-    ]
+    # nft refuses a comparison that is always true.
+    verdict = "drop" if percent == 100 else f"numgen random mod 100 < {percent} drop"
+    chains = [_chain(hook, interface, verdict) for hook, interface, _ in _HOOKS.values()]
     return _drop_table(LOSS_TABLE) + f"table inet {LOSS_TABLE} {{\n{''.join(chains)}}}\n"
 
 

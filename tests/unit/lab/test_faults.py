@@ -35,6 +35,11 @@ def test_rules_replace_those_of_the_same_fault() -> None:
     assert loss_rules(5).startswith("table inet windlass_lab_loss\ndelete table inet windlass_lab_loss\n")
 
 
+def test_loss_of_a_share_draws_for_each_packet_and_loss_of_all_does_not() -> None:
+    assert loss_rules(5).count("numgen random mod 100 < 5 drop") == 2
+    assert "numgen" not in loss_rules(100)
+
+
 @pytest.mark.parametrize("percent", [0, -1, 101])
 def test_refuses_shares_that_are_none(percent: int) -> None:
     with pytest.raises(RefusedError, match="1 to 100"):
