@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -65,3 +66,13 @@ class Lock:
                 "run `windlass mirror` to fetch or build it"
             )
         return locked.digest
+
+
+def parse_lock(text: str) -> Lock:
+    """Read a lock from its JSON; IntegrityError if it is something else."""
+    try:
+        document = json.loads(text)
+        locked = {Artifact.parse(name): Locked(**entry) for name, entry in document["artifacts"].items()}
+        return Lock(document["source"], locked)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"the mirror's lock is not readable ({error!r}); run `windlass mirror` again") from error

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from windlass.domain.artifacts import Artifact, Lock
+from windlass.domain.artifacts import Artifact, Lock, parse_lock
 from windlass.errors import IntegrityError, NotReadyError
 from windlass.mirror import places
-from windlass.mirror.stamps import Shelf, parse_lock, replace
+from windlass.mirror.stamps import Shelf, replace
 
 _ADVICE = "run `windlass mirror`"
 
@@ -57,5 +57,5 @@ def read_lock(source: str | None = None) -> Lock:
         return parse_lock(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NotReadyError(f"this machine: {path} does not exist; {_ADVICE}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except IntegrityError as error:
         raise IntegrityError(f"this machine: {path} is no lock ({error}); remove it, then {_ADVICE}") from error

@@ -123,13 +123,6 @@ def write_lock(lock: Lock, path: Path) -> None:
     replace(path, json.dumps({"source": lock.source, "artifacts": artifacts}, indent=1, sort_keys=True) + "\n")
 
 
-def parse_lock(text: str) -> Lock:
-    """Read what `write_lock` wrote; ValueError or KeyError if it is something else."""
-    document = json.loads(text)
-    locked = {Artifact.parse(name): Locked(**entry) for name, entry in document["artifacts"].items()}
-    return Lock(document["source"], locked)
-
-
 def replace(path: Path, text: str) -> None:
     """Write a file so that a reader, or a power cut, sees the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -61,6 +61,9 @@ class Artifacts(Section):
     mirror: str | None = setting(
         None, "Base URL of the mirror (http://host:port); null: the one in Windlass's settings."
     )
+    registry: str | None = setting(
+        None, "host:port of the mirror's registry of images; null: the mirror's host, at port 5000."
+    )
 
 
 class HealthOverride(Section):

@@ -1,0 +1,120 @@
+"""Plan an apply: what each host lacks of what the spec wants, found by looking, with nothing changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from windlass.domain.hostfacts import HostFacts
+from windlass.domain.installing import content_directory
+from windlass.domain.pki import Pki, files_for
+from windlass.domain.rendering import HostFiles, host_installs, is_node, render_host
+from windlass.domain.rendering.layout import DOCKER_DAEMON
+from windlass.domain.spec.models import Cluster, Host
+from windlass.effects.transport.connection import Connection
+from windlass.errors import RefusedError
+from windlass.operations.applying import service_digests
+from windlass.operations.preparing import CONTAINERD
+from windlass.operations.site import Changes, Site
+
+_COMPOSE = "compose.yaml"
+
+
+def check_version(stored: Cluster | None, wanted: Cluster) -> None:
+    """RefusedError if the spec's version is not the running one: an apply never upgrades."""
+    if stored is None or stored.spec.kubernetes.version == wanted.spec.kubernetes.version:
+        return
+    before, after = stored.spec.kubernetes.version, wanted.spec.kubernetes.version
+    raise RefusedError(
+        f"spec.kubernetes.version: cluster `{wanted.name}` runs {before}, the spec says {after}; an apply never "
+        f"changes it: trigger `upgrade_cluster` with version {after}, or put {before} back into the spec"
+    )
+
+
+def plan_apply(site: Site, facts: Mapping[str, HostFacts], pki: Pki | None) -> dict[str, Changes]:
+    """Return what an apply would do on each host; an empty tuple where nothing is to be done."""
+    return site.on_hosts(
+        "plan", site.hosts, lambda host, conn: _plan_host(site, Seen(host, conn, facts[host.name]), pki)
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A host, its connection, and what it said about itself."""
+
+    host: Host
+    connection: Connection
+    facts: HostFacts
+
+
+def _plan_host(site: Site, seen: Seen, pki: Pki | None) -> Changes:
+    files = render_host(site.cluster, site.release, seen.host, site.lock, site.mirror, seen.facts)
+    files = {path: file for path, file in files.items() if path != DOCKER_DAEMON}
+    return (*_installs(site, seen), *_files(seen, files), *_certificates(site, seen, pki), *_running(seen, files))
+
+
+def _installs(site: Site, seen: Seen) -> list[str]:
+    missing = []
+    for install in host_installs(site.release, seen.host):
+        is_engine = install.artifact.name == "docker-engine"
+        there = content_directory(site.lock.digest(install.artifact)).rpartition("/")[2] in seen.facts.artifacts
+        if not there and not (is_engine and seen.facts.docker_version is not None):
+            missing.append(f"install {install.artifact.name} {install.artifact.version}")
+    return missing
+
+
+def _files(seen: Seen, files: HostFiles) -> list[str]:
+    states = seen.connection.stat(list(files))
+    changed = [
+        path
+        for path, file in files.items()
+        if path not in states or (states[path].sha256, states[path].mode) != (_sha256(file.content), file.mode)
+    ]
+    return [f"write {path}" for path in changed]
+
+
+def _certificates(site: Site, seen: Seen, pki: Pki | None) -> list[str]:
+    if pki is None:
+        return ["make and lay down certificates"]
+    files = files_for(site.cluster, seen.host, pki)
+    states = seen.connection.stat(list(files))
+    changed = [
+        path for path, file in files.items() if path not in states or states[path].sha256 != _sha256(file.content)
+    ]
+    return [f"lay down {len(changed)} certificate files"] if changed else []
+
+
+def _running(seen: Seen, files: HostFiles) -> list[str]:
+    units = [CONTAINERD, "kubelet"] if is_node(seen.host) else []
+    missing = [f"start {unit}" for unit in units if seen.facts.units.get(unit) != "active"]
+    wanted = {
+        component: digest
+        for path, file in files.items()
+        if path.endswith(f"/{_COMPOSE}")
+        for component, digest in service_digests(file.text).items()
+    }
+    running = _running_digests(seen.connection) if seen.facts.docker_version not in {None, "stopped"} else {}
+    return missing + [f"start {name}" for name, digest in wanted.items() if running.get(name) != digest]
+
+
+def _running_digests(connection: Connection) -> dict[str, str]:
+    labels = '{{.Label "io.windlass.component"}}={{.Label "io.windlass.digest"}}'
+    argv = ["docker", "ps", "--filter", "label=io.windlass.component", "--filter", "status=running", "--format", labels]
+    lines = connection.run(argv, sudo=True).stdout.splitlines()
+    return {name: digest for name, _, digest in (line.partition("=") for line in lines)}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def plan_text(cluster: Cluster, plan: Mapping[str, Changes]) -> str:
+    """Return the plan for people, host by host."""
+    if not any(plan.values()):
+        return f"cluster `{cluster.name}` is as its spec says: nothing to do on {len(plan)} hosts"
+    lines = [f"cluster `{cluster.name}`, Kubernetes {cluster.spec.kubernetes.version}: what will be done"]
+    for name, steps in plan.items():
+        lines += [f"  {name}: {len(steps)} steps" if steps else f"  {name}: nothing"]
+        lines += [f"    - {step}" for step in steps]
+    return "\n".join(lines)
