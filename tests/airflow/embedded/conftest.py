@@ -1,0 +1,53 @@
+"""One embedded Airflow for all tests here: a real one, on a real Postgres."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from windlass.cli.embedded import AirflowClient, Home, Settings, down, up
+from windlass.cli.embedded.instance import login
+
+DAGS = Path(__file__).parent / "dags"
+LIMIT = timedelta(minutes=4)
+CONNECTION_PASSWORD = "p4ssword-of-the-trial-connection"
+SETTINGS = Settings(
+    dags=DAGS,
+    connections={"trial": json.dumps({"conn_type": "generic", "host": "nowhere", "password": CONNECTION_PASSWORD})},
+)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    before = os.environ.get("WINDLASS_CACHE")
+    os.environ["WINDLASS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    trial = Home.of("trial")
+    up(trial, SETTINGS)
+    yield trial
+    down(trial, purge=True)
+    if before is None:
+        del os.environ["WINDLASS_CACHE"]
+    else:
+        os.environ["WINDLASS_CACHE"] = before
+
+
+@pytest.fixture
+def client(home: Home) -> Iterator[AirflowClient]:
+    """A client of the running Airflow; a test before this one may have stopped it."""
+    running = up(home, SETTINGS)
+    with AirflowClient(running.url, *login(home)) as connected:
+        connected.wait_for_dag("hold", within=LIMIT)
+        yield connected
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + LIMIT.total_seconds()
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {LIMIT}: {what}"
+        time.sleep(0.1)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+from airflow.sdk import RetryAction
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError
+
+from windlass.airflow.errors import RETRY_POLICY, ending_on_permanent_errors
+from windlass.errors import IntegrityError, NotReadyError, RefusedError, SpecError, UnreachableError
+
+
+@pytest.mark.parametrize("kind", [SpecError, RefusedError, IntegrityError])
+def test_a_permanent_error_ends_the_task_with_its_own_words(kind: type[Exception]) -> None:
+    with pytest.raises(AirflowFailException, match="cp-1: no") as raised, ending_on_permanent_errors():
+        raise kind("cp-1: no")
+
+    assert isinstance(raised.value.__cause__, kind)
+
+
+@pytest.mark.parametrize("kind", [NotReadyError, UnreachableError])
+def test_a_transient_error_is_left_to_retries(kind: type[Exception]) -> None:
+    with pytest.raises(kind), ending_on_permanent_errors():
+        raise kind("cp-1: later")
+
+
+def test_it_serves_as_a_decorator() -> None:
+    @ending_on_permanent_errors()
+    def step(answer: int) -> int:
+        if answer:
+            return answer
+        raise RefusedError("no answer")
+
+    assert step(42) == 42
+    with pytest.raises(AirflowFailException):
+        step(0)
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (NotReadyError("x"), RetryAction.RETRY),
+        (UnreachableError("x"), RetryAction.RETRY),
+        (TaskDeferralError("x"), RetryAction.RETRY),
+        (RefusedError("x"), RetryAction.FAIL),
+        (KeyError("x"), RetryAction.FAIL),
+        # a task that was told to stop is no failure of its work
+        (SystemExit(1), RetryAction.DEFAULT),
+    ],
+)
+def test_only_named_errors_are_retried(error: BaseException, action: RetryAction) -> None:
+    assert RETRY_POLICY.evaluate(error, try_number=1, max_tries=3).action is action

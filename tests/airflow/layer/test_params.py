@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import ParamValidationError
+
+from windlass.airflow.params import common_params
+
+
+def params(**values: object) -> ParamsDict:
+    chosen = ParamsDict(common_params())
+    chosen.update({"cluster": "demo", **values})
+    return chosen
+
+
+def test_a_run_that_names_its_cluster_changes_things_and_asks() -> None:
+    assert params().validate() == {"cluster": "demo", "plan_only": False, "auto_approve": False, "reason": ""}
+
+
+@pytest.mark.parametrize("name", ["", "Demo", "-demo", "demo-", "demo.x", "d" * 64, 7])
+def test_refuses_what_is_no_cluster_name(name: object) -> None:
+    with pytest.raises(ParamValidationError):
+        params(cluster=name).validate()
+
+
+def test_the_cluster_has_no_default() -> None:
+    with pytest.raises(ParamValidationError):
+        ParamsDict(common_params()).validate()
+
+
+def test_each_dag_gets_params_of_its_own() -> None:
+    first, second = common_params(), common_params()
+
+    first["reason"].value = "changed"
+
+    assert second["reason"].value == ""
