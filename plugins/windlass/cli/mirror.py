@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def fill(arguments: argparse.Namespace) -> int:
     """Make what the mirror lacks."""
+    signal.signal(signal.SIGTERM, _interrupt)  # what was started is stopped then, as with Ctrl-C
     commands = Commands()
     choice = choosing.choose(choosing.configured(_source(arguments)), _sources(commands))
     print(f"mirror: source `{choice.source.name}`, because {choice.reason}")
@@ -79,6 +81,10 @@ def serve(arguments: argparse.Namespace) -> int:
     print(f"mirror: {root} at http://{arguments.address}:{arguments.port}", flush=True)
     serve_files(root, arguments.address, arguments.port)
     return 0
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _run(source: Source, artifacts: Sequence[Artifact], commands: Commands) -> Filled:

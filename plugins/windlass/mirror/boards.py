@@ -120,35 +120,35 @@ class BarBoard:
         from rich.console import Console  # noqa: PLC0415 (a fill that has nothing to do must not wait for it)
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 (the same)
 
-        self._bars = Progress(
+        self.bars = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(),
             TimeElapsedColumn(), TextColumn("{task.fields[doing]}"), console=Console(stderr=True),
         )  # fmt: skip
-        self._all = self._bars.add_task("mirror", total=total, doing="")
+        self._all = self.bars.add_task("mirror", total=total, doing="")
         self._tasks: dict[Artifact, TaskID] = {}
         self._total = total
 
     def __enter__(self) -> Self:
         """Begin to draw."""
-        self._bars.start()
+        self.bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop drawing, and leave the last picture."""
-        self._bars.stop()
+        self.bars.stop()
 
     def start(self, artifact: Artifact) -> Progress:
         """Draw a bar for `artifact`."""
-        task = self._bars.add_task(str(artifact), total=None, doing="")
+        task = self.bars.add_task(str(artifact), total=None, doing="")
         self._tasks[artifact] = task
-        return _BarProgress(self._bars, task, artifact)
+        return _BarProgress(self.bars, task, artifact)
 
     def finish(self, artifact: Artifact, error: WindlassError | None) -> None:
         """Take the bar of `artifact` away, and count it."""
-        self._bars.remove_task(self._tasks.pop(artifact))
-        self._bars.advance(self._all)
-        self._bars.update(self._all, doing=f"{len(self._tasks)} in work")
+        self.bars.remove_task(self._tasks.pop(artifact))
+        self.bars.advance(self._all)
+        self.bars.update(self._all, doing=f"{len(self._tasks)} in work")
         if error is not None:
-            self._bars.console.print(f"{artifact}: FAILED")
+            self.bars.console.print(f"{artifact}: FAILED")

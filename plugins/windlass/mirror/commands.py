@@ -41,11 +41,12 @@ class Commands:
         collector = threading.Thread(target=_collect, args=(process, messages, on_line), daemon=True)
         collector.start()
         try:
-            assert process.stdout is not None  # noqa: S101 (it was asked for just above)
-            output = process.stdout.read()
-            exit_code = process.wait()
+            with process:
+                assert process.stdout is not None  # noqa: S101 (it was asked for when the process was started)
+                output = process.stdout.read()
+                exit_code = process.wait()
+                collector.join()
         finally:
-            collector.join(timeout=5)
             with self._guard:
                 self._running.discard(process)
         if self._stopped:

@@ -52,32 +52,39 @@ class Apt:
         wanted = set(self._closure(packages)) - set(self._closure(_PRESENT_EVERYWHERE))
         return self._download(sorted(wanted), progress)
 
+    def check_version(self, package: str, artifact: str, version: str) -> None:
+        """Raise unless the version of `package` that apt offers is the one that `artifact` is to have."""
+        offered = upstream_version(self._candidates([package])[package])
+        if offered != version.removeprefix("v"):
+            raise WindlassError(
+                f"{artifact}: Debian {RELEASE} has {package} {offered} now; "
+                f"put v{offered} into include/mirror/artifacts.yaml"
+            )
+
     def _download(self, names: Sequence[str], progress: Progress) -> tuple[Path, ...]:
+        with self._one_at_a_time:
+            patterns = {
+                name: f"{name}_{version.replace(':', '%3a')}_*.deb" for name, version in self._candidates(names).items()
+            }
+            lacking = [name for name in names if not any(self._downloads.glob(patterns[name]))]
+            if lacking:
+                progress.say(f"apt-get download of {len(lacking)} packages")
+                self._apt("download", *lacking)
+        found = [sorted(self._downloads.glob(pattern)) for pattern in patterns.values()]
+        if not all(found):
+            raise IntegrityError(f"this machine: apt-get left not all of {', '.join(lacking)} in {self._downloads}")
+        return tuple(sorted(files[0] for files in found))
+
+    def _candidates(self, names: Sequence[str]) -> dict[str, str]:
         self._downloads.mkdir(parents=True, exist_ok=True)
-        found = []
-        for number, name in enumerate(names, start=1):
-            progress.say(f"apt-get download {name} ({number} of {len(names)})")
-            with self._one_at_a_time:
-                found.append(self._one(name))
-        return tuple(sorted(found))
-
-    def _one(self, name: str) -> Path:
-        version = self._candidate(name)
-        pattern = f"{name}_{version.replace(':', '%3a')}_*.deb"
-        present = sorted(self._downloads.glob(pattern))
-        if not present:
-            self._apt("download", f"{name}={version}")
-            present = sorted(self._downloads.glob(pattern))
-        if not present:
-            raise IntegrityError(f"this machine: apt-get fetched {name} but left no {pattern} in {self._downloads}")
-        return present[0]
-
-    def _candidate(self, name: str) -> str:
-        shown = self._commands.run(["apt-cache", "policy", name], directory=self._downloads)
-        found = re.search(r"Candidate: (\S+)", shown)
-        if found is None or found[1] == "(none)":
-            raise WindlassError(f"this machine: apt knows no package {name}; run `apt-get update`, then run again")
-        return found[1]
+        shown = self._commands.run(["apt-cache", "policy", *names], directory=self._downloads)
+        offered = dict(re.findall(r"^(\S+):\n.*\n  Candidate: (\S+)", shown, flags=re.MULTILINE))
+        unknown = [name for name in names if offered.get(name, "(none)") == "(none)"]
+        if unknown:
+            raise WindlassError(
+                f"this machine: apt knows no package {unknown[0]}; run `apt-get update`, then run again"
+            )
+        return offered
 
     def _closure(self, packages: Iterable[str]) -> list[str]:
         """Name the packages that would be installed on a system that has none."""
@@ -110,6 +117,11 @@ def check_release(os_release: Path) -> None:
             f"this machine is not Debian {RELEASE}, whose packages some recipes take files from; run `windlass mirror` "
             f"in a Debian {RELEASE} container with the same WINDLASS_CACHE, or use `--source official`"
         )
+
+
+def upstream_version(version: str) -> str:
+    """Cut a Debian version down to that of the program: ``1:2.6.12+dfsg-1+deb12u4`` is ``2.6.12``."""
+    return re.split(r"[-+~]", version.split(":", 1)[-1], maxsplit=1)[0]
 
 
 def unpack(packages: Iterable[Path]) -> dict[str, Entry]:

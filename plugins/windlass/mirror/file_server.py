@@ -156,7 +156,9 @@ def main() -> None:
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     arguments = parser.parse_args()
-    make_server(arguments.root, arguments.address, arguments.port).serve_forever()
+    server = make_server(arguments.root, arguments.address, arguments.port)
+    print(f"serves {arguments.root} at http://{arguments.address}:{server.server_address[1]}", flush=True)  # noqa: T201 (whoever started it with port 0 learns the port here)
+    server.serve_forever()
 
 
 def _digest(stream: BinaryIO) -> str:

@@ -61,6 +61,7 @@ class ModulesSource:
     def _file(self, artifact: Artifact, into: Path, progress: Progress) -> Path:
         recipe = self.recipes.file(artifact)
         target = into / artifact.name
+        self._check_version(artifact, recipe.debian)
         if recipe.archive:
             programs = {path: self._builder.program(found, progress) for path, found in recipe.archive.items()}
             progress.say("packs the archive")
@@ -77,6 +78,8 @@ class ModulesSource:
 
     def _image(self, artifact: Artifact, into: Path, progress: Progress) -> Path:
         recipe = self.recipes.image(artifact)
+        for name in recipe.layers:
+            self._check_version(artifact, self.recipes.layer(name).debian)
         layers = [self._layer(name, into, progress) for name in recipe.layers]
         progress.say("composes the image")
         labels = {
@@ -111,6 +114,10 @@ class ModulesSource:
         entries.update({f"usr/bin/{applet}": Entry(b"", 0o777, "busybox") for applet in recipe.applets})
         entries.update({path: Entry(b"", 0o777, target) for path, target in recipe.links.items()})
         return entries
+
+    def _check_version(self, artifact: Artifact, debian: Debian | None) -> None:
+        if debian is not None and debian.version_from:
+            self._apt.check_version(debian.version_from, str(artifact), artifact.version)
 
     def _one_file(self, debian: Debian, progress: Progress) -> bytes:
         """Take one program without its libraries: a host that has the package's dependencies has those."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -26,6 +27,10 @@ def needed_artifacts(recipes: Path | None = None) -> tuple[Artifact, ...]:
     """Read which artifacts hosts and the lab need from artifacts.yaml, most urgent first."""
     text = ((recipes or recipes_directory()) / "artifacts.yaml").read_text(encoding="utf-8")
     listed = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both loaders are safe)
-    files = tuple(Artifact("file", entry["name"], entry["version"]) for entry in listed["files"])
-    images = tuple(Artifact("image", entry["name"], entry["version"]) for entry in listed["images"])
-    return files + images
+    return tuple(_artifact(entry) for entry in listed)
+
+
+def _artifact(entry: Mapping[str, str]) -> Artifact:
+    if "file" in entry:
+        return Artifact("file", entry["file"], entry["version"])
+    return Artifact("image", entry["image"], entry["version"])

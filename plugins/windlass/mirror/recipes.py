@@ -46,6 +46,8 @@ class Debian:
     packages: Sequence[str]
     files: Sequence[str] = ()
     """Patterns of paths below /."""
+    version_from: str = ""
+    """The package whose version the artifact's must be."""
 
 
 @dataclass(frozen=True)

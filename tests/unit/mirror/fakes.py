@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from windlass.domain.artifacts import Artifact
+from windlass.errors import WindlassError
+from windlass.mirror.debian import Entry
+from windlass.mirror.layers import ImageSettings, write_layout, write_tar
+from windlass.mirror.source import Produced, Progress
+
+REGISTRY = Artifact("file", "registry", "v1")
+TOOL = Artifact("file", "tool", "v2")
+IMAGE = Artifact("image", "pause", "3.10")
+
+
+@dataclass
+class SourceOfBytes:
+    """A source that makes each file from bytes it was given, and remembers what it was asked for."""
+
+    contents: Mapping[Artifact, bytes]
+    recipes: dict[Artifact, str] = field(default_factory=dict)
+    before: Callable[[Artifact], None] = lambda artifact: None
+    unusable: str | None = None
+    name: str = "modules"
+    workers: int = 2
+    asked: list[Artifact] = field(default_factory=list)
+
+    def problem(self) -> str | None:
+        return self.unusable
+
+    def artifacts(self) -> Sequence[Artifact]:
+        return tuple(self.contents)
+
+    def recipe_hash(self, artifact: Artifact) -> str:
+        return self.recipes.get(artifact, "r1")
+
+    def produce(self, artifact: Artifact, into: Path, progress: Progress) -> Produced:
+        self.asked.append(artifact)
+        progress.say("works")
+        (into / "half").write_bytes(b"unfinished")
+        self.before(artifact)
+        made = into / artifact.name
+        made.write_bytes(self.contents[artifact])
+        if artifact.kind == "image":
+            layer = into / "layer.tar"
+            write_tar({"pause": Entry(self.contents[artifact], 0o755)}, layer)
+            return Produced(write_layout([layer], ImageSettings("amd64"), into), "build")
+        return Produced(made, "build")
+
+
+class StoreInDirectory:
+    """Puts blobs where a registry would, without its API."""
+
+    def __init__(self, registry: Path) -> None:
+        self._registry = registry
+        self.pushed: list[Artifact] = []
+        self.closed = False
+
+    def push(self, layout: Path, artifact: Artifact) -> tuple[str, tuple[str, ...]]:
+        self.pushed.append(artifact)
+        storage = self._registry / "docker/registry/v2"
+        digests = []
+        for blob in sorted((layout / "blobs/sha256").iterdir()):
+            target = storage / "blobs/sha256" / blob.name[:2] / blob.name / "data"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(blob.read_bytes())
+            digests.append(f"sha256:{blob.name}")
+        link = storage / "repositories/windlass" / artifact.name / "_manifests/tags" / artifact.version / "current/link"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.write_text(digests[0])
+        return digests[0], tuple(digests)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class QuietBoard:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[Artifact, str]] = []
+        self.finished: dict[Artifact, WindlassError | None] = {}
+        self._guard = threading.Lock()
+
+    def start(self, artifact: Artifact) -> Progress:
+        board = self
+
+        class Said:
+            def say(self, what: str) -> None:
+                with board._guard:
+                    board.said.append((artifact, what))
+
+            def advance(self, done: int, total: int | None) -> None:
+                self.say(f"{done} of {total}")
+
+        return Said()
+
+    def finish(self, artifact: Artifact, error: WindlassError | None) -> None:
+        with self._guard:
+            self.finished[artifact] = error
+
+
+def sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
