@@ -154,9 +154,12 @@ def _exec(arguments: argparse.Namespace) -> int:
 
 
 def _show(lab: Lab) -> None:
-    for one in status(lab):
+    shown = status(lab)
+    for one in shown:
         print(f"  {one.name:<12} {one.address:<16} {one.state}")
     print(f"  log in:  ssh -F {lab.directory / 'ssh_config'} {lab.hosts[0].name}")
+    if len(shown) == len(lab.hosts):
+        return
     print(f"  mirror:  {lab.mirror_url}   registry: {lab.registry}")
     print(f"  S3:      {lab.s3_endpoint}   (bucket windlass, keys in {lab.s3_env_file})")
 

@@ -10,10 +10,6 @@ from datetime import timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
-
 from windlass.domain.artifacts import Artifact
 from windlass.errors import NotReadyError
 from windlass.mirror.cache import artifact_path, mirror_directory
@@ -35,14 +31,13 @@ _EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside a container of its own; the lab's
 
 
 def bring_up_services(lab: Lab) -> None:
-    """Start the services, make the bucket, and return once all answer; NotReadyError if the mirror lacks a program."""
+    """Start the services and return once all answer; NotReadyError if the mirror lacks a program."""
     plans = plan_services(lab, mirror_directory(), _program("registry"), _program("versitygw"))
     config = registry_config(f"{_MIRROR}/registry", f"{_EVERYWHERE}:{REGISTRY_PORT}")
     write_private(lab.directory / "registry.yaml", config.encode())
     with ThreadPoolExecutor(len(plans)) as pool:
         list(pool.map(_start, plans))
         list(pool.map(_wait_until_it_listens, plans))
-    _make_bucket(lab)
 
 
 def plan_services(lab: Lab, mirror: Path, registry: str, s3_server: str) -> tuple[ServiceContainer, ...]:
@@ -51,6 +46,7 @@ def plan_services(lab: Lab, mirror: Path, registry: str, s3_server: str) -> tupl
     files = (mirror, _MIRROR)
     server = (file_server_path(), "/file_server.py")
     serve = ("python3", server[1], "--root", _MIRROR, "--address", _EVERYWHERE, "--port", str(MIRROR_PORT))
+    serve_s3 = ("--port", f":{S3_PORT}", "posix", "/data")
     config = (lab.directory / "registry.yaml", "/registry.yaml")
     return (
         ServiceContainer(lab.name, "mirror", addresses["mirror"], lab.image, serve, (files, server)),
@@ -67,7 +63,8 @@ def plan_services(lab: Lab, mirror: Path, registry: str, s3_server: str) -> tupl
             "s3",
             addresses["s3"],
             lab.image,
-            (f"{_MIRROR}/{s3_server}", "--port", f":{S3_PORT}", "posix", "/data"),
+            # A bucket is a directory below the data: it is there before the first request.
+            ("sh", "-c", f'mkdir -p /data/{BUCKET} && exec "$0" "$@"', f"{_MIRROR}/{s3_server}", *serve_s3),
             (files,),
             volume="/data",
             env_file=lab.s3_env_file,
@@ -110,20 +107,3 @@ def _wait_until_it_listens(plan: ServiceContainer) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def _make_bucket(lab: Lab) -> None:
-    login = lab.s3_credentials()
-    client = boto3.client(
-        "s3",
-        endpoint_url=lab.s3_endpoint,
-        aws_access_key_id=login.access_key,
-        aws_secret_access_key=login.secret_key,
-        region_name="us-east-1",
-        config=Config(retries={"mode": "standard", "max_attempts": 5}, proxies={}),
-    )
-    try:
-        client.create_bucket(Bucket=BUCKET)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
-            raise
