@@ -184,6 +184,12 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"spec.api.endpoint": "k8s.example.com:70000"}, "spec.api.endpoint", "no port", "65535"),
     ({"spec.api.endpoint": "[fd00::1]:6443"}, "spec.api.endpoint", "IPv6", "`host:port`"),
     ({"spec.api.extraNames": ["a/b"]}, "spec.api.extraNames[0]", "neither a DNS name nor", "without scheme"),
+    (
+        {"spec.artifacts": {"registry": "http://m"}},
+        "spec.artifacts.registry",
+        "no address of a registry",
+        "`host:port`",
+    ),
     ({"spec.artifacts": {"mirror": "mirror:8080"}}, "spec.artifacts.mirror", "no base URL", "http://host:port"),
     ({"spec.artifacts": {"mirror": "http://u:p@m:80"}}, "spec.artifacts.mirror", "no base URL", "without user"),
     (

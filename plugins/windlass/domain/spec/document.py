@@ -6,6 +6,7 @@ are words too. Tags, merge keys, duplicate keys, a second document and what grow
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -56,10 +57,14 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-for _tag, (_pattern, _first, _) in _SCALARS.items():
-    _Loader.add_implicit_resolver(
-        _tag, re.compile(_pattern), ["" if character == "\0" else character for character in _first]
-    )
+def learn_types(kind: type[yaml.resolver.BaseResolver]) -> None:
+    """Teach a loader or dumper which plain words are no text here, besides those that it knows already."""
+    for tag, (pattern, first, _) in _SCALARS.items():
+        characters = ["" if character == "\0" else character for character in first]
+        kind.add_implicit_resolver(tag, re.compile(pattern), characters)
+
+
+learn_types(_Loader)
 
 
 @dataclass(frozen=True)
@@ -179,4 +184,8 @@ class _Reading:
         if not re.match(pattern, node.value):
             self.problems.append(Problem(path, f"`{node.value}` does not fit its tag", "leave the tag out"))
             return None
-        return convert(node.value)
+        value = convert(node.value)
+        if isinstance(value, float) and not math.isfinite(value):
+            self.problems.append(Problem(path, f"`{node.value}` is larger than any number here", "give a smaller one"))
+            return None
+        return value

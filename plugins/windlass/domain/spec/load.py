@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from windlass.domain.spec.checks import problems
-from windlass.domain.spec.document import Document, read_document
+from windlass.domain.spec.document import Document, learn_types, read_document
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem
 from windlass.domain.spec.salvage import read_models, salvage
@@ -47,6 +47,9 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  PyYAML calls it so
         """Write every value out."""
         return True
+
+
+learn_types(_Dumper)  # so that it quotes what our own reader would take for a number, too
 
 
 def _check(

@@ -48,7 +48,11 @@ def endpoint(cluster: Cluster) -> Iterator[Problem]:
 
 
 def mirror(cluster: Cluster) -> Iterator[Problem]:
-    """Check that the mirror is a base URL."""
+    """Check that the mirror is a base URL, and its registry `host:port`."""
+    registry = cluster.spec.artifacts.registry
+    if registry is not None and wrong_endpoint(registry):
+        right = "write `host:port`, such as `192.0.2.9:5000`"
+        yield Problem(("spec", "artifacts", "registry"), f"`{registry}` is no address of a registry", right)
     url = cluster.spec.artifacts.mirror
     if url is None:
         return
