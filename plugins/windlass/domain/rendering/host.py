@@ -29,7 +29,7 @@ _NODES = {
 }
 
 
-def render_host(  # noqa: PLR0913 (each is a value of its own kind, and all callers have them apart)
+def render_host(
     cluster: Cluster, release: Release, host: Host, lock: Lock, mirror: MirrorAddresses, facts: HostFacts
 ) -> HostFiles:
     """Return every file that belongs on `host` besides keys, certificates and kubeconfigs, by absolute path.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from windlass.domain.pki.layout import ENCRYPTION_FILE, KUBECONFIG_DIRECTORY, PKI_DIRECTORY
+
 ETC = "/etc/windlass"
-PKI = f"{ETC}/pki"
-KUBECONFIGS = f"{ETC}/kubeconfigs"
+PKI = PKI_DIRECTORY
+KUBECONFIGS = KUBECONFIG_DIRECTORY
 STACKS = f"{ETC}/stacks"
-ENCRYPTION_CONFIG = f"{PKI}/encryption.yaml"
+ENCRYPTION_CONFIG = ENCRYPTION_FILE
 KUBELET_CONFIG = f"{ETC}/kubelet/config.yaml"
 CONTAINERD_CONFIG = f"{ETC}/containerd/config.toml"
 REGISTRY_HOSTS = f"{ETC}/containerd/certs.d"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,9 +86,18 @@ def _ours(addon: str, document: Mapping[str, Any]) -> Manifest:
     return Manifest(addon, {**document, "metadata": {**metadata, "labels": labels}})
 
 
-def _ordered(manifests: Iterable[Manifest]) -> list[Manifest]:
+def _ordered(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """Put what others need first, and objects of kinds that are defined here last."""
+    defined = {
+        manifest.document["spec"]["names"]["kind"]
+        for manifest in manifests
+        if manifest.kind == "CustomResourceDefinition"
+    }
+
     def rank(manifest: Manifest) -> int:
-        return _EARLY_KINDS.index(manifest.kind) if manifest.kind in _EARLY_KINDS else len(_EARLY_KINDS)
+        if manifest.kind in _EARLY_KINDS:
+            return _EARLY_KINDS.index(manifest.kind)
+        return len(_EARLY_KINDS) + (manifest.kind in defined)
 
     return sorted(manifests, key=rank)
 

@@ -28,7 +28,8 @@ _COMPONENTS = {
 def host_stacks(cluster: Cluster, host: Host) -> tuple[str, ...]:
     """Return the names of the stacks that `host` runs: Windlass's by its roles, then the spec's own."""
     own = tuple(stack.name for stack in cluster.spec.stacks if not stack.hosts or host.name in stack.hosts)
-    return tuple(role for role in ("etcd", "control-plane") if role in host.roles) + ("api-proxy", *own)
+    planes = (role for role in ("etcd", "control-plane") if role in host.roles)
+    return (*planes, "api-proxy", *own)
 
 
 def digest_of(service: Mapping[str, Any] | str | bytes) -> str:
