@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from windlass.domain.artifacts import Artifact
 from windlass.errors import SpecError, WindlassError
 
 SITES_VARIABLE = "WINDLASS_OFFICIAL_SITES"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -51,31 +52,33 @@ class ImagePublication:
 Publication = FilePublication | PackagesPublication | ImagePublication
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@dataclass(frozen=True)
+class Site:
+    """Where a publisher's downloads are, and a path there that answers with 200."""
 
-
-class _Site(_Strict):
     base: str
     probe: str
 
 
-class _File(_Strict):
+@dataclass(frozen=True)
+class _File:
     url: str
     checksum: str | None
     member: str | None = None
 
 
-class _Packages(_Strict):
+@dataclass(frozen=True)
+class _Packages:
     archive: str
     suite: str
-    names: tuple[str, ...]
+    names: Sequence[str]
 
 
-class OfficialCatalog(_Strict):
+@dataclass(frozen=True)
+class OfficialCatalog:
     """Everything that official.yaml says; addresses of sites and registries may be overridden."""
 
-    sites: Mapping[str, _Site]
+    sites: Mapping[str, Site]
     registries: Mapping[str, str]
     files: Mapping[str, _File]
     packages: Mapping[str, _Packages]
@@ -95,7 +98,7 @@ class OfficialCatalog(_Strict):
         if artifact.name in self.packages:
             entry = self.packages[artifact.name]
             number = artifact.version.removeprefix("v")
-            return PackagesPublication(self._filled(entry.archive, artifact), entry.suite, entry.names, number)
+            return PackagesPublication(self._filled(entry.archive, artifact), entry.suite, tuple(entry.names), number)
         file = self.files[artifact.name]
         return FilePublication(
             url=self._filled(file.url, artifact),
@@ -108,7 +111,7 @@ class OfficialCatalog(_Strict):
         if artifact.kind == "image":
             return self.images[artifact.name]
         entry = self.packages.get(artifact.name) or self.files[artifact.name]
-        return entry.model_dump_json()
+        return json.dumps(asdict(entry))
 
     def _filled(self, template: str, artifact: Artifact) -> str:
         bases = {name: site.base for name, site in self.sites.items()}
@@ -131,10 +134,20 @@ def load_catalog(path: Path, overrides: Mapping[str, str] | None = None) -> Offi
     """
     chosen = parse_overrides(os.environ.get(SITES_VARIABLE, "")) if overrides is None else overrides
     try:
-        catalog = OfficialCatalog.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        raise SpecError(f"{path}: {error}") from error
+        catalog = _parsed(yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER))  # noqa: S506 (both loaders are safe)
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        raise SpecError(f"{path}: does not say where artifacts are published: {error}") from error
     return _overridden(catalog, chosen)
+
+
+def _parsed(document: Any) -> OfficialCatalog:
+    return OfficialCatalog(
+        sites={name: Site(**entry) for name, entry in document["sites"].items()},
+        registries=document["registries"],
+        files={name: _File(**entry) for name, entry in document["files"].items()},
+        packages={name: _Packages(**entry) for name, entry in document["packages"].items()},
+        images=document["images"],
+    )
 
 
 def parse_overrides(text: str) -> dict[str, str]:
@@ -151,11 +164,8 @@ def _overridden(catalog: OfficialCatalog, overrides: Mapping[str, str]) -> Offic
     if unknown:
         known = ", ".join([*catalog.sites, *catalog.registries])
         raise SpecError(f"{SITES_VARIABLE}: no site is called `{unknown[0]}`; known are {known}")
-    update: dict[str, Any] = {
-        "sites": {
-            name: site.model_copy(update={"base": overrides.get(name, site.base)})
-            for name, site in catalog.sites.items()
-        },
-        "registries": {name: overrides.get(name, base) for name, base in catalog.registries.items()},
-    }
-    return catalog.model_copy(update=update)
+    return replace(
+        catalog,
+        sites={name: replace(site, base=overrides.get(name, site.base)) for name, site in catalog.sites.items()},
+        registries={name: overrides.get(name, base) for name, base in catalog.registries.items()},
+    )

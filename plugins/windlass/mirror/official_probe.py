@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from concurrent.futures import ThreadPoolExecutor
-
-import httpx
+from http import HTTPStatus
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from windlass.mirror.official_catalog import OfficialCatalog
 
@@ -13,20 +15,23 @@ PROBE_SECONDS = 3.0
 
 def unreachable_sites(catalog: OfficialCatalog, seconds: float = PROBE_SECONDS) -> str | None:
     """Say which sites and registries cannot be used and why, None if all can; each is given `seconds`."""
-    wanted = {f"{site.base}{site.probe}": {httpx.codes.OK} for site in catalog.sites.values()}
+    wanted = {f"{site.base}{site.probe}": {HTTPStatus.OK} for site in catalog.sites.values()}
     # A registry that wants a token first answers this with 401 and is as good as one that does not.
-    wanted |= {f"{base}/v2/": {httpx.codes.OK, httpx.codes.UNAUTHORIZED} for base in catalog.registries.values()}
-    with httpx.Client(timeout=seconds, follow_redirects=True) as client, ThreadPoolExecutor(len(wanted)) as pool:
-        asked = [pool.submit(_problem, client, url, accepted) for url, accepted in wanted.items()]
+    wanted |= {f"{base}/v2/": {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED} for base in catalog.registries.values()}
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        asked = [pool.submit(_problem, url, accepted, seconds) for url, accepted in wanted.items()]
         problems = [problem for future in asked if (problem := future.result())]
     return "; ".join(problems) or None
 
 
-def _problem(client: httpx.Client, url: str, accepted: set[httpx.codes]) -> str | None:
+def _problem(url: str, accepted: Container[int], seconds: float) -> str | None:
+    request = Request(url, method="HEAD", headers={"User-Agent": "windlass"})  # noqa: S310 (the URLs of official.yaml)
     try:
-        response = client.head(url)
-    except httpx.TransportError as error:
-        return f"{url}: {error or type(error).__name__}"
-    if response.status_code in accepted:
-        return None
-    return f"{url}: answered {response.status_code} {response.reason_phrase}"
+        with urlopen(request, timeout=seconds) as response:  # noqa: S310 (the same)
+            status, reason = response.status, response.reason
+    except HTTPError as answer:
+        with answer:
+            status, reason = answer.code, answer.reason
+    except OSError as error:
+        return f"{url}: {getattr(error, 'reason', None) or error}"
+    return None if status in accepted else f"{url}: answered {status} {reason}"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,8 +47,7 @@ def test_a_recipe_hash_does_not_depend_on_where_a_site_is(
 ) -> None:
     kubelet = Artifact("file", "kubelet", "v1.37.2")
     elsewhere = make_source()
-    here = make_source()
-    object.__setattr__(here, "catalog", own_catalog)
+    here = replace(elsewhere, catalog=own_catalog)
     assert here.recipe_hash(kubelet) == elsewhere.recipe_hash(kubelet)
     assert here.recipe_hash(kubelet) != here.recipe_hash(Artifact("file", "kubelet", "v1.36.3"))
 
@@ -94,9 +97,31 @@ def test_sites_are_probed_once(publishers: Publishers, make_source: Callable[...
 
 def test_a_site_that_is_not_there_is_named_with_the_reason(own_catalog: OfficialCatalog) -> None:
     nobody = "http://127.0.0.1:9"  # the discard port: nothing listens there
-    sites = {name: site.model_copy(update={"base": nobody}) for name, site in own_catalog.sites.items()}
-    catalog = own_catalog.model_copy(update={"sites": sites, "registries": {"docker.io": nobody}})
+    sites = {name: replace(site, base=nobody) for name, site in own_catalog.sites.items()}
+    catalog = replace(own_catalog, sites=sites, registries={"docker.io": nobody})
     assert "http://127.0.0.1:9/v2/: [Errno 111] Connection refused" in unreachable_sites(catalog)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("sites:", "site:"),
+        ("checksum:", "sums:"),
+        ("suite: bookworm", "suite: bookworm\n    extra: 1"),
+        ("images:", "a: ["),
+    ],
+)
+def test_a_catalog_of_another_shape_is_refused(change: tuple[str, str], tmp_path: Path) -> None:
+    text = (recipes_directory() / "official.yaml").read_text()
+    wrong = tmp_path / "official.yaml"
+    wrong.write_text(text.replace(*change))
+    with pytest.raises(SpecError, match=r"official\.yaml: does not say where artifacts are published"):
+        load_catalog(wrong, {})
+
+
+def test_a_run_without_downloads_loads_no_http_client() -> None:
+    code = "import sys, windlass.mirror.official; print(sorted({'httpx', 'pydantic', 'tenacity'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 @pytest.mark.parametrize(

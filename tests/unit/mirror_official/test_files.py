@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -186,9 +187,8 @@ def test_what_has_no_published_sum_counts_as_unverified(
     into: Path,
     progress: Heard,
 ) -> None:
-    entry = catalog.files["runc"].model_copy(update={"checksum": None})
-    source = make_source()
-    object.__setattr__(source, "catalog", catalog.model_copy(update={"files": {**catalog.files, "runc": entry}}))
+    unsigned = replace(catalog.files["runc"], checksum=None)
+    source = replace(make_source(), catalog=replace(catalog, files={**catalog.files, "runc": unsigned}))
     publishers.publish("/opencontainers/runc/releases/download/v1.1.5/runc.amd64", CONTENT)
     assert source.produce(Artifact("file", "runc", "v1.1.5"), into, progress).origin == "unverified"
 
