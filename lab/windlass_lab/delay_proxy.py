@@ -96,9 +96,13 @@ class DelayProxy:
         """End all connections at once, as a reset of the network does; new ones are accepted."""
         self._call(self._abort())
 
+    def close_listener(self) -> None:
+        """Accept no new connections, as a host that is gone."""
+        self._call(self._unlisten())
+
     def close(self) -> None:
         """Cut all connections and stop listening."""
-        self._server.close()
+        self.close_listener()
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -114,6 +118,9 @@ class DelayProxy:
 
     async def _listen(self) -> asyncio.Server:
         return await self._loop.create_server(lambda: _Near(self), "127.0.0.1", 0)
+
+    async def _unlisten(self) -> None:
+        self._server.close()
 
     async def _abort(self) -> None:
         for side in list(self.sides):

@@ -14,6 +14,7 @@ from windlass_lab.plan import LABEL
 
 THIS_MACHINE = "this machine"
 DEFAULT_TIMEOUT = timedelta(minutes=2)
+SHOWN_WORDS = 9
 
 
 def docker(
@@ -34,9 +35,16 @@ def docker(
         text = f"{host}: `docker {' '.join(argv[:3])} …` did not end within {timeout.total_seconds():.0f} s"
         raise UnreachableError(text) from error
     if done.returncode:
-        failure = CommandFailure(host, ("docker", *argv), done.returncode, done.stderr.decode(errors="replace"))
+        failure = CommandFailure(
+            host, ("docker", *_shortened(argv)), done.returncode, done.stderr.decode(errors="replace")
+        )
         raise CommandError(failure, advice)
     return done.stdout.decode(errors="replace")
+
+
+def _shortened(argv: Sequence[str]) -> Sequence[str]:
+    """Return a command as a message shows it: one that makes a container has sixty words."""
+    return argv if len(argv) <= SHOWN_WORDS else (*argv[:SHOWN_WORDS], "…")
 
 
 def labelled(kind: str, lab: str, *options: str) -> list[str]:

@@ -73,10 +73,16 @@ def read_machine() -> Machine:
 
 def engine_processes() -> Sequence[int]:
     """Return the process ids of the Docker engines that run on the machine itself, not those inside lab hosts."""
-    mine = _pid_namespace("self")
+    mine = pid_namespace_depth(_status("self"))
     numbers = [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     engines = [number for number in numbers if _command(number) == "dockerd"]
-    return sorted(int(number) for number in engines if _pid_namespace(number) in {mine, ""})
+    return sorted(int(number) for number in engines if pid_namespace_depth(_status(number)) == mine)
+
+
+def pid_namespace_depth(status: str) -> int:
+    """Return in how many process namespaces a process has a number, from its /proc/PID/status; 0 if it is gone."""
+    found = re.search(r"^NSpid:(.*)$", status, re.MULTILINE)
+    return len(found.group(1).split()) if found else 0
 
 
 def process_start(pid: int) -> str:
@@ -94,8 +100,8 @@ def _command(pid: str) -> str:
         return ""
 
 
-def _pid_namespace(pid: str) -> str:
+def _status(pid: str) -> str:
     try:
-        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+        return Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return ""

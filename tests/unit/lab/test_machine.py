@@ -3,7 +3,13 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Network
 
-from windlass_lab.machine import parse_missing_capabilities, parse_nameservers, parse_routes, process_start
+from windlass_lab.machine import (
+    parse_missing_capabilities,
+    parse_nameservers,
+    parse_routes,
+    pid_namespace_depth,
+    process_start,
+)
 
 STATUS = "Name:\tdockerd\nCapEff:\t0000000000000000\nCapBnd:\t{}\nCapAmb:\t0000000000000000\n"
 
@@ -37,3 +43,9 @@ def test_reads_routes_without_the_default_one() -> None:
 def test_the_start_time_names_a_process_only_while_it_runs() -> None:
     assert process_start(os.getpid()).isdigit()
     assert process_start(2**22 + 1) == ""
+
+
+def test_a_process_inside_a_container_is_told_from_one_of_the_machine() -> None:
+    assert pid_namespace_depth("Pid:\t7\nNSpid:\t7\n") == 1
+    assert pid_namespace_depth("Pid:\t7\nNSpid:\t7\t1\n") == 2
+    assert pid_namespace_depth("") == 0
