@@ -120,8 +120,8 @@ class _Fetching:
         if self.order.locked not in {None, got}:
             made.unlink()
             raise IntegrityError(
-                f"{self.order.artifact}: the lock of the source `official` wants SHA-256 {self.order.locked}, but what is "
-                f"published now gives {got}; nothing was kept. Find out why it was changed before you change the lock"
+                f"{self.order.artifact}: the lock of the source `official` wants SHA-256 {self.order.locked}, but what "
+                f"is published now gives {got}; nothing was kept. Find out why it was changed before you change the lock"
             )
 
 
