@@ -52,8 +52,9 @@ def _surroundings_script(site: Site, host: Host) -> str:
     """Return a script that tries the SSH port of each other host and the mirror, and for etcd's hosts the disk."""
     port = site.cluster.spec.hosts.ssh.port
     lines = [
+        # sshd answers a request that is none of its own at once, which curl takes for bad HTTP: that host is reached.
         # curl ends with 28 after a time-out and with 7 when refused or without a route: both are no answer.
-        f"( curl -s --connect-timeout 3 --max-time 3 telnet://{other.address}:{port} </dev/null >/dev/null 2>&1;"
+        f"( curl -s --connect-timeout 3 --max-time 5 http://{other.address}:{port} >/dev/null 2>&1;"
         f" case $? in 7|28) {_timed_out(other, port)} ;; esac ) &"
         for other in site.hosts
         if other.name != host.name

@@ -20,13 +20,13 @@ from windlass.operations.site import Site
 from windlass.operations.waiting import wait_until
 
 _TIMEOUT = timedelta(seconds=90)
-_FOUNDATION = frozenset({"kube-system", "kube-flannel", "local-path-storage", "metallb-system"})
+FOUNDATION = frozenset({"kube-system", "kube-flannel", "local-path-storage", "metallb-system"})
 
 
 def verify_cluster(site: Site, pki: Pki, client: KubernetesClient) -> tuple[str, ...]:
     """Try what a cluster is for, and return what was shown; NotReadyError or WindlassError names what is not so."""
     wait_until(lambda: nodes_missing(site, client), _TIMEOUT, "verify: nodes")
-    wait_until(lambda: workloads_missing(client, _FOUNDATION), _TIMEOUT, "verify: foundation services")
+    wait_until(lambda: workloads_missing(client, FOUNDATION), _TIMEOUT, "verify: foundation services")
     _check_proxies(site)
     _check_certificates(site, pki)
     shown = ["all nodes Ready", "foundation services ready", "API through every proxy", "certificates"]

@@ -10,7 +10,7 @@ from typing import Any
 from windlass.domain.pki import Pki
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.effects.store.contract import Store
-from windlass.effects.store.keys import CLUSTERS, cluster_prefix, pki_key, spec_key, status_key
+from windlass.effects.store.keys import CLUSTERS, bundles_prefix, cluster_prefix, pki_key, spec_key, status_key
 
 
 def list_clusters(store: Store) -> tuple[str, ...]:
@@ -59,6 +59,16 @@ class ClusterRecords:
             return False
         self.store.put(pki_key(self.cluster), seal_bytes(pki.to_bytes(), keys, pki_key(self.cluster)))
         return True
+
+    def forget(self, *, keep_backups: bool) -> tuple[str, ...]:
+        """Remove the records of a cluster that is gone, and return their keys; its log and its lease stay."""
+        prefixes = () if keep_backups else (bundles_prefix(self.cluster),)
+        listed = [item.key for prefix in prefixes for item in self.store.list(prefix)]
+        # The spec last: as long as it is there, what broke off can be run again.
+        keys = (*listed, status_key(self.cluster), pki_key(self.cluster), spec_key(self.cluster))
+        for key in keys:
+            self.store.delete(key)
+        return keys
 
     def status(self) -> Mapping[str, Any] | None:
         """Return the last observation, or None if there is none."""

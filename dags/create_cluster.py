@@ -1,0 +1,75 @@
+"""Turn hosts into a secure, highly available Kubernetes cluster, or bring one to its changed spec."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, TaskGroup
+from airflow.utils.trigger_rule import TriggerRule
+
+from windlass.airflow.operators.cluster import (
+    ClusterCertificatesOperator,
+    ClusterLeaseOperator,
+    ClusterRecordOperator,
+    ClusterReleaseOperator,
+    ClusterServicesOperator,
+    ClusterValidateOperator,
+    ClusterVerifyOperator,
+)
+from windlass.airflow.operators.hosts import (
+    ControlPlaneRollOutOperator,
+    EtcdBootstrapOperator,
+    HostJoinOperator,
+    HostPreflightOperator,
+    HostPrepareOperator,
+    HostProvisionOperator,
+)
+from windlass.airflow.params import common_params
+
+SPEC = Param(
+    default=None,
+    type=["null", "string"],
+    format="multiline",
+    title="Spec",
+    description_md="The whole cluster spec as YAML (see docs/spec.md). Empty: the stored one is applied again.",
+)
+
+with DAG(
+    dag_id="create_cluster",
+    description=__doc__,
+    doc_md=__doc__,
+    schedule=None,
+    tags=["windlass"],
+    params={**common_params(), "spec": SPEC},
+    allowed_run_types=["scheduled", "manual"],
+    max_active_runs=16,
+):
+    with TaskGroup("plan"):
+        validate = ClusterValidateOperator(task_id="validate")
+        provision = HostProvisionOperator(task_id="provision")
+        preflight = HostPreflightOperator(task_id="preflight", skips=["lease"])
+
+    lease = ClusterLeaseOperator(task_id="lease")
+
+    with TaskGroup("hosts"):
+        prepare = HostPrepareOperator(task_id="prepare")
+        certificates = ClusterCertificatesOperator(task_id="certificates")
+
+    # These start together: each waits for the others by itself, and that is quicker than any order.
+    with TaskGroup("cluster"):
+        etcd = EtcdBootstrapOperator(task_id="etcd")
+        control_plane = ControlPlaneRollOutOperator(task_id="control_plane")
+        workers = HostJoinOperator(task_id="workers")
+        services = ClusterServicesOperator(task_id="services")
+
+    verify = ClusterVerifyOperator(task_id="verify")
+    record = ClusterRecordOperator(
+        task_id="record",
+        steps=["hosts.prepare", "hosts.certificates", "cluster.etcd", "cluster.control_plane", "cluster.workers"],
+        trigger_rule=TriggerRule.NONE_FAILED,
+    )
+    release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+
+    validate >> provision >> preflight >> lease >> [prepare, certificates]
+    for started in (etcd, control_plane, workers, services):
+        [prepare, certificates] >> started >> verify
+    verify >> record >> release
+    preflight >> record

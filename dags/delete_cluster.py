@@ -1,0 +1,45 @@
+"""Take a cluster off its hosts and give them back as they were. Backups stay unless the run says otherwise."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from windlass.airflow.operators.cluster import (
+    ClusterConfirmOperator,
+    ClusterDrainOperator,
+    ClusterForgetOperator,
+    ClusterLeaseOperator,
+    ClusterReleaseOperator,
+    ClusterRemoveOperator,
+)
+from windlass.airflow.params import common_params
+
+CONFIRM_NAME = Param(
+    type="string",
+    title="Confirm the name",
+    description_md="The cluster's name once more. What is on its hosts is lost.",
+)
+KEEP_BACKUPS = Param(
+    default=True,
+    type="boolean",
+    title="Keep backups",
+    description_md="Whether the cluster's bundles stay in the store.",
+)
+
+with DAG(
+    dag_id="delete_cluster",
+    description=__doc__,
+    doc_md=__doc__,
+    schedule=None,
+    tags=["windlass"],
+    params={**common_params(), "confirm_name": CONFIRM_NAME, "keep_backups": KEEP_BACKUPS},
+    allowed_run_types=["scheduled", "manual"],
+):
+    confirm = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
+    lease = ClusterLeaseOperator(task_id="lease")
+    drain = ClusterDrainOperator(task_id="drain")
+    remove = ClusterRemoveOperator(task_id="remove")
+    forget = ClusterForgetOperator(task_id="forget")
+    release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+
+    confirm >> lease >> drain >> remove >> forget >> release

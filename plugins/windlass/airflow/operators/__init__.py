@@ -1,0 +1,1 @@
+"""Operators: each does one step of one operation on one cluster, and can run twice."""

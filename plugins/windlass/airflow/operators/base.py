@@ -1,0 +1,42 @@
+"""What all operators of Windlass have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import DownstreamTasksSkipped
+
+from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
+from windlass.airflow.workplace import Workplace
+from windlass.operations.site import Changes
+
+
+class ClusterOperator(BaseOperator):
+    """Does one step on the cluster that the param `cluster` names; permanent errors are not retried."""
+
+    def __init__(self, **options: Any) -> None:
+        # Also where a DAG has no defaults of its own: a task that was killed runs again.
+        super().__init__(**{**TASK_DEFAULTS, **options})
+
+    def execute(self, context: Context) -> Any:
+        """Do the step."""
+        with ending_on_permanent_errors():
+            return self.act(context, Workplace.of(context))
+
+    @abstractmethod
+    def act(self, context: Context, place: Workplace) -> Any:
+        """Do the step; errors of `windlass.errors` say what went wrong."""
+
+    def skip(self, context: Context, tasks: list[str], result: Any) -> NoReturn:
+        """End this task well with `result`, and skip `tasks` and with them what depends on them."""
+        context["ti"].xcom_push(key="return_value", value=result)
+        raise DownstreamTasksSkipped(tasks=tasks)  # type: ignore[no-untyped-call]  # Airflow's own has no types
+
+    def tell(self, changes: Mapping[str, Changes]) -> dict[str, list[str]]:
+        """Log what was changed, host by host, and return it as the task's result."""
+        for host, changed in changes.items():
+            self.log.info("%s: %s", host, ", ".join(changed) if changed else "nothing to change")
+        return {host: list(changed) for host, changed in changes.items()}

@@ -1,0 +1,199 @@
+"""Steps on the cluster as a whole: its spec, its lease, its certificates, its services, its verification."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Context
+
+from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.workplace import Workplace
+from windlass.domain.lease import Owner
+from windlass.domain.pki import seed
+from windlass.domain.spec import diff_clusters, dump_cluster
+from windlass.effects.transport.connection import RemoteFile
+from windlass.errors import NotReadyError
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.planning import check_version
+from windlass.operations.removing import check_name, drain, remove_from_hosts
+from windlass.operations.services import apply_services, label_nodes, nodes_missing, workloads_missing
+from windlass.operations.starting import seed_certificates
+from windlass.operations.verifying import FOUNDATION, verify_cluster
+from windlass.operations.waiting import wait_until
+
+_API_READY = timedelta(seconds=150)
+_API_ANSWERS = timedelta(seconds=15)
+_NODES_READY = timedelta(seconds=120)
+_UNFINISHED = {"queued", "running"}
+
+
+class ClusterValidateOperator(ClusterOperator):
+    """Checks the spec that was given, or the stored one, against itself, the catalog and the other clusters."""
+
+    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+        """Return what the run is about, in a few words; RefusedError if the version differs from the running one."""
+        place.keys  # noqa: B018 (a missing or wrong key is told before anything starts)
+        stored, cluster = place.stored(), place.wanted(context["params"].get("spec"))
+        check_version(stored, cluster)
+        changes = [] if stored is None else [str(change) for change in diff_clusters(stored, cluster)]
+        for change in changes:
+            self.log.info("the spec changes: %s", change)
+        hosts = [f"{host.name} ({', '.join(host.roles)})" for host in cluster.spec.hosts.members]
+        self.log.info("cluster %s, Kubernetes %s: %s", cluster.name, cluster.spec.kubernetes.version, "; ".join(hosts))
+        return {
+            "version": cluster.spec.kubernetes.version,
+            "hosts": hosts,
+            "is_new": stored is None,
+            "changes": changes,
+        }
+
+
+class ClusterLeaseOperator(ClusterOperator):
+    """Takes the cluster's lease for this run, so that no other changes it meanwhile, and stores the spec given."""
+
+    def act(self, context: Context, place: Workplace) -> str:
+        """Return who holds the lease now; RefusedError names the run that holds it instead."""
+        cluster = place.wanted(context["params"].get("spec"))
+        place.leases(_finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
+        if place.records.save_spec(dump_cluster(cluster)):
+            self.log.info("the spec is stored")
+        return str(place.owner)
+
+
+class ClusterReleaseOperator(ClusterOperator):
+    """Gives the lease back; a teardown, so that it runs however the run ends."""
+
+    def act(self, context: Context, place: Workplace) -> None:
+        """Release the lease if this run has it."""
+        if not place.leases(_finished_by(context)).release(place.name, place.owner):
+            self.log.info("this run does not hold the lease (any more)")
+
+
+def _finished_by(context: Context) -> Any:
+    """Return a function that asks Airflow whether another run has ended; None where Airflow cannot tell."""
+
+    def is_finished(owner: Owner) -> bool | None:
+        state = context["ti"].get_dagrun_state(owner.dag_id, owner.run_id)
+        return None if state is None else state not in _UNFINISHED
+
+    return is_finished
+
+
+class ClusterCertificatesOperator(ClusterOperator):
+    """Makes what is missing of the cluster's certificates, renews what is old, and lays them down on the hosts."""
+
+    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+        """Return what was changed by host."""
+        cluster = place.cluster()
+        place.leases(_finished_by(context)).heartbeat(place.name, place.owner)
+        pki = seed(cluster, datetime.now(UTC), place.records.pki(place.keys))
+        place.records.save_pki(pki, place.keys)
+        sealed = RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
+        with place.site(cluster) as site:
+            return self.tell(seed_certificates(site, pki, sealed))
+
+
+class ClusterServicesOperator(ClusterOperator):
+    """Applies the foundation services as soon as an API server is ready, and waits for nodes and services."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:  # noqa: ARG002 (as the base has it)
+        """Return what was changed."""
+        cluster, pki = place.cluster(), place.pki()
+        with place.site(cluster) as site, kubernetes_api(site, pki, _API_READY) as client:
+            self.log.info("an API server is ready")
+            changed = list(apply_services(site, client))
+            wait_until(lambda: nodes_missing(site, client), _NODES_READY, "wait for nodes")
+            self.log.info("all nodes are Ready")
+            changed += label_nodes(site, client)
+            wait_until(lambda: workloads_missing(client, FOUNDATION), _NODES_READY, "wait for foundation services")
+        for one in changed:
+            self.log.info("changed: %s", one)
+        return changed
+
+
+class ClusterVerifyOperator(ClusterOperator):
+    """Uses the cluster as its users will, and fails with host, component and reason where that does not work."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:  # noqa: ARG002 (as the base has it)
+        """Return what was shown to work."""
+        cluster, pki = place.cluster(), place.pki()
+        with place.site(cluster) as site, kubernetes_api(site, pki, _API_READY) as client:
+            shown = verify_cluster(site, pki, client)
+        for one in shown:
+            self.log.info("verified: %s", one)
+        return list(shown)
+
+
+class ClusterConfirmOperator(ClusterOperator):
+    """Goes on only if the cluster's name was typed as confirmation; if only planned, `skips` are skipped."""
+
+    def __init__(self, *, skips: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.skips = skips
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return the hosts that the cluster will be taken off; RefusedError without the right confirmation."""
+        check_name(place.name, context["params"].get("confirm_name") or "")
+        hosts = [host.name for host in place.cluster().spec.hosts.members]
+        self.log.info("cluster %s will be taken off %s", place.name, ", ".join(hosts))
+        if context["params"].get("plan_only"):
+            self.skip(context, self.skips, hosts)
+        return hosts
+
+
+class ClusterDrainOperator(ClusterOperator):
+    """Ends the users' pods with their own grace; a cluster that does not answer any more is passed over."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:  # noqa: ARG002 (as the base has it)
+        """Return what was ended."""
+        try:
+            with place.site(place.cluster()) as site, kubernetes_api(site, place.pki(), _API_ANSWERS) as client:
+                return list(drain(client))
+        except NotReadyError as error:
+            self.log.warning("not drained: %s", error)
+            return []
+
+
+class ClusterRemoveOperator(ClusterOperator):
+    """Takes the cluster off its hosts: stacks, units, data, network; they come back reusable."""
+
+    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+        """Return what was removed by host; the error names every host that it could not be removed from."""
+        place.leases(_finished_by(context)).heartbeat(place.name, place.owner)
+        with place.site(place.cluster()) as site:
+            return self.tell(remove_from_hosts(site))
+
+
+class ClusterForgetOperator(ClusterOperator):
+    """Removes what the store knows of the cluster; its backups stay unless the run says otherwise."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return the keys that were removed; the service log and the lease stay, as the record of what was done."""
+        place.log(f"{place.owner.dag_id}: the cluster was taken off its hosts")
+        return list(place.records.forget(keep_backups=context["params"].get("keep_backups", True)))
+
+
+class ClusterRecordOperator(ClusterOperator):
+    """Writes what the run did to the cluster's service log, and the observation that pages show."""
+
+    def __init__(self, *, steps: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.steps = steps
+
+    def act(self, context: Context, place: Workplace) -> str:
+        """Return the line that was written; a run that only planned writes none."""
+        operation = place.owner.dag_id
+        if context["params"].get("plan_only"):
+            return f"{operation}: planned only, nothing was changed"
+        results = {step: context["ti"].xcom_pull(task_ids=step) for step in self.steps}
+        changed = _count(results)
+        text = f"{operation}: {changed} changes" if changed else f"{operation}: nothing to change"
+        place.log(text, details={step: result for step, result in results.items() if result})
+        self.log.info("%s", text)
+        return text
+
+
+def _count(results: dict[str, Any]) -> int:
+    lists = [list(result.values()) if isinstance(result, dict) else [result] for result in results.values() if result]
+    return sum(len(changes) for group in lists for changes in group if isinstance(changes, list))

@@ -1,0 +1,93 @@
+"""Steps on hosts: provide them, look at them, prepare them, start what runs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow.sdk import Context
+
+from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.workplace import Workplace
+from windlass.domain.preflight import check_hosts, refuse
+from windlass.errors import SpecError
+from windlass.operations.gathering import ask_hosts
+from windlass.operations.planning import plan_apply, plan_text
+from windlass.operations.preparing import prepare_hosts
+from windlass.operations.site import Changes, Site
+from windlass.operations.starting import start_control_plane, start_etcd, start_kubelets
+
+
+class HostProvisionOperator(ClusterOperator):
+    """Makes the hosts that the spec wants, through its host provider; `static` ones are there already."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return the hosts' names."""
+        cluster = place.wanted(context["params"].get("spec"))
+        provider = cluster.spec.hosts.provider
+        if provider not in {"static", "lab"}:
+            raise SpecError(
+                f"spec.hosts.provider: `{provider}` makes no hosts yet; make them by other means and say `static`"
+            )
+        return [host.name for host in cluster.spec.hosts.members]
+
+
+class HostPreflightOperator(ClusterOperator):
+    """Looks at every host, tells every problem of all of them at once, and plans; nothing is changed yet.
+
+    If nothing is to be done, or only the plan was asked for, the steps after it (`skips`) are skipped.
+    """
+
+    def __init__(self, *, skips: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.skips = skips
+
+    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+        """Return the plan by host; RefusedError lists every problem of every host."""
+        cluster = place.wanted(context["params"].get("spec"))
+        with place.site(cluster) as site:
+            answers = ask_hosts(site)
+            refuse(check_hosts(cluster, answers))
+            facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
+            plan = plan_apply(site, facts, place.records.pki(place.keys))
+        self.log.info("%s", plan_text(cluster, plan))
+        is_changed = place.stored() != cluster
+        result = {host: list(steps) for host, steps in plan.items()}
+        if context["params"].get("plan_only") or not (any(plan.values()) or is_changed):
+            self.skip(context, self.skips, result)
+        return result
+
+
+class _PhaseOperator(ClusterOperator):
+    """Does one phase on all hosts that it concerns, side by side."""
+
+    phase: Callable[[Site], Mapping[str, Changes]]
+
+    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:  # noqa: ARG002 (as the base has it)
+        """Return what was changed by host; the error names every host that failed, and why."""
+        with place.site(place.cluster()) as site:
+            return self.tell(type(self).phase(site))
+
+
+class HostPrepareOperator(_PhaseOperator):
+    """Installs what is missing, lays files down, starts containerd, pulls images."""
+
+    phase = staticmethod(prepare_hosts)
+
+
+class EtcdBootstrapOperator(_PhaseOperator):
+    """Starts all etcd members at once."""
+
+    phase = staticmethod(start_etcd)
+
+
+class ControlPlaneRollOutOperator(_PhaseOperator):
+    """Starts the control plane, and on every host the proxy in front of all API servers."""
+
+    phase = staticmethod(start_control_plane)
+
+
+class HostJoinOperator(_PhaseOperator):
+    """Starts the kubelet of every node."""
+
+    phase = staticmethod(start_kubelets)
