@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import stat
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -11,7 +12,7 @@ import pytest
 
 from windlass.cli.embedded import AirflowClient, Home, down, status, up
 from windlass.cli.embedded.postgres import Postgres
-from windlass.cli.embedded.processes import session_members
+from windlass.cli.embedded.processes import ProcessRecord, session_members
 from windlass.errors import WindlassError
 
 from .conftest import CONNECTION_PASSWORD, LIMIT, SETTINGS, wait_until
@@ -112,12 +113,15 @@ def test_what_a_killed_runner_left_is_cleared_by_the_next_start(client: AirflowC
     assert client.wait("greet", "after-crash", within=LIMIT).state == "success"
 
 
-def test_a_stranger_with_the_recorded_id_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("changes", [{"started": 1.0}, {"boot": "another boot"}], ids=["reused", "rebooted"])
+def test_a_stranger_with_the_recorded_id_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
     monkeypatch.setenv("WINDLASS_CACHE", str(tmp_path))
     home = Home.of("stale")
     home.root.mkdir(parents=True)
     mine = psutil.Process()
-    record = {"pid": mine.pid, "started": mine.create_time() - 1000, "boot": "another boot"}
+    record = asdict(ProcessRecord.of(mine.pid)) | changes
     home.record.write_text(json.dumps({"url": "http://127.0.0.1:9", "runner": record}))
 
     assert down(home) is False

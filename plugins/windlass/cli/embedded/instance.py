@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -146,19 +145,26 @@ def _launch(home: Home, settings: Settings) -> Running:
     directory = str(Postgres.of(home).socket_directory)
     environment = build_environment(home, settings, load_or_generate(home), port=port, socket_directory=directory)
     write_private(home.environment, json.dumps(environment))
-    with (home.logs / "runner.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "windlass.cli.embedded.runner", str(home.root)],
-            cwd=home.root,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env={key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")},
-        )
-    running = Running(url=f"http://127.0.0.1:{port}", runner=ProcessRecord.of(process.pid))
+    pid = _spawn_runner(home)
+    running = Running(url=f"http://127.0.0.1:{port}", runner=ProcessRecord.of(pid))
     write_private(home.record, json.dumps(asdict(running)))
     return running
+
+
+def _spawn_runner(home: Home) -> int:
+    """Start the runner, leader of a session of its own, which outlives this process."""
+    log = str(home.logs / "runner.log")
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-P", "-m", "windlass.cli.embedded.runner", str(home.root)],
+        {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")},
+        setsid=True,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+    )
 
 
 def _wait_until_ready(home: Home, running: Running, on_progress: Callable[[str], None]) -> None:

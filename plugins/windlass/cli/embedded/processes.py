@@ -21,6 +21,16 @@ def _boot_id() -> str:
     return path.read_text().strip() if path.exists() else str(psutil.boot_time())
 
 
+def _started(pid: int) -> float:
+    """Return when a process started, by a clock that nobody sets: on Linux in ticks since boot."""
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        # The second field is the name in parentheses, and may hold anything; the start time is the 22nd.
+        return float(stat.read_text().rpartition(")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        return psutil.Process(pid).create_time()
+
+
 @dataclass(frozen=True)
 class ProcessRecord:
     """One process, told apart from every other that ever had its id."""
@@ -32,7 +42,7 @@ class ProcessRecord:
     @classmethod
     def of(cls, pid: int) -> ProcessRecord:
         """Record the process that has the id `pid` now."""
-        return cls(pid=pid, started=psutil.Process(pid).create_time(), boot=_boot_id())
+        return cls(pid=pid, started=_started(pid), boot=_boot_id())
 
     def is_alive(self) -> bool:
         """Tell whether this very process still runs."""
@@ -46,14 +56,14 @@ class ProcessRecord:
         if self.boot != _boot_id():
             return True
         try:
-            return psutil.Process(self.pid).create_time() != self.started
+            return _started(self.pid) != self.started
         except psutil.NoSuchProcess:
             return False
 
 
 def _is_member(process: psutil.Process, leader: ProcessRecord) -> bool:
     try:
-        if os.getsid(process.pid) != leader.pid or process.create_time() < leader.started:
+        if os.getsid(process.pid) != leader.pid or _started(process.pid) < leader.started:
             return False
         return process.status() != psutil.STATUS_ZOMBIE  # only its parent can remove it
     except (psutil.NoSuchProcess, ProcessLookupError):

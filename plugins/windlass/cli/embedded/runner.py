@@ -169,6 +169,7 @@ class Runner:
 def main() -> None:
     """Run the instance whose home is the first argument."""
     home = Home(Path(sys.argv[1]))
+    os.chdir(home.root)
     os.environ.update(json.loads(home.environment.read_text()))
     try:
         Runner(home).run()

@@ -1,0 +1,66 @@
+"""From Airflow's connections to what the operations take: the store and the master keys.
+
+Connections come from any secrets backend that Airflow knows. A missing or incomplete one is a `SpecError` that says
+how to make it; no value of it is ever part of a message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
+from windlass.domain.secret import Secret
+from windlass.effects.store import S3Store, Store, StoreConfig
+from windlass.errors import SpecError
+
+STORE_CONNECTION = "windlass_store"
+"""Type `aws`: login and password are the access key, the extra has `bucket` and may have `endpoint_url`, `prefix`,
+`region_name` and `aws_session_token`."""
+
+_HOW = {
+    STORE_CONNECTION: "type aws, login and password the access key, extra with bucket and endpoint_url",
+    MASTER_KEY_CONNECTION: "type generic, password from `openssl rand -base64 32`",
+}
+
+
+def find_connection(conn_id: str) -> Connection:
+    """Return a connection; SpecError if Airflow has none of that id."""
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        how = _HOW.get(conn_id, "see docs/airflow.md")
+        message = f"Airflow has no connection `{conn_id}`; add it ({how}), or set AIRFLOW_CONN_{conn_id.upper()}"
+        raise SpecError(message) from error
+
+
+def store_config(connection: Connection) -> StoreConfig:
+    """Read the store's place and login from a connection; SpecError names what is missing."""
+    extra: dict[str, Any] = connection.extra_dejson
+    bucket = extra.get("bucket")
+    if not bucket:
+        raise SpecError(f'connection `{connection.conn_id}` names no bucket; add it to the extra: {{"bucket": "…"}}')
+    if bool(connection.login) != bool(connection.password):
+        raise SpecError(f"connection `{connection.conn_id}` needs login and password both, or neither of them")
+    token = extra.get("aws_session_token")
+    return StoreConfig(
+        bucket=bucket,
+        prefix=extra.get("prefix") or "",
+        endpoint_url=extra.get("endpoint_url") or None,
+        region=extra.get("region_name") or "us-east-1",
+        access_key=connection.login or None,
+        secret_key=Secret(connection.password) if connection.password else None,
+        session_token=Secret(token) if token else None,
+    )
+
+
+def open_store(conn_id: str = STORE_CONNECTION) -> Store:
+    """Return the store that a connection describes; nothing is asked of it yet."""
+    return S3Store(store_config(find_connection(conn_id)))
+
+
+def master_keys(conn_id: str = MASTER_KEY_CONNECTION) -> MasterKeys:
+    """Return the master keys; the first seals, all unseal."""
+    return MasterKeys.parse(find_connection(conn_id).password, conn_id)
