@@ -34,6 +34,8 @@ class _Relay:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(self._address, self._port)
         await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
+        far_writer.close()
+        writer.close()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what comes, each piece as much later as the link is long, the next one not waiting for it."""
@@ -48,14 +50,14 @@ class _Relay:
                     break
                 writer.write(data)
                 await writer.drain()
-            writer.close()
+            writer.write_eof()  # the other direction goes on
 
         delivery = asyncio.create_task(deliver())
         with contextlib.suppress(ConnectionError):  # the sender has gone: the same as its end
             while data := await reader.read(_BLOCK):
                 on_the_way.put_nowait((loop.time() + self._one_way, data))
         on_the_way.put_nowait((loop.time() + self._one_way, b""))
-        with contextlib.suppress(ConnectionError):  # nobody is left to deliver to
+        with contextlib.suppress(OSError):  # nobody is left to deliver to
             await delivery
 
 

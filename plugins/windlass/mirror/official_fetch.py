@@ -121,7 +121,7 @@ class _Fetching:
             made.unlink()
             raise IntegrityError(
                 f"{self.order.artifact}: the lock of the source `official` wants SHA-256 {self.order.locked}, but what "
-                f"is published now gives {got}; nothing was kept. Find out why it was changed before you change the lock"
+                f"is published now gives {got}; nothing was kept. Find out why it changed before you change the lock"
             )
 
 
