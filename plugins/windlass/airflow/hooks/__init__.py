@@ -1,0 +1,1 @@
+"""Hooks: what tasks reach the outside with, made from Airflow connections."""
