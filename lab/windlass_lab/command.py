@@ -26,7 +26,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     lab = commands.add_parser("lab", help="real hosts as containers, and faults in them", description=__doc__)
     parts = lab.add_subparsers(required=True, metavar="COMMAND")
     _add_up(parts)
-    _add_simple(parts, "down", "remove all that a lab made, and nothing else", _down)
+    gone = _add_simple(parts, "down", "remove all that a lab made, and nothing else", _down)
+    gone.add_argument("--force", action="store_true", help="also a lab of that name that was made from elsewhere")
     shown = _add_simple(parts, "status", "show a lab's hosts and services", _status)
     shown.add_argument("--json", action="store_true", help="as JSON, with addresses, keys' paths and endpoints")
     run = _add_simple(parts, "exec", f"run a command on a host as `{USER}` (works also when its network is cut)", _exec)
@@ -126,7 +127,7 @@ def _up(arguments: argparse.Namespace) -> int:
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    gone = down(arguments.name, _say)
+    gone = down(arguments.name, _say, force=arguments.force)
     print(f"lab `{arguments.name}` is gone" if gone else f"there is no lab `{arguments.name}`; nothing to remove")
     return 0
 

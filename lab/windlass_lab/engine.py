@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from datetime import timedelta
@@ -18,6 +19,8 @@ from windlass_lab.machine import engine_processes, process_start
 from windlass_lab.places import Say, engine_directory, exclusive, write_private
 
 START_TIME_LIMIT = timedelta(seconds=60)
+BRIDGE = "docker0"
+"""The network device that an engine makes for itself and leaves behind."""
 STOP_TIME_LIMIT = timedelta(seconds=60)
 
 
@@ -51,7 +54,7 @@ def stop_own_engine(say: Say) -> bool:
         _stop(record["pid"])
         _record_path().unlink()
         if record["made_bridge"]:
-            subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
+            subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True, check=False)
         say("stopped the Docker engine that the lab started")
         return True
 
@@ -59,6 +62,11 @@ def stop_own_engine(say: Say) -> bool:
 def owns_engine() -> bool:
     """Tell whether the engine that runs was started by the lab."""
     return _read_record() is not None
+
+
+def engine_answers() -> bool:
+    """Tell whether Docker answers now."""
+    return not _trouble()
 
 
 def _trouble() -> str:
@@ -107,7 +115,7 @@ def _start(say: Say) -> None:
     directory.mkdir(parents=True, exist_ok=True, mode=0o711)
     config = directory / "daemon.json"
     config.write_text(json.dumps({"log-driver": "json-file", "log-opts": {"max-size": "10m", "max-file": "3"}}))
-    had_bridge = Path("/sys/class/net/docker0").exists()
+    had_bridge = BRIDGE in (name for _, name in socket.if_nameindex())
     say(f"no Docker engine runs here: starting one (data and log in {directory})")
     with (directory / "dockerd.log").open("ab") as log:
         process = subprocess.Popen(

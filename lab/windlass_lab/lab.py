@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -13,7 +13,7 @@ from typing import Any
 from windlass.errors import CommandError, RefusedError, UnreachableError
 from windlass_lab.containers import HOST_LABEL, create_network_argv, network_name
 from windlass_lab.docker import docker, inspect, labelled, remove, subnets
-from windlass_lab.engine import ensure_engine, owns_engine, stop_own_engine
+from windlass_lab.engine import engine_answers, ensure_engine, owns_engine, stop_own_engine
 from windlass_lab.hosts import Ground, bring_up, host_keys, wait_until_ready
 from windlass_lab.image import ensure_image
 from windlass_lab.keys import new_key_pair
@@ -48,6 +48,9 @@ def up(plan: LabPlan, say: Say = lambda _: None) -> Lab:
     with shared("engine-use"), exclusive(f"lab-{plan.name}"):
         ensure_engine(say)
         _check_same_options(plan)
+        if not lab_directory(plan.name).exists():
+            _check_is_not_elsewhere(plan.name)
+            lab_directory(plan.name).mkdir(parents=True, mode=0o700)
         image = ensure_image(say)
         lab = _prepare(plan, image, _ensure_network(plan.name))
         under = ground(lab)
@@ -59,17 +62,20 @@ def up(plan: LabPlan, say: Say = lambda _: None) -> Lab:
         return lab
 
 
-def down(name: str, say: Say = lambda _: None) -> bool:
+def down(name: str, say: Say = lambda _: None, *, force: bool = False) -> bool:
     """Remove all that a lab made, and the engine if the lab started it and nothing else uses it.
 
-    Also completes a `down` or an `up` that broke off. Return whether there was anything to remove.
+    Also completes a `down` or an `up` that broke off. Returns whether there was anything to remove. What has the lab's
+    label but no state here belongs to somebody else's lab of that name: RefusedError, unless `force` is given.
     """
     with exclusive(f"lab-{name}"):
         had_state = lab_directory(name).exists()
         if had_state or owns_engine():
             ensure_engine(say)
-        elif not _engine_answers():
+        elif not engine_answers():
             return False
+        if not had_state and not force:
+            _check_is_not_elsewhere(name)
         found = _remove_labelled(name)
         forget(name)
     with exclusive("engine-use"):
@@ -169,22 +175,25 @@ def _ensure_network(lab: str) -> IPv4Network:
     raise RefusedError("no free network in 10.87.0.0/16: take down labs that you no longer need") from refused
 
 
+def _labelled(lab: str) -> dict[str, list[str]]:
+    """Return all that carries a lab's label, in the order in which it can be removed."""
+    options = {"container": ("--all",), "network": (), "volume": ()}
+    return {kind: labelled(kind, lab, *more) for kind, more in options.items()}
+
+
 def _remove_labelled(lab: str) -> bool:
-    found: list[str] = []
-    listed: Iterable[tuple[str, tuple[str, ...]]] = (("container", ("--all",)), ("network", ()), ("volume", ()))
-    for kind, options in listed:
-        names = labelled(kind, lab, *options)
+    found = _labelled(lab)
+    for kind, names in found.items():
         remove(kind, names)
-        found += names
-    return bool(found)
+    return any(found.values())
 
 
-def _engine_answers() -> bool:
-    try:
-        docker("version", "--format", "{{.Server.Version}}")
-    except (CommandError, UnreachableError):
-        return False
-    return True
+def _check_is_not_elsewhere(name: str) -> None:
+    if any(_labelled(name).values()):
+        raise RefusedError(
+            f"Docker has a lab `{name}` of which nothing is known in {lab_directory(name)}: somebody else made it, or "
+            f"another WINDLASS_CACHE was set; use another name, or `windlass lab down --name {name} --force`"
+        )
 
 
 def _host_status(name: str, address: str, role: str, container: dict[str, Any] | None) -> HostStatus:

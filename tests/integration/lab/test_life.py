@@ -206,11 +206,29 @@ def test_a_host_joins_and_then_all_go_without_a_trace() -> None:
     assert not down(name)
 
 
-def test_down_also_takes_what_an_up_that_broke_off_has_left() -> None:
-    name = "half"
+def leave_half(name: str) -> None:
     docker("network", "create", "--label", f"io.windlass.lab={name}", f"windlass-lab-{name}")
     docker("volume", "create", "--label", f"io.windlass.lab={name}", f"windlass-lab-{name}-a-docker")
+
+
+def test_down_also_takes_what_an_up_that_broke_off_has_left() -> None:
+    name = "half"
+    lab_directory(name).mkdir(parents=True)
+    leave_half(name)
     assert down(name)
+    assert not any(labelled(kind, name) for kind in ("volume", "network"))
+
+
+def test_somebody_elses_lab_of_the_same_name_is_left_alone() -> None:
+    name = "others"
+    leave_half(name)
+    with pytest.raises(RefusedError, match="--force"):
+        down(name)
+    with pytest.raises(RefusedError, match="use another name"):
+        up(LabPlan(name, ("a",), services=False))
+    assert labelled("network", name)
+    assert not lab_directory(name).exists()
+    assert down(name, force=True)
     assert not any(labelled(kind, name) for kind in ("volume", "network"))
 
 
