@@ -86,3 +86,9 @@ def test_both_kubernetes_versions_say_their_own_version() -> None:
         assert variables["k8s.io/component-base/version.gitVersion"] == version
         assert variables["k8s.io/client-go/pkg/version.gitVersion"] == version
         assert variables["k8s.io/component-base/version.gitMinor"] == minor
+
+
+def test_applets_are_names_and_not_what_yaml_makes_of_them() -> None:
+    applets = Recipes(recipes_directory()).layer("busybox").applets
+    assert {"sh", "wget", "nslookup", "httpd", "true", "false", "yes"} <= set(applets)
+    assert all(isinstance(applet, str) for applet in applets)
