@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,7 +59,8 @@ class Sshd:
 
 def generate_key(path: Path, kind: str = "ed25519") -> str:
     """Make a key pair and give the private key."""
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(path)], check=True)
+    size = {"rsa": ["-b", "2048"]}.get(kind, [])
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-f", str(path)], check=True)
     return path.read_text()
 
 
@@ -104,3 +105,9 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture
+def new_key() -> Callable[..., str]:
+    """Makes key pairs."""
+    return generate_key

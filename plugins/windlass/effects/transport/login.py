@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import socket
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +19,13 @@ CONNECT_TIMEOUT = timedelta(seconds=15)
 KEEPALIVE = timedelta(seconds=10)
 DEAD_AFTER = timedelta(seconds=30)
 """Bytes that stay unacknowledged for this long, keepalives too, end the connection."""
+
+PARAMIKO_LOG = "windlass.ssh"
+"""The logger that paramiko writes to: a traceback for each failure, which we raise anyway."""
+
+logging.getLogger(PARAMIKO_LOG).setLevel(logging.CRITICAL)
+
+_BROKEN = (paramiko.SSHException, EOFError, OSError)
 
 RecordKey = Callable[[SshTarget, str], None]
 """Stores the known_hosts line of a host whose key was trusted on first use."""
@@ -41,15 +49,18 @@ def log_in(
     target: SshTarget, sock: socket.socket | paramiko.Channel, record_key: RecordKey | None, timeout: timedelta
 ) -> paramiko.Transport:
     """Check the host's key, log in, and give the transport; close `sock` if that fails."""
-    key = load_private_key(target)
     # Transport accepts whatever has send, recv, settimeout and close, as a tunnel's channel does.
     transport = paramiko.Transport(cast("socket.socket", sock))
+    transport.set_log_channel(PARAMIKO_LOG)
     try:
+        key = load_private_key(target)
         _shake_hands(target, transport, timeout)
         _check_host_key(target, transport, record_key)
         _authenticate(target, transport, key, timeout)
     except BaseException:
         transport.close()
+        # A transport that never got going does not close it.
+        sock.close()
         raise
     transport.set_keepalive(int(KEEPALIVE.total_seconds()))
     return transport
@@ -74,13 +85,18 @@ def _shake_hands(target: SshTarget, transport: paramiko.Transport, timeout: time
     known = {key.kind for key in keys_of(target)}
     options = transport.get_security_options()
     options.key_types = sorted(options.key_types, key=lambda name: _key_type(name) not in known)
+    reason: object = f"no answer within {timeout.total_seconds():g} s"
     try:
         transport.start_client(timeout=timeout.total_seconds())
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        raise UnreachableError(
-            f"{target.name}: {target.address}:{target.port} does not speak SSH: {error}; "
-            "check the port, and whether sshd there is overloaded or limits connections (MaxStartups)"
-        ) from error
+        # start_client returns silently when the time is over.
+        if transport.is_active() and transport.initial_kex_done:
+            return
+    except _BROKEN as error:
+        reason = error
+    raise UnreachableError(
+        f"{target.name}: {target.address}:{target.port} does not speak SSH: {reason}; "
+        "check the port, and whether sshd there is overloaded or limits connections (MaxStartups)"
+    )
 
 
 def _key_type(algorithm: str) -> str:
@@ -108,5 +124,5 @@ def _authenticate(target: SshTarget, transport: paramiko.Transport, key: paramik
             f"{target.name}: {login} refused the login key {HostKey(key.get_name(), key.asbytes()).fingerprint}: "
             f"{error}; check the user, and that the public key is in ~{target.user}/.ssh/authorized_keys on the host"
         ) from error
-    except (paramiko.SSHException, EOFError, OSError) as error:
+    except _BROKEN as error:
         raise UnreachableError(f"{target.name}: {login} broke off during the login: {error}") from error

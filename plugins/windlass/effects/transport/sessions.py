@@ -50,6 +50,8 @@ class _Transport:
 
     def close(self) -> None:
         self._transport.close()
+        # A transport that ended by itself does not close it.
+        self._transport.sock.close()
 
     def session(self) -> paramiko.Channel | None:
         """Give a session, or None where this connection is used up or dead."""
@@ -146,6 +148,9 @@ class Sessions:
             return next(iter(self._live()), None) or self._add()
 
     def _live(self) -> list[_Transport]:
+        for transport in self._transports:
+            if not transport.is_live:
+                transport.close()
         self._transports = [transport for transport in self._transports if transport.is_live]
         return self._transports
 

@@ -88,7 +88,7 @@ umask 022
 mkdir -p -- "$dir"
 tmp=$(mktemp -- "$dir/.windlass.XXXXXXXX")
 trap 'rm -f -- "$tmp"' EXIT
-trap 'exit 143' HUP INT TERM
+trap 'exit 143' HUP INT PIPE TERM
 cat > "$tmp"
 [ "$(sha256sum < "$tmp")" = "$sum  -" ] || { echo "the content arrived incomplete" >&2; exit 74; }
 chown -- "$owner" "$tmp"
@@ -107,7 +107,7 @@ umask 022
 mkdir -p -- "$root"
 stage=$(mktemp -d -- "$root/.windlass.XXXXXXXX")
 trap 'rm -rf -- "$stage"' EXIT
-trap 'exit 143' HUP INT TERM
+trap 'exit 143' HUP INT PIPE TERM
 tar -x -p -m --no-same-owner -C "$stage" -f -
 [ -e "$stage/complete" ] || { echo "the files arrived incomplete" >&2; exit 74; }
 group=0
