@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from windlass.mirror.holding import held
 if TYPE_CHECKING:
     from windlass.domain.artifacts import Artifact, Lock
     from windlass.mirror.source import Source
+    from windlass.mirror.stamps import Shelf
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,7 +44,7 @@ def fill(arguments: argparse.Namespace) -> int:
     """Make what the mirror lacks."""
     signal.signal(signal.SIGTERM, _interrupt)  # what was started is stopped then, as with Ctrl-C
     commands = Commands()
-    choice = choosing.choose(choosing.configured(_source(arguments)), _sources(commands))
+    choice = _choose(choosing.configured(_source(arguments)), commands)
     print(f"mirror: source `{choice.source.name}`, because {choice.reason}")
     wanted = _wanted(choice.source, arguments.only)
     shelf = cache.shelf(choice.source.name)
@@ -62,12 +64,12 @@ def fill(arguments: argparse.Namespace) -> int:
 def show(arguments: argparse.Namespace) -> int:
     """Print every needed artifact with its state and digest."""
     name = _source(arguments) or cache.selected_source()
-    source = _sources(Commands())[name]
+    source = _open(name, Commands())
     shelf = cache.shelf(name)
     for artifact in source.artifacts():
         stamp = shelf.stamp(artifact)
         state = shelf.state(artifact, source.recipe_hash(artifact))
-        shown = {"missing": "unverified" if shelf.file(artifact).exists() else "missing"}.get(state, state)
+        shown = "unverified" if _is_unverified(shelf, artifact) else state
         digest = f"{stamp.locked.digest} ({stamp.locked.origin})" if stamp else "-"
         print(f"{shown:<10} {artifact!s:<44} {digest}")
     return 0
@@ -115,14 +117,33 @@ def _wanted(source: Source, names: Sequence[str]) -> Sequence[Artifact]:
     return with_registry(chosen, available)
 
 
-def _sources(commands: Commands) -> dict[str, Source]:
-    from windlass.mirror.modules import ModulesSource  # noqa: PLC0415 (serving needs no recipes)
-    from windlass.mirror.official import official_source  # noqa: PLC0415 (the same)
+def _choose(wanted: str, commands: Commands) -> choosing.Choice:
+    """Choose the source; a mirror that is full already is not left for another."""
+    if wanted == "auto":
+        with contextlib.suppress(NotReadyError):
+            before = _open(cache.selected_source(), commands)
+            if not missing(before, cache.shelf(before.name), before.artifacts()):
+                return choosing.Choice(before, "it was taken before, and all is there")
+    return choosing.choose(wanted, lambda name: _open(name, commands))
 
-    return {
-        "official": official_source(_lock_if_any("official")),
-        "modules": ModulesSource(places.recipes_directory(), cache.mirror_root() / "builds", commands),
-    }
+
+def _open(name: str, commands: Commands) -> Source:
+    if name == "official":
+        from windlass.mirror.official import official_source  # noqa: PLC0415 (takes longer to load than a fill may take)
+
+        return official_source(_lock_if_any(name))
+    from windlass.mirror.modules import ModulesSource  # noqa: PLC0415 (the same)
+
+    root = cache.mirror_root()
+    return ModulesSource(places.recipes_directory(), root / "builds", root / "work", commands)
+
+
+def _is_unverified(shelf: Shelf, artifact: Artifact) -> bool:
+    """Say whether something is there whose digest nobody vouched for."""
+    stamp = shelf.stamp(artifact)
+    if stamp is None:
+        return artifact.kind == "file" and shelf.file(artifact).exists()
+    return stamp.locked.origin == "unverified"
 
 
 def _lock_if_any(source: str) -> Lock | None:

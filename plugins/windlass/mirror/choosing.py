@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from windlass.errors import SpecError, UnreachableError
@@ -29,19 +29,22 @@ def configured(argument: str | None) -> str:
     return wanted
 
 
-def choose(wanted: str, sources: Mapping[str, Source]) -> Choice:
+def choose(wanted: str, open_source: Callable[[str], Source]) -> Choice:
     """Take the source that is wanted; for `auto` the official one if it answers, else the modules."""
     if wanted != "auto":
-        problem = sources[wanted].problem()
+        source = open_source(wanted)
+        problem = source.problem()
         if problem is not None:
             raise UnreachableError(f"the source `{wanted}` cannot be used: {problem}")
-        return Choice(sources[wanted], "it was asked for")
-    unreachable = sources["official"].problem()
+        return Choice(source, "it was asked for")
+    official = open_source("official")
+    unreachable = official.problem()
     if unreachable is None:
-        return Choice(sources["official"], "the official sites answer")
-    problem = sources["modules"].problem()
+        return Choice(official, "the official sites answer")
+    modules = open_source("modules")
+    problem = modules.problem()
     if problem is not None:
         raise UnreachableError(
             f"no source can be used: official: {unreachable}; modules: {problem}; mend one of the two and run again"
         )
-    return Choice(sources["modules"], f"the official sites cannot be used: {unreachable}")
+    return Choice(modules, f"the official sites cannot be used: {unreachable}")

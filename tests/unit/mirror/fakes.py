@@ -10,7 +10,7 @@ from windlass.domain.artifacts import Artifact
 from windlass.errors import WindlassError
 from windlass.mirror.debian import Entry
 from windlass.mirror.layers import ImageSettings, write_layout, write_tar
-from windlass.mirror.source import Produced, Progress
+from windlass.mirror.source import Origin, Produced, Progress
 
 REGISTRY = Artifact("file", "registry", "v1")
 TOOL = Artifact("file", "tool", "v2")
@@ -27,6 +27,7 @@ class SourceOfBytes:
     unusable: str | None = None
     name: str = "modules"
     workers: int = 2
+    origin: Origin = "build"
     asked: list[Artifact] = field(default_factory=list)
 
     def problem(self) -> str | None:
@@ -49,7 +50,7 @@ class SourceOfBytes:
             layer = into / "layer.tar"
             write_tar({"pause": Entry(self.contents[artifact], 0o755)}, layer)
             return Produced(write_layout([layer], ImageSettings("amd64"), into), "build")
-        return Produced(made, "build")
+        return Produced(made, self.origin)
 
 
 class StoreInDirectory:

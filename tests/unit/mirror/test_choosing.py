@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from windlass.errors import SpecError, UnreachableError
@@ -8,11 +10,9 @@ from windlass.mirror.choosing import SETTING, choose, configured
 from .fakes import SourceOfBytes
 
 
-def sources(official: str | None, modules: str | None) -> dict[str, SourceOfBytes]:
-    return {
-        "official": SourceOfBytes({}, unusable=official, name="official"),
-        "modules": SourceOfBytes({}, unusable=modules, name="modules"),
-    }
+def sources(official: str | None, modules: str | None) -> Callable[[str], SourceOfBytes]:
+    problems = {"official": official, "modules": modules}
+    return lambda name: SourceOfBytes({}, unusable=problems[name], name=name)
 
 
 def test_auto_takes_the_official_source_when_it_answers() -> None:

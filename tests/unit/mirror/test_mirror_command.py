@@ -24,7 +24,7 @@ def source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SourceOfBytes:
     monkeypatch.delenv("WINDLASS_MIRROR_SOURCE", raising=False)
     modules = SourceOfBytes(CONTENTS)
     official = SourceOfBytes({}, unusable="no route", name="official")
-    monkeypatch.setattr(mirror, "_sources", lambda commands: {"official": official, "modules": modules})
+    monkeypatch.setattr(mirror, "_open", lambda name, commands: {"official": official, "modules": modules}[name])
     return modules
 
 
@@ -38,6 +38,31 @@ def test_fills_then_does_nothing(source: SourceOfBytes, capsys: pytest.CaptureFi
     assert command.main(["mirror"]) == 0
     assert source.asked == []
     assert "all 2 artifacts are there" in capsys.readouterr().out
+
+
+def test_a_full_mirror_is_not_probed_again(
+    source: SourceOfBytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.main(["mirror"])
+
+    def open_source(name: str, commands: object) -> SourceOfBytes:
+        assert name == "modules"
+        return source
+
+    monkeypatch.setattr(mirror, "_open", open_source)
+    assert command.main(["mirror"]) == 0
+    assert "source `modules`, because it was taken before" in capsys.readouterr().out
+
+
+def test_what_nobody_published_a_checksum_for_shows_as_unverified(
+    source: SourceOfBytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source.origin = "unverified"
+    command.main(["mirror"])
+    capsys.readouterr()
+
+    command.main(["mirror", "list"])
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["unverified", "unverified"]
 
 
 def test_what_was_filled_can_be_found_by_others(source: SourceOfBytes, tmp_path: Path) -> None:
@@ -129,8 +154,8 @@ def test_the_lock_names_where_each_digest_comes_from(source: SourceOfBytes, tmp_
 
 
 def test_errors_of_other_kinds_exit_with_one(monkeypatch: pytest.MonkeyPatch, source: SourceOfBytes) -> None:
-    def fail(commands: object) -> dict[str, SourceOfBytes]:
-        raise WindlassError("odd")
+    def fail(name: str, commands: object) -> SourceOfBytes:
+        raise WindlassError(f"{name} is odd")
 
-    monkeypatch.setattr(mirror, "_sources", fail)
+    monkeypatch.setattr(mirror, "_open", fail)
     assert command.main(["mirror"]) == 1
