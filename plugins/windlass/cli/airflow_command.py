@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from windlass.cli.embedded.instance import Running, down, login, status, up
 from windlass.cli.embedded.layout import Home, Settings
 from windlass.errors import SpecError
 
@@ -44,12 +43,14 @@ def _add_up(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _up(arguments: argparse.Namespace) -> int:
+    from windlass.cli.embedded.instance import down, up  # noqa: PLC0415 - other commands should not wait for it
+
     home = Home.of(arguments.name)
     connections = read_connections(arguments.connections) if arguments.connections else {}
     settings = Settings(arguments.dags.resolve(), connections=connections, parallelism=arguments.parallelism)
     asked_to_end = _catch_signals() if arguments.foreground else None
     running = up(home, settings, on_progress=print)
-    print(_describe(home, running))
+    print(_describe(home, running.url))
     if asked_to_end:
         asked_to_end.wait()
         down(home)
@@ -75,21 +76,27 @@ def read_connections(file: Path) -> Mapping[str, str]:
 
 
 def _down(arguments: argparse.Namespace) -> int:
+    from windlass.cli.embedded.instance import down  # noqa: PLC0415 - other commands should not wait for it
+
     found = down(Home.of(arguments.name), purge=arguments.purge)
     print("stopped" if found else "nothing was running")
     return 0
 
 
 def _status(arguments: argparse.Namespace) -> int:
+    from windlass.cli.embedded.instance import status  # noqa: PLC0415 - other commands should not wait for it
+
     home = Home.of(arguments.name)
     running = status(home)
     if arguments.json:
         print(json.dumps(asdict(running) if running else None))
     else:
-        print(_describe(home, running) if running else f"no Airflow called {arguments.name} is running")
+        print(_describe(home, running.url) if running else f"no Airflow called {arguments.name} is running")
     return 0 if running else 1
 
 
-def _describe(home: Home, running: Running) -> str:
+def _describe(home: Home, url: str) -> str:
+    from windlass.cli.embedded.secret_files import login  # noqa: PLC0415 - other commands should not wait for it
+
     user, password = login(home)
-    return f"Airflow: {running.url}  user: {user}  password: {password}\nlogs: {home.logs}"
+    return f"Airflow: {url}  user: {user}  password: {password}\nlogs: {home.logs}"

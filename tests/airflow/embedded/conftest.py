@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from windlass.cli.embedded import AirflowClient, Home, Settings, down, up
-from windlass.cli.embedded.instance import login
+from windlass.cli.embedded.client import AirflowClient
+from windlass.cli.embedded.instance import down, up
+from windlass.cli.embedded.layout import Home, Settings
+from windlass.cli.embedded.secret_files import login
 
 DAGS = Path(__file__).parent / "dags"
 LIMIT = timedelta(minutes=4)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from windlass.cli.embedded import AirflowClient, Home, TaskView
+from windlass.cli.embedded.client import AirflowClient, TaskView
 from windlass.cli.embedded.instance import status
+from windlass.cli.embedded.layout import Home
 from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
 
 from .conftest import LIMIT

@@ -4,13 +4,15 @@ import json
 import os
 import signal
 import stat
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from windlass.cli.embedded import AirflowClient, Home, down, status, up
+from windlass.cli.embedded.client import AirflowClient
+from windlass.cli.embedded.instance import down, status, up
+from windlass.cli.embedded.layout import Home
 from windlass.cli.embedded.postgres import Postgres
 from windlass.cli.embedded.processes import ProcessRecord, session_members
 from windlass.errors import WindlassError
@@ -34,6 +36,20 @@ def processes_of(home: Home) -> list[psutil.Process]:
 
 def test_starting_again_leaves_a_running_one_alone(client: AirflowClient, home: Home) -> None:
     assert up(home, SETTINGS) == status(home)
+
+
+def test_other_settings_start_it_anew_at_the_same_address(client: AirflowClient, home: Home) -> None:
+    before = status(home)
+    changed = replace(SETTINGS, connections={"trial": json.dumps({"conn_type": "generic", "host": "elsewhere"})})
+
+    after = up(home, changed)
+
+    assert before
+    assert after.runner != before.runner
+    assert after.url == before.url
+    client.trigger("greet", run_id="elsewhere")
+    assert client.wait("greet", "elsewhere", within=LIMIT).state == "success"
+    assert client.xcom("greet", "elsewhere", "first") == "hello from elsewhere"
 
 
 def test_everything_listens_on_the_loopback_address_alone(client: AirflowClient, home: Home) -> None:

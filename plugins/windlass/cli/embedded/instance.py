@@ -21,7 +21,7 @@ from windlass.cli.embedded.environment import build_environment
 from windlass.cli.embedded.layout import Home, Settings
 from windlass.cli.embedded.postgres import Postgres
 from windlass.cli.embedded.processes import ProcessRecord, end_all, kill_session, session_members
-from windlass.cli.embedded.secret_files import ADMIN, Secrets, load_or_generate, write_private
+from windlass.cli.embedded.secret_files import load_or_generate, write_private
 from windlass.errors import NotReadyError, WindlassError
 
 _PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
@@ -41,16 +41,6 @@ class Running:
         return int(self.url.rsplit(":", 1)[1])
 
 
-def read_secrets(home: Home) -> Secrets:
-    """Return the secrets of an instance that has been started before."""
-    return load_or_generate(home)
-
-
-def login(home: Home) -> tuple[str, str]:
-    """Return the user and the password for the pages of this Airflow."""
-    return ADMIN, read_secrets(home).admin_password
-
-
 def status(home: Home) -> Running | None:
     """Return what runs for `home`, or None."""
     recorded = _read_record(home)
@@ -58,10 +48,17 @@ def status(home: Home) -> Running | None:
 
 
 def up(home: Home, settings: Settings, *, on_progress: Callable[[str], None] = lambda _: None) -> Running:
-    """Start the instance and return once all of its components are healthy; one that runs is left as it is."""
+    """Start the instance and return once all of its components are healthy.
+
+    One that runs with just these settings is left as it is; one that runs with others is started anew.
+    """
     home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _exclusive(home):
         running = status(home)
+        if running and _environment(home, settings, running.port) != json.loads(home.environment.read_text()):
+            on_progress("its settings have changed: stopping the Airflow that runs")
+            _end(running.runner)
+            running = None
         if running is None:
             _clear_leftovers(home)
             on_progress("starting Postgres and the components of Airflow")
@@ -142,13 +139,16 @@ def _choose_port(home: Home) -> int:
 def _launch(home: Home, settings: Settings) -> Running:
     home.logs.mkdir(parents=True, exist_ok=True)
     port = _choose_port(home)
-    directory = str(Postgres.of(home).socket_directory)
-    environment = build_environment(home, settings, load_or_generate(home), port=port, socket_directory=directory)
-    write_private(home.environment, json.dumps(environment))
+    write_private(home.environment, json.dumps(_environment(home, settings, port)))
     pid = _spawn_runner(home)
     running = Running(url=f"http://127.0.0.1:{port}", runner=ProcessRecord.of(pid))
     write_private(home.record, json.dumps(asdict(running)))
     return running
+
+
+def _environment(home: Home, settings: Settings, port: int) -> dict[str, str]:
+    directory = str(Postgres.of(home).socket_directory)
+    return build_environment(home, settings, load_or_generate(home), port=port, socket_directory=directory)
 
 
 def _spawn_runner(home: Home) -> int:

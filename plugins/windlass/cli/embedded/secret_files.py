@@ -52,3 +52,8 @@ def load_or_generate(home: Home) -> Secrets:
     write_private(home.secrets, json.dumps(asdict(made)))
     write_private(home.passwords, json.dumps({ADMIN: made.admin_password}) + "\n")
     return made
+
+
+def login(home: Home) -> tuple[str, str]:
+    """Return the user and the password for the pages of this Airflow."""
+    return ADMIN, load_or_generate(home).admin_password

@@ -1,0 +1,67 @@
+"""What the demo is made of: its spec, its connections, the id of its run. Values only, nothing here acts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from windlass.domain.secret import Secret
+from windlass_lab.model import BUCKET, USER, Host, Lab
+
+NAME = "demo"
+"""The name of the demo's lab, Airflow and cluster alike."""
+HOSTS = ("cp-1", "cp-2", "cp-3", "w-1")
+DAG = "create_cluster"
+
+
+def cluster_spec(lab: Lab, version: str) -> str:
+    """Return the spec of a cluster on all hosts of the lab: `w-…` are workers, the others etcd and control plane."""
+    document = {
+        "apiVersion": "windlass/v1",
+        "kind": "Cluster",
+        "metadata": {"name": NAME},
+        "spec": {
+            "kubernetes": {"version": version},
+            "hosts": {
+                "provider": "static",
+                "ssh": {"connection": "windlass_ssh", "user": USER, "knownHosts": list(lab.known_hosts)},
+                "members": [_member(host) for host in lab.hosts],
+            },
+            "artifacts": {"from": "mirror", "mirror": lab.mirror_url, "registry": lab.registry},
+        },
+    }
+    return yaml.safe_dump(document, sort_keys=False, width=10_000)
+
+
+def _member(host: Host) -> dict[str, Any]:
+    roles = ["worker"] if host.name.startswith("w-") else ["etcd", "control-plane"]
+    return {"name": host.name, "address": host.address, "roles": roles}
+
+
+def connections(lab: Lab, master_key: Secret) -> Mapping[str, str]:
+    """Return the Airflow connections that the operations need, in Airflow's JSON form; all of it is secret."""
+    s3 = lab.s3_credentials()
+    store = {
+        "conn_type": "aws",
+        "login": s3.access_key,
+        "password": s3.secret_key,
+        "extra": {"endpoint_url": lab.s3_endpoint, "bucket": BUCKET},
+    }
+    login = {"conn_type": "ssh", "login": USER, "extra": {"private_key": _read(lab.key_path)}}
+    key = {"conn_type": "generic", "password": master_key.reveal()}
+    named = {"windlass_store": store, "windlass_ssh": login, "windlass_master_key": key}
+    return {name: json.dumps(value) for name, value in named.items()}
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def run_id(spec: str) -> str:
+    """Return the id of the run that creates what `spec` says: the same for the same hosts, keys and settings."""
+    return f"demo-{hashlib.sha256(spec.encode()).hexdigest()[:12]}"
