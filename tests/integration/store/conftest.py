@@ -13,16 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from windlass.domain.artifacts import Artifact
+from programs import program
 from windlass.domain.secret import Secret
 from windlass.effects.store import StoreConfig
 from windlass.effects.store.s3 import make_client
-from windlass.mirror.cache import artifact_path
-
-
-def binary() -> Path:
-    configured = os.environ.get("WINDLASS_TEST_VERSITYGW")
-    return Path(configured) if configured else artifact_path(Artifact("file", "versitygw", "v1.8.0"))
 
 
 def free_port() -> int:
@@ -46,7 +40,7 @@ def s3_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreConfig]
     data = directory / "data"
     data.mkdir()
     with log.open("wb") as output:
-        argv = [str(binary()), "--port", f"127.0.0.1:{port}", "posix", str(data)]
+        argv = [str(program("versitygw", "v1.8.0")), "--port", f"127.0.0.1:{port}", "posix", str(data)]
         server = subprocess.Popen(argv, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_until_it_answers(port, server, log)
