@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
-from windlass.cli import mirror, spec
 from windlass.errors import RefusedError, SpecError, UnreachableError, WindlassError
 
 _EXIT_CODES: tuple[tuple[type[WindlassError], int], ...] = ((SpecError, 2), (RefusedError, 3), (UnreachableError, 4))
 _INTERRUPTED = 130
+_GROUP = "windlass.commands"
+_OWN = (
+    EntryPoint("mirror", "windlass.cli.mirror:add_commands", _GROUP),
+    EntryPoint("spec", "windlass.cli.spec:add_commands", _GROUP),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 done, 1 failed, 2 wrong use, 3 refused, 4 unreachable."""
-    parsed = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parsed = _parser(words).parse_args(words)
     try:
         exit_code: int = parsed.run(parsed)
     except WindlassError as error:
@@ -31,12 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Make the parser of the command that is named, else (for help and mistakes) of all commands.
+
+    An entry point is named as its command. The others are not loaded: some take longer than a short command does.
+    """
     parser = argparse.ArgumentParser(prog="windlass", description="Kubernetes clusters, run by Apache Airflow.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    mirror.add_commands(commands)
-    spec.add_commands(commands)
-    for entry in sorted(entry_points(group="windlass.commands"), key=lambda found: found.name):
+    known = {entry.name: entry for entry in (*_OWN, *entry_points(group=_GROUP))}
+    named = [known[words[0]]] if words and words[0] in known else sorted(known.values(), key=lambda entry: entry.name)
+    for entry in named:
         entry.load()(commands)
     return parser
 
