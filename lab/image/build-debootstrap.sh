@@ -9,7 +9,6 @@ packages=$(grep -v '^#' "$here/packages" | paste -sd,)
 trap 'rm -rf --one-file-system "$root"' EXIT
 debootstrap --variant=minbase --include="$packages" bookworm "$root" "$mirror"
 cp "$here/setup.sh" "$root/setup.sh"
-cp "$here/entry.sh" "$root/entry.sh"
 chroot "$root" /bin/sh /setup.sh
 rm "$root/setup.sh"
 tar --create --file "$tarball.new" --directory "$root" --numeric-owner --xattrs .

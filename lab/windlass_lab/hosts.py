@@ -8,6 +8,7 @@ import tarfile
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from windlass.errors import CommandError, NotReadyError, UnreachableError
 from windlass_lab.containers import HostContainer, container_name, create_host_argv, host_volumes
@@ -18,6 +19,8 @@ from windlass_lab.model import Host, Lab
 from windlass_lab.places import lab_directory, write_private
 
 READY_TIME_LIMIT = timedelta(seconds=120)
+ENTRY = Path(__file__).parent / "entry.sh"
+"""What a host's container runs first."""
 OPS_ID = 1000
 """User and group id of `ops` in the image."""
 
@@ -58,6 +61,7 @@ def host_archive(keys: KeyPair, login: str, settings: dict[str, str]) -> bytes:
     environment = "".join(f"{name}='{value}'\n" for name, value in settings.items())
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
+        _add(archive, "entry.sh", ENTRY.read_text(), mode=0o755)
         _add(archive, "etc/ssh/ssh_host_ed25519_key", keys.private, mode=0o600)
         _add(archive, "etc/ssh/ssh_host_ed25519_key.pub", f"{keys.public}\n", mode=0o644)
         _add(archive, "etc/windlass-lab.env", environment, mode=0o644)

@@ -108,6 +108,6 @@ def test_up_again_changes_nothing(lab: Lab) -> None:
 
     before = containers()
     again = up(LabPlan(lab.name, ("cp-1",), lab.bare, lab.disk_size))
-    assert again == lab
+    assert (again.hosts, again.subnet) == (lab.hosts, lab.subnet)
     assert containers() == before
     assert {one.state for one in status(lab)} == {"running"}

@@ -19,6 +19,7 @@ def entries(archive: bytes) -> dict[str, tarfile.TarInfo]:
 
 def test_private_files_are_private_and_the_login_is_its_users() -> None:
     files = entries(host_archive(KEYS, "ssh-ed25519 LOGIN", {}))
+    assert files["entry.sh"].mode == 0o755
     assert files["etc/ssh/ssh_host_ed25519_key"].mode == 0o600
     assert (files["home/ops/.ssh"].mode, files["home/ops/.ssh"].uid) == (0o700, 1000)
     assert (files["home/ops/.ssh/authorized_keys"].mode, files["home/ops/.ssh/authorized_keys"].uid) == (0o600, 1000)

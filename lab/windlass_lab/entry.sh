@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes a container look like a machine, then hands over to systemd. Runs at each start, so all of it can run twice.
+# Makes a container look like a machine, then hands over to systemd. The lab puts it into each host's container; it runs
+# at each start, so all of it can run twice.
 set -eu
 # Written by the lab: NAMESERVERS, DISK_SIZE, BARE.
 . /etc/windlass-lab.env
@@ -8,6 +9,13 @@ mount -o remount,rw /sys 2>/dev/null || true
 
 if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then
     mount -o remount,rw /sys/fs/cgroup
+    # In v2 a group with processes of its own cannot hand controllers down: all move one level down before systemd starts.
+    # Commands that Docker runs in here later follow the first process.
+    mkdir -p /sys/fs/cgroup/init.scope
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        xargs -rn1 </sys/fs/cgroup/cgroup.procs >/sys/fs/cgroup/init.scope/cgroup.procs 2>/dev/null || true
+        sed 's/[^ ]\+/+&/g' /sys/fs/cgroup/cgroup.controllers >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null && break
+    done
 else
     # Docker mounts the v1 hierarchies read-only; systemd wants to own all of them, below its own cgroup namespace.
     umount -R /sys/fs/cgroup
