@@ -62,7 +62,7 @@ def render_manifests(cluster: Cluster, release: Release, lock: Lock, mirror: Mir
     ours = [_ours("access", document) for document in parse_yaml("group bindings", group_bindings())]
     for addon, template in _addons(cluster):
         text = inputs.templates.render(f"manifests/{template}.yaml", context)
-        ours += [_ours(addon, document) for document in parse_yaml(f"manifests/{template}.yaml", text)]
+        ours += [_ours(addon, document) for document in parse_yaml(f"manifests/{template}.yaml as rendered", text)]
     return [*_ordered(ours), *_own(cluster)]
 
 

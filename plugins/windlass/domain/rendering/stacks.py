@@ -61,7 +61,7 @@ def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any]) 
     """Render twice: the digests of the services are labels of the services, and not part of what is digested."""
     name = f"stacks/{stack}/{_COMPOSE}"
     draft = inputs.whole.templates.render(name, {**context, "digests": defaultdict(str)})
-    document = parse_yaml(name, draft)[0]
+    document = parse_yaml(f"{name} as rendered", draft)[0]
     if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
         raise SpecError(f"template {name}: it gives no Compose file with services")
     digests = {service: digest_of(content) for service, content in document["services"].items()}

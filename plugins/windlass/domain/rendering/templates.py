@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -21,18 +22,7 @@ class Templates:
 
     def __init__(self, release: Release) -> None:
         self._version = release.version
-        # Autoescaping is for HTML; values are quoted by the filters `json`, `compose` and `systemd`.
-        self._environment = Environment(  # noqa: S701
-            loader=DictLoader(dict(release.templates)),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        self._environment.filters["json"] = _json
-        self._environment.filters["compose"] = _compose
-        self._environment.filters["systemd"] = _systemd
-        self._environment.filters["digest"] = _digest
+        self._environment = _environment_of(frozenset(release.templates.items()))
 
     def render(self, name: str, context: Mapping[str, Any]) -> str:
         """Render the template `name` (without its suffix); SpecError names template and line if that fails."""
@@ -49,7 +39,22 @@ class Templates:
 
     def render_yaml(self, name: str, context: Mapping[str, Any]) -> Any:
         """Render the template `name` and read the YAML document it gives."""
-        return parse_yaml(name, self.render(name, context))[0]
+        return parse_yaml(f"{name} as rendered", self.render(name, context))[0]
+
+
+@lru_cache(maxsize=8)
+def _environment_of(templates: frozenset[tuple[str, str]]) -> Environment:
+    """Return the environment of `templates`, kept because compiling them is nine tenths of the work of rendering."""
+    # Autoescaping is for HTML; values are quoted by the filters.
+    environment = Environment(  # noqa: S701
+        loader=DictLoader(dict(templates)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"json": _json, "compose": _compose, "systemd": _systemd, "digest": _digest}
+    return environment
 
 
 def parse_yaml(name: str, text: str) -> list[Any]:
@@ -58,7 +63,7 @@ def parse_yaml(name: str, text: str) -> list[Any]:
         return [document for document in yaml.load_all(text, Loader=_LOADER) if document is not None]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SpecError(f"{name}, line {line} of what was rendered: no YAML: {error.problem}") from error
+        raise SpecError(f"{name}, line {line}: no YAML: {error.problem}") from error
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

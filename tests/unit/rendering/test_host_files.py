@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from windlass.domain.rendering import MirrorAddresses, api_labels, merge_daemon_settings, node_labels, node_taints
+from windlass.domain.rendering.nodes import kubelet_labels
+from windlass.errors import SpecError
+
+KUBELET_UNIT = "/etc/systemd/system/kubelet.service"
+CONTAINERD_UNIT = "/etc/systemd/system/windlass-containerd.service"
+CRI = "io.containerd.cri.v1"
+
+
+class TestKubelet:
+    def test_refuses_who_has_no_name_and_asks_the_api_for_the_others(self, render: Any) -> None:
+        config = render().kubelet("w-1")
+        assert config["authentication"]["anonymous"]["enabled"] is False
+        assert config["authentication"]["webhook"]["enabled"] is True
+        assert config["authorization"]["mode"] == "Webhook"
+        assert config["readOnlyPort"] == 0
+
+    def test_has_no_directory_for_static_pods(self, render: Any) -> None:
+        assert "staticPodPath" not in render().kubelet("cp-1")
+
+    @pytest.mark.parametrize(("version", "said"), [(1, {"failCgroupV1": False}), (2, {})])
+    def test_accepts_cgroup_v1_only_where_the_host_has_it(
+        self, render: Any, version: int, said: dict[str, bool]
+    ) -> None:
+        rendering = render()
+        old = replace(rendering, facts=replace(rendering.facts, cgroup_version=version))
+        assert {key: value for key, value in old.kubelet("w-1").items() if key == "failCgroupV1"} == said
+
+    def test_names_the_file_with_the_real_servers(self, render: Any) -> None:
+        rendering = render()
+        real = "/run/systemd/resolve/resolv.conf"
+        stub = replace(rendering, facts=replace(rendering.facts, resolv_conf=real))
+        assert stub.kubelet("w-1")["resolvConf"] == real
+
+    def test_sends_pods_to_the_address_of_the_dns_service(self, render: Any) -> None:
+        rendering = render(network={"serviceCidr": "10.60.0.0/16"})
+        assert rendering.kubelet("w-1")["clusterDNS"] == ["10.60.0.10"]
+        assert rendering.object("Service", "kube-dns")["spec"]["clusterIP"] == "10.60.0.10"
+
+    def test_registers_by_the_name_and_address_of_the_spec(self, render: Any) -> None:
+        unit = render().host("w-1")[KUBELET_UNIT].text
+        assert "--hostname-override=w-1" in unit
+        assert "--node-ip=192.0.2.14" in unit
+
+    @pytest.mark.parametrize("unit", [KUBELET_UNIT, CONTAINERD_UNIT])
+    def test_lowers_oom_scores_only_where_the_host_may(self, render: Any, unit: str) -> None:
+        rendering = render()
+        bound = replace(rendering, facts=replace(rendering.facts, cap_bounding=0))
+        assert "OOMScoreAdjust" in rendering.host("w-1")[unit].text
+        assert "OOMScoreAdjust" not in bound.host("w-1")[unit].text
+
+
+class TestTaintsAndLabels:
+    def test_the_control_plane_is_tainted_unless_it_works_too(self, render: Any) -> None:
+        taint = {"key": "node-role.kubernetes.io/control-plane", "value": "", "effect": "NoSchedule"}
+        assert render().kubelet("cp-1")["registerWithTaints"] == [taint]
+        assert "registerWithTaints" not in render("standalone").kubelet("all-1")
+        assert "registerWithTaints" not in render().kubelet("w-1")
+
+    def test_taints_of_the_spec_are_added(self, render: Any) -> None:
+        rendering = render(members={"w-1": {"taints": ["gpu=yes:NoExecute"]}})
+        assert rendering.kubelet("w-1")["registerWithTaints"] == [{"key": "gpu", "value": "yes", "effect": "NoExecute"}]
+
+    def test_the_control_plane_taint_is_not_doubled(self, render: Any) -> None:
+        written = "node-role.kubernetes.io/control-plane:NoSchedule"
+        rendering = render(members={"cp-1": {"taints": [written]}})
+        assert len(node_taints(rendering.member("cp-1"))) == 1
+
+    def test_kubelet_sets_no_label_that_kubernetes_forbids_it(self, render: Any) -> None:
+        labels = {
+            "disk": "ssd",
+            "example.org/rack": "r1",
+            "topology.kubernetes.io/zone": "a",
+            "node.kubernetes.io/exclude-from-external-load-balancers": "true",
+            "node-restriction.kubernetes.io/pci": "yes",
+            "mykubernetes.io/x": "1",
+        }
+        rendering = render(members={"w-1": {"labels": labels}})
+        member = rendering.member("w-1")
+        forbidden = {"node-restriction.kubernetes.io/pci": "yes", "node-role.kubernetes.io/worker": ""}
+        assert api_labels(member) == forbidden
+        assert kubelet_labels(member).keys() == labels.keys() - forbidden.keys()
+        assert node_labels(member) == labels | {"node-role.kubernetes.io/worker": ""}
+        unit = rendering.host("w-1")[KUBELET_UNIT].text
+        assert "disk=ssd" in unit
+        assert "node-restriction" not in unit
+
+
+class TestContainerd:
+    def config(self, rendering: Any) -> Any:
+        return tomllib.loads(rendering.host("w-1")["/etc/windlass/containerd/config.toml"].text)
+
+    def test_keeps_apart_from_docker_and_from_kubelet(self, render: Any) -> None:
+        config = self.config(render())
+        assert config["root"] == "/var/lib/windlass/containerd"
+        assert config["grpc"]["address"] == "/run/windlass/containerd.sock"
+        assert render().kubelet("w-1")["containerRuntimeEndpoint"] == "unix://" + config["grpc"]["address"]
+
+    def test_shares_the_cgroup_driver_with_kubelet(self, render: Any) -> None:
+        runtimes = self.config(render())["plugins"][f"{CRI}.runtime"]["containerd"]["runtimes"]
+        assert runtimes["runc"]["options"]["SystemdCgroup"] is True
+        assert render().kubelet("w-1")["cgroupDriver"] == "systemd"
+
+    def test_takes_pause_from_the_mirror(self, render: Any) -> None:
+        pinned = self.config(render())["plugins"][f"{CRI}.images"]["pinned_images"]
+        assert pinned["sandbox"].startswith("192.0.2.1:5000/windlass/pause@sha256:")
+
+    def test_restricts_oom_scores_where_the_host_may_not_lower_them(self, render: Any) -> None:
+        rendering = render()
+        bound = replace(rendering, facts=replace(rendering.facts, cap_bounding=0))
+        assert self.config(bound)["plugins"][f"{CRI}.runtime"]["restrict_oom_score_adj"] is True
+        assert "oom_score" not in self.config(bound)
+        assert "restrict_oom_score_adj" not in self.config(rendering)["plugins"][f"{CRI}.runtime"]
+
+    def test_finds_the_mirror_where_images_name_it(self, render: Any) -> None:
+        rendering = render()
+        folder = self.config(rendering)["plugins"][f"{CRI}.images"]["registry"]["config_path"]
+        hosts = tomllib.loads(rendering.host("w-1")[f"{folder}/192.0.2.1:5000/hosts.toml"].text)
+        assert list(hosts["host"]) == ["http://192.0.2.1:5000"]
+
+
+class TestKernel:
+    def test_tracks_connections_in_step_with_the_processors(self, render: Any) -> None:
+        rendering = render()
+        big = replace(rendering, facts=replace(rendering.facts, cpus=64))
+        path = "/etc/sysctl.d/90-windlass.conf"
+        assert "nf_conntrack_max = 131072" in rendering.host("w-1")[path].text
+        assert f"nf_conntrack_max = {64 * 32768}" in big.host("w-1")[path].text
+
+    def test_loads_vxlan_only_for_the_driver_that_needs_it(self, render: Any) -> None:
+        path = "/etc/modules-load.d/windlass.conf"
+        assert "vxlan" in render().host("w-1")[path].text
+        assert "vxlan" not in render(network={"backend": "host-gw"}).host("w-1")[path].text
+
+
+class TestDocker:
+    PATH = "/etc/docker/daemon.json"
+
+    def test_trusts_a_mirror_without_tls_and_no_other(self, render: Any) -> None:
+        rendering = render()
+        secure = replace(rendering, mirror=MirrorAddresses("https://mirror", "https://mirror:5000"))
+        assert json.loads(rendering.host("w-1")[self.PATH].text)["insecure-registries"] == ["192.0.2.1:5000"]
+        assert "insecure-registries" not in json.loads(secure.host("w-1")[self.PATH].text)
+        assert secure.service("w-1", "api-proxy", "api-proxy")["image"].startswith("mirror:5000/windlass/haproxy@")
+
+    def test_bounds_logs_and_lets_containers_live_on(self, render: Any) -> None:
+        settings = json.loads(render().host("w-1")[self.PATH].text)
+        assert settings["live-restore"] is True
+        assert settings["log-opts"]["max-size"]
+
+    def test_keeps_what_the_owner_of_the_host_has_set(self) -> None:
+        existing = '{"live-restore": false, "insecure-registries": ["a:1"], "dns": ["192.0.2.9"]}'
+        merged = json.loads(merge_daemon_settings(existing, '{"live-restore": true, "insecure-registries": ["b:2"]}'))
+        assert merged == {"live-restore": False, "insecure-registries": ["a:1", "b:2"], "dns": ["192.0.2.9"]}
+
+    @pytest.mark.parametrize("existing", [None, "", " \n"])
+    def test_starts_from_nothing_where_there_is_nothing(self, existing: str | None) -> None:
+        assert json.loads(merge_daemon_settings(existing, '{"a": 1}')) == {"a": 1}
+
+    def test_merging_twice_changes_nothing(self) -> None:
+        rendered = '{"insecure-registries": ["b:2"]}'
+        once = merge_daemon_settings('{"insecure-registries": ["a:1"]}', rendered)
+        assert merge_daemon_settings(once, rendered) == once
+
+    @pytest.mark.parametrize("existing", ["{", "[]"])
+    def test_refuses_settings_that_it_cannot_read(self, existing: str) -> None:
+        with pytest.raises(SpecError, match="mend it or move it away"):
+            merge_daemon_settings(existing, "{}")
+
+
+def test_no_rendered_file_holds_a_key(render: Any) -> None:
+    for name in ("cp-1", "w-1"):
+        for path, file in render().host(name).items():
+            assert "PRIVATE KEY" not in file.text, path
+            assert not path.startswith(("/etc/windlass/pki", "/etc/windlass/kubeconfigs")), path

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from windlass.domain.rendering import digest_of
+from windlass.errors import IntegrityError, SpecError
+
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+COMPOSE = "/etc/windlass/stacks/control-plane/compose.yaml"
+
+
+def seconds(text: str) -> float:
+    return float(text.removesuffix("s"))
+
+
+def labels_of(rendering: Any, service: str, host: str = "cp-1") -> dict[str, str]:
+    labels: dict[str, str] = rendering.service(host, "control-plane", service)["labels"]
+    return labels
+
+
+class TestEtcd:
+    def test_names_all_members_with_their_peer_addresses(self, render: Any) -> None:
+        flags = render().flags("cp-2", "etcd", "etcd")
+        members = set(flags["initial-cluster"].split(","))
+        assert members == {f"cp-{number}=https://192.0.2.{10 + number}:2380" for number in (1, 2, 3)}
+        assert flags["name"] == "cp-2"
+
+    def test_asks_clients_and_peers_for_certificates(self, render: Any) -> None:
+        flags = render().flags("cp-1", "etcd", "etcd")
+        assert flags["client-cert-auth"] == flags["peer-client-cert-auth"] == "true"
+        urls = flags["listen-client-urls"] + "," + flags["listen-peer-urls"]
+        assert all(url.startswith("https://") for url in urls.split(","))
+
+    def test_shows_its_health_unencrypted_only_on_the_host_itself(self, render: Any) -> None:
+        urls = render().flags("cp-1", "etcd", "etcd")["listen-metrics-urls"].split(",")
+        assert sorted(urls) == ["http://127.0.0.1:2381", "https://192.0.2.11:2381"]
+
+    def test_takes_its_bounds_and_its_pace_from_the_spec(self, render: Any) -> None:
+        slow = {"quotaBytes": 4294967296, "heartbeatMilliseconds": 300, "electionMilliseconds": 3000}
+        flags = render(etcd=slow).flags("cp-1", "etcd", "etcd")
+        assert flags["quota-backend-bytes"] == "4294967296"
+        assert (flags["heartbeat-interval"], flags["election-timeout"]) == ("300", "3000")
+        assert render(etcd=slow).service("cp-1", "etcd", "etcd")["mem_limit"] > 4294967296
+
+    def test_starts_a_new_cluster_unless_told_otherwise_on_the_host(self, render: Any) -> None:
+        environment = render().service("cp-1", "etcd", "etcd")["environment"]
+        assert environment["ETCD_INITIAL_CLUSTER_STATE"] == "${WINDLASS_ETCD_STATE:-new}"
+
+    def test_sees_no_keys_but_its_own(self, render: Any) -> None:
+        sources = {mount["source"] for mount in render().service("cp-1", "etcd", "etcd")["volumes"]}
+        assert sources == {"/etc/windlass/pki/etcd", "/var/lib/windlass/etcd"}
+
+    @pytest.mark.parametrize(("topology", "host", "quorum"), [("overlapping", "cp-1", 2), ("separate", "etcd-1", 1)])
+    def test_is_replaced_only_while_a_majority_is_well(
+        self, render: Any, topology: str, host: str, quorum: int
+    ) -> None:
+        health = render(topology).service(host, "etcd", "etcd")["x-windlass-health"]
+        assert (health["strategy"], health["quorum"]) == ("recreateOnQuorum", quorum)
+
+
+class TestApiServer:
+    def test_talks_to_all_members_and_to_the_one_beside_it_first(self, render: Any) -> None:
+        servers = render().flags("cp-3", "control-plane", "kube-apiserver")["etcd-servers"].split(",")
+        assert servers[0] == "https://192.0.2.13:2379"
+        assert set(servers) == {f"https://192.0.2.{number}:2379" for number in (11, 12, 13)}
+
+    def test_finds_etcd_on_other_hosts(self, render: Any) -> None:
+        flags = render("separate").flags("cp-1", "control-plane", "kube-apiserver")
+        assert flags["etcd-servers"] == "https://192.0.2.11:2379"
+
+    def test_serves_nobody_without_a_name_but_for_health(self, render: Any) -> None:
+        rendering = render()
+        flags = rendering.flags("cp-1", "control-plane", "kube-apiserver")
+        anonymous = rendering.yaml("cp-1", flags["authentication-config"])["anonymous"]
+        assert {condition["path"] for condition in anonymous["conditions"]} == {"/livez", "/readyz", "/healthz"}
+        assert "anonymous-auth" not in flags  # both at once are refused
+        assert flags["authorization-mode"] == "Node,RBAC"
+
+    def test_enforces_the_pod_security_of_the_spec_save_in_kube_system(self, render: Any) -> None:
+        rendering = render(security={"podSecurity": "restricted"})
+        flags = rendering.flags("cp-1", "control-plane", "kube-apiserver")
+        plugin = rendering.yaml("cp-1", flags["admission-control-config-file"])["plugins"][0]
+        assert plugin["name"] == "PodSecurity"
+        assert plugin["configuration"]["defaults"]["enforce"] == "restricted"
+        assert plugin["configuration"]["exemptions"]["namespaces"] == ["kube-system"]
+        assert {"NodeRestriction", "PodSecurity"} <= set(flags["enable-admission-plugins"].split(","))
+
+    def test_records_no_body_of_any_request(self, render: Any) -> None:
+        rendering = render()
+        flags = rendering.flags("cp-1", "control-plane", "kube-apiserver")
+        rules = rendering.yaml("cp-1", flags["audit-policy-file"])["rules"]
+        assert {rule["level"] for rule in rules} == {"None", "Metadata"}
+        secrets = next(i for i, rule in enumerate(rules) if "secrets" in str(rule.get("resources")))
+        quiet_reads = [i for i, rule in enumerate(rules) if rule["level"] == "None" and "list" in rule.get("verbs", ())]
+        assert all(secrets < read for read in quiet_reads)
+
+    def test_keeps_no_audit_log_if_the_spec_says_so(self, render: Any) -> None:
+        rendering = render(security={"auditLog": False})
+        assert not [flag for flag in rendering.flags("cp-1", "control-plane", "kube-apiserver") if "audit" in flag]
+
+    def test_serves_on_until_every_proxy_has_noticed_that_it_stops(self, render: Any) -> None:
+        rendering = render()
+        proxy = rendering.host("w-1")["/etc/windlass/stacks/api-proxy/haproxy.cfg"].text.split()
+        interval, fall = seconds(proxy[proxy.index("inter") + 1]), int(proxy[proxy.index("fall") + 1])
+        timeout = seconds(proxy[proxy.index("check", proxy.index("timeout")) + 1])
+        delay = seconds(rendering.flags("cp-1", "control-plane", "kube-apiserver")["shutdown-delay-duration"])
+        grace = seconds(rendering.service("cp-1", "control-plane", "kube-apiserver")["stop_grace_period"])
+        assert delay > (interval + timeout) * fall
+        assert grace > delay + 60  # the longest that a request may take
+
+    def test_sends_clients_away_only_if_there_is_somewhere_to_go(self, render: Any) -> None:
+        assert render("standalone").flags("all-1", "control-plane", "kube-apiserver")["goaway-chance"] == "0"
+        assert float(render().flags("cp-1", "control-plane", "kube-apiserver")["goaway-chance"]) > 0
+
+
+class TestControllers:
+    @pytest.mark.parametrize("component", CONTROL_PLANE[1:])
+    def test_answer_other_hosts_by_tls_and_ask_who_they_are(self, render: Any, component: str) -> None:
+        flags = render().flags("cp-2", "control-plane", component)
+        assert flags["bind-address"] == "192.0.2.12"
+        assert flags["tls-cert-file"].startswith("/etc/windlass/pki/")
+        assert flags["authentication-kubeconfig"] == flags["authorization-kubeconfig"] == flags["kubeconfig"]
+
+    @pytest.mark.parametrize("component", CONTROL_PLANE[1:])
+    def test_never_two_lead_at_once(self, render: Any, component: str) -> None:
+        flags = render().flags("cp-1", "control-plane", component)
+        lease, renew = seconds(flags["leader-elect-lease-duration"]), seconds(flags["leader-elect-renew-deadline"])
+        assert lease > renew > 1.2 * seconds(flags["leader-elect-retry-period"])
+
+    def test_give_nodes_their_ranges(self, render: Any) -> None:
+        network = {"podCidr": "10.50.0.0/16", "serviceCidr": "10.60.0.0/16"}
+        flags = render(network=network).flags("cp-1", "control-plane", "kube-controller-manager")
+        assert (flags["cluster-cidr"], flags["service-cluster-ip-range"]) == ("10.50.0.0/16", "10.60.0.0/16")
+        assert flags["allocate-node-cidrs"] == "true"
+
+    def test_leave_nodes_to_a_cloud_provider_when_asked(self, render: Any) -> None:
+        external = {"version": "v1.37.2", "cloudProvider": "external"}
+        rendering = render(kubernetes=external)
+        assert rendering.flags("cp-1", "control-plane", "kube-controller-manager")["cloud-provider"] == "external"
+        assert "--cloud-provider=external" in rendering.host("w-1")["/etc/systemd/system/kubelet.service"].text
+        assert "cloud-provider" not in render().flags("cp-1", "control-plane", "kube-controller-manager")
+
+
+class TestExtraArgs:
+    @pytest.mark.parametrize("component", CONTROL_PLANE)
+    def test_replace_and_add_flags_of_their_component_alone(self, render: Any, component: str) -> None:
+        own = {component: {"extraArgs": {"v": "4", "--new-flag": "a b"}}}
+        rendering = render(components=own)
+        for name in CONTROL_PLANE:
+            flags = rendering.flags("cp-1", "control-plane", name)
+            assert (flags["v"] == "4") == (flags.get("new-flag") == "a b") == (name == component)
+
+    def test_are_taken_literally_by_compose(self, render: Any) -> None:
+        rendering = render(components={"etcd": {"extraArgs": {"name": "$HOME: {x}"}}})
+        assert rendering.flags("cp-1", "etcd", "etcd")["name"] == "$$HOME: {x}"
+
+    def test_are_taken_literally_by_systemd(self, render: Any) -> None:
+        rendering = render(components={"kubelet": {"extraArgs": {"x": 'a "b" 50%$'}}})
+        assert '"--x=a \\"b\\" 50%%$$"' in rendering.host("w-1")["/etc/systemd/system/kubelet.service"].text
+
+
+class TestProxy:
+    def test_leads_to_every_api_server_and_checks_its_certificate(self, render: Any) -> None:
+        text = render("separate").host("w-1")["/etc/windlass/stacks/api-proxy/haproxy.cfg"].text
+        servers = [line.split()[1:] for line in text.splitlines() if line.strip().startswith("server ")]
+        assert servers == [["cp-1", "192.0.2.12:6443"], ["cp-2", "192.0.2.13:6443"]]
+        assert "verify required ca-file /etc/windlass/pki/ca.crt" in text
+
+    def test_listens_on_the_host_itself_alone(self, render: Any) -> None:
+        text = render().host("w-1")["/etc/windlass/stacks/api-proxy/haproxy.cfg"].text
+        binds = [line.split()[1] for line in text.splitlines() if line.strip().startswith("bind ")]
+        assert binds == ["127.0.0.1:7443", "127.0.0.1:7444"]
+
+
+class TestDigest:
+    def test_is_that_of_the_service_without_the_label_itself(self, render: Any) -> None:
+        for name in CONTROL_PLANE:
+            service = render().service("cp-1", "control-plane", name)
+            assert service["labels"]["io.windlass.digest"] == digest_of(service)
+            assert digest_of(service) != digest_of({**service, "restart": "no"})
+
+    def test_changes_for_the_changed_service_alone(self, render: Any) -> None:
+        before, after = render(), render(components={"kube-scheduler": {"extraArgs": {"v": "5"}}})
+        changed = {name for name in CONTROL_PLANE if labels_of(before, name) != labels_of(after, name)}
+        assert changed == {"kube-scheduler"}
+
+    def test_changes_with_a_file_that_the_service_reads(self, render: Any) -> None:
+        before, after = render(), render(security={"podSecurity": "restricted"})
+        changed = {name for name in CONTROL_PLANE if labels_of(before, name) != labels_of(after, name)}
+        assert changed == {"kube-apiserver"}
+
+    def test_changes_with_the_image(self, render: Any) -> None:
+        rendering = render()
+        images = {**rendering.release.images, "kube-scheduler": "v1.37.3"}
+        newer = replace(rendering, release=replace(rendering.release, images=images))
+        assert labels_of(rendering, "kube-scheduler") != labels_of(newer, "kube-scheduler")
+
+
+class TestStacksOfTheUser:
+    TEMPLATE = (
+        "name: windlass-db\nservices:\n  db:\n    image: {{ values.image }}\n    labels: {d: '{{ digests.db }}'}\n"
+    )
+
+    def rendering(self, render: Any, **stack: Any) -> Any:
+        rendering = render(stacks=[{"name": "db", **stack}])
+        templates = {**rendering.release.templates, "stacks/db/compose.yaml.j2": self.TEMPLATE}
+        return replace(rendering, release=replace(rendering.release, templates=templates))
+
+    def test_run_on_the_hosts_that_the_spec_names(self, render: Any) -> None:
+        rendering = self.rendering(render, hosts=["w-1"], values={"image": "db:1"})
+        assert rendering.service("w-1", "db", "db")["image"] == "db:1"
+        assert "/etc/windlass/stacks/db/compose.yaml" not in rendering.host("cp-1")
+
+    def test_run_everywhere_if_the_spec_names_none(self, render: Any) -> None:
+        rendering = self.rendering(render, values={"image": "db:1"})
+        for host in rendering.cluster.spec.hosts.members:
+            assert "/etc/windlass/stacks/db/compose.yaml" in rendering.host(host.name)
+
+    def test_fail_with_template_and_line_when_a_value_is_missing(self, render: Any) -> None:
+        with pytest.raises(SpecError, match=r"template stacks/db/compose\.yaml\.j2, line 4: .*image"):
+            self.rendering(render).host("w-1")
+
+    def test_are_refused_when_the_catalog_has_no_such_stack(self, render: Any) -> None:
+        with pytest.raises(SpecError, match=r"no template `stacks/none/compose\.yaml\.j2`"):
+            render(stacks=[{"name": "none"}]).host("w-1")
+
+
+def test_an_image_that_nobody_locked_is_refused(render: Any) -> None:
+    rendering = render()
+    images = {**rendering.release.images, "unknown": "v1"}
+    templates = {
+        **rendering.release.templates,
+        "stacks/x/compose.yaml.j2": "services: {x: {image: {{ images.unknown }}}}",
+    }
+    release = replace(rendering.release, templates=templates)
+    with pytest.raises(SpecError, match="has no image `unknown`"):
+        replace(render(stacks=[{"name": "x"}]), release=release).host("w-1")
+    locked = rendering.lock
+    unlocked = replace(render(stacks=[{"name": "x"}]), release=replace(release, images=images))
+    with pytest.raises(IntegrityError, match="image:unknown:v1 is not in the lock"):
+        _with_lock(unlocked, locked).host("w-1")
+
+
+def _with_lock(rendering: Any, lock: Any) -> Any:
+    class Fixed(type(rendering)):  # type: ignore[misc] # the class of a fixture is known only at run time
+        @property
+        def lock(self) -> Any:
+            return lock
+
+    return Fixed(rendering.cluster, rendering.release)
