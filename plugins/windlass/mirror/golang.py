@@ -18,6 +18,8 @@ from windlass.mirror.source import Progress
 from windlass.mirror.stamps import replace
 
 _GO_ADVICE = "install Go (the `go` line of include/mirror/modules/*/go.mod says which): https://go.dev/doc/install"
+# A `go build` uses all cores by itself most of the time; only on large machines do several at once end sooner.
+_CORES_OF_A_BUILD = 8
 _C_ADVICE = "install a C compiler (Debian and Ubuntu: `apt-get install gcc libc6-dev`)"
 
 
@@ -28,7 +30,7 @@ class Builder:
         self._recipes = recipes
         self._kept = kept
         self._commands = commands
-        self._one_at_a_time = threading.Lock()  # one `go build` uses all cores by itself
+        self._turns = threading.Semaphore(max(1, (os.cpu_count() or 1) // _CORES_OF_A_BUILD))
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._checked: set[Path] = set()
 
@@ -39,7 +41,7 @@ class Builder:
         with self._locks[name]:
             if kept not in self._checked and not _is_intact(kept):
                 progress.say(f"waits for its turn to build {name}")
-                with self._one_at_a_time:
+                with self._turns:
                     self._build(name, kept, progress)
             self._checked.add(kept)
         return kept / program

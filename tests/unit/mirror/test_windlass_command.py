@@ -13,7 +13,8 @@ from windlass.cli import main as command
 def test_loads_nothing_but_what_the_named_command_needs(tmp_path: Path) -> None:
     script = (
         "import sys; from windlass.cli.main import main; code = main(['mirror', 'list', '--source', 'modules']);"
-        "heavy = {'boto3', 'httpx', 'pydantic', 'airflow', 'rich', 'paramiko'} & set(sys.modules); print(code, sorted(heavy))"
+        "heavy = {'boto3', 'httpx', 'pydantic', 'airflow', 'rich', 'paramiko'} & set(sys.modules);"
+        "print(code, sorted(heavy))"
     )
     argv = [sys.executable, "-c", script]
     shown = subprocess.run(

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from windlass.domain.artifacts import Artifact
+from windlass.errors import WindlassError
+from windlass.mirror.commands import Commands
+from windlass.mirror.golang import Builder, empty_package
+from windlass.mirror.layers import file_digest
+from windlass.mirror.modules import ModulesSource
+from windlass.mirror.recipes import Recipes
+
+from .fakes import QuietBoard
+
+TOOL = Artifact("file", "tool", "v1")
+TOOLS = Artifact("file", "tools", "v1")
+IMAGE = Artifact("image", "tool", "v1")
+QUIET = QuietBoard().start(TOOL)
+
+RECIPES = """
+builds:
+  tool: {c: tool.c}
+files:
+  tool: {program: tool/tool}
+  tools: {archive: {bin/b: tool/tool, bin/a: tool/tool}}
+layers:
+  base: {texts: {etc/passwd: "root:x:0:0::/:/bin/sh\\n"}, directories: [tmp]}
+  tool: {programs: {usr/bin/tool: tool/tool}, links: {usr/bin/other: tool}}
+images:
+  tool: {layers: [base, tool], entrypoint: [/usr/bin/tool]}
+"""
+NEEDED = """
+- {file: tool, version: v1}
+- {file: tools, version: v1}
+- {image: tool, version: v1}
+- {file: from-elsewhere, version: v1}
+"""
+
+
+@pytest.fixture
+def recipes(tmp_path: Path) -> Path:
+    directory = tmp_path / "recipes"
+    (directory / "modules").mkdir(parents=True)
+    (directory / "modules.yaml").write_text(RECIPES)
+    (directory / "artifacts.yaml").write_text(NEEDED)
+    (directory / "modules/tool.c").write_text("int main(void) { return 0; }\n")
+    return directory
+
+
+def source(recipes: Path, kept: Path) -> ModulesSource:
+    """Make a source whose one build is kept already, so that no compiler is needed."""
+    build = kept / "tool" / Recipes(recipes).build_hash("tool")[:16]
+    build.mkdir(parents=True)
+    (build / "tool").write_bytes(b"program")
+    (build / "digests.json").write_text(json.dumps({"tool": file_digest(build / "tool")}))
+    return ModulesSource(recipes, kept, kept / "scratch", Commands())
+
+
+def test_makes_what_has_a_recipe(recipes: Path, tmp_path: Path) -> None:
+    assert source(recipes, tmp_path / "kept").artifacts() == (TOOL, TOOLS, IMAGE)
+
+
+def test_a_program_is_the_kept_build(recipes: Path, tmp_path: Path) -> None:
+    produced = source(recipes, tmp_path / "kept").produce(TOOL, tmp_path, QUIET)
+
+    assert (produced.path.read_bytes(), produced.origin) == (b"program", "build")
+
+
+def test_an_archive_holds_programs_in_order_and_without_times(recipes: Path, tmp_path: Path) -> None:
+    made = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        made.append(source(recipes, tmp_path / f"kept-{name}").produce(TOOLS, tmp_path / name, QUIET).path)
+
+    assert made[0].read_bytes() == made[1].read_bytes()
+    with tarfile.open(made[0], "r:gz") as archive:
+        assert [(member.name, member.mode, member.mtime) for member in archive] == [
+            ("bin", 0o755, 0),
+            ("bin/a", 0o755, 0),
+            ("bin/b", 0o755, 0),
+        ]
+
+
+def test_an_image_is_the_same_wherever_it_is_composed(recipes: Path, tmp_path: Path) -> None:
+    indexes = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        layout = source(recipes, tmp_path / f"kept-{name}").produce(IMAGE, tmp_path / name, QUIET).path
+        indexes.append((layout / "index.json").read_bytes())
+
+    assert indexes[0] == indexes[1]
+    assert len(list((layout / "blobs/sha256").iterdir())) == 4
+
+
+def test_a_package_is_emptied_to_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.go").write_text('// A backend.\n//go:build linux\n\npackage udp\n\nimport "C"\n')
+    (tmp_path / "b_windows.go").write_text("package udp\n")
+
+    empty_package(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.go"]
+    assert (tmp_path / "empty.go").read_text() == "package udp\n"
+
+
+def test_says_what_to_install_where_a_compiler_is_missing(
+    recipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(WindlassError, match="`gcc` is not on PATH; install a C compiler"):
+        Builder(Recipes(recipes), tmp_path / "kept", Commands()).program("tool/tool", QUIET)
+    problem = ModulesSource(recipes, tmp_path, tmp_path, Commands()).problem()
+    assert problem is not None
+    assert "`go` is not on PATH; install Go" in problem
