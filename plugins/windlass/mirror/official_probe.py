@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Container, Iterable
+from contextlib import suppress
 from http import HTTPStatus
+from queue import Empty, SimpleQueue
+from threading import Thread
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -14,14 +17,32 @@ PROBE_SECONDS = 3.0
 
 
 def unreachable_sites(catalog: OfficialCatalog, seconds: float = PROBE_SECONDS) -> str | None:
-    """Say which sites and registries cannot be used and why, None if all can; each is given `seconds`."""
+    """Say which sites and registries cannot be used and why, None if all can; they have `seconds` together."""
     wanted = {f"{site.base}{site.probe}": {HTTPStatus.OK} for site in catalog.sites.values()}
     # A registry that wants a token first answers this with 401 and is as good as one that does not.
     wanted |= {f"{base}/v2/": {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED} for base in catalog.registries.values()}
-    with ThreadPoolExecutor(len(wanted)) as pool:
-        asked = [pool.submit(_problem, url, accepted, seconds) for url, accepted in wanted.items()]
-        problems = [problem for future in asked if (problem := future.result())]
-    return "; ".join(problems) or None
+    answers: SimpleQueue[tuple[str, str | None]] = SimpleQueue()
+
+    def ask(url: str, accepted: Container[int]) -> None:
+        answers.put((url, _problem(url, accepted, seconds)))
+
+    for url, accepted in wanted.items():
+        # Nothing bounds how long a name is looked up: such a thread must not keep the program from going on, or ending.
+        Thread(target=ask, args=(url, accepted), daemon=True).start()
+    problems = _gather(answers, wanted, seconds)
+    return "; ".join(problem for problem in problems.values() if problem) or None
+
+
+def _gather(
+    answers: SimpleQueue[tuple[str, str | None]], asked: Iterable[str], seconds: float
+) -> dict[str, str | None]:
+    deadline = time.monotonic() + seconds
+    found: dict[str, str | None] = {url: f"{url}: no answer within {seconds:g} s" for url in asked}
+    with suppress(Empty):
+        for _ in range(len(found)):
+            url, problem = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+            found[url] = problem
+    return found
 
 
 def _problem(url: str, accepted: Container[int], seconds: float) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +102,19 @@ def test_a_site_that_is_not_there_is_named_with_the_reason(own_catalog: Official
     sites = {name: replace(site, base=nobody) for name, site in own_catalog.sites.items()}
     catalog = replace(own_catalog, sites=sites, registries={"docker.io": nobody})
     assert "http://127.0.0.1:9/v2/: [Errno 111] Connection refused" in unreachable_sites(catalog)
+
+
+def test_a_name_that_nobody_resolves_does_not_hold_the_probe_up(
+    make_source: Callable[..., OfficialSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ended.wait() and [])
+    try:
+        problem = unreachable_sites(make_source().catalog, seconds=0.2)
+    finally:
+        ended.set()
+    assert problem is not None
+    assert problem.count("no answer within 0.2 s") == 4  # every URL of the stand-in, each asked once
 
 
 @pytest.mark.parametrize(
