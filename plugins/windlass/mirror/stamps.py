@@ -89,7 +89,7 @@ class Shelf:
             return "missing"
         if not all(self._is_untouched(file) for file in stamp.files):
             return "damaged"
-        if artifact.kind == "image" and not self.tag(artifact).exists():
+        if artifact.kind == "image" and not self._is_tagged(artifact, stamp.locked.digest):
             return "damaged"
         return "cached" if stamp.recipe == recipe else "outdated"
 
@@ -112,6 +112,12 @@ class Shelf:
         except FileNotFoundError:
             return False
         return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
+
+    def _is_tagged(self, artifact: Artifact, digest: str) -> bool:
+        try:
+            return self.tag(artifact).read_text(encoding="utf-8").strip() == digest
+        except FileNotFoundError:
+            return False
 
     def _stamp_path(self, artifact: Artifact) -> Path:
         return self.directory / "stamps" / f"{artifact.kind}-{artifact.name}-{artifact.version}.json"

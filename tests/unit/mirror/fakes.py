@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,8 +73,9 @@ class StoreInDirectory:
             digests.append(f"sha256:{blob.name}")
         link = storage / "repositories/windlass" / artifact.name / "_manifests/tags" / artifact.version / "current/link"
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.write_text(digests[0])
-        return digests[0], tuple(digests)
+        root: str = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
+        link.write_text(root)
+        return root, tuple(digests)
 
     def close(self) -> None:
         self.closed = True

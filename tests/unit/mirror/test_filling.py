@@ -159,7 +159,9 @@ def test_an_image_without_its_tag_is_put_there_again(shelf: Shelf) -> None:
     fill_all(source, shelf)
 
     shelf.tag(IMAGE).unlink()
+    assert missing(source, shelf, source.artifacts()) == (IMAGE,)
 
+    shelf.tag(IMAGE).write_text(sha256(b"another image"))
     assert missing(source, shelf, source.artifacts()) == (IMAGE,)
 
 
