@@ -49,7 +49,7 @@ def fill(arguments: argparse.Namespace) -> int:
     wanted = _wanted(choice.source, arguments.only)
     shelf = cache.shelf(choice.source.name)
     if not arguments.verify and not missing(choice.source, shelf, wanted):
-        cache.select_source(choice.source.name)
+        _select(choice.source, complete=not arguments.only)
         print(f"mirror: all {len(wanted)} artifacts are there, in {shelf.directory}")
         return 0
     with held(cache.mirror_root() / "fill.lock"):
@@ -57,7 +57,7 @@ def fill(arguments: argparse.Namespace) -> int:
             for path in drop_damaged(shelf, wanted):
                 print(f"mirror: {path} was damaged and is made anew")
         filled = _run(choice.source, missing(choice.source, shelf, wanted), commands)
-        cache.select_source(choice.source.name)
+    _select(choice.source, complete=not filled.failed and not arguments.only)
     return _report(filled, len(wanted), shelf.directory)
 
 
@@ -83,6 +83,16 @@ def serve(arguments: argparse.Namespace) -> int:
     print(f"mirror: {root} at http://{arguments.address}:{arguments.port}", flush=True)
     serve_files(root, arguments.address, arguments.port)
     return 0
+
+
+def _select(source: Source, *, complete: bool) -> None:
+    """Let the lab and hosts use `source` from now on; one that lacks something does not take the place of another."""
+    try:
+        if cache.selected_source() == source.name or not complete:
+            return
+    except NotReadyError:
+        pass  # anything is better than nothing
+    cache.select_source(source.name)
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -85,6 +85,19 @@ def test_only_makes_what_is_named(source: SourceOfBytes) -> None:
     assert source.asked == [TOOL]
 
 
+def test_a_source_that_lacks_something_does_not_replace_a_full_one(
+    source: SourceOfBytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command.main(["mirror"])
+    official = SourceOfBytes(CONTENTS, name="official")
+    monkeypatch.setattr(mirror, "_open", lambda name, commands: {"official": official, "modules": source}[name])
+
+    assert command.main(["mirror", "--source", "official", "--only", "tool"]) == 0
+    assert cache.selected_source() == "modules"
+    assert command.main(["mirror", "--source", "official"]) == 0
+    assert cache.selected_source() == "official"
+
+
 def test_an_unknown_name_is_wrong_use(source: SourceOfBytes, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["mirror", "--only", "tol"]) == 2
     assert "it makes registry, tool" in capsys.readouterr().err
