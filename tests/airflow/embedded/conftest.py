@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -17,7 +17,7 @@ from windlass.cli.embedded.layout import Home, Settings
 from windlass.cli.embedded.secret_files import login
 
 DAGS = Path(__file__).parent / "dags"
-LIMIT = timedelta(minutes=4)
+LIMIT = timedelta(minutes=6)
 CONNECTION_PASSWORD = "p4ssword-of-the-trial-connection"
 SETTINGS = Settings(
     dags=DAGS,
@@ -26,17 +26,15 @@ SETTINGS = Settings(
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    before = os.environ.get("WINDLASS_CACHE")
-    os.environ["WINDLASS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-    trial = Home.of("trial")
-    up(trial, SETTINGS)
-    yield trial
-    down(trial, purge=True)
-    if before is None:
-        del os.environ["WINDLASS_CACHE"]
-    else:
-        os.environ["WINDLASS_CACHE"] = before
+def home() -> Iterator[Home]:
+    # Not below pytest's own directory: another run of pytest may delete that while this one goes on.
+    with tempfile.TemporaryDirectory(prefix="windlass-trial-") as directory:
+        trial = Home(Path(directory) / "airflow" / "trial")
+        try:
+            up(trial, SETTINGS)
+            yield trial
+        finally:
+            down(trial, purge=True)
 
 
 @pytest.fixture

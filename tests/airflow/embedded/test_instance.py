@@ -83,11 +83,13 @@ def test_a_killed_scheduler_is_replaced_and_the_run_goes_on(client: AirflowClien
     wait_until(gate.with_suffix(".starts").exists, "the task runs")
     running = status(home)
     assert running
-    worker = next(p for p in session_members(running.runner) if "LocalExecutor" in " ".join(p.cmdline()))
-    scheduler = worker.parent()
-    assert scheduler
+    members = session_members(running.runner)
+    (scheduler,) = [member for member in members if member.cmdline()[0] == "windlass-airflow scheduler"]
+    below = scheduler.children(recursive=True)
+    assert below
 
     scheduler.kill()
+    wait_until(lambda: not any(process.is_running() for process in below), "the tasks of the killed one are gone")
     gate.touch()
 
     assert client.wait("hold", "scheduler-killed", within=LIMIT).state == "success"

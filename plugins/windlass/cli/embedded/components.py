@@ -16,8 +16,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from setproctitle import setproctitle
+
 _LOG = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server", "--workers", "1", "--worker-timeout", "10"),
@@ -61,9 +64,18 @@ def preload() -> None:
             _LOG.warning("%s cannot be imported ahead", name, exc_info=True)
 
 
+def adopt_orphans() -> None:
+    """Make this process the parent of every process below it whose own parent ends."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
 def _die_with_parent() -> None:
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 def _redirect_output(log: Path) -> None:
@@ -91,6 +103,7 @@ def run_component(name: str, log: Path) -> None:
         signal.signal(number, signal.SIG_DFL)
     from airflow.cli import cli_parser  # noqa: PLC0415 - reads its configuration from the environment on import
 
+    setproctitle(f"windlass-airflow {name}")
     words = list(COMPONENTS[name])
     if name == "api-server":
         words += ["--host", os.environ["AIRFLOW__API__HOST"], "--port", os.environ["AIRFLOW__API__PORT"]]

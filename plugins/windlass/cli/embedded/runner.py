@@ -9,8 +9,8 @@ from __future__ import annotations
 import gc
 import json
 import multiprocessing
-import multiprocessing.connection
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -23,6 +23,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import psutil
+
 from windlass.cli.embedded import components
 from windlass.cli.embedded.layout import Home
 from windlass.cli.embedded.postgres import Postgres
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _FORK = multiprocessing.get_context("fork")
 _GRACE_SECONDS = 4
+_LOOK_SECONDS = 0.25
 _RESTARTS = 5
 _RESTART_WINDOW_SECONDS = 60
 
@@ -82,6 +85,7 @@ class Runner:
         """Start everything, watch until a signal comes or something cannot be kept up, then end everything."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        components.adopt_orphans()
         try:
             self._start()
             self._watch()
@@ -116,24 +120,32 @@ class Runner:
         self._home.migrated.write_text(version)
 
     def _watch(self) -> None:
-        while True:
+        """Look at every component a few times a second.
+
+        A process' sentinel would not do: the forks of a component hold its other end, and outlive it.
+        """
+        while not select.select([self._wakeup], [], [], _LOOK_SECONDS)[0]:
             database = self._database
-            sentinels = {child.process.sentinel: child for child in self._children if child.process}
-            ready = multiprocessing.connection.wait([self._wakeup, *sentinels], timeout=5)
-            if self._wakeup in ready:
-                return
             if database is not None and database.poll() is not None:
                 raise WindlassError(
                     f"Postgres ended with code {database.returncode}; see {self._home.logs}/postgres.log"
                 )
-            for child in (sentinels[item] for item in ready if isinstance(item, int) and item in sentinels):
-                self._restart(child)
+            for child in self._children:
+                if child.process and not child.process.is_alive():
+                    self._restart(child, child.process)
 
-    def _restart(self, child: _Child) -> None:
-        if child.process:
-            child.process.join()
-            _say(f"{child.name} ended with code {child.process.exitcode}; starting it again")
+    def _restart(self, child: _Child, ended: ForkProcess) -> None:
+        _say(f"{child.name} ended with code {ended.exitcode}; starting it again")
+        # What the component had forked fell to this process. Its tasks run again, so none of them may go on.
+        while strays := self._strays():
+            end_all(strays, with_signal=signal.SIGKILL, wait_seconds=5)
         child.start()
+
+    def _strays(self) -> list[psutil.Process]:
+        own = {item.process.pid for item in self._children if item.process}
+        return [
+            found for found in psutil.Process().children() if found.pid not in own and not self._is_database(found.pid)
+        ]
 
     def _stop(self) -> None:
         """End tasks first, so that none can report a failure: the next start runs those that had not ended again."""
