@@ -22,7 +22,7 @@ from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, load_cluster, problems
 from windlass.effects.mirror import fetch_lock
-from windlass.effects.store import ClusterRecords, Leases, ServiceLog, Store, list_clusters
+from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store, list_clusters
 from windlass.errors import NotReadyError, SpecError
 from windlass.operations.site import Site, open_site
 
@@ -112,8 +112,9 @@ class Workplace:
         """Open the cluster's site: connections are made as hosts are needed, and dropped at the end."""
         mirror = mirror_of(cluster)
         release = self.catalog.release(cluster.spec.kubernetes.version)
-        targets = HostHook(cluster.spec.hosts.ssh.connection).targets(cluster)
-        with open_site(cluster, release, (fetch_lock(mirror.files), mirror), targets) as site:
+        hook = HostHook(cluster.spec.hosts.ssh.connection)
+        connections = hook.connections(cluster, HostKeys(self.store, cluster.name))
+        with open_site(cluster, release, (fetch_lock(mirror.files), mirror), connections) as site:
             yield site
 
     def leases(self, is_finished: Any) -> Leases:

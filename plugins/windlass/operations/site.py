@@ -13,7 +13,7 @@ from windlass.domain.catalog import Release
 from windlass.domain.installing import changes_of
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.spec.models import Cluster, Host
-from windlass.effects.transport.connection import Connection, RemoteFile, SshTarget
+from windlass.effects.transport.connection import Connection, RemoteFile
 from windlass.effects.transport.fanout import Outcome, fan_out, values
 from windlass.effects.transport.pool import Connections
 
@@ -52,10 +52,10 @@ def open_site(
     cluster: Cluster,
     release: Release,
     source: tuple[Lock, MirrorAddresses],
-    targets: Iterable[SshTarget],
+    connections: Connections,
 ) -> Iterator[Site]:
     """Connect to the hosts as they are needed, and drop all connections at the end."""
-    with Connections(targets) as connections:
+    with connections:
         yield Site(cluster, release, *source, connections)
 
 

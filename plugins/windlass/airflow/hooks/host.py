@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import BaseHook, Connection
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_ssh_private_key,
+)
 
 from windlass.airflow.connections import find_connection
 from windlass.domain.spec.models import Bastion, Cluster, Host
+from windlass.effects.store import HostKeys
 from windlass.effects.transport.connection import SshTarget
+from windlass.effects.transport.pool import Connections, SshConnector
 from windlass.errors import SpecError
 
 
 class HostHook(BaseHook):
     """Turns an Airflow connection of the ssh provider into logins on the hosts of a cluster.
 
-    The connection holds the login and its private key (extra `private_key`, or `key_file`: a path on this machine); a
-    host's address comes from the spec, so that one connection serves all hosts of a cluster.
+    The connection holds the login and its private key (extra `private_key`, or `key_file`: a path on this machine;
+    `private_key_passphrase` if it has one). A host's address comes from the spec, so that one connection serves all
+    hosts of a cluster. Host keys come from the spec and from the extras `known_hosts` (lines of such a file) and
+    `host_key` (one key that every host shows). The ssh provider's switches that turn the check off have no effect.
     """
 
     def __init__(self, ssh_conn_id: str = "windlass_ssh") -> None:
         super().__init__()
         self.ssh_conn_id = ssh_conn_id
+
+    def connections(self, cluster: Cluster, keys: HostKeys) -> Connections:
+        """Return the hosts, each to be connected when it is needed; keys trusted on first use are kept in `keys`."""
+        targets = self.targets(cluster)
+        if cluster.spec.hosts.ssh.trust_on_first_use:
+            recorded = keys.lines()
+            targets = [replace(target, known_hosts=(*target.known_hosts, *recorded)) for target in targets]
+        return Connections(targets, SshConnector(keys.record))
 
     def targets(self, cluster: Cluster) -> list[SshTarget]:
         """Return the login on each host; SpecError if the connection lacks something."""
@@ -62,6 +86,24 @@ def _user(connection: Connection, wanted: str | None) -> str:
 
 def _private_key(connection: Connection) -> str:
     extra = connection.extra_dejson
+    text, passphrase = _key_text(connection, extra), extra.get("private_key_passphrase")
+    if not passphrase:
+        return text
+    try:
+        key = _load_key(text.encode(), str(passphrase).encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        problem = f"connection `{connection.conn_id}`: private_key_passphrase does not open the private key"
+        raise SpecError(problem) from None
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+
+def _load_key(text: bytes, passphrase: bytes) -> PrivateKeyTypes:
+    if b"BEGIN OPENSSH" in text:
+        return load_ssh_private_key(text, passphrase)
+    return load_pem_private_key(text, passphrase)
+
+
+def _key_text(connection: Connection, extra: Mapping[str, Any]) -> str:
     if extra.get("private_key"):
         return str(extra["private_key"])
     if extra.get("key_file"):
@@ -73,5 +115,6 @@ def _private_key(connection: Connection) -> str:
 
 
 def _known_hosts(connection: Connection) -> tuple[str, ...]:
-    text = connection.extra_dejson.get("known_hosts") or ""
-    return tuple(line for line in text.splitlines() if line.strip())
+    extra = connection.extra_dejson
+    lines = tuple(line for line in (extra.get("known_hosts") or "").splitlines() if line.strip())
+    return (*lines, f"* {extra['host_key']}") if extra.get("host_key") else lines

@@ -25,6 +25,11 @@ def pki_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}pki/pki.sealed"
 
 
+def host_keys_prefix(cluster: str) -> str:
+    """Return the folder of the host keys that were trusted on first use, named as their hosts."""
+    return f"{cluster_prefix(cluster)}known_hosts/"
+
+
 def status_key(cluster: str) -> str:
     """Return the key of the last observation."""
     return f"{cluster_prefix(cluster)}status.json"

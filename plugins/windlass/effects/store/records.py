@@ -10,7 +10,15 @@ from typing import Any
 from windlass.domain.pki import Pki
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.effects.store.contract import Store
-from windlass.effects.store.keys import CLUSTERS, bundles_prefix, cluster_prefix, pki_key, spec_key, status_key
+from windlass.effects.store.keys import (
+    CLUSTERS,
+    bundles_prefix,
+    cluster_prefix,
+    host_keys_prefix,
+    pki_key,
+    spec_key,
+    status_key,
+)
 
 
 def list_clusters(store: Store) -> tuple[str, ...]:
@@ -62,7 +70,8 @@ class ClusterRecords:
 
     def forget(self, *, keep_backups: bool) -> tuple[str, ...]:
         """Remove the records of a cluster that is gone, and return their keys; its log and its lease stay."""
-        prefixes = () if keep_backups else (bundles_prefix(self.cluster),)
+        backups = () if keep_backups else (bundles_prefix(self.cluster),)
+        prefixes = (*backups, host_keys_prefix(self.cluster))
         listed = [item.key for prefix in prefixes for item in self.store.list(prefix)]
         # The spec last: as long as it is there, what broke off can be run again.
         keys = (*listed, status_key(self.cluster), pki_key(self.cluster), spec_key(self.cluster))

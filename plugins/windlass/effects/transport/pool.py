@@ -44,7 +44,7 @@ class SshConnector:
 class Connections:
     """The hosts of a task by name; each is connected to when it is first asked for, all are closed at the end.
 
-    `connect` opens a connection to a target; a `fake.FakeHosts` stands in for it in tests.
+    `connect` opens a connection to a target, by default `SshConnector()`; in tests it is a `fake.FakeHosts`.
     """
 
     def __init__(self, targets: Iterable[SshTarget], connect: Connect | None = None) -> None:
@@ -58,6 +58,10 @@ class Connections:
     def names(self) -> tuple[str, ...]:
         """The hosts, in the order given."""
         return tuple(self._targets)
+
+    def target(self, name: str) -> SshTarget:
+        """Give a host's login, for a client of another kind."""
+        return self._targets[name]
 
     def get(self, name: str) -> Connection:
         """Give the connection to a host; raise what `connect` raises if there is none yet and it fails."""
