@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,19 +34,18 @@ def main(arguments: Sequence[str]) -> int:
         importlib.import_module(f"bench.{module}")
     try:
         chosen = choose(registered(), arguments)
-        earlier = results.read(results.RESULTS)
+        results.read(results.RESULTS)
     except SpecError as error:
         print(error, file=sys.stderr)
         return 2
     with workbench() as bench:
-        run = measure_all(chosen, bench)
-    keep(run, earlier, results.RESULTS)
+        run = measure_all(chosen, bench, lambda figures: keep(figures, results.RESULTS))
     print(report(run))
     return 1 if run.failed else 0
 
 
-def measure_all(chosen: Mapping[str, Measure], bench: Workbench) -> Run:
-    """Run each benchmark, whatever became of those before it."""
+def measure_all(chosen: Mapping[str, Measure], bench: Workbench, on_figures: Callable[[Sequence[Figure]], None]) -> Run:
+    """Run each benchmark, whatever became of those before it; hand over the figures of each as soon as it is done."""
     run = Run()
     for name, measure in chosen.items():
         print(f"{name} …", file=sys.stderr, flush=True)
@@ -57,15 +56,16 @@ def measure_all(chosen: Mapping[str, Measure], bench: Workbench) -> Run:
             print(f"{name}: failed: {run.failed[name]}", file=sys.stderr, flush=True)
         else:
             run.figures += figures
+            on_figures(figures)
             print(_lines(figures), file=sys.stderr, flush=True)
     return run
 
 
-def keep(run: Run, earlier: Sequence[dict[str, object]], path: Path) -> None:
+def keep(figures: Iterable[Figure], path: Path) -> None:
     """Write what was measured beside what was measured before."""
     date, machine = datetime.now(UTC).isoformat(timespec="seconds"), results.machine()
-    new = [figure.entry(date, machine) for figure in run.figures]
-    results.write(path, results.merged(earlier, new))
+    new = [figure.entry(date, machine) for figure in figures]
+    results.write(path, results.merged(results.read(path), new))
 
 
 def report(run: Run) -> str:
