@@ -1,0 +1,77 @@
+"""What is rendered meets the real programs, taken from the images of the mirror."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from windlass.domain.artifacts import Artifact
+from windlass.domain.catalog import Catalog, load_catalog
+from windlass.domain.hostfacts import HostFacts, parse_facts
+from windlass.domain.pki import Pki, seed
+from windlass.domain.rendering import HostFiles, MirrorAddresses, render_host
+from windlass.domain.spec import Cluster, Host
+from windlass.mirror.cache import mirror_directory, read_lock
+
+SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
+MIRROR = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")
+FACTS = replace(parse_facts("complete=yes"), cgroup_version=2, cpus=2)
+Unpack = Callable[[str, str], Path]
+
+
+def blob(digest: str) -> Path:
+    algorithm, _, value = digest.partition(":")
+    blobs = mirror_directory() / "registry" / "docker" / "registry" / "v2" / "blobs"
+    return blobs / algorithm / value[:2] / value / "data"
+
+
+@pytest.fixture(scope="session")
+def unpack(tmp_path_factory: pytest.TempPathFactory) -> Unpack:
+    """Return a function that gives the file system of an image of the mirror."""
+    lock = read_lock()
+    trees: dict[str, Path] = {}
+
+    def tree_of(name: str, version: str) -> Path:
+        digest = lock.digest(Artifact("image", name, version))
+        if digest not in trees:
+            trees[digest] = tmp_path_factory.mktemp(name)
+            for layer in json.loads(blob(digest).read_text())["layers"]:
+                with tarfile.open(blob(layer["digest"])) as archive:
+                    archive.extractall(trees[digest], filter="tar")
+        return trees[digest]
+
+    return tree_of
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What it takes to render and to run."""
+
+    catalog: Catalog
+    unpack: Unpack
+    facts: HostFacts = FACTS
+    mirror: MirrorAddresses = MIRROR
+
+    def cluster(self, members: list[dict[str, Any]], version: str, **sections: Any) -> Cluster:
+        spec = {"kubernetes": {"version": version}, "hosts": {"members": members}, **sections}
+        document = {"apiVersion": "windlass/v1", "kind": "Cluster", "metadata": {"name": "demo"}, "spec": spec}
+        return Cluster.model_validate(document)
+
+    def pki(self, cluster: Cluster) -> Pki:
+        return seed(cluster, datetime.now(UTC))
+
+    def files(self, cluster: Cluster, host: Host) -> HostFiles:
+        release = self.catalog.release(cluster.spec.kubernetes.version)
+        return render_host(cluster, release, host, read_lock(), self.mirror, self.facts)
+
+
+@pytest.fixture(scope="session")
+def kit(unpack: Unpack) -> Kit:
+    return Kit(load_catalog(SHIPPED), unpack)

@@ -1,0 +1,225 @@
+"""The rendered proxy, as the mirror's HAProxy runs it, in front of servers that start, stop, hang and vanish."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import os
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from windlass.domain.pki.subjects import Signer
+from windlass.domain.rendering import layout
+
+NAMES = ("cp-1", "cp-2")
+DEADLINE = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ApiServer(ThreadingHTTPServer):
+    """A stand-in for an API server: real TLS, a /readyz that says what the test wants, and its own name at /name."""
+
+    daemon_threads = True
+
+    def __init__(self, name: str, certificate: Path) -> None:
+        self.name = name
+        self.readyz = 200
+        self.hangs = threading.Event()
+        self.released = threading.Event()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.with_suffix(".crt"), certificate.with_suffix(".key"))
+        self.context = context
+        super().__init__(("127.0.0.1", 0), Answer)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Speak TLS in the thread of the connection, so that one that says nothing holds up no other."""
+        with self.context.wrap_socket(request, server_side=True) as encrypted:
+            super().finish_request(encrypted, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Checks that end a connection early are no error of the test."""
+
+
+class Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: ApiServer
+
+    def do_GET(self) -> None:
+        readyz = self.path == "/readyz"
+        if readyz and self.server.hangs.is_set():
+            self.server.released.wait(DEADLINE)
+        body = self.server.name.encode()
+        self.send_response(self.server.readyz if readyz else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """The test says what matters."""
+
+
+@dataclass
+class Proxy:
+    port: int
+    status_port: int
+    authority: Path
+    servers: dict[str, ApiServer]
+    connections: list[http.client.HTTPSConnection]
+
+    def connect(self) -> http.client.HTTPSConnection:
+        context = ssl.create_default_context(cafile=str(self.authority))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=DEADLINE, context=context)
+        self.connections.append(connection)
+        return connection
+
+    def close(self) -> None:
+        for connection in self.connections:
+            connection.close()
+        for server in self.servers.values():
+            server.released.set()
+            server.shutdown()
+            server.server_close()
+
+    def states(self) -> dict[str, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.status_port, timeout=DEADLINE)
+        connection.request("GET", "/stats;csv")
+        rows = csv.reader(connection.getresponse().read().decode().splitlines()[1:])
+        connection.close()
+        return {row[1]: row[17].split()[0] for row in rows if row and row[1] in NAMES}
+
+    def wait_for(self, **states: str) -> None:
+        wanted = {name.replace("_", "-"): state for name, state in states.items()}
+        until(lambda: self.states() == self.states() | wanted, f"{wanted}")
+
+
+def ask(connection: http.client.HTTPSConnection) -> str:
+    connection.request("GET", "/name")
+    return connection.getresponse().read().decode()
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, f"waited {DEADLINE} s in vain for {what}"
+        time.sleep(0.05)
+
+
+def haproxy(tree: Path, *words: str) -> list[str]:
+    """Return the command that runs the HAProxy of the image with the libraries of the image."""
+    libraries = ":".join(str(tree / path) for path in ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"))
+    loader = tree / "lib64" / "ld-linux-x86-64.so.2"
+    return [str(loader), "--library-path", libraries, str(tree / "usr" / "sbin" / "haproxy"), *words]
+
+
+def certificate(directory: Path, name: str, pki: Any) -> Path:
+    leaf = pki.leaves[f"{name}/apiserver"]
+    stem = directory / name
+    stem.with_suffix(".crt").write_text(leaf.certificate)
+    stem.with_suffix(".key").write_bytes(leaf.key.reveal_bytes())
+    return stem
+
+
+@pytest.fixture
+def proxy(tmp_path: Path, kit: Any) -> Iterator[Proxy]:
+    members = [
+        {"name": name, "address": f"192.0.2.{number}", "roles": ["etcd", "control-plane"]}
+        for number, name in enumerate(NAMES, start=11)
+    ]
+    cluster = kit.cluster(members, "v1.37.2", etcd={"allowEven": True})
+    pki = kit.pki(cluster)
+    servers = {name: ApiServer(name, certificate(tmp_path, name, pki)) for name in NAMES}
+    authority = tmp_path / "ca.crt"
+    authority.write_text(pki.authorities[Signer.KUBERNETES].certificate)
+    running = Proxy(free_port(), free_port(), authority, servers, [])
+
+    rendered = kit.files(cluster, cluster.spec.hosts.members[0])["/etc/windlass/stacks/api-proxy/haproxy.cfg"].text
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(moved(rendered, running, members))
+    release = kit.catalog.release("v1.37.2")
+    command = haproxy(kit.unpack("haproxy", release.images["haproxy"]), "-W", "-db", "-f", str(config))
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        until(lambda: answers(running.status_port), "HAProxy's status page")
+        yield running
+        process.terminate()
+    running.close()
+
+
+def moved(text: str, proxy: Proxy, members: list[dict[str, Any]]) -> str:
+    """Return the configuration with the ports of this machine in place of those of a host."""
+    for member in members:
+        real = f"127.0.0.1:{proxy.servers[member['name']].server_port}"
+        text = text.replace(f"{member['address']}:{layout.API_PORT}", real)
+    text = text.replace(f":{layout.PROXY_PORT}\n", f":{proxy.port}\n")
+    text = text.replace(f":{layout.PROXY_STATUS_PORT}\n", f":{proxy.status_port}\n")
+    return text.replace(f"{layout.PKI}/ca.crt", str(proxy.authority))
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == os.EX_OK
+
+
+def test_spreads_over_all_that_are_ready(proxy: Proxy) -> None:
+    proxy.wait_for(cp_1="UP", cp_2="UP")
+    connections = [proxy.connect() for _ in range(6)]
+    assert {ask(connection) for connection in connections} == set(NAMES)
+
+
+@pytest.mark.parametrize("answer", [403, 500])
+def test_one_that_starts_gets_no_connections_yet(proxy: Proxy, answer: int) -> None:
+    proxy.servers["cp-1"].readyz = answer
+    proxy.wait_for(cp_1="NOLB", cp_2="UP")
+    assert {ask(proxy.connect()) for _ in range(6)} == {"cp-2"}
+    proxy.servers["cp-1"].readyz = 200
+    proxy.wait_for(cp_1="UP")
+
+
+def test_one_that_stops_keeps_its_connections_and_gets_no_new_ones(proxy: Proxy) -> None:
+    proxy.servers["cp-2"].readyz = 500
+    proxy.wait_for(cp_1="UP", cp_2="NOLB")
+    held = proxy.connect()
+    assert ask(held) == "cp-1"
+    proxy.servers["cp-2"].readyz = 200
+    proxy.servers["cp-1"].readyz = 500
+    proxy.wait_for(cp_1="NOLB", cp_2="UP")
+    assert ask(held) == "cp-1"
+    assert ask(proxy.connect()) == "cp-2"
+
+
+def test_one_that_hangs_loses_its_connections_so_that_clients_turn_to_another(proxy: Proxy) -> None:
+    proxy.servers["cp-2"].readyz = 500
+    proxy.wait_for(cp_1="UP", cp_2="NOLB")
+    held = proxy.connect()
+    assert ask(held) == "cp-1"
+    proxy.servers["cp-2"].readyz = 200
+    proxy.servers["cp-1"].hangs.set()
+    proxy.wait_for(cp_1="DOWN", cp_2="UP")
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError, ssl.SSLError)):
+        ask(held)
+    assert ask(proxy.connect()) == "cp-2"
+
+
+def test_one_with_a_certificate_of_another_authority_is_never_used(proxy: Proxy, tmp_path: Path, kit: Any) -> None:
+    proxy.wait_for(cp_1="UP", cp_2="UP")
+    foreign = kit.cluster([{"name": "cp-1", "address": "192.0.2.11", "roles": ["etcd", "control-plane"]}], "v1.37.2")
+    stem = certificate(tmp_path, "cp-1", kit.pki(foreign))
+    proxy.servers["cp-1"].context.load_cert_chain(stem.with_suffix(".crt"), stem.with_suffix(".key"))
+    proxy.wait_for(cp_1="DOWN", cp_2="UP")
+    assert {ask(proxy.connect()) for _ in range(6)} == {"cp-2"}
