@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from windlass.errors import IntegrityError, UnreachableError, WindlassError
 from windlass.mirror.checksums import file_sha256
@@ -130,9 +130,9 @@ class Downloader:
         )
 
 
-def _give_up(state: object) -> None:
-    error = state.outcome.exception()  # type: ignore[attr-defined]  # tenacity passes its RetryCallState
-    raise UnreachableError(f"{error}; gave up after {state.attempt_number} attempts") from error  # type: ignore[attr-defined]
+def _give_up(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    raise UnreachableError(f"{error}; gave up after {state.attempt_number} attempts") from error
 
 
 @contextmanager

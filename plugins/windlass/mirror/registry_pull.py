@@ -171,8 +171,11 @@ def _token_request(challenge: Mapping[str, str], refused: httpx.Request) -> http
 
 
 def _token_in(answer: httpx.Response) -> str:
-    document = answer.json()
-    token = document.get("token") or document.get("access_token")
-    if not token:
-        raise WindlassError(f"{answer.url.copy_with(query=None)}: sent no token, so the image cannot be pulled")
-    return str(token)
+    try:
+        document = answer.json()
+        return str(document.get("token") or document["access_token"])
+    except (ValueError, KeyError, AttributeError) as error:
+        where = answer.url.copy_with(query=None)
+        raise WindlassError(
+            f"{where}: sent no token, so the image cannot be pulled; look what answers there"
+        ) from error

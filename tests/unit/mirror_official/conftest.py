@@ -56,6 +56,8 @@ class Publishers:
     resources: dict[str, Resource] = field(default_factory=dict)
     token: str | None = None
     """If set, the registry wants it, and its token service hands it out."""
+    token_field: str = "token"
+    """Under which name the token service hands it out; empty: it answers with something else."""
     seen: list[Seen] = field(default_factory=list)
 
     def publish(self, path: str, content: bytes, **changes: Any) -> Resource:
@@ -99,6 +101,9 @@ class Publishers:
         headers = {"Content-Type": media_type, "Docker-Content-Digest": f"sha256:{sha256(content)}"}
         self.publish(f"/v2/{repository}/manifests/{reference}", content, headers=headers)
 
+    def token_answer(self) -> bytes:
+        return json.dumps({self.token_field: self.token}).encode() if self.token_field else b"<html>who are you?</html>"
+
     def requests(self, path: str) -> list[Seen]:
         return [seen for seen in self.seen if seen.path == path]
 
@@ -120,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         self.publishers.seen.append(Seen(self.command, self.path, dict(self.headers)))
         if path == "/token":
-            self._send(200, json.dumps({"token": self.publishers.token}).encode(), {})
+            self._send(200, self.publishers.token_answer(), {})
             return
         if self._lacks_token(path):
             realm = f'Bearer realm="{self.publishers.url}/token",service="stub",scope="repository:{path}:pull"'

@@ -70,6 +70,23 @@ def test_a_registry_that_wants_a_token_gets_one_for_all_requests(
     assert "scope=repository" in asked[0].path
 
 
+def test_a_token_may_be_called_access_token(
+    publishers: Publishers, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
+) -> None:
+    publishers.publish_image(REPOSITORY, TAG)
+    publishers.token, publishers.token_field = "anonymous-pull", "access_token"
+    assert make_source().produce(COREDNS, into, progress).origin == "publisher"
+
+
+def test_a_token_service_that_answers_otherwise_is_named(
+    publishers: Publishers, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
+) -> None:
+    publishers.publish_image(REPOSITORY, TAG)
+    publishers.token, publishers.token_field = "anonymous-pull", ""
+    with pytest.raises(WindlassError, match=f"{publishers.url}/token: sent no token"):
+        make_source().produce(COREDNS, into, progress)
+
+
 def test_a_token_that_ran_out_is_renewed(
     publishers: Publishers, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
 ) -> None:
