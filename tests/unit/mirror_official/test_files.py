@@ -24,6 +24,8 @@ KUBELET = Artifact("file", "kubelet", "v1.37.2")
 KUBELET_PATH = "/release/v1.37.2/bin/linux/amd64/kubelet"
 CONTAINERD = Artifact("file", "containerd", "v2.4.2")
 CONTAINERD_PATH = "/containerd/containerd/releases/download/v2.4.2/containerd-2.4.2-linux-amd64.tar.gz"
+RUNC = Artifact("file", "runc", "v1.1.5")
+RUNC_PATH = "/opencontainers/runc/releases/download/v1.1.5/runc.amd64"
 CONTENT = b"kubelet" * 20000
 
 
@@ -111,13 +113,34 @@ def test_a_later_run_continues_what_an_earlier_one_left(
 
 
 def test_a_file_that_changed_meanwhile_is_not_glued_together(
-    publishers: Publishers, published: Resource, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
+    publishers: Publishers,
+    catalog: OfficialCatalog,
+    make_source: Callable[..., OfficialSource],
+    into: Path,
+    progress: Heard,
 ) -> None:
-    published.cut_after = [100, 100, 100]
+    unsigned = replace(catalog.files["runc"], checksum=None)
+    source = replace(make_source(), catalog=replace(catalog, files={**catalog.files, "runc": unsigned}))
+    resource = publishers.publish(RUNC_PATH, CONTENT, cut_after=[100, 100, 100])
     with pytest.raises(UnreachableError):
-        make_source().produce(KUBELET, into, progress)
-    published.headers = {"ETag": '"another"'}
-    assert make_source().produce(KUBELET, into, progress).path.read_bytes() == CONTENT
+        source.produce(RUNC, into, progress)
+    publishers.publish(RUNC_PATH, b"n" * len(resource.content))
+    assert source.produce(RUNC, into, progress).path.read_bytes() == b"n" * len(resource.content)
+    assert "If-Range" in publishers.requests(RUNC_PATH)[-1].headers
+
+
+def test_without_sum_and_without_validator_nothing_is_continued(
+    publishers: Publishers,
+    catalog: OfficialCatalog,
+    make_source: Callable[..., OfficialSource],
+    into: Path,
+    progress: Heard,
+) -> None:
+    unsigned = replace(catalog.files["runc"], checksum=None)
+    source = replace(make_source(), catalog=replace(catalog, files={**catalog.files, "runc": unsigned}))
+    publishers.publish(RUNC_PATH, CONTENT, cut_after=[100], headers={})
+    assert source.produce(RUNC, into, progress).path.read_bytes() == CONTENT
+    assert [seen.headers.get("Range") for seen in publishers.requests(RUNC_PATH)] == [None, None]
 
 
 def test_a_spoilt_partial_download_is_fetched_anew(
@@ -189,8 +212,8 @@ def test_what_has_no_published_sum_counts_as_unverified(
 ) -> None:
     unsigned = replace(catalog.files["runc"], checksum=None)
     source = replace(make_source(), catalog=replace(catalog, files={**catalog.files, "runc": unsigned}))
-    publishers.publish("/opencontainers/runc/releases/download/v1.1.5/runc.amd64", CONTENT)
-    assert source.produce(Artifact("file", "runc", "v1.1.5"), into, progress).origin == "unverified"
+    publishers.publish(RUNC_PATH, CONTENT)
+    assert source.produce(RUNC, into, progress).origin == "unverified"
 
 
 REGISTRY = Artifact("file", "registry", "v3.1.2")
