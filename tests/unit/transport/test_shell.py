@@ -21,7 +21,7 @@ def test_any_words_survive_the_shell(words: list[str]) -> None:
     assert done.stdout.decode().split("\0")[:-1] == words
 
 
-@pytest.mark.parametrize("word", ["if", "{", "A=b", "exit", "cd"])
+@pytest.mark.parametrize("word", ["if", "{", "A=b", "exit"])
 def test_first_word_is_a_program_and_nothing_else(word: str) -> None:
     done = subprocess.run(["sh", "-c", command_line([f"windlass-{word}"])], capture_output=True, check=False)
     assert done.returncode == 127

@@ -41,7 +41,8 @@ def dial(target: SshTarget, timeout: timedelta) -> socket.socket:
             "check that the host runs, its address and port, its sshd, and the firewalls between"
         ) from error
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(DEAD_AFTER.total_seconds() * 1000))
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; elsewhere the kernel's own patience decides
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(DEAD_AFTER.total_seconds() * 1000))
     return sock
 
 
