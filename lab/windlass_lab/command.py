@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from windlass_lab import faults
 from windlass_lab.containers import container_name
+from windlass_lab.image import ensure_image, ensure_tarball
 from windlass_lab.lab import down, status, up
 from windlass_lab.model import USER, Lab, all_names, load
 from windlass_lab.plan import LabPlan, host_names
@@ -33,6 +34,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     run = _add_simple(parts, "exec", f"run a command on a host as `{USER}` (works also when its network is cut)", _exec)
     run.add_argument("host")
     run.add_argument("command", nargs=argparse.REMAINDER, help="after `--`; none: a shell")
+    _add_simple(parts, "image", "build the image of hosts, which `up` does otherwise; starts no Docker engine", _image)
     _add_faults(parts)
 
 
@@ -129,6 +131,16 @@ def _up(arguments: argparse.Namespace) -> int:
 def _down(arguments: argparse.Namespace) -> int:
     gone = down(arguments.name, _say, force=arguments.force)
     print(f"lab `{arguments.name}` is gone" if gone else f"there is no lab `{arguments.name}`; nothing to remove")
+    return 0
+
+
+def _image(_: argparse.Namespace) -> int:
+    tarball = ensure_tarball(_say)
+    if tarball is None:
+        _say("here the image is built by Docker: using the engine that runs")
+        print(f"the image of hosts is {ensure_image(_say)} in Docker")
+    else:
+        print(f"the image of hosts is {tarball}")
     return 0
 
 

@@ -41,19 +41,29 @@ def ensure_image(say: Say) -> str:
     reference = f"{REPOSITORY}:{recipe_hash()}"
     if _is_loaded(reference):
         return reference
+    tarball = ensure_tarball(say)
     with exclusive("image"):
         if _is_loaded(reference):
             return reference
-        tarball = image_directory() / f"{recipe_hash()}.tar"
-        if not _is_intact(tarball):
-            mirror = _package_mirror(say)
-            if not mirror:
-                _build_from_dockerfile(reference, say)
-                return reference
-            _build_with_debootstrap(mirror, tarball, say)
-        say("loading the host image into Docker")
-        docker("import", str(tarball), reference, timeout=BUILD_TIME_LIMIT)
+        if tarball is None:
+            _build_from_dockerfile(reference, say)
+        else:
+            say("loading the host image into Docker")
+            docker("import", str(tarball), reference, timeout=BUILD_TIME_LIMIT)
     return reference
+
+
+def ensure_tarball(say: Say) -> Path | None:
+    """Return the host image as a tar archive, built where it is missing; None where only Docker can build it."""
+    tarball = image_directory() / f"{recipe_hash()}.tar"
+    with exclusive("image"):
+        if _is_intact(tarball):
+            return tarball
+        mirror = _package_mirror(say)
+        if not mirror:
+            return None
+        _build_with_debootstrap(mirror, tarball, say)
+    return tarball
 
 
 def _is_loaded(reference: str) -> bool:
