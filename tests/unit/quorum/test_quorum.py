@@ -225,3 +225,10 @@ def test_a_refusal_says_what_why_and_what_to_do() -> None:
         "etcd: removing cp-3 is refused: only 1 of 3 voters are known to be healthy, and 2 must agree to it; "
         "bring members back, or run the DAG disaster_recovery"
     )
+
+
+def test_a_member_that_never_started_is_not_relied_on_whatever_answers_at_its_address() -> None:
+    impostor = Member("https://192.0.2.9:2380", 9, "voter", started=False, health="healthy")
+    membership = Membership((*cluster("hd").members, impostor), frozenset({"cp-1", "cp-2"}))
+
+    assert "only 1 of 3 voters" in refusal(lambda: check_removal(impostor, membership))
