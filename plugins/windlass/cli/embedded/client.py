@@ -17,6 +17,8 @@ import httpx
 from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
 
 _API = "/api/v2"
+_POLL_SECONDS = 0.7
+"""A look costs the API server some 50 ms, on the machine that is to do the work."""
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -136,23 +138,30 @@ class AirflowClient:
 
     def follow(self, dag_id: str, run_id: str, on_change: Callable[[TaskView], None], *, within: timedelta) -> RunState:
         """Report each change of a task until the run ends; raise `UnreachableError` when it takes longer."""
-        deadline = time.monotonic() + within.total_seconds()
         seen: dict[tuple[str, int], tuple[str, int]] = {}
-        while True:
-            state = self.run(dag_id, run_id)
+
+        def report() -> None:
             for task in self.tasks(dag_id, run_id):
                 if seen.get(task.key) != (task.state, task.try_number):
                     seen[task.key] = (task.state, task.try_number)
                     on_change(task)
+
+        return self._poll(dag_id, run_id, report, within)
+
+    def wait(self, dag_id: str, run_id: str, *, within: timedelta) -> RunState:
+        """Return the state in which a run ended; raise `UnreachableError` when it takes longer."""
+        return self._poll(dag_id, run_id, lambda: None, within)
+
+    def _poll(self, dag_id: str, run_id: str, look: Callable[[], None], within: timedelta) -> RunState:
+        deadline = time.monotonic() + within.total_seconds()
+        while True:
+            state = self.run(dag_id, run_id)
+            look()
             if state.has_ended:
                 return state
             if time.monotonic() > deadline:
                 raise UnreachableError(f"{dag_id} run {run_id} is still {state.state} after {within}; see {self._url}")
-            time.sleep(0.5)
-
-    def wait(self, dag_id: str, run_id: str, *, within: timedelta) -> RunState:
-        """Return the state in which a run ended."""
-        return self.follow(dag_id, run_id, lambda _: None, within=within)
+            time.sleep(_POLL_SECONDS)
 
     def log(self, dag_id: str, run_id: str, task: TaskView) -> str:
         """Return the log of the latest try of a task as plain text."""

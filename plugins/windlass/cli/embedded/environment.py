@@ -15,7 +15,7 @@ from windlass.cli.embedded.secret_files import ADMIN, Secrets
 
 _TUNING: Mapping[str, str] = {
     # A task's successor is found when the scheduler looks next.
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
     # A killed scheduler is noticed, and what it left running is taken over, within seconds.
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
@@ -36,6 +36,10 @@ _TUNING: Mapping[str, str] = {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "AIRFLOW__LOGGING__UVICORN_LOGGING_LEVEL": "WARNING",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+    # Each task makes half a dozen requests, and whoever follows a run makes them all the time.
+    "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "http.access=WARNING asyncssh=WARNING",
+    # The components reach each other on the loopback address alone: no authorities of the web are needed for that.
+    "AIRFLOW__API__CLIENT_USE_PUBLIC_CERTS": "False",
     # Without this setproctitle overwrites the environment that `ps e` shows, and with it the mark of the instance.
     "SPT_NOENV": "1",
 }

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import httpx
 
@@ -25,7 +24,8 @@ from windlass.cli.embedded.secret_files import load_or_generate, write_private
 from windlass.errors import NotReadyError, WindlassError
 
 _PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-_READY_SECONDS = 180
+_READY_SECONDS = 300
+_LOOK_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -170,32 +170,31 @@ def _spawn_runner(home: Home) -> int:
 def _wait_until_ready(home: Home, running: Running, on_progress: Callable[[str], None]) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     reported: set[str] = set()
-    while True:
-        healthy = _healthy_parts(running.url)
-        for part in sorted(healthy - reported):
-            on_progress(f"{part.replace('_', ' ')} is healthy")
-        reported |= healthy
-        if healthy.issuperset(_PARTS):
-            return
-        if not running.runner.is_alive():
-            raise WindlassError(f"the embedded Airflow ended while it started: {_last_line(home.logs / 'runner.log')}")
-        if time.monotonic() > deadline:
-            missing = ", ".join(part for part in _PARTS if part not in healthy)
-            raise NotReadyError(f"not healthy after {_READY_SECONDS} s: {missing}; see the logs in {home.logs}")
-        time.sleep(0.2)
+    with httpx.Client(base_url=running.url, timeout=60, trust_env=False) as http:
+        while not reported.issuperset(_PARTS):
+            if not running.runner.is_alive():
+                raise WindlassError(f"the embedded Airflow ended while it started: {_last_line(home)}")
+            if time.monotonic() > deadline:
+                missing = ", ".join(part for part in _PARTS if part not in reported)
+                raise NotReadyError(f"not healthy after {_READY_SECONDS} s: {missing}; see the logs in {home.logs}")
+            healthy = _healthy_parts(http)
+            for part in sorted(healthy - reported):
+                on_progress(f"{part.replace('_', ' ')} is healthy")
+            reported |= healthy
+            time.sleep(0 if healthy.issuperset(_PARTS) else _LOOK_SECONDS)
 
 
-def _healthy_parts(url: str) -> set[str]:
+def _healthy_parts(http: httpx.Client) -> set[str]:
     try:
-        answer = httpx.get(f"{url}/api/v2/monitor/health", timeout=5, trust_env=False)
-        answer.raise_for_status()
         # The API for tasks builds itself at its first request, which takes longer than a task would wait.
-        httpx.get(f"{url}/execution/health/ping", timeout=60, trust_env=False).raise_for_status()
+        http.get("/execution/health/ping").raise_for_status()
+        answer = http.get("/api/v2/monitor/health").raise_for_status()
     except httpx.HTTPError:
         return set()
     return {part for part, state in answer.json().items() if state and state.get("status") == "healthy"}
 
 
-def _last_line(log: Path) -> str:
+def _last_line(home: Home) -> str:
+    log = home.logs / "runner.log"
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return f"{lines[-1]} (all of it is in {log})" if lines else f"see {log}"

@@ -183,6 +183,8 @@ def main() -> None:
     home = Home(Path(sys.argv[1]))
     os.chdir(home.root)
     os.environ.update(json.loads(home.environment.read_text()))
+    # Requests to our own API never go through a proxy of the surroundings.
+    os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
     try:
         Runner(home).run()
     except WindlassError as error:
