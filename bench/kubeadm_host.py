@@ -175,9 +175,14 @@ def _pulls(mirror: Mirror, versions: Versions, control_plane: bool) -> Iterator[
         images.append(mirror.image("etcd", versions.etcd))
         parts = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
         images += [mirror.image(name, versions.kubernetes) for name in parts]
-    ctr = f"/opt/twin/bin/ctr --address {SOCKET} --namespace k8s.io images pull --hosts-dir {DIRECTORY}/certs.d"
+    ctr = f"/opt/twin/bin/ctr --address {SOCKET} --namespace k8s.io images"
     for image in images:
-        yield f"{ctr} {shlex.quote(image)} >/dev/null"
+        yield f"{ctr} pull --hosts-dir {DIRECTORY}/certs.d {shlex.quote(image)} >/dev/null"
+    # kubeadm would look for the pause image under a tag of its own, and lose time over not finding it.
+    listed = (
+        f"kubeadm config images list --image-repository {mirror.repository} --kubernetes-version {versions.kubernetes}"
+    )
+    yield f"{ctr} tag --force {mirror.image('pause', versions.pause)} $({listed} | grep /pause:) >/dev/null"
 
 
 def as_json(documents: Sequence[object]) -> bytes:
