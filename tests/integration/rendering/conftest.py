@@ -18,7 +18,7 @@ from windlass.domain.hostfacts import HostFacts, parse_facts
 from windlass.domain.pki import Pki, seed
 from windlass.domain.rendering import HostFiles, MirrorAddresses, render_host
 from windlass.domain.spec import Cluster, Host
-from windlass.mirror.cache import mirror_directory, read_lock
+from windlass.mirror.cache import artifact_path, mirror_directory, read_lock
 
 SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
 MIRROR = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")
@@ -58,6 +58,9 @@ class Kit:
     unpack: Unpack
     facts: HostFacts = FACTS
     mirror: MirrorAddresses = MIRROR
+
+    def file(self, name: str, version: str) -> Path:
+        return artifact_path(Artifact("file", name, version))
 
     def cluster(self, members: list[dict[str, Any]], version: str, **sections: Any) -> Cluster:
         spec = {"kubernetes": {"version": version}, "hosts": {"members": members}, **sections}
