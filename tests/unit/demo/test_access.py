@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import yaml
+from cryptography import x509
+
+from windlass.cli.access import grant_access
+from windlass.domain.pki import seed
+from windlass.domain.sealing import MasterKeys, new_master_key
+from windlass.domain.spec import load_cluster
+from windlass.effects.store import ClusterRecords, MemoryStore
+from windlass.errors import IntegrityError, RefusedError, SpecError
+
+SPEC = """
+apiVersion: windlass/v1
+kind: Cluster
+metadata: {name: demo}
+spec:
+  kubernetes: {version: v1.37.2}
+  hosts:
+    members:
+      - {name: cp-1, address: 192.0.2.11, roles: [etcd, control-plane, worker]}
+"""
+
+
+@pytest.fixture(scope="module")
+def keys() -> MasterKeys:
+    return MasterKeys.parse(new_master_key().reveal())
+
+
+@pytest.fixture(scope="module")
+def store(keys: MasterKeys) -> MemoryStore:
+    made = MemoryStore()
+    records = ClusterRecords(made, "demo")
+    records.save_spec(SPEC)
+    records.save_pki(seed(load_cluster(SPEC, "demo"), datetime.now(UTC)), keys)
+    return made
+
+
+def test_a_kubeconfig_names_its_user_and_expires_when_asked(store: MemoryStore, keys: MasterKeys) -> None:
+    access = grant_access(store, keys, "demo", "ada", timedelta(hours=2))
+
+    certificate = x509.load_pem_x509_certificate(access.credential.certificate.encode())
+    left = certificate.not_valid_after_utc - datetime.now(UTC)
+    assert timedelta(hours=1) < left <= timedelta(hours=2)
+    assert "CN=ada" in certificate.subject.rfc4514_string()
+    document = yaml.safe_load(access.kubeconfig.reveal())
+    assert document["current-context"] == "demo"
+    assert document["clusters"][0]["cluster"]["server"] == "https://192.0.2.11:6443"
+
+
+def test_the_private_key_shows_nowhere_by_accident(store: MemoryStore, keys: MasterKeys) -> None:
+    access = grant_access(store, keys, "demo", "ada", timedelta(hours=2))
+
+    assert "PRIVATE KEY" not in repr(access)
+
+
+def test_says_which_clusters_there_are(store: MemoryStore, keys: MasterKeys) -> None:
+    with pytest.raises(SpecError, match=r"no cluster `prod` .*clusters: demo"):
+        grant_access(store, keys, "prod", "ada", timedelta(hours=2))
+
+
+def test_refuses_a_certificate_that_would_live_long(store: MemoryStore, keys: MasterKeys) -> None:
+    with pytest.raises(RefusedError, match="7 days"):
+        grant_access(store, keys, "demo", "ada", timedelta(days=30))
+
+
+def test_a_wrong_master_key_opens_nothing(store: MemoryStore) -> None:
+    other = MasterKeys.parse(new_master_key().reveal())
+
+    with pytest.raises(IntegrityError):
+        grant_access(store, other, "demo", "ada", timedelta(hours=2))
