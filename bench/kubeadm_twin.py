@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_pem_x509_certificate
 
 from bench.catalog import benchmark
+from bench.cluster_end import LIMIT, are_nodes_ready, is_dns_answering, wait_until
 from bench.figure import Figure
 from bench.kubeadm_config import DNS_ADDRESS, Node, Secrets, init_documents, join_documents
 from bench.kubeadm_host import DIRECTORY, Mirror, Versions, as_json, prepare
@@ -24,27 +24,11 @@ from bench.workbench import Workbench, temporary_lab
 from windlass.effects.transport.connection import Connection
 from windlass.effects.transport.fanout import on_each
 from windlass.effects.transport.pool import Connections
-from windlass.errors import NotReadyError, WindlassError
+from windlass.errors import WindlassError
 from windlass_lab.model import Lab
 
 ROUNDS = 3
-LIMIT = timedelta(minutes=5)
 _KUBECTL = ("/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
-
-# Asks for the address of the API server's Service; exits 0 if it gets one.
-_ASK_DNS = """
-import socket, sys
-name = b"".join(bytes([len(part)]) + part for part in b"kubernetes.default.svc.cluster.local".split(b".")) + b"\\0"
-query = b"\\x12\\x34\\x01\\0\\0\\1\\0\\0\\0\\0\\0\\0" + name + b"\\0\\1\\0\\1"
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-    asking.settimeout(0.5)
-    try:
-        asking.sendto(query, (sys.argv[1], 53))
-        answer = asking.recv(512)
-    except OSError:
-        sys.exit(1)
-sys.exit(0 if answer[6:8] != b"\\0\\0" else 1)
-"""
 
 
 @dataclass(frozen=True)
@@ -119,9 +103,9 @@ class _Twin:
             documents = join_documents(nodes[name], nodes[first], self.secrets, ca_hash, control_plane=control_plane)
             self._kubeadm("join", name, documents)
         joined = time.monotonic() - started
-        _wait_until(self._all_nodes_ready, "the nodes are not all Ready")
+        wait_until(lambda: are_nodes_ready(self.first, _KUBECTL, len(nodes)), "the nodes are not all Ready")
         ready = time.monotonic() - started
-        _wait_until(self._dns_answers, "the cluster's DNS does not answer")
+        wait_until(lambda: is_dns_answering(self.hosts[self.names[-1]], DNS_ADDRESS), "the DNS does not answer")
         return TwinTimes(init, joined, ready, time.monotonic() - started)
 
     def _is_control_plane(self, name: str) -> bool:
@@ -143,20 +127,3 @@ class _Twin:
             raise WindlassError(f"{self.first.host}: kubeadm init left no /etc/kubernetes/pki/ca.crt")
         key = load_pem_x509_certificate(pem).public_key()
         return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
-
-    def _all_nodes_ready(self) -> bool:
-        path = "{range .items[*]}{.status.conditions[?(@.type=='Ready')].status} {end}"
-        shown = self.first.run([*_KUBECTL, "get", "nodes", "-o", f"jsonpath={path}"], sudo=True, check=False)
-        return shown.stdout.split() == ["True"] * len(self.names)
-
-    def _dns_answers(self) -> bool:
-        worker = self.hosts[self.names[-1]]
-        return worker.run(["python3", "-c", _ASK_DNS, DNS_ADDRESS], check=False).exit_code == 0
-
-
-def _wait_until(condition: Callable[[], bool], problem: str) -> None:
-    deadline = time.monotonic() + LIMIT.total_seconds()
-    while not condition():
-        if time.monotonic() > deadline:
-            raise NotReadyError(f"{problem} after {LIMIT}; look with `windlass lab exec --name bench-twin`")
-        time.sleep(0.1)
