@@ -12,7 +12,7 @@ from windlass.domain.spec import Cluster, load_cluster, problems
 from windlass_lab import demo_plan
 from windlass_lab.model import Host, Lab
 
-KEYS = [base64.b64encode(bytes([number]) * 48).decode() for number in range(5)]
+KEYS = [base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes([number]) * 32).decode() for number in range(5)]
 
 
 @pytest.fixture
