@@ -28,7 +28,7 @@ class Answering:
 
 
 @pytest.mark.parametrize(
-    ("shown", "is_ready"),
+    ("shown", "expected"),
     [("True True ", True), ("True False ", False), ("True ", False), ("True Unknown ", False), ("", False)],
 )
 def test_nodes_are_ready_when_all_that_are_wanted_are_there_and_ready(shown: str, *, expected: bool) -> None:
