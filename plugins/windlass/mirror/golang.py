@@ -96,14 +96,22 @@ def build_into(recipes: Recipes, name: str, source: Path, out: Path, toolchain: 
     shutil.copytree(recipes.build_directory(name), source)
     for extra in build.shared:
         shutil.copy(recipes.sources / extra, source)
-    if build.emptied:
-        toolchain.say("go mod vendor")
-        toolchain.go(source, "mod", "vendor", architecture=recipes.architecture)
-        for package in build.emptied:
-            empty_package(source / "vendor" / package)
+    if build.emptied or build.replaced:
+        _change_packages(build, source, toolchain, recipes.architecture)
     for program, package in build.packages.items():
         toolchain.say(f"go build {package}")
         toolchain.go(source, *_build_arguments(build, package, out / program), architecture=recipes.architecture)
+
+
+def _change_packages(build: Build, source: Path, toolchain: Toolchain, architecture: str) -> None:
+    """Copy all packages beside go.mod, each checked against go.sum, and change those that the recipe names."""
+    toolchain.say("go mod vendor")
+    toolchain.go(source, "mod", "vendor", architecture=architecture)
+    for package in build.emptied:
+        empty_package(source / "vendor" / package)
+    for package, directory in build.replaced.items():
+        shutil.rmtree(source / "vendor" / package)
+        shutil.copytree(source / directory, source / "vendor" / package)
 
 
 def empty_package(directory: Path) -> None:

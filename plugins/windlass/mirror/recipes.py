@@ -35,6 +35,8 @@ class Build:
     """What the linker sets: package path and variable, value."""
     emptied: Sequence[str] = ()
     """Packages whose files are left out: what they need cannot be had, or needs a C compiler."""
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """Packages that a directory of ours, below the build's own, takes the place of."""
     c: str = ""
     """A C file below modules/, linked statically to the program of this build's name."""
 
