@@ -9,7 +9,7 @@ import pytest
 from windlass.domain.artifacts import Artifact
 from windlass.errors import WindlassError
 from windlass.mirror.commands import Commands
-from windlass.mirror.golang import Builder, empty_package
+from windlass.mirror.golang import Builder, Toolchain, build_into, empty_package
 from windlass.mirror.layers import file_digest
 from windlass.mirror.modules import ModulesSource
 from windlass.mirror.recipes import Recipes
@@ -116,3 +116,47 @@ def test_says_what_to_install_where_a_compiler_is_missing(
     problem = ModulesSource(recipes, tmp_path, tmp_path, Commands()).problem()
     assert problem is not None
     assert "`go` is not on PATH; install Go" in problem
+
+
+class Vendoring(Toolchain):
+    """A toolchain whose `go mod vendor` gives two packages, and whose builds give what they were told."""
+
+    def __init__(self) -> None:
+        super().__init__(Commands(), QUIET)
+        self.built: list[tuple[str, ...]] = []
+
+    def go(self, directory: Path, *arguments: str, architecture: str) -> None:
+        if arguments[:2] == ("mod", "vendor"):
+            for package in ("left-out", "substituted"):
+                (directory / "vendor/example.org" / package).mkdir(parents=True)
+                (directory / "vendor/example.org" / package / "all.go").write_text(f"package {package[:4]}\n// all\n")
+        else:
+            self.built.append(arguments)
+
+
+def test_packages_are_changed_in_a_copy_before_the_build(recipes: Path, tmp_path: Path) -> None:
+    (recipes / "modules/daemon/_ours").mkdir(parents=True)
+    (recipes / "modules/daemon/go.mod").write_text("module windlass/daemon\n")
+    (recipes / "modules/daemon/_ours/small.go").write_text("package subs\n")
+    (recipes / "modules.yaml").write_text("""
+builds:
+  daemon:
+    packages: {daemond: example.org/daemon}
+    variables: {example.org/version.Version: v1}
+    emptied: [example.org/left-out]
+    replaced: {example.org/substituted: _ours}
+""")
+    toolchain = Vendoring()
+
+    build_into(Recipes(recipes), "daemon", tmp_path / "source", tmp_path / "out", toolchain)
+
+    vendored = tmp_path / "source/vendor/example.org"
+    assert {str(path.relative_to(vendored)): path.read_text() for path in vendored.rglob("*.go")} == {
+        "left-out/empty.go": "package left\n",
+        "substituted/small.go": "package subs\n",
+    }
+    assert not (recipes / "modules/daemon/vendor").exists()
+    (built,) = toolchain.built
+    assert built[-1] == "example.org/daemon"
+    assert "-trimpath" in built
+    assert "-X=example.org/version.Version=v1" in built[built.index("-ldflags") + 1]
