@@ -27,6 +27,7 @@ PORTS = {
     "worker": {10250: "kubelet"},
 }
 PROXY_PORT = 7443
+PROXY_STATUS_PORT = 7444
 _DATA_PATHS = ("/var/lib/windlass", "/var/lib", "/")
 _TOOLS = {"iptables": "iptables", "curl": "curl", "mount": "mount"}
 
@@ -141,7 +142,7 @@ def _check_ports(cluster: Cluster, host: Host, facts: HostFacts) -> Iterator[Fin
         remedy = f"delete that cluster first, or take {host.name} out of one of the two specs"
         yield Finding(host.name, f"it belongs to the cluster `{facts.cluster}`", remedy)
         return
-    wanted = {PROXY_PORT: "API proxy"}
+    wanted = {PROXY_PORT: "API proxy", PROXY_STATUS_PORT: "API proxy's status"}
     for role in host.roles:
         wanted |= PORTS[role]
     for port, user in sorted(wanted.items()):

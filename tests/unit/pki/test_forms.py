@@ -46,9 +46,9 @@ def test_a_worker_gets_only_what_a_kubelet_needs(cluster: Cluster, pki: Pki) -> 
     assert paths(cluster, pki, "w-1") == NODE
 
 
-def test_a_pure_etcd_host_knows_nothing_of_kubernetes(cluster: Cluster, pki: Pki) -> None:
+def test_a_pure_etcd_host_knows_of_kubernetes_only_whom_its_proxy_may_trust(cluster: Cluster, pki: Pki) -> None:
     leaves = {f"{PKI}/etcd/{leaf}.{kind}" for leaf in ("server", "peer", "health") for kind in ("crt", "key")}
-    assert paths(cluster, pki, "etcd-3") == {f"{PKI}/etcd/ca.crt", *leaves}
+    assert paths(cluster, pki, "etcd-3") == {f"{PKI}/ca.crt", f"{PKI}/etcd/ca.crt", *leaves}
 
 
 def test_a_control_plane_host_gets_all_that_its_components_read(cluster: Cluster, pki: Pki) -> None:

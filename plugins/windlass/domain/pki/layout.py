@@ -9,7 +9,7 @@ from windlass.domain.pki.certificates import Credential, public_pem
 from windlass.domain.pki.encryption import encryption_configuration
 from windlass.domain.pki.kubeconfig import CredentialFiles, host_kubeconfig
 from windlass.domain.pki.model import Pki
-from windlass.domain.pki.subjects import Signer, host_leaves, is_node
+from windlass.domain.pki.subjects import Signer, host_leaves
 from windlass.domain.spec import Cluster, Host
 
 PKI_DIRECTORY = "/etc/windlass/pki"
@@ -52,8 +52,8 @@ def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
         files |= _credential_files(_STEMS.get(purpose, purpose), pki.leaves[f"{host.name}/{purpose}"])
     if "etcd" in host.roles or "control-plane" in host.roles:
         files[f"{PKI_DIRECTORY}/etcd/ca.crt"] = _public(pki.authorities[Signer.ETCD].certificate)
-    if is_node(host):
-        files[f"{PKI_DIRECTORY}/ca.crt"] = _public(pki.authorities[Signer.KUBERNETES].certificate)
+    # On every host: its api-proxy checks the API servers with it.
+    files[f"{PKI_DIRECTORY}/ca.crt"] = _public(pki.authorities[Signer.KUBERNETES].certificate)
     if "control-plane" in host.roles:
         files |= _control_plane_files(cluster, pki)
     return files | {
