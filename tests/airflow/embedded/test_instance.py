@@ -29,7 +29,7 @@ def processes_of(home: Home) -> list[psutil.Process]:
             marked = process.environ().get("WINDLASS_AIRFLOW_HOME") == str(home.root)
             if marked or any(str(home.root) in word or postgres in word for word in process.cmdline()):
                 found.append(process)
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        except psutil.Error:  # it has just ended, or belongs to someone else
             continue
     return found
 
