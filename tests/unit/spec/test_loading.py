@@ -197,3 +197,9 @@ def test_contents_of_manifests_are_not_shown() -> None:
     text = GOOD + "  manifests:\n    - name: secret\n      content: {password: hunter2}\n"
 
     assert "hunter2" not in "\n".join(complaints(text))
+
+
+def test_a_problem_is_one_plain_line_whatever_a_key_holds() -> None:
+    (message,) = complaints(GOOD + '  etcd: {"a\\r\\nb\\e[31m": 1}\n')
+
+    assert r"unknown key `a\r\nb\x1b[31m`" in message

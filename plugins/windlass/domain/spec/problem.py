@@ -22,7 +22,9 @@ class Problem:
     right: str
 
     def __str__(self) -> str:
-        return f"{path_text(self.path)}: {self.wrong}; {self.right}"
+        text = f"{path_text(self.path)}: {self.wrong}; {self.right}"
+        # Keys and values may hold line breaks and what steers a terminal; a problem is one plain line.
+        return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def path_text(path: Path) -> str:
