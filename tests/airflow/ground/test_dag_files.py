@@ -20,6 +20,7 @@ class NetworkUsedError(AssertionError):
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: socket.socket, address: Any) -> None:
+        self.close()
         raise NetworkUsedError(f"a connection to {address} was tried while a DAG file was imported")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
