@@ -36,7 +36,9 @@ umask 022
 mkdir -p {ARTIFACTS}
 fetch() {{ # directory name url sha256 archive|file
   [ ! -e "$1" ] || return 0
-  part="$1.part"; rm -rf "$part"; mkdir -p "$part"
+  # Its own directory: what a killed task left running here may still be at the same artifact.
+  for old in "$1".part.*; do [ -d "/proc/${{old##*.}}" ] || rm -rf "$old"; done
+  part="$1.part.$$"; mkdir -p "$part"
   if ! curl -fsS --retry 3 --retry-connrefused --connect-timeout 5 -o "$part/file" "$3" 2>"$part/error"; then
     echo "cannot fetch $3: $(tail -n1 "$part/error")" >&2; rm -rf "$part"; exit {NO_DOWNLOAD}
   fi
@@ -46,12 +48,12 @@ fetch() {{ # directory name url sha256 archive|file
   fi
   if [ "$5" = archive ]; then tar -xf "$part/file" -C "$part" --no-same-owner; rm "$part/file"
   else chmod 755 "$part/file"; fi
-  rm -f "$part/error"; sync -f "$part"; mv "$part" "$1"
-  echo "{CHANGED}$2"
+  rm -f "$part/error"; sync -f "$part"
+  if mv -T "$part" "$1" 2>/dev/null; then echo "{CHANGED}$2"; else rm -rf "$part"; [ -e "$1" ]; fi
 }}
 link() {{ # target path
   [ "$(readlink "$2" 2>/dev/null)" != "$1" ] || return 0
-  mkdir -p "${{2%/*}}"; ln -sfn "$1" "$2.new"; mv -T "$2.new" "$2"
+  mkdir -p "${{2%/*}}"; ln -sfn "$1" "$2.$$"; mv -T "$2.$$" "$2"
   echo "{CHANGED}$2"
 }}"""
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowRuntimeError
 
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.workplace import Workplace
@@ -74,7 +75,10 @@ def _finished_by(context: Context) -> Any:
     """Return a function that asks Airflow whether another run has ended; None where Airflow cannot tell."""
 
     def is_finished(owner: Owner) -> bool | None:
-        state = context["ti"].get_dagrun_state(owner.dag_id, owner.run_id)
+        try:
+            state = context["ti"].get_dagrun_state(owner.dag_id, owner.run_id)
+        except AirflowRuntimeError:  # it knows no such run (any more): another Airflow's, or one that was purged
+            return None
         return None if state is None else state not in _UNFINISHED
 
     return is_finished

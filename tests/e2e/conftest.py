@@ -1,0 +1,69 @@
+"""One ground for all end-to-end tests, and their order: what makes the cluster first, what takes it away last.
+
+WINDLASS_TEST_KEEP=1 leaves lab and Airflow up at the end, and finds them the next time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.ground import CLUSTER, HOSTS, Ground, stand
+from e2e.leaks import CommandLines
+
+KEEP = os.environ.get("WINDLASS_TEST_KEEP") == "1"
+ORDER = (
+    "test_create",
+    "test_secrets",
+    "test_apply",
+    "test_two_runs",
+    "test_api_server",
+    "test_delete",
+    "test_faults_before",
+    "test_faults_amid",
+    "test_topologies",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the modules of this directory into their order; those of other directories stay where they are."""
+    here = Path(__file__).parent
+    mine = [item for item in items if item.path.parent == here]
+    ordered = iter(sorted(mine, key=lambda item: ORDER.index(item.path.stem)))
+    items[:] = [next(ordered) if item.path.parent == here else item for item in items]
+    for item in mine:
+        item.add_marker(pytest.mark.lab)
+        item.add_marker(pytest.mark.timeout(1800))
+
+
+@pytest.fixture(scope="session")
+def ground() -> Iterator[Ground]:
+    """The lab and the Airflow of all tests here."""
+    with stand("e2e" if KEEP else f"e2e-{os.getpid()}", keep=KEEP) as made:
+        yield made
+
+
+@pytest.fixture
+def bare(ground: Ground) -> Ground:
+    """The ground without a cluster on it."""
+    if ground.records.spec() is not None:
+        ground.run("delete_cluster", confirm_name=CLUSTER).succeeded()
+    assert {host: ground.traces(host) for host in HOSTS} == {host: [] for host in HOSTS}
+    return ground
+
+
+@pytest.fixture
+def cluster(ground: Ground) -> Ground:
+    """The ground with the cluster of 3 + 1 hosts on it, as `test_create` leaves it."""
+    if ground.records.spec() is None or ground.not_ready():
+        ground.apply(ground.spec()).succeeded()
+    return ground
+
+
+@pytest.fixture(scope="session")
+def command_lines() -> CommandLines:
+    """The command lines that were seen while a cluster was created."""
+    return CommandLines()

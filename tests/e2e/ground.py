@@ -1,0 +1,318 @@
+"""What all end-to-end tests stand on: one lab of four hosts, one embedded Airflow, and what tests ask of them."""
+
+from __future__ import annotations
+
+import shlex
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+import psutil
+import yaml
+
+from windlass.cli.embedded import instance
+from windlass.cli.embedded.client import AirflowClient, RunState
+from windlass.cli.embedded.layout import Home, Settings
+from windlass.cli.embedded.processes import session_members
+from windlass.cli.embedded.secret_files import login
+from windlass.domain.pki import Pki
+from windlass.domain.sealing import MasterKeys, new_master_key
+from windlass.domain.secret import Secret
+from windlass.effects.kubernetes.client import KubernetesClient
+from windlass.effects.store import ClusterRecords, S3Store, ServiceLog, StoreConfig
+from windlass.operations.cluster_api import credentials_of
+from windlass_lab import demo_plan
+from windlass_lab.containers import container_name
+from windlass_lab.docker import docker
+from windlass_lab.lab import down, up
+from windlass_lab.model import BUCKET, Lab
+from windlass_lab.places import write_private
+from windlass_lab.plan import LabPlan
+
+CLUSTER = "e2e"
+HOSTS = ("cp-1", "cp-2", "cp-3", "w-1")
+VERSION = "v1.37.2"
+OVERLAPPING: Mapping[str, tuple[str, ...]] = {
+    "cp-1": ("etcd", "control-plane"),
+    "cp-2": ("etcd", "control-plane"),
+    "cp-3": ("etcd", "control-plane"),
+    "w-1": ("worker",),
+}
+RUN_LIMIT = timedelta(minutes=6)
+
+
+def wait_for(condition: Callable[[], Any], what: str, within: timedelta = timedelta(minutes=2)) -> Any:
+    """Return the first true answer of `condition`."""
+    deadline = time.monotonic() + within.total_seconds()
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"not within {within}: {what}"
+        time.sleep(0.2)
+    return answer
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended, with the logs of its tasks at hand."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    client: AirflowClient = field(repr=False)
+
+    @cached_property
+    def states(self) -> dict[str, str]:
+        """The end state of each task."""
+        return {task.task_id: task.state for task in self.client.tasks(self.dag_id, self.run_id)}
+
+    def log(self, task_id: str) -> str:
+        """Return the log of the last try of a task."""
+        (task,) = [one for one in self.client.tasks(self.dag_id, self.run_id) if one.task_id == task_id]
+        return self.client.log(self.dag_id, self.run_id, task)
+
+    def result(self, task_id: str) -> Any:
+        """Return what a task handed on."""
+        return self.client.xcom(self.dag_id, self.run_id, task_id)
+
+    def succeeded(self) -> Run:
+        """Return this run, or fail with the end of the log of every task that failed."""
+        failed = [task for task, state in self.states.items() if state == "failed"]
+        logs = "\n".join(f"--- {task}\n{self.log(task)[-3000:]}" for task in failed)
+        assert self.state == "success", f"{self.run_id} ended in {self.state}: {self.states}\n{logs}"
+        return self
+
+    def refused(self, task_id: str) -> str:
+        """Return the log of the task that failed; fail if the run did not end there."""
+        assert (self.state, self.states[task_id]) == ("failed", "failed"), self.states
+        return self.log(task_id)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The lab, the Airflow, and the questions that tests ask of both."""
+
+    lab: Lab
+    home: Home
+    client: AirflowClient
+    master_key: Secret
+
+    def spec(
+        self,
+        roles: Mapping[str, tuple[str, ...]] = OVERLAPPING,
+        version: str = VERSION,
+        **sections: Any,
+    ) -> str:
+        """Return the text of a spec on hosts of this lab; `sections` are laid over those of the demo."""
+        document = yaml.safe_load(demo_plan.cluster_spec(self.lab, version))
+        document["metadata"]["name"] = CLUSTER
+        hosts = document["spec"]["hosts"]
+        hosts["members"] = [
+            {"name": name, "address": self.lab.host(name).address, "roles": list(taken)}
+            for name, taken in roles.items()
+        ]
+        for name, section in sections.items():
+            present = document["spec"].get(name)
+            document["spec"][name] = _merged(present, section) if isinstance(present, dict) else section
+        return yaml.safe_dump(document, sort_keys=False, width=10_000)
+
+    def start(self, dag_id: str, **params: Any) -> str:
+        """Trigger a run and return its id."""
+        run_id = f"{dag_id}-{uuid.uuid4().hex[:8]}"
+        self.client.trigger(dag_id, run_id=run_id, conf={"cluster": CLUSTER, **params})
+        return run_id
+
+    def finish(self, dag_id: str, run_id: str, within: timedelta = RUN_LIMIT) -> Run:
+        """Wait for a run's end."""
+        return self._ended(self.client.wait(dag_id, run_id, within=within))
+
+    def run(self, dag_id: str, **params: Any) -> Run:
+        """Trigger a run and wait for its end."""
+        return self.finish(dag_id, self.start(dag_id, **params))
+
+    def apply(self, spec: str | None = None, **params: Any) -> Run:
+        """Run `create_cluster` to its end."""
+        return self.run("create_cluster", **({"spec": spec} if spec else {}), **params)
+
+    def converge(self, dag_id: str, run_id: str) -> Run:
+        """Wait for a run's end, as a person would who clears what failed, twice at most."""
+        for _ in range(2):
+            ended = self.finish(dag_id, run_id)
+            if ended.state == "success":
+                return ended
+            self.client.clear_failed(dag_id, run_id)
+        return self.finish(dag_id, run_id)
+
+    def _ended(self, state: RunState) -> Run:
+        return Run(state.dag_id, state.run_id, state.state, self.client)
+
+    def task_process(self, dag_id: str, run_id: str, task_id: str, within: timedelta = RUN_LIMIT) -> psutil.Process:
+        """Return the process of a task, as soon as it is there."""
+
+        def find() -> psutil.Process | None:
+            running = instance.status(self.home)
+            path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+            task = self.client._checked(self.client._send("GET", path))
+            assert running
+            if task["state"] != "running":
+                return None
+            title = f"airflow worker -- {task['id']}"
+            return next((one for one in session_members(running.runner) if _title(one) == title), None)
+
+        found: psutil.Process = wait_for(find, f"a process of {task_id}", within)
+        return found
+
+    def component(self, name: str) -> psutil.Process:
+        """Return the process of one component of Airflow."""
+        running = instance.status(self.home)
+        assert running
+        title = f"windlass-airflow {name}"
+        (found,) = [one for one in session_members(running.runner) if _title(one).startswith(title)]
+        return found
+
+    @cached_property
+    def store(self) -> S3Store:
+        """The store of the lab."""
+        s3 = self.lab.s3_credentials()
+        config = StoreConfig(
+            bucket=BUCKET,
+            endpoint_url=self.lab.s3_endpoint,
+            access_key=s3.access_key,
+            secret_key=Secret(s3.secret_key),
+        )
+        return S3Store(config)
+
+    @property
+    def records(self) -> ClusterRecords:
+        """What the store knows of the cluster."""
+        return ClusterRecords(self.store, CLUSTER)
+
+    def pki(self) -> Pki:
+        """Return the cluster's keys and certificates."""
+        pki = self.records.pki(MasterKeys.parse(self.master_key.reveal()))
+        assert pki is not None
+        return pki
+
+    def service_log(self) -> list[str]:
+        """Return the newest lines of the cluster's service log, the newest first."""
+        return [event.text for event in ServiceLog(self.store, CLUSTER).newest()]
+
+    @contextmanager
+    def api(self, host: str = "cp-1") -> Iterator[KubernetesClient]:
+        """Give a client of the API server on one host."""
+        with KubernetesClient(self.lab.host(host).address, 6443, credentials_of(self.pki())) as client:
+            yield client
+
+    def on(self, host: str, script: str, timeout: timedelta = timedelta(minutes=1)) -> str:
+        """Run a shell script on a host as root, past Windlass, and return its output."""
+        name = container_name(self.lab.name, host)
+        return docker("exec", "--interactive", name, "sh", "-s", stdin=script.encode(), timeout=timeout, host=host)
+
+    def kubectl(self, host: str, *arguments: str, version: str = VERSION) -> str:
+        """Run kubectl on a control-plane host through its own proxy, as its administrator would."""
+        binary = f"/opt/windlass/{version}/bin/kubectl --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
+        return self.on(host, f"{binary} --request-timeout=10s {shlex.join(arguments)}")
+
+    def not_ready(self, hosts: Mapping[str, tuple[str, ...]] = OVERLAPPING, via: str = "cp-1") -> set[str]:
+        """Return the hosts whose node is not Ready."""
+        with self.api(via) as client:
+            nodes = client.list(client.resource_of({"apiVersion": "v1", "kind": "Node"}))
+        ready = {node["metadata"]["name"] for node in nodes if _is_ready(node)}
+        return {name for name, roles in hosts.items() if set(roles) != {"etcd"}} - ready
+
+    def beginnings(self) -> dict[str, str]:
+        """Return when each container and unit of each host last began: equal before and after, nothing restarted."""
+        found = {}
+        for host in HOSTS:
+            for line in self.on(host, _BEGINNINGS).splitlines():
+                name, _, since = line.partition("=")
+                found[f"{host}/{name}"] = since
+        return found
+
+    def traces(self, host: str) -> list[str]:
+        """Return what there is of a cluster on a host; an empty list if it is as it was before any."""
+        return self.on(host, _TRACES).splitlines()
+
+
+_BEGINNINGS = """
+for id in $(docker ps -q); do
+  docker inspect --format '{{ index .Config.Labels "io.windlass.component" }}={{ .Id }} {{ .State.StartedAt }}' "$id"
+done
+for unit in kubelet windlass-containerd docker; do
+  echo "$unit=$(systemctl show --property ActiveEnterTimestampMonotonic --value $unit)"
+done
+"""
+
+_TRACES = r"""
+docker ps -aq 2>/dev/null | sed 's/^/container /'
+for unit in kubelet windlass-containerd; do
+  systemctl cat $unit >/dev/null 2>&1 && echo "unit $unit"
+  systemctl is-active --quiet $unit && echo "unit $unit runs"
+done
+awk '$2 ~ "^(/var/lib/kubelet|/var/lib/windlass|/run/windlass|/run/netns)/" {print "mount " $2}' /proc/mounts
+ip -o link | awk -F'[ :@]+' '$2 ~ /^(cni0|flannel|veth|kube-)/ {print "interface " $2}'
+ip route | awk '/flannel|cni0|10\.244\./ {print "route " $0}'
+for tables in iptables ip6tables; do
+  $tables-save 2>/dev/null | awk -v t=$tables '/^:(KUBE|CNI|FLANNEL)-/ {print t " chain " $1}'
+done
+nft list tables 2>/dev/null | awk '/kube-proxy/ {print "nft " $0}'
+for path in /etc/windlass /opt/windlass /opt/cni/bin /run/windlass /run/flannel /var/log/windlass; do
+  [ ! -e $path ] || echo "file $path"
+done
+ls /etc/cni/net.d /etc/sysctl.d /etc/modules-load.d 2>/dev/null | grep -iE 'windlass|flannel' | sed 's/^/file /'
+for directory in /var/lib/windlass /var/lib/kubelet; do
+  [ ! -d $directory ] || ls -A $directory | grep -v '^lost+found$' | sed "s|^|file $directory/|"
+done
+pgrep -fl 'kubelet|containerd-shim-runc-v2.*windlass|kube-apiserver' | sed 's/^/process /'
+true
+"""
+
+
+@contextmanager
+def stand(name: str, *, keep: bool) -> Iterator[Ground]:
+    """Bring lab and Airflow up, and take both down at the end, however it comes; `keep` leaves them for next time."""
+    home = Home.of(name)
+    try:
+        lab = up(LabPlan(name, HOSTS))
+        key = _master_key(lab)
+        running = instance.up(home, Settings(connections=demo_plan.connections(lab, key)))
+        with AirflowClient(running.url, *login(home)) as client:
+            client.wait_for_dag("create_cluster", within=timedelta(minutes=2))
+            client.wait_for_dag("delete_cluster")
+            yield Ground(lab, home, client, key)
+    finally:
+        if not keep:
+            try:
+                instance.down(home, purge=True)
+            finally:
+                down(name)
+
+
+def _master_key(lab: Lab) -> Secret:
+    file = lab.directory / "master-key"
+    if not file.exists():
+        write_private(file, new_master_key().reveal().encode())
+    return Secret(file.read_text())
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.Error:
+        return ""
+
+
+def _is_ready(node: Mapping[str, Any]) -> bool:
+    conditions = node["status"].get("conditions", [])
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _merged(present: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(present)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from e2e.ground import CLUSTER, HOSTS, Ground
+from windlass.effects.store.keys import bundle_key
+
+BACKUP = bundle_key(CLUSTER, "20260101T000000Z-kept", "manifest.json")
+
+
+def test_another_name_deletes_nothing(cluster: Ground) -> None:
+    before, stored = cluster.beginnings(), cluster.records.spec()
+
+    refusal = cluster.run("delete_cluster", confirm_name="other").refused("confirm")
+
+    assert f"deleting `{CLUSTER}` needs its name in `confirm_name`, which says `other`" in refusal
+    assert cluster.records.spec() == stored
+    assert cluster.beginnings() == before
+
+
+def test_hosts_come_back_clean_and_fit_and_backups_stay(cluster: Ground) -> None:
+    cluster.store.put(BACKUP, b"{}")
+    assert cluster.traces("w-1"), "what is looked for is there before"
+
+    cluster.run("delete_cluster", confirm_name=CLUSTER).succeeded()
+
+    assert {host: cluster.traces(host) for host in HOSTS} == {host: [] for host in HOSTS}
+    assert cluster.records.spec() is None
+    assert cluster.records.sealed_pki() is None
+    assert cluster.store.get(BACKUP) is not None
+    assert "taken off its hosts" in cluster.service_log()[0]
+    plan = cluster.apply(cluster.spec(), plan_only=True).succeeded().result("plan.preflight")
+    assert set(plan) == set(HOSTS)
+    assert all(plan.values())
+
+
+def test_deleting_without_backups_takes_them_too(ground: Ground) -> None:
+    # A cluster that got no further than its spec: deleting it is quick, and the same.
+    ground.store.put(BACKUP, b"{}")
+    ground.records.save_spec(ground.spec())
+
+    ground.run("delete_cluster", confirm_name=CLUSTER, keep_backups=False).succeeded()
+
+    assert ground.store.get(BACKUP) is None
+    assert ground.records.spec() is None
