@@ -62,6 +62,7 @@ def _check_certificates(site: Site, pki: Pki) -> None:
 
 def _check_workload(site: Site, client: KubernetesClient) -> tuple[str, ...]:
     """Run a web server on every node, reach it by name from every node, write a volume and read it back."""
+    wait_until(lambda: _left_of_last_time(client), _TIMEOUT, "verify: the last trial's namespace")
     image = image_reference("toolbox", site.release, site.lock, site.mirror)
     has_volume = site.cluster.spec.storage.driver != "none"
     for wanted in trial_objects(image, has_volume=has_volume):
@@ -82,6 +83,13 @@ def _check_workload(site: Site, client: KubernetesClient) -> tuple[str, ...]:
         _check_volume(site)
         shown.append("a volume written and read back")
     return tuple(shown)
+
+
+def _left_of_last_time(client: KubernetesClient) -> str:
+    """Return what is still being removed: nothing can be made in a namespace that is on its way out."""
+    namespace = client.get(NAMESPACES, NAMESPACE)
+    is_going = namespace is not None and "deletionTimestamp" in namespace["metadata"]
+    return f"{NAMESPACE} is still being removed" if is_going else ""
 
 
 def _reach(site: Site, pod: str, url: str) -> str:
