@@ -94,7 +94,7 @@ def _left_of_last_time(client: KubernetesClient) -> str:
 
 def _reach(site: Site, pod: str, url: str) -> str:
     try:
-        answer = kubectl(site, ["exec", "-n", NAMESPACE, pod, "--", "wget", "-q", "-T", "3", "-O", "-", url])
+        answer = kubectl(site, ["exec", "-n", NAMESPACE, pod, "--", "timeout", "3", "wget", "-q", "-O", "-", url])
     except WindlassError as error:
         return str(error)
     return "" if answer.strip() == "windlass" else f"{url} answered `{answer.strip()[:80]}`"
