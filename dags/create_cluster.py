@@ -63,7 +63,8 @@ with DAG(
     verify = ClusterVerifyOperator(task_id="verify")
     record = ClusterRecordOperator(
         task_id="record",
-        steps=["hosts.prepare", "hosts.certificates", "cluster.etcd", "cluster.control_plane", "cluster.workers"],
+        steps=[f"hosts.{name}" for name in ("prepare", "certificates")]
+        + [f"cluster.{name}" for name in ("etcd", "control_plane", "workers", "services")],
         trigger_rule=TriggerRule.NONE_FAILED,
     )
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)

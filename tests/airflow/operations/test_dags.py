@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowRuntimeError, DownstreamTasksSkipped, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
+
+from windlass.airflow.operators.cluster import ClusterConfirmOperator, ClusterRecordOperator, _finished_by
+from windlass.airflow.workplace import Workplace
+from windlass.domain.lease import Owner
+from windlass.errors import RefusedError
+
+DAGS = Path(__file__).resolve().parents[3] / "dags"
+OWNER = Owner("create_cluster", "one")
+
+
+@pytest.fixture(scope="module")
+def dags() -> Any:
+    return DagBag(str(DAGS), load_op_links=False).dags
+
+
+@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster"])
+def test_the_lease_is_taken_before_anything_changes_and_given_back_however_it_ends(dags: Any, name: str) -> None:
+    dag = dags[name]
+    lease, release = dag.get_task("lease"), dag.get_task("release")
+    readers = {"plan.validate", "plan.provision", "plan.preflight", "confirm", "record"}
+
+    assert release.is_teardown
+    assert "lease" in release.upstream_task_ids
+    changing = set(dag.task_ids) - readers - {"lease", "release"}
+    assert changing <= lease.get_flat_relative_ids(upstream=False)
+
+
+@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster"])
+def test_what_changes_a_cluster_is_never_run_by_a_backfill(dags: Any, name: str) -> None:
+    assert {str(getattr(kind, "value", kind)) for kind in dags[name].allowed_run_types} == {"scheduled", "manual"}
+
+
+def test_everything_of_the_cluster_starts_together(dags: Any) -> None:
+    dag = dags["create_cluster"]
+    for task in ("etcd", "control_plane", "workers", "services"):
+        assert dag.get_task(f"cluster.{task}").upstream_task_ids == {"hosts.prepare", "hosts.certificates"}
+
+
+@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster"])
+def test_every_task_that_was_killed_is_tried_again(dags: Any, name: str) -> None:
+    assert [task.task_id for task in dags[name].tasks if not task.retries] == []
+
+
+def context(**params: Any) -> Any:
+    return {"ti": Mock(), "params": {"cluster": "demo", **params}}
+
+
+def place() -> Any:
+    made = Mock(spec=Workplace, name="place", owner=OWNER)
+    made.name = "demo"
+    member = Mock()
+    member.name = "cp-1"
+    made.cluster.return_value.spec.hosts.members = [member]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("state", "finished"), [("running", False), ("queued", False), ("success", True), (None, None)]
+)
+def test_a_run_is_over_when_airflow_says_so(state: str | None, *, finished: bool | None) -> None:
+    asked = context()
+    asked["ti"].get_dagrun_state.return_value = state
+    assert _finished_by(asked)(OWNER) is finished
+
+
+def test_of_a_run_that_airflow_does_not_know_nobody_can_tell() -> None:
+    asked = context()
+    asked["ti"].get_dagrun_state.side_effect = AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+    assert _finished_by(asked)(OWNER) is None
+
+
+def test_deleting_needs_the_name() -> None:
+    operator = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
+    with pytest.raises(RefusedError, match="confirm_name"):
+        operator.act(context(confirm_name="other"), place())
+    assert operator.act(context(confirm_name="demo"), place()) == ["cp-1"]
+
+
+def test_planning_a_deletion_skips_it() -> None:
+    operator = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
+    asked = context(confirm_name="demo", plan_only=True)
+    with pytest.raises(DownstreamTasksSkipped):
+        operator.act(asked, place())
+    asked["ti"].xcom_push.assert_called_once_with(key="return_value", value=["cp-1"])
+
+
+@pytest.mark.parametrize(
+    ("results", "told"),
+    [
+        ({}, "create_cluster: nothing to change"),
+        (
+            {"prepare": {"cp-1": ["files", "image"], "w-1": []}, "services": ["labels of w-1"]},
+            "create_cluster: 3 changes",
+        ),
+    ],
+)
+def test_the_record_counts_what_was_changed(results: dict[str, Any], told: str) -> None:
+    operator, asked, at = ClusterRecordOperator(task_id="record", steps=["prepare", "services"]), context(), place()
+    asked["ti"].xcom_pull.side_effect = lambda **asked: results.get(asked["task_ids"])
+
+    assert operator.act(asked, at) == told
+    assert at.log.call_args.args == (told,)
+
+
+def test_a_run_that_only_planned_writes_no_record() -> None:
+    operator, at = ClusterRecordOperator(task_id="record", steps=[]), place()
+    assert "planned only" in operator.act(context(plan_only=True), at)
+    at.log.assert_not_called()
+
+
+def test_what_any_step_changed_is_recorded(dags: Any) -> None:
+    dag = dags["create_cluster"]
+    changing = {task.task_id for task in dag.tasks if task.task_id.startswith(("hosts.", "cluster."))}
+    assert set(dag.get_task("record").steps) == changing

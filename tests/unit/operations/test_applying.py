@@ -1,0 +1,98 @@
+"""The scripts that start units and stacks run for real, with programs on PATH that stand for systemctl and docker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from windlass.domain.installing import changes_of
+from windlass.operations import applying
+from windlass.operations.applying import service_digests, stack_script, unit_script
+
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >> $STATE/calls
+case $1 in
+  is-active) [ -e $STATE/active ] ;;
+  restart) [ ! -e $STATE/broken ] && touch $STATE/active ;;
+esac
+"""
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in {"systemctl": SYSTEMCTL, "journalctl": "#!/bin/sh\necho its last words\n"}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("STATE", str(tmp_path))
+    monkeypatch.setattr(applying, "APPLIED", f"{tmp_path}/applied")
+    (tmp_path / "config").write_text("a: 1\n")
+    (tmp_path / "v1").touch()
+    (tmp_path / "v2").touch()
+    (tmp_path / "program").symlink_to(tmp_path / "v1")
+    return tmp_path
+
+
+def start(state: Path) -> subprocess.CompletedProcess[str]:
+    script = unit_script("kubelet", [str(state / "config")], [str(state / "program")])
+    return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
+
+
+def restarts(state: Path) -> int:
+    return (state / "calls").read_text().count("restart kubelet")
+
+
+def test_a_unit_is_started_once(state: Path) -> None:
+    assert changes_of(start(state).stdout) == ("unit kubelet",)
+    assert changes_of(start(state).stdout) == ()
+    assert restarts(state) == 1
+
+
+def test_a_unit_whose_file_or_binary_changed_is_restarted(state: Path) -> None:
+    start(state)
+    (state / "config").write_text("a: 2\n")
+    assert changes_of(start(state).stdout) == ("unit kubelet",)
+    (state / "program").unlink()
+    (state / "program").symlink_to(state / "v2")
+    assert changes_of(start(state).stdout) == ("unit kubelet",)
+    assert restarts(state) == 3
+
+
+def test_a_unit_that_died_is_started_again(state: Path) -> None:
+    start(state)
+    (state / "active").unlink()
+    assert changes_of(start(state).stdout) == ("unit kubelet",)
+
+
+def test_a_unit_that_does_not_start_fails_with_its_log_and_is_tried_again(state: Path) -> None:
+    (state / "broken").touch()
+    done = start(state)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["its last words", "kubelet does not start; see journalctl -u kubelet"]
+
+    (state / "broken").unlink()
+    assert changes_of(start(state).stdout) == ("unit kubelet",)
+
+
+def test_a_stack_that_runs_as_rendered_is_left_alone(state: Path) -> None:
+    docker = state / "bin" / "docker"
+    docker.write_text("#!/bin/sh\n[ $1 = ps ] && printf 'b=sha256:2\\na=sha256:1\\n'\n")
+    docker.chmod(0o755)
+    script = stack_script("etcd", {"a": "sha256:1", "b": "sha256:2"})
+
+    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
+
+    assert (done.returncode, changes_of(done.stdout)) == (0, ())
+
+
+def test_digests_are_those_of_the_labels() -> None:
+    compose = """
+    services:
+      one: {labels: {io.windlass.component: etcd, io.windlass.digest: "sha256:1"}}
+    """
+    assert service_digests(compose) == {"etcd": "sha256:1"}

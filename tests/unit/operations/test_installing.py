@@ -1,0 +1,184 @@
+"""The installing script runs for real, in a directory of its own, against a real HTTP server."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import subprocess
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from windlass.domain import installing
+from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.installing import NO_DOWNLOAD, WRONG_CHECKSUM, changes_of, directories_script, install_script
+from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.rendering.installs import HostDirectory, Install
+
+TOOL = Artifact("file", "tool", "v1")
+ARCHIVE = Artifact("file", "archive", "v2")
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base class gave
+        pass
+
+
+@dataclass(frozen=True)
+class Place:
+    """A host's root and a mirror's, both directories."""
+
+    root: Path
+    mirror: Path
+    url: str
+
+    def put(self, artifact: Artifact, content: bytes) -> Locked:
+        path = self.mirror / "files" / artifact.name / artifact.version / artifact.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return Locked("sha256:" + hashlib.sha256(content).hexdigest(), len(content), "build")
+
+    def install(self, lock: Lock) -> subprocess.CompletedProcess[str]:
+        wanted = [
+            Install(TOOL, (("", f"{self.root}/bin/tool"),)),
+            Install(ARCHIVE, (("bin/inner", f"{self.root}/bin/inner"),)),
+        ]
+        script = install_script(wanted, lock, MirrorAddresses(self.url, "unused:1"))
+        return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=60)
+
+    @property
+    def stored(self) -> list[str]:
+        return sorted(path.name for path in (self.root / "artifacts").iterdir())
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    root, mirror = tmp_path / "root", tmp_path / "mirror"
+    mirror.mkdir()
+    monkeypatch.setattr(installing, "ARTIFACTS", f"{root}/artifacts")
+    prelude = installing._PRELUDE.replace("/opt/windlass/artifacts", f"{root}/artifacts")
+    monkeypatch.setattr(installing, "_PRELUDE", prelude)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(mirror)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Place(root, mirror, f"http://127.0.0.1:{server.server_address[1]}")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def lock(place: Place) -> Lock:
+    return Lock("modules", {TOOL: place.put(TOOL, b"#!/bin/sh\necho tool\n"), ARCHIVE: place.put(ARCHIVE, archive())})
+
+
+def archive() -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        member = tarfile.TarInfo("bin/inner")
+        member.size, member.mode = 5, 0o755
+        tar.addfile(member, io.BytesIO(b"inner"))
+    return packed.getvalue()
+
+
+def test_installs_files_and_archives_and_links_them(place: Place, lock: Lock) -> None:
+    done = place.install(lock)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(changes_of(done.stdout)) == 4
+    assert subprocess.run([place.root / "bin/tool"], capture_output=True, check=True).stdout == b"tool\n"
+    assert (place.root / "bin/inner").read_text() == "inner"
+    assert len(place.stored) == 2
+
+
+def test_a_second_run_changes_nothing_and_needs_no_mirror(place: Place, lock: Lock) -> None:
+    place.install(lock)
+    for artifact in (TOOL, ARCHIVE):
+        (place.mirror / "files" / artifact.name / artifact.version / artifact.name).unlink()
+
+    again = place.install(lock)
+
+    assert (again.returncode, changes_of(again.stdout)) == (0, ())
+
+
+def test_other_bytes_than_the_lock_says_are_refused_and_leave_nothing(place: Place, lock: Lock) -> None:
+    place.put(TOOL, b"#!/bin/sh\necho evil\n")
+
+    done = place.install(lock)
+
+    assert done.returncode == WRONG_CHECKSUM
+    assert f"but the lock says {lock.digest(TOOL).removeprefix('sha256:')}" in done.stderr
+    assert not (place.root / "bin").exists()
+    assert place.stored == []
+
+
+def test_what_the_mirror_does_not_give_is_named(place: Place, lock: Lock) -> None:
+    (place.mirror / "files/archive/v2/archive").unlink()
+
+    done = place.install(lock)
+
+    assert done.returncode == NO_DOWNLOAD
+    assert f"cannot fetch {place.url}/files/archive/v2/archive" in done.stderr
+
+
+def test_a_run_after_one_that_failed_does_only_what_is_missing(place: Place, lock: Lock) -> None:
+    (place.mirror / "files/archive/v2/archive").unlink()
+    place.install(lock)
+    place.put(ARCHIVE, archive())
+
+    done = place.install(lock)
+
+    assert done.returncode == 0
+    assert [change for change in changes_of(done.stdout) if "tool" in change] == []
+    assert (place.root / "bin/inner").read_text() == "inner"
+
+
+def test_leftovers_of_a_run_that_ended_amid_are_cleared_and_those_of_one_that_goes_on_stay(
+    place: Place, lock: Lock
+) -> None:
+    directory = Path(installing.content_directory(lock.digest(TOOL)))
+    with subprocess.Popen(["sleep", "60"]) as alive:
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        for pid in (alive.pid, ended.pid):
+            part = directory.with_name(f"{directory.name}.part.{pid}")
+            part.mkdir(parents=True)
+            (part / "file").write_bytes(b"half")
+
+        done = place.install(lock)
+        alive.kill()
+
+    assert done.returncode == 0
+    assert (directory / "file").read_bytes() == b"#!/bin/sh\necho tool\n"
+    assert [name for name in place.stored if ".part." in name] == [f"{directory.name}.part.{alive.pid}"]
+
+
+def test_a_new_version_takes_the_links_place(place: Place, lock: Lock) -> None:
+    place.install(lock)
+    newer = Lock("modules", {**lock.artifacts, TOOL: place.put(TOOL, b"#!/bin/sh\necho newer\n")})
+
+    place.install(newer)
+
+    assert subprocess.run([place.root / "bin/tool"], capture_output=True, check=True).stdout == b"newer\n"
+    assert len(place.stored) == 3
+
+
+def test_directories_are_made_once_and_their_modes_kept(tmp_path: Path) -> None:
+    wanted = [HostDirectory(f"{tmp_path}/a b/data", 0o700), HostDirectory(f"{tmp_path}/open", 0o755)]
+
+    def run() -> tuple[str, ...]:
+        done = subprocess.run(
+            ["sh", "-s"], input=directories_script(wanted), capture_output=True, text=True, check=True
+        )
+        return changes_of(done.stdout)
+
+    assert run() == (f"{tmp_path}/a b/data", f"{tmp_path}/open")
+    assert run() == ()
+    (tmp_path / "open").chmod(0o700)
+    assert run() == (f"{tmp_path}/open",)
