@@ -7,7 +7,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
 
-from windlass.airflow.errors import RETRY_POLICY
+from windlass.airflow.errors import TASK_DEFAULTS
 
 
 class ClusterApprovalOperator(ApprovalOperator):
@@ -17,8 +17,8 @@ class ClusterApprovalOperator(ApprovalOperator):
     """
 
     def __init__(self, *, fail_on_reject: bool = True, **options: Any) -> None:
-        options.setdefault("retry_policy", RETRY_POLICY)
-        super().__init__(fail_on_reject=fail_on_reject, **options)
+        # Tried again, since Airflow may lose an answer that comes within the second in which it asked.
+        super().__init__(fail_on_reject=fail_on_reject, **{**TASK_DEFAULTS, **options})
 
     def execute(self, context: Context) -> Any:
         """Ask, unless the run was approved when it was started."""
