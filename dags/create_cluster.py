@@ -72,5 +72,6 @@ with DAG(
     validate >> provision >> preflight >> lease >> [prepare, certificates]
     for started in (etcd, control_plane, workers, services):
         [prepare, certificates] >> started >> verify
-    verify >> record >> release
-    preflight >> record
+    verify >> release
+    # After the lease is given back, or Airflow would skip the record along with a lease that was not needed.
+    [preflight, verify, release] >> record
