@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from windlass.domain.rendering import Manifest, api_labels, is_node, render_manifests
+from windlass.domain.rendering import Manifest, is_node, node_labels, render_manifests
 from windlass.effects.kubernetes.client import NODES, KubernetesClient, Resource
 from windlass.operations.site import Changes, Site
 from windlass.operations.waiting import wait_until
@@ -34,14 +34,14 @@ def _apply(client: KubernetesClient, manifest: Manifest) -> bool:
 
 
 def label_nodes(site: Site, client: KubernetesClient) -> Changes:
-    """Set the labels that a kubelet may not set itself; NotReadyError while a node has not registered yet."""
+    """Set the labels that nodes lack: a kubelet sets some of them, and only when it registers its node."""
     changed = []
     for host in site.hosts:
         if not is_node(host):
             continue
         node = client.get(NODES, host.name)
         labels = node["metadata"].get("labels", {}) if node else {}
-        wanted = {key: value for key, value in api_labels(host).items() if labels.get(key) != value}
+        wanted = {key: value for key, value in node_labels(host).items() if labels.get(key) != value}
         if node is not None and wanted:
             client.patch(NODES, host.name, {"metadata": {"labels": wanted}})
             changed.append(f"labels of {host.name}")
