@@ -1,0 +1,114 @@
+"""What goes wrong in the middle of a run: it converges once the fault is over."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Network
+
+import pytest
+
+from e2e.ground import Ground
+from windlass_lab import faults
+
+pytestmark = pytest.mark.full
+
+CHANGING = (
+    "hosts.prepare",
+    "hosts.certificates",
+    "cluster.etcd",
+    "cluster.control_plane",
+    "cluster.workers",
+    "cluster.services",
+    "verify",
+)
+
+
+@pytest.mark.parametrize("task", CHANGING)
+def test_a_run_killed_in_any_task_converges(bare: Ground, task: str) -> None:
+    run_id = bare.start("create_cluster", spec=bare.spec())
+    bare.task_process("create_cluster", run_id, task).kill()
+
+    bare.converge("create_cluster", run_id).succeeded()
+
+    assert not bare.not_ready()
+
+
+def test_a_host_that_is_cut_off_in_the_middle_is_taken_up_again(bare: Ground) -> None:
+    run_id = bare.start("create_cluster", spec=bare.spec())
+    bare.task_process("create_cluster", run_id, "hosts.prepare")
+    faults.cut(bare.lab, "w-1")
+    try:
+        bare.task_process("create_cluster", run_id, "cluster.etcd")
+    except AssertionError:
+        pass  # the whole run waits for the host: as good
+    finally:
+        faults.mend(bare.lab, "w-1")
+
+    bare.converge("create_cluster", run_id).succeeded()
+
+    assert not bare.not_ready()
+
+
+def test_a_scheduler_that_is_killed_is_replaced_and_the_run_goes_on(bare: Ground) -> None:
+    run_id = bare.start("create_cluster", spec=bare.spec())
+    bare.task_process("create_cluster", run_id, "cluster.services")
+    bare.component("scheduler").kill()
+
+    bare.converge("create_cluster", run_id).succeeded()
+
+    assert not bare.not_ready()
+
+
+class TamperingHandler(BaseHTTPRequestHandler):
+    """Gives what the mirror gives, but for the CNI plugins, whose first byte is another."""
+
+    def __init__(self, mirror: str, *args: object) -> None:
+        self._mirror = mirror
+        super().__init__(*args)  # type: ignore[arg-type]  # what the server gives is handed on
+
+    def do_GET(self) -> None:
+        try:
+            with urllib.request.urlopen(f"{self._mirror}{self.path}", timeout=60) as answer:  # noqa: S310 - the lab's mirror
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            self.send_error(error.code)
+            return
+        if self.path.endswith("/cni-plugins"):
+            content = bytes([content[0] ^ 1]) + content[1:]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base class gave
+        pass
+
+
+@contextmanager
+def tampering_mirror(ground: Ground) -> Iterator[str]:
+    gateway = str(IPv4Network(ground.lab.subnet)[1])
+    server = ThreadingHTTPServer((gateway, 0), functools.partial(TamperingHandler, ground.lab.mirror_url))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://{gateway}:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_mirror_that_gives_other_bytes_than_its_lock_says_is_refused(bare: Ground) -> None:
+    with tampering_mirror(bare) as mirror:
+        refusal = bare.apply(bare.spec(artifacts={"mirror": mirror})).refused("hosts.prepare")
+
+    assert "cni-plugins has sha256" in refusal
+    assert "but the lock says" in refusal
+    bare.apply(bare.spec()).succeeded()
+    assert not bare.not_ready()
