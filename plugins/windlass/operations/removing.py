@@ -12,10 +12,10 @@ from windlass.effects.transport.connection import Connection
 from windlass.errors import NotReadyError, RefusedError, WindlassError
 from windlass.operations.preparing import CLUSTER_MARK
 from windlass.operations.site import Changes, Site, run_script
+from windlass.operations.verifying import FOUNDATION
 from windlass.operations.waiting import wait_until
 
 _DRAIN = timedelta(seconds=30)
-_SYSTEM = {"kube-system", "kube-flannel", "local-path-storage", "metallb-system"}
 
 
 def check_name(cluster: str, confirmed: str) -> None:
@@ -40,7 +40,7 @@ def drain(client: KubernetesClient) -> Changes:
 
 def _is_users(pod: dict[str, Any]) -> bool:
     owners = pod["metadata"].get("ownerReferences", [])
-    return pod["metadata"]["namespace"] not in _SYSTEM and not any(owner["kind"] == "DaemonSet" for owner in owners)
+    return pod["metadata"]["namespace"] not in FOUNDATION and not any(owner["kind"] == "DaemonSet" for owner in owners)
 
 
 def _left(client: KubernetesClient) -> str:
