@@ -1,6 +1,7 @@
 """One ground for all end-to-end tests, and their order: what makes the cluster first, what takes it away last.
 
-WINDLASS_TEST_KEEP=1 leaves lab and Airflow up at the end, and finds them the next time.
+WINDLASS_TEST_KEEP=1 leaves lab and Airflow up at the end, and finds them the next time; WINDLASS_TEST_NAME names them,
+so that several can stand side by side.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from e2e.ground import CLUSTER, HOSTS, Ground, stand
 from e2e.leaks import CommandLines
 
 KEEP = os.environ.get("WINDLASS_TEST_KEEP") == "1"
+NAME = os.environ.get("WINDLASS_TEST_NAME", "e2e")
 ORDER = (
     "test_create",
     "test_secrets",
@@ -42,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def ground() -> Iterator[Ground]:
     """The lab and the Airflow of all tests here."""
-    with stand("e2e" if KEEP else f"e2e-{os.getpid()}", keep=KEEP) as made:
+    with stand(NAME if KEEP else f"{NAME}-{os.getpid()}", keep=KEEP) as made:
         yield made
 
 
