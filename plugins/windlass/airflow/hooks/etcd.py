@@ -1,0 +1,32 @@
+"""The etcd members of a cluster, through their hosts."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+from airflow.sdk import BaseHook
+
+from windlass.domain.pki import Pki
+from windlass.effects.etcd import EtcdClient
+from windlass.effects.etcd.client import DEADLINE
+from windlass.operations.etcd_api import etcd_member
+from windlass.operations.site import Site
+
+
+class EtcdHook(BaseHook):
+    """Reaches each etcd member of a cluster by Windlass's own client certificate."""
+
+    def __init__(self, site: Site, pki: Pki) -> None:
+        super().__init__()
+        self.site = site
+        self.pki = pki
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Return the hosts that have a member."""
+        return tuple(host.name for host in self.site.cluster.hosts_with("etcd"))
+
+    def member(self, host: str, deadline: timedelta = DEADLINE) -> AbstractContextManager[EtcdClient]:
+        """Give a client of the member on `host`."""
+        return etcd_member(self.site, self.pki, host, deadline)

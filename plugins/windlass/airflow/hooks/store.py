@@ -1,0 +1,31 @@
+"""The store, from an Airflow connection of type aws."""
+
+from __future__ import annotations
+
+from airflow.sdk import BaseHook
+
+from windlass.airflow.connections import STORE_CONNECTION, open_store
+from windlass.effects.store import ClusterRecords, ServiceLog, Store
+
+
+class StoreHook(BaseHook):
+    """Gives the bucket that a connection names, and what it knows of a cluster; nothing is asked of it before."""
+
+    conn_name_attr = "store_conn_id"
+    default_conn_name = STORE_CONNECTION
+
+    def __init__(self, store_conn_id: str = STORE_CONNECTION) -> None:
+        super().__init__()
+        self.store_conn_id = store_conn_id
+
+    def get_conn(self) -> Store:
+        """Return the store; SpecError if the connection is missing or incomplete."""
+        return open_store(self.store_conn_id)
+
+    def records(self, cluster: str) -> ClusterRecords:
+        """Return what the store knows of a cluster."""
+        return ClusterRecords(self.get_conn(), cluster)
+
+    def service_log(self, cluster: str) -> ServiceLog:
+        """Return a cluster's service log."""
+        return ServiceLog(self.get_conn(), cluster)

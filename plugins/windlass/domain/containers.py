@@ -1,0 +1,93 @@
+"""What Docker says of a container of Windlass's stacks, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+CLUSTER_LABEL = "io.windlass.cluster"
+COMPONENT_LABEL = "io.windlass.component"
+DIGEST_LABEL = "io.windlass.digest"
+CONFIG_LABEL = "io.windlass.config"
+VERSION_LABEL = "io.windlass.version"
+_SERVICE_LABEL = "com.docker.compose.service"
+_PROJECT_LABEL = "com.docker.compose.project"
+_DEFAULT_GRACE_SECONDS = 10
+"""Docker's own, where a container says nothing."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a stack as its engine has it now."""
+
+    container_id: str
+    name: str
+    component: str
+    """Such as `kube-apiserver`; the name of the Compose service."""
+    stack: str
+    """Such as `control-plane`."""
+    state: str
+    """Docker's word: created, running, paused, restarting, removing, exited or dead."""
+    image: str
+    """As the Compose file names it."""
+    started: datetime | None
+    """When it last started; None if it never did."""
+    exit_code: int
+    """Of its last end; 0 while it runs."""
+    restarts: int
+    """How often Docker has restarted it by itself."""
+    labels: Mapping[str, str]
+    grace_seconds: int
+    """How long it may take to stop before it is killed."""
+    details: Mapping[str, Any] = field(repr=False)
+    """All that `docker inspect` says, to compare with what was rendered."""
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it runs."""
+        return self.state == "running"
+
+    @property
+    def digest(self) -> str | None:
+        """Return the digest of the Compose service that it was made from; None if it carries none."""
+        return self.labels.get(DIGEST_LABEL)
+
+    @property
+    def config_digest(self) -> str | None:
+        """Return the digest of the files beside its Compose file when it was made; None if it reads none."""
+        return self.labels.get(CONFIG_LABEL)
+
+
+def read_container(inspected: Mapping[str, Any]) -> Container:
+    """Read the answer of `docker inspect`; KeyError if it is none."""
+    config, state = inspected["Config"], inspected["State"]
+    labels: dict[str, str] = config.get("Labels") or {}
+    grace = config.get("StopTimeout")
+    return Container(
+        container_id=inspected["Id"],
+        name=inspected["Name"].removeprefix("/"),
+        component=labels.get(COMPONENT_LABEL) or labels.get(_SERVICE_LABEL, ""),
+        stack=labels.get(_PROJECT_LABEL, "").removeprefix("windlass-"),
+        state=state["Status"],
+        image=config["Image"],
+        started=_time(state["StartedAt"]),
+        exit_code=state["ExitCode"],
+        restarts=inspected.get("RestartCount", 0),
+        labels=labels,
+        grace_seconds=_DEFAULT_GRACE_SECONDS if grace is None else grace,
+        details=inspected,
+    )
+
+
+def _time(text: str) -> datetime | None:
+    """Read Docker's time, which has up to nine digits behind the point; its year 1 means never."""
+    if text.startswith("0001-"):
+        return None
+    seconds, _, rest = text.partition(".")
+    if not rest:
+        return datetime.fromisoformat(text)
+    zone = rest.lstrip("0123456789")
+    digits = rest[: len(rest) - len(zone)]
+    return datetime.fromisoformat(f"{seconds}.{digits[:6]:0<6}{zone}")
