@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -117,13 +118,24 @@ def _start(say: Say) -> None:
     config.write_text(json.dumps({"log-driver": "json-file", "log-opts": {"max-size": "10m", "max-file": "3"}}))
     had_bridge = BRIDGE in (name for _, name in socket.if_nameindex())
     say(f"no Docker engine runs here: starting one (data and log in {directory})")
-    with (directory / "dockerd.log").open("ab") as log:
-        process = subprocess.Popen(
-            _engine_argv(directory), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    record = {"pid": process.pid, "started": process_start(process.pid), "made_bridge": not had_bridge}
+    pid = _spawn(_engine_argv(directory), directory / "dockerd.log")
+    record = {"pid": pid, "started": process_start(pid), "made_bridge": not had_bridge}
     write_private(_record_path(), json.dumps(record).encode())
-    _wait_until_it_answers(f"the Docker engine that the lab started (log: {directory / 'dockerd.log'})", process)
+    _wait_until_it_answers(f"the Docker engine that the lab started (log: {directory / 'dockerd.log'})", pid)
+
+
+def _spawn(argv: Sequence[str], log: Path) -> int:
+    """Start a process that outlives this one, in a session of its own, and return its id."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    # Not a Popen: that complains when it is forgotten while its process runs, which is what is wanted here. Python
+    # ignores these signals, which a program would inherit.
+    ignored = [signal.SIGPIPE, signal.SIGXFSZ]
+    return os.posix_spawnp(argv[0], [*argv], os.environ, file_actions=actions, setsid=True, setsigdef=ignored)
 
 
 def _engine_argv(directory: Path) -> list[str]:
@@ -136,11 +148,11 @@ def _engine_argv(directory: Path) -> list[str]:
     ]
 
 
-def _wait_until_it_answers(what: str, process: subprocess.Popen[bytes] | None = None) -> None:
+def _wait_until_it_answers(what: str, pid: int | None = None) -> None:
     deadline = time.monotonic() + START_TIME_LIMIT.total_seconds()
     while trouble := _trouble():
-        if process is not None and process.poll() is not None:
-            raise NotReadyError(f"{THIS_MACHINE}: {what} exited with {process.returncode}; read its log")
+        if pid is not None and (code := _reap(pid)) is not None:
+            raise NotReadyError(f"{THIS_MACHINE}: {what} exited with {code}; read its log")
         if time.monotonic() > deadline:
             raise NotReadyError(f"{THIS_MACHINE}: {what} does not answer: {trouble}")
         time.sleep(0.1)
@@ -155,6 +167,16 @@ def _stop(pid: int) -> None:
                 f"{THIS_MACHINE}: the Docker engine (process {pid}) did not stop on SIGTERM; stop it yourself"
             )
         time.sleep(0.05)
+    _reap(pid)
+
+
+def _reap(pid: int) -> int | None:
+    """Return the exit code of a child of this process that has ended; None if it runs, or is another's child."""
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def _is_zombie(pid: int) -> bool:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pytest
 
 from windlass.effects.transport.connection import RemoteFile, SshTarget
@@ -166,6 +169,94 @@ def test_hosts_behind_one_bastion_share_the_connection_to_it(sshd: Any, proxy: D
         outcomes = fan_out(names, lambda name: hosts.get(name).run(["echo", name]).stdout)
         assert {name: outcome.get() for name, outcome in outcomes.items()} == {name: f"{name}\n" for name in names}
         assert proxy.count == 1
+
+
+class Unsent:
+    """Stands in for the sending half of a dead connection whose death nobody has noticed yet."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._is_dead = threading.Event()
+        send = paramiko.packet.Packetizer.send_message
+
+        def send_unless_dead(packetizer: Any, message: Any) -> None:
+            if self._is_dead.is_set():
+                raise EOFError
+            send(packetizer, message)
+
+        monkeypatch.setattr(paramiko.packet.Packetizer, "send_message", send_unless_dead)
+
+    def strike(self) -> None:
+        self._is_dead.set()
+
+    def heal(self) -> None:
+        self._is_dead.clear()
+
+
+@pytest.fixture
+def sending(monkeypatch: pytest.MonkeyPatch) -> Iterator[Unsent]:
+    """Lets sending fail from `strike` on, as it does between a connection's death and the notice of it."""
+    unsent = Unsent(monkeypatch)
+    yield unsent
+    unsent.heal()
+
+
+def test_command_that_ended_is_known_though_the_connection_dies_then(
+    connection: SshConnection, sending: Unsent
+) -> None:
+    lines: list[str] = []
+
+    def strike(line: str) -> None:
+        lines.append(line)
+        sending.strike()
+
+    connection.run(["echo", "ended"], on_line=strike)  # closing the channel is what cannot be sent any more
+    assert lines == ["ended"]
+
+
+def test_stream_over_a_dead_connection_can_be_closed(connection: SshConnection, sending: Unsent) -> None:
+    channel = connection.open_channel(["cat"])
+    sending.strike()
+    with pytest.raises(UnreachableError, match="takes no more input"):
+        channel.sendall(b"x")
+    channel.close()
+    assert channel.recv(1) == b""
+
+
+@pytest.mark.parametrize("kind", ["forward", "bridge"])
+def test_client_of_a_tunnel_sees_the_end_when_the_connection_dies(
+    connection: SshConnection, proxy: DelayProxy, sending: Unsent, kind: str
+) -> None:
+    before = threading.active_count()
+    with contextlib.ExitStack() as stack:
+        if kind == "forward":
+            client = socket.create_connection(stack.enter_context(connection.forward(*proxy.target)).address)
+            assert client.recv(4) == b"SSH-"
+        else:
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(str(stack.enter_context(connection.unix_bridge(["cat"])).path))
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+        with client:
+            client.settimeout(20)
+            sending.strike()
+            client.sendall(b"y" * 100)
+            while client.recv(65536):
+                pass
+    assert until(lambda: threading.active_count() <= before)
+
+
+def test_connection_through_a_bastion_that_died_is_closed_without_a_stir(
+    sshd: Any, proxy: DelayProxy, sending: Unsent
+) -> None:
+    key = sshd.public_key("host_ed25519")
+    bastion = replace(sshd.target, name="bastion", port=proxy.address[1], known_hosts=(f"bastion {key}",))
+    with connect(replace(sshd.trusted(), bastion=bastion)) as connection:
+        connection.run(["true"])
+        sending.strike()
+        proxy.cut()
+        with pytest.raises(UnreachableError):
+            connection.run(["true"])
+    assert until(lambda: not [thread for thread in threading.enumerate() if isinstance(thread, paramiko.Transport)])
 
 
 def test_nothing_is_left_open_at_the_end(sshd: Any) -> None:

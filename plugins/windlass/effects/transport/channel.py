@@ -9,6 +9,7 @@ from typing import Self
 
 import paramiko
 
+from windlass.effects.transport.broken import BROKEN, close
 from windlass.effects.transport.connection import DEFAULT_TIMEOUT
 from windlass.effects.transport.exchange import CHUNK, watch
 from windlass.effects.transport.output import BoundedOutput
@@ -44,14 +45,14 @@ class SshChannel:
         """Send all of `data`; raise `UnreachableError` if the other side is gone."""
         try:
             self._channel.sendall(data)
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except BROKEN as error:
             raise UnreachableError(f"{self._host}: {self._label()} takes no more input: {error}") from error
 
     def finish_input(self) -> None:
         """Send the end of the input."""
         try:
             self._channel.shutdown_write()
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except BROKEN as error:
             raise UnreachableError(f"{self._host}: {self._label()} is gone: {error}") from error
 
     def wait(self, timeout: timedelta = DEFAULT_TIMEOUT) -> None:
@@ -68,7 +69,7 @@ class SshChannel:
 
     def close(self) -> None:
         """Drop the stream; one that reads it in another thread then sees the end."""
-        self._channel.close()
+        close(self._channel)
 
     def __enter__(self) -> Self:
         """Give the stream itself."""

@@ -11,6 +11,8 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 from paramiko.message import Message
 
+from windlass.effects.transport.broken import BROKEN, close
+
 CHUNK = 64 * 1024
 NO_THREAD_BELOW = 32 * 1024
 """So much stdin always fits the host's window, so sending it cannot block."""
@@ -54,7 +56,7 @@ def exchange(channel: paramiko.Channel, request: Request) -> int:
         if not channel.status_event.wait(_remaining(request)):
             raise OverdueError
     finally:
-        channel.close()
+        close(channel)
     if channel.exit_status < 0:
         raise LostError
     return channel.exit_status
@@ -82,7 +84,7 @@ def start(channel: paramiko.Channel, line: str) -> None:
     transport: Any = channel.get_transport()
     try:
         transport._send_user_message(message)  # noqa: SLF001 - there is no public way, see above
-    except (paramiko.SSHException, EOFError, OSError) as error:
+    except BROKEN as error:
         raise LostError from error
 
 
@@ -98,7 +100,7 @@ def _send(channel: paramiko.Channel, data: bytes) -> None:
     try:
         channel.sendall(data)
         channel.shutdown_write()
-    except (OSError, EOFError, paramiko.SSHException):
+    except BROKEN:
         # The command ended without reading everything, or the connection is lost: the reader finds out which.
         return
 

@@ -147,7 +147,11 @@ class FakeConnection:
         address = self._fake.services.get((host, port))
         if address is None:
             raise UnreachableError(f"{self.host}: {host}:{port} cannot be reached from there: no such service")
-        return FakeStream(self.host, (f"tunnel to {host}:{port}",), socket.create_connection(address))
+        try:
+            service = socket.create_connection(address)
+        except OSError as error:
+            raise UnreachableError(f"{self.host}: {host}:{port} cannot be reached from there: {error}") from error
+        return FakeStream(self.host, (f"tunnel to {host}:{port}",), service)
 
     def _failure(self, argv: tuple[str, ...], stderr: str) -> CommandError:
         return CommandError(CommandFailure(self.host, argv, 1, stderr))

@@ -11,6 +11,7 @@ from typing import cast
 
 import paramiko
 
+from windlass.effects.transport.broken import BROKEN, ChannelSocket
 from windlass.effects.transport.connection import SshTarget
 from windlass.effects.transport.hostkeys import HostKey, keys_of, verify
 from windlass.errors import RefusedError, UnreachableError
@@ -24,8 +25,6 @@ PARAMIKO_LOG = "windlass.ssh"
 """The logger that paramiko writes to: a traceback for each failure, which we raise anyway."""
 
 logging.getLogger(PARAMIKO_LOG).setLevel(logging.CRITICAL)
-
-_BROKEN = (paramiko.SSHException, EOFError, OSError)
 
 RecordKey = Callable[[SshTarget, str], None]
 """Stores the known_hosts line of a host whose key was trusted on first use."""
@@ -47,10 +46,10 @@ def dial(target: SshTarget, timeout: timedelta) -> socket.socket:
 
 
 def log_in(
-    target: SshTarget, sock: socket.socket | paramiko.Channel, record_key: RecordKey | None, timeout: timedelta
+    target: SshTarget, sock: socket.socket | ChannelSocket, record_key: RecordKey | None, timeout: timedelta
 ) -> paramiko.Transport:
     """Check the host's key, log in, and give the transport; close `sock` if that fails."""
-    # Transport accepts whatever has send, recv, settimeout and close, as a tunnel's channel does.
+    # Transport accepts whatever has send, recv, settimeout and close.
     transport = paramiko.Transport(cast("socket.socket", sock))
     transport.set_log_channel(PARAMIKO_LOG)
     try:
@@ -92,7 +91,7 @@ def _shake_hands(target: SshTarget, transport: paramiko.Transport, timeout: time
         # start_client returns silently when the time is over.
         if transport.is_active() and transport.initial_kex_done:
             return
-    except _BROKEN as error:
+    except BROKEN as error:
         reason = error
     raise UnreachableError(
         f"{target.name}: {target.address}:{target.port} does not speak SSH: {reason}; "
@@ -125,5 +124,5 @@ def _authenticate(target: SshTarget, transport: paramiko.Transport, key: paramik
             f"{target.name}: {login} refused the login key {HostKey(key.get_name(), key.asbytes()).fingerprint}: "
             f"{error}; check the user, and that the public key is in ~{target.user}/.ssh/authorized_keys on the host"
         ) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise UnreachableError(f"{target.name}: {login} broke off during the login: {error}") from error

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import paramiko
 
+from windlass.effects.transport.broken import BROKEN, ChannelSocket
 from windlass.effects.transport.connection import SshTarget
 from windlass.effects.transport.login import RecordKey, dial, log_in
 from windlass.errors import RefusedError, UnreachableError
@@ -20,8 +21,6 @@ MAX_SESSIONS = 10
 
 MAX_TRANSPORTS = 8
 """How many connections to one host there are at most; more than one only where `MAX_SESSIONS` is too few."""
-
-_BROKEN = (paramiko.SSHException, EOFError, OSError)
 
 
 @dataclass
@@ -79,7 +78,7 @@ class _Transport:
         begun = time.monotonic()
         try:
             return ask()
-        except _BROKEN:
+        except BROKEN:
             # The type does not tell a refusal from a failure: paramiko shows concurrent refusals to one thread only.
             if time.monotonic() - begun >= self._seconds:
                 self._transport.close()
@@ -164,10 +163,10 @@ class Sessions:
         self._transports = [*self._transports, transport]
         return transport
 
-    def _dial(self) -> socket.socket | paramiko.Channel:
+    def _dial(self) -> socket.socket | ChannelSocket:
         if self._via is None:
             return dial(self._target, self._timeout)
-        return self._via.tunnel(self._target.address, self._target.port)
+        return ChannelSocket(self._via.tunnel(self._target.address, self._target.port))
 
     def _record(self, target: SshTarget, line: str) -> None:
         """Hand on a key that was trusted on first use, and trust only it from now on."""

@@ -73,6 +73,9 @@ class Tunnel:
             log.warning("%s: %s", self._label, error)
             local.close()
             return
+        except BaseException:
+            local.close()
+            raise
         pair = (local, stream)
         with self._lock:
             self._open.add(pair)
