@@ -43,10 +43,11 @@ _DOWNLOADS = timedelta(minutes=20)
 
 def prepare_hosts(site: Site) -> dict[str, Changes]:
     """Prepare all hosts side by side; what was changed on each."""
-    return site.on_hosts("prepare hosts", site.hosts, lambda host, connection: _prepare(site, host, connection))
+    return site.on_hosts("prepare hosts", site.hosts, lambda host, connection: prepare_host(site, host, connection))
 
 
-def _prepare(site: Site, host: Host, connection: Connection) -> Changes:
+def prepare_host(site: Site, host: Host, connection: Connection) -> Changes:
+    """Prepare one host; what was changed. An unchanged host is only looked at."""
     facts = gather_facts(connection)
     changed = list(_install(site, host, connection, facts))
     files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 
 from windlass.domain.pki import Pki, files_for
 from windlass.domain.rendering import is_node
 from windlass.domain.rendering.layout import KUBECONFIGS, KUBELET_CONFIG, PKI, SYSTEMD, kubernetes_binaries
-from windlass.domain.spec.models import Host
+from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.transport.connection import Connection, RemoteFile
 from windlass.operations.applying import service_digests, stack_script, unit_script
 from windlass.operations.site import Changes, Site, put_files, run_script
@@ -17,24 +18,25 @@ _UP = timedelta(minutes=5)
 
 
 def seed_certificates(site: Site, pki: Pki, sealed: RemoteFile) -> dict[str, Changes]:
-    """Lay down on each host the keys and certificates that its roles need; what was changed on each.
+    """Lay down on each host the keys and certificates that its roles need; what was changed on each."""
+    act = partial(seed_host, site.cluster, pki, sealed)
+    return site.on_hosts("seed certificates", site.hosts, act)
+
+
+def seed_host(cluster: Cluster, pki: Pki, sealed: RemoteFile, host: Host, connection: Connection) -> Changes:
+    """Lay down on one host the keys and certificates that its roles need; what was changed.
 
     Control-plane hosts keep a `sealed` copy of the whole PKI too, so that a lost store can be rebuilt from any of them.
     """
-
-    def seed(host: Host, connection: Connection) -> Changes:
-        files = {
-            path: RemoteFile(file.content, file.mode, file.owner)
-            for path, file in files_for(site.cluster, host, pki).items()
-        }
-        changed = ["certificates"] if put_files(connection, files) else []
-        # Sealing gives other bytes each time, so the copy is only written along with what it holds.
-        if "control-plane" in host.roles and (changed or not connection.stat([SEALED_PKI])):
-            connection.put(SEALED_PKI, sealed.content, mode=0o600)
-            changed.append("sealed PKI")
-        return tuple(changed)
-
-    return site.on_hosts("seed certificates", site.hosts, seed)
+    files = {
+        path: RemoteFile(file.content, file.mode, file.owner) for path, file in files_for(cluster, host, pki).items()
+    }
+    changed = ["certificates"] if put_files(connection, files) else []
+    # Sealing gives other bytes each time, so the copy is only written along with what it holds.
+    if "control-plane" in host.roles and (changed or not connection.stat([SEALED_PKI])):
+        connection.put(SEALED_PKI, sealed.content, mode=0o600)
+        changed.append("sealed PKI")
+    return tuple(changed)
 
 
 SEALED_PKI = "/etc/windlass/pki.sealed"
@@ -43,26 +45,34 @@ SEALED_PKI = "/etc/windlass/pki.sealed"
 def start_etcd(site: Site) -> dict[str, Changes]:
     """Start the etcd members side by side: none is first, and they find each other by the list they all have."""
     hosts = site.cluster.hosts_with("etcd")
-    return site.on_hosts("start etcd", hosts, lambda _, connection: _up(connection, ("etcd",)))
+    return site.on_hosts("start etcd", hosts, lambda _, connection: bring_up(connection, ("etcd",)))
 
 
 def start_control_plane(site: Site) -> dict[str, Changes]:
     """Start API server, controller manager and scheduler, and on every host the proxy in front of all API servers."""
-    stacks = ("control-plane", "api-proxy")
-    return site.on_hosts("start the control plane", site.hosts, lambda _, connection: _up(connection, stacks))
+    return site.on_hosts("start the control plane", site.hosts, lambda _, connection: bring_up(connection, SERVING))
+
+
+SERVING = ("control-plane", "api-proxy")
+"""The stacks that serve the API, of those that a host has."""
 
 
 def start_kubelets(site: Site) -> dict[str, Changes]:
     """Start the kubelet of every node; one that runs with the same files and binaries is left alone."""
+    nodes = [host for host in site.hosts if is_node(host)]
+    return site.on_hosts("start kubelets", nodes, lambda _, connection: start_kubelet(site, connection))
+
+
+def start_kubelet(site: Site, connection: Connection) -> Changes:
+    """Start the kubelet of one node, or restart it if what it reads has changed."""
     unit, kubeconfig = f"{SYSTEMD}/kubelet.service", f"{KUBECONFIGS}/kubelet.conf"
     secrets = [f"{PKI}/kubelet.crt", f"{PKI}/kubelet-client.crt", f"{PKI}/ca.crt"]
     binary = f"{kubernetes_binaries(site.release.version)}/kubelet"
     script = unit_script("kubelet", [unit, KUBELET_CONFIG, kubeconfig, *secrets], [binary])
-    nodes = [host for host in site.hosts if is_node(host)]
-    return site.on_hosts("start kubelets", nodes, lambda _, connection: run_script(connection, script, timeout=_UP))
+    return run_script(connection, script, timeout=_UP)
 
 
-def _up(connection: Connection, stacks: Iterable[str]) -> Changes:
+def bring_up(connection: Connection, stacks: Iterable[str]) -> Changes:
     """Bring up those of `stacks` that were laid down on the host."""
     changed: list[str] = []
     for stack in stacks:

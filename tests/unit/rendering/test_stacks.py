@@ -23,10 +23,11 @@ def labels_of(rendering: Any, service: str, host: str = "cp-1") -> dict[str, str
 
 class TestEtcd:
     def test_names_all_members_with_their_peer_addresses(self, render: Any) -> None:
-        flags = render().flags("cp-2", "etcd", "etcd")
-        members = set(flags["initial-cluster"].split(","))
-        assert members == {f"cp-{number}=https://192.0.2.{10 + number}:2380" for number in (1, 2, 3)}
-        assert flags["name"] == "cp-2"
+        rendering = render()
+        environment = rendering.service("cp-2", "etcd", "etcd")["environment"]
+        members = environment["ETCD_INITIAL_CLUSTER"].removeprefix("${WINDLASS_ETCD_CLUSTER:-").removesuffix("}")
+        assert set(members.split(",")) == {f"cp-{number}=https://192.0.2.{10 + number}:2380" for number in (1, 2, 3)}
+        assert rendering.flags("cp-2", "etcd", "etcd")["name"] == "cp-2"
 
     def test_asks_clients_and_peers_for_certificates(self, render: Any) -> None:
         flags = render().flags("cp-1", "etcd", "etcd")
