@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 
 from windlass.airflow.connections import master_keys, open_store
 from windlass.airflow.hooks.host import HostHook
-from windlass.domain.catalog import Catalog, load_catalog
+from windlass.domain.catalog import Catalog
 from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, load_cluster, problems
+from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store, list_clusters
 from windlass.errors import NotReadyError, SpecError

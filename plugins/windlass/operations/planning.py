@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import content_directory
 from windlass.domain.pki import Pki, files_for
-from windlass.domain.rendering import HostFiles, host_installs, is_node, render_host
+from windlass.domain.rendering import HostFiles, host_installs, render_host
 from windlass.domain.rendering.layout import DOCKER_DAEMON
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.transport.connection import Connection
@@ -86,7 +86,7 @@ def _certificates(site: Site, seen: Seen, pki: Pki | None) -> list[str]:
 
 
 def _running(seen: Seen, files: HostFiles) -> list[str]:
-    units = [CONTAINERD, "kubelet"] if is_node(seen.host) else []
+    units = [CONTAINERD, "kubelet"] if seen.host.is_node else []
     missing = [f"start {unit}" for unit in units if seen.facts.units.get(unit) != "active"]
     wanted = {
         component: digest

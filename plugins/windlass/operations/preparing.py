@@ -18,7 +18,6 @@ from windlass.domain.rendering import (
     host_directories,
     host_images,
     host_installs,
-    is_node,
     merge_daemon_settings,
     render_host,
 )
@@ -52,7 +51,7 @@ def prepare_host(site: Site, host: Host, connection: Connection) -> Changes:
     changed = list(_install(site, host, connection, facts))
     files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)
     changed += _lay_down(site, connection, files)
-    if is_node(host):
+    if host.is_node:
         changed += run_script(connection, _containerd_script(site))
     return (*changed, *_pull(site, host, connection))
 

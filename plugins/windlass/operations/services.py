@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from windlass.domain.rendering import Manifest, is_node, node_labels, render_manifests
+from windlass.domain.rendering import Manifest, node_labels, render_manifests
 from windlass.effects.kubernetes.client import NODES, KubernetesClient, Resource
 from windlass.operations.site import Changes, Site
 from windlass.operations.waiting import wait_until
@@ -37,7 +37,7 @@ def label_nodes(site: Site, client: KubernetesClient) -> Changes:
     """Set the labels that nodes lack: a kubelet sets some of them, and only when it registers its node."""
     changed = []
     for host in site.hosts:
-        if not is_node(host):
+        if not host.is_node:
             continue
         node = client.get(NODES, host.name)
         labels = node["metadata"].get("labels", {}) if node else {}
@@ -56,7 +56,7 @@ def nodes_missing(site: Site, client: KubernetesClient) -> str:
         ready[node["metadata"]["name"]] = condition
     missing = []
     for host in site.hosts:
-        if not is_node(host):
+        if not host.is_node:
             continue
         condition = ready.get(host.name)
         if condition is None:

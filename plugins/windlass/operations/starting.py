@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 
 from windlass.domain.pki import Pki, files_for
-from windlass.domain.rendering import is_node
 from windlass.domain.rendering.layout import KUBECONFIGS, KUBELET_CONFIG, PKI, SYSTEMD, kubernetes_binaries
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.transport.connection import Connection, RemoteFile
@@ -59,7 +58,7 @@ SERVING = ("control-plane", "api-proxy")
 
 def start_kubelets(site: Site) -> dict[str, Changes]:
     """Start the kubelet of every node; one that runs with the same files and binaries is left alone."""
-    nodes = [host for host in site.hosts if is_node(host)]
+    nodes = [host for host in site.hosts if host.is_node]
     return site.on_hosts("start kubelets", nodes, lambda _, connection: start_kubelet(site, connection))
 
 

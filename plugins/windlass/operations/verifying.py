@@ -8,7 +8,7 @@ from typing import Any
 
 from windlass.domain.pki import Pki, check_certificate
 from windlass.domain.pki.subjects import wanted_leaves
-from windlass.domain.rendering import image_reference, is_node
+from windlass.domain.rendering import image_reference
 from windlass.domain.rendering.layout import KUBECONFIGS, PKI, PROXY_PORT, kubernetes_binaries
 from windlass.domain.spec.models import Host
 from windlass.domain.trial import NAME, NAMESPACE, PORT, VOLUME_POD, trial_objects
@@ -44,7 +44,7 @@ def _check_proxies(site: Site) -> None:
         argv = ["curl", "-fsS", "--max-time", "5", "--retry", "5", "--retry-connrefused", "--cacert", f"{PKI}/ca.crt"]
         connection.run([*argv, url], sudo=True)
 
-    site.on_hosts("verify the API through each proxy", [host for host in site.hosts if is_node(host)], ask)
+    site.on_hosts("verify the API through each proxy", [host for host in site.hosts if host.is_node], ask)
 
 
 def _check_certificates(site: Site, pki: Pki) -> None:
@@ -67,7 +67,7 @@ def _check_workload(site: Site, client: KubernetesClient) -> tuple[str, ...]:
     has_volume = site.cluster.spec.storage.driver != "none"
     for wanted in trial_objects(image, has_volume=has_volume):
         client.apply(wanted)
-    nodes = [host for host in site.hosts if is_node(host)]
+    nodes = [host for host in site.hosts if host.is_node]
     wait_until(lambda: _pods_missing(client, len(nodes) + has_volume), _TIMEOUT, "verify: test pods")
     pods = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in client.list(PODS, NAMESPACE, "app=verify")}
     url = f"http://{NAME}.{NAMESPACE}.svc.cluster.local:{PORT}/"

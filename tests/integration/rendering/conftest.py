@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from windlass.domain.artifacts import Artifact
-from windlass.domain.catalog import Catalog, load_catalog
+from windlass.domain.catalog import Catalog
 from windlass.domain.hostfacts import HostFacts, parse_facts
 from windlass.domain.pki import Pki, seed
 from windlass.domain.rendering import HostFiles, MirrorAddresses, render_host
 from windlass.domain.spec import Cluster, Host
+from windlass.effects.catalog import load_catalog
 from windlass.mirror.cache import artifact_path, mirror_directory, read_lock
 
 SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from windlass.domain.artifacts import Artifact
-from windlass.domain.catalog import load_catalog
 from windlass.domain.catalog.release import version_numbers
+from windlass.effects.catalog import load_catalog
 from windlass.errors import SpecError
 from windlass.mirror.places import needed_artifacts
 

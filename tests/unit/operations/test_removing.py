@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from windlass.domain.artifacts import Lock
-from windlass.domain.catalog import load_catalog
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.spec.models import Cluster
+from windlass.effects.catalog import load_catalog
 from windlass.effects.transport.connection import RemoteFile
 from windlass.effects.transport.fake import FakeHost, FakeHosts
 from windlass.effects.transport.pool import Connections

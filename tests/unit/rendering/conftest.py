@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.catalog import Catalog, Release, load_catalog
+from windlass.domain.catalog import Catalog, Release
 from windlass.domain.hostfacts import CAP_SYS_RESOURCE, HostFacts, parse_facts
 from windlass.domain.rendering import HostFiles, Manifest, MirrorAddresses, render_host, render_manifests
 from windlass.domain.spec import Cluster, Host
+from windlass.effects.catalog import load_catalog
 
 SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
 MIRROR = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")

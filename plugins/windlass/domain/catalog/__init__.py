@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.domain.catalog.loading import load_catalog
+from windlass.domain.catalog.parsing import CatalogFiles, parse_catalog
 from windlass.domain.catalog.release import Catalog, Release, RemovedApi
 
-__all__ = ["Catalog", "Release", "RemovedApi", "load_catalog"]
+__all__ = ["Catalog", "CatalogFiles", "Release", "RemovedApi", "parse_catalog"]

@@ -54,14 +54,9 @@ def host_leaves(cluster: Cluster, host: Host) -> Mapping[str, Wanted]:
         leaves |= _etcd_leaves(host)
     if "control-plane" in host.roles:
         leaves |= _control_plane_leaves(cluster, host)
-    if is_node(host):
+    if host.is_node:
         leaves |= _kubelet_leaves(host)
     return leaves
-
-
-def is_node(host: Host) -> bool:
-    """Tell whether `host` runs a kubelet: a host with only the role etcd is no node."""
-    return "control-plane" in host.roles or "worker" in host.roles
 
 
 def api_names(cluster: Cluster, host: Host) -> frozenset[str]:

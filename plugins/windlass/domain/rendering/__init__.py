@@ -16,7 +16,7 @@ from windlass.domain.rendering.installs import (
     host_installs,
 )
 from windlass.domain.rendering.manifests import Manifest, render_manifests
-from windlass.domain.rendering.nodes import api_labels, is_node, node_labels, node_taints
+from windlass.domain.rendering.nodes import api_labels, node_labels, node_taints
 from windlass.domain.rendering.stacks import digest_of, host_stacks
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "host_installs",
     "host_stacks",
     "image_reference",
-    "is_node",
     "merge_daemon_settings",
     "node_labels",
     "node_taints",

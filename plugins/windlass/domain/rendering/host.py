@@ -15,7 +15,6 @@ from windlass.domain.rendering.layout import (
     REGISTRY_HOSTS,
     SYSTEMD,
 )
-from windlass.domain.rendering.nodes import is_node
 from windlass.domain.rendering.stacks import host_stacks, render_stack
 from windlass.domain.spec.models import Cluster, Host
 
@@ -41,7 +40,7 @@ def render_host(
     for stack in host_stacks(cluster, host):
         files |= render_stack(stack, inputs)
     files |= _render(_EVERY_HOST, inputs)
-    if is_node(host):
+    if host.is_node:
         registry_hosts = f"{REGISTRY_HOSTS}/{mirror.registry_host}/hosts.toml"
         files |= _render({**_NODES, "host/hosts.toml": registry_hosts}, inputs)
     return dict(sorted(files.items()))

@@ -17,7 +17,6 @@ from windlass.domain.rendering.layout import (
     artifact_directory,
     kubernetes_binaries,
 )
-from windlass.domain.rendering.nodes import is_node
 from windlass.domain.spec.models import Cluster, Host
 
 _COMPOSE_PLUGIN = "/usr/local/lib/docker/cli-plugins/docker-compose"
@@ -58,7 +57,7 @@ def host_installs(release: Release, host: Host) -> tuple[Install, ...]:
         Install(release.artifact("file", "docker-engine"), ()),
         Install(release.artifact("file", "docker-compose"), (("", _COMPOSE_PLUGIN),)),
     ]
-    if is_node(host):
+    if host.is_node:
         kubernetes = kubernetes_binaries(release.version)
         containerd, runc = (artifact_directory(name, release.files[name]) for name in ("containerd", "runc"))
         installs += [
@@ -85,7 +84,7 @@ def host_directories(host: Host) -> tuple[HostDirectory, ...]:
         directories.append(HostDirectory(ETCD_DATA, 0o700))
     if "control-plane" in host.roles:
         directories.append(HostDirectory(AUDIT_LOGS, 0o700))
-    if is_node(host):
+    if host.is_node:
         directories += [HostDirectory(CONTAINERD_ROOT, 0o700), HostDirectory(CNI_CONFIG, 0o755)]
     return tuple(directories)
 
@@ -100,7 +99,7 @@ def host_images(
     if "control-plane" in host.roles:
         control_plane = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
         wanted += [("docker", name) for name in control_plane]
-    if is_node(host):
+    if host.is_node:
         wanted += [("containerd", name) for name in _pod_images(cluster)]
     return tuple(
         HostImage(runtime, release.artifact("image", name), image_reference(name, release, lock, mirror))

@@ -1,13 +1,10 @@
-"""Which hosts are nodes, and the labels and taints of each."""
+"""The labels and taints of nodes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from windlass.domain.pki.subjects import is_node
 from windlass.domain.spec.models import Host
-
-__all__ = ["Taint", "api_labels", "is_node", "kubelet_labels", "node_labels", "node_taints"]
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 CONTROL_PLANE_TAINT = f"{_ROLE_PREFIX}control-plane:NoSchedule"

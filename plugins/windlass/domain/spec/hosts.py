@@ -59,6 +59,11 @@ class Host(Section):
         "`node-role.kubernetes.io/control-plane:NoSchedule` besides.",
     )
 
+    @property
+    def is_node(self) -> bool:
+        """Tell whether the host runs a kubelet: one with only the role etcd is no node."""
+        return "control-plane" in self.roles or "worker" in self.roles
+
 
 class Hosts(Section):
     """The machines of the cluster."""

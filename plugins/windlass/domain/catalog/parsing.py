@@ -1,10 +1,10 @@
-"""Read the catalog from its directory: one `vX.Y.Z/catalog.yaml` a release, and the templates that it searches."""
+"""From the texts of a catalog's files to its releases: one `vX.Y.Z/catalog.yaml` each, and its templates."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from windlass.domain.catalog.release import Catalog, Release, RemovedApi
 from windlass.errors import SpecError
 
-_CATALOG_FILE = "catalog.yaml"
+CATALOG_FILE = "catalog.yaml"
 TEMPLATE_SUFFIX = ".j2"
 _VERSION_PATTERN = r"^v\d+\.\d+\.\d+$"
 
@@ -39,15 +39,28 @@ class _Document(_Section):
     notes: list[str] = []
 
 
-def load_catalog(path: Path) -> Catalog:
-    """Read every release below `path`; SpecError that lists all that is wrong, each with file, line and path."""
-    files = sorted(path.glob(f"v*/{_CATALOG_FILE}"))
-    if not files:
-        raise SpecError(f"{path}: no catalog; expected directories such as v1.37.2 with a {_CATALOG_FILE} in each")
+@dataclass(frozen=True)
+class CatalogFiles:
+    """A catalog as it lies on a disk: the directories at its top, and texts of files by their paths below `root`."""
+
+    root: str
+    directories: frozenset[str]
+    texts: Mapping[str, str]
+
+    def name(self, path: str) -> str:
+        """Give the whole path of a file."""
+        return f"{self.root}/{path}"
+
+
+def parse_catalog(files: CatalogFiles) -> Catalog:
+    """Read every release; SpecError that lists all that is wrong, each with file, line and path."""
+    paths = sorted(path for path in files.texts if re.fullmatch(rf"v[^/]*/{re.escape(CATALOG_FILE)}", path))
+    if not paths:
+        raise SpecError(f"{files.root}: no catalog; expected directories such as v1.37.2 with a {CATALOG_FILE} in each")
     releases, problems = {}, []
-    for file in files:
+    for path in paths:
         try:
-            release = _load_release(path, file)
+            release = _release(files, path)
             releases[release.version] = release
         except SpecError as error:
             problems.append(str(error))
@@ -56,11 +69,11 @@ def load_catalog(path: Path) -> Catalog:
     return Catalog(releases)
 
 
-def _load_release(root: Path, file: Path) -> Release:
-    text = file.read_text(encoding="utf-8")
-    document = _parse(file, text)
-    if document.version != file.parent.name:
-        raise SpecError(f"{file}: version: it says {document.version}, but lies in the directory {file.parent.name}")
+def _release(files: CatalogFiles, path: str) -> Release:
+    name, directory = files.name(path), path.partition("/")[0]
+    document = _parse(name, files.texts[path])
+    if document.version != directory:
+        raise SpecError(f"{name}: version: it says {document.version}, but lies in the directory {directory}")
     return Release(
         version=document.version,
         files=document.files,
@@ -68,11 +81,11 @@ def _load_release(root: Path, file: Path) -> Release:
         upgrades_from=tuple(document.upgrades_from),
         removed_apis=tuple(RemovedApi(api.api_version, tuple(api.kinds), api.use) for api in document.removed_apis),
         notes=tuple(document.notes),
-        templates=_load_templates(root, file, document.templates),
+        templates=_templates(files, name, document.templates),
     )
 
 
-def _parse(file: Path, text: str) -> _Document:
+def _parse(file: str, text: str) -> _Document:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         return _Document.model_validate(yaml.safe_load(text))
@@ -83,7 +96,7 @@ def _parse(file: Path, text: str) -> _Document:
         raise SpecError("\n".join(_problems(file, node, error))) from error
 
 
-def _problems(file: Path, node: yaml.Node | None, error: ValidationError) -> Iterator[str]:
+def _problems(file: str, node: yaml.Node | None, error: ValidationError) -> Iterator[str]:
     for problem in error.errors():
         where = problem["loc"]
         path = ".".join(str(step) for step in where)
@@ -110,13 +123,13 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Nod
     return None
 
 
-def _load_templates(root: Path, file: Path, search: list[str]) -> Mapping[str, str]:
-    """Read all templates of the search path; of those with the same name the first directory's counts."""
+def _templates(files: CatalogFiles, name: str, search: list[str]) -> Mapping[str, str]:
+    """Return all templates of the search path; of those with the same name the first directory's counts."""
     templates: dict[str, str] = {}
     for directory in search:
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", directory) or not (root / directory).is_dir():
-            raise SpecError(f"{file}: templates: there is no directory `{directory}` in {root}")
-        for template in sorted((root / directory).rglob(f"*{TEMPLATE_SUFFIX}")):
-            name = template.relative_to(root / directory).as_posix()
-            templates.setdefault(name, template.read_text(encoding="utf-8"))
+        if directory not in files.directories:
+            raise SpecError(f"{name}: templates: there is no directory `{directory}` in {files.root}")
+        for path, text in files.texts.items():
+            if path.startswith(f"{directory}/") and path.endswith(TEMPLATE_SUFFIX):
+                templates.setdefault(path.removeprefix(f"{directory}/"), text)
     return templates
