@@ -16,7 +16,16 @@ from bench.figure import Figure
 from bench.workbench import Workbench, workbench
 from windlass.errors import SpecError, WindlassError
 
-MODULES = ("mirror_noop", "lab_ready", "ssh_command", "fan_out", "kubeadm_twin")
+MODULES = (
+    "mirror_noop",
+    "lab_ready",
+    "ssh_command",
+    "fan_out",
+    "kubeadm_twin",
+    "create_vs_kubeadm",
+    "applied_again",
+    "bare_hosts",
+)
 """Every module with a benchmark, in the order in which they run."""
 
 

@@ -1,0 +1,62 @@
+"""A cluster of 3 + 1 hosts by `create_cluster` and by kubeadm, in turn, each on fresh hosts of the same kind.
+
+Untimed for both: programs and images are on the hosts, container runtimes run. Timed: from the request to Airflow's
+REST API, or from `kubeadm init`, until all nodes are Ready and the cluster's DNS answers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from bench.catalog import benchmark
+from bench.figure import Bar, Figure, Peer
+from bench.kubeadm_twin import one_round
+from bench.rounds import alternate
+from bench.standing import VERSION, Standing, standing
+from bench.workbench import Workbench
+from windlass.cli.embedded.layout import project_directory
+from windlass.domain.catalog import load_catalog
+from windlass.domain.rendering import MirrorAddresses
+from windlass.effects.mirror import fetch_lock
+from windlass.effects.transport.connection import Connection
+from windlass.effects.transport.pool import Connections
+from windlass.operations.preparing import prepare_hosts
+from windlass.operations.site import open_site
+
+ROUNDS = 3
+_WHAT_CREATE_WRITES = ("/etc/windlass/stacks", "/etc/windlass/kubelet", "/etc/windlass/cluster")
+
+
+@benchmark("create_vs_kubeadm")
+def measure(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (all benchmarks are called alike; it has its own lab)
+    """Create by both, several times in turn."""
+    ours, theirs = alternate(_create, lambda: one_round().dns_answers, ROUNDS)
+    yield Figure("create_s", "s", ours, peer=Peer("kubeadm", theirs))
+    ratios = tuple(our / their for our, their in zip(ours, theirs, strict=True))
+    yield Figure("create_vs_kubeadm", "times", ratios, Bar(1, may_equal=True))
+
+
+def _create() -> float:
+    with standing("bench-create") as stand:
+        prepare(stand)
+        started = time.monotonic()
+        run_id = stand.start("create_cluster", spec=stand.spec)
+        stand.wait_for_cluster()
+        took = time.monotonic() - started
+        stand.finish("create_cluster", run_id)
+        return took
+
+
+def prepare(stand: Standing) -> None:
+    """Put programs and images on the hosts and start their runtimes, and take away the files that create writes."""
+    release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release(VERSION)
+    mirror = MirrorAddresses(stand.lab.mirror_url, stand.lab.registry)
+    connections = Connections([stand.lab.target(host.name) for host in stand.lab.hosts])
+    with open_site(stand.cluster, release, (fetch_lock(mirror.files), mirror), connections) as site:
+        prepare_hosts(site)
+        site.on_hosts("clear", site.hosts, lambda _, connection: _clear(connection))
+
+
+def _clear(connection: Connection) -> None:
+    connection.run(["rm", "-rf", *_WHAT_CREATE_WRITES], sudo=True)

@@ -1,0 +1,149 @@
+"""A lab and an embedded Airflow, and clusters on them by one request to its REST API, for benchmarks of operations."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+
+import psutil
+
+from bench.cluster_end import LIMIT, are_nodes_ready, is_dns_answering, wait_until
+from bench.kubeadm_config import DNS_ADDRESS
+from windlass.cli.embedded import instance
+from windlass.cli.embedded.client import AirflowClient
+from windlass.cli.embedded.layout import Home, Settings
+from windlass.cli.embedded.processes import session_members
+from windlass.cli.embedded.secret_files import login
+from windlass.domain.pki import Pki
+from windlass.domain.rendering.layout import API_PORT, KUBECONFIGS, kubernetes_binaries
+from windlass.domain.sealing import MasterKeys, new_master_key
+from windlass.domain.secret import Secret
+from windlass.domain.spec import Cluster, load_cluster
+from windlass.effects.kubernetes.client import NODES, KubernetesClient
+from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
+from windlass.effects.transport.pool import Connections
+from windlass.errors import NotReadyError, UnreachableError, WindlassError
+from windlass.operations.cluster_api import credentials_of
+from windlass_lab import demo_plan
+from windlass_lab.lab import down, up
+from windlass_lab.model import BUCKET, Lab
+from windlass_lab.plan import LabPlan, host_names
+
+VERSION = "v1.37.2"
+_LOOK_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands while a benchmark runs."""
+
+    lab: Lab
+    running: instance.Running
+    airflow: AirflowClient
+    master_key: Secret = field(repr=False)
+
+    @property
+    def spec(self) -> str:
+        """The spec of the demo: 3 + 1 hosts."""
+        return demo_plan.cluster_spec(self.lab, VERSION)
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster that the spec describes."""
+        return load_cluster(self.spec, "the benchmark's spec")
+
+    def run(self, dag_id: str, **params: object) -> tuple[float, str]:
+        """Trigger a run and wait for its end; seconds and the run's id. WindlassError if it fails."""
+        started = time.monotonic()
+        run_id = self.start(dag_id, **params)
+        self.finish(dag_id, run_id)
+        return time.monotonic() - started, run_id
+
+    def start(self, dag_id: str, **params: object) -> str:
+        """Trigger a run and return its id."""
+        run_id = f"{dag_id}-{uuid.uuid4().hex[:8]}"
+        conf = {"cluster": self.cluster.name, **params}
+        return self.airflow.trigger(dag_id, run_id=run_id, conf=conf).run_id
+
+    def finish(self, dag_id: str, run_id: str) -> None:
+        """Wait for a run's end; WindlassError if it is a bad one."""
+        ended = self.airflow.wait(dag_id, run_id, within=timedelta(minutes=10))
+        if ended.state != "success":
+            states = {task.task_id: task.state for task in self.airflow.tasks(dag_id, run_id)}
+            raise WindlassError(f"{dag_id} {run_id} ended in {ended.state}: {states}")
+
+    def wait_for_cluster(self) -> None:
+        """Return as soon as all nodes are Ready and the cluster's DNS answers; the same end as for kubeadm.
+
+        Until it seems so the API is asked directly, which costs the machine less than a kubectl a look.
+        """
+        pki = self._pki()
+        with KubernetesClient(self.lab.hosts[0].address, API_PORT, credentials_of(pki)) as client:
+            wait_until(lambda: _seem_ready(client, len(self.lab.hosts)), "the nodes are not all Ready")
+        first, last = self.lab.hosts[0].name, self.lab.hosts[-1].name
+        kubectl = [f"{kubernetes_binaries(VERSION)}/kubectl", "--kubeconfig", f"{KUBECONFIGS}/admin.conf"]
+        with Connections([self.lab.target(first), self.lab.target(last)]) as hosts:
+            wait_until(lambda: are_nodes_ready(hosts.get(first), kubectl, 4), "the nodes are not all Ready")
+            wait_until(lambda: is_dns_answering(hosts.get(last), DNS_ADDRESS), "the DNS does not answer")
+
+    def pss_mebibytes(self) -> float:
+        """Return the memory of all processes of Windlass, Airflow and Postgres: what is shared counts once."""
+        return sum(_pss(process) for process in session_members(self.running.runner)) / 2**20
+
+    def _pki(self) -> Pki:
+        s3 = self.lab.s3_credentials()
+        config = StoreConfig(BUCKET, "", self.lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key))
+        records = ClusterRecords(S3Store(config), self.cluster.name)
+        keys, deadline = MasterKeys.parse(self.master_key.reveal()), time.monotonic() + LIMIT.total_seconds()
+        while (pki := records.pki(keys)) is None:
+            if time.monotonic() > deadline:
+                raise NotReadyError(f"no certificates after {LIMIT}")
+            time.sleep(_LOOK_SECONDS)
+        return pki
+
+
+@contextmanager
+def standing(name: str, *, bare: bool = False) -> Iterator[Standing]:
+    """Make a new lab of 3 + 1 hosts and a new Airflow of that name, and remove both at the end."""
+    home = Home.of(name)
+    _clear(name, home)
+    try:
+        lab, key = up(LabPlan(name, host_names("4"), bare=bare)), new_master_key()
+        running = instance.up(home, Settings(connections=demo_plan.connections(lab, key)))
+        with AirflowClient(running.url, *login(home)) as airflow:
+            for dag in ("create_cluster", "delete_cluster"):
+                airflow.wait_for_dag(dag, within=timedelta(minutes=2))
+            yield Standing(lab, running, airflow, key)
+    finally:
+        _clear(name, home)
+
+
+def _clear(name: str, home: Home) -> None:
+    try:
+        instance.down(home, purge=True)
+    finally:
+        down(name)
+
+
+def _seem_ready(client: KubernetesClient, count: int) -> bool:
+    try:
+        nodes = client.list(NODES)
+    except (NotReadyError, UnreachableError):
+        nodes = []
+    conditions = [one for node in nodes for one in node["status"].get("conditions", [])]
+    if sum(one["type"] == "Ready" and one["status"] == "True" for one in conditions) == count:
+        return True
+    time.sleep(_LOOK_SECONDS)
+    return False
+
+
+def _pss(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:  # it ended meanwhile
+        return 0
