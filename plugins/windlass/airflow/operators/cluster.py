@@ -8,11 +8,13 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
+from windlass.airflow.authorities import given_authorities
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.workplace import Workplace
 from windlass.domain.lease import Owner
-from windlass.domain.pki import seed
-from windlass.domain.spec import diff_clusters, dump_cluster
+from windlass.domain.pki import check_authorities, seed
+from windlass.domain.pki.given import refuse_other_authorities
+from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
 from windlass.effects.transport.connection import RemoteFile
 from windlass.errors import NotReadyError
 from windlass.operations.cluster_api import kubernetes_api
@@ -37,6 +39,7 @@ class ClusterValidateOperator(ClusterOperator):
         place.keys  # noqa: B018 (a missing or wrong key is told before anything starts)
         stored, cluster = place.stored(), place.wanted(context["params"].get("spec"))
         check_version(stored, cluster)
+        _check_given(cluster, place)
         changes = [] if stored is None else [str(change) for change in diff_clusters(stored, cluster)]
         for change in changes:
             self.log.info("the spec changes: %s", change)
@@ -84,6 +87,13 @@ def _finished_by(context: Context) -> Any:
     return is_finished
 
 
+def _check_given(cluster: Cluster, place: Workplace) -> None:
+    """Tell of an authority of the user's that cannot be used before anything starts."""
+    if given := given_authorities(cluster):
+        check_authorities(given, datetime.now(UTC))
+        refuse_other_authorities(given, place.records.pki(place.keys))
+
+
 class ClusterCertificatesOperator(ClusterOperator):
     """Makes what is missing of the cluster's certificates, renews what is old, and lays them down on the hosts."""
 
@@ -91,7 +101,9 @@ class ClusterCertificatesOperator(ClusterOperator):
         """Return what was changed by host."""
         cluster = place.cluster()
         place.leases(_finished_by(context)).heartbeat(place.name, place.owner)
-        pki = seed(cluster, datetime.now(UTC), place.records.pki(place.keys))
+        existing, given = place.records.pki(place.keys), given_authorities(cluster)
+        refuse_other_authorities(given, existing)
+        pki = seed(cluster, datetime.now(UTC), existing, given)
         place.records.save_pki(pki, place.keys)
         sealed = RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
         with place.site(cluster) as site:

@@ -19,7 +19,7 @@ from windlass.domain.pki.kubeconfig import (
 )
 from windlass.domain.pki.layout import ENCRYPTION_FILE, KUBECONFIG_DIRECTORY, PKI_DIRECTORY, HostFile, files_for
 from windlass.domain.pki.model import EncryptionKey, Pki, secrets
-from windlass.domain.pki.seed import Expiry, expiring, new_encryption_key, seed, short_lived_admin
+from windlass.domain.pki.seed import Expiry, check_authorities, expiring, new_encryption_key, seed, short_lived_admin
 from windlass.domain.pki.subjects import (
     ADMINS_GROUP,
     ETCD_CLIENT,
@@ -52,6 +52,7 @@ __all__ = [
     "Usage",
     "api_names",
     "api_url",
+    "check_authorities",
     "check_certificate",
     "embedded_kubeconfig",
     "encryption_configuration",

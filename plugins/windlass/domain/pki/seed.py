@@ -105,15 +105,21 @@ def _authorities(
     cluster: Cluster, now: datetime, existing: Pki | None, given: Mapping[Signer, Credential]
 ) -> dict[Signer, Credential]:
     authorities: dict[Signer, Credential] = {}
+    check_authorities(given, now)
     for signer in Signer:
         if signer in given:
-            _check_authority(signer, given[signer], now)
             authorities[signer] = given[signer]
         elif existing is not None:
             authorities[signer] = existing.authorities[signer]
         else:
             authorities[signer] = new_authority(f"{cluster.name}-{signer.value}-ca", now)
     return authorities
+
+
+def check_authorities(given: Mapping[Signer, Credential], now: datetime) -> None:
+    """SpecError if one of the user's own authorities cannot sign now; the key is never quoted."""
+    for signer, authority in given.items():
+        _check_authority(signer, authority, now)
 
 
 def _check_authority(signer: Signer, authority: Credential, now: datetime) -> None:

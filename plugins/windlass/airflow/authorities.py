@@ -1,0 +1,30 @@
+"""The user's own certificate authorities, from the Airflow connections that a spec names."""
+
+from __future__ import annotations
+
+from windlass.airflow.connections import find_connection
+from windlass.domain.pki import Credential, Signer
+from windlass.domain.pki.given import references
+from windlass.domain.secret import Secret
+from windlass.domain.spec import Cluster
+from windlass.errors import SpecError
+
+
+def given_authorities(cluster: Cluster) -> dict[Signer, Credential]:
+    """Return the authorities that the spec refers to; empty if Windlass makes all of them.
+
+    A connection of any type has the certificate as `certificate` in its extra and the unencrypted key as its password,
+    both PEM. SpecError names the connection that is missing or incomplete.
+    """
+    return {signer: _authority(name) for signer, name in references(cluster).items()}
+
+
+def _authority(conn_id: str) -> Credential:
+    connection = find_connection(conn_id)
+    certificate = connection.extra_dejson.get("certificate")
+    if not isinstance(certificate, str) or not connection.password:
+        raise SpecError(
+            f"connection `{conn_id}` holds no authority; put its certificate (PEM) into the extra as `certificate`, "
+            "and its unencrypted private key (PEM) into the password"
+        )
+    return Credential(certificate, Secret(connection.password))
