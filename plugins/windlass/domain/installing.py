@@ -31,6 +31,20 @@ def install_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddres
     return "\n".join([_PRELUDE, *lines]) + "\n"
 
 
+def fetch_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresses) -> str:
+    """Return the script that fetches and checks as `install_script` does, and links nothing: what runs stays as it is.
+
+    IntegrityError if the lock has no digest of one of them.
+    """
+    lines = (
+        line
+        for install in installs
+        for line in _install(install, lock.digest(install.artifact), mirror)
+        if line.startswith("fetch ")
+    )
+    return "\n".join([_PRELUDE, *lines]) + "\n"
+
+
 _PRELUDE = f"""set -eu
 umask 022
 mkdir -p {ARTIFACTS}

@@ -23,8 +23,7 @@ def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str
     """
     name, applied = shlex.quote(unit), shlex.quote(f"{APPLIED}/{unit}")
     return f"""set -eu
-digest=$( {{ find {shlex.join(files)} -type f | LC_ALL=C sort | xargs sha256sum; readlink -f {shlex.join(binaries)}
-  }} | sha256sum | cut -d' ' -f1)
+{_digest(files, binaries)}
 if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then exit 0; fi
 mkdir -p {APPLIED}
 systemctl daemon-reload
@@ -37,19 +36,39 @@ echo "{CHANGED}unit {unit}"
 """
 
 
-def stack_script(stack: str, services: Mapping[str, str]) -> str:
-    """Return a script that brings a Compose stack up unless each of its services (name to digest) runs as rendered."""
-    want = "\n".join(sorted(f"{service}={digest}" for service, digest in services.items()))
+def unit_state_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str:
+    """Return a script that prints the unit's name if `unit_script` would leave it alone; it changes nothing."""
+    name, applied = shlex.quote(unit), shlex.quote(f"{APPLIED}/{unit}")
+    return f"""{_digest(files, binaries)}
+if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then echo {name}; fi
+"""
+
+
+def _digest(files: Sequence[str], binaries: Sequence[str]) -> str:
+    listed = f"find {shlex.join(files)} -type f 2>/dev/null | LC_ALL=C sort | xargs sha256sum"
+    return f"digest=$( {{ {listed}; readlink -f {shlex.join(binaries)}\n  }} | sha256sum | cut -d' ' -f1)"
+
+
+def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = ()) -> str:
+    """Return a script that brings a Compose stack up unless each of its services (name to digest) runs as rendered.
+
+    With `only` it looks at these services alone, and leaves the others as they are, whatever their file says.
+    """
+    wanted = {service: digest for service, digest in services.items() if not only or service in only}
+    want = "\n".join(sorted(f"{service}={digest}" for service, digest in wanted.items()))
+    chosen = f"--no-deps {shlex.join(only)}" if only else "--remove-orphans"
+    picked = f" | grep -E {shlex.quote('^(' + '|'.join(only) + ')=')}" if only else ""
     project = f"windlass-{stack}"
     labels = f'{{{{.Label "{_COMPONENT}"}}}}={{{{.Label "{_DIGEST}"}}}}'
+    told = ", ".join(only) or f"stack {stack}"
     filters = f"--filter label=com.docker.compose.project={project} --filter status=running"
     return f"""set -eu
-have=$(docker ps {filters} --format {shlex.quote(labels)} | LC_ALL=C sort)
+have=$(docker ps {filters} --format {shlex.quote(labels)}{picked} | LC_ALL=C sort)
 if [ "$have" = {shlex.quote(want)} ]; then exit 0; fi
 log=$(mktemp); trap 'rm -f $log' EXIT
 cd /etc/windlass/stacks/{stack}
-if ! docker compose -p {project} -f compose.yaml up -d --remove-orphans >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
-echo "{CHANGED}stack {stack}"
+if ! docker compose -p {project} -f compose.yaml up -d {chosen} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
+echo "{CHANGED}{told}"
 """
 
 

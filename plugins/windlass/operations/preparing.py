@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from windlass.domain.catalog import Release
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import (
     content_directory,
@@ -53,7 +54,7 @@ def prepare_host(site: Site, host: Host, connection: Connection) -> Changes:
     changed += _lay_down(site, connection, files)
     if host.is_node:
         changed += run_script(connection, _containerd_script(site))
-    return (*changed, *_pull(site, host, connection))
+    return (*changed, *pull_images(site, host, connection))
 
 
 def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -> Changes:
@@ -104,13 +105,18 @@ def remote_files(files: HostFiles) -> dict[str, RemoteFile]:
 
 
 def _containerd_script(site: Site) -> str:
-    unit = f"{SYSTEMD}/{CONTAINERD}.service"
+    return unit_script(CONTAINERD, *containerd_reads(site.release))
+
+
+def containerd_reads(release: Release) -> tuple[list[str], list[str]]:
+    """Return the files that the pods' containerd reads, and its binaries: when any changes it is started anew."""
     names = ("containerd", "runc")
-    binaries = [f"{artifact_directory(name, site.release.files[name])}/bin/{name}" for name in names]
-    return unit_script(CONTAINERD, [unit, CONTAINERD_CONFIG], binaries)
+    binaries = [f"{artifact_directory(name, release.files[name])}/bin/{name}" for name in names]
+    return [f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG], binaries
 
 
-def _pull(site: Site, host: Host, connection: Connection) -> Changes:
+def pull_images(site: Site, host: Host, connection: Connection) -> Changes:
+    """Pull what the host will run and does not have."""
     images = host_images(site.cluster, site.release, host, site.lock, site.mirror)
     references = {
         runtime: [image.reference for image in images if image.runtime == runtime]

@@ -64,11 +64,14 @@ def start_kubelets(site: Site) -> dict[str, Changes]:
 
 def start_kubelet(site: Site, connection: Connection) -> Changes:
     """Start the kubelet of one node, or restart it if what it reads has changed."""
-    unit, kubeconfig = f"{SYSTEMD}/kubelet.service", f"{KUBECONFIGS}/kubelet.conf"
+    return run_script(connection, unit_script("kubelet", *kubelet_reads(site.release.version)), timeout=_UP)
+
+
+def kubelet_reads(version: str) -> tuple[list[str], list[str]]:
+    """Return the files that a kubelet reads, and its binary: when any of them changes it is started anew."""
+    files = [f"{SYSTEMD}/kubelet.service", KUBELET_CONFIG, f"{KUBECONFIGS}/kubelet.conf"]
     secrets = [f"{PKI}/kubelet.crt", f"{PKI}/kubelet-client.crt", f"{PKI}/ca.crt"]
-    binary = f"{kubernetes_binaries(site.release.version)}/kubelet"
-    script = unit_script("kubelet", [unit, KUBELET_CONFIG, kubeconfig, *secrets], [binary])
-    return run_script(connection, script, timeout=_UP)
+    return [*files, *secrets], [f"{kubernetes_binaries(version)}/kubelet"]
 
 
 def bring_up(connection: Connection, stacks: Iterable[str]) -> Changes:

@@ -10,7 +10,7 @@ import pytest
 
 from windlass.domain.installing import changes_of
 from windlass.operations import applying
-from windlass.operations.applying import service_digests, stack_script, unit_script
+from windlass.operations.applying import service_digests, stack_script, unit_script, unit_state_script
 
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >> $STATE/calls
@@ -96,3 +96,35 @@ def test_digests_are_those_of_the_labels() -> None:
       one: {labels: {io.windlass.component: etcd, io.windlass.digest: "sha256:1"}}
     """
     assert service_digests(compose) == {"etcd": "sha256:1"}
+
+
+def test_a_look_at_a_unit_tells_whether_starting_would_leave_it_alone(state: Path) -> None:
+    def look() -> str:
+        script = unit_state_script("kubelet", [str(state / "config")], [str(state / "program")])
+        return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert look() == ""
+    start(state)
+    assert look() == "kubelet"
+    (state / "config").write_text("a: 3\n")
+    assert look() == ""
+    assert restarts(state) == 1
+
+
+def test_of_a_stack_one_service_alone_is_brought_up(state: Path) -> None:
+    docker = state / "bin" / "docker"
+    docker.write_text(
+        "#!/bin/sh\nif [ $1 = ps ]; then printf 'api=sha256:1\\nother=sha256:old\\n'\n"
+        'else echo "$*" >> $STATE/calls; fi\n'
+    )
+    docker.chmod(0o755)
+
+    def up(api: str) -> tuple[str, ...]:
+        script = stack_script("none", {"api": api, "other": "sha256:new"}, only=["api"])
+        script = script.replace("/etc/windlass/stacks/none", str(state))
+        done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=30)
+        return changes_of(done.stdout)
+
+    assert up("sha256:1") == ()
+    assert up("sha256:2") == ("api",)
+    assert (state / "calls").read_text().split()[-3:] == ["-d", "--no-deps", "api"]

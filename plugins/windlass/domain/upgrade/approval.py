@@ -1,0 +1,38 @@
+"""Whether a person must approve a roll."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from windlass.domain.spec.models import Upgrade
+from windlass.domain.spec.windows import parse_window
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Whether somebody must be asked, and why (not)."""
+
+    is_needed: bool
+    reason: str
+
+
+def approval_of(settings: Upgrade, now: datetime, *, auto_approve: bool, outside_window: bool) -> Approval:
+    """Return whether a roll that would start `now` (with its zone) needs a person.
+
+    `auto_approve` answers in advance. Within a window of the spec nobody is asked. Outside of all windows somebody is,
+    even where approval is automatic, unless the run says `outside_window`; without windows the spec's word counts.
+    """
+    if auto_approve:
+        return Approval(is_needed=False, reason="approved when the run was started")
+    within = [text for text in settings.windows if parse_window(text).contains(now)]
+    if within:
+        return Approval(is_needed=False, reason=f"within the maintenance window `{within[0]}`")
+    is_automatic = settings.approval == "automatic"
+    if is_automatic and not settings.windows:
+        return Approval(is_needed=False, reason="spec.upgrade.approval is automatic")
+    if is_automatic and outside_window:
+        return Approval(is_needed=False, reason="spec.upgrade.approval is automatic, and the run may leave the windows")
+    if settings.windows:
+        return Approval(is_needed=True, reason="no maintenance window of the spec is open")
+    return Approval(is_needed=True, reason="spec.upgrade.approval is required")

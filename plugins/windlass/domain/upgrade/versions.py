@@ -1,0 +1,167 @@
+"""Which version may follow which, and which versions may run side by side.
+
+The rules are those of https://kubernetes.io/releases/version-skew-policy/ and of etcd's upgrade guides: one minor
+release at a time, never back; kubelets at most three minors behind the API and never ahead of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from windlass.domain.catalog import Catalog, Release
+from windlass.domain.catalog.release import version_numbers
+from windlass.errors import RefusedError, SpecError
+
+KUBELET_SKEW = 3
+"""Minor releases that a kubelet (and kube-proxy) may be behind the API servers."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """Which version of each component runs on which host; a host is absent where the component could not be seen."""
+
+    etcd: Mapping[str, str] = field(default_factory=dict)
+    api_servers: Mapping[str, str] = field(default_factory=dict)
+    controllers: Mapping[str, str] = field(default_factory=dict)
+    """The older of controller manager and scheduler, or the newer where that is ahead of the API servers."""
+    kubelets: Mapping[str, str] = field(default_factory=dict)
+
+
+def minor_of(version: str) -> int:
+    """Return the minor release of vX.Y.Z as a number; SpecError if it is no version."""
+    return version_numbers(version)[1]
+
+
+def path_to(catalog: Catalog, running: str, target: str) -> tuple[str, ...]:
+    """Return the releases to upgrade to one after another, `target` last; empty if the catalog has no such path.
+
+    Each step goes to the newest patch that the catalog has of the next minor release.
+    """
+    path: list[str] = []
+    at = running
+    while not catalog.release(target).can_upgrade_from(at):
+        following = [
+            release.version
+            for release in catalog.upgrades_of(at)
+            if minor_of(release.version) == minor_of(at) + 1 and version_numbers(release.version) < _key(target)
+        ]
+        if not following:
+            return ()
+        at = max(following, key=version_numbers)
+        path.append(at)
+    return (*path, target)
+
+
+def check_target(catalog: Catalog, running: str, target: str) -> Release:
+    """Return the release to upgrade to; SpecError if the catalog has none, RefusedError with the way if it may not be.
+
+    The version that runs already is accepted: there may be something left to do.
+    """
+    release = catalog.release(target)
+    if target == running:
+        return release
+    if _key(target) < _key(running):
+        raise RefusedError(
+            f"{target} is older than {running}, which runs: an upgrade never goes back; a bundle taken at {target} "
+            "brings it back: `disaster_recovery` with `restore_versions`"
+        )
+    if release.can_upgrade_from(running):
+        return release
+    path = path_to(catalog, running, target)
+    if path:
+        raise RefusedError(
+            f"{running} cannot go to {target} at once: one minor release at a time; upgrade to {' then '.join(path)}"
+        )
+    missing = ".".join(str(part) for part in (version_numbers(running)[0], minor_of(running) + 1))
+    raise RefusedError(
+        f"{running} cannot go to {target}: one minor release at a time, and the catalog has none of {missing} that may "
+        f"follow {running}; add one with `windlass catalog add`"
+    )
+
+
+def _key(version: str) -> tuple[int, int, int]:
+    return version_numbers(version)
+
+
+def skew_problems(running: Running) -> list[str]:
+    """Return what breaks the rules in the versions that run side by side; empty if nothing does."""
+    return [*_api_skew(running), *_controller_skew(running), *_kubelet_skew(running), *_etcd_skew(running)]
+
+
+def target_problems(running: Running, target: Release) -> list[str]:
+    """Return what keeps the components that run from getting to `target` in one step."""
+    problems = []
+    for name, version in running.api_servers.items():
+        if minor_of(target.version) - minor_of(version) > 1:
+            problems.append(f"the API server of {name} is at {version}, more than one minor release behind the target")
+    for name, version in running.kubelets.items():
+        if minor_of(target.version) - minor_of(version) > KUBELET_SKEW:
+            problems.append(
+                f"the kubelet of {name} is at {version}, more than {KUBELET_SKEW} minor releases behind the target"
+            )
+    wanted = target.images.get("etcd", "")
+    for name, version in running.etcd.items():
+        steps = minor_of(wanted) - minor_of(version)
+        if version_numbers(wanted)[0] != version_numbers(version)[0] or steps > 1:
+            problems.append(f"etcd of {name} is at {version}, more than one minor release behind {wanted}")
+        elif _key(wanted) < _key(version):
+            problems.append(f"etcd of {name} is at {version}, newer than the target's {wanted}: etcd never goes back")
+    return problems
+
+
+def _api_skew(running: Running) -> list[str]:
+    minors = {minor_of(version) for version in running.api_servers.values()}
+    if minors and max(minors) - min(minors) > 1:
+        return [f"API servers are more than one minor release apart: {_told(running.api_servers)}"]
+    return []
+
+
+def _controller_skew(running: Running) -> list[str]:
+    if not running.api_servers:
+        return []
+    oldest = min(minor_of(version) for version in running.api_servers.values())
+    newest = max(minor_of(version) for version in running.api_servers.values())
+    return [
+        f"the controllers of {name} are at {version}, and API servers at {_told(running.api_servers)}"
+        for name, version in running.controllers.items()
+        if not newest - 1 <= minor_of(version) <= oldest
+    ]
+
+
+def _kubelet_skew(running: Running) -> list[str]:
+    if not running.api_servers:
+        return []
+    oldest = min(minor_of(version) for version in running.api_servers.values())
+    newest = max(minor_of(version) for version in running.api_servers.values())
+    return [
+        f"the kubelet of {name} is at {version}, and API servers at {_told(running.api_servers)}"
+        for name, version in running.kubelets.items()
+        if not newest - KUBELET_SKEW <= minor_of(version) <= oldest
+    ]
+
+
+def _etcd_skew(running: Running) -> list[str]:
+    minors = {minor_of(version) for version in running.etcd.values()}
+    if minors and max(minors) - min(minors) > 1:
+        return [f"etcd members are more than one minor release apart: {_told(running.etcd)}"]
+    return []
+
+
+def _told(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+
+
+def tested_or_refuse(release: Release, *, tested: bool, allowed: bool) -> None:
+    """RefusedError for a release without a record of passed tests, unless that is `allowed`."""
+    if not tested and not allowed:
+        raise RefusedError(
+            f"{release.version} is in the catalog but untested: no record says that it passed; see "
+            f"`windlass catalog verify {release.version}`, or set `allow_untested`"
+        )
+
+
+def check_known(catalog: Catalog, version: str) -> None:
+    """SpecError unless the catalog has `version`."""
+    if version not in catalog.releases:
+        raise SpecError(f"the catalog has no Kubernetes {version}; it has: {', '.join(catalog.versions)}")
