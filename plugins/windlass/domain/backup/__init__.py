@@ -1,0 +1,52 @@
+"""Recovery bundles: what they are made of, which are kept, which is used, and what proves them; all of it pure."""
+
+from windlass.domain.backup.choice import NEWEST, NEWEST_PROVEN, Candidate, Standing, choose
+from windlass.domain.backup.content import DatabaseContent, read_content
+from windlass.domain.backup.drills import Comparison, DrillRecord, bundle_of_drill, drill_id, parse_drill
+from windlass.domain.backup.ids import BundleId
+from windlass.domain.backup.manifest import (
+    MANIFEST,
+    PARTS,
+    SNAPSHOT,
+    STATE,
+    Content,
+    EtcdRecord,
+    Manifest,
+    MemberRecord,
+    Part,
+    parse_manifest,
+)
+from windlass.domain.backup.retention import Held, expired, keep
+from windlass.domain.backup.source import snapshot_source
+from windlass.domain.backup.state import BundleState
+
+__all__ = [
+    "MANIFEST",
+    "NEWEST",
+    "NEWEST_PROVEN",
+    "PARTS",
+    "SNAPSHOT",
+    "STATE",
+    "BundleId",
+    "BundleState",
+    "Candidate",
+    "Comparison",
+    "Content",
+    "DatabaseContent",
+    "DrillRecord",
+    "EtcdRecord",
+    "Held",
+    "Manifest",
+    "MemberRecord",
+    "Part",
+    "Standing",
+    "bundle_of_drill",
+    "choose",
+    "drill_id",
+    "expired",
+    "keep",
+    "parse_drill",
+    "parse_manifest",
+    "read_content",
+    "snapshot_source",
+]

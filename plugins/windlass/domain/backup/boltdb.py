@@ -1,0 +1,146 @@
+"""Reading a bbolt database, the file format of etcd, through whatever can read at an offset; with flat memory.
+
+Format: https://github.com/etcd-io/bbolt/blob/main/internal/common/page.go, meta.go and bucket.go. Only what is
+reachable from the root is looked at, so that a page that is damaged or missing is noticed when it matters.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from windlass.errors import IntegrityError
+
+ReadAt = Callable[[int, int], bytes]
+"""Return up to so many bytes (second) from an offset (first); less only at the end."""
+
+_PAGE = struct.Struct("<QHHI")
+_META = struct.Struct("<IIIIQQQQQQ")
+_ELEMENT = struct.Struct("<IIII")
+_BRANCH_ELEMENT = struct.Struct("<IIQ")
+_BUCKET = struct.Struct("<QQ")
+_MAGIC, _VERSION = 0xED0CDAED, 2
+_BRANCH, _LEAF, _BUCKET_FLAG = 0x01, 0x02, 0x01
+_PROBE_SIZES = (4096, 8192, 16384, 65536)
+_DEEPEST = 64
+_LARGEST_PAGE = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One leaf page: its content, and for each element where the key begins, its length and that of the value."""
+
+    page: bytes
+    elements: tuple[tuple[int, int, int, int], ...]
+    """Flags, start of the key in `page`, length of the key, length of the value (which follows the key)."""
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys and values in order; nested buckets have their header as the value."""
+        for _, start, key, value in self.elements:
+            yield self.page[start : start + key], self.page[start + key : start + key + value]
+
+
+class BoltDatabase:
+    """An open database. IntegrityError, with the page, as soon as something is not as bbolt writes it."""
+
+    def __init__(self, read_at: ReadAt) -> None:
+        self._read_at = read_at
+        self._page_size, self._root, self._pages = _newest_meta(read_at)
+
+    def leaves(self, bucket: bytes) -> Iterator[Leaf]:
+        """Yield the leaf pages of a bucket at the top, in the order of the keys; none if there is no such bucket."""
+        header = self._find(bucket)
+        if header is None:
+            return
+        root = _BUCKET.unpack_from(header)[0]
+        if root == 0:  # a small bucket is stored within its own header
+            yield _leaf(header[_BUCKET.size :], f"bucket {bucket!r}")
+        else:
+            yield from self._below(root, 0)
+
+    def items(self, bucket: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the keys and values of a bucket at the top."""
+        for leaf in self.leaves(bucket):
+            yield from leaf.items()
+
+    def _find(self, bucket: bytes) -> bytes | None:
+        for leaf in self._below(self._root, 0):
+            for (flags, _, _, _), (name, value) in zip(leaf.elements, leaf.items(), strict=True):
+                if name == bucket and flags & _BUCKET_FLAG:
+                    if len(value) < _BUCKET.size:
+                        raise IntegrityError(f"the database is damaged: bucket {bucket!r} has no header")
+                    return value
+        return None
+
+    def _below(self, number: int, depth: int) -> Iterator[Leaf]:
+        page = self._page(number)
+        flags, count = _PAGE.unpack_from(page)[1:3]
+        if flags & _LEAF:
+            yield _leaf(page, f"page {number}")
+        elif flags & _BRANCH and depth < _DEEPEST and count:
+            for _, _, child in _BRANCH_ELEMENT.iter_unpack(page[_PAGE.size :][: count * _BRANCH_ELEMENT.size]):
+                yield from self._below(child, depth + 1)
+        else:
+            raise IntegrityError(f"the database is damaged: page {number} is neither branch nor leaf (flags {flags})")
+
+    def _page(self, number: int) -> bytes:
+        if not 1 < number < self._pages:
+            raise IntegrityError(f"the database is damaged: it refers to page {number} of {self._pages}")
+        offset = number * self._page_size
+        page = self._read_at(offset, self._page_size)
+        if len(page) == self._page_size:
+            own, _, _, overflow = _PAGE.unpack_from(page)
+            whole = (overflow + 1) * self._page_size
+            if own == number and whole <= max(_LARGEST_PAGE, self._page_size) and overflow:
+                page += self._read_at(offset + self._page_size, whole - self._page_size)
+            if own == number and len(page) == whole:
+                return page
+        raise IntegrityError(f"the database is damaged or cut off: page {number} is not whole or not where it belongs")
+
+
+def _leaf(page: bytes, where: str) -> Leaf:
+    try:
+        count = _PAGE.unpack_from(page)[2]
+        elements = []
+        for number, (flags, position, key, value) in enumerate(
+            _ELEMENT.iter_unpack(page[_PAGE.size :][: count * _ELEMENT.size])
+        ):
+            start = _PAGE.size + number * _ELEMENT.size + position
+            if start + key + value > len(page):
+                raise IntegrityError(f"the database is damaged: element {number} of {where} is not within it")
+            elements.append((flags, start, key, value))
+    except struct.error as error:
+        raise IntegrityError(f"the database is damaged: {where}: {error}") from error
+    if len(elements) != count:
+        raise IntegrityError(f"the database is damaged: {where} lacks elements")
+    return Leaf(page, tuple(elements))
+
+
+def _newest_meta(read_at: ReadAt) -> tuple[int, int, int]:
+    """Return the page size, the root's page and the number of pages, by the newer of the two valid metas."""
+    first = _meta(read_at, 0)
+    sizes = (first[1],) if first else _PROBE_SIZES
+    metas = [meta for meta in (first, *(_meta(read_at, size) for size in sizes)) if meta]
+    if not metas:
+        raise IntegrityError("this is no bbolt database, or its first pages are damaged")
+    _, page_size, root, pages = max(metas)
+    return page_size, root, pages
+
+
+def _meta(read_at: ReadAt, offset: int) -> tuple[int, int, int, int] | None:
+    """Return transaction, page size, root and number of pages of the meta page at `offset`; None if it is not valid."""
+    data = read_at(offset + _PAGE.size, _META.size)
+    if len(data) < _META.size:
+        return None
+    magic, version, page_size, _, root, _, _, pages, transaction, checksum = _META.unpack(data)
+    if (magic, version) != (_MAGIC, _VERSION) or checksum != _fnv1a(data[:-8]):
+        return None
+    return transaction, page_size, root, pages
+
+
+def _fnv1a(data: bytes) -> int:
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return value
