@@ -9,7 +9,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowRuntimeError, DownstreamTasksSkipped, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
-from windlass.airflow.operators.cluster import ClusterConfirmOperator, ClusterRecordOperator, _finished_by
+from windlass.airflow.operators.cluster import ClusterConfirmOperator, ClusterRecordOperator, finished_by
 from windlass.airflow.workplace import Workplace
 from windlass.domain.lease import Owner
 from windlass.errors import RefusedError
@@ -23,11 +23,11 @@ def dags() -> Any:
     return DagBag(str(DAGS), load_op_links=False).dags
 
 
-@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster"])
+@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster", "replace_member"])
 def test_the_lease_is_taken_before_anything_changes_and_given_back_however_it_ends(dags: Any, name: str) -> None:
     dag = dags[name]
     lease, release = dag.get_task("lease"), dag.get_task("release")
-    readers = {"plan.validate", "plan.provision", "plan.preflight", "confirm", "record"}
+    readers = {"plan.validate", "plan.provision", "plan.preflight", "plan", "confirm", "record"}
 
     assert release.is_teardown
     assert "lease" in release.upstream_task_ids
@@ -35,7 +35,7 @@ def test_the_lease_is_taken_before_anything_changes_and_given_back_however_it_en
     assert changing <= lease.get_flat_relative_ids(upstream=False)
 
 
-@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster"])
+@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster", "replace_member"])
 def test_what_changes_a_cluster_is_never_run_by_a_backfill(dags: Any, name: str) -> None:
     assert {str(getattr(kind, "value", kind)) for kind in dags[name].allowed_run_types} == {"scheduled", "manual"}
 
@@ -46,7 +46,7 @@ def test_everything_of_the_cluster_starts_together(dags: Any) -> None:
         assert dag.get_task(f"cluster.{task}").upstream_task_ids == {"hosts.prepare", "hosts.certificates"}
 
 
-@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster"])
+@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster", "replace_member"])
 def test_every_task_that_was_killed_is_tried_again(dags: Any, name: str) -> None:
     assert [task.task_id for task in dags[name].tasks if not task.retries] == []
 
@@ -70,13 +70,13 @@ def place() -> Any:
 def test_a_run_is_over_when_airflow_says_so(state: str | None, *, finished: bool | None) -> None:
     asked = context()
     asked["ti"].get_dagrun_state.return_value = state
-    assert _finished_by(asked)(OWNER) is finished
+    assert finished_by(asked)(OWNER) is finished
 
 
 def test_of_a_run_that_airflow_does_not_know_nobody_can_tell() -> None:
     asked = context()
     asked["ti"].get_dagrun_state.side_effect = AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
-    assert _finished_by(asked)(OWNER) is None
+    assert finished_by(asked)(OWNER) is None
 
 
 def test_deleting_needs_the_name() -> None:

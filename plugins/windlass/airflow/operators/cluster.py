@@ -12,7 +12,7 @@ from windlass.airflow.authorities import given_authorities
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.workplace import Workplace
 from windlass.domain.lease import Owner
-from windlass.domain.pki import check_authorities, seed
+from windlass.domain.pki import Pki, check_authorities, seed
 from windlass.domain.pki.given import refuse_other_authorities
 from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
 from windlass.effects.transport.connection import RemoteFile
@@ -59,7 +59,7 @@ class ClusterLeaseOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         cluster = place.wanted(context["params"].get("spec"))
-        place.leases(_finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
+        place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
         if place.records.save_spec(dump_cluster(cluster)):
             self.log.info("the spec is stored")
         return str(place.owner)
@@ -70,11 +70,11 @@ class ClusterReleaseOperator(ClusterOperator):
 
     def act(self, context: Context, place: Workplace) -> None:
         """Release the lease if this run has it."""
-        if not place.leases(_finished_by(context)).release(place.name, place.owner):
+        if not place.leases(finished_by(context)).release(place.name, place.owner):
             self.log.info("this run does not hold the lease (any more)")
 
 
-def _finished_by(context: Context) -> Any:
+def finished_by(context: Context) -> Any:
     """Return a function that asks Airflow whether another run has ended; None where Airflow cannot tell."""
 
     def is_finished(owner: Owner) -> bool | None:
@@ -100,14 +100,19 @@ class ClusterCertificatesOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
         """Return what was changed by host."""
         cluster = place.cluster()
-        place.leases(_finished_by(context)).heartbeat(place.name, place.owner)
-        existing, given = place.records.pki(place.keys), given_authorities(cluster)
-        refuse_other_authorities(given, existing)
-        pki = seed(cluster, datetime.now(UTC), existing, given)
-        place.records.save_pki(pki, place.keys)
-        sealed = RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
+        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
+        pki, sealed = seeded_pki(place, cluster)
         with place.site(cluster) as site:
             return self.tell(seed_certificates(site, pki, sealed))
+
+
+def seeded_pki(place: Workplace, cluster: Cluster) -> tuple[Pki, RemoteFile]:
+    """Return the stored PKI, with what it lacks made and what is old renewed, and its sealed copy for hosts."""
+    existing, given = place.records.pki(place.keys), given_authorities(cluster)
+    refuse_other_authorities(given, existing)
+    pki = seed(cluster, datetime.now(UTC), existing, given)
+    place.records.save_pki(pki, place.keys)
+    return pki, RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
 
 
 class ClusterServicesOperator(ClusterOperator):
@@ -176,7 +181,7 @@ class ClusterRemoveOperator(ClusterOperator):
 
     def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
-        place.leases(_finished_by(context)).heartbeat(place.name, place.owner)
+        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
         with place.site(place.cluster()) as site:
             return self.tell(remove_from_hosts(site))
 

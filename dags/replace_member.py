@@ -1,0 +1,32 @@
+"""Make the etcd member on one host healthy again: start it, or replace it while the others hold quorum."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from windlass.airflow.operators.cluster import ClusterLeaseOperator, ClusterReleaseOperator
+from windlass.airflow.operators.members import EtcdPlanReplacementOperator, EtcdReplaceMemberOperator
+from windlass.airflow.params import common_params
+
+HOST = Param(
+    type="string",
+    title="Host",
+    description_md="The etcd host, as the spec names it. A host that is no member yet joins.",
+    examples=["cp-2"],
+)
+
+with DAG(
+    dag_id="replace_member",
+    description=__doc__,
+    doc_md=__doc__,
+    schedule=None,
+    tags=["windlass"],
+    params={**common_params(), "host": HOST},
+    allowed_run_types=["scheduled", "manual"],
+):
+    plan = EtcdPlanReplacementOperator(task_id="plan", skips=["lease"])
+    lease = ClusterLeaseOperator(task_id="lease")
+    replace = EtcdReplaceMemberOperator(task_id="replace")
+    release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+
+    plan >> lease >> replace >> release
