@@ -17,6 +17,9 @@ T = TypeVar("T")
 CAP_SYS_RESOURCE = 24
 """Number of the capability in Linux's capability.h."""
 
+DOCKER_UNFINISHED = "/opt/windlass/docker-unfinished"
+"""A file that is there while Docker Engine is being installed, and stays where that was broken off."""
+
 FACTS_SCRIPT = r"""
 say() { printf '%s=%s\n' "$1" "$2"; }
 if [ -r /etc/os-release ]; then
@@ -45,7 +48,7 @@ cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
   awk '$4 == "0A" {split($2, a, ":"); print "listening_hex=" a[2]}' | sort -u
 if [ -w /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable yes
 elif [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable no; fi
-if command -v dockerd >/dev/null; then
+if command -v dockerd >/dev/null && [ ! -e DOCKER_UNFINISHED ]; then
   say docker "$(docker version --format '{{.Server.Version}}' 2>/dev/null || echo stopped)"
 fi
 docker compose version --short 2>/dev/null | sed 's/^v*/compose=v/'
@@ -54,7 +57,7 @@ for tool in iptables curl conntrack mount nsenter; do command -v $tool >/dev/nul
 for unit in kubelet windlass-containerd docker; do say unit "$unit $(systemctl is-active $unit 2>/dev/null)"; done
 ls /opt/windlass/artifacts 2>/dev/null | sed 's/^/artifact=/'
 say complete yes
-"""
+""".replace("DOCKER_UNFINISHED", DOCKER_UNFINISHED)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class HostFacts:
     listening: frozenset[int]
     conntrack_writable: bool
     docker_version: str | None
-    """None where Docker is not installed, `stopped` where its engine does not answer."""
+    """None where Docker is not installed (to its end), `stopped` where its engine does not answer."""
     compose_version: str | None
     tools: frozenset[str]
     cluster: str | None

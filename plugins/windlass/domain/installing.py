@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from windlass.domain.artifacts import Lock
+from windlass.domain.hostfacts import DOCKER_UNFINISHED
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
 
@@ -99,17 +100,34 @@ def directories_script(directories: Iterable[HostDirectory]) -> str:
 
 
 def docker_script(packages: str) -> str:
-    """Return the script that installs Docker Engine, if it is missing, from the .deb files in `packages`."""
+    """Return the script that installs Docker Engine from the .deb files in `packages`.
+
+    It does nothing where an engine is installed, unless the installation was broken off: then it is done again. While
+    another process holds dpkg's lock, such as an installation whose task was killed, it waits.
+    """
     return f"""set -eu
-command -v dockerd >/dev/null && exit 0
+unfinished={DOCKER_UNFINISHED}
+if [ ! -e $unfinished ] && command -v dockerd >/dev/null; then exit 0; fi
 export DEBIAN_FRONTEND=noninteractive
 log=/var/log/windlass-docker-install.log
-if ! dpkg --force-confold --skip-same-version -i {shlex.quote(packages)}/*.deb >$log 2>&1; then
-  tail -n 3 $log >&2; exit 1
-fi
+mkdir -p "${{unfinished%/*}}"
+again=--skip-same-version
+# What is unpacked but was not set up counts as the same version.
+[ ! -e $unfinished ] || again=
+touch $unfinished
+deadline=$(( $(date +%s) + {_LOCK_SECONDS} ))
+until dpkg --force-confold $again -i {shlex.quote(packages)}/*.deb >$log 2>&1; do
+  if ! grep -q 'locked by another process' $log || [ "$(date +%s)" -ge $deadline ]; then tail -n 3 $log >&2; exit 1; fi
+  sleep 1
+done
 systemctl enable --now docker >/dev/null 2>&1
+rm $unfinished
 echo "{CHANGED}docker engine"
 """
+
+
+_LOCK_SECONDS = 240
+"""Less than what a script may take in all, so that the one who holds the lock is named."""
 
 
 def docker_images_script(references: Iterable[str]) -> str:

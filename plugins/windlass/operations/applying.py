@@ -72,6 +72,22 @@ echo "{CHANGED}{told}"
 """
 
 
+def settings_script(what: str, files: Sequence[str], load: str) -> str:
+    """Return a script that has `files` loaded by the shell lines `load` if they changed since that was last done.
+
+    That it was done is noted on the host, so that what was broken off between the two is made up for.
+    """
+    applied = shlex.quote(f"{APPLIED}/{what.replace(' ', '-')}")
+    return f"""set -eu
+digest=$(find {shlex.join(files)} -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum | sha256sum | cut -d' ' -f1)
+[ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0
+{load}
+mkdir -p {APPLIED}
+echo "$digest" > {applied}.new; mv {applied}.new {applied}
+echo "{CHANGED}{what}"
+"""
+
+
 def service_digests(compose: str) -> dict[str, str]:
     """Return the digest that each component of a rendered Compose file is labelled with."""
     labels = [service["labels"] for service in yaml.safe_load(compose)["services"].values()]

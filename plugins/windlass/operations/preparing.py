@@ -25,13 +25,15 @@ from windlass.domain.rendering import (
 from windlass.domain.rendering.layout import (
     CONTAINERD_CONFIG,
     DOCKER_DAEMON,
+    KERNEL_MODULES,
+    KERNEL_PARAMETERS,
     REGISTRY_HOSTS,
     SYSTEMD,
     artifact_directory,
 )
 from windlass.domain.spec.models import Host
 from windlass.effects.transport.connection import Connection, RemoteFile
-from windlass.operations.applying import unit_script
+from windlass.operations.applying import settings_script, unit_script
 from windlass.operations.gathering import gather_facts
 from windlass.operations.site import Changes, Site, put_files, run_script
 
@@ -69,28 +71,20 @@ def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -
 
 def _lay_down(site: Site, connection: Connection, files: HostFiles) -> Changes:
     remote = remote_files(files) | {CLUSTER_MARK: RemoteFile(f"{site.cluster.name}\n".encode())}
-    docker = remote.pop(DOCKER_DAEMON, None)
+    docker = remote.pop(DOCKER_DAEMON)
     changed = ["files"] if put_files(connection, remote) else []
-    if changed:
-        connection.run(["sh", "-s"], sudo=True, stdin=_SETTLE.encode())
-    if docker is not None and _set_up_docker(connection, docker.content.decode()):
-        changed.append("docker settings")
-    return tuple(changed)
-
-
-def _set_up_docker(connection: Connection, rendered: str) -> bool:
+    changed += run_script(
+        connection, settings_script("kernel settings", [KERNEL_PARAMETERS, KERNEL_MODULES], _LOAD_KERNEL_SETTINGS)
+    )
     existing = connection.read(DOCKER_DAEMON)
-    merged = merge_daemon_settings(existing.decode() if existing is not None else None, rendered)
-    if not connection.put(DOCKER_DAEMON, merged.encode()):
-        return False
-    connection.run(["sh", "-s"], sudo=True, stdin=_RELOAD_DOCKER.encode())
-    return True
+    merged = merge_daemon_settings(existing.decode() if existing is not None else None, docker.content.decode())
+    connection.put(DOCKER_DAEMON, merged.encode())
+    return (*changed, *run_script(connection, settings_script("docker settings", [DOCKER_DAEMON], _RELOAD_DOCKER)))
 
 
-_SETTLE = """
-systemctl daemon-reload
-[ ! -e /etc/modules-load.d/windlass.conf ] || xargs -rn1 modprobe -q < /etc/modules-load.d/windlass.conf || :
-for file in /etc/sysctl.d/*windlass*.conf; do sysctl -q -e -p "$file" || :; done
+_LOAD_KERNEL_SETTINGS = f"""
+[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :
+sysctl -q -e -p {KERNEL_PARAMETERS} || :
 """
 """Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters."""
 _RELOAD_DOCKER = """

@@ -66,7 +66,9 @@ def run_script(
     on_line: Callable[[str], None] | None = None,
 ) -> Changes:
     """Run a script as root and return what it says that it changed; CommandError if it fails."""
-    result = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=timeout, on_line=on_line)
+    # In braces the shell runs nothing before it has read all: a connection that is lost half-way leaves half a script.
+    whole = f"{{\n{script}\n}}\n".encode()
+    result = connection.run(["sh", "-s"], sudo=True, stdin=whole, timeout=timeout, on_line=on_line)
     return changes_of(result.stdout)
 
 

@@ -31,9 +31,8 @@ def seed_host(cluster: Cluster, pki: Pki, sealed: RemoteFile, host: Host, connec
         path: RemoteFile(file.content, file.mode, file.owner) for path, file in files_for(cluster, host, pki).items()
     }
     changed = ["certificates"] if put_files(connection, files) else []
-    # Sealing gives other bytes each time, so the copy is only written along with what it holds.
-    if "control-plane" in host.roles and (changed or not connection.stat([SEALED_PKI])):
-        connection.put(SEALED_PKI, sealed.content, mode=0o600)
+    # It is the store's object byte for byte, so it differs only if what it holds, or the master key, has changed.
+    if "control-plane" in host.roles and connection.put(SEALED_PKI, sealed.content, mode=0o600):
         changed.append("sealed PKI")
     return tuple(changed)
 

@@ -10,7 +10,13 @@ import pytest
 
 from windlass.domain.installing import changes_of
 from windlass.operations import applying
-from windlass.operations.applying import service_digests, stack_script, unit_script, unit_state_script
+from windlass.operations.applying import (
+    service_digests,
+    settings_script,
+    stack_script,
+    unit_script,
+    unit_state_script,
+)
 
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >> $STATE/calls
@@ -128,3 +134,20 @@ def test_of_a_stack_one_service_alone_is_brought_up(state: Path) -> None:
     assert up("sha256:1") == ()
     assert up("sha256:2") == ("api",)
     assert (state / "calls").read_text().split()[-3:] == ["-d", "--no-deps", "api"]
+
+
+def load(state: Path) -> subprocess.CompletedProcess[str]:
+    script = settings_script("kernel settings", [str(state / "config"), str(state / "absent")], "systemctl load")
+    return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_settings_are_loaded_when_they_changed_and_again_if_that_was_broken_off(state: Path) -> None:
+    assert changes_of(load(state).stdout) == ("kernel settings",)
+    assert changes_of(load(state).stdout) == ()
+    (state / "config").write_text("a: 2\n")
+    (state / "bin/systemctl").write_text("#!/bin/sh\nexit 1\n")
+    assert load(state).returncode == 1
+
+    (state / "bin/systemctl").write_text(SYSTEMCTL)
+    assert changes_of(load(state).stdout) == ("kernel settings",)
+    assert (state / "calls").read_text() == "load\nload\n"

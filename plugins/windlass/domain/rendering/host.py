@@ -11,6 +11,8 @@ from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.layout import (
     CONTAINERD_CONFIG,
     DOCKER_DAEMON,
+    KERNEL_MODULES,
+    KERNEL_PARAMETERS,
     KUBELET_CONFIG,
     REGISTRY_HOSTS,
     SYSTEMD,
@@ -18,9 +20,9 @@ from windlass.domain.rendering.layout import (
 from windlass.domain.rendering.stacks import host_stacks, render_stack
 from windlass.domain.spec.models import Cluster, Host
 
-_EVERY_HOST = {"host/sysctl.conf": "/etc/sysctl.d/90-windlass.conf", "host/daemon.json": DOCKER_DAEMON}
+_EVERY_HOST = {"host/sysctl.conf": KERNEL_PARAMETERS, "host/daemon.json": DOCKER_DAEMON}
 _NODES = {
-    "host/modules.conf": "/etc/modules-load.d/windlass.conf",
+    "host/modules.conf": KERNEL_MODULES,
     "host/containerd.toml": CONTAINERD_CONFIG,
     "host/windlass-containerd.service": f"{SYSTEMD}/windlass-containerd.service",
     "host/kubelet.yaml": KUBELET_CONFIG,

@@ -22,6 +22,8 @@ CNI_CONFIG = "/etc/cni/net.d"
 CNI_BINARIES = "/opt/windlass/cni/bin"
 SYSTEMD = "/etc/systemd/system"
 DOCKER_DAEMON = "/etc/docker/daemon.json"
+KERNEL_PARAMETERS = "/etc/sysctl.d/90-windlass.conf"
+KERNEL_MODULES = "/etc/modules-load.d/windlass.conf"
 
 API_PORT = 6443
 PROXY_PORT = 7443
