@@ -1,0 +1,61 @@
+"""What is wrong with an unhealthy subject: the process, the host, or the network between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from windlass.domain.health.findings import HOST_COMPONENT, Kind
+from windlass.domain.health.looks import HOST_ANSWERS, Outcome, Sight, Subject
+from windlass.domain.health.verdict import View
+
+
+@dataclass(frozen=True)
+class OwnWord:
+    """What the host itself says, as Airflow hears it."""
+
+    answers: bool
+    """Whether it has said anything since the trouble began."""
+    sight: Sight
+    """What it sees of the subject at its own address; without a look since then, nothing."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong and with what: a host that is down is one trouble, however many components it has."""
+
+    kind: Kind
+    component: str
+
+
+def diagnose(subject: Subject, agreeing: Sequence[View], own: OwnWord) -> Diagnosis:
+    """Return what is wrong, given the views that call `subject` unhealthy."""
+    outcomes = [view.sight.outcome for view in agreeing]
+    if all(outcome is Outcome.TLS for outcome in outcomes):
+        return Diagnosis(Kind.CERTIFICATE_INVALID, subject.component)
+    if own.answers and own.sight.outcome is Outcome.PASSED:
+        return Diagnosis(Kind.NETWORK_CUT, subject.component)
+    if any(outcome in HOST_ANSWERS for outcome in outcomes) or own.sight.outcome.is_failure:
+        return Diagnosis(Kind.PROCESS_DOWN, subject.component)
+    if own.answers:
+        return Diagnosis(Kind.NETWORK_CUT, subject.component)
+    return Diagnosis(Kind.HOST_DOWN, HOST_COMPONENT)
+
+
+def evidence(agreeing: Sequence[View], silent: Sequence[str], own: OwnWord) -> str:
+    """Return in one line who saw what; `silent` are vantage points whose word was not counted."""
+    words: dict[str, list[str]] = {}
+    for view in agreeing:
+        words.setdefault(_word(view.sight), []).append(view.vantage)
+    parts = [f"{word} from {', '.join(names)}" for word, names in words.items()]
+    if silent:
+        parts.append(f"not counted: {', '.join(silent)}")
+    if not own.answers:
+        parts.append("the host itself does not answer")
+    elif own.sight.outcome is not Outcome.UNSURE:
+        parts.append(f"the host itself: {_word(own.sight)}")
+    return "; ".join(parts)
+
+
+def _word(sight: Sight) -> str:
+    return f"{sight.outcome.value} ({sight.detail})" if sight.detail else sight.outcome.value

@@ -1,0 +1,91 @@
+"""Findings: what is wrong, since when, who saw it; the words in which health speaks to repair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from windlass.errors import IntegrityError
+
+
+class Kind(Enum):
+    """What is wrong."""
+
+    PROCESS_DOWN = "process_down"
+    """The host is up, the component on it is not."""
+    HOST_DOWN = "host_down"
+    """Nothing of the host answers anybody, Airflow neither; `component` is `host`."""
+    NETWORK_CUT = "network_cut"
+    """Others cannot reach it, but the host itself says that the component is well."""
+    CERTIFICATE_INVALID = "certificate_invalid"
+    """The component answers with a certificate that is expired or not the right one."""
+    UNIT_DOWN = "unit_down"
+    """A systemd unit of the host is not active: docker, windlass-containerd or kubelet."""
+    NODE_NOT_READY = "node_not_ready"
+    """Kubernetes calls the node not ready."""
+    DISK_FULL = "disk_full"
+    """A file system that Windlass writes to has too little room."""
+    CLOCK_OFF = "clock_off"
+    """The host's clock is off."""
+    CERTIFICATE_EXPIRING = "certificate_expiring"
+    """A certificate on the host has less than a third of its life left, or is about to run out."""
+    BACKUP_OLD = "backup_old"
+    """The newest bundle is older than the schedule allows; `host` is empty, `component` is `backup`."""
+
+
+HOST_COMPONENT = "host"
+"""What `component` says where a whole host is meant."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a cluster, told once until it is over."""
+
+    cluster: str
+    host: str
+    component: str
+    kind: Kind
+    since: datetime
+    """When the first of the failed looks ended."""
+    seen_from: tuple[str, ...]
+    """The vantage points that agree: names of hosts, `airflow`, or the host itself."""
+    evidence: str
+    """What they saw, in one line."""
+    failed_checks: int = 0
+    """How many looks in a row had failed at the vantage point that saw the most."""
+
+    @property
+    def id(self) -> str:
+        """The finding's name: of the same trouble it stays the same, whoever watches."""
+        since = self.since.astimezone(UTC)
+        return f"{self.cluster}.{self.host or '-'}.{self.component}.{self.kind.value}.{since:%Y%m%dT%H%M%SZ}"
+
+    @property
+    def key(self) -> tuple[str, str, Kind]:
+        """What it is about: host, component and kind. Two open findings never share it."""
+        return (self.host, self.component, self.kind)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            **self.__dict__,
+            "id": self.id,
+            "kind": self.kind.value,
+            "since": self.since.astimezone(UTC).isoformat(),
+            "seen_from": list(self.seen_from),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Finding:
+        """Read what `to_dict` gave; IntegrityError if it is not of that form. Fields of later versions are left."""
+        try:
+            known = {key: value for key, value in values.items() if key in cls.__dataclass_fields__}
+            known["kind"] = Kind(known["kind"])
+            known["since"] = datetime.fromisoformat(known["since"])
+            known["seen_from"] = tuple(known["seen_from"])
+            return cls(**known)
+        except (ValueError, KeyError, TypeError) as error:
+            raise IntegrityError(f"a finding is not readable: {error!r}; look at the cluster's status again") from error

@@ -1,0 +1,134 @@
+"""What each host says about itself at a slower pace, and what of it is a finding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from windlass.domain.health.findings import Kind
+
+PACE = timedelta(seconds=10)
+"""Between two reports of a host about its units, its disk and its clock."""
+LEAST_FREE_PERCENT = 10.0
+"""kubelet itself begins to evict pods at this."""
+CLOCK_TOLERANCE = timedelta(seconds=2)
+"""etcd and leases bear less than certificates do; preflight refuses more than this too."""
+CERTIFICATE_SHARE = 1 / 3
+"""Certificates are renewed when this share of their life is left."""
+CERTIFICATE_FLOOR = timedelta(hours=1)
+NODE = "node"
+"""What `component` says of a finding about a node as Kubernetes sees it."""
+LOCAL_KINDS = frozenset(
+    {
+        Kind.UNIT_DOWN,
+        Kind.NODE_NOT_READY,
+        Kind.DISK_FULL,
+        Kind.CLOCK_OFF,
+        Kind.CERTIFICATE_EXPIRING,
+        Kind.BACKUP_OLD,
+    }
+)
+"""Kinds that come from reports, not from looks."""
+_CONFIRMED = 2
+"""Bad reports in a row that make a finding, and good ones that end it."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One statement of a host about itself."""
+
+    topic: str
+    """unit, disk, clock, certificate, node or backup."""
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """A report that is bad: the kind of trouble, the component it is about, and the words for people."""
+
+    kind: Kind
+    component: str
+    text: str
+
+
+def assess(report: Report) -> Complaint | None:
+    """Return what is wrong by one report; None if it is good, or says nothing that can be understood."""
+    try:
+        return _RULES[report.topic](report.name, report.value)
+    except (KeyError, ValueError):
+        return None
+
+
+def _unit(name: str, value: str) -> Complaint | None:
+    if value in {"active", "reloading", "activating", "unknown"}:
+        return None
+    return Complaint(Kind.UNIT_DOWN, name, f"systemd says that {name} is {value}")
+
+
+def _disk(name: str, value: str) -> Complaint | None:
+    free = float(value)
+    if free >= LEAST_FREE_PERCENT:
+        return None
+    return Complaint(Kind.DISK_FULL, name, f"{free:g} % of {name} are free, less than {LEAST_FREE_PERCENT:g} %")
+
+
+def _clock(name: str, value: str) -> Complaint | None:
+    skew = float(value)
+    if abs(skew) <= CLOCK_TOLERANCE.total_seconds():
+        return None
+    return Complaint(Kind.CLOCK_OFF, name, f"the clock is {abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}")
+
+
+def _certificate(name: str, value: str) -> Complaint | None:
+    left, life = (float(word) for word in value.split())
+    if left > max(life * CERTIFICATE_SHARE, CERTIFICATE_FLOOR.total_seconds()):
+        return None
+    when = "has run out" if left <= 0 else f"runs out in {timedelta(seconds=round(left))}"
+    return Complaint(Kind.CERTIFICATE_EXPIRING, name, f"{name} {when}")
+
+
+def _backup(name: str, value: str) -> Complaint | None:
+    age, allowed = (float(word) for word in value.split())
+    if age <= allowed:
+        return None
+    text = f"the newest bundle is {timedelta(seconds=round(age))} old, more than {timedelta(seconds=round(allowed))}"
+    return Complaint(Kind.BACKUP_OLD, name, text)
+
+
+def _node(name: str, value: str) -> Complaint | None:
+    words = value.split(",")
+    if "Ready" in words or value == "unknown":
+        return None
+    return Complaint(Kind.NODE_NOT_READY, NODE, f"Kubernetes says that node {name} is {value}")
+
+
+_RULES = {"unit": _unit, "disk": _disk, "clock": _clock, "certificate": _certificate, "node": _node, "backup": _backup}
+
+
+@dataclass
+class Opinion:
+    """What the reports on one topic and name of one host have said lately."""
+
+    bad: int = 0
+    good: int = 0
+    complaint: Complaint | None = None
+    since: float = 0.0
+
+    @property
+    def is_good(self) -> bool:
+        """Whether enough good reports have come in a row."""
+        return self.good >= _CONFIRMED
+
+    def take(self, complaint: Complaint | None, now: float) -> None:
+        """Take one report in."""
+        if complaint is None:
+            self.bad, self.good = 0, self.good + 1
+            if self.is_good:
+                self.complaint = None
+            return
+        if self.bad == 0 and self.complaint is None:
+            self.since = now
+        self.bad, self.good = self.bad + 1, 0
+        if self.bad >= _CONFIRMED:
+            self.complaint = complaint

@@ -1,0 +1,82 @@
+"""What one vantage point saw of one thing at one moment, and how often in a row it has seen the like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Outcome(Enum):
+    """How one look ended. A network that is cut, a host that is down and a process that is down look different."""
+
+    PASSED = "passed"
+    REFUSED = "refused"
+    """The host answers, but nothing listens there: the process is down."""
+    HUNG = "hung"
+    """No answer in time, though the host answers elsewhere: the process hangs."""
+    BAD = "bad"
+    """An answer that says it is not well, or none that makes sense."""
+    TLS = "tls"
+    """A certificate that is not valid or not the right one."""
+    SILENT = "silent"
+    """Nothing of that host answers, other hosts do: the host is down, or the network between is cut."""
+    ALONE = "alone"
+    """No other host answers at all: so is this vantage point cut, or everything else down?"""
+    UNSURE = "unsure"
+    """The look itself went wrong, such as on a vantage point without CPU time: it says nothing."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it speaks against what was looked at; being unsure does not."""
+        return self not in {Outcome.PASSED, Outcome.UNSURE}
+
+
+HOST_ANSWERS = frozenset({Outcome.PASSED, Outcome.REFUSED, Outcome.HUNG, Outcome.BAD, Outcome.TLS})
+"""Outcomes that only a host that is up can cause."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing that is looked at: a component on a host."""
+
+    host: str
+    component: str
+
+    def __str__(self) -> str:
+        return f"{self.component} on {self.host}"
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look from `vantage` (a host's name); `at` in seconds of the watcher's monotonic clock."""
+
+    subject: Subject
+    vantage: str
+    outcome: Outcome
+    at: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What one vantage point has seen of one subject lately. Unsure looks leave the counts as they are."""
+
+    failures: int = 0
+    """Failed looks in a row."""
+    passes: int = 0
+    """Passed looks in a row."""
+    outcome: Outcome = Outcome.UNSURE
+    """Of the last look."""
+    at: float = float("-inf")
+    """When the last look that was sure ended."""
+    detail: str = ""
+    unsure: int = 0
+    """Looks in a row that said nothing."""
+
+    def after(self, look: Look) -> Sight:
+        """Return the sight after one more look."""
+        if look.outcome is Outcome.UNSURE:
+            return Sight(self.failures, self.passes, Outcome.UNSURE, self.at, look.detail, self.unsure + 1)
+        if look.outcome is Outcome.PASSED:
+            return Sight(0, self.passes + 1, look.outcome, look.at, look.detail)
+        return Sight(self.failures + 1, 0, look.outcome, look.at, look.detail)
