@@ -18,7 +18,6 @@ from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.health import HealthCheck, read_health
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.layout import PKI, stack_directory
-from windlass.domain.rendering.nodes import is_node
 from windlass.domain.rendering.stacks import host_stacks, render_stack
 from windlass.domain.spec.models import Cluster, HealthOverride, Host
 
@@ -141,7 +140,7 @@ def _render(cluster: Cluster, release: Release, host: Host) -> Mapping[str, Heal
     found: dict[str, HealthCheck] = {}
     for stack in host_stacks(cluster, host):
         found |= read_health(render_stack(stack, inputs)[f"{stack_directory(stack)}/compose.yaml"].text)
-    if is_node(host):
+    if host.is_node:
         found[KUBELET] = _overridden(KUBELET_CHECK, cluster.spec.health.get(KUBELET))
     return found
 
