@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from windlass.domain.catalog import Catalog, load_catalog
+from windlass.domain.catalog import Catalog
 from windlass.domain.health import Check, CheckReader, Subject
 from windlass.domain.spec import Cluster, load_cluster
+from windlass.effects.catalog import load_catalog
 
 ROOT = Path(__file__).parents[3]
 
