@@ -16,8 +16,8 @@ from bench.rounds import alternate
 from bench.standing import VERSION, Standing, standing
 from bench.workbench import Workbench
 from windlass.cli.embedded.layout import project_directory
-from windlass.domain.catalog import load_catalog
 from windlass.domain.rendering import MirrorAddresses
+from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
 from windlass.effects.transport.connection import Connection
 from windlass.effects.transport.pool import Connections

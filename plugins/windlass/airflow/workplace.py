@@ -90,7 +90,7 @@ class Workplace:
         cluster = load_cluster(text, "spec")
         if cluster.name != self.name:
             raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
-        found = problems(cluster, self.catalog.versions, self._others())
+        found = problems(cluster, self.catalog.versions, self._others(), self.catalog.stacks)
         if found:
             raise SpecError("\n".join(f"spec: {problem}" for problem in found))
         return cluster

@@ -13,7 +13,7 @@ DIGEST_LABEL = "io.windlass.digest"
 CONFIG_LABEL = "io.windlass.config"
 VERSION_LABEL = "io.windlass.version"
 _SERVICE_LABEL = "com.docker.compose.service"
-_PROJECT_LABEL = "com.docker.compose.project"
+PROJECT_LABEL = "com.docker.compose.project"
 _DEFAULT_GRACE_SECONDS = 10
 """Docker's own, where a container says nothing."""
 
@@ -69,7 +69,7 @@ def read_container(inspected: Mapping[str, Any]) -> Container:
         container_id=inspected["Id"],
         name=inspected["Name"].removeprefix("/"),
         component=labels.get(COMPONENT_LABEL) or labels.get(_SERVICE_LABEL, ""),
-        stack=labels.get(_PROJECT_LABEL, "").removeprefix("windlass-"),
+        stack=labels.get(PROJECT_LABEL, "").removeprefix("windlass-"),
         state=state["Status"],
         image=config["Image"],
         started=_time(state["StartedAt"]),

@@ -19,9 +19,11 @@ done
 stop_unit windlass-containerd
 
 if command -v docker >/dev/null; then
-  for project in etcd control-plane api-proxy; do
-    containers=$(docker ps -aq --filter "label=com.docker.compose.project=windlass-$project")
-    [ -z "$containers" ] || { docker rm -fv $containers >/dev/null && gone "stack $project"; }
+  # Windlass's own also where their labels were lost; the user's by the label that all of them carry.
+  own=$(docker ps -a --filter label=io.windlass.cluster --format '{{.Label "com.docker.compose.project"}}' | sort -u)
+  for project in $(printf '%s\n' windlass-etcd windlass-control-plane windlass-api-proxy $own | sort -u); do
+    containers=$(docker ps -aq --filter "label=com.docker.compose.project=$project")
+    [ -z "$containers" ] || { docker rm -fv $containers >/dev/null && gone "stack ${project#windlass-}"; }
   done
 fi
 

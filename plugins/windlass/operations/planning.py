@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from windlass.domain.containers import COMPONENT_LABEL, DIGEST_LABEL, PROJECT_LABEL
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import content_directory
 from windlass.domain.pki import Pki, files_for
@@ -95,13 +96,18 @@ def _running(seen: Seen, files: HostFiles) -> list[str]:
         for component, digest in service_digests(file.text).items()
     }
     running = _running_digests(seen.connection) if seen.facts.docker_version not in {None, "stopped"} else {}
-    return missing + [f"start {name}" for name, digest in wanted.items() if running.get(name) != digest]
+    started = [f"start {name}" for name, digest in wanted.items() if running.get(name) != digest]
+    return [*missing, *started, *(f"stop {name}" for name in running if name not in wanted)]
+
+
+_STACK, _COMPONENT, _DIGEST = (f'.Label "{name}"' for name in (PROJECT_LABEL, COMPONENT_LABEL, DIGEST_LABEL))
+_RUNNING = f"{{{{if {_STACK}}}}}{{{{{_COMPONENT}}}}}={{{{{_DIGEST}}}}}{{{{end}}}}"
 
 
 def _running_digests(connection: Connection) -> dict[str, str]:
-    labels = '{{.Label "io.windlass.component"}}={{.Label "io.windlass.digest"}}'
-    argv = ["docker", "ps", "--filter", "label=io.windlass.component", "--filter", "status=running", "--format", labels]
-    lines = connection.run(argv, sudo=True).stdout.splitlines()
+    """Return the digest of each component that a stack runs; what an operation runs for a while is no stack's."""
+    argv = ["docker", "ps", "--filter", "label=io.windlass.component", "--filter", "status=running"]
+    lines = connection.run([*argv, "--format", _RUNNING], sudo=True).stdout.split()
     return {name: digest for name, _, digest in (line.partition("=") for line in lines)}
 
 

@@ -66,7 +66,7 @@ def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -
     changed = list(run_script(connection, install_script(wanted, site.lock, site.mirror), timeout=_DOWNLOADS))
     if not has_docker:
         changed += run_script(connection, docker_script(content_directory(site.lock.digest(engine))))
-    return (*changed, *run_script(connection, directories_script(host_directories(host))))
+    return (*changed, *run_script(connection, directories_script(host_directories(site.cluster, host))))
 
 
 def _lay_down(site: Site, connection: Connection, files: HostFiles) -> Changes:

@@ -78,7 +78,7 @@ def test_units_start_what_is_installed(rendering: Any) -> None:
 
 def test_every_directory_that_a_stack_writes_to_is_made_first(rendering: Any) -> None:
     for host in rendering.cluster.spec.hosts.members:
-        made = {directory.path for directory in host_directories(host)}
+        made = {directory.path for directory in host_directories(rendering.cluster, host)}
         for stack in host_stacks(rendering.cluster, host):
             for service in rendering.yaml(host.name, f"/etc/windlass/stacks/{stack}/compose.yaml")["services"].values():
                 for mount in service["volumes"]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from windlass.domain.rendering import digest_of
+from windlass.domain.rendering import digest_of, host_directories, host_images, host_stacks, read_health
 from windlass.errors import IntegrityError, SpecError
 
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -227,6 +227,37 @@ class TestStacksOfTheUser:
     def test_are_refused_when_the_catalog_has_no_such_stack(self, render: Any) -> None:
         with pytest.raises(SpecError, match=r"no template `stacks/none/compose\.yaml\.j2`"):
             render(stacks=[{"name": "none"}]).host("w-1")
+
+    def test_run_on_hosts_with_the_roles_and_labels_that_the_spec_asks_for(self, render: Any) -> None:
+        members = {"w-1": {"labels": {"disk": "fast"}}}
+        for wanted, hosts in (
+            ({"roles": ["worker"]}, {"w-1"}),
+            ({"labels": {"disk": "fast"}}, {"w-1"}),
+            ({"roles": ["etcd"], "hosts": ["cp-1", "w-1"]}, {"cp-1"}),
+        ):
+            rendering = render(stacks=[{"name": "edge-proxy", **wanted}], members=members)
+            members_of = rendering.cluster.spec.hosts.members
+            assert {host.name for host in members_of if "edge-proxy" in host_stacks(rendering.cluster, host)} == hosts
+
+
+class TestEdgeProxy:
+    def test_leads_each_port_to_the_node_port_of_every_worker(self, render: Any) -> None:
+        stack = {"name": "edge-proxy", "hosts": ["cp-1"], "values": {"ports": "80:30080,8443:30443"}}
+        rendering = render(stacks=[stack])
+        config = rendering.host("cp-1")["/etc/windlass/stacks/edge-proxy/haproxy.cfg"].text
+        assert "bind 192.0.2.11:80\n" in config
+        assert "server w-1 192.0.2.14:30443\n" in config
+        assert rendering.service("cp-1", "edge-proxy", "edge-proxy")["cap_add"] == ["NET_BIND_SERVICE"]
+
+    def test_is_looked_at_and_its_image_is_there_before_it_starts(self, render: Any) -> None:
+        rendering = render(stacks=[{"name": "edge-proxy", "values": {"statusPort": 7777}}])
+        compose = rendering.host("w-1")["/etc/windlass/stacks/edge-proxy/compose.yaml"].text
+        assert read_health(compose)["edge-proxy"].port == 7777
+        host = rendering.member("w-1")
+        images = host_images(rendering.cluster, rendering.release, host, rendering.lock, rendering.mirror)
+        assert ("docker", "haproxy") in {(image.runtime, image.artifact.name) for image in images}
+        made = {directory.path for directory in host_directories(rendering.cluster, host)}
+        assert "/var/lib/windlass/stacks/edge-proxy" in made
 
 
 def test_an_image_that_nobody_locked_is_refused(render: Any) -> None:

@@ -218,6 +218,13 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
         "its own name",
     ),
     ({"spec.stacks": [{"name": "db", "hosts": ["w1"]}]}, "spec.stacks[0].hosts[0]", "no host is called", "`w-1`"),
+    ({"spec.stacks": [{"name": "db", "labels": {"disk": "fast"}}]}, "spec.stacks[0]", "runs nowhere", "labels"),
+    (
+        {"spec.kubernetes.cloudProvider": "external"},
+        "spec.kubernetes.cloudProvider",
+        "no manifest brings one",
+        "spec.manifests",
+    ),
     # later life
     ({"spec.backup.schedule": "*/5 * * *"}, "spec.backup.schedule", "no cron expression", "five fields"),
     ({"spec.backup.schedule": "61 * * * *"}, "spec.backup.schedule", "no cron expression", "five fields"),

@@ -21,6 +21,7 @@ from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.planning import check_version
 from windlass.operations.removing import check_name, drain, remove_from_hosts
 from windlass.operations.services import apply_services, label_nodes, nodes_missing, workloads_missing
+from windlass.operations.stacks import start_own_stacks
 from windlass.operations.starting import seed_certificates
 from windlass.operations.verifying import FOUNDATION, verify_cluster
 from windlass.operations.waiting import wait_until
@@ -128,6 +129,8 @@ class ClusterServicesOperator(ClusterOperator):
             self.log.info("all nodes are Ready")
             changed += label_nodes(site, client)
             wait_until(lambda: workloads_missing(client, FOUNDATION), _NODES_READY, "wait for foundation services")
+            own = start_own_stacks(site)
+        changed += [f"{one} of {host}" for host, changes in own.items() for one in changes]
         for one in changed:
             self.log.info("changed: %s", one)
         return changed

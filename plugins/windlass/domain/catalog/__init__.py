@@ -4,5 +4,16 @@ from __future__ import annotations
 
 from windlass.domain.catalog.parsing import CatalogFiles, parse_catalog
 from windlass.domain.catalog.release import Catalog, Release, RemovedApi
+from windlass.domain.catalog.stack_files import parse_stacks
+from windlass.domain.catalog.stacks import Question, StackTemplate
 
-__all__ = ["Catalog", "CatalogFiles", "Release", "RemovedApi", "parse_catalog"]
+__all__ = [
+    "Catalog",
+    "CatalogFiles",
+    "Question",
+    "Release",
+    "RemovedApi",
+    "StackTemplate",
+    "parse_catalog",
+    "parse_stacks",
+]

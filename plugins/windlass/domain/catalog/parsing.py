@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,20 +16,23 @@ from windlass.errors import SpecError
 
 CATALOG_FILE = "catalog.yaml"
 TEMPLATE_SUFFIX = ".j2"
+Document = TypeVar("Document", bound=BaseModel)
 _VERSION_PATTERN = r"^v\d+\.\d+\.\d+$"
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """One mapping in a file of the catalog: every key known, nothing converted silently."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True)
 
 
-class _RemovedApi(_Section):
+class _RemovedApi(Section):
     api_version: str
     kinds: list[str] = Field(min_length=1)
     use: str
 
 
-class _Document(_Section):
+class _Document(Section):
     version: str = Field(pattern=_VERSION_PATTERN)
     templates: list[str] = Field(min_length=1)
     upgrades_from: list[str]
@@ -71,7 +74,7 @@ def parse_catalog(files: CatalogFiles) -> Catalog:
 
 def _release(files: CatalogFiles, path: str) -> Release:
     name, directory = files.name(path), path.partition("/")[0]
-    document = _parse(name, files.texts[path])
+    document = parse_document(_Document, name, files.texts[path])
     if document.version != directory:
         raise SpecError(f"{name}: version: it says {document.version}, but lies in the directory {directory}")
     return Release(
@@ -85,10 +88,11 @@ def _release(files: CatalogFiles, path: str) -> Release:
     )
 
 
-def _parse(file: str, text: str) -> _Document:
+def parse_document(model: type[Document], file: str, text: str) -> Document:
+    """Read a YAML file of the catalog; SpecError that lists all that is wrong, each with file, line and path."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        return _Document.model_validate(yaml.safe_load(text))
+        return model.model_validate(yaml.safe_load(text))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SpecError(f"{file}:{line}: no YAML: {error.problem}") from error

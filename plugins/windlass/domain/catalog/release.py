@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from windlass.domain.artifacts import Artifact, ArtifactKind
+from windlass.domain.catalog.stacks import RELEASE_VERSION, StackTemplate
 from windlass.errors import SpecError
 
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
@@ -36,6 +37,8 @@ class Release:
     notes: tuple[str, ...] = ()
     templates: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Text of each template by its path below the first directory of the search path that has it."""
+    stacks: Mapping[str, StackTemplate] = field(default_factory=dict, repr=False)
+    """The stacks that a spec may pick, by name; their templates count among `templates`, below `stacks/NAME/`."""
 
     @property
     def minor(self) -> str:
@@ -50,6 +53,20 @@ class Release:
                 f"the catalog's {self.version} has no {kind} `{name}`; it has: {', '.join(sorted(versions))}"
             )
         return Artifact(kind, name, versions[name])
+
+    def with_stacks(self, stacks: Mapping[str, StackTemplate]) -> Release:
+        """Return this release with stacks for specs to pick."""
+        own = {
+            f"stacks/{stack.name}/{file}": text for stack in stacks.values() for file, text in stack.templates.items()
+        }
+        return replace(self, stacks=dict(stacks), templates={**own, **self.templates})
+
+    def for_stack(self, name: str) -> Release:
+        """Return this release as one of its stacks sees it: with the images that the stack brings."""
+        stack = self.stacks.get(name)
+        brought = stack.images.items() if stack else ()
+        own = {image: version for image, version in brought if version != RELEASE_VERSION}
+        return replace(self, images={**self.images, **own}) if own else self
 
     def can_upgrade_from(self, version: str) -> bool:
         """Whether a cluster of `version` may be upgraded to this release; never to the same or an older one."""
@@ -67,6 +84,11 @@ class Catalog:
     def versions(self) -> tuple[str, ...]:
         """All versions, oldest first."""
         return tuple(sorted(self.releases, key=version_numbers))
+
+    @property
+    def stacks(self) -> Mapping[str, StackTemplate]:
+        """The stacks that a spec may pick, by name; every release has the same."""
+        return next((release.stacks for release in self.releases.values()), {})
 
     def release(self, version: str) -> Release:
         """Return the release `version`; SpecError that names those there are."""

@@ -16,6 +16,7 @@ from windlass.domain.rendering.layout import (
     ETCD_DATA,
     artifact_directory,
     kubernetes_binaries,
+    stack_data_directory,
 )
 from windlass.domain.spec.models import Cluster, Host
 
@@ -77,7 +78,7 @@ def host_installs(release: Release, host: Host) -> tuple[Install, ...]:
     return tuple(installs)
 
 
-def host_directories(host: Host) -> tuple[HostDirectory, ...]:
+def host_directories(cluster: Cluster, host: Host) -> tuple[HostDirectory, ...]:
     """Return the directories that the stacks and units of `host` write to."""
     directories = []
     if "etcd" in host.roles:
@@ -86,7 +87,8 @@ def host_directories(host: Host) -> tuple[HostDirectory, ...]:
         directories.append(HostDirectory(AUDIT_LOGS, 0o700))
     if host.is_node:
         directories += [HostDirectory(CONTAINERD_ROOT, 0o700), HostDirectory(CNI_CONFIG, 0o755)]
-    return tuple(directories)
+    own = (stack.name for stack in cluster.spec.stacks if stack.runs_on(host))
+    return (*directories, *(HostDirectory(stack_data_directory(name), 0o700) for name in own))
 
 
 def host_images(
@@ -101,10 +103,18 @@ def host_images(
         wanted += [("docker", name) for name in control_plane]
     if host.is_node:
         wanted += [("containerd", name) for name in _pod_images(cluster)]
-    return tuple(
+    images = [
         HostImage(runtime, release.artifact("image", name), image_reference(name, release, lock, mirror))
         for runtime, name in wanted
-    )
+    ]
+    for stack in (stack.name for stack in cluster.spec.stacks if stack.runs_on(host)):
+        seen = release.for_stack(stack)
+        brought = seen.stacks[stack].images if stack in seen.stacks else ()
+        images += [
+            HostImage("docker", seen.artifact("image", name), image_reference(name, seen, lock, mirror))
+            for name in brought
+        ]
+    return tuple(dict.fromkeys(images))
 
 
 def _pod_images(cluster: Cluster) -> tuple[str, ...]:

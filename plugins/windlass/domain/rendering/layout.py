@@ -50,6 +50,11 @@ def stack_directory(stack: str) -> str:
     return f"{STACKS}/{stack}"
 
 
+def stack_data_directory(stack: str) -> str:
+    """Return the directory that is made for what one of the user's stacks keeps."""
+    return f"/var/lib/windlass/stacks/{stack}"
+
+
 def kubernetes_binaries(version: str) -> str:
     """Return the directory of the binaries of Kubernetes `version`."""
     return f"/opt/windlass/{version}/bin"

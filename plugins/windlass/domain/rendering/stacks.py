@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from windlass.domain.rendering.context import HostInputs, component_flags
 from windlass.domain.rendering.files import RenderedFile
 from windlass.domain.rendering.health import overridden
-from windlass.domain.rendering.layout import stack_directory
+from windlass.domain.rendering.layout import stack_data_directory, stack_directory
 from windlass.domain.rendering.templates import parse_yaml
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import SpecError
@@ -27,7 +28,7 @@ _COMPONENTS = {
 
 def host_stacks(cluster: Cluster, host: Host) -> tuple[str, ...]:
     """Return the names of the stacks that `host` runs: Windlass's by its roles, then the spec's own."""
-    own = tuple(stack.name for stack in cluster.spec.stacks if not stack.hosts or host.name in stack.hosts)
+    own = tuple(stack.name for stack in cluster.spec.stacks if stack.runs_on(host))
     planes = (role for role in ("etcd", "control-plane") if role in host.roles)
     return (*planes, "api-proxy", *own)
 
@@ -46,7 +47,12 @@ def render_stack(stack: str, inputs: HostInputs) -> dict[str, RenderedFile]:
     """Render the Compose file of `stack` for one host and what lies beside it, by absolute path."""
     templates = inputs.whole.templates
     directory = stack_directory(stack)
-    context = inputs.context() | {"directory": directory, "values": _values_of(stack, inputs)}
+    inputs = _as_seen_by(stack, inputs)
+    context = inputs.context() | {
+        "directory": directory,
+        "data": stack_data_directory(stack),
+        "values": _values_of(stack, inputs),
+    }
     files = {name: templates.render(f"stacks/{stack}/{name}", context) for name in _files_beside(stack, inputs)}
     context |= {
         "flags": {name: component_flags(name, templates, context) for name in _COMPONENTS.get(stack, ())},
@@ -84,5 +90,13 @@ def _files_beside(stack: str, inputs: HostInputs) -> list[str]:
     return sorted(name for name in names if name != _COMPOSE)
 
 
+def _as_seen_by(stack: str, inputs: HostInputs) -> HostInputs:
+    release = inputs.whole.release.for_stack(stack)
+    return replace(inputs, whole=replace(inputs.whole, release=release))
+
+
 def _values_of(stack: str, inputs: HostInputs) -> Mapping[str, Any]:
-    return next((own.values for own in inputs.whole.cluster.spec.stacks if own.name == stack), {})
+    """Return what the spec says for one of the user's stacks, and the defaults of what it leaves out."""
+    values = next((own.values for own in inputs.whole.cluster.spec.stacks if own.name == stack), {})
+    template = inputs.whole.release.stacks.get(stack)
+    return template.answers(values) if template else values

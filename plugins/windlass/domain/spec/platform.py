@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from windlass.domain.spec.base import Many, Section, setting
+from windlass.domain.spec.hosts import Host, Role
 
 
 class Kubernetes(Section):
@@ -75,5 +76,13 @@ class Stack(Section):
     """A stack of the user's own from the catalog, deployed and health-checked like Windlass's."""
 
     name: str = Field(description="Name of the stack in the catalog.")
-    hosts: Many[str] = setting([], "Names of the hosts that run it; empty: every host.")
-    values: dict[str, Any] = setting({}, "What the stack's template is rendered with.")
+    hosts: Many[str] = setting([], "Names of the hosts that may run it; empty: every host.")
+    roles: Many[Role] = setting([], "Roles of which a host needs one to run it; empty: whatever its roles are.")
+    labels: dict[str, str] = setting({}, "Labels that a host needs to run it, all of them.")
+    values: dict[str, Any] = setting({}, "Answers to the stack's questions; what is left out has its default.")
+
+    def runs_on(self, host: Host) -> bool:
+        """Tell whether `host` is one of those that run it."""
+        is_named = not self.hosts or host.name in self.hosts
+        has_role = not self.roles or bool(set(self.roles) & set(host.roles))
+        return is_named and has_role and self.labels.items() <= host.labels.items()

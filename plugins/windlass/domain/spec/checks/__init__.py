@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.spec.checks import access, hosts, network, operation, platform
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Problem
@@ -18,14 +19,19 @@ _CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
 
 
 def problems(
-    cluster: Cluster, known_versions: Sequence[str] | None = None, other_clusters: Sequence[Cluster] = ()
+    cluster: Cluster,
+    known_versions: Sequence[str] | None = None,
+    other_clusters: Sequence[Cluster] = (),
+    known_stacks: Mapping[str, StackTemplate] | None = None,
 ) -> list[Problem]:
     """Return everything that is wrong with a spec, always in the same order.
 
-    `known_versions` are the catalog's; None leaves the version unchecked. `other_clusters` are the specs whose hosts
-    are taken; one with this cluster's own name is an older version of it and counts for nothing.
+    `known_versions` and `known_stacks` are the catalog's; None leaves version and stacks unchecked. `other_clusters`
+    are the specs whose hosts are taken; one with this cluster's own name is an older version of it and counts for
+    nothing.
     """
     found = [problem for check in _CHECKS for problem in check(cluster)]
     found += platform.version_problems(cluster, known_versions)
+    found += platform.stack_problems(cluster, known_stacks)
     found += hosts.taken_hosts(cluster, other_clusters)
     return found

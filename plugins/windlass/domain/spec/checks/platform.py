@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import yaml
 
+from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.spec.checks.syntax import is_own_class, wrong_dns_name
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
@@ -36,6 +37,19 @@ def version_problems(cluster: Cluster, known_versions: Sequence[str] | None) -> 
         meant = nearest(version, known_versions)
         advice = f"did you mean `{meant}`? known are {known}" if meant else f"known are {known}"
         yield Problem(path, f"the catalog has no Kubernetes `{version}`", advice)
+
+
+def stack_problems(cluster: Cluster, known_stacks: Mapping[str, StackTemplate] | None) -> Iterator[Problem]:
+    """Check that the stacks are the catalog's, and that their questions are answered well."""
+    for index, stack in enumerate(cluster.spec.stacks if known_stacks is not None else ()):
+        path: Path = ("spec", "stacks", index)
+        template = (known_stacks or {}).get(stack.name)
+        if template is None:
+            advice = suggestion(stack.name, known_stacks or {})
+            yield Problem((*path, "name"), f"the catalog has no stack `{stack.name}`", advice)
+            continue
+        for variable, wrong, right in template.problems(stack.values):
+            yield Problem((*path, "values", *([variable] if variable else [])), wrong, right)
 
 
 def drivers(cluster: Cluster) -> Iterator[Problem]:
@@ -101,6 +115,17 @@ def stacks(cluster: Cluster) -> Iterator[Problem]:
             if name not in hosts:
                 path = ("spec", "stacks", index, "hosts", place)
                 yield Problem(path, f"no host is called `{name}`", suggestion(name, hosts))
+        if set(stack.hosts) <= set(hosts) and not any(stack.runs_on(host) for host in cluster.spec.hosts.members):
+            wrong = f"no host has what `{stack.name}` asks for, so that it runs nowhere"
+            yield Problem(("spec", "stacks", index), wrong, "give hosts its roles and labels, or ask for others")
+
+
+def cloud_provider(cluster: Cluster) -> Iterator[Problem]:
+    """Check that a cloud controller manager comes along where nodes wait for one."""
+    kubernetes = cluster.spec.kubernetes
+    if kubernetes.cloud_provider == "external" and not cluster.spec.manifests:
+        wrong = "nodes wait for a cloud controller manager, and no manifest brings one"
+        yield Problem(("spec", "kubernetes", "cloudProvider"), wrong, "add it under spec.manifests, or say `none`")
 
 
 CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
@@ -110,6 +135,7 @@ CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
     etcd_timing,
     manifests,
     stacks,
+    cloud_provider,
 )
 
 

@@ -1,0 +1,77 @@
+"""From the texts of the catalog's stacks to values: one `NAME/stack.yaml` each, and its templates beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from windlass.domain.catalog.parsing import TEMPLATE_SUFFIX, CatalogFiles, Section, parse_document
+from windlass.domain.catalog.stacks import AnswerKind, Question, StackTemplate
+from windlass.errors import SpecError
+
+STACK_FILE = "stack.yaml"
+COMPOSE_TEMPLATE = f"compose.yaml{TEMPLATE_SUFFIX}"
+OWN_STACKS = ("etcd", "control-plane", "api-proxy")
+"""Names that Windlass's own stacks have."""
+
+
+class _Question(Section):
+    variable: str = Field(pattern=r"^[a-z][a-zA-Z0-9]*$")
+    label: str
+    type: AnswerKind
+    default: str | int | bool | None = None
+    options: list[str] = Field(default_factory=list)
+    pattern: str | None = None
+    min: int | None = None
+    max: int | None = None
+
+
+class _Document(Section):
+    description: str
+    questions: list[_Question] = Field(default_factory=list)
+    images: dict[str, str] = Field(default_factory=dict)
+
+
+def parse_stacks(files: CatalogFiles) -> dict[str, StackTemplate]:
+    """Read every stack; SpecError that lists all that is wrong, each with file, line and path."""
+    stacks, problems = {}, []
+    for path in sorted(path for path in files.texts if path.count("/") == 1 and path.endswith(f"/{STACK_FILE}")):
+        try:
+            stack = _stack(files, path.partition("/")[0])
+            stacks[stack.name] = stack
+        except SpecError as error:
+            problems.append(str(error))
+    if problems:
+        raise SpecError("\n".join(problems))
+    return stacks
+
+
+def _stack(files: CatalogFiles, name: str) -> StackTemplate:
+    path = f"{name}/{STACK_FILE}"
+    document = parse_document(_Document, files.name(path), files.texts[path])
+    templates = _templates(files.texts, name)
+    if name in OWN_STACKS:
+        raise SpecError(f"{files.name(path)}: `{name}` is the name of a stack of Windlass's own; rename the directory")
+    if COMPOSE_TEMPLATE not in templates:
+        raise SpecError(f"{files.name(path)}: there is no {COMPOSE_TEMPLATE} beside it")
+    questions = tuple(_question(files.name(path), one) for one in document.questions)
+    return StackTemplate(name, document.description, questions, document.images, templates)
+
+
+def _templates(texts: Mapping[str, str], name: str) -> dict[str, str]:
+    prefix = f"{name}/"
+    return {
+        path.removeprefix(prefix): text
+        for path, text in texts.items()
+        if path.startswith(prefix) and path.endswith(TEMPLATE_SUFFIX)
+    }
+
+
+def _question(file: str, one: _Question) -> Question:
+    question = Question(
+        one.variable, one.label, one.type, one.default, tuple(one.options), one.pattern, one.min, one.max
+    )
+    if one.default is not None and (wrong := question.problem(one.default)):
+        raise SpecError(f"{file}: questions: the default of `{one.variable}`: {wrong[0]}; {wrong[1]}")
+    return question
