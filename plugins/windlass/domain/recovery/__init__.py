@@ -1,0 +1,19 @@
+"""Disaster recovery as values: whether it may be done, with which hosts, what is lost, and which revisions follow."""
+
+from windlass.domain.recovery.identity import joined_pki, version_for
+from windlass.domain.recovery.loss import Loss
+from windlass.domain.recovery.plan import RecoveryPlan, Survey, Wish, plan_recovery, reduced
+from windlass.domain.recovery.revisions import REVISION_GAP, bump_for
+
+__all__ = [
+    "REVISION_GAP",
+    "Loss",
+    "RecoveryPlan",
+    "Survey",
+    "Wish",
+    "bump_for",
+    "joined_pki",
+    "plan_recovery",
+    "reduced",
+    "version_for",
+]

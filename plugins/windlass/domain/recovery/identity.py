@@ -1,0 +1,48 @@
+"""With which keys and which versions a cluster comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from windlass.domain.pki import Pki
+from windlass.errors import RefusedError
+
+
+def joined_pki(stored: Pki | None, bundled: Pki) -> Pki:
+    """Return the PKI to go on with: the stored one, with the bundle's keys of Secrets at rest added behind its own.
+
+    The hosts have the stored one's certificates; what the snapshot holds may be encrypted with keys that were rotated
+    away since. Without a stored one it is the bundle's.
+    """
+    if stored is None:
+        return bundled
+    known = {key.key for key in stored.encryption_keys}
+    names = {key.name for key in stored.encryption_keys}
+    missing = tuple(
+        replace(key, name=f"{key.name}-bundle") if key.name in names else key
+        for key in bundled.encryption_keys
+        if key.key not in known
+    )
+    return replace(stored, encryption_keys=(*stored.encryption_keys, *missing))
+
+
+def version_for(wanted: str, bundled: str, *, restore: bool) -> str:
+    """Return the Kubernetes version to recover with; RefusedError if the wanted one cannot read the bundle's data.
+
+    With `restore` it is the bundle's. Else the spec's: API servers read what their own minor version or the one before
+    wrote, and nothing that a later one did.
+    """
+    if restore or bundled == wanted:
+        return bundled
+    have, need = _minor(bundled), _minor(wanted)
+    if have[0] != need[0] or not need[1] - 1 <= have[1] <= need[1]:
+        raise RefusedError(
+            f"the bundle is of Kubernetes {bundled}, and {wanted} cannot be relied on to read it; "
+            "trigger disaster_recovery with `restore_versions`, which puts the bundle's versions back"
+        )
+    return wanted
+
+
+def _minor(version: str) -> tuple[int, int]:
+    major, minor, _ = version.removeprefix("v").split(".", 2)
+    return int(major), int(minor)

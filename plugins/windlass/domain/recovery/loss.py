@@ -1,0 +1,37 @@
+"""What a recovery loses: all that was written after the bundle, in time and, where it can be read, in revisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The window between a bundle and now."""
+
+    bundle: str
+    taken: datetime
+    revision: int
+    now: datetime
+    live_revision: int | None
+    """The newest revision that any member could still tell; None if none could."""
+
+    def __str__(self) -> str:
+        age = _span(self.now - self.taken)
+        since = f"bundle {self.bundle} was taken at {self.taken:%Y-%m-%d %H:%M:%S} UTC, {age} ago"
+        if self.live_revision is None:
+            told = "the live data cannot be read, and whatever was written since is lost"
+        else:
+            lost = max(self.live_revision - self.revision, 0)
+            loss = f"{lost} revisions after that are lost" if lost else "nothing is lost"
+            told = f"a member still tells revision {self.live_revision}: {loss}"
+        return f"{since}, at revision {self.revision}; {told}"
+
+
+def _span(span: timedelta) -> str:
+    seconds = max(int(span.total_seconds()), 0)
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
