@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from windlass.airflow.connections import master_keys, open_store
+from windlass.airflow.connections import master_keys, open_bundle_store, open_store
 from windlass.airflow.hooks.host import HostHook
 from windlass.domain.catalog import Catalog
 from windlass.domain.lease import Owner
@@ -21,6 +21,7 @@ from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, load_cluster, problems
+from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store, list_clusters
@@ -107,6 +108,11 @@ class Workplace:
         if pki is None:
             raise NotReadyError(f"cluster `{self.name}` has no certificates yet; run the task that seeds them first")
         return pki
+
+    def vault(self, cluster: Cluster) -> Vault:
+        """Return the cluster's recovery bundles, wherever its spec keeps them."""
+        target = cluster.spec.backup.target
+        return Vault(self.store if target is None else open_bundle_store(target), cluster.name, self.keys)
 
     @contextmanager
     def site(self, cluster: Cluster) -> Iterator[Site]:
