@@ -50,7 +50,11 @@ class Workplace:
     def of(cls, context: Mapping[str, Any]) -> Workplace:
         """Return the workplace of the run that `context` belongs to."""
         run, params = context["dag_run"], context["params"]
-        return cls(params["cluster"], Owner(run.dag_id, run.run_id), params.get("reason") or "")
+        # A run that a schedule of partitions started is about the cluster that its partition is named after.
+        name = params.get("cluster") or getattr(run, "partition_key", None)
+        if not name:
+            raise SpecError(f"{run.dag_id}: the run is about no cluster; give its name in the param `cluster`")
+        return cls(name, Owner(run.dag_id, run.run_id), params.get("reason") or "")
 
     @cached_property
     def store(self) -> Store:
