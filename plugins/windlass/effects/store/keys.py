@@ -55,6 +55,11 @@ def drill_key(cluster: str, drill: str) -> str:
     return f"{drills_prefix(cluster)}{drill}.json"
 
 
+def recoveries_prefix(cluster: str) -> str:
+    """Return the folder of the records of recoveries."""
+    return f"{cluster_prefix(cluster)}recoveries/"
+
+
 def log_prefix(cluster: str) -> str:
     """Return the folder of the service log."""
     return f"{cluster_prefix(cluster)}log/"
