@@ -13,7 +13,6 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
 from windlass.domain.secret import Secret
-from windlass.domain.spec.care import BackupTarget
 from windlass.effects.store import S3Store, Store, StoreConfig
 from windlass.errors import SpecError
 
@@ -37,10 +36,10 @@ def find_connection(conn_id: str) -> Connection:
         raise SpecError(message) from error
 
 
-def store_config(connection: Connection, target: BackupTarget | None = None) -> StoreConfig:
-    """Read a place and a login from a connection; SpecError names what is missing. A target has its own bucket."""
+def store_config(connection: Connection) -> StoreConfig:
+    """Read the store's place and login from a connection; SpecError names what is missing."""
     extra: dict[str, Any] = connection.extra_dejson
-    bucket = target.bucket if target else extra.get("bucket")
+    bucket = extra.get("bucket")
     if not bucket:
         raise SpecError(f'connection `{connection.conn_id}` names no bucket; add it to the extra: {{"bucket": "…"}}')
     if bool(connection.login) != bool(connection.password):
@@ -48,7 +47,7 @@ def store_config(connection: Connection, target: BackupTarget | None = None) -> 
     token = extra.get("aws_session_token")
     return StoreConfig(
         bucket=bucket,
-        prefix=target.prefix if target else extra.get("prefix") or "",
+        prefix=extra.get("prefix") or "",
         endpoint_url=extra.get("endpoint_url") or None,
         region=extra.get("region_name") or "us-east-1",
         access_key=connection.login or None,
@@ -60,13 +59,6 @@ def store_config(connection: Connection, target: BackupTarget | None = None) -> 
 def open_store(conn_id: str = STORE_CONNECTION) -> Store:
     """Return the store that a connection describes; nothing is asked of it yet."""
     return S3Store(store_config(find_connection(conn_id)))
-
-
-def open_bundle_store(target: BackupTarget | None) -> Store:
-    """Return where recovery bundles are: the spec's `backup.target`, or the store."""
-    if target is None:
-        return open_store()
-    return S3Store(store_config(find_connection(target.connection), target))
 
 
 def master_keys(conn_id: str = MASTER_KEY_CONNECTION) -> MasterKeys:

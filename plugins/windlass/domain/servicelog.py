@@ -66,6 +66,8 @@ class Tally:
     recreated: int = 0
     skipped: int = 0
     """Unhealthy, but a guard kept them from being replaced."""
+    acts: Mapping[str, int] = field(default_factory=dict)
+    """What else was done, such as `Restarted`, and how often."""
 
 
 def health_text(tally: Tally, component: str, host: str, failed_checks: int, seen_from: Sequence[str]) -> str:
@@ -73,7 +75,7 @@ def health_text(tally: Tally, component: str, host: str, failed_checks: int, see
 
     Such as: Requested 3, Healthy 2, Recreated 1: kube-apiserver on cp-2, 3 failed checks seen from cp-1, cp-3, w-1.
     """
-    acts = [("Recreated", tally.recreated), ("Skipped", tally.skipped)]
+    acts = [("Recreated", tally.recreated), *tally.acts.items(), ("Skipped", tally.skipped)]
     counts = [("Requested", tally.requested), ("Healthy", tally.healthy), *(act for act in acts if act[1])]
     checks = "1 failed check" if failed_checks == 1 else f"{failed_checks} failed checks"
     told = ", ".join(f"{word} {number}" for word, number in counts)

@@ -48,11 +48,8 @@ class BoltDatabase:
         self._read_at = read_at
         self._page_size, self._root, self._pages = _newest_meta(read_at)
 
-    def leaves(self, bucket: bytes, since: bytes = b"") -> Iterator[Leaf]:
-        """Yield the leaf pages of a bucket at the top, in the order of the keys; none if there is no such bucket.
-
-        Pages whose keys all come before `since` are left out.
-        """
+    def leaves(self, bucket: bytes) -> Iterator[Leaf]:
+        """Yield the leaf pages of a bucket at the top, in the order of the keys; none if there is no such bucket."""
         header = self._find(bucket)
         if header is None:
             return
@@ -60,15 +57,15 @@ class BoltDatabase:
         if root == 0:  # a small bucket is stored within its own header
             yield _leaf(header[_BUCKET.size :], f"bucket {bucket!r}")
         else:
-            yield from self._below(root, since)
+            yield from self._below(root, 0)
 
-    def items(self, bucket: bytes, since: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Yield the keys and values of a bucket at the top; some of those before `since` may be among them."""
-        for leaf in self.leaves(bucket, since):
+    def items(self, bucket: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the keys and values of a bucket at the top."""
+        for leaf in self.leaves(bucket):
             yield from leaf.items()
 
     def _find(self, bucket: bytes) -> bytes | None:
-        for leaf in self._below(self._root):
+        for leaf in self._below(self._root, 0):
             for (flags, _, _, _), (name, value) in zip(leaf.elements, leaf.items(), strict=True):
                 if name == bucket and flags & _BUCKET_FLAG:
                     if len(value) < _BUCKET.size:
@@ -76,14 +73,14 @@ class BoltDatabase:
                     return value
         return None
 
-    def _below(self, number: int, since: bytes = b"", depth: int = 0) -> Iterator[Leaf]:
+    def _below(self, number: int, depth: int) -> Iterator[Leaf]:
         page = self._page(number)
-        flags = _PAGE.unpack_from(page)[1]
+        flags, count = _PAGE.unpack_from(page)[1:3]
         if flags & _LEAF:
             yield _leaf(page, f"page {number}")
-        elif flags & _BRANCH and depth < _DEEPEST:
-            for child in _children(page, number, since):
-                yield from self._below(child, since, depth + 1)
+        elif flags & _BRANCH and depth < _DEEPEST and count:
+            for _, _, child in _BRANCH_ELEMENT.iter_unpack(page[_PAGE.size :][: count * _BRANCH_ELEMENT.size]):
+                yield from self._below(child, depth + 1)
         else:
             raise IntegrityError(f"the database is damaged: page {number} is neither branch nor leaf (flags {flags})")
 
@@ -100,20 +97,6 @@ class BoltDatabase:
             if own == number and len(page) == whole:
                 return page
         raise IntegrityError(f"the database is damaged or cut off: page {number} is not whole or not where it belongs")
-
-
-def _children(page: bytes, number: int, since: bytes) -> list[int]:
-    """Return the pages below a branch, less those whose keys all come before `since`."""
-    count = _PAGE.unpack_from(page)[2]
-    elements = list(_BRANCH_ELEMENT.iter_unpack(page[_PAGE.size :][: count * _BRANCH_ELEMENT.size]))
-    if not elements or len(elements) != count:
-        raise IntegrityError(f"the database is damaged: branch {number} has no children")
-    firsts = []
-    for index, (position, length, _) in enumerate(elements):
-        start = _PAGE.size + index * _BRANCH_ELEMENT.size + position
-        firsts.append(page[start : start + length])
-    begin = next((index for index in range(1, count) if firsts[index] > since), count) - 1
-    return [child for _, _, child in elements[begin:]]
 
 
 def _leaf(page: bytes, where: str) -> Leaf:

@@ -113,6 +113,15 @@ class KubernetesClient:
         )
         return _content(self._object(response, f"apply {wanted['kind']} {name}")) != _content(before)
 
+    def create(self, resource: Resource, wanted: Object) -> bool:
+        """Make an object; False if there is one of that name."""
+        path = resource.path(wanted["metadata"].get("namespace"))
+        response = self._send("POST", path, content=json.dumps(wanted).encode())
+        if response.status_code == httpx.codes.CONFLICT:
+            return False
+        self._object(response, f"create {resource.plural}/{wanted['metadata']['name']}")
+        return True
+
     def patch(self, resource: Resource, name: str, change: Object) -> Object:
         """Merge `change` into an object without a namespace."""
         headers = {"Content-Type": "application/merge-patch+json"}

@@ -35,6 +35,11 @@ def status_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}status.json"
 
 
+def repairs_key(cluster: str) -> str:
+    """Return the key of the record of repairs: how often each thing was repaired of late, and the alerts that stand."""
+    return f"{cluster_prefix(cluster)}repairs.json"
+
+
 def bundles_prefix(cluster: str) -> str:
     """Return the folder of all recovery bundles."""
     return f"{cluster_prefix(cluster)}bundles/"
@@ -45,19 +50,9 @@ def bundle_key(cluster: str, bundle: str, part: str) -> str:
     return f"{bundles_prefix(cluster)}{bundle}/{part}"
 
 
-def drills_prefix(cluster: str) -> str:
-    """Return the folder of the records of all restore drills."""
-    return f"{cluster_prefix(cluster)}drills/"
-
-
 def drill_key(cluster: str, drill: str) -> str:
     """Return the key of the record of one restore drill."""
-    return f"{drills_prefix(cluster)}{drill}.json"
-
-
-def recoveries_prefix(cluster: str) -> str:
-    """Return the folder of the records of recoveries."""
-    return f"{cluster_prefix(cluster)}recoveries/"
+    return f"{cluster_prefix(cluster)}drills/{drill}.json"
 
 
 def log_prefix(cluster: str) -> str:

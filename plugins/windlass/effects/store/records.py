@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from windlass.domain.healing import History
 from windlass.domain.pki import Pki
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.effects.store.contract import Store
@@ -16,6 +17,7 @@ from windlass.effects.store.keys import (
     cluster_prefix,
     host_keys_prefix,
     pki_key,
+    repairs_key,
     spec_key,
     status_key,
 )
@@ -74,10 +76,25 @@ class ClusterRecords:
         prefixes = (*backups, host_keys_prefix(self.cluster))
         listed = [item.key for prefix in prefixes for item in self.store.list(prefix)]
         # The spec last: as long as it is there, what broke off can be run again.
-        keys = (*listed, status_key(self.cluster), pki_key(self.cluster), spec_key(self.cluster))
+        keys = (
+            *listed,
+            status_key(self.cluster),
+            repairs_key(self.cluster),
+            pki_key(self.cluster),
+            spec_key(self.cluster),
+        )
         for key in keys:
             self.store.delete(key)
         return keys
+
+    def repairs(self) -> History:
+        """Return how often each thing was repaired of late, and the alerts that stand."""
+        stored = self.store.get(repairs_key(self.cluster))
+        return History() if stored is None else History.from_bytes(stored.data)
+
+    def save_repairs(self, history: History) -> None:
+        """Store what was repaired of late."""
+        self.store.put(repairs_key(self.cluster), history.to_bytes())
 
     def status(self) -> Mapping[str, Any] | None:
         """Return the last observation, or None if there is none."""

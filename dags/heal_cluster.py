@@ -1,0 +1,42 @@
+"""Repair a cluster: look at all of it, put right what is ill or not as rendered, and watch until it is well.
+
+Health starts a run as soon as it finds something; a person starts one to have everything looked at and tried anew.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, PartitionedAssetTimetable
+
+from windlass.airflow.assets import REPAIRS
+from windlass.airflow.operators.heal import ClusterHealOperator
+from windlass.airflow.params import CLUSTER_PATTERN, plan_only_param, reason_param
+
+CLUSTER = Param(
+    default=None,
+    type=["null", "string"],
+    pattern=CLUSTER_PATTERN,
+    maxLength=63,
+    title="Cluster",
+    description_md="Name of the cluster, as in its spec under `metadata.name`.",
+    examples=["demo"],
+)
+FINDING = Param(
+    default=None,
+    type=["null", "string"],
+    title="Finding",
+    description_md="Id of what health found. Empty: everything that is found now.",
+)
+
+# One task: to look, to act and to watch belong together, and each further task costs a second of an outage.
+with DAG(
+    dag_id="heal_cluster",
+    description=(__doc__ or "").splitlines()[0],
+    doc_md=__doc__,
+    schedule=PartitionedAssetTimetable(assets=REPAIRS),
+    tags=["windlass"],
+    params={"cluster": CLUSTER, "finding": FINDING, "plan_only": plan_only_param(), "reason": reason_param()},
+    allowed_run_types=["scheduled", "manual", "asset_triggered"],
+    max_active_runs=32,
+    catchup=False,
+):
+    ClusterHealOperator(task_id="heal")

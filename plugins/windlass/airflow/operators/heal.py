@@ -1,0 +1,173 @@
+"""Repair, in one task: take the lease, look, plan, act, watch, give the lease back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Context
+
+from windlass.airflow.assets import REPAIRS, findings_in
+from windlass.airflow.notifications import Notice, send
+from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.cluster import finished_by
+from windlass.airflow.workplace import Workplace
+from windlass.domain.healing.plan import Asked
+from windlass.domain.healing.reports import reports_of, told_of
+from windlass.domain.healing.texts import plan_lines
+from windlass.domain.healing.turn import HEAL, turn_of
+from windlass.domain.health import Finding
+from windlass.domain.pki import Pki
+from windlass.domain.servicelog import Event
+from windlass.effects.kubernetes.events import tell_kubernetes
+from windlass.effects.store import ServiceLog
+from windlass.effects.transport.connection import RemoteFile
+from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.healing import Healing, Keyring, Note, heal, show_plan
+
+_PATIENCE = timedelta(minutes=3)
+"""How long one try of the task waits for another operation; Airflow tries again after it."""
+_PAUSE_SECONDS = 1.0
+_FRESH = timedelta(minutes=2)
+"""A status in the store that is older than this says nothing about now."""
+_API = timedelta(seconds=10)
+
+
+class ClusterHealOperator(ClusterOperator):
+    """Repairs the cluster that the run's partition or its param `cluster` names, until nothing is left to do now."""
+
+    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+        """Return what was done, what was done in vain, what is held back, and where a person is needed."""
+        began = datetime.now(UTC)
+        findings = _findings(context, place)
+        for one in findings:
+            self.log.info("found: %s on %s: %s: %s", one.component, one.host or "-", one.kind.value, one.evidence)
+        if context["params"].get("plan_only"):
+            return self._show(context, place, findings)
+        if not self._take_turn(context, place, began):
+            return {"left to the run that is at it": []}
+        notes: list[Note] = []
+        try:
+            with self._healing(context, place, findings, notes) as work:
+                outcome = heal(work)
+                self._tell_kubernetes(work, notes)
+        finally:
+            place.leases(finished_by(context)).release(place.name, place.owner)
+            send(_notices(place.name, notes), context)
+        return {key: list(lines) for key, lines in outcome.__dict__.items()}
+
+    def _show(self, context: Context, place: Workplace, findings: Iterable[Finding]) -> dict[str, list[str]]:
+        with self._healing(context, place, findings, []) as work:
+            lines = plan_lines(show_plan(work))
+        for line in lines:
+            self.log.info("%s", line)
+        return {"plan": lines}
+
+    def _take_turn(self, context: Context, place: Workplace, began: datetime) -> bool:
+        """Take the lease, or wait for the run that has it; False if that run does what this one is for."""
+        leases, deadline, is_told = (
+            place.leases(finished_by(context)),
+            time.monotonic() + _PATIENCE.total_seconds(),
+            False,
+        )
+        while True:
+            turn = turn_of(leases.current(place.name), place.owner, began)
+            if turn == "leave":
+                self.log.info("another run of heal_cluster is at this cluster and will look at all of it again")
+                return False
+            try:
+                leases.acquire(place.name, place.owner, HEAL)
+            except RefusedError as refusal:
+                if not is_told:
+                    self.log.info("%s", refusal)
+                    is_told = True
+                if time.monotonic() > deadline:
+                    raise NotReadyError(f"repair waits: {refusal}") from refusal
+            else:
+                return True
+            time.sleep(_PAUSE_SECONDS)
+
+    @contextmanager
+    def _healing(
+        self, context: Context, place: Workplace, findings: Iterable[Finding], notes: list[Note]
+    ) -> Iterator[Healing]:
+        leases = place.leases(finished_by(context))
+        log = ServiceLog(place.store, place.name)
+
+        def note(one: Note) -> None:
+            notes.append(one)
+            self.log.info("%s", one.text)
+            log.append(_event(place, one), writer=place.owner.dag_id)
+
+        def store(pki: Pki) -> RemoteFile:
+            place.records.save_pki(pki, place.keys)
+            return RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
+
+        found = list(findings)
+        with place.site(place.cluster()) as site:
+            yield Healing(
+                site=site,
+                keyring=Keyring(place.pki, store),
+                history=place.records.repairs,
+                save=place.records.save_repairs,
+                note=note,
+                beat=lambda: leases.heartbeat(place.name, place.owner),
+                reports=reports_of(found),
+                told=told_of(found),
+                asked=Asked(by_person=_is_by_person(context)),
+            )
+
+    def _tell_kubernetes(self, work: Healing, notes: list[Note]) -> None:
+        """Leave what was done as events of the nodes too; a cluster that does not answer goes without."""
+        told = [one for one in notes if one.host]
+        if not told:
+            return
+        try:
+            with kubernetes_api(work.site, work.keys, _API) as client:
+                tell_kubernetes(client, [(one.host, one.component, one.text, one.level) for one in told])
+        except WindlassError as error:
+            self.log.warning("no events in Kubernetes: %s", error)
+
+
+def _is_by_person(context: Context) -> bool:
+    run: Any = context["dag_run"]
+    return str(getattr(run.run_type, "value", run.run_type)) == "manual"
+
+
+def _findings(context: Context, place: Workplace) -> tuple[Finding, ...]:
+    """Return what started the run, and what the watch has found besides."""
+    events = (context.get("triggering_asset_events") or {}).get(REPAIRS, [])
+    found = {one.id: one for one in (*_open(place), *findings_in(events, place.name))}
+    wanted = context["params"].get("finding")
+    return tuple(one for one in found.values() if wanted in {None, one.id})
+
+
+def _open(place: Workplace) -> tuple[Finding, ...]:
+    status = place.records.status() or {}
+    try:
+        age = datetime.now(UTC) - datetime.fromisoformat(status["observed"])
+        return tuple(Finding.from_dict(one) for one in status["findings"]) if age < _FRESH else ()
+    except (KeyError, TypeError, ValueError, WindlassError):
+        return ()
+
+
+def _event(place: Workplace, note: Note) -> Event:
+    return Event(
+        time=datetime.now(UTC),
+        operation=place.owner.dag_id,
+        text=note.text,
+        level=note.level,
+        run_id=place.owner.run_id,
+        reason=place.reason,
+        host=note.host,
+        component=note.component,
+        details=note.details,
+    )
+
+
+def _notices(cluster: str, notes: Iterable[Note]) -> list[Notice]:
+    return [Notice(cluster, one.text, one.level, one.host, one.component, is_alert=bool(one.key)) for one in notes]

@@ -1,0 +1,91 @@
+"""What a cluster would need: every act that its state asks for, before any guard has spoken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from windlass.domain.healing.repairs import Kind, Repair
+from windlass.domain.healing.seen import ETCD, ClusterSeen, HostSeen, ServiceSeen, UnitSeen
+
+ENGINE = "docker"
+_ORDER = (
+    ENGINE,
+    "certificates",
+    "files",
+    ETCD,
+    "kube-apiserver",
+    "api-proxy",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "windlass-containerd",
+    "kubelet",
+)
+"""What others need comes first."""
+_HELPLESS_TRIES = 2
+"""A member that was started anew this often in vain has lost or spoilt its data."""
+
+
+def candidates(seen: ClusterSeen, failed: Mapping[str, int]) -> list[Repair]:
+    """Return what would be done, what others need first; damage before drift; `failed` are the tries in vain."""
+    found = [repair for host in seen.hosts if host.is_reachable for repair in _of_host(seen, host, failed)]
+    return sorted(found, key=lambda repair: (repair.is_drift, _rank(repair.thing)))
+
+
+def _rank(thing: str) -> int:
+    return _ORDER.index(thing) if thing in _ORDER else len(_ORDER)
+
+
+def _of_host(seen: ClusterSeen, host: HostSeen, failed: Mapping[str, int]) -> Iterator[Repair]:
+    for unit in host.units:
+        if unit.health == "unhealthy":
+            yield _repair(seen, host, unit)
+    if host.bad_certificates:
+        yield _files("renew-certificates", host, "certificates", host.bad_certificates)
+    if host.lost_files:
+        yield _files("restore-files", host, "files", host.lost_files)
+    for service in host.services:
+        health = seen.health(host, service)
+        if service.component == ETCD and health == "unhealthy" and _is_lost(seen, host, service, failed):
+            yield _repair(seen, host, service, "replace-member")
+        elif health == "unhealthy":
+            yield _repair(seen, host, service, "recreate")
+        elif service.drift and service.state not in {"unknown", "missing"}:
+            told = _few(service.drift)
+            yield Repair("recreate", host.name, service.component, told, is_drift=True, stack=service.stack)
+
+
+def _is_lost(seen: ClusterSeen, host: HostSeen, service: ServiceSeen, failed: Mapping[str, int]) -> bool:
+    """Say whether to start it again cannot help: its data are gone, or starting it did not help before."""
+    if seen.membership is not None:
+        mine = next((member for member in seen.membership.members if member.name == host.name), None)
+        if host.has_member_data is False and mine is not None and mine.started:
+            return True
+        # Its vote was taken and nothing was put into its place: a replacement that broke off.
+        if mine is None and host.name in seen.membership.wanted and seen.membership.has_quorum:
+            return True
+    return failed.get(f"{host.name}/{service.component}", 0) >= _HELPLESS_TRIES
+
+
+def _repair(seen: ClusterSeen, host: HostSeen, what: ServiceSeen | UnitSeen, kind: Kind = "restart-unit") -> Repair:
+    thing = what.unit if isinstance(what, UnitSeen) else what.component
+    report = seen.reports.get(f"{host.name}/{thing}")
+    own = 0 if isinstance(what, UnitSeen) else what.failed_checks
+    return Repair(
+        kind,
+        host.name,
+        thing,
+        what.reason,
+        failed_checks=report.failed_checks if report else own,
+        seen_from=report.seen_from if report else (host.name,),
+        stack="" if isinstance(what, UnitSeen) else what.stack,
+    )
+
+
+def _files(kind: Kind, host: HostSeen, thing: str, paths: tuple[str, ...]) -> Repair:
+    # Without a host's files nothing fails at once, but the next start would: no check has seen it, so it is drift.
+    return Repair(kind, host.name, thing, _few(paths), is_drift=kind == "restore-files")
+
+
+def _few(words: tuple[str, ...]) -> str:
+    rest = f" and {len(words) - 3} more" if len(words) > 3 else ""
+    return ", ".join(words[:3]) + rest

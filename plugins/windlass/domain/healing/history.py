@@ -1,0 +1,99 @@
+"""How often each thing was repaired of late: what the brake counts. A value, stored with the cluster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from windlass.errors import IntegrityError
+
+FORGIVEN_AFTER = timedelta(minutes=5)
+"""A thing that fails again later than this after its last repair begins to be counted anew."""
+_FIRST_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Tries:
+    """The repairs of one thing in a row."""
+
+    count: int
+    last: datetime
+    failed: int = 0
+    """How many of the last ones, in a row, did not bring it back."""
+
+
+@dataclass(frozen=True)
+class History:
+    """The repairs of late, by `host/thing`, and the alerts that still stand."""
+
+    tries: Mapping[str, Tries] = field(default_factory=dict)
+    alerts: Mapping[str, str] = field(default_factory=dict)
+    """What people were told and was not taken back yet, by its key."""
+
+    def count(self, key: str, now: datetime) -> int:
+        """Return how often in a row the thing was repaired by now; what stands as an alert is not forgiven by time."""
+        found = self.tries.get(key)
+        if found is None or (now - found.last > FORGIVEN_AFTER and key not in self.alerts):
+            return 0
+        return found.count
+
+    def free_at(self, key: str, now: datetime) -> datetime:
+        """Return when the thing may be repaired again: after pauses that grow with each try."""
+        count = self.count(key, now)
+        return now if count == 0 else self.tries[key].last + pause_after(count)
+
+    def tried(self, key: str, now: datetime) -> History:
+        """Return the history with one more try; to be stored before the try is made."""
+        failed = self.failed(key, now) + 1  # until it is known to have worked
+        return History({**self.tries, key: Tries(self.count(key, now) + 1, now, failed)}, self.alerts)
+
+    def worked(self, key: str) -> History:
+        """Return the history with the last try of the thing as one that brought it back."""
+        return History({**self.tries, key: replace(self.tries[key], failed=0)}, self.alerts)
+
+    def failed(self, key: str, now: datetime) -> int:
+        """Return how many of the last tries, in a row, did not bring the thing back."""
+        return self.tries[key].failed if self.count(key, now) else 0
+
+    def forgotten(self, key: str) -> History:
+        """Return the history without the thing: it has come back, or a person asked to have it repaired."""
+        tries = {name: one for name, one in self.tries.items() if name != key}
+        return History(tries, {name: text for name, text in self.alerts.items() if name != key})
+
+    def alerted(self, alerts: Mapping[str, str]) -> History:
+        """Return the history with the alerts that stand now."""
+        return History(self.tries, dict(alerts))
+
+    def to_bytes(self) -> bytes:
+        """Return the history as JSON."""
+        tries = {
+            key: {"count": one.count, "last": one.last.isoformat(), "failed": one.failed}
+            for key, one in sorted(self.tries.items())
+        }
+        return json.dumps({"tries": tries, "alerts": dict(self.alerts)}, indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> History:
+        """Read what `to_bytes` wrote; IntegrityError if it is not of that form."""
+        try:
+            document: dict[str, Any] = json.loads(data)
+            tries = {
+                key: Tries(int(one["count"]), datetime.fromisoformat(one["last"]), int(one["failed"]))
+                for key, one in document["tries"].items()
+            }
+            return cls(tries, {str(key): str(text) for key, text in document.get("alerts", {}).items()})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise IntegrityError(
+                f"the record of repairs in the store is not readable ({error!r}); delete repairs.json to begin anew"
+            ) from error
+
+
+def pause_after(count: int) -> timedelta:
+    """Return how long to wait after `count` tries in a row: nothing after none, then twice as long each time."""
+    if count <= 0:
+        return timedelta(0)
+    return min(timedelta(seconds=_FIRST_PAUSE.total_seconds() * 2.0 ** min(count - 1, 16)), _LONGEST_PAUSE)

@@ -1,0 +1,220 @@
+"""Plan repairs: everything that a cluster asks for, less what the guards hold back.
+
+The guards, in the order in which they are asked:
+
+- The spec may turn repair off, or show drift only. What a person asked for is done in either case.
+- Nothing is done to what could not be seen, or to a service whose strategy is `none`.
+- A service that starts is given its time to answer first.
+- etcd: a member is only replaced, or a running one stopped, as far as `windlass.domain.quorum` allows. Without quorum
+  nothing else of the control plane is touched, since it could not come back; where members cannot be brought back
+  either, repair stops and offers disaster recovery.
+- A thing is tried at most `spec.repair.tries` times in a row, with growing pauses; then repair stops.
+- At most one repair of the control plane goes at a time. When more workers are ill than
+  `spec.repair.maxUnhealthyWorkers` allows, none is touched: that is no worker's fault any more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from windlass.domain.healing.candidates import candidates
+from windlass.domain.healing.history import History
+from windlass.domain.healing.repairs import Held, Plan, Repair, Stop
+from windlass.domain.healing.seen import CONTROL_PLANE, ETCD, ClusterSeen, HostSeen
+from windlass.domain.quorum import Membership, Removal, check
+from windlass.domain.quorum import Stop as StopMember
+from windlass.domain.spec.models import Repair as RepairSettings
+from windlass.errors import RefusedError
+
+RECOVER = "bring its hosts back, or trigger `disaster_recovery`, which restores the newest bundle"
+
+_LOOK_AGAIN = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a run came to be: by the watch, or by a person, whose word outweighs what the spec turns off."""
+
+    by_person: bool = False
+
+
+def plan_repairs(settings: RepairSettings, seen: ClusterSeen, history: History, asked: Asked | None = None) -> Plan:
+    """Return what to do now about what was seen; acting, seeing again and planning again ends with an empty plan."""
+    by_person = asked is not None and asked.by_person
+    wanted = candidates(seen, {key: history.failed(key, seen.at) for key in history.tries})
+    reported = [one for one in wanted if one.is_drift and settings.drift == "report" and not by_person]
+    guard = _Guard(settings, seen, history, is_allowed=settings.enabled or by_person)
+    held, stops = [], [*_lost_quorum(seen), *_useless_hosts(seen)]
+    due: list[Repair] = []
+    for repair in (one for one in wanted if one not in reported):
+        verdict = guard.judge(repair)
+        match verdict:
+            case None:
+                due.append(repair)
+            case Held():
+                held.append(verdict)
+            case Stop():
+                stops.append(verdict)
+    now, later = _one_at_a_time(seen, due)
+    brake, braked = _brake_workers(settings, seen, now)
+    now = [one for one in now if one not in braked]
+    cordons = [] if by_person else list(_cordons(seen, stops))
+    held += later + [Held(one, "the brake holds all repairs of workers") for one in braked]
+    return Plan((*now, *cordons), tuple(held), (*stops, *brake), tuple(reported))
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """Judges one repair after another; None lets it pass."""
+
+    settings: RepairSettings
+    seen: ClusterSeen
+    history: History
+    is_allowed: bool
+
+    def judge(self, repair: Repair) -> Held | Stop | None:
+        host = self.seen.host(repair.host)
+        if not self.is_allowed:
+            return Held(repair, "the spec turns repair off (spec.repair.enabled)")
+        if host.other_version and (repair.is_drift or repair.kind == "renew-certificates"):
+            return Held(
+                repair, f"the host runs {host.other_version}; trigger `upgrade_cluster` to bring it to the spec"
+            )
+        if host.is_full and repair.kind != "restart-unit":
+            return Held(repair, "its disk is full, and nothing that is started comes up", self.seen.at + _LOOK_AGAIN)
+        return self._service(host, repair) or self._quorum(repair) or self._tries(repair)
+
+    def _service(self, host: HostSeen, repair: Repair) -> Held | None:
+        service = host.service(repair.thing)
+        if service is None:
+            return None
+        if service.strategy == "none" and not repair.is_drift:
+            return Held(repair, "its strategy is `none`: it is watched, and left to its owner")
+        is_judged = repair.is_drift or repair.key in self.seen.reports or service.state not in {"running", "restarting"}
+        left = timedelta(0) if service.age is None or is_judged else service.initializing - service.age
+        return Held(repair, "it is still starting", self.seen.at + left) if left > timedelta(0) else None
+
+    def _quorum(self, repair: Repair) -> Held | Stop | None:
+        if repair.thing == ETCD:
+            return self._member(repair)
+        if repair.thing in CONTROL_PLANE and _is_quorum_lost(self.seen):
+            return Held(repair, "etcd has no quorum, without which it cannot come back")
+        return None
+
+    def _member(self, repair: Repair) -> Held | Stop | None:
+        membership, host = self.seen.membership, self.seen.host(repair.host)
+        service = host.service(ETCD)
+        is_stopped = service is not None and service.state != "running"
+        if repair.kind == "recreate" and host.has_member_data is not True:
+            # With an empty directory it would begin a new, empty cluster as soon as a majority of members does so.
+            told = "are gone" if host.has_member_data is False else "could not be seen"
+            return Held(repair, f"its data {told}, and without them it must not start by itself")
+        if repair.kind == "recreate" and is_stopped and not repair.is_drift:
+            return None  # starting what has stopped takes nothing from anybody, and may bring quorum back
+        if membership is None:
+            return Held(repair, "no other member could be asked, so that nobody knows whether quorum would last")
+        try:
+            _check_member(membership, repair)
+        except RefusedError as refusal:
+            is_final = repair.kind == "replace-member"
+            return Stop(repair.key, str(refusal), RECOVER) if is_final else Held(repair, str(refusal))
+        return None
+
+    def _tries(self, repair: Repair) -> Held | Stop | None:
+        now, count = self.seen.at, self.history.count(repair.key, self.seen.at)
+        if count >= self.settings.tries:
+            why = f"{repair.thing} on {repair.host} was repaired {count} times and is still ill: {repair.reason}"
+            return Stop(repair.key, why, f"look at its log on {repair.host}, then trigger `heal_cluster`")
+        free_at = self.history.free_at(repair.key, now)
+        return Held(repair, f"it was tried {count} times", free_at) if free_at > now else None
+
+
+def _check_member(membership: Membership, repair: Repair) -> None:
+    member = next((one for one in membership.members if one.name == repair.host), None)
+    if member is None:
+        if not membership.has_quorum:
+            raise RefusedError(f"etcd: adding {repair.host} is refused: only {membership.count} voters are healthy")
+        return
+    check(Removal(member) if repair.kind == "replace-member" else StopMember(member), membership)
+
+
+def _one_at_a_time(seen: ClusterSeen, due: list[Repair]) -> tuple[list[Repair], list[Held]]:
+    """Let the first repair of the control plane pass, and all others; hold back the rest."""
+    ours = [one for one in due if not seen.host(one.host).is_worker]
+    because = f"{ours[0].thing} on {ours[0].host} is first: one repair of the control plane at a time" if ours else ""
+    return [one for one in due if one not in ours[1:]], [Held(one, because) for one in ours[1:]]
+
+
+def _brake_workers(
+    settings: RepairSettings, seen: ClusterSeen, now: list[Repair]
+) -> tuple[tuple[Stop, ...], list[Repair]]:
+    workers = [host for host in seen.hosts if host.is_worker]
+    ill = [host.name for host in workers if _is_ill(seen, host)]
+    allowed = allowed_workers(settings.max_unhealthy_workers, len(workers))
+    braked = [one for one in now if seen.host(one.host).is_worker]
+    if len(ill) <= allowed or not braked:
+        return (), []
+    why = f"{len(ill)} of {len(workers)} workers are ill ({', '.join(ill)}), and repair may go on at most {allowed}"
+    way_out = "look for what they have in common, or raise spec.repair.maxUnhealthyWorkers"
+    return (Stop("workers", why, way_out),), braked
+
+
+def allowed_workers(share: int | str, workers: int) -> int:
+    """Return how many ill workers are repaired; of a percentage above none at least one, however few there are."""
+    if isinstance(share, int):
+        return share
+    percent = int(share.removesuffix("%"))
+    return 0 if percent == 0 else max(1, math.floor(workers * percent / 100))
+
+
+def _is_ill(seen: ClusterSeen, host: HostSeen) -> bool:
+    if not host.is_reachable:
+        return True
+    units = any(unit.health == "unhealthy" for unit in host.units)
+    return units or any(seen.health(host, service) == "unhealthy" for service in host.services)
+
+
+def _cordons(seen: ClusterSeen, stops: list[Stop]) -> Iterator[Repair]:
+    """Keep new pods off a worker that repair has given up on."""
+    given_up = {stop.key.partition("/")[0] for stop in stops if "/" in stop.key}
+    for host in seen.hosts:
+        if host.is_worker and host.is_reachable and host.name in given_up and host.is_cordoned is False:
+            yield Repair("cordon", host.name, "host", "repair has given up on it")
+
+
+def _is_quorum_lost(seen: ClusterSeen) -> bool:
+    """Say whether it is known that etcd cannot commit: too few members do their work."""
+    holders = [host for host in seen.hosts if host.service(ETCD) is not None]
+    healthy = [host for host in holders if _etcd_health(seen, host) == "healthy"]
+    unknown = [host for host in holders if _etcd_health(seen, host) == "unknown"]
+    return bool(holders) and len(healthy) + len(unknown) < len(holders) // 2 + 1
+
+
+def _etcd_health(seen: ClusterSeen, host: HostSeen) -> str:
+    service = host.service(ETCD)
+    return "unknown" if service is None or not host.is_reachable else seen.health(host, service)
+
+
+def _lost_quorum(seen: ClusterSeen) -> Iterator[Stop]:
+    """Stop where too few members are left that could serve again."""
+    holders = [host for host in seen.hosts if host.service(ETCD) is not None]
+    able = [host for host in holders if host.is_reachable and host.has_member_data is not False]
+    if not holders or len(able) >= len(holders) // 2 + 1:
+        return
+    lost = [f"{host.name} ({host.unreachable or 'its data are gone'})" for host in holders if host not in able]
+    why = f"etcd cannot reach quorum: {len(able)} of {len(holders)} members are left, lost are {', '.join(lost)}"
+    yield Stop("etcd", why, RECOVER)
+
+
+def _useless_hosts(seen: ClusterSeen) -> Iterator[Stop]:
+    """Tell of hosts that no repair of their parts can help."""
+    for host in seen.hosts:
+        if host.is_full:
+            why = f"{host.name} has no room left below /var/lib/windlass"
+            yield Stop(f"{host.name}/disk", why, "free some; what runs there is repaired as soon as it can be")
+        if not host.is_reachable:
+            way_out = "switch it on or mend its network; if it is lost, replace the machine and apply the spec again"
+            yield Stop(f"{host.name}/host", f"{host.name} does not answer: {host.unreachable}", way_out)

@@ -1,0 +1,22 @@
+"""Whether a repair run may begin, has to wait for another run on the same cluster, or may leave all to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from windlass.domain.lease import Lease, Owner
+
+HEAL = "heal_cluster"
+Turn = Literal["ask", "wait", "leave"]
+
+
+def turn_of(holder: Lease | None, owner: Owner, began: datetime) -> Turn:
+    """Return what the run of `owner`, which began at `began`, does about a cluster whose lease is `holder`'s.
+
+    Another repair run that gave a sign of life after that looks at the whole cluster once more before it ends, so that
+    it sees whatever this run was started for. Any other operation is waited for: repair never works beside it.
+    """
+    if holder is None or holder.released or holder.owner == owner:
+        return "ask"
+    return "leave" if holder.operation == HEAL and holder.heartbeat > began else "wait"

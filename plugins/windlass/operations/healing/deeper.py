@@ -1,0 +1,113 @@
+"""Look deeper: files, certificates and containers of a host against what was rendered for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import yaml
+
+from windlass.domain.containers import CLUSTER_LABEL, Container, read_container
+from windlass.domain.healing import ClusterSeen, HostSeen
+from windlass.domain.healing.drift import container_drift, other_version
+from windlass.domain.pki import Pki, files_for, seed
+from windlass.domain.rendering import HostFiles, render_host
+from windlass.domain.rendering.layout import DOCKER_DAEMON, SYSTEMD
+from windlass.domain.spec.models import Cluster, Host
+from windlass.effects.transport.connection import Connection
+from windlass.operations.gathering import gather_facts
+from windlass.operations.healing.looking import side_by_side
+from windlass.operations.healing.work import Healing
+
+_PATIENCE = timedelta(seconds=40)
+_KUBELET = f"{SYSTEMD}/kubelet.service"
+_RELEASE = re.compile(r"/opt/windlass/(v\d+\.\d+\.\d+)/bin/kubelet\b")
+
+
+def look_deeper(work: Healing, seen: ClusterSeen) -> ClusterSeen:
+    """Return what was seen with all that differs from what was rendered; hosts that do not answer stay as they are."""
+    renewed = seed(work.site.cluster, seen.at, work.keys)
+    able = {host.name: host for host in seen.hosts if host.is_reachable and not _is_engine_ill(host)}
+
+    def one(name: str) -> HostSeen:
+        host = next(host for host in work.site.hosts if host.name == name)
+        return _compare(work, able[name], host, renewed)
+
+    found = side_by_side(able, one, _PATIENCE)
+    hosts = tuple(result if isinstance(result := found.get(host.name), HostSeen) else host for host in seen.hosts)
+    return replace(seen, hosts=hosts)
+
+
+def _is_engine_ill(host: HostSeen) -> bool:
+    return any(unit.unit == "docker" and unit.health != "healthy" for unit in host.units)
+
+
+def _compare(work: Healing, seen: HostSeen, host: Host, renewed: Pki) -> HostSeen:
+    site, connection = work.site, work.site.connections.get(host.name)
+    files = render_host(site.cluster, site.release, host, site.lock, site.mirror, gather_facts(connection))
+    services, containers = _services(files), _containers(connection, site.cluster)
+    drift, versions = {}, []
+    for name, service in services.items():
+        if name in containers:
+            drift[name] = container_drift(service, containers[name])
+            versions.append(other_version(service, containers[name]))
+    return replace(
+        seen,
+        services=tuple(replace(one, drift=drift.get(one.component, ())) for one in seen.services),
+        lost_files=tuple(_differing(connection, files)),
+        bad_certificates=tuple(_certificates(work, host, connection, renewed)),
+        other_version=next(filter(None, [*versions, _kubelet_version(work, host, connection)]), ""),
+    )
+
+
+def _services(files: HostFiles) -> dict[str, Mapping[str, Any]]:
+    composed = [yaml.safe_load(file.text) for path, file in files.items() if path.endswith("/compose.yaml")]
+    return {name: service for one in composed for name, service in one["services"].items()}
+
+
+def _containers(connection: Connection, cluster: Cluster) -> dict[str, Container]:
+    said = connection.run(["sh", "-s"], sudo=True, stdin=_inspect_script(cluster).encode()).stdout
+    found = [read_container(json.loads(line)) for line in said.splitlines() if line.startswith("{")]
+    return {one.component: one for one in found}
+
+
+def _inspect_script(cluster: Cluster) -> str:
+    filters = f"label={CLUSTER_LABEL}={cluster.name}"
+    return f"docker ps -aq --filter {filters} | xargs -r docker inspect --format '{{{{json .}}}}'\n"
+
+
+def _differing(connection: Connection, files: HostFiles) -> Iterator[str]:
+    # Docker's own settings are shared with the host's owner, and only ever added to.
+    wanted = {path: file for path, file in files.items() if path != DOCKER_DAEMON}
+    states = connection.stat(list(wanted))
+    for path, file in wanted.items():
+        state = states.get(path)
+        if state is None:
+            yield f"{path} is lost"
+        elif (state.sha256, state.mode) != (hashlib.sha256(file.content).hexdigest(), file.mode):
+            yield f"{path} is another"
+
+
+def _certificates(work: Healing, host: Host, connection: Connection, renewed: Pki) -> Iterator[str]:
+    old = {name for name, leaf in renewed.leaves.items() if work.keys.leaves.get(name) != leaf}
+    yield from (f"{name} soon ends" for name in sorted(old) if name.startswith(f"{host.name}/"))
+    wanted = files_for(work.site.cluster, host, work.keys)
+    states = connection.stat(list(wanted))
+    for path, file in wanted.items():
+        state = states.get(path)
+        if state is None:
+            yield f"{path} is lost"
+        elif state.sha256 != hashlib.sha256(file.content).hexdigest():
+            yield f"{path} is another"
+
+
+def _kubelet_version(work: Healing, host: Host, connection: Connection) -> str:
+    text = connection.read(_KUBELET) if host.is_node else None
+    found = _RELEASE.search(text.decode()) if text is not None else None
+    version = found.group(1) if found else work.site.release.version
+    return "" if version == work.site.release.version else f"kubelet {version}"

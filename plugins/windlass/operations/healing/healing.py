@@ -1,0 +1,193 @@
+"""The course of a repair run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from windlass.domain.healing import ClusterSeen, History, Plan, Repair, Report, Stop, plan_repairs
+from windlass.domain.healing.repairs import WORDS
+from windlass.domain.servicelog import Detail, Tally, health_text
+from windlass.errors import WindlassError
+from windlass.operations.healing.acting import act, watch
+from windlass.operations.healing.deeper import look_deeper
+from windlass.operations.healing.looking import look, side_by_side
+from windlass.operations.healing.work import Healing, Note
+
+_LONGEST = timedelta(minutes=8)
+"""A run that still finds something to do after this ends, and leaves the rest to the next one."""
+_ACT = timedelta(minutes=12)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did and what it left: all in words."""
+
+    done: tuple[str, ...]
+    failed: tuple[str, ...]
+    held: tuple[str, ...]
+    stops: tuple[str, ...]
+    reported: tuple[str, ...]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is left that is ill."""
+        return not (self.held or self.stops)
+
+
+def show_plan(work: Healing) -> Plan:
+    """Return what a run would do now, drift included; nothing is changed."""
+    seen = look_deeper(work, look(work, work.reports))
+    return plan_repairs(work.site.cluster.spec.repair, seen, work.history(), work.asked)
+
+
+def heal(work: Healing) -> Outcome:
+    """Repair until nothing is left to do now; every decision and act is noted as it comes."""
+    return _Run(work, dict(work.reports), work.history()).go()
+
+
+class _Run:
+    def __init__(self, work: Healing, reports: dict[str, Report], history: History) -> None:
+        self.work = work
+        self.reports = reports
+        self.history = history
+        self.done: list[str] = []
+        self.failed: list[str] = []
+        self.told: set[str] = set()
+        if work.asked.by_person:
+            for key in [*history.tries, *history.alerts]:
+                self.history = self.history.forgotten(key)
+
+    def go(self) -> Outcome:
+        """Look, plan, act; a look into the depth follows once nothing obvious is left."""
+        deadline = self.work.clock() + _LONGEST
+        is_deep = not self.reports
+        while True:
+            seen, plan = self._plan(is_deep=is_deep)
+            self._tell(plan)
+            if plan.repairs:
+                self._act(seen, plan.repairs)
+            elif not is_deep:
+                is_deep = True
+                continue
+            elif plan.next_time is None or self.work.clock() > deadline:
+                break
+            else:
+                self._wait(plan)
+            if self.work.clock() > deadline:
+                break
+            is_deep = False
+        self._settle(plan)
+        return self._outcome(plan)
+
+    def _plan(self, *, is_deep: bool) -> tuple[ClusterSeen, Plan]:
+        self.work.beat()
+        seen = look(self.work, self.reports)
+        if is_deep:
+            seen = look_deeper(self.work, seen)
+        plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
+        return seen, replace(plan, stops=(*plan.stops, *self.work.told))
+
+    def _tell(self, plan: Plan) -> None:
+        """Note what is held back or given up, each once in a run."""
+        notes = [Note(str(one), "warning", one.repair.host, one.repair.thing) for one in plan.held]
+        notes += [
+            Note(f"drift, only shown: {one}", "warning", one.host, one.thing, key=f"drift {one.key}")
+            for one in plan.reported
+        ]
+        for note in notes:
+            if f"{note.host}/{note.component}" not in self.told:
+                self.told.add(f"{note.host}/{note.component}")
+                self.work.note(note)
+
+    def _act(self, seen: ClusterSeen, repairs: tuple[Repair, ...]) -> None:
+        for repair in repairs:
+            self.history = self.history.tried(repair.key, seen.at)
+        self.work.save(self.history)  # before anything is done: what was killed half-way counts as a try
+        for repair in repairs:
+            self.work.note(_decided(seen, repair))
+        self.work.beat()
+        by_key = {repair.key: repair for repair in repairs}
+        for key, result in side_by_side(by_key, lambda key: self._one(by_key[key]), _ACT).items():
+            self.reports.pop(key, None)
+            self._ended(by_key[key], result)
+        self.work.save(self.history)
+
+    def _one(self, repair: Repair) -> float:
+        act(self.work, repair)
+        return watch(self.work, repair)
+
+    def _ended(self, repair: Repair, result: float | WindlassError) -> None:
+        if isinstance(result, WindlassError):
+            self.failed.append(f"{repair}: {result}")
+            details = {"reason": repair.reason}
+            self.work.note(Note(f"in vain: {result}", "warning", repair.host, repair.thing, details))
+            return
+        self.history = self.history.worked(repair.key)
+        self.done.append(str(repair))
+        text = f"{repair.thing} on {repair.host} is well again after {result:.1f} s"
+        self.work.note(Note(text, "info", repair.host, repair.thing, {"seconds": round(result, 1)}))
+
+    def _wait(self, plan: Plan) -> None:
+        if plan.next_time is not None:
+            left = (plan.next_time - self.work.clock()).total_seconds()
+            self.work.pause(min(max(left, 0.5), 5.0))
+
+    def _settle(self, plan: Plan) -> None:
+        """Tell people of what needs them and was not told yet, and of what no longer does."""
+        stands = {stop.key: str(stop) for stop in plan.stops}
+        for note in _alerts(plan.stops, self.history.alerts):
+            self.work.note(note)
+        for key in self.history.alerts:
+            if key not in stands:
+                self.history = self.history.forgotten(key)
+        if stands != dict(self.history.alerts):
+            self.history = self.history.alerted(stands)
+        self.work.save(self.history)
+
+    def _outcome(self, plan: Plan) -> Outcome:
+        return Outcome(
+            tuple(self.done),
+            tuple(self.failed),
+            tuple(str(one) for one in plan.held),
+            tuple(str(one) for one in plan.stops),
+            tuple(str(one) for one in plan.reported),
+        )
+
+
+def _alerts(stops: tuple[Stop, ...], before: Mapping[str, str]) -> Iterator[Note]:
+    for stop in stops:
+        if stop.key not in before:
+            host = stop.key.partition("/")[0] if "/" in stop.key else ""
+            yield Note(str(stop), "error", host, stop.key.rpartition("/")[2], key=stop.key)
+    for key, text in before.items():
+        if key not in {stop.key for stop in stops}:
+            host = key.partition("/")[0] if "/" in key else ""
+            yield Note(f"over: {text.partition(';')[0]}", "info", host, key.rpartition("/")[2], key=key)
+
+
+def _decided(seen: ClusterSeen, repair: Repair) -> Note:
+    """Return the line of the service log on an act, as Rancher's service log had it."""
+    same = [one for host in seen.hosts for one in _things(seen, host.name) if one[0] == repair.thing]
+    healthy = sum(health == "healthy" for _, health in same)
+    word = WORDS[repair.kind]
+    tally = (
+        Tally(len(same) or 1, healthy, recreated=1)
+        if word == "Recreated"
+        else Tally(len(same) or 1, healthy, acts={word: 1})
+    )
+    if repair.failed_checks:
+        text = health_text(tally, repair.thing, repair.host, repair.failed_checks, repair.seen_from)
+        text += f" ({repair.reason})" if repair.reason else ""
+    else:
+        text = f"{word}: {repair.thing} on {repair.host}: {repair.reason}"
+    details: dict[str, Detail] = {
+               "failed_checks": repair.failed_checks, "drift": repair.is_drift}  # fmt: skip
+    return Note(text, "warning", repair.host, repair.thing, details)
+
+
+def _things(seen: ClusterSeen, name: str) -> list[tuple[str, str]]:
+    host = seen.host(name)
+    services = [(one.component, seen.health(host, one)) for one in host.services]
+    return [*services, *((unit.unit, unit.health) for unit in host.units)]

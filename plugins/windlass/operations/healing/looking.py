@@ -1,0 +1,113 @@
+"""Look at a whole cluster: all hosts side by side, and etcd's own view where a member is ill."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from windlass.domain.healing import ClusterSeen, HostSeen, Report, ServiceSeen
+from windlass.domain.healing.look import look_script, parse_look
+from windlass.domain.healing.seen import ETCD
+from windlass.domain.healing.wanted import WantedHost
+from windlass.domain.members import assess
+from windlass.domain.quorum import Membership
+from windlass.errors import NotReadyError, WindlassError
+from windlass.operations.healing.work import Healing
+from windlass.operations.members import observe_members
+
+T = TypeVar("T")
+
+_PATIENCE = timedelta(seconds=6)
+"""How long the others wait for a host that does not answer at all."""
+_ROUNDS = 3
+_ROUND_SECONDS = 5
+
+
+def look(work: Healing, reports: Mapping[str, Report]) -> ClusterSeen:
+    """Return how the cluster is; what fails a check and is in no report is looked at until it is sure."""
+    hosts = _look_at(work, work.wanted, reports, rounds=1)
+    unsure = [name for name, host in hosts.items() if host.has_suspects and not _is_told(host, reports)]
+    if unsure:
+        hosts |= _look_at(work, unsure, reports, rounds=_ROUNDS)
+    seen = ClusterSeen(work.clock(), tuple(hosts.values()), reports=reports)
+    return replace(seen, membership=_membership(work) if _is_etcd_ill(seen) else None)
+
+
+def _is_told(host: HostSeen, reports: Mapping[str, Report]) -> bool:
+    failing = [one.component for one in host.services if one.state == "running" and one.answers == "unhealthy"]
+    failing += [unit.unit for unit in host.units if unit.is_suspect]
+    return all(f"{host.name}/{thing}" in reports for thing in failing)
+
+
+def _look_at(work: Healing, names: Iterable[str], reports: Mapping[str, Report], rounds: int) -> dict[str, HostSeen]:
+    def one(name: str) -> HostSeen:
+        wanted = work.wanted[name]
+        reported = frozenset(report.thing for report in reports.values() if report.host == name)
+        connection = work.site.connections.get(name)
+        limit = timedelta(seconds=30 + rounds * _ROUND_SECONDS)
+        script = look_script(wanted, rounds).encode()
+        said = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=limit).stdout
+        return parse_look(said, wanted, reported, work.clock())
+
+    patience = _PATIENCE + timedelta(seconds=0 if rounds == 1 else 10 + rounds * _ROUND_SECONDS)
+    found = side_by_side(names, one, patience)
+    return {
+        name: result if isinstance(result, HostSeen) else unseen(work.wanted[name], str(result))
+        for name, result in found.items()
+    }
+
+
+def unseen(wanted: WantedHost, why: str) -> HostSeen:
+    """Return a host that could not be looked at: nothing about it is known."""
+    services = tuple(
+        ServiceSeen(one.component, one.stack, "unknown", "unknown", strategy=one.check.strategy)
+        for one in wanted.services
+    )
+    is_worker = not {"etcd", "control-plane"} & set(wanted.host.roles)
+    reason = why.removeprefix(f"{wanted.host.name}: ")
+    return HostSeen(wanted.host.name, is_worker=is_worker, unreachable=reason, services=services)
+
+
+def side_by_side(names: Iterable[str], act: Callable[[str], T], patience: timedelta) -> dict[str, T | WindlassError]:
+    """Call `act` for each name and return what came within `patience`; what hangs is not waited for.
+
+    A call that is left behind ends by its own time limit; what it gives then is dropped.
+    """
+    wanted = list(names)
+    pool = ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="windlass-look")
+    try:
+        futures: dict[str, Future[T]] = {
+            name: pool.submit(contextvars.copy_context().run, act, name) for name in wanted
+        }
+        wait(futures.values(), patience.total_seconds())
+        return {name: _result(name, future, patience) for name, future in futures.items()}
+    finally:
+        pool.shutdown(wait=False)
+
+
+def _result(name: str, future: Future[Any], patience: timedelta) -> Any:
+    if not future.done():
+        return NotReadyError(f"{name}: no answer within {patience.total_seconds():.0f} s")
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, WindlassError):
+        return error
+    raise error
+
+
+def _is_etcd_ill(seen: ClusterSeen) -> bool:
+    """Say whether a member may have to be acted on, so that etcd's own view matters."""
+    members = [(host, one) for host in seen.hosts for one in host.services if one.component == ETCD]
+    return any(seen.health(host, one) != "healthy" or one.drift for host, one in members)
+
+
+def _membership(work: Healing) -> Membership | None:
+    try:
+        return assess(observe_members(work.site, work.keys))
+    except WindlassError:
+        return None

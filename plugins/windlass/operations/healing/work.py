@@ -1,0 +1,81 @@
+"""What a repair run works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from windlass.domain.healing import History, Report, Stop
+from windlass.domain.healing.plan import Asked
+from windlass.domain.healing.wanted import WantedHost, wanted_hosts
+from windlass.domain.pki import Pki
+from windlass.domain.servicelog import Detail, Level
+from windlass.effects.transport.connection import RemoteFile
+from windlass.operations.site import Site
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line for the service log: what was decided or done, and to what."""
+
+    text: str
+    level: Level = "info"
+    host: str = ""
+    component: str = ""
+    details: Mapping[str, Detail] = field(default_factory=dict)
+    key: str = ""
+    """What an alert or its end is about; empty for all other lines."""
+
+
+class Keyring:
+    """The cluster's PKI, read when it is first needed, since most repairs need no key; and the way to renew it."""
+
+    def __init__(self, load: Callable[[], Pki], store: Callable[[Pki], RemoteFile]) -> None:
+        self._load = load
+        self._store = store
+        self._pki: Pki | None = None
+
+    @property
+    def pki(self) -> Pki:
+        """The PKI as it is now."""
+        if self._pki is None:
+            self._pki = self._load()
+        return self._pki
+
+    def renew(self, pki: Pki) -> RemoteFile:
+        """Store `pki` as the cluster's, and return it sealed, as hosts keep it; the same one again is harmless."""
+        self._pki = pki
+        return self._store(pki)
+
+
+@dataclass(frozen=True)
+class Healing:
+    """One run on one cluster: where, with whose keys, on whose word, and who is told."""
+
+    site: Site
+    keyring: Keyring
+    history: Callable[[], History]
+    save: Callable[[History], None]
+    note: Callable[[Note], None]
+    beat: Callable[[], object]
+    """Says that the run goes on; raises if it has lost the cluster's lease. Called before each look."""
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    told: tuple[Stop, ...] = ()
+    """What the watch found that repair can do nothing about."""
+    asked: Asked = field(default_factory=Asked)
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    pause: Callable[[float], None] = time.sleep
+    """Waits so many seconds."""
+
+    @cached_property
+    def wanted(self) -> Mapping[str, WantedHost]:
+        """What belongs on each host."""
+        return wanted_hosts(self.site.cluster, self.site.release)
+
+    @property
+    def keys(self) -> Pki:
+        """The cluster's PKI."""
+        return self.keyring.pki

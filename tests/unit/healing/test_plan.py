@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from unit.healing.clusters import NOW, SETTINGS, cluster, control_plane, service, worker
+from windlass.domain.healing import ClusterSeen, History, Plan, Report, Tries, plan_repairs
+from windlass.domain.healing.plan import Asked, allowed_workers
+from windlass.domain.spec.models import Repair as Settings
+
+
+def plan(seen: ClusterSeen, history: History | None = None, settings: Settings = SETTINGS) -> Plan:
+    return plan_repairs(settings, seen, history or History())
+
+
+def acts(planned: Plan) -> list[tuple[str, str]]:
+    return [(one.kind, one.key) for one in planned.repairs]
+
+
+def holds(planned: Plan) -> dict[str, str]:
+    return {one.repair.key: one.because for one in planned.held}
+
+
+def test_nothing_is_done_about_a_healthy_cluster() -> None:
+    assert plan(cluster()).is_empty
+
+
+def test_a_container_that_has_ended_is_made_anew() -> None:
+    seen = cluster(control_plane("cp-2", service("kube-apiserver", "exited", reason="exited with 137")))
+    assert acts(plan(seen)) == [("recreate", "cp-2/kube-apiserver")]
+
+
+def test_the_act_tells_what_the_watch_saw() -> None:
+    report = Report("cp-2", "kube-apiserver", 3, ("cp-1", "cp-3", "w-1"))
+    seen = cluster(control_plane("cp-2", service("kube-apiserver", "exited")), reports=[report])
+    (repair,) = plan(seen).repairs
+    assert (repair.failed_checks, repair.seen_from) == (3, ("cp-1", "cp-3", "w-1"))
+
+
+@pytest.mark.parametrize(("failed", "is_reported", "is_done"), [(1, False, False), (3, False, True), (1, True, True)])
+def test_one_that_runs_is_made_anew_only_after_enough_failed_checks(
+    failed: int, *, is_reported: bool, is_done: bool
+) -> None:
+    hangs = service("kube-scheduler", answers="unhealthy", failed_checks=failed)
+    reports = [Report("cp-1", "kube-scheduler", 3)] if is_reported else []
+    planned = plan(cluster(control_plane("cp-1", hangs), reports=reports))
+    assert bool(planned.repairs) is is_done
+
+
+def test_what_the_watch_reports_and_the_run_sees_healthy_is_left_alone() -> None:
+    assert plan(cluster(reports=[Report("cp-2", "kube-apiserver", 3)])).is_empty
+
+
+def test_what_could_not_be_seen_is_left_alone() -> None:
+    unseen = service("kube-apiserver", "unknown", answers="unknown")
+    seen = cluster(control_plane("cp-1", unseen), reports=[Report("cp-1", "kube-apiserver", 3)])
+    assert plan(seen).is_empty
+
+
+def test_one_that_starts_gets_its_time_first() -> None:
+    young = service("kube-apiserver", answers="unhealthy", failed_checks=9)
+    planned = plan(cluster(control_plane("cp-1", replace(young, age=timedelta(seconds=20)))))
+    assert planned.repairs == ()
+    assert planned.next_time == NOW + timedelta(seconds=40)
+
+
+def test_one_repair_of_the_control_plane_at_a_time_etcd_first_and_workers_beside_it() -> None:
+    seen = cluster(
+        control_plane("cp-1", service("kube-apiserver", "exited")),
+        control_plane("cp-3", service("etcd", "exited")),
+        worker("w-1", "kubelet"),
+    )
+    planned = plan(seen, settings=Settings(max_unhealthy_workers="40%"))
+    assert acts(planned) == [("recreate", "cp-3/etcd"), ("restart-unit", "w-1/kubelet")]
+    assert "one repair of the control plane at a time" in holds(planned)["cp-1/kube-apiserver"]
+
+
+def test_what_is_rendered_no_more_is_put_right_or_only_shown() -> None:
+    other = service("kube-scheduler", drift=("its digest is another",))
+    seen = cluster(control_plane("cp-1", other, lost_files=("/etc/windlass/x",)))
+    assert acts(plan(seen)) == [("restore-files", "cp-1/files")]
+    shown = plan(seen, settings=Settings(drift="report"))
+    assert shown.repairs == ()
+    assert [one.key for one in shown.reported] == ["cp-1/files", "cp-1/kube-scheduler"]
+
+
+def test_damage_is_repaired_where_drift_is_only_shown() -> None:
+    seen = cluster(control_plane("cp-1", service("kube-scheduler", "exited", drift=("its digest is another",))))
+    assert acts(plan(seen, settings=Settings(drift="report"))) == [("recreate", "cp-1/kube-scheduler")]
+
+
+def test_a_host_of_another_version_is_not_brought_to_the_specs_by_repair() -> None:
+    other = service("kube-scheduler", drift=("its digest is another",))
+    host = control_plane("cp-1", other, service("kube-apiserver", "exited"), other_version="v1.36.3")
+    planned = plan(cluster(host))
+    assert acts(planned) == [("recreate", "cp-1/kube-apiserver")]
+    assert "upgrade_cluster" in holds(planned)["cp-1/kube-scheduler"]
+
+
+def test_repair_that_is_turned_off_holds_and_a_persons_word_outweighs_it() -> None:
+    seen = cluster(control_plane("cp-1", service("kube-scheduler", "exited")))
+    off = Settings(enabled=False)
+    assert acts(plan(seen, settings=off)) == []
+    assert "turns repair off" in holds(plan(seen, settings=off))["cp-1/kube-scheduler"]
+    assert plan_repairs(off, seen, History(), Asked(by_person=True)).repairs
+
+
+def test_a_service_with_the_strategy_none_is_left_to_its_owner() -> None:
+    seen = cluster(control_plane("cp-1", service("kube-scheduler", "exited", strategy="none")))
+    assert acts(plan(seen)) == []
+
+
+def test_pauses_grow_and_after_enough_tries_repair_stops_and_a_worker_is_cordoned() -> None:
+    seen = cluster(worker("w-1", "kubelet"))
+    tried = History({"w-1/kubelet": Tries(2, NOW)})
+    assert plan(seen, tried).next_time == NOW + timedelta(seconds=10)
+    given_up = plan(seen, History({"w-1/kubelet": Tries(5, NOW - timedelta(minutes=4))}))
+    assert acts(given_up) == [("cordon", "w-1/host")]
+    assert "was repaired 5 times and is still ill" in given_up.stops[0].why
+    assert acts(plan(cluster(worker("w-1", "kubelet", is_cordoned=True)), tried)) == []
+
+
+def test_tries_are_forgiven_after_a_while_unless_repair_has_given_up() -> None:
+    seen = cluster(worker("w-1", "kubelet"))
+    old = {"w-1/kubelet": Tries(5, NOW - timedelta(minutes=6))}
+    assert acts(plan(seen, History(old))) == [("restart-unit", "w-1/kubelet")]
+    assert acts(plan(seen, History(old, {"w-1/kubelet": "given up"}))) == [("cordon", "w-1/host")]
+
+
+def test_when_too_many_workers_are_ill_none_is_touched() -> None:
+    seen = cluster(worker("w-1", "kubelet"), worker("w-2", "kubelet"))
+    planned = plan(seen)
+    assert acts(planned) == []
+    assert "2 of 3 workers are ill (w-1, w-2)" in planned.stops[0].why
+    assert acts(plan(cluster(worker("w-1", "kubelet"), workers=1))) == [("restart-unit", "w-1/kubelet")]
+
+
+@pytest.mark.parametrize(
+    ("share", "workers", "allowed"), [("20%", 1, 1), ("20%", 10, 2), ("20%", 14, 2), ("0%", 9, 0), (0, 9, 0), (2, 9, 2)]
+)
+def test_the_share_of_workers(share: int | str, workers: int, allowed: int) -> None:
+    assert allowed_workers(share, workers) == allowed
+
+
+def test_a_host_that_does_not_answer_needs_a_person_and_is_not_acted_on() -> None:
+    planned = plan(cluster(control_plane("cp-1", unreachable="timed out")))
+    assert acts(planned) == []
+    assert planned.stops[0].why == "cp-1 does not answer: timed out"
+
+
+def test_an_engine_that_does_not_answer_comes_before_what_runs_in_it() -> None:
+    host = control_plane("cp-1", service("kube-apiserver", "exited"))
+    broken = replace(host, units=worker("x", "docker").units)
+    assert acts(plan(cluster(broken))) == [("restart-unit", "cp-1/docker")]

@@ -1,0 +1,231 @@
+"""Repair runs on hosts in memory that answer as real ones do, and break as told."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.healing import History, Report
+from windlass.domain.healing.plan import Asked
+from windlass.domain.hostfacts import parse_facts
+from windlass.domain.pki import Pki, files_for, seed
+from windlass.domain.rendering import MirrorAddresses, render_host
+from windlass.domain.rendering.layout import DOCKER_DAEMON
+from windlass.domain.spec import Cluster, load_cluster
+from windlass.effects.catalog import load_catalog
+from windlass.effects.transport.connection import CommandResult, RemoteFile
+from windlass.effects.transport.fake import Call, FakeHost, FakeHosts
+from windlass.effects.transport.pool import Connections
+from windlass.operations.healing import Healing, Keyring, Note, Outcome, heal, show_plan
+from windlass.operations.site import Site
+
+ROOT = Path(__file__).resolve().parents[3]
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MIRROR = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
+SPEC = (ROOT / "include/clusters/ha-3-1.yaml").read_text()
+FACTS = "complete=yes\ndocker=20.10.24\n"
+
+
+@functools.cache
+def cluster() -> Cluster:
+    return load_cluster(SPEC, "ha")
+
+
+@functools.cache
+def pki() -> Pki:
+    return seed(cluster(), NOW)
+
+
+@dataclass
+class World:
+    """All hosts, what runs on them, and the time."""
+
+    site: Site
+    hosts: dict[str, FakeHost]
+    now: datetime = NOW
+    broken: dict[str, str] = field(default_factory=dict)
+    """Docker's word for what is not running, by `host/component`; `stuck` starts again and again in vain."""
+    history: History = field(default_factory=History)
+    notes: list[Note] = field(default_factory=list)
+    acts: list[str] = field(default_factory=list)
+    looks: int = 0
+
+    def answer(self, name: str, call: Call) -> CommandResult | str:
+        script = (call.stdin or b"").decode()
+        if "say complete yes" in script and "say engine answers" in script:
+            self.looks += 1
+            return self.look(name)
+        if "force-recreate" in script:
+            component = script.rpartition("container ")[2].partition('"')[0]
+            self.acts.append(f"{name}/{component}")
+            if self.broken.get(f"{name}/{component}") != "stuck":
+                self.broken.pop(f"{name}/{component}", None)
+            return f"changed: container {component}\n"
+        if "passes=0" in script:
+            stuck = [key for key, state in self.broken.items() if state == "stuck" and key.startswith(f"{name}/")]
+            self.now += timedelta(seconds=60 if stuck else 2)
+            return CommandResult(1, "port answers 000\n", "") if stuck else ""
+        if "docker inspect" in script:
+            return "".join(json.dumps(one) + "\n" for one in self.inspected(name))
+        return FACTS
+
+    def look(self, name: str) -> str:
+        lines = ["engine=answers", "member_data=yes", "free_kib=99999999"]
+        lines += [f"unit={unit} active running - success" for unit in ("docker", "windlass-containerd", "kubelet")]
+        lines += [json.dumps(one) for one in self.inspected(name)]
+        for component in self.services(name):
+            is_well = f"{name}/{component}" not in self.broken
+            lines.append(f"probe={component} ok 0" if is_well else f"probe={component} 3 000 7")
+        return "\n".join([*lines, "probe=kubelet ok 0", "complete=yes"]) + "\n"
+
+    def services(self, name: str) -> dict[str, dict[str, Any]]:
+        files = {path: file for path, file in self.hosts[name].files.items() if path.endswith("compose.yaml")}
+        return {k: v for file in files.values() for k, v in yaml.safe_load(file.content)["services"].items()}
+
+    def inspected(self, name: str) -> list[dict[str, Any]]:
+        return [self._inspect(name, component, service) for component, service in self.services(name).items()]
+
+    def _inspect(self, name: str, component: str, service: dict[str, Any]) -> dict[str, Any]:
+        state = self.broken.get(f"{name}/{component}", "running")
+        mounts = [{"Type": "bind", "Source": one["source"], "Destination": one["target"],
+                   "RW": not one.get("read_only")} for one in service.get("volumes", [])]  # fmt: skip
+        return {
+            "Id": "0", "Name": f"/windlass-{component}", "Mounts": mounts,
+            "Config": {"Image": service["image"], "Labels": service["labels"], "Entrypoint": service["entrypoint"],
+                       "Cmd": service["command"]},
+            "State": {"Status": "exited" if state == "stuck" else state, "ExitCode": 137,
+                      "StartedAt": (self.now - timedelta(hours=1)).isoformat().replace("+00:00", "Z")},
+            "HostConfig": {"RestartPolicy": {"Name": "always"}, "NetworkMode": "host", "ReadonlyRootfs": True},
+        }  # fmt: skip
+
+    def save(self, history: History) -> None:
+        self.history = history
+
+    def pause(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def heal(self, *reports: Report, beat: Callable[[], object] = lambda: None, by_person: bool = False) -> Outcome:
+        self.notes.clear()
+        work = Healing(
+            site=self.site, keyring=Keyring(pki, lambda _: RemoteFile(b"sealed")), history=lambda: self.history,
+            save=self.save, note=self.notes.append, beat=beat, reports={one.key: one for one in reports},
+            asked=Asked(by_person=by_person), clock=lambda: self.now, pause=self.pause,
+        )  # fmt: skip
+        return heal(work)
+
+    @property
+    def told(self) -> list[str]:
+        return [note.text for note in self.notes]
+
+
+@pytest.fixture
+def world() -> World:
+    release = load_catalog(ROOT / "include/templates/kubernetes").release(cluster().spec.kubernetes.version)
+    images = [Artifact("image", name, version) for name, version in release.images.items()]
+    lock = Lock("modules", {image: Locked(f"sha256:{'1' * 64}", 1, "build") for image in images})
+    hosts = {host.name: FakeHost(host.name) for host in cluster().spec.hosts.members}
+    fakes = FakeHosts(hosts.values())
+    made = World(Site(cluster(), release, lock, MIRROR, Connections(fakes.targets(), fakes)), hosts)
+    for host in cluster().spec.hosts.members:
+        fake = hosts[host.name]
+        rendered = render_host(cluster(), release, host, lock, MIRROR, parse_facts(FACTS))
+        fake.files |= {p: RemoteFile(f.content, f.mode) for p, f in rendered.items() if p != DOCKER_DAEMON}
+        fake.files |= {p: RemoteFile(f.content, f.mode) for p, f in files_for(cluster(), host, pki()).items()}
+        fake.on("sh", "-s", answer=functools.partial(made.answer, host.name))
+    return made
+
+
+def test_a_healthy_cluster_is_left_alone(world: World) -> None:
+    outcome = world.heal()
+    assert (outcome.done, outcome.is_well, world.acts, world.told) == ((), True, [], [])
+
+
+def test_what_the_watch_found_is_repaired_and_told_in_one_line(world: World) -> None:
+    world.broken["cp-2/kube-apiserver"] = "exited"
+    outcome = world.heal(Report("cp-2", "kube-apiserver", 3, ("cp-1", "cp-3", "w-1")))
+    assert world.acts == ["cp-2/kube-apiserver"]
+    assert outcome.is_well
+    assert world.told[0] == (
+        "Requested 3, Healthy 2, Recreated 1: kube-apiserver on cp-2, 3 failed checks seen from cp-1, cp-3, w-1 "
+        "(it ended with 137)"
+    )
+    assert world.told[1].startswith("kube-apiserver on cp-2 is well again after ")
+
+
+def test_two_of_the_control_plane_are_repaired_one_after_the_other(world: World) -> None:
+    world.broken |= {"cp-1/kube-scheduler": "exited", "cp-3/kube-apiserver": "exited"}
+    world.heal(Report("cp-1", "kube-scheduler"), Report("cp-3", "kube-apiserver"))
+    assert world.acts == ["cp-3/kube-apiserver", "cp-1/kube-scheduler"]
+
+
+def test_a_try_is_recorded_before_it_is_made(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "exited"
+
+    def die() -> None:
+        if world.notes:
+            raise RuntimeError("the task was killed")
+
+    with pytest.raises(RuntimeError):
+        world.heal(Report("cp-2", "kube-scheduler"), beat=die)
+    assert world.history.count("cp-2/kube-scheduler", world.now) == 1
+    assert world.acts == []
+    assert world.heal(Report("cp-2", "kube-scheduler")).is_well
+
+
+def test_repair_gives_up_after_five_tries_says_so_once_and_takes_it_back_when_it_is_over(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "stuck"
+    outcome = world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"] * 5
+    assert not outcome.is_well
+    assert "was repaired 5 times and is still ill" in world.told[-1]
+
+    world.now += timedelta(hours=1)
+    again = world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"] * 5
+    assert again.stops == outcome.stops
+    assert [note for note in world.notes if note.key] == []
+
+    del world.broken["cp-2/kube-scheduler"]
+    assert world.heal().is_well
+    assert world.told[-1].startswith("over: kube-scheduler on cp-2 was repaired 5 times")
+
+
+def test_a_person_begins_the_count_anew(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "stuck"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    assert world.heal(by_person=True).is_well
+
+
+def test_a_host_that_does_not_answer_keeps_no_other_from_being_repaired(world: World) -> None:
+    world.hosts["w-1"].is_reachable = False
+    world.broken["cp-1/kube-apiserver"] = "exited"
+    outcome = world.heal(Report("cp-1", "kube-apiserver"))
+    assert world.acts == ["cp-1/kube-apiserver"]
+    assert outcome.stops[0].startswith("w-1 does not answer")
+
+
+def test_a_file_that_was_changed_is_found_and_one_container_by_other_hands_too(world: World) -> None:
+    path = "/etc/windlass/stacks/api-proxy/haproxy.cfg"
+    world.hosts["w-1"].files[path] = RemoteFile(b"other")
+    del world.hosts["cp-1"].files["/etc/windlass/pki/apiserver.key"]
+    work = Healing(
+        site=world.site, keyring=Keyring(pki, lambda _: RemoteFile(b"")), history=History, save=world.save,
+        note=world.notes.append, beat=lambda: None, clock=lambda: world.now,
+    )  # fmt: skip
+    plan = show_plan(work)
+    found = {one.key: one.reason for one in [*plan.repairs, *(held.repair for held in plan.held)]}
+    assert found == {
+        "w-1/files": f"{path} is another",
+        "cp-1/certificates": "/etc/windlass/pki/apiserver.key is lost",
+    }
+    assert world.notes == []
