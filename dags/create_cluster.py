@@ -44,7 +44,7 @@ with DAG(
 ):
     with TaskGroup("plan"):
         validate = ClusterValidateOperator(task_id="validate")
-        provision = HostProvisionOperator(task_id="provision")
+        provision = HostProvisionOperator(task_id="provision", skips=["plan.preflight"])
         preflight = HostPreflightOperator(task_id="preflight", skips=["lease"])
 
     lease = ClusterLeaseOperator(task_id="lease")

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
 from windlass.domain.secret import Secret
+from windlass.domain.spec.care import BackupTarget
 from windlass.effects.store import S3Store, Store, StoreConfig
 from windlass.errors import SpecError
 
@@ -36,10 +37,10 @@ def find_connection(conn_id: str) -> Connection:
         raise SpecError(message) from error
 
 
-def store_config(connection: Connection) -> StoreConfig:
-    """Read the store's place and login from a connection; SpecError names what is missing."""
+def store_config(connection: Connection, target: BackupTarget | None = None) -> StoreConfig:
+    """Read a place and a login from a connection; SpecError names what is missing. A target has its own bucket."""
     extra: dict[str, Any] = connection.extra_dejson
-    bucket = extra.get("bucket")
+    bucket = target.bucket if target else extra.get("bucket")
     if not bucket:
         raise SpecError(f'connection `{connection.conn_id}` names no bucket; add it to the extra: {{"bucket": "…"}}')
     if bool(connection.login) != bool(connection.password):
@@ -47,7 +48,7 @@ def store_config(connection: Connection) -> StoreConfig:
     token = extra.get("aws_session_token")
     return StoreConfig(
         bucket=bucket,
-        prefix=extra.get("prefix") or "",
+        prefix=target.prefix if target else extra.get("prefix") or "",
         endpoint_url=extra.get("endpoint_url") or None,
         region=extra.get("region_name") or "us-east-1",
         access_key=connection.login or None,
@@ -59,6 +60,13 @@ def store_config(connection: Connection) -> StoreConfig:
 def open_store(conn_id: str = STORE_CONNECTION) -> Store:
     """Return the store that a connection describes; nothing is asked of it yet."""
     return S3Store(store_config(find_connection(conn_id)))
+
+
+def open_bundle_store(target: BackupTarget | None) -> Store:
+    """Return where recovery bundles are: the spec's `backup.target`, or the store."""
+    if target is None:
+        return open_store()
+    return S3Store(store_config(find_connection(target.connection), target))
 
 
 def master_keys(conn_id: str = MASTER_KEY_CONNECTION) -> MasterKeys:

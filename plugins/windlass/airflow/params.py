@@ -19,6 +19,19 @@ def cluster_param() -> Param:
     )
 
 
+def scheduled_cluster_param() -> Param:
+    """Return the name of the cluster for a DAG that a schedule starts too: then the run's partition names it."""
+    return Param(
+        default=None,
+        type=["null", "string"],
+        title="Cluster",
+        pattern=CLUSTER_PATTERN,
+        maxLength=63,
+        description_md="Name of the cluster, as in its spec under `metadata.name`; scheduled runs know it.",
+        examples=["demo"],
+    )
+
+
 def plan_only_param() -> Param:
     """Return the param that ends a run after its plan."""
     return Param(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from windlass.airflow.connections import master_keys, open_store
+from windlass.airflow.connections import master_keys, open_bundle_store, open_store
 from windlass.airflow.hooks.host import HostHook
 from windlass.domain.catalog import Catalog
 from windlass.domain.lease import Owner
@@ -21,6 +21,7 @@ from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, load_cluster, problems
+from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store, list_clusters
@@ -49,9 +50,10 @@ class Workplace:
     def of(cls, context: Mapping[str, Any]) -> Workplace:
         """Return the workplace of the run that `context` belongs to."""
         run, params = context["dag_run"], context["params"]
-        name = params.get("cluster") or run.partition_key
+        # A run that a schedule of partitions started is about the cluster that its partition is named after.
+        name = params.get("cluster") or getattr(run, "partition_key", None)
         if not name:
-            raise SpecError(f"the run names no cluster; trigger `{run.dag_id}` with the param `cluster`")
+            raise SpecError(f"{run.dag_id}: the run is about no cluster; give its name in the param `cluster`")
         return cls(name, Owner(run.dag_id, run.run_id), params.get("reason") or "")
 
     @cached_property
@@ -110,6 +112,11 @@ class Workplace:
         if pki is None:
             raise NotReadyError(f"cluster `{self.name}` has no certificates yet; run the task that seeds them first")
         return pki
+
+    def vault(self, cluster: Cluster) -> Vault:
+        """Return the cluster's recovery bundles, wherever its spec keeps them."""
+        target = cluster.spec.backup.target
+        return Vault(self.store if target is None else open_bundle_store(target), cluster.name, self.keys)
 
     @contextmanager
     def site(self, cluster: Cluster) -> Iterator[Site]:

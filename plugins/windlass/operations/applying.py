@@ -44,9 +44,10 @@ if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet
 """
 
 
-def _digest(files: Sequence[str], binaries: Sequence[str]) -> str:
-    listed = f"find {shlex.join(files)} -type f 2>/dev/null | LC_ALL=C sort | xargs sha256sum"
-    return f"digest=$( {{ {listed}; readlink -f {shlex.join(binaries)}\n  }} | sha256sum | cut -d' ' -f1)"
+def _digest(files: Sequence[str], binaries: Sequence[str] = ()) -> str:
+    listed = f"find {shlex.join(files)} -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum"
+    led_to = f"readlink -f {shlex.join(binaries)}" if binaries else ":"
+    return f"digest=$( {{ {listed}; {led_to}\n  }} | sha256sum | cut -d' ' -f1)"
 
 
 def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = ()) -> str:
@@ -77,15 +78,26 @@ def settings_script(what: str, files: Sequence[str], load: str) -> str:
 
     That it was done is noted on the host, so that what was broken off between the two is made up for.
     """
-    applied = shlex.quote(f"{APPLIED}/{what.replace(' ', '-')}")
+    applied = _settings_applied(what)
     return f"""set -eu
-digest=$(find {shlex.join(files)} -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum | sha256sum | cut -d' ' -f1)
+{_digest(files)}
 [ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0
 {load}
 mkdir -p {APPLIED}
 echo "$digest" > {applied}.new; mv {applied}.new {applied}
 echo "{CHANGED}{what}"
 """
+
+
+def settings_state_script(what: str, files: Sequence[str]) -> str:
+    """Return a script that prints `what` if `settings_script` would leave it alone; it changes nothing."""
+    return f"""{_digest(files)}
+[ "$(cat {_settings_applied(what)} 2>/dev/null)" != "$digest" ] || echo {shlex.quote(what)}
+"""
+
+
+def _settings_applied(what: str) -> str:
+    return shlex.quote(f"{APPLIED}/{what.replace(' ', '-')}")
 
 
 def service_digests(compose: str) -> dict[str, str]:

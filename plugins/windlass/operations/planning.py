@@ -10,14 +10,15 @@ from windlass.domain.containers import COMPONENT_LABEL, DIGEST_LABEL, PROJECT_LA
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import content_directory
 from windlass.domain.pki import Pki, files_for
-from windlass.domain.rendering import HostFiles, host_installs, render_host
+from windlass.domain.rendering import HostFiles, RenderedFile, host_installs, render_host
 from windlass.domain.rendering.layout import DOCKER_DAEMON
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.transport.connection import Connection
 from windlass.errors import RefusedError
-from windlass.operations.applying import service_digests
-from windlass.operations.preparing import CONTAINERD
+from windlass.operations.applying import service_digests, settings_state_script, unit_state_script
+from windlass.operations.preparing import CONTAINERD, SETTINGS, containerd_reads, docker_settings
 from windlass.operations.site import Changes, Site
+from windlass.operations.starting import kubelet_reads
 
 _COMPOSE = "compose.yaml"
 
@@ -51,8 +52,15 @@ class Seen:
 
 def _plan_host(site: Site, seen: Seen, pki: Pki | None) -> Changes:
     files = render_host(site.cluster, site.release, seen.host, site.lock, site.mirror, seen.facts)
-    files = {path: file for path, file in files.items() if path != DOCKER_DAEMON}
-    return (*_installs(site, seen), *_files(seen, files), *_certificates(site, seen, pki), *_running(seen, files))
+    docker = docker_settings(seen.connection, files[DOCKER_DAEMON].text)
+    files = {**files, DOCKER_DAEMON: RenderedFile(docker)}
+    return (
+        *_installs(site, seen),
+        *_files(seen, files),
+        *_certificates(site, seen, pki),
+        *_not_loaded(site, seen),
+        *_not_running(seen, files),
+    )
 
 
 def _installs(site: Site, seen: Seen) -> list[str]:
@@ -86,9 +94,18 @@ def _certificates(site: Site, seen: Seen, pki: Pki | None) -> list[str]:
     return [f"lay down {len(changed)} certificate files"] if changed else []
 
 
-def _running(seen: Seen, files: HostFiles) -> list[str]:
-    units = [CONTAINERD, "kubelet"] if seen.host.is_node else []
-    missing = [f"start {unit}" for unit in units if seen.facts.units.get(unit) != "active"]
+def _not_loaded(site: Site, seen: Seen) -> list[str]:
+    """Return the settings and units that have not read what lies on the host now, or do not run."""
+    scripts = {f"load {what}": settings_state_script(what, files) for what, files in SETTINGS.items()}
+    if seen.host.is_node:
+        reads = {CONTAINERD: containerd_reads(site.release), "kubelet": kubelet_reads(site.release.version)}
+        scripts |= {f"start {unit}": unit_state_script(unit, *read) for unit, read in reads.items()}
+    script = "".join(scripts.values())
+    current = seen.connection.run(["sh", "-s"], sudo=True, stdin=script.encode()).stdout.splitlines()
+    return [step for step in scripts if step.partition(" ")[2] not in current]
+
+
+def _not_running(seen: Seen, files: HostFiles) -> list[str]:
     wanted = {
         component: digest
         for path, file in files.items()
@@ -97,7 +114,7 @@ def _running(seen: Seen, files: HostFiles) -> list[str]:
     }
     running = _running_digests(seen.connection) if seen.facts.docker_version not in {None, "stopped"} else {}
     started = [f"start {name}" for name, digest in wanted.items() if running.get(name) != digest]
-    return [*missing, *started, *(f"stop {name}" for name in running if name not in wanted)]
+    return [*started, *(f"stop {name}" for name in running if name not in wanted)]
 
 
 _STACK, _COMPONENT, _DIGEST = (f'.Label "{name}"' for name in (PROJECT_LABEL, COMPONENT_LABEL, DIGEST_LABEL))

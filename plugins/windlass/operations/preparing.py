@@ -69,17 +69,28 @@ def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -
     return (*changed, *run_script(connection, directories_script(host_directories(site.cluster, host))))
 
 
+SETTINGS = {"kernel settings": [KERNEL_PARAMETERS, KERNEL_MODULES], "docker settings": [DOCKER_DAEMON]}
+"""The files that must be loaded when they change, by what they are called in plans."""
+
+
 def _lay_down(site: Site, connection: Connection, files: HostFiles) -> Changes:
     remote = remote_files(files) | {CLUSTER_MARK: RemoteFile(f"{site.cluster.name}\n".encode())}
     docker = remote.pop(DOCKER_DAEMON)
     changed = ["files"] if put_files(connection, remote) else []
     changed += run_script(
-        connection, settings_script("kernel settings", [KERNEL_PARAMETERS, KERNEL_MODULES], _LOAD_KERNEL_SETTINGS)
+        connection, settings_script("kernel settings", SETTINGS["kernel settings"], _LOAD_KERNEL_SETTINGS)
     )
+    connection.put(DOCKER_DAEMON, docker_settings(connection, docker.content.decode()))
+    return (
+        *changed,
+        *run_script(connection, settings_script("docker settings", SETTINGS["docker settings"], _RELOAD_DOCKER)),
+    )
+
+
+def docker_settings(connection: Connection, rendered: str) -> bytes:
+    """Return what Docker's settings should be on a host: the rendered ones over those that are there."""
     existing = connection.read(DOCKER_DAEMON)
-    merged = merge_daemon_settings(existing.decode() if existing is not None else None, docker.content.decode())
-    connection.put(DOCKER_DAEMON, merged.encode())
-    return (*changed, *run_script(connection, settings_script("docker settings", [DOCKER_DAEMON], _RELOAD_DOCKER)))
+    return merge_daemon_settings(existing.decode() if existing is not None else None, rendered).encode()
 
 
 _LOAD_KERNEL_SETTINGS = f"""

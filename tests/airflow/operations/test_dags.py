@@ -23,11 +23,11 @@ def dags() -> Any:
     return DagBag(str(DAGS), load_op_links=False).dags
 
 
-@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster", "replace_member"])
+@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster", "replace_member", "disaster_recovery"])
 def test_the_lease_is_taken_before_anything_changes_and_given_back_however_it_ends(dags: Any, name: str) -> None:
     dag = dags[name]
     lease, release = dag.get_task("lease"), dag.get_task("release")
-    readers = {"plan.validate", "plan.provision", "plan.preflight", "plan", "confirm", "record"}
+    readers = {"plan.validate", "plan.provision", "plan.preflight", "plan", "approve", "confirm", "record"}
 
     assert release.is_teardown
     assert "lease" in release.upstream_task_ids
@@ -35,7 +35,7 @@ def test_the_lease_is_taken_before_anything_changes_and_given_back_however_it_en
     assert changing <= lease.get_flat_relative_ids(upstream=False)
 
 
-@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster", "replace_member"])
+@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster", "replace_member", "disaster_recovery"])
 def test_what_changes_a_cluster_is_never_run_by_a_backfill(dags: Any, name: str) -> None:
     assert {str(getattr(kind, "value", kind)) for kind in dags[name].allowed_run_types} == {"scheduled", "manual"}
 
@@ -46,7 +46,7 @@ def test_everything_of_the_cluster_starts_together(dags: Any) -> None:
         assert dag.get_task(f"cluster.{task}").upstream_task_ids == {"hosts.prepare", "hosts.certificates"}
 
 
-@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster", "replace_member"])
+@pytest.mark.parametrize("name", ["create_cluster", "delete_cluster", "replace_member", "disaster_recovery"])
 def test_every_task_that_was_killed_is_tried_again(dags: Any, name: str) -> None:
     assert [task.task_id for task in dags[name].tasks if not task.retries] == []
 

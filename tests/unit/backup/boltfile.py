@@ -34,8 +34,11 @@ class BoltFile:
 
     def branch(self, children: Sequence[tuple[bytes, int]]) -> int:
         number = len(self.pages)
-        header = b"".join(struct.pack("<IIQ", 0, 0, child) for _, child in children)
-        self.pages.append((struct.pack("<QHHI", number, 1, len(children), 0) + header).ljust(PAGE, b"\0"))
+        header, keys = b"", b""
+        for index, (first, child) in enumerate(children):
+            header += struct.pack("<IIQ", (len(children) - index) * 16 + len(keys), len(first), child)
+            keys += first
+        self.pages.append((struct.pack("<QHHI", number, 1, len(children), 0) + header + keys).ljust(PAGE, b"\0"))
         return number
 
     def finish(self, root: int) -> bytes:

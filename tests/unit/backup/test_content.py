@@ -36,15 +36,18 @@ def test_a_value_longer_than_a_page_is_read_whole() -> None:
     assert content(etcd_file(entries)).hash == hash_of(entries)
 
 
-def test_after_a_compaction_deletions_up_to_it_are_no_part_of_the_hash() -> None:
+def test_of_what_a_compaction_left_only_what_still_lives_is_part_of_the_hash() -> None:
     entries = [
-        (revision(4), key_value(b"a")),
-        (revision(5, deleted=True), key_value(b"b")),
-        (revision(6), key_value(b"c")),
+        (revision(3), key_value(b"changed later")),
+        (revision(4), key_value(b"lives")),
+        (revision(5, deleted=True), key_value(b"gone")),
+        (revision(6), key_value(b"changed later", b"new")),
+        (revision(7), key_value(b"changed later", b"newest")),
     ]
-    found = content(etcd_file(entries, compacted(5, 5)))
-    assert (found.revision, found.compact_revision, found.entries) == (6, 5, 3)
-    assert found.hash == hash_of([entries[0], entries[2]])
+    for per_leaf in (1, 10):
+        found = content(etcd_file(entries, compacted(5, 5), per_leaf))
+        assert (found.revision, found.compact_revision, found.entries) == (7, 5, 5)
+        assert found.hash == hash_of([entries[1], *entries[3:]])
 
 
 def test_in_the_midst_of_a_compaction_what_it_will_remove_is_no_part_of_the_hash() -> None:
@@ -53,7 +56,7 @@ def test_in_the_midst_of_a_compaction_what_it_will_remove_is_no_part_of_the_hash
         (revision(3), key_value(b"a", b"newer")),
         (revision(4), key_value(b"b")),
         (revision(5, deleted=True), key_value(b"b")),
-        (revision(6), key_value(b"a", b"newest")),
+        (revision(6), key_value(b"c")),
     ]
     assert content(etcd_file(entries, compacted(5, 1))).hash == hash_of([entries[1], entries[4]])
 

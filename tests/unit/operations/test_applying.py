@@ -13,6 +13,7 @@ from windlass.operations import applying
 from windlass.operations.applying import (
     service_digests,
     settings_script,
+    settings_state_script,
     stack_script,
     unit_script,
     unit_state_script,
@@ -149,5 +150,13 @@ def test_settings_are_loaded_when_they_changed_and_again_if_that_was_broken_off(
     assert load(state).returncode == 1
 
     (state / "bin/systemctl").write_text(SYSTEMCTL)
+    assert not are_loaded(state)
     assert changes_of(load(state).stdout) == ("kernel settings",)
     assert (state / "calls").read_text() == "load\nload\n"
+    assert are_loaded(state)
+
+
+def are_loaded(state: Path) -> bool:
+    script = settings_state_script("kernel settings", [str(state / "config"), str(state / "absent")])
+    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout == "kernel settings\n"

@@ -78,6 +78,7 @@ def lock(place: Place) -> Lock:
     return Lock("modules", {TOOL: place.put(TOOL, b"#!/bin/sh\necho tool\n"), ARCHIVE: place.put(ARCHIVE, archive())})
 
 
+@functools.cache  # a gzip says when it was made, so two would differ
 def archive() -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from windlass.airflow.authorities import given_authorities
 from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.providers import host_provider
 from windlass.airflow.workplace import Workplace
 from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki, check_authorities, seed
@@ -180,12 +181,19 @@ class ClusterDrainOperator(ClusterOperator):
 
 
 class ClusterRemoveOperator(ClusterOperator):
-    """Takes the cluster off its hosts: stacks, units, data, network; they come back reusable."""
+    """Takes the cluster off its hosts: stacks, units, data, network; they come back reusable.
+
+    Hosts that a provider made for the cluster are destroyed instead.
+    """
 
     def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
         place.leases(finished_by(context)).heartbeat(place.name, place.owner)
-        with place.site(place.cluster()) as site:
+        cluster = place.cluster()
+        provider = host_provider(cluster)
+        if provider.makes_hosts:
+            return self.tell(dict.fromkeys(provider.destroy(cluster), ("destroyed",)))
+        with place.site(cluster) as site:
             return self.tell(remove_from_hosts(site))
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.providers import host_provider
 from windlass.airflow.workplace import Workplace
 from windlass.domain.preflight import check_hosts, refuse
-from windlass.errors import SpecError
 from windlass.operations.gathering import ask_hosts
 from windlass.operations.planning import plan_apply, plan_text
 from windlass.operations.preparing import prepare_hosts
@@ -19,17 +19,27 @@ from windlass.operations.starting import start_control_plane, start_etcd, start_
 
 
 class HostProvisionOperator(ClusterOperator):
-    """Makes the hosts that the spec wants, through its host provider; `static` ones are there already."""
+    """Makes the hosts that the spec wants, through its host provider; `static` ones are there already.
+
+    A run that only plans says which hosts would be made; then there is nothing to look at yet, and `skips` are skipped.
+    """
+
+    def __init__(self, *, skips: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.skips = skips
 
     def act(self, context: Context, place: Workplace) -> list[str]:
-        """Return the hosts' names."""
+        """Return the names of the hosts that were made or started, or would be."""
         cluster = place.wanted(context["params"].get("spec"))
-        provider = cluster.spec.hosts.provider
-        if provider not in {"static", "lab"}:
-            raise SpecError(
-                f"spec.hosts.provider: `{provider}` makes no hosts yet; make them by other means and say `static`"
-            )
-        return [host.name for host in cluster.spec.hosts.members]
+        provider = host_provider(cluster)
+        if context["params"].get("plan_only"):
+            if missing := list(provider.missing(cluster)):
+                self.log.info("would be made: %s", ", ".join(missing))
+                self.skip(context, self.skips, missing)
+            return []
+        made = list(provider.provide(cluster, place.owner.run_id))
+        self.log.info("made: %s", ", ".join(made)) if made else self.log.info("all hosts are there")
+        return made
 
 
 class HostPreflightOperator(ClusterOperator):

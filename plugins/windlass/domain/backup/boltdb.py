@@ -48,8 +48,11 @@ class BoltDatabase:
         self._read_at = read_at
         self._page_size, self._root, self._pages = _newest_meta(read_at)
 
-    def leaves(self, bucket: bytes) -> Iterator[Leaf]:
-        """Yield the leaf pages of a bucket at the top, in the order of the keys; none if there is no such bucket."""
+    def leaves(self, bucket: bytes, since: bytes = b"") -> Iterator[Leaf]:
+        """Yield the leaf pages of a bucket at the top, in the order of the keys; none if there is no such bucket.
+
+        Pages whose keys all come before `since` are left out.
+        """
         header = self._find(bucket)
         if header is None:
             return
@@ -57,15 +60,15 @@ class BoltDatabase:
         if root == 0:  # a small bucket is stored within its own header
             yield _leaf(header[_BUCKET.size :], f"bucket {bucket!r}")
         else:
-            yield from self._below(root, 0)
+            yield from self._below(root, since)
 
-    def items(self, bucket: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the keys and values of a bucket at the top."""
-        for leaf in self.leaves(bucket):
+    def items(self, bucket: bytes, since: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield the keys and values of a bucket at the top; some of those before `since` may be among them."""
+        for leaf in self.leaves(bucket, since):
             yield from leaf.items()
 
     def _find(self, bucket: bytes) -> bytes | None:
-        for leaf in self._below(self._root, 0):
+        for leaf in self._below(self._root):
             for (flags, _, _, _), (name, value) in zip(leaf.elements, leaf.items(), strict=True):
                 if name == bucket and flags & _BUCKET_FLAG:
                     if len(value) < _BUCKET.size:
@@ -73,14 +76,14 @@ class BoltDatabase:
                     return value
         return None
 
-    def _below(self, number: int, depth: int) -> Iterator[Leaf]:
+    def _below(self, number: int, since: bytes = b"", depth: int = 0) -> Iterator[Leaf]:
         page = self._page(number)
-        flags, count = _PAGE.unpack_from(page)[1:3]
+        flags = _PAGE.unpack_from(page)[1]
         if flags & _LEAF:
             yield _leaf(page, f"page {number}")
-        elif flags & _BRANCH and depth < _DEEPEST and count:
-            for _, _, child in _BRANCH_ELEMENT.iter_unpack(page[_PAGE.size :][: count * _BRANCH_ELEMENT.size]):
-                yield from self._below(child, depth + 1)
+        elif flags & _BRANCH and depth < _DEEPEST:
+            for child in _children(page, number, since):
+                yield from self._below(child, since, depth + 1)
         else:
             raise IntegrityError(f"the database is damaged: page {number} is neither branch nor leaf (flags {flags})")
 
@@ -97,6 +100,20 @@ class BoltDatabase:
             if own == number and len(page) == whole:
                 return page
         raise IntegrityError(f"the database is damaged or cut off: page {number} is not whole or not where it belongs")
+
+
+def _children(page: bytes, number: int, since: bytes) -> list[int]:
+    """Return the pages below a branch, less those whose keys all come before `since`."""
+    count = _PAGE.unpack_from(page)[2]
+    elements = list(_BRANCH_ELEMENT.iter_unpack(page[_PAGE.size :][: count * _BRANCH_ELEMENT.size]))
+    if not elements or len(elements) != count:
+        raise IntegrityError(f"the database is damaged: branch {number} has no children")
+    firsts = []
+    for index, (position, length, _) in enumerate(elements):
+        start = _PAGE.size + index * _BRANCH_ELEMENT.size + position
+        firsts.append(page[start : start + length])
+    begin = next((index for index in range(1, count) if firsts[index] > since), count) - 1
+    return [child for _, _, child in elements[begin:]]
 
 
 def _leaf(page: bytes, where: str) -> Leaf:

@@ -1,13 +1,14 @@
 """What an etcd database file holds, computed from its bytes alone: the revision, and the hash of all it keeps.
 
-The hash is the one that etcd's HashKV and `etcdutl hashkv` give (server/storage/mvcc/hash.go): CRC-32C over the name of
-the bucket and each version of each key up to the revision, less those that a compaction has given up already.
+The hash is the one that etcd's HashKV and `etcdutl hashkv` give for the newest revision (server/storage/mvcc/hash.go
+and kvstore.go): CRC-32C over the name of the bucket, every version since the last compaction, and of those up to it
+the ones that are still the newest of their keys.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import google_crc32c
@@ -35,27 +36,27 @@ class DatabaseContent:
 def read_content(read_at: ReadAt) -> DatabaseContent:
     """Read all of a database; IntegrityError, with the place, if any of it is not as etcd writes it.
 
-    Memory is flat, except after a compaction that had not ended: then it grows with the number of keys.
+    Memory grows with what was written since the last compaction, which API servers do every five minutes; while a
+    compaction is under way it grows with the number of keys.
     """
     database = BoltDatabase(read_at)
     meta = dict(database.items(_META))
     scheduled, finished = _main_of(meta.get(_SCHEDULED)), _main_of(meta.get(_FINISHED))
     compacted = max(scheduled, finished)
-    kept = _kept(database, compacted) if scheduled > finished else None
+    living = _Living.of(database, compacted, is_done=scheduled <= finished)
     hashed, entries, newest = google_crc32c.value(_KEY), 0, 0
     for leaf in database.leaves(_KEY):
         entries += len(leaf.elements)
-        last, pieces = _hashed(leaf, newest, compacted, kept)
-        newest = last
+        newest, pieces = _hashed(leaf, newest, living)
         hashed = google_crc32c.extend(hashed, b"".join(pieces))
     if newest == 0 and compacted == 0:
         raise IntegrityError("the database holds no keys of etcd; this is no snapshot of a member")
     return DatabaseContent(max(newest, compacted), compacted, entries, int(hashed))
 
 
-def _hashed(leaf: Leaf, newest: int, compacted: int, kept: frozenset[bytes] | None) -> tuple[int, list[bytes]]:
+def _hashed(leaf: Leaf, newest: int, living: _Living) -> tuple[int, list[bytes]]:
     """Return the last revision of a leaf, and what of it goes into the hash."""
-    pieces, page, last = [], leaf.page, newest
+    pieces, page = [], leaf.page
     for _, start, key_bytes, value_bytes in leaf.elements:
         if key_bytes not in {_REVISION_BYTES, _TOMBSTONE_BYTES}:
             raise IntegrityError(f"the database is damaged: a key of {key_bytes} bytes where a revision should be")
@@ -63,31 +64,47 @@ def _hashed(leaf: Leaf, newest: int, compacted: int, kept: frozenset[bytes] | No
         if last < newest:
             raise IntegrityError(f"the database is damaged: revision {last} comes after {newest}")
         newest = last
-        if last <= compacted and _is_given_up(page[start : start + key_bytes], kept):
-            continue
-        pieces.append(page[start : start + key_bytes + value_bytes])
-    return last, pieces
+        middle, end = start + key_bytes, start + key_bytes + value_bytes
+        if last > living.compacted or living.has(page[start:middle], page[middle:end]):
+            pieces.append(page[start:end])
+    return newest, pieces
 
 
-def _is_given_up(revision: bytes, kept: frozenset[bytes] | None) -> bool:
-    if len(revision) == _TOMBSTONE_BYTES:
-        return True
-    return kept is not None and revision not in kept
+@dataclass(frozen=True)
+class _Living:
+    """Which of the entries up to the last compaction are still the newest of their key at the end."""
+
+    compacted: int
+    changed: frozenset[bytes]
+    """Keys that were written or deleted since."""
+    newest: Mapping[bytes, bytes] | None
+    """The last revision of each key up to the compaction, while that is under way: else there is only one."""
+
+    @classmethod
+    def of(cls, database: BoltDatabase, compacted: int, *, is_done: bool) -> _Living:
+        if compacted == 0:
+            return cls(0, frozenset(), None)
+        since = _MAIN.pack(compacted + 1)
+        changed = frozenset(
+            _user_key(value) for revision, value in database.items(_KEY, since) if _main_of(revision) > compacted
+        )
+        return cls(compacted, changed, None if is_done else _newest_up_to(database, compacted))
+
+    def has(self, revision: bytes, value: bytes) -> bool:
+        """Tell whether an entry up to the compaction belongs to the hash: deletions do not."""
+        if len(revision) == _TOMBSTONE_BYTES:
+            return False
+        key = _user_key(value)
+        return key not in self.changed and (self.newest is None or self.newest.get(key) == revision)
 
 
-def _kept(database: BoltDatabase, compacted: int) -> frozenset[bytes] | None:
-    """Return the revisions up to `compacted` that its compaction keeps; None if it keeps none, as etcd has it."""
+def _newest_up_to(database: BoltDatabase, compacted: int) -> Mapping[bytes, bytes]:
     newest: dict[bytes, bytes] = {}
-    for revision, value in _up_to(database, compacted):
-        newest[_user_key(value)] = revision
-    return frozenset(one for one in newest.values() if len(one) == _REVISION_BYTES) or None
-
-
-def _up_to(database: BoltDatabase, compacted: int) -> Iterator[tuple[bytes, bytes]]:
     for revision, value in database.items(_KEY):
         if _main_of(revision) > compacted:
-            return
-        yield revision, value
+            break
+        newest[_user_key(value)] = revision
+    return newest
 
 
 def _user_key(value: bytes) -> bytes:

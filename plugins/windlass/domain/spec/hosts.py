@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -71,5 +71,12 @@ class Hosts(Section):
     provider: str = setting(
         "static", "What makes and destroys hosts: static, lab, ec2, libcloud, or `module:Class` of your own."
     )
+    connection: str | None = setting(
+        None,
+        "Airflow connection of the provider's own login, such as one of type aws with `region_name` in its extra; "
+        "null: `aws_default` for ec2, none for the others.",
+        min_length=1,
+    )
+    settings: dict[str, Any] = setting({}, "What the provider needs to make hosts; see docs/hosts.md.")
     ssh: Ssh = section(Ssh, "How the hosts are reached.")
     members: Many[Host] = Field(description="The hosts, each with its roles.", min_length=1)

@@ -29,9 +29,9 @@ class Keyspace:
         )
         return _key_value(response.kvs[0]) if response.kvs else None
 
-    def list(self, prefix: bytes) -> Iterator[KeyValue]:
-        """Yield all keys below `prefix` in order, as they are at one revision, page by page."""
-        start, end, revision = prefix or b"\0", _after_prefix(prefix), 0
+    def list(self, prefix: bytes, revision: int = 0) -> Iterator[KeyValue]:
+        """Yield all keys below `prefix` in order, as they are at one revision (0: the newest), page by page."""
+        start, end = prefix or b"\0", _after_prefix(prefix)
         while True:
             request = rpc.RangeRequest(key=start, range_end=end, limit=_PAGE, revision=revision)
             response = self._call("listing keys", self.stub.Range, request)
@@ -40,9 +40,10 @@ class Keyspace:
                 return
             start, revision = response.kvs[-1].key + b"\0", response.header.revision
 
-    def count(self, prefix: bytes) -> int:
-        """Return how many keys there are below `prefix`."""
-        request = rpc.RangeRequest(key=prefix or b"\0", range_end=_after_prefix(prefix), count_only=True)
+    def count(self, prefix: bytes, revision: int = 0) -> int:
+        """Return how many keys there are below `prefix` at a revision (0: the newest)."""
+        end = _after_prefix(prefix)
+        request = rpc.RangeRequest(key=prefix or b"\0", range_end=end, count_only=True, revision=revision)
         return int(self._call("counting keys", self.stub.Range, request).count)
 
     def put(self, key: bytes, value: bytes) -> int:

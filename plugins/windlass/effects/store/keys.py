@@ -50,9 +50,19 @@ def bundle_key(cluster: str, bundle: str, part: str) -> str:
     return f"{bundles_prefix(cluster)}{bundle}/{part}"
 
 
+def drills_prefix(cluster: str) -> str:
+    """Return the folder of the records of all restore drills."""
+    return f"{cluster_prefix(cluster)}drills/"
+
+
 def drill_key(cluster: str, drill: str) -> str:
     """Return the key of the record of one restore drill."""
-    return f"{cluster_prefix(cluster)}drills/{drill}.json"
+    return f"{drills_prefix(cluster)}{drill}.json"
+
+
+def recoveries_prefix(cluster: str) -> str:
+    """Return the folder of the records of recoveries."""
+    return f"{cluster_prefix(cluster)}recoveries/"
 
 
 def log_prefix(cluster: str) -> str:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from windlass.domain import etcd
 from windlass.domain.installing import CHANGED
 from windlass.domain.members import Observation
-from windlass.domain.rendering.layout import ETCD_DATA, stack_directory
+from windlass.domain.rendering.layout import ETCD_DATA, STACKS, SYSTEMD, stack_directory
 from windlass.domain.spec.models import Host
 from windlass.effects.transport.connection import Connection
 from windlass.errors import RefusedError
@@ -38,7 +38,7 @@ def make_ready(work: Replacing, host: Host, connection: Connection, observed: Ob
             f"{(database + _SPARE_BYTES) // 2**20} MiB; free some, then clear this task"
         )
     _check_way(host, connection, observed)
-    if not _is_prepared(connection, work.site.cluster.name):
+    if not is_prepared(connection, work.site.cluster.name, host):
         work.tell(f"{host.name}: it has lost what a host of this cluster has; it is prepared anew")
         prepare_host(work.site, host, connection)
         seed_host(work.site.cluster, work.pki, work.sealed, host, connection)
@@ -66,18 +66,28 @@ def way_script(others: Mapping[str, str]) -> str:
     return "\n".join([*lines, "wait"]) + "\n"
 
 
-def _is_prepared(connection: Connection, cluster: str) -> bool:
+def is_prepared(connection: Connection, cluster: str, host: Host) -> bool:
+    """Say whether the host still has what it was prepared with: its mark, and by its roles keys, images, binaries."""
     mark = connection.read(CLUSTER_MARK)
     if mark is None or mark.decode().strip() != cluster:
         return False
-    return bool(run_script(connection, _IMAGE_IS_THERE))
+    return bool(run_script(connection, _prepared_script(host)))
 
 
-_IMAGE_IS_THERE = f"""
-cd {stack_directory("etcd")} 2>/dev/null && [ -s /etc/windlass/pki/etcd/peer.key ] || exit 0
-image=$(docker compose -f compose.yaml config --images 2>/dev/null) || exit 0
-docker image inspect "$image" >/dev/null 2>&1 && echo "{CHANGED}nothing"
-exit 0
+def _prepared_script(host: Host) -> str:
+    wanted = {"etcd": "/etc/windlass/pki/etcd/peer.key", "control-plane": "/etc/windlass/pki/apiserver.key"}
+    keys = [wanted[role] for role in host.roles if role in wanted]
+    files = [*keys, f"{SYSTEMD}/kubelet.service"] if host.is_node else keys
+    stacks = ["api-proxy", *(role for role in host.roles if role in wanted)]
+    return f"""
+for file in {shlex.join(files)}; do [ -s "$file" ] || exit 0; done
+for stack in {shlex.join(stacks)}; do
+  cd {STACKS}/$stack 2>/dev/null || exit 0
+  for image in $(sed -n 's/^ *image: *"*\\([^"]*\\)"*$/\\1/p' compose.yaml); do
+    docker image inspect "$image" >/dev/null 2>&1 || exit 0
+  done
+done
+echo "{CHANGED}nothing"
 """
 
 

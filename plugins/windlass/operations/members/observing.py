@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -41,15 +41,19 @@ def peer_url(host: Host) -> str:
     return f"https://{host.address}:{ETCD_PEER_PORT}"
 
 
-def observe_members(site: Site, pki: Pki) -> Observation:
-    """Return what can be seen of the members, all hosts side by side; what cannot be seen is unknown, not dead."""
+def observe_members(site: Site, pki: Pki, unreachable: Mapping[str, str] | None = None) -> Observation:
+    """Return what can be seen of the members, all hosts side by side; what cannot be seen is unknown, not dead.
+
+    Hosts that are known to be `unreachable`, each with the reason, are not waited for again.
+    """
     hosts = site.cluster.hosts_with("etcd")
     credentials = EtcdCredentials.of(pki)
-    outcomes = site.try_on_hosts(hosts, lambda _, connection: _look(connection, credentials))
+    gone = dict(unreachable or {})
+    asked = [host for host in hosts if host.name not in gone]
+    outcomes = site.try_on_hosts(asked, lambda _, connection: _look(connection, credentials))
+    gone |= {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
     seen = {
-        peer_url(host): outcomes[host.name].get()
-        if outcomes[host.name].is_ok
-        else Sighting("unknown", reason=str(outcomes[host.name].error))
+        peer_url(host): Sighting("unknown", reason=gone[host.name]) if host.name in gone else outcomes[host.name].get()
         for host in hosts
     }
     observed = Observation({host.name: peer_url(host) for host in hosts}, seen)

@@ -1,0 +1,79 @@
+"""Bring a cluster back from a recovery bundle after etcd lost its quorum, its data, or all of its hosts."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from windlass.airflow.operators.cluster import ClusterReleaseOperator
+from windlass.airflow.operators.recovery import (
+    RecoveryApprovalOperator,
+    RecoveryLeaseOperator,
+    RecoveryPlanOperator,
+    RecoveryRestoreOperator,
+    RecoverySettleOperator,
+    RecoveryVerifyOperator,
+)
+from windlass.airflow.params import common_params
+
+BUNDLE = Param(
+    default="newest",
+    type="string",
+    title="Bundle",
+    description_md="Its id, a time (the newest bundle taken by then is used), or `newest`.",
+    examples=["newest", "2026-11-23T07:45", "20261123T074500Z-r1042"],
+)
+RESTORE_VERSIONS = Param(
+    default=False,
+    type="boolean",
+    title="Restore versions",
+    description_md="Put the bundle's own Kubernetes and etcd versions back too: the way back from an upgrade.",
+)
+OVERWRITE_HEALTHY = Param(
+    default=False,
+    type="boolean",
+    title="Overwrite a cluster that lives",
+    description_md="Go on although etcd has a quorum, or may have one out of sight. Needs the name below as well.",
+    section="Danger",
+)
+CONFIRM_NAME = Param(
+    default="",
+    type="string",
+    title="Confirm the name",
+    description_md="The cluster's name once more, if a cluster that lives is to be overwritten.",
+    section="Danger",
+)
+SPEC = Param(
+    default=None,
+    type=["null", "string"],
+    format="multiline",
+    title="Spec",
+    description_md="The whole cluster spec, if the hosts are new ones. Empty: the stored one, or else the bundle's.",
+    section="New hosts",
+)
+
+with DAG(
+    dag_id="disaster_recovery",
+    description=__doc__,
+    doc_md=__doc__,
+    schedule=None,
+    tags=["windlass"],
+    params={
+        **common_params(),
+        "bundle": BUNDLE,
+        "restore_versions": RESTORE_VERSIONS,
+        "overwrite_healthy": OVERWRITE_HEALTHY,
+        "confirm_name": CONFIRM_NAME,
+        "spec": SPEC,
+    },
+    allowed_run_types=["scheduled", "manual"],
+    max_active_runs=16,
+):
+    plan = RecoveryPlanOperator(task_id="plan", skips=["approve"])
+    approve = RecoveryApprovalOperator(task_id="approve")
+    lease = RecoveryLeaseOperator(task_id="lease")
+    restore = RecoveryRestoreOperator(task_id="restore")
+    settle = RecoverySettleOperator(task_id="settle")
+    verify = RecoveryVerifyOperator(task_id="verify")
+    release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+
+    plan >> approve >> lease >> restore >> settle >> verify >> release

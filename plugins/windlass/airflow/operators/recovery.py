@@ -1,0 +1,198 @@
+"""Steps of a disaster recovery: plan and verify, ask, restore, settle, verify."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Context
+
+from windlass.airflow.approval import ClusterApprovalOperator
+from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.cluster import finished_by
+from windlass.airflow.recovery import (
+    PLAN,
+    Recovery,
+    check_same,
+    cluster_of,
+    manifest_of,
+    recovering,
+    vault_of,
+    wish_of,
+    with_version,
+)
+from windlass.airflow.workplace import Workplace
+from windlass.domain.backup import SNAPSHOT, Manifest
+from windlass.domain.recovery import Loss, bump_for, joined_pki, plan_recovery, version_for
+from windlass.domain.spec import Cluster, dump_cluster
+from windlass.effects.bundles import Vault
+from windlass.effects.store.recoveries import RecoveryRecord, recoveries, save_recovery
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.recovery import (
+    Source,
+    choose_verified,
+    recovery_id,
+    restore_beside,
+    settle,
+    survey,
+    switch_over,
+)
+from windlass.operations.verifying import verify_cluster
+
+_API_READY = timedelta(seconds=150)
+
+
+class RecoveryPlanOperator(ClusterOperator):
+    """Chooses and verifies the bundle, looks at what is left, and says what is lost; nothing is changed.
+
+    If only the plan was asked for, `skips` are skipped.
+    """
+
+    def __init__(self, *, skips: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.skips = skips
+
+    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+        """Return the plan; RefusedError where live data would be thrown away and nobody said so twice."""
+        params = context["params"]
+        wish, spec = wish_of(params), params.get("spec")
+        vault = vault_of(place, spec)
+        manifest = choose_verified(vault, wish.bundle, self.log.warning)
+        self.log.info("bundle %s is whole", manifest.id)
+        state = vault.state(manifest)
+        cluster = cluster_of(place, spec, state)
+        version = version_for(
+            cluster.spec.kubernetes.version, manifest.kubernetes_version, restore=wish.restore_versions
+        )
+        wanted = with_version(cluster, version)
+        with place.site(wanted) as site:
+            found = survey(site, joined_pki(place.records.pki(place.keys), state.pki))
+        plan = plan_recovery(wanted, found, wish)
+        loss = Loss(
+            manifest.id, manifest.bundle.time, manifest.content.revision, datetime.now(UTC), found.observed.revision
+        )
+        recovery = Recovery(
+            bundle=manifest.id,
+            version=version,
+            hosts=plan.hosts,
+            absent=plan.absent,
+            bump=_bump(place, vault, manifest, found.observed.revision),
+            prepares_all=bool(plan.absent) or spec is not None or _version(place) not in {None, version},
+            approved="the spec says `recovery.approval: automatic`"
+            if cluster.spec.recovery.approval == "automatic"
+            else "",
+            text=_text(wanted, plan, loss),
+        )
+        self.log.info("%s", recovery.text)
+        if params.get("plan_only"):
+            self.skip(context, self.skips, recovery.to_xcom())
+        return recovery.to_xcom()
+
+
+def _version(place: Workplace) -> str | None:
+    stored = place.stored()
+    return None if stored is None else stored.spec.kubernetes.version
+
+
+def _bump(place: Workplace, vault: Vault, manifest: Manifest, live: int | None) -> int:
+    earlier = [record.revision for record in recoveries(place.store, place.name)]
+    bundles = [bundle.revision for bundle in vault.inventory().bundles]
+    return bump_for(manifest.content.revision, [live, *earlier, *bundles])
+
+
+def _text(cluster: Cluster, plan: Any, loss: Loss) -> str:
+    version, hosts = cluster.spec.kubernetes.version, ", ".join(plan.hosts)
+    return (
+        f"cluster `{cluster.name}`, Kubernetes {version}, comes back on {hosts}\n{loss}\n{plan}\n"
+        "The API is away from the switch until etcd has a leader again; the old data is kept on each host"
+    )
+
+
+class RecoveryApprovalOperator(ClusterApprovalOperator):
+    """Asks a person, with what is lost before the eyes, unless the spec or the run has approved in advance."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            **{
+                "subject": "Recover cluster {{ params.cluster }} from a backup?",
+                "body": f"{{{{ ti.xcom_pull(task_ids='{PLAN}')['text'] }}}}",
+                **options,
+            }
+        )
+
+    def execute(self, context: Context) -> Any:
+        """Ask, unless that was answered in advance."""
+        if approved := Recovery.of(context).approved:
+            self.log.info("approved in advance: %s", approved)
+            return None
+        return super().execute(context)
+
+
+class RecoveryLeaseOperator(ClusterOperator):
+    """Takes the lease, and stores spec and keys of the bundle where the store lacks them."""
+
+    def act(self, context: Context, place: Workplace) -> str:
+        """Return who holds the lease now; RefusedError names the run that holds it instead."""
+        recovery, spec = Recovery.of(context), context["params"].get("spec")
+        place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
+        vault = vault_of(place, spec)
+        manifest = next(vault.manifest(one) for one in vault.inventory().bundles if str(one) == recovery.bundle)
+        state = vault.state(manifest)
+        cluster = with_version(cluster_of(place, spec, state), recovery.version)
+        if place.records.save_pki(joined_pki(place.records.pki(place.keys), state.pki), place.keys):
+            self.log.info("the keys that the bundle needs are stored")
+        if place.records.save_spec(dump_cluster(cluster)):
+            self.log.info("the spec is stored, with Kubernetes %s", recovery.version)
+        return str(place.owner)
+
+
+class RecoveryRestoreOperator(ClusterOperator):
+    """Restores beside the old data, looks once more whether that is still right, and switches over."""
+
+    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+        """Return when the API took its first write; the error says how to go back."""
+        recovery = Recovery.of(context)
+        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
+        vault, manifest = manifest_of(place, place.cluster(), recovery)
+        with recovering(place, recovery, self.log.info) as (whole, work):
+            source = Source(manifest.parts[SNAPSHOT].clear_bytes, recovery.bump, vault.open_part(manifest, SNAPSHOT))
+            before = restore_beside(work, source)
+            if not any(one.stage == "switched" for one in before.values()):
+                check_same(recovery, plan_recovery(whole.cluster, survey(whole, work.pki), wish_of(context["params"])))
+            revision = manifest.content.revision + recovery.bump
+            record = RecoveryRecord(work.id, place.owner.run_id, recovery.bundle, revision)
+            save_recovery(place.store, place.name, record)
+            first_write = switch_over(work, before, recovery.bundle)
+        return {"recovery": work.id, "first_write": first_write}
+
+
+class RecoverySettleOperator(ClusterOperator):
+    """Restarts kubelets, removes the nodes of hosts that are gone, applies the foundation services."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return what was changed."""
+        recovery = Recovery.of(context)
+        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
+        with recovering(place, recovery, self.log.info) as (_, work):
+            return list(settle(work, recovery.absent))
+
+
+class RecoveryVerifyOperator(ClusterOperator):
+    """Uses the cluster as its users will, as after a creation, and writes what was done to the service log."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return what was shown to work."""
+        recovery = Recovery.of(context)
+        with (
+            recovering(place, recovery, self.log.info) as (_, work),
+            kubernetes_api(work.site, work.pki, _API_READY) as client,
+        ):
+            shown = verify_cluster(work.site, work.pki, client)
+        for one in shown:
+            self.log.info("verified: %s", one)
+        left_out = f"; left out: {', '.join(recovery.absent)}" if recovery.absent else ""
+        place.log(
+            f"{place.owner.dag_id}: recovered from bundle {recovery.bundle} on {', '.join(recovery.hosts)}{left_out}",
+            details={"plan": recovery.text, "recovery": recovery_id(place.owner.run_id)},
+        )
+        return list(shown)

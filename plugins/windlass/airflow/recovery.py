@@ -1,0 +1,110 @@
+"""What the tasks of one recovery share: the plan that the first one made, and the cluster as it shall come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from windlass.airflow.operators.cluster import seeded_pki
+from windlass.airflow.workplace import Workplace
+from windlass.domain.backup import BundleId, BundleState, Manifest
+from windlass.domain.recovery import RecoveryPlan, Wish, reduced
+from windlass.domain.spec import Cluster, load_cluster
+from windlass.effects.bundles import Vault
+from windlass.errors import RefusedError
+from windlass.operations.recovery import Recovering, recovery_id
+from windlass.operations.site import Site
+
+PLAN = "plan"
+"""The task whose result the others read."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The plan as it goes from task to task: names and numbers, nothing secret."""
+
+    bundle: str
+    version: str
+    hosts: tuple[str, ...]
+    absent: tuple[str, ...]
+    bump: int
+    prepares_all: bool
+    approved: str
+    """Why nobody is asked; empty if a person is to be."""
+    text: str
+
+    def to_xcom(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any]) -> Recovery:
+        """Return the plan of this run."""
+        found: dict[str, Any] = context["ti"].xcom_pull(task_ids=PLAN)
+        return cls(**{**found, "hosts": tuple(found["hosts"]), "absent": tuple(found["absent"])})
+
+
+def wish_of(params: Mapping[str, Any]) -> Wish:
+    """Return what the run was asked for."""
+    return Wish(
+        bundle=params.get("bundle") or "newest",
+        restore_versions=bool(params.get("restore_versions")),
+        overwrite_healthy=bool(params.get("overwrite_healthy")),
+        confirm_name=params.get("confirm_name") or "",
+    )
+
+
+def vault_of(place: Workplace, spec: str | None) -> Vault:
+    """Return the bundles: where the given or stored spec keeps them; in the store if there is neither."""
+    known = place.wanted(spec) if spec or place.stored() else None
+    return Vault(place.store, place.name, place.keys) if known is None else place.vault(known)
+
+
+def cluster_of(place: Workplace, spec: str | None, state: BundleState) -> Cluster:
+    """Return the spec to recover by: the one given, or the stored one, or the bundle's own."""
+    if spec or place.stored():
+        return place.wanted(spec)
+    return load_cluster(state.spec, f"the spec in the bundle of {place.name}")
+
+
+def with_version(cluster: Cluster, version: str) -> Cluster:
+    """Return the cluster with another Kubernetes version."""
+    kubernetes = cluster.spec.kubernetes.model_copy(update={"version": version})
+    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"kubernetes": kubernetes})})
+
+
+def manifest_of(place: Workplace, cluster: Cluster, recovery: Recovery) -> tuple[Vault, Manifest]:
+    """Return the bundle that the plan names."""
+    vault = place.vault(cluster)
+    return vault, vault.manifest(BundleId.parse(recovery.bundle))
+
+
+@contextmanager
+def recovering(place: Workplace, recovery: Recovery, tell: Any) -> Iterator[tuple[Site, Recovering]]:
+    """Give the site of the whole cluster, and the recovery of the part that comes back, over the same connections."""
+    cluster = place.cluster()
+    pki, sealed = seeded_pki(place, cluster)
+    with place.site(cluster) as site:
+        part = Site(reduced(cluster, recovery.hosts), site.release, site.lock, site.mirror, site.connections)
+        yield (
+            site,
+            Recovering(
+                id=recovery_id(place.owner.run_id),
+                site=part,
+                pki=pki,
+                sealed=sealed,
+                prepares_all=recovery.prepares_all,
+                tell=tell,
+            ),
+        )
+
+
+def check_same(recovery: Recovery, now: RecoveryPlan) -> None:
+    """RefusedError if other hosts answer than when the plan was made and approved."""
+    if now.hosts != recovery.hosts:
+        raise RefusedError(
+            f"other hosts answer than when this was planned (then {', '.join(recovery.hosts)}; now "
+            f"{', '.join(now.hosts)}); nothing was changed: trigger disaster_recovery again"
+        )

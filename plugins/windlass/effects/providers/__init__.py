@@ -1,0 +1,7 @@
+"""Host providers: what makes the machines of a cluster, and destroys them."""
+
+from windlass.effects.providers.contract import HostProvider
+from windlass.effects.providers.ec2 import Ec2Provider, Ec2Settings
+from windlass.effects.providers.static import StaticProvider
+
+__all__ = ["Ec2Provider", "Ec2Settings", "HostProvider", "StaticProvider"]
