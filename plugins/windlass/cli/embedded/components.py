@@ -18,6 +18,8 @@ from pathlib import Path
 
 from setproctitle import setproctitle
 
+from windlass.errors import WindlassError
+
 _LOG = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -56,12 +58,16 @@ def _own_modules() -> Iterator[str]:
 
 
 def preload() -> None:
-    """Import what the components and the tasks need; a module that cannot be is reported when it is used."""
+    """Import and read what the components and the tasks need; what cannot be is reported when it is used."""
     for name in (*_AIRFLOW_MODULES, *_own_modules()):
         try:
             importlib.import_module(name)
         except ImportError:
             _LOG.warning("%s cannot be imported ahead", name, exc_info=True)
+    try:
+        importlib.import_module("windlass.airflow.warming").warm_up()
+    except (ImportError, WindlassError):
+        _LOG.warning("tasks will have to read the catalog themselves", exc_info=True)
 
 
 def adopt_orphans() -> None:

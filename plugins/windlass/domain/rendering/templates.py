@@ -24,6 +24,11 @@ class Templates:
         self._version = release.version
         self._environment = _environment_of(frozenset(release.templates.items()))
 
+    def compile(self) -> None:
+        """Compile every template now; it is kept for all who render the same templates in this process."""
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
+
     def render(self, name: str, context: Mapping[str, Any]) -> str:
         """Render the template `name` (without its suffix); SpecError names template and line if that fails."""
         try:

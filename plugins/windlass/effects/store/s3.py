@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 import boto3
@@ -187,13 +188,6 @@ class S3Store:
 
 def make_client(config: StoreConfig) -> S3Client:
     """Return a boto3 client for the bucket's server."""
-    token = config.session_token.reveal() if config.session_token else None
-    session = boto3.session.Session(
-        aws_access_key_id=config.access_key,
-        aws_secret_access_key=config.secret_key.reveal() if config.secret_key else None,
-        aws_session_token=token,
-        region_name=config.region,
-    )
     settings = Config(
         connect_timeout=5,
         read_timeout=60,
@@ -203,7 +197,26 @@ def make_client(config: StoreConfig) -> S3Client:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return session.client("s3", endpoint_url=config.endpoint_url, config=settings)
+    with _SESSION_LOCK:
+        return _session().client(
+            "s3",
+            endpoint_url=config.endpoint_url,
+            config=settings,
+            aws_access_key_id=config.access_key,
+            aws_secret_access_key=config.secret_key.reveal() if config.secret_key else None,
+            aws_session_token=config.session_token.reveal() if config.session_token else None,
+            region_name=config.region,
+        )
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """Return the process's session: it reads the description of S3 once, which takes a while, for all clients."""
+    return boto3.session.Session()
+
+
+_SESSION_LOCK = threading.Lock()
+"""boto3's sessions make one client at a time."""
 
 
 def _read_part(source: BinaryIO) -> bytes:
