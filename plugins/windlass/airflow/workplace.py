@@ -10,25 +10,21 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from windlass.airflow.artifacts import artifacts_of
 from windlass.airflow.connections import master_keys, open_bundle_store, open_store
 from windlass.airflow.hooks.host import HostHook
 from windlass.domain.catalog import Catalog
 from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki
-from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, load_cluster, problems
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
-from windlass.effects.mirror import fetch_lock
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store, list_clusters
 from windlass.errors import NotReadyError, SpecError
 from windlass.operations.site import Site, open_site
-
-_REGISTRY_PORT = 5000
 
 
 def templates_directory() -> Path:
@@ -121,11 +117,10 @@ class Workplace:
     @contextmanager
     def site(self, cluster: Cluster) -> Iterator[Site]:
         """Open the cluster's site: connections are made as hosts are needed, and dropped at the end."""
-        mirror = mirror_of(cluster)
         release = self.catalog.release(cluster.spec.kubernetes.version)
         hook = HostHook(cluster.spec.hosts.ssh.connection)
         connections = hook.connections(cluster, HostKeys(self.store, cluster.name))
-        with open_site(cluster, release, (fetch_lock(mirror.files), mirror), connections) as site:
+        with open_site(cluster, release, artifacts_of(cluster, release, self.store), connections) as site:
             yield site
 
     def leases(self, is_finished: Any) -> Leases:
@@ -144,20 +139,3 @@ class Workplace:
             details=details or {},
         )
         ServiceLog(self.store, self.name).append(event, writer=self.owner.dag_id)
-
-
-def mirror_of(cluster: Cluster) -> MirrorAddresses:
-    """Return the mirror that the cluster's hosts use: the spec's, or the one of the settings.
-
-    WINDLASS_MIRROR is the base URL of the files; WINDLASS_REGISTRY is host:port of the registry, by default the
-    mirror's host at port 5000. SpecError if neither spec nor settings name a mirror.
-    """
-    artifacts = cluster.spec.artifacts
-    files = artifacts.mirror or os.environ.get("WINDLASS_MIRROR")
-    if artifacts.source == "official" or not files:
-        raise SpecError(
-            "spec.artifacts: hosts take everything from a mirror, and none is named; fill one with `windlass mirror` "
-            "(from the official releases, if you like), serve it, and give its URL as `mirror` or in WINDLASS_MIRROR"
-        )
-    registry = artifacts.registry or (None if artifacts.mirror else os.environ.get("WINDLASS_REGISTRY"))
-    return MirrorAddresses(files.rstrip("/"), registry or f"{urlsplit(files).hostname}:{_REGISTRY_PORT}")

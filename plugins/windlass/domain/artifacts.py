@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from windlass.errors import IntegrityError
@@ -66,6 +66,12 @@ class Lock:
                 "run `windlass mirror` to fetch or build it"
             )
         return locked.digest
+
+
+def lock_text(lock: Lock) -> str:
+    """Write a lock as JSON; equal locks give equal texts."""
+    artifacts = {str(artifact): asdict(locked) for artifact, locked in lock.artifacts.items()}
+    return json.dumps({"source": lock.source, "artifacts": artifacts}, indent=1, sort_keys=True) + "\n"
 
 
 def parse_lock(text: str) -> Lock:

@@ -54,7 +54,7 @@ fetch() {{ # directory name url sha256 archive|file
   # Its own directory: what a killed task left running here may still be at the same artifact.
   for old in "$1".part.*; do [ -d "/proc/${{old##*.}}" ] || rm -rf "$old"; done
   part="$1.part.$$"; mkdir -p "$part"
-  if ! curl -fsS --retry 3 --retry-connrefused --connect-timeout 5 -o "$part/file" "$3" 2>"$part/error"; then
+  if ! curl -fsSL --retry 3 --retry-connrefused --connect-timeout 5 -o "$part/file" "$3" 2>"$part/error"; then
     echo "cannot fetch $3: $(tail -n1 "$part/error")" >&2; rm -rf "$part"; exit {NO_DOWNLOAD}
   fi
   got=$(sha256sum "$part/file"); got=${{got%% *}}
@@ -75,13 +75,13 @@ link() {{ # target path
 
 def _install(install: Install, digest: str, mirror: MirrorAddresses) -> Iterator[str]:
     artifact, checksum = install.artifact, digest.removeprefix("sha256:")
-    is_archive = not install.links or any(inner for inner, _ in install.links)
+    download = mirror.download(artifact)
+    is_archive = not install.links or download.member or any(inner for inner, _ in install.links)
     directory = content_directory(digest)
-    url = f"{mirror.files}/files/{artifact.name}/{artifact.version}/{artifact.name}"
     label = f"{artifact.name} {artifact.version}"
-    yield shlex.join(["fetch", directory, label, url, checksum, "archive" if is_archive else "file"])
+    yield shlex.join(["fetch", directory, label, download.url, checksum, "archive" if is_archive else "file"])
     for inner, path in install.links:
-        yield shlex.join(["link", f"{directory}/{inner or 'file'}", path])
+        yield shlex.join(["link", f"{directory}/{inner or download.member or 'file'}", path])
 
 
 def content_directory(digest: str) -> str:
@@ -128,6 +128,18 @@ echo "{CHANGED}docker engine"
 
 _LOCK_SECONDS = 240
 """Less than what a script may take in all, so that the one who holds the lock is named."""
+
+
+DISTRIBUTION_ENGINE_SCRIPT = f"""set -eu
+command -v dockerd >/dev/null && exit 0
+export DEBIAN_FRONTEND=noninteractive
+log=/var/log/windlass-docker-install.log
+if ! {{ apt-get -o DPkg::Lock::Timeout=120 update && apt-get -o DPkg::Lock::Timeout=120 install -y docker.io iptables
+  }} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
+systemctl enable --now docker >/dev/null 2>&1
+echo "{CHANGED}docker engine"
+"""
+"""Installs Docker Engine from the host's own distribution, whose packages are signed, where no mirror brings it."""
 
 
 def docker_images_script(references: Iterable[str]) -> str:

@@ -110,14 +110,7 @@ class ImagePuller:
         return found
 
     def _manifest(self, image: ImagePublication, reference: str) -> Manifest:
-        url = f"{image.registry}/v2/{image.repository}/manifests/{reference}"
-        response = self._downloader.get(url, headers=_ACCEPT)
-        got = f"sha256:{hashlib.sha256(response.content).hexdigest()}"
-        stated = reference if reference.startswith("sha256:") else response.headers.get("Docker-Content-Digest")
-        if stated is not None and stated != got:
-            raise IntegrityError(f"{url}: the manifest should have the digest {stated} but has {got}; nothing was kept")
-        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        return Manifest(response.content, media_type, got, named_by_registry=stated is not None)
+        return read_manifest(self._downloader, image, reference)
 
     def _blob(self, image: ImagePublication, blob: Mapping[str, Any], layout: Layout, on_bytes: OnBytes) -> None:
         digest = str(blob["digest"])
@@ -125,6 +118,18 @@ class ImagePuller:
             raise IntegrityError(f"{image}: a blob's digest is `{digest}`, which is no SHA-256")
         url = f"{image.registry}/v2/{image.repository}/blobs/{digest}"
         self._downloader.fetch(Download(url, layout.blob(digest), digest.removeprefix("sha256:")), on_bytes)
+
+
+def read_manifest(downloader: Downloader, image: ImagePublication, reference: str) -> Manifest:
+    """Read the manifest or index that a tag or digest of `image` leads to; IntegrityError if it has another digest."""
+    url = f"{image.registry}/v2/{image.repository}/manifests/{reference}"
+    response = downloader.get(url, headers=_ACCEPT)
+    got = f"sha256:{hashlib.sha256(response.content).hexdigest()}"
+    stated = reference if reference.startswith("sha256:") else response.headers.get("Docker-Content-Digest")
+    if stated is not None and stated != got:
+        raise IntegrityError(f"{url}: the manifest should have the digest {stated} but has {got}; nothing was kept")
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+    return Manifest(response.content, media_type, got, named_by_registry=stated is not None)
 
 
 def _choose_platform(manifests: Sequence[Mapping[str, Any]], image: ImagePublication) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.artifacts import Artifact, Lock, Locked, lock_text
 from windlass.mirror.layers import file_digest
 
 State = Literal["cached", "outdated", "damaged", "missing"]
@@ -125,8 +125,7 @@ class Shelf:
 
 def write_lock(lock: Lock, path: Path) -> None:
     """Write a lock as JSON, all of it or nothing."""
-    artifacts = {str(artifact): asdict(locked) for artifact, locked in sorted(lock.artifacts.items())}
-    replace(path, json.dumps({"source": lock.source, "artifacts": artifacts}, indent=1, sort_keys=True) + "\n")
+    replace(path, lock_text(lock))
 
 
 def replace(path: Path, text: str) -> None:

@@ -59,12 +59,15 @@ def _surroundings_script(site: Site, host: Host) -> str:
         for other in site.hosts
         if other.name != host.name
     ]
-    health = shlex.quote(f"{site.mirror.files}/healthz")
-    told = shlex.quote(f"{_UNREACHED}the mirror at {site.mirror.files}")
-    lines.append(f"( curl -fsS --connect-timeout 3 --max-time 5 {health} >/dev/null 2>&1 || echo {told} ) &")
+    health, told = shlex.quote(site.mirror.probe), shlex.quote(f"{_UNREACHED}{_source_of(site)}")
+    lines.append(f"( curl -fsSL --connect-timeout 3 --max-time 5 {health} >/dev/null 2>&1 || echo {told} ) &")
     if "etcd" in host.roles:
         lines.append(_FSYNC_SCRIPT)
     return "\n".join([*lines, "wait"]) + "\n"
+
+
+def _source_of(site: Site) -> str:
+    return f"the mirror at {site.mirror.files}" if site.mirror.files else f"the official sites ({site.mirror.probe})"
 
 
 def _timed_out(other: Host, port: int) -> str:

@@ -10,7 +10,7 @@ from windlass.domain.containers import COMPONENT_LABEL, DIGEST_LABEL, PROJECT_LA
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import content_directory
 from windlass.domain.pki import Pki, files_for
-from windlass.domain.rendering import HostFiles, RenderedFile, host_installs, render_host
+from windlass.domain.rendering import HostFiles, Install, RenderedFile, host_installs, render_host
 from windlass.domain.rendering.layout import DOCKER_DAEMON
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.transport.connection import Connection
@@ -64,13 +64,15 @@ def _plan_host(site: Site, seen: Seen, pki: Pki | None) -> Changes:
 
 
 def _installs(site: Site, seen: Seen) -> list[str]:
-    missing = []
-    for install in host_installs(site.release, seen.host):
-        is_engine = install.artifact.name == "docker-engine"
-        there = content_directory(site.lock.digest(install.artifact)).rpartition("/")[2] in seen.facts.artifacts
-        if not there and not (is_engine and seen.facts.docker_version is not None):
-            missing.append(f"install {install.artifact.name} {install.artifact.version}")
-    return missing
+    wanted = host_installs(site.release, seen.host)
+    missing = [one.artifact for one in wanted if not _is_installed(site, seen, one)]
+    return [f"install {artifact.name} {artifact.version}" for artifact in missing]
+
+
+def _is_installed(site: Site, seen: Seen, install: Install) -> bool:
+    if install.artifact.name == "docker-engine" and (seen.facts.docker_version or not site.mirror.brings_engine):
+        return seen.facts.docker_version is not None
+    return content_directory(site.lock.digest(install.artifact)).rpartition("/")[2] in seen.facts.artifacts
 
 
 def _files(seen: Seen, files: HostFiles) -> list[str]:

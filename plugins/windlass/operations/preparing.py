@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from windlass.domain.artifacts import Artifact
 from windlass.domain.catalog import Release
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import (
+    DISTRIBUTION_ENGINE_SCRIPT,
     content_directory,
     directories_script,
     docker_images_script,
@@ -62,11 +64,18 @@ def prepare_host(site: Site, host: Host, connection: Connection) -> Changes:
 def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -> Changes:
     engine = site.release.artifact("file", "docker-engine")
     has_docker = facts.docker_version is not None
-    wanted = [one for one in host_installs(site.release, host) if one.artifact != engine or not has_docker]
+    skips_engine = has_docker or not site.mirror.brings_engine
+    wanted = [one for one in host_installs(site.release, host) if one.artifact != engine or not skips_engine]
     changed = list(run_script(connection, install_script(wanted, site.lock, site.mirror), timeout=_DOWNLOADS))
     if not has_docker:
-        changed += run_script(connection, docker_script(content_directory(site.lock.digest(engine))))
+        changed += run_script(connection, _engine_script(site, engine))
     return (*changed, *run_script(connection, directories_script(host_directories(site.cluster, host))))
+
+
+def _engine_script(site: Site, engine: Artifact) -> str:
+    if not site.mirror.brings_engine:
+        return DISTRIBUTION_ENGINE_SCRIPT
+    return docker_script(content_directory(site.lock.digest(engine)))
 
 
 SETTINGS = {"kernel settings": [KERNEL_PARAMETERS, KERNEL_MODULES], "docker settings": [DOCKER_DAEMON]}

@@ -6,7 +6,7 @@ from windlass.domain.rendering.docker import merge_daemon_settings
 from windlass.domain.rendering.files import HostFiles, RenderedFile
 from windlass.domain.rendering.health import HealthCheck, read_health
 from windlass.domain.rendering.host import render_host
-from windlass.domain.rendering.images import MirrorAddresses, image_reference
+from windlass.domain.rendering.images import Download, MirrorAddresses, OfficialAddresses, image_reference
 from windlass.domain.rendering.installs import (
     HostDirectory,
     HostImage,
@@ -20,6 +20,7 @@ from windlass.domain.rendering.nodes import api_labels, node_labels, node_taints
 from windlass.domain.rendering.stacks import digest_of, host_stacks
 
 __all__ = [
+    "Download",
     "HealthCheck",
     "HostDirectory",
     "HostFiles",
@@ -27,6 +28,7 @@ __all__ = [
     "Install",
     "Manifest",
     "MirrorAddresses",
+    "OfficialAddresses",
     "RenderedFile",
     "api_labels",
     "digest_of",

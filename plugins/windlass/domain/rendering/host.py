@@ -43,8 +43,10 @@ def render_host(
         files |= render_stack(stack, inputs)
     files |= _render(_EVERY_HOST, inputs)
     if host.is_node:
+        files |= _render(_NODES, inputs)
+    if host.is_node and mirror.registry:
         registry_hosts = f"{REGISTRY_HOSTS}/{mirror.registry_host}/hosts.toml"
-        files |= _render({**_NODES, "host/hosts.toml": registry_hosts}, inputs)
+        files |= _render({"host/hosts.toml": registry_hosts}, inputs)
     return dict(sorted(files.items()))
 
 

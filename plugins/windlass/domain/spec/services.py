@@ -54,8 +54,8 @@ class Artifacts(Section):
 
     source: Literal["auto", "official", "mirror"] = setting(
         "auto",
-        "official: the projects' own sites and registries; mirror: `artifacts.mirror`; auto: the mirror if it answers, "
-        "else official.",
+        "official: the projects' own sites and registries; mirror: `artifacts.mirror`; auto: the mirror if one is "
+        "named here or in Windlass's settings, else official.",
         alias="from",
     )
     mirror: str | None = setting(

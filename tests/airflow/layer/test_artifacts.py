@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from windlass.airflow import artifacts
+from windlass.airflow.artifacts import artifacts_of, mirror_of
+from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.catalog import Release
+from windlass.domain.rendering import OfficialAddresses
+from windlass.domain.spec import Cluster
+from windlass.effects.store import MemoryStore
+from windlass.errors import SpecError
+
+RELEASE = Release("v1.37.2", {"kubelet": "v1.37.2"}, {"etcd": "v3.7.3"}, ())
+
+
+def cluster(**section: Any) -> Cluster:
+    members = [{"name": "cp-1", "address": "192.0.2.11", "roles": ["etcd", "control-plane", "worker"]}]
+    spec = {"kubernetes": {"version": "v1.37.2"}, "hosts": {"members": members}, "artifacts": section}
+    document = {"apiVersion": "windlass/v1", "kind": "Cluster", "metadata": {"name": "demo"}, "spec": spec}
+    return Cluster.model_validate(document)
+
+
+def registry_of(wanted: Cluster) -> str | None:
+    mirror = mirror_of(wanted)
+    return mirror.registry if mirror else None
+
+
+def test_the_mirror_is_the_specs_or_that_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"mirror": "http://192.0.2.1:8080"}
+    assert registry_of(cluster(**named)) == "192.0.2.1:5000"
+    assert registry_of(cluster(**named, registry="192.0.2.2:80")) == "192.0.2.2:80"
+    monkeypatch.setenv("WINDLASS_MIRROR", "http://192.0.2.9:8080")
+    monkeypatch.setenv("WINDLASS_REGISTRY", "192.0.2.9:80")
+    assert registry_of(cluster()) == "192.0.2.9:80"
+    assert registry_of(cluster(**named)) == "192.0.2.1:5000"
+
+
+def test_without_a_mirror_hosts_go_to_the_publishers_unless_the_spec_wants_one() -> None:
+    assert mirror_of(cluster()) is None
+    assert mirror_of(cluster(**{"from": "official", "mirror": "http://192.0.2.1:8080"})) is None
+    with pytest.raises(SpecError, match="none is named"):
+        mirror_of(cluster(**{"from": "mirror"}))
+
+
+def test_digests_of_the_publishers_are_asked_for_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Artifact, ...]] = []
+
+    def published_lock(_: object, wanted: tuple[Artifact, ...]) -> Lock:
+        asked.append(wanted)
+        return Lock("official", {one: Locked(f"sha256:{len(asked)}", 0, "publisher") for one in wanted})
+
+    monkeypatch.setattr(artifacts, "published_lock", published_lock)
+    store = MemoryStore()
+    lock, addresses = artifacts_of(cluster(), RELEASE, store)
+    again, _ = artifacts_of(cluster(), RELEASE, store)
+
+    assert len(asked) == 1
+    assert lock == again
+    assert isinstance(addresses, OfficialAddresses)
+    assert addresses.image(Artifact("image", "etcd", "v3.7.3"), "sha256:1") == "quay.io/coreos/etcd@sha256:1"
