@@ -56,7 +56,7 @@ def assess(report: Report) -> Complaint | None:
     """Return what is wrong by one report; None if it is good, or says nothing that can be understood."""
     try:
         return _RULES[report.topic](report.name, report.value)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, IndexError):
         return None
 
 
@@ -81,11 +81,12 @@ def _clock(name: str, value: str) -> Complaint | None:
 
 
 def _certificate(name: str, value: str) -> Complaint | None:
-    left, life = (float(word) for word in value.split())
+    words = value.split(" ", 2)
+    left, life, path = float(words[0]), float(words[1]), words[2]
     if left > max(life * CERTIFICATE_SHARE, CERTIFICATE_FLOOR.total_seconds()):
         return None
     when = "has run out" if left <= 0 else f"runs out in {timedelta(seconds=round(left))}"
-    return Complaint(Kind.CERTIFICATE_EXPIRING, name, f"{name} {when}")
+    return Complaint(Kind.CERTIFICATE_EXPIRING, name, f"{path} {when}")
 
 
 def _backup(name: str, value: str) -> Complaint | None:

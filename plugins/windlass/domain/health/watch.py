@@ -121,6 +121,11 @@ class ClusterWatch:
         self._settle(now, effects)
         return effects
 
+    def is_doubtful(self, host: str, topic: str) -> bool:
+        """Say whether a bad report of `host` on `topic` is not refuted yet."""
+        opinion = self._opinions.get((host, topic, topic))
+        return opinion is not None and not opinion.is_good
+
     def tick(self, now: float, *, is_airflow_cut: bool = False) -> Effects:
         """Take in that time has passed; if `is_airflow_cut`, Airflow reaches nothing at all and says nothing."""
         effects = Effects()

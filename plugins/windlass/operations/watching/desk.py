@@ -1,0 +1,193 @@
+"""What becomes of news: findings are announced once, after planned work has ended, and all of it is written down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from windlass.domain.health import Effects, Finding, Status, Transition
+from windlass.domain.servicelog import Event
+from windlass.errors import WindlassError
+from windlass.operations.watching.fleet import Fleet
+
+log = logging.getLogger(__name__)
+
+REMIND_SECONDS = 300.0
+"""A finding that is still open after this is announced again: the run that it started may have died, or yielded."""
+HELD_SECONDS = 5.0
+"""Between two looks at whether planned work has ended."""
+WRITERS = 8
+OPERATION = "watch_health"
+
+
+@dataclass
+class _Drawer:
+    """The papers of one cluster."""
+
+    waiting: dict[str, Finding] = field(default_factory=dict)
+    """Findings by id that are still to be announced."""
+    announced: dict[str, float] = field(default_factory=dict)
+    """When each open finding was announced last."""
+    events: list[Event] = field(default_factory=list)
+    status: Mapping[str, Any] | None = None
+    is_announcing: bool = False
+    is_writing: bool = False
+
+
+class Desk:
+    """Announces and writes down. All its methods belong to the event loop's thread."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._drawers: dict[str, _Drawer] = {}
+        self._queue: asyncio.Queue[tuple[Finding, ...]] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers = asyncio.Semaphore(WRITERS)
+
+    async def take(self) -> tuple[Finding, ...]:
+        """Wait for findings to announce; give all there are by then."""
+        found = list(await self._queue.get())
+        while not self._queue.empty():
+            found += self._queue.get_nowait()
+        return tuple(found)
+
+    def open(self, cluster: str, findings: Iterable[Finding], now: float) -> None:
+        """Begin with a cluster; `findings` that are open already were announced by an earlier watcher."""
+        self._drawers[cluster] = _Drawer(announced={finding.id: now for finding in findings})
+
+    def drop(self, cluster: str) -> None:
+        """Forget a cluster; what was to be announced is not any more."""
+        self._drawers.pop(cluster, None)
+
+    def tell(self, cluster: str, effects: Effects, status: Mapping[str, Any], now: datetime) -> None:
+        """Take news in: announce findings, and write all of it down."""
+        drawer = self._drawers.get(cluster)
+        if drawer is None:
+            return
+        for finding in effects.closed:
+            drawer.waiting.pop(finding.id, None)
+            drawer.announced.pop(finding.id, None)
+        drawer.waiting |= {finding.id: finding for finding in effects.opened}
+        drawer.events += [_transition_event(one, now) for one in effects.transitions if _is_telling(one)]
+        drawer.events += [_finding_event(one, now, is_over=False) for one in effects.opened]
+        drawer.events += [_finding_event(one, now, is_over=True) for one in effects.closed]
+        self._announce_soon(cluster, drawer)
+        self.save(cluster, status)
+
+    def remind(self, cluster: str, findings: Iterable[Finding], now: float) -> None:
+        """Announce again what has been open for long."""
+        drawer = self._drawers.get(cluster)
+        if drawer is None:
+            return
+        for finding in findings:
+            if now - drawer.announced.setdefault(finding.id, now) >= REMIND_SECONDS:
+                drawer.announced[finding.id] = now
+                drawer.waiting[finding.id] = finding
+        self._announce_soon(cluster, drawer)
+
+    def save(self, cluster: str, status: Mapping[str, Any]) -> None:
+        """Write the last observation; while one is being written, only the newest waits."""
+        drawer = self._drawers.get(cluster)
+        if drawer is not None:
+            drawer.status = status
+            if not drawer.is_writing:
+                drawer.is_writing = True
+                self._start(self._write(cluster, drawer))
+
+    def close(self) -> None:
+        """Stop what is going on."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _announce_soon(self, cluster: str, drawer: _Drawer) -> None:
+        if drawer.waiting and not drawer.is_announcing:
+            drawer.is_announcing = True
+            self._start(self._announce(cluster, drawer))
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _announce(self, cluster: str, drawer: _Drawer) -> None:
+        try:
+            await self._until_free(cluster, drawer)
+            if drawer.waiting and self._drawers.get(cluster) is drawer:
+                found, drawer.waiting = tuple(drawer.waiting.values()), {}
+                now = asyncio.get_running_loop().time()
+                drawer.announced |= {finding.id: now for finding in found}
+                await self._queue.put(found)
+        finally:
+            drawer.is_announcing = False
+
+    async def _until_free(self, cluster: str, drawer: _Drawer) -> None:
+        pause = 0.0
+        while drawer.waiting:
+            await asyncio.sleep(pause)
+            if not await self._is_held(cluster):
+                return
+            pause = HELD_SECONDS
+
+    async def _is_held(self, cluster: str) -> bool:
+        try:
+            holder = await asyncio.to_thread(self._fleet.held_by, cluster, datetime.now(UTC))
+        except WindlassError as error:
+            # Repair asks for the lease itself, so that nothing is done in ignorance of it.
+            log.warning("%s: cannot tell whether it is being changed: %s", cluster, error)
+            return False
+        if holder is not None:
+            log.info("%s: findings wait, as it is being changed by %s", cluster, holder)
+        return holder is not None
+
+    async def _write(self, cluster: str, drawer: _Drawer) -> None:
+        try:
+            while drawer.status is not None:
+                status, drawer.status = drawer.status, None
+                events, drawer.events = drawer.events, []
+                async with self._writers:
+                    await self._save(cluster, status, events)
+        finally:
+            drawer.is_writing = False
+
+    async def _save(self, cluster: str, status: Mapping[str, Any], events: list[Event]) -> None:
+        try:
+            await asyncio.to_thread(self._fleet.save, cluster, status, events)
+        except WindlassError as error:
+            log.warning("%s: cannot write down what was seen (%d events): %s", cluster, len(events), error)
+
+
+def _is_telling(transition: Transition) -> bool:
+    """Say whether people want to read of it: not that a new watcher saw at last what was so all the time."""
+    return (transition.before, transition.after) != (Status.UNKNOWN, Status.HEALTHY)
+
+
+def _transition_event(transition: Transition, now: datetime) -> Event:
+    subject = transition.subject
+    seen = f" seen from {', '.join(transition.seen_from)}" if transition.seen_from else ""
+    why = f": {transition.evidence}" if transition.evidence and transition.after is Status.UNHEALTHY else ""
+    return Event(
+        time=now,
+        operation=OPERATION,
+        text=f"{subject} is {transition.after.value}, it was {transition.before.value}{seen or ', unseen'}{why}",
+        level="warning" if transition.after in {Status.UNHEALTHY, Status.UNKNOWN} else "info",
+        host=subject.host,
+        component=subject.component,
+        details={"before": transition.before.value, "after": transition.after.value, "seen_from": transition.seen_from},
+    )
+
+
+def _finding_event(finding: Finding, now: datetime, *, is_over: bool) -> Event:
+    what = f"{finding.kind.value.replace('_', ' ')}: {finding.component} on {finding.host or 'the cluster'}"
+    return Event(
+        time=now,
+        operation=OPERATION,
+        text=f"over: {what}" if is_over else f"{what}; {finding.evidence}",
+        level="info" if is_over else "error",
+        host=finding.host,
+        component=finding.component,
+        details={"finding": finding.id, "kind": finding.kind.value, "seen_from": finding.seen_from},
+    )

@@ -1,0 +1,134 @@
+"""Guarding one cluster: a station on each host, what they say judged, what follows ordered and handed on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from windlass.domain.health import ClusterWatch, Effects, Look, Outcome
+from windlass.domain.health.lines import Word, order_line, probe_name, setup_lines, subject_of
+from windlass.domain.health.local import Report
+from windlass.domain.health.subjectwatch import Order
+from windlass.effects.transport.listening import Dialler
+from windlass.operations.watching.fleet import Watched
+from windlass.operations.watching.station import Ears, Station
+
+STALE_SECONDS = 5.0
+"""A look that was longer on its way says nothing about now: the channel was cut meanwhile."""
+_CLOCK_BEATS = 3
+
+Tell = Callable[[Effects], None]
+
+
+@dataclass
+class _Clock:
+    """How far a host's clock is off, by its last heartbeats."""
+
+    lags: list[float] = field(default_factory=list)
+
+    def skew(self, lag: float) -> float:
+        """Return by how much it is certainly ahead (more than 0) or, over some beats, behind (less than 0)."""
+        self.lags = [*self.lags[1 - _CLOCK_BEATS :], lag]
+        return -lag if lag < 0 else -min(self.lags)
+
+
+class Guard:
+    """One cluster's watch, wired to its hosts. All its methods belong to the event loop's thread."""
+
+    def __init__(self, watched: Watched, known: Mapping[str, Any] | None, tell: Tell) -> None:
+        """`known` is the last observation, of this watcher or of an earlier one."""
+        self.cluster = watched.plan.cluster
+        self._watched = watched
+        self._tell = tell
+        now = time.monotonic()
+        self.watch = ClusterWatch(watched.plan, datetime.now(UTC) - timedelta(seconds=now), now, known)
+        self._clocks = {host: _Clock() for host in watched.plan.hosts}
+        ears = Ears(self._began, self._word, self._failed)
+        self._stations = {
+            host: Station(
+                watched.targets[host],
+                setup_lines(watched.plan, host, watched.units[host], tells_nodes=host == watched.tells_nodes),
+                ears,
+            )
+            for host in watched.plan.hosts
+        }
+
+    def is_as(self, watched: Watched) -> bool:
+        """Say whether there is nothing new in `watched`, whatever was seen meanwhile."""
+        return replace(watched, known=None) == replace(self._watched, known=None)
+
+    def start(self, dialler: Dialler, gate: asyncio.Semaphore) -> None:
+        """Begin on all hosts."""
+        # Who looks is settled before any loop begins, so that each is told at once.
+        self.watch.tick(time.monotonic())
+        for station in self._stations.values():
+            station.start(dialler, gate)
+
+    def stop(self) -> None:
+        """End on all hosts."""
+        for station in self._stations.values():
+            station.stop()
+
+    def alive(self) -> None:
+        """Tell all loops that somebody still listens."""
+        for station in self._stations.values():
+            station.alive()
+
+    def tick(self, *, is_airflow_cut: bool) -> None:
+        """Let time pass."""
+        self._follow(self.watch.tick(time.monotonic(), is_airflow_cut=is_airflow_cut))
+
+    def forgive(self) -> None:
+        """Count nothing against anybody: the watcher itself was held up."""
+        self.watch.hearing.forgive(time.monotonic())
+
+    def report(self, report: Report) -> None:
+        """Take in what the watcher itself found about the cluster as a whole."""
+        self._follow(self.watch.report("", report, time.monotonic()))
+
+    def _began(self, host: str) -> str:
+        self.watch.hearing.word(host, time.monotonic())
+        subjects = self.watch.watched_by(host)
+        return "".join(f"watch\t{probe_name(subject)}\n" for subject in subjects)
+
+    def _failed(self, host: str, reason: str) -> None:
+        self.watch.hearing.failed(host, reason, time.monotonic())
+
+    def _word(self, host: str, word: Word) -> None:
+        now = time.monotonic()
+        match word.verb, word.fields:
+            case "beat", (epoch, *_):
+                self._beat(host, float(epoch), now)
+            case "look", (name, outcome, *detail):
+                if self._stations[host].delay(word) <= STALE_SECONDS:
+                    look = Look(subject_of(name), host, Outcome(outcome), now, " ".join(detail))
+                    self._follow(self.watch.look(look))
+            case "container", (component, state, age):
+                subject = subject_of(f"{host}/{component}")
+                self.watch.container(subject, now - float(age) if state == "running" else None, now)
+            case "node", (name, status):
+                self._follow(self.watch.report(name, Report("node", name, status), now, host))
+            case ("unit" | "disk" | "certificate") as topic, (name, value):
+                self._follow(self.watch.report(host, Report(topic, name, value), now))
+            case _:
+                self.watch.hearing.word(host, now)
+
+    def _beat(self, host: str, epoch: float, now: float) -> None:
+        self.watch.hearing.word(host, now)
+        skew = self._clocks[host].skew(time.time() - epoch)
+        # Most are good, and a good one is worth telling only after a bad one.
+        if abs(skew) > 1 or self.watch.is_doubtful(host, "clock"):
+            self._follow(self.watch.report(host, Report("clock", "clock", f"{skew:.3f}"), now))
+
+    def _follow(self, effects: Effects) -> None:
+        for order in effects.orders:
+            self._obey(order)
+        if effects.is_news:
+            self._tell(effects)
+
+    def _obey(self, order: Order) -> None:
+        self._stations[order.host].say(order_line(order))

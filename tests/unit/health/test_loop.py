@@ -1,0 +1,223 @@
+"""The probe loop as it is sent to hosts: run by a bare Python, looking at real sockets."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from windlass.effects.health import LOOP_ARGV, loop_program
+from windlass.effects.health.looking import Probe, look
+from windlass.effects.health.reporting import disks, epoch, lifetime, oldest_certificate
+
+LOCAL = "127.0.0.1"
+OK = b"HTTP/1.0 200 OK\r\n\r\nok"
+
+
+def probe(port: int, **changes: str) -> Probe:
+    fields = {
+        "id": "cp-1/thing", "address": LOCAL, "port": str(port), "protocol": "http", "path": "GET /livez HTTP/1.0",
+        "authority": "", "certificate": "", "interval": "0.1", "timeout": "0.7", "times": "3", "accepts": "",
+        "ssh": "0",
+    }  # fmt: skip
+    return Probe(list((fields | changes).values()))
+
+
+@contextmanager
+def served(answer: bytes | None, context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Answer each connection with some bytes, or accept none of them if that is None."""
+    listener = socket.create_server((LOCAL, 0))
+    listener.settimeout(0.05)
+    is_over = threading.Event()
+
+    def serve() -> None:
+        while not is_over.is_set():
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
+            with connection:
+                connection.settimeout(2)
+                try:
+                    speaking = context.wrap_socket(connection, server_side=True) if context else connection
+                    speaking.recv(4096)
+                    speaking.sendall(answer or b"")
+                    speaking.close()
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=serve) if answer is not None else None
+    if thread:
+        thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        is_over.set()
+        if thread:
+            thread.join()
+        listener.close()
+
+
+def free_port() -> int:
+    with socket.create_server((LOCAL, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def certificate(directory: Path, name: str, days: int = 1) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOCAL))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / f"{name}.crt"
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    path.with_suffix(".key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )  # fmt: skip
+    return path
+
+
+def serving(path: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path, path.with_suffix(".key"))
+    return context
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (OK, ("passed", "")),
+        (b"HTTP/1.1 500 Oh\r\n\r\n", ("bad", "HTTP 500")),
+        (b"HTTP/1.1 401 No\r\n\r\n", ("passed", "")),
+        (b"", ("bad", "the connection was closed without an answer")),
+        (b"SSH-2.0-x\r\n", ("bad", "no answer of HTTP")),
+    ],
+)
+def test_an_answer_says_how_it_is(answer: bytes, outcome: tuple[str, str]) -> None:
+    with served(answer) as port:
+        assert look(probe(port, accepts="401"), {}) == outcome
+
+
+def test_a_process_that_is_down_refuses() -> None:
+    assert look(probe(free_port()), {})[0] == "refused"
+
+
+def test_a_process_that_hangs_does_not_answer_in_time() -> None:
+    with served(None) as port:
+        begun = time.monotonic()
+        assert look(probe(port), {})[0] == "hung"
+        assert time.monotonic() - begun < 2
+
+
+def test_tcp_needs_only_a_connection() -> None:
+    with served(None) as port:
+        assert look(probe(port, protocol="tcp"), {}) == ("passed", "")
+
+
+def test_tls_is_verified(tmp_path: Path) -> None:
+    right, wrong = certificate(tmp_path, "right"), certificate(tmp_path, "wrong")
+    with served(OK, serving(right)) as port:
+        assert look(probe(port, protocol="https", authority=str(right)), {}) == ("passed", "")
+        assert look(probe(port, protocol="https", authority=str(wrong)), {})[0] == "tls"
+        assert look(probe(port, protocol="https", authority=str(tmp_path / "none")), {})[0] == "unsure"
+
+
+def test_an_expired_certificate_is_told_as_such(tmp_path: Path) -> None:
+    old = certificate(tmp_path, "old", days=-1)
+    with served(OK, serving(old)) as port:
+        outcome, detail = look(probe(port, protocol="https", authority=str(old)), {})
+    assert (outcome, "expired" in detail) == ("tls", True)
+
+
+def test_a_host_reports_its_disks_and_certificates(tmp_path: Path) -> None:
+    ((path, free),) = disks((str(tmp_path), "/no/such/place"))
+    assert path == str(tmp_path)
+    assert 0 <= free <= 100
+    certificate(tmp_path, "young", days=90)
+    old = certificate(tmp_path, "old", days=1)
+    left, life, path = oldest_certificate(str(tmp_path)).split(" ")
+    assert (path, float(life)) == (str(old), 3 * 86400)
+    assert 86000 < float(left) < 86401
+    assert lifetime(str(tmp_path / "none.crt")) is None
+    assert oldest_certificate(str(tmp_path / "none")) == ""
+
+
+def test_reads_times_as_docker_writes_them() -> None:
+    assert epoch("2026-11-24T00:00:01.123456789Z") == datetime(2026, 11, 24, 0, 0, 1, tzinfo=UTC).timestamp()
+
+
+class Running:
+    """A loop run by a bare Python, as on a host."""
+
+    def __init__(self) -> None:
+        argv = [sys.executable, "-I", *LOOP_ARGV[1:]]
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.tell(loop_program())
+
+    def tell(self, text: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(text.encode())
+
+    def until(self, is_it: Callable[[list[str]], bool]) -> list[str]:
+        assert self.process.stdout
+        for line in iter(self.process.stdout.readline, b""):
+            fields = line.decode().rstrip("\n").split("\t")[1:]
+            if is_it(fields):
+                return fields
+        raise AssertionError("the loop ended")
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    loop = Running()
+    yield loop
+    loop.process.kill()
+    with loop.process:  # closes the pipes and waits
+        pass
+
+
+def probe_line(port: int) -> str:
+    return f"probe\tcp-1/thing\t{LOCAL}\t{port}\thttp\tGET / HTTP/1.0\t\t\t0.05\t0.5\t3\t\t0\n"
+
+
+def test_the_loop_tells_changes_and_a_heartbeat(running: Running) -> None:
+    port = free_port()
+    running.tell(probe_line(port) + "start\nwatch\tcp-1/thing\n")
+    assert running.until(lambda fields: fields[0] == "beat")
+    assert running.until(lambda fields: fields[0] == "look")[1:3] == ["cp-1/thing", "refused"]
+    listener = socket.create_server((LOCAL, port))
+    assert running.until(lambda fields: fields[0] == "look" and fields[2] != "refused")[2] == "hung"
+    listener.close()
+
+
+def test_the_loop_ends_with_its_orders(running: Running) -> None:
+    assert running.process.stdin
+    running.tell("start\n")
+    running.process.stdin.close()
+    assert running.process.wait(10) == 0
+
+
+def test_the_loop_does_not_know_every_order(running: Running) -> None:
+    running.tell("alive\nsing\tloud\nstart\n")
+    assert running.until(lambda fields: fields[0] == "beat")

@@ -1,0 +1,216 @@
+"""All clusters of a store watched in one event loop, over hosts in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from windlass.domain.catalog import Catalog
+from windlass.domain.health import CheckReader, Finding, Kind
+from windlass.domain.lease import Owner, grant
+from windlass.domain.spec import Cluster
+from windlass.effects.catalog import load_catalog
+from windlass.effects.health.simulated import SimulatedWorld
+from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
+from windlass.effects.store.keys import lease_key
+from windlass.effects.transport.connection import SshTarget
+from windlass.operations.watching import desk
+from windlass.operations.watching.fleet import Fleet, Shard
+from windlass.operations.watching.poller import Pace, Poller
+
+ROOT = Path(__file__).parents[3]
+SPEC = """
+apiVersion: windlass/v1
+kind: Cluster
+metadata: {{name: {name}}}
+spec:
+  kubernetes: {{version: v1.37.2}}
+  hosts:
+    members:
+      - {{name: cp-1, address: 192.0.{net}.1, roles: [etcd, control-plane]}}
+      - {{name: cp-2, address: 192.0.{net}.2, roles: [etcd, control-plane]}}
+      - {{name: cp-3, address: 192.0.{net}.3, roles: [etcd, control-plane]}}
+      - {{name: w-1, address: 192.0.{net}.4, roles: [worker]}}
+  health:
+    kube-apiserver: {{intervalSeconds: 0.2, responseTimeoutSeconds: 0.2, initializingTimeoutSeconds: {grace}}}
+    etcd: {{intervalSeconds: 0.2, responseTimeoutSeconds: 0.2}}
+    kubelet: {{intervalSeconds: 0.2, responseTimeoutSeconds: 0.2}}
+"""
+LIMIT = 20.0
+
+
+def spec(name: str, net: int = 2, grace: float = 0.1) -> str:
+    return SPEC.format(name=name, net=net, grace=grace)
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load_catalog(ROOT / "include" / "templates" / "kubernetes")
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    made = MemoryStore()
+    ClusterRecords(made, "demo").save_spec(spec("demo"))
+    return made
+
+
+def logins(cluster: Cluster) -> list[SshTarget]:
+    return [SshTarget(host.name, host.address, "ops", "") for host in cluster.spec.hosts.members]
+
+
+@asynccontextmanager
+async def watching(
+    store: MemoryStore, catalog: Catalog, world: SimulatedWorld, shard: Shard | None = None
+) -> AsyncIterator[tuple[Poller, list[Finding]]]:
+    fleet = Fleet(store, catalog, logins, shard or Shard(), CheckReader())
+    poller = Poller(fleet, world, Pace(specs=0.1, reading=0.0))
+    found: list[Finding] = []
+
+    async def collect() -> None:
+        async for findings in poller.findings():
+            found.extend(findings)
+
+    task = asyncio.create_task(collect())
+    try:
+        yield poller, found
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    try:
+        async with asyncio.timeout(LIMIT):
+            while not condition():  # noqa: ASYNC110 - the state of a whole poller has no event
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not within {LIMIT} s: {what}") from None
+
+
+def statuses(store: MemoryStore, cluster: str = "demo") -> set[str]:
+    status = ClusterRecords(store, cluster).status() or {"subjects": []}
+    return {one["status"] for one in status["subjects"]}
+
+
+async def test_finds_what_is_wrong_writes_it_down_and_its_end_too(store: MemoryStore, catalog: Catalog) -> None:
+    world = SimulatedWorld()
+    async with watching(store, catalog, world) as (_, found):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        world.end("192.0.2.1", 6443)
+        await until(lambda: found, "a finding")
+        assert [(one.host, one.component, one.kind) for one in found] == [("cp-1", "kube-apiserver", Kind.PROCESS_DOWN)]
+        await until(lambda: "unhealthy" in statuses(store), "the status says so")
+        world.mend("192.0.2.1", 6443)
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy again")
+        await until(lambda: len(ServiceLog(store, "demo").newest()) >= 4, "the log")
+    texts = [event.text for event in ServiceLog(store, "demo").newest()]
+    assert any("kube-apiserver on cp-1 is unhealthy, it was healthy seen from" in text for text in texts)
+    assert any(text.startswith("over: process down: kube-apiserver on cp-1") for text in texts)
+    assert len(found) == 1
+
+
+async def test_clusters_come_and_go_and_change(store: MemoryStore, catalog: Catalog) -> None:
+    world = SimulatedWorld()
+    async with watching(store, catalog, world) as (poller, _):
+        await until(lambda: [guard.cluster for guard in poller.guards] == ["demo"], "the first")
+        ClusterRecords(store, "other").save_spec(spec("other", 3))
+        await until(lambda: len(poller.guards) == 2, "another one")
+        ClusterRecords(store, "other").save_spec(spec("other", 4))
+        await until(lambda: "192.0.4.1" in poller.guards[1].watch.plan.hosts.values(), "its new addresses")
+        ClusterRecords(store, "other").forget(keep_backups=True)
+        await until(lambda: [guard.cluster for guard in poller.guards] == ["demo"], "it is gone")
+
+
+async def test_a_watcher_that_starts_again_tells_nothing_twice(store: MemoryStore, catalog: Catalog) -> None:
+    world = SimulatedWorld()
+    async with watching(store, catalog, world) as (_, found):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        world.end("192.0.2.1", 6443)
+        await until(lambda: found and "unhealthy" in statuses(store), "a finding")
+    async with watching(store, catalog, world) as (poller, again):
+        await until(lambda: poller.guards and not poller.guards[0].watch.is_calm, "it is seen again")
+        world.mend("192.0.2.1", 6443)
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+    assert again == []
+
+
+async def test_what_is_open_for_long_is_announced_again(
+    store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "REMIND_SECONDS", 0.1)
+    world = SimulatedWorld()
+    async with watching(store, catalog, world) as (_, found):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        world.end("192.0.2.1", 6443)
+        await until(lambda: len(found) >= 3, "reminders")
+    assert len({finding.id for finding in found}) == 1
+
+
+async def test_findings_wait_for_planned_work_and_are_dropped_if_it_ends_well(
+    store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "HELD_SECONDS", 0.05)
+    world = SimulatedWorld()
+    lease = grant(Owner("upgrade_cluster", "manual"), "upgrade_cluster", datetime.now(UTC))
+    store.put(lease_key("demo"), lease.to_bytes())
+    async with watching(store, catalog, world) as (poller, found):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        world.end("192.0.2.1", 6443)
+        await until(lambda: "unhealthy" in statuses(store), "it is seen")
+        world.mend("192.0.2.1", 6443)
+        await until(lambda: statuses(store) == {"healthy"}, "it is over")
+        world.end("192.0.2.2", 6443)
+        await until(lambda: poller.guards[0].watch.findings, "another is seen")
+        assert found == []
+        store.delete(lease_key("demo"))
+        await until(lambda: found, "it is announced")
+    assert [one.host for one in found] == ["cp-2"]
+
+
+async def test_repair_itself_is_no_reason_to_wait(store: MemoryStore, catalog: Catalog) -> None:
+    lease = grant(Owner("heal_cluster", "scheduled"), "heal_cluster", datetime.now(UTC))
+    store.put(lease_key("demo"), lease.to_bytes())
+    world = SimulatedWorld()
+    async with watching(store, catalog, world) as (_, found):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        world.end("192.0.2.1", 6443)
+        await until(lambda: found, "a finding")
+
+
+async def test_a_host_that_dies_is_one_finding_and_its_loop_starts_again(store: MemoryStore, catalog: Catalog) -> None:
+    world = SimulatedWorld()
+    async with watching(store, catalog, world) as (poller, found):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        world.kill("192.0.2.3")
+        await until(lambda: found, "a finding")
+        world.revive("192.0.2.3")
+        await until(lambda: statuses(store) == {"healthy"} and not poller.guards[0].watch.findings, "it is over")
+    assert [(one.host, one.component, one.kind) for one in found] == [("cp-3", "host", Kind.HOST_DOWN)]
+
+
+async def test_one_spec_that_cannot_be_read_keeps_no_other_from_being_watched(
+    store: MemoryStore, catalog: Catalog
+) -> None:
+    ClusterRecords(store, "broken").save_spec("kind: Cluster")
+    async with watching(store, catalog, SimulatedWorld()) as (poller, _):
+        await until(lambda: [guard.cluster for guard in poller.guards] == ["demo"], "the good one")
+
+
+async def test_shards_share_all_clusters_out(store: MemoryStore, catalog: Catalog) -> None:
+    names = [f"c-{number}" for number in range(40)]
+    shares = [[name for name in names if Shard(index, 3).has(name)] for index in range(3)]
+    assert sorted(name for share in shares for name in share) == sorted(names)
+    assert all(shares)
+    mine = next(index for index in range(3) if Shard(index, 3).has("demo"))
+    async with watching(store, catalog, SimulatedWorld(), Shard(mine, 3)) as (poller, _):
+        await until(lambda: len(poller.guards) == 1, "its own")
+    async with watching(store, catalog, SimulatedWorld(), Shard((mine + 1) % 3, 3)) as (poller, _):
+        await asyncio.sleep(0.3)
+        assert poller.guards == ()
