@@ -6,9 +6,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from windlass_lab.lab import LabPlan, down, load, up
 from windlass_lab.model import Lab, all_names
+
+settings.register_profile("windlass", deadline=None)  # how long an example takes depends on what else the machine does
+settings.load_profile("windlass")
 
 TEST_LAB = os.environ.get("WINDLASS_TEST_LAB", "")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -139,6 +139,27 @@ class Vault:
         key = drill_key(self.cluster, drill)
         stored = self.store.get(key)
         return None if stored is None else parse_drill(stored.data, self.keys, key)
+
+    def newest_verified(self, bundles: Iterable[BundleId]) -> Manifest | None:
+        """Return the manifest of the newest of `bundles` that can be trusted, or None if none can."""
+        for bundle in sorted(bundles, reverse=True):
+            try:
+                return self.manifest(bundle)
+            except IntegrityError:
+                continue
+        return None
+
+    def newest_proven(self, bundles: Iterable[BundleId]) -> BundleId | None:
+        """Return the newest of `bundles` that a drill proved, or None."""
+        known = frozenset(bundles)
+        for name in reversed(self.drill_ids()):
+            bundle = bundle_of_drill(name)
+            if bundle is None or bundle not in known:
+                continue
+            last = self.drills_by_bundle(frozenset([bundle])).get(bundle)
+            if last is not None and last.is_proof:
+                return bundle
+        return None
 
     def drills_by_bundle(self, bundles: frozenset[BundleId]) -> dict[BundleId, DrillRecord]:
         """Return the last drill of each of `bundles` that told something of it; a damaged record tells nothing."""

@@ -20,6 +20,21 @@ def lease_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}lease.json"
 
 
+def backup_lease_key(cluster: str) -> str:
+    """Return the key of the lease that the one backup of a cluster holds while it is taken."""
+    return f"{cluster_prefix(cluster)}backup-lease.json"
+
+
+def drill_lease_key(cluster: str) -> str:
+    """Return the key of the lease that the one drill of a cluster holds while it runs."""
+    return f"{cluster_prefix(cluster)}drill-lease.json"
+
+
+def backup_alert_key(cluster: str) -> str:
+    """Return the key of what was last told about missing backups."""
+    return f"{cluster_prefix(cluster)}backup-alert.json"
+
+
 def pki_key(cluster: str) -> str:
     """Return the key of the sealed PKI; also the context that it is sealed for, on hosts too."""
     return f"{cluster_prefix(cluster)}pki/pki.sealed"

@@ -27,11 +27,17 @@ class Leases:
     is_finished: Callable[[Owner], bool | None]
     clock: Callable[[], datetime]
     """The time now, with its zone."""
+    key: Callable[[str], str] = lease_key
+    """Where the lease of a cluster lies: backups and drills have leases of their own, beside that of operations."""
 
     def current(self, cluster: str) -> Lease | None:
         """Return the lease of `cluster`, or None if nobody holds it."""
         lease, _ = self._read(cluster)
         return None if lease is None or lease.released else lease
+
+    def last(self, cluster: str) -> Lease | None:
+        """Return the lease as it was last held, given back or not; None if nobody ever held it."""
+        return self._read(cluster)[0]
 
     def acquire(self, cluster: str, owner: Owner, operation: str) -> Lease:
         """Take the lease, or keep it if `owner` has it; RefusedError names the run that holds it instead."""
@@ -77,10 +83,10 @@ class Leases:
                 return grant(owner, operation, now)
 
     def _read(self, cluster: str) -> tuple[Lease | None, str | None]:
-        stored = self.store.get(lease_key(cluster))
+        stored = self.store.get(self.key(cluster))
         return (None, None) if stored is None else (Lease.from_bytes(stored.data), stored.tag)
 
     def _write(self, cluster: str, lease: Lease, tag: str | None) -> bool:
-        key, data = lease_key(cluster), lease.to_bytes()
+        key, data = self.key(cluster), lease.to_bytes()
         written = self.store.create(key, data) if tag is None else self.store.replace(key, data, tag)
         return written is not None
