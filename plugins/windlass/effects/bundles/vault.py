@@ -23,7 +23,7 @@ from windlass.domain.backup import (
     parse_manifest,
 )
 from windlass.domain.sealing import MasterKeys
-from windlass.effects.bundles import parts
+from windlass.effects.bundles.parts import opened, stored
 from windlass.effects.store.contract import Store
 from windlass.effects.store.keys import bundle_key, bundles_prefix, drill_key, drills_prefix
 from windlass.errors import IntegrityError
@@ -58,10 +58,10 @@ class Vault:
 
     def manifest(self, bundle: BundleId) -> Manifest:
         """Return the manifest of a bundle; IntegrityError if there is none, or it is not to be trusted."""
-        stored = self.store.get(self._key(bundle, MANIFEST))
-        if stored is None:
+        found = self.store.get(self._key(bundle, MANIFEST))
+        if found is None:
             raise IntegrityError(f"{self.cluster}: bundle {bundle}: it has no {MANIFEST}, so that it is none")
-        return parse_manifest(stored.data, self.keys, self.cluster, bundle)
+        return parse_manifest(found.data, self.keys, self.cluster, bundle)
 
     def candidates(self, limit: int | None = None) -> tuple[Candidate, ...]:
         """Return the bundles, the newest first, each with how far it can be trusted; at most `limit`."""
@@ -85,7 +85,7 @@ class Vault:
         Each piece was authenticated, so that what came before an IntegrityError is a true beginning.
         """
         key = self._key(manifest.bundle, name)
-        with parts.opened(self.store, key, self.keys, manifest.parts[name]) as pieces:
+        with opened(self.store, key, self.keys, manifest.parts[name]) as pieces:
             yield pieces
 
     def state(self, manifest: Manifest) -> BundleState:
@@ -103,8 +103,8 @@ class Vault:
     def write_part(self, bundle: BundleId, name: str, source: BinaryIO) -> Part:
         """Compress, seal and store a part, read it back to the last byte, and return what to say of it."""
         key = self._key(bundle, name)
-        part = parts.stored(self.store, key, self.keys, source)
-        with parts.opened(self.store, key, self.keys, part) as pieces:
+        part = stored(self.store, key, self.keys, source)
+        with opened(self.store, key, self.keys, part) as pieces:
             for _ in pieces:
                 pass
         return part
@@ -137,8 +137,8 @@ class Vault:
     def drill(self, drill: str) -> DrillRecord | None:
         """Return the record of a drill, or None if there is none."""
         key = drill_key(self.cluster, drill)
-        stored = self.store.get(key)
-        return None if stored is None else parse_drill(stored.data, self.keys, key)
+        found = self.store.get(key)
+        return None if found is None else parse_drill(found.data, self.keys, key)
 
     def newest_verified(self, bundles: Iterable[BundleId]) -> Manifest | None:
         """Return the manifest of the newest of `bundles` that can be trusted, or None if none can."""
