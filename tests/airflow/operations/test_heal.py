@@ -51,7 +51,7 @@ def test_the_partition_names_the_cluster_and_the_param_outweighs_it() -> None:
     assert Workplace.of(context(cluster="other")).name == "other"
     nameless = context()
     nameless["dag_run"].partition_key = None
-    with pytest.raises(SpecError, match="names no cluster"):
+    with pytest.raises(SpecError, match="is about no cluster"):
         Workplace.of(nameless)
 
 
