@@ -93,9 +93,13 @@ class KubernetesClient:
             return None
         return self._object(response, f"read {resource.plural}/{name}")
 
-    def list(self, resource: Resource, namespace: str | None = None, selector: str = "") -> list[Object]:
-        """Return all objects of a kind, in one namespace or in all."""
-        response = self._send("GET", resource.path(namespace), params={"labelSelector": selector} if selector else {})
+    def list(
+        self, resource: Resource, namespace: str | None = None, selector: str = "", fields: str = ""
+    ) -> list[Object]:
+        """Return all objects of a kind, in one namespace or in all; by a selector of labels, of fields, or both."""
+        asked = {"labelSelector": selector, "fieldSelector": fields}
+        params = {name: value for name, value in asked.items() if value}
+        response = self._send("GET", resource.path(namespace), params=params)
         items: list[Object] = self._object(response, f"list {resource.plural}")["items"]
         return items
 
@@ -121,6 +125,32 @@ class KubernetesClient:
             return False
         self._object(response, f"create {resource.plural}/{wanted['metadata']['name']}")
         return True
+
+    def would_change(self, wanted: Object) -> bool:
+        """Say whether `apply` would change anything, by having the API server try it without keeping it."""
+        name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace")
+        try:
+            resource = self.resource_of(wanted)
+        except NotReadyError:  # a kind that an object before it defines
+            return True
+        before = self.get(resource, name, namespace)
+        if before is None:
+            return True
+        response = self._send(
+            "PATCH",
+            resource.path(namespace, name),
+            params={"fieldManager": FIELD_MANAGER, "force": "true", "dryRun": "All"},
+            content=json.dumps(wanted).encode(),
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        )
+        return _content(self._object(response, f"try {wanted['kind']} {name}")) != _content(before)
+
+    def text(self, path: str) -> str:
+        """Return what a path that is no object of the API answers, such as /metrics."""
+        response = self._send("GET", path, headers={"Accept": "text/plain"})
+        if response.is_error:
+            self._object(response, f"read {path}")
+        return response.text
 
     def patch(self, resource: Resource, name: str, change: Object) -> Object:
         """Merge `change` into an object without a namespace."""

@@ -1,0 +1,1 @@
+"""A change rolls over a cluster that serves: a new version, other flags, other certificates, all the same way."""

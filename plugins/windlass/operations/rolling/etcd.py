@@ -1,0 +1,151 @@
+"""Change one etcd member: only while the others hold quorum, and with the lead handed over first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from windlass.domain import etcd
+from windlass.domain.pki import Pki
+from windlass.domain.quorum import Member, Membership, Stop, check_planned_outage, check_stop, what_if
+from windlass.domain.rendering.layout import ETCD_CLIENT_PORT, PKI
+from windlass.domain.upgrade.versions import minor_of
+from windlass.effects.transport.connection import Connection
+from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.operations.etcd_api import etcd_member
+from windlass.operations.rolling.roll import Roll
+from windlass.operations.rolling.stacks import Part, change_part
+from windlass.operations.site import Changes, Site
+
+ONE_BY_ONE = 3
+"""So many voters it takes to change one without an outage."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one member said."""
+
+    status: etcd.MemberStatus
+    members: tuple[etcd.Member, ...]
+    alarms: tuple[etcd.Alarm, ...]
+
+
+@dataclass(frozen=True)
+class EtcdLook:
+    """The members as etcd lists them, and how each sees itself."""
+
+    membership: Membership
+    statuses: Mapping[str, etcd.MemberStatus]
+    """By host; one that does not answer is absent."""
+    reasons: Mapping[str, str]
+    """Why a host's member does not answer."""
+    alarms: tuple[str, ...] = ()
+
+    @property
+    def leader(self) -> str | None:
+        """Return the host of the leader; None if no member that answers leads."""
+        return next((host for host, status in self.statuses.items() if status.is_leader), None)
+
+    def member(self, host: str) -> Member:
+        """Return the member on `host`; RefusedError if etcd lists none of that name."""
+        for member in self.membership.members:
+            if member.name == host:
+                return member
+        raise RefusedError(f"{host}: etcd lists no member of that name; look at the members before anything is changed")
+
+
+def look_at_etcd(site: Site, pki: Pki) -> EtcdLook:
+    """Ask every member how it sees itself, and which members there are."""
+    hosts = site.cluster.hosts_with("etcd")
+    outcomes = site.try_on_hosts(hosts, lambda host, _: _ask(site, pki, host.name))
+    answers = {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok}
+    reasons = {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
+    statuses = {name: answer.status for name, answer in answers.items()}
+    healthy = {status.member_id for status in statuses.values() if status.leader_id and not status.errors}
+    first = next(iter(answers.values()), None)
+    members = tuple(_member(listed, healthy) for listed in (first.members if first else ()))
+    alarms = tuple(f"{alarm.kind} of member {alarm.member_id:x}" for alarm in (first.alarms if first else ()))
+    return EtcdLook(Membership(members, frozenset(host.name for host in hosts)), statuses, reasons, alarms)
+
+
+def _ask(site: Site, pki: Pki, host: str) -> Answer:
+    with etcd_member(site, pki, host) as client:
+        status = client.status()
+        try:
+            return Answer(status, client.members(), client.alarms())
+        except (NotReadyError, UnreachableError):  # there is no quorum: the list as this member has it
+            return Answer(status, client.members(linearizable=False), ())
+
+
+def _member(listed: etcd.Member, healthy: set[int]) -> Member:
+    return Member(
+        listed.name or listed.peer_urls[0],
+        listed.member_id,
+        "learner" if listed.is_learner else "voter",
+        started=listed.has_started,
+        health="healthy" if listed.member_id in healthy else "unhealthy",
+    )
+
+
+def change_etcd(roll: Roll, host: str, *, stops: bool) -> Changes:
+    """Change the member on `host`; RefusedError if the others would not hold quorum meanwhile.
+
+    `stops` says whether it does stop for that: one that was changed already is only waited for.
+    """
+    look = look_at_etcd(roll.before, roll.pki)
+    if stops:
+        _let_go(roll, look, host)
+    wanted = roll.site.release.images["etcd"].removeprefix("v")
+    reached = max((status.raft_applied_index for status in look.statuses.values()), default=0)
+
+    def missing() -> str:
+        with etcd_member(roll.site, roll.pki, host) as client:
+            status = client.status()
+        if status.version != wanted:
+            return f"it runs {status.version}, not {wanted}"
+        if not status.leader_id:
+            return "it knows no leader"
+        behind = reached - status.raft_applied_index
+        return f"it is {behind} entries behind" if behind > 0 else ""
+
+    part = Part(host, "etcd", ("etcd",), missing, roll.limits.etcd_ready, lambda: not _has_moved_on(roll))
+    return change_part(roll, part)
+
+
+def _let_go(roll: Roll, look: EtcdLook, host: str) -> None:
+    """Make sure that the member may stop, and that another one leads by then."""
+    member = look.member(host)
+    roll.tell(f"etcd {host}: {what_if(look.membership, Stop(member))}")
+    if len(look.membership.voters) < ONE_BY_ONE and member.is_serving:
+        check_planned_outage(member, look.membership)
+    else:
+        check_stop(member, look.membership)
+    _hand_over_the_lead(roll, look, host)
+
+
+def _hand_over_the_lead(roll: Roll, look: EtcdLook, host: str) -> None:
+    """Have another member lead before this one stops, so that no request waits for an election."""
+    others = [name for name in look.statuses if name != host and look.member(name).is_serving]
+    if look.leader != host or not others:
+        return
+    with etcd_member(roll.before, roll.pki, host) as client:
+        client.move_leader(look.statuses[others[0]].member_id)
+    roll.tell(f"etcd {host}: {others[0]} leads now")
+
+
+def _has_moved_on(roll: Roll) -> bool:
+    """Whether the cluster as a whole counts as the new minor release already: then no member goes back."""
+    wanted, before = (site.release.images["etcd"] for site in (roll.site, roll.before))
+    if minor_of(wanted) == minor_of(before):
+        return False
+    outcomes = roll.site.try_on_hosts(roll.site.cluster.hosts_with("etcd"), lambda _, conn: _cluster_minor(conn))
+    return any(outcome.is_ok and outcome.get() >= minor_of(wanted) for outcome in outcomes.values())
+
+
+def _cluster_minor(connection: Connection) -> int:
+    """Return the minor release that the whole etcd cluster has agreed on, as the member here says."""
+    tls = ["--cacert", f"{PKI}/etcd/ca.crt", "--cert", f"{PKI}/etcd/server.crt", "--key", f"{PKI}/etcd/server.key"]
+    url = f"https://127.0.0.1:{ETCD_CLIENT_PORT}/version"
+    answer = connection.run(["curl", "-fsS", "--max-time", "5", *tls, url], sudo=True).stdout
+    return minor_of(f"v{json.loads(answer)['etcdcluster']}")

@@ -1,0 +1,228 @@
+"""Gather what the gate looks at: all hosts, all members, all API servers and the objects of the API, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from windlass.domain.artifacts import Artifact
+from windlass.domain.catalog.release import version_numbers
+from windlass.domain.pki import Pki
+from windlass.domain.pki.seed import expiring
+from windlass.domain.rendering import host_images, host_installs
+from windlass.domain.rendering.layout import API_PORT
+from windlass.domain.spec.models import Host
+from windlass.domain.upgrade import HostState, Running
+from windlass.domain.upgrade.evidence import Evidence, Workloads
+from windlass.domain.upgrade.removed_apis import Use, kinds_to_scan, requested, stored
+from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient, Resource
+from windlass.effects.mirror import missing_artifacts
+from windlass.effects.transport.connection import Connection
+from windlass.effects.transport.fanout import Outcome
+from windlass.errors import NotReadyError, UnreachableError, WindlassError
+from windlass.operations.cluster_api import credentials_of, kubernetes_api
+from windlass.operations.rolling.add_ons import changed_add_ons
+from windlass.operations.rolling.draining import is_ours
+from windlass.operations.rolling.etcd import EtcdLook, look_at_etcd
+from windlass.operations.rolling.looking import HostLook, look_at_hosts
+from windlass.operations.site import Site
+
+_API = timedelta(seconds=20)
+_BUDGETS = Resource("policy/v1", "poddisruptionbudgets", namespaced=True)
+_SLICES = Resource("discovery.k8s.io/v1", "endpointslices", namespaced=True)
+_WEBHOOKS = tuple(
+    Resource("admissionregistration.k8s.io/v1", f"{kind}webhookconfigurations", namespaced=False)
+    for kind in ("validating", "mutating")
+)
+_EVER = timedelta(days=36_500)
+_UNPACKED = 2.5
+"""How much room something takes once it is fetched and unpacked, in terms of its own size."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What was seen, and what a plan needs besides: who leads etcd, and which objects would change."""
+
+    evidence: Evidence
+    leader: str | None
+    add_ons: tuple[str, ...]
+
+
+def gather(site: Site, before: Site, pki: Pki) -> Gathered:
+    """Look at everything; what could not be seen is in the result as a reason, not as an error."""
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        looks = pool.submit(look_at_hosts, site, pki)
+        old_looks = pool.submit(look_at_hosts, before, pki)
+        etcd = pool.submit(look_at_etcd, before, pki)
+        servers = pool.submit(_ask_api_servers, site, pki)
+        objects = pool.submit(_ask_api, site, pki)
+        lacking = pool.submit(_lacking, site)
+    return _together(
+        site,
+        pki,
+        _Answers(
+            looks.result(), old_looks.result(), etcd.result(), servers.result(), objects.result(), lacking.result()
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Api:
+    """What the API said, or why it said nothing."""
+
+    workloads: Workloads
+    uses: tuple[Use, ...] = ()
+    add_ons: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Answers:
+    looks: Mapping[str, Outcome[HostLook]]
+    old_looks: Mapping[str, Outcome[HostLook]]
+    etcd: EtcdLook
+    servers: Mapping[str, Outcome[tuple[Use, ...]]]
+    api: _Api
+    lacking: tuple[str, ...]
+
+
+def _together(site: Site, pki: Pki, found: _Answers) -> Gathered:
+    looks = {name: outcome.get() for name, outcome in found.looks.items() if outcome.is_ok}
+    old = {name: outcome.get() for name, outcome in found.old_looks.items() if outcome.is_ok}
+    servers = {name: str(outcome.error) for name, outcome in found.servers.items() if not outcome.is_ok}
+    if found.api.reason:
+        servers["the API"] = found.api.reason
+    uses = {use for outcome in found.servers.values() if outcome.is_ok for use in outcome.get()} | set(found.api.uses)
+    evidence = Evidence(
+        running=_running(looks, found.etcd, found.api.workloads),
+        states=with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads),
+        drifted={
+            name: tuple(part for part in old[name].state.stale if part in look.state.stale)
+            for name, look in looks.items()
+            if name in old
+        },
+        unreachable={name: str(outcome.error) for name, outcome in found.looks.items() if not outcome.is_ok},
+        membership=found.etcd.membership,
+        etcd_reasons=found.etcd.reasons,
+        alarms=found.etcd.alarms,
+        api_reasons=servers,
+        workloads=found.api.workloads,
+        uses=tuple(sorted(uses)),
+        expiries={one.name: one.not_after for one in expiring(pki, datetime.now(UTC), _EVER)},
+        free_kib={name: _free(look.seen.facts.disk_free_kib) for name, look in looks.items()},
+        needed_kib={name: _needed(site, name, look) for name, look in looks.items()},
+        lacking=found.lacking,
+    )
+    return Gathered(evidence, found.etcd.leader, found.api.add_ons)
+
+
+def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[str, HostState]:
+    """Return the states with what an earlier roll left cordoned among what is to be changed."""
+    left = {node["metadata"]["name"] for node in workloads.nodes if is_ours(dict(node))}
+    return {
+        name: HostState({**state.stale, "cordon": "open for pods again"}, state.missing) if name in left else state
+        for name, state in states.items()
+    }
+
+
+def _running(looks: Mapping[str, HostLook], etcd: EtcdLook, workloads: Workloads) -> Running:
+    def of(component: str) -> dict[str, str]:
+        found = {name: look.seen.services.get(component) for name, look in looks.items()}
+        return {name: service.version for name, service in found.items() if service is not None}
+
+    managers, schedulers = of("kube-controller-manager"), of("kube-scheduler")
+    controllers = {
+        name: min((found[name] for found in (managers, schedulers) if name in found), key=version_numbers)
+        for name in managers.keys() | schedulers.keys()
+    }
+    kubelets = {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"] for node in workloads.nodes}
+    members = {name: f"v{status.version}" for name, status in etcd.statuses.items()}
+    return Running(members, of("kube-apiserver"), controllers, kubelets)
+
+
+def _free(disks: Mapping[str, int]) -> int:
+    return min((disks[path] for path in ("/var/lib/windlass", "/") if path in disks), default=0)
+
+
+def _needed(site: Site, name: str, look: HostLook) -> int:
+    """Return the KiB that fetching what the host lacks takes."""
+    host = next(host for host in site.hosts if host.name == name)
+    wanted = [install.artifact for install in host_installs(site.release, host)]
+    wanted += [image.artifact for image in host_images(site.cluster, site.release, host, site.lock, site.mirror)]
+    lacking = set(look.state.missing)
+    sizes = (
+        site.lock.artifacts[one].size for one in set(wanted) if _label(one) in lacking and one in site.lock.artifacts
+    )
+    return int(sum(sizes) * _UNPACKED / 1024)
+
+
+def _label(artifact: Artifact) -> str:
+    prefix = "image " if artifact.kind == "image" else ""
+    return f"{prefix}{artifact.name} {artifact.version}"
+
+
+def _lacking(site: Site) -> tuple[str, ...]:
+    wanted = {install.artifact for host in site.hosts for install in host_installs(site.release, host)}
+    wanted |= {
+        site.release.artifact("image", name)
+        for name in site.release.images
+        if not name.startswith(("metallb", "metrics-server")) or _uses(site, name)
+    }
+    return missing_artifacts(site.mirror.files, site.mirror.registry_url, site.lock, sorted(wanted))
+
+
+def _uses(site: Site, image: str) -> bool:
+    spec = site.cluster.spec
+    return image.startswith((spec.load_balancer.driver, spec.monitoring.driver))
+
+
+def _ask_api_servers(site: Site, pki: Pki) -> Mapping[str, Outcome[tuple[Use, ...]]]:
+    """Ask each API server whether it is ready, and for requests to what the target no longer serves."""
+
+    def ask(_: Host, connection: Connection) -> tuple[Use, ...]:
+        with (
+            connection.forward("127.0.0.1", API_PORT) as forward,
+            KubernetesClient(*forward.address, credentials_of(pki)) as client,
+        ):
+            if not client.is_ready():
+                raise NotReadyError(f"{connection.host}: its API server is not ready")
+            return tuple(requested(client.text("/metrics"), site.release))
+
+    return site.try_on_hosts(site.cluster.hosts_with("control-plane"), ask)
+
+
+def _ask_api(site: Site, pki: Pki) -> _Api:
+    try:
+        with kubernetes_api(site, pki, _API) as client:
+            workloads = Workloads(
+                nodes=client.list(NODES),
+                pods=client.list(PODS),
+                budgets=client.list(_BUDGETS),
+                webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
+                ready_services=frozenset(_ready_services(client)),
+            )
+            uses = tuple(stored(_objects(client, site), site.release))
+            return _Api(workloads, uses, changed_add_ons(site, client))
+    except WindlassError as error:
+        return _Api(Workloads(), reason=str(error))
+
+
+def _ready_services(client: KubernetesClient) -> Iterator[str]:
+    for found in client.list(_SLICES):
+        service = found["metadata"].get("labels", {}).get("kubernetes.io/service-name")
+        ready = any(one.get("conditions", {}).get("ready") is not False for one in found.get("endpoints") or [])
+        if service and ready:
+            yield f"{found['metadata']['namespace']}/{service}"
+
+
+def _objects(client: KubernetesClient, site: Site) -> Iterator[dict[str, Any]]:
+    """Yield the objects of all kinds of which the target drops a version; a kind that is not served has none."""
+    for api_version, kind in kinds_to_scan(site.release):
+        try:
+            resource = client.resource_of({"apiVersion": api_version, "kind": kind})
+        except (NotReadyError, UnreachableError):
+            continue
+        yield from ({**found, "kind": kind} for found in client.list(resource))

@@ -1,0 +1,136 @@
+"""Change what is left of a host: programs, files, controllers, runtime and kubelet; workers are drained around it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from windlass.domain.rendering import host_stacks
+from windlass.domain.spec.models import Host
+from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
+from windlass.effects.transport.connection import Connection, RemoteFile
+from windlass.errors import UnreachableError, WindlassError
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.preparing import prepare_host
+from windlass.operations.rolling.draining import DrainError, cordon, drain_node, uncordon
+from windlass.operations.rolling.roll import Roll
+from windlass.operations.rolling.stacks import DidNotComeUpError
+from windlass.operations.site import Changes, Site
+from windlass.operations.starting import bring_up, seed_host, start_kubelet
+from windlass.operations.waiting import wait_until
+
+_API = timedelta(seconds=60)
+_JOURNAL = ("journalctl", "-u", "kubelet", "-n", "3", "--no-pager", "-o", "cat")
+
+
+def change_host(roll: Roll, name: str, sealed: RemoteFile, *, drains: bool) -> Changes:
+    """Bring the rest of one host to what is wanted: drained if it must be, changed, ready again, opened again.
+
+    A node that does not come back is put back to what ran before, and opened; the error says so.
+    """
+    host = roll.host(name)
+    if not host.is_node:
+        return _change(roll, roll.site, host, sealed)
+    with kubernetes_api(roll.site, roll.pki, _API) as client:
+        if drains:
+            _drain(roll, client, name)
+        try:
+            changed = _change(roll, roll.site, host, sealed)
+            wait_until(lambda: _not_back(client, roll.site, name), roll.limits.node_ready, f"{name}: its node")
+        except UnreachableError:
+            raise
+        except WindlassError as error:
+            raise _gone_back(roll, client, host, sealed, error) from error
+        if uncordon(client, name):
+            roll.tell(f"{name}: open for pods again")
+    return changed
+
+
+def _drain(roll: Roll, client: KubernetesClient, name: str) -> None:
+    upgrade = roll.site.cluster.spec.upgrade
+    cordon(client, name)
+    try:
+        count = drain_node(client, name, timedelta(seconds=upgrade.drain_seconds), roll.tell)
+    except DrainError:
+        uncordon(client, name)
+        raise
+    roll.tell(f"{name}: drained, {count} pods left it")
+
+
+def _change(roll: Roll, site: Site, host: Host, sealed: RemoteFile) -> Changes:
+    """Lay down and start everything that the site wants of the host, with the spec's hooks around it."""
+    connection = roll.connection(host.name)
+    hooks = site.cluster.spec.upgrade.hooks
+    _run_hooks(roll, connection, "before", hooks.before)
+    changed = [*prepare_host(site, host, connection), *seed_host(site.cluster, roll.pki, sealed, host, connection)]
+    changed += bring_up(connection, host_stacks(site.cluster, host))
+    if host.is_node:
+        changed += start_kubelet(site, connection)
+    _run_hooks(roll, connection, "after", hooks.after)
+    return tuple(changed)
+
+
+def _run_hooks(roll: Roll, connection: Connection, when: str, hooks: Sequence[str]) -> None:
+    for number, hook in enumerate(hooks, 1):
+        result = connection.run(["sh", "-s"], sudo=True, stdin=hook.encode(), timeout=roll.limits.hook, check=False)
+        if result.exit_code:
+            last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["no output"]
+            raise WindlassError(
+                f"{connection.host}: spec.upgrade.hooks.{when}[{number - 1}] ({shlex.quote(hook[:60])}) exited "
+                f"{result.exit_code}: {last[0]}"
+            )
+        roll.tell(f"{connection.host}: hook {when} {number} of {len(hooks)} is done")
+
+
+def _not_back(client: KubernetesClient, site: Site, name: str) -> str:
+    """Return what the node lacks for counting as back: Ready by the wanted kubelet, its own pods ready."""
+    node = client.get(NODES, name)
+    if node is None:
+        return "the API does not know it"
+    info = node["status"]["nodeInfo"]
+    conditions: list[dict[str, Any]] = node["status"].get("conditions", [])
+    if info["kubeletVersion"] != site.release.version:
+        return f"its kubelet says {info['kubeletVersion']}, not {site.release.version}"
+    ready = next((one for one in conditions if one["type"] == "Ready"), None)
+    if ready is None or ready["status"] != "True":
+        return str(ready.get("message", "it is not Ready")) if ready else "it is not Ready"
+    waiting = [pod["metadata"]["name"] for pod in client.list(PODS, fields=f"spec.nodeName={name}") if _is_waited(pod)]
+    return f"{', '.join(waiting)} not ready" if waiting else ""
+
+
+def _is_waited(pod: dict[str, Any]) -> bool:
+    """Whether this is a node's own pod that is not ready; one on its way out is replaced, and not waited for."""
+    metadata = pod["metadata"]
+    is_own = any(owner["kind"] == "DaemonSet" for owner in metadata.get("ownerReferences", []))
+    is_ready = any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", []))
+    return is_own and not is_ready and "deletionTimestamp" not in metadata
+
+
+def _gone_back(
+    roll: Roll, client: KubernetesClient, host: Host, sealed: RemoteFile, error: WindlassError
+) -> WindlassError:
+    reason = f"{error}{_journal(roll, host.name)}"
+    if roll.before != roll.site:
+        try:
+            roll.tell(f"{host.name}: putting the old version back")
+            _change(roll, roll.before, host, sealed)
+            wait_until(lambda: _not_back(client, roll.before, host.name), roll.limits.node_ready, f"{host.name}: node")
+            uncordon(client, host.name)
+        except WindlassError as again:
+            return DidNotComeUpError(f"{host.name} did not come up: {reason}; nor was it put back: {again}")
+        reason = f"{reason}; the old version runs on it again"
+    return DidNotComeUpError(
+        f"{host.name} did not come up: {reason}; the cluster serves; mend the cause, then run the same upgrade again: "
+        "it goes on from here"
+    )
+
+
+def _journal(roll: Roll, host: str) -> str:
+    try:
+        result = roll.connection(host).run(_JOURNAL, sudo=True, check=False, timeout=timedelta(seconds=10))
+    except WindlassError:
+        return ""
+    lines = result.stdout.strip().splitlines()
+    return f" (its kubelet's log ends with: {lines[-1].strip()[:300]})" if lines else ""

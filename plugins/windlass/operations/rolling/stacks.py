@@ -1,0 +1,105 @@
+"""Change containers of one stack on one host, and put them back as they were if the new ones do not come up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from windlass.domain.rendering.layout import stack_directory
+from windlass.errors import UnreachableError, WindlassError
+from windlass.operations.applying import service_digests, stack_script
+from windlass.operations.gathering import gather_facts
+from windlass.operations.preparing import remote_files
+from windlass.operations.rolling.looking import rendered_files
+from windlass.operations.rolling.roll import Roll
+from windlass.operations.site import Changes, Site, put_files, run_script
+from windlass.operations.waiting import wait_until
+
+_UP = timedelta(minutes=5)
+_LOG_LINES = "3"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Services of one stack on one host, and how to tell that they serve."""
+
+    host: str
+    stack: str
+    services: tuple[str, ...]
+    missing: Callable[[], str]
+    """What is still missing for the new ones to count as up; empty once they are."""
+    within: timedelta
+    may_go_back: Callable[[], bool]
+    """Whether the old ones may be put back."""
+
+
+def change_part(roll: Roll, part: Part) -> Changes:
+    """Bring the services to what is wanted; if they do not come up, put the old ones back and raise.
+
+    The error says what was wrong and what runs now. Services that run already as wanted are only waited for.
+    """
+    try:
+        changed = lay_and_start(roll.site, part)
+        wait_until(part.missing, part.within, f"{part.host}: {', '.join(part.services)}")
+    except UnreachableError:
+        raise
+    except WindlassError as error:
+        raise _gone_back(roll, part, error) from error
+    return changed
+
+
+def lay_and_start(site: Site, part: Part) -> Changes:
+    """Lay the stack's files down as the site has them, and start those of its services that differ."""
+    host = next(host for host in site.hosts if host.name == part.host)
+    connection = site.connections.get(part.host)
+    files = rendered_files(site, host, gather_facts(connection))
+    mine = {path: file for path, file in files.items() if path.startswith(f"{stack_directory(part.stack)}/")}
+    put_files(connection, remote_files(mine))
+    digests = service_digests(mine[f"{stack_directory(part.stack)}/compose.yaml"].text)
+    return run_script(connection, stack_script(part.stack, digests, part.services), timeout=_UP)
+
+
+def _gone_back(roll: Roll, part: Part, error: WindlassError) -> WindlassError:
+    """Put the old services back where they may go back, and return the error that tells all of it."""
+    what = f"{part.host}: {', '.join(part.services)}"
+    reason = f"{error}{last_words(roll, part.host, part.services)}"
+    if roll.before == roll.site:
+        return DidNotComeUpError(f"{what} did not come up: {reason}")
+    if not part.may_go_back():
+        return DidNotComeUpError(
+            f"{what} did not come up, and is past the point of no return: {reason}; mend the host and run the same "
+            "upgrade again, or restore the bundle: `disaster_recovery` with `restore_versions`"
+        )
+    roll.tell(f"{what}: putting the old version back")
+    try:
+        lay_and_start(roll.before, part)
+    except WindlassError as again:
+        return DidNotComeUpError(f"{what} did not come up: {reason}; nor could the old version be put back: {again}")
+    return DidNotComeUpError(
+        f"{what} did not come up, and the old version runs again: {reason}; the cluster serves; mend the cause, then "
+        "run the same upgrade again: it goes on from here"
+    )
+
+
+class DidNotComeUpError(WindlassError):
+    """A component did not come up within its time; trying again by itself would be the same."""
+
+
+def last_words(roll: Roll, host: str, services: Sequence[str]) -> str:
+    """Return the end of the services' logs, as far as the host tells."""
+    told = []
+    for service in services:
+        try:
+            argv = ["docker", "logs", "--tail", _LOG_LINES, f"windlass-{service}"]
+            result = roll.connection(host).run(argv, sudo=True, check=False, timeout=timedelta(seconds=10))
+        except WindlassError:
+            continue
+        lines = (result.stderr or result.stdout).strip().splitlines()
+        told += [line.strip()[:300] for line in lines[-1:]]
+    return f" (its log ends with: {'; '.join(told)})" if told else ""
+
+
+def always() -> bool:
+    """Say yes."""
+    return True

@@ -1,0 +1,79 @@
+"""Do one step of a roll. Whatever is as wanted already is left alone, so that every step can run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from windlass.domain.installing import fetch_script
+from windlass.domain.rendering import host_installs
+from windlass.domain.spec.models import Host
+from windlass.domain.upgrade import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, Step
+from windlass.domain.upgrade.roll import API_SERVICE, ETCD_SERVICE
+from windlass.effects.transport.connection import Connection, RemoteFile
+from windlass.effects.transport.fanout import values
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.gathering import gather_facts
+from windlass.operations.preparing import pull_images
+from windlass.operations.rolling.add_ons import change_add_ons
+from windlass.operations.rolling.api_servers import change_api_server
+from windlass.operations.rolling.draining import uncordon
+from windlass.operations.rolling.etcd import change_etcd
+from windlass.operations.rolling.looking import look_at_host
+from windlass.operations.rolling.nodes import change_host
+from windlass.operations.rolling.roll import Roll
+from windlass.operations.site import Changes, run_script
+
+_DOWNLOADS = timedelta(minutes=20)
+_API = timedelta(seconds=60)
+
+
+def do_step(roll: Roll, step: Step, sealed: RemoteFile) -> dict[str, Changes]:
+    """Do `step`; what was changed on each host, nothing where all was done already."""
+    if step.kind == PREFETCH:
+        hosts = [host for host in roll.site.hosts if host.name in step.hosts]
+        return roll.site.on_hosts("fetch", hosts, lambda host, connection: _fetch(roll, host, connection))
+    if step.kind == ADD_ONS:
+        return {"cluster": change_add_ons(roll)}
+    if step.kind == ETCD:
+        return {name: _service(roll, name, ETCD_SERVICE) for name in step.hosts}
+    if step.kind == API_SERVER:
+        return {name: _service(roll, name, API_SERVICE) for name in step.hosts}
+    assert step.kind == HOST  # noqa: S101 - there is no other kind
+    wanted = [host for host in roll.site.hosts if host.name in step.hosts]
+    outcomes = roll.site.try_on_hosts(wanted, lambda host, _: _host(roll, host, sealed, drains=step.drains))
+    return values(outcomes, "change hosts")
+
+
+def _service(roll: Roll, name: str, service: str) -> Changes:
+    """Change the one service; one that is as wanted but may not have come up yet is waited for."""
+    state = look_at_host(roll.site, roll.pki, roll.host(name), roll.connection(name)).state
+    act = change_etcd if service == ETCD_SERVICE else change_api_server
+    return act(roll, name, stops=service in state.stale)
+
+
+def _host(roll: Roll, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
+    state = look_at_host(roll.site, roll.pki, host, roll.connection(host.name)).state
+    if not state.stale:
+        if host.is_node:
+            with kubernetes_api(roll.site, roll.pki, _API) as client:
+                return ("open for pods",) if uncordon(client, host.name) else ()
+        return ()
+    return change_host(roll, host.name, sealed, drains=drains)
+
+
+def _fetch(roll: Roll, host: Host, connection: Connection) -> Changes:
+    """Fetch what the host will need, and let everything that runs be as it is."""
+    facts = gather_facts(connection)
+    installs = [
+        one
+        for one in host_installs(roll.site.release, host)
+        if one.artifact.name != "docker-engine" or facts.docker_version is None
+    ]
+    script = fetch_script(installs, roll.site.lock, roll.site.mirror)
+    return (*run_script(connection, script, timeout=_DOWNLOADS), *pull_images(roll.site, host, connection))
+
+
+def tell_changes(changes: dict[str, Changes]) -> Sequence[str]:
+    """Return what was changed as lines `HOST: WHAT`."""
+    return [f"{host}: {what}" for host, whats in changes.items() for what in whats]
