@@ -22,7 +22,11 @@ class ClusterApprovalOperator(ApprovalOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask, unless the run was approved when it was started."""
-        if context["params"].get("auto_approve"):
-            self.log.info("approved in advance: this run was started with auto_approve")
+        if reason := self.approved_by(context):
+            self.log.info("nobody is asked: %s", reason)
             return None
         return super().execute(context)
+
+    def approved_by(self, context: Context) -> str:
+        """Return why nobody needs to be asked; empty if somebody must."""
+        return "approved when the run was started" if context["params"].get("auto_approve") else ""

@@ -34,6 +34,14 @@ def check_version(stored: Cluster | None, wanted: Cluster) -> None:
     )
 
 
+def refuse_amid_roll(cluster: str, before: str, after: str) -> None:
+    """RefusedError: hosts of a cluster amid a roll are at two versions, and an apply knows only one."""
+    raise RefusedError(
+        f"cluster `{cluster}` is on its way from {before} to {after}; end that first: trigger `upgrade_cluster` with "
+        f"version {after}, which goes on from where it stopped"
+    )
+
+
 def plan_apply(site: Site, facts: Mapping[str, HostFacts], pki: Pki | None) -> dict[str, Changes]:
     """Return what an apply would do on each host; an empty tuple where nothing is to be done."""
     return site.on_hosts(

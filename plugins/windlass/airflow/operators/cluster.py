@@ -19,7 +19,7 @@ from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
 from windlass.effects.transport.connection import RemoteFile
 from windlass.errors import NotReadyError
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.planning import check_version
+from windlass.operations.planning import check_version, refuse_amid_roll
 from windlass.operations.removing import check_name, drain, remove_from_hosts
 from windlass.operations.services import apply_services, label_nodes, nodes_missing, workloads_missing
 from windlass.operations.stacks import start_own_stacks
@@ -41,6 +41,8 @@ class ClusterValidateOperator(ClusterOperator):
         place.keys  # noqa: B018 (a missing or wrong key is told before anything starts)
         stored, cluster = place.stored(), place.wanted(context["params"].get("spec"))
         check_version(stored, cluster)
+        if roll := place.records.roll():
+            refuse_amid_roll(place.name, roll.before, roll.after)
         _check_given(cluster, place)
         changes = [] if stored is None else [str(change) for change in diff_clusters(stored, cluster)]
         for change in changes:

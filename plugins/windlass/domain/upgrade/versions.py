@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.release import version_numbers
-from windlass.errors import RefusedError, SpecError
+from windlass.errors import RefusedError
 
 KUBELET_SKEW = 3
 """Minor releases that a kubelet (and kube-proxy) may be behind the API servers."""
@@ -91,7 +91,12 @@ def skew_problems(running: Running) -> list[str]:
 
 def target_problems(running: Running, target: Release) -> list[str]:
     """Return what keeps the components that run from getting to `target` in one step."""
-    problems = []
+    problems = [
+        f"{what} of {name} is at {version}, newer than the target"
+        for what, versions in (("the API server", running.api_servers), ("the kubelet", running.kubelets))
+        for name, version in versions.items()
+        if _key(version) > _key(target.version)
+    ]
     for name, version in running.api_servers.items():
         if minor_of(target.version) - minor_of(version) > 1:
             problems.append(f"the API server of {name} is at {version}, more than one minor release behind the target")
@@ -152,16 +157,10 @@ def _told(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
 
 
-def tested_or_refuse(release: Release, *, tested: bool, allowed: bool) -> None:
+def refuse_untested(release: Release, *, tested: bool, allowed: bool) -> None:
     """RefusedError for a release without a record of passed tests, unless that is `allowed`."""
     if not tested and not allowed:
         raise RefusedError(
             f"{release.version} is in the catalog but untested: no record says that it passed; see "
             f"`windlass catalog verify {release.version}`, or set `allow_untested`"
         )
-
-
-def check_known(catalog: Catalog, version: str) -> None:
-    """SpecError unless the catalog has `version`."""
-    if version not in catalog.releases:
-        raise SpecError(f"the catalog has no Kubernetes {version}; it has: {', '.join(catalog.versions)}")

@@ -45,6 +45,16 @@ def host_keys_prefix(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}known_hosts/"
 
 
+def roll_key(cluster: str) -> str:
+    """Return the key of the record of a roll that is under way, or paused."""
+    return f"{cluster_prefix(cluster)}roll.json"
+
+
+def offer_key(cluster: str, version: str) -> str:
+    """Return the key of the record that the cluster was told of a newer version."""
+    return f"{cluster_prefix(cluster)}offers/{version}.json"
+
+
 def status_key(cluster: str) -> str:
     """Return the key of the last observation."""
     return f"{cluster_prefix(cluster)}status.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from windlass.domain.healing import History
@@ -18,6 +18,7 @@ from windlass.effects.store.keys import (
     host_keys_prefix,
     pki_key,
     repairs_key,
+    roll_key,
     spec_key,
     status_key,
 )
@@ -27,6 +28,18 @@ def list_clusters(store: Store) -> tuple[str, ...]:
     """Return the names of the clusters whose spec is in `store`, sorted."""
     names = (name.removesuffix("/") for name in store.list_names(CLUSTERS))
     return tuple(name for name in names if "spec.yaml" in store.list_names(cluster_prefix(name)))
+
+
+@dataclass(frozen=True)
+class Roll:
+    """A roll between two versions that has begun and not ended: hosts may be at either."""
+
+    before: str
+    after: str
+    run: str
+    """The run that went on with it last."""
+    began: str
+    """When it first began, as ISO 8601."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,7 @@ class ClusterRecords:
             *listed,
             status_key(self.cluster),
             repairs_key(self.cluster),
+            roll_key(self.cluster),
             pki_key(self.cluster),
             spec_key(self.cluster),
         )
@@ -95,6 +109,19 @@ class ClusterRecords:
     def save_repairs(self, history: History) -> None:
         """Store what was repaired of late."""
         self.store.put(repairs_key(self.cluster), history.to_bytes())
+
+    def roll(self) -> Roll | None:
+        """Return the roll that is under way or paused, or None: then every host is meant to be at the stored spec."""
+        stored = self.store.get(roll_key(self.cluster))
+        return None if stored is None else Roll(**json.loads(stored.data))
+
+    def save_roll(self, roll: Roll) -> None:
+        """Store that a roll is under way."""
+        self.store.put(roll_key(self.cluster), json.dumps(asdict(roll), indent=1).encode())
+
+    def end_roll(self) -> None:
+        """Store that no roll is under way (any more)."""
+        self.store.delete(roll_key(self.cluster))
 
     def status(self) -> Mapping[str, Any] | None:
         """Return the last observation, or None if there is none."""

@@ -1,0 +1,97 @@
+"""Move a cluster to another Kubernetes release, or to a changed spec, host by host while it serves."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+from airflow.task.trigger_rule import TriggerRule
+
+from windlass.airflow.operators.cluster import ClusterReleaseOperator
+from windlass.airflow.operators.upgrade import (
+    UpgradeApprovalOperator,
+    UpgradeCheckOperator,
+    UpgradeGateOperator,
+    UpgradeLeaseOperator,
+    UpgradeResultOperator,
+    UpgradeStepOperator,
+    UpgradeVerifyOperator,
+)
+from windlass.airflow.params import common_params
+
+VERSION = Param(
+    default=None,
+    type=["null", "string"],
+    pattern=r"^v\d+\.\d+\.\d+$",
+    title="Version",
+    description_md="The release of the catalog to move to, such as v1.37.2. Empty: the one that runs.",
+    examples=["v1.37.2"],
+)
+SPEC = Param(
+    default=None,
+    type=["null", "string"],
+    format="multiline",
+    title="Spec",
+    description_md="A changed spec to roll out host by host. Empty: the stored one.",
+)
+STOP_AFTER = Param(
+    default=None,
+    type=["null", "string"],
+    title="Stop after",
+    description_md="Pause after the last step on this host (or after a step of the plan, such as `etcd cp-2`). The run "
+    "then ends well and the lease is free; the same upgrade again goes on.",
+    section="How",
+)
+OUTSIDE_WINDOW = Param(
+    default=False,
+    type="boolean",
+    title="Outside the window",
+    description_md="Go also while no maintenance window of the spec is open, where approval is automatic.",
+    section="How",
+)
+ALLOW_UNTESTED = Param(
+    default=False,
+    type="boolean",
+    title="Allow untested",
+    description_md="Go also to a release that no record says has passed its tests.",
+    section="How",
+)
+
+with DAG(
+    dag_id="upgrade_cluster",
+    description=__doc__,
+    doc_md=__doc__,
+    schedule=None,
+    tags=["windlass"],
+    params={
+        **common_params(),
+        "version": VERSION,
+        "spec": SPEC,
+        "stop_after": STOP_AFTER,
+        "outside_window": OUTSIDE_WINDOW,
+        "allow_untested": ALLOW_UNTESTED,
+    },
+    allowed_run_types=["scheduled", "manual"],
+    max_active_runs=16,
+):
+    gate = UpgradeGateOperator(task_id="gate", skips=["approval"])
+    # Nothing holds the lease while a person is asked; what was looked at before is looked at again after.
+    approval = UpgradeApprovalOperator(
+        task_id="approval",
+        subject="Upgrade {{ params.cluster }} to {{ params.version or 'its changed spec' }}?",
+        body="```\n{{ ti.xcom_pull(task_ids='gate')['text'] }}\n```",
+    )
+    lease = UpgradeLeaseOperator(task_id="lease")
+    check = UpgradeCheckOperator(task_id="check")
+    roll = UpgradeStepOperator.partial(
+        task_id="roll",
+        max_active_tis_per_dagrun=1,
+        map_index_template="{{ task.step['label'] }}",
+    ).expand(step=check.output)
+    verify = UpgradeVerifyOperator(task_id="verify", check="check")
+    result = UpgradeResultOperator(
+        task_id="result", gate="gate", check="check", roll="roll", trigger_rule=TriggerRule.NONE_FAILED
+    )
+    release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+
+    gate >> approval >> lease >> check >> roll >> verify >> release
+    # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
+    [gate, verify, release] >> result

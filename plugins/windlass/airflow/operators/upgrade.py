@@ -1,0 +1,292 @@
+"""The steps of an upgrade: the gate, the approval, the gate again, the roll step by step, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
+
+from windlass.airflow.approval import ClusterApprovalOperator
+from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.cluster import finished_by
+from windlass.airflow.workplace import Workplace
+from windlass.domain.catalog import Release
+from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
+from windlass.domain.upgrade import PREFETCH, GateReport, Step, approval_of, check_target, plan_roll, steps_until
+from windlass.domain.upgrade.evidence import judge
+from windlass.effects.store import Roll as RollRecord
+from windlass.effects.transport.connection import RemoteFile
+from windlass.errors import WindlassError
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.rolling.evidence import gather
+from windlass.operations.rolling.roll import Roll, at_version, site_at
+from windlass.operations.rolling.steps import do_step
+from windlass.operations.site import Site
+from windlass.operations.verifying import verify_cluster
+
+_API_READY = timedelta(seconds=90)
+_TURN = timedelta(seconds=5)
+_DONE = "success"
+_OVER = frozenset({"failed", "upstream_failed", "skipped", "removed"})
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Where a run starts from and where it goes: two specs with their releases."""
+
+    before: Cluster
+    after: Cluster
+    release: Release
+
+    @property
+    def name(self) -> str:
+        """Say it in words."""
+        versions = (self.before.spec.kubernetes.version, self.after.spec.kubernetes.version)
+        return " -> ".join(versions) if versions[0] != versions[1] else f"{versions[0]} with a changed spec"
+
+    @classmethod
+    def of(cls, context: Context, place: Workplace) -> Passage:
+        """Read it from the params; RefusedError or SpecError if it may not be."""
+        params, before = context["params"], place.cluster()
+        running = before.spec.kubernetes.version
+        given = place.wanted(params["spec"]) if params.get("spec") else before
+        version = params.get("version") or (given.spec.kubernetes.version if params.get("spec") else running)
+        release = check_target(place.catalog, running, version)
+        return cls(before, at_version(given, version), release)
+
+
+@contextmanager
+def _sites(place: Workplace, passage: Passage) -> Iterator[tuple[Site, Site]]:
+    """Give the place as it shall be, and as it was before, on the same connections."""
+    with place.site(passage.before) as before:
+        yield site_at(before, passage.after, passage.release), before
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What one look came to."""
+
+    report: GateReport
+    steps: tuple[Step, ...]
+
+
+def _look(place: Workplace, passage: Passage) -> _Looked:
+    with _sites(place, passage) as (site, before):
+        found = gather(site, before, place.pki())
+    states = found.evidence.states
+    is_seen = all(host.name in states for host in site.hosts)
+    steps = plan_roll(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
+    return _Looked(judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC)), steps)
+
+
+class UpgradeGateOperator(ClusterOperator):
+    """Looks at everything that an upgrade could stumble over, and plans it; nothing is changed.
+
+    If nothing is to be done, or only the plan was asked for, the steps after it (`skips`) are skipped.
+    """
+
+    def __init__(self, *, skips: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.skips = skips
+
+    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+        """Return findings and plan; RefusedError says everything that holds the upgrade up, and what to do."""
+        passage = Passage.of(context, place)
+        looked = _look(place, passage)
+        steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
+        text = _text(passage, looked.report, steps)
+        self.log.info("%s", text)
+        looked.report.refuse(f"{place.name}: {passage.name}")
+        result = {
+            "from": passage.before.spec.kubernetes.version,
+            "to": passage.release.version,
+            "findings": looked.report.value(),
+            "steps": [step.value() for step in steps],
+            "text": text,
+        }
+        is_done = not looked.steps and not diff_clusters(passage.before, passage.after)
+        if is_done or context["params"].get("plan_only"):
+            self.skip(context, self.skips, result)
+        return result
+
+
+def _text(passage: Passage, report: GateReport, steps: tuple[Step, ...]) -> str:
+    lines = [
+        f"cluster `{passage.after.name}`, {passage.name}",
+        "",
+        "The gate:",
+        *(f"  {line}" for line in str(report).splitlines()),
+    ]
+    lines += ["", *(f"Note: {note}" for note in passage.release.notes)]
+    lines += ["", f"The plan, {len(steps)} steps:" if steps else "The plan: nothing to do"]
+    for step in steps:
+        lines += [f"  {step.label}", *(f"    - {does}" for does in step.does)]
+    return "\n".join(lines)
+
+
+class UpgradeApprovalOperator(ClusterApprovalOperator):
+    """Asks a person with the plan in front of them, unless spec, window or the run's params say that none is needed."""
+
+    def approved_by(self, context: Context) -> str:
+        """Return why nobody needs to be asked; empty if somebody must."""
+        params = context["params"]
+        settings = Workplace.of(context).cluster().spec.upgrade
+        approval = approval_of(
+            settings,
+            datetime.now(UTC),
+            auto_approve=bool(params.get("auto_approve")),
+            outside_window=bool(params.get("outside_window")),
+        )
+        self.log.info("%s", approval.reason)
+        return "" if approval.is_needed else approval.reason
+
+
+class UpgradeLeaseOperator(ClusterOperator):
+    """Takes the cluster's lease for this run; the spec is stored at the end, when it is true."""
+
+    def act(self, context: Context, place: Workplace) -> str:
+        """Return who holds the lease now; RefusedError names the run that holds it instead."""
+        place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
+        return str(place.owner)
+
+
+class UpgradeCheckOperator(ClusterOperator):
+    """Looks again, now that nobody else changes the cluster, and gives the steps that are left to do."""
+
+    def act(self, context: Context, place: Workplace) -> list[dict[str, Any]]:
+        """Return the steps; RefusedError if the gate is closed by now."""
+        passage = Passage.of(context, place)
+        looked = _look(place, passage)
+        looked.report.refuse(f"{place.name}: {passage.name}")
+        steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
+        context["ti"].xcom_push(key="is_complete", value=steps == looked.steps)
+        self._remember(place, passage)
+        for step in steps:
+            self.log.info("%s: %s", step.label, "; ".join(step.does))
+        # There is always a step, since Airflow skips what follows an empty list.
+        return [step.value() for step in steps] or [Step(PREFETCH, (), ()).value()]
+
+    def _remember(self, place: Workplace, passage: Passage) -> None:
+        before, after = passage.before.spec.kubernetes.version, passage.release.version
+        if before == after:
+            return
+        known = place.records.roll()
+        began = known.began if known and known.after == after else datetime.now(UTC).isoformat(timespec="seconds")
+        place.records.save_roll(RollRecord(before, after, place.owner.run_id, began))
+
+
+class UpgradeStepOperator(ClusterOperator):
+    """Does one step of the roll; mapped over all of them, one at a time, each in its turn."""
+
+    def __init__(self, *, step: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(**options)
+        self.step = step
+
+    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+        """Return what was changed by host; the error says what failed on which host, what runs, and how to go on."""
+        step = Step.of(self.step)
+        self._take_turn(context)
+        place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
+        passage = Passage.of(context, place)
+        sealed = RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
+        try:
+            with _sites(place, passage) as (site, before):
+                changes = do_step(Roll(site, before, place.pki(), self._tell), step, sealed)
+        except WindlassError as error:
+            place.log(
+                f"{place.owner.dag_id}: stopped at {step.label}: {error}",
+                level="error",
+                details={"step": step.value(), "continue": f"upgrade_cluster with version {passage.release.version}"},
+            )
+            raise
+        return self.tell(changes)
+
+    def _tell(self, line: str) -> None:
+        self.log.info("%s", line)
+
+    def _take_turn(self, context: Context) -> None:
+        """Go on only once all steps before this one are done: mapped tasks know no order among themselves."""
+        ti, run_id = context["ti"], context["dag_run"].run_id
+        mine = ti.map_index if ti.map_index is not None else -1
+        found = ti.get_task_states(ti.dag_id, task_ids=[self.task_id], run_ids=[run_id]).get(run_id, {})
+        states = [found.get(f"{self.task_id}_{index}") for index in range(max(0, mine))]
+        if any(state in _OVER for state in states):
+            raise AirflowSkipException("a step before this one failed: the roll has stopped")
+        if any(state != _DONE for state in states):
+            raise AirflowRescheduleException(datetime.now(UTC) + _TURN)  # type: ignore[no-untyped-call]
+
+
+class UpgradeVerifyOperator(ClusterOperator):
+    """Uses the cluster as its users will; if the roll is complete, the new spec is the cluster's from now on."""
+
+    def __init__(self, *, check: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.check = check
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return what was shown to work."""
+        passage, pki = Passage.of(context, place), place.pki()
+        is_complete = bool(context["ti"].xcom_pull(task_ids=self.check, key="is_complete"))
+        with _sites(place, passage) as (site, before):
+            now = site if is_complete else before
+            with kubernetes_api(now, pki, _API_READY) as client:
+                shown = verify_cluster(now, pki, client)
+        for one in shown:
+            self.log.info("verified: %s", one)
+        if is_complete:
+            place.records.save_spec(dump_cluster(passage.after))
+            place.records.end_roll()
+        return list(shown)
+
+
+class UpgradeResultOperator(ClusterOperator):
+    """Says in one value what the run came to, and writes it to the cluster's service log."""
+
+    def __init__(self, *, gate: str, check: str, roll: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.gate, self.check, self.roll = gate, check, roll
+
+    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+        """Return the result: `state` is planned, nothing, done or paused."""
+        pull = context["ti"].xcom_pull
+        gate, steps = pull(task_ids=self.gate) or {}, pull(task_ids=self.check) or []
+        changed = list(pull(task_ids=self.roll) or [])
+        result = {
+            "cluster": place.name,
+            "from": gate.get("from"),
+            "to": gate.get("to"),
+            "state": self._state(context, steps),
+            "steps": [step["label"] for step in steps or gate.get("steps", [])],
+            "changed": [
+                f"{host}: {what}" for done in changed if done for host, whats in done.items() for what in whats
+            ],
+            "warnings": [one for one in gate.get("findings", []) if one["verdict"] == "warning"],
+        }
+        text = f"upgrade_cluster: {_sentence(result, context['params'].get('stop_after'))}"
+        self.log.info("%s", text)
+        if result["state"] != "planned":
+            place.log(text, details={key: value for key, value in result.items() if key != "cluster"})
+        return result
+
+    def _state(self, context: Context, steps: list[Any]) -> str:
+        if context["params"].get("plan_only"):
+            return "planned"
+        if not steps:
+            return "nothing"
+        complete = context["ti"].xcom_pull(task_ids=self.check, key="is_complete")
+        return "done" if complete else "paused"
+
+
+def _sentence(result: Mapping[str, Any], stop_after: str | None) -> str:
+    way = f"{result['from']} -> {result['to']}"
+    return {
+        "planned": f"{way}: planned only, nothing was changed",
+        "nothing": f"{result['to']}: nothing to change",
+        "done": f"{way}: done, {len(result['changed'])} changes",
+        "paused": f"{way}: paused after {stop_after}; the cluster serves; without `stop_after` it goes on",
+    }[result["state"]]

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from windlass.domain.catalog import Release, RemovedApi
+from windlass.domain.upgrade.removed_apis import LAST_APPLIED, kinds_to_scan, requested, stored
+
+TARGET = Release(
+    "v1.37.2",
+    files={},
+    images={},
+    upgrades_from=("1.36",),
+    removed_apis=(RemovedApi("storage.k8s.io/v1beta1", ("VolumeAttributesClass",), "storage.k8s.io/v1"),),
+)
+
+
+def sample(count: int, **labels: str) -> str:
+    given = {"group": "storage.k8s.io", "version": "v1beta1", "resource": "volumeattributesclasses"} | labels
+    told = ",".join(f'{key}="{value}"' for key, value in given.items())
+    return f"# HELP x\napiserver_requested_deprecated_apis{{{told}}} {count}\nother 1\n"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "found"),
+    [
+        (sample(1), 1),
+        (sample(0), 0),
+        (sample(1, group="x", version="v1", removed_release="1.37"), 1),
+        (sample(1, group="x", version="v1", removed_release="1.9"), 1),
+        (sample(1, group="x", version="v1", removed_release="1.38"), 0),
+        (sample(1, group="", version="v1", removed_release="", resource="componentstatuses"), 0),
+        ("", 0),
+    ],
+)
+def test_only_requests_for_what_is_gone_count(metrics: str, found: int) -> None:
+    assert len(list(requested(metrics, TARGET))) == found
+
+
+def thing(**metadata: Any) -> dict[str, Any]:
+    return {"kind": "VolumeAttributesClass", "metadata": {"name": "gold", **metadata}}
+
+
+def test_who_manages_an_object_through_a_removed_version_is_named() -> None:
+    managed = [
+        {"manager": "flux", "apiVersion": "storage.k8s.io/v1beta1"},
+        {"manager": "me", "apiVersion": "storage.k8s.io/v1"},
+    ]
+    (use,) = stored([thing(managedFields=managed)], TARGET)
+    assert str(use) == "VolumeAttributesClass gold of storage.k8s.io/v1beta1 by flux (use storage.k8s.io/v1)"
+
+
+def test_an_object_that_was_last_applied_in_a_removed_version_is_found() -> None:
+    old = {LAST_APPLIED: json.dumps({"apiVersion": "storage.k8s.io/v1beta1"})}
+    assert [use.who for use in stored([thing(annotations=old)], TARGET)] == ["kubectl apply"]
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", json.dumps({"apiVersion": "storage.k8s.io/v1"})])
+def test_any_other_annotation_is_none_of_its_business(text: str) -> None:
+    assert list(stored([thing(annotations={LAST_APPLIED: text})], TARGET)) == []
+
+
+def test_objects_are_asked_for_in_the_version_that_stays() -> None:
+    assert kinds_to_scan(TARGET) == (("storage.k8s.io/v1", "VolumeAttributesClass"),)
