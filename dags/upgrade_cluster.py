@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param
 from airflow.task.trigger_rule import TriggerRule
 
+from windlass.airflow.errors import TASK_DEFAULTS
 from windlass.airflow.operators.cluster import ClusterReleaseOperator
 from windlass.airflow.operators.upgrade import (
     UpgradeApprovalOperator,
@@ -85,6 +86,7 @@ with DAG(
         task_id="roll",
         max_active_tis_per_dagrun=1,
         map_index_template="{{ task.step['label'] }}",
+        **TASK_DEFAULTS,  # which a mapped task does not have of itself
     ).expand(step=check.output)
     verify = UpgradeVerifyOperator(task_id="verify", check="check")
     result = UpgradeResultOperator(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from windlass.domain.catalog import Catalog, CatalogFiles, parse_catalog, parse_stacks
+from windlass.domain.catalog import Catalog, CatalogFiles, Release, parse_catalog, parse_stacks
 from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX
 from windlass.domain.catalog.stack_files import STACK_FILE
+from windlass.domain.catalog.tested import RECORD_FILE, Standing, TestRecord, standing
 
 
 def load_catalog(directory: Path) -> Catalog:
@@ -24,3 +25,23 @@ def _read(directory: Path, file: str) -> CatalogFiles:
     directories = frozenset(path.name for path in directory.glob("*/"))
     texts = {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in paths}
     return CatalogFiles(str(directory), directories, texts)
+
+
+def load_record(directory: Path, version: str) -> TestRecord | None:
+    """Read the record of the tests of a release; None if there is none, IntegrityError if it cannot be read."""
+    path = directory / version / RECORD_FILE
+    if not path.exists():
+        return None
+    return TestRecord.from_text(path.read_text(encoding="utf-8"), str(path))
+
+
+def save_record(directory: Path, record: TestRecord) -> Path:
+    """Write the record of the tests of a release beside its catalog.yaml, and return where it is."""
+    path = directory / record.version / RECORD_FILE
+    path.write_text(record.to_text(), encoding="utf-8")
+    return path
+
+
+def standing_of(directory: Path, release: Release) -> Standing:
+    """Say how a release of this catalog stands."""
+    return standing(release, load_record(directory, release.version))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.release import version_numbers
 from windlass.domain.upgrade import Running, check_target, path_to, skew_problems
-from windlass.domain.upgrade.versions import refuse_untested, target_problems
+from windlass.domain.upgrade.versions import target_problems
 from windlass.errors import RefusedError, SpecError
 
 
@@ -117,10 +117,3 @@ def test_what_an_upgrade_passes_through_is_allowed(servers: Mapping[str, str]) -
 def test_what_is_too_far_from_the_target_is_told(running: Running, told: str) -> None:
     (problem,) = target_problems(running, CATALOG.release("v1.37.2"))
     assert told in problem
-
-
-def test_an_untested_release_needs_to_be_allowed() -> None:
-    refuse_untested(CATALOG.release("v1.37.2"), tested=True, allowed=False)
-    refuse_untested(CATALOG.release("v1.37.2"), tested=False, allowed=True)
-    with pytest.raises(RefusedError, match="untested"):
-        refuse_untested(CATALOG.release("v1.37.2"), tested=False, allowed=False)

@@ -14,11 +14,14 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.workplace import Workplace, templates_directory
 from windlass.domain.catalog import Release
+from windlass.domain.catalog.tested import is_accepted
 from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
 from windlass.domain.upgrade import PREFETCH, GateReport, Step, approval_of, check_target, plan_roll, steps_until
 from windlass.domain.upgrade.evidence import judge
+from windlass.domain.upgrade.gate import Finding, Verdict
+from windlass.effects.catalog import standing_of
 from windlass.effects.store import Roll as RollRecord
 from windlass.effects.transport.connection import RemoteFile
 from windlass.errors import WindlassError
@@ -75,13 +78,26 @@ class _Looked:
     steps: tuple[Step, ...]
 
 
-def _look(place: Workplace, passage: Passage) -> _Looked:
+def _look(place: Workplace, passage: Passage, *, allow_untested: bool) -> _Looked:
+    """Look at everything, and judge and plan by it."""
     with _sites(place, passage) as (site, before):
         found = gather(site, before, place.pki())
     states = found.evidence.states
     is_seen = all(host.name in states for host in site.hosts)
     steps = plan_roll(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
-    return _Looked(judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC)), steps)
+    report = judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC))
+    findings = (_tested(passage.release, allowed=allow_untested), *report.findings)
+    return _Looked(GateReport(findings), steps)
+
+
+def _tested(release: Release, *, allowed: bool) -> Finding:
+    """Return the finding on whether a record says that the release has passed its tests."""
+    stands = standing_of(templates_directory(), release)
+    if is_accepted(stands):
+        return Finding("tests", Verdict.PASSED, f"{release.version} is {stands}")
+    verdict = Verdict.WARNING if allowed else Verdict.BLOCKED
+    remedy = f"see `windlass catalog verify {release.version}`, or set `allow_untested`"
+    return Finding("tests", verdict, f"no record says that {release.version} has passed its tests ({stands})", remedy)
 
 
 class UpgradeGateOperator(ClusterOperator):
@@ -97,7 +113,7 @@ class UpgradeGateOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> dict[str, Any]:
         """Return findings and plan; RefusedError says everything that holds the upgrade up, and what to do."""
         passage = Passage.of(context, place)
-        looked = _look(place, passage)
+        looked = _look(place, passage, allow_untested=bool(context["params"].get("allow_untested")))
         steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
         text = _text(passage, looked.report, steps)
         self.log.info("%s", text)
@@ -161,7 +177,7 @@ class UpgradeCheckOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> list[dict[str, Any]]:
         """Return the steps; RefusedError if the gate is closed by now."""
         passage = Passage.of(context, place)
-        looked = _look(place, passage)
+        looked = _look(place, passage, allow_untested=bool(context["params"].get("allow_untested")))
         looked.report.refuse(f"{place.name}: {passage.name}")
         steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
         context["ti"].xcom_push(key="is_complete", value=steps == looked.steps)

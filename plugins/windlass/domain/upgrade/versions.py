@@ -155,12 +155,3 @@ def _etcd_skew(running: Running) -> list[str]:
 
 def _told(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
-
-
-def refuse_untested(release: Release, *, tested: bool, allowed: bool) -> None:
-    """RefusedError for a release without a record of passed tests, unless that is `allowed`."""
-    if not tested and not allowed:
-        raise RefusedError(
-            f"{release.version} is in the catalog but untested: no record says that it passed; see "
-            f"`windlass catalog verify {release.version}`, or set `allow_untested`"
-        )

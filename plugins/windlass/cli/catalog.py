@@ -1,0 +1,198 @@
+"""`windlass catalog`: the Kubernetes releases there are, what each is made of, whether it is tested; and a new one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from windlass.domain.artifacts import Artifact, Lock, parse_lock
+from windlass.domain.catalog import Catalog, Release
+from windlass.domain.catalog.adding import added_text, base_for, mirror_lines
+from windlass.domain.catalog.parsing import CATALOG_FILE
+from windlass.domain.catalog.tested import read_report, record_of
+from windlass.domain.rendering.rehearsal import rehearse
+from windlass.effects.catalog import load_catalog, load_record, save_record, standing_of
+from windlass.errors import NotReadyError, SpecError
+from windlass.mirror import cache
+
+_INCLUDE = Path(__file__).resolve().parents[3] / "include"
+_FAILED = 1
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `windlass catalog` and what is below it."""
+    catalog = commands.add_parser("catalog", help="show, check and extend the Kubernetes releases there are")
+    catalog.add_argument(
+        "--include",
+        type=Path,
+        default=Path(os.environ.get("WINDLASS_INCLUDE") or _INCLUDE),
+        help="directory with templates/ and mirror/ (default: %(default)s)",
+    )
+    below = catalog.add_subparsers(metavar="COMMAND", required=True)
+    listing = below.add_parser("list", help="list all releases, whether each is tested, and what it upgrades from")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    listing.set_defaults(run=_list)
+    show = below.add_parser("show", help="show what one release is made of")
+    show.add_argument("version")
+    show.set_defaults(run=_show)
+    verify = below.add_parser("verify", help="render a release for every topology and check every artifact of it")
+    verify.add_argument("version")
+    verify.add_argument("--lock", type=Path, help="lock.json of a mirror (default: the mirror on this machine)")
+    verify.add_argument(
+        "--results", type=Path, metavar="FILE", help="report of the end-to-end tests (JUnit), to be recorded"
+    )
+    verify.set_defaults(run=_verify)
+    add = below.add_parser("add", help="add a patch release: the one before it with other versions")
+    add.add_argument("version")
+    add.add_argument("--set", action="append", default=[], metavar="NAME=VERSION", help="another part's version")
+    add.set_defaults(run=_add)
+
+
+def _directory(arguments: argparse.Namespace) -> Path:
+    path: Path = arguments.include / "templates" / "kubernetes"
+    return path
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    directory = _directory(arguments)
+    catalog = load_catalog(directory)
+    rows = [_row(directory, catalog, version) for version in catalog.versions]
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    for row in rows:
+        to = ", ".join(row["upgradesTo"]) or "nothing newer"
+        print(f"{row['version']:<10} {row['standing']:<9} etcd {row['etcd']:<9} upgrades to {to}")
+    return 0
+
+
+def _row(directory: Path, catalog: Catalog, version: str) -> dict[str, Any]:
+    release = catalog.release(version)
+    return {
+        "version": version,
+        "standing": standing_of(directory, release),
+        "etcd": release.images["etcd"],
+        "upgradesFrom": list(release.upgrades_from),
+        "upgradesTo": [one.version for one in catalog.upgrades_of(version)],
+    }
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    directory = _directory(arguments)
+    release = load_catalog(directory).release(arguments.version)
+    record = load_record(directory, release.version)
+    print(f"Kubernetes {release.version}: {standing_of(directory, release)}")
+    if record is not None:
+        outcome = record.end_to_end
+        print(f"  tested {record.date}: {outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
+        print(f"  parts {record.parts}, artifacts from `{record.source}`")
+    print(f"  upgrades from {', '.join(release.upgrades_from)}")
+    for title, parts in (("files", release.files), ("images", release.images)):
+        print(f"{title}:")
+        for name, version in parts.items():
+            print(f"  {name:<26} {version:<10} {_recorded(record.artifacts if record else {}, title, name, version)}")
+    for removed in release.removed_apis:
+        print(f"removes {removed.api_version} ({', '.join(removed.kinds)}): use {removed.use}")
+    for note in release.notes:
+        print(f"note: {note}")
+    return 0
+
+
+def _recorded(artifacts: Mapping[str, str], title: str, name: str, version: str) -> str:
+    return artifacts.get(f"{title.removesuffix('s')}:{name}:{version}", "")
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    directory = _directory(arguments)
+    release = load_catalog(directory).release(arguments.version)
+    lock = _lock(arguments.lock)
+    problems = [f"artifact: {problem}" for problem in _artifact_problems(release, lock, is_here=arguments.lock is None)]
+    rehearsals = list(rehearse(release, lock))
+    problems += [f"rendering ({one.name}): {one.problem}" for one in rehearsals if one.problem]
+    for problem in problems:
+        print(problem)
+    print(f"{release.version}: {len(rehearsals)} renderings, {_count(release)} artifacts: {len(problems)} problems")
+    if problems:
+        return _FAILED
+    if arguments.results is None:
+        print(f"{release.version}: {standing_of(directory, release)}; --results records the end-to-end tests")
+        return 0
+    outcome = read_report(_text(arguments.results), str(arguments.results))
+    path = save_record(directory, record_of(release, lock, outcome, datetime.now(UTC).isoformat(timespec="seconds")))
+    print(f"{path}: {outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
+    return _FAILED if outcome.failed or not outcome.passed else 0
+
+
+def _artifact_problems(release: Release, lock: Lock, *, is_here: bool) -> list[str]:
+    """Return each artifact of the release that the lock does not know, or the mirror here does not hold as locked."""
+    problems = []
+    for artifact in _artifacts(release):
+        if artifact not in lock.artifacts:
+            problems.append(f"{artifact} is not in the lock of the source `{lock.source}`")
+        elif is_here and not _is_held(artifact, lock):
+            problems.append(f"{artifact} is not in the mirror on this machine as its lock says")
+    return problems
+
+
+def _is_held(artifact: Artifact, lock: Lock) -> bool:
+    shelf = cache.shelf(lock.source)
+    stamp = shelf.stamp(artifact)
+    return (
+        stamp is not None
+        and stamp.locked.digest == lock.digest(artifact)
+        and shelf.state(artifact, stamp.recipe) == "cached"
+    )
+
+
+def _artifacts(release: Release) -> list[Artifact]:
+    files = [Artifact("file", name, version) for name, version in release.files.items()]
+    return files + [Artifact("image", name, version) for name, version in release.images.items()]
+
+
+def _count(release: Release) -> int:
+    return len(_artifacts(release))
+
+
+def _lock(path: Path | None) -> Lock:
+    return parse_lock(_text(path)) if path is not None else cache.read_lock(cache.selected_source())
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise NotReadyError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    directory, version = _directory(arguments), arguments.version
+    catalog = load_catalog(directory)
+    base, changes = base_for(catalog, version), _changes(arguments.set)
+    text = added_text(_text(directory / base.version / CATALOG_FILE), base, version, changes)
+    target = directory / version / CATALOG_FILE
+    target.parent.mkdir()
+    target.write_text(text, encoding="utf-8")
+    load_catalog(directory)
+    listed = arguments.include / "mirror" / "artifacts.yaml"
+    lines = mirror_lines(_text(listed), version, changes) if listed.exists() else ""
+    if lines:
+        with listed.open("a", encoding="utf-8") as file:
+            file.write(lines)
+    print(f"{target}: {version}, from {base.version}; untested")
+    print(f"next: `windlass mirror`, then `windlass catalog verify {version}`; see docs/catalog.md")
+    return 0
+
+
+def _changes(words: Sequence[str]) -> dict[str, str]:
+    changes = {}
+    for word in words:
+        name, separator, version = word.partition("=")
+        if not separator or not name or not version:
+            raise SpecError(f"--set {word}: write NAME=VERSION, such as etcd=v3.7.4")
+        changes[name] = version
+    return changes

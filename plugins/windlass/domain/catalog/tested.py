@@ -1,0 +1,132 @@
+"""Whether a release is tested: a record of its tests, and of what exactly was tested, by digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+from xml.etree import ElementTree as ET
+
+from windlass.domain.artifacts import Lock
+from windlass.domain.catalog.release import Release
+from windlass.errors import IntegrityError, SpecError
+
+RECORD_FILE = "tested.json"
+Standing = Literal["tested", "changed", "failed", "untested"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many tests ended how, and which failed."""
+
+    passed: int
+    failed: int
+    skipped: int = 0
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TestRecord:
+    """What was tested of a release, when, and how that ended."""
+
+    __test__ = False  # it is no test
+
+    version: str
+    date: str
+    parts: str
+    """Digest of the versions that the release is made of, and of what it may be upgraded from."""
+    templates: str
+    """Digest of its templates."""
+    end_to_end: Outcome
+    source: str
+    """Source of the artifacts that were tested."""
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each artifact that was tested."""
+
+    def to_text(self) -> str:
+        """Write the record as JSON."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str, where: str) -> TestRecord:
+        """Read what `to_text` wrote; IntegrityError if it is something else."""
+        try:
+            document: dict[str, Any] = json.loads(text)
+            outcome = document["end_to_end"]
+            end_to_end = Outcome(**{**outcome, "failures": tuple(outcome["failures"])})
+            return cls(**{**document, "end_to_end": end_to_end})
+        except (ValueError, KeyError, TypeError) as error:
+            raise IntegrityError(
+                f"{where}: no record of tests ({error!r}); `windlass catalog verify` writes one"
+            ) from error
+
+
+def record_of(release: Release, lock: Lock, end_to_end: Outcome, date: str) -> TestRecord:
+    """Return the record of tests that `release` has just gone through."""
+    wanted = {(kind, name, version) for kind, name, version in _artifacts(release)}
+    digests = {
+        str(artifact): locked.digest
+        for artifact, locked in sorted(lock.artifacts.items())
+        if (artifact.kind, artifact.name, artifact.version) in wanted
+    }
+    return TestRecord(
+        release.version, date, parts_digest(release), templates_digest(release), end_to_end, lock.source, digests
+    )
+
+
+def standing(release: Release, record: TestRecord | None) -> Standing:
+    """Say how a release stands; `changed`: it passed, and its templates are others since."""
+    if record is None or record.parts != parts_digest(release) or record.version != release.version:
+        return "untested"
+    if record.end_to_end.failed or not record.end_to_end.passed:
+        return "failed"
+    return "tested" if record.templates == templates_digest(release) else "changed"
+
+
+def is_accepted(of: Standing) -> bool:
+    """Whether a cluster may move to a release that stands so without being told to."""
+    return of in {"tested", "changed"}
+
+
+def parts_digest(release: Release) -> str:
+    """Return the digest of what a release is made of."""
+    parts = {
+        "version": release.version,
+        "files": dict(release.files),
+        "images": dict(release.images),
+        "upgrades_from": list(release.upgrades_from),
+    }
+    return _digest(json.dumps(parts, sort_keys=True))
+
+
+def templates_digest(release: Release) -> str:
+    """Return the digest of all templates of a release."""
+    return _digest(json.dumps(dict(release.templates), sort_keys=True))
+
+
+def read_report(text: str, where: str) -> Outcome:
+    """Read the report of a test run in JUnit's form; SpecError if it is none."""
+    try:
+        root = ET.fromstring(text)  # noqa: S314 - see above
+    except ET.ParseError as error:
+        raise SpecError(f"{where}: no report in JUnit's form: {error}; make one by `pytest --junit-xml`") from error
+    failures, skipped, passed = [], 0, 0
+    for case in root.iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failures.append(f"{case.get('classname')}.{case.get('name')}")
+        elif case.find("skipped") is not None:
+            skipped += 1
+        else:
+            passed += 1
+    return Outcome(passed, len(failures), skipped, tuple(failures))
+
+
+def _artifacts(release: Release) -> list[tuple[str, str, str]]:
+    files = [("file", name, version) for name, version in release.files.items()]
+    return files + [("image", name, version) for name, version in release.images.items()]
+
+
+def _digest(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
+
+from windlass.airflow.operators.upgrade import UpgradeResultOperator, UpgradeStepOperator
+from windlass.airflow.workplace import Workplace
+from windlass.domain.upgrade import Step
+
+DAGS = Path(__file__).resolve().parents[3] / "dags"
+STEP = Step("etcd", ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",)).value()
+
+
+@pytest.fixture(scope="module")
+def dag() -> Any:
+    return DagBag(str(DAGS), load_op_links=False).dags["upgrade_cluster"]
+
+
+def test_nothing_holds_the_lease_while_a_person_is_asked(dag: Any) -> None:
+    assert dag.get_task("approval").downstream_task_ids == {"lease"}
+    assert "lease" not in dag.get_task("approval").get_flat_relative_ids(upstream=True)
+    assert dag.get_task("release").is_teardown
+
+
+def test_what_was_looked_at_before_is_looked_at_again_under_the_lease(dag: Any) -> None:
+    assert dag.get_task("lease").downstream_task_ids >= {"check"}
+    assert dag.get_task("roll").upstream_task_ids == {"check"}
+
+
+def test_the_roll_is_one_mapped_task_a_step_one_at_a_time(dag: Any) -> None:
+    roll = dag.get_task("roll")
+    assert roll.is_mapped
+    assert roll.max_active_tis_per_dagrun == 1
+
+
+def test_no_backfill_and_every_killed_task_is_tried_again(dag: Any) -> None:
+    assert {str(getattr(kind, "value", kind)) for kind in dag.allowed_run_types} == {"scheduled", "manual"}
+    assert [task.task_id for task in dag.tasks if not task.is_mapped and not task.retries] == []
+    assert dag.get_task("roll").retries
+
+
+def turn(states: dict[str, str | None], mine: int) -> None:
+    ti = Mock(dag_id="upgrade_cluster", map_index=mine)
+    ti.get_task_states.return_value = {"run": states}
+    run = Mock(run_id="run")
+    UpgradeStepOperator(task_id="roll", step=STEP)._take_turn({"ti": ti, "dag_run": run})  # type: ignore[typeddict-item]
+
+
+def test_a_step_waits_for_all_before_it_and_is_skipped_once_one_failed() -> None:
+    turn({}, 0)
+    turn({"roll_0": "success", "roll_1": "success", "roll_2": "running"}, 2)
+    with pytest.raises(AirflowRescheduleException):
+        turn({"roll_0": "success", "roll_1": "up_for_retry", "roll_2": "running"}, 2)
+    with pytest.raises(AirflowRescheduleException):
+        turn({"roll_2": "running"}, 2)
+    with pytest.raises(AirflowSkipException, match="has stopped"):
+        turn({"roll_0": "failed", "roll_1": "skipped", "roll_2": "running"}, 2)
+
+
+GATE = {"from": "v1.36.3", "to": "v1.37.2", "findings": [{"name": "capacity", "verdict": "warning"}], "steps": [STEP]}
+
+
+@pytest.mark.parametrize(
+    ("params", "steps", "complete", "state", "told"),
+    [
+        ({"plan_only": True}, None, None, "planned", "v1.36.3 -> v1.37.2: planned only, nothing was changed"),
+        ({}, None, None, "nothing", "v1.37.2: nothing to change"),
+        ({}, [STEP], True, "done", "v1.36.3 -> v1.37.2: done, 1 changes"),
+        ({"stop_after": "cp-2"}, [STEP], False, "paused", "paused after cp-2; the cluster serves"),
+    ],
+)
+def test_the_result_says_in_one_value_what_the_run_came_to(
+    params: dict[str, Any], steps: Any, complete: Any, state: str, told: str
+) -> None:
+    known = {("gate", None): GATE, ("check", None): steps, ("check", "is_complete"): complete}
+    known["roll", None] = [{"cp-2": ["etcd"]}] if steps else None
+    ti = Mock()
+    ti.xcom_pull.side_effect = lambda task_ids, key=None: known.get((task_ids, key))
+    place = Mock(spec=Workplace)
+    place.name = "demo"
+    operator = UpgradeResultOperator(task_id="result", gate="gate", check="check", roll="roll")
+
+    result = operator.act({"ti": ti, "params": params}, place)  # type: ignore[typeddict-item]
+
+    assert (result["state"], result["from"], result["to"]) == (state, "v1.36.3", "v1.37.2")
+    assert [one["name"] for one in result["warnings"]] == ["capacity"]
+    if state == "planned":
+        place.log.assert_not_called()
+    else:
+        assert told in place.log.call_args.args[0]

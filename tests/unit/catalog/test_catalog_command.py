@@ -1,0 +1,129 @@
+"""The command on a copy of the shipped catalog: a patch release is a change of data, and renders at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from windlass.cli.main import main
+from windlass.domain.artifacts import Artifact
+from windlass.domain.catalog import Release
+from windlass.domain.upgrade import check_target
+from windlass.effects.catalog import load_catalog
+
+SHIPPED = Path(__file__).parents[3] / "include"
+
+
+@pytest.fixture
+def include(tmp_path: Path) -> Path:
+    target = tmp_path / "include"
+    for part in ("templates", "mirror"):
+        shutil.copytree(SHIPPED / part, target / part)
+    return target
+
+
+def catalog(include: Path, *words: str) -> int:
+    return main(["catalog", "--include", str(include), *words])
+
+
+def lock_file(include: Path, release: Release) -> Path:
+    parts = [Artifact("file", name, version) for name, version in release.files.items()]
+    parts += [Artifact("image", name, version) for name, version in release.images.items()]
+    entries = {
+        str(part): {"digest": "sha256:" + part.name.encode().hex().ljust(64, "0")[:64], "size": 1, "origin": "build"}
+        for part in parts
+    }
+    path = include / "lock.json"
+    path.write_text(json.dumps({"source": "modules", "artifacts": entries}))
+    return path
+
+
+def test_lists_every_release_with_where_it_leads(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert catalog(include, "list", "--json") == 0
+    rows = {row["version"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["v1.36.3"]["upgradesTo"] == ["v1.37.2"]
+    assert catalog(include, "list") == 0
+    assert "v1.37.2" in capsys.readouterr().out
+
+
+def test_shows_what_a_release_is_made_of_and_what_it_removes(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert catalog(include, "show", "v1.37.2") == 0
+    shown = capsys.readouterr().out
+    assert "removes storage.k8s.io/v1beta1 (VolumeAttributesClass): use storage.k8s.io/v1" in shown
+    assert "etcd moves from 3.6 to 3.7" in shown
+    assert catalog(include, "show", "v1.2.3") == 2
+
+
+def test_a_patch_release_is_a_change_of_data(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert catalog(include, "add", "v1.37.3", "--set", "etcd=v3.7.4") == 0
+
+    found = load_catalog(include / "templates" / "kubernetes")
+    release = found.release("v1.37.3")
+    assert release.images["kube-apiserver"] == release.files["kubelet"] == "v1.37.3"
+    assert release.images["etcd"] == "v3.7.4"
+    assert release.removed_apis == found.release("v1.37.2").removed_apis
+    assert check_target(found, "v1.36.3", "v1.37.3") is release
+    assert check_target(found, "v1.37.2", "v1.37.3") is release
+    mirror = (include / "mirror" / "artifacts.yaml").read_text()
+    assert "- {file: kubelet, version: v1.37.3}\n" in mirror
+    assert "- {image: etcd, version: v3.7.4}\n" in mirror
+    capsys.readouterr()
+    assert catalog(include, "verify", "v1.37.3", "--lock", str(lock_file(include, release))) == 0
+    shown = capsys.readouterr().out
+    assert "v1.37.3: 12 renderings, 22 artifacts: 0 problems" in shown
+    assert "v1.37.3: untested" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("add", "v1.37.2"), 3, "has v1.37.2 already"),
+        (("add", "v1.99.1"), 2, "no release of 1.99 before"),
+        (("add", "v1.37.9", "--set", "nothing=v1"), 2, "has no such part"),
+        (("add", "v1.37.9", "--set", "etcd"), 2, "write NAME=VERSION"),
+        (("verify", "v1.37.2", "--lock", "missing.json"), 1, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_told(
+    include: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], code: int, told: str
+) -> None:
+    assert catalog(include, *words) == code
+    assert told in capsys.readouterr().err
+    assert not (include / "templates" / "kubernetes" / "v1.37.9").exists()
+
+
+def test_passed_tests_are_recorded_and_a_failed_one_is_too(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = lock_file(include, load_catalog(include / "templates" / "kubernetes").release("v1.37.2"))
+    report = include / "report.xml"
+    report.write_text('<testsuite><testcase name="a"/></testsuite>')
+    words = ("verify", "v1.37.2", "--lock", str(lock), "--results", str(report))
+    assert catalog(include, *words) == 0
+    capsys.readouterr()
+    catalog(include, "show", "v1.37.2")
+    assert capsys.readouterr().out.startswith("Kubernetes v1.37.2: tested\n")
+
+    report.write_text('<testsuite><testcase name="a"><failure/></testcase></testsuite>')
+    assert catalog(include, *words) == 1
+    catalog(include, "list")
+    assert "v1.37.2    failed" in capsys.readouterr().out
+
+
+def test_an_artifact_that_nobody_has_is_a_problem(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = lock_file(include, load_catalog(include / "templates" / "kubernetes").release("v1.36.3"))
+    assert catalog(include, "verify", "v1.37.2", "--lock", str(lock)) == 1
+    assert "artifact: image:etcd:v3.7.3 is not in the lock of the source `modules`" in capsys.readouterr().out
+
+
+def test_a_template_that_does_not_render_is_a_problem(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = include / "templates" / "kubernetes"
+    lock = lock_file(include, load_catalog(directory).release("v1.37.2"))
+    (directory / "1.37" / "host").mkdir()
+    (directory / "1.37" / "host" / "sysctl.conf.j2").write_text("{{ nobody.knows }}")
+
+    assert catalog(include, "verify", "v1.37.2", "--lock", str(lock)) == 1
+
+    told = "rendering (standalone, as it comes, cgroup v1): the catalog's v1.37.2: template host/sysctl.conf.j2"
+    assert told in capsys.readouterr().out
