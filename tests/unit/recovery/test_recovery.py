@@ -13,6 +13,7 @@ from windlass.domain.pki import EncryptionKey, Pki, seed
 from windlass.domain.recovery import (
     REVISION_GAP,
     Loss,
+    Origin,
     Survey,
     Wish,
     bump_for,
@@ -61,22 +62,23 @@ def survey(letters: str, *, worker: bool = True) -> Survey:
     return Survey(Observation(WANTED, seen), unreachable)
 
 
+BUNDLE = Origin(7, 1042)
 TWICE = Wish("newest", overwrite_healthy=True, confirm_name="demo")
 
 
 def test_all_members_come_back_where_all_hosts_answer() -> None:
-    plan = plan_recovery(cluster(), survey("ddd"), Wish("newest"))
+    plan = plan_recovery(cluster(), survey("ddd"), Wish("newest"), BUNDLE)
 
     assert (plan.hosts, plan.etcd, plan.absent) == ((*ETCD, "w-1"), ETCD, ())
     assert str(plan) == ("etcd: now 0 of 3 members have a leader; after this 3 of 3 (cp-1, cp-2, cp-3); tolerates 1")
 
 
 def test_a_minority_without_a_leader_is_no_live_cluster() -> None:
-    assert plan_recovery(cluster(), survey("add"), Wish("newest")).is_whole
+    assert plan_recovery(cluster(), survey("add"), Wish("newest"), BUNDLE).is_whole
 
 
 def test_what_does_not_answer_is_left_out_and_named() -> None:
-    plan = plan_recovery(cluster(), survey("dd?", worker=False), Wish("newest"))
+    plan = plan_recovery(cluster(), survey("dd?", worker=False), Wish("newest"), BUNDLE)
 
     assert (plan.etcd, plan.absent) == (("cp-1", "cp-2"), ("cp-3", "w-1"))
     assert "tolerates 0" in str(plan)
@@ -98,19 +100,30 @@ def test_what_does_not_answer_is_left_out_and_named() -> None:
 )
 def test_what_lives_or_may_live_is_only_overwritten_if_told_twice(letters: str, reason: str, wish: Wish) -> None:
     with pytest.raises(RefusedError, match=f"{reason}.*`overwrite_healthy` and `confirm_name: demo`"):
-        plan_recovery(cluster(), survey(letters), wish)
-    plan_recovery(cluster(), survey(letters), TWICE)
+        plan_recovery(cluster(), survey(letters), wish, BUNDLE)
+    plan_recovery(cluster(), survey(letters), TWICE, BUNDLE)
+
+
+def test_members_that_began_anew_are_not_taken_for_the_cluster() -> None:
+    # Their data was lost, and they were started with an empty directory each: a leader, and nothing of what was.
+    assert plan_recovery(cluster(), survey("lll"), Wish("newest"), Origin(7, 1108)).is_whole
+
+
+@pytest.mark.parametrize("origin", [Origin(7, 1107), Origin(8, 1108)])
+def test_what_may_be_the_cluster_as_it_goes_on_is_taken_for_it(origin: Origin) -> None:
+    with pytest.raises(RefusedError, match="lives"):
+        plan_recovery(cluster(), survey("lll"), Wish("newest"), origin)
 
 
 def test_without_any_host_there_is_nothing_to_recover_on() -> None:
     with pytest.raises(UnreachableError, match="no host with the role etcd answers: cp-1: no route"):
-        plan_recovery(cluster(), survey("???"), TWICE)
+        plan_recovery(cluster(), survey("???"), TWICE, BUNDLE)
 
 
 @given(st.text(alphabet="lad?", min_size=3, max_size=3), st.booleans())
 def test_a_quorum_that_is_there_or_may_be_is_never_overwritten_unasked(letters: str, worker: bool) -> None:  # noqa: FBT001  a draw
     try:
-        plan = plan_recovery(cluster(), survey(letters, worker=worker), Wish("newest"))
+        plan = plan_recovery(cluster(), survey(letters, worker=worker), Wish("newest"), BUNDLE)
     except (RefusedError, UnreachableError):
         return
     assert "l" not in letters

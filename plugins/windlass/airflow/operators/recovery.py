@@ -23,7 +23,7 @@ from windlass.airflow.recovery import (
 )
 from windlass.airflow.workplace import Workplace
 from windlass.domain.backup import SNAPSHOT, Manifest
-from windlass.domain.recovery import Loss, bump_for, joined_pki, plan_recovery, version_for
+from windlass.domain.recovery import Loss, Origin, bump_for, joined_pki, plan_recovery, version_for
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.store.recoveries import RecoveryRecord, recoveries, save_recovery
@@ -67,7 +67,7 @@ class RecoveryPlanOperator(ClusterOperator):
         wanted = with_version(cluster, version)
         with place.site(wanted) as site:
             found = survey(site, joined_pki(place.records.pki(place.keys), state.pki))
-        plan = plan_recovery(wanted, found, wish)
+        plan = plan_recovery(wanted, found, wish, _origin(manifest))
         loss = Loss(
             manifest.id, manifest.bundle.time, manifest.content.revision, datetime.now(UTC), found.observed.revision
         )
@@ -76,7 +76,7 @@ class RecoveryPlanOperator(ClusterOperator):
             version=version,
             hosts=plan.hosts,
             absent=plan.absent,
-            bump=_bump(place, vault, manifest, found.observed.revision),
+            bump=bump_for(manifest.content.revision, [found.observed.revision, *_known_revisions(place, vault)]),
             prepares_all=bool(plan.absent) or spec is not None or _version(place) not in {None, version},
             approved="the spec says `recovery.approval: automatic`"
             if cluster.spec.recovery.approval == "automatic"
@@ -94,10 +94,14 @@ def _version(place: Workplace) -> str | None:
     return None if stored is None else stored.spec.kubernetes.version
 
 
-def _bump(place: Workplace, vault: Vault, manifest: Manifest, live: int | None) -> int:
+def _origin(manifest: Manifest) -> Origin:
+    return Origin(int(manifest.etcd.cluster_id, 16), manifest.content.revision)
+
+
+def _known_revisions(place: Workplace, vault: Vault) -> list[int]:
+    """Return every revision that bundles and earlier recoveries tell of."""
     earlier = [record.revision for record in recoveries(place.store, place.name)]
-    bundles = [bundle.revision for bundle in vault.inventory().bundles]
-    return bump_for(manifest.content.revision, [live, *earlier, *bundles])
+    return [*earlier, *(bundle.revision for bundle in vault.inventory().bundles)]
 
 
 def _text(cluster: Cluster, plan: Any, loss: Loss) -> str:
@@ -158,7 +162,8 @@ class RecoveryRestoreOperator(ClusterOperator):
             source = Source(manifest.parts[SNAPSHOT].clear_bytes, recovery.bump, vault.open_part(manifest, SNAPSHOT))
             before = restore_beside(work, source)
             if not any(one.stage == "switched" for one in before.values()):
-                check_same(recovery, plan_recovery(whole.cluster, survey(whole, work.pki), wish_of(context["params"])))
+                found, wish = survey(whole, work.pki), wish_of(context["params"])
+                check_same(recovery, plan_recovery(whole.cluster, found, wish, _origin(manifest)))
             revision = manifest.content.revision + recovery.bump
             record = RecoveryRecord(work.id, place.owner.run_id, recovery.bundle, revision)
             save_recovery(place.store, place.name, record)

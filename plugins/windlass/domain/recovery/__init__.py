@@ -2,12 +2,13 @@
 
 from windlass.domain.recovery.identity import joined_pki, version_for
 from windlass.domain.recovery.loss import Loss
-from windlass.domain.recovery.plan import RecoveryPlan, Survey, Wish, plan_recovery, reduced
+from windlass.domain.recovery.plan import Origin, RecoveryPlan, Survey, Wish, plan_recovery, reduced
 from windlass.domain.recovery.revisions import REVISION_GAP, bump_for
 
 __all__ = [
     "REVISION_GAP",
     "Loss",
+    "Origin",
     "RecoveryPlan",
     "Survey",
     "Wish",

@@ -66,7 +66,15 @@ class RecoveryPlan:
         return text
 
 
-def plan_recovery(cluster: Cluster, survey: Survey, wish: Wish) -> RecoveryPlan:
+@dataclass(frozen=True)
+class Origin:
+    """Of which etcd cluster a bundle is, and the revision that it holds."""
+
+    cluster_id: int
+    revision: int
+
+
+def plan_recovery(cluster: Cluster, survey: Survey, wish: Wish, origin: Origin) -> RecoveryPlan:
     """Return the plan; RefusedError where data that lives would be thrown away and nobody said so twice.
 
     UnreachableError if too few hosts answer for any cluster.
@@ -80,7 +88,7 @@ def plan_recovery(cluster: Cluster, survey: Survey, wish: Wish) -> RecoveryPlan:
                 f"no host with the role {role} answers: {reasons}; bring one back, or name new hosts"
             )
     if not wish.is_told_twice(cluster.name):
-        _check_dead(cluster, survey)
+        _check_dead(cluster, survey, origin)
     observed = survey.observed
     led = sum(observed.at(name).has_leader for name in observed.wanted)
     return RecoveryPlan(
@@ -91,11 +99,16 @@ def plan_recovery(cluster: Cluster, survey: Survey, wish: Wish) -> RecoveryPlan:
     )
 
 
-def _check_dead(cluster: Cluster, survey: Survey) -> None:
-    """Refuse unless etcd is known to have no quorum: what is not seen is not dead."""
+def _check_dead(cluster: Cluster, survey: Survey, origin: Origin) -> None:
+    """Refuse unless etcd is known to have no quorum, or to have lost its data: what is not seen is not dead.
+
+    Revisions never go back. A leader of the bundle's own cluster that is behind the bundle has lost its data: members
+    that were started with empty directories have begun anew, with the same names and so the same id.
+    """
     twice = f"trigger it with `overwrite_healthy` and `confirm_name: {cluster.name}`"
     observed = survey.observed
-    if observed.has_leader:
+    has_begun_anew = observed.cluster_id == origin.cluster_id and (observed.revision or 0) < origin.revision
+    if observed.has_leader and not has_begun_anew:
         raise RefusedError(
             f"cluster `{cluster.name}` lives: etcd has a leader, and a recovery would throw away what was written "
             f"since the bundle; one failed member is replaced by replace_member. To do it all the same, {twice}"
