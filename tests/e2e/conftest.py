@@ -23,6 +23,8 @@ ORDER = (
     "test_apply",
     "test_two_runs",
     "test_api_server",
+    "test_members",
+    "test_recovery",
     "test_delete",
     "test_faults_before",
     "test_faults_amid",

@@ -1,0 +1,109 @@
+"""What tests do to etcd's members, and ask of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from e2e.ground import CLUSTER, Ground, wait_for
+from e2e.oracle import NAMESPACE, Writer, judge, written
+from windlass.domain.backup import Manifest
+from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.sealing import MasterKeys
+from windlass.domain.spec import load_cluster
+from windlass.effects.bundles import Vault
+from windlass.effects.catalog import load_catalog
+from windlass.effects.kubernetes.client import NAMESPACES
+from windlass.effects.mirror import fetch_lock
+from windlass.effects.transport.pool import Connections
+from windlass.operations.backup.taking import take_bundle
+from windlass.operations.cluster_api import credentials_of
+from windlass.operations.site import Site, open_site
+
+ETCD_HOSTS = ("cp-1", "cp-2", "cp-3")
+_TEMPLATES = Path(__file__).parents[2] / "include" / "templates" / "kubernetes"
+_TLS = "--cacert {0}/ca.crt --cert {0}/server.crt --key {0}/server.key".format("/etc/windlass/pki/etcd")
+_ETCDCTL = f"docker exec windlass-etcd etcdctl --endpoints https://127.0.0.1:2379 {_TLS}"
+
+
+def members(ground: Ground, via: str = "cp-1") -> dict[str, bool]:
+    """Return the members by name, and whether each is a learner."""
+    listed = json.loads(ground.on(via, f"{_ETCDCTL} member list -w json"))["members"]
+    return {one.get("name", ""): one.get("isLearner", False) for one in listed}
+
+
+def member_ids(ground: Ground, via: str = "cp-1") -> dict[str, int]:
+    """Return the ids of the members by name."""
+    listed = json.loads(ground.on(via, f"{_ETCDCTL} member list -w json"))["members"]
+    return {one["name"]: one["ID"] for one in listed}
+
+
+def is_healthy(ground: Ground, host: str) -> bool:
+    """Tell whether the member on a host commits."""
+    return "is healthy" in ground.on(host, f"{_ETCDCTL} endpoint health 2>&1 || true")
+
+
+def kill(ground: Ground, host: str) -> None:
+    """End a member's process at once; Docker leaves it so."""
+    ground.on(host, "docker kill windlass-etcd")
+
+
+def delete_data(ground: Ground, host: str) -> None:
+    """End a member and delete all that it has, as when its disk is lost."""
+    ground.on(host, "docker kill windlass-etcd >/dev/null 2>&1; rm -rf /var/lib/windlass/etcd/member")
+
+
+def corrupt_data(ground: Ground, host: str) -> None:
+    """End a member, damage its log and its database, and start it again: it will not come up."""
+    script = """docker kill windlass-etcd >/dev/null 2>&1
+for file in /var/lib/windlass/etcd/member/wal/*.wal /var/lib/windlass/etcd/member/snap/db; do
+  dd if=/dev/urandom of="$file" bs=4096 count=64 conv=notrunc status=none
+done
+docker start windlass-etcd"""
+    ground.on(host, script)
+
+
+@contextmanager
+def site_of(ground: Ground) -> Iterator[Site]:
+    """Give the cluster as operations see it, from this process."""
+    cluster = load_cluster(ground.records.spec() or "", "stored spec")
+    mirror = MirrorAddresses(ground.lab.mirror_url, ground.lab.registry)
+    release = load_catalog(_TEMPLATES).release(cluster.spec.kubernetes.version)
+    connections = Connections([ground.lab.target(host.name) for host in cluster.spec.hosts.members])
+    with open_site(cluster, release, (fetch_lock(mirror.files), mirror), connections) as site:
+        yield site
+
+
+def vault(ground: Ground) -> Vault:
+    """Return the cluster's bundles."""
+    return Vault(ground.store, CLUSTER, MasterKeys.parse(ground.master_key.reveal()))
+
+
+def back_up(ground: Ground) -> Manifest:
+    """Take a bundle now."""
+    with site_of(ground) as site:
+        return take_bundle(site, ground.pki(), vault(ground), by="the tests")
+
+
+@contextmanager
+def writer(ground: Ground, hosts: Iterable[str] = ETCD_HOSTS) -> Iterator[Writer]:
+    """Write all the time in a namespace of its own, which is empty at first."""
+    with ground.api() as client:
+        client.delete(NAMESPACES, NAMESPACE)
+        wait_for(lambda: client.get(NAMESPACES, NAMESPACE) is None, "the last writer's namespace is gone")
+        client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    addresses = tuple(ground.lab.host(name).address for name in hosts)
+    with Writer(addresses, credentials_of(ground.pki())).writing() as writing:
+        wait_for(lambda: len(writing.acknowledged) >= 20, "twenty writes are acknowledged", timedelta(seconds=60))
+        yield writing
+
+
+def check(ground: Ground, writing: Writer, manifest: Manifest | None = None, restored_at: float | None = None) -> None:
+    """Fail unless everything is there that must be, and nothing else."""
+    with ground.api() as client:
+        there = written(client)
+    revision = manifest.content.revision if manifest else None
+    assert judge(writing.sent, writing.acknowledged, there, revision, restored_at) == []
