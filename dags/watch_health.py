@@ -1,0 +1,23 @@
+"""Watch all clusters all the time, and start a repair run of each cluster in which something is found.
+
+The watching itself is no task: as long as this DAG is not paused, triggerers do it. What they find starts a run here,
+which starts `heal_cluster` for each cluster that it is about.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from windlass.airflow.assets import findings_asset
+from windlass.airflow.operators.health import FindingsDispatchOperator
+
+with DAG(
+    dag_id="watch_health",
+    description="Watch all clusters all the time, and start repair where something is found.",
+    doc_md=__doc__,
+    schedule=[findings_asset()],
+    tags=["windlass"],
+    catchup=False,
+    allowed_run_types=["asset_triggered", "scheduled", "manual"],
+):
+    FindingsDispatchOperator(task_id="dispatch")

@@ -1,0 +1,1 @@
+"""Triggers: what waits or watches in the triggerer."""
