@@ -26,6 +26,7 @@ ORDER = (
     "test_members",
     "test_recovery",
     "test_delete",
+    "test_upgrade",
     "test_faults_before",
     "test_faults_amid",
     "test_topologies",

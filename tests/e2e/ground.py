@@ -211,9 +211,9 @@ class Ground:
         name = container_name(self.lab.name, host)
         return docker("exec", "--interactive", name, "sh", "-s", stdin=script.encode(), timeout=timeout, host=host)
 
-    def kubectl(self, host: str, *arguments: str, version: str = VERSION) -> str:
-        """Run kubectl on a control-plane host through its own proxy, as its administrator would."""
-        binary = f"/opt/windlass/{version}/bin/kubectl --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
+    def kubectl(self, host: str, *arguments: str) -> str:
+        """Run the newest kubectl on a control-plane host through its own proxy, as its administrator would."""
+        binary = "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1) --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
         return self.on(host, f"{binary} --request-timeout=10s {shlex.join(arguments)}")
 
     def not_ready(self, hosts: Mapping[str, tuple[str, ...]] = OVERLAPPING, via: str = "cp-1") -> set[str]:

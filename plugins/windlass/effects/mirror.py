@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -22,22 +22,19 @@ def fetch_lock(files: str) -> Lock:
     return parse_lock(response.text)
 
 
-def missing_artifacts(files: str, registry: str, lock: Lock, artifacts: Iterable[Artifact]) -> tuple[str, ...]:
-    """Return those of `artifacts` that the mirror does not give, each with the reason; nothing is downloaded.
+def missing_artifacts(urls: Mapping[Artifact, str | None]) -> tuple[str, ...]:
+    """Return those artifacts that their URL does not give, each with the reason; nothing is downloaded.
 
-    `files` and `registry` are base URLs. One that the lock does not know is missing: nothing could be checked.
+    One without a URL is not in the mirror's lock, and so counts as missing.
     """
     with httpx.Client(timeout=5.0, trust_env=False) as client, ThreadPoolExecutor(max_workers=8) as pool:
-        reasons = pool.map(lambda one: (one, _why_missing(client, files, registry, lock, one)), artifacts)
+        reasons = pool.map(lambda item: (item[0], _why_missing(client, item[1])), urls.items())
         return tuple(f"{artifact} ({reason})" for artifact, reason in reasons if reason)
 
 
-def _why_missing(client: httpx.Client, files: str, registry: str, lock: Lock, artifact: Artifact) -> str:
-    if artifact not in lock.artifacts:
+def _why_missing(client: httpx.Client, url: str | None) -> str:
+    if url is None:
         return "not in its lock"
-    url = f"{files}/files/{artifact.name}/{artifact.version}/{artifact.name}"
-    if artifact.kind == "image":
-        url = f"{registry}/v2/windlass/{artifact.name}/manifests/{lock.digest(artifact)}"
     accepted = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, */*"
     try:
         response = client.head(url, headers={"Accept": accepted})

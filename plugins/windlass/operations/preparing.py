@@ -18,6 +18,7 @@ from windlass.domain.installing import (
 )
 from windlass.domain.rendering import (
     HostFiles,
+    Install,
     host_directories,
     host_images,
     host_installs,
@@ -63,13 +64,18 @@ def prepare_host(site: Site, host: Host, connection: Connection) -> Changes:
 
 def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -> Changes:
     engine = site.release.artifact("file", "docker-engine")
-    has_docker = facts.docker_version is not None
-    skips_engine = has_docker or not site.mirror.brings_engine
-    wanted = [one for one in host_installs(site.release, host) if one.artifact != engine or not skips_engine]
-    changed = list(run_script(connection, install_script(wanted, site.lock, site.mirror), timeout=_DOWNLOADS))
-    if not has_docker:
+    script = install_script(wanted_installs(site, host, facts), site.lock, site.mirror)
+    changed = list(run_script(connection, script, timeout=_DOWNLOADS))
+    if facts.docker_version is None:
         changed += run_script(connection, _engine_script(site, engine))
     return (*changed, *run_script(connection, directories_script(host_directories(site.cluster, host))))
+
+
+def wanted_installs(site: Site, host: Host, facts: HostFacts) -> list[Install]:
+    """Return what is to be installed on a host; Docker Engine is left alone where there is one."""
+    skips_engine = facts.docker_version is not None or not site.mirror.brings_engine
+    installs = host_installs(site.release, host)
+    return [one for one in installs if one.artifact.name != "docker-engine" or not skips_engine]
 
 
 def _engine_script(site: Site, engine: Artifact) -> str:

@@ -12,6 +12,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from windlass.airflow.approval import ClusterApprovalOperator
+from windlass.airflow.artifacts import artifacts_of
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.workplace import Workplace, templates_directory
@@ -67,7 +68,8 @@ class Passage:
 def _sites(place: Workplace, passage: Passage) -> Iterator[tuple[Site, Site]]:
     """Give the place as it shall be, and as it was before, on the same connections."""
     with place.site(passage.before) as before:
-        yield site_at(before, passage.after, passage.release), before
+        source = artifacts_of(passage.after, passage.release, place.store)
+        yield site_at(before, passage.after, passage.release, source), before
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,18 @@ def _lacking(site: Site) -> tuple[str, ...]:
         for name in site.release.images
         if not name.startswith(("metallb", "metrics-server")) or _uses(site, name)
     }
-    return missing_artifacts(site.mirror.files, site.mirror.registry_url, site.lock, sorted(wanted))
+    if not site.mirror.files:  # the publishers' own sites: their lock is what they answered
+        return tuple(f"{one} (not in the lock)" for one in sorted(wanted) if one not in site.lock.artifacts)
+    return missing_artifacts({one: _url(site, one) for one in sorted(wanted)})
+
+
+def _url(site: Site, artifact: Artifact) -> str | None:
+    """Return where the mirror gives an artifact; None if its lock does not know it, so that nothing can be checked."""
+    if artifact not in site.lock.artifacts:
+        return None
+    if artifact.kind == "file":
+        return site.mirror.download(artifact).url
+    return f"{site.mirror.registry_url}/v2/windlass/{artifact.name}/manifests/{site.lock.digest(artifact)}"
 
 
 def _uses(site: Site, image: str) -> bool:

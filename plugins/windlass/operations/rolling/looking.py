@@ -30,7 +30,7 @@ from windlass.effects.transport.connection import Connection
 from windlass.effects.transport.fanout import Outcome
 from windlass.operations.applying import unit_state_script
 from windlass.operations.gathering import gather_facts
-from windlass.operations.preparing import CONTAINERD, containerd_reads
+from windlass.operations.preparing import CONTAINERD, containerd_reads, wanted_installs
 from windlass.operations.site import Site
 from windlass.operations.starting import kubelet_reads
 
@@ -160,10 +160,9 @@ def services_of(compose: str) -> dict[str, Service]:
 
 
 def _missing(site: Site, host: Host, seen: Seen) -> Iterator[str]:
-    for install in host_installs(site.release, host):
+    for install in wanted_installs(site, host, seen.facts):
         directory = content_directory(site.lock.digest(install.artifact)).rpartition("/")[2]
-        is_there = directory in seen.facts.artifacts
-        if not is_there and not (install.artifact.name == "docker-engine" and seen.facts.docker_version is not None):
+        if directory not in seen.facts.artifacts:
             yield f"{install.artifact.name} {install.artifact.version}"
     for image in host_images(site.cluster, site.release, host, site.lock, site.mirror):
         if image.reference not in seen.images:
@@ -175,7 +174,7 @@ def _shared_links(site: Site, host: Host) -> Iterator[tuple[str, str]]:
         directory = content_directory(site.lock.digest(install.artifact))
         for inner, path in install.links:
             if path.startswith(_SHARED):
-                yield path, f"{directory}/{inner or 'file'}"
+                yield path, f"{directory}/{inner or site.mirror.download(install.artifact).member or 'file'}"
 
 
 def see(site: Site, host: Host, connection: Connection) -> Seen:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.pki import Pki
+from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.transport.connection import Connection
 from windlass.errors import SpecError
@@ -52,9 +54,10 @@ class Roll:
         return self.site.connections.get(name)
 
 
-def site_at(site: Site, cluster: Cluster, release: Release) -> Site:
-    """Return the same place, with its hosts and connections, at another spec and release."""
-    return replace(site, cluster=cluster, release=release)
+def site_at(site: Site, cluster: Cluster, release: Release, source: tuple[Lock, MirrorAddresses]) -> Site:
+    """Return the same place, with its hosts and connections, at another spec and release with its artifacts."""
+    lock, mirror = source
+    return replace(site, cluster=cluster, release=release, lock=lock, mirror=mirror)
 
 
 def at_version(cluster: Cluster, version: str) -> Cluster:

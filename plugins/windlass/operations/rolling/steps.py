@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from windlass.domain.installing import fetch_script
-from windlass.domain.rendering import host_installs
 from windlass.domain.spec.models import Host
 from windlass.domain.upgrade import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, Step
 from windlass.domain.upgrade.roll import API_SERVICE, ETCD_SERVICE
@@ -14,7 +13,7 @@ from windlass.effects.transport.connection import Connection, RemoteFile
 from windlass.effects.transport.fanout import values
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.gathering import gather_facts
-from windlass.operations.preparing import pull_images
+from windlass.operations.preparing import pull_images, wanted_installs
 from windlass.operations.rolling.add_ons import change_add_ons
 from windlass.operations.rolling.api_servers import change_api_server
 from windlass.operations.rolling.draining import uncordon
@@ -64,12 +63,7 @@ def _host(roll: Roll, host: Host, sealed: RemoteFile, *, drains: bool) -> Change
 
 def _fetch(roll: Roll, host: Host, connection: Connection) -> Changes:
     """Fetch what the host will need, and let everything that runs be as it is."""
-    facts = gather_facts(connection)
-    installs = [
-        one
-        for one in host_installs(roll.site.release, host)
-        if one.artifact.name != "docker-engine" or facts.docker_version is None
-    ]
+    installs = wanted_installs(roll.site, host, gather_facts(connection))
     script = fetch_script(installs, roll.site.lock, roll.site.mirror)
     return (*run_script(connection, script, timeout=_DOWNLOADS), *pull_images(roll.site, host, connection))
 

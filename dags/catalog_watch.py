@@ -1,0 +1,21 @@
+"""Tell each cluster once of every newer Kubernetes release that it may move to, and what changes with it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+
+from windlass.airflow.operators.offers import CatalogWatchOperator
+
+with DAG(
+    dag_id="catalog_watch",
+    description=__doc__,
+    doc_md=__doc__,
+    schedule=timedelta(hours=1),
+    catchup=False,
+    max_active_runs=1,
+    tags=["windlass"],
+    allowed_run_types=["scheduled", "manual"],
+):
+    CatalogWatchOperator(task_id="tell")

@@ -1,0 +1,120 @@
+"""`windlass upgrade`: plan an upgrade, start it, wait for its end; exit codes that a pipeline can go by."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from windlass.cli.embedded import instance
+from windlass.cli.embedded.client import AirflowClient, RunState, TaskView
+from windlass.cli.embedded.layout import Home
+from windlass.cli.embedded.secret_files import login
+from windlass.errors import RefusedError, SpecError, UnreachableError, WindlassError
+
+DAG = "upgrade_cluster"
+URL, USER, PASSWORD = "WINDLASS_AIRFLOW_URL", "WINDLASS_AIRFLOW_USER", "WINDLASS_AIRFLOW_PASSWORD"
+_GATES = frozenset({"gate", "approval", "lease", "check"})
+"""Tasks whose failure means that nothing was begun."""
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `windlass upgrade`."""
+    parser = commands.add_parser("upgrade", help="move a cluster to another Kubernetes release, or to a changed spec")
+    parser.add_argument("cluster")
+    parser.add_argument("--to", metavar="VERSION", help="release of the catalog (default: the one that runs)")
+    parser.add_argument("--spec", type=Path, metavar="FILE", help="a changed spec to roll out")
+    parser.add_argument("--plan", action="store_true", help="show gate and plan, change nothing")
+    parser.add_argument("--approve", action="store_true", help="do not wait for a person")
+    parser.add_argument("--stop-after", metavar="HOST", help="pause after the last step on this host")
+    parser.add_argument("--outside-window", action="store_true", help="go also while no maintenance window is open")
+    parser.add_argument("--allow-untested", action="store_true", help="go also to a release without a test record")
+    parser.add_argument("--reason", default="", help="shown in the cluster's service log")
+    parser.add_argument("--run-id", help="id of the run: the same id never starts a second one")
+    parser.add_argument("--no-wait", action="store_true", help="only start it")
+    parser.add_argument("--minutes", type=float, default=60, help="how long to wait for the end (default: 60)")
+    parser.add_argument(
+        "--airflow", metavar="NAME", help=f"an embedded Airflow (default: {URL}, {USER} and {PASSWORD} name one)"
+    )
+    parser.set_defaults(run=_upgrade)
+
+
+def _upgrade(arguments: argparse.Namespace) -> int:
+    run_id = arguments.run_id or f"upgrade-{uuid.uuid4().hex[:8]}"
+    with _client(arguments.airflow) as client:
+        client.trigger(DAG, run_id=run_id, conf=conf_of(arguments))
+        if arguments.no_wait:
+            print(json.dumps({"dag_id": DAG, "run_id": run_id}))
+            return 0
+        state = client.follow(DAG, run_id, _show, within=timedelta(minutes=arguments.minutes))
+        return _end(client, state)
+
+
+def conf_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the run's params from the command's words."""
+    conf: dict[str, Any] = {
+        "cluster": arguments.cluster,
+        "version": arguments.to,
+        "spec": _spec(arguments.spec),
+        "plan_only": arguments.plan,
+        "auto_approve": arguments.approve,
+        "stop_after": arguments.stop_after,
+        "outside_window": arguments.outside_window,
+        "allow_untested": arguments.allow_untested,
+        "reason": arguments.reason,
+    }
+    return {name: value for name, value in conf.items() if value not in {None, False, ""}}
+
+
+def _spec(path: Path | None) -> str | None:
+    try:
+        return None if path is None else path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}; give the path of a cluster spec") from error
+
+
+def _end(client: AirflowClient, state: RunState) -> int:
+    """Print what the run came to: its result as JSON, or why it did not get there."""
+    if state.state == "success":
+        result = client.xcom(DAG, state.run_id, "result")
+        print(json.dumps(result, indent=2))
+        return 0
+    failed = [task for task in client.tasks(DAG, state.run_id) if task.state == "failed"]
+    told = "; ".join(_reason(client, state.run_id, task) for task in failed) or "see the run in Airflow"
+    refused = any(task.task_id in _GATES for task in failed)
+    kind = RefusedError if refused else WindlassError
+    raise kind(f"{DAG} (run {state.run_id}): {told}")
+
+
+def _reason(client: AirflowClient, run_id: str, task: TaskView) -> str:
+    """Return the error that ended a task, out of its log."""
+    lines = client.log(DAG, run_id, task).splitlines()
+    marked = [line for line in lines if "AirflowFailException" in line or "Error" in line]
+    return f"{task.task_id} {task.label}".strip() + f": {marked[-1].strip() if marked else 'failed; see its log'}"
+
+
+def _show(task: TaskView) -> None:
+    if task.state in {"success", "failed", "up_for_retry", "awaiting_input"}:
+        took = f" ({task.seconds:.1f} s)" if task.seconds is not None else ""
+        print(f"{task.state:<14} {task.label or task.task_id}{took}", flush=True)
+
+
+def _client(name: str | None) -> AirflowClient:
+    if name:
+        home = Home.of(name)
+        running = instance.status(home)
+        if running is None:
+            raise UnreachableError(f"the embedded Airflow {name} does not run; start it: `windlass airflow up`")
+        return AirflowClient(running.url, *login(home))
+    return AirflowClient(*(_setting(os.environ, key) for key in (URL, USER, PASSWORD)))
+
+
+def _setting(environment: Mapping[str, str], key: str) -> str:
+    if not environment.get(key):
+        raise SpecError(f"which Airflow? Give --airflow NAME for an embedded one, or set {URL}, {USER} and {PASSWORD}")
+    return environment[key]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import yaml
+from airflow.dag_processing.dagbag import DagBag
+
+from windlass.airflow.operators import offers
+from windlass.airflow.operators.offers import tell_clusters
+from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
+from windlass.effects.store.keys import offer_key, spec_key
+
+DAGS = Path(__file__).resolve().parents[3] / "dags"
+
+
+def spec(name: str, version: str) -> str:
+    members = [{"name": "a", "address": "192.0.2.1", "roles": ["etcd", "control-plane", "worker"]}]
+    body = {"kubernetes": {"version": version}, "hosts": {"members": members}}
+    return yaml.safe_dump({"apiVersion": "windlass/v1", "kind": "Cluster", "metadata": {"name": name}, "spec": body})
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    made = MemoryStore()
+    for name, version in {"old": "v1.36.3", "new": "v1.37.2"}.items():
+        ClusterRecords(made, name).save_spec(spec(name, version))
+    made.put(spec_key("broken"), b"no: spec")
+    return made
+
+
+def test_each_cluster_is_told_once_of_what_it_may_move_to(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(offers, "send", lambda notices, context: sent.extend(notices))
+    monkeypatch.setattr(offers, "standing_of", lambda directory, release: "tested")
+    context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
+
+    assert tell_clusters(store, context) == {"old": ["v1.37.2"]}
+    assert tell_clusters(store, context) == {}
+
+    assert [(notice.cluster, notice.is_alert) for notice in sent] == [("old", True)]
+    assert "etcd v3.6.16 -> v3.7.3" in sent[0].text
+    (event,) = ServiceLog(store, "old").newest()
+    assert event.text == sent[0].text
+    assert store.get(offer_key("old", "v1.37.2")) is not None
+    assert ServiceLog(store, "new").newest() == ()
+
+
+def test_an_untested_release_is_not_told_of(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offers, "standing_of", lambda directory, release: "untested")
+    assert tell_clusters(store, {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}) == {}  # type: ignore[arg-type]
+
+
+def test_the_catalog_is_looked_at_by_itself_and_never_twice_at_once() -> None:
+    dag = DagBag(str(DAGS), load_op_links=False).dags["catalog_watch"]
+    assert dag.max_active_runs == 1
+    assert not dag.catchup

@@ -1,0 +1,205 @@
+"""Two clients that go on asking while something is done to a cluster, and count what they did not get."""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from e2e.ground import Ground, wait_for
+from windlass.domain.rendering import MirrorAddresses, image_reference
+from windlass.effects.catalog import load_catalog
+from windlass.effects.kubernetes.client import Credentials
+from windlass.effects.mirror import fetch_lock
+from windlass.effects.transport.ssh import connect
+from windlass.operations.cluster_api import credentials_of
+
+NAMESPACE, NAME, PORT = "e2e-web", "web", 8080
+PROXY_PORT = 7443
+PAUSE = 0.05
+CATALOG = Path(__file__).parents[2] / "include" / "templates" / "kubernetes"
+
+
+@dataclass
+class Count:
+    """What a client asked, and what it did not get."""
+
+    asked: int = 0
+    retried: list[str] = field(default_factory=list)
+    """Requests that failed once and got their answer the second time."""
+    failed: list[str] = field(default_factory=list)
+    """Requests that failed twice."""
+    slowest: float = 0.0
+
+
+@contextmanager
+def api_client(ground: Ground, host: str) -> Iterator[Count]:
+    """Ask for an object every 50 ms through the proxy of `host` until the end of the block; one retry each."""
+    count, ended = Count(), threading.Event()
+    connection = connect(ground.lab.target(host))
+    try:
+        with connection.forward("127.0.0.1", PROXY_PORT) as forward:
+            url = "https://{}:{}/api/v1/namespaces/default".format(*forward.address)
+            with httpx.Client(verify=_context(credentials_of(ground.pki())), timeout=10, trust_env=False) as client:
+                asking = threading.Thread(target=_ask_api, args=(client, url, count, ended))
+                asking.start()
+                try:
+                    yield count
+                finally:
+                    ended.set()
+                    asking.join()
+    finally:
+        connection.close()
+
+
+def _context(credentials: Credentials) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=credentials.ca)
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(credentials.certificate + credentials.key)
+        file.flush()
+        context.load_cert_chain(Path(file.name))
+    return context
+
+
+def _ask_api(client: httpx.Client, url: str, count: Count, ended: threading.Event) -> None:
+    while not ended.wait(PAUSE):
+        began = time.monotonic()
+        first = _once(client, url)
+        second = _once(client, url) if first else ""
+        count.asked += 1
+        count.slowest = max(count.slowest, time.monotonic() - began)
+        if second:
+            count.failed.append(f"{first}; then {second}")
+        elif first:
+            count.retried.append(first)
+
+
+def _once(client: httpx.Client, url: str) -> str:
+    try:
+        answer = client.get(url)
+    except httpx.HTTPError as error:
+        return f"{type(error).__name__}: {error}"
+    return "" if answer.is_success else f"{answer.status_code}: {answer.text[:200]}"
+
+
+_ASK_SERVICE = f"""
+import signal, socket, sys, time
+going, asked, failed = [True], 0, []
+signal.signal(signal.SIGTERM, lambda *_: going.clear())
+while going:
+    asked += 1
+    try:
+        with socket.create_connection((sys.argv[1], {PORT}), 3) as asking:
+            asking.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+            answer = b""
+            while piece := asking.recv(4096):
+                answer += piece
+        if b" 200 " not in answer:
+            failed.append("%.1f odd answer %r" % (time.time(), answer[:60]))
+    except OSError as error:
+        failed.append("%.1f %r" % (time.time(), error))
+    time.sleep({PAUSE})
+print(asked)
+print("\\n".join(failed))
+"""
+
+
+@contextmanager
+def service_client(ground: Ground, host: str) -> Iterator[Count]:
+    """Ask the two-replica Service every 50 ms from `host`, each time by a new connection and without any retry."""
+    address = ground.kubectl(
+        "cp-1", "-n", NAMESPACE, "get", "service", NAME, "-o", "jsonpath={.spec.clusterIP}"
+    ).strip()
+    count = Count()
+    ground.on(host, f"cat > /tmp/ask.py <<'END'\n{_ASK_SERVICE}END\n")
+    ground.on(
+        host, f"systemd-run --quiet --unit e2e-ask -p StandardOutput=file:/tmp/ask.out python3 /tmp/ask.py {address}"
+    )
+    try:
+        yield count
+    finally:
+        ground.on(host, "systemctl stop e2e-ask")
+        asked, *failed = ground.on(host, "cat /tmp/ask.out; rm -f /tmp/ask.py /tmp/ask.out").splitlines()
+        count.asked, count.failed = int(asked), [line for line in failed if line]
+
+
+def run_web(ground: Ground, version: str, *, budget: int = 1) -> None:
+    """Start two web servers on different hosts, one of them on the worker, behind a Service and a disruption budget."""
+    for wanted in _objects(_image(ground, version), budget):
+        with ground.api() as client:
+            client.apply(wanted)
+    arguments = ("-n", NAMESPACE, "rollout", "status", f"deployment/{NAME}", "--timeout=9s")
+    wait_for(lambda: _rolled_out(ground, arguments), "two web servers run")
+
+
+def _rolled_out(ground: Ground, arguments: tuple[str, ...]) -> bool:
+    try:
+        return "successfully" in ground.kubectl("cp-1", *arguments)
+    except Exception:  # noqa: BLE001 - not yet
+        return False
+
+
+def _image(ground: Ground, version: str) -> str:
+    release = load_catalog(CATALOG).release(version)
+    mirror = MirrorAddresses(ground.lab.mirror_url, ground.lab.registry)
+    return image_reference("toolbox", release, fetch_lock(ground.lab.mirror_url), mirror)
+
+
+def _objects(image: str, budget: int) -> list[dict[str, Any]]:
+    labels = {"app": NAME}
+    metadata = {"name": NAME, "namespace": NAMESPACE}
+    serve = f"mkdir -p /tmp/www && echo web > /tmp/www/index.html && exec httpd -f -p {PORT} -h /tmp/www"
+    worker = {"matchExpressions": [{"key": "node-role.kubernetes.io/worker", "operator": "Exists"}]}
+    apart = {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
+    pod = {
+        "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}],
+        "affinity": {
+            "nodeAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": worker}]
+            },
+            "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]},
+        },
+        "containers": [
+            {
+                "name": NAME,
+                "image": image,
+                "command": ["sh", "-c", serve],
+                "readinessProbe": {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
+                # Whoever still has the old endpoint gets an answer meanwhile.
+                "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
+            }
+        ],
+    }
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": metadata,
+            "spec": {"minAvailable": budget, "selector": {"matchLabels": labels}},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": labels, "ports": [{"port": PORT}]},
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {
+                "replicas": 2,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        },
+    ]

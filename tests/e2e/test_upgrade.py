@@ -1,0 +1,89 @@
+"""From 1.36.3 to 1.37.2 while the cluster is used: nobody notices, everything planned is done, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from e2e.clients import Count, api_client, run_web, service_client
+from e2e.ground import CLUSTER, HOSTS, VERSION, Ground, Run
+from windlass.effects.kubernetes.client import NODES
+
+OLD = "v1.36.3"
+CONTAINERS = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """The run, what clients saw meanwhile, and when everything began before and after it."""
+
+    plan: Run
+    run: Run
+    api: Count
+    service: Count
+    before: dict[str, str]
+    after: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def upgraded(ground: Ground) -> Upgraded:
+    if ground.records.spec() is not None:
+        ground.run("delete_cluster", confirm_name=CLUSTER).succeeded()
+    ground.apply(ground.spec(version=OLD)).succeeded()
+    run_web(ground, OLD)
+    plan = upgrade(ground, plan_only=True).succeeded()
+    before = ground.beginnings()
+    with api_client(ground, "w-1") as api, service_client(ground, "cp-1") as service:
+        run = upgrade(ground)
+    return Upgraded(plan, run.succeeded(), api, service, before, ground.beginnings())
+
+
+def upgrade(ground: Ground, version: str = VERSION, **params: object) -> Run:
+    run_id = ground.start("upgrade_cluster", version=version, auto_approve=True, allow_untested=True, **params)
+    return ground.finish("upgrade_cluster", run_id, timedelta(minutes=12))
+
+
+def test_every_node_runs_the_new_version(upgraded: Upgraded, ground: Ground) -> None:
+    with ground.api() as client:
+        nodes = client.list(NODES)
+    assert {node["metadata"]["name"] for node in nodes} == set(HOSTS)
+    assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes} == {VERSION}
+    assert not [node for node in nodes if node["spec"].get("unschedulable")]
+    assert f"version: {VERSION}" in (ground.records.spec() or "")
+    assert ground.records.roll() is None
+
+
+def test_nobody_noticed(upgraded: Upgraded) -> None:
+    assert upgraded.api.asked > 100
+    assert upgraded.api.failed == []
+    assert upgraded.service.asked > 100
+    assert upgraded.service.failed == []
+
+
+def test_what_was_planned_was_done_and_nothing_else(upgraded: Upgraded) -> None:
+    planned = [does for step in upgraded.plan.result("gate")["steps"] for does in step["does"]]
+    changed = {re.sub(r" v\S+ -> v\S+", "", line) for line in planned if " -> " in line}
+    began = {name for name, since in upgraded.after.items() if upgraded.before.get(name) != since}
+
+    assert began == {line.replace(": ", "/") for line in changed}
+    assert upgraded.run.result("result")["steps"] == [step["label"] for step in upgraded.plan.result("gate")["steps"]]
+    assert upgraded.run.result("result")["state"] == "done"
+
+
+def test_a_second_upgrade_to_the_same_version_does_nothing(upgraded: Upgraded, ground: Ground) -> None:
+    before = ground.beginnings()
+    run = upgrade(ground).succeeded()
+    assert run.states["approval"] == run.states["lease"] == "skipped"
+    assert run.result("result")["state"] == "nothing"
+    assert ground.beginnings() == before
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [(OLD, "an upgrade never goes back"), ("v1.37.9", "the catalog has no Kubernetes v1.37.9")],
+)
+def test_where_no_upgrade_leads_is_refused(upgraded: Upgraded, ground: Ground, version: str, told: str) -> None:
+    assert told in upgrade(ground, version).refused("gate")
