@@ -125,6 +125,14 @@ class Vault:
         for item in list(self.store.list(f"{bundles_prefix(self.cluster)}{bundle}/")):
             self.store.delete(item.key)
 
+    def forget(self) -> tuple[str, ...]:
+        """Remove every bundle and the records of drills, and return their keys: for a cluster that is gone for good."""
+        prefixes = (bundles_prefix(self.cluster), drills_prefix(self.cluster))
+        keys = tuple(item.key for prefix in prefixes for item in self.store.list(prefix))
+        for key in keys:
+            self.store.delete(key)
+        return keys
+
     def save_drill(self, record: DrillRecord) -> None:
         """Store the record of a drill."""
         self.store.put(drill_key(self.cluster, record.id), record.to_bytes(self.keys))

@@ -13,6 +13,7 @@ from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_
 from windlass.effects.store.contract import Store
 from windlass.effects.store.keys import (
     CLUSTERS,
+    backup_alert_key,
     bundles_prefix,
     cluster_prefix,
     host_keys_prefix,
@@ -91,6 +92,7 @@ class ClusterRecords:
         # The spec last: as long as it is there, what broke off can be run again.
         keys = (
             *listed,
+            backup_alert_key(self.cluster),
             status_key(self.cluster),
             repairs_key(self.cluster),
             roll_key(self.cluster),

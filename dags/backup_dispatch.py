@@ -1,0 +1,19 @@
+"""Look every minute whose backup is due, start it, and tell of backups that do not come."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from windlass.airflow.operators.backup import BackupDispatchOperator
+
+with DAG(
+    dag_id="backup_dispatch",
+    description=__doc__,
+    doc_md=__doc__,
+    schedule="* * * * *",
+    tags=["windlass"],
+    allowed_run_types=["scheduled", "manual"],
+    max_active_runs=1,
+    catchup=False,
+):
+    BackupDispatchOperator(task_id="dispatch", retries=0)

@@ -1,0 +1,37 @@
+"""Prove that a recovery bundle restores: into a throwaway etcd and API server on one host, cut off from every network.
+
+The first new bundle of each day is tried (`backup.drill.schedule`), and any that a person names.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, PartitionedAssetTimetable
+
+from windlass.airflow.backup_assets import DRILLS
+from windlass.airflow.operators.drill import DrillChooseOperator, DrillClearOperator, DrillRunOperator
+from windlass.airflow.params import reason_param, scheduled_cluster_param
+
+BUNDLE = Param(
+    default="newest",
+    type="string",
+    title="Bundle",
+    description_md="Id of the bundle, a time (the newest taken by then), `newest` or `newest-proven`.",
+    examples=["newest", "20261123T074500Z-r1042", "2026-11-23T07:45"],
+)
+
+with DAG(
+    dag_id="restore_drill",
+    description=(__doc__ or "").splitlines()[0],
+    doc_md=__doc__,
+    schedule=PartitionedAssetTimetable(assets=DRILLS),
+    tags=["windlass"],
+    params={"cluster": scheduled_cluster_param(), "bundle": BUNDLE, "reason": reason_param()},
+    allowed_run_types=["scheduled", "manual", "asset_triggered"],
+    max_active_runs=4,
+    catchup=False,
+):
+    choose = DrillChooseOperator(task_id="choose")
+    drill = DrillRunOperator(task_id="drill", retries=1)
+    clear = DrillClearOperator(task_id="clear").as_teardown(setups=choose)
+
+    choose >> drill >> clear

@@ -1,0 +1,219 @@
+"""Backups: see whose is due, take a bundle, expire old ones, keep etcd in order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from windlass.airflow.backup_assets import BACKUPS, DRILLS
+from windlass.airflow.connections import open_store
+from windlass.airflow.errors import TASK_DEFAULTS, TRANSIENT, ending_on_permanent_errors
+from windlass.airflow.notifications import Notice, send
+from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.cluster import finished_by
+from windlass.airflow.workplace import Workplace
+from windlass.domain.backup.dispatching import Progress, is_drill_due, is_due, overdue_since, unsafe_beside
+from windlass.domain.lease import Owner
+from windlass.effects.bundles import Vault
+from windlass.effects.store import Leases, list_clusters
+from windlass.effects.store.keys import backup_lease_key
+from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.operations.backup.expiring import expire
+from windlass.operations.backup.status import how_old, newest_drill, progress_of, should_tell
+from windlass.operations.backup.taking import Stopwatch, take_bundle
+from windlass.operations.backup.upkeep import keep_in_order
+
+OPERATION = "etcd_backup"
+
+
+class BackupDispatchOperator(BaseOperator):
+    """Starts the backups that are due, each as a partition of BACKUPS, and tells of those that do not come."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**TASK_DEFAULTS, "outlets": [BACKUPS], **options})
+
+    def execute(self, context: Context) -> list[str]:
+        """Return the clusters whose backup was started. A cluster that cannot be looked at holds up no other."""
+        with ending_on_permanent_errors():
+            store = open_store()
+            places = [Workplace(name, _owner(context)) for name in list_clusters(store)]
+        due = [place.name for place in places if self._is_due(context, place)]
+        if not due:
+            raise AirflowSkipException("no backup is due")
+        context["outlet_events"][BACKUPS].add_partitions(due)
+        self.log.info("backups are due of: %s", ", ".join(due))
+        return due
+
+    def _is_due(self, context: Context, place: Workplace) -> bool:
+        try:
+            return _look(context, place)
+        except WindlassError as error:
+            self.log.warning("%s: whether a backup is due cannot be told: %s", place.name, error)
+            return False
+
+
+def _look(context: Context, place: Workplace) -> bool:
+    cluster, now = place.cluster(), datetime.now(UTC)
+    schedule = cluster.spec.backup.schedule
+    if schedule is None:
+        return False
+    vault = place.vault(cluster)
+    progress = progress_of(vault, _backup_leases(context, place))
+    if progress.newest is not None:
+        overdue = overdue_since(schedule, progress.newest, now)
+        told = should_tell(place.store, place.name, is_overdue=overdue is not None, now=now)
+        if told == "missing":
+            tell_alert(context, place, f"backups do not come; {how_old(vault, now)}; see the runs of {OPERATION}")
+        elif told == "over":
+            tell_alert(context, place, f"backups come again; {how_old(vault, now)}", level="info")
+    why_not = unsafe_beside(_operation_leases(context, place).current(place.name), has_bundles=bool(progress.newest))
+    return not why_not and is_due(schedule, place.name, progress, now)
+
+
+class BackupTakeOperator(ClusterOperator):
+    """Takes one bundle. Where that is not safe now, or one is being taken already, a scheduled run is skipped."""
+
+    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+        """Return the bundle's id, what is in it, and how long each step took."""
+        cluster = place.cluster()
+        vault = place.vault(cluster)
+        with self._turn(context, place, vault):
+            watch = Stopwatch(tell=self.log.info)
+            try:
+                with place.site(cluster) as site:
+                    manifest = take_bundle(site, place.pki(), vault, str(place.owner), watch)
+            except WindlassError as error:
+                self._tell_failure(context, place, vault, error)
+                raise
+        self.log.info(
+            "bundle %s: %d keys at revision %d", manifest.id, manifest.content.keys, manifest.content.revision
+        )
+        return {
+            "bundle": manifest.id,
+            "source": manifest.etcd.source,
+            "revision": manifest.content.revision,
+            "keys": manifest.content.keys,
+            "bytes": sum(part.sealed_bytes for part in manifest.parts.values()),
+            "milliseconds": watch.milliseconds,
+        }
+
+    @contextmanager
+    def _turn(self, context: Context, place: Workplace, vault: Vault) -> Iterator[None]:
+        """Hold the cluster's one turn to take a backup, beside whatever operation runs."""
+        leases, is_asked_for = _backup_leases(context, place), is_by_person(context)
+        why_not = unsafe_beside(
+            _operation_leases(context, place).current(place.name), has_bundles=bool(vault.inventory().bundles)
+        )
+        if why_not:
+            _wait_or_skip(f"no backup is taken now: {why_not}", is_asked_for=is_asked_for)
+        schedule = place.cluster().spec.backup.schedule
+        # Asked before the lease is taken, which counts as an attempt.
+        is_late = not is_asked_for and schedule is not None and _is_done(schedule, place, vault, leases)
+        if is_late:
+            raise AirflowSkipException("a bundle was taken since this run was asked for")
+        try:
+            leases.acquire(place.name, place.owner, OPERATION)
+        except RefusedError as refusal:
+            _wait_or_skip(f"a backup is being taken already: {refusal}", is_asked_for=is_asked_for)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(*TRANSIENT):  # the run ends, and then the lease is anybody's
+                leases.release(place.name, place.owner)
+
+    def _tell_failure(self, context: Context, place: Workplace, vault: Vault, error: WindlassError) -> None:
+        if isinstance(error, TRANSIENT) and context["ti"].try_number <= (self.retries or 0):
+            return
+        try:
+            age = how_old(vault, datetime.now(UTC))
+        except WindlassError:
+            age = "how old the newest good bundle is cannot be told"
+        tell_alert(context, place, f"backup failed, {age}: {error}")
+
+
+class BackupExpireOperator(ClusterOperator):
+    """Deletes the bundles that the spec no longer wants kept."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:  # noqa: ARG002 (as the base has it)
+        """Return the ids that were deleted."""
+        cluster = place.cluster()
+        gone = [str(bundle) for bundle in expire(place.vault(cluster), cluster.spec.backup, datetime.now(UTC))]
+        self.log.info("deleted: %s", ", ".join(gone) or "nothing")
+        return gone
+
+
+class BackupProveOperator(ClusterOperator):
+    """Has the first bundle since the drill's schedule tried by the DAG restore_drill, else is skipped."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"outlets": [DRILLS], **options})
+
+    def act(self, context: Context, place: Workplace) -> str:
+        """Return the cluster whose drill was started."""
+        cluster = place.cluster()
+        schedule, vault = cluster.spec.backup.drill.schedule, place.vault(cluster)
+        bundles = vault.inventory().bundles
+        if schedule is None or not bundles or not is_drill_due(schedule, newest_drill(vault), bundles[-1].time):
+            raise AirflowSkipException("no drill is due")
+        context["outlet_events"][DRILLS].add_partitions(place.name)
+        return place.name
+
+
+class EtcdUpkeepOperator(ClusterOperator):
+    """Defragments etcd's members where it is worth it, ends the alarm of a full database, tells what needs a person."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return what was done; nothing is done while an operation has the cluster."""
+        leases = _operation_leases(context, place)
+        with place.site(place.cluster()) as site:
+            kept = keep_in_order(site, place.pki(), lambda: leases.current(place.name) is None)
+        for line in kept.done:
+            self.log.info("%s", line)
+            place.log(f"etcd: {line}")
+        for line in kept.complaints:
+            tell_alert(context, place, line)
+        return list(kept.done)
+
+
+def _owner(context: Context) -> Owner:
+    run = context["dag_run"]
+    return Owner(run.dag_id, run.run_id)
+
+
+def _operation_leases(context: Context, place: Workplace) -> Leases:
+    return place.leases(finished_by(context))
+
+
+def _backup_leases(context: Context, place: Workplace) -> Leases:
+    return Leases(place.store, finished_by(context), lambda: datetime.now(UTC), backup_lease_key)
+
+
+def is_by_person(context: Context) -> bool:
+    """Tell whether somebody asked for this run, rather than a schedule."""
+    return not getattr(context["dag_run"], "partition_key", None)
+
+
+def _wait_or_skip(reason: str, *, is_asked_for: bool) -> None:
+    if is_asked_for:
+        raise NotReadyError(reason)
+    raise AirflowSkipException(reason)
+
+
+def _is_done(schedule: str, place: Workplace, vault: Vault, leases: Leases) -> bool:
+    """Tell whether the backup that a scheduled run is for was taken by another meanwhile."""
+    progress, now = progress_of(vault, leases), datetime.now(UTC)
+    # An attempt that failed leaves this one to be made, whenever it was.
+    return not is_due(schedule, place.name, Progress(progress.newest, None), now)
+
+
+def tell_alert(context: Context, place: Workplace, text: str, level: Any = "error") -> None:
+    """Write a line to the cluster's service log and tell whoever wants to know; the store may be what is away."""
+    with contextlib.suppress(WindlassError):
+        place.log(text, level=level)
+    send([Notice(place.name, text, level, component="etcd", is_alert=True)], context)

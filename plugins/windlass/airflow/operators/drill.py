@@ -1,0 +1,101 @@
+"""Restore drills: choose a bundle, try it, leave no trace on the host."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from windlass.airflow.operators.backup import is_by_person, tell_alert
+from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.cluster import finished_by
+from windlass.airflow.workplace import Workplace
+from windlass.domain.backup import NEWEST, BundleId, DrillRecord, choose
+from windlass.effects.store import Leases
+from windlass.effects.store.keys import drill_lease_key
+from windlass.errors import IntegrityError, NotReadyError, RefusedError, WindlassError
+from windlass.operations.backup.drilling import clear_drills, run_drill
+from windlass.operations.backup.taking import Stopwatch
+
+OPERATION = "restore_drill"
+
+
+class DrillChooseOperator(ClusterOperator):
+    """Chooses the bundle that the param `bundle` names, by id, by time, or the newest."""
+
+    def act(self, context: Context, place: Workplace) -> str:
+        """Return the bundle's id; RefusedError if there is none."""
+        wanted = context["params"].get("bundle") or NEWEST
+        chosen = choose(wanted, place.vault(place.cluster()).candidates(), place.name)
+        self.log.info("bundle %s, %s so far", chosen.bundle, chosen.standing.value)
+        return str(chosen.bundle)
+
+
+class DrillRunOperator(ClusterOperator):
+    """Restores the chosen bundle on one host and compares; fails, and tells people, unless that proves it."""
+
+    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+        """Return what was compared and how long each step took; IntegrityError if the bundle is not proven."""
+        bundle = BundleId.parse(context["ti"].xcom_pull(task_ids="choose"))
+        cluster = place.cluster()
+        vault = place.vault(cluster)
+        with _turn(context, place), place.site(cluster) as site:
+            release = place.catalog.release(vault.manifest(bundle).kubernetes_version)
+            record = run_drill(site, release, vault, bundle, str(place.owner), Stopwatch(tell=self.log.info))
+        if not record.is_proof:
+            text = f"drill with bundle {bundle} on {record.host or 'no host'} failed: {record.failure}"
+            tell_alert(context, place, text)
+            raise IntegrityError(f"{text}; look at the record {record.id}, and take a new bundle with etcd_backup")
+        place.log(f"drill: bundle {bundle} is proven: {record.milliseconds['total'] / 1000:.0f} s on {record.host}")
+        return _told(record)
+
+
+class DrillClearOperator(ClusterOperator):
+    """Removes what a drill left on hosts, should its task have been killed; a teardown."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return the hosts that were looked at; those that do not answer are looked at by the next drill there."""
+        leases = _leases(context, place)
+        held = leases.current(place.name)
+        if held is not None and held.owner != place.owner:
+            self.log.info("another drill runs: %s", held.owner)
+            return []
+        with place.site(place.cluster()) as site:
+            outcomes = site.try_on_hosts(site.hosts, lambda _, connection: clear_drills(connection))
+        leases.release(place.name, place.owner)
+        return [name for name, outcome in outcomes.items() if outcome.is_ok]
+
+
+def _told(record: DrillRecord) -> dict[str, Any]:
+    return {
+        "bundle": record.bundle,
+        "host": record.host,
+        "milliseconds": dict(record.milliseconds),
+        "compared": {one.what: one.found for one in record.comparisons},
+    }
+
+
+def _leases(context: Context, place: Workplace) -> Leases:
+    return Leases(place.store, finished_by(context), lambda: datetime.now(UTC), drill_lease_key)
+
+
+@contextmanager
+def _turn(context: Context, place: Workplace) -> Iterator[None]:
+    """Hold the cluster's one turn to drill, beside whatever operation runs: it touches nothing of the cluster."""
+    leases = _leases(context, place)
+    try:
+        leases.acquire(place.name, place.owner, OPERATION)
+    except RefusedError as refusal:
+        if is_by_person(context):
+            raise NotReadyError(f"another drill runs: {refusal}") from refusal
+        raise AirflowSkipException(str(refusal)) from refusal
+    try:
+        yield
+    finally:
+        with contextlib.suppress(WindlassError):  # the teardown tries again
+            leases.release(place.name, place.owner)

@@ -1,0 +1,53 @@
+"""How backups of a cluster stand: the newest bundle, the last attempt, and what was last told about missing ones."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from windlass.domain.backup import BundleId
+from windlass.domain.backup.dispatching import TELL_AGAIN_AFTER, Progress, age_text
+from windlass.effects.bundles import Vault
+from windlass.effects.store import Leases, Store
+from windlass.effects.store.keys import backup_alert_key
+
+
+def progress_of(vault: Vault, leases: Leases) -> Progress:
+    """Return how far backups have come; `leases` are those of backups, whose last one tells of the last attempt."""
+    bundles, last = vault.inventory().bundles, leases.last(vault.cluster)
+    return Progress(bundles[-1].time if bundles else None, last.acquired if last else None)
+
+
+def newest_good(vault: Vault) -> BundleId | None:
+    """Return the newest bundle whose manifest can be trusted."""
+    newest = vault.newest_verified(vault.inventory().bundles)
+    return newest.bundle if newest else None
+
+
+def newest_drill(vault: Vault) -> datetime | None:
+    """Return when the bundle was taken that was tried last, whatever came of it; None if none ever was."""
+    times = [bundle.time for name in vault.drill_ids() if (bundle := BundleId.find(name.partition(".")[0]))]
+    return max(times, default=None)
+
+
+def how_old(vault: Vault, now: datetime) -> str:
+    """Say how old the newest good bundle is."""
+    newest = newest_good(vault)
+    return age_text(newest.time if newest else None, now)
+
+
+def should_tell(store: Store, cluster: str, *, is_overdue: bool, now: datetime) -> str:
+    """Return what to tell: `missing` (again after an hour), `over` once bundles come again, or nothing.
+
+    What was told is kept in the store, so that it is told once however often this is asked.
+    """
+    key = backup_alert_key(cluster)
+    found = store.get(key)
+    told = datetime.fromisoformat(json.loads(found.data)["told"]) if found else None
+    if is_overdue and (told is None or now - told >= TELL_AGAIN_AFTER):
+        store.put(key, json.dumps({"told": now.isoformat()}).encode())
+        return "missing"
+    if not is_overdue and told is not None:
+        store.delete(key)
+        return "over"
+    return ""
