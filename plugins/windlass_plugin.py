@@ -6,10 +6,32 @@ library is imported where it is used.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from airflow.plugins_manager import AirflowPlugin
+
+
+class _Apps:
+    """The pages and the API; only the API server asks for them, so that no task ever imports FastAPI for them."""
+
+    def __get__(self, instance: object, owner: type) -> list[dict[str, Any]]:
+        from windlass.web.app import create_app  # noqa: PLC0415 - see above
+
+        return [{"app": create_app(), "url_prefix": "/windlass", "name": "windlass"}]
 
 
 class WindlassPlugin(AirflowPlugin):
     """Registers Windlass with Airflow."""
 
     name = "windlass"
+    fastapi_apps = _Apps()  # type: ignore[assignment]  # a list, made when it is asked for
+    external_views: ClassVar[list[dict[str, Any]]] = [
+        {
+            "name": "Clusters",
+            "href": "/windlass/",
+            "destination": "nav",
+            "url_route": "windlass",
+            "icon": "/windlass/static/windlass.svg",
+            "icon_dark_mode": "/windlass/static/windlass-dark.svg",
+        }
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 # Airflow reads its configuration when it is imported, which collection does: it must be set before.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="windlass-airflow-tests-")
+os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = secrets.token_hex(64)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(Path(os.environ["AIRFLOW_HOME"]) / "plugins")

@@ -35,11 +35,24 @@ class ServiceLog:
 
     def events(self) -> Iterator[Event]:
         """Yield all events, newest first; days are listed only as far as one reads."""
+        return (event for _, event in self.entries())
+
+    def entries(self, after: str = "") -> Iterator[tuple[str, Event]]:
+        """Yield all events with their names, newest first; only those that were written `after` the name given.
+
+        A name sorts by the time of its event: one that was written late with an earlier time is not seen as new.
+        """
+        prefix = log_prefix(self.cluster)
         for day in self._days():
+            if after and day.removeprefix(prefix) < after[: len("YYYY/MM/DD")]:
+                return
             for item in sorted(self.store.list(day), key=lambda item: item.key, reverse=True):
+                name = item.key.removeprefix(prefix)
+                if after and name <= after:
+                    return
                 stored = self.store.get(item.key)
                 if stored is not None:
-                    yield Event.from_bytes(stored.data)
+                    yield name, Event.from_bytes(stored.data)
 
     def _days(self) -> Iterator[str]:
         folders: Iterator[str] = iter([log_prefix(self.cluster)])
