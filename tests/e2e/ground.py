@@ -114,6 +114,8 @@ class Ground:
             {"name": name, "address": self.lab.host(name).address, "roles": list(taken)}
             for name, taken in roles.items()
         ]
+        # Backups come when a test asks for them: no test shall find another's, or wait for what it did not start.
+        document["spec"]["backup"] = {"schedule": None, "drill": {"schedule": None}}
         for name, section in sections.items():
             present = document["spec"].get(name)
             document["spec"][name] = _merged(present, section) if isinstance(present, dict) else section
