@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import json
-import os
 from datetime import timedelta
 from pathlib import Path
 
-from windlass.cli.embedded.layout import Home
+from windlass.cli.airflow_access import take_connections
 from windlass.cli.embedded.secret_files import write_private
-from windlass.errors import SpecError
 
 _DEFAULT_HOURS = 24
 
@@ -30,8 +27,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _write(arguments: argparse.Namespace) -> int:
-    if arguments.airflow:
-        os.environ.update(_environment_of(arguments.airflow))
+    take_connections(arguments.airflow)
     # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
     from windlass.airflow.connections import master_keys, open_store  # noqa: PLC0415 - see above
     from windlass.cli.access import grant_access  # noqa: PLC0415 - see above
@@ -42,11 +38,3 @@ def _write(arguments: argparse.Namespace) -> int:
     write_private(path, access.kubeconfig.reveal())
     print(f"export KUBECONFIG={path.resolve()}  # valid for {arguments.hours:g} hours")
     return 0
-
-
-def _environment_of(name: str) -> dict[str, str]:
-    file = Home.of(name).environment
-    if not file.exists():
-        raise SpecError(f"there is no embedded Airflow called {name} ({file} does not exist)")
-    environment: dict[str, str] = json.loads(file.read_text())
-    return environment

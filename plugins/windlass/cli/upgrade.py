@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import uuid
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from windlass.cli.embedded import instance
+from windlass.cli.airflow_access import HELP, open_client
 from windlass.cli.embedded.client import AirflowClient, RunState, TaskView
-from windlass.cli.embedded.layout import Home
-from windlass.cli.embedded.secret_files import login
-from windlass.errors import RefusedError, SpecError, UnreachableError, WindlassError
+from windlass.errors import RefusedError, SpecError, WindlassError
 
 DAG = "upgrade_cluster"
-URL, USER, PASSWORD = "WINDLASS_AIRFLOW_URL", "WINDLASS_AIRFLOW_USER", "WINDLASS_AIRFLOW_PASSWORD"
 _GATES = frozenset({"gate", "approval", "lease", "check"})
 """Tasks whose failure means that nothing was begun."""
 
@@ -38,15 +33,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--run-id", help="id of the run: the same id never starts a second one")
     parser.add_argument("--no-wait", action="store_true", help="only start it")
     parser.add_argument("--minutes", type=float, default=60, help="how long to wait for the end (default: 60)")
-    parser.add_argument(
-        "--airflow", metavar="NAME", help=f"an embedded Airflow (default: {URL}, {USER} and {PASSWORD} name one)"
-    )
+    parser.add_argument("--airflow", metavar="NAME", help=HELP)
     parser.set_defaults(run=_upgrade)
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
     run_id = arguments.run_id or f"upgrade-{uuid.uuid4().hex[:8]}"
-    with _client(arguments.airflow) as client:
+    with open_client(arguments.airflow) as client:
         client.trigger(DAG, run_id=run_id, conf=conf_of(arguments))
         if arguments.no_wait:
             print(json.dumps({"dag_id": DAG, "run_id": run_id}))
@@ -102,19 +95,3 @@ def _show(task: TaskView) -> None:
     if task.state in {"success", "failed", "up_for_retry", "awaiting_input"}:
         took = f" ({task.seconds:.1f} s)" if task.seconds is not None else ""
         print(f"{task.state:<14} {task.label or task.task_id}{took}", flush=True)
-
-
-def _client(name: str | None) -> AirflowClient:
-    if name:
-        home = Home.of(name)
-        running = instance.status(home)
-        if running is None:
-            raise UnreachableError(f"the embedded Airflow {name} does not run; start it: `windlass airflow up`")
-        return AirflowClient(running.url, *login(home))
-    return AirflowClient(*(_setting(os.environ, key) for key in (URL, USER, PASSWORD)))
-
-
-def _setting(environment: Mapping[str, str], key: str) -> str:
-    if not environment.get(key):
-        raise SpecError(f"which Airflow? Give --airflow NAME for an embedded one, or set {URL}, {USER} and {PASSWORD}")
-    return environment[key]
