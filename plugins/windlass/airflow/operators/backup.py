@@ -143,7 +143,10 @@ class BackupExpireOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> list[str]:  # noqa: ARG002 (as the base has it)
         """Return the ids that were deleted."""
         cluster = place.cluster()
-        gone = [str(bundle) for bundle in expire(place.vault(cluster), cluster.spec.backup, datetime.now(UTC))]
+        backup, roll = cluster.spec.backup, place.records.roll()
+        if roll is not None:  # what the whole cluster would go back to stays until the roll has ended
+            backup = backup.model_copy(update={"pin": (*backup.pin, roll.bundle)})
+        gone = [str(bundle) for bundle in expire(place.vault(cluster), backup, datetime.now(UTC))]
         self.log.info("deleted: %s", ", ".join(gone) or "nothing")
         return gone
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,94 +11,38 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from windlass.airflow.approval import ClusterApprovalOperator
-from windlass.airflow.artifacts import artifacts_of
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
-from windlass.airflow.workplace import Workplace, templates_directory
-from windlass.domain.catalog import Release
-from windlass.domain.catalog.tested import is_accepted
-from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
-from windlass.domain.upgrade import PREFETCH, GateReport, Step, approval_of, check_target, plan_roll, steps_until
-from windlass.domain.upgrade.evidence import judge
-from windlass.domain.upgrade.gate import Finding, Verdict
-from windlass.effects.catalog import standing_of
+from windlass.airflow.upgrade import Looked, Passage, fresh_bundle, look_at_all, plan_text, sites
+from windlass.airflow.workplace import Workplace
+from windlass.domain.spec import diff_clusters, dump_cluster
+from windlass.domain.upgrade import PREFETCH, Step, approval_of, steps_until
 from windlass.effects.store import Roll as RollRecord
 from windlass.effects.transport.connection import RemoteFile
 from windlass.errors import WindlassError
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.rolling.evidence import gather
-from windlass.operations.rolling.roll import Roll, at_version, site_at
+from windlass.operations.rolling.roll import Roll
 from windlass.operations.rolling.steps import do_step
-from windlass.operations.site import Site
 from windlass.operations.verifying import verify_cluster
 
+log = logging.getLogger(__name__)
 _API_READY = timedelta(seconds=90)
 _TURN = timedelta(seconds=5)
 _DONE = "success"
 _OVER = frozenset({"failed", "upstream_failed", "skipped", "removed"})
 
 
-@dataclass(frozen=True)
-class Passage:
-    """Where a run starts from and where it goes: two specs with their releases."""
-
-    before: Cluster
-    after: Cluster
-    release: Release
-
-    @property
-    def name(self) -> str:
-        """Say it in words."""
-        versions = (self.before.spec.kubernetes.version, self.after.spec.kubernetes.version)
-        return " -> ".join(versions) if versions[0] != versions[1] else f"{versions[0]} with a changed spec"
-
-    @classmethod
-    def of(cls, context: Context, place: Workplace) -> Passage:
-        """Read it from the params; RefusedError or SpecError if it may not be."""
-        params, before = context["params"], place.cluster()
-        running = before.spec.kubernetes.version
-        given = place.wanted(params["spec"]) if params.get("spec") else before
-        version = params.get("version") or (given.spec.kubernetes.version if params.get("spec") else running)
-        release = check_target(place.catalog, running, version)
-        return cls(before, at_version(given, version), release)
+def _look(context: Context, place: Workplace, passage: Passage) -> Looked:
+    """Look at everything, and have a bundle to go back to if something is to be changed."""
+    params = context["params"]
+    looked = look_at_all(place, passage, allow_untested=bool(params.get("allow_untested")))
+    if not looked.steps or looked.report.blocked:
+        return looked
+    return looked.with_bundle(fresh_bundle(place, passage, _tell, take=not params.get("plan_only")))
 
 
-@contextmanager
-def _sites(place: Workplace, passage: Passage) -> Iterator[tuple[Site, Site]]:
-    """Give the place as it shall be, and as it was before, on the same connections."""
-    with place.site(passage.before) as before:
-        source = artifacts_of(passage.after, passage.release, place.store)
-        yield site_at(before, passage.after, passage.release, source), before
-
-
-@dataclass(frozen=True)
-class _Looked:
-    """What one look came to."""
-
-    report: GateReport
-    steps: tuple[Step, ...]
-
-
-def _look(place: Workplace, passage: Passage, *, allow_untested: bool) -> _Looked:
-    """Look at everything, and judge and plan by it."""
-    with _sites(place, passage) as (site, before):
-        found = gather(site, before, place.pki())
-    states = found.evidence.states
-    is_seen = all(host.name in states for host in site.hosts)
-    steps = plan_roll(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
-    report = judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC))
-    findings = (_tested(passage.release, allowed=allow_untested), *report.findings)
-    return _Looked(GateReport(findings), steps)
-
-
-def _tested(release: Release, *, allowed: bool) -> Finding:
-    """Return the finding on whether a record says that the release has passed its tests."""
-    stands = standing_of(templates_directory(), release)
-    if is_accepted(stands):
-        return Finding("tests", Verdict.PASSED, f"{release.version} is {stands}")
-    verdict = Verdict.WARNING if allowed else Verdict.BLOCKED
-    remedy = f"see `windlass catalog verify {release.version}`, or set `allow_untested`"
-    return Finding("tests", verdict, f"no record says that {release.version} has passed its tests ({stands})", remedy)
+def _tell(line: str) -> None:
+    log.info("%s", line)
 
 
 class UpgradeGateOperator(ClusterOperator):
@@ -115,9 +58,9 @@ class UpgradeGateOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> dict[str, Any]:
         """Return findings and plan; RefusedError says everything that holds the upgrade up, and what to do."""
         passage = Passage.of(context, place)
-        looked = _look(place, passage, allow_untested=bool(context["params"].get("allow_untested")))
+        looked = _look(context, place, passage)
         steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
-        text = _text(passage, looked.report, steps)
+        text = plan_text(passage, looked.report, steps)
         self.log.info("%s", text)
         looked.report.refuse(f"{place.name}: {passage.name}")
         result = {
@@ -131,20 +74,6 @@ class UpgradeGateOperator(ClusterOperator):
         if is_done or context["params"].get("plan_only"):
             self.skip(context, self.skips, result)
         return result
-
-
-def _text(passage: Passage, report: GateReport, steps: tuple[Step, ...]) -> str:
-    lines = [
-        f"cluster `{passage.after.name}`, {passage.name}",
-        "",
-        "The gate:",
-        *(f"  {line}" for line in str(report).splitlines()),
-    ]
-    lines += ["", *(f"Note: {note}" for note in passage.release.notes)]
-    lines += ["", f"The plan, {len(steps)} steps:" if steps else "The plan: nothing to do"]
-    for step in steps:
-        lines += [f"  {step.label}", *(f"    - {does}" for does in step.does)]
-    return "\n".join(lines)
 
 
 class UpgradeApprovalOperator(ClusterApprovalOperator):
@@ -179,7 +108,7 @@ class UpgradeCheckOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> list[dict[str, Any]]:
         """Return the steps; RefusedError if the gate is closed by now."""
         passage = Passage.of(context, place)
-        looked = _look(place, passage, allow_untested=bool(context["params"].get("allow_untested")))
+        looked = _look(context, place, passage)
         looked.report.refuse(f"{place.name}: {passage.name}")
         steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
         context["ti"].xcom_push(key="is_complete", value=steps == looked.steps)
@@ -195,7 +124,9 @@ class UpgradeCheckOperator(ClusterOperator):
             return
         known = place.records.roll()
         began = known.began if known and known.after == after else datetime.now(UTC).isoformat(timespec="seconds")
-        place.records.save_roll(RollRecord(before, after, place.owner.run_id, began))
+        newest = place.vault(passage.before).inventory().bundles[-1:]
+        bundle = known.bundle if known and known.after == after else "".join(map(str, newest))
+        place.records.save_roll(RollRecord(before, after, place.owner.run_id, began, bundle))
 
 
 class UpgradeStepOperator(ClusterOperator):
@@ -213,8 +144,8 @@ class UpgradeStepOperator(ClusterOperator):
         passage = Passage.of(context, place)
         sealed = RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
         try:
-            with _sites(place, passage) as (site, before):
-                changes = do_step(Roll(site, before, place.pki(), self._tell), step, sealed)
+            with sites(place, passage) as (site, before):
+                changes = do_step(Roll(site, before, place.pki(), _tell), step, sealed)
         except WindlassError as error:
             place.log(
                 f"{place.owner.dag_id}: stopped at {step.label}: {error}",
@@ -223,9 +154,6 @@ class UpgradeStepOperator(ClusterOperator):
             )
             raise
         return self.tell(changes)
-
-    def _tell(self, line: str) -> None:
-        self.log.info("%s", line)
 
     def _take_turn(self, context: Context) -> None:
         """Go on only once all steps before this one are done: mapped tasks know no order among themselves."""
@@ -250,7 +178,7 @@ class UpgradeVerifyOperator(ClusterOperator):
         """Return what was shown to work."""
         passage, pki = Passage.of(context, place), place.pki()
         is_complete = bool(context["ti"].xcom_pull(task_ids=self.check, key="is_complete"))
-        with _sites(place, passage) as (site, before):
+        with sites(place, passage) as (site, before):
             now = site if is_complete else before
             with kubernetes_api(now, pki, _API_READY) as client:
                 shown = verify_cluster(now, pki, client)

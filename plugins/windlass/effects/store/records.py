@@ -41,6 +41,8 @@ class Roll:
     """The run that went on with it last."""
     began: str
     """When it first began, as ISO 8601."""
+    bundle: str = ""
+    """The newest bundle when it first began: what the whole cluster goes back to. It is kept as long as this stands."""
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,10 @@ def lay_and_start(site: Site, part: Part) -> Changes:
 def _gone_back(roll: Roll, part: Part, error: WindlassError) -> WindlassError:
     """Put the old services back where they may go back, and return the error that tells all of it."""
     what = f"{part.host}: {', '.join(part.services)}"
+    try:
+        roll.connection(part.host).run(["true"], timeout=timedelta(seconds=15))
+    except UnreachableError as gone:  # it may come back: then the same step goes on from what is there
+        return UnreachableError(f"{what} did not come up ({error}), and the host does not answer: {gone}")
     reason = f"{error}{last_words(roll, part.host, part.services)}"
     if roll.before == roll.site:
         return DidNotComeUpError(f"{what} did not come up: {reason}")

@@ -1,0 +1,132 @@
+"""What the steps of an upgrade share: where it leads, what a look at everything came to, a bundle to go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import Context
+
+from windlass.airflow.artifacts import artifacts_of
+from windlass.airflow.workplace import Workplace, templates_directory
+from windlass.domain.catalog import Release
+from windlass.domain.catalog.tested import is_accepted
+from windlass.domain.spec import Cluster
+from windlass.domain.upgrade import GateReport, Step, check_target, plan_roll
+from windlass.domain.upgrade.evidence import judge
+from windlass.domain.upgrade.gate import Finding, Verdict
+from windlass.effects.catalog import standing_of
+from windlass.errors import WindlassError
+from windlass.operations.backup.taking import take_bundle
+from windlass.operations.rolling.evidence import gather
+from windlass.operations.rolling.roll import at_version, site_at
+from windlass.operations.site import Site
+
+BUNDLE_AGE = timedelta(minutes=10)
+"""How old a bundle may be for an upgrade to begin without another."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Where a run starts from and where it goes: two specs with their releases."""
+
+    before: Cluster
+    after: Cluster
+    release: Release
+
+    @property
+    def name(self) -> str:
+        """Say it in words."""
+        versions = (self.before.spec.kubernetes.version, self.after.spec.kubernetes.version)
+        return " -> ".join(versions) if versions[0] != versions[1] else f"{versions[0]} with a changed spec"
+
+    @classmethod
+    def of(cls, context: Context, place: Workplace) -> Passage:
+        """Read it from the params; RefusedError or SpecError if it may not be."""
+        params, before = context["params"], place.cluster()
+        running = before.spec.kubernetes.version
+        given = place.wanted(params["spec"]) if params.get("spec") else before
+        version = params.get("version") or (given.spec.kubernetes.version if params.get("spec") else running)
+        release = check_target(place.catalog, running, version)
+        return cls(before, at_version(given, version), release)
+
+
+@contextmanager
+def sites(place: Workplace, passage: Passage) -> Iterator[tuple[Site, Site]]:
+    """Give the place as it shall be, and as it was before, on the same connections."""
+    with place.site(passage.before) as before:
+        source = artifacts_of(passage.after, passage.release, place.store)
+        yield site_at(before, passage.after, passage.release, source), before
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one look came to."""
+
+    report: GateReport
+    steps: tuple[Step, ...]
+
+    def with_bundle(self, found: Finding) -> Looked:
+        """Return the same with the finding on a bundle to go back to."""
+        return replace(self, report=GateReport((*self.report.findings, found)))
+
+
+def look_at_all(place: Workplace, passage: Passage, *, allow_untested: bool) -> Looked:
+    """Look at everything, and judge and plan by it."""
+    with sites(place, passage) as (site, before):
+        found = gather(site, before, place.pki())
+    states = found.evidence.states
+    is_seen = all(host.name in states for host in site.hosts)
+    steps = plan_roll(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
+    report = judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC))
+    findings = (_tested(passage.release, allowed=allow_untested), *report.findings)
+    return Looked(GateReport(findings), steps)
+
+
+def _tested(release: Release, *, allowed: bool) -> Finding:
+    """Return the finding on whether a record says that the release has passed its tests."""
+    stands = standing_of(templates_directory(), release)
+    if is_accepted(stands):
+        return Finding("tests", Verdict.PASSED, f"{release.version} is {stands}")
+    verdict = Verdict.WARNING if allowed else Verdict.BLOCKED
+    remedy = f"see `windlass catalog verify {release.version}`, or set `allow_untested`"
+    return Finding("tests", verdict, f"no record says that {release.version} has passed its tests ({stands})", remedy)
+
+
+def fresh_bundle(place: Workplace, passage: Passage, tell: Callable[[str], None], *, take: bool) -> Finding:
+    """Return the finding on a bundle to go back to: the newest one if it is young, else one taken now.
+
+    Without `take` none is taken, and the finding says that one will be.
+    """
+    vault, now = place.vault(passage.before), datetime.now(UTC)
+    newest = next(iter(vault.candidates(limit=1)), None)
+    age = now - newest.bundle.time if newest is not None and newest.is_good else None
+    if newest is not None and age is not None and age <= BUNDLE_AGE:
+        return Finding("bundle", Verdict.PASSED, f"{newest.bundle}, verified, {age.total_seconds() / 60:.0f} min old")
+    if not take:
+        return Finding("bundle", Verdict.PASSED, "a fresh one is taken before anything is changed")
+    try:
+        with place.site(passage.before) as site:
+            manifest = take_bundle(site, place.pki(), vault, str(place.owner))
+    except WindlassError as error:
+        remedy = "see what keeps backups from being taken: `etcd_backup`"
+        return Finding("bundle", Verdict.BLOCKED, f"no bundle could be taken: {error}", remedy)
+    tell(f"bundle {manifest.id} was taken and verified")
+    return Finding("bundle", Verdict.PASSED, f"{manifest.id}, taken and verified now")
+
+
+def plan_text(passage: Passage, report: GateReport, steps: tuple[Step, ...]) -> str:
+    """Return findings and plan for people."""
+    lines = [
+        f"cluster `{passage.after.name}`, {passage.name}",
+        "",
+        "The gate:",
+        *(f"  {line}" for line in str(report).splitlines()),
+    ]
+    lines += ["", *(f"Note: {note}" for note in passage.release.notes)]
+    lines += ["", f"The plan, {len(steps)} steps:" if steps else "The plan: nothing to do"]
+    for step in steps:
+        lines += [f"  {step.label}", *(f"    - {does}" for does in step.does)]
+    return "\n".join(lines)

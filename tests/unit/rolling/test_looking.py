@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from unit.rolling.conftest import NEW, World, install
+from unit.upgrade.test_roll import STANDALONE
+from windlass.domain.upgrade import HostState, plan_roll
+from windlass.effects.transport.connection import RemoteFile
+from windlass.operations.rolling.looking import look_at_hosts
+from windlass.operations.site import Site
+
+SCHEDULER = "/etc/windlass/stacks/control-plane/compose.yaml"
+
+
+def states(site: Site) -> dict[str, HostState]:
+    return {name: outcome.get().state for name, outcome in look_at_hosts(site, None).items()}
+
+
+def test_hosts_that_are_as_wanted_differ_in_nothing(world: World) -> None:
+    assert states(world.site) == {name: HostState() for name in world.machines}
+
+
+def test_another_version_changes_what_is_of_another_version_and_nothing_else(world: World) -> None:
+    found = states(world.at(NEW))
+
+    assert found["cp-1"].stale == {
+        "control-plane/kube-apiserver": "kube-apiserver v1.36.3 -> v1.37.2",
+        "control-plane/kube-controller-manager": "kube-controller-manager v1.36.3 -> v1.37.2",
+        "control-plane/kube-scheduler": "kube-scheduler v1.36.3 -> v1.37.2",
+        "etcd/etcd": "etcd v3.6.16 -> v3.7.3",
+        "kubelet": "kubelet v1.36.3 -> v1.37.2",
+    }
+    assert found["w-1"].stale == {"kubelet": "kubelet v1.36.3 -> v1.37.2"}
+    assert set(found["w-1"].missing) == {"kubelet v1.37.2", "kubectl v1.37.2", "image kube-proxy v1.37.2"}
+
+
+def test_looking_changes_nothing(world: World) -> None:
+    states(world.at(NEW))
+    assert {name: (machine.scripts, machine.fake.writes) for name, machine in world.machines.items()} == {
+        name: ([], []) for name in world.machines
+    }
+
+
+def test_after_a_host_was_changed_the_plan_has_only_what_is_left(world: World) -> None:
+    target = world.at(NEW)
+    for host in target.hosts[:2]:
+        install(target, host, world.machines[host.name])
+
+    steps = plan_roll(target.cluster, states(target), leader="cp-3", add_ons=())
+
+    assert [step.label for step in steps if step.kind != "prefetch"] == [
+        "etcd cp-3",
+        "API server cp-3",
+        "host cp-3",
+        "host w-1",
+    ]
+    for host in target.hosts[2:]:
+        install(target, host, world.machines[host.name])
+    assert plan_roll(target.cluster, states(target), leader=None, add_ons=()) == ()
+
+
+def test_a_container_that_does_not_run_and_a_unit_that_is_not_current_are_found(world: World) -> None:
+    del world.machines["cp-2"].services["kube-scheduler"]
+    world.machines["w-1"].units.discard("kubelet")
+
+    found = states(world.site)
+
+    assert found["cp-2"].stale == {"control-plane/kube-scheduler": "kube-scheduler started"}
+    assert found["w-1"].stale == {"kubelet": "kubelet started"}
+
+
+def test_a_file_that_somebody_changed_is_named(world: World) -> None:
+    path = "/etc/sysctl.d/90-windlass.conf"
+    world.machines["w-1"].fake.files[path] = RemoteFile(b"vm.swappiness = 1\n")
+    assert states(world.site)["w-1"].stale == {"files": f"files: {path}"}
+
+
+def test_a_program_that_leads_elsewhere_is_linked_anew(world: World) -> None:
+    machine = world.machines["w-1"]
+    machine.links["/opt/windlass/cni/bin/bridge"] = "/somewhere/else"
+    assert states(world.site)["w-1"].stale == {"programs": "programs linked anew"}
+
+
+def test_changed_flags_are_told_as_starting_anew(world: World) -> None:
+    document = world.site.cluster.model_dump(mode="json", by_alias=True)
+    document["spec"]["components"] = {"kube-scheduler": {"extraArgs": {"v": "3"}}}
+    wanted = type(world.site.cluster).model_validate(document)
+
+    found = states(world.at("v1.36.3", wanted))
+
+    assert found["cp-3"].stale == {"control-plane/kube-scheduler": "kube-scheduler started anew"}
+    assert found["w-1"].stale == {}
+
+
+def test_one_host_for_everything(make_world: Callable[..., World]) -> None:
+    world = make_world(roles=STANDALONE)
+    target = world.at(NEW)
+    steps = plan_roll(target.cluster, states(target), leader="all-1", add_ons=())
+    assert [step.kind for step in steps] == ["prefetch", "etcd", "api-server", "host"]
+    assert steps[-1].drains
