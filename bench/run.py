@@ -25,6 +25,7 @@ MODULES = (
     "create_vs_kubeadm",
     "applied_again",
     "bare_hosts",
+    "recovery",
 )
 """Every module with a benchmark, in the order in which they run."""
 
