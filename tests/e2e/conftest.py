@@ -25,6 +25,7 @@ ORDER = (
     "test_api_server",
     "test_members",
     "test_recovery",
+    "test_recovery_cases",
     "test_delete",
     "test_upgrade",
     "test_faults_before",
