@@ -96,7 +96,10 @@ class Door:
 def _ask(door: Door, credentials: EtcdCredentials, sighting: Sighting) -> Sighting:
     try:
         with door.client(credentials) as client:
-            return replace(sighting, status=client.status(), listed=client.members(linearizable=False))
+            known = replace(sighting, status=client.status())
+            # A learner tells how it is, and nothing else.
+            is_learner = known.status is not None and known.status.is_learner
+            return known if is_learner else replace(known, listed=client.members(linearizable=False))
     except WindlassError as error:
         return replace(sighting, reason=str(error))
 
