@@ -28,7 +28,7 @@ from windlass.errors import WindlassError
 from windlass_lab.model import Lab
 
 ROUNDS = 3
-_KUBECTL = ("/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
+KUBECTL = ("/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,15 @@ def run_twin(lab: Lab, versions: Versions) -> TwinTimes:
     """Prepare the hosts of a fresh lab (untimed), then create a cluster on them by kubeadm (timed)."""
     with Connections([lab.target(host.name) for host in lab.hosts]) as connections:
         opened = on_each(connections.names, connections.get, doing="connect")
-        twin = _Twin(lab, opened, Mirror(lab.mirror_url, lab.registry), versions, Secrets())
+        twin = Twin(lab, opened, Mirror(lab.mirror_url, lab.registry), versions, Secrets())
         twin.prepare()
         return twin.create()
 
 
 @dataclass(frozen=True)
-class _Twin:
+class Twin:
+    """A lab whose hosts are made ready for kubeadm, and the cluster that it makes on them."""
+
     lab: Lab
     hosts: dict[str, Connection]
     mirror: Mirror
@@ -76,39 +78,44 @@ class _Twin:
 
     @property
     def names(self) -> list[str]:
+        """The hosts' names, the first control plane's first."""
         return list(self.hosts)
 
     @property
     def first(self) -> Connection:
+        """The host that `kubeadm init` runs on."""
         return self.hosts[self.names[0]]
 
     def prepare(self) -> None:
+        """Lay down what kubeadm finds on hosts that were made for it."""
         lock = self.mirror.lock()
 
         def one(name: str) -> None:
-            prepare(self.hosts[name], self.mirror, lock, self.versions, control_plane=self._is_control_plane(name))
+            prepare(self.hosts[name], self.mirror, lock, self.versions, control_plane=self.is_control_plane(name))
 
         on_each(self.names, one, doing="prepare for kubeadm")
 
     def create(self) -> TwinTimes:
+        """Create the cluster, one host after another; return what it took."""
         nodes = {name: self._node(name) for name in self.names}
         first, *others = self.names
         started = time.monotonic()
         self._kubeadm("init", first, init_documents(nodes[first], self.mirror, self.versions, self.secrets))
         init = time.monotonic() - started
-        self.first.run([*_KUBECTL, "apply", "-f", "-"], sudo=True, stdin=as_json(flannel(self.mirror, self.versions)))
+        self.first.run([*KUBECTL, "apply", "-f", "-"], sudo=True, stdin=as_json(flannel(self.mirror, self.versions)))
         ca_hash = self._ca_hash()
         for name in others:
-            control_plane = self._is_control_plane(name)
+            control_plane = self.is_control_plane(name)
             documents = join_documents(nodes[name], nodes[first], self.secrets, ca_hash, control_plane=control_plane)
             self._kubeadm("join", name, documents)
         joined = time.monotonic() - started
-        wait_until(lambda: are_nodes_ready(self.first, _KUBECTL, len(nodes)), "the nodes are not all Ready")
+        wait_until(lambda: are_nodes_ready(self.first, KUBECTL, len(nodes)), "the nodes are not all Ready")
         ready = time.monotonic() - started
         wait_until(lambda: is_dns_answering(self.hosts[self.names[-1]], DNS_ADDRESS), "the DNS does not answer")
         return TwinTimes(init, joined, ready, time.monotonic() - started)
 
-    def _is_control_plane(self, name: str) -> bool:
+    def is_control_plane(self, name: str) -> bool:
+        """Whether the host is one of the three control planes."""
         return name in self.names[:3]
 
     def _node(self, name: str) -> Node:

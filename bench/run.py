@@ -26,6 +26,7 @@ MODULES = (
     "applied_again",
     "bare_hosts",
     "recovery",
+    "upgrade_vs_kubeadm",
 )
 """Every module with a benchmark, in the order in which they run."""
 

@@ -15,6 +15,7 @@ from windlass.domain.upgrade.workloads import (
     quantity,
     selects,
     shared_pods,
+    stranded_budgets,
 )
 
 SET = [{"kind": "ReplicaSet", "name": "web"}]
@@ -72,6 +73,13 @@ def test_a_budget_of_pods_that_stay_is_no_matter() -> None:
     assert impossible_budgets([budget(2, 2)], []) == []
 
 
+def test_a_budget_whose_pods_have_no_other_place_is_named_if_they_may_not_be_away() -> None:
+    (told,) = stranded_budgets([budget(2, 1)], [pod("a"), pod("b")])
+    assert told == "default/web: default/a, default/b have nowhere else to run, and 1 may be away"
+    assert stranded_budgets([budget(2, 1)], [pod("a")]) == []
+    assert stranded_budgets([budget(2, 2)], []) == []
+
+
 def test_a_pod_under_two_budgets_is_named() -> None:
     (told,) = shared_pods([budget(2, 1), budget(2, 1, "again")], [pod("web")])
     assert told == "default/web is covered by default/web and default/again"
@@ -100,20 +108,20 @@ CONTROL_PLANE = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSc
 def test_pods_of_the_only_worker_have_nowhere_to_go_unless_they_tolerate_the_control_plane() -> None:
     nodes = [node("cp-1", CONTROL_PLANE), node("w-1")]
     tolerant = pod("tolerant", tolerations=[{"operator": "Exists"}])
-    assert homeless(nodes, [pod("web"), tolerant], ["w-1"]) == ["default/web"]
+    assert homeless(nodes, [pod("web"), tolerant], ["w-1"]) == [pod("web")]
 
 
 def test_room_is_counted_pod_by_pod() -> None:
     big = {"containers": [{"resources": {"requests": {"cpu": "1500m"}}}]}
     pods = [pod("one", **big), pod("two", **big)]
-    assert homeless([node("w-1"), node("w-2")], pods, ["w-1"]) == ["default/two"]
+    assert homeless([node("w-1"), node("w-2")], pods, ["w-1"]) == [pods[1]]
     assert homeless([node("w-1"), node("w-2", cpu="3")], pods, ["w-1"]) == []
 
 
 def test_a_cordoned_node_and_one_without_the_label_take_nothing() -> None:
     picky = pod("picky", nodeSelector={"disk": "fast"})
-    assert homeless([node("w-1"), node("w-2", cordoned=True)], [pod("web")], ["w-1"]) == ["default/web"]
-    assert homeless([node("w-1"), node("w-2")], [picky], ["w-1"]) == ["default/picky"]
+    assert homeless([node("w-1"), node("w-2", cordoned=True)], [pod("web")], ["w-1"]) == [pod("web")]
+    assert homeless([node("w-1"), node("w-2")], [picky], ["w-1"]) == [picky]
     assert homeless([node("w-1"), node("w-2", labels={"disk": "fast"})], [picky], ["w-1"]) == []
 
 

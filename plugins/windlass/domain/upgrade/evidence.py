@@ -20,8 +20,10 @@ from windlass.domain.upgrade.workloads import (
     drained_pods,
     homeless,
     impossible_budgets,
+    name_of,
     orphans,
     shared_pods,
+    stranded_budgets,
 )
 
 CERTIFICATE_LEFT = timedelta(days=2)
@@ -143,6 +145,8 @@ def _workloads(seen: Evidence, steps: Sequence[Step]) -> Iterator[Finding]:
     work, batches = seen.workloads, [step.hosts for step in steps if step.drains]
     drained = {name for batch in batches for name in batch}
     leaving = drained_pods(work.pods, drained)
+    without = [homeless(work.nodes, work.pods, batch) for batch in batches]
+    stranded = [told for pods in without for told in stranded_budgets(work.budgets, pods)]
     yield finding(
         "admission webhooks",
         blocking_webhooks(work.webhooks, work.ready_services),
@@ -151,8 +155,8 @@ def _workloads(seen: Evidence, steps: Sequence[Step]) -> Iterator[Finding]:
     )
     yield finding(
         "disruption budgets",
-        [*impossible_budgets(work.budgets, leaving), *shared_pods(work.budgets, leaving)],
-        "add a replica or allow one pod to be away; give a pod one budget only",
+        [*impossible_budgets(work.budgets, leaving), *stranded, *shared_pods(work.budgets, leaving)],
+        "add a replica or a node, or allow one pod to be away; give a pod one budget only",
         "every budget can be met",
     )
     yield finding(
@@ -161,10 +165,9 @@ def _workloads(seen: Evidence, steps: Sequence[Step]) -> Iterator[Finding]:
         f"nobody would make them anew: delete them, or annotate them with {EVICTABLE}=true",
         "every pod that leaves a node is made anew",
     )
-    without = sorted({pod for batch in batches for pod in homeless(work.nodes, work.pods, batch)})
     yield warning(
         "capacity",
-        (f"{pod} has nowhere else to run" for pod in without),
+        (f"{pod} has nowhere else to run" for pod in sorted({name_of(pod) for pods in without for pod in pods})),
         "they wait until their node is back: add a worker, or accept that",
         "every pod that leaves a node has room on another",
     )

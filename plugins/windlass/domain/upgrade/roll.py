@@ -111,7 +111,8 @@ def _hosts(cluster: Cluster, states: Mapping[str, HostState]) -> Iterator[Step]:
         if "worker" not in host.roles:
             yield Step(HOST, (host.name,), _does_rest(host.name, states))
     workers = [host for host in changed if "worker" in host.roles]
-    drained = [host for host in workers if _drains(host, states[host.name])]
+    has_another = sum(1 for host in cluster.spec.hosts.members if host.is_node) > 1
+    drained = [host for host in workers if has_another and _drains(host, states[host.name])]
     for host in workers:
         if host not in drained:
             yield Step(HOST, (host.name,), _does_rest(host.name, states))
@@ -123,7 +124,7 @@ def _hosts(cluster: Cluster, states: Mapping[str, HostState]) -> Iterator[Step]:
 
 
 def _drains(host: Host, state: HostState) -> bool:
-    """Whether pods must leave the host: its kubelet or the runtime below it is changed."""
+    """Whether pods must leave the host: its kubelet or the runtime below it is changed, and they have where to go."""
     return host.is_node and bool({KUBELET, "containerd"} & set(state.stale))
 
 

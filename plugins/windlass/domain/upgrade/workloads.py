@@ -86,6 +86,18 @@ def impossible_budgets(budgets: Iterable[Object], pods: Sequence[Object]) -> lis
     return told
 
 
+def stranded_budgets(budgets: Iterable[Object], without_place: Sequence[Object]) -> list[str]:
+    """Return the budgets that pods without another place (`without_place`) would break: their drain would never end."""
+    told = []
+    for budget in budgets:
+        status = budget.get("status", {})
+        spare = status.get("expectedPods", 0) - status.get("desiredHealthy", 0)
+        covered = [name_of(pod) for pod in without_place if _covers(budget, pod)]
+        if len(covered) > spare >= 0 and covered:
+            told.append(f"{name_of(budget)}: {', '.join(covered)} have nowhere else to run, and {spare} may be away")
+    return told
+
+
 def shared_pods(budgets: Sequence[Object], pods: Iterable[Object]) -> list[str]:
     """Return pods that more than one budget covers: the API refuses to evict them whatever their state."""
     told = []
@@ -121,17 +133,17 @@ class Room:
         return Room(self.node, self.cpu - cpu, self.memory - memory, self.pods - 1)
 
 
-def homeless(nodes: Sequence[Object], pods: Sequence[Object], drained: Sequence[str]) -> list[str]:
+def homeless(nodes: Sequence[Object], pods: Sequence[Object], drained: Sequence[str]) -> list[Object]:
     """Return the pods of the `drained` nodes that no other node could take: they wait until their node is back.
 
     A first-fit by requests, node selectors and taints; affinities are left to the scheduler.
     """
     rooms = [_room(node, pods) for node in nodes if node["metadata"]["name"] not in drained and _is_open(node)]
-    told = []
+    told: list[Object] = []
     for pod in drained_pods(pods, drained):
         place = next((number for number, room in enumerate(rooms) if room.takes(pod)), None)
         if place is None:
-            told.append(name_of(pod))
+            told.append(pod)
         else:
             rooms[place] = rooms[place].with_pod(pod)
     return told

@@ -15,6 +15,7 @@ from windlass.domain.pki.seed import expiring
 from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rendering.layout import API_PORT
 from windlass.domain.spec.models import Host
+from windlass.domain.trial import NAMESPACE as TRIAL
 from windlass.domain.upgrade import HostState, Running
 from windlass.domain.upgrade.evidence import Evidence, Workloads
 from windlass.domain.upgrade.removed_apis import Use, kinds_to_scan, requested, stored
@@ -210,7 +211,7 @@ def _ask_api(site: Site, pki: Pki) -> _Api:
         with kubernetes_api(site, pki, _API) as client:
             workloads = Workloads(
                 nodes=client.list(NODES),
-                pods=client.list(PODS),
+                pods=[pod for pod in client.list(PODS) if pod["metadata"]["namespace"] != TRIAL],
                 budgets=client.list(_BUDGETS),
                 webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
                 ready_services=frozenset(_ready_services(client)),

@@ -48,6 +48,13 @@ def change_host(roll: Roll, name: str, sealed: RemoteFile, *, drains: bool) -> C
     return changed
 
 
+def open_again(roll: Roll, name: str) -> Changes:
+    """Open a node that an earlier step changed and left cordoned, once it is back."""
+    with kubernetes_api(roll.site, roll.pki, _API) as client:
+        wait_until(lambda: _not_back(client, roll.site, name), roll.limits.node_ready, f"{name}: its node")
+        return ("open for pods",) if uncordon(client, name) else ()
+
+
 def _drain(roll: Roll, client: KubernetesClient, name: str) -> None:
     upgrade = roll.site.cluster.spec.upgrade
     cordon(client, name)

@@ -11,20 +11,17 @@ from windlass.domain.upgrade import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, S
 from windlass.domain.upgrade.roll import API_SERVICE, ETCD_SERVICE
 from windlass.effects.transport.connection import Connection, RemoteFile
 from windlass.effects.transport.fanout import values
-from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.gathering import gather_facts
 from windlass.operations.preparing import pull_images, wanted_installs
 from windlass.operations.rolling.add_ons import change_add_ons
 from windlass.operations.rolling.api_servers import change_api_server
-from windlass.operations.rolling.draining import uncordon
 from windlass.operations.rolling.etcd import change_etcd
 from windlass.operations.rolling.looking import look_at_host
-from windlass.operations.rolling.nodes import change_host
+from windlass.operations.rolling.nodes import change_host, open_again
 from windlass.operations.rolling.roll import Roll
 from windlass.operations.site import Changes, run_script
 
 _DOWNLOADS = timedelta(minutes=20)
-_API = timedelta(seconds=60)
 
 
 def do_step(roll: Roll, step: Step, sealed: RemoteFile) -> dict[str, Changes]:
@@ -54,10 +51,7 @@ def _service(roll: Roll, name: str, service: str) -> Changes:
 def _host(roll: Roll, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
     state = look_at_host(roll.site, roll.pki, host, roll.connection(host.name)).state
     if not state.stale:
-        if host.is_node:
-            with kubernetes_api(roll.site, roll.pki, _API) as client:
-                return ("open for pods",) if uncordon(client, host.name) else ()
-        return ()
+        return open_again(roll, host.name) if host.is_node else ()
     return change_host(roll, host.name, sealed, drains=drains)
 
 
