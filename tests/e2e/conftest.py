@@ -31,6 +31,7 @@ ORDER = (
     "test_faults_before",
     "test_faults_amid",
     "test_topologies",
+    "test_choices",
 )
 
 

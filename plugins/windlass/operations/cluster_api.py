@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from windlass.domain.pki import SUPER_ADMIN, Pki, Signer
@@ -26,26 +26,40 @@ def kubernetes_api(site: Site, pki: Pki, within: timedelta) -> Iterator[Kubernet
 
     No host is special: all control-plane hosts are tried in turn, and one that is down is passed over.
     """
-    credentials, ready, reasons = credentials_of(pki), [], {}
+    with ExitStack() as opened:
+        looking = _Looking(site, credentials_of(pki), opened)
+        wait_until(looking.look, within, "wait for an API server")
+        yield looking.ready[0]
 
-    def look() -> str:
-        for host in site.cluster.hosts_with("control-plane"):
+
+class _Looking:
+    """Looks for an API server that is ready; each host's way there is made once and kept for the next look."""
+
+    def __init__(self, site: Site, credentials: Credentials, opened: ExitStack) -> None:
+        self._site = site
+        self._credentials = credentials
+        self._opened = opened
+        self._clients: dict[str, KubernetesClient] = {}
+        self.ready: list[KubernetesClient] = []
+
+    def look(self) -> str:
+        """Note the first API server that is ready; else return why each is not."""
+        reasons = []
+        for host in self._site.cluster.hosts_with("control-plane"):
             try:
-                connection = site.connections.get(host.name)
-                forward = connection.forward("127.0.0.1", API_PORT)
+                client = self._client(host.name)
             except UnreachableError as error:
-                reasons[host.name] = str(error)
+                reasons.append(str(error))
                 continue
-            client = KubernetesClient(*forward.address, credentials)
             if client.is_ready():
-                ready.append((client, forward))
+                self.ready.append(client)
                 return ""
-            client.close()
-            forward.close()
-            reasons[host.name] = f"{host.name}: /readyz does not say ok"
-        return "; ".join(reasons.values())
+            reasons.append(f"{host.name}: /readyz does not say ok")
+        return "; ".join(reasons)
 
-    wait_until(look, within, "wait for an API server")
-    client, forward = ready[0]
-    with client, forward:
-        yield client
+    def _client(self, host: str) -> KubernetesClient:
+        if host not in self._clients:
+            forward = self._opened.enter_context(self._site.connections.get(host).forward("127.0.0.1", API_PORT))
+            client = KubernetesClient(*forward.address, self._credentials)
+            self._clients[host] = self._opened.enter_context(client)
+        return self._clients[host]

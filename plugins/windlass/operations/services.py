@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from windlass.domain.rendering import Manifest, node_labels, render_manifests
+from windlass.domain.rendering.manifests import OWN_ADDON
 from windlass.effects.kubernetes.client import NODES, KubernetesClient, Resource
+from windlass.effects.transport.fanout import fan_out
 from windlass.operations.site import Changes, Site
 from windlass.operations.waiting import wait_until
 
@@ -15,8 +18,21 @@ _KIND_KNOWN = timedelta(seconds=30)
 
 
 def apply_services(site: Site, client: KubernetesClient) -> Changes:
-    """Apply every object that the spec picks, in order; those that changed anything."""
-    manifests = render_manifests(site.cluster, site.release, site.lock, site.mirror)
+    """Apply every object that the spec picks; those that changed anything.
+
+    Add-ons do not need each other and are applied side by side, each in its own order; the user's own objects come
+    after all of them, in theirs.
+    """
+    addons: dict[str, list[Manifest]] = {}
+    for manifest in render_manifests(site.cluster, site.release, site.lock, site.mirror):
+        addons.setdefault(OWN_ADDON if manifest.is_users else manifest.addon, []).append(manifest)
+    own = addons.pop(OWN_ADDON, [])
+    outcomes = fan_out(addons, lambda addon: _apply_all(client, addons[addon]))
+    ours = [change for outcome in outcomes.values() for change in outcome.get()]
+    return (*ours, *_apply_all(client, own))
+
+
+def _apply_all(client: KubernetesClient, manifests: Iterable[Manifest]) -> Changes:
     return tuple(str(manifest) for manifest in manifests if _apply(client, manifest))
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from windlass.domain.pki import Pki, files_for
-from windlass.domain.rendering.layout import KUBECONFIGS, KUBELET_CONFIG, PKI, SYSTEMD, kubernetes_binaries
+from windlass.domain.rendering.layout import KUBECONFIGS, KUBELET_CONFIG, PKI, PROXY_PORT, SYSTEMD, kubernetes_binaries
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.transport.connection import Connection, RemoteFile
 from windlass.operations.applying import service_digests, stack_script, unit_script
@@ -56,14 +56,30 @@ SERVING = ("control-plane", "api-proxy")
 
 
 def start_kubelets(site: Site) -> dict[str, Changes]:
-    """Start the kubelet of every node; one that runs with the same files and binaries is left alone."""
+    """Start the kubelet of every node; one that runs with the same files and binaries is left alone.
+
+    A kubelet that does not run yet waits until an API server answers: it would look for one at ever longer intervals,
+    and take time from the API servers that start meanwhile.
+    """
     nodes = [host for host in site.hosts if host.is_node]
-    return site.on_hosts("start kubelets", nodes, lambda _, connection: start_kubelet(site, connection))
+    script = _UNTIL_API + kubelet_script(site.release.version)
+    return site.on_hosts("start kubelets", nodes, lambda _, connection: run_script(connection, script, timeout=_UP))
+
+
+_UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
+until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
+  curl -fs -o /dev/null --max-time 2 --cacert {PKI}/ca.crt https://127.0.0.1:{PROXY_PORT}/readyz; do sleep 0.3; done
+"""
 
 
 def start_kubelet(site: Site, connection: Connection) -> Changes:
     """Start the kubelet of one node, or restart it if what it reads has changed."""
-    return run_script(connection, unit_script("kubelet", *kubelet_reads(site.release.version)), timeout=_UP)
+    return run_script(connection, kubelet_script(site.release.version), timeout=_UP)
+
+
+def kubelet_script(version: str) -> str:
+    """Return the script that starts a kubelet, or restarts it if what it reads has changed."""
+    return unit_script("kubelet", *kubelet_reads(version))
 
 
 def kubelet_reads(version: str) -> tuple[list[str], list[str]]:

@@ -31,6 +31,11 @@ class Manifest:
     document: Mapping[str, Any]
 
     @property
+    def is_users(self) -> bool:
+        """Tell whether it is one of the spec's own manifests."""
+        return self.addon.startswith(f"{OWN_ADDON}/")
+
+    @property
     def kind(self) -> str:
         """Kind of the object."""
         return str(self.document["kind"])
