@@ -167,6 +167,24 @@ class Ground:
         found: psutil.Process = wait_for(find, f"a process of {task_id}", within)
         return found
 
+    def kill_every_task_once(self, dag_id: str, run_id: str, within: timedelta = RUN_LIMIT) -> set[str]:
+        """Kill each task's process the first time it is seen, until the run has ended; return the tasks killed."""
+        killed: set[str] = set()
+        deadline = time.monotonic() + within.total_seconds()
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        while not self.client.run(dag_id, run_id).has_ended:
+            assert time.monotonic() < deadline, f"the run has not ended within {within}; killed so far: {killed}"
+            tasks = self.client._checked(self.client._send("GET", path))["task_instances"]
+            doomed = {f"airflow worker -- {one['id']}": one["task_id"] for one in tasks if one["state"] == "running"}
+            running = instance.status(self.home)
+            assert running
+            for process in session_members(running.runner):
+                task = doomed.get(_title(process))
+                if task is not None and task not in killed:
+                    process.kill()
+                    killed.add(task)
+        return killed
+
     def component(self, name: str) -> psutil.Process:
         """Return the process of one component of Airflow."""
         running = instance.status(self.home)

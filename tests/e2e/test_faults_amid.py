@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Network
 
@@ -29,13 +30,29 @@ CHANGING = (
 )
 
 
-@pytest.mark.parametrize("task", CHANGING)
-def test_a_run_killed_in_any_task_converges(bare: Ground, task: str) -> None:
+def test_a_run_of_which_every_task_is_killed_once_converges(bare: Ground) -> None:
     run_id = bare.start("create_cluster", spec=bare.spec())
-    bare.task_process("create_cluster", run_id, task).kill()
 
+    killed = bare.kill_every_task_once("create_cluster", run_id, timedelta(minutes=12))
+
+    assert killed >= set(CHANGING)
     bare.converge("create_cluster", run_id).succeeded()
+    assert not bare.not_ready()
+    assert bare.apply().succeeded().result("record") == "create_cluster: nothing to change"
 
+
+def test_a_disk_that_is_full_is_told_and_the_run_goes_on_once_there_is_room(bare: Ground) -> None:
+    bare.on("w-1", "mkdir -p /opt/windlass && mount -t tmpfs -o size=32m tmpfs /opt/windlass")
+    try:
+        run_id = bare.start("create_cluster", spec=bare.spec())
+        refusal = bare.finish("create_cluster", run_id).refused("hosts.prepare")
+    finally:
+        bare.on("w-1", "umount /opt/windlass")
+    assert "w-1: " in refusal
+    assert "no space left on device" in refusal.lower() or "Failure writing output" in refusal
+
+    bare.client.clear_failed("create_cluster", run_id)
+    bare.finish("create_cluster", run_id).succeeded()
     assert not bare.not_ready()
 
 

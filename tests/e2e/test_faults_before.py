@@ -82,6 +82,15 @@ def mirror_down(ground: Ground) -> Iterator[str]:
         docker("start", name)
 
 
+@contextmanager
+def little_room(ground: Ground) -> Iterator[str]:
+    ground.on("cp-1", "mount -t tmpfs -o size=64m tmpfs /var/lib/windlass")
+    try:
+        yield ground.spec()
+    finally:
+        ground.on("cp-1", "umount /var/lib/windlass")
+
+
 Fault = Callable[[Ground], contextmanager]  # type: ignore[type-arg]  # it has no public generic form
 
 
@@ -94,6 +103,7 @@ Fault = Callable[[Ground], contextmanager]  # type: ignore[type-arg]  # it has n
         (taken_port, "cp-3: port 6443, meant for the API server, is taken"),
         (wrong_clock, "w-1: its clock is 3"),
         (mirror_down, "mirror"),
+        (little_room, "MiB free for /var/lib/windlass"),
     ],
 )
 def test_is_told_before_anything_changes(bare: Ground, fault: Fault, told: str) -> None:
