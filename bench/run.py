@@ -27,6 +27,7 @@ MODULES = (
     "bare_hosts",
     "recovery",
     "upgrade_vs_kubeadm",
+    "thousand_clusters",
 )
 """Every module with a benchmark, in the order in which they run."""
 

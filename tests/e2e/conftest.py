@@ -23,6 +23,7 @@ ORDER = (
     "test_apply",
     "test_two_runs",
     "test_api_server",
+    "test_health",
     "test_members",
     "test_recovery",
     "test_recovery_cases",

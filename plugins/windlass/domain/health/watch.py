@@ -83,6 +83,11 @@ class ClusterWatch:
         return tuple(self._open.values())
 
     @property
+    def is_healthy(self) -> bool:
+        """Whether every subject is seen to be healthy."""
+        return all(watch.state.status is Status.HEALTHY for watch in self._subjects.values())
+
+    @property
     def is_calm(self) -> bool:
         """Whether nothing is suspicious and nothing is wrong."""
         return not self._open and not any(watch.is_suspicious for watch in self._subjects.values())

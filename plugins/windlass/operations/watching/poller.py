@@ -116,8 +116,9 @@ class Poller:
                 for name in [name for name in self._guards if name not in names]:
                     self._drop(name)
                 for name in sorted(names):
+                    # Those that are new are watched at once, however many there are.
+                    await asyncio.sleep(self._pace.reading if name in self._guards else 0)
                     await self._refresh(name)
-                    await asyncio.sleep(self._pace.reading)
             await asyncio.sleep(max(self._pace.reading, self._pace.specs - (time.monotonic() - begun)))
 
     async def _refresh(self, name: str) -> None:

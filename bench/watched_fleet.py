@@ -1,0 +1,178 @@
+"""The process that watches a thousand clusters, as a triggerer does: the trigger itself, over real and fake lines.
+
+Run as a process of its own: `python -m bench.watched_fleet PORT HOST_KEY CLUSTERS REAL SECONDS`. It prints one line of
+JSON: how many hosts were real and fake, CPU and memory while all was quiet, and the delays of what was found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import airflow.jobs.triggerer_job_runner  # noqa: F401 - what a triggerer has in memory counts too
+import psutil
+
+from windlass.airflow.triggers.health import ClusterHealthTrigger
+from windlass.domain.health import CheckReader
+from windlass.domain.spec import Cluster
+from windlass.effects.catalog import load_catalog
+from windlass.effects.health.simulated import SimulatedWorld
+from windlass.effects.store import ClusterRecords, MemoryStore
+from windlass.effects.transport.connection import SshTarget
+from windlass.effects.transport.listening import Line, Listener, SshDialler
+from windlass.operations.watching.fleet import Fleet, Shard
+from windlass.operations.watching.poller import Poller
+
+CATALOG = Path(__file__).parents[1] / "include" / "templates" / "kubernetes"
+INTERVAL, THRESHOLD = 5.0, 3
+ROLES = ("etcd, control-plane",) * 3 + ("worker",) * 3
+API_PORT, KUBELET_PORT = 6443, 10250
+FAILURES = 8
+"""Failures of each kind of host, one after another."""
+
+
+@dataclass
+class Dialler:
+    """Real SSH to the first clusters, the fake transport to the others."""
+
+    real: SshDialler
+    fake: SimulatedWorld
+
+    async def dial(self, target: SshTarget, argv: Sequence[str], listener: Listener) -> Line:
+        """See windlass.effects.transport.listening.Dialler."""
+        chosen = self.real if target.address.startswith("127.") else self.fake
+        return await chosen.dial(target, argv, listener)
+
+    async def close(self) -> None:
+        """Drop what is shared."""
+        await self.real.close()
+
+
+@dataclass
+class Bench:
+    """One run."""
+
+    port: int
+    host_key: str
+    clusters: int
+    real: int
+    found: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def address(self, number: int, host: int) -> str:
+        """Return the address of a host; those of real ones are on loopback."""
+        return f"{'127' if number < self.real else '10'}.{1 + number // 250}.{number % 250}.{10 + host}"
+
+    def spec(self, number: int) -> str:
+        """Return the spec of a cluster of 3 + 3 hosts, looked at every 5 s."""
+        members = "\n".join(
+            f"      - {{name: h-{host}, address: {self.address(number, host)}, roles: [{roles}]}}"
+            for host, roles in enumerate(ROLES)
+        )
+        slow = "\n".join(
+            f"    {name}: {{intervalSeconds: {INTERVAL}}}"
+            for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "api-proxy")
+        )
+        return (
+            "apiVersion: windlass/v1\nkind: Cluster\n"
+            f"metadata: {{name: c-{number}}}\nspec:\n  kubernetes: {{version: v1.37.2}}\n"
+            f"  hosts:\n    ssh: {{port: {self.port}}}\n    members:\n{members}\n  health:\n{slow}\n"
+        )
+
+    def logins(self, cluster: Cluster) -> list[SshTarget]:
+        """Return the logins on a cluster's hosts."""
+        known = f"* {self.host_key}"
+        return [
+            SshTarget(host.name, host.address, "ops", LOGIN_KEY, self.port, (known,))
+            for host in cluster.spec.hosts.members
+        ]
+
+
+LOGIN_KEY = ""
+
+
+async def run(bench: Bench, seconds: float) -> dict[str, object]:
+    """Watch all clusters, measure while all is quiet, then let one thing after another fail."""
+    store = MemoryStore()
+    for number in range(bench.clusters):
+        ClusterRecords(store, f"c-{number}").save_spec(bench.spec(number))
+    fleet = Fleet(store, load_catalog(CATALOG), bench.logins, Shard(), CheckReader())
+    world = SimulatedWorld(seed=2)
+    poller = Poller(fleet, Dialler(SshDialler(), world))
+
+    async def collect() -> None:
+        async for findings in poller.findings():
+            for finding in findings:
+                bench.found.setdefault((finding.cluster, finding.host), time.monotonic())
+
+    trigger = ClusterHealthTrigger()
+    task = asyncio.create_task(collect())
+    began = time.monotonic()
+    await _until(lambda: _healthy(poller) == bench.clusters, 600, lambda: f"{_healthy(poller)} clusters healthy")
+    ready = time.monotonic() - began
+    await asyncio.sleep(15)
+    figures = await _quiet(seconds)
+    delays = {
+        "fake": await _failures(bench, world, range(bench.real, bench.clusters)),
+        "real": await _failures(bench, world, range(bench.real)),
+    }
+    false = len(bench.found) - sum(len(one) for one in delays.values())
+    task.cancel()
+    await asyncio.wait([task])
+    hosts = {"real_hosts": bench.real * len(ROLES), "fake_hosts": (bench.clusters - bench.real) * len(ROLES)}
+    return {**hosts, "ready_s": ready, **figures, "delays": delays, "false": false, "trigger": trigger.serialize()[0]}
+
+
+def _healthy(poller: Poller) -> int:
+    return sum(guard.watch.is_healthy for guard in poller.guards)
+
+
+async def _quiet(seconds: float) -> dict[str, float]:
+    before, begun = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+    lags: list[float] = []
+    while time.monotonic() - begun < seconds:
+        asked = time.monotonic()
+        await asyncio.sleep(0.1)
+        lags.append(time.monotonic() - asked - 0.1)
+    after, took = resource.getrusage(resource.RUSAGE_SELF), time.monotonic() - begun
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    rss = psutil.Process().memory_info().rss / 2**20
+    return {"cores": cpu / took, "rss_mib": rss, "longest_block_s": max(lags)}
+
+
+async def _failures(bench: Bench, world: SimulatedWorld, clusters: range) -> list[float]:
+    """End something in some of `clusters`, and return how long it took until each was found."""
+    delays = []
+    step = max(1, len(clusters) // FAILURES)
+    for turn, number in enumerate(clusters[::step][:FAILURES]):
+        host, port = (turn % 3, API_PORT) if turn % 2 else (3 + turn % 3, KUBELET_PORT)
+        address = bench.address(number, host)
+        began = time.monotonic()
+        if number < bench.real:
+            print(f"end {address} {port}", flush=True)
+        else:
+            world.end(address, port)
+        key = (f"c-{number}", f"h-{host}")
+        await _until(lambda key=key: key in bench.found, 60, lambda key=key: f"{key} not found")  # type: ignore[misc]
+        delays.append(bench.found[key] - began)
+    return delays
+
+
+async def _until(condition, seconds, doing) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s: {doing()}")
+        await asyncio.sleep(0.05)
+
+
+if __name__ == "__main__":
+    port, key, clusters, real, seconds = sys.argv[1:]
+    LOGIN_KEY = sys.stdin.read()
+    result = asyncio.run(run(Bench(int(port), key, int(clusters), int(real)), float(seconds)))
+    print(f"result {json.dumps(result)}", flush=True)
