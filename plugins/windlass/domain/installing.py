@@ -144,25 +144,37 @@ echo "{CHANGED}docker engine"
 
 def docker_images_script(references: Iterable[str]) -> str:
     """Return the script that pulls images into Docker, side by side, where they are missing."""
-    return _images_script(references, "docker image inspect {image}", "docker pull -q {image}")
+    listing = "docker images --digests --format '{{.Repository}}@{{.Digest}}'"
+    return _images_script(references, listing, "docker pull -q")
 
 
 def node_images_script(references: Iterable[str], ctr: str, hosts_directory: str) -> str:
     """Return the script that pulls images into kubelet's containerd, side by side, where they are missing."""
-    base = f"{ctr} -a /run/windlass/containerd.sock -n k8s.io images"
-    have = f"{base} ls -q name=={{image}} | grep -q ."
-    return _images_script(references, have, f"{base} pull --local --hosts-dir {hosts_directory} {{image}}")
+    images = f"{ctr} -a /run/windlass/containerd.sock -n k8s.io images"
+    return _images_script(references, f"{images} ls -q", f"{images} pull --local --hosts-dir {hosts_directory}")
 
 
-def _images_script(references: Iterable[str], have: str, pull: str) -> str:
-    lines = ["set -u", "work=$(mktemp -d)", "trap 'rm -rf $work' EXIT"]
+def _images_script(references: Iterable[str], listing: str, pull: str) -> str:
+    # Asked once: a look at each image costs more than all the rest of a run that has nothing to do.
+    lines = ["set -u", "work=$(mktemp -d)", "trap 'rm -rf $work' EXIT", f"{listing} >$work/have 2>/dev/null || :"]
     for number, reference in enumerate(references):
         image = shlex.quote(reference)
-        wanted, fetched = have.format(image=image), pull.format(image=image)
         done = f'echo "{CHANGED}image "{image}'
         failed = f'{{ echo "cannot pull "{image}": $(tail -n1 $work/{number})" >&2; touch $work/failed; }}'
-        lines.append(f"( {wanted} >/dev/null 2>&1 || {{ {fetched} >$work/{number} 2>&1 && {done}; }} || {failed} ) &")
+        fetch = f"{{ {pull} {image} >$work/{number} 2>&1 && {done}; }}"
+        lines.append(f"grep -qxF {image} $work/have || {{ {fetch} || {failed}; }} &")
     return "\n".join([*lines, "wait", f"[ ! -e $work/failed ] || exit {NO_DOWNLOAD}"]) + "\n"
+
+
+def in_turn(*scripts: str) -> str:
+    """Return one script that runs `scripts` in turn, each in a shell of its own, up to the first that fails."""
+    return "set -e\n" + "".join(f"(\n{script}\n)\n" for script in scripts)
+
+
+def at_once(*scripts: str) -> str:
+    """Return one script that runs `scripts` side by side, each in a shell of its own; it fails if one of them does."""
+    started = "".join(f'(\n{script}\n) & all="$all $!"\n' for script in scripts)
+    return f'all=""; code=0\n{started}for one in $all; do wait "$one" || code=$?; done\n[ $code = 0 ] || exit $code\n'
 
 
 def changes_of(output: str) -> tuple[str, ...]:

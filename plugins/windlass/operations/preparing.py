@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from windlass.domain.artifacts import Artifact
@@ -9,10 +10,12 @@ from windlass.domain.catalog import Release
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import (
     DISTRIBUTION_ENGINE_SCRIPT,
+    at_once,
     content_directory,
     directories_script,
     docker_images_script,
     docker_script,
+    in_turn,
     install_script,
     node_images_script,
 )
@@ -57,18 +60,17 @@ def prepare_host(site: Site, host: Host, connection: Connection) -> Changes:
     changed = list(_install(site, host, connection, facts))
     files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)
     changed += _lay_down(site, connection, files)
-    if host.is_node:
-        changed += run_script(connection, _containerd_script(site))
-    return (*changed, *pull_images(site, host, connection))
+    containerd = [_containerd_script(site)] if host.is_node else []
+    script = at_once(*_pulls(site, host, containerd))
+    return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))
 
 
 def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -> Changes:
-    engine = site.release.artifact("file", "docker-engine")
-    script = install_script(wanted_installs(site, host, facts), site.lock, site.mirror)
-    changed = list(run_script(connection, script, timeout=_DOWNLOADS))
+    scripts = [install_script(wanted_installs(site, host, facts), site.lock, site.mirror)]
     if facts.docker_version is None:
-        changed += run_script(connection, _engine_script(site, engine))
-    return (*changed, *run_script(connection, directories_script(host_directories(site.cluster, host))))
+        scripts.append(_engine_script(site, site.release.artifact("file", "docker-engine")))
+    scripts.append(directories_script(host_directories(site.cluster, host)))
+    return run_script(connection, in_turn(*scripts), timeout=_DOWNLOADS)
 
 
 def wanted_installs(site: Site, host: Host, facts: HostFacts) -> list[Install]:
@@ -137,14 +139,14 @@ def containerd_reads(release: Release) -> tuple[list[str], list[str]]:
 
 def pull_images(site: Site, host: Host, connection: Connection) -> Changes:
     """Pull what the host will run and does not have."""
+    return run_script(connection, at_once(*_pulls(site, host)), timeout=_DOWNLOADS)
+
+
+def _pulls(site: Site, host: Host, before_nodes: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the script of each runtime's images; the pods' runtime may have to be started by `before_nodes` first."""
     images = host_images(site.cluster, site.release, host, site.lock, site.mirror)
-    references = {
-        runtime: [image.reference for image in images if image.runtime == runtime]
-        for runtime in ("docker", "containerd")
-    }
-    changed = run_script(connection, docker_images_script(references["docker"]), timeout=_DOWNLOADS)
-    if not references["containerd"]:
-        return changed
-    ctr = f"{artifact_directory('containerd', site.release.files['containerd'])}/bin/ctr"
-    script = node_images_script(references["containerd"], ctr, REGISTRY_HOSTS)
-    return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))
+    yield docker_images_script([image.reference for image in images if image.runtime == "docker"])
+    references = [image.reference for image in images if image.runtime == "containerd"]
+    if references:
+        ctr = f"{artifact_directory('containerd', site.release.files['containerd'])}/bin/ctr"
+        yield in_turn(*before_nodes, node_images_script(references, ctr, REGISTRY_HOSTS))

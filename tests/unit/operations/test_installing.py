@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import os
 import subprocess
 import tarfile
 import threading
@@ -17,7 +18,16 @@ import pytest
 
 from windlass.domain import installing
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.installing import NO_DOWNLOAD, WRONG_CHECKSUM, changes_of, directories_script, install_script
+from windlass.domain.installing import (
+    NO_DOWNLOAD,
+    WRONG_CHECKSUM,
+    at_once,
+    changes_of,
+    directories_script,
+    docker_images_script,
+    in_turn,
+    install_script,
+)
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
 
@@ -183,3 +193,49 @@ def test_directories_are_made_once_and_their_modes_kept(tmp_path: Path) -> None:
     assert run() == ()
     (tmp_path / "open").chmod(0o700)
     assert run() == (f"{tmp_path}/open",)
+
+
+def run_script(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_scripts_in_turn_end_with_the_first_that_fails() -> None:
+    assert run_script(in_turn("echo one; exit 0", "echo two")).stdout == "one\ntwo\n"
+    done = run_script(in_turn("echo one", "set -eu\nfalse; echo not reached", "echo two"))
+    assert (done.returncode, done.stdout) == (1, "one\n")
+    assert run_script(in_turn("exit 65", "echo two")).returncode == WRONG_CHECKSUM
+
+
+def test_scripts_at_once_all_run_and_one_failure_is_enough() -> None:
+    done = run_script(at_once("exit 69", "sleep 0.1; echo two"))
+    assert (done.returncode, done.stdout) == (NO_DOWNLOAD, "two\n")
+    assert run_script(at_once("true", "exit 0")).returncode == 0
+
+
+DOCKER = """#!/bin/sh
+case $1 in
+  images) echo one@sha256:1 ;;
+  pull) echo "$3" >> $STATE/pulled; [ "$3" != absent@sha256:3 ] || { echo no such image >&2; exit 1; } ;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("STATE", str(tmp_path))
+    return tmp_path / "pulled"
+
+
+def test_only_images_that_are_missing_are_pulled(docker: Path) -> None:
+    done = run_script(docker_images_script(["one@sha256:1", "two@sha256:2"]))
+    assert (done.returncode, changes_of(done.stdout)) == (0, ("image two@sha256:2",))
+    assert docker.read_text() == "two@sha256:2\n"
+
+
+def test_an_image_that_cannot_be_pulled_is_named_and_the_others_come(docker: Path) -> None:
+    done = run_script(docker_images_script(["absent@sha256:3", "two@sha256:2"]))
+    assert (done.returncode, changes_of(done.stdout)) == (NO_DOWNLOAD, ("image two@sha256:2",))
+    assert "cannot pull absent@sha256:3: no such image" in done.stderr
