@@ -26,6 +26,14 @@ _HANGING = "hangs"
 _ENOUGH = 3
 """Failed looks in a row at a unit that runs, until it counts as ill."""
 
+_FAILURES = {
+    "7": "refuses connections",
+    "28": "does not answer in time",
+    "52": "closes without an answer",
+    "56": "breaks off its answer",
+}
+"""By curl's exit code: what says that nobody does the work behind a port. All others say that nobody could ask."""
+
 _PRELUDE = r"""
 say() { printf '%s=%s\n' "$1" "$2"; }
 probe() { # thing accepted words…
@@ -183,11 +191,11 @@ def _answer(words: list[str], port: int) -> tuple[Sight, int, str]:
     failed, code, left = int(words[0]), words[1], words[2] if len(words) > 2 else ""
     if code != "000":
         return "unhealthy", failed, f"port {port} answers {code}"
-    told = {"7": "refuses connections", "28": "does not answer in time", "52": "closes without an answer"}
-    if left in {"35", "51", "58", "60", "83"}:
-        # The process is there: to start it anew would not change its certificate.
-        return "unknown", 0, f"port {port} shows a certificate that does not verify (curl {left})"
-    return "unhealthy", failed, f"port {port} {told.get(left, f'cannot be asked (curl {left})')}"
+    told = _FAILURES.get(left)
+    if told is None:
+        # A certificate that does not verify, or curl itself: to start the process anew would not change it.
+        return "unknown", 0, f"port {port} cannot be asked (curl {left})"
+    return "unhealthy", failed, f"port {port} {told}"
 
 
 def _unit(unit: str, said: _Said) -> UnitSeen:

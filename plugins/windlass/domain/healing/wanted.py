@@ -37,11 +37,11 @@ class WantedService:
         trust: list[str] = []
         if check.client_certificate:
             directory = check.client_certificate.rpartition("/")[0]
-            certificate = [f"--cert={check.client_certificate}.crt", f"--key={check.client_certificate}.key"]
-            trust = [f"--cacert={directory}/ca.crt", *certificate]
+            certificate = ["--cert", f"{check.client_certificate}.crt", "--key", f"{check.client_certificate}.key"]
+            trust = ["--cacert", f"{directory}/ca.crt", *certificate]
         elif check.protocol == "https":
-            trust = [f"--cacert={PKI}/ca.crt"]
-        limit = f"--max-time={check.response_timeout.total_seconds():g}"
+            trust = ["--cacert", f"{PKI}/ca.crt"]
+        limit = ("--max-time", f"{check.response_timeout.total_seconds():g}")
         scheme = "telnet" if check.protocol == "tcp" else check.protocol
         return (
             "curl",
@@ -50,7 +50,7 @@ class WantedService:
             "/dev/null",
             "-w",
             "%{http_code}",
-            limit,
+            *limit,
             *trust,
             f"{scheme}://{where}:{check.port}{path}",
         )

@@ -1,0 +1,84 @@
+"""`windlass log`: what was done to a cluster, and why."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from typing import Any
+
+from windlass.cli.airflow_access import take_connections
+from windlass.domain.servicelog import Event
+from windlass.effects.store import ServiceLog, Store, list_clusters
+from windlass.errors import SpecError
+
+_PAUSE_SECONDS = 2.0
+_MARKS = {"info": " ", "warning": "!", "error": "✗"}
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `windlass log`."""
+    parser = commands.add_parser("log", help="show a cluster's service log: what was done, and why")
+    parser.add_argument("cluster")
+    parser.add_argument("--lines", type=int, default=50, help="how many of the newest (default: %(default)s)")
+    parser.add_argument("--follow", action="store_true", help="go on with what is written from now on")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--level", choices=("warning", "error"), help="only these and worse")
+    parser.add_argument("--host", help="only what is about this host")
+    parser.add_argument(
+        "--airflow", metavar="NAME", help="take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
+    )
+    parser.set_defaults(run=_show)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    take_connections(arguments.airflow)
+    # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
+    from windlass.airflow.connections import open_store  # noqa: PLC0415 - see above
+
+    pause = time.sleep if arguments.follow else None
+    for line in lines(open_store(), arguments, pause):
+        print(line)
+        sys.stdout.flush()
+    return 0
+
+
+def lines(store: Store, arguments: argparse.Namespace, pause: Callable[[float], None] | None) -> Iterator[str]:
+    """Yield the lines to show, oldest first; with `pause`, those that come later too, without end."""
+    if arguments.cluster not in list_clusters(store) and not ServiceLog(store, arguments.cluster).newest(1):
+        known = ", ".join(list_clusters(store)) or "none"
+        raise SpecError(f"the store knows no cluster `{arguments.cluster}` (clusters: {known})")
+    write: Callable[[str, Event], str] = as_json if arguments.json else as_text
+    newest = ""
+    while True:
+        found = ServiceLog(store, arguments.cluster).entries(newest)
+        wanted = (entry for entry in found if _is_wanted(entry[1], arguments))
+        shown = list(wanted if newest else itertools.islice(wanted, arguments.lines))
+        yield from (write(name, event) for name, event in reversed(shown))
+        newest = shown[0][0] if shown else newest
+        if pause is None:
+            return
+        pause(_PAUSE_SECONDS)
+
+
+def _is_wanted(event: Event, arguments: argparse.Namespace) -> bool:
+    worse = {"warning": {"warning", "error"}, "error": {"error"}}
+    is_bad_enough = arguments.level is None or event.level in worse[arguments.level]
+    return is_bad_enough and arguments.host in {None, event.host}
+
+
+def as_text(_: str, event: Event) -> str:
+    """Return an event as a line for people."""
+    reason = f" ({event.reason})" if event.reason else ""
+    time_of_day = f"{event.time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{time_of_day} {_MARKS[event.level]} {event.operation:<16} {event.text}{reason}"
+
+
+def as_json(name: str, event: Event) -> str:
+    """Return an event as a line for programs."""
+    document: dict[str, Any] = json.loads(event.to_bytes())
+    return json.dumps({"name": name, **document}, ensure_ascii=False)
