@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -236,6 +236,28 @@ class Ground:
         binary = "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1) --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
         return self.on(host, f"{binary} --request-timeout=10s {shlex.join(arguments)}")
 
+    @contextmanager
+    def watched(self, *, within: timedelta = timedelta(minutes=2)) -> Iterator[None]:
+        """Have health watch the cluster, and repair what it finds, within the block."""
+        began = datetime.now(UTC)
+        self.client.unpause("heal_cluster")
+        self.client.unpause("watch_health")
+        try:
+            wait_for(lambda: self._is_watched(began), "health has seen all of the cluster", within)
+            yield
+        finally:
+            self.client.pause("watch_health")
+
+    def _is_watched(self, since: datetime) -> bool:
+        status = self.records.status()
+        if not status or datetime.fromisoformat(status["observed"]) < since:
+            return False
+        return bool(status["subjects"]) and all(one["status"] == "healthy" for one in status["subjects"])
+
+    def repairs(self) -> list[RunState]:
+        """Return the newest repair runs, the newest first."""
+        return self.client.runs("heal_cluster", limit=100)
+
     def not_ready(self, hosts: Mapping[str, tuple[str, ...]] = OVERLAPPING, via: str = "cp-1") -> set[str]:
         """Return the hosts whose node is not Ready."""
         with self.api(via) as client:
@@ -302,6 +324,9 @@ def stand(name: str, *, keep: bool) -> Iterator[Ground]:
         with AirflowClient(running.url, *login(home)) as client:
             client.wait_for_dag("create_cluster", within=timedelta(minutes=2))
             client.wait_for_dag("delete_cluster")
+            client.wait_for_dag("watch_health")
+            # Most tests break things on purpose and look at what is left; those about repair turn it on.
+            client.pause("watch_health")
             yield Ground(lab, home, client, key)
     finally:
         if not keep:

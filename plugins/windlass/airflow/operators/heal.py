@@ -32,7 +32,7 @@ from windlass.operations.healing import Healing, Keyring, Note, heal, show_plan
 _PATIENCE = timedelta(minutes=3)
 """How long one try of the task waits for another operation; Airflow tries again after it."""
 _PAUSE_SECONDS = 1.0
-_FRESH = timedelta(minutes=2)
+_FRESH = timedelta(minutes=5)
 """A status in the store that is older than this says nothing about now."""
 _API = timedelta(seconds=10)
 

@@ -86,6 +86,10 @@ class AirflowClient:
         """Let runs of a DAG start."""
         self._checked(self._send("PATCH", f"{_API}/dags/{dag_id}", json={"is_paused": False}))
 
+    def pause(self, dag_id: str) -> None:
+        """Let no run of a DAG start any more, and nothing watch for it."""
+        self._checked(self._send("PATCH", f"{_API}/dags/{dag_id}", json={"is_paused": True}))
+
     def has_dag(self, dag_id: str) -> bool:
         """Tell whether the DAG processor has found this DAG yet."""
         answer = self._send("GET", f"{_API}/dags/{dag_id}")
