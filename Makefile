@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export AIRFLOW__CORE__LOAD_EXAMPLES := false
 
-.PHONY: help setup setup-python requirements check format mirror lab-up lab-down demo demo-down test test-unit test-e2e bench
+.PHONY: help setup setup-python requirements check format mirror lab-up lab-down demo demo-down test test-unit test-e2e soak bench
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,10 @@ test-unit: setup-python ## The tests that need no root, no Docker, no network
 test-e2e: setup ## All tests in the lab, the long ones too
 	windlass mirror
 	pytest tests/integration tests/e2e
+
+soak: setup ## Break a cluster in the lab at random, and see that it heals (FAULTS=200 SEED=1)
+	windlass mirror
+	FAULTS=$(or $(FAULTS),200) SEED=$(or $(SEED),1) pytest tests/e2e/test_soak.py --log-cli-level=WARNING
 
 bench: setup ## Measure each promised figure (ONLY=name for one)
 	windlass mirror

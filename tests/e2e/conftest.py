@@ -31,6 +31,7 @@ ORDER = (
     "test_delete",
     "test_upgrade",
     "test_heal_faults",
+    "test_soak",
     "test_faults_before",
     "test_faults_amid",
     "test_topologies",
