@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from windlass.domain.artifacts import Artifact
+from windlass.domain.yamltext import read_yaml
 from windlass.errors import SpecError, WindlassError
 
 SITES_VARIABLE = "WINDLASS_OFFICIAL_SITES"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def load_catalog(path: Path, overrides: Mapping[str, str] | None = None) -> Offi
     """
     chosen = parse_overrides(os.environ.get(SITES_VARIABLE, "")) if overrides is None else overrides
     try:
-        catalog = _parsed(yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER))  # noqa: S506 (both loaders are safe)
+        catalog = _parsed(read_yaml(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise SpecError(f"{path}: does not say where artifacts are published: {error}") from error
     return _overridden(catalog, chosen)

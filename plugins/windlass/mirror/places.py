@@ -6,9 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from windlass.domain.artifacts import Artifact
+from windlass.domain.yamltext import read_yaml
 
 
 def recipes_directory() -> Path:
@@ -26,7 +25,7 @@ def cache_directory() -> Path:
 def needed_artifacts(recipes: Path | None = None) -> tuple[Artifact, ...]:
     """Read which artifacts hosts and the lab need from artifacts.yaml, most urgent first."""
     text = ((recipes or recipes_directory()) / "artifacts.yaml").read_text(encoding="utf-8")
-    listed = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both loaders are safe)
+    listed = read_yaml(text)
     return tuple(_artifact(entry) for entry in listed)
 
 

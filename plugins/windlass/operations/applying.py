@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-import yaml
-
 from windlass.domain.installing import CHANGED
+from windlass.domain.yamltext import read_yaml
 
 APPLIED = "/var/lib/windlass/applied"
 """What each unit was last started with: a file a unit, with the digest of all that it reads."""
@@ -102,5 +101,5 @@ def _settings_applied(what: str) -> str:
 
 def service_digests(compose: str) -> dict[str, str]:
     """Return the digest that each component of a rendered Compose file is labelled with."""
-    labels = [service["labels"] for service in yaml.safe_load(compose)["services"].values()]
+    labels = [service["labels"] for service in read_yaml(compose)["services"].values()]
     return {one[_COMPONENT]: one[_DIGEST] for one in labels}

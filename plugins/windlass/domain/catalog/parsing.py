@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from windlass.domain.catalog.release import Catalog, Release, RemovedApi
+from windlass.domain.yamltext import compose_yaml, read_yaml
 from windlass.errors import SpecError
 
 CATALOG_FILE = "catalog.yaml"
@@ -91,8 +92,8 @@ def _release(files: CatalogFiles, path: str) -> Release:
 def parse_document(model: type[Document], file: str, text: str) -> Document:
     """Read a YAML file of the catalog; SpecError that lists all that is wrong, each with file, line and path."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        return model.model_validate(yaml.safe_load(text))
+        node = compose_yaml(text)
+        return model.model_validate(read_yaml(text))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SpecError(f"{file}:{line}: no YAML: {error.problem}") from error

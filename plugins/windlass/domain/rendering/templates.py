@@ -12,6 +12,7 @@ import yaml
 from jinja2 import DictLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 
 from windlass.domain.catalog import Release
+from windlass.domain.yamltext import read_all_yaml
 from windlass.errors import SpecError
 
 _SUFFIX = ".j2"
@@ -65,14 +66,10 @@ def _environment_of(templates: frozenset[tuple[str, str]]) -> Environment:
 def parse_yaml(name: str, text: str) -> list[Any]:
     """Read all YAML documents of `text` that are not empty; SpecError names `name` and the line."""
     try:
-        return [document for document in yaml.load_all(text, Loader=_LOADER) if document is not None]
+        return [document for document in read_all_yaml(text) if document is not None]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SpecError(f"{name}, line {line}: no YAML: {error.problem}") from error
-
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Both are safe; the one in C is ten times faster, and not everywhere."""
 
 
 def _json(value: Any) -> str:

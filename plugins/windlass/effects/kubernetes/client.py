@@ -59,12 +59,25 @@ EVENTS = Resource("v1", "events", namespaced=True)
 
 
 class KubernetesClient:
-    """One API server at `https://ADDRESS:PORT`; close it, or use it in a `with`."""
+    """One API server at `https://ADDRESS:PORT`; close it, or use it in a `with`.
 
-    def __init__(self, address: str, port: int, credentials: Credentials, timeout_seconds: float = 10.0) -> None:
+    `transport` carries the requests in place of the network, for tests.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        credentials: Credentials,
+        timeout_seconds: float = 10.0,
+        *,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._where = f"https://{address}:{port}"
         context = _context(credentials)
-        self._http = httpx.Client(base_url=self._where, verify=context, timeout=timeout_seconds, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self._where, verify=context, timeout=timeout_seconds, trust_env=False, transport=transport
+        )
         self._resources: dict[tuple[str, str], Resource] = {}
 
     def __enter__(self) -> Self:
