@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -126,6 +126,11 @@ class Workplace:
     def leases(self, is_finished: Any) -> Leases:
         """Return the leases of all clusters; `is_finished` tells whether another owner's run has ended."""
         return Leases(self.store, is_finished, lambda: datetime.now(UTC))
+
+    def was_abandoned(self, is_finished: Callable[[Owner], bool | None]) -> bool:
+        """Tell whether another run that has ended still holds the lease: it died, and may have left things undone."""
+        lease = self.leases(is_finished).current(self.name)
+        return lease is not None and lease.owner != self.owner and is_finished(lease.owner) is True
 
     def log(self, text: str, *, level: Level = "info", details: Mapping[str, Detail] | None = None) -> None:
         """Write one line to the cluster's service log."""

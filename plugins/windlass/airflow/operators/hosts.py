@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.providers import host_provider
 from windlass.airflow.workplace import Workplace
 from windlass.domain.preflight import check_hosts, refuse
@@ -45,7 +46,8 @@ class HostProvisionOperator(ClusterOperator):
 class HostPreflightOperator(ClusterOperator):
     """Looks at every host, tells every problem of all of them at once, and plans; nothing is changed yet.
 
-    If nothing is to be done, or only the plan was asked for, the steps after it (`skips`) are skipped.
+    If nothing is to be done, or only the plan was asked for, the steps after it (`skips`) are skipped. What a run that
+    died left to do, such as to verify, cannot be seen on hosts: then they are not skipped.
     """
 
     def __init__(self, *, skips: list[str], **options: Any) -> None:
@@ -61,7 +63,7 @@ class HostPreflightOperator(ClusterOperator):
             facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
             plan = plan_apply(site, facts, place.records.pki(place.keys))
         self.log.info("%s", plan_text(cluster, plan))
-        is_changed = place.stored() != cluster
+        is_changed = place.stored() != cluster or place.was_abandoned(finished_by(context))
         result = {host: list(steps) for host, steps in plan.items()}
         if context["params"].get("plan_only") or not (any(plan.values()) or is_changed):
             self.skip(context, self.skips, result)

@@ -1,0 +1,148 @@
+"""A host as far as operations change it: what is installed, loaded, started and running, beside a fake host's files."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from windlass.effects.transport.connection import CommandResult, RemoteFile
+from windlass.effects.transport.fake import Call, FakeHost
+from windlass.operations.applying import APPLIED
+from world.deaths import Boundaries
+
+DOCKER_SETTINGS = "/etc/docker/daemon.json"
+_CHANGING = (
+    "artifacts", "links", "directories", "images", "units", "containers", "loaded", "reads",
+    "has_docker", "is_docker_unfinished",
+)  # fmt: skip
+
+
+@dataclass
+class Machine:
+    """One host. Whoever acts on it calls `step` before each change: the process that asked may die there."""
+
+    name: str
+    address: str
+    boundaries: Boundaries
+    artifacts: set[str] = field(default_factory=set)
+    links: dict[str, str] = field(default_factory=dict)
+    directories: dict[str, int] = field(default_factory=dict)
+    images: set[str] = field(default_factory=set)
+    units: set[str] = field(default_factory=set)
+    """The units that run."""
+    containers: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    """Labels of each container that runs, by Compose project and service."""
+    loaded: dict[str, str] = field(default_factory=dict)
+    """What was loaded of files that somebody else reads: Docker's settings, the kernel's, each unit's by digest."""
+    reads: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
+    """The files and binaries that each unit reads when it starts."""
+    has_docker: bool = False
+    is_docker_unfinished: bool = False
+
+    def __post_init__(self) -> None:
+        from world.commands import answer  # noqa: PLC0415 - what understands commands needs machines
+
+        self.host = FakeHost(self.name, before=self._before, after=self._after)
+        self.host.on(answer=lambda call: answer(self, call))
+
+    @property
+    def is_docker_up(self) -> bool:
+        """Whether Docker Engine answers."""
+        return self.has_docker and not self.is_docker_unfinished
+
+    def step(self) -> None:
+        """Pass one boundary."""
+        self.boundaries.cross(self.name)
+
+    def applied(self, name: str) -> str | None:
+        """Return what was noted of a unit or of settings when they were last started or loaded."""
+        file = self.host.files.get(f"{APPLIED}/{name}")
+        return file.content.decode().strip() if file else None
+
+    def note_applied(self, name: str, digest: str) -> None:
+        """Note it."""
+        self.host.files[f"{APPLIED}/{name}"] = RemoteFile(f"{digest}\n".encode())
+
+    def digest(self, files: Iterable[str], binaries: Iterable[str] = ()) -> str:
+        """Return the digest of files, by their content and those below directories, and of where links lead."""
+        wanted = list(files)
+        found = {
+            path: file.content
+            for path, file in sorted(self.host.files.items())
+            if path in wanted or any(path.startswith(f"{directory}/") for directory in wanted)
+        }
+        led_to = [self.links.get(path, path) for path in binaries]
+        return hashlib.sha256(repr((found, led_to)).encode()).hexdigest()
+
+    def compose(self, stack: str) -> dict[str, Any]:
+        """Return the services of a stack as its file on the host says."""
+        services: dict[str, Any] = yaml.safe_load(self.host.files[f"/etc/windlass/stacks/{stack}/compose.yaml"].content)
+        return services["services"]
+
+    def load_docker_settings(self) -> None:
+        """Have the engine read its settings."""
+        self.loaded["docker"] = self.text(DOCKER_SETTINGS)
+
+    def may_pull_from(self, registry: str) -> bool:
+        """Whether the engine has read that this registry speaks plain HTTP."""
+        return registry in json.loads(self.loaded.get("docker") or "{}").get("insecure-registries", [])
+
+    def text(self, path: str) -> str:
+        """Return a file's text; empty if there is none."""
+        file = self.host.files.get(path)
+        return file.content.decode() if file else ""
+
+    def save(self) -> dict[str, Any]:
+        """Return a copy of all that there is, for `restore`."""
+        return copy.deepcopy({name: getattr(self, name) for name in _CHANGING} | {"files": self.host.files})
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Put the machine back to what it was."""
+        for name, value in copy.deepcopy(dict(saved)).items():
+            setattr(self.host if name == "files" else self, name, value)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that an operation may have changed, but for what is random: keys and certificates."""
+        files = {
+            path: (file.mode, file.owner, None if is_secret(path) else file.content)
+            for path, file in self.host.files.items()
+        }
+        applied = {path: None for path in files if path.startswith(f"{APPLIED}/")}
+        stale = [
+            unit for unit, read in self.reads.items() if unit in self.loaded and self.digest(*read) != self.loaded[unit]
+        ]
+        known = (self.artifacts, self.images, self.units)
+        return {
+            "files": files | applied,
+            "sets": [sorted(one) for one in known],
+            "links": dict(self.links),
+            "directories": dict(self.directories),
+            "containers": dict(self.containers),
+            "loaded": {what: text for what, text in self.loaded.items() if what not in self.reads},
+            "stale": stale,
+            "docker": (self.has_docker, self.is_docker_unfinished),
+        }
+
+    def _before(self, call: Call) -> None:
+        self.step()
+
+    def _after(self, call: Call) -> None:
+        # Only file operations: a command's last step was its own.
+        if call.argv[0].startswith("<put"):
+            self.step()
+
+
+def is_secret(path: str) -> bool:
+    """Tell whether a file holds keys, or what is signed with them: different in each run."""
+    return path.startswith(("/etc/windlass/pki", "/etc/windlass/kubeconfigs")) or path.endswith("encryption.yaml")
+
+
+def refused(message: str, code: int = 1) -> CommandResult:
+    """Return the result of a command that failed."""
+    return CommandResult(code, "", f"{message}\n")
