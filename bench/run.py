@@ -28,6 +28,7 @@ MODULES = (
     "recovery",
     "upgrade_vs_kubeadm",
     "thousand_clusters",
+    "healing",
 )
 """Every module with a benchmark, in the order in which they run."""
 

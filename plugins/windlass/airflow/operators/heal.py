@@ -45,7 +45,14 @@ class ClusterHealOperator(ClusterOperator):
         began = datetime.now(UTC)
         findings = _findings(context, place)
         for one in findings:
-            self.log.info("found: %s on %s: %s: %s", one.component, one.host or "-", one.kind.value, one.evidence)
+            self.log.info(
+                "%s: %s on %s: %s: %s",
+                "over" if one.is_over else "found",
+                one.component,
+                one.host or "-",
+                one.kind.value,
+                one.evidence,
+            )
         if context["params"].get("plan_only"):
             return self._show(context, place, findings)
         if not self._take_turn(context, place, began):

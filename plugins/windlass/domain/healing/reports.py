@@ -25,7 +25,7 @@ def reports_of(findings: Iterable[Finding]) -> dict[str, Report]:
             one.host, "kubelet" if one.kind is Kind.NODE_NOT_READY else one.component, one.failed_checks, one.seen_from
         )
         for one in findings
-        if one.kind in ACTED_ON
+        if one.kind in ACTED_ON and not one.is_over
     ]
     return {report.key: report for report in found}
 
@@ -35,7 +35,7 @@ def told_of(findings: Iterable[Finding]) -> tuple[Stop, ...]:
     return tuple(
         Stop(f"{one.host or '-'}/{one.component} {one.kind.value}", _said(one), _WAYS_OUT[one.kind])
         for one in findings
-        if one.kind in _WAYS_OUT
+        if one.kind in _WAYS_OUT and not one.is_over
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from windlass.domain.health.checks import Check, CheckPlan, CheckReader
-from windlass.domain.health.findings import HOST_COMPONENT, Finding, Kind
+from windlass.domain.health.findings import HOST_COMPONENT, TOLD_WHEN_OVER, Finding, Kind
 from windlass.domain.health.looks import Look, Outcome, Sight, Subject
 from windlass.domain.health.states import State, Status
 from windlass.domain.health.subjectwatch import Order
@@ -14,6 +14,7 @@ from windlass.domain.health.watch import AIRFLOW, ClusterWatch, Effects, Transit
 __all__ = [
     "AIRFLOW",
     "HOST_COMPONENT",
+    "TOLD_WHEN_OVER",
     "VANTAGES",
     "Check",
     "CheckPlan",

@@ -40,6 +40,12 @@ HOST_COMPONENT = "host"
 """What `component` says where a whole host is meant."""
 
 
+TOLD_WHEN_OVER = frozenset(
+    {Kind.HOST_DOWN, Kind.NETWORK_CUT, Kind.DISK_FULL, Kind.CLOCK_OFF, Kind.BACKUP_OLD, Kind.CERTIFICATE_INVALID}
+)
+"""Kinds whose end is announced too: repair can end none of them, and has to look at what they left behind."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong with a cluster, told once until it is over."""
@@ -56,6 +62,8 @@ class Finding:
     """What they saw, in one line."""
     failed_checks: int = 0
     """How many looks in a row had failed at the vantage point that saw the most."""
+    is_over: bool = False
+    """Whether this tells that it is over; of the same trouble it has the same id."""
 
     @property
     def id(self) -> str:

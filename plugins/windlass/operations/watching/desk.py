@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from windlass.domain.health import Effects, Finding, Status, Transition
+from windlass.domain.health import TOLD_WHEN_OVER, Effects, Finding, Status, Transition
 from windlass.domain.servicelog import Event
 from windlass.errors import WindlassError
 from windlass.operations.watching.fleet import Fleet
@@ -70,7 +70,9 @@ class Desk:
             return
         for finding in effects.closed:
             drawer.waiting.pop(finding.id, None)
-            drawer.announced.pop(finding.id, None)
+            was_announced = drawer.announced.pop(finding.id, None) is not None
+            if was_announced and finding.kind in TOLD_WHEN_OVER:
+                drawer.waiting[finding.id] = replace(finding, is_over=True)
         drawer.waiting |= {finding.id: finding for finding in effects.opened}
         drawer.events += [_transition_event(one, now) for one in effects.transitions if _is_telling(one)]
         drawer.events += [_finding_event(one, now, is_over=False) for one in effects.opened]
@@ -119,7 +121,7 @@ class Desk:
             if drawer.waiting and self._drawers.get(cluster) is drawer:
                 found, drawer.waiting = tuple(drawer.waiting.values()), {}
                 now = asyncio.get_running_loop().time()
-                drawer.announced |= {finding.id: now for finding in found}
+                drawer.announced |= {finding.id: now for finding in found if not finding.is_over}
                 await self._queue.put(found)
         finally:
             drawer.is_announcing = False

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from windlass.domain.health import Effects, Finding, Kind
+from windlass.operations.watching.desk import Desk
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@dataclass
+class Records:
+    """Stands for the store: nobody else works on a cluster, and all that is written is kept."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def held_by(self, cluster: str, now: datetime) -> None:
+        return None
+
+    def save(self, cluster: str, status: Any, events: Sequence[Any]) -> None:
+        self.texts += [event.text for event in events]
+
+
+def finding(kind: Kind) -> Finding:
+    return Finding("demo", "cp-2", "host", kind, NOW, ("airflow",), "no answer")
+
+
+async def announced(desk: Desk, effects: Effects) -> tuple[Finding, ...]:
+    desk.tell("demo", effects, {}, NOW)
+    return await asyncio.wait_for(desk.take(), 5)
+
+
+async def test_that_a_host_is_back_is_announced_as_its_loss_was() -> None:
+    desk, lost = Desk(Records()), finding(Kind.HOST_DOWN)  # type: ignore[arg-type]
+    desk.open("demo", (), 0.0)
+    assert [one.is_over for one in await announced(desk, Effects(opened=[lost]))] == [False]
+    (over,) = await announced(desk, Effects(closed=[lost]))
+    assert (over.id, over.is_over) == (lost.id, True)
+    assert Finding.from_dict(over.to_dict()) == over
+
+
+async def test_that_a_process_is_back_starts_nothing() -> None:
+    desk, down = Desk(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    desk.open("demo", (), 0.0)
+    await announced(desk, Effects(opened=[down]))
+    desk.tell("demo", Effects(closed=[down]), {}, NOW)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(desk.take(), 0.2)
