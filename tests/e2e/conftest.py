@@ -36,6 +36,7 @@ ORDER = (
     "test_faults_amid",
     "test_topologies",
     "test_choices",
+    "test_upgrade_faults",
 )
 
 
