@@ -77,7 +77,11 @@ class RecoveryPlanOperator(ClusterOperator):
             hosts=plan.hosts,
             absent=plan.absent,
             bump=bump_for(manifest.content.revision, [found.observed.revision, *_known_revisions(place, vault)]),
-            prepares_all=bool(plan.absent) or spec is not None or _version(place) not in {None, version},
+            # Amid an upgrade hosts are at two versions, whatever the stored spec says.
+            prepares_all=bool(plan.absent)
+            or spec is not None
+            or _version(place) not in {None, version}
+            or place.records.roll() is not None,
             approved="the spec says `recovery.approval: automatic`"
             if cluster.spec.recovery.approval == "automatic"
             else "",
@@ -195,6 +199,7 @@ class RecoveryVerifyOperator(ClusterOperator):
             shown = verify_cluster(work.site, work.pki, client)
         for one in shown:
             self.log.info("verified: %s", one)
+        place.records.end_roll()
         left_out = f"; left out: {', '.join(recovery.absent)}" if recovery.absent else ""
         place.log(
             f"{place.owner.dag_id}: recovered from bundle {recovery.bundle} on {', '.join(recovery.hosts)}{left_out}",
