@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _pytest.terminal import TerminalReporter
+import pytest
 
 _COUNTED = ("passed", "failed", "error", "skipped")
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Print `N passed, N failed[, N skipped]` as a line of its own; an error counts as a failure."""
-    passed, failed, errors, skipped = (len(terminalreporter.stats.get(name, [])) for name in _COUNTED)
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Print `N passed, N failed[, N skipped]` as the very last line; an error counts as a failure."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or config.option.collectonly or hasattr(config, "workerinput"):
+        return
+    passed, failed, errors, skipped = (len(reporter.stats.get(name, [])) for name in _COUNTED)
     line = f"{passed} passed, {failed + errors} failed" + (f", {skipped} skipped" if skipped else "")
-    terminalreporter.write_line(line)
+    reporter.write_line(line)
