@@ -73,7 +73,7 @@ class DrillHost(FakeHost):
         if "hashkv" in words:
             return json.dumps({"hash": self.said["hash"], "hashRevision": 1042, "compactRevision": 0})
         if "--count-only" in words:
-            return json.dumps({"header": {"revision": self.said["revision"]}, "count": self.said["count"]})
+            return f'"ClusterID" : 1\n"Revision" : {self.said["revision"]}\n"More" : false\n"Count" : {self.said["count"]}\n'
         return ""
 
     def _script(self, call: Call) -> CommandResult | str:

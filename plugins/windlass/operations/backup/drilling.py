@@ -168,10 +168,16 @@ def _try_etcd(drill: _Drill) -> None:
     with drill.watch.step("etcd"):
         drill.command(plan.start_etcd())
         _until(lambda: drill.command(plan.etcdctl("endpoint", "health")), "wait for the throwaway etcd")
-        words = ("get", "", "--prefix", "--count-only", f"--rev={content.revision}", "--write-out=json")
-        counted = json.loads(drill.command(plan.etcdctl(*words)))
-        drill.compare("revision of the running etcd", content.revision, counted["header"]["revision"])
-        drill.compare("number of keys", content.keys, counted.get("count", 0))
+        words = ("get", "", "--prefix", "--count-only", f"--rev={content.revision}", "--write-out=fields")
+        counted = _fields(drill.command(plan.etcdctl(*words)))
+        drill.compare("revision of the running etcd", content.revision, counted.get("Revision"))
+        drill.compare("number of keys", content.keys, counted.get("Count"))
+
+
+def _fields(text: str) -> dict[str, str]:
+    """Read etcdctl's output of fields: lines such as `"Count" : 7305`."""
+    pairs = (line.partition(" : ") for line in text.splitlines())
+    return {name.strip('"'): value.strip() for name, _, value in pairs}
 
 
 def _try_api(drill: _Drill) -> None:
@@ -212,7 +218,7 @@ def _metadata(drill: _Drill, path: str, limit: int = 0) -> Iterator[Mapping[str,
     following = ""
     while True:
         page = drill.ask(f"{path}?limit={limit or _PAGE}{following}")
-        for item in page.get("items", []):
+        for item in page.get("items") or []:
             yield item["metadata"]
         token = page["metadata"].get("continue")
         if limit or not token:
