@@ -6,39 +6,24 @@ all of Airflow's tasks before it; a replacement until the member has its vote an
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 from bench.catalog import benchmark
 from bench.cluster_end import wait_until
 from bench.figure import Bar, Figure
-from bench.standing import VERSION, Standing, standing
+from bench.inside import fill, inside, vault_of
+from bench.standing import Standing, standing
 from bench.workbench import Workbench
-from windlass.cli.embedded.layout import project_directory
 from windlass.domain.pki import Pki
-from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.rendering.layout import API_PORT
-from windlass.domain.sealing import MasterKeys
-from windlass.domain.secret import Secret
-from windlass.effects.bundles import Vault
-from windlass.effects.catalog import load_catalog
 from windlass.effects.kubernetes.client import KubernetesClient
-from windlass.effects.mirror import fetch_lock
-from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
-from windlass.effects.transport.pool import Connections
 from windlass.errors import WindlassError
 from windlass.operations.backup.taking import take_bundle
 from windlass.operations.cluster_api import credentials_of
-from windlass.operations.etcd_api import etcd_member
-from windlass.operations.site import Site, open_site
-from windlass_lab.model import BUCKET
 
 ROUNDS = 3
-LARGE_MEBIBYTES = 324  # 340 MB
 _LOSE = "docker kill windlass-etcd >/dev/null 2>&1; rm -rf /var/lib/windlass/etcd/member*"
 
 
@@ -55,7 +40,7 @@ def measure_large(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (as abo
     """Do the same with a database of 340 MB that does not compress."""
     with standing("bench-large") as stand:
         stand.run("create_cluster", spec=stand.spec)
-        _fill(stand)
+        fill(stand)
         yield Figure("recovery_340mb_s", "s", tuple(_recover(stand) for _ in range(ROUNDS)), Bar(75, may_equal=True))
 
 
@@ -70,8 +55,8 @@ def measure_replacement(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (
 
 
 def _recover(stand: Standing) -> float:
-    with _site(stand) as (site, pki):
-        take_bundle(site, pki, _vault(stand), by="the benchmark")
+    with inside(stand) as (site, pki):
+        take_bundle(site, pki, vault_of(stand), by="the benchmark")
         etcd = site.cluster.hosts_with("etcd")
         site.on_hosts("lose", etcd, lambda _, connection: connection.run(["sh", "-c", _LOSE], sudo=True))
     started = time.monotonic()
@@ -109,38 +94,7 @@ def _applies(client: KubernetesClient, written: dict[str, Any]) -> bool:
 
 
 def _replace(stand: Standing) -> float:
-    with _site(stand) as (site, _):
+    with inside(stand) as (site, _):
         site.connections.get("cp-2").run(["sh", "-c", _LOSE], sudo=True)
     took, _ = stand.run("replace_member", host="cp-2")
     return took
-
-
-def _fill(stand: Standing) -> None:
-    with _site(stand) as (site, pki), etcd_member(site, pki, "cp-1", timedelta(seconds=30)) as client:
-        for number in range(LARGE_MEBIBYTES):
-            client.keys.put(b"/bench/%d" % number, os.urandom(2**20))
-
-
-@contextmanager
-def _site(stand: Standing) -> Iterator[tuple[Site, Pki]]:
-    release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release(VERSION)
-    mirror = MirrorAddresses(stand.lab.mirror_url, stand.lab.registry)
-    pki = ClusterRecords(_store(stand), stand.cluster.name).pki(_keys(stand))
-    if pki is None:
-        raise WindlassError("the cluster has no certificates")
-    connections = Connections([stand.lab.target(host.name) for host in stand.lab.hosts])
-    with open_site(stand.cluster, release, (fetch_lock(mirror.files), mirror), connections) as site:
-        yield site, pki
-
-
-def _vault(stand: Standing) -> Vault:
-    return Vault(_store(stand), stand.cluster.name, _keys(stand))
-
-
-def _keys(stand: Standing) -> MasterKeys:
-    return MasterKeys.parse(stand.master_key.reveal())
-
-
-def _store(stand: Standing) -> S3Store:
-    s3 = stand.lab.s3_credentials()
-    return S3Store(StoreConfig(BUCKET, "", stand.lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key)))

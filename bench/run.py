@@ -25,6 +25,7 @@ MODULES = (
     "create_vs_kubeadm",
     "applied_again",
     "bare_hosts",
+    "backup",
     "recovery",
     "upgrade_vs_kubeadm",
     "thousand_clusters",

@@ -25,6 +25,7 @@ ORDER = (
     "test_api_server",
     "test_health",
     "test_heal",
+    "test_backup",
     "test_members",
     "test_recovery",
     "test_recovery_cases",

@@ -73,7 +73,8 @@ class DrillHost(FakeHost):
         if "hashkv" in words:
             return json.dumps({"hash": self.said["hash"], "hashRevision": 1042, "compactRevision": 0})
         if "--count-only" in words:
-            return f'"ClusterID" : 1\n"Revision" : {self.said["revision"]}\n"More" : false\n"Count" : {self.said["count"]}\n'
+            counted = {"ClusterID": 1, "Revision": self.said["revision"], "More": "false", "Count": self.said["count"]}
+            return "".join(f'"{name}" : {value}\n' for name, value in counted.items())
         return ""
 
     def _script(self, call: Call) -> CommandResult | str:

@@ -32,6 +32,10 @@ from windlass.operations.backup.upkeep import keep_in_order
 OPERATION = "etcd_backup"
 
 
+class _WaitingError(NotReadyError):
+    """A run that somebody asked for has to wait for another; nothing has failed."""
+
+
 class BackupDispatchOperator(BaseOperator):
     """Starts the backups that are due, each as a partition of BACKUPS, and tells of those that do not come."""
 
@@ -81,16 +85,17 @@ class BackupTakeOperator(ClusterOperator):
 
     def act(self, context: Context, place: Workplace) -> dict[str, Any]:
         """Return the bundle's id, what is in it, and how long each step took."""
-        cluster = place.cluster()
-        vault = place.vault(cluster)
-        with self._turn(context, place, vault):
-            watch = Stopwatch(tell=self.log.info)
-            try:
-                with place.site(cluster) as site:
-                    manifest = take_bundle(site, place.pki(), vault, str(place.owner), watch)
-            except WindlassError as error:
-                self._tell_failure(context, place, vault, error)
-                raise
+        watch = Stopwatch(tell=self.log.info)
+        try:
+            cluster = place.cluster()
+            vault = place.vault(cluster)
+            with self._turn(context, place, vault), place.site(cluster) as site:
+                manifest = take_bundle(site, place.pki(), vault, str(place.owner), watch)
+        except _WaitingError:
+            raise
+        except WindlassError as error:
+            self._tell_failure(context, place, error)
+            raise
         self.log.info(
             "bundle %s: %d keys at revision %d", manifest.id, manifest.content.keys, manifest.content.revision
         )
@@ -127,11 +132,11 @@ class BackupTakeOperator(ClusterOperator):
             with contextlib.suppress(*TRANSIENT):  # the run ends, and then the lease is anybody's
                 leases.release(place.name, place.owner)
 
-    def _tell_failure(self, context: Context, place: Workplace, vault: Vault, error: WindlassError) -> None:
+    def _tell_failure(self, context: Context, place: Workplace, error: WindlassError) -> None:
         if isinstance(error, TRANSIENT) and context["ti"].try_number <= (self.retries or 0):
-            return
+            return  # it is tried again
         try:
-            age = how_old(vault, datetime.now(UTC))
+            age = how_old(place.vault(place.cluster()), datetime.now(UTC))
         except WindlassError:
             age = "how old the newest good bundle is cannot be told"
         tell_alert(context, place, f"backup failed, {age}: {error}")
@@ -204,7 +209,7 @@ def is_by_person(context: Context) -> bool:
 
 def _wait_or_skip(reason: str, *, is_asked_for: bool) -> None:
     if is_asked_for:
-        raise NotReadyError(reason)
+        raise _WaitingError(reason)
     raise AirflowSkipException(reason)
 
 

@@ -1,0 +1,62 @@
+"""A standing cluster from the inside: its hosts, its keys, its bundles, as operations see them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from bench.standing import VERSION, Standing
+from windlass.cli.embedded.layout import project_directory
+from windlass.domain.pki import Pki
+from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.sealing import MasterKeys
+from windlass.domain.secret import Secret
+from windlass.effects.bundles import Vault
+from windlass.effects.catalog import load_catalog
+from windlass.effects.mirror import fetch_lock
+from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
+from windlass.effects.transport.pool import Connections
+from windlass.errors import WindlassError
+from windlass.operations.etcd_api import etcd_member
+from windlass.operations.site import Site, open_site
+from windlass_lab.model import BUCKET
+
+LARGE_MEBIBYTES = 324  # 340 MB
+
+
+@contextmanager
+def inside(stand: Standing) -> Iterator[tuple[Site, Pki]]:
+    """Connect to the hosts of the standing cluster, and give its keys."""
+    release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release(VERSION)
+    mirror = MirrorAddresses(stand.lab.mirror_url, stand.lab.registry)
+    pki = ClusterRecords(store_of(stand), stand.cluster.name).pki(keys_of(stand))
+    if pki is None:
+        raise WindlassError("the cluster has no certificates")
+    connections = Connections([stand.lab.target(host.name) for host in stand.lab.hosts])
+    with open_site(stand.cluster, release, (fetch_lock(mirror.files), mirror), connections) as site:
+        yield site, pki
+
+
+def fill(stand: Standing, mebibytes: int = LARGE_MEBIBYTES) -> None:
+    """Write values that do not compress into the cluster's etcd."""
+    with inside(stand) as (site, pki), etcd_member(site, pki, "cp-1", timedelta(seconds=30)) as client:
+        for number in range(mebibytes):
+            client.keys.put(b"/bench/%d" % number, os.urandom(2**20))
+
+
+def vault_of(stand: Standing) -> Vault:
+    """Return the cluster's bundles."""
+    return Vault(store_of(stand), stand.cluster.name, keys_of(stand))
+
+
+def keys_of(stand: Standing) -> MasterKeys:
+    """Return the master keys."""
+    return MasterKeys.parse(stand.master_key.reveal())
+
+
+def store_of(stand: Standing) -> S3Store:
+    """Return the lab's store."""
+    s3 = stand.lab.s3_credentials()
+    return S3Store(StoreConfig(BUCKET, "", stand.lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key)))
