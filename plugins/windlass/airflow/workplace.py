@@ -19,7 +19,7 @@ from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
-from windlass.domain.spec import Cluster, load_cluster, problems
+from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store, list_clusters
@@ -88,12 +88,16 @@ class Workplace:
         """Return the spec given to the run, checked against the catalog and the other clusters, or the stored one."""
         if not text:
             return self.cluster()
-        cluster = load_cluster(text, "spec")
+        catalog = self.catalog
+        cluster = load_cluster(
+            text,
+            "spec",
+            known_versions=catalog.versions,
+            other_clusters=self._others(),
+            known_stacks=catalog.stacks,
+        )
         if cluster.name != self.name:
             raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
-        found = problems(cluster, self.catalog.versions, self._others(), self.catalog.stacks)
-        if found:
-            raise SpecError("\n".join(f"spec: {problem}" for problem in found))
         return cluster
 
     def _others(self) -> list[Cluster]:

@@ -16,8 +16,13 @@ def load_catalog(directory: Path) -> Catalog:
     SpecError that lists all that is wrong, each with file, line and path.
     """
     catalog = parse_catalog(_read(directory, CATALOG_FILE))
-    stacks = parse_stacks(_read(directory.with_name("stacks"), STACK_FILE))
+    stacks = load_stacks(directory)
     return Catalog({version: release.with_stacks(stacks) for version, release in catalog.releases.items()})
+
+
+def load_stacks(directory: Path) -> dict[str, StackTemplate]:
+    """Read the stacks for specs to pick, beside the releases' `directory`; SpecError lists all that is wrong."""
+    return parse_stacks(_read(directory.with_name("stacks"), STACK_FILE))
 
 
 def _read(directory: Path, file: str) -> CatalogFiles:

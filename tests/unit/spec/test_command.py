@@ -70,3 +70,15 @@ def test_prints_the_schema_and_the_reference(capsys: pytest.CaptureFixture[str])
 
     assert main(["spec", "schema", "--markdown"]) == 0
     assert capsys.readouterr().out.startswith("# Cluster spec")
+
+
+def test_a_stack_that_the_catalog_does_not_have_is_told_with_its_line(
+    document: dict[str, Any], tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document["spec"]["stacks"] = [{"name": "edge"}]
+    file = write(tmp_path / "demo.yaml", document)
+    line = next(number for number, text in enumerate(Path(file).read_text().splitlines(), 1) if "edge" in text)
+
+    assert main(["spec", "validate", "--catalog", str(catalog), file]) == 2
+
+    assert f"{file}:{line}: spec.stacks[0].name: the catalog has no stack `edge`" in capsys.readouterr().err

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.spec.checks import problems
 from windlass.domain.spec.document import Document, learn_types, read_document
 from windlass.domain.spec.models import Cluster
@@ -23,13 +24,15 @@ def load_cluster(
     *,
     known_versions: Sequence[str] | None = None,
     other_clusters: Sequence[Cluster] = (),
+    known_stacks: Mapping[str, StackTemplate] | None = None,
 ) -> Cluster:
     """Read and check a cluster spec; SpecError with every problem, one a line, as `file:line: path: wrong; right`.
 
-    `known_versions` are the catalog's; None leaves the version unchecked. `other_clusters` may not share hosts.
+    `known_versions` and `known_stacks` are the catalog's; None leaves them unchecked. `other_clusters` may not share
+    hosts.
     """
     document = read_document(text)
-    cluster, found = _check(document, known_versions, other_clusters)
+    cluster, found = _check(document, lambda one: problems(one, known_versions, other_clusters, known_stacks))
     if found or cluster is None:
         raise SpecError("\n".join(_located(document, filename, found)))
     return cluster
@@ -53,7 +56,7 @@ learn_types(_Dumper)  # so that it quotes what our own reader would take for a n
 
 
 def _check(
-    document: Document, known_versions: Sequence[str] | None, other_clusters: Sequence[Cluster]
+    document: Document, problems_of: Callable[[Cluster], Sequence[Problem]]
 ) -> tuple[Cluster | None, list[Problem]]:
     """Return the cluster, if the document's shape allows for one, and what is wrong with either."""
     if document.value is None and document.problems:
@@ -68,7 +71,7 @@ def _check(
         found += [problem for problem in wrong_shape if problem.path not in told]
         cluster, touched = salvage(document.value, wrong_shape)
     if cluster is not None:
-        further = problems(cluster, known_versions, other_clusters)
+        further = problems_of(cluster)
         found += [problem for problem in further if not _may_follow(problem.path, touched)]
     return cluster, found
 
