@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from windlass.domain.catalog import Catalog, CatalogFiles, Release, parse_catalog, parse_stacks
+from windlass.domain.catalog import Catalog, CatalogFiles, Release, StackTemplate, parse_catalog, parse_stacks
 from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX
 from windlass.domain.catalog.stack_files import STACK_FILE
 from windlass.domain.catalog.tested import RECORD_FILE, Standing, TestRecord, standing
