@@ -1,0 +1,205 @@
+"""What the tasks of backups do, over a store in memory; taking itself is tested against real members elsewhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from unit.backup.examples import manifest, new_keys
+from windlass.airflow.operators import backup
+from windlass.airflow.operators.backup import BackupProveOperator, BackupTakeOperator
+from windlass.domain.backup import SNAPSHOT, STATE, BundleId
+from windlass.domain.lease import Owner
+from windlass.domain.spec.care import Backup, Drill
+from windlass.effects.bundles import Vault
+from windlass.effects.store import Leases, MemoryStore
+from windlass.effects.store.keys import backup_lease_key
+from windlass.errors import NotReadyError, RefusedError, UnreachableError
+
+OTHER = Owner("etcd_backup", "another")
+KEYS = new_keys()
+
+
+class Place:
+    """A workplace over a store in memory."""
+
+    def __init__(self, settings: Backup) -> None:
+        self.name, self.owner, self.store = "demo", Owner("etcd_backup", "mine"), MemoryStore()
+        self.settings, self.told = settings, []
+        self.bundles = Vault(self.store, "demo", KEYS)
+
+    def cluster(self) -> Any:
+        return Mock(spec=["spec"], **{"spec.backup": self.settings})
+
+    def vault(self, _: Any) -> Vault:
+        return self.bundles
+
+    def pki(self) -> Any:
+        return Mock()
+
+    @contextmanager
+    def site(self, _: Any) -> Iterator[Any]:
+        yield Mock()
+
+    def leases(self, is_finished: Any) -> Leases:
+        return Leases(self.store, is_finished, lambda: datetime.now(UTC))
+
+    def backup_leases(self) -> Leases:
+        return Leases(self.store, lambda _: False, lambda: datetime.now(UTC), backup_lease_key)
+
+    def log(self, text: str, *, level: str = "info", details: Any = None) -> None:
+        self.told.append((level, text))
+
+    def hold(self, age: timedelta) -> BundleId:
+        bundle = BundleId.of(datetime.now(UTC) - age, 1042)
+        parts = {name: self.bundles.write_part(bundle, name, io.BytesIO(b"x")) for name in (SNAPSHOT, STATE)}
+        self.bundles.commit(manifest(id=str(bundle), parts=parts))
+        return bundle
+
+
+@pytest.fixture
+def place() -> Any:
+    return Place(Backup(schedule="*/5 * * * *"))
+
+
+@pytest.fixture(autouse=True)
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    notices: list[Any] = []
+    monkeypatch.setattr(backup, "send", lambda told, _: notices.extend(told))
+    return notices
+
+
+def context(*, partition: str | None = "demo", attempt: int = 9, running: str = "running") -> Any:
+    ti = Mock(try_number=attempt)
+    ti.get_dagrun_state.return_value = running
+    return {"ti": ti, "dag_run": Mock(partition_key=partition), "params": {}, "outlet_events": Mock()}
+
+
+def taking(monkeypatch: pytest.MonkeyPatch, result: Any) -> Mock:
+    taken = Mock(side_effect=result) if isinstance(result, Exception) else Mock(return_value=result)
+    monkeypatch.setattr(backup, "take_bundle", taken)
+    return taken
+
+
+def take(place: Any, **asked: Any) -> Any:
+    return BackupTakeOperator(task_id="take", retries=2).act(context(**asked), place)
+
+
+def test_a_bundle_is_taken_and_the_turn_given_back(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    taking(monkeypatch, manifest())
+    assert take(place)["bundle"] == manifest().id
+    last = place.backup_leases().last("demo")
+    assert last.released
+
+
+def test_two_backups_of_a_cluster_never_run_at_once(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = taking(monkeypatch, manifest())
+    place.backup_leases().acquire("demo", OTHER, "etcd_backup")
+    with pytest.raises(AirflowSkipException, match="being taken already"):
+        take(place)
+    with pytest.raises(NotReadyError, match="being taken already"):
+        take(place, partition=None)
+    taken.assert_not_called()
+
+
+def test_the_turn_of_a_run_that_has_ended_is_taken_over(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    taking(monkeypatch, manifest())
+    place.backup_leases().acquire("demo", OTHER, "etcd_backup")
+    assert take(place, running="failed")
+
+
+def test_beside_a_recovery_none_is_taken_and_beside_a_repair_one_is(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking(monkeypatch, manifest())
+    operations = place.leases(lambda _: False)
+    recovery, repair = Owner("disaster_recovery", "one"), Owner("heal_cluster", "one")
+    operations.acquire("demo", recovery, "disaster_recovery")
+    with pytest.raises(AirflowSkipException, match="being replaced"):
+        take(place)
+    operations.release("demo", recovery)
+    operations.acquire("demo", repair, "heal_cluster")
+    assert take(place)
+
+
+def test_a_scheduled_run_whose_bundle_came_meanwhile_is_skipped_and_one_asked_for_is_not(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking(monkeypatch, manifest())
+    place.settings = Backup(schedule="30 3 * * *")
+    place.hold(timedelta())
+    with pytest.raises(AirflowSkipException, match="taken since"):
+        take(place)
+    assert take(place, partition=None)
+
+
+def test_a_failed_backup_tells_how_old_the_newest_good_one_is(
+    place: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
+) -> None:
+    place.hold(timedelta(hours=3))
+    taking(monkeypatch, RefusedError("this machine has no room"))
+    with pytest.raises(RefusedError):
+        take(place)
+    ((level, text),) = place.told
+    assert level == "error"
+    assert "backup failed, the newest good bundle is 3 h old" in text
+    assert "this machine has no room" in text
+    assert [notice.is_alert for notice in sent] == [True]
+    assert place.backup_leases().last("demo").released
+
+
+def test_nobody_is_told_of_a_failure_that_is_tried_again(
+    place: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
+) -> None:
+    taking(monkeypatch, UnreachableError("the store does not answer"))
+    with pytest.raises(UnreachableError):
+        take(place, attempt=1)
+    assert sent == []
+    with pytest.raises(UnreachableError):
+        take(place, attempt=3)
+    assert len(sent) == 1
+
+
+def test_the_first_bundle_of_a_day_is_handed_to_a_drill(place: Any) -> None:
+    place.settings = Backup(drill=Drill(schedule="30 3 * * *"))
+    operator, asked = BackupProveOperator(task_id="prove"), context()
+    with pytest.raises(AirflowSkipException, match="no drill is due"):
+        operator.act(asked, place)
+    place.hold(timedelta())
+    accessor = Mock()
+    asked["outlet_events"] = {backup.DRILLS: accessor}
+    assert operator.act(asked, place) == "demo"
+    accessor.add_partitions.assert_called_once_with("demo")
+
+
+def look(place: Any) -> bool:
+    return backup._look(context(), place)
+
+
+def test_a_cluster_is_dispatched_when_its_time_has_come(place: Any) -> None:
+    assert look(place)
+    place.backup_leases().acquire("demo", OTHER, "etcd_backup")
+    assert not look(place)
+    place.settings = Backup(schedule=None)
+    assert not look(place)
+
+
+def test_missing_backups_are_told_once_and_so_is_their_return(place: Any, sent: list[Any]) -> None:
+    place.hold(timedelta(hours=5))
+    look(place)
+    look(place)
+    assert [text.partition(";")[0] for _, text in place.told] == ["backups do not come"]
+    assert "is 5 h old" in place.told[0][1]
+    place.hold(timedelta())
+    look(place)
+    look(place)
+    assert [level for level, _ in place.told] == ["error", "info"]
+    assert "backups come again" in place.told[1][1]
+    assert len(sent) == 2
