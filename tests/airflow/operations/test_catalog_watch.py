@@ -48,6 +48,25 @@ def test_each_cluster_is_told_once_of_what_it_may_move_to(store: MemoryStore, mo
     assert ServiceLog(store, "new").newest() == ()
 
 
+def test_a_cluster_whose_telling_broke_off_is_told_by_the_next_run(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+
+    def die(notices: Any, context: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(offers, "send", die)
+    monkeypatch.setattr(offers, "standing_of", lambda directory, release: "tested")
+    context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
+    with pytest.raises(KeyboardInterrupt):
+        tell_clusters(store, context)
+
+    monkeypatch.setattr(offers, "send", lambda notices, context: sent.extend(notices))
+    assert tell_clusters(store, context) == {"old": ["v1.37.2"]}
+    assert len(sent) == 1
+
+
 def test_an_untested_release_is_not_told_of(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offers, "standing_of", lambda directory, release: "untested")
     assert tell_clusters(store, {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}) == {}  # type: ignore[arg-type]

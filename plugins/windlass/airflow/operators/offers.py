@@ -55,12 +55,14 @@ def tell_clusters(store: Store, context: Context) -> dict[str, list[str]]:
 
 def _tell(store: Store, cluster: str, offer: Offer, context: Context) -> bool:
     """Tell one cluster of one release, unless it was told before."""
-    record = {**offer.value(), "told": datetime.now(UTC).isoformat(timespec="seconds")}
-    # Whoever writes the record first tells: two runs at once tell it once.
-    if store.create(offer_key(cluster, offer.version), json.dumps(record, indent=1).encode()) is None:
+    key, run = offer_key(cluster, offer.version), context["dag_run"]
+    if store.get(key) is not None:
         return False
-    run = context["dag_run"]
     event = Event(datetime.now(UTC), run.dag_id, offer.text, run_id=run.run_id, details=offer.value())
     ServiceLog(store, cluster).append(event, writer=run.dag_id)
     send([Notice(cluster, offer.text, is_alert=True)], context)
+    # Last, since one that is told of twice, by a run that died here, is better off than one that is never told. There
+    # is one run at a time.
+    record = {**offer.value(), "told": datetime.now(UTC).isoformat(timespec="seconds")}
+    store.put(key, json.dumps(record, indent=1).encode())
     return True
