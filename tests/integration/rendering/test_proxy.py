@@ -223,3 +223,42 @@ def test_one_with_a_certificate_of_another_authority_is_never_used(proxy: Proxy,
     proxy.servers["cp-1"].context.load_cert_chain(stem.with_suffix(".crt"), stem.with_suffix(".key"))
     proxy.wait_for(cp_1="DOWN", cp_2="UP")
     assert {ask(proxy.connect()) for _ in range(6)} == {"cp-2"}
+
+
+@pytest.fixture
+def edge(tmp_path: Path, kit: Any) -> Iterator[tuple[int, int, ApiServer]]:
+    """The stack `edge-proxy` with one worker that answers and one that does not: its ports, and the first's server."""
+    members = [
+        {"name": "cp-1", "address": "127.0.0.1", "roles": ["etcd", "control-plane"]},
+        {"name": "w-1", "address": "127.0.0.2", "roles": ["worker"]},
+        {"name": "w-2", "address": "127.0.0.3", "roles": ["worker"]},
+    ]
+    cluster = kit.cluster(members, "v1.37.2")
+    server = ApiServer("w-1", certificate(tmp_path, "cp-1", kit.pki(cluster)))
+    port, status = free_port(), free_port()
+    stack = {"name": "edge-proxy", "values": {"ports": f"{port}:{server.server_port}", "statusPort": status}}
+    cluster = kit.cluster(members, "v1.37.2", stacks=[stack])
+    rendered = kit.files(cluster, cluster.spec.hosts.members[0])["/etc/windlass/stacks/edge-proxy/haproxy.cfg"].text
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(rendered.replace("127.0.0.2:", "127.0.0.1:"))
+    release = kit.catalog.release("v1.37.2")
+    command = haproxy(kit.unpack("haproxy", release.images["haproxy"]), "-W", "-db", "-f", str(config))
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        until(lambda: answers(status), "the edge proxy's status")
+        yield port, status, server
+        process.terminate()
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_edge_proxy_leads_to_a_worker_that_answers(edge: tuple[int, int, ApiServer]) -> None:
+    port, status, _ = edge
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=DEADLINE, context=context)
+    assert [ask(connection) for _ in range(3)] == ["w-1"] * 3
+    connection.close()
+    health = http.client.HTTPConnection("127.0.0.1", status, timeout=DEADLINE)
+    health.request("GET", "/healthz")
+    assert health.getresponse().status == 200
+    health.close()
