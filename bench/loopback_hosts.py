@@ -16,6 +16,16 @@ from windlass.effects.health.simulated import SimulatedLine, SimulatedWorld
 from windlass.effects.transport.listening import Listener
 
 
+def loopback(address: str) -> str:
+    """Return the loopback address at which the simulated host of an address 10.x.x.x answers."""
+    return address.replace("10.", "127.", 1)
+
+
+def simulated(address: str) -> str:
+    """Return the address that `loopback` was given."""
+    return address.replace("127.", "10.", 1)
+
+
 class _Server(asyncssh.SSHServer):
     """Lets everybody in: what is measured is the other side."""
 
@@ -28,7 +38,7 @@ async def serve(port: int, host_key: Path) -> None:
     world = SimulatedWorld(seed=1)
 
     async def answer(process: asyncssh.SSHServerProcess[bytes]) -> None:
-        address = str(process.get_extra_info("sockname")[0])
+        address = simulated(str(process.get_extra_info("sockname")[0]))
         size = int(await process.stdin.readline())
         await process.stdin.readexactly(size)
         line = SimulatedLine(world, address, Listener(lambda text: process.stdout.write(f"{text}\n".encode()), print))

@@ -18,6 +18,7 @@ from pathlib import Path
 import airflow.jobs.triggerer_job_runner  # noqa: F401 - what a triggerer has in memory counts too
 import psutil
 
+from bench.loopback_hosts import loopback
 from windlass.airflow.triggers.health import ClusterHealthTrigger
 from windlass.domain.health import CheckReader
 from windlass.domain.spec import Cluster
@@ -46,8 +47,8 @@ class Dialler:
 
     async def dial(self, target: SshTarget, argv: Sequence[str], listener: Listener) -> Line:
         """See windlass.effects.transport.listening.Dialler."""
-        chosen = self.real if target.address.startswith("127.") else self.fake
-        return await chosen.dial(target, argv, listener)
+        dialler: SshDialler | SimulatedWorld = self.real if target.address.startswith("127.") else self.fake
+        return await dialler.dial(target, argv, listener)
 
     async def close(self) -> None:
         """Drop what is shared."""
@@ -65,8 +66,8 @@ class Bench:
     found: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def address(self, number: int, host: int) -> str:
-        """Return the address of a host; those of real ones are on loopback."""
-        return f"{'127' if number < self.real else '10'}.{1 + number // 250}.{number % 250}.{10 + host}"
+        """Return the address of a host."""
+        return f"10.{1 + number // 250}.{number % 250}.{10 + host}"
 
     def spec(self, number: int) -> str:
         """Return the spec of a cluster of 3 + 3 hosts, looked at every 5 s."""
@@ -85,10 +86,12 @@ class Bench:
         )
 
     def logins(self, cluster: Cluster) -> list[SshTarget]:
-        """Return the logins on a cluster's hosts."""
-        known = f"* {self.host_key}"
+        """Return the logins on a cluster's hosts; real ones are reached at the same address on loopback."""
+        known, is_real = f"* {self.host_key}", int(cluster.name.removeprefix("c-")) < self.real
         return [
-            SshTarget(host.name, host.address, "ops", LOGIN_KEY, self.port, (known,))
+            SshTarget(
+                host.name, loopback(host.address) if is_real else host.address, "ops", LOGIN_KEY, self.port, (known,)
+            )
             for host in cluster.spec.hosts.members
         ]
 
