@@ -30,6 +30,7 @@ MODULES = (
     "upgrade_vs_kubeadm",
     "thousand_clusters",
     "healing",
+    "notice",
 )
 """Every module with a benchmark, in the order in which they run."""
 

@@ -28,18 +28,11 @@ def watched(ground: Ground) -> Iterator[Ground]:
     if ground.records.spec() is None or ground.not_ready():
         ground.apply(ground.spec()).succeeded()
     ground.client.wait_for_dag("watch_health")
-    pause(ground, "heal_cluster", is_paused=True)
+    ground.client.pause("heal_cluster")
     ground.client.unpause("watch_health")
     until_healthy(ground)
     yield ground
-    pause(ground, "watch_health", is_paused=True)
-
-
-def pause(ground: Ground, dag_id: str, *, is_paused: bool) -> None:
-    if ground.client.has_dag(dag_id):
-        ground.client._checked(
-            ground.client._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": is_paused})
-        )  # fmt: skip
+    ground.client.pause("watch_health")
 
 
 def status(ground: Ground) -> Mapping[str, Any]:
