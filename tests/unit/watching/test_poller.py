@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckReader, Finding, Kind
 from windlass.domain.lease import Owner, grant
@@ -17,9 +18,10 @@ from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.health.simulated import SimulatedWorld
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
-from windlass.effects.store.keys import lease_key
+from windlass.effects.store.keys import bundle_key, lease_key
 from windlass.effects.transport.connection import SshTarget
 from windlass.operations.watching import desk
+from windlass.operations.watching import poller as poller_module
 from windlass.operations.watching.fleet import Fleet, Shard
 from windlass.operations.watching.poller import Pace, Poller
 
@@ -214,3 +216,16 @@ async def test_shards_share_all_clusters_out(store: MemoryStore, catalog: Catalo
     async with watching(store, catalog, SimulatedWorld(), Shard((mine + 1) % 3, 3)) as (poller, _):
         await asyncio.sleep(0.3)
         assert poller.guards == ()
+
+
+async def test_backups_that_do_not_come_any_more_are_found(
+    store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller_module, "BACKUPS_SECONDS", 0.05)
+    store.put(bundle_key("demo", "20260101T000000Z-r7", "manifest.json"), b"{}")
+    async with watching(store, catalog, SimulatedWorld()) as (_, found):
+        await until(lambda: found, "a finding")
+        assert [(one.host, one.component, one.kind) for one in found] == [("", "backup", Kind.BACKUP_OLD)]
+        newest = BundleId.of(datetime.now(UTC), 8)
+        store.put(bundle_key("demo", str(newest), "manifest.json"), b"{}")
+        await until(lambda: not (ClusterRecords(store, "demo").status() or {"findings": [1]})["findings"], "it is over")

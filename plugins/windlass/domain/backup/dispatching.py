@@ -72,8 +72,13 @@ def jitter(schedule: str, cluster: str, now: datetime) -> timedelta:
 
 def overdue_since(schedule: str, newest: datetime, now: datetime) -> datetime | None:
     """Return since when a bundle is missing: after two times of the schedule without one; None if none is missing."""
-    limit = newest + 2 * interval(schedule, newest) + _GRACE
+    limit = overdue_limit(schedule, newest)
     return limit if now > limit else None
+
+
+def overdue_limit(schedule: str, newest: datetime) -> datetime:
+    """Return until when another bundle than `newest` has to be there."""
+    return newest + 2 * interval(schedule, newest) + _GRACE
 
 
 def unsafe_beside(lease: Lease | None, *, has_bundles: bool) -> str:

@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from windlass.domain.backup.dispatching import overdue_limit
+from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckPlan, CheckReader
 from windlass.domain.health.lines import units_of
+from windlass.domain.health.local import Report
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store
-from windlass.effects.store.keys import CLUSTERS
+from windlass.effects.store.keys import CLUSTERS, bundles_prefix
 from windlass.effects.transport.connection import SshTarget
 
 HEALING = "heal_cluster"
@@ -32,6 +35,8 @@ class Watched:
     targets: Mapping[str, SshTarget]
     units: Mapping[str, tuple[str, ...]]
     """systemd units by host."""
+    backup_schedule: str | None
+    """When bundles are taken into the store, as cron; None if they are not."""
     tells_nodes: str
     """The host that asks Kubernetes about its nodes."""
     known: Mapping[str, Any] | None = None
@@ -80,9 +85,22 @@ class Fleet:
             plan=self.checks.plan(spec, release),
             targets={target.name: target for target in self._targets(spec)},
             units={host: units_of(spec, host) for host in hosts},
+            backup_schedule=None if spec.spec.backup.target else spec.spec.backup.schedule,
             tells_nodes=planes[0].name if planes else "",
             known=ClusterRecords(self.store, cluster).status(),
         )
+
+    def backup(self, watched: Watched, now: datetime) -> Report | None:
+        """Return how old the newest bundle is and may be; None if there is none yet, or none is to be."""
+        if watched.backup_schedule is None:
+            return None
+        names = self.store.list_names(bundles_prefix(watched.plan.cluster))
+        taken = [found.time for name in names if (found := BundleId.find(name.removesuffix("/"))) is not None]
+        if not taken:
+            return None
+        newest = max(taken)
+        allowed = overdue_limit(watched.backup_schedule, newest) - newest
+        return Report("backup", "backup", f"{(now - newest).total_seconds():.0f} {allowed.total_seconds():.0f}")
 
     def held_by(self, cluster: str, now: datetime) -> str | None:
         """Return who changes the cluster now as planned, so that repair has to wait; None if nobody does."""

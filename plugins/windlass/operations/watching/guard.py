@@ -42,7 +42,7 @@ class Guard:
     def __init__(self, watched: Watched, known: Mapping[str, Any] | None, tell: Tell) -> None:
         """`known` is the last observation, of this watcher or of an earlier one."""
         self.cluster = watched.plan.cluster
-        self._watched = watched
+        self.watched = watched
         self._tell = tell
         now = time.monotonic()
         self.watch = ClusterWatch(watched.plan, datetime.now(UTC) - timedelta(seconds=now), now, known)
@@ -59,7 +59,7 @@ class Guard:
 
     def is_as(self, watched: Watched) -> bool:
         """Say whether there is nothing new in `watched`, whatever was seen meanwhile."""
-        return replace(watched, known=None) == replace(self._watched, known=None)
+        return replace(watched, known=None) == replace(self.watched, known=None)
 
     def start(self, dialler: Dialler, gate: asyncio.Semaphore) -> None:
         """Begin on all hosts."""

@@ -30,6 +30,8 @@ CALM_TICKS = 10
 ALIVE_TICKS = 120
 SAVE_TICKS = 240
 LOGINS_AT_ONCE = 32
+BACKUPS_SECONDS = 60.0
+"""Between two looks at how old a cluster's backups are."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Poller:
         self._desk = Desk(fleet)
         self._guards: dict[str, Guard] = {}
         self._texts: dict[str, str] = {}
+        self._backups: dict[str, float] = {}
 
     @property
     def guards(self) -> tuple[Guard, ...]:
@@ -134,6 +137,18 @@ class Poller:
             self._drop(name)
         elif guard is None or text != self._texts[name] or self._misses_hosts(guard):
             await self._watch(name, text)
+        else:
+            await self._look_at_backups(guard)
+
+    async def _look_at_backups(self, guard: Guard) -> None:
+        now = time.monotonic()
+        if now - self._backups.get(guard.cluster, float("-inf")) < BACKUPS_SECONDS:
+            return
+        self._backups[guard.cluster] = now
+        watched = guard.watched
+        report = await self._ask("see how old backups are", lambda: self._fleet.backup(watched, datetime.now(UTC)))
+        if report is not None:
+            guard.report(report)
 
     def _misses_hosts(self, guard: Guard) -> bool:
         return len(guard.watch.hearing.heard(time.monotonic())) < len(guard.watch.plan.hosts)
