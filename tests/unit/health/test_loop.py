@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -37,9 +40,9 @@ def probe(port: int, **changes: str) -> Probe:
 
 
 @contextmanager
-def served(answer: bytes | None, context: ssl.SSLContext | None = None) -> Iterator[int]:
+def served(answer: bytes | None, context: ssl.SSLContext | None = None, port: int = 0) -> Iterator[int]:
     """Answer each connection with some bytes, or accept none of them if that is None."""
-    listener = socket.create_server((LOCAL, 0))
+    listener = socket.create_server((LOCAL, port))
     listener.settimeout(0.05)
     is_over = threading.Event()
 
@@ -168,11 +171,17 @@ def test_reads_times_as_docker_writes_them() -> None:
 
 
 class Running:
-    """A loop run by a bare Python, as on a host."""
+    """A loop as it runs on a host, with python3 or without."""
 
-    def __init__(self) -> None:
-        argv = [sys.executable, "-I", *LOOP_ARGV[1:]]
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    def __init__(self, bin_directory: Path, *, has_python: bool) -> None:
+        python = bin_directory / "python3"
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} -I "$@"\n' if has_python else "#!/bin/sh\nexit 127\n")
+        python.chmod(0o755)
+        path = {"PATH": f"{bin_directory}:{os.environ['PATH']}"}
+        # Of a session of its own: without python3 it ends its whole process group, as `timeout` makes it one on hosts.
+        self.process = subprocess.Popen(
+            LOOP_ARGV, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=path, start_new_session=True
+        )
         self.tell(loop_program())
 
     def tell(self, text: str) -> None:
@@ -188,17 +197,18 @@ class Running:
         raise AssertionError("the loop ended")
 
 
-@pytest.fixture
-def running() -> Iterator[Running]:
-    loop = Running()
+@pytest.fixture(params=["python3", "sh"])
+def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    loop = Running(tmp_path, has_python=request.param == "python3")
     yield loop
-    loop.process.kill()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(loop.process.pid, signal.SIGKILL)
     with loop.process:  # closes the pipes and waits
         pass
 
 
-def probe_line(port: int) -> str:
-    return f"probe\tcp-1/thing\t{LOCAL}\t{port}\thttp\tGET / HTTP/1.0\t\t\t0.05\t0.5\t3\t\t0\n"
+def probe_line(port: int, name: str = "thing", protocol: str = "http", authority: str = "") -> str:
+    return f"probe\tcp-1/{name}\t{LOCAL}\t{port}\t{protocol}\tGET / HTTP/1.0\t{authority}\t\t0.1\t2\t3\t\t0\n"
 
 
 def test_the_loop_tells_changes_and_a_heartbeat(running: Running) -> None:
@@ -206,16 +216,38 @@ def test_the_loop_tells_changes_and_a_heartbeat(running: Running) -> None:
     running.tell(probe_line(port) + "start\nwatch\tcp-1/thing\n")
     assert running.until(lambda fields: fields[0] == "beat")
     assert running.until(lambda fields: fields[0] == "look")[1:3] == ["cp-1/thing", "refused"]
-    listener = socket.create_server((LOCAL, port))
-    assert running.until(lambda fields: fields[0] == "look" and fields[2] != "refused")[2] == "hung"
-    listener.close()
+    with served(OK, port=port):
+        assert running.until(lambda fields: fields[0] == "look" and fields[2] != "refused")[2] == "passed"
+
+
+def test_the_loop_tells_a_process_that_hangs(running: Running) -> None:
+    with served(None) as port:
+        running.tell(probe_line(port) + "watch\tcp-1/thing\n")
+        assert running.until(lambda fields: fields[0] == "look")[2] == "hung"
+
+
+def test_the_loop_verifies_tls(running: Running, tmp_path: Path) -> None:
+    right, wrong = certificate(tmp_path, "right"), certificate(tmp_path, "wrong")
+    with served(OK, serving(right)) as port:
+        for name, authority in (("right", right), ("wrong", wrong)):
+            running.tell(probe_line(port, name, "https", str(authority)) + f"watch\tcp-1/{name}\n")
+            found = running.until(lambda fields, name=name: fields[:2] == ["look", f"cp-1/{name}"])  # type: ignore[misc]
+            assert found[2] == {"right": "passed", "wrong": "tls"}[name]
+
+
+def test_the_loop_rests_when_it_is_told_to(running: Running) -> None:
+    with served(None) as port:
+        running.tell(probe_line(port) + "watch\tcp-1/thing\n")
+        running.until(lambda fields: fields[0] == "look")
+        running.tell("rest\tcp-1/thing\ninspect\tno-such-thing\n")
+        assert running.until(lambda fields: fields[0] == "container")[1:3] == ["no-such-thing", "unknown"]
 
 
 def test_the_loop_ends_with_its_orders(running: Running) -> None:
     assert running.process.stdin
     running.tell("start\n")
     running.process.stdin.close()
-    assert running.process.wait(10) == 0
+    assert running.process.wait(10) in {0, -signal.SIGTERM}
 
 
 def test_the_loop_does_not_know_every_order(running: Running) -> None:

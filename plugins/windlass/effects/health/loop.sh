@@ -1,0 +1,122 @@
+# The probe loop for hosts without python3: sh and curl, the same orders and words as loop.py. It tells a host that is
+# down from one whose process hangs, and reports units, disks and containers; of certificates and nodes it knows nothing.
+# Reads orders on stdin until that ends. Each thing that is looked at is a process of its own, ended by name.
+tab=$(printf '\t')
+probes='' peers='' units='' watching=''
+
+say() {
+  read -r up rest < /proc/uptime
+  printf '%s\t%s\n' "$up" "$1" || exit 0
+}
+
+field() { printf '%s' "$1" | cut -f "$2"; }
+
+# Whether anything listens, or refuses, at an address and port: curl ends with 7 if refused, with 28 after the time-out.
+answers() {
+  begun=$(date +%s)
+  curl -s -o /dev/null --connect-timeout 1 --max-time 1 "http://$1:$2" > /dev/null 2>&1
+  case $? in
+    28) return 1 ;;
+    7) [ $(($(date +%s) - begun)) -lt 1 ] ;; # no route takes as long as a time-out
+    *) return 0 ;;
+  esac
+}
+
+reached() {
+  if [ "$2" = 0 ] || answers "$1" "$2"; then echo "hung${tab}the host answers elsewhere"; return; fi
+  for peer in $peers; do
+    [ "${peer%:*}" = "$1" ] && continue
+    if answers "${peer%:*}" "${peer#*:}"; then echo "silent${tab}nothing of the host answers, others do"; return; fi
+  done
+  echo "alone${tab}no host answers"
+}
+
+look() { # one look by the fields of a probe: outcome, tab, a word on it
+  address=$(field "$1" 3) port=$(field "$1" 4) protocol=$(field "$1" 5) request=$(field "$1" 6) ca=$(field "$1" 7)
+  certificate=$(field "$1" 8) timeout=$(field "$1" 10) accepts=$(field "$1" 12) ssh=$(field "$1" 13)
+  path=${request#* } path=${path% *}
+  set -- -s -o /dev/null --max-time "$timeout" -w '%{http_code} %{time_connect}'
+  if [ "$protocol" = https ]; then
+    [ -r "$ca" ] || { echo "unsure${tab}cannot verify: $ca is missing"; return; }
+    set -- "$@" --cacert "$ca"
+    [ -z "$certificate" ] || set -- "$@" --cert "$certificate.crt" --key "$certificate.key"
+  fi
+  scheme=$protocol
+  [ "$protocol" != tcp ] || scheme=http path=/
+  said=$(curl "$@" "$scheme://$address:$port$path" 2> /dev/null)
+  code=$? status=${said% *} connected=${said#* }
+  if [ "$protocol" = tcp ]; then
+    case "$connected" in *[1-9]*) echo "passed$tab"; return ;; esac
+  fi
+  case $code in
+    0) case ",2xx,$accepts," in
+         *",$status,"*) echo "passed$tab" ;;
+         *) case $status in 2??) echo "passed$tab" ;; *) echo "bad${tab}HTTP $status" ;; esac ;;
+       esac ;;
+    7) if answers "$address" "$port"; then echo "refused${tab}nothing listens on port $port"; else reached "$address" "$ssh"; fi ;;
+    28) case "$connected" in *[1-9]*) echo "hung${tab}no answer within $timeout s" ;; *) reached "$address" "$ssh" ;; esac ;;
+    51 | 58 | 60 | 77) echo "tls${tab}the certificate is not accepted (curl $code)" ;;
+    *) echo "bad${tab}curl $code" ;;
+  esac
+}
+
+watch() { # look at the interval until ended; tell what is new, and the first few that are the same
+  name=$(field "$1" 2) interval=$(field "$1" 9) times=$(field "$1" 11) last='' run=0
+  while :; do
+    found=$(look "$1")
+    outcome=${found%%"$tab"*}
+    if [ "$outcome" = "$last" ]; then run=$((run + 1)); else run=1; fi
+    last=$outcome
+    [ $run -gt "$times" ] || say "look$tab$name$tab$found"
+    sleep "$interval"
+  done
+}
+
+rest() { # end who watches $1
+  kept=''
+  for pair in $watching; do
+    if [ "${pair%%=*}" = "$1" ]; then kill "${pair#*=}" 2> /dev/null; else kept="$kept $pair"; fi
+  done
+  watching=$kept
+}
+
+report() {
+  for unit in $units; do
+    state=$(systemctl is-active "$unit" 2> /dev/null)
+    say "unit$tab$unit$tab${state:-unknown}"
+  done
+  df -P /var/lib/windlass / 2> /dev/null | awk 'NR > 1 && !seen[$1]++ {sub("%", "", $5); print $6, 100 - $5}' |
+    while read -r path free; do say "disk$tab$path$tab$free"; done
+}
+
+beat() {
+  while :; do
+    say "beat$tab$(date +%s)"
+    report
+    sleep 10
+  done
+}
+
+inspect() {
+  said=$(docker inspect -f '{{.State.Status}} {{.State.StartedAt}}' "windlass-$1" 2> /dev/null) || said='unknown '
+  started=$(date -d "${said#* }" +%s 2> /dev/null) || started=$(date +%s)
+  say "container$tab$1$tab${said%% *}$tab$(($(date +%s) - started))"
+}
+
+trap 'kill 0' EXIT
+while IFS= read -r order; do
+  case "${order%%"$tab"*}" in
+    probe) probes="$probes$order
+" ;;
+    peer) peers="$peers $(field "$order" 2):$(field "$order" 3)" ;;
+    unit) units="$units $(field "$order" 2)" ;;
+    start) beat & ;;
+    watch)
+      name=$(field "$order" 2)
+      rest "$name"
+      watch "$(printf '%s' "$probes" | grep -F "probe$tab$name$tab")" &
+      watching="$watching $name=$!" ;;
+    rest) rest "$(field "$order" 2)" ;;
+    inspect) inspect "$(field "$order" 2)" & ;;
+  esac
+done
