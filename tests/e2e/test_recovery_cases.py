@@ -44,7 +44,7 @@ def test_a_quorum_that_is_lost_comes_back_from_the_bundle(
         manifest = back_up(cluster)
         lose(cluster, *how)
         lost_at = last_acknowledged(writing)
-        cluster.run("disaster_recovery", auto_approve=True).succeeded()
+        cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).succeeded()
     check(cluster, writing, manifest, restored_at=lost_at)
     assert_whole(cluster)
     for host in ETCD_HOSTS:
@@ -63,11 +63,11 @@ def test_members_that_are_killed_under_load_come_back_with_all_that_was_acknowle
 
 
 def test_a_minority_that_is_cut_off_costs_nothing_and_is_no_disaster(cluster: Ground) -> None:
-    back_up(cluster)
+    manifest = back_up(cluster)
     faults.cut(cluster.lab, "cp-3")
     try:
         with writer(cluster, ("cp-1", "cp-2")) as writing:
-            refusal = cluster.run("disaster_recovery", auto_approve=True).refused("plan")
+            refusal = cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).refused("plan")
             unknown = cluster.run("replace_member", host="cp-3").refused("plan")
     finally:
         faults.mend(cluster.lab, "cp-3")
@@ -78,11 +78,11 @@ def test_a_minority_that_is_cut_off_costs_nothing_and_is_no_disaster(cluster: Gr
 
 
 def test_a_majority_that_is_cut_off_is_not_taken_for_dead(cluster: Ground) -> None:
-    back_up(cluster)
+    manifest = back_up(cluster)
     for host in ("cp-2", "cp-3"):
         faults.cut(cluster.lab, host)
     try:
-        refusal = cluster.run("disaster_recovery", auto_approve=True).refused("plan")
+        refusal = cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).refused("plan")
     finally:
         for host in ("cp-2", "cp-3"):
             faults.mend(cluster.lab, host)
@@ -97,7 +97,7 @@ def test_a_recovery_killed_in_any_task_goes_on(cluster: Ground, task: str) -> No
         manifest = back_up(cluster)
         lose(cluster, delete_data, delete_data, delete_data)
         lost_at = last_acknowledged(writing)
-        run_id = cluster.start("disaster_recovery", auto_approve=True)
+        run_id = cluster.start("disaster_recovery", auto_approve=True, bundle=manifest.id)
         cluster.task_process("disaster_recovery", run_id, task).kill()
         cluster.converge("disaster_recovery", run_id).succeeded()
     check(cluster, writing, manifest, restored_at=lost_at)
@@ -112,7 +112,7 @@ def test_new_empty_hosts_and_a_store_with_nothing_but_bundles_are_enough(cluster
     for key in ("spec.yaml", "pki/pki.sealed"):
         cluster.store.delete(f"clusters/{CLUSTER}/{key}")
 
-    cluster.run("disaster_recovery", auto_approve=True).succeeded()
+    cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).succeeded()
 
     check(cluster, writing, manifest)
     assert_whole(cluster)
@@ -125,10 +125,10 @@ def test_on_the_hosts_that_came_back_a_smaller_cluster_rises_and_the_others_join
         for host in ("cp-2", "cp-3"):
             faults.kill(cluster.lab, host)
         lost_at = last_acknowledged(writing)
-        refusal = cluster.run("disaster_recovery", auto_approve=True).refused("plan")
+        refusal = cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).refused("plan")
         assert "may live: cp-2, cp-3 could not be seen" in refusal
         told_twice = {"overwrite_healthy": True, "confirm_name": CLUSTER}
-        run = cluster.run("disaster_recovery", auto_approve=True, **told_twice).succeeded()
+        run = cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id, **told_twice).succeeded()
     assert "left out, since they do not answer: cp-2, cp-3" in run.result("plan")["text"]
     check(cluster, writing, manifest, restored_at=lost_at)
     assert members(cluster) == {"cp-1": False}
@@ -152,7 +152,7 @@ def test_members_that_began_anew_after_their_loss_are_recovered_like_dead_ones(c
         cluster.on(host, "docker rm -f windlass-kube-apiserver >/dev/null; docker start windlass-etcd")
     wait_for(lambda: is_healthy(cluster, "cp-1"), "a new and empty etcd cluster")
 
-    cluster.run("disaster_recovery", auto_approve=True).succeeded()
+    cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).succeeded()
 
     check(cluster, writing, manifest, restored_at=time.monotonic())
     assert_whole(cluster)
