@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+from windlass.airflow.operators.recovery import RecoveryApprovalOperator
+from windlass.airflow.recovery import Recovery, check_same, cluster_of, wish_of, with_version
+from windlass.airflow.workplace import Workplace
+from windlass.domain.backup import BundleState
+from windlass.domain.pki import seed
+from windlass.domain.recovery import RecoveryPlan, Wish
+from windlass.domain.spec import Cluster, dump_cluster
+from windlass.errors import RefusedError
+
+RECOVERY = Recovery(
+    bundle="20261123T074500Z-r1042",
+    version="v1.37.2",
+    hosts=("cp-1", "w-1"),
+    absent=("cp-2",),
+    bump=1_000_000_000,
+    prepares_all=True,
+    approved="",
+    text="what is lost",
+)
+
+
+def cluster(name: str = "demo") -> Cluster:
+    hosts = [{"name": "cp-1", "address": "192.0.2.1", "roles": ["etcd", "control-plane"]}]
+    spec = {"kubernetes": {"version": "v1.37.2"}, "hosts": {"members": hosts}}
+    document = {"apiVersion": "windlass/v1", "kind": "Cluster", "metadata": {"name": name}, "spec": spec}
+    return Cluster.model_validate(document)
+
+
+def context(recovery: Recovery = RECOVERY, **params: Any) -> Any:
+    made = {"ti": Mock(), "params": {"cluster": "demo", **params}}
+    made["ti"].xcom_pull.return_value = recovery.to_xcom()
+    return made
+
+
+def test_the_plan_goes_from_task_to_task_as_plain_data() -> None:
+    assert Recovery.of(context()) == RECOVERY
+    assert all(isinstance(value, str | int | bool | list) for value in RECOVERY.to_xcom().values())
+
+
+def test_params_become_a_wish() -> None:
+    assert wish_of({}) == Wish("newest")
+    asked = {"bundle": "2026-11-23T07:45", "restore_versions": True, "overwrite_healthy": True, "confirm_name": "demo"}
+    assert wish_of(asked) == Wish(
+        "2026-11-23T07:45", restore_versions=True, overwrite_healthy=True, confirm_name="demo"
+    )
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_person_is_asked_unless_the_spec_says_otherwise(monkeypatch: pytest.MonkeyPatch, *, approved: bool) -> None:
+    asked = Mock()
+    monkeypatch.setattr(ApprovalOperator, "execute", asked)
+    recovery = replace(RECOVERY, approved="the spec says so" if approved else "")
+
+    RecoveryApprovalOperator(task_id="approve").execute(context(recovery))
+
+    assert asked.called is not approved
+
+
+def test_what_is_lost_is_before_the_eyes_of_who_is_asked() -> None:
+    operator = RecoveryApprovalOperator(task_id="approve")
+    assert "xcom_pull(task_ids='plan')['text']" in str(operator.body)
+    assert {"subject", "body"} <= set(operator.template_fields)
+
+
+def test_the_stored_spec_counts_before_the_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundled = cluster()
+    state = BundleState(seed(bundled, datetime.now(UTC)), dump_cluster(bundled), True, {}, {})  # noqa: FBT003
+    place = Mock(spec=Workplace)
+    place.name = "demo"
+    place.stored.return_value = None
+    assert cluster_of(place, None, state) == bundled
+
+    place.stored.return_value = place.wanted.return_value = with_version(bundled, "v1.36.3")
+    assert cluster_of(place, None, state).spec.kubernetes.version == "v1.36.3"
+
+
+def test_other_hosts_than_were_approved_stop_it() -> None:
+    now = RecoveryPlan(hosts=("cp-1", "cp-2", "w-1"), etcd=("cp-1", "cp-2"), absent=(), now="0 of 2")
+    with pytest.raises(RefusedError, match=r"then cp-1, w-1; now cp-1, cp-2, w-1\); nothing was changed"):
+        check_same(RECOVERY, now)
+    check_same(replace(RECOVERY, hosts=now.hosts), now)
