@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from e2e.ground import CLUSTER, Ground, wait_for
-from e2e.oracle import NAMESPACE, Writer, judge, written
+from e2e.oracle import Writer, judge, written
 from windlass.domain.backup import Manifest
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec import load_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
-from windlass.effects.kubernetes.client import NAMESPACES
 from windlass.effects.mirror import fetch_lock
 from windlass.effects.transport.pool import Connections
 from windlass.operations.backup.taking import take_bundle
@@ -90,13 +90,12 @@ def back_up(ground: Ground) -> Manifest:
 
 @contextmanager
 def writer(ground: Ground, hosts: Iterable[str] = ETCD_HOSTS) -> Iterator[Writer]:
-    """Write all the time in a namespace of its own, which is empty at first."""
+    """Write all the time, in a namespace of its own that stays: its end would take longer than the test."""
+    namespace = f"e2e-writer-{uuid.uuid4().hex[:8]}"
     with ground.api() as client:
-        client.delete(NAMESPACES, NAMESPACE)
-        wait_for(lambda: client.get(NAMESPACES, NAMESPACE) is None, "the last writer's namespace is gone")
-        client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     addresses = tuple(ground.lab.host(name).address for name in hosts)
-    with Writer(addresses, credentials_of(ground.pki())).writing() as writing:
+    with Writer(addresses, credentials_of(ground.pki()), namespace).writing() as writing:
         wait_for(lambda: len(writing.acknowledged) >= 20, "twenty writes are acknowledged", timedelta(seconds=60))
         yield writing
 
@@ -104,6 +103,6 @@ def writer(ground: Ground, hosts: Iterable[str] = ETCD_HOSTS) -> Iterator[Writer
 def check(ground: Ground, writing: Writer, manifest: Manifest | None = None, restored_at: float | None = None) -> None:
     """Fail unless everything is there that must be, and nothing else."""
     with ground.api() as client:
-        there = written(client)
+        there = written(client, writing.namespace)
     revision = manifest.content.revision if manifest else None
     assert judge(writing.sent, writing.acknowledged, there, revision, restored_at) == []

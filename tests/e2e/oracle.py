@@ -16,7 +16,6 @@ from typing import Any
 from windlass.effects.kubernetes.client import Credentials, KubernetesClient, Resource
 from windlass.errors import WindlassError
 
-NAMESPACE = "e2e-writer"
 CONFIG_MAPS = Resource("v1", "configmaps", namespaced=True)
 _TIMEOUT_SECONDS = 3.0
 _PAUSE_SECONDS = 0.02
@@ -36,6 +35,7 @@ class Writer:
 
     addresses: tuple[str, ...]
     credentials: Credentials = field(repr=False)
+    namespace: str
     sent: set[int] = field(default_factory=set)
     acknowledged: dict[int, Acknowledged] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -66,7 +66,7 @@ class Writer:
             number += 1
             self.sent.add(number)
             try:
-                written = _create(clients[turn % len(clients)], number)
+                written = _create(clients[turn % len(clients)], self.namespace, number)
             except WindlassError:
                 turn += 1  # another API server; this write may have happened all the same
             else:
@@ -76,15 +76,15 @@ class Writer:
             client.close()
 
 
-def _create(client: KubernetesClient, number: int) -> dict[str, Any]:
+def _create(client: KubernetesClient, namespace: str, number: int) -> dict[str, Any]:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"w-{number}"}, "data": {"n": str(number)}}
-    response = client._send("POST", CONFIG_MAPS.path(NAMESPACE), content=json.dumps(body).encode())
+    response = client._send("POST", CONFIG_MAPS.path(namespace), content=json.dumps(body).encode())
     return client._object(response, "write")
 
 
-def written(client: KubernetesClient) -> set[int]:
+def written(client: KubernetesClient, namespace: str) -> set[int]:
     """Return the numbers of all writes that are there."""
-    found = client.list(CONFIG_MAPS, NAMESPACE)
+    found = client.list(CONFIG_MAPS, namespace)
     return {int(one["data"]["n"]) for one in found if one["metadata"]["name"].startswith("w-")}
 
 
