@@ -61,6 +61,16 @@ def test_in_the_midst_of_a_compaction_what_it_will_remove_is_no_part_of_the_hash
     assert content(etcd_file(entries, compacted(5, 1))).hash == hash_of([entries[1], entries[4]])
 
 
+@pytest.mark.parametrize("finished", [500, 1000, 1200])
+def test_what_a_restore_with_a_raised_revision_left_is_read(finished: int) -> None:
+    entries = [(revision(2), key_value(b"a")), (revision(1000), b""), (revision(1300), key_value(b"b"))]
+
+    found = content(etcd_file(entries, compacted(scheduled=max(finished, 1000), finished=finished)))
+
+    assert (found.revision, found.entries) == (1300, 3)
+    assert found.hash == hash_of(entries)
+
+
 def test_the_revision_of_a_compaction_counts_where_everything_up_to_it_is_gone() -> None:
     entries = [(revision(3), key_value(b"a"))]
     assert content(etcd_file(entries, compacted(9, 9))).revision == 9
