@@ -27,6 +27,8 @@ from windlass.effects.health.looking import Probe, look
 from windlass.effects.health.reporting import disks, epoch, lifetime, oldest_certificate
 
 LOCAL = "127.0.0.1"
+NO_ANSWER = {"hung", "held_up"}
+"""On a machine that is loaded too much the loop does not trust its own time-outs."""
 OK = b"HTTP/1.0 200 OK\r\n\r\nok"
 
 
@@ -223,7 +225,7 @@ def test_the_loop_tells_changes_and_a_heartbeat(running: Running) -> None:
 def test_the_loop_tells_a_process_that_hangs(running: Running) -> None:
     with served(None) as port:
         running.tell(probe_line(port) + "watch\tcp-1/thing\n")
-        assert running.until(lambda fields: fields[0] == "look")[2] == "hung"
+        assert running.until(lambda fields: fields[0] == "look")[2] in NO_ANSWER
 
 
 def test_the_loop_verifies_tls(running: Running, tmp_path: Path) -> None:

@@ -26,8 +26,24 @@ def views(draw: st.DrawFn) -> list[View]:
 def test_no_verdict_comes_from_those_who_cannot_see(given_views: list[View]) -> None:
     seeing = [view for view in given_views if view.can_see]
     judgement = judge(THRESHOLDS, given_views)
-    assert judgement == judge(THRESHOLDS, seeing)
+    counted = [view for view in given_views if view.can_see or view.is_held_up]
+    assert judgement == judge(THRESHOLDS, counted)
     assert (judgement.verdict is Verdict.UNSEEN) == (not seeing)
+
+
+@given(views())
+def test_one_that_was_held_up_can_only_keep_a_verdict_of_unhealthy_away(given_views: list[View]) -> None:
+    seeing = [view for view in given_views if view.can_see]
+    if judge(THRESHOLDS, given_views).verdict is Verdict.UNHEALTHY:
+        assert judge(THRESHOLDS, seeing).verdict is Verdict.UNHEALTHY
+
+
+def test_one_vantage_point_does_not_decide_alone_beside_others_that_are_held_up() -> None:
+    failing = View("a", Sight(5, 0, Outcome.HUNG, 0.0), is_heard=True, is_contradicted=False)
+    held_up = View("b", Sight(0, 0, Outcome.HELD_UP), is_heard=True, is_contradicted=False)
+    dead = View("c", Sight(0, 0, Outcome.HELD_UP), is_heard=False, is_contradicted=False)
+    assert judge(THRESHOLDS, [failing, held_up]).verdict is Verdict.UNDECIDED
+    assert judge(THRESHOLDS, [failing, dead]).verdict is Verdict.UNHEALTHY
 
 
 @given(views())

@@ -52,7 +52,7 @@ def evidence(agreeing: Sequence[View], silent: Sequence[str], own: OwnWord) -> s
         parts.append(f"not counted: {', '.join(silent)}")
     if not own.answers:
         parts.append("the host itself does not answer")
-    elif own.sight.outcome is not Outcome.UNSURE:
+    elif own.sight.outcome.is_sure:
         parts.append(f"the host itself: {_word(own.sight)}")
     return "; ".join(parts)
 

@@ -22,13 +22,20 @@ class Outcome(Enum):
     """Nothing of that host answers, other hosts do: the host is down, or the network between is cut."""
     ALONE = "alone"
     """No other host answers at all: so is this vantage point cut, or everything else down?"""
+    HELD_UP = "held_up"
+    """No answer in time, on a vantage point that had no CPU time itself: it says nothing, and others may fare alike."""
     UNSURE = "unsure"
-    """The look itself went wrong, such as on a vantage point without CPU time: it says nothing."""
+    """The look itself went wrong, such as without the certificate to verify with: it says nothing."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it says anything about what was looked at."""
+        return self not in {Outcome.HELD_UP, Outcome.UNSURE}
 
     @property
     def is_failure(self) -> bool:
-        """Whether it speaks against what was looked at; being unsure does not."""
-        return self not in {Outcome.PASSED, Outcome.UNSURE}
+        """Whether it speaks against what was looked at."""
+        return self.is_sure and self is not Outcome.PASSED
 
 
 HOST_ANSWERS = frozenset({Outcome.PASSED, Outcome.REFUSED, Outcome.HUNG, Outcome.BAD, Outcome.TLS})
@@ -75,8 +82,8 @@ class Sight:
 
     def after(self, look: Look) -> Sight:
         """Return the sight after one more look."""
-        if look.outcome is Outcome.UNSURE:
-            return Sight(self.failures, self.passes, Outcome.UNSURE, self.at, look.detail, self.unsure + 1)
+        if not look.outcome.is_sure:
+            return Sight(self.failures, self.passes, look.outcome, self.at, look.detail, self.unsure + 1)
         if look.outcome is Outcome.PASSED:
             return Sight(0, self.passes + 1, look.outcome, look.at, look.detail)
         return Sight(self.failures + 1, 0, look.outcome, look.at, look.detail)

@@ -2,8 +2,9 @@
 
 A vantage point can see if its word still arrives, its last look was sure, and it is not cut itself. Loops tell changes,
 so that of one that is heard the last look told still holds. One is cut that reaches nobody although somebody hears one
-of those it cannot reach. Only one with the full number of failed looks in a row makes a verdict of unhealthy; the
-others, who began to look when it first failed, confirm with one look less.
+of those it cannot reach. One that was held up itself says nothing, but is counted: where one has no CPU time the others
+may have little, so that what they miss needs their majority all the more. Only one with the full number of failed looks
+in a row makes a verdict of unhealthy; the others, who began to look when it first failed, confirm with one look less.
 """
 
 from __future__ import annotations
@@ -47,7 +48,12 @@ class View:
     def can_see(self) -> bool:
         """Whether what it says counts."""
         is_cut = self.sight.outcome is Outcome.ALONE and self.is_contradicted
-        return self.is_heard and not is_cut and self.sight.outcome is not Outcome.UNSURE
+        return self.is_heard and not is_cut and self.sight.outcome.is_sure
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether it is there, but had no CPU time to look."""
+        return self.is_heard and self.sight.outcome is Outcome.HELD_UP
 
 
 class Verdict(Enum):
@@ -77,13 +83,10 @@ def judge(thresholds: Thresholds, views: Sequence[View]) -> Judgement:
         return Judgement(Verdict.UNSEEN)
     failing = tuple(view for view in seeing if view.sight.failures >= thresholds.confirming)
     is_sure = any(view.sight.failures >= thresholds.unhealthy for view in failing)
-    if is_sure and _is_majority(failing, seeing):
+    held_up = sum(view.is_held_up for view in views)
+    if is_sure and 2 * len(failing) > len(seeing) + held_up:
         return Judgement(Verdict.UNHEALTHY, failing, seeing)
     passing = tuple(view for view in seeing if view.sight.passes >= thresholds.healthy)
-    if _is_majority(passing, seeing):
+    if 2 * len(passing) > len(seeing):
         return Judgement(Verdict.HEALTHY, passing, seeing)
     return Judgement(Verdict.UNDECIDED, (), seeing)
-
-
-def _is_majority(some: Sequence[View], of: Sequence[View]) -> bool:
-    return 2 * len(some) > len(of)

@@ -22,6 +22,8 @@ ORPHANED = 180.0
 LOCAL_PACE = 10.0
 NODES_PACE = 15.0
 CERTIFICATES_PACE = 600.0
+OVERLOADED = 16
+"""How many processes may wait for each CPU, over a minute, until looks that time out count for nothing."""
 TOLD = 3
 """How often a report that stays the same is told."""
 
@@ -83,11 +85,16 @@ class Watcher(threading.Thread):
             outcome, detail = look(probe, self._peers)
             probe.last = ended = time.monotonic()
             held_up = max(begun - due, ended - begun - probe.timeout - 1.25)
-            if outcome in ("hung", "silent", "alone") and held_up > min(1.0, probe.timeout / 2):
-                outcome, detail = "unsure", f"held up for {held_up:.1f} s"
+            if outcome in ("hung", "silent", "alone") and (held_up > min(1.0, probe.timeout / 2) or is_overloaded()):
+                outcome, detail = "held_up", f"by {held_up:.1f} s, at a load of {os.getloadavg()[0]:.0f}"
             if not self._rest.is_set():
                 self._mouth.tell(probe.id, outcome, probe.times, ("look", probe.id, outcome, detail))
             due = max(due + probe.interval, ended)
+
+
+def is_overloaded() -> bool:
+    """Say whether so much waits for a CPU here that an answer which does not come in time says nothing."""
+    return os.getloadavg()[0] > OVERLOADED * (os.cpu_count() or 1)
 
 
 class Loop:

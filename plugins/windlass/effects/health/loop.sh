@@ -60,10 +60,15 @@ look() { # one look by the fields of a probe: outcome, tab, a word on it
   esac
 }
 
+overloaded() { awk -v cpus="$(nproc)" '{exit !($1 > 16 * cpus)}' /proc/loadavg; }
+
 watch() { # look at the interval until ended; tell what is new, and the first few that are the same
   name=$(field "$1" 2) interval=$(field "$1" 9) times=$(field "$1" 11) last='' run=0
   while :; do
     found=$(look "$1")
+    case ${found%%"$tab"*} in
+      hung | silent | alone) if overloaded; then found="held_up${tab}overloaded"; fi ;;
+    esac
     outcome=${found%%"$tab"*}
     if [ "$outcome" = "$last" ]; then run=$((run + 1)); else run=1; fi
     last=$outcome
