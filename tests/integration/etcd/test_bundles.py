@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from windlass.domain.artifacts import Lock, Locked
-from windlass.domain.backup import SNAPSHOT
+from windlass.domain.backup import SNAPSHOT, read_content
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import Cluster
@@ -108,6 +108,22 @@ def test_a_bundle_holds_what_etcds_own_tools_find_in_it(
     assert [member.name for member in made.etcd.members if not member.is_learner] == ["etcd-1", "etcd-2", "etcd-3"]
     assert not made.etcd.source_is_leader
     assert set(watch.milliseconds) == {"snapshot", "read", "look", "gather", "store", "commit"}
+
+
+def test_the_hash_is_etcds_own_after_a_recovery(
+    etcd: Etcd, site: Site, vault: Vault, etcdutl_binary: Path, tmp_path: Path
+) -> None:
+    fill(etcd)
+    made = take_bundle(site, etcd.pki, vault, "a test")
+    file = snapshot_of(vault, made.bundle, tmp_path / "snapshot.db")
+    bumped = ("--bump-revision=1000000", "--mark-compacted")
+    ask(etcdutl_binary, "snapshot", "restore", str(file), f"--data-dir={tmp_path / 'data'}", *bumped)
+    database = tmp_path / "data" / "member" / "snap" / "db"
+    content = database.read_bytes()  # before etcdutl opens it, which ends the compaction
+    found = read_content(lambda offset, size: content[offset : offset + size])
+    hashed = ask(etcdutl_binary, "hashkv", str(database))
+    assert found.revision == made.content.revision + 1_000_000
+    assert (found.hash, found.revision) == (hashed["hash"], hashed["hashRevision"])
 
 
 @pytest.mark.parametrize("rounds", [1, 3])

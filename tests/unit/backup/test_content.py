@@ -71,6 +71,13 @@ def test_what_a_restore_with_a_raised_revision_left_is_read(finished: int) -> No
     assert found.hash == hash_of(entries)
 
 
+def test_a_restore_that_bumped_the_revision_left_an_entry_without_a_key() -> None:
+    entries = [(revision(3), key_value(b"a")), (revision(4), key_value(b"a", b"new")), (revision(1000), b"")]
+    found = content(etcd_file(entries, compacted(1000, 0)))
+    assert (found.revision, found.compact_revision) == (1000, 1000)
+    assert found.hash == hash_of(entries[1:])
+
+
 def test_the_revision_of_a_compaction_counts_where_everything_up_to_it_is_gone() -> None:
     entries = [(revision(3), key_value(b"a"))]
     assert content(etcd_file(entries, compacted(9, 9))).revision == 9
