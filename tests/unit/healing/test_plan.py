@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from unit.healing.clusters import NOW, SETTINGS, cluster, control_plane, service, worker
-from windlass.domain.healing import ClusterSeen, History, Plan, Report, Tries, plan_repairs
+from unit.healing.clusters import CONTROL_PLANE, NOW, SETTINGS, cluster, control_plane, service, worker
+from windlass.domain.healing import ClusterSeen, History, HostSeen, Plan, Report, Tries, plan_repairs
 from windlass.domain.healing.plan import Asked, allowed_workers
 from windlass.domain.spec.models import Repair as Settings
 
@@ -154,3 +154,21 @@ def test_an_engine_that_does_not_answer_comes_before_what_runs_in_it() -> None:
     host = control_plane("cp-1", service("kube-apiserver", "exited"))
     broken = replace(host, units=worker("x", "docker").units)
     assert acts(plan(cluster(broken))) == [("restart-unit", "cp-1/docker")]
+
+
+def gone(name: str) -> HostSeen:
+    unseen = [service(one, "unknown", answers="unknown") for one in CONTROL_PLANE]
+    return control_plane(name, *unseen, unreachable="timed out", is_gone=True, has_member_data=None)
+
+
+def test_a_host_whose_machine_is_gone_is_made_anew_while_the_others_hold_quorum() -> None:
+    planned = plan(cluster(gone("cp-2")))
+    assert acts(planned) == [("replace-host", "cp-2/host")]
+    assert planned.stops == ()
+    assert acts(plan(cluster(worker("w-2", unreachable="timed out", is_gone=True)))) == [("replace-host", "w-2/host")]
+
+
+def test_two_machines_that_are_gone_leave_no_quorum_to_join() -> None:
+    planned = plan(cluster(gone("cp-2"), gone("cp-3")))
+    assert acts(planned) == []
+    assert any("disaster_recovery" in stop.way_out for stop in planned.stops)

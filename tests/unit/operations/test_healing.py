@@ -131,7 +131,8 @@ class World:
 def world() -> World:
     release = load_catalog(ROOT / "include/templates/kubernetes").release(cluster().spec.kubernetes.version)
     images = [Artifact("image", name, version) for name, version in release.images.items()]
-    lock = Lock("modules", {image: Locked(f"sha256:{'1' * 64}", 1, "build") for image in images})
+    files = [Artifact("file", name, version) for name, version in release.files.items()]
+    lock = Lock("modules", {one: Locked(f"sha256:{'1' * 64}", 1, "build") for one in [*images, *files]})
     hosts = {host.name: FakeHost(host.name) for host in cluster().spec.hosts.members}
     fakes = FakeHosts(hosts.values())
     made = World(Site(cluster(), release, lock, MIRROR, Connections(fakes.targets(), fakes)), hosts)

@@ -11,9 +11,11 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.assets import REPAIRS, findings_in
+from windlass.airflow.hooks.host import HostHook
 from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
+from windlass.airflow.providers import host_provider
 from windlass.airflow.workplace import Workplace
 from windlass.domain.healing.plan import Asked
 from windlass.domain.healing.reports import reports_of, told_of
@@ -23,11 +25,12 @@ from windlass.domain.health import Finding
 from windlass.domain.pki import Pki
 from windlass.domain.servicelog import Event
 from windlass.effects.kubernetes.events import tell_kubernetes
-from windlass.effects.store import ServiceLog
+from windlass.effects.store import HostKeys, ServiceLog
 from windlass.effects.transport.connection import RemoteFile
 from windlass.errors import NotReadyError, RefusedError, WindlassError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.healing import Healing, Keyring, Note, heal, show_plan
+from windlass.operations.site import Site
 
 _PATIENCE = timedelta(minutes=3)
 """How long one try of the task waits for another operation; Airflow tries again after it."""
@@ -119,6 +122,7 @@ class ClusterHealOperator(ClusterOperator):
             yield Healing(
                 site=site,
                 keyring=Keyring(place.pki, store),
+                machines=ProvidedMachines(site, place),
                 history=place.records.repairs,
                 save=place.records.save_repairs,
                 note=note,
@@ -138,6 +142,28 @@ class ClusterHealOperator(ClusterOperator):
                 tell_kubernetes(client, [(one.host, one.component, one.text, one.level) for one in told])
         except WindlassError as error:
             self.log.warning("no events in Kubernetes: %s", error)
+
+
+class ProvidedMachines:
+    """The machines that the spec's host provider makes; it is asked only when a host does not answer."""
+
+    def __init__(self, site: Site, place: Workplace) -> None:
+        self._site = site
+        self._place = place
+
+    def gone(self) -> frozenset[str]:
+        """Return the hosts without a running machine; see `Machines`."""
+        cluster = self._site.cluster
+        provider = host_provider(cluster)
+        return frozenset(provider.missing(cluster)) if provider.makes_hosts else frozenset()
+
+    def make(self, host: str) -> None:
+        """Make or start what is gone; see `Machines`."""
+        cluster, keys = self._site.cluster, HostKeys(self._place.store, self._place.name)
+        for name in host_provider(cluster).provide(cluster, f"{self._place.owner.run_id}-{host}"):
+            keys.forget(name)
+        fresh = HostHook(cluster.spec.hosts.ssh.connection).connections(cluster, keys)
+        self._site.connections.renew(fresh.target(host))
 
 
 def _is_by_person(context: Context) -> bool:

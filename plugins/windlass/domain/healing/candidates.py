@@ -28,6 +28,11 @@ _HELPLESS_TRIES = 2
 def candidates(seen: ClusterSeen, failed: Mapping[str, int]) -> list[Repair]:
     """Return what would be done, what others need first; damage before drift; `failed` are the tries in vain."""
     found = [repair for host in seen.hosts if host.is_reachable for repair in _of_host(seen, host, failed)]
+    found += [
+        Repair("replace-host", host.name, "host", f"its provider says that it is gone: {host.unreachable}")
+        for host in seen.hosts
+        if host.is_gone and not host.is_reachable
+    ]
     return sorted(found, key=lambda repair: (repair.is_drift, _rank(repair.thing)))
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from windlass.domain.healing.candidates import candidates
@@ -98,6 +98,8 @@ class _Guard:
         return Held(repair, "it is still starting", self.seen.at + left) if left > timedelta(0) else None
 
     def _quorum(self, repair: Repair) -> Held | Stop | None:
+        if repair.kind == "replace-host":
+            return self._lost_member(repair)
         if repair.thing == ETCD:
             return self._member(repair)
         if repair.thing in CONTROL_PLANE and _is_quorum_lost(self.seen):
@@ -123,6 +125,18 @@ class _Guard:
             return Stop(repair.key, str(refusal), RECOVER) if is_final else Held(repair, str(refusal))
         return None
 
+    def _lost_member(self, repair: Repair) -> Held | Stop | None:
+        """Judge the replacement of a machine by what it means for the member that was on it."""
+        if self.seen.host(repair.host).service(ETCD) is None:
+            return None
+        if self.seen.membership is None:
+            return Held(repair, "no member could be asked, so that nobody knows whether etcd can take a new one")
+        try:
+            _check_member(_without_doubt(self.seen.membership, repair.host), replace(repair, kind="replace-member"))
+        except RefusedError as refusal:
+            return Stop(repair.key, str(refusal), RECOVER)
+        return None
+
     def _tries(self, repair: Repair) -> Held | Stop | None:
         now, count = self.seen.at, self.history.count(repair.key, self.seen.at)
         if count >= self.settings.tries:
@@ -139,6 +153,15 @@ def _check_member(membership: Membership, repair: Repair) -> None:
             raise RefusedError(f"etcd: adding {repair.host} is refused: only {membership.count} voters are healthy")
         return
     check(Removal(member) if repair.kind == "replace-member" else StopMember(member), membership)
+
+
+def _without_doubt(membership: Membership, name: str) -> Membership:
+    """Return the members with the one on a machine that is gone as what it is: not unseen, but dead."""
+    members = tuple(
+        replace(one, health="unhealthy") if one.name == name and one.health == "unknown" else one
+        for one in membership.members
+    )
+    return replace(membership, members=members)
 
 
 def _one_at_a_time(seen: ClusterSeen, due: list[Repair]) -> tuple[list[Repair], list[Held]]:
@@ -215,6 +238,6 @@ def _useless_hosts(seen: ClusterSeen) -> Iterator[Stop]:
         if host.is_full:
             why = f"{host.name} has no room left below /var/lib/windlass"
             yield Stop(f"{host.name}/disk", why, "free some; what runs there is repaired as soon as it can be")
-        if not host.is_reachable:
+        if not host.is_reachable and not host.is_gone:
             way_out = "switch it on or mend its network; if it is lost, replace the machine and apply the spec again"
             yield Stop(f"{host.name}/host", f"{host.name} does not answer: {host.unreachable}", way_out)

@@ -92,6 +92,8 @@ class HostSeen:
     """Whether it has neither etcd nor control plane on it."""
     unreachable: str = ""
     """Why it could not be looked at; empty if it could."""
+    is_gone: bool = False
+    """Whether its provider, which makes hosts, says that there is no such machine (running) any more."""
     services: tuple[ServiceSeen, ...] = ()
     units: tuple[UnitSeen, ...] = ()
     lost_files: tuple[str, ...] = ()

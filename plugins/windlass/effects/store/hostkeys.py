@@ -33,3 +33,7 @@ class HostKeys:
                 f"{target.name}: another host key is recorded for it: `{stored.data.decode()}`, not `{line}`; "
                 f"if the host was reinstalled or has a new address, delete {key} from the store"
             )
+
+    def forget(self, host: str) -> None:
+        """Remove what is recorded of a host whose machine is known to be another one now."""
+        self.store.delete(host_keys_prefix(self.cluster) + host)

@@ -63,6 +63,14 @@ class Connections:
         """Give a host's login, for a client of another kind."""
         return self._targets[name]
 
+    def renew(self, target: SshTarget) -> None:
+        """Reach a host by another login from now on: it is another machine, with another host key."""
+        with self._host_locks[target.name]:
+            self._targets[target.name] = target
+            old = self._open.pop(target.name, None)
+        if old is not None:
+            old.close()
+
     def get(self, name: str) -> Connection:
         """Give the connection to a host; raise what `connect` raises if there is none yet and it fails."""
         with self._host_locks[name]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from windlass.domain.healing import Repair
+from windlass.domain.healing.repairs import Kind
 from windlass.domain.healing.wanted import ENGINE, KUBELET, WantedHost
 from windlass.domain.installing import CHANGED
 from windlass.domain.pki import seed
@@ -19,10 +21,12 @@ from windlass.operations.healing.work import Healing, Note
 from windlass.operations.members import Replacing, replace_member
 from windlass.operations.preparing import prepare_host
 from windlass.operations.site import Changes, run_script
-from windlass.operations.starting import seed_host, start_kubelet
+from windlass.operations.starting import SERVING, bring_up, seed_host, start_kubelet
+from windlass.operations.waiting import wait_until
 
 _START = timedelta(minutes=3)
 _API = timedelta(seconds=15)
+_MACHINE = timedelta(minutes=5)
 _UNIT_LIMIT = timedelta(seconds=60)
 _NO_COMPOSE_FILE = 66
 """Exit code of the script that makes a container anew where its Compose file is lost (EX_NOINPUT of sysexits.h)."""
@@ -31,33 +35,30 @@ CORDONED_BY = "io.windlass/cordoned-by"
 
 def act(work: Healing, repair: Repair) -> Changes:
     """Do what was planned; what was changed. Errors of `windlass.errors` say why it could not be done."""
-    host = work.wanted[repair.host].host
-    connection = work.site.connections.get(repair.host)
-    match repair.kind:
-        case "recreate":
-            return _recreate(work, repair, connection)
-        case "restart-unit":
-            return run_script(connection, restart_script(repair.thing), timeout=_START)
-        case "restore-files":
-            return prepare_host(work.site, host, connection)
-        case "renew-certificates":
-            return _renew(work, repair, connection)
-        case "replace-member":
-            return _replace_member(work, repair)
-        case "cordon":
-            return _cordon(work, repair)
-        case "replace-host":
-            raise NotReadyError(f"{repair.host}: its provider `{work.site.cluster.spec.hosts.provider}` makes no hosts")
+    return _HANDLERS[repair.kind](work, repair)
 
 
-def _recreate(work: Healing, repair: Repair, connection: Connection) -> Changes:
+def _connection(work: Healing, repair: Repair) -> Connection:
+    return work.site.connections.get(repair.host)
+
+
+def _recreate(work: Healing, repair: Repair) -> Changes:
+    connection = _connection(work, repair)
     script = recreate_script(repair.stack, repair.thing, is_gentle=repair.is_drift)
     done = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=_START, check=False)
     if done.exit_code == _NO_COMPOSE_FILE:
-        prepare_host(work.site, work.wanted[repair.host].host, connection)
+        _prepare(work, repair)
     elif done.exit_code == 0:
         return (f"container {repair.thing}",)
     return run_script(connection, script, timeout=_START)
+
+
+def _restart(work: Healing, repair: Repair) -> Changes:
+    return run_script(_connection(work, repair), restart_script(repair.thing), timeout=_START)
+
+
+def _prepare(work: Healing, repair: Repair) -> Changes:
+    return prepare_host(work.site, work.wanted[repair.host].host, _connection(work, repair))
 
 
 def recreate_script(stack: str, component: str, *, is_gentle: bool) -> str:
@@ -102,11 +103,32 @@ def _replace_member(work: Healing, repair: Repair) -> Changes:
     return replace_member(Replacing(work.site, work.keys, sealed, tell), repair.host)
 
 
-def _renew(work: Healing, repair: Repair, connection: Connection) -> Changes:
+def _replace_host(work: Healing, repair: Repair) -> Changes:
+    """Have the machine made anew, and make a host of this cluster of it; each step can be made twice."""
+    host = work.wanted[repair.host].host
+    work.machines.make(host.name)
+
+    def look() -> str:
+        work.site.connections.get(host.name).run(["true"])
+        return ""
+
+    wait_until(look, _MACHINE, f"{host.name} answers SSH")
+    connection = work.site.connections.get(host.name)
+    changed = prepare_host(work.site, host, connection)
+    sealed = work.keyring.renew(work.keys)
+    changed += seed_host(work.site.cluster, work.keys, sealed, host, connection)
+    if "etcd" in host.roles:
+        changed += _replace_member(work, repair)
+    changed += bring_up(connection, SERVING)
+    return (*changed, *(start_kubelet(work.site, connection) if host.is_node else ()))
+
+
+def _renew(work: Healing, repair: Repair) -> Changes:
     """Renew what soon ends in the whole PKI, and lay down what this host needs of it."""
     host = work.wanted[repair.host].host
     renewed = seed(work.site.cluster, work.clock(), work.keys)
     sealed = work.keyring.renew(renewed)
+    connection = _connection(work, repair)
     changed = seed_host(work.site.cluster, renewed, sealed, host, connection)
     return (*changed, *(start_kubelet(work.site, connection) if host.is_node else ()))
 
@@ -117,6 +139,17 @@ def _cordon(work: Healing, repair: Repair) -> Changes:
         change = {"metadata": {"annotations": annotations}, "spec": {"unschedulable": True}}
         client.patch(NODES, repair.host, change)
     return (f"node {repair.host} cordoned",)
+
+
+_HANDLERS: dict[Kind, Callable[[Healing, Repair], Changes]] = {
+    "recreate": _recreate,
+    "restart-unit": _restart,
+    "restore-files": _prepare,
+    "renew-certificates": _renew,
+    "replace-member": _replace_member,
+    "cordon": _cordon,
+    "replace-host": _replace_host,
+}
 
 
 def watch(work: Healing, repair: Repair) -> float:

@@ -33,6 +33,9 @@ def look(work: Healing, reports: Mapping[str, Report]) -> ClusterSeen:
     unsure = [name for name, host in hosts.items() if host.has_suspects and not _is_told(host, reports)]
     if unsure:
         hosts |= _look_at(work, unsure, reports, rounds=_ROUNDS)
+    if not all(host.is_reachable for host in hosts.values()):
+        gone = work.machines.gone()
+        hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
     seen = ClusterSeen(work.clock(), tuple(hosts.values()), reports=reports)
     return replace(seen, membership=_membership(work) if _is_etcd_ill(seen) else None)
 

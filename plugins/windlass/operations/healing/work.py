@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Protocol
 
 from windlass.domain.healing import History, Report, Stop
 from windlass.domain.healing.plan import Asked
@@ -14,6 +15,7 @@ from windlass.domain.healing.wanted import WantedHost, wanted_hosts
 from windlass.domain.pki import Pki
 from windlass.domain.servicelog import Detail, Level
 from windlass.effects.transport.connection import RemoteFile
+from windlass.errors import RefusedError
 from windlass.operations.site import Site
 
 
@@ -28,6 +30,30 @@ class Note:
     details: Mapping[str, Detail] = field(default_factory=dict)
     key: str = ""
     """What an alert or its end is about; empty for all other lines."""
+
+
+class Machines(Protocol):
+    """The machines of the cluster, as far as a provider makes them."""
+
+    def gone(self) -> frozenset[str]:
+        """Return the hosts of which there is no running machine; none where hosts are made by others."""
+        ...
+
+    def make(self, host: str) -> None:
+        """Make or start what is gone, and forget the SSH key by which the old machine was known."""
+        ...
+
+
+class NoMachines:
+    """Hosts that somebody else makes: none is known to be gone."""
+
+    def gone(self) -> frozenset[str]:
+        """Return none."""
+        return frozenset()
+
+    def make(self, host: str) -> None:
+        """Refuse."""
+        raise RefusedError(f"{host}: its provider makes no hosts")
 
 
 class Keyring:
@@ -62,6 +88,7 @@ class Healing:
     note: Callable[[Note], None]
     beat: Callable[[], object]
     """Says that the run goes on; raises if it has lost the cluster's lease. Called before each look."""
+    machines: Machines = field(default_factory=NoMachines)
     reports: Mapping[str, Report] = field(default_factory=dict)
     told: tuple[Stop, ...] = ()
     """What the watch found that repair can do nothing about."""
