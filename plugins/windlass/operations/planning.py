@@ -12,6 +12,7 @@ from windlass.domain.installing import content_directory
 from windlass.domain.pki import Pki, files_for
 from windlass.domain.rendering import HostFiles, Install, RenderedFile, host_installs, render_host
 from windlass.domain.rendering.layout import DOCKER_DAEMON
+from windlass.domain.rendering.stacks import OWN_COMPONENTS
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.transport.connection import Connection
 from windlass.errors import RefusedError
@@ -124,7 +125,9 @@ def _not_running(seen: Seen, files: HostFiles) -> list[str]:
     }
     running = _running_digests(seen.connection) if seen.facts.docker_version not in {None, "stopped"} else {}
     started = [f"start {name}" for name, digest in wanted.items() if running.get(name) != digest]
-    return [*started, *(f"stop {name}" for name in running if name not in wanted)]
+    # Windlass's own are left to the operations that know when they may go.
+    gone = [name for name in running if name not in wanted and name not in OWN_COMPONENTS]
+    return [*started, *(f"stop {name}" for name in gone)]
 
 
 _STACK, _COMPONENT, _DIGEST = (f'.Label "{name}"' for name in (PROJECT_LABEL, COMPONENT_LABEL, DIGEST_LABEL))

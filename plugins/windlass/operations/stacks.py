@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 
+from windlass.domain.catalog.stack_files import OWN_STACKS
 from windlass.domain.installing import CHANGED
 from windlass.domain.rendering import HealthCheck, host_stacks, read_health
 from windlass.domain.rendering.layout import STACKS, stack_directory
@@ -39,7 +40,7 @@ def start_own_stacks(site: Site) -> dict[str, Changes]:
 
 
 def remove_other_stacks(site: Site) -> dict[str, Changes]:
-    """Take stacks off each host that the spec does not have there (any more); their data stays."""
+    """Take the user's stacks off each host that the spec does not have there (any more); their data stays."""
     return site.on_hosts("remove stacks", site.hosts, lambda host, connection: _remove_others(site, host, connection))
 
 
@@ -48,8 +49,11 @@ def _remove_others(site: Site, host: Host, connection: Connection) -> Changes:
 
 
 def remove_others_script(wanted: Iterable[str]) -> str:
-    """Return a script that takes down every stack but those `wanted`, with its files and without its data."""
-    keep = "|".join(shlex.quote(name) for name in wanted)
+    """Return a script that takes down the user's stacks but those `wanted`, with their files and without their data.
+
+    Windlass's own stay whatever the spec says: a member of etcd leaves only where the others keep quorum.
+    """
+    keep = "|".join(shlex.quote(name) for name in dict.fromkeys([*OWN_STACKS, *wanted]))
     return f"""set -eu
 for directory in {STACKS}/*/; do
   stack=${{directory%/}}; stack=${{stack##*/}}

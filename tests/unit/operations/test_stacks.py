@@ -48,6 +48,12 @@ def test_a_stack_that_is_no_longer_wanted_is_taken_away(stacks: Path) -> None:
     assert remove_others("etcd", "api-proxy") == ()
 
 
+def test_a_stack_of_windlass_stays_whatever_the_spec_says(stacks: Path) -> None:
+    (stacks / "etcd").mkdir(parents=True)
+    assert remove_others("api-proxy") == ()
+    assert (stacks / "etcd").is_dir()
+
+
 def test_without_any_stack_there_is_nothing_to_take_away(stacks: Path) -> None:
     assert remove_others("etcd") == ()
     stacks.mkdir()

@@ -24,6 +24,8 @@ _COMPONENTS = {
     "control-plane": ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
 }
 """Components of each stack whose flags are a template of their own."""
+OWN_COMPONENTS = frozenset({"api-proxy", *(component for stack in _COMPONENTS.values() for component in stack)})
+"""What Windlass's own stacks run; every other component is of a stack of the user's."""
 
 
 def host_stacks(cluster: Cluster, host: Host) -> tuple[str, ...]:
