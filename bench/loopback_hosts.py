@@ -7,6 +7,7 @@ simulated world: `end ADDRESS PORT` or `mend ADDRESS PORT`. It says `ready` when
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 
@@ -41,7 +42,13 @@ async def serve(port: int, host_key: Path) -> None:
         address = simulated(str(process.get_extra_info("sockname")[0]))
         size = int(await process.stdin.readline())
         await process.stdin.readexactly(size)
-        line = SimulatedLine(world, address, Listener(lambda text: process.stdout.write(f"{text}\n".encode()), print))
+
+        def say(text: str) -> None:
+            # At the end of a run the other side is gone first.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdout.write(f"{text}\n".encode())
+
+        line = SimulatedLine(world, address, Listener(say, print))
         world.lines[address] = line
         async for order in process.stdin:
             line.write(order.decode())

@@ -75,6 +75,7 @@ def others(host: str) -> set[str]:
     return set(HOSTS) - {host}
 
 
+@pytest.mark.full
 def test_an_api_server_ended_by_docker_kill_is_noticed_by_the_majority_and_starts_a_run(watched: Ground) -> None:
     before = {run.run_id for run in watched.client.runs("watch_health")}
     with broken(watched, "cp-2", "docker kill windlass-kube-apiserver", "docker start windlass-kube-apiserver"):

@@ -10,7 +10,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -35,7 +34,7 @@ OK = b"HTTP/1.0 200 OK\r\n\r\nok"
 def probe(port: int, **changes: str) -> Probe:
     fields = {
         "id": "cp-1/thing", "address": LOCAL, "port": str(port), "protocol": "http", "path": "GET /livez HTTP/1.0",
-        "authority": "", "certificate": "", "interval": "0.1", "timeout": "0.7", "times": "3", "accepts": "",
+        "authority": "", "certificate": "", "interval": "0.1", "timeout": "10", "times": "3", "accepts": "",
         "ssh": "0",
     }  # fmt: skip
     return Probe(list((fields | changes).values()))
@@ -130,9 +129,7 @@ def test_a_process_that_is_down_refuses() -> None:
 
 def test_a_process_that_hangs_does_not_answer_in_time() -> None:
     with served(None) as port:
-        begun = time.monotonic()
-        assert look(probe(port), {})[0] == "hung"
-        assert time.monotonic() - begun < 2
+        assert look(probe(port, timeout="0.7"), {}) == ("hung", "no answer within 0.7 s")
 
 
 def test_tcp_needs_only_a_connection() -> None:
@@ -217,15 +214,15 @@ def test_the_loop_tells_changes_and_a_heartbeat(running: Running) -> None:
     port = free_port()
     running.tell(probe_line(port) + "start\nwatch\tcp-1/thing\n")
     assert running.until(lambda fields: fields[0] == "beat")
-    assert running.until(lambda fields: fields[0] == "look")[1:3] == ["cp-1/thing", "refused"]
+    assert running.until(lambda fields: fields[:3] == ["look", "cp-1/thing", "refused"])
     with served(OK, port=port):
-        assert running.until(lambda fields: fields[0] == "look" and fields[2] != "refused")[2] == "passed"
+        assert running.until(lambda fields: fields[0] == "look" and fields[2] == "passed")
 
 
 def test_the_loop_tells_a_process_that_hangs(running: Running) -> None:
     with served(None) as port:
         running.tell(probe_line(port) + "watch\tcp-1/thing\n")
-        assert running.until(lambda fields: fields[0] == "look")[2] in NO_ANSWER
+        assert running.until(lambda fields: fields[0] == "look" and fields[2] in NO_ANSWER)
 
 
 def test_the_loop_verifies_tls(running: Running, tmp_path: Path) -> None:
@@ -233,8 +230,8 @@ def test_the_loop_verifies_tls(running: Running, tmp_path: Path) -> None:
     with served(OK, serving(right)) as port:
         for name, authority in (("right", right), ("wrong", wrong)):
             running.tell(probe_line(port, name, "https", str(authority)) + f"watch\tcp-1/{name}\n")
-            found = running.until(lambda fields, name=name: fields[:2] == ["look", f"cp-1/{name}"])  # type: ignore[misc]
-            assert found[2] == {"right": "passed", "wrong": "tls"}[name]
+            wanted = ["look", f"cp-1/{name}", {"right": "passed", "wrong": "tls"}[name]]
+            assert running.until(lambda fields, wanted=wanted: fields[:3] == wanted)  # type: ignore[misc]
 
 
 def test_the_loop_rests_when_it_is_told_to(running: Running) -> None:

@@ -43,7 +43,7 @@ spec:
     etcd: {{intervalSeconds: 0.2, responseTimeoutSeconds: 0.2}}
     kubelet: {{intervalSeconds: 0.2, responseTimeoutSeconds: 0.2}}
 """
-LIMIT = 20.0
+LIMIT = 90.0
 
 
 def spec(name: str, net: int = 2, grace: float = 0.1) -> str:

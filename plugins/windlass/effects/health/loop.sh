@@ -11,13 +11,11 @@ say() {
 
 field() { printf '%s' "$1" | cut -f "$2"; }
 
-# Whether anything listens, or refuses, at an address and port: curl ends with 7 if refused, with 28 after the time-out.
+# Whether anything at an address and port accepts a connection or refuses it: either way the host is there.
 answers() {
-  begun=$(date +%s)
-  curl -s -o /dev/null --connect-timeout 1 --max-time 1 "http://$1:$2" > /dev/null 2>&1
+  said=$(LC_ALL=C curl -sv -o /dev/null --connect-timeout 1 --max-time 1 "http://$1:$2" 2>&1)
   case $? in
-    28) return 1 ;;
-    7) [ $(($(date +%s) - begun)) -lt 1 ] ;; # no route takes as long as a time-out
+    7 | 28) case $said in *refused* | *"Connected to"*) return 0 ;; *) return 1 ;; esac ;;
     *) return 0 ;;
   esac
 }
