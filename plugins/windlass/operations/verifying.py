@@ -37,12 +37,15 @@ def verify_cluster(site: Site, pki: Pki, client: KubernetesClient) -> tuple[str,
 
 
 def _check_proxies(site: Site) -> None:
-    """Ask each host's own proxy for /readyz, as the components there do."""
-    url = f"https://127.0.0.1:{PROXY_PORT}/readyz"
+    """Ask each host's own proxy for /readyz, as the components there do; it may still be finding its API servers."""
+    argv = ["curl", "-fsS", "--max-time", "5", "--cacert", f"{PKI}/ca.crt", f"https://127.0.0.1:{PROXY_PORT}/readyz"]
 
     def ask(_: Host, connection: Connection) -> None:
-        argv = ["curl", "-fsS", "--max-time", "5", "--retry", "5", "--retry-connrefused", "--cacert", f"{PKI}/ca.crt"]
-        connection.run([*argv, url], sudo=True)
+        def look() -> str:
+            answer = connection.run(argv, sudo=True, check=False)
+            return "" if answer.exit_code == 0 else f"{connection.host}: {answer.stderr.strip()}"
+
+        wait_until(look, _TIMEOUT, f"{connection.host}: verify its proxy")
 
     site.on_hosts("verify the API through each proxy", [host for host in site.hosts if host.is_node], ask)
 
