@@ -12,6 +12,8 @@ from e2e.clients import Count, api_client, run_web, service_client
 from e2e.ground import CLUSTER, HOSTS, VERSION, Ground, Run
 from windlass.effects.kubernetes.client import NODES
 
+pytestmark = pytest.mark.full
+
 OLD = "v1.36.3"
 CONTAINERS = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from windlass.domain import etcd
 from windlass.domain.pki import Pki
@@ -18,6 +19,8 @@ from windlass.operations.rolling.roll import Roll
 from windlass.operations.rolling.stacks import Part, change_part
 from windlass.operations.site import Changes, Site
 
+_LOOK = timedelta(seconds=15)
+"""A busy member counts as healthy as long as it answers within this."""
 ONE_BY_ONE = 3
 """So many voters it takes to change one without an outage."""
 
@@ -70,7 +73,7 @@ def look_at_etcd(site: Site, pki: Pki) -> EtcdLook:
 
 
 def _ask(site: Site, pki: Pki, host: str) -> Answer:
-    with etcd_member(site, pki, host) as client:
+    with etcd_member(site, pki, host, _LOOK) as client:
         status = client.status()
         try:
             return Answer(status, client.members(), client.alarms())

@@ -30,8 +30,11 @@ from windlass.operations.rolling.draining import is_ours
 from windlass.operations.rolling.etcd import EtcdLook, look_at_etcd
 from windlass.operations.rolling.looking import HostLook, look_at_hosts
 from windlass.operations.site import Site
+from windlass.operations.waiting import wait_until
 
 _API = timedelta(seconds=20)
+_BUSY = timedelta(seconds=10)
+"""A busy API server counts as ready if it is within this."""
 _BUDGETS = Resource("policy/v1", "poddisruptionbudgets", namespaced=True)
 _SLICES = Resource("discovery.k8s.io/v1", "endpointslices", namespaced=True)
 _WEBHOOKS = tuple(
@@ -199,8 +202,8 @@ def _ask_api_servers(site: Site, pki: Pki) -> Mapping[str, Outcome[tuple[Use, ..
             connection.forward("127.0.0.1", API_PORT) as forward,
             KubernetesClient(*forward.address, credentials_of(pki)) as client,
         ):
-            if not client.is_ready():
-                raise NotReadyError(f"{connection.host}: its API server is not ready")
+            problem = f"{connection.host}: its API server is not ready"
+            wait_until(lambda: "" if client.is_ready() else problem, _BUSY, "look at API servers")
             return tuple(requested(client.text("/metrics"), site.release))
 
     return site.try_on_hosts(site.cluster.hosts_with("control-plane"), ask)
