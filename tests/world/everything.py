@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
+import pickle
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from airflow.dag_processing.dagbag import DagBag
 from windlass.airflow import artifacts, workplace
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.sealing import MasterKeys, new_master_key
-from windlass.domain.spec import load_cluster
+from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.kubernetes.client import KubernetesClient
 from windlass.effects.store.keys import spec_key
@@ -58,7 +58,7 @@ class World:
         patch.setattr(workplace, "open_store", lambda: self.store)
         # The same each time, and most of the time that a run takes.
         patch.setattr(workplace, "load_catalog", lambda _: CATALOG)
-        patch.setattr(workplace, "load_cluster", cache(load_cluster))
+        patch.setattr(workplace, "load_cluster", _quickly_loaded)
         patch.setattr(workplace, "master_keys", lambda: self.keys)
         patch.setattr(artifacts, "fetch_lock", lambda _: lock())
         patch.setattr(workplace, "HostHook", partial(_Hook, self))
@@ -97,14 +97,15 @@ class World:
     def save(self) -> Any:
         """Return a copy of all that there is, for `restore`."""
         machines = {name: machine.save() for name, machine in self.machines.items()}
-        return machines, copy.deepcopy((self.kubernetes.objects, self.store.objects, self.runs))
+        return machines, dict(self.store.objects), pickle.dumps((self.kubernetes.objects, self.runs))
 
     def restore(self, saved: Any) -> None:
         """Put everything back to what it was; runs that began since are forgotten."""
-        machines, others = saved
+        machines, stored, others = saved
         for name, machine in machines.items():
             self.machines[name].restore(machine)
-        self.kubernetes.objects, self.store.objects, self.runs = copy.deepcopy(others)
+        self.store.objects = dict(stored)
+        self.kubernetes.objects, self.runs = pickle.loads(others)  # noqa: S301 - it is our own, of a moment ago
 
     @property
     def is_known(self) -> bool:
@@ -171,6 +172,17 @@ class _Hook:
     def connections(self, *_: Any) -> Connections:
         """Return connections to all hosts."""
         return self._world.connections()
+
+
+_loaded: dict[str, Cluster] = {}
+
+
+def _quickly_loaded(*arguments: Any, **known: Any) -> Cluster:
+    """Load a spec, each but once."""
+    key = repr((arguments, known))
+    if key not in _loaded:
+        _loaded[key] = load_cluster(*arguments, **known)
+    return _loaded[key]
 
 
 @cache

@@ -100,11 +100,11 @@ class Machine:
 
     def save(self) -> dict[str, Any]:
         """Return a copy of all that there is, for `restore`."""
-        return copy.deepcopy({name: getattr(self, name) for name in _CHANGING} | {"files": self.host.files})
+        return _copied({name: getattr(self, name) for name in _CHANGING} | {"files": self.host.files})
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Put the machine back to what it was."""
-        for name, value in copy.deepcopy(dict(saved)).items():
+        for name, value in _copied(saved).items():
             setattr(self.host if name == "files" else self, name, value)
 
     def state(self) -> dict[str, Any]:
@@ -136,6 +136,11 @@ class Machine:
         # Only file operations: a command's last step was its own.
         if call.argv[0].startswith("<put"):
             self.step()
+
+
+def _copied(parts: Mapping[str, Any]) -> dict[str, Any]:
+    # What they hold is never changed in place.
+    return {name: copy.copy(value) for name, value in parts.items()}
 
 
 def is_secret(path: str) -> bool:

@@ -232,10 +232,31 @@ SCRIPTS: dict[str, Script] = {
 
 
 def run_script(machine: Machine, script: str) -> Iterator[str]:
-    """Do what a script says; LookupError if no function here understands it."""
-    if script.strip() in {"{\nset -eu\n\n}", "{\nset -eu\n}"}:
-        return iter(())
+    """Do what a script says, part by part; LookupError if no function here understands one."""
+    for part in _parts(script):
+        if part not in {"", "set -eu"}:
+            yield from _understand(machine, part)(machine, part)
+
+
+def _parts(script: str) -> Iterator[str]:
+    """Give the scripts that a script is made of: those in parentheses on lines of their own, or else all of it."""
+    lines = script.strip().removeprefix("{\n").removesuffix("\n}").splitlines()
+    if "(" not in lines:
+        yield "\n".join(lines).strip()
+        return
+    depth, part = 0, list[str]()
+    for line in lines:
+        depth -= line.startswith(")")
+        if depth > 0:
+            part.append(line)
+        elif part:
+            yield from _parts("\n".join(part))
+            part = []
+        depth += line == "("
+
+
+def _understand(machine: Machine, script: str) -> Script:
     for words, act in SCRIPTS.items():
         if words in script:
-            return act(machine, script)
+            return act
     raise LookupError(f"{machine.name}: no function in world.scripts understands this script:\n{script}")

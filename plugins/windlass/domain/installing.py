@@ -105,41 +105,50 @@ def docker_script(packages: str) -> str:
     It does nothing where an engine is installed, unless the installation was broken off: then it is done again. While
     another process holds dpkg's lock, such as an installation whose task was killed, it waits.
     """
-    return f"""set -eu
-unfinished={DOCKER_UNFINISHED}
-if [ ! -e $unfinished ] && command -v dockerd >/dev/null; then exit 0; fi
-export DEBIAN_FRONTEND=noninteractive
-log=/var/log/windlass-docker-install.log
-mkdir -p "${{unfinished%/*}}"
+    return _engine_script(f"""
 again=--skip-same-version
 # What is unpacked but was not set up counts as the same version.
-[ ! -e $unfinished ] || again=
-touch $unfinished
+[ $broken_off = no ] || again=
 deadline=$(( $(date +%s) + {_LOCK_SECONDS} ))
 until dpkg --force-confold $again -i {shlex.quote(packages)}/*.deb >$log 2>&1; do
   if ! grep -q 'locked by another process' $log || [ "$(date +%s)" -ge $deadline ]; then tail -n 3 $log >&2; exit 1; fi
   sleep 1
 done
-systemctl enable --now docker >/dev/null 2>&1
-rm $unfinished
-echo "{CHANGED}docker engine"
-"""
+""")
 
 
 _LOCK_SECONDS = 240
 """Less than what a script may take in all, so that the one who holds the lock is named."""
 
 
-DISTRIBUTION_ENGINE_SCRIPT = f"""set -eu
-command -v dockerd >/dev/null && exit 0
+def distribution_docker_script() -> str:
+    """Return the script that installs Docker Engine from the host's own distribution, whose packages are signed.
+
+    For hosts without a mirror that brings it; one that was broken off is done again.
+    """
+    apt = f"apt-get -o DPkg::Lock::Timeout={_LOCK_SECONDS}"
+    return _engine_script(f"""
+if ! {{ {{ [ $broken_off = no ] || dpkg --configure -a; }} && {apt} update && {apt} install -y docker.io iptables
+  }} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
+""")
+
+
+def _engine_script(install: str) -> str:
+    return f"""set -eu
+unfinished={DOCKER_UNFINISHED} broken_off=yes
+if [ ! -e $unfinished ]; then
+  if command -v dockerd >/dev/null; then exit 0; fi
+  broken_off=no
+fi
 export DEBIAN_FRONTEND=noninteractive
 log=/var/log/windlass-docker-install.log
-if ! {{ apt-get -o DPkg::Lock::Timeout=120 update && apt-get -o DPkg::Lock::Timeout=120 install -y docker.io iptables
-  }} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
+mkdir -p "${{unfinished%/*}}"
+touch $unfinished
+{install}
 systemctl enable --now docker >/dev/null 2>&1
+rm $unfinished
 echo "{CHANGED}docker engine"
 """
-"""Installs Docker Engine from the host's own distribution, whose packages are signed, where no mirror brings it."""
 
 
 def docker_images_script(references: Iterable[str]) -> str:

@@ -9,10 +9,10 @@ from windlass.domain.artifacts import Artifact
 from windlass.domain.catalog import Release
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import (
-    DISTRIBUTION_ENGINE_SCRIPT,
     at_once,
     content_directory,
     directories_script,
+    distribution_docker_script,
     docker_images_script,
     docker_script,
     in_turn,
@@ -82,7 +82,7 @@ def wanted_installs(site: Site, host: Host, facts: HostFacts) -> list[Install]:
 
 def _engine_script(site: Site, engine: Artifact) -> str:
     if not site.mirror.brings_engine:
-        return DISTRIBUTION_ENGINE_SCRIPT
+        return distribution_docker_script()
     return docker_script(content_directory(site.lock.digest(engine)))
 
 
