@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from e2e.etcd import check, writer
 from e2e.ground import CLUSTER, Ground, wait_for
 from e2e.healing import only_touching, wait_until_calm, wait_until_well
 from windlass.effects.kubernetes.client import EVENTS
 from windlass.effects.store import ServiceLog
+
+pytestmark = pytest.mark.full
 
 
 def test_a_killed_api_server_is_noticed_and_made_anew_and_nothing_else_is_touched(cluster: Ground) -> None:
