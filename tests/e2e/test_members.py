@@ -24,6 +24,7 @@ def test_a_member_whose_data_is_gone_is_replaced_while_others_take_writes(cluste
     assert any("etcd on cp-2: remove" in line for line in cluster.service_log())
 
 
+@pytest.mark.full
 def test_a_member_that_is_well_is_left_alone(cluster: Ground) -> None:
     before = cluster.beginnings()
 

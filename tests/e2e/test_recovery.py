@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from e2e.etcd import ETCD_HOSTS, back_up, check, delete_data, is_healthy, members, vault, writer
 from e2e.ground import Ground, wait_for
 from e2e.oracle import Writer
 from windlass.domain.backup import BundleId
+
+pytestmark = pytest.mark.full
 
 WHOLE = dict.fromkeys(ETCD_HOSTS, False)
 
