@@ -30,10 +30,14 @@ class Keyspace:
         return _key_value(response.kvs[0]) if response.kvs else None
 
     def list(self, prefix: bytes, revision: int = 0) -> Iterator[KeyValue]:
-        """Yield all keys below `prefix` in order, as they are at one revision (0: the newest), page by page."""
+        """Yield all keys below `prefix` in order, as they are at one revision (0: the newest), page by page.
+
+        What was at a revision never changes, so that this member is asked alone if one is given, quorum or not.
+        """
+        alone = revision > 0
         start, end = prefix or b"\0", _after_prefix(prefix)
         while True:
-            request = rpc.RangeRequest(key=start, range_end=end, limit=_PAGE, revision=revision)
+            request = rpc.RangeRequest(key=start, range_end=end, limit=_PAGE, revision=revision, serializable=alone)
             response = self._call("listing keys", self.stub.Range, request)
             yield from (_key_value(item) for item in response.kvs)
             if not response.more:
@@ -41,9 +45,9 @@ class Keyspace:
             start, revision = response.kvs[-1].key + b"\0", response.header.revision
 
     def count(self, prefix: bytes, revision: int = 0) -> int:
-        """Return how many keys there are below `prefix` at a revision (0: the newest)."""
-        end = _after_prefix(prefix)
-        request = rpc.RangeRequest(key=prefix or b"\0", range_end=end, count_only=True, revision=revision)
+        """Return how many keys there are below `prefix` at a revision (0: the newest); see `list`."""
+        start, end, alone = prefix or b"\0", _after_prefix(prefix), revision > 0
+        request = rpc.RangeRequest(key=start, range_end=end, count_only=True, revision=revision, serializable=alone)
         return int(self._call("counting keys", self.stub.Range, request).count)
 
     def put(self, key: bytes, value: bytes) -> int:

@@ -151,7 +151,7 @@ def _etcd_record(source: str, members: Members) -> EtcdRecord:
             peer_urls=member.peer_urls,
             is_learner=member.is_learner,
         )
-        for member in client.members()
+        for member in client.members(linearizable=False)
     )
     return EtcdRecord(
         cluster_id=f"{status.cluster_id:x}",
