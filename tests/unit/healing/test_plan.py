@@ -172,3 +172,13 @@ def test_two_machines_that_are_gone_leave_no_quorum_to_join() -> None:
     planned = plan(cluster(gone("cp-2"), gone("cp-3")))
     assert acts(planned) == []
     assert any("disaster_recovery" in stop.way_out for stop in planned.stops)
+
+
+def test_hosts_that_airflow_does_not_reach_say_nothing_about_a_quorum_that_etcd_has() -> None:
+    def unreached(name: str) -> HostSeen:
+        return control_plane(name, unreachable="no answer within 6 s", has_member_data=None)
+
+    seen = cluster(unreached("cp-2"), unreached("cp-3"))
+    assert seen.membership is not None
+    assert seen.membership.has_quorum
+    assert [stop.key for stop in plan(seen).stops] == ["cp-2/host", "cp-3/host"]

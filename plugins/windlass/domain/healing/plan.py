@@ -225,7 +225,8 @@ def _lost_quorum(seen: ClusterSeen) -> Iterator[Stop]:
     """Stop where too few members are left that could serve again."""
     holders = [host for host in seen.hosts if host.service(ETCD) is not None]
     able = [host for host in holders if host.is_reachable and host.has_member_data is not False]
-    if not holders or len(able) >= len(holders) // 2 + 1:
+    has_quorum = seen.membership is not None and seen.membership.has_quorum
+    if not holders or has_quorum or len(able) >= len(holders) // 2 + 1:
         return
     lost = [f"{host.name} ({host.unreachable or 'its data are gone'})" for host in holders if host not in able]
     why = f"etcd cannot reach quorum: {len(able)} of {len(holders)} members are left, lost are {', '.join(lost)}"

@@ -38,7 +38,7 @@ class Outcome:
 
 def show_plan(work: Healing) -> Plan:
     """Return what a run would do now, drift included; nothing is changed."""
-    seen = look_deeper(work, look(work, work.reports))
+    seen = look_deeper(work, look(work, work.reports, is_patient=True))
     return plan_repairs(work.site.cluster.spec.repair, seen, work.history(), work.asked)
 
 
@@ -83,7 +83,7 @@ class _Run:
 
     def _plan(self, *, is_deep: bool) -> tuple[ClusterSeen, Plan]:
         self.work.beat()
-        seen = look(self.work, self.reports)
+        seen = look(self.work, self.reports, is_patient=is_deep)
         if is_deep:
             seen = look_deeper(self.work, seen)
         plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)

@@ -27,9 +27,15 @@ _ROUNDS = 3
 _ROUND_SECONDS = 5
 
 
-def look(work: Healing, reports: Mapping[str, Report]) -> ClusterSeen:
-    """Return how the cluster is; what fails a check and is in no report is looked at until it is sure."""
+def look(work: Healing, reports: Mapping[str, Report], *, is_patient: bool = False) -> ClusterSeen:
+    """Return how the cluster is; what fails a check and is in no report is looked at until it is sure.
+
+    A host that does not answer at once holds nobody up, unless `is_patient`: then it is asked once more, for longer.
+    """
     hosts = _look_at(work, work.wanted, reports, rounds=1)
+    silent = [name for name, host in hosts.items() if not host.is_reachable]
+    if is_patient and silent:
+        hosts |= _look_at(work, silent, reports, rounds=_ROUNDS)
     unsure = [name for name, host in hosts.items() if host.has_suspects and not _is_told(host, reports)]
     if unsure:
         hosts |= _look_at(work, unsure, reports, rounds=_ROUNDS)
