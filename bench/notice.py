@@ -138,7 +138,9 @@ def _watched(cleanup: ExitStack) -> Watched:
     """Return the cluster that all benchmarks here watch."""
     stand = cleanup.enter_context(standing("bench-notice"))
     stand.run("create_cluster", spec=stand.spec)
-    stand.airflow.wait_for_dag("watch_health")
+    for dag in ("watch_health", "heal_cluster"):
+        stand.airflow.wait_for_dag(dag)
+    stand.airflow.pause("heal_cluster")
     stand.airflow.unpause("watch_health")
     watched = Watched(stand)
     watched.until_healthy()
