@@ -66,12 +66,17 @@ class Run:
 
     @cached_property
     def states(self) -> dict[str, str]:
-        """The end state of each task."""
-        return {task.task_id: task.state for task in self.client.tasks(self.dag_id, self.run_id)}
+        """The end state of each task; a mapped one has failed if any of it has."""
+        found: dict[str, str] = {}
+        for task in self.client.tasks(self.dag_id, self.run_id):
+            if found.get(task.task_id) != "failed":
+                found[task.task_id] = task.state
+        return found
 
     def log(self, task_id: str) -> str:
-        """Return the log of the last try of a task."""
-        (task,) = [one for one in self.client.tasks(self.dag_id, self.run_id) if one.task_id == task_id]
+        """Return the log of the last try of a task; of a mapped one, of the first that failed."""
+        found = [one for one in self.client.tasks(self.dag_id, self.run_id) if one.task_id == task_id]
+        task = next((one for one in found if one.state == "failed"), found[0])
         return self.client.log(self.dag_id, self.run_id, task)
 
     def result(self, task_id: str) -> Any:

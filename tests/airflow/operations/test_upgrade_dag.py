@@ -6,11 +6,12 @@ from unittest.mock import Mock
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from windlass.airflow.operators.upgrade import UpgradeResultOperator, UpgradeStepOperator
 from windlass.airflow.workplace import Workplace
 from windlass.domain.upgrade import Step
+from windlass.errors import RefusedError
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 STEP = Step("etcd", ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",)).value()
@@ -51,15 +52,15 @@ def turn(states: dict[str, str | None], mine: int) -> None:
     UpgradeStepOperator(task_id="roll", step=STEP)._take_turn({"ti": ti, "dag_run": run})  # type: ignore[typeddict-item]
 
 
-def test_a_step_waits_for_all_before_it_and_is_skipped_once_one_failed() -> None:
+def test_a_step_waits_for_all_before_it_and_fails_once_one_failed() -> None:
     turn({}, 0)
     turn({"roll_0": "success", "roll_1": "success", "roll_2": "running"}, 2)
     with pytest.raises(AirflowRescheduleException):
         turn({"roll_0": "success", "roll_1": "up_for_retry", "roll_2": "running"}, 2)
     with pytest.raises(AirflowRescheduleException):
         turn({"roll_2": "running"}, 2)
-    with pytest.raises(AirflowSkipException, match="has stopped"):
-        turn({"roll_0": "failed", "roll_1": "skipped", "roll_2": "running"}, 2)
+    with pytest.raises(RefusedError, match="has stopped"):
+        turn({"roll_0": "failed", "roll_1": "failed", "roll_2": "running"}, 2)
 
 
 GATE = {"from": "v1.36.3", "to": "v1.37.2", "findings": [{"name": "capacity", "verdict": "warning"}], "steps": [STEP]}

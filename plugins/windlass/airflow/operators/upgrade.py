@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
@@ -19,7 +19,7 @@ from windlass.domain.spec import diff_clusters, dump_cluster
 from windlass.domain.upgrade import PREFETCH, Step, approval_of, steps_until
 from windlass.effects.store import Roll as RollRecord
 from windlass.effects.transport.connection import RemoteFile
-from windlass.errors import WindlassError
+from windlass.errors import RefusedError, WindlassError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rolling.roll import Roll
 from windlass.operations.rolling.steps import do_step
@@ -162,7 +162,9 @@ class UpgradeStepOperator(ClusterOperator):
         found = ti.get_task_states(ti.dag_id, task_ids=[self.task_id], run_ids=[run_id]).get(run_id, {})
         states = [found.get(f"{self.task_id}_{index}") for index in range(max(0, mine))]
         if any(state in _OVER for state in states):
-            raise AirflowSkipException("a step before this one failed: the roll has stopped")
+            # Failed, not skipped: who has what failed tried again gets all that is left done, and no run that skipped
+            # steps calls itself done.
+            raise RefusedError("a step before this one failed: the roll has stopped")
         if any(state != _DONE for state in states):
             raise AirflowRescheduleException(datetime.now(UTC) + _TURN)  # type: ignore[no-untyped-call]
 
