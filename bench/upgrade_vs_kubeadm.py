@@ -19,7 +19,6 @@ from bench.standing import VERSION, standing
 from bench.workbench import Workbench, temporary_lab
 from windlass.effects.transport.fanout import on_each
 from windlass.effects.transport.pool import Connections
-from windlass_lab import demo_plan
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def measure(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (all benchmar
 def _ours() -> OurTimes:
     with standing("bench-upgrade") as stand:
         stand.airflow.wait_for_dag("upgrade_cluster")
-        stand.run("create_cluster", spec=demo_plan.cluster_spec(stand.lab, OLD.kubernetes))
+        stand.run("create_cluster", spec=stand.spec_at(OLD.kubernetes))
         took, run_id = stand.run("upgrade_cluster", version=VERSION, auto_approve=True, allow_untested=True)
         seconds = {task.task_id: task.seconds for task in stand.airflow.tasks("upgrade_cluster", run_id)}
         return OurTimes(took, seconds["gate"] or 0.0)
