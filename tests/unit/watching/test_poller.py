@@ -194,7 +194,11 @@ async def test_a_host_that_dies_is_one_finding_and_its_loop_starts_again(store: 
         await until(lambda: found, "a finding")
         world.revive("192.0.2.3")
         await until(lambda: statuses(store) == {"healthy"} and not poller.guards[0].watch.findings, "it is over")
-    assert [(one.host, one.component, one.kind) for one in found] == [("cp-3", "host", Kind.HOST_DOWN)]
+        await until(lambda: len(found) > 1, "its end is told too")
+    assert [(one.host, one.component, one.kind, one.is_over) for one in found] == [
+        ("cp-3", "host", Kind.HOST_DOWN, False),
+        ("cp-3", "host", Kind.HOST_DOWN, True),
+    ]
 
 
 async def test_one_spec_that_cannot_be_read_keeps_no_other_from_being_watched(
