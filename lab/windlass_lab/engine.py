@@ -161,13 +161,23 @@ def _wait_until_it_answers(what: str, pid: int | None = None) -> None:
 def _stop(pid: int) -> None:
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIME_LIMIT.total_seconds()
-    while process_start(pid) and not _is_zombie(pid):
+    while not _has_ended(pid):
         if time.monotonic() > deadline:
             raise NotReadyError(
                 f"{THIS_MACHINE}: the Docker engine (process {pid}) did not stop on SIGTERM; stop it yourself"
             )
         time.sleep(0.05)
-    _reap(pid)
+
+
+def _has_ended(pid: int) -> bool:
+    """Tell whether a process has ended; a child of this process is waited for, so that no zombie of it stays.
+
+    The first thread of a child may look like a zombie while others still end, and only then can it be waited for.
+    """
+    try:
+        return os.waitpid(pid, os.WNOHANG) != (0, 0)
+    except ChildProcessError:
+        return not process_start(pid) or _is_zombie(pid)
 
 
 def _reap(pid: int) -> int | None:

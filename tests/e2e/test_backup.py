@@ -15,8 +15,6 @@ from windlass.effects.kubernetes.client import NAMESPACES, NODES
 from windlass.errors import IntegrityError
 from windlass_lab.docker import docker
 
-pytestmark = pytest.mark.full
-
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "drill-me", "namespace": "default"}}
 TRACES = "docker ps -aq --filter label=io.windlass.drill; ls /var/lib/windlass/drills 2>/dev/null; true"
 
@@ -72,6 +70,7 @@ def test_a_drill_proves_it_and_leaves_no_trace(ground: Ground, taken: Run) -> No
     assert any("is proven" in line for line in ground.service_log())
 
 
+@pytest.mark.full
 def test_a_schedule_brings_bundles_by_itself(ground: Ground, taken: Run) -> None:
     before = {run.run_id for run in ground.client.runs("etcd_backup")}
     asked = yaml.safe_load(ground.records.spec() or "")
@@ -89,6 +88,7 @@ def _ended_since(ground: Ground, before: set[str]) -> bool:
     return any(run.run_id not in before and run.state == "success" for run in ground.client.runs("etcd_backup"))
 
 
+@pytest.mark.full
 def test_what_lies_in_the_store_is_not_restored_once_it_is_damaged(ground: Ground, taken: Run) -> None:
     made = bundle_of(ground.run("etcd_backup").succeeded())
     key = f"clusters/{CLUSTER}/bundles/{made}/snapshot.sealed"
@@ -104,6 +104,7 @@ def test_what_lies_in_the_store_is_not_restored_once_it_is_damaged(ground: Groun
     vault_of(ground).delete(made)
 
 
+@pytest.mark.full
 def test_a_store_that_is_away_fails_the_backup_and_the_next_one_comes(ground: Ground, taken: Run) -> None:
     container = f"windlass-lab-{ground.lab.name}-s3"
     docker("pause", container)
@@ -116,6 +117,7 @@ def test_a_store_that_is_away_fails_the_backup_and_the_next_one_comes(ground: Gr
     assert ground.run("etcd_backup").succeeded().result("take")["bundle"] > taken.result("take")["bundle"]
 
 
+@pytest.mark.full
 def test_a_backup_that_is_killed_leaves_no_bundle_and_the_next_one_comes(ground: Ground, taken: Run) -> None:
     before = vault_of(ground).inventory().bundles
     run_id = ground.start("etcd_backup")

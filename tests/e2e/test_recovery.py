@@ -11,8 +11,6 @@ from e2e.ground import Ground, wait_for
 from e2e.oracle import Writer
 from windlass.domain.backup import BundleId
 
-pytestmark = pytest.mark.full
-
 WHOLE = dict.fromkeys(ETCD_HOSTS, False)
 
 
@@ -45,6 +43,7 @@ def test_the_loss_of_all_members_costs_what_was_written_since_the_bundle_and_no_
     assert any(line.startswith(f"disaster_recovery: recovered from bundle {used.id}") for line in cluster.service_log())
 
 
+@pytest.mark.full
 def test_a_cluster_that_lives_is_not_overwritten_unless_told_twice(cluster: Ground) -> None:
     back_up(cluster)
     before = cluster.beginnings()
