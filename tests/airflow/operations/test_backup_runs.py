@@ -129,6 +129,14 @@ def test_beside_a_recovery_none_is_taken_and_beside_a_repair_one_is(
     assert take(place)
 
 
+def test_a_recovery_that_ended_without_giving_its_lease_back_stops_no_backups(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking(monkeypatch, manifest())
+    place.leases(lambda _: False).acquire("demo", Owner("disaster_recovery", "one"), "disaster_recovery")
+    assert take(place, running="failed")
+
+
 def test_a_scheduled_run_whose_bundle_came_meanwhile_is_skipped_and_one_asked_for_is_not(
     place: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,21 @@ def test_a_finished_run_loses_the_lease_before_its_expiry() -> None:
     assert leases.acquire("demo", SECOND, "upgrade").owner == SECOND
 
 
+def test_a_lease_whose_run_has_ended_without_giving_it_back_keeps_nobody_away() -> None:
+    world, store = World(finished={FIRST: False}), MemoryStore()
+    assert world.leases(store).effective("demo") is None
+    lease = world.leases(store).acquire("demo", FIRST, "create")
+    assert world.leases(store).effective("demo") == lease
+
+    world.finished = {FIRST: True}
+    assert world.leases(store).effective("demo") is None
+
+    world.finished = {}
+    assert world.leases(store).effective("demo") == lease
+    world.now += LEASE_LIFE
+    assert world.leases(store).effective("demo") is None
+
+
 def test_where_nobody_can_tell_expiry_decides() -> None:
     world = World()
     leases = world.leases(MemoryStore())

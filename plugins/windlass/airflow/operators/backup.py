@@ -76,7 +76,7 @@ def _look(context: Context, place: Workplace) -> bool:
             tell_alert(context, place, f"backups do not come; {how_old(vault, now)}; see the runs of {OPERATION}")
         elif told == "over":
             tell_alert(context, place, f"backups come again; {how_old(vault, now)}", level="info")
-    why_not = unsafe_beside(_operation_leases(context, place).current(place.name), has_bundles=bool(progress.newest))
+    why_not = unsafe_beside(_operation_leases(context, place).effective(place.name), has_bundles=bool(progress.newest))
     return not why_not and is_due(schedule, place.name, progress, now)
 
 
@@ -113,7 +113,7 @@ class BackupTakeOperator(ClusterOperator):
         """Hold the cluster's one turn to take a backup, beside whatever operation runs."""
         leases, is_asked_for = _backup_leases(context, place), is_by_person(context)
         why_not = unsafe_beside(
-            _operation_leases(context, place).current(place.name), has_bundles=bool(vault.inventory().bundles)
+            _operation_leases(context, place).effective(place.name), has_bundles=bool(vault.inventory().bundles)
         )
         if why_not:
             _wait_or_skip(f"no backup is taken now: {why_not}", is_asked_for=is_asked_for)
@@ -180,7 +180,7 @@ class EtcdUpkeepOperator(ClusterOperator):
         """Return what was done; nothing is done while an operation has the cluster."""
         leases = _operation_leases(context, place)
         with place.site(place.cluster()) as site:
-            kept = keep_in_order(site, place.pki(), lambda: leases.current(place.name) is None)
+            kept = keep_in_order(site, place.pki(), lambda: leases.effective(place.name) is None)
         for line in kept.done:
             self.log.info("%s", line)
             place.log(f"etcd: {line}")

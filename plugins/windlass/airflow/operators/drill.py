@@ -61,7 +61,7 @@ class DrillClearOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> list[str]:
         """Return the hosts that were looked at; those that do not answer are looked at by the next drill there."""
         leases = _leases(context, place)
-        held = leases.current(place.name)
+        held = leases.effective(place.name)
         if held is not None and held.owner != place.owner:
             self.log.info("another drill runs: %s", held.owner)
             return []

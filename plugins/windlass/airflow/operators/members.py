@@ -9,6 +9,7 @@ from airflow.sdk import Context
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by, seeded_pki
 from windlass.airflow.workplace import Workplace
+from windlass.effects.transport.connection import RemoteFile
 from windlass.operations.members import Replacing, plan_member, replace_member
 from windlass.operations.site import Site
 
@@ -24,7 +25,7 @@ class EtcdPlanReplacementOperator(ClusterOperator):
         """Return the steps; RefusedError with the reason where one of them is not allowed."""
         name = context["params"]["host"]
         with place.site(place.cluster()) as site:
-            steps = [str(step) for step in plan_member(replacing(place, site), name)]
+            steps = [str(step) for step in plan_member(_looking(place, site), name)]
         for step in steps or [f"{name} is a healthy member: nothing to do"]:
             self.log.info("%s", step)
         if context["params"].get("plan_only") or not steps:
@@ -45,6 +46,11 @@ class EtcdReplaceMemberOperator(ClusterOperator):
         place.log(text)
         self.log.info("%s", text)
         return done
+
+
+def _looking(place: Workplace, site: Site) -> Replacing:
+    """Return what a plan works with: no certificate is made for it, since nothing may be stored without the lease."""
+    return Replacing(site, place.pki(), RemoteFile(b""))
 
 
 def replacing(place: Workplace, site: Site, tell: Any = None) -> Replacing:

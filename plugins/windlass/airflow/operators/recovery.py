@@ -22,7 +22,7 @@ from windlass.airflow.recovery import (
     with_version,
 )
 from windlass.airflow.workplace import Workplace
-from windlass.domain.backup import SNAPSHOT, Manifest
+from windlass.domain.backup import SNAPSHOT, BundleId, Manifest
 from windlass.domain.recovery import Loss, Origin, bump_for, joined_pki, plan_recovery, version_for
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
@@ -144,7 +144,7 @@ class RecoveryLeaseOperator(ClusterOperator):
         recovery, spec = Recovery.of(context), context["params"].get("spec")
         place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
         vault = vault_of(place, spec)
-        manifest = next(vault.manifest(one) for one in vault.inventory().bundles if str(one) == recovery.bundle)
+        manifest = vault.manifest(BundleId.parse(recovery.bundle))
         state = vault.state(manifest)
         cluster = with_version(cluster_of(place, spec, state), recovery.version)
         if place.records.save_pki(joined_pki(place.records.pki(place.keys), state.pki), place.keys):

@@ -14,6 +14,9 @@ from windlass.errors import NotReadyError
 _ROUNDS = 10
 """How often a run that lost a race looks again; each lost round means that another writer won one."""
 
+_ANYBODY = Owner("", "")
+"""No run has this name: what is refused to it is refused to all but the holder."""
+
 
 @dataclass(frozen=True)
 class Leases:
@@ -34,6 +37,14 @@ class Leases:
         """Return the lease of `cluster`, or None if nobody holds it."""
         lease, _ = self._read(cluster)
         return None if lease is None or lease.released else lease
+
+    def effective(self, cluster: str) -> Lease | None:
+        """Return the lease that keeps others away; None if nobody has it, or whoever had it is gone without a word."""
+        lease = self.current(cluster)
+        if lease is None:
+            return None
+        verdict = judge(lease, _ANYBODY, holder_finished=self.is_finished(lease.owner), now=self.clock())
+        return lease if verdict is Verdict.REFUSE else None
 
     def last(self, cluster: str) -> Lease | None:
         """Return the lease as it was last held, given back or not; None if nobody ever held it."""
