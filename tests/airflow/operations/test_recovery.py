@@ -1,21 +1,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-from windlass.airflow.operators.recovery import RecoveryApprovalOperator
+from unit.backup.examples import new_keys
+from windlass.airflow.operators import recovery as recovery_operators
+from windlass.airflow.operators.recovery import RecoveryApprovalOperator, RecoveryLeaseOperator
 from windlass.airflow.recovery import Recovery, check_same, cluster_of, wish_of, with_version
 from windlass.airflow.workplace import Workplace
 from windlass.domain.backup import BundleState
+from windlass.domain.lease import Owner
 from windlass.domain.pki import seed
 from windlass.domain.recovery import RecoveryPlan, Wish
 from windlass.domain.spec import Cluster, dump_cluster
-from windlass.errors import RefusedError
+from windlass.effects.bundles import Vault
+from windlass.effects.store import Leases, MemoryStore
+from windlass.errors import NotReadyError, RefusedError
 
 RECOVERY = Recovery(
     bundle="20261123T074500Z-r1042",
@@ -82,6 +87,43 @@ def test_the_stored_spec_counts_before_the_bundles(monkeypatch: pytest.MonkeyPat
 
     place.stored.return_value = place.wanted.return_value = with_version(bundled, "v1.36.3")
     assert cluster_of(place, None, state).spec.kubernetes.version == "v1.36.3"
+
+
+@pytest.fixture
+def stored(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """A workplace over a store in memory, with one bundle."""
+    place = Mock(spec=Workplace, owner=Owner("disaster_recovery", "one"), keys=new_keys(), store=MemoryStore())
+    place.name = "demo"
+    place.leases = lambda finished: Leases(place.store, finished, lambda: datetime.now(UTC))
+    place.stored.return_value = place.wanted.return_value = cluster()
+    place.records.pki.return_value = seed(cluster(), datetime.now(UTC))
+    state = BundleState(place.records.pki.return_value, dump_cluster(cluster()), True, {}, {})  # noqa: FBT003
+    place.vault.return_value = Mock(spec=Vault, **{"state.return_value": state})
+    monkeypatch.setattr(recovery_operators, "_PAUSE_SECONDS", 0)
+    return place
+
+
+def test_a_repair_run_is_waited_for_and_any_other_operation_is_not(stored: Mock) -> None:
+    leases = stored.leases(lambda _: False)
+    leases.acquire("demo", Owner("heal_cluster", "one"), "heal_cluster")
+    asked = context()
+    asked["ti"].get_dagrun_state.side_effect = ["running"] * 5 + ["success"] * 5
+    assert RecoveryLeaseOperator(task_id="lease").act(asked, stored) == "disaster_recovery (run one)"
+
+    leases.release("demo", stored.owner)
+    leases.acquire("demo", Owner("create_cluster", "one"), "create_cluster")
+    asked["ti"].get_dagrun_state.side_effect = lambda *_: "running"
+    with pytest.raises(RefusedError, match="is being changed by create_cluster"):
+        RecoveryLeaseOperator(task_id="lease").act(asked, stored)
+
+
+def test_a_repair_run_without_end_is_a_reason_to_try_again(stored: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery_operators, "_PATIENCE", timedelta())
+    stored.leases(lambda _: False).acquire("demo", Owner("heal_cluster", "one"), "heal_cluster")
+    asked = context()
+    asked["ti"].get_dagrun_state.return_value = "running"
+    with pytest.raises(NotReadyError, match=r"recovery waits: .* heal_cluster"):
+        RecoveryLeaseOperator(task_id="lease").act(asked, stored)
 
 
 def test_other_hosts_than_were_approved_stop_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,10 +24,13 @@ from windlass.airflow.recovery import (
 )
 from windlass.airflow.workplace import Workplace
 from windlass.domain.backup import SNAPSHOT, BundleId, Manifest
+from windlass.domain.healing.turn import HEAL
 from windlass.domain.recovery import Loss, Origin, bump_for, joined_pki, plan_recovery, version_for
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
+from windlass.effects.store import Leases
 from windlass.effects.store.recoveries import RecoveryRecord, recoveries, save_recovery
+from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.recovery import (
     Source,
@@ -40,6 +44,9 @@ from windlass.operations.recovery import (
 from windlass.operations.verifying import verify_cluster
 
 _API_READY = timedelta(seconds=150)
+_PATIENCE = timedelta(minutes=3)
+"""How long one try waits for a repair run; Airflow tries again after it."""
+_PAUSE_SECONDS = 0.5
 
 
 class RecoveryPlanOperator(ClusterOperator):
@@ -137,12 +144,15 @@ class RecoveryApprovalOperator(ClusterApprovalOperator):
 
 
 class RecoveryLeaseOperator(ClusterOperator):
-    """Takes the lease, and stores spec and keys of the bundle where the store lacks them."""
+    """Takes the lease, and stores spec and keys of the bundle where the store lacks them.
+
+    A repair run, which a disaster starts too, is waited for: it ends as soon as it sees that it cannot help.
+    """
 
     def act(self, context: Context, place: Workplace) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         recovery, spec = Recovery.of(context), context["params"].get("spec")
-        place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
+        self._acquire(place, place.leases(finished_by(context)))
         vault = vault_of(place, spec)
         manifest = vault.manifest(BundleId.parse(recovery.bundle))
         state = vault.state(manifest)
@@ -152,6 +162,21 @@ class RecoveryLeaseOperator(ClusterOperator):
         if place.records.save_spec(dump_cluster(cluster)):
             self.log.info("the spec is stored, with Kubernetes %s", recovery.version)
         return str(place.owner)
+
+    def _acquire(self, place: Workplace, leases: Leases) -> None:
+        deadline = time.monotonic() + _PATIENCE.total_seconds()
+        while True:
+            try:
+                leases.acquire(place.name, place.owner, place.owner.dag_id)
+            except RefusedError as refusal:
+                holder = leases.effective(place.name)
+                if holder is not None and holder.operation != HEAL:
+                    raise
+                if time.monotonic() > deadline:
+                    raise NotReadyError(f"recovery waits: {refusal}") from refusal
+            else:
+                return
+            time.sleep(_PAUSE_SECONDS)
 
 
 class RecoveryRestoreOperator(ClusterOperator):
