@@ -130,6 +130,18 @@ async def test_clusters_come_and_go_and_change(store: MemoryStore, catalog: Cata
         await until(lambda: [guard.cluster for guard in poller.guards] == ["demo"], "it is gone")
 
 
+@pytest.mark.parametrize("status", [{"findings": [{"kind": "of a later version"}]}, {"subjects": [{}]}])
+async def test_an_observation_that_cannot_be_read_ends_no_watch(
+    store: MemoryStore, catalog: Catalog, status: dict[str, object]
+) -> None:
+    ClusterRecords(store, "other").save_spec(spec("other", 3))
+    ClusterRecords(store, "demo").save_status(status)
+    async with watching(store, catalog, SimulatedWorld()) as (poller, _):
+        await until(lambda: statuses(store, "other") == {"healthy"}, "the other is seen")
+        await until(lambda: poller.guards[0].watch.is_healthy, "this one too")
+        assert [guard.cluster for guard in poller.guards] == ["demo", "other"]
+
+
 async def test_a_watcher_that_starts_again_tells_nothing_twice(store: MemoryStore, catalog: Catalog) -> None:
     world = SimulatedWorld()
     async with watching(store, catalog, world) as (_, found):

@@ -6,17 +6,17 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from windlass.domain.health import Effects, Finding
 from windlass.effects.transport.listening import Dialler
 from windlass.errors import WindlassError
 from windlass.operations.watching.desk import Desk
-from windlass.operations.watching.fleet import Fleet
+from windlass.operations.watching.fleet import Fleet, Watched
 from windlass.operations.watching.guard import Guard
 
 log = logging.getLogger(__name__)
@@ -121,8 +121,15 @@ class Poller:
                 for name in sorted(names):
                     # Those that are new are watched at once, however many there are.
                     await asyncio.sleep(self._pace.reading if name in self._guards else 0)
-                    await self._refresh(name)
+                    await self._refresh_alone(name)
             await asyncio.sleep(max(self._pace.reading, self._pace.specs - (time.monotonic() - begun)))
+
+    async def _refresh_alone(self, name: str) -> None:
+        """Refresh one cluster; whatever is wrong with what the store has of it, all others go on being watched."""
+        try:
+            await self._refresh(name)
+        except Exception:
+            log.exception("%s: cannot be watched by what the store has of it", name)
 
     async def _refresh(self, name: str) -> None:
         def read() -> tuple[str | None]:
@@ -161,11 +168,18 @@ class Poller:
             return
         known = watched.known if before is None else before.watch.status(time.monotonic())
         self._drop(name)
-        guard = self._guards[name] = Guard(watched, known, self._told(name))
+        guard = self._guards[name] = self._guard(name, watched, known)
         self._texts[name] = text
         self._desk.open(name, guard.watch.findings, time.monotonic())
         guard.start(self._dialler, self._gate)
         log.info("%s: watched on %d hosts", name, len(watched.plan.hosts))
+
+    def _guard(self, name: str, watched: Watched, known: Mapping[str, Any] | None) -> Guard:
+        try:
+            return Guard(watched, known, self._told(name))
+        except (WindlassError, KeyError, TypeError, AttributeError) as error:
+            log.warning("%s: its last observation is not readable (%r); it is watched anew", name, error)
+            return Guard(watched, None, self._told(name))
 
     def _told(self, name: str) -> Callable[[Effects], None]:
         def tell(effects: Effects) -> None:
