@@ -148,6 +148,20 @@ def test_a_scheduled_run_whose_bundle_came_meanwhile_is_skipped_and_one_asked_fo
     assert take(place, partition=None)
 
 
+def test_an_etcd_that_has_begun_anew_is_told_of_once_and_the_last_bundle_of_before_is_named(
+    place: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
+) -> None:
+    before = place.hold(timedelta(hours=3))
+    emptied = manifest().content.model_copy(update={"revision": 7})
+    taking(monkeypatch, manifest().model_copy(update={"content": emptied}))
+    assert take(place)
+    ((level, text),) = place.told
+    assert level == "error"
+    assert "went back from 1042 to 7" in text
+    assert f"bundle {before}" in text
+    assert len(sent) == 1
+
+
 def test_a_failed_backup_tells_how_old_the_newest_good_one_is(
     place: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
 ) -> None:

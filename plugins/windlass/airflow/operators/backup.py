@@ -18,6 +18,7 @@ from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.workplace import Workplace
+from windlass.domain.backup import BundleId, Manifest
 from windlass.domain.backup.dispatching import Progress, is_drill_due, is_due, overdue_since, unsafe_beside
 from windlass.domain.lease import Owner
 from windlass.effects.bundles import Vault
@@ -90,12 +91,16 @@ class BackupTakeOperator(ClusterOperator):
             cluster = place.cluster()
             vault = place.vault(cluster)
             with self._turn(context, place, vault), place.site(cluster) as site:
+                before = vault.inventory().bundles
                 manifest = take_bundle(site, place.pki(), vault, str(place.owner), watch)
         except _WaitingError:
             raise
         except WindlassError as error:
             self._tell_failure(context, place, error)
             raise
+        if before and before[-1].revision > manifest.content.revision:
+            # Said once: from now on the newest bundle is of what is there.
+            tell_alert(context, place, _gone_back(before[-1], manifest))
         self.log.info(
             "bundle %s: %d keys at revision %d", manifest.id, manifest.content.keys, manifest.content.revision
         )
@@ -187,6 +192,14 @@ class EtcdUpkeepOperator(ClusterOperator):
         for line in kept.complaints:
             tell_alert(context, place, line)
         return list(kept.done)
+
+
+def _gone_back(before: BundleId, manifest: Manifest) -> str:
+    return (
+        f"etcd's revision went back from {before.revision} to {manifest.content.revision}: it has lost its data and "
+        f"begun anew, or the cluster was made anew; what was there before is in bundle {before}, which "
+        "disaster_recovery takes if its id is given"
+    )
 
 
 def _owner(context: Context) -> Owner:
