@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from windlass.effects.kubernetes.client import Resource
-from windlass.errors import NotReadyError, UnreachableError
-from windlass.operations.rolling import draining
+from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.operations.rolling import draining, nodes
 from windlass.operations.rolling.draining import CORDONED, DrainError, cordon, drain_node, uncordon
 
 LONG, NONE = timedelta(minutes=1), timedelta(0)
@@ -21,6 +22,8 @@ class FakeApi:
         self.node: dict[str, Any] | None = {"metadata": {"name": "w-1"}, "spec": {}}
         self.pods = {name: self._pod(name, "DaemonSet" if name in own else "ReplicaSet") for name in (*pods, *own)}
         self.blocked = set(blocked)
+        self.refused: dict[str, str] = {}
+        """What the API says once to the eviction of a pod."""
         self.away = 0
 
     def _pod(self, name: str, owner: str) -> dict[str, Any]:
@@ -44,6 +47,11 @@ class FakeApi:
         return list(self.pods.values())
 
     def evict(self, name: str, namespace: str) -> None:
+        if name in self.refused:
+            message = self.refused.pop(name)
+            if "terminated" in message:
+                del self.pods[name]
+            raise RefusedError(f"https://api: cannot evict pod: 403 {message}")
         if name in self.blocked:
             raise NotReadyError(f"https://api: cannot evict pod: 429 Cannot evict pod {name}: budget web needs 2")
         del self.pods[name]
@@ -69,6 +77,22 @@ def test_an_api_that_is_away_for_a_moment_is_asked_again() -> None:
     api = FakeApi("a")
     api.away = 3
     assert drain(api, LONG) == 1
+
+
+def test_a_pod_whose_namespace_is_being_removed_is_waited_for() -> None:
+    api = FakeApi("a")
+    api.refused["a"] = "unable to create new content in namespace x because it is being terminated"
+    assert drain(api, LONG) == 1
+
+
+def test_a_node_that_may_not_be_drained_is_open_again() -> None:
+    api: Any = FakeApi("a")
+    api.refused["a"] = 'admission webhook "no" denied the request'
+    roll: Any = Mock()
+    roll.site.cluster.spec.upgrade.drain_seconds = 60
+    with pytest.raises(RefusedError, match="denied the request"):
+        nodes._drain(roll, api, "w-1")
+    assert api.node["spec"]["unschedulable"] is None
 
 
 def test_what_keeps_a_pod_is_told_with_its_name_once_time_is_over() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from windlass.domain.upgrade.workloads import leaves_with_drain, name_of
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
-from windlass.errors import NotReadyError, UnreachableError, WindlassError
+from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
 
 CORDONED = "io.windlass/cordoned"
 """On a node that a roll cordoned, so that it is opened again; a node that somebody else cordoned stays so."""
@@ -56,7 +56,7 @@ def drain_node(client: KubernetesClient, node: str, within: timedelta, tell: Cal
     while True:
         try:
             left = [pod for pod in _pods_on(client, node) if leaves_with_drain(pod)]
-        except UnreachableError:
+        except (NotReadyError, UnreachableError):
             left = None
         if left is not None and not left:
             return len(seen)
@@ -82,6 +82,10 @@ def _evict(client: KubernetesClient, pod: dict[str, Any]) -> str:
         client.evict(pod["metadata"]["name"], pod["metadata"]["namespace"])
     except (NotReadyError, UnreachableError) as error:
         return str(error).partition(": 429 ")[2] or str(error)
+    except RefusedError as error:
+        # Its namespace is being removed, and so will it be: until it is, the API allows nothing new there.
+        if "being terminated" not in str(error):
+            raise
     return "it has not ended yet"
 
 

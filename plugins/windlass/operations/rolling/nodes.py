@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,7 +15,7 @@ from windlass.effects.transport.connection import Connection, RemoteFile
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.preparing import prepare_host
-from windlass.operations.rolling.draining import DrainError, cordon, drain_node, uncordon
+from windlass.operations.rolling.draining import cordon, drain_node, uncordon
 from windlass.operations.rolling.roll import Roll
 from windlass.operations.rolling.stacks import DidNotComeUpError
 from windlass.operations.site import Changes, Site
@@ -60,8 +61,10 @@ def _drain(roll: Roll, client: KubernetesClient, name: str) -> None:
     cordon(client, name)
     try:
         count = drain_node(client, name, timedelta(seconds=upgrade.drain_seconds), roll.tell)
-    except DrainError:
-        uncordon(client, name)
+    except WindlassError:
+        # Also if an eviction was refused: nothing has been changed on the node, and it would stay closed.
+        with contextlib.suppress(WindlassError):
+            uncordon(client, name)
         raise
     roll.tell(f"{name}: drained, {count} pods left it")
 
