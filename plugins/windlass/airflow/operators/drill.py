@@ -11,6 +11,7 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from windlass.airflow.errors import TRANSIENT
 from windlass.airflow.operators.backup import is_by_person, tell_alert
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
@@ -44,7 +45,7 @@ class DrillRunOperator(ClusterOperator):
         bundle = BundleId.parse(context["ti"].xcom_pull(task_ids="choose"))
         cluster = place.cluster()
         vault = place.vault(cluster)
-        with _turn(context, place), place.site(cluster) as site:
+        with _turn(context, place), self._telling(context, place, bundle), place.site(cluster) as site:
             release = place.catalog.release(vault.manifest(bundle).kubernetes_version)
             record = run_drill(site, release, vault, bundle, str(place.owner), Stopwatch(tell=self.log.info))
         if not record.is_proof:
@@ -53,6 +54,16 @@ class DrillRunOperator(ClusterOperator):
             raise IntegrityError(f"{text}; look at the record {record.id}, and take a new bundle with etcd_backup")
         place.log(f"drill: bundle {bundle} is proven: {record.milliseconds['total'] / 1000:.0f} s on {record.host}")
         return _told(record)
+
+    @contextmanager
+    def _telling(self, context: Context, place: Workplace, bundle: BundleId) -> Iterator[None]:
+        """Tell people of what kept the drill from being made at all, unless it is tried again."""
+        try:
+            yield
+        except WindlassError as error:
+            if not isinstance(error, TRANSIENT) or context["ti"].try_number > (self.retries or 0):
+                tell_alert(context, place, f"drill with bundle {bundle} could not be made: {error}")
+            raise
 
 
 class DrillClearOperator(ClusterOperator):
