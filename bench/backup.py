@@ -19,6 +19,7 @@ from bench.standing import Standing, standing
 from bench.workbench import Workbench
 from windlass.domain.rendering.layout import API_PORT
 from windlass.effects.kubernetes.client import KubernetesClient
+from windlass.errors import WindlassError
 from windlass.operations.backup.members import etcd_members
 from windlass.operations.cluster_api import credentials_of
 
@@ -95,13 +96,15 @@ class _Nowhere:
 @contextmanager
 def _snapshots(stand: Standing) -> Iterator[None]:
     """Take one snapshot after another, as backups do, from a follower."""
-    over = threading.Event()
+    over, taken = threading.Event(), 0
 
     def take() -> None:
+        nonlocal taken
         with inside(stand) as (site, pki), etcd_members(site, pki) as members:
             follower = next(name for name, status in members.statuses.items() if not status.is_leader)
             while not over.is_set():
                 members.clients[follower].snapshot(_Nowhere())  # type: ignore[arg-type]  # it only writes
+                taken += 1
 
     thread = threading.Thread(target=take)
     thread.start()
@@ -110,3 +113,5 @@ def _snapshots(stand: Standing) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+    if not taken:
+        raise WindlassError("no snapshot was taken beside the writes: what was measured says nothing")
