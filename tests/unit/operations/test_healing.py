@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,10 +23,11 @@ from windlass.domain.rendering import MirrorAddresses, render_host
 from windlass.domain.rendering.layout import DOCKER_DAEMON
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.catalog import load_catalog
+from windlass.effects.kubernetes.client import Resource
 from windlass.effects.transport.connection import CommandResult, RemoteFile
 from windlass.effects.transport.fake import Call, FakeHost, FakeHosts
 from windlass.effects.transport.pool import Connections
-from windlass.operations.healing import Healing, Keyring, Note, Outcome, heal, show_plan
+from windlass.operations.healing import Healing, Keyring, Note, Outcome, acting, heal, looking, show_plan
 from windlass.operations.site import Site
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -198,6 +200,31 @@ def test_repair_gives_up_after_five_tries_says_so_once_and_takes_it_back_when_it
     del world.broken["cp-2/kube-scheduler"]
     assert world.heal().is_well
     assert world.told[-1].startswith("over: kube-scheduler on cp-2 was repaired 5 times")
+
+
+class Nodes:
+    """The API as far as nodes go."""
+
+    def __init__(self) -> None:
+        self.cordoned: list[str] = []
+
+    def list(self, resource: Resource) -> list[dict[str, Any]]:
+        names = [host.name for host in cluster().spec.hosts.members]
+        return [{"metadata": {"name": name}, "spec": {"unschedulable": name in self.cordoned}} for name in names]
+
+    def patch(self, resource: Resource, name: str, change: dict[str, Any]) -> None:
+        self.cordoned.append(name)
+
+
+def test_a_worker_that_repair_gave_up_on_is_cordoned_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = Nodes()
+    for module in (acting, looking):
+        monkeypatch.setattr(module, "kubernetes_api", lambda *_: nullcontext(nodes))
+    world.broken["w-1/api-proxy"] = "stuck"
+    for _ in range(3):
+        world.heal()
+    assert nodes.cordoned == ["w-1"]
+    assert world.acts == ["w-1/api-proxy"] * 5
 
 
 def test_a_person_begins_the_count_anew(world: World) -> None:

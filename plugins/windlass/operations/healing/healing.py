@@ -12,7 +12,7 @@ from windlass.domain.servicelog import Detail, Tally, health_text
 from windlass.errors import WindlassError
 from windlass.operations.healing.acting import act, watch
 from windlass.operations.healing.deeper import look_deeper
-from windlass.operations.healing.looking import look, side_by_side
+from windlass.operations.healing.looking import look, look_at_cordons, side_by_side
 from windlass.operations.healing.work import Healing, Note
 
 _LONGEST = timedelta(minutes=8)
@@ -87,6 +87,10 @@ class _Run:
         if is_deep:
             seen = look_deeper(self.work, seen)
         plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
+        if any(repair.kind == "cordon" for repair in plan.repairs):
+            # Only the API knows which nodes are cordoned already, and only here does it matter.
+            seen = look_at_cordons(self.work, seen)
+            plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
         return seen, replace(plan, stops=(*plan.stops, *self.work.told))
 
     def _tell(self, plan: Plan) -> None:
@@ -127,6 +131,8 @@ class _Run:
         self.history = self.history.worked(repair.key)
         self.done.append(str(repair))
         text = f"{repair.thing} on {repair.host} is well again after {result:.1f} s"
+        if repair.kind == "cordon":
+            text = f"node {repair.host} takes no new pods: look at it, then uncordon it"
         self.work.note(Note(text, "info", repair.host, repair.thing, {"seconds": round(result, 1)}))
 
     def _wait(self, plan: Plan) -> None:

@@ -15,7 +15,9 @@ from windlass.domain.healing.seen import ETCD
 from windlass.domain.healing.wanted import WantedHost
 from windlass.domain.members import assess
 from windlass.domain.quorum import Membership
+from windlass.effects.kubernetes.client import NODES
 from windlass.errors import NotReadyError, WindlassError
+from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.healing.work import Healing
 from windlass.operations.members import observe_members
 
@@ -23,6 +25,7 @@ T = TypeVar("T")
 
 _PATIENCE = timedelta(seconds=6)
 """How long the others wait for a host that does not answer at all."""
+_API = timedelta(seconds=10)
 _ROUNDS = 3
 _ROUND_SECONDS = 5
 
@@ -44,6 +47,17 @@ def look(work: Healing, reports: Mapping[str, Report], *, is_patient: bool = Fal
         hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
     seen = ClusterSeen(work.clock(), tuple(hosts.values()), reports=reports)
     return replace(seen, membership=_membership(work) if _is_etcd_ill(seen) else None)
+
+
+def look_at_cordons(work: Healing, seen: ClusterSeen) -> ClusterSeen:
+    """Return what was seen with which nodes are cordoned, as the Kubernetes API says; None where it says nothing."""
+    try:
+        with kubernetes_api(work.site, work.keys, _API) as client:
+            nodes = {node["metadata"]["name"]: node for node in client.list(NODES)}
+    except WindlassError:
+        nodes = {}
+    cordoned = {name: bool(node["spec"].get("unschedulable")) for name, node in nodes.items()}
+    return replace(seen, hosts=tuple(replace(host, is_cordoned=cordoned.get(host.name)) for host in seen.hosts))
 
 
 def _is_told(host: HostSeen, reports: Mapping[str, Report]) -> bool:
