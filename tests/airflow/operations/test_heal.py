@@ -66,6 +66,12 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Any:
     return made
 
 
+def test_what_was_found_before_a_cluster_was_deleted_ends_well(place: Any) -> None:
+    place.records.spec.return_value = place.records.status.return_value = None
+    assert ClusterHealOperator(task_id="heal").act(context(), place) == {"the cluster was deleted": []}
+    assert place.leases().current("demo") is None
+
+
 def test_a_free_cluster_is_taken_at_once(place: Any) -> None:
     assert ClusterHealOperator(task_id="heal")._take_turn(context(), place, datetime.now(UTC))
     assert place.leases().current("demo").owner == ME

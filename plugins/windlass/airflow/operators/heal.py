@@ -56,6 +56,9 @@ class ClusterHealOperator(ClusterOperator):
                 one.kind.value,
                 one.evidence,
             )
+        if not _is_by_person(context) and place.records.spec() is None:
+            self.log.info("cluster %s was deleted since: nothing is left to repair", place.name)
+            return {"the cluster was deleted": []}
         if context["params"].get("plan_only"):
             return self._show(context, place, findings)
         if not self._take_turn(context, place, began):
