@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,9 +46,14 @@ class KubernetesApi:
         self._boundaries = boundaries
         self.objects: dict[tuple[str, str, str], Object] = {}
         """By plural, namespace and name."""
+        self._one_at_a_time = threading.Lock()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request, as `httpx.MockTransport` wants it."""
+        """Answer one request, as `httpx.MockTransport` wants it; requests come from several threads."""
+        with self._one_at_a_time:
+            return self._answer(request)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
         if not self.is_ready:
             raise httpx.ConnectError("connection refused", request=request)
         if request.url.path == "/readyz":
