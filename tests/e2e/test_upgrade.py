@@ -15,7 +15,6 @@ from windlass.effects.kubernetes.client import NODES
 pytestmark = pytest.mark.full
 
 OLD = "v1.36.3"
-CONTAINERS = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
 
 
 @dataclass(frozen=True)
