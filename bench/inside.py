@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import cache
 
-from bench.standing import VERSION, Standing
+from bench.standing import VERSION, Standing, standing
 from windlass.cli.embedded.layout import project_directory
 from windlass.domain.pki import Pki
 from windlass.domain.rendering import MirrorAddresses
@@ -24,6 +25,22 @@ from windlass.operations.site import Site, open_site
 from windlass_lab.model import BUCKET
 
 LARGE_MEBIBYTES = 324  # 340 MB
+
+
+@cache
+def small_cluster(cleanup: ExitStack) -> Standing:
+    """Return the one new cluster that all benchmarks of backups and recoveries share; nobody watches it."""
+    stand = cleanup.enter_context(standing("bench-etcd"))
+    stand.run("create_cluster", spec=stand.spec)
+    return stand
+
+
+@cache
+def large_cluster(cleanup: ExitStack) -> Standing:
+    """Return the same cluster, with a database of 340 MB from now on."""
+    stand = small_cluster(cleanup)
+    fill(stand)
+    return stand
 
 
 @contextmanager

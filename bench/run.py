@@ -27,6 +27,7 @@ MODULES = (
     "bare_hosts",
     "backup",
     "recovery",
+    "large",
     "upgrade_vs_kubeadm",
     "thousand_clusters",
     "healing",

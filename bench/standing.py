@@ -37,6 +37,7 @@ from windlass_lab.plan import LabPlan, host_names
 
 VERSION = "v1.37.2"
 _LOOK_SECONDS = 0.3
+_LOG_END = 3000
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,10 @@ class Standing:
         """Wait for a run's end; WindlassError if it is a bad one."""
         ended = self.airflow.wait(dag_id, run_id, within=timedelta(minutes=10))
         if ended.state != "success":
-            states = {task.task_id: task.state for task in self.airflow.tasks(dag_id, run_id)}
-            raise WindlassError(f"{dag_id} {run_id} ended in {ended.state}: {states}")
+            tasks = self.airflow.tasks(dag_id, run_id)
+            states = {task.task_id: task.state for task in tasks}
+            logs = [self.airflow.log(dag_id, run_id, task)[-_LOG_END:] for task in tasks if task.state == "failed"]
+            raise WindlassError("\n".join([f"{dag_id} {run_id} ended in {ended.state}: {states}", *logs]))
 
     def wait_for_cluster(self) -> None:
         """Return as soon as all nodes are Ready and the cluster's DNS answers; the same end as for kubeadm.

@@ -14,6 +14,7 @@ import pytest
 
 from e2e.ground import CLUSTER, HOSTS, Ground, stand
 from e2e.leaks import CommandLines
+from windlass.errors import WindlassError
 
 KEEP = os.environ.get("WINDLASS_TEST_KEEP") == "1"
 NAME = os.environ.get("WINDLASS_TEST_NAME", "e2e")
@@ -70,10 +71,18 @@ def bare(ground: Ground) -> Ground:
 
 @pytest.fixture
 def cluster(ground: Ground) -> Ground:
-    """The ground with the cluster of 3 + 1 hosts on it, as `test_create` leaves it."""
-    if ground.records.spec() is None or ground.not_ready():
+    """The ground with the cluster of 3 + 1 hosts on it, as `test_create` leaves it, whatever a test before broke."""
+    if not _is_there(ground) and ground.apply(ground.spec()).state != "success":
+        ground.run("delete_cluster", confirm_name=CLUSTER).succeeded()
         ground.apply(ground.spec()).succeeded()
     return ground
+
+
+def _is_there(ground: Ground) -> bool:
+    try:
+        return ground.records.spec() is not None and not ground.not_ready()
+    except WindlassError:
+        return False
 
 
 @pytest.fixture(scope="session")

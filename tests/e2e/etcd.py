@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,8 +20,10 @@ from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
 from windlass.effects.transport.pool import Connections
+from windlass.errors import WindlassError
 from windlass.operations.backup.taking import take_bundle
 from windlass.operations.cluster_api import credentials_of
+from windlass.operations.etcd_api import etcd_member
 from windlass.operations.site import Site, open_site
 
 ETCD_HOSTS = ("cp-1", "cp-2", "cp-3")
@@ -46,6 +49,17 @@ def is_healthy(ground: Ground, host: str) -> bool:
     return "is healthy" in ground.on(host, f"{_ETCDCTL} endpoint health 2>&1 || true")
 
 
+def missing(ground: Ground) -> list[str]:
+    """Return what keeps the cluster from being whole: members that are not healthy voters, nodes that are not Ready."""
+    try:
+        found = members(ground)
+        problems = [] if found == dict.fromkeys(ETCD_HOSTS, False) else [f"members (and learners): {found}"]
+        problems += [f"etcd on {host}" for host in ETCD_HOSTS if not is_healthy(ground, host)]
+        return problems + [f"node {name}" for name in sorted(ground.not_ready())]
+    except WindlassError as error:  # nobody there to tell
+        return [str(error)]
+
+
 def kill(ground: Ground, host: str) -> None:
     """End a member's process at once; Docker leaves it so."""
     ground.on(host, "docker kill windlass-etcd")
@@ -64,6 +78,45 @@ for file in /var/lib/windlass/etcd/member/wal/*.wal /var/lib/windlass/etcd/membe
 done
 docker start windlass-etcd"""
     ground.on(host, script)
+
+
+@contextmanager
+def small_disk(ground: Ground, host: str, size: str = "512m") -> Iterator[None]:
+    """Have a member's data on a disk of its own, and back where it was at the end."""
+    ground.on(
+        host,
+        f"""set -e
+docker stop --time 5 windlass-etcd >/dev/null
+cd /var/lib/windlass
+mv etcd etcd.large
+mkdir -m 700 etcd
+mount -t tmpfs -o size={size},mode=700 tmpfs etcd
+cp -a etcd.large/member etcd/
+docker start windlass-etcd""",
+    )
+    wait_for(lambda: is_healthy(ground, host), "the member is back on its small disk")
+    try:
+        yield
+    finally:
+        ground.on(
+            host,
+            """set -e
+docker stop --time 5 windlass-etcd >/dev/null
+cd /var/lib/windlass
+rm -rf etcd.large/member
+cp -a etcd/member etcd.large/
+umount etcd
+rmdir etcd
+mv etcd.large etcd
+docker start windlass-etcd""",
+        )
+
+
+def press(ground: Ground, mebibytes: int) -> None:
+    """Write so much of what does not compress into etcd, past the API."""
+    with site_of(ground) as site, etcd_member(site, ground.pki(), "cp-1", timedelta(seconds=30)) as client:
+        for number in range(mebibytes):
+            client.keys.put(b"/e2e/%d" % (number % 10), os.urandom(2**20))
 
 
 @contextmanager

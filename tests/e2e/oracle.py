@@ -52,12 +52,20 @@ class Writer:
             thread.join()
 
     def acknowledged_since(self, at: float) -> bool:
-        """Tell whether a write that was sent after `at` was acknowledged."""
-        return any(one.at > at for one in self.acknowledged.values())
+        """Tell whether a write was acknowledged after `at`."""
+        return any(found > at for found in self._times())
 
     def first_after(self, at: float) -> float | None:
         """Return when the first write after `at` was acknowledged."""
-        return min((one.at for one in self.acknowledged.values() if one.at > at), default=None)
+        return min((found for found in self._times() if found > at), default=None)
+
+    def last(self) -> float:
+        """Return when the last write so far was acknowledged; minus infinity if none was."""
+        return max(self._times(), default=float("-inf"))
+
+    def _times(self) -> list[float]:
+        # A copy: the writer goes on adding.
+        return [one.at for one in list(self.acknowledged.values())]
 
     def _write_on(self) -> None:
         clients = [KubernetesClient(one, 6443, self.credentials, _TIMEOUT_SECONDS) for one in self.addresses]

@@ -17,7 +17,7 @@ WHOLE = dict.fromkeys(ETCD_HOSTS, False)
 def last_acknowledged(writing: Writer) -> float:
     """Wait until nothing is acknowledged any more; when the last was."""
     wait_for(lambda: not writing.acknowledged_since(time.monotonic() - 4), "nothing is acknowledged any more")
-    return max(one.at for one in writing.acknowledged.values())
+    return writing.last()
 
 
 def test_the_loss_of_all_members_costs_what_was_written_since_the_bundle_and_no_more(cluster: Ground) -> None:

@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from e2e.etcd import ETCD_HOSTS, back_up, check, corrupt_data, delete_data, is_healthy, kill, members, writer
+from e2e.etcd import (
+    ETCD_HOSTS,
+    back_up,
+    check,
+    corrupt_data,
+    delete_data,
+    is_healthy,
+    kill,
+    member_ids,
+    missing,
+    press,
+    small_disk,
+    writer,
+)
 from e2e.ground import CLUSTER, OVERLAPPING, Ground, wait_for
+from e2e.second_airflow import another_airflow
 from e2e.test_recovery import last_acknowledged
-from windlass.effects.kubernetes.client import NODES
+from windlass.domain.recovery.scripts import state_script
+from windlass.effects.kubernetes.client import NAMESPACES
+from windlass.effects.store.keys import bundles_prefix, cluster_prefix
+from windlass.errors import WindlassError
+from windlass.operations.recovery import recovery_id
 from windlass_lab import faults
 
 pytestmark = pytest.mark.full
 
-WHOLE = dict.fromkeys(ETCD_HOSTS, False)
-TASKS = ("plan", "approve", "lease", "restore", "settle", "verify")
+DAG = "disaster_recovery"
+KILLS = (
+    ("plan", ""),
+    ("restore", ""),
+    ("restore", "restored"),
+    ("restore", "switched"),
+    ("settle", ""),
+    ("verify", ""),
+)
+"""Tasks to be killed one after another, and how far the recovery shall have come on the first host by then."""
+FILL = """cd /var/lib/windlass/etcd
+fallocate --length $(df --output=avail --block-size=1 . | tail -n 1) ballast || true
+dd if=/dev/zero of=ballast oflag=append conv=notrunc bs=4096 2>/dev/null || true
+"""
 
 
 def lose(ground: Ground, *how: Callable[[Ground, str], None]) -> None:
@@ -25,11 +56,17 @@ def lose(ground: Ground, *how: Callable[[Ground, str], None]) -> None:
         harm(ground, host)
 
 
-def assert_whole(ground: Ground) -> None:
-    """Fail unless every member is healthy and every node Ready."""
-    assert members(ground) == WHOLE
-    assert all(is_healthy(ground, host) for host in ETCD_HOSTS)
-    assert not ground.not_ready()
+@contextmanager
+def out_of_reach(ground: Ground, *hosts: str) -> Iterator[None]:
+    """Cut hosts off, and go on only when the cluster is whole again after it: one fault at a time."""
+    for host in hosts:
+        faults.cut(ground.lab, host)
+    try:
+        yield
+    finally:
+        for host in hosts:
+            faults.mend(ground.lab, host)
+        wait_for(lambda: not missing(ground), "the cluster is whole again")
 
 
 @pytest.mark.parametrize(
@@ -44,9 +81,9 @@ def test_a_quorum_that_is_lost_comes_back_from_the_bundle(
         manifest = back_up(cluster)
         lose(cluster, *how)
         lost_at = last_acknowledged(writing)
-        cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).succeeded()
+        cluster.run(DAG, auto_approve=True, bundle=manifest.id).succeeded()
     check(cluster, writing, manifest, restored_at=lost_at)
-    assert_whole(cluster)
+    assert missing(cluster) == []
     for host in ETCD_HOSTS:
         cluster.on(host, "rm -rf /var/lib/windlass/etcd/member.*")
 
@@ -57,65 +94,64 @@ def test_members_that_are_killed_under_load_come_back_with_all_that_was_acknowle
         killed_at = last_acknowledged(writing)
         for host in ETCD_HOSTS:
             cluster.on(host, "docker start windlass-etcd")
-        wait_for(lambda: writing.acknowledged_since(killed_at + 1), "writes are acknowledged again")
+        wait_for(lambda: writing.acknowledged_since(killed_at), "writes are acknowledged again")
+    wait_for(lambda: not missing(cluster), "the cluster is whole again")
     check(cluster, writing)
-    assert_whole(cluster)
 
 
 def test_a_minority_that_is_cut_off_costs_nothing_and_is_no_disaster(cluster: Ground) -> None:
     manifest = back_up(cluster)
-    faults.cut(cluster.lab, "cp-3")
-    try:
-        with writer(cluster, ("cp-1", "cp-2")) as writing:
-            refusal = cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).refused("plan")
-            unknown = cluster.run("replace_member", host="cp-3").refused("plan")
-    finally:
-        faults.mend(cluster.lab, "cp-3")
+    with writer(cluster, ("cp-1", "cp-2")) as writing, out_of_reach(cluster, "cp-3"):
+        cut_at = time.monotonic()
+        wait_for(lambda: writing.acknowledged_since(cut_at), "the others go on taking writes")
+        refusal = cluster.run(DAG, auto_approve=True, bundle=manifest.id).refused("plan")
+        unknown = cluster.run("replace_member", host="cp-3").refused("plan")
     assert "lives: etcd has a leader" in refusal
     assert "could not be seen, which does not mean that it is dead" in unknown
-    wait_for(lambda: is_healthy(cluster, "cp-3"), "the member is back")
     check(cluster, writing)
 
 
 def test_a_majority_that_is_cut_off_is_not_taken_for_dead(cluster: Ground) -> None:
     manifest = back_up(cluster)
-    for host in ("cp-2", "cp-3"):
-        faults.cut(cluster.lab, host)
-    try:
-        refusal = cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).refused("plan")
-    finally:
-        for host in ("cp-2", "cp-3"):
-            faults.mend(cluster.lab, host)
+    with out_of_reach(cluster, "cp-2", "cp-3"):
+        refusal = cluster.run(DAG, auto_approve=True, bundle=manifest.id).refused("plan")
     assert "may live: cp-2, cp-3 could not be seen" in refusal
-    wait_for(lambda: is_healthy(cluster, "cp-1"), "there is a quorum again")
-    assert_whole(cluster)
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_a_recovery_killed_in_any_task_goes_on(cluster: Ground, task: str) -> None:
+def test_a_recovery_whose_tasks_are_killed_goes_on_where_it_was(cluster: Ground) -> None:
     with writer(cluster) as writing:
         manifest = back_up(cluster)
         lose(cluster, delete_data, delete_data, delete_data)
         lost_at = last_acknowledged(writing)
-        run_id = cluster.start("disaster_recovery", auto_approve=True, bundle=manifest.id)
-        cluster.task_process("disaster_recovery", run_id, task).kill()
-        cluster.converge("disaster_recovery", run_id).succeeded()
+        run_id = cluster.start(DAG, auto_approve=True, bundle=manifest.id)
+        for task, stage in KILLS:
+            process = cluster.task_process(DAG, run_id, task)
+            wait_for(lambda wanted=stage: _has_come_to(cluster, run_id, wanted), f"the recovery is {stage}")  # type: ignore[misc]  # bound per turn
+            process.kill()
+        cluster.converge(DAG, run_id).succeeded()
     check(cluster, writing, manifest, restored_at=lost_at)
-    assert_whole(cluster)
+    assert missing(cluster) == []
 
 
-def test_new_empty_hosts_and_a_store_with_nothing_but_bundles_are_enough(cluster: Ground) -> None:
+def _has_come_to(ground: Ground, run_id: str, stage: str) -> bool:
+    return not stage or f"stage={stage}" in ground.on("cp-1", state_script(recovery_id(run_id)))
+
+
+def test_bundles_and_the_key_are_enough_for_new_hosts_and_a_new_airflow(cluster: Ground) -> None:
     with writer(cluster) as writing:
         manifest = back_up(cluster)
     for host in OVERLAPPING:
         faults.wipe(cluster.lab, host)
-    for key in ("spec.yaml", "pki/pki.sealed"):
-        cluster.store.delete(f"clusters/{CLUSTER}/{key}")
+    kept = bundles_prefix(CLUSTER)
+    for item in list(cluster.store.list(cluster_prefix(CLUSTER))):
+        if not item.key.startswith(kept):
+            cluster.store.delete(item.key)
 
-    cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).succeeded()
+    with another_airflow(cluster, DAG) as new:
+        new.run(DAG, auto_approve=True, bundle=manifest.id).succeeded()
 
     check(cluster, writing, manifest)
-    assert_whole(cluster)
+    assert missing(cluster) == []
     assert not any(cluster.apply().succeeded().result("plan.preflight").values())
 
 
@@ -124,35 +160,82 @@ def test_on_the_hosts_that_came_back_a_smaller_cluster_rises_and_the_others_join
         manifest = back_up(cluster)
         for host in ("cp-2", "cp-3"):
             faults.kill(cluster.lab, host)
-        lost_at = last_acknowledged(writing)
-        refusal = cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).refused("plan")
-        assert "may live: cp-2, cp-3 could not be seen" in refusal
-        told_twice = {"overwrite_healthy": True, "confirm_name": CLUSTER}
-        run = cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id, **told_twice).succeeded()
-    assert "left out, since they do not answer: cp-2, cp-3" in run.result("plan")["text"]
-    check(cluster, writing, manifest, restored_at=lost_at)
-    assert members(cluster) == {"cp-1": False}
-    with cluster.api() as client:
-        assert {node["metadata"]["name"] for node in client.list(NODES)} == {"cp-1", "w-1"}
-
+        try:
+            lost_at = last_acknowledged(writing)
+            refusal = cluster.run(DAG, auto_approve=True, bundle=manifest.id).refused("plan")
+            told_twice = {"overwrite_healthy": True, "confirm_name": CLUSTER}
+            run = cluster.run(DAG, auto_approve=True, bundle=manifest.id, **told_twice).succeeded()
+        except BaseException:
+            for host in ("cp-2", "cp-3"):
+                faults.start(cluster.lab, host)
+            raise
+    # One by one: together they would go on as the old cluster.
+    joined = []
     for host in ("cp-2", "cp-3"):
         faults.start(cluster.lab, host)
-        cluster.run("replace_member", host=host).succeeded()
-    cluster.apply().succeeded()
-    wait_for(lambda: not cluster.not_ready(), "all nodes are Ready")
+        joined.append(cluster.run("replace_member", host=host))
+
+    assert "may live: cp-2, cp-3 could not be seen" in refusal
+    assert "left out, since they do not answer: cp-2, cp-3" in run.result("plan")["text"]
+    assert {"removed the node cp-2", "removed the node cp-3"} <= set(run.result("settle"))
+    for one in joined:
+        one.succeeded()
     check(cluster, writing, manifest, restored_at=lost_at)
-    assert_whole(cluster)
+    cluster.apply().succeeded()
+    wait_for(lambda: not missing(cluster), "the cluster is whole again")
+    check(cluster, writing, manifest, restored_at=lost_at)
 
 
 def test_members_that_began_anew_after_their_loss_are_recovered_like_dead_ones(cluster: Ground) -> None:
     with writer(cluster) as writing:
         manifest = back_up(cluster)
     lose(cluster, delete_data, delete_data, delete_data)
-    for host in ETCD_HOSTS:
-        cluster.on(host, "docker rm -f windlass-kube-apiserver >/dev/null; docker start windlass-etcd")
-    wait_for(lambda: is_healthy(cluster, "cp-1"), "a new and empty etcd cluster")
+    _begin_anew(cluster)
+    empty = back_up(cluster)  # as the schedule would
+    refusal = cluster.run(DAG, auto_approve=True).refused("plan")
+    assert f"bundle {empty.id} is of an etcd that lost its data and began anew after bundle {manifest.id}" in refusal
 
-    cluster.run("disaster_recovery", auto_approve=True, bundle=manifest.id).succeeded()
+    cluster.run(DAG, auto_approve=True, bundle=manifest.id).succeeded()
 
     check(cluster, writing, manifest, restored_at=time.monotonic())
-    assert_whole(cluster)
+    assert missing(cluster) == []
+
+
+def _begin_anew(ground: Ground) -> None:
+    """Start all members with nothing, and one API server on them, which makes what it needs: a cluster without a past.
+
+    The others stay down, so that its revision stays small.
+    """
+    names = "windlass-kube-apiserver windlass-kube-controller-manager windlass-kube-scheduler"
+    for host in ETCD_HOSTS:
+        ground.on(host, f"docker stop --time 1 {names} >/dev/null; docker start windlass-etcd")
+    wait_for(lambda: is_healthy(ground, "cp-1"), "a new and empty etcd cluster")
+    ground.on("cp-1", "docker start windlass-kube-apiserver")
+    wait_for(lambda: _has_namespaces(ground), "an API server on it")
+
+
+def _has_namespaces(ground: Ground) -> bool:
+    try:
+        with ground.api() as client:
+            return client.get(NAMESPACES, "kube-system") is not None
+    except WindlassError:
+        return False
+
+
+def test_a_disk_that_is_full_stops_one_member_which_goes_on_once_there_is_room(cluster: Ground) -> None:
+    before = member_ids(cluster)
+    with small_disk(cluster, "cp-2"), writer(cluster, ("cp-1", "cp-3")) as writing:
+        cluster.on("cp-2", FILL)
+        # More than fits into what etcd has set aside for its log.
+        press(cluster, mebibytes=150)
+        wait_for(lambda: not is_healthy(cluster, "cp-2"), "the member has no room")
+        refusal = cluster.run("replace_member", host="cp-2").refused("replace")
+        assert writing.acknowledged_since(time.monotonic() - 5)
+        cluster.on("cp-2", "rm /var/lib/windlass/etcd/ballast")
+        cluster.run("replace_member", host="cp-2").succeeded()
+        wait_for(lambda: not missing(cluster), "the cluster is whole again")
+
+    assert "0 MiB are free below /var/lib/windlass/etcd" in refusal
+    check(cluster, writing)
+    assert member_ids(cluster) == before
+    wait_for(lambda: not missing(cluster), "the cluster is whole again")

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from windlass.domain.pki import Pki
+from windlass.domain.rendering.context import own_flags
 from windlass.domain.rendering.layout import ETCD_CLIENT_PORT
+from windlass.domain.spec.models import Cluster
 from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
 from windlass.effects.etcd.client import DEADLINE
 from windlass.operations.site import Site
@@ -23,3 +25,8 @@ def etcd_member(site: Site, pki: Pki, host: str, deadline: timedelta = DEADLINE)
         address, port = forward.address
         with EtcdClient(EtcdTarget(host, address, port), EtcdCredentials.of(pki), deadline) as client:
             yield client
+
+
+def etcd_prefix(cluster: Cluster) -> str:
+    """Return below which key the API servers keep everything."""
+    return "/" + own_flags("kube-apiserver", cluster).get("etcd-prefix", "registry").strip("/")

@@ -17,6 +17,7 @@ from windlass.domain.recovery import (
     Survey,
     Wish,
     bump_for,
+    is_of_one_cluster,
     joined_pki,
     plan_recovery,
     reduced,
@@ -54,15 +55,17 @@ def sighting(letter: str) -> Sighting:
     return Sighting("running", status, LISTED)
 
 
-def survey(letters: str, *, worker: bool = True) -> Survey:
+def survey(letters: str, *, worker: bool = True, life: str | None = "mine") -> Survey:
     seen = {url: sighting(letter) for url, letter in zip(WANTED.values(), letters, strict=True)}
     unreachable = {name: f"{name}: no route" for name, letter in zip(ETCD, letters, strict=True) if letter == "?"}
     if not worker:
         unreachable["w-1"] = "w-1: no route"
-    return Survey(Observation(WANTED, seen), unreachable)
+    return Survey(Observation(WANTED, seen), unreachable, life)
 
 
-BUNDLE = Origin(7, 1042)
+BUNDLE = Origin(1042, "mine", has_our_keys=True)
+NEWER = Origin(1108, "mine", has_our_keys=True)
+"""Of more than the members hold now."""
 TWICE = Wish("newest", overwrite_healthy=True, confirm_name="demo")
 
 
@@ -104,15 +107,24 @@ def test_what_lives_or_may_live_is_only_overwritten_if_told_twice(letters: str, 
     plan_recovery(cluster(), survey(letters), TWICE, BUNDLE)
 
 
-def test_members_that_began_anew_are_not_taken_for_the_cluster() -> None:
+@pytest.mark.parametrize("life", ["", "another"])
+def test_members_that_began_anew_are_not_taken_for_the_cluster(life: str) -> None:
     # Their data was lost, and they were started with an empty directory each: a leader, and nothing of what was.
-    assert plan_recovery(cluster(), survey("lll"), Wish("newest"), Origin(7, 1108)).is_whole
+    assert plan_recovery(cluster(), survey("lll", life=life), Wish("newest"), NEWER).is_whole
 
 
-@pytest.mark.parametrize("origin", [Origin(7, 1107), Origin(8, 1108)])
-def test_what_may_be_the_cluster_as_it_goes_on_is_taken_for_it(origin: Origin) -> None:
+@pytest.mark.parametrize(
+    ("life", "origin"),
+    [
+        ("mine", NEWER),  # somebody went back to old data
+        (None, NEWER),
+        ("another", replace(NEWER, revision=1107)),
+        ("another", replace(NEWER, has_our_keys=False)),  # deleted and made anew: the bundle is a former cluster's
+    ],
+)
+def test_what_may_be_the_cluster_as_it_goes_on_is_taken_for_it(life: str | None, origin: Origin) -> None:
     with pytest.raises(RefusedError, match="lives"):
-        plan_recovery(cluster(), survey("lll"), Wish("newest"), origin)
+        plan_recovery(cluster(), survey("lll", life=life), Wish("newest"), origin)
 
 
 def test_without_any_host_there_is_nothing_to_recover_on() -> None:
@@ -178,6 +190,14 @@ def test_keys_of_secrets_that_were_rotated_away_come_back_behind_the_present_one
     assert joined.leaves == stored.leaves
     assert joined_pki(None, bundled) == bundled
     assert joined_pki(joined, bundled) == joined
+
+
+def test_a_cluster_is_known_by_its_keys_whatever_was_renewed(pki: Pki) -> None:
+    renewed = replace(pki, leaves={}, authorities={}, encryption_keys=(key("new", "n"),))
+    assert is_of_one_cluster(pki, renewed)
+    assert is_of_one_cluster(joined_pki(renewed, pki), pki)
+    assert not is_of_one_cluster(seed(cluster(), NOW), pki)
+    assert not is_of_one_cluster(joined_pki(seed(cluster(), NOW), pki), pki)
 
 
 def test_two_keys_of_one_name_stay_apart(pki: Pki) -> None:

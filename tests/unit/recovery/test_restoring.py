@@ -7,7 +7,7 @@ import random
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,11 +16,11 @@ import yaml
 
 from unit.backup.examples import BUNDLE, TAKEN, manifest, new_keys
 from windlass.domain.artifacts import Lock
-from windlass.domain.backup import SNAPSHOT, STATE, BundleId, Manifest
+from windlass.domain.backup import SNAPSHOT, STATE, BundleId, BundleState, Manifest
 from windlass.domain.pki import Pki, seed
 from windlass.domain.recovery.scripts import receive_argv
 from windlass.domain.rendering import MirrorAddresses
-from windlass.domain.spec import Cluster
+from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.store import MemoryStore
@@ -28,9 +28,10 @@ from windlass.effects.transport.connection import RemoteFile
 from windlass.effects.transport.fake import Call, FakeHost, FakeHosts
 from windlass.effects.transport.pool import Connections
 from windlass.errors import IntegrityError, RefusedError, WindlassError
+from windlass.operations.etcd_api import etcd_prefix
 from windlass.operations.preparing import CLUSTER_MARK
 from windlass.operations.recovery import Recovering, Source, choose_verified, restore_beside, stages
-from windlass.operations.recovery.switching import _change_places, _stop, _telling_the_way_back, etcd_prefix
+from windlass.operations.recovery.switching import _change_places, _stop, _telling_the_way_back
 from windlass.operations.site import Site
 
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
@@ -239,3 +240,48 @@ def test_without_a_good_bundle_it_is_refused() -> None:
     damage(vault, BUNDLE)
     with pytest.raises(RefusedError, match="has no verified bundle"):
         choose_verified(vault, "newest", lambda _: None)
+
+
+LATER = BundleId.of(TAKEN + timedelta(minutes=5), 310)
+LAST = BundleId.of(TAKEN + timedelta(minutes=10), 350)
+
+
+def of_lives(*taken: tuple[BundleId, str, Pki]) -> Vault:
+    """Bundles with the UID of kube-system and the keys of their time."""
+    vault = Vault(MemoryStore(), "demo", KEYS)
+    for bundle, life, keys in taken:
+        state = BundleState(keys, dump_cluster(cluster()), True, {}, {}).to_bytes()  # noqa: FBT003
+        contents = {SNAPSHOT: CONTENT, STATE: state}
+        parts = {name: vault.write_part(bundle, name, io.BytesIO(content)) for name, content in contents.items()}
+        vault.commit(manifest(id=str(bundle), parts=parts, namespaces={"kube-system": life} if life else {}))
+    return vault
+
+
+@pytest.mark.parametrize("life", ["another", ""])
+@pytest.mark.parametrize("wanted", ["newest", "2026-12-01"])
+def test_between_what_was_and_what_began_anew_somebody_must_choose(pki: Pki, life: str, wanted: str) -> None:
+    renewed = replace(pki, leaves={}, encryption_keys=())
+    vault = of_lives((OLDER, "first", pki), (BUNDLE, "first", pki), (LATER, life, pki), (LAST, life, renewed))
+
+    with pytest.raises(RefusedError, match=rf"{LAST} is of an etcd that .* began anew after bundle {BUNDLE} was taken"):
+        choose_verified(vault, wanted, pytest.fail)
+    for named in (BUNDLE, LAST):
+        assert choose_verified(vault, str(named), pytest.fail).bundle == named
+    assert choose_verified(vault, TAKEN.isoformat(), pytest.fail).bundle == BUNDLE
+
+
+def test_keys_that_nobody_can_read_are_no_proof_of_another_cluster(pki: Pki) -> None:
+    vault = of_lives((BUNDLE, "first", pki), (LATER, "another", pki))
+    vault.store.delete(f"clusters/demo/bundles/{BUNDLE}/{STATE}")
+    with pytest.raises(RefusedError, match="began anew"):
+        choose_verified(vault, "newest", pytest.fail)
+
+
+def test_bundles_of_a_former_cluster_of_that_name_are_passed_over(pki: Pki) -> None:
+    vault = of_lives((BUNDLE, "first", seed(cluster(), datetime.now(UTC))), (LATER, "another", pki))
+    assert choose_verified(vault, "newest", pytest.fail).bundle == LATER
+
+
+def test_a_life_that_was_recovered_goes_on(pki: Pki) -> None:
+    vault = of_lives((OLDER, "first", pki), (BUNDLE, "another", pki), (LAST, "first", pki))
+    assert choose_verified(vault, "newest", pytest.fail).bundle == LAST

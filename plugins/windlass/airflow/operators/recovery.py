@@ -23,9 +23,18 @@ from windlass.airflow.recovery import (
     with_version,
 )
 from windlass.airflow.workplace import Workplace
-from windlass.domain.backup import SNAPSHOT, BundleId, Manifest
+from windlass.domain.backup import SNAPSHOT, BundleId, Manifest, life_of
 from windlass.domain.healing.turn import HEAL
-from windlass.domain.recovery import Loss, Origin, bump_for, joined_pki, plan_recovery, version_for
+from windlass.domain.pki import Pki
+from windlass.domain.recovery import (
+    Loss,
+    Origin,
+    bump_for,
+    is_of_one_cluster,
+    joined_pki,
+    plan_recovery,
+    version_for,
+)
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.store import Leases
@@ -72,9 +81,10 @@ class RecoveryPlanOperator(ClusterOperator):
             cluster.spec.kubernetes.version, manifest.kubernetes_version, restore=wish.restore_versions
         )
         wanted = with_version(cluster, version)
+        stored = place.records.pki(place.keys)
         with place.site(wanted) as site:
-            found = survey(site, joined_pki(place.records.pki(place.keys), state.pki))
-        plan = plan_recovery(wanted, found, wish, _origin(manifest))
+            found = survey(site, joined_pki(stored, state.pki))
+        plan = plan_recovery(wanted, found, wish, _origin(manifest, stored, state.pki))
         loss = Loss(
             manifest.id, manifest.bundle.time, manifest.content.revision, datetime.now(UTC), found.observed.revision
         )
@@ -105,8 +115,10 @@ def _version(place: Workplace) -> str | None:
     return None if stored is None else stored.spec.kubernetes.version
 
 
-def _origin(manifest: Manifest) -> Origin:
-    return Origin(int(manifest.etcd.cluster_id, 16), manifest.content.revision)
+def _origin(manifest: Manifest, stored: Pki | None, bundled: Pki) -> Origin:
+    """Return what the bundle is of; where nothing is stored, it is with the bundle's own keys that etcd was asked."""
+    has_our_keys = stored is None or is_of_one_cluster(stored, bundled)
+    return Origin(manifest.content.revision, life_of(manifest), has_our_keys)
 
 
 def _known_revisions(place: Workplace, vault: Vault) -> list[int]:
@@ -192,7 +204,8 @@ class RecoveryRestoreOperator(ClusterOperator):
             before = restore_beside(work, source)
             if not any(one.stage == "switched" for one in before.values()):
                 found, wish = survey(whole, work.pki), wish_of(context["params"])
-                check_same(recovery, plan_recovery(whole.cluster, found, wish, _origin(manifest)))
+                origin = _origin(manifest, place.records.pki(place.keys), vault.state(manifest).pki)
+                check_same(recovery, plan_recovery(whole.cluster, found, wish, origin))
             revision = manifest.content.revision + recovery.bump
             record = RecoveryRecord(work.id, place.owner.run_id, recovery.bundle, revision)
             save_recovery(place.store, place.name, record)

@@ -2,6 +2,7 @@
 
 from windlass.domain.backup.choice import NEWEST, NEWEST_PROVEN, Candidate, Standing, choose
 from windlass.domain.backup.content import DatabaseContent, read_content
+from windlass.domain.backup.continuity import broken_off, life_of
 from windlass.domain.backup.drills import Comparison, DrillRecord, bundle_of_drill, drill_id, parse_drill
 from windlass.domain.backup.ids import BundleId
 from windlass.domain.backup.manifest import (
@@ -40,11 +41,13 @@ __all__ = [
     "MemberRecord",
     "Part",
     "Standing",
+    "broken_off",
     "bundle_of_drill",
     "choose",
     "drill_id",
     "expired",
     "keep",
+    "life_of",
     "parse_drill",
     "parse_manifest",
     "read_content",

@@ -26,6 +26,15 @@ def joined_pki(stored: Pki | None, bundled: Pki) -> Pki:
     return replace(stored, encryption_keys=(*stored.encryption_keys, *missing))
 
 
+def is_of_one_cluster(one: Pki, other: Pki) -> bool:
+    """Tell whether two PKIs are of one cluster at two times, and not of two that had the same name.
+
+    The service account key is made with a cluster and stays; authorities may be the user's own, and serve many, and
+    the keys of Secrets may have come from a bundle.
+    """
+    return one.service_account_key == other.service_account_key
+
+
 def version_for(wanted: str, bundled: str, *, restore: bool) -> str:
     """Return the Kubernetes version to recover with; RefusedError if the wanted one cannot read the bundle's data.
 

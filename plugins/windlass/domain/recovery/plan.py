@@ -32,6 +32,8 @@ class Survey:
     observed: Observation
     unreachable: Mapping[str, str]
     """Hosts of the spec that do not answer, with the reason."""
+    life: str | None = None
+    """UID of the namespace kube-system that members with a leader have; empty if they have none, None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,13 @@ class RecoveryPlan:
 
 @dataclass(frozen=True)
 class Origin:
-    """Of which etcd cluster a bundle is, and the revision that it holds."""
+    """What a bundle is of, to be told from what is there now."""
 
-    cluster_id: int
     revision: int
+    life: str
+    """See `windlass.domain.backup.life_of`."""
+    has_our_keys: bool
+    """Whether it is of the cluster whose keys are stored, and not of a former one of the same name."""
 
 
 def plan_recovery(cluster: Cluster, survey: Survey, wish: Wish, origin: Origin) -> RecoveryPlan:
@@ -102,13 +107,15 @@ def plan_recovery(cluster: Cluster, survey: Survey, wish: Wish, origin: Origin) 
 def _check_dead(cluster: Cluster, survey: Survey, origin: Origin) -> None:
     """Refuse unless etcd is known to have no quorum, or to have lost its data: what is not seen is not dead.
 
-    Revisions never go back. A leader of the bundle's own cluster that is behind the bundle has lost its data: members
-    that were started with empty directories have begun anew, with the same names and so the same id.
+    Revisions never go back, and kube-system is made once. Members with a leader that are behind the bundle and have
+    another kube-system, or none, were started with empty directories: they have begun anew. But not where the keys are
+    others too: then the cluster was deleted and made anew, and the bundle is of the one that was before.
     """
     twice = f"trigger it with `overwrite_healthy` and `confirm_name: {cluster.name}`"
     observed = survey.observed
-    has_begun_anew = observed.cluster_id == origin.cluster_id and (observed.revision or 0) < origin.revision
-    if observed.has_leader and not has_begun_anew:
+    is_behind = (observed.revision or 0) < origin.revision
+    is_another = survey.life is not None and survey.life != origin.life
+    if observed.has_leader and not (is_behind and is_another and origin.has_our_keys):
         raise RefusedError(
             f"cluster `{cluster.name}` lives: etcd has a leader, and a recovery would throw away what was written "
             f"since the bundle; one failed member is replaced by replace_member. To do it all the same, {twice}"

@@ -34,11 +34,12 @@ from windlass.effects.etcd import EtcdClient
 from windlass.errors import IntegrityError
 from windlass.operations.backup.members import Members, etcd_members
 from windlass.operations.backup.stacks import stacks_on_hosts
+from windlass.operations.etcd_api import etcd_prefix
 from windlass.operations.site import Site
 
 _DIGEST_BYTES = 32
 """etcd appends the sum of the database to a snapshot."""
-_NAMESPACES, _NODES = b"/registry/namespaces/", b"/registry/minions/"
+_NAMESPACES, _NODES = "namespaces", "minions"
 
 
 @dataclass
@@ -77,7 +78,8 @@ def take_bundle(site: Site, pki: Pki, vault: Vault, by: str, watch: Stopwatch | 
         bundle = BundleId.of(started, found.revision)
         with watch.step("look"):
             etcd, content = _etcd_record(source, members), _counted(client, found)
-            uids = [_uids(client, prefix, found.revision) for prefix in (_NAMESPACES, _NODES)]
+            prefix = etcd_prefix(site.cluster)
+            uids = [_uids(client, f"{prefix}/{kind}/".encode(), found.revision) for kind in (_NAMESPACES, _NODES)]
         with watch.step("gather"):
             state = _state(site, pki)
         with watch.step("store"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
-from windlass.domain.backup import NEWEST, BundleId, Candidate, Manifest, choose
+from windlass.domain.backup import NEWEST, BundleId, Candidate, Manifest, broken_off, choose, life_of
+from windlass.domain.recovery import is_of_one_cluster
 from windlass.effects.bundles import Vault
 from windlass.errors import IntegrityError
 
@@ -15,13 +16,16 @@ def choose_verified(vault: Vault, wanted: str, tell: Callable[[str], None]) -> M
     """Return the manifest of the bundle that `wanted` names, once all of the bundle was read and found true.
 
     Where no certain one was named, one that is damaged is passed over for the next older; IntegrityError if it was
-    named by its id, RefusedError if there is none.
+    named by its id. RefusedError if there is none, or if etcd began anew before it was taken: then somebody must say
+    which of the two lives is wanted.
     """
     candidates = list(_candidates(vault, wanted))
     while True:
         chosen = choose(wanted, candidates, vault.cluster)
         try:
             manifest = vault.manifest(chosen.bundle)
+            if BundleId.find(wanted) is None:
+                check_continuity(vault, manifest)
             vault.verify(manifest)
         except IntegrityError as error:
             if BundleId.find(wanted) is not None:
@@ -36,3 +40,30 @@ def _candidates(vault: Vault, wanted: str) -> tuple[Candidate, ...]:
     """Return all bundles; if simply the newest is wanted, the last few will do, unless none of them is good."""
     few = vault.candidates(_FEW) if wanted == NEWEST else ()
     return few if any(one.is_good for one in few) else vault.candidates()
+
+
+def check_continuity(vault: Vault, chosen: Manifest) -> None:
+    """Raise RefusedError if older bundles are of the same cluster, and of data that it had lost by then.
+
+    Mostly the oldest bundle is of the same life as the chosen one, and no other has to be looked at.
+    """
+    older = [bundle for bundle in vault.inventory().bundles if bundle < chosen.bundle]
+    oldest = next(_readable(vault, older), None)
+    if oldest is None or life_of(oldest) == life_of(chosen):
+        return
+    before = next(one for one in _readable(vault, reversed(older)) if life_of(one) != life_of(chosen))
+    pki = vault.state(chosen).pki
+    try:
+        is_former_cluster = not is_of_one_cluster(vault.state(before).pki, pki)
+    except IntegrityError:
+        is_former_cluster = False
+    if not is_former_cluster:
+        raise broken_off(before, chosen)
+
+
+def _readable(vault: Vault, bundles: Iterable[BundleId]) -> Iterator[Manifest]:
+    for bundle in bundles:
+        try:
+            yield vault.manifest(bundle)
+        except IntegrityError:
+            continue

@@ -9,12 +9,10 @@ from typing import Any
 
 from windlass.domain.members import Observation
 from windlass.domain.recovery.scripts import STOP_SCRIPT, switch_script, way_back
-from windlass.domain.rendering.context import own_flags
-from windlass.domain.spec.models import Cluster
 from windlass.effects.etcd import EtcdClient
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.etcd_api import etcd_member
+from windlass.operations.etcd_api import etcd_member, etcd_prefix
 from windlass.operations.members import observe_members
 from windlass.operations.recovery.restoring import Stage
 from windlass.operations.recovery.work import Recovering
@@ -99,11 +97,6 @@ def _leading_client(work: Recovering) -> Iterator[EtcdClient]:
         raise NotReadyError("etcd has lost its leader again; see `docker logs windlass-etcd` on its hosts")
     with etcd_member(work.site, work.pki, host.name) as client:
         yield client
-
-
-def etcd_prefix(cluster: Cluster) -> str:
-    """Return below which key the API servers keep everything."""
-    return "/" + own_flags("kube-apiserver", cluster).get("etcd-prefix", "registry").strip("/")
 
 
 def _start_api(work: Recovering) -> None:

@@ -1,0 +1,27 @@
+"""Whether two bundles of one name are of one cluster, or of an etcd that lost its data in between and began anew.
+
+The namespace kube-system is made once in a cluster's life: the first API server makes it in an empty etcd, nobody can
+delete it, and every recovery brings it back. So its UID tells one life from another, whatever etcd's own ids are: those
+follow from the members' names and from the recoveries.
+"""
+
+from __future__ import annotations
+
+from windlass.domain.backup.manifest import Manifest
+from windlass.errors import RefusedError
+
+KUBE_SYSTEM = "kube-system"
+
+
+def life_of(manifest: Manifest) -> str:
+    """Return the UID of kube-system in a bundle; empty if there was none, as in an etcd that just began."""
+    return manifest.namespaces.get(KUBE_SYSTEM, "")
+
+
+def broken_off(before: Manifest, after: Manifest) -> RefusedError:
+    """Return the refusal to choose between two lives of one cluster, with the way to name one."""
+    return RefusedError(
+        f"cluster `{after.cluster}`: bundle {after.id} is of an etcd that lost its data and began anew after bundle "
+        f"{before.id} was taken: its namespace {KUBE_SYSTEM} is another one. Name one as `bundle`: {before.id} brings "
+        f"back what was there before, {after.id} what has been written since"
+    )
