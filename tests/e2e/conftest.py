@@ -27,6 +27,7 @@ ORDER = (
     "test_health",
     "test_heal",
     "test_backup",
+    "test_backup_cases",
     "test_members",
     "test_recovery",
     "test_recovery_cases",
