@@ -25,6 +25,7 @@ MODULES = (
     "create_vs_kubeadm",
     "applied_again",
     "bare_hosts",
+    "flat_memory",
     "backup",
     "recovery",
     "large",
