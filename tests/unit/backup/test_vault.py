@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import random
+import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -208,6 +209,16 @@ def test_a_bundle_whose_manifest_is_damaged_is_listed_with_the_reason() -> None:
 def test_streams_lose_nothing(pieces: list[bytes], size: int) -> None:
     reader = PieceReader(expanded(compressed(pieces), "here"))
     assert b"".join(iter(lambda: reader.read(size), b"")) == b"".join(pieces)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**32), st.integers(1, 100_000), st.booleans()), max_size=6))
+def test_what_does_not_shrink_is_stored_in_a_stream_that_any_zlib_reads(made: list[tuple[int, int, bool]]) -> None:
+    pieces = [random.Random(seed).randbytes(size) if noise else b"ab" * size for seed, size, noise in made]  # noqa: S311 (content that does not shrink)
+    shrunk = b"".join(compressed(pieces))
+    assert zlib.decompress(shrunk) == b"".join(pieces)
+    assert len(shrunk) <= 200 + sum(
+        (len(one) + 200) if noise else 2_000 for one, (*_, noise) in zip(pieces, made, strict=True)
+    )
 
 
 def test_zeros_expand_in_pieces_of_bounded_size() -> None:

@@ -11,7 +11,10 @@ from typing import BinaryIO
 from windlass.errors import IntegrityError
 
 PIECE_BYTES = 256 * 1024
-_LEVEL = 1  # a database of etcd is half its size after the first level, and hardly less after the ninth
+_LEVEL, _STORED = 1, 0  # a database of etcd is half its size after the first level, and hardly less after the ninth
+_HEADER, _END = b"\x78\x01", b"\x03\x00"
+"""Of a zlib stream (RFC 1950), and the empty block that ends one (RFC 1951)."""
+_SAMPLE_BYTES = 4096
 
 
 class HashingReader(io.RawIOBase):
@@ -61,12 +64,24 @@ def pieces_of(source: BinaryIO) -> Iterator[bytes]:
 
 
 def compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the zlib form of `pieces`."""
-    compressor = zlib.compressobj(_LEVEL)
+    """Yield the zlib form of `pieces`, each compressed by itself, or stored if it does not shrink.
+
+    What is encrypted or compressed already would take most of a backup's time for nothing.
+    """
+    yield _HEADER
+    checksum = zlib.adler32(b"")
     for piece in pieces:
-        if small := compressor.compress(piece):
-            yield small
-    yield compressor.flush()
+        checksum = zlib.adler32(piece, checksum)
+        packer = zlib.compressobj(_LEVEL if _shrinks(piece) else _STORED, wbits=-zlib.MAX_WBITS)
+        yield packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+    yield _END + checksum.to_bytes(4, "big")
+
+
+def _shrinks(piece: bytes) -> bool:
+    """Tell by two samples whether compressing a piece is worth it."""
+    starts = (len(piece) // 4, len(piece) * 3 // 4)
+    samples = [piece[start : start + _SAMPLE_BYTES] for start in starts]
+    return any(len(zlib.compress(one, _LEVEL)) < 0.95 * len(one) for one in samples)
 
 
 def expanded(pieces: Iterable[bytes], where: str) -> Iterator[bytes]:

@@ -172,6 +172,7 @@ class S3Store:
                     Bucket=self._bucket, Key=full_key, UploadId=upload, PartNumber=number, Body=part
                 )
                 parts.append({"ETag": sent["ETag"], "PartNumber": number})
+                part = b""  # or two of them would be in memory
                 part = _read_part(source)
             self._client.complete_multipart_upload(
                 Bucket=self._bucket, Key=full_key, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
