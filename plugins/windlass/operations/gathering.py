@@ -24,7 +24,7 @@ def gather_facts(connection: Connection) -> HostFacts:
 
 def ask_hosts(site: Site) -> dict[str, Answer]:
     """Ask every host what it is and what it reaches; a host without an answer gives the reason."""
-    outcomes = site.try_on_hosts(site.hosts, lambda host, connection: _ask(site, host, connection))
+    outcomes = site.look_on_hosts(site.hosts, lambda host, connection: _ask(site, host, connection))
     return {
         name: outcome.get() if outcome.is_ok else Answer(None, unreachable=str(outcome.error).removeprefix(f"{name}: "))
         for name, outcome in outcomes.items()

@@ -16,6 +16,7 @@ from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.transport.connection import Connection, RemoteFile
 from windlass.effects.transport.fanout import Outcome, fan_out, values
 from windlass.effects.transport.pool import Connections
+from windlass.operations.waiting import asked_again
 
 T = TypeVar("T")
 
@@ -45,6 +46,13 @@ class Site:
         """Do something on `hosts` side by side; the outcome of each by host name."""
         by_name = {host.name: host for host in hosts}
         return fan_out(by_name, lambda name: act(by_name[name], self.connections.get(name)))
+
+    def look_on_hosts(self, hosts: Iterable[Host], look: Callable[[Host, Connection], T]) -> dict[str, Outcome[T]]:
+        """Look at something on `hosts` side by side; the outcome of each by host name.
+
+        A host that was reached and then lost is asked once more before that counts.
+        """
+        return self.try_on_hosts(hosts, lambda host, connection: asked_again(lambda: look(host, connection)))
 
 
 @contextmanager

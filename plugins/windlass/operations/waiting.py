@@ -1,12 +1,15 @@
-"""Wait for something with a deadline, and say what was still missing when time ran out."""
+"""Wait for something with a deadline, and say what was still missing when time ran out; or ask just once more."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from windlass.errors import NotReadyError, UnreachableError
+
+T = TypeVar("T")
 
 _PAUSE_SECONDS = 0.5
 
@@ -27,3 +30,14 @@ def wait_until(look: Callable[[], str], within: timedelta, doing: str) -> None:
         if time.monotonic() >= deadline:
             raise NotReadyError(f"{doing}: not done after {within.total_seconds():.0f} s: {missing}")
         time.sleep(_PAUSE_SECONDS)
+
+
+def asked_again(look: Callable[[], T]) -> T:
+    """Return what `look` returns; if the other side was lost meanwhile, what it returns the second time.
+
+    A connection that breaks once says nothing about the host. Only for what changes nothing: it may run twice.
+    """
+    try:
+        return look()
+    except UnreachableError:
+        return look()

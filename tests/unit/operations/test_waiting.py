@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations import waiting
-from windlass.operations.waiting import wait_until
+from windlass.operations.waiting import asked_again, wait_until
 
 LONG = timedelta(minutes=1)
 
@@ -46,3 +47,30 @@ def test_what_no_waiting_can_mend_is_told_at_once() -> None:
 
     with pytest.raises(RefusedError, match="forbidden"):
         wait_until(look, LONG, "wait")
+
+
+def failing(*errors: Exception) -> Callable[[], str]:
+    """Return a look that raises each of `errors`, and answers after them."""
+    pending = iter(errors)
+
+    def look() -> str:
+        for error in pending:
+            raise error
+        return "an answer"
+
+    return look
+
+
+def test_a_look_whose_connection_broke_is_asked_once_more() -> None:
+    assert asked_again(failing(UnreachableError("lost"))) == "an answer"
+
+
+def test_what_breaks_twice_counts() -> None:
+    with pytest.raises(UnreachableError, match="again"):
+        asked_again(failing(UnreachableError("lost"), UnreachableError("lost again")))
+
+
+@pytest.mark.parametrize("error", [NotReadyError("not yet"), RefusedError("forbidden")])
+def test_an_answer_is_an_answer_and_not_asked_for_again(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        asked_again(failing(error))

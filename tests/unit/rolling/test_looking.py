@@ -6,6 +6,8 @@ from unit.rolling.conftest import NEW, World, install
 from unit.upgrade.test_roll import STANDALONE
 from windlass.domain.upgrade import HostState, plan_roll
 from windlass.effects.transport.connection import RemoteFile
+from windlass.effects.transport.fake import Call, Hangs
+from windlass.errors import UnreachableError
 from windlass.operations.rolling.looking import look_at_hosts
 from windlass.operations.site import Site
 
@@ -32,6 +34,29 @@ def test_another_version_changes_what_is_of_another_version_and_nothing_else(wor
     }
     assert found["w-1"].stale == {"kubelet": "kubelet v1.36.3 -> v1.37.2"}
     assert set(found["w-1"].missing) == {"kubelet v1.37.2", "kubectl v1.37.2", "image kube-proxy v1.37.2"}
+
+
+def test_a_host_that_is_lost_once_is_asked_again(world: World) -> None:
+    machine = world.machines["cp-2"]
+    lost = [UnreachableError("cp-2: the connection was lost while `sh -s` ran")]
+
+    def lose(call: Call) -> None:
+        if call.argv[0] == "sh" and lost:
+            raise lost.pop()
+
+    machine.fake.after = lose
+
+    assert states(world.site) == {name: HostState() for name in world.machines}
+    assert lost == []
+
+
+def test_a_host_that_is_lost_again_and_again_is_not_seen(world: World) -> None:
+    world.machines["cp-2"].fake.on("sh", "-s", answer=Hangs())
+
+    outcomes = look_at_hosts(world.site, None)
+
+    assert [name for name, outcome in outcomes.items() if not outcome.is_ok] == ["cp-2"]
+    assert len(world.machines["cp-2"].fake.commands()) == 2
 
 
 def test_looking_changes_nothing(world: World) -> None:

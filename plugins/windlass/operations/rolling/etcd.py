@@ -61,7 +61,7 @@ class EtcdLook:
 def look_at_etcd(site: Site, pki: Pki) -> EtcdLook:
     """Ask every member how it sees itself, and which members there are."""
     hosts = site.cluster.hosts_with("etcd")
-    outcomes = site.try_on_hosts(hosts, lambda host, _: _ask(site, pki, host.name))
+    outcomes = site.look_on_hosts(hosts, lambda host, _: _ask(site, pki, host.name))
     answers = {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok}
     reasons = {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
     statuses = {name: answer.status for name, answer in answers.items()}

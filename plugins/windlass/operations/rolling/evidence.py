@@ -30,7 +30,7 @@ from windlass.operations.rolling.draining import is_ours
 from windlass.operations.rolling.etcd import EtcdLook, look_at_etcd
 from windlass.operations.rolling.looking import HostLook, look_at_hosts
 from windlass.operations.site import Site
-from windlass.operations.waiting import wait_until
+from windlass.operations.waiting import asked_again, wait_until
 
 _API = timedelta(seconds=20)
 _BUSY = timedelta(seconds=10)
@@ -206,23 +206,27 @@ def _ask_api_servers(site: Site, pki: Pki) -> Mapping[str, Outcome[tuple[Use, ..
             wait_until(lambda: "" if client.is_ready() else problem, _BUSY, "look at API servers")
             return tuple(requested(client.text("/metrics"), site.release))
 
-    return site.try_on_hosts(site.cluster.hosts_with("control-plane"), ask)
+    return site.look_on_hosts(site.cluster.hosts_with("control-plane"), ask)
 
 
 def _ask_api(site: Site, pki: Pki) -> _Api:
     try:
-        with kubernetes_api(site, pki, _API) as client:
-            workloads = Workloads(
-                nodes=client.list(NODES),
-                pods=[pod for pod in client.list(PODS) if pod["metadata"]["namespace"] != TRIAL],
-                budgets=client.list(_BUDGETS),
-                webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
-                ready_services=frozenset(_ready_services(client)),
-            )
-            uses = tuple(stored(_objects(client, site), site.release))
-            return _Api(workloads, uses, changed_add_ons(site, client))
+        return asked_again(lambda: _what_the_api_says(site, pki))
     except WindlassError as error:
         return _Api(Workloads(), reason=str(error))
+
+
+def _what_the_api_says(site: Site, pki: Pki) -> _Api:
+    with kubernetes_api(site, pki, _API) as client:
+        workloads = Workloads(
+            nodes=client.list(NODES),
+            pods=[pod for pod in client.list(PODS) if pod["metadata"]["namespace"] != TRIAL],
+            budgets=client.list(_BUDGETS),
+            webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
+            ready_services=frozenset(_ready_services(client)),
+        )
+        uses = tuple(stored(_objects(client, site), site.release))
+        return _Api(workloads, uses, changed_add_ons(site, client))
 
 
 def _ready_services(client: KubernetesClient) -> Iterator[str]:

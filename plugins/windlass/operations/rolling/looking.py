@@ -77,7 +77,7 @@ class HostLook:
 
 def look_at_hosts(site: Site, pki: Pki | None) -> dict[str, Outcome[HostLook]]:
     """Look at all hosts side by side; the outcome of each says why one could not be looked at."""
-    return site.try_on_hosts(site.hosts, lambda host, connection: look_at_host(site, pki, host, connection))
+    return site.look_on_hosts(site.hosts, lambda host, connection: look_at_host(site, pki, host, connection))
 
 
 def look_at_host(site: Site, pki: Pki | None, host: Host, connection: Connection) -> HostLook:
