@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from windlass.domain.installing import CHANGED
+from windlass.domain.rendering.layout import STACKS
 from windlass.domain.yamltext import read_yaml
 
 APPLIED = "/var/lib/windlass/applied"
@@ -52,7 +53,8 @@ def _digest(files: Sequence[str], binaries: Sequence[str] = ()) -> str:
 def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = ()) -> str:
     """Return a script that brings a Compose stack up unless each of its services (name to digest) runs as rendered.
 
-    With `only` it looks at these services alone, and leaves the others as they are, whatever their file says.
+    With `only` it looks at these services alone, and leaves the others as they are, whatever their file says. A script
+    that was begun before and whose caller is gone is waited for: two at once would take each other's containers.
     """
     wanted = {service: digest for service, digest in services.items() if not only or service in only}
     want = "\n".join(sorted(f"{service}={digest}" for service, digest in wanted.items()))
@@ -63,10 +65,12 @@ def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = 
     told = ", ".join(only) or f"stack {stack}"
     filters = f"--filter label=com.docker.compose.project={project} --filter status=running"
     return f"""set -eu
+exec 9<{STACKS}/{stack}
+flock 9
 have=$(docker ps {filters} --format {shlex.quote(labels)}{picked} | LC_ALL=C sort)
 if [ "$have" = {shlex.quote(want)} ]; then exit 0; fi
 log=$(mktemp); trap 'rm -f $log' EXIT
-cd /etc/windlass/stacks/{stack}
+cd {STACKS}/{stack}
 if ! docker compose -p {project} -f compose.yaml up -d {chosen} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
 echo "{CHANGED}{told}"
 """

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from windlass.domain.installing import changes_of
@@ -90,7 +94,7 @@ def test_a_stack_that_runs_as_rendered_is_left_alone(state: Path) -> None:
     docker = state / "bin" / "docker"
     docker.write_text("#!/bin/sh\n[ $1 = ps ] && printf 'b=sha256:2\\na=sha256:1\\n'\n")
     docker.chmod(0o755)
-    script = stack_script("etcd", {"a": "sha256:1", "b": "sha256:2"})
+    script = stack_script("etcd", {"a": "sha256:1", "b": "sha256:2"}).replace("/etc/windlass/stacks/etcd", str(state))
 
     done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
 
@@ -135,6 +139,37 @@ def test_of_a_stack_one_service_alone_is_brought_up(state: Path) -> None:
     assert up("sha256:1") == ()
     assert up("sha256:2") == ("api",)
     assert (state / "calls").read_text().split()[-3:] == ["-d", "--no-deps", "api"]
+
+
+DOCKER = """#!/bin/sh
+case $1 in
+  ps) if [ -e $STATE/up ]; then echo api=sha256:2; else echo api=sha256:1; fi ;;
+  compose) mkdir $STATE/one || exit 1; read _ < $STATE/gate; rmdir $STATE/one; touch $STATE/up ;;
+esac
+"""
+
+
+def test_a_second_script_waits_for_one_whose_caller_is_gone(state: Path) -> None:
+    (state / "bin" / "docker").write_text(DOCKER)
+    (state / "bin" / "docker").chmod(0o755)
+    os.mkfifo(state / "gate")
+    script = stack_script("none", {"api": "sha256:2"}, only=["api"]).replace("/etc/windlass/stacks/none", str(state))
+    begin = partial(subprocess.Popen, ["sh", "-c", script], stdout=subprocess.PIPE, text=True)
+
+    with begin() as first:
+        until((state / "one").exists)
+        with begin() as second:
+            until(lambda: any(child.name() == "flock" for child in psutil.Process(second.pid).children()))
+            (state / "gate").write_text("go\n")
+            assert [changes_of(one.communicate(timeout=30)[0]) for one in (first, second)] == [("api",), ()]
+    assert (first.returncode, second.returncode) == (0, 0)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def load(state: Path) -> subprocess.CompletedProcess[str]:
