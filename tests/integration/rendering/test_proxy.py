@@ -216,6 +216,23 @@ def test_one_that_hangs_loses_its_connections_so_that_clients_turn_to_another(pr
     assert ask(proxy.connect()) == "cp-2"
 
 
+def test_while_none_says_that_it_is_ready_each_that_answers_is_good_enough(proxy: Proxy) -> None:
+    for server in proxy.servers.values():
+        server.readyz = 500
+    proxy.wait_for(cp_1="NOLB", cp_2="NOLB")
+    assert {ask(proxy.connect()) for _ in range(6)} == set(NAMES)
+    proxy.servers["cp-2"].readyz = 200
+    proxy.wait_for(cp_2="UP")
+    assert {ask(proxy.connect()) for _ in range(6)} == {"cp-2"}
+
+
+def test_while_the_checks_of_all_take_too_long_requests_are_answered_still(proxy: Proxy) -> None:
+    for server in proxy.servers.values():
+        server.hangs.set()
+    proxy.wait_for(cp_1="DOWN", cp_2="DOWN")
+    assert ask(proxy.connect()) in NAMES
+
+
 def test_one_with_a_certificate_of_another_authority_is_never_used(proxy: Proxy, tmp_path: Path, kit: Any) -> None:
     proxy.wait_for(cp_1="UP", cp_2="UP")
     foreign = kit.cluster([{"name": "cp-1", "address": "192.0.2.11", "roles": ["etcd", "control-plane"]}], "v1.37.2")
