@@ -14,7 +14,7 @@ from windlass.domain.artifacts import Artifact, Lock, parse_lock
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.adding import added_text, base_for, mirror_lines
 from windlass.domain.catalog.parsing import CATALOG_FILE
-from windlass.domain.catalog.tested import read_report, record_of
+from windlass.domain.catalog.tested import Outcome, read_report, record_of
 from windlass.domain.rendering.rehearsal import rehearse
 from windlass.effects.catalog import load_catalog, load_record, save_record, standing_of
 from windlass.errors import NotReadyError, SpecError
@@ -44,7 +44,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     verify.add_argument("version")
     verify.add_argument("--lock", type=Path, help="lock.json of a mirror (default: the mirror on this machine)")
     verify.add_argument(
-        "--results", type=Path, metavar="FILE", help="report of the end-to-end tests (JUnit), to be recorded"
+        "--results",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="reports of the end-to-end tests (JUnit), to be recorded; of each the tests that ran on this release count",
     )
     verify.set_defaults(run=_verify)
     add = below.add_parser("add", help="add a patch release: the one before it with other versions")
@@ -122,7 +126,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.results is None:
         print(f"{release.version}: {standing_of(directory, release)}; --results records the end-to-end tests")
         return 0
-    outcome = read_report(_text(arguments.results), str(arguments.results))
+    reports = [read_report(_text(path), str(path), release.version) for path in arguments.results]
+    outcome = sum(reports, Outcome(0, 0))
+    if outcome.lacks and not outcome.failed:
+        print(f"{release.version}: nothing is recorded: no test passed on it of {', '.join(outcome.lacks)}")
+        return _FAILED
     path = save_record(directory, record_of(release, lock, outcome, datetime.now(UTC).isoformat(timespec="seconds")))
     print(f"{path}: {outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
     return _FAILED if outcome.failed or not outcome.passed else 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from unit.catalog.test_tested import case, suite
 from windlass.cli.main import main
 from windlass.domain.artifacts import Artifact
 from windlass.domain.catalog import Release
@@ -97,15 +98,19 @@ def test_what_cannot_be_is_told(
 
 def test_passed_tests_are_recorded_and_a_failed_one_is_too(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lock = lock_file(include, load_catalog(include / "templates" / "kubernetes").release("v1.37.2"))
-    report = include / "report.xml"
-    report.write_text('<testsuite><testcase name="a"/></testsuite>')
-    words = ("verify", "v1.37.2", "--lock", str(lock), "--results", str(report))
+    report, other = include / "report.xml", include / "other.xml"
+    other.write_text(suite(case("test_upgrade")))
+    words = ("verify", "v1.37.2", "--lock", str(lock), "--results", str(report), str(other))
+    report.write_text(suite(case("test_create")))
+    assert catalog(include, *words) == 1
+    assert "nothing is recorded: no test passed on it of test_recovery" in capsys.readouterr().out
+    report.write_text(suite(case("test_create"), case("test_recovery")))
     assert catalog(include, *words) == 0
     capsys.readouterr()
     catalog(include, "show", "v1.37.2")
     assert capsys.readouterr().out.startswith("Kubernetes v1.37.2: tested\n")
 
-    report.write_text('<testsuite><testcase name="a"><failure/></testcase></testsuite>')
+    report.write_text(suite(case("test_create", end="<failure/>")))
     assert catalog(include, *words) == 1
     catalog(include, "list")
     assert "v1.37.2    failed" in capsys.readouterr().out

@@ -50,9 +50,35 @@ def test_what_is_no_record_is_told(text: str) -> None:
         TestRecord.from_text(text, "tested.json")
 
 
+def case(module: str, *, on: str = "v1.37.2", end: str = "") -> str:
+    told = f'<properties><property name="kubernetes" value="{on}"/></properties>'
+    return f'<testcase classname="tests.e2e.{module}" name="a">{told}{end}</testcase>'
+
+
+def suite(*cases: str) -> str:
+    return f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>"
+
+
 def test_a_report_of_tests_is_counted() -> None:
-    cases = '<testcase classname="a" name="b"/>' * 2 + '<testcase classname="a" name="c"><failure/></testcase>'
-    report = f"<testsuites><testsuite>{cases}<testcase name='d'><skipped/></testcase></testsuite></testsuites>"
-    assert read_report(report, "report") == Outcome(2, 1, 1, ("a.c",))
+    report = suite(
+        case("test_create"),
+        case("test_apply"),
+        case("test_upgrade", on="v1.36.3 v1.37.2"),
+        case("test_recovery", end="<failure/>"),
+        case("test_delete", end="<skipped/>"),
+    )
+    failed = ("tests.e2e.test_recovery.a",)
+    assert read_report(report, "report", "v1.37.2") == Outcome(3, 1, 1, failed, ("test_create", "test_upgrade"))
     with pytest.raises(SpecError, match="report: no report"):
-        read_report("nothing", "report")
+        read_report("nothing", "report", "v1.37.2")
+
+
+def test_of_a_report_what_ran_on_the_release_counts() -> None:
+    report = suite(case("test_create"), case("test_upgrade", on="v1.36.3 v1.37.2"), '<testcase name="b"/>')
+    assert read_report(report, "report", "v1.36.3") == Outcome(1, 0, modules=("test_upgrade",))
+
+
+def test_reports_add_up_to_a_proof() -> None:
+    one = read_report(suite(case("test_create"), case("test_upgrade")), "report", "v1.37.2")
+    assert one.lacks == ("test_recovery",)
+    assert (one + read_report(suite(case("test_recovery")), "report", "v1.37.2")).lacks == ()

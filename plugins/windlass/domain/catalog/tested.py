@@ -14,6 +14,10 @@ from windlass.domain.catalog.release import Release
 from windlass.errors import IntegrityError, SpecError
 
 RECORD_FILE = "tested.json"
+RELEASE_PROPERTY = "kubernetes"
+"""In a report of tests, on each test: the releases that it ran on, separated by spaces."""
+PROOF = ("test_create", "test_recovery", "test_upgrade")
+"""Tests without which a record says too little: a cluster is made, is brought back from nothing, and is upgraded."""
 Standing = Literal["tested", "changed", "failed", "untested"]
 
 
@@ -25,6 +29,22 @@ class Outcome:
     failed: int
     skipped: int = 0
     failures: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    """The modules of those that passed."""
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+            (*self.failures, *other.failures),
+            tuple(sorted({*self.modules, *other.modules})),
+        )
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Return the modules that a record must have and of which nothing passed."""
+        return tuple(module for module in PROOF if module not in self.modules)
 
 
 @dataclass(frozen=True)
@@ -55,7 +75,8 @@ class TestRecord:
         try:
             document: dict[str, Any] = json.loads(text)
             outcome = document["end_to_end"]
-            end_to_end = Outcome(**{**outcome, "failures": tuple(outcome["failures"])})
+            lists = {name: tuple(outcome[name]) for name in ("failures", "modules")}
+            end_to_end = Outcome(**{**outcome, **lists})
             return cls(**{**document, "end_to_end": end_to_end})
         except (ValueError, KeyError, TypeError) as error:
             raise IntegrityError(
@@ -106,21 +127,29 @@ def templates_digest(release: Release) -> str:
     return _digest(json.dumps(dict(release.templates), sort_keys=True))
 
 
-def read_report(text: str, where: str) -> Outcome:
-    """Read the report of a test run in JUnit's form; SpecError if it is none."""
+def read_report(text: str, where: str, version: str) -> Outcome:
+    """Read the report of a test run in JUnit's form: those of its tests that ran on `version`. SpecError if it is none.
+
+    A test says by the property `kubernetes` which releases it ran on; one that does not say so proves nothing of any.
+    """
     try:
         root = ET.fromstring(text)  # noqa: S314 - see above
     except ET.ParseError as error:
         raise SpecError(f"{where}: no report in JUnit's form: {error}; make one by `pytest --junit-xml`") from error
-    failures, skipped, passed = [], 0, 0
-    for case in root.iter("testcase"):
-        if case.find("failure") is not None or case.find("error") is not None:
-            failures.append(f"{case.get('classname')}.{case.get('name')}")
-        elif case.find("skipped") is not None:
-            skipped += 1
-        else:
-            passed += 1
-    return Outcome(passed, len(failures), skipped, tuple(failures))
+    return sum((_outcome(case) for case in root.iter("testcase") if version in _releases(case)), Outcome(0, 0))
+
+
+def _releases(case: ET.Element) -> list[str]:
+    found = [one.get("value", "") for one in case.iter("property") if one.get("name") == RELEASE_PROPERTY]
+    return " ".join(found).split()
+
+
+def _outcome(case: ET.Element) -> Outcome:
+    if case.find("failure") is not None or case.find("error") is not None:
+        return Outcome(0, 1, 0, (f"{case.get('classname')}.{case.get('name')}",))
+    if case.find("skipped") is not None:
+        return Outcome(0, 0, 1)
+    return Outcome(1, 0, modules=tuple(part for part in case.get("classname", "").split(".") if part in PROOF))
 
 
 def _artifacts(release: Release) -> list[tuple[str, str, str]]:
