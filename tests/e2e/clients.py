@@ -6,9 +6,10 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from windlass.domain.rendering import MirrorAddresses, image_reference
 from windlass.effects.catalog import load_catalog
 from windlass.effects.kubernetes.client import Credentials
 from windlass.effects.mirror import fetch_lock
-from windlass.effects.transport.ssh import connect
 from windlass.operations.cluster_api import credentials_of
 
 NAMESPACE, NAME, PORT = "e2e-web", "web", 8080
 PROXY_PORT = 7443
 PAUSE = 0.05
+_KEPT = 19
+"""So many requests come by the connection that is kept, to each one by a new one."""
+_RELAY_PORT = 17443
 CATALOG = Path(__file__).parents[2] / "include" / "templates" / "kubernetes"
 
 
@@ -42,22 +45,30 @@ class Count:
 
 @contextmanager
 def api_client(ground: Ground, host: str) -> Iterator[Count]:
-    """Ask for an object every 50 ms through the proxy of `host` until the end of the block; one retry each."""
+    """Ask for an object every 50 ms through the proxy of `host` until the end of the block; one retry each.
+
+    One connection is kept for as long as it lasts, and now and then a request comes by a new one.
+    """
     count, ended = Count(), threading.Event()
-    connection = connect(ground.lab.target(host))
+    context = _context(credentials_of(ground.pki()))
+    # Nothing of Windlass's own lies between: what fails is the proxy's or the API's.
+    relay = f"socat TCP-LISTEN:{_RELAY_PORT},fork,reuseaddr TCP:127.0.0.1:{PROXY_PORT}"
+    ground.on(host, f"systemd-run --quiet --collect --unit e2e-relay {relay}")
     try:
-        with connection.forward("127.0.0.1", PROXY_PORT) as forward:
-            url = "https://{}:{}/api/v1/namespaces/default".format(*forward.address)
-            with httpx.Client(verify=_context(credentials_of(ground.pki())), timeout=10, trust_env=False) as client:
-                asking = threading.Thread(target=_ask_api, args=(client, url, count, ended))
-                asking.start()
-                try:
-                    yield count
-                finally:
-                    ended.set()
-                    asking.join()
+        options: dict[str, Any] = {"verify": context, "timeout": 10, "trust_env": False}
+        options["base_url"] = f"https://{ground.lab.host(host).address}:{_RELAY_PORT}"
+        unkept = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(**options) as kept, httpx.Client(**options, limits=unkept) as fresh:
+            wait_for(lambda: not _once(kept), "the API answers through the proxy")
+            asking = threading.Thread(target=_ask_api, args=((fresh, *(kept,) * _KEPT), count, ended))
+            asking.start()
+            try:
+                yield count
+            finally:
+                ended.set()
+                asking.join()
     finally:
-        connection.close()
+        ground.on(host, "systemctl stop e2e-relay")
 
 
 def _context(credentials: Credentials) -> ssl.SSLContext:
@@ -69,11 +80,11 @@ def _context(credentials: Credentials) -> ssl.SSLContext:
     return context
 
 
-def _ask_api(client: httpx.Client, url: str, count: Count, ended: threading.Event) -> None:
+def _ask_api(clients: Sequence[httpx.Client], count: Count, ended: threading.Event) -> None:
     while not ended.wait(PAUSE):
-        began = time.monotonic()
-        first = _once(client, url)
-        second = _once(client, url) if first else ""
+        began, client = time.monotonic(), clients[count.asked % len(clients)]
+        first = _once(client)
+        second = _once(client) if first else ""
         count.asked += 1
         count.slowest = max(count.slowest, time.monotonic() - began)
         if second:
@@ -82,12 +93,15 @@ def _ask_api(client: httpx.Client, url: str, count: Count, ended: threading.Even
             count.retried.append(first)
 
 
-def _once(client: httpx.Client, url: str) -> str:
+def _once(client: httpx.Client) -> str:
+    """Return why there was no answer, and when; empty if there was one."""
     try:
-        answer = client.get(url)
+        answer = client.get("/api/v1/namespaces/default", extensions={"sni_hostname": "kubernetes"})
     except httpx.HTTPError as error:
-        return f"{type(error).__name__}: {error}"
-    return "" if answer.is_success else f"{answer.status_code}: {answer.text[:200]}"
+        told = f"{type(error).__name__}: {error}"
+    else:
+        told = "" if answer.is_success else f"{answer.status_code}: {answer.text[:200]}"
+    return told and f"{datetime.now(UTC):%H:%M:%S.%f} {told}"
 
 
 _ASK_SERVICE = f"""
@@ -177,6 +191,8 @@ def _objects(image: str, budget: int) -> list[dict[str, Any]]:
                 "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
             }
         ],
+        # busybox's httpd does not listen to SIGTERM.
+        "terminationGracePeriodSeconds": 8,
     }
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from e2e.ground import CLUSTER, HOSTS, Ground, stand
+from e2e.ground import VERSION, Ground, stand
 from e2e.leaks import CommandLines
+from e2e.upgrading import OLD, empty_ground
+from windlass.domain.catalog.tested import RELEASE_PROPERTY
 from windlass.errors import WindlassError
 
 KEEP = os.environ.get("WINDLASS_TEST_KEEP") == "1"
@@ -42,6 +44,8 @@ ORDER = (
     "test_upgrade_faults",
 )
 
+UPGRADING = ("test_upgrade", "test_upgrade_faults")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the modules of this directory into their order; those of other directories stay where they are."""
@@ -52,6 +56,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in mine:
         item.add_marker(pytest.mark.lab)
         item.add_marker(pytest.mark.timeout(1800))
+        # `windlass catalog verify --results` counts for each release the tests that ran on it.
+        ran_on = [OLD, VERSION] if item.path.stem in UPGRADING else [VERSION]
+        item.user_properties.append((RELEASE_PROPERTY, " ".join(ran_on)))
 
 
 @pytest.fixture(scope="session")
@@ -64,9 +71,7 @@ def ground() -> Iterator[Ground]:
 @pytest.fixture
 def bare(ground: Ground) -> Ground:
     """The ground without a cluster on it."""
-    if ground.records.spec() is not None:
-        ground.run("delete_cluster", confirm_name=CLUSTER).succeeded()
-    assert {host: ground.traces(host) for host in HOSTS} == {host: [] for host in HOSTS}
+    empty_ground(ground)
     return ground
 
 

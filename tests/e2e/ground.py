@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,8 @@ from windlass_lab.plan import LabPlan
 
 CLUSTER = "e2e"
 HOSTS = ("cp-1", "cp-2", "cp-3", "w-1")
-VERSION = "v1.37.2"
+VERSION = os.environ.get("WINDLASS_TEST_VERSION", "v1.37.2")
+"""The release that tests run on."""
 OVERLAPPING: Mapping[str, tuple[str, ...]] = {
     "cp-1": ("etcd", "control-plane"),
     "cp-2": ("etcd", "control-plane"),
@@ -173,14 +175,17 @@ class Ground:
         return found
 
     def kill_every_task_once(self, dag_id: str, run_id: str, within: timedelta = RUN_LIMIT) -> set[str]:
-        """Kill each task's process the first time it is seen, until the run has ended; return the tasks killed."""
+        """Kill each task's process the first time it is seen, until the run has ended; return the tasks killed.
+
+        Of a mapped task each instance is killed, as `roll[2]`, once all before it have succeeded and it has its turn.
+        """
         killed: set[str] = set()
         deadline = time.monotonic() + within.total_seconds()
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         while not self.client.run(dag_id, run_id).has_ended:
             assert time.monotonic() < deadline, f"the run has not ended within {within}; killed so far: {killed}"
             tasks = self.client._checked(self.client._send("GET", path))["task_instances"]
-            doomed = {f"airflow worker -- {one['id']}": one["task_id"] for one in tasks if one["state"] == "running"}
+            doomed = {f"airflow worker -- {one['id']}": _label(one) for one in tasks if _has_its_turn(one, tasks)}
             running = instance.status(self.home)
             assert running
             for process in session_members(running.runner):
@@ -188,6 +193,7 @@ class Ground:
                 if task is not None and task not in killed:
                     process.kill()
                     killed.add(task)
+            time.sleep(0.05)
         return killed
 
     def component(self, name: str) -> psutil.Process:
@@ -346,6 +352,15 @@ def _master_key(lab: Lab) -> Secret:
     if not file.exists():
         write_private(file, new_master_key().reveal().encode())
     return Secret(file.read_text())
+
+
+def _label(task: Mapping[str, Any]) -> str:
+    return f"{task['task_id']}[{task['map_index']}]" if task["map_index"] >= 0 else str(task["task_id"])
+
+
+def _has_its_turn(task: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> bool:
+    before = [one for one in tasks if one["task_id"] == task["task_id"] and one["map_index"] < task["map_index"]]
+    return task["state"] == "running" and all(one["state"] == "success" for one in before)
 
 
 def _title(process: psutil.Process) -> str:

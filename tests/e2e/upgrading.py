@@ -1,0 +1,47 @@
+"""What tests of upgrades share: a cluster of the release before, and an upgrade of it."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from e2e.ground import CLUSTER, HOSTS, VERSION, Ground, Run
+from windlass.domain.spec import load_cluster
+from windlass.effects.kubernetes.client import NODES
+
+OLD = os.environ.get("WINDLASS_TEST_OLD_VERSION", "v1.36.3")
+LONG = timedelta(minutes=15)
+AGAIN = {"auto_approve": True, "allow_untested": True}
+
+
+def upgrade(ground: Ground, version: str | None = VERSION, **params: Any) -> Run:
+    """Run `upgrade_cluster` to its end."""
+    return ground.finish("upgrade_cluster", ground.start("upgrade_cluster", version=version, **AGAIN, **params), LONG)
+
+
+def versions(ground: Ground, via: str = "cp-1") -> dict[str, str]:
+    """Return the version of each node's kubelet."""
+    with ground.api(via) as client:
+        return {one["metadata"]["name"]: one["status"]["nodeInfo"]["kubeletVersion"] for one in client.list(NODES)}
+
+
+def empty_ground(ground: Ground) -> None:
+    """Take down the cluster that is there, if any; nothing of it is left on any host."""
+    if ground.records.spec() is not None:
+        ground.run("delete_cluster", confirm_name=CLUSTER).succeeded()
+    assert {host: ground.traces(host) for host in HOSTS} == {host: [] for host in HOSTS}
+
+
+def old_cluster(ground: Ground) -> None:
+    """Have a cluster of 3 + 1 hosts of the release before: the one that is there if it is such, or else a new one."""
+    if not _is_old(ground):
+        empty_ground(ground)
+        ground.apply(ground.spec(version=OLD)).succeeded()
+
+
+def _is_old(ground: Ground) -> bool:
+    stored = ground.records.spec()
+    if stored is None or ground.records.roll() is not None:
+        return False
+    return load_cluster(stored, "stored") == load_cluster(ground.spec(version=OLD), "wanted") and not ground.not_ready()
