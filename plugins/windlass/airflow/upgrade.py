@@ -67,6 +67,8 @@ class Looked:
 
     report: GateReport
     steps: tuple[Step, ...]
+    etcd_id: str = ""
+    """Which etcd it is, in hex, as bundles tell it."""
 
     def with_bundle(self, found: Finding) -> Looked:
         """Return the same with the finding on a bundle to go back to."""
@@ -82,7 +84,7 @@ def look_at_all(place: Workplace, passage: Passage, *, allow_untested: bool) -> 
     steps = plan_roll(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
     report = judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC))
     findings = (_tested(passage.release, allowed=allow_untested), *report.findings)
-    return Looked(GateReport(findings), steps)
+    return Looked(GateReport(findings), steps, found.etcd_id)
 
 
 def _tested(release: Release, *, allowed: bool) -> Finding:
@@ -95,16 +97,19 @@ def _tested(release: Release, *, allowed: bool) -> Finding:
     return Finding("tests", verdict, f"no record says that {release.version} has passed its tests ({stands})", remedy)
 
 
-def fresh_bundle(place: Workplace, passage: Passage, tell: Callable[[str], None], *, take: bool) -> Finding:
+def fresh_bundle(
+    place: Workplace, passage: Passage, etcd_id: str, tell: Callable[[str], None], *, take: bool
+) -> Finding:
     """Return the finding on a bundle to go back to: the newest one if it is young, else one taken now.
 
+    One of another etcd (`etcd_id` is this one's), such as of a cluster of the same name before this one, is none.
     Without `take` none is taken, and the finding says that one will be.
     """
     vault, now = place.vault(passage.before), datetime.now(UTC)
-    newest = next(iter(vault.candidates(limit=1)), None)
-    age = now - newest.bundle.time if newest is not None and newest.is_good else None
-    if newest is not None and age is not None and age <= BUNDLE_AGE:
-        return Finding("bundle", Verdict.PASSED, f"{newest.bundle}, verified, {age.total_seconds() / 60:.0f} min old")
+    newest = next((one.bundle for one in vault.candidates(limit=1) if one.is_good), None)
+    if newest is not None and now - newest.time <= BUNDLE_AGE and vault.manifest(newest).etcd.cluster_id == etcd_id:
+        age = (now - newest.time).total_seconds() / 60
+        return Finding("bundle", Verdict.PASSED, f"{newest}, verified, {age:.0f} min old")
     if not take:
         return Finding("bundle", Verdict.PASSED, "a fresh one is taken before anything is changed")
     try:

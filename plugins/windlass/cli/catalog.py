@@ -48,7 +48,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="reports of the end-to-end tests (JUnit), to be recorded; of each the tests that ran on this release count",
+        help="reports of the end-to-end tests (JUnit), to be recorded: those that ran on this release count",
     )
     verify.set_defaults(run=_verify)
     add = below.add_parser("add", help="add a patch release: the one before it with other versions")

@@ -38,7 +38,7 @@ def _look(context: Context, place: Workplace, passage: Passage) -> Looked:
     looked = look_at_all(place, passage, allow_untested=bool(params.get("allow_untested")))
     if not looked.steps or looked.report.blocked:
         return looked
-    return looked.with_bundle(fresh_bundle(place, passage, _tell, take=not params.get("plan_only")))
+    return looked.with_bundle(fresh_bundle(place, passage, looked.etcd_id, _tell, take=not params.get("plan_only")))
 
 
 def _tell(line: str) -> None:

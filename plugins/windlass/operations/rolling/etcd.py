@@ -50,6 +50,11 @@ class EtcdLook:
         """Return the host of the leader; None if no member that answers leads."""
         return next((host for host, status in self.statuses.items() if status.is_leader), None)
 
+    @property
+    def cluster_id(self) -> str:
+        """Return which etcd this is, in hex; empty if no member answers."""
+        return next((f"{status.cluster_id:x}" for status in self.statuses.values()), "")
+
     def member(self, host: str) -> Member:
         """Return the member on `host`; RefusedError if etcd lists none of that name."""
         for member in self.membership.members:

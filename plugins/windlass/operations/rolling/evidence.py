@@ -48,10 +48,11 @@ _UNPACKED = 2.5
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was seen, and what a plan needs besides: who leads etcd, and which objects would change."""
+    """What was seen, and what a plan needs besides: who leads which etcd, and which objects would change."""
 
     evidence: Evidence
     leader: str | None
+    etcd_id: str
     add_ons: tuple[str, ...]
 
 
@@ -120,7 +121,7 @@ def _together(site: Site, pki: Pki, found: _Answers) -> Gathered:
         needed_kib={name: _needed(site, name, look) for name, look in looks.items()},
         lacking=found.lacking,
     )
-    return Gathered(evidence, found.etcd.leader, found.api.add_ons)
+    return Gathered(evidence, found.etcd.leader, found.etcd.cluster_id, found.api.add_ons)
 
 
 def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[str, HostState]:
