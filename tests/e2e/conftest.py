@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.ground import VERSION, Ground, stand
+from e2e.ground import CLUSTER, VERSION, Ground, stand
 from e2e.leaks import CommandLines
 from e2e.upgrading import OLD, empty_ground
 from windlass.domain.catalog.tested import RELEASE_PROPERTY
@@ -43,7 +43,6 @@ ORDER = (
     "test_choices",
     "test_upgrade_faults",
 )
-
 UPGRADING = ("test_upgrade", "test_upgrade_faults")
 
 
