@@ -56,7 +56,7 @@ def _write(client: KubernetesClient) -> float:
 @contextmanager
 def _snapshots(stand: Standing) -> Iterator[None]:
     argv = [sys.executable, "-m", "bench.snapshots", stand.lab.name]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         told, telling = _pipes(process)
         told.write(secrets_line(stand.master_key, stand.spec))
         told.flush()

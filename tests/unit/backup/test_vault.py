@@ -5,7 +5,7 @@ import random
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from hypothesis import given
@@ -209,6 +209,25 @@ def test_a_bundle_whose_manifest_is_damaged_is_listed_with_the_reason() -> None:
 def test_streams_lose_nothing(pieces: list[bytes], size: int) -> None:
     reader = PieceReader(expanded(compressed(pieces), "here"))
     assert b"".join(iter(lambda: reader.read(size), b"")) == b"".join(pieces)
+
+
+class Forgetful(MemoryStore):
+    """Stores what it is given, and loses its answer: what is asked again finds itself."""
+
+    def create_from(self, key: str, source: BinaryIO) -> bool:
+        super().create_from(key, source)
+        return False
+
+
+def test_a_part_whose_answer_was_lost_is_stored_all_the_same() -> None:
+    vault, made = filled(store=Forgetful())
+    assert read(vault, made) == NOISE
+
+
+def test_a_part_is_never_written_over_another() -> None:
+    vault, _ = filled()
+    with pytest.raises(IntegrityError, match="there is such a part already"):
+        vault.write_part(BUNDLE, SNAPSHOT, io.BytesIO(b"other"))
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**32), st.integers(1, 100_000), st.booleans()), max_size=6))

@@ -15,11 +15,12 @@ from windlass.errors import IntegrityError
 
 
 def stored(store: Store, key: str, keys: MasterKeys, source: BinaryIO) -> Part:
-    """Store `source` as a new part; IntegrityError if there is one at `key`."""
+    """Store `source` as a new part; IntegrityError if there is another one at `key`."""
     clear = HashingReader(source)
     shrunk = PieceReader(compressed(pieces_of(_binary(clear))))
     sealed = HashingReader(_binary(PieceReader(sealed_pieces(_binary(shrunk), keys, key))))
-    if not store.create_from(key, _binary(sealed)):
+    # A write whose answer was lost is tried again, and then finds itself.
+    if not store.create_from(key, _binary(sealed)) and not _holds(store, key, sealed):
         raise IntegrityError(f"{key}: there is such a part already; take another bundle")
     return Part(
         sealed_bytes=sealed.size,
@@ -28,6 +29,16 @@ def stored(store: Store, key: str, keys: MasterKeys, source: BinaryIO) -> Part:
         clear_sha256=clear.sha256,
         compression="zlib",
     )
+
+
+def _holds(store: Store, key: str, wanted: HashingReader) -> bool:
+    with store.open(key) as stream:
+        if stream is None:
+            return False
+        found = HashingReader(stream)
+        for _ in pieces_of(_binary(found)):
+            pass
+    return (found.size, found.sha256) == (wanted.size, wanted.sha256)
 
 
 @contextmanager

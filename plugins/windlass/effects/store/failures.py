@@ -18,8 +18,8 @@ from botocore.exceptions import (
 from windlass.errors import RefusedError, UnreachableError, WindlassError
 
 MISSING = frozenset({"NoSuchKey", "404"})
-LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409", *MISSING})
-"""A conditional write did not happen: the object was not as the condition says."""
+LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409", "NoSuchUpload", *MISSING})
+"""A conditional write did not happen: the object was not as the condition says, or the same write came before."""
 _CONNECTION = "windlass_store"
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from windlass.domain.secret import Secret
 from windlass.effects.store.contract import Listed, Stored
@@ -178,7 +178,8 @@ class S3Store:
                 Bucket=self._bucket, Key=full_key, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
             )
         except BaseException:  # whatever ended it: the parts sent so far cost money until they are dropped
-            self._client.abort_multipart_upload(Bucket=self._bucket, Key=full_key, UploadId=upload)
+            with suppress(ClientError, BotoCoreError):  # what ended it is what matters
+                self._client.abort_multipart_upload(Bucket=self._bucket, Key=full_key, UploadId=upload)
             raise
         return True
 
