@@ -83,11 +83,16 @@ def delay(lab: Lab, host: str, by: timedelta, jitter: timedelta = timedelta(0)) 
         ) from error
 
 
+def throttle(lab: Lab, host: str, kilobits: int) -> None:
+    """Let a host send only so many kilobits a second: most is late by up to 0.4 s then, some is lost."""
+    docker("exec", _container(lab, host), *throttle_argv(kilobits), host=host)
+
+
 def mend(lab: Lab, host: str) -> None:
-    """Take back `cut`, `loss` and `delay`."""
+    """Take back `cut`, `loss`, `delay` and `throttle`."""
     _nft(lab, host, _drop_table(CUT_TABLE) + _drop_table(LOSS_TABLE))
     shown = docker("exec", _container(lab, host), "tc", "qdisc", "show", "dev", INTERFACE, host=host)
-    if "netem" in shown:
+    if "netem" in shown or "tbf" in shown:
         docker("exec", _container(lab, host), "tc", "qdisc", "delete", "dev", INTERFACE, "root", host=host)
 
 
@@ -147,6 +152,12 @@ def delay_argv(by: timedelta, jitter: timedelta) -> tuple[str, ...]:
     """Return the tc command that delays what leaves a host."""
     words = [f"{_milliseconds(by)}ms", *([f"{_milliseconds(jitter)}ms"] if jitter else [])]
     return ("tc", "qdisc", "replace", "dev", INTERFACE, "root", "netem", "delay", *words)
+
+
+def throttle_argv(kilobits: int) -> tuple[str, ...]:
+    """Return the tc command that lets packets wait for their turn."""
+    rate = ("rate", f"{kilobits}kbit", "burst", "4kb", "latency", "400ms")
+    return ("tc", "qdisc", "replace", "dev", INTERFACE, "root", "tbf", *rate)
 
 
 def _chain(hook: str, interface: str, verdict: str) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from windlass.errors import RefusedError
-from windlass_lab.faults import cut_rules, delay_argv, fill_disk, loss_rules
+from windlass_lab.faults import cut_rules, delay_argv, fill_disk, loss_rules, throttle_argv
 from windlass_lab.model import Host, Lab
 
 
@@ -50,6 +50,10 @@ def test_delay_is_given_in_milliseconds() -> None:
     argv = delay_argv(timedelta(seconds=0.05), timedelta(milliseconds=5))
     assert argv[-3:] == ("delay", "50ms", "5ms")
     assert delay_argv(timedelta(milliseconds=50), timedelta(0))[-1] == "50ms"
+
+
+def test_a_host_is_slowed_down_by_what_it_may_send_a_second() -> None:
+    assert throttle_argv(512)[-7:] == ("tbf", "rate", "512kbit", "burst", "4kb", "latency", "400ms")
 
 
 def test_never_fills_the_machines_own_disk() -> None:
