@@ -21,9 +21,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from windlass.effects.health import LOOP_ARGV, loop_program
+from windlass.effects.health import LOOP_ARGV, loop_program, reporting
 from windlass.effects.health.looking import Probe, look
-from windlass.effects.health.reporting import disks, epoch, lifetime, oldest_certificate
+from windlass.effects.health.reporting import answers, disks, epoch, lifetime, oldest_certificate
 
 LOCAL = "127.0.0.1"
 NO_ANSWER = {"hung", "held_up"}
@@ -163,6 +163,65 @@ def test_a_host_reports_its_disks_and_certificates(tmp_path: Path) -> None:
     assert 86000 < float(left) < 86401
     assert lifetime(str(tmp_path / "none.crt")) is None
     assert oldest_certificate(str(tmp_path / "none")) == ""
+
+
+@contextmanager
+def listening(path: Path, answer: bytes) -> Iterator[str]:
+    """Answer one question at a Unix socket, or none if there is no answer."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    if answer:
+        thread.start()
+    yield str(path)
+    if answer:
+        thread.join()
+    listener.close()
+
+
+def test_an_engine_that_does_not_answer_is_told_from_one_that_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "ENGINE_WAIT", 0.05)
+    with listening(tmp_path / "hangs", b"") as path:
+        assert not answers("docker", {"docker": path})
+    monkeypatch.setattr(reporting, "ENGINE_WAIT", 10.0)
+    with listening(tmp_path / "well", b"HTTP/1.0 200 OK") as path:
+        assert answers("docker", {"docker": path})
+    assert answers("docker", {"docker": str(tmp_path / "none")})
+    assert answers("kubelet", {})
+
+
+SYSTEMCTL = """#!/bin/sh
+case "$*" in
+  *--value*) case "$*" in *hung*) cat {directory}/pid ;; *) echo 0 ;; esac ;;
+  is-active*) [ "$2" = down ] && echo failed || echo active ;;
+  show*) printf 'ActiveState=active\\nMainPID=%s\\n\\nActiveState=failed\\nMainPID=0\\n' $(cat {directory}/pid) ;;
+esac
+"""
+
+
+def test_the_loop_tells_a_unit_that_was_stopped_by_a_signal(running: Running, tmp_path: Path) -> None:
+    command = tmp_path / "systemctl"
+    command.write_text(SYSTEMCTL.format(directory=tmp_path))
+    command.chmod(0o755)
+    with subprocess.Popen(["sleep", "60"]) as stopped:
+        (tmp_path / "pid").write_text(str(stopped.pid))
+        stopped.send_signal(signal.SIGSTOP)
+        try:
+            running.tell("unit\thung\nunit\tdown\nstart\n")
+            assert running.until(lambda fields: fields[0] == "unit") == ["unit", "hung", "hanging"]
+            assert running.until(lambda fields: fields[0] == "unit") == ["unit", "down", "failed"]
+        finally:
+            stopped.kill()
 
 
 def test_reads_times_as_docker_writes_them() -> None:

@@ -63,7 +63,8 @@ def assess(report: Report) -> Complaint | None:
 def _unit(name: str, value: str) -> Complaint | None:
     if value in {"active", "reloading", "activating", "unknown"}:
         return None
-    return Complaint(Kind.UNIT_DOWN, name, f"systemd says that {name} is {value}")
+    told = f"{name} runs and does not answer" if value == "hanging" else f"systemd says that {name} is {value}"
+    return Complaint(Kind.UNIT_DOWN, name, told)
 
 
 def _disk(name: str, value: str) -> Complaint | None:

@@ -180,7 +180,8 @@ class Loop:
 
     def _report(self) -> None:
         for name, state in reporting.units(self._units):
-            self._mouth.tell(("unit", name), state, TOLD, ("unit", name, state))
+            if state != "hanging" or not is_overloaded():
+                self._mouth.tell(("unit", name), state, TOLD, ("unit", name, state))
         for path, free in reporting.disks():
             self._mouth.tell(("disk", path), free, TOLD, ("disk", path, free))
 

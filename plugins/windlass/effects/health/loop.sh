@@ -83,9 +83,19 @@ rest() { # end who watches $1
   watching=$kept
 }
 
+hangs() { # whether a unit that is active was stopped by a signal, or is an engine that does not answer
+  case $(awk '/^State:/ {print $2}' "/proc/$(systemctl show -p MainPID --value "$1")/status" 2> /dev/null) in
+    [Tt]) return 0 ;;
+  esac
+  [ "$1" = docker ] || return 1
+  curl -s -o /dev/null --max-time 8 --unix-socket /var/run/docker.sock http://docker/_ping
+  [ $? = 28 ]
+}
+
 report() {
   for unit in $units; do
     state=$(systemctl is-active "$unit" 2> /dev/null)
+    if [ "$state" = active ] && hangs "$unit" && ! overloaded; then state=hanging; fi
     say "unit$tab$unit$tab${state:-unknown}"
   done
   df -P /var/lib/windlass / 2> /dev/null | awk 'NR > 1 && !seen[$1]++ {sub("%", "", $5); print $6, 100 - $5}' |

@@ -15,6 +15,9 @@ from windlass.effects.health.looking import CONTEXTS
 
 PKI = "/etc/windlass/pki"
 DISKS = ("/var/lib/windlass", "/var/lib/docker", "/")
+SOCKETS = {"docker": "/var/run/docker.sock"}
+ENGINE_WAIT = 8.0
+"""Seconds that Docker may take to answer the smallest of questions."""
 
 
 def container(component: str) -> tuple[str, str]:
@@ -27,8 +30,40 @@ def container(component: str) -> tuple[str, str]:
 
 
 def units(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield each systemd unit and its state."""
-    yield from zip(names, output(["systemctl", "is-active", *names], 5).split())
+    """Yield each systemd unit and its state; one that is active by name alone is `hanging`."""
+    said = output(["systemctl", "show", "-p", "ActiveState", "-p", "MainPID", *names], 5)
+    if not said:
+        return
+    for name, block in zip(names, said.split("\n\n")):
+        values = dict(line.partition("=")[::2] for line in block.splitlines())
+        state = values.get("ActiveState", "unknown")
+        is_hanging = state == "active" and (is_stopped(values.get("MainPID", "0")) or not answers(name))
+        yield name, "hanging" if is_hanging else state
+
+
+def is_stopped(pid: str) -> bool:
+    """Say whether a process was stopped by a signal."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] in ("T", "t")
+    except (OSError, IndexError):
+        return False
+
+
+def answers(unit: str, sockets: dict[str, str] = SOCKETS) -> bool:
+    """Say whether a unit answers at its socket; one that cannot be asked does, since systemd tells what is wrong."""
+    if unit not in sockets:
+        return True
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.settimeout(ENGINE_WAIT)
+            asking.connect(sockets[unit])
+            asking.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return bool(asking.recv(1))
+    except socket.timeout:
+        return False
+    except OSError:
+        return True
 
 
 def disks(paths: tuple[str, ...] = DISKS) -> Iterator[tuple[str, int]]:
