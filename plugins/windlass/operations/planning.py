@@ -36,7 +36,12 @@ def check_version(stored: Cluster | None, wanted: Cluster) -> None:
 
 
 def refuse_amid_roll(cluster: str, before: str, after: str) -> None:
-    """RefusedError: hosts of a cluster amid a roll are at two versions, and an apply knows only one."""
+    """RefusedError: hosts of a cluster amid a roll are at two versions or specs, and an apply knows only one."""
+    if before == after:
+        raise RefusedError(
+            f"cluster `{cluster}` is amid the roll of a changed spec; end that first: trigger `upgrade_cluster` with "
+            "that spec, which goes on from where it stopped, or without one, which goes back to the stored one"
+        )
     raise RefusedError(
         f"cluster `{cluster}` is on its way from {before} to {after}; end that first: trigger `upgrade_cluster` with "
         f"version {after}, which goes on from where it stopped"

@@ -129,6 +129,36 @@ def test_tries_are_forgiven_after_a_while_unless_repair_has_given_up() -> None:
     assert acts(plan(seen, History(old, {"w-1/kubelet": "given up"}))) == [("cordon", "w-1/host")]
 
 
+@pytest.mark.parametrize(
+    ("host", "is_opened"),
+    [
+        (worker("w-1", has_our_cordon=True, is_cordoned=True), True),
+        (worker("w-1", has_our_cordon=True, is_cordoned=False), True),  # by a person; the annotation goes
+        (worker("w-1", is_cordoned=True), False),  # by somebody else
+        (worker("w-1", "kubelet", has_our_cordon=True, is_cordoned=True), False),
+        (worker("w-1", has_our_cordon=True, is_cordoned=True, is_full=True), False),
+        (worker("w-1", has_our_cordon=True, is_cordoned=True, unreachable="timed out"), False),
+        (worker("w-1", has_our_cordon=True, is_cordoned=True, lost_files=("/etc/windlass/x is lost",)), False),
+        (worker("w-1", has_our_cordon=True, services=(service("api-proxy", answers="unknown"),)), False),
+    ],
+)
+def test_a_node_that_repair_cordoned_is_opened_once_its_host_is_known_to_be_well(
+    host: HostSeen, *, is_opened: bool
+) -> None:
+    assert (("uncordon", "w-1/host") in acts(plan(cluster(host)))) is is_opened
+    assert ("uncordon", "w-1/host") not in acts(plan(cluster(host), settings=Settings(enabled=False)))
+
+
+def test_what_a_roll_may_have_changed_is_left_to_it_and_what_is_ill_is_repaired() -> None:
+    other = service("kube-scheduler", drift=("it was made from another rendering",))
+    host = control_plane("cp-1", other, service("kube-apiserver", "exited"), lost_files=("/etc/windlass/x is another",))
+    roll = "the roll of a changed spec at v1.37.2 that began at noon is not over"
+    planned = plan(replace(cluster(host), roll=roll))
+    assert acts(planned) == [("recreate", "cp-1/kube-apiserver")]
+    for key in ("cp-1/kube-scheduler", "cp-1/files"):
+        assert holds(planned)[key] == f"{roll}; trigger `upgrade_cluster` to bring it to its end"
+
+
 def test_when_too_many_workers_are_ill_none_is_touched() -> None:
     seen = cluster(worker("w-1", "kubelet"), worker("w-2", "kubelet"))
     planned = plan(seen)

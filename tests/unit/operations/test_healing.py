@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.healing import History, Report
+from windlass.domain.healing import History, Report, Tries
 from windlass.domain.healing.plan import Asked
 from windlass.domain.hostfacts import parse_facts
 from windlass.domain.pki import Pki, files_for, seed
@@ -203,28 +203,91 @@ def test_repair_gives_up_after_five_tries_says_so_once_and_takes_it_back_when_it
 
 
 class Nodes:
-    """The API as far as nodes go."""
+    """The API as far as nodes go: patches are merged, and what is null is gone."""
 
     def __init__(self) -> None:
-        self.cordoned: list[str] = []
+        names = [host.name for host in cluster().spec.hosts.members]
+        self.nodes: dict[str, Any] = {
+            name: {"metadata": {"name": name, "annotations": {}}, "spec": {}} for name in names
+        }
+        self.patched: list[str] = []
+
+    @property
+    def cordoned(self) -> list[str]:
+        return [name for name, node in self.nodes.items() if node["spec"].get("unschedulable")]
 
     def list(self, resource: Resource) -> list[dict[str, Any]]:
-        names = [host.name for host in cluster().spec.hosts.members]
-        return [{"metadata": {"name": name}, "spec": {"unschedulable": name in self.cordoned}} for name in names]
+        return list(self.nodes.values())
 
     def patch(self, resource: Resource, name: str, change: dict[str, Any]) -> None:
-        self.cordoned.append(name)
+        self.patched.append(name)
+        node = self.nodes[name]
+        node["metadata"]["annotations"] = self._merged(
+            node["metadata"]["annotations"], change["metadata"]["annotations"]
+        )
+        node["spec"] = self._merged(node["spec"], change["spec"])
+
+    @staticmethod
+    def _merged(before: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in {**before, **change}.items() if value is not None}
 
 
-def test_a_worker_that_repair_gave_up_on_is_cordoned_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    nodes = Nodes()
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Nodes:
+    made = Nodes()
     for module in (acting, looking):
-        monkeypatch.setattr(module, "kubernetes_api", lambda *_: nullcontext(nodes))
+        monkeypatch.setattr(module, "kubernetes_api", lambda *_: nullcontext(made))
+    return made
+
+
+def test_a_worker_that_repair_gave_up_on_is_cordoned_once(world: World, nodes: Nodes) -> None:
     world.broken["w-1/api-proxy"] = "stuck"
     for _ in range(3):
         world.heal()
-    assert nodes.cordoned == ["w-1"]
+    assert (nodes.cordoned, nodes.patched) == (["w-1"], ["w-1"])
     assert world.acts == ["w-1/api-proxy"] * 5
+
+
+@pytest.mark.parametrize("by_person", [False, True])
+def test_a_worker_that_repair_cordoned_is_opened_once_it_is_well(
+    world: World, nodes: Nodes, *, by_person: bool
+) -> None:
+    world.broken["w-1/api-proxy"] = "stuck"
+    world.heal()
+    world.history = History.from_bytes(world.history.to_bytes())
+    world.heal()
+    assert nodes.cordoned == ["w-1"]
+
+    del world.broken["w-1/api-proxy"]
+    outcome = world.heal(by_person=by_person)
+
+    assert (nodes.cordoned, nodes.nodes["w-1"]["metadata"]["annotations"]) == ([], {})
+    assert outcome.done == ("uncordon host on w-1: all of it is well again",)
+    assert "node w-1 takes new pods again" in world.told
+    assert world.history.cordoned == frozenset()
+    assert world.heal().done == ()
+
+
+def test_what_repair_did_is_told_in_a_form_for_programs_too(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    acts = [(note.host, note.component, note.details["act"]) for note in world.notes if "act" in note.details]
+    assert acts == [("cp-2", "kube-scheduler", "recreate")]
+
+
+def test_people_are_told_before_a_run_waits(world: World) -> None:
+    world.hosts["w-1"].is_reachable = False
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    world.history = History({"cp-2/kube-scheduler": Tries(2, world.now)})
+    told_at: list[int] = []
+
+    def pause(seconds: float) -> None:
+        told_at.append(sum(text.startswith("w-1 does not answer") for text in world.told))
+        world.now += timedelta(seconds=seconds)
+
+    world.pause = pause  # type: ignore[method-assign]
+    world.heal(Report("cp-2", "kube-scheduler"))
+    assert set(told_at) == {1}
 
 
 def test_a_person_begins_the_count_anew(world: World) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from windlass.domain.health import Effects, Finding, Kind
-from windlass.operations.watching.desk import Desk
+from windlass.operations.watching.desk import REMIND_SECONDS, Desk
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -52,3 +52,12 @@ async def test_that_a_process_is_back_starts_nothing() -> None:
     desk.tell("demo", Effects(closed=[down]), {}, NOW)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(desk.take(), 0.2)
+
+
+async def test_that_what_repair_could_not_end_is_over_is_announced_whatever_it_was() -> None:
+    desk, down = Desk(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    desk.open("demo", (), 0.0)
+    await announced(desk, Effects(opened=[down]))
+    desk.remind("demo", [down], asyncio.get_running_loop().time() + REMIND_SECONDS)
+    assert [one.is_over for one in await asyncio.wait_for(desk.take(), 5)] == [False]
+    assert [one.is_over for one in await announced(desk, Effects(closed=[down]))] == [True]

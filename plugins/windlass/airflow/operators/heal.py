@@ -120,7 +120,7 @@ class ClusterHealOperator(ClusterOperator):
             place.records.save_pki(pki, place.keys)
             return RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
 
-        found = list(findings)
+        found, roll = list(findings), place.records.roll()
         with place.site(place.cluster()) as site:
             yield Healing(
                 site=site,
@@ -133,6 +133,7 @@ class ClusterHealOperator(ClusterOperator):
                 reports=reports_of(found),
                 told=told_of(found),
                 asked=Asked(by_person=_is_by_person(context)),
+                roll=f"{roll} is not over" if roll else "",
             )
 
     def _tell_kubernetes(self, work: Healing, notes: list[Note]) -> None:

@@ -120,9 +120,9 @@ class UpgradeCheckOperator(ClusterOperator):
 
     def _remember(self, place: Workplace, passage: Passage) -> None:
         before, after = passage.before.spec.kubernetes.version, passage.release.version
-        if before == after:
-            return
         known = place.records.roll()
+        if known and before == after:
+            return  # what began before says since when hosts differ, and which bundle leads back
         began = known.began if known and known.after == after else datetime.now(UTC).isoformat(timespec="seconds")
         newest = place.vault(passage.before).inventory().bundles[-1:]
         bundle = known.bundle if known and known.after == after else "".join(map(str, newest))

@@ -33,6 +33,8 @@ class History:
     tries: Mapping[str, Tries] = field(default_factory=dict)
     alerts: Mapping[str, str] = field(default_factory=dict)
     """What people were told and was not taken back yet, by its key."""
+    cordoned: frozenset[str] = frozenset()
+    """Hosts whose nodes repair has cordoned and not opened again."""
 
     def count(self, key: str, now: datetime) -> int:
         """Return how often in a row the thing was repaired by now; what stands as an alert is not forgiven by time."""
@@ -49,11 +51,11 @@ class History:
     def tried(self, key: str, now: datetime) -> History:
         """Return the history with one more try; to be stored before the try is made."""
         failed = self.failed(key, now) + 1  # until it is known to have worked
-        return History({**self.tries, key: Tries(self.count(key, now) + 1, now, failed)}, self.alerts)
+        return replace(self, tries={**self.tries, key: Tries(self.count(key, now) + 1, now, failed)})
 
     def worked(self, key: str) -> History:
         """Return the history with the last try of the thing as one that brought it back."""
-        return History({**self.tries, key: replace(self.tries[key], failed=0)}, self.alerts)
+        return replace(self, tries={**self.tries, key: replace(self.tries[key], failed=0)})
 
     def failed(self, key: str, now: datetime) -> int:
         """Return how many of the last tries, in a row, did not bring the thing back."""
@@ -62,11 +64,19 @@ class History:
     def forgotten(self, key: str) -> History:
         """Return the history without the thing: it has come back, or a person asked to have it repaired."""
         tries = {name: one for name, one in self.tries.items() if name != key}
-        return History(tries, {name: text for name, text in self.alerts.items() if name != key})
+        return replace(self, tries=tries, alerts={name: text for name, text in self.alerts.items() if name != key})
 
     def alerted(self, alerts: Mapping[str, str]) -> History:
         """Return the history with the alerts that stand now."""
-        return History(self.tries, dict(alerts))
+        return replace(self, alerts=dict(alerts))
+
+    def with_cordon(self, host: str) -> History:
+        """Return the history with the node of `host` cordoned."""
+        return replace(self, cordoned=self.cordoned | {host})
+
+    def without_cordon(self, host: str) -> History:
+        """Return the history with the node of `host` open for pods; its tries are forgotten."""
+        return replace(self.forgotten(f"{host}/host"), cordoned=self.cordoned - {host})
 
     def to_bytes(self) -> bytes:
         """Return the history as JSON."""
@@ -74,7 +84,8 @@ class History:
             key: {"count": one.count, "last": one.last.isoformat(), "failed": one.failed}
             for key, one in sorted(self.tries.items())
         }
-        return json.dumps({"tries": tries, "alerts": dict(self.alerts)}, indent=1).encode()
+        document = {"tries": tries, "alerts": dict(self.alerts), "cordoned": sorted(self.cordoned)}
+        return json.dumps(document, indent=1).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> History:
@@ -85,7 +96,8 @@ class History:
                 key: Tries(int(one["count"]), datetime.fromisoformat(one["last"]), int(one["failed"]))
                 for key, one in document["tries"].items()
             }
-            return cls(tries, {str(key): str(text) for key, text in document.get("alerts", {}).items()})
+            alerts = {str(key): str(text) for key, text in document.get("alerts", {}).items()}
+            return cls(tries, alerts, frozenset(map(str, document.get("cordoned", ()))))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise IntegrityError(
                 f"the record of repairs in the store is not readable ({error!r}); delete repairs.json to begin anew"

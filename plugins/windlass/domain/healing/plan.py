@@ -5,6 +5,7 @@ The guards, in the order in which they are asked:
 - The spec may turn repair off, or show drift only. What a person asked for is done in either case.
 - Nothing is done to what could not be seen, or to a service whose strategy is `none`.
 - A service that starts is given its time to answer first.
+- What only differs is left alone while a roll has begun and not ended: it may be what the roll has changed already.
 - etcd: a member is only replaced, or a running one stopped, as far as `windlass.domain.quorum` allows. Without quorum
   nothing else of the control plane is touched, since it could not come back; where members cannot be brought back
   either, repair stops and offers disaster recovery.
@@ -62,6 +63,8 @@ def plan_repairs(settings: RepairSettings, seen: ClusterSeen, history: History, 
     brake, braked = _brake_workers(settings, seen, now)
     now = [one for one in now if one not in braked]
     cordons = [] if by_person else list(_cordons(seen, stops))
+    if guard.is_allowed:
+        cordons += _uncordons(seen, stops, wanted)
     held += later + [Held(one, "the brake holds all repairs of workers") for one in braked]
     return Plan((*now, *cordons), tuple(held), (*stops, *brake), tuple(reported))
 
@@ -83,6 +86,8 @@ class _Guard:
             return Held(
                 repair, f"the host runs {host.other_version}; trigger `upgrade_cluster` to bring it to the spec"
             )
+        if self.seen.roll and repair.is_drift:
+            return Held(repair, f"{self.seen.roll}; trigger `upgrade_cluster` to bring it to its end")
         if host.is_full and repair.kind != "restart-unit":
             return Held(repair, "its disk is full, and nothing that is started comes up", self.seen.at + _LOOK_AGAIN)
         return self._service(host, repair) or self._quorum(repair) or self._tries(repair)
@@ -206,6 +211,19 @@ def _cordons(seen: ClusterSeen, stops: list[Stop]) -> Iterator[Repair]:
     for host in seen.hosts:
         if host.is_worker and host.is_reachable and host.name in given_up and host.is_cordoned is False:
             yield Repair("cordon", host.name, "host", "repair has given up on it")
+
+
+def _uncordons(seen: ClusterSeen, stops: list[Stop], wanted: list[Repair]) -> Iterator[Repair]:
+    """Open what repair has cordoned, once all of it is known to be well; a node that others cordoned stays so."""
+    troubled = {stop.key.partition("/")[0] for stop in stops} | {one.host for one in wanted}
+    for host in seen.hosts:
+        if host.has_our_cordon and host.name not in troubled and _is_well(seen, host):
+            yield Repair("uncordon", host.name, "host", "all of it is well again")
+
+
+def _is_well(seen: ClusterSeen, host: HostSeen) -> bool:
+    units = all(unit.health == "healthy" for unit in host.units)
+    return host.is_reachable and units and all(seen.health(host, one) == "healthy" for one in host.services)
 
 
 def _is_quorum_lost(seen: ClusterSeen) -> bool:

@@ -7,7 +7,14 @@ from datetime import datetime
 from typing import Literal
 
 Kind = Literal[
-    "restart-unit", "restore-files", "renew-certificates", "recreate", "replace-member", "cordon", "replace-host"
+    "restart-unit",
+    "restore-files",
+    "renew-certificates",
+    "recreate",
+    "replace-member",
+    "cordon",
+    "uncordon",
+    "replace-host",
 ]
 
 WORDS: dict[Kind, str] = {
@@ -17,6 +24,7 @@ WORDS: dict[Kind, str] = {
     "recreate": "Recreated",
     "replace-member": "Replaced",
     "cordon": "Cordoned",
+    "uncordon": "Uncordoned",
     "replace-host": "Replaced",
 }
 

@@ -108,6 +108,8 @@ class HostSeen:
     """The release that the host runs if it is not the spec's: an upgrade is under way or was left halfway."""
     is_cordoned: bool | None = False
     """None where the Kubernetes API could not be asked."""
+    has_our_cordon: bool = False
+    """Whether it was repair that cordoned its node, as the Kubernetes API says."""
 
     @property
     def is_reachable(self) -> bool:
@@ -135,6 +137,8 @@ class ClusterSeen:
     """None where no member could be asked."""
     reports: Mapping[str, Report] = field(default_factory=dict)
     """What the watch said, by `host/thing`."""
+    roll: str = ""
+    """What roll has begun and not ended, in words: what differs may be what it has changed already."""
 
     def host(self, name: str) -> HostSeen:
         """Return one host; KeyError if it is none of the cluster's."""

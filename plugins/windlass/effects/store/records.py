@@ -33,7 +33,7 @@ def list_clusters(store: Store) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Roll:
-    """A roll between two versions that has begun and not ended: hosts may be at either."""
+    """A roll between two versions, or of a changed spec, that has begun and not ended: hosts may be at either."""
 
     before: str
     after: str
@@ -43,6 +43,12 @@ class Roll:
     """When it first began, as ISO 8601."""
     bundle: str = ""
     """The newest bundle when it first began: what the whole cluster goes back to. It is kept as long as this stands."""
+
+    def __str__(self) -> str:
+        way = (
+            f"from {self.before} to {self.after}" if self.before != self.after else f"of a changed spec at {self.after}"
+        )
+        return f"the roll {way} that began at {self.began}"
 
 
 @dataclass(frozen=True)

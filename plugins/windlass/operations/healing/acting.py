@@ -17,6 +17,7 @@ from windlass.effects.kubernetes.client import NODES
 from windlass.effects.transport.connection import Connection
 from windlass.errors import NotReadyError
 from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.healing.looking import CORDONED_BY
 from windlass.operations.healing.work import Healing, Note
 from windlass.operations.members import Replacing, replace_member
 from windlass.operations.preparing import prepare_host
@@ -30,7 +31,6 @@ _MACHINE = timedelta(minutes=5)
 _UNIT_LIMIT = timedelta(seconds=60)
 _NO_COMPOSE_FILE = 66
 """Exit code of the script that makes a container anew where its Compose file is lost (EX_NOINPUT of sysexits.h)."""
-CORDONED_BY = "io.windlass/cordoned-by"
 
 
 def act(work: Healing, repair: Repair) -> Changes:
@@ -141,6 +141,13 @@ def _cordon(work: Healing, repair: Repair) -> Changes:
     return (f"node {repair.host} cordoned",)
 
 
+def _uncordon(work: Healing, repair: Repair) -> Changes:
+    with kubernetes_api(work.site, work.keys, _API) as client:
+        change = {"metadata": {"annotations": {CORDONED_BY: None}}, "spec": {"unschedulable": None}}
+        client.patch(NODES, repair.host, change)
+    return (f"node {repair.host} open for pods",)
+
+
 _HANDLERS: dict[Kind, Callable[[Healing, Repair], Changes]] = {
     "recreate": _recreate,
     "restart-unit": _restart,
@@ -148,6 +155,7 @@ _HANDLERS: dict[Kind, Callable[[Healing, Repair], Changes]] = {
     "renew-certificates": _renew,
     "replace-member": _replace_member,
     "cordon": _cordon,
+    "uncordon": _uncordon,
     "replace-host": _replace_host,
 }
 

@@ -74,6 +74,7 @@ class _Run:
             elif plan.next_time is None or self.work.clock() > deadline:
                 break
             else:
+                self._settle(plan)  # whoever is needed is told before the run waits, not after
                 self._wait(plan)
             if self.work.clock() > deadline:
                 break
@@ -87,7 +88,7 @@ class _Run:
         if is_deep:
             seen = look_deeper(self.work, seen)
         plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
-        if any(repair.kind == "cordon" for repair in plan.repairs):
+        if any(repair.kind == "cordon" for repair in plan.repairs) or (is_deep and self.history.cordoned):
             # Only the API knows which nodes are cordoned already, and only here does it matter.
             seen = look_at_cordons(self.work, seen)
             plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
@@ -131,8 +132,13 @@ class _Run:
         self.history = self.history.worked(repair.key)
         self.done.append(str(repair))
         text = f"{repair.thing} on {repair.host} is well again after {result:.1f} s"
-        if repair.kind == "cordon":
-            text = f"node {repair.host} takes no new pods: look at it, then uncordon it"
+        match repair.kind:
+            case "cordon":
+                self.history = self.history.with_cordon(repair.host)
+                text = f"node {repair.host} takes no new pods until all of it is well again"
+            case "uncordon":
+                self.history = self.history.without_cordon(repair.host)
+                text = f"node {repair.host} takes new pods again"
         self.work.note(Note(text, "info", repair.host, repair.thing, {"seconds": round(result, 1)}))
 
     def _wait(self, plan: Plan) -> None:
@@ -189,7 +195,11 @@ def _decided(seen: ClusterSeen, repair: Repair) -> Note:
     else:
         text = f"{word}: {repair.thing} on {repair.host}: {repair.reason}"
     details: dict[str, Detail] = {
-               "failed_checks": repair.failed_checks, "drift": repair.is_drift}  # fmt: skip
+        "act": repair.kind,
+        "reason": repair.reason,
+        "failed_checks": repair.failed_checks,
+        "drift": repair.is_drift,
+    }
     return Note(text, "warning", repair.host, repair.thing, details)
 
 

@@ -28,6 +28,8 @@ _PATIENCE = timedelta(seconds=6)
 _API = timedelta(seconds=10)
 _ROUNDS = 3
 _ROUND_SECONDS = 5
+CORDONED_BY = "io.windlass/cordoned-by"
+"""Annotation of a node that repair has cordoned, and opens again."""
 
 
 def look(work: Healing, reports: Mapping[str, Report], *, is_patient: bool = False) -> ClusterSeen:
@@ -45,19 +47,25 @@ def look(work: Healing, reports: Mapping[str, Report], *, is_patient: bool = Fal
     if not all(host.is_reachable for host in hosts.values()):
         gone = work.machines.gone()
         hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
-    seen = ClusterSeen(work.clock(), tuple(hosts.values()), reports=reports)
+    seen = ClusterSeen(work.clock(), tuple(hosts.values()), reports=reports, roll=work.roll)
     return replace(seen, membership=_membership(work) if _is_etcd_ill(seen) else None)
 
 
 def look_at_cordons(work: Healing, seen: ClusterSeen) -> ClusterSeen:
-    """Return what was seen with which nodes are cordoned, as the Kubernetes API says; None where it says nothing."""
+    """Return what was seen with which nodes are cordoned, and by whom; None where the Kubernetes API says nothing."""
     try:
         with kubernetes_api(work.site, work.keys, _API) as client:
             nodes = {node["metadata"]["name"]: node for node in client.list(NODES)}
     except WindlassError:
         nodes = {}
-    cordoned = {name: bool(node["spec"].get("unschedulable")) for name, node in nodes.items()}
-    return replace(seen, hosts=tuple(replace(host, is_cordoned=cordoned.get(host.name)) for host in seen.hosts))
+    return replace(seen, hosts=tuple(_with_cordon(host, nodes.get(host.name)) for host in seen.hosts))
+
+
+def _with_cordon(host: HostSeen, node: Mapping[str, Any] | None) -> HostSeen:
+    if node is None:
+        return replace(host, is_cordoned=None, has_our_cordon=False)
+    is_ours = CORDONED_BY in node["metadata"].get("annotations", {})
+    return replace(host, is_cordoned=bool(node["spec"].get("unschedulable")), has_our_cordon=is_ours)
 
 
 def _is_told(host: HostSeen, reports: Mapping[str, Report]) -> bool:

@@ -93,6 +93,8 @@ class Healing:
     told: tuple[Stop, ...] = ()
     """What the watch found that repair can do nothing about."""
     asked: Asked = field(default_factory=Asked)
+    roll: str = ""
+    """What roll of the cluster has begun and not ended, in words."""
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     pause: Callable[[float], None] = time.sleep
     """Waits so many seconds."""

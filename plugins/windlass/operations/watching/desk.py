@@ -32,6 +32,8 @@ class _Drawer:
     """Findings by id that are still to be announced."""
     announced: dict[str, float] = field(default_factory=dict)
     """When each open finding was announced last."""
+    reminded: set[str] = field(default_factory=set)
+    """Those of them that have been announced more than once: repair has not ended them."""
     events: list[Event] = field(default_factory=list)
     status: Mapping[str, Any] | None = None
     is_announcing: bool = False
@@ -71,7 +73,9 @@ class Desk:
         for finding in effects.closed:
             drawer.waiting.pop(finding.id, None)
             was_announced = drawer.announced.pop(finding.id, None) is not None
-            if was_announced and finding.kind in TOLD_WHEN_OVER:
+            is_ended_by_others = finding.kind in TOLD_WHEN_OVER or finding.id in drawer.reminded
+            drawer.reminded.discard(finding.id)
+            if was_announced and is_ended_by_others:
                 drawer.waiting[finding.id] = replace(finding, is_over=True)
         drawer.waiting |= {finding.id: finding for finding in effects.opened}
         drawer.events += [_transition_event(one, now) for one in effects.transitions if _is_telling(one)]
@@ -88,6 +92,7 @@ class Desk:
         for finding in findings:
             if now - drawer.announced.setdefault(finding.id, now) >= REMIND_SECONDS:
                 drawer.announced[finding.id] = now
+                drawer.reminded.add(finding.id)
                 drawer.waiting[finding.id] = finding
         self._announce_soon(cluster, drawer)
 
