@@ -1,98 +1,88 @@
 """How long a failure lasts: from the end of an API server or an etcd member until it answers again, by itself.
 
-All of it counts: the watch that notices, Airflow's way to a run, and the run that looks, acts and starts it.
+All of it counts: the watch that notices, Airflow's way to a run, and the run that looks, acts and starts it. When each
+of these was done stands on stderr.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
 
 from bench.catalog import benchmark
-from bench.cluster_end import wait_until
 from bench.figure import Bar, Figure
-from bench.standing import Standing, standing
+from bench.watched import HOSTS, Watched, watched_cluster
 from bench.workbench import Workbench
 from windlass.domain.rendering.layout import API_PORT, ETCD_STATUS_PORT
-from windlass.domain.secret import Secret
-from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
-from windlass_lab.containers import container_name
-from windlass_lab.docker import docker
-from windlass_lab.model import BUCKET
 
 ROUNDS = 5
-HOSTS = ("cp-1", "cp-2", "cp-3")
-"""One after another: what fails again and again on one host is repaired after ever longer pauses, and at last not."""
-_LOOK_SECONDS = 0.1
+_SETTLED_SECONDS = 3
+_LOOK_SECONDS = 0.2
+"""A look costs the machine that is to do the work."""
 _HEALTH = f"curl -fsS --max-time 1 http://127.0.0.1:{ETCD_STATUS_PORT}/readyz >/dev/null 2>&1 && echo ok || true"
+_KILL = "docker kill windlass-{0} >/dev/null"
+
+IsBack = Callable[[Watched, str], bool]
 
 
 @benchmark("heal")
-def measure(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (all benchmarks are called alike; it has its own lab)
-    """End an API server and an etcd member, and let a member lose its data, several times each."""
-    with standing("bench-heal") as stand:
-        stand.run("create_cluster", spec=stand.spec)
-        stand.airflow.unpause("heal_cluster")
-        stand.airflow.unpause("watch_health")
-        yield from figures(stand)
+def heal_api_server(bench: Workbench) -> Iterator[Figure]:
+    """End an API server by `docker kill`, until it is ready."""
+    yield Figure("heal_api_server_s", "s", _rounds(bench, _KILL.format("kube-apiserver"), _is_api_ready), Bar(20))
 
 
-def figures(stand: Standing) -> Iterator[Figure]:
-    """Yield the figures of a cluster that is watched."""
-    api = _rounds(stand, "docker kill windlass-kube-apiserver", _is_api_ready)
-    yield Figure("heal_api_server_s", "s", api, Bar(20))
-    etcd = _rounds(stand, "docker kill windlass-etcd", _is_member_ready)
-    yield Figure("heal_etcd_s", "s", etcd, Bar(45))
-    lose = "docker kill windlass-etcd >/dev/null; rm -rf /var/lib/windlass/etcd/member"
-    yield Figure("heal_etcd_without_data_s", "s", _rounds(stand, lose, _is_member_ready), Bar(45))
+@benchmark("heal_etcd")
+def heal_etcd(bench: Workbench) -> Iterator[Figure]:
+    """End a member of etcd by `docker kill`, until it serves."""
+    yield Figure("heal_etcd_s", "s", _rounds(bench, _KILL.format("etcd"), _is_member_ready), Bar(45))
 
 
-def _rounds(stand: Standing, failure: str, is_back: Callable[[Standing, str], bool]) -> tuple[float, ...]:
-    return tuple(_round(stand, HOSTS[turn % len(HOSTS)], failure, is_back) for turn in range(ROUNDS))
+@benchmark("heal_etcd_without_data")
+def heal_etcd_without_data(bench: Workbench) -> Iterator[Figure]:
+    """End a member of etcd and delete its data, until another in its place serves."""
+    lose = f"{_KILL.format('etcd')}; rm -rf /var/lib/windlass/etcd/member"
+    yield Figure("heal_etcd_without_data_s", "s", _rounds(bench, lose, _is_member_ready), Bar(45))
 
 
-def _round(stand: Standing, host: str, failure: str, is_back: Callable[[Standing, str], bool]) -> float:
-    _wait_for_calm(stand)
-    started = time.monotonic()
-    _on(stand, host, f"{failure} >/dev/null")
-    wait_until(lambda: is_back(stand, host), f"{host} is not back")
-    return time.monotonic() - started
+def _rounds(bench: Workbench, failure: str, is_back: IsBack) -> tuple[float, ...]:
+    watched = watched_cluster(bench.cleanup)
+    watched.repair(is_on=True)
+    return tuple(_round(watched, HOSTS[turn % len(HOSTS)], failure, is_back) for turn in range(ROUNDS))
 
 
-def _wait_for_calm(stand: Standing) -> None:
-    """Return once the watch, by a look of its own since now, calls all healthy, and no repair is under way."""
-    s3 = stand.lab.s3_credentials()
-    config = StoreConfig(BUCKET, "", stand.lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key))
-    records = ClusterRecords(S3Store(config), stand.cluster.name)
-
-    def is_calm() -> bool:
-        status = records.status() or {}
-        subjects = status.get("subjects", [])
-        is_fresh = subjects and datetime.fromisoformat(status["observed"]) > datetime.now(UTC) - timedelta(minutes=4)
-        is_healthy = all(one["status"] == "healthy" for one in subjects) and not status.get("findings")
-        return bool(is_fresh) and is_healthy and all(run.has_ended for run in stand.airflow.runs("heal_cluster"))
-
-    time.sleep(3)  # a failure right after the last one would meet a container that is still starting
-    wait_until(is_calm, "the cluster is not calm")
+def _round(watched: Watched, host: str, failure: str, is_back: IsBack) -> float:
+    watched.until_calm()
+    time.sleep(_SETTLED_SECONDS)  # a failure right after the last one would meet a container that is still starting
+    began, started = datetime.now(UTC), time.monotonic()
+    watched.on(host, failure)
+    # What is killed may answer for a moment after the command has ended.
+    watched.until(lambda: not is_back(watched, host), f"{host} is down")
+    watched.until(lambda: is_back(watched, host), f"{host} is back", _LOOK_SECONDS)
+    took = time.monotonic() - started
+    print(f"{host}: {_course(watched, began)}back after {took:.1f} s", file=sys.stderr, flush=True)
+    return took
 
 
-def _is_api_ready(stand: Standing, host: str) -> bool:
-    time.sleep(_LOOK_SECONDS)
+def _course(watched: Watched, began: datetime) -> str:
+    """Say after how long it was found and acted upon; what the service log does not have is left out."""
+    told = ""
+    for word, key in (("found", "finding"), ("acted on", "act")):
+        first = next((one for one in watched.events_since(began) if key in one.details), None)
+        told += f"{word} after {(first.time - began).total_seconds():.1f} s, " if first else ""
+    return told
+
+
+def _is_api_ready(watched: Watched, host: str) -> bool:
     try:
-        url = f"https://{stand.lab.host(host).address}:{API_PORT}/readyz"
+        url = f"https://{watched.stand.lab.host(host).address}:{API_PORT}/readyz"
         return httpx.get(url, verify=False, timeout=1, trust_env=False).text == "ok"  # noqa: S501 (is it there at all)
     except httpx.HTTPError:
         return False
 
 
-def _is_member_ready(stand: Standing, host: str) -> bool:
-    time.sleep(_LOOK_SECONDS)
-    return _on(stand, host, _HEALTH).strip() == "ok"
-
-
-def _on(stand: Standing, host: str, script: str) -> str:
-    name = container_name(stand.lab.name, host)
-    return docker("exec", "--interactive", name, "sh", "-s", stdin=script.encode(), host=host)
+def _is_member_ready(watched: Watched, host: str) -> bool:
+    return watched.on(host, _HEALTH).strip() == "ok"
