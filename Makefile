@@ -55,9 +55,9 @@ test-e2e: setup ## All tests in the lab, the long ones too
 	windlass mirror
 	pytest tests/integration tests/e2e
 
-soak: setup ## Break a cluster in the lab at random, and see that it heals (FAULTS=200 SEED=1)
+soak: setup ## Break a cluster in the lab at random, and see that it heals (FAULTS=200 SEED=1 FROM=1)
 	windlass mirror
-	FAULTS=$(or $(FAULTS),200) SEED=$(or $(SEED),1) pytest tests/e2e/test_soak.py --log-cli-level=WARNING
+	FAULTS=$(or $(FAULTS),200) SEED=$(or $(SEED),1) FROM=$(or $(FROM),1) pytest tests/e2e/test_soak.py --log-cli-level=WARNING
 
 bench: setup ## Measure each promised figure (ONLY=name for one)
 	windlass mirror

@@ -58,7 +58,7 @@ class Watched:
         return docker("exec", "--interactive", name, "sh", "-s", stdin=script.encode(), host=host)
 
     def until(self, condition: Callable[[], Any], what: str, pause: float = LOOK_SECONDS) -> None:
-        """Look again and again until `condition` holds; NotReadyError with the end of the service log if it never does."""
+        """Look again and again until `condition` holds; NotReadyError, with the service log's end, if it never does."""
         deadline = time.monotonic() + _LIMIT.total_seconds()
         while not condition():
             if time.monotonic() > deadline:

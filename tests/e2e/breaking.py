@@ -20,9 +20,14 @@ _CONTAINER = {
 }
 _UNIT = {
     "kill": "systemctl kill --signal KILL --kill-who main {0}",
-    "stop": "systemctl stop {0}",
+    # With the socket by which the next command would start it again.
+    "stop": "systemctl stop {0}.socket 2>/dev/null; systemctl stop {0}",
     "hang": "systemctl kill --signal STOP --kill-who main {0}",
 }
+_SPOIL = """
+echo '}' > /etc/windlass/stacks/control-plane/compose.yaml
+docker kill windlass-kube-apiserver"""
+_SLOW_KILOBITS = 512
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Fault:
     def touches_etcd(self) -> bool:
         """Whether a member of etcd is out of service by it."""
         words = self.what.split()
-        return "etcd" in words or words[0] in {"cut", "power", "freeze"}
+        return "etcd" in words or words[0] in {"cut", "lose", "slow", "freeze", "power"}
 
 
 def _on(script: str, host: str) -> Callable[[Ground], None]:
@@ -69,10 +74,11 @@ def unit_faults(host: str) -> Iterator[Fault]:
 
 
 def data_faults(host: str) -> Iterator[Fault]:
-    """Yield what can befall the data of a host's etcd member."""
+    """Yield what can befall the data of a host's etcd member, and the files of its control plane."""
     if "etcd" in OVERLAPPING[host]:
         yield Fault("lose data of etcd", host, lambda ground: delete_data(ground, host))
         yield Fault("corrupt data of etcd", host, lambda ground: corrupt_data(ground, host))
+        yield Fault("spoil files of kube-apiserver", host, _on(_SPOIL, host))
 
 
 def host_faults(host: str) -> Iterator[Fault]:
@@ -86,6 +92,12 @@ def host_faults(host: str) -> Iterator[Fault]:
         )
     yield Fault(
         "lose packets of", host, lambda ground: faults.loss(ground.lab, host, 20), lambda g: faults.mend(g.lab, host)
+    )
+    yield Fault(
+        "slow down",
+        host,
+        lambda ground: faults.throttle(ground.lab, host, _SLOW_KILOBITS),
+        lambda ground: faults.mend(ground.lab, host),
     )
     yield Fault(
         "freeze", host, lambda ground: faults.pause(ground.lab, host), lambda ground: faults.unpause(ground.lab, host)

@@ -54,7 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [next(ordered) if item.path.parent == here else item for item in items]
     for item in mine:
         item.add_marker(pytest.mark.lab)
-        item.add_marker(pytest.mark.timeout(1800))
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(1800))
         # `windlass catalog verify --results` counts for each release the tests that ran on it.
         ran_on = [OLD, VERSION] if item.path.stem in UPGRADING else [VERSION]
         item.user_properties.append((RELEASE_PROPERTY, " ".join(ran_on)))

@@ -142,13 +142,14 @@ def back_up(ground: Ground) -> Manifest:
 
 
 @contextmanager
-def writer(ground: Ground, hosts: Iterable[str] = ETCD_HOSTS) -> Iterator[Writer]:
+def writer(ground: Ground, hosts: Iterable[str] = ETCD_HOSTS, *, pause_seconds: float = 0.02) -> Iterator[Writer]:
     """Write all the time, in a namespace of its own that stays: its end would take longer than the test."""
     namespace = f"e2e-writer-{uuid.uuid4().hex[:8]}"
     with ground.api() as client:
         client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     addresses = tuple(ground.lab.host(name).address for name in hosts)
-    with Writer(addresses, credentials_of(ground.pki()), namespace).writing() as writing:
+    made = Writer(addresses, credentials_of(ground.pki()), namespace, pause_seconds=pause_seconds)
+    with made.writing() as writing:
         wait_for(lambda: len(writing.acknowledged) >= 20, "twenty writes are acknowledged", timedelta(seconds=60))
         yield writing
 

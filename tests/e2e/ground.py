@@ -201,8 +201,11 @@ class Ground:
         running = instance.status(self.home)
         assert running
         title = f"windlass-airflow {name}"
-        (found,) = [one for one in session_members(running.runner) if _title(one).startswith(title)]
-        return found
+        found = [one for one in session_members(running.runner) if _title(one).startswith(title)]
+        forks = {one.pid for one in found}
+        # What a component has forked goes by its name too.
+        (component,) = [one for one in found if one.ppid() not in forks]
+        return component
 
     @cached_property
     def store(self) -> S3Store:
@@ -248,22 +251,24 @@ class Ground:
         return self.on(host, f"{binary} --request-timeout=10s {shlex.join(arguments)}")
 
     @contextmanager
-    def watched(self, *, within: timedelta = timedelta(minutes=2)) -> Iterator[None]:
+    def watched(self, *, within: timedelta = timedelta(minutes=4)) -> Iterator[None]:
         """Have health watch the cluster, and repair what it finds, within the block."""
         began = datetime.now(UTC)
         self.client.unpause("heal_cluster")
         self.client.unpause("watch_health")
         try:
-            wait_for(lambda: self._is_watched(began), "health has seen all of the cluster", within)
+            wait_for(lambda: self.is_seen_healthy(began), "health has seen all of the cluster", within)
             yield
         finally:
             self.client.pause("watch_health")
 
-    def _is_watched(self, since: datetime) -> bool:
+    def is_seen_healthy(self, since: datetime | None = None) -> bool:
+        """Tell whether the watch called all of the cluster healthy when it wrote last, which was after `since`."""
         status = self.records.status()
-        if not status or datetime.fromisoformat(status["observed"]) < since:
+        if not status or (since is not None and datetime.fromisoformat(status["observed"]) < since):
             return False
-        return bool(status["subjects"]) and all(one["status"] == "healthy" for one in status["subjects"])
+        subjects = status["subjects"]
+        return bool(subjects) and not status["findings"] and all(one["status"] == "healthy" for one in subjects)
 
     def repairs(self) -> list[RunState]:
         """Return the newest repair runs, the newest first."""

@@ -38,6 +38,8 @@ class Writer:
     namespace: str
     sent: set[int] = field(default_factory=set)
     acknowledged: dict[int, Acknowledged] = field(default_factory=dict)
+    pause_seconds: float = _PAUSE_SECONDS
+    """Between two writes: a test that lasts long must not fill etcd with its own."""
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
@@ -70,7 +72,7 @@ class Writer:
     def _write_on(self) -> None:
         clients = [KubernetesClient(one, 6443, self.credentials, _TIMEOUT_SECONDS) for one in self.addresses]
         number, turn = 0, 0
-        while not self._stop.wait(_PAUSE_SECONDS):
+        while not self._stop.wait(self.pause_seconds):
             number += 1
             self.sent.add(number)
             try:

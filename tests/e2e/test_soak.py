@@ -1,6 +1,7 @@
-"""Faults at random, one after another and up to three at once, while somebody writes: it all ends healthy.
+"""Faults at random, one after another and up to four at once, while somebody writes: it all ends healthy.
 
-`make soak FAULTS=200 SEED=7` says how many and which; the same seed gives the same faults in the same order.
+`make soak FAULTS=200 SEED=7` says how many and which; the same seed gives the same faults in the same order. One that
+broke off goes on at any of them with `FROM=57`, as its last lines say.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import pytest
 
 from e2e.breaking import Fault, all_faults
 from e2e.etcd import check, writer
-from e2e.ground import CLUSTER, Ground
-from e2e.healing import wait_until_calm, wait_until_well
-from windlass.effects.store import ServiceLog
+from e2e.ground import Ground
+from e2e.healing import wait_until_calm, wait_until_well, wrong_acts
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(4 * 3600)]
 
 FAULTS = int(os.environ.get("FAULTS", "20"))
 SEED = int(os.environ.get("SEED", "1"))
-MOST_AT_ONCE = 3
+FROM = int(os.environ.get("FROM", "1"))
+MOST_AT_ONCE = 4
 LASTS_SECONDS = (8, 20)
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,15 @@ def batches(seed: int, count: int) -> Iterator[list[Fault]]:
         yield batch
 
 
+def numbered(seed: int, count: int, first: int = 1) -> Iterator[tuple[int, list[Fault]]]:
+    """Yield the groups with the number of the first fault of each, from the group that fault `first` is in."""
+    number = 1
+    for batch in batches(seed, count):
+        if number + len(batch) > first:
+            yield number, batch
+        number += len(batch)
+
+
 def test_the_same_seed_gives_the_same_faults() -> None:
     def told(seed: int) -> list[list[str]]:
         return [[str(fault) for fault in batch] for batch in batches(seed, 30)]
@@ -52,6 +62,14 @@ def test_the_same_seed_gives_the_same_faults() -> None:
     assert told(7) != told(8)
     assert sum(map(len, told(7))) == 30
     assert all(sum(one.touches_etcd for one in batch) <= 1 for batch in batches(7, 200))
+
+
+def test_a_soak_that_broke_off_goes_on_with_the_same_faults() -> None:
+    whole = [(number, list(map(str, batch))) for number, batch in numbered(7, 60)]
+    for number, batch in whole:
+        for first in range(number, number + len(batch)):
+            rest = [(number, list(map(str, batch))) for number, batch in numbered(7, 60, first)]
+            assert rest == whole[whole.index((number, batch)) :]
 
 
 def befall(ground: Ground, batch: Sequence[Fault], dice: random.Random) -> None:
@@ -66,34 +84,20 @@ def befall(ground: Ground, batch: Sequence[Fault], dice: random.Random) -> None:
             fault.end(ground)
 
 
-def acts_since(ground: Ground, began: datetime) -> set[str]:
-    """Return what repair has acted on since, each as `host/thing`."""
-    events = ServiceLog(ground.store, CLUSTER).newest(100)
-    return {f"{one.host}/{one.component}" for one in events if one.time >= began and "act" in one.details}
-
-
-def may_touch(batch: Sequence[Fault], act: str) -> bool:
-    """Say whether it was right to act on this: it, or the whole host, was broken."""
-    host, _, thing = act.partition("/")
-    mine = [fault for fault in batch if fault.host == host]
-    return any(fault.end is not None or thing in fault.what.split() or thing == "files" for fault in mine)
-
-
 def test_faults_at_random_end_healthy_and_nothing_healthy_is_touched(cluster: Ground) -> None:
-    spec = cluster.spec(repair={"tries": 20})
+    spec = cluster.spec(repair={"tries": 50})
     if cluster.records.spec() != spec:
         cluster.apply(spec).succeeded()
-    dice, done = random.Random(SEED), 0  # noqa: S311 - as above
-    with cluster.watched(), writer(cluster) as writing:
-        for batch in batches(SEED, FAULTS):
-            began = datetime.now(UTC)
-            done += len(batch)
-            log.warning("%d of %d: %s", done, FAULTS, "; ".join(str(fault) for fault in batch))
+    dice = random.Random(SEED)  # noqa: S311 - as above
+    with cluster.watched(), writer(cluster, pause_seconds=0.5) as writing:
+        for number, batch in numbered(SEED, FAULTS, FROM):
+            began, told = datetime.now(UTC), "; ".join(str(fault) for fault in batch)
+            log.warning("%d of %d: %s (to go on from here: SEED=%d FROM=%d)", number, FAULTS, told, SEED, number)
             befall(cluster, batch, dice)
             wait_until_well(cluster, timedelta(minutes=6))
             log.warning("well after %.0f s", (datetime.now(UTC) - began).total_seconds())
-            wrong = {act for act in acts_since(cluster, began) if not may_touch(batch, act)}
-            assert wrong == set(), f"healthy things were touched: {wrong} after {[str(one) for one in batch]}"
+            wrong = wrong_acts(cluster, began, batch)
+            assert wrong == set(), f"healthy things were touched: {wrong} after {told}"
         wait_until_calm(cluster)
         wait_until_well(cluster)
     check(cluster, writing)
