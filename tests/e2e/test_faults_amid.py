@@ -49,7 +49,8 @@ def test_a_disk_that_is_full_is_told_and_the_run_goes_on_once_there_is_room(bare
     finally:
         bare.on("w-1", "umount /opt/windlass")
     assert "w-1: " in refusal
-    assert "no space left on device" in refusal.lower() or "Failure writing output" in refusal
+    assert "Failure writing output" in refusal
+    assert "KiB are free in /opt/windlass" in refusal
 
     bare.client.clear_failed("create_cluster", run_id)
     bare.finish("create_cluster", run_id).succeeded()
@@ -61,7 +62,7 @@ def test_a_host_that_is_cut_off_in_the_middle_is_taken_up_again(bare: Ground) ->
     bare.task_process("create_cluster", run_id, "hosts.prepare")
     faults.cut(bare.lab, "w-1")
     try:
-        bare.task_process("create_cluster", run_id, "cluster.etcd")
+        bare.task_process("create_cluster", run_id, "cluster.etcd", within=timedelta(seconds=40))
     except AssertionError:
         pass  # the whole run waits for the host: as good
     finally:

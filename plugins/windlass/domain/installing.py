@@ -54,8 +54,10 @@ fetch() {{ # directory name url sha256 archive|file
   # Its own directory: what a killed task left running here may still be at the same artifact.
   for old in "$1".part.*; do [ -d "/proc/${{old##*.}}" ] || rm -rf "$old"; done
   part="$1.part.$$"; mkdir -p "$part"
-  if ! curl -fsSL --retry 3 --retry-connrefused --connect-timeout 5 -o "$part/file" "$3" 2>"$part/error"; then
-    echo "cannot fetch $3: $(tail -n1 "$part/error")" >&2; rm -rf "$part"; exit {NO_DOWNLOAD}
+  # What went wrong is kept in a variable: on a full disk a file of it would be empty.
+  if ! why=$(curl -fsSL --retry 3 --retry-connrefused --connect-timeout 5 -o "$part/file" "$3" 2>&1); then
+    free=$(df -Pk "$part" | awk 'NR == 2 {{ print $4 }}'); rm -rf "$part"
+    echo "cannot fetch $3: $(echo "$why" | tail -n1); $free KiB are free in {ARTIFACTS}" >&2; exit {NO_DOWNLOAD}
   fi
   got=$(sha256sum "$part/file"); got=${{got%% *}}
   if [ "$got" != "$4" ]; then
@@ -63,7 +65,7 @@ fetch() {{ # directory name url sha256 archive|file
   fi
   if [ "$5" = archive ]; then tar -xf "$part/file" -C "$part" --no-same-owner; rm "$part/file"
   else chmod 755 "$part/file"; fi
-  rm -f "$part/error"; sync -f "$part"
+  sync -f "$part"
   if mv -T "$part" "$1" 2>/dev/null; then echo "{CHANGED}$2"; else rm -rf "$part"; [ -e "$1" ]; fi
 }}
 link() {{ # target path

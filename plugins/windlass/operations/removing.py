@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from windlass.domain.removal import REMOVAL_SCRIPT
+from windlass.domain.removal import removal_script
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.effects.transport.connection import Connection
@@ -61,7 +61,7 @@ def _remove(site: Site, connection: Connection) -> Changes:
     mark = connection.read(CLUSTER_MARK)
     if mark is not None and mark.decode().strip() != site.cluster.name:
         raise RefusedError(f"{connection.host}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")
-    return run_script(connection, REMOVAL_SCRIPT)
+    return run_script(connection, removal_script(site.cluster.spec.network.pod_cidr))
 
 
 def unreachable_hosts(site: Site) -> dict[str, str]:

@@ -54,13 +54,13 @@ class Place:
         path.write_bytes(content)
         return Locked("sha256:" + hashlib.sha256(content).hexdigest(), len(content), "build")
 
-    def install(self, lock: Lock) -> subprocess.CompletedProcess[str]:
+    def install(self, lock: Lock, shell: tuple[str, ...] = ("sh", "-s")) -> subprocess.CompletedProcess[str]:
         wanted = [
             Install(TOOL, (("", f"{self.root}/bin/tool"),)),
             Install(ARCHIVE, (("bin/inner", f"{self.root}/bin/inner"),)),
         ]
         script = install_script(wanted, lock, MirrorAddresses(self.url, "unused:1"))
-        return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(shell, input=script, capture_output=True, text=True, check=False, timeout=60)
 
     @property
     def stored(self) -> list[str]:
@@ -136,6 +136,17 @@ def test_what_the_mirror_does_not_give_is_named(place: Place, lock: Lock) -> Non
 
     assert done.returncode == NO_DOWNLOAD
     assert f"cannot fetch {place.url}/files/archive/v2/archive" in done.stderr
+
+
+def test_a_disk_without_room_is_told_with_the_room_that_is_left(place: Place, lock: Lock) -> None:
+    no_file_may_grow = ("sh", "-c", "trap '' XFSZ; ulimit -f 0; exec sh -s")
+
+    done = place.install(lock, no_file_may_grow)
+
+    assert done.returncode == NO_DOWNLOAD
+    assert f"cannot fetch {place.url}/files/tool/v1/tool: curl: (23) " in done.stderr
+    assert f"KiB are free in {place.root}/artifacts" in done.stderr
+    assert place.stored == []
 
 
 def test_a_run_after_one_that_failed_does_only_what_is_missing(place: Place, lock: Lock) -> None:

@@ -115,6 +115,28 @@ def test_a_heartbeat_without_a_lease_is_refused() -> None:
         leases.heartbeat("demo", FIRST)
 
 
+def test_a_run_that_is_taken_up_again_has_its_lease_back() -> None:
+    leases = World().leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    leases.release("demo", FIRST)
+
+    leases.heartbeat("demo", FIRST)
+
+    with pytest.raises(RefusedError):
+        leases.acquire("demo", SECOND, "upgrade")
+
+
+def test_a_run_that_is_taken_up_again_after_another_had_its_turn_is_refused() -> None:
+    leases = World().leases(MemoryStore())
+    leases.acquire("demo", FIRST, "create")
+    leases.release("demo", FIRST)
+    leases.acquire("demo", SECOND, "upgrade")
+    leases.release("demo", SECOND)
+
+    with pytest.raises(RefusedError, match="nobody does"):
+        leases.heartbeat("demo", FIRST)
+
+
 def test_a_released_lease_is_free_at_once() -> None:
     leases = World(finished={FIRST: False}).leases(MemoryStore())
     leases.acquire("demo", FIRST, "create")

@@ -122,8 +122,9 @@ def seeded_pki(place: Workplace, cluster: Cluster) -> tuple[Pki, RemoteFile]:
 class ClusterServicesOperator(ClusterOperator):
     """Applies the foundation services as soon as an API server is ready, and waits for nodes and services."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, place: Workplace) -> list[str]:
         """Return what was changed."""
+        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
         cluster, pki = place.cluster(), place.pki()
         with place.site(cluster) as site, kubernetes_api(site, pki, _API_READY) as client:
             self.log.info("an API server is ready")

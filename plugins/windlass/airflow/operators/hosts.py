@@ -75,8 +75,9 @@ class _PhaseOperator(ClusterOperator):
 
     phase: Callable[[Site], Mapping[str, Changes]]
 
-    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
         """Return what was changed by host; the error names every host that failed, and why."""
+        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
         with place.site(place.cluster()) as site:
             return self.tell(type(self).phase(site))
 

@@ -60,12 +60,17 @@ class Leases:
         raise NotReadyError(f"cluster `{cluster}`: its lease changed {_ROUNDS} times while {owner} asked for it")
 
     def heartbeat(self, cluster: str, owner: Owner) -> Lease:
-        """Begin the life of the owner's lease anew; RefusedError if it no longer holds it. Ask before each change."""
+        """Begin the life of the owner's lease anew; RefusedError if it no longer holds it. Ask before each change.
+
+        A run that gave it back and was taken up again, by clearing its failed tasks, has it back unless another had it
+        meanwhile.
+        """
         for _ in range(_ROUNDS):
             lease, tag = self._read(cluster)
-            if lease is None or lease.released or lease.owner != owner:
+            if lease is None or lease.owner != owner:
                 raise loss(cluster, owner, lease)
-            renewed = beat(lease, self.clock())
+            now = self.clock()
+            renewed = grant(owner, lease.operation, now) if lease.released else beat(lease, now)
             if self._write(cluster, renewed, tag):
                 return renewed
         raise NotReadyError(f"cluster `{cluster}`: its lease changed {_ROUNDS} times while {owner} renewed it")
