@@ -45,8 +45,10 @@ for namespace in $(ip netns list 2>/dev/null | awk '/^cni-/ {print $1}'); do ip 
 for link in flannel.1 cni0 kube-ipvs0 $(ip -o link | awk -F'[ :@]+' '$2 ~ /^veth/ && /cni0|cni-/ {print $2}'); do
   ip link show "$link" >/dev/null 2>&1 && ip link delete "$link" && gone "interface $link"
 done
-{ ip route | awk '/ dev flannel/ || /proto flannel/ {print $1}'; ip route show root "$pods" | awk '/ via / {print $1}'; } |
-  sort -u | while read -r route; do ip route delete "$route" && gone "route $route"; done
+{
+  ip route | awk '/ dev flannel/ || /proto flannel/ {print $1}'
+  ip route show root "$pods" | awk '/ via / {print $1}'
+} | sort -u | while read -r route; do ip route delete "$route" && gone "route $route"; done
 
 for tables in iptables ip6tables; do
   command -v $tables-save >/dev/null || continue
