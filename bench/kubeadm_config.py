@@ -60,7 +60,7 @@ def init_documents(node: Node, mirror: Mirror, versions: Versions, known: Secret
             "imageRepository": mirror.repository,
             "networking": {"podSubnet": POD_NETWORK, "serviceSubnet": SERVICE_NETWORK},
             "etcd": {"local": {"imageTag": versions.etcd}},
-            "dns": {"imageTag": versions.coredns},
+            "dns": {"imageTag": versions.coredns_tag or versions.coredns},
         },
         _kubelet(node),
         # Its sysctl is read-only in the lab.

@@ -53,6 +53,8 @@ class Versions:
     kubernetes: str = "v1.37.2"
     etcd: str = "v3.7.3"
     coredns: str = "v1.14.7"
+    coredns_tag: str = ""
+    """The tag by which kubeadm is to know CoreDNS, if not by its version."""
     flannel: str = "v0.28.10"
     pause: str = "3.10"
     containerd: str = "v2.4.2"
@@ -178,6 +180,9 @@ def _pulls(mirror: Mirror, versions: Versions, control_plane: bool) -> Iterator[
     ctr = f"/opt/twin/bin/ctr --address {SOCKET} --namespace k8s.io images"
     for image in images:
         yield f"{ctr} pull --hosts-dir {DIRECTORY}/certs.d {shlex.quote(image)} >/dev/null"
+    if versions.coredns_tag:
+        known = mirror.image("coredns", versions.coredns_tag)
+        yield f"{ctr} tag --force {mirror.image('coredns', versions.coredns)} {known} >/dev/null"
     # kubeadm would look for the pause image under a tag of its own, and lose time over not finding it.
     listed = (
         f"kubeadm config images list --image-repository {mirror.repository} --kubernetes-version {versions.kubernetes}"

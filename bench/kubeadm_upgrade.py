@@ -2,6 +2,7 @@
 
 Untimed: programs and images of both releases are on the hosts. Timed: `kubeadm upgrade apply` on the first control
 plane, `kubeadm upgrade node` on every other host, and on each, one after another: drain, the new kubelet, uncordon.
+kubeadm's own preflight is left out, in its favour: its trial Job waits a minute for a pause image that knows `-v`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,16 @@ from bench.kubeadm_twin import KUBECTL, Twin
 from windlass.effects.transport.fanout import on_each
 from windlass.errors import WindlassError
 
-OLD = Versions(kubernetes="v1.36.3", etcd="v3.6.16")
-NEW = Versions()
+# kubeadm moves CoreDNS only between versions that it knows: the one here passes for the one that it would install, so
+# that it is not moved at all, as Windlass does not move it.
+_COREDNS = "v1.14.6"
+OLD = Versions(kubernetes="v1.36.3", etcd="v3.6.16", coredns_tag=_COREDNS)
+NEW = Versions(coredns_tag=_COREDNS)
 _STEP = timedelta(minutes=15)
 _PROGRAMS = ("kubelet", "kubectl", "kubeadm")
-_SKIP = "--ignore-preflight-errors=all"
+_SKIP = ("--skip-phases=preflight", "--ignore-preflight-errors=all")
+# A directory and no suffix: each program is told by its name what it is.
+_NEW_PROGRAMS = "/opt/twin/new"
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,13 @@ def lay_new_beside_old(twin: Twin) -> None:
     lock = twin.mirror.lock()
     aside = "\n".join(f"cp -p /usr/local/bin/{one} /opt/twin/{one}.old" for one in _PROGRAMS)
     back = "\n".join(
-        f"mv -f /usr/local/bin/{one} /opt/twin/{one}.new; mv /opt/twin/{one}.old /usr/local/bin/{one}"
+        f"mv -f /usr/local/bin/{one} {_NEW_PROGRAMS}/{one}; mv /opt/twin/{one}.old /usr/local/bin/{one}"
         for one in _PROGRAMS
     )
 
     def one(name: str) -> None:
         host = twin.hosts[name]
-        host.run(["sh", "-s"], sudo=True, stdin=f"set -eu\n{aside}\n".encode())
+        host.run(["sh", "-s"], sudo=True, stdin=f"set -eu\nmkdir -p {_NEW_PROGRAMS}\n{aside}\n".encode())
         prepare(
             host, Mirror(twin.lab.mirror_url, twin.lab.registry), lock, NEW, control_plane=twin.is_control_plane(name)
         )
@@ -67,12 +73,12 @@ def upgrade(twin: Twin) -> UpgradeTimes:
     """Upgrade the cluster, host by host; return what it took."""
     first, *others = twin.names
     started = time.monotonic()
-    kubeadm = "/opt/twin/kubeadm.new"
-    twin.first.run([kubeadm, "upgrade", "apply", NEW.kubernetes, "--yes", _SKIP], sudo=True, timeout=_STEP)
+    kubeadm = f"{_NEW_PROGRAMS}/kubeadm"
+    twin.first.run([kubeadm, "upgrade", "apply", NEW.kubernetes, "--yes", *_SKIP], sudo=True, timeout=_STEP)
     applied = time.monotonic() - started
     _change_kubelet(twin, first)
     for name in others:
-        twin.hosts[name].run([kubeadm, "upgrade", "node", _SKIP], sudo=True, timeout=_STEP)
+        twin.hosts[name].run([kubeadm, "upgrade", "node", *_SKIP], sudo=True, timeout=_STEP)
         _change_kubelet(twin, name)
     return UpgradeTimes(applied, time.monotonic() - started)
 
@@ -81,7 +87,7 @@ def _change_kubelet(twin: Twin, name: str) -> None:
     drain = [*KUBECTL, "drain", name, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=5m"]
     twin.first.run(drain, sudo=True, timeout=_STEP)
     swap = "\n".join(
-        f"cp -p /opt/twin/{one}.new /usr/local/bin/{one}.next; mv /usr/local/bin/{one}.next /usr/local/bin/{one}"
+        f"cp -p {_NEW_PROGRAMS}/{one} /usr/local/bin/{one}.next; mv /usr/local/bin/{one}.next /usr/local/bin/{one}"
         for one in _PROGRAMS
     )
     twin.hosts[name].run(["sh", "-s"], sudo=True, stdin=f"set -eu\n{swap}\nsystemctl restart kubelet\n".encode())

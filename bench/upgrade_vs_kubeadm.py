@@ -32,7 +32,7 @@ class OurTimes:
 @benchmark("upgrade_vs_kubeadm")
 def measure(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (all benchmarks are called alike; it has its own lab)
     """Upgrade by both, once: kubeadm alone takes many minutes."""
-    ours, theirs = _ours(), _theirs()
+    theirs, ours = _theirs(), _ours()
     yield Figure("upgrade_s", "s", (ours.run,), Bar(240, may_equal=True), Peer("kubeadm", (theirs.done,)))
     yield Figure("upgrade_vs_kubeadm", "times", (ours.run / theirs.done,), Bar(0.8, may_equal=True))
     yield Figure("gate_s", "s", (ours.gate,), Bar(30, may_equal=True))

@@ -25,6 +25,16 @@ def test_all_images_come_from_the_mirror_at_the_catalogs_versions() -> None:
     assert cluster["kubernetesVersion"] == "v1.37.2"
 
 
+def test_kubeadm_knows_coredns_by_the_tag_that_it_is_given() -> None:
+    versions = Versions(coredns_tag="v1.14.6")
+    cluster = by_kind(init_documents(FIRST, MIRROR, versions, Secrets()))["ClusterConfiguration"]
+    assert cluster["dns"] == {"imageTag": "v1.14.6"}
+    host = OneHost()
+    prepare(host, MIRROR, _lock(), versions, control_plane=False)  # type: ignore[arg-type]  # only two calls are made
+    (tagged,) = [line for line in host.script.splitlines() if "tag --force" in line and "coredns" in line]
+    assert "windlass/coredns:v1.14.7 192.0.2.3:5000/windlass/coredns:v1.14.6" in tagged
+
+
 def test_only_a_host_on_cgroup_v1_is_told_so() -> None:
     other = Node("cp-1", "192.0.2.11", has_cgroup_v1=False)
     documents = [by_kind(init_documents(node, MIRROR, Versions(), Secrets())) for node in (FIRST, other)]
