@@ -42,10 +42,14 @@ def do_step(roll: Roll, step: Step, sealed: RemoteFile) -> dict[str, Changes]:
 
 
 def _service(roll: Roll, name: str, service: str) -> Changes:
-    """Change the one service; one that is as wanted but may not have come up yet is waited for."""
-    state = look_at_host(roll.site, roll.pki, roll.host(name), roll.connection(name)).state
+    """Change the one service; one that is as wanted but may not have come up yet is waited for.
+
+    One that does not run, as after a try that was broken off, takes nothing away by being started.
+    """
+    look = look_at_host(roll.site, roll.pki, roll.host(name), roll.connection(name))
+    runs = service.rpartition("/")[2] in look.seen.services
     act = change_etcd if service == ETCD_SERVICE else change_api_server
-    return act(roll, name, stops=service in state.stale)
+    return act(roll, name, stops=runs and service in look.state.stale)
 
 
 def _host(roll: Roll, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
