@@ -36,8 +36,6 @@ ETCD_STATUS_PORT = 2381
 PROXY_CHECK_SECONDS = 1
 PROXY_CHECK_FALL = 2
 PROXY_CHECK_TIMEOUT_SECONDS = 2
-PROXY_LAST_RESORT = "_unchecked"
-"""Ends the name of an API server as a proxy uses it while no check of any succeeds; no host has such a name."""
 API_SHUTDOWN_DELAY_SECONDS = 8
 """How long an API server that is told to stop still serves: longer than every proxy needs to notice.
 

@@ -56,7 +56,7 @@ class EtcdLook:
         return next((f"{status.cluster_id:x}" for status in self.statuses.values()), "")
 
     def member(self, host: str) -> Member:
-        """Return the member on `host`; RefusedError if etcd lists none of that name, NotReadyError if nobody answers."""
+        """Return the member on `host`; RefusedError if etcd lists none so named, NotReadyError if nobody answers."""
         if not self.statuses:
             raise NotReadyError(f"no etcd member answers: {'; '.join(self.reasons.values())}")
         for member in self.membership.members:
