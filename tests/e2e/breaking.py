@@ -27,7 +27,7 @@ _UNIT = {
 _SPOIL = """
 echo '}' > /etc/windlass/stacks/control-plane/compose.yaml
 docker kill windlass-kube-apiserver"""
-_SLOW_KILOBITS = 512
+_SLOW_KILOBITS = 1024
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from windlass.airflow.operators.upgrade import UpgradeResultOperator, UpgradeStepOperator
+from windlass.airflow.operators.upgrade import UpgradeCheckOperator, UpgradeResultOperator, UpgradeStepOperator
 from windlass.airflow.workplace import Workplace
+from windlass.domain.lease import Owner
 from windlass.domain.upgrade import Step
+from windlass.effects.store import ClusterRecords, MemoryStore, Roll
 from windlass.errors import RefusedError
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
@@ -82,7 +84,7 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
     known["roll", None] = [{"cp-2": ["etcd"]}] if steps else None
     ti = Mock()
     ti.xcom_pull.side_effect = lambda task_ids, key=None: known.get((task_ids, key))
-    place = Mock(spec=Workplace)
+    place = Mock(spec=Workplace, owner=Owner("upgrade_cluster", "one"))
     place.name = "demo"
     operator = UpgradeResultOperator(task_id="result", gate="gate", check="check", roll="roll")
 
@@ -92,5 +94,39 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
     assert [one["name"] for one in result["warnings"]] == ["capacity"]
     if state == "planned":
         place.log.assert_not_called()
+        place.leases.assert_not_called()
     else:
         assert told in place.log.call_args.args[0]
+        place.leases.return_value.release.assert_called_once_with("demo", place.owner)
+
+
+BETWEEN = Roll("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "20261124T065500Z-r1")
+CHANGED = Roll("v1.37.2", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "20261124T065500Z-r1")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "known", "kept"),
+    [
+        ("v1.36.3", "v1.37.2", None, None),
+        ("v1.36.3", "v1.37.2", BETWEEN, (BETWEEN.began, BETWEEN.bundle)),
+        ("v1.37.2", "v1.37.2", None, None),
+        ("v1.37.2", "v1.37.2", CHANGED, (CHANGED.began, CHANGED.bundle)),
+        ("v1.36.3", "v1.36.3", BETWEEN, (BETWEEN.began, BETWEEN.bundle)),
+    ],
+)
+def test_that_a_roll_is_under_way_is_recorded_whatever_it_changes_until_it_ends(
+    before: str, after: str, known: Roll | None, kept: tuple[str, str] | None
+) -> None:
+    place = Mock(spec=Workplace, owner=Owner("upgrade_cluster", "two"), records=ClusterRecords(MemoryStore(), "demo"))
+    place.vault.return_value.inventory.return_value.bundles = ("20261124T075500Z-r9",)
+    if known:
+        place.records.save_roll(known)
+    passage = Mock(release=Mock(version=after))
+    passage.before.spec.kubernetes.version = before
+
+    UpgradeCheckOperator(task_id="check")._remember(place, passage)
+
+    found = place.records.roll()
+    assert found is not None
+    assert (found.began, found.bundle) == kept if kept else found.bundle == "20261124T075500Z-r9"
+    assert f"the roll {'of a changed spec at' if found.before == found.after else 'from v1.36.3 to'} v1." in str(found)

@@ -193,7 +193,10 @@ class UpgradeVerifyOperator(ClusterOperator):
 
 
 class UpgradeResultOperator(ClusterOperator):
-    """Says in one value what the run came to, and writes it to the cluster's service log."""
+    """Says in one value what the run came to, and writes it to the cluster's service log.
+
+    It gives the lease back too: steps that were tried again after the run's end have taken it anew.
+    """
 
     def __init__(self, *, gate: str, check: str, roll: str, **options: Any) -> None:
         super().__init__(**options)
@@ -219,6 +222,7 @@ class UpgradeResultOperator(ClusterOperator):
         self.log.info("%s", text)
         if result["state"] != "planned":
             place.log(text, details={key: value for key, value in result.items() if key != "cluster"})
+            place.leases(finished_by(context)).release(place.name, place.owner)
         return result
 
     def _state(self, context: Context, steps: list[Any]) -> str:
