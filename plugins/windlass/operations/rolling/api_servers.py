@@ -10,7 +10,7 @@ from datetime import timedelta
 from windlass.domain.rendering.layout import API_PORT, PKI, PROXY_STATUS_PORT
 from windlass.domain.spec.models import Host
 from windlass.effects.transport.connection import Connection
-from windlass.errors import RefusedError
+from windlass.errors import RefusedError, WindlassError
 from windlass.operations.rolling.roll import Roll
 from windlass.operations.rolling.stacks import Part, always, change_part
 from windlass.operations.site import Changes
@@ -19,6 +19,7 @@ from windlass.operations.waiting import wait_until
 SERVER = "kube-apiserver"
 _OTHERS = timedelta(seconds=30)
 _ASK = timedelta(seconds=10)
+_ENDS = 5
 
 
 def change_api_server(roll: Roll, host: str, *, stops: bool) -> Changes:
@@ -48,9 +49,22 @@ def _not_holding(roll: Roll, host: str) -> str:
     connection, until = roll.connection(host), time.monotonic() + roll.limits.api_hold.total_seconds()
     while True:
         reason = not_ready(connection)
+        if reason:
+            _check_that_it_runs(connection)
         if reason or time.monotonic() > until:
             return reason
         time.sleep(0.5)
+
+
+def _check_that_it_runs(connection: Connection) -> None:
+    """Raise if the API server ends again and again: waiting for it to be ready is in vain.
+
+    One that merely does not reach etcd yet takes 20 s to give up, and so never ends that often.
+    """
+    argv = ["docker", "inspect", "--format", "{{.RestartCount}}", f"windlass-{SERVER}"]
+    ends = connection.run(argv, sudo=True, check=False, timeout=_ASK).stdout.strip()
+    if ends.isdecimal() and int(ends) >= _ENDS:
+        raise WindlassError(f"{connection.host}: its API server has ended {ends} times")
 
 
 def not_ready(connection: Connection) -> str:
