@@ -84,6 +84,10 @@ def _add_faults(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     delay.add_argument("--jitter-ms", type=int, default=0)
     loss = _add_fault(kinds, "loss", faults.loss, lambda lab, given: faults.loss(lab, given.host, given.percent))
     loss.add_argument("--percent", type=int, default=10, help="of all packets, both ways (default: 10)")
+    throttle = _add_fault(
+        kinds, "throttle", faults.throttle, lambda lab, given: faults.throttle(lab, given.host, given.kilobits)
+    )
+    throttle.add_argument("--kilobits", type=int, default=1000, help="a second (default: 1000)")
     wipe = _add_fault(
         kinds, "wipe", faults.wipe, lambda lab, given: faults.wipe(lab, given.host, new_keys=given.new_keys)
     )

@@ -25,7 +25,21 @@ def test_status_of_a_lab_that_is_not_there_fails_and_says_so(capsys: pytest.Capt
 
 @pytest.mark.parametrize(
     "fault",
-    ["stop", "start", "pause", "unpause", "kill", "cut", "mend", "delay", "loss", "fill-disk", "free-disk", "wipe"],
+    [
+        "stop",
+        "start",
+        "pause",
+        "unpause",
+        "kill",
+        "cut",
+        "mend",
+        "delay",
+        "loss",
+        "throttle",
+        "fill-disk",
+        "free-disk",
+        "wipe",
+    ],
 )
 def test_every_fault_is_a_command_that_names_a_lab_that_is_missing(
     fault: str, capsys: pytest.CaptureFixture[str]
