@@ -38,8 +38,10 @@ class Outcome:
 
 def show_plan(work: Healing) -> Plan:
     """Return what a run would do now, drift included; nothing is changed."""
-    seen = look_deeper(work, look(work, work.reports, is_patient=True))
-    return plan_repairs(work.site.cluster.spec.repair, seen, work.history(), work.asked)
+    seen, history = look_deeper(work, look(work, work.reports, is_patient=True)), work.history()
+    if history.cordoned:
+        seen = look_at_cordons(work, seen)
+    return plan_repairs(work.site.cluster.spec.repair, seen, history, work.asked)
 
 
 def heal(work: Healing) -> Outcome:
