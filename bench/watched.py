@@ -37,7 +37,12 @@ class Watched:
 
     def repair(self, *, is_on: bool) -> None:
         """Let what is found be repaired from now on, or leave it as it is."""
-        (self.stand.airflow.unpause if is_on else self.stand.airflow.pause)("heal_cluster")
+        if is_on:
+            self.stand.airflow.unpause("heal_cluster")
+            return
+        # Airflow brings no run of a paused DAG to its end, not even one whose tasks are done.
+        self.until(lambda: not self._is_repaired(), "no repair is under way")
+        self.stand.airflow.pause("heal_cluster")
 
     def until_calm(self) -> None:
         """Wait until all is seen to be well, and no repair is under way."""

@@ -31,6 +31,7 @@ def watching(ground: Ground) -> Iterator[Ground]:
     if ground.records.spec() is None or ground.not_ready():
         ground.apply(ground.spec()).succeeded()
     began = datetime.now(UTC)
+    wait_for(lambda: all(run.has_ended for run in ground.repairs()), "earlier repair runs have ended")
     ground.client.pause("heal_cluster")
     ground.client.unpause("watch_health")
     try:
