@@ -6,7 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
 from windlass.effects.transport.pool import Connections
-from windlass.errors import WindlassError
+from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.backup.taking import take_bundle
 from windlass.operations.cluster_api import credentials_of
 from windlass.operations.etcd_api import etcd_member
@@ -116,7 +116,8 @@ def press(ground: Ground, mebibytes: int) -> None:
     """Write so much of what does not compress into etcd, past the API."""
     with site_of(ground) as site, etcd_member(site, ground.pki(), "cp-1", timedelta(seconds=30)) as client:
         for number in range(mebibytes):
-            client.keys.put(b"/e2e/%d" % (number % 10), os.urandom(2**20))
+            with suppress(NotReadyError, UnreachableError):  # it may be the leader that this is too much for
+                client.keys.put(b"/e2e/%d" % (number % 10), os.urandom(2**20))
 
 
 @contextmanager
