@@ -7,14 +7,18 @@ from datetime import timedelta
 
 from windlass.domain.rendering import Manifest, node_labels, render_manifests
 from windlass.domain.rendering.manifests import OWN_ADDON
+from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, KubernetesClient, Resource
+from windlass.effects.transport.connection import Connection
 from windlass.effects.transport.fanout import fan_out
+from windlass.errors import NotReadyError
 from windlass.operations.site import Changes, Site
 from windlass.operations.waiting import wait_until
 
 _DAEMON_SETS = Resource("apps/v1", "daemonsets", namespaced=True)
 _DEPLOYMENTS = Resource("apps/v1", "deployments", namespaced=True)
 _KIND_KNOWN = timedelta(seconds=30)
+_REGISTERED = timedelta(seconds=45)
 
 
 def apply_services(site: Site, client: KubernetesClient) -> Changes:
@@ -47,6 +51,30 @@ def _apply(client: KubernetesClient, manifest: Manifest) -> bool:
     # A kind may be unknown to the API for a moment after its definition was applied.
     wait_until(attempt, _KIND_KNOWN, f"apply {manifest} of {manifest.addon}")
     return changed
+
+
+def register_nodes(site: Site, client: KubernetesClient, within: timedelta = _REGISTERED) -> Changes:
+    """Wait until the API knows every node; after `within` restart the kubelets of those that it does not know.
+
+    A kubelet registers its node once, after its start: where somebody deleted the node, or the API lost its data, it
+    never does so again by itself.
+    """
+
+    def unknown() -> list[Host]:
+        known = {node["metadata"]["name"] for node in client.list(NODES)}
+        return [host for host in site.hosts if host.is_node and host.name not in known]
+
+    try:
+        wait_until(lambda: ", ".join(host.name for host in unknown()), within, "wait for kubelets to register")
+    except NotReadyError:
+        late = unknown()
+        site.on_hosts("restart kubelets", late, lambda _, connection: _restart_kubelet(connection))
+        return tuple(f"kubelet of {host.name} restarted" for host in late)
+    return ()
+
+
+def _restart_kubelet(connection: Connection) -> None:
+    connection.run(["systemctl", "restart", "kubelet"], sudo=True)
 
 
 def label_nodes(site: Site, client: KubernetesClient) -> Changes:

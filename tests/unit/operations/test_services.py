@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from windlass.effects.kubernetes.client import KubernetesClient
+from windlass.effects.kubernetes.client import KubernetesClient, Resource
+from windlass.effects.transport.fake import FakeHost
 from windlass.errors import NotReadyError
-from windlass.operations.services import apply_services
+from windlass.operations.services import apply_services, register_nodes
 from windlass.operations.site import Site
 
 
@@ -52,3 +54,34 @@ def test_an_object_that_is_refused_stops_the_users_objects_from_being_applied(pl
     with pytest.raises((ValueError, NotReadyError), match="flannel"):
         apply_services(played_site, api)
     assert "Namespace mine" not in api.names
+
+
+class Registered(KubernetesClient):
+    """An API that knows some nodes."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        selector: str = "",
+        fields: str = "",
+    ) -> list[dict[str, Any]]:
+        return [{"metadata": {"name": name}} for name in self.names]
+
+
+def test_a_kubelet_whose_node_the_api_does_not_know_is_restarted(
+    played_site: Site, played: dict[str, FakeHost]
+) -> None:
+    played["w-1"].on("systemctl", "restart", "kubelet")
+
+    assert register_nodes(played_site, Registered("cp-1", "cp-2"), timedelta(0)) == ("kubelet of w-1 restarted",)
+
+    assert [host for host, one in played.items() if one.commands()] == ["w-1"]
+
+
+def test_kubelets_that_have_registered_are_left_alone(played_site: Site, played: dict[str, FakeHost]) -> None:
+    assert register_nodes(played_site, Registered("cp-1", "cp-2", "w-1")) == ()
+    assert not [host for host, one in played.items() if one.commands()]

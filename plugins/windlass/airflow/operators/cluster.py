@@ -21,7 +21,7 @@ from windlass.errors import NotReadyError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.planning import check_version, refuse_amid_roll
 from windlass.operations.removing import check_name, drain, remove_from_hosts
-from windlass.operations.services import apply_services, label_nodes, nodes_missing, workloads_missing
+from windlass.operations.services import apply_services, label_nodes, nodes_missing, register_nodes, workloads_missing
 from windlass.operations.stacks import start_own_stacks
 from windlass.operations.starting import seed_certificates
 from windlass.operations.verifying import FOUNDATION, verify_cluster
@@ -129,6 +129,7 @@ class ClusterServicesOperator(ClusterOperator):
         with place.site(cluster) as site, kubernetes_api(site, pki, _API_READY) as client:
             self.log.info("an API server is ready")
             changed = list(apply_services(site, client))
+            changed += register_nodes(site, client)
             wait_until(lambda: nodes_missing(site, client), _NODES_READY, "wait for nodes")
             self.log.info("all nodes are Ready")
             changed += label_nodes(site, client)
