@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import re
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Mapping
 
+from windlass.domain.rendering.layout import API_PORT, ETCD_CLIENT_PORT, PROXY_STATUS_PORT
 from windlass.effects.transport.connection import CommandResult
 from windlass.effects.transport.fake import Call, UnscriptedError
-from world.machine import Machine, refused
-from world.scripts import ScriptError, run_script
+from world.machine import PROJECT, STATE, Machine, refused
+from world.scripts import ScriptError, drills, run_script
+from world.scripts.recovery import receive
+
+__all__ = ["COMMANDS", "answer", "receive"]
 
 Command = Callable[[Machine, Call], str | CommandResult]
 
 
 def run_shell(machine: Machine, call: Call) -> str | CommandResult:
-    """Run a script from stdin; what it printed before it failed counts."""
+    """Run a script from stdin, or a text; what it printed before it failed counts."""
+    if call.argv[1] == "-c":
+        return run_text(machine, call)
     printed: list[str] = []
     try:
         printed += run_script(machine, (call.stdin or b"").decode())
     except ScriptError as error:
-        return CommandResult(1, "\n".join(printed), f"{error}\n")
+        return CommandResult(error.code, "\n".join(printed), f"{error}\n")
     return "".join(f"{line}\n" for line in printed)
+
+
+def run_text(machine: Machine, call: Call) -> str | CommandResult:
+    """Run a text that was given as an argument."""
+    if "tar -C /etc/windlass/stacks" in call.argv[2]:
+        return _packed(machine.files_below("/etc/windlass/stacks"))
+    raise UnscriptedError(f"{machine.name}: nothing in world.commands knows the text {call.argv[2]!r}")
+
+
+def _packed(files: Mapping[str, bytes]) -> str:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return base64.b64encode(packed.getvalue()).decode()
 
 
 def list_containers(machine: Machine, call: Call) -> str | CommandResult:
@@ -28,14 +55,43 @@ def list_containers(machine: Machine, call: Call) -> str | CommandResult:
     if not machine.is_docker_up:
         return refused("Cannot connect to the Docker daemon")
     asked = re.findall(r'\.Label "([^"]+)"', call.argv[-1])
-    shown = [name for name in asked if name != "com.docker.compose.project"]
-    return "".join("=".join(one.get(name, "") for name in shown) + "\n" for one in machine.containers.values())
+    shown = [name for name in asked if name != PROJECT]
+    running = [one for one in machine.containers.values() if STATE not in one]
+    return "".join("=".join(one.get(name, "") for name in shown) + "\n" for one in running)
+
+
+def docker(machine: Machine, call: Call) -> str | CommandResult:
+    """Answer Docker's command line."""
+    known = {"ps": list_containers, "run": drills.run, "exec": drills.ask_etcd}
+    return known[call.argv[1]](machine, call)
+
+
+def curl(machine: Machine, call: Call) -> str | CommandResult:
+    """Answer a request to the host itself: to the API server, to etcd, to the proxy or to what it tells of others."""
+    if f":{API_PORT}/" in call.argv[-1]:
+        is_up = machine.serves("kube-apiserver") and machine.etcd.current
+        return "ok" if is_up else refused("Connection refused", 7)
+    if f":{ETCD_CLIENT_PORT}/" in call.argv[-1]:
+        return json.dumps({"etcdcluster": machine.etcd.version})
+    if f":{PROXY_STATUS_PORT}/" in call.argv[-1]:
+        servers = [one for one in machine.etcd.machines.values() if one.state_of("kube-apiserver")]
+        rows = [f"kube,{one.name},{'UP' if one.serves('kube-apiserver') else 'DOWN'}\n" for one in servers]
+        return f"# pxname,svname,status\n{''.join(rows)}"
+    return ask_proxy(machine, call)
 
 
 def ask_proxy(machine: Machine, call: Call) -> str | CommandResult:
-    """Answer curl through the host's own proxy: it runs wherever its stack is up."""
-    is_up = any(project == "windlass-api-proxy" for project, _ in machine.containers)
-    return "ok" if is_up else refused("Connection refused", 7)
+    """Answer through the host's own proxy: it runs wherever its stack is up."""
+    return "ok" if machine.serves("api-proxy") else refused("Connection refused", 7)
+
+
+def restart(machine: Machine, call: Call) -> str | CommandResult:
+    """Restart a unit, with what lies on the host."""
+    unit = call.argv[-1]
+    machine.step()
+    machine.units = machine.units | {unit}
+    machine.loaded[unit] = machine.digest(*machine.reads[unit])
+    return ""
 
 
 def kubectl(machine: Machine, call: Call) -> str | CommandResult:
@@ -46,10 +102,13 @@ def kubectl(machine: Machine, call: Call) -> str | CommandResult:
 
 COMMANDS: dict[str, Command] = {
     "sh": run_shell,
-    "docker": list_containers,
-    "curl": ask_proxy,
+    "docker": docker,
+    "curl": curl,
     "kubectl": kubectl,
     "true": lambda machine, call: "",
+    "mkdir": lambda machine, call: "",
+    "df": lambda machine, call: "Filesystem blocks used available\n/dev/vda 1 1 90000000 1% /\n",
+    "systemctl": restart,
 }
 """What answers a command, by the last part of its program's path."""
 

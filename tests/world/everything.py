@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from windlass.airflow import artifacts, workplace
+from windlass.airflow import artifacts, notifications, workplace
+from windlass.airflow.operators import heal, offers
 from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.healing.wanted import wanted_hosts
 from windlass.domain.sealing import MasterKeys, new_master_key
-from windlass.domain.spec import Cluster, load_cluster
+from windlass.domain.spec import load_cluster
+from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
+from windlass.effects.etcd import EtcdTarget, client
 from windlass.effects.kubernetes.client import KubernetesClient
 from windlass.effects.store.keys import spec_key
-from windlass.effects.store.memory import MemoryStore
 from windlass.effects.transport.fake import FakeHosts
+from windlass.effects.transport.fakeconnection import FakeConnection
 from windlass.effects.transport.pool import Connections
 from windlass.operations import cluster_api, waiting
-from world.deaths import Boundaries, Boundary
+from windlass.operations.backup import taking
+from windlass.operations.healing import Healing, work
+from windlass.operations.rolling import api_servers, draining, evidence
+from world.deaths import Boundaries, Boundary, Killed
+from world.etcd import Etcd
+from world.etcd_api import EtcdChannel
 from world.kubernetes import KubernetesApi
 from world.machine import Machine
-from world.runs import Run, execute, tasks
+from world.runs import Run, Task, execute, tasks
+from world.surroundings import Clock, MortalStore, QuickTime, Way
 
 ROOT = Path(__file__).resolve().parents[2]
 MIRROR = "http://192.0.2.1:8080"
 CATALOG = load_catalog(workplace.templates_directory())
-WRITES = ("put", "create", "replace", "create_from", "delete")
 
 
 class World:
@@ -43,11 +55,13 @@ class World:
         self.name = cluster.name
         self.spec = spec
         self.boundaries = Boundaries()
-        self.machines = {
-            one.name: Machine(one.name, one.address, self.boundaries) for one in cluster.spec.hosts.members
-        }
-        self.kubernetes = KubernetesApi(self.machines, self.boundaries)
-        self.store = _MortalStore(self.boundaries)
+        self.machines: dict[str, Machine] = {}
+        self.etcd = Etcd(self.machines)
+        for one in cluster.spec.hosts.members:
+            self.machines[one.name] = Machine(one.name, one.address, self.boundaries, self.etcd)
+        self.kubernetes = KubernetesApi(self.machines, self.boundaries, self.etcd)
+        self.clock = Clock()
+        self.store = MortalStore(self.boundaries)
         self.keys = MasterKeys.parse(new_master_key().reveal())
         self.runs: dict[str, Run] = {}
         self._numbers = itertools.count(1)
@@ -58,13 +72,32 @@ class World:
         patch.setattr(workplace, "open_store", lambda: self.store)
         # The same each time, and most of the time that a run takes.
         patch.setattr(workplace, "load_catalog", lambda _: CATALOG)
-        patch.setattr(workplace, "load_cluster", _quickly_loaded)
+        patch.setattr(workplace, "load_cluster", _once(load_cluster))
+        patch.setattr(work, "wanted_hosts", _once(wanted_hosts))
         patch.setattr(workplace, "master_keys", lambda: self.keys)
         patch.setattr(artifacts, "fetch_lock", lambda _: lock())
         patch.setattr(workplace, "HostHook", partial(_Hook, self))
         transport = httpx.MockTransport(self.kubernetes.answer)
-        patch.setattr(cluster_api, "KubernetesClient", partial(KubernetesClient, transport=transport))
-        patch.setattr(waiting, "time", _QuickTime())
+        for module in (cluster_api, evidence):
+            patch.setattr(module, "KubernetesClient", partial(KubernetesClient, transport=transport))
+        patch.setattr(evidence, "missing_artifacts", lambda _: ())
+        patch.setattr(FakeConnection, "forward", lambda *way: _forward(self, *way))
+        patch.setattr(client, "_Channel", partial(_channel, self))
+        for module in (waiting, draining, api_servers):
+            patch.setattr(module, "time", QuickTime())
+        patch.setattr(offers, "open_store", lambda: self.store)
+        patch.setattr(offers, "load_catalog", lambda _: CATALOG)
+        patch.setattr(offers, "standing_of", lambda *_: "tested")
+        patch.setattr(taking, "datetime", self.clock)
+        awake = partial(Healing, clock=partial(self.clock.now, UTC), pause=self.clock.sleep)
+        patch.setattr(heal, "Healing", awake)
+        patch.setattr(notifications, "Variable", SimpleNamespace(get=lambda *_, **__: None))
+
+    def machine_at(self, seen_from: str, address: str) -> Machine | None:
+        """Return the machine that an address leads to."""
+        if address == "127.0.0.1":
+            return self.machines[seen_from]
+        return next((one for one in self.machines.values() if one.address == address), None)
 
     def connections(self) -> Connections:
         """Return connections to all hosts, as a new process would make them."""
@@ -72,19 +105,27 @@ class World:
         return Connections(hosts.targets(), hosts)
 
     def begin(self, dag_id: str, **params: Any) -> Run:
-        """Begin a run of a DAG."""
+        """Begin a run of a DAG; health starts those of repair, and a person all others."""
         run = Run(dag_id, f"run-{next(self._numbers)}", {**_defaults(dag_id), "cluster": self.name, **params})
         self.runs[run.run_id] = run
         return run
 
-    def tasks(self, run: Run) -> Iterator[Any]:
+    def tasks(self, run: Run) -> Iterator[Task]:
         """Give the tasks that are to run, in order; `execute` each before the next is asked for."""
         return tasks(dags()[run.dag_id], run)
 
-    def execute(self, task: Any, run: Run, end_at: Boundary | None = None) -> None:
+    def execute(self, task: Task, run: Run, end_at: Boundary | None = None) -> None:
         """Run one task; Killed if its process dies, at the boundary `end_at`, counted from the task's beginning."""
+        self.clock.advance()
         self.boundaries.begin(end_at)
-        execute(task, run, self.runs)
+        try:
+            execute(task, run, self.runs)
+        except Exception as error:
+            if self.boundaries.is_dead:  # what a thread of the process met when it died
+                raise Killed(str(end_at)) from error
+            raise
+        if self.boundaries.is_dead:
+            raise Killed(str(end_at))
 
     def run(self, dag_id: str, **params: Any) -> Run:
         """Run a whole DAG, undisturbed."""
@@ -97,7 +138,7 @@ class World:
     def save(self) -> Any:
         """Return a copy of all that there is, for `restore`."""
         machines = {name: machine.save() for name, machine in self.machines.items()}
-        return machines, dict(self.store.objects), pickle.dumps((self.kubernetes.objects, self.runs))
+        return machines, dict(self.store.objects), pickle.dumps((self.etcd.clusters, self.runs))
 
     def restore(self, saved: Any) -> None:
         """Put everything back to what it was; runs that began since are forgotten."""
@@ -105,7 +146,7 @@ class World:
         for name, machine in machines.items():
             self.machines[name].restore(machine)
         self.store.objects = dict(stored)
-        self.kubernetes.objects, self.runs = pickle.loads(others)  # noqa: S301 - it is our own, of a moment ago
+        self.etcd.clusters, self.runs = pickle.loads(others)  # noqa: S301 - it is our own, of a moment ago
 
     @property
     def is_known(self) -> bool:
@@ -115,52 +156,28 @@ class World:
     def state(self) -> dict[str, Any]:
         """Return all that the runs made, but for what is random."""
         return {name: machine.state() for name, machine in self.machines.items()} | {
+            "etcd": self.etcd.state(),
             "kubernetes": self.kubernetes.state(),
-            "store": sorted(item.key for item in self.store.list("") if "/log/" not in item.key),
+            "store": sorted({_usual(item.key) for item in self.store.list("") if "/log/" not in item.key} - {""}),
+            "bundles": self._bundles(),
         }
 
+    def _bundles(self) -> tuple[list[str], bool, bool]:
+        """Return the bundles of earlier days, and whether there is one of today and one that a drill proved.
 
-class _MortalStore(MemoryStore):
-    """A store that a process may die at, before a write and after it."""
-
-    def __init__(self, boundaries: Boundaries) -> None:
-        super().__init__()
-        for name in WRITES:
-            setattr(self, name, self._mortal(getattr(self, name), boundaries))
-
-    @property
-    def objects(self) -> dict[str, bytes]:
-        """All that is stored, by key."""
-        return self._objects
-
-    @objects.setter
-    def objects(self, objects: dict[str, bytes]) -> None:
-        self._objects = objects
-
-    @staticmethod
-    def _mortal(write: Callable[..., Any], boundaries: Boundaries) -> Callable[..., Any]:
-        def wrapped(*arguments: Any) -> Any:
-            boundaries.cross("store")
-            result = write(*arguments)
-            boundaries.cross("store")
-            return result
-
-        return wrapped
+        Every bundle that counts must be whole.
+        """
+        vault, today = Vault(self.store, self.name, self.keys), datetime.now(UTC) - timedelta(hours=12)
+        held = vault.inventory()
+        for bundle in held.bundles:
+            vault.verify(vault.manifest(bundle))
+        old = [str(one) for one in (*held.bundles, *held.incomplete) if one.time < today]
+        return old, any(one.time >= today for one in held.bundles), vault.newest_proven(held.bundles) is not None
 
 
-class _QuickTime:
-    """A clock for those who wait: sleeping takes no time."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-
-    def monotonic(self) -> float:
-        """Return the time slept so far."""
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        """Let the clock run ahead."""
-        self._now += seconds
+def _usual(key: str) -> str:
+    """Return a key without what is different in each run; empty if all of it is."""
+    return "" if re.search("/(bundles|drills|recoveries)/", key) else key
 
 
 class _Hook:
@@ -174,15 +191,19 @@ class _Hook:
         return self._world.connections()
 
 
-_loaded: dict[str, Cluster] = {}
+_known: dict[str, Any] = {}
 
 
-def _quickly_loaded(*arguments: Any, **known: Any) -> Cluster:
-    """Load a spec, each but once."""
-    key = repr((arguments, known))
-    if key not in _loaded:
-        _loaded[key] = load_cluster(*arguments, **known)
-    return _loaded[key]
+def _once(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same function, which makes the same thing but once."""
+
+    def made(*arguments: Any, **known: Any) -> Any:
+        key = repr((make.__name__, arguments, known))
+        if key not in _known:
+            _known[key] = make(*arguments, **known)
+        return _known[key]
+
+    return made
 
 
 @cache
@@ -207,3 +228,12 @@ def lock() -> Lock:
     }
     ordered = sorted(wanted, key=str)
     return Lock("modules", {one: Locked(f"sha256:{n:016x}{n:048x}", 1, "build") for n, one in enumerate(ordered, 1)})
+
+
+def _forward(world: World, connection: FakeConnection, address: str, port: int) -> Way:
+    found = world.machine_at(connection.host, address)
+    return Way(found.name if found else f"nobody at {address}", port)
+
+
+def _channel(world: World, target: EtcdTarget, *_: object) -> EtcdChannel:
+    return EtcdChannel(world.etcd, world.machines.get(target.address), world.boundaries)

@@ -14,6 +14,7 @@ import httpx
 
 from windlass.domain.trial import NAMESPACE as TRIAL
 from world.deaths import Boundaries
+from world.etcd import Etcd, Objects
 from world.machine import Machine
 
 Object = dict[str, Any]
@@ -21,7 +22,7 @@ Object = dict[str, Any]
 _KINDS = {
     "v1": {
         "Namespace": False, "Node": False, "ConfigMap": True, "Service": True, "ServiceAccount": True, "Secret": True,
-        "Pod": True, "PersistentVolumeClaim": True,
+        "Pod": True, "PersistentVolumeClaim": True, "Event": True,
     },
     "apps/v1": {"DaemonSet": True, "Deployment": True},
     "policy/v1": {"PodDisruptionBudget": True},
@@ -32,6 +33,10 @@ _KINDS = {
     "apiregistration.k8s.io/v1": {"APIService": False},
 }  # fmt: skip
 """Kinds by group and version, and whether they live in namespaces."""
+_PASSING = ("events", "masterleases", "leases")
+"""What tells of a moment, and not of what anybody wants."""
+_MARK = "windlass-recovery"
+"""Tells of one recovery, and when it was."""
 _PATH = re.compile(
     r"/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+/[^/]+))"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?(?:/(?P<plural>[^/]+))?(?:/(?P<name>[^/]+))?(?:/(?P<part>[^/]+))?"
@@ -39,13 +44,12 @@ _PATH = re.compile(
 
 
 class KubernetesApi:
-    """The objects of one cluster, and the API servers that give access to them."""
+    """The API servers of one cluster; the objects are etcd's, by plural, namespace and name."""
 
-    def __init__(self, machines: Mapping[str, Machine], boundaries: Boundaries) -> None:
+    def __init__(self, machines: Mapping[str, Machine], boundaries: Boundaries, etcd: Etcd) -> None:
         self._machines = machines
         self._boundaries = boundaries
-        self.objects: dict[tuple[str, str, str], Object] = {}
-        """By plural, namespace and name."""
+        self._etcd = etcd
         self._one_at_a_time = threading.Lock()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -54,56 +58,71 @@ class KubernetesApi:
             return self._answer(request)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        if not self.is_ready:
+        server = self._machines.get(request.url.host)
+        if server is None or not self.is_ready(server):
             raise httpx.ConnectError("connection refused", request=request)
-        if request.url.path == "/readyz":
-            return httpx.Response(200, text="ok")
+        if request.url.path in {"/readyz", "/metrics"}:
+            return httpx.Response(200, text="ok" if request.url.path == "/readyz" else "")
         match = _PATH.fullmatch(request.url.path)
         if match is None:
             return _missing(request.url.path)
         if match["plural"] is None:
             return _discovery(match["core"] or match["group"])
-        if request.method != "GET":
+        changes = request.method != "GET" and "dryRun" not in request.url.params
+        if changes:
             self._boundaries.cross("kubernetes")
         self._reconcile()
         act: Callable[[httpx.Request, re.Match[str]], httpx.Response] = getattr(self, f"_{request.method.lower()}")
         response = act(request, match)
-        if request.method != "GET":
+        if changes:
+            self._etcd.wrote()
             self._boundaries.cross("kubernetes")
         return response
 
+    def is_ready(self, server: Machine) -> bool:
+        """Whether the API server on a machine runs, and etcd has a quorum."""
+        return server.serves("kube-apiserver") and self._etcd.current is not None
+
     @property
-    def is_ready(self) -> bool:
-        """Whether an API server runs, and most of etcd's members do."""
-        members = [one for one in self._machines.values() if one.text("/etc/windlass/stacks/etcd/compose.yaml")]
-        running = [one for one in members if any(project == "windlass-etcd" for project, _ in one.containers)]
-        servers = [
-            one for one in self._machines.values() if ("windlass-control-plane", "kube-apiserver") in one.containers
-        ]
-        return bool(servers) and 2 * len(running) > len(members)
+    def _objects(self) -> Objects:
+        return self._etcd.objects
 
     def state(self) -> dict[Any, Object]:
         """Return what somebody wants of each object, for comparisons."""
         return {
             key: {name: part for name, part in one.items() if name not in {"status", "metadata"}}
             | {"labels": one["metadata"].get("labels", {})}
-            for key, one in self.objects.items()
+            | ({"data": None} if key[2] == _MARK else {})
+            for key, one in self._objects.items()
+            if key[0] not in _PASSING
         }
 
     def _reconcile(self) -> None:
         for machine in self._machines.values():
-            if "kubelet" in machine.units:
-                self.objects.setdefault(("nodes", "", machine.name), _made("v1", "Node", machine.name))
-                self.objects["nodes", "", machine.name]["status"] = {"conditions": [_readiness(machine)]}
-        nodes = [name for plural, _, name in self.objects if plural == "nodes"]
-        for (plural, namespace, name), found in list(self.objects.items()):
+            if "kubelet" in machine.units and "kubelet" not in machine.ill:
+                self._objects.setdefault(("nodes", "", machine.name), _made("v1", "Node", machine.name) | {"spec": {}})
+                self._objects["nodes", "", machine.name]["status"] = {
+                    "conditions": [_readiness(machine)],
+                    "nodeInfo": {"kubeletVersion": machine.loaded.get("kubelet version", "")},
+                    "allocatable": {"cpu": "2", "memory": "8000000Ki", "pods": "110"},
+                }
+            if machine.serves("kube-apiserver"):
+                key = ("masterleases", "", machine.address)
+                self._objects.setdefault(key, _made("v1", "Endpoints", machine.address))
+        self._run_workloads([name for plural, _, name in self._objects if plural == "nodes"])
+
+    def _run_workloads(self, nodes: list[str]) -> None:
+        for (plural, namespace, name), found in list(self._objects.items()):
             if plural == "daemonsets":
-                found["status"] = {"desiredNumberScheduled": len(nodes), "numberReady": len(nodes)}
+                names = ("desiredNumberScheduled", "numberReady", "updatedNumberScheduled", "numberAvailable")
+                found["status"] = dict.fromkeys(names, len(nodes))
                 if namespace == TRIAL:
                     for node in nodes:
                         self._run_pod(namespace, f"{name}-{node}", node)
             elif plural == "deployments":
-                found["status"] = {"readyReplicas": found["spec"].setdefault("replicas", 1)}
+                replicas = found["spec"].setdefault("replicas", 1)
+                names = ("replicas", "readyReplicas", "updatedReplicas", "availableReplicas")
+                found["status"] = dict.fromkeys(names, replicas)
             elif plural == "pods":
                 found["spec"].setdefault("nodeName", nodes[0])
                 found["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
@@ -111,39 +130,55 @@ class KubernetesApi:
     def _run_pod(self, namespace: str, name: str, node: str) -> None:
         pod = _made("v1", "Pod", name, namespace) | {"spec": {"nodeName": node}, "status": {}}
         pod["metadata"] |= {"labels": {"app": "verify"}, "ownerReferences": [{"kind": "DaemonSet"}]}
-        self.objects.setdefault(("pods", namespace, name), pod)
+        self._objects.setdefault(("pods", namespace, name), pod)
 
     def _get(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
         if match["part"] == "log":
             return httpx.Response(200, text="serving\n")
         if match["name"] is None:
-            return httpx.Response(200, json={"items": self._list(match, request.url.params.get("labelSelector", ""))})
-        found = self.objects.get(_key(match))
+            return httpx.Response(200, json={"items": self._list(match, request.url.params)})
+        found = self._objects.get(_key(match))
         return httpx.Response(200, json=found) if found else _missing(request.url.path)
 
-    def _list(self, match: re.Match[str], selector: str) -> list[Object]:
-        label, _, value = selector.partition("=")
+    def _list(self, match: re.Match[str], asked: Mapping[str, str]) -> list[Object]:
+        label, _, value = asked.get("labelSelector", "").partition("=")
+        node = asked.get("fieldSelector", "").partition("spec.nodeName=")[2]
         return [
             one
-            for (plural, namespace, _), one in sorted(self.objects.items())
+            for (plural, namespace, _), one in sorted(self._objects.items())
             if plural == match["plural"]
             and match["namespace"] in {None, namespace}
-            and (not selector or one["metadata"].get("labels", {}).get(label) == value)
+            and (not label or one["metadata"].get("labels", {}).get(label) == value)
+            and (not node or one["spec"].get("nodeName") == node)
         ]
 
     def _patch(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
         change, key = json.loads(request.content), _key(match)
-        before = self.objects.get(key)
+        before = self._objects.get(key)
         if before is None and "merge-patch" in request.headers["Content-Type"]:
             return _missing(request.url.path)
-        self.objects[key] = _merged(before or {"metadata": {"uid": str(uuid.uuid4())}}, change)
-        return httpx.Response(200, json=self.objects[key])
+        after = _merged(before or {"metadata": {"uid": str(uuid.uuid4())}}, change)
+        if "dryRun" not in request.url.params:
+            self._objects[key] = after
+        return httpx.Response(200, json=after)
+
+    def _post(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
+        made = json.loads(request.content)
+        if match["part"] == "eviction":
+            self._objects.pop(_key(match), None)
+            return httpx.Response(201, json=made)
+        key = (match["plural"], match["namespace"] or "", made["metadata"]["name"])
+        if key in self._objects:
+            return httpx.Response(409, json={"kind": "Status", "message": "there is one"})
+        self._objects[key] = made
+        return httpx.Response(201, json=made)
 
     def _delete(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
-        if self.objects.pop(_key(match), None) is None:
+        if self._objects.pop(_key(match), None) is None:
             return _missing(request.url.path)
         if match["plural"] == "namespaces":
-            self.objects = {key: one for key, one in self.objects.items() if key[1] != match["name"]}
+            for key in [key for key in self._objects if key[1] == match["name"]]:
+                del self._objects[key]
         return httpx.Response(200, json={"kind": "Status"})
 
 
@@ -154,7 +189,8 @@ def _key(match: re.Match[str]) -> tuple[str, str, str]:
 def _merged(old: Any, new: Any) -> Any:
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return copy.deepcopy(new)
-    return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
+    merged = {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 def _made(api_version: str, kind: str, name: str, namespace: str = "") -> Object:
@@ -168,7 +204,7 @@ def _readiness(machine: Machine) -> Object:
         for what, is_there in {
             "containerd": "windlass-containerd" in machine.units,
             "kernel settings": "kernel" in machine.loaded,
-            "the API through its proxy": any(project == "windlass-api-proxy" for project, _ in machine.containers),
+            "the API through its proxy": machine.serves("api-proxy"),
         }.items()
         if not is_there
     ]

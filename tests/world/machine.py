@@ -6,20 +6,24 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
-import yaml
-
+from windlass.domain.yamltext import read_yaml
 from windlass.effects.transport.connection import CommandResult, RemoteFile
 from windlass.effects.transport.fake import Call, FakeHost
 from windlass.operations.applying import APPLIED
 from world.deaths import Boundaries
+from world.etcd import SERVICE as ETCD
+from world.etcd import Data, Etcd
 
 DOCKER_SETTINGS = "/etc/docker/daemon.json"
+PROJECT = "com.docker.compose.project"
+STATE = "state"
 _CHANGING = (
     "artifacts", "links", "directories", "images", "units", "containers", "loaded", "reads",
-    "has_docker", "is_docker_unfinished",
+    "has_docker", "is_docker_unfinished", "data", "ill", "made", "received", "drills",
 )  # fmt: skip
 
 
@@ -30,6 +34,7 @@ class Machine:
     name: str
     address: str
     boundaries: Boundaries
+    etcd: Etcd
     artifacts: set[str] = field(default_factory=set)
     links: dict[str, str] = field(default_factory=dict)
     directories: dict[str, int] = field(default_factory=dict)
@@ -37,19 +42,30 @@ class Machine:
     units: set[str] = field(default_factory=set)
     """The units that run."""
     containers: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    """Labels of each container that runs, by Compose project and service."""
+    """Labels of each container, by Compose project and service; one that does not run has its state among them."""
+    made: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    """What each container was made from."""
+    ill: set[str] = field(default_factory=set)
+    """Services and units that run and do nothing."""
+    data: dict[str, Data] = field(default_factory=dict)
+    """What lies below etcd's directory."""
+    received: dict[str, bytes] = field(default_factory=dict)
+    """What a stream brought, by the path that it was written to."""
     loaded: dict[str, str] = field(default_factory=dict)
     """What was loaded of files that somebody else reads: Docker's settings, the kernel's, each unit's by digest."""
     reads: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
     """The files and binaries that each unit reads when it starts."""
+    drills: set[str] = field(default_factory=set)
+    """What a drill has running, and has restored."""
     has_docker: bool = False
     is_docker_unfinished: bool = False
 
     def __post_init__(self) -> None:
-        from world.commands import answer  # noqa: PLC0415 - what understands commands needs machines
+        from world.commands import answer, receive  # noqa: PLC0415 - what understands commands needs machines
 
         self.host = FakeHost(self.name, before=self._before, after=self._after)
         self.host.on(answer=lambda call: answer(self, call))
+        self.host.on_stream("sh", "-c", handler=lambda far: receive(self, far))
 
     @property
     def is_docker_up(self) -> bool:
@@ -82,8 +98,40 @@ class Machine:
 
     def compose(self, stack: str) -> dict[str, Any]:
         """Return the services of a stack as its file on the host says."""
-        services: dict[str, Any] = yaml.safe_load(self.host.files[f"/etc/windlass/stacks/{stack}/compose.yaml"].content)
-        return services["services"]
+        return _services(self.text(f"/etc/windlass/stacks/{stack}/compose.yaml"))
+
+    def create(self, stack: str, service: str, *, joins: bool = False) -> None:
+        """Make a container anew as its stack's file says, and start it."""
+        wanted, project = self.compose(stack)[service], f"windlass-{stack}"
+        self.containers[project, service] = {PROJECT: project, **wanted["labels"]}
+        self.made[project, service] = wanted
+        self.ill = self.ill - {service}
+        if service == ETCD and not self.etcd.start(self, joins=joins):
+            self.end(service, "restarting")
+
+    def end(self, service: str, state: str = "exited") -> None:
+        """Have a container end."""
+        for key, labels in self.containers.items():
+            if key[1] == service:
+                self.containers[key] = {**labels, STATE: state}
+
+    def damage(self) -> None:
+        """Have etcd's data be damaged, so that it does not start."""
+        self.data["member"] = replace(self.data["member"], is_good=False)
+        self.end(ETCD, "restarting")
+
+    def state_of(self, service: str) -> str:
+        """Return Docker's word for what a service does; empty if it has no container."""
+        found = [labels for (_, name), labels in self.containers.items() if name == service]
+        return found[0].get(STATE, "running") if found else ""
+
+    def serves(self, service: str) -> bool:
+        """Tell whether a service runs and does its work."""
+        return self.is_docker_up and self.state_of(service) == "running" and service not in self.ill
+
+    def version(self, service: str) -> str:
+        """Return the version of what runs."""
+        return next(labels["io.windlass.version"] for (_, name), labels in self.containers.items() if name == service)
 
     def load_docker_settings(self) -> None:
         """Have the engine read its settings."""
@@ -97,6 +145,14 @@ class Machine:
         """Return a file's text; empty if there is none."""
         file = self.host.files.get(path)
         return file.content.decode() if file else ""
+
+    def files_below(self, directory: str) -> dict[str, bytes]:
+        """Return the files below a directory, by their paths there."""
+        return {
+            path.removeprefix(f"{directory}/"): file.content
+            for path, file in sorted(self.host.files.items())
+            if path.startswith(f"{directory}/")
+        }
 
     def save(self) -> dict[str, Any]:
         """Return a copy of all that there is, for `restore`."""
@@ -126,6 +182,10 @@ class Machine:
             "containers": dict(self.containers),
             "loaded": {what: text for what, text in self.loaded.items() if what not in self.reads},
             "stale": stale,
+            "made": {key: one for key, one in self.made.items() if key in self.containers},
+            "ill": sorted(self.ill),
+            "received": sorted(self.received),
+            "drills": sorted(self.drills),
             "docker": (self.has_docker, self.is_docker_unfinished),
         }
 
@@ -138,6 +198,12 @@ class Machine:
             self.step()
 
 
+@cache
+def _services(compose: str) -> dict[str, Any]:
+    services: dict[str, Any] = read_yaml(compose)["services"]
+    return services
+
+
 def _copied(parts: Mapping[str, Any]) -> dict[str, Any]:
     # What they hold is never changed in place.
     return {name: copy.copy(value) for name, value in parts.items()}
@@ -145,7 +211,9 @@ def _copied(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_secret(path: str) -> bool:
     """Tell whether a file holds keys, or what is signed with them: different in each run."""
-    return path.startswith(("/etc/windlass/pki", "/etc/windlass/kubeconfigs")) or path.endswith("encryption.yaml")
+    return path.startswith(("/etc/windlass/pki", "/etc/windlass/kubeconfigs")) or path.endswith(
+        ("encryption.yaml", "/etcd/recovered")
+    )
 
 
 def refused(message: str, code: int = 1) -> CommandResult:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from airflow.sdk.exceptions import DownstreamTasksSkipped
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.operators.base import ClusterOperator
@@ -23,7 +24,13 @@ class Run:
     params: Mapping[str, Any]
     states: dict[str, str] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
+    """By task, and of other keys than the usual by `TASK:KEY`."""
     is_finished: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What started it: health in the case of repair, else a person."""
+        return "asset_triggered" if self.dag_id == "heal_cluster" else "manual"
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -36,34 +43,73 @@ def has_changes(result: Any) -> bool:
     return any(has_changes(one) for one in result.values()) if isinstance(result, dict) else bool(result)
 
 
+@dataclass(frozen=True)
+class Task:
+    """One task that is to run; of a task that is mapped over several things one of those."""
+
+    operator: Any
+    map_index: int = -1
+
+    @property
+    def task_id(self) -> str:
+        """Return its name, and which of several it is."""
+        return self.operator.task_id if self.map_index < 0 else f"{self.operator.task_id}_{self.map_index}"
+
+
 class _TaskInstance:
     """What operators ask of Airflow about themselves and about other runs."""
 
-    def __init__(self, run: Run, runs: Mapping[str, Run], task_id: str) -> None:
-        self._run, self._runs, self.task_id = run, runs, task_id
+    try_number = 1
+
+    def __init__(self, run: Run, runs: Mapping[str, Run], task: Task) -> None:
+        self._run, self._runs = run, runs
+        self.dag_id, self.task_id, self.map_index = run.dag_id, task.operator.task_id, task.map_index
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Keep a task's result."""
-        assert key == "return_value"
-        self._run.results[self.task_id] = value
+        self._run.results[_xcom(self.task_id, key)] = value
 
-    def xcom_pull(self, task_ids: str) -> Any:
+    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
         """Return another task's result."""
-        return self._run.results.get(task_ids)
+        return self._run.results.get(_xcom(task_ids, key))
+
+    def get_task_states(self, dag_id: str, task_ids: list[str], run_ids: list[str]) -> Any:
+        """Return the states of this run's tasks."""
+        assert (dag_id, run_ids) == (self.dag_id, [self._run.run_id])
+        return {self._run.run_id: {name: state for name, state in self._run.states.items() if _is_of(name, task_ids)}}
 
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of another run."""
         return "failed" if self._runs[run_id].is_finished else "running"
 
 
-def tasks(dag: Any, run: Run) -> Iterator[Any]:
+def _xcom(task: str, key: str) -> str:
+    return task if key == "return_value" else f"{task}:{key}"
+
+
+def _is_of(name: str, tasks: list[str]) -> bool:
+    return name in tasks or name.rpartition("_")[0] in tasks
+
+
+def tasks(dag: Any, run: Run) -> Iterator[Task]:
     """Give the tasks that are to run, in order; the state of the others is noted."""
     for task in dag.topological_sort():
         state = _without_running(task, run)
-        if state is None:
-            yield task
-        else:
+        if state is not None:
             run.states[task.task_id] = state
+        elif task.is_mapped:
+            yield from _mapped(task, run)
+        else:
+            yield Task(task)
+
+
+def _mapped(task: Any, run: Run) -> Iterator[Task]:
+    """Give a task for each thing that another task's result lists."""
+    ((name, given),) = task.expand_input.value.items()
+    run.results[task.task_id] = []
+    for number, value in enumerate(run.results[given.operator.task_id]):
+        yield Task(task.unmap({name: value}), number)
+    run.states[task.task_id] = "success"
 
 
 def _without_running(task: Any, run: Run) -> str | None:
@@ -84,16 +130,37 @@ def _without_running(task: Any, run: Run) -> str | None:
     return None if upstream <= {"success"} else "upstream_failed"
 
 
-def execute(task: Any, run: Run, runs: Mapping[str, Run]) -> None:
+def execute(task: Task, run: Run, runs: Mapping[str, Run]) -> None:
     """Run one task to its end; what it raises is the test's to see."""
     context: Any = {
-        "dag_run": SimpleNamespace(dag_id=run.dag_id, run_id=run.run_id),
+        "dag_run": SimpleNamespace(dag_id=run.dag_id, run_id=run.run_id, run_type=run.kind, partition_key=None),
         "params": run.params,
-        "ti": _TaskInstance(run, runs, task.task_id),
+        "ti": _TaskInstance(run, runs, task),
+        "outlet_events": defaultdict(_Outlet),
     }
-    assert isinstance(task, ClusterOperator), f"world.runs does not know how to run {task}"
+    name = task.operator.task_id
     try:
-        run.results[task.task_id] = task.act(context, Workplace.of(context))
+        result = _act(task.operator, context)
+        if task.map_index < 0:
+            run.results[name] = result
+        else:
+            run.results[name] = [*run.results[name][: task.map_index], result]
     except DownstreamTasksSkipped as skipping:
         run.states |= {one if isinstance(one, str) else one[0]: "skipped" for one in skipping.tasks}
+    except AirflowSkipException:
+        run.states[task.task_id] = "skipped"
+        return
     run.states[task.task_id] = "success"
+
+
+def _act(operator: Any, context: Any) -> Any:
+    if isinstance(operator, ClusterOperator):
+        return operator.act(context, Workplace.of(context))
+    return operator.execute(context)
+
+
+class _Outlet:
+    """Takes what starts other DAGs, which nobody runs here."""
+
+    def add_partitions(self, _: Any) -> None:
+        """Take it."""

@@ -49,6 +49,14 @@ def turned(index: int, *states: State) -> tuple[State, ...]:
     return tuple(states[(position - index) % 3] for position in range(3))
 
 
+def test_a_member_that_was_never_given_its_vote_gets_it_though_it_runs_well() -> None:
+    seen = cluster()
+    assert seen.membership
+    learner = replace(seen.membership.members[1], role="learner")
+    left = replace(seen.membership, members=(seen.membership.members[0], learner, seen.membership.members[2]))
+    assert acts(plan_repairs(SETTINGS, replace(seen, membership=left), History())) == [("replace-member", "cp-2")]
+
+
 @pytest.mark.parametrize("index", range(3))
 @pytest.mark.parametrize(
     ("states", "kind"),

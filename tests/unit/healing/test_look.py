@@ -133,6 +133,15 @@ def test_one_that_runs_and_does_not_answer_is_suspect_first_and_unhealthy_after_
     assert last.age == timedelta(minutes=5) - timedelta(microseconds=123456)
 
 
+def test_one_that_starts_again_and_again_is_suspect_like_one_that_runs(place: Place) -> None:
+    place.containers(kube_apiserver="restarting")
+    place.say("refuses-6443")
+    assert place.look().has_suspects
+    found = place.look(rounds=3).service("kube-apiserver")
+    assert found
+    assert found.health(is_reported=False) == "unhealthy"
+
+
 def test_a_certificate_that_does_not_verify_says_nothing_of_the_process(place: Place) -> None:
     place.say("tls-6443")
     found = place.look(rounds=3).service("kube-apiserver")

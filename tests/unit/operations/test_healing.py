@@ -27,6 +27,7 @@ from windlass.effects.kubernetes.client import Resource
 from windlass.effects.transport.connection import CommandResult, RemoteFile
 from windlass.effects.transport.fake import Call, FakeHost, FakeHosts
 from windlass.effects.transport.pool import Connections
+from windlass.errors import NotReadyError
 from windlass.operations.healing import Healing, Keyring, Note, Outcome, acting, heal, looking, show_plan
 from windlass.operations.site import Site
 
@@ -129,8 +130,13 @@ class World:
         return [note.text for note in self.notes]
 
 
+def no_etcd(*_: object) -> None:
+    raise NotReadyError("there is no etcd here to ask")
+
+
 @pytest.fixture
-def world() -> World:
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(looking, "observe_members", no_etcd)
     release = load_catalog(ROOT / "include/templates/kubernetes").release(cluster().spec.kubernetes.version)
     images = [Artifact("image", name, version) for name, version in release.images.items()]
     files = [Artifact("file", name, version) for name, version in release.files.items()]

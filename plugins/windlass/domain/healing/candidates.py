@@ -54,6 +54,9 @@ def _of_host(seen: ClusterSeen, host: HostSeen, failed: Mapping[str, int]) -> It
             yield _repair(seen, host, service, "replace-member")
         elif health == "unhealthy":
             yield _repair(seen, host, service, "recreate")
+        elif service.component == ETCD and health == "healthy" and _has_no_vote(seen, host):
+            why = "it is a learner still: its replacement broke off before it got its vote"
+            yield Repair("replace-member", host.name, ETCD, why, stack=service.stack)
         elif service.drift and service.state not in {"unknown", "missing"}:
             told = _few(service.drift)
             yield Repair("recreate", host.name, service.component, told, is_drift=True, stack=service.stack)
@@ -69,6 +72,11 @@ def _is_lost(seen: ClusterSeen, host: HostSeen, service: ServiceSeen, failed: Ma
         if mine is None and host.name in seen.membership.wanted and seen.membership.has_quorum:
             return True
     return failed.get(f"{host.name}/{service.component}", 0) >= _HELPLESS_TRIES
+
+
+def _has_no_vote(seen: ClusterSeen, host: HostSeen) -> bool:
+    members = seen.membership.members if seen.membership is not None else ()
+    return any(one.name == host.name and one.role == "learner" and one.is_serving for one in members)
 
 
 def _repair(seen: ClusterSeen, host: HostSeen, what: ServiceSeen | UnitSeen, kind: Kind = "restart-unit") -> Repair:

@@ -24,7 +24,7 @@ from datetime import timedelta
 from windlass.domain.healing.candidates import candidates
 from windlass.domain.healing.history import History
 from windlass.domain.healing.repairs import Held, Plan, Repair, Stop
-from windlass.domain.healing.seen import CONTROL_PLANE, ETCD, ClusterSeen, HostSeen
+from windlass.domain.healing.seen import CONTROL_PLANE, ETCD, STARTED, ClusterSeen, HostSeen
 from windlass.domain.quorum import Membership, Removal, check
 from windlass.domain.quorum import Stop as StopMember
 from windlass.domain.spec.models import Repair as RepairSettings
@@ -98,7 +98,8 @@ class _Guard:
             return None
         if service.strategy == "none" and not repair.is_drift:
             return Held(repair, "its strategy is `none`: it is watched, and left to its owner")
-        is_judged = repair.is_drift or repair.key in self.seen.reports or service.state not in {"running", "restarting"}
+        is_judged = repair.is_drift or repair.key in self.seen.reports or service.state not in STARTED
+        is_judged = is_judged or service.answers == "healthy"
         left = timedelta(0) if service.age is None or is_judged else service.initializing - service.age
         return Held(repair, "it is still starting", self.seen.at + left) if left > timedelta(0) else None
 

@@ -17,6 +17,8 @@ ETCD = "etcd"
 CONTROL_PLANE = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"})
 GONE = frozenset({"missing", "created", "exited", "dead", "removing"})
 """States of a container that will not come back by itself."""
+STARTED = frozenset({"running", "restarting"})
+"""States of a container that answers, or should soon."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class HostSeen:
     @property
     def has_suspects(self) -> bool:
         """Whether something failed a check that may be chance: more looks will tell."""
-        fails = any(one.state == "running" and one.answers == "unhealthy" for one in self.services)
+        fails = any(one.state in STARTED and one.answers == "unhealthy" for one in self.services)
         return fails or any(unit.is_suspect for unit in self.units)
 
     def service(self, component: str) -> ServiceSeen | None:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import yaml
-
 from windlass.domain.containers import CLUSTER_LABEL, Container, read_container
 from windlass.domain.healing import ClusterSeen, HostSeen
 from windlass.domain.healing.drift import container_drift, other_version
@@ -19,6 +17,7 @@ from windlass.domain.pki import Pki, files_for, seed
 from windlass.domain.rendering import HostFiles, render_host
 from windlass.domain.rendering.layout import DOCKER_DAEMON, SYSTEMD
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.yamltext import read_yaml
 from windlass.effects.transport.connection import Connection
 from windlass.operations.gathering import gather_facts
 from windlass.operations.healing.looking import side_by_side
@@ -66,7 +65,7 @@ def _compare(work: Healing, seen: HostSeen, host: Host, renewed: Pki) -> HostSee
 
 
 def _services(files: HostFiles) -> dict[str, Mapping[str, Any]]:
-    composed = [yaml.safe_load(file.text) for path, file in files.items() if path.endswith("/compose.yaml")]
+    composed = [read_yaml(file.text) for path, file in files.items() if path.endswith("/compose.yaml")]
     return {name: service for one in composed for name, service in one["services"].items()}
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from windlass.domain.healing import ClusterSeen, HostSeen, Report, ServiceSeen
 from windlass.domain.healing.look import look_script, parse_look
-from windlass.domain.healing.seen import ETCD
+from windlass.domain.healing.seen import ETCD, STARTED
 from windlass.domain.healing.wanted import WantedHost
 from windlass.domain.members import assess
 from windlass.domain.quorum import Membership
@@ -48,7 +48,8 @@ def look(work: Healing, reports: Mapping[str, Report], *, is_patient: bool = Fal
         gone = work.machines.gone()
         hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
     seen = ClusterSeen(work.clock(), tuple(hosts.values()), reports=reports, roll=work.roll)
-    return replace(seen, membership=_membership(work) if _is_etcd_ill(seen) else None)
+    # Only etcd itself tells of a member that runs well and was never given its vote.
+    return replace(seen, membership=_membership(work, seen) if is_patient or _is_etcd_ill(seen) else None)
 
 
 def look_at_cordons(work: Healing, seen: ClusterSeen) -> ClusterSeen:
@@ -69,7 +70,7 @@ def _with_cordon(host: HostSeen, node: Mapping[str, Any] | None) -> HostSeen:
 
 
 def _is_told(host: HostSeen, reports: Mapping[str, Report]) -> bool:
-    failing = [one.component for one in host.services if one.state == "running" and one.answers == "unhealthy"]
+    failing = [one.component for one in host.services if one.state in STARTED and one.answers == "unhealthy"]
     failing += [unit.unit for unit in host.units if unit.is_suspect]
     return all(f"{host.name}/{thing}" in reports for thing in failing)
 
@@ -137,8 +138,9 @@ def _is_etcd_ill(seen: ClusterSeen) -> bool:
     return any(seen.health(host, one) != "healthy" or one.drift for host, one in members)
 
 
-def _membership(work: Healing) -> Membership | None:
+def _membership(work: Healing, seen: ClusterSeen) -> Membership | None:
+    silent = {host.name: host.unreachable for host in seen.hosts if not host.is_reachable}
     try:
-        return assess(observe_members(work.site, work.keys))
+        return assess(observe_members(work.site, work.keys, silent))
     except WindlassError:
         return None

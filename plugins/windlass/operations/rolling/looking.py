@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-import yaml
-
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import content_directory
 from windlass.domain.pki import Pki, files_for
@@ -26,6 +24,7 @@ from windlass.domain.rendering.layout import (
 )
 from windlass.domain.spec.models import Host
 from windlass.domain.upgrade import HostState
+from windlass.domain.yamltext import read_yaml
 from windlass.effects.transport.connection import Connection
 from windlass.effects.transport.fanout import Outcome
 from windlass.operations.applying import unit_state_script
@@ -152,7 +151,7 @@ def _told(what: str, old: str | None, new: str, *, is_running: bool) -> str:
 
 def services_of(compose: str) -> dict[str, Service]:
     """Return version and digest of each component in a rendered Compose file."""
-    labels = [service["labels"] for service in yaml.safe_load(compose)["services"].values()]
+    labels = [service["labels"] for service in read_yaml(compose)["services"].values()]
     return {
         one["io.windlass.component"]: Service(str(one.get("io.windlass.version", "")), one["io.windlass.digest"])
         for one in labels

@@ -1,0 +1,63 @@
+"""etcd_backup is killed before and after everything that it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from windlass.effects.bundles import Vault
+from world import World
+from world.etcd import DATA, QUOTA_BYTES
+from world.kills import Case, check_that_a_task_can_be_tried_again, check_that_the_next_run_makes_up
+from world.specs import SMALL
+
+
+def create(world: World) -> None:
+    world.run("create_cluster", spec=SMALL)
+
+
+def hold_old_bundles(world: World) -> None:
+    """Have three bundles of one day, three days ago, of which one is to stay."""
+    create(world)
+    for age in (timedelta(days=3), timedelta(days=3, minutes=-1), timedelta(days=3, minutes=-2)):
+        world.clock.set_back(age)
+        world.run("etcd_backup")
+    world.clock.set_back(timedelta())
+
+
+def fill(world: World) -> None:
+    """Have etcd use all of its quota, and stop writes."""
+    create(world)
+    machine = world.machines["cp-1"]
+    machine.data[DATA] = replace(machine.data[DATA], size=QUOTA_BYTES)
+    world.etcd.clusters[machine.data[DATA].cluster].alarms.add((machine.data[DATA].member, 1))
+
+
+def bundles(world: World) -> int:
+    return len(Vault(world.store, world.name, world.keys).inventory().bundles)
+
+
+def is_in_order(world: World) -> bool:
+    return bundles(world) == 1 and not world.state()["etcd"]["alarms"]
+
+
+CASES = {
+    "back up": Case(SMALL, "etcd_backup", {}, create, lambda world: bundles(world) == 1, stride=2),
+    "expire": Case(SMALL, "etcd_backup", {}, hold_old_bundles, lambda world: bundles(world) == 2, stride=2),
+    "make room": Case(SMALL, "etcd_backup", {}, fill, is_in_order, stride=2),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_task_that_dies_anywhere_and_is_tried_again_does_what_it_would_have_done(
+    new: Callable[[str], World], case: Case
+) -> None:
+    check_that_a_task_can_be_tried_again(new(case.spec), case)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_run_that_dies_anywhere_is_made_up_for_by_the_next(new: Callable[[str], World], case: Case) -> None:
+    check_that_the_next_run_makes_up(new(case.spec), case)

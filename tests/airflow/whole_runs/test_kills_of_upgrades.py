@@ -1,0 +1,52 @@
+"""upgrade_cluster and catalog_watch are killed before and after everything that they change; each at so many places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from windlass.effects.store import ServiceLog
+from windlass.effects.store.keys import offer_key
+from world import World
+from world.kills import Case, check_that_a_task_can_be_tried_again, check_that_the_next_run_makes_up
+from world.specs import SMALL
+
+OLD, NEW = "v1.36.3", "v1.37.2"
+BEFORE = SMALL.replace(NEW, OLD)
+ASKED = {"version": NEW, "auto_approve": True, "allow_untested": True}
+ENDS = frozenset({("verify", "store"), ("check", "store")})
+
+
+def create(world: World) -> None:
+    world.run("create_cluster", spec=BEFORE)
+
+
+def runs_new(world: World) -> bool:
+    nodes = [one for (plural, _, _), one in world.etcd.objects.items() if plural == "nodes"]
+    kubelets = {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes}
+    closed = [node for node in nodes if node["spec"].get("unschedulable")]
+    return kubelets == {NEW} and world.machines["cp-1"].version("kube-apiserver") == NEW and not closed
+
+
+def is_told(world: World) -> bool:
+    told = [event for event in ServiceLog(world.store, world.name).events() if event.operation == "catalog_watch"]
+    return bool(told) and offer_key(world.name, NEW) in world.store.objects
+
+
+CASES = {
+    "upgrade": Case(BEFORE, "upgrade_cluster", ASKED, create, runs_new, stride=97, stride_of_tries=13, always=ENDS),
+    "tell of a release": Case(BEFORE, "catalog_watch", {}, create, is_told, stride=1),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_task_that_dies_anywhere_and_is_tried_again_does_what_it_would_have_done(
+    new: Callable[[str], World], case: Case
+) -> None:
+    check_that_a_task_can_be_tried_again(new(case.spec), case)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_run_that_dies_anywhere_is_made_up_for_by_the_next(new: Callable[[str], World], case: Case) -> None:
+    check_that_the_next_run_makes_up(new(case.spec), case)

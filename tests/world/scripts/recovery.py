@@ -1,0 +1,99 @@
+"""Scripts of a disaster recovery, and the command that takes a snapshot from a stream."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+
+from windlass.domain.installing import CHANGED
+from windlass.domain.recovery.scripts import MARK
+from windlass.effects.transport.connection import RemoteFile
+from world.deaths import Killed
+from world.etcd import DATA, Data, url
+from world.machine import Machine
+from world.scripts.script import Script, ScriptError
+
+_ID = re.compile(r"restore-([0-9a-f]+)")
+
+
+def tell_stage(machine: Machine, script: str) -> Iterator[str]:
+    """Say how far a recovery has come."""
+    name = _ID.findall(script)[0]
+    if machine.text(MARK).strip() == name:
+        yield "stage=switched"
+    elif f"restore-{name}" in machine.data:
+        yield "stage=restored"
+    if DATA in machine.data:
+        yield "old=yes"
+    yield "free=90000000"
+
+
+def receive(machine: Machine, far: socket.socket) -> int:
+    """Take what a stream brings; a process that dies meanwhile leaves half of it."""
+    argv = machine.host.calls[-1].argv
+    path = argv[4] if len(argv) > 4 else re.findall(r'cat > "(\S+)"', argv[2])[0]
+    content = b"".join(iter(lambda: far.recv(65536), b""))
+    machine.received = {**machine.received, path: content[: len(content) // 2]}
+    try:
+        machine.step()
+    except Killed:
+        return 1
+    machine.received = {**machine.received, path: content}
+    return 0
+
+
+def restore(machine: Machine, script: str) -> Iterator[str]:
+    """Restore the snapshot that was received, beside what is there."""
+    name = _ID.findall(script)[0]
+    if f"restore-{name}" in machine.data:
+        return
+    snapshot = machine.received.get(f"/var/lib/windlass/etcd/restore-{name}/snapshot.db", b"")
+    words = dict(re.findall(r"'?--(initial-cluster|initial-cluster-token|bump-revision)=([^'\s]+)'?", script))
+    machine.step()
+    number = machine.etcd.restored(
+        snapshot, words["initial-cluster"], words["initial-cluster-token"], int(words["bump-revision"])
+    )
+    if number is None:
+        raise ScriptError("snapshot file integrity check failed")
+    members = machine.etcd.clusters[number].members
+    mine = next(one.member_id for one in members.values() if url(machine) in one.peer_urls)
+    machine.received = {path: one for path, one in machine.received.items() if f"restore-{name}/" not in path}
+    machine.data = {**machine.data, f"restore-{name}": Data(number, mine)}
+    yield f"{CHANGED}restored the snapshot beside the old data"
+
+
+def stop(machine: Machine, script: str) -> Iterator[str]:
+    """Stop the control plane, then etcd."""
+    for stack in ("control-plane", "etcd"):
+        running = [service for project, service in machine.containers if project == f"windlass-{stack}"]
+        for service in running:
+            if machine.state_of(service) != "exited":
+                machine.step()
+                machine.end(service)
+        yield from [f"{CHANGED}stopped {stack}"] if running else []
+
+
+def switch(machine: Machine, script: str) -> Iterator[str]:
+    """Put the restored data in the old one's place."""
+    name = _ID.findall(script)[0]
+    if f"restore-{name}" in machine.data:
+        if DATA in machine.data:
+            machine.step()
+            machine.data = {f"member.before-{name}" if key == DATA else key: one for key, one in machine.data.items()}
+        machine.step()
+        machine.data = {DATA if key == f"restore-{name}" else key: one for key, one in machine.data.items()}
+        yield f"{CHANGED}put the restored data in place"
+    machine.step()
+    machine.host.files[MARK] = RemoteFile(f"{name}\n".encode())
+    machine.step()
+    machine.data = {key: one for key, one in machine.data.items() if not key.startswith("restore-")}
+    machine.received = {path: one for path, one in machine.received.items() if "/restore-" not in path}
+
+
+SCRIPTS: dict[str, Script] = {
+    "echo stage=switched": tell_stage,
+    "--mark-compacted": restore,
+    "docker stop -t 0": stop,
+    "mv -T member member.before-": switch,
+}

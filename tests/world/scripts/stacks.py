@@ -1,0 +1,89 @@
+"""Scripts that bring stacks up, take them away, and take a whole cluster off a host."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+
+from windlass.domain.installing import CHANGED
+from world.machine import PROJECT, Machine
+from world.scripts.script import Script, ScriptError
+
+
+def bring_stack_up(machine: Machine, script: str) -> Iterator[str]:
+    """Start the containers of a stack that do not run as its file says."""
+    match = re.search(r"cd /etc/windlass/stacks/(\S+)\n.*? up -d (.*?) >", script)
+    assert match, script
+    stack, chosen = match.groups()
+    if not machine.is_docker_up:
+        raise ScriptError("Cannot connect to the Docker daemon")
+    project, services = f"windlass-{stack}", machine.compose(stack)
+    only = shlex.split(chosen.removeprefix("--no-deps")) if chosen.startswith("--no-deps") else list(services)
+    changed = False
+    for service in [name for there, name in machine.containers if there == project]:
+        if chosen == "--remove-orphans" and service not in services:
+            machine.step()
+            del machine.containers[project, service]
+            changed = True
+    for service in only:
+        if machine.containers.get((project, service)) != {PROJECT: project, **services[service]["labels"]}:
+            machine.step()
+            machine.create(stack, service)
+            changed = True
+    if changed:
+        yield f"{CHANGED}{', '.join(only) if chosen.startswith('--no-deps') else f'stack {stack}'}"
+
+
+def remove_other_stacks(machine: Machine, script: str) -> Iterator[str]:
+    """Take down the stacks that are not wanted."""
+    match = re.search(r"case \$stack in (.*)\|'\*'\)", script)
+    assert match, script
+    keep = match[1].split("|")
+    there = {path.split("/")[4] for path in machine.host.files if path.startswith("/etc/windlass/stacks/")}
+    for stack in sorted(there - set(keep)):
+        machine.step()
+        machine.containers = {key: one for key, one in machine.containers.items() if key[0] != f"windlass-{stack}"}
+        machine.step()
+        prefix = f"/etc/windlass/stacks/{stack}/"
+        for path in [path for path in machine.host.files if path.startswith(prefix)]:
+            del machine.host.files[path]
+        yield f"{CHANGED}removed stack {stack}"
+
+
+def remove_cluster(machine: Machine, script: str) -> Iterator[str]:
+    """Give the host back as it was, Docker Engine apart."""
+    for unit in ("kubelet", "windlass-containerd"):
+        if unit in machine.units:
+            machine.step()
+            machine.units.discard(unit)
+            yield f"{CHANGED}unit {unit}"
+    for stack in ("etcd", "control-plane", "api-proxy"):
+        mine = [key for key in machine.containers if key[0] == f"windlass-{stack}"]
+        if mine:
+            machine.step()
+            for key in mine:
+                del machine.containers[key]
+            yield f"{CHANGED}stack {stack}"
+    machine.step()
+    had_files = any(path.startswith("/etc/windlass/") for path in machine.host.files)
+    for path in [path for path in machine.host.files if path != "/etc/docker/daemon.json"]:
+        del machine.host.files[path]
+    machine.artifacts.clear()
+    machine.links.clear()
+    machine.directories.clear()
+    machine.loaded = {key: text for key, text in machine.loaded.items() if key == "docker"}
+    machine.reads.clear()
+    machine.data.clear()
+    machine.ill.clear()
+    machine.received.clear()
+    machine.images = {image for image in machine.images if not image.startswith("pods ")}
+    if had_files:
+        yield f"{CHANGED}files"
+
+
+SCRIPTS: dict[str, Script] = {
+    "docker compose -p": bring_stack_up,
+    f"{CHANGED}removed stack ": remove_other_stacks,
+    "containerd-shim-runc-v2": remove_cluster,
+}

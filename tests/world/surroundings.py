@@ -1,0 +1,94 @@
+"""What surrounds a process in the world: its store, its clocks, its ways to hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Self
+
+from windlass.effects.store.memory import MemoryStore
+from world.deaths import Boundaries
+
+_WRITES = ("put", "create", "replace", "create_from", "delete")
+
+
+class MortalStore(MemoryStore):
+    """A store that a process may die at, before a write and after it."""
+
+    def __init__(self, boundaries: Boundaries) -> None:
+        super().__init__()
+        for name in _WRITES:
+            setattr(self, name, self._mortal(getattr(self, name), boundaries))
+
+    @property
+    def objects(self) -> dict[str, bytes]:
+        """All that is stored, by key."""
+        return self._objects
+
+    @objects.setter
+    def objects(self, objects: dict[str, bytes]) -> None:
+        self._objects = objects
+
+    @staticmethod
+    def _mortal(write: Callable[..., Any], boundaries: Boundaries) -> Callable[..., Any]:
+        def wrapped(*arguments: Any) -> Any:
+            boundaries.cross("store")
+            result = write(*arguments)
+            boundaries.cross("store")
+            return result
+
+        return wrapped
+
+
+class QuickTime:
+    """A clock for those who wait: sleeping takes no time."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        """Return the time slept so far."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Let the clock run ahead."""
+        self._now += seconds
+
+
+class Clock:
+    """The time of day, which runs ahead between one process and the next: nobody is tried again within a second."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self, zone: tzinfo) -> datetime:
+        """Return the time."""
+        return datetime.now(zone) + self._ahead
+
+    def set_back(self, by: timedelta) -> None:
+        """Let it be as long ago as that."""
+        self._ahead = -by
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self._ahead += timedelta(seconds=seconds)
+
+    def advance(self) -> None:
+        """Let some seconds pass."""
+        self.sleep(7)
+
+
+class Way:
+    """A tunnel to a port of a machine; whoever is to be reached there is found by the machine's name."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.address = (name, port)
+
+    def close(self) -> None:
+        """Close it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
