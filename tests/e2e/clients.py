@@ -154,6 +154,13 @@ def run_web(ground: Ground, version: str, *, budget: int = 1) -> None:
     wait_for(lambda: _rolled_out(ground, arguments), "two web servers run")
 
 
+def story_of_web(ground: Ground) -> str:
+    """Return what became of the web servers, for the message of a test that fails."""
+    events = ("get", "events", "--sort-by=.lastTimestamp", "-o", "custom-columns=:lastTimestamp,:reason,:message")
+    asked = (("get", "pods", "-o", "wide"), events)
+    return "\n".join(ground.kubectl("cp-1", "-n", NAMESPACE, *arguments) for arguments in asked)
+
+
 def _rolled_out(ground: Ground, arguments: tuple[str, ...]) -> bool:
     try:
         return "successfully" in ground.kubectl("cp-1", *arguments)

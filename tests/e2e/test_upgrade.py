@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from e2e.clients import Count, api_client, run_web, service_client
+from e2e.clients import Count, api_client, run_web, service_client, story_of_web
 from e2e.ground import HOSTS, VERSION, Ground, Run
 from e2e.upgrading import OLD, old_cluster, upgrade
 from windlass.effects.kubernetes.client import NODES
@@ -48,12 +48,12 @@ def test_every_node_runs_the_new_version(upgraded: Upgraded, ground: Ground) -> 
     assert ground.records.roll() is None
 
 
-def test_nobody_noticed(upgraded: Upgraded) -> None:
+def test_nobody_noticed(upgraded: Upgraded, ground: Ground) -> None:
     told = f"{upgraded.api.asked} asked, slowest {upgraded.api.slowest:.1f} s, retried: {upgraded.api.retried}"
     assert upgraded.api.asked > 100
     assert upgraded.api.failed == [], told
     assert upgraded.service.asked > 100
-    assert upgraded.service.failed == []
+    assert upgraded.service.failed == [], story_of_web(ground)
 
 
 def test_what_was_planned_was_done_and_nothing_else(upgraded: Upgraded) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from windlass.errors import IntegrityError
 DEADLINE = timedelta(seconds=5)
 LONG_DEADLINE = timedelta(minutes=10)
 """For what grows with the database: snapshot, defragmentation, hash."""
+SNAPSHOT_PACE = 64 * 1024 * 1024
+"""Bytes a second that a snapshot is taken at: as fast as it goes, it would slow down writes to the API."""
+_PAUSE_SECONDS = 0.005
 _DIGEST_BYTES = 32
 _OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
@@ -161,12 +165,14 @@ class EtcdClient:
 
         IntegrityError if the sum that etcd sends at the end is not that of what came before.
         """
-        copy = _SnapshotCopy(target)
+        copy, begun = _SnapshotCopy(target), time.monotonic()
         storage_version = ""
         with self._translated("taking a snapshot"):
             for response in self._etcd.maintenancestub.Snapshot(rpc.SnapshotRequest(), deadline.total_seconds()):
                 copy.add(response.blob)
                 storage_version = response.version or storage_version
+                if (ahead := copy.size / SNAPSHOT_PACE - (time.monotonic() - begun)) > _PAUSE_SECONDS:
+                    time.sleep(ahead)
         return copy.finish(self._target.host, storage_version)
 
     def close(self) -> None:
@@ -196,13 +202,13 @@ class _SnapshotCopy:
 
     def __init__(self, target: BinaryIO) -> None:
         self._target = target
-        self._size = 0
+        self.size = 0
         self._tail = b""
         self._content = hashlib.sha256()
 
     def add(self, blob: bytes) -> None:
         self._target.write(blob)
-        self._size += len(blob)
+        self.size += len(blob)
         pending = self._tail + blob
         self._content.update(pending[:-_DIGEST_BYTES])
         self._tail = pending[-_DIGEST_BYTES:]
@@ -210,11 +216,11 @@ class _SnapshotCopy:
     def finish(self, host: str, storage_version: str) -> Snapshot:
         if self._tail != self._content.digest():
             raise IntegrityError(
-                f"{host}: etcd: the snapshot of {self._size} bytes is not what its own sum says; take another, "
+                f"{host}: etcd: the snapshot of {self.size} bytes is not what its own sum says; take another, "
                 "and if that fails too, check the disk and compare the members' hashes"
             )
         self._content.update(self._tail)
-        return Snapshot(self._size, self._content.hexdigest(), storage_version)
+        return Snapshot(self.size, self._content.hexdigest(), storage_version)
 
 
 def _member(item: Any) -> Member:
