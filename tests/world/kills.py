@@ -31,13 +31,12 @@ class Case:
     """Tells whether there is anything left for a run after one that died."""
     stride: int = 7
     """Each run that dies is followed by a whole one, which takes a while: so only at each so many boundaries."""
-    stride_of_tries: int = 1
     always: frozenset[tuple[str, str]] = frozenset()
     """Tasks, each with a place, at whose every boundary a run dies all the same."""
 
-    def dies_at(self, number: int, stride: int, task: str, place: str) -> bool:
-        """Tell whether the process is to die at this boundary, which is the `number`th of the run."""
-        return EVERYWHERE or number % stride == 0 or (task, place) in self.always
+    def is_followed_at(self, number: int, task: str, place: str) -> bool:
+        """Tell whether a run that dies at this boundary, its `number`th, is to be followed by another."""
+        return EVERYWHERE or number % self.stride == 0 or (task, place) in self.always
 
 
 def check_that_a_task_can_be_tried_again(world: World, case: Case) -> None:
@@ -52,8 +51,6 @@ def check_that_a_task_can_be_tried_again(world: World, case: Case) -> None:
         told = dict(run.results)
         for boundary in boundaries:
             seen += 1
-            if not case.dies_at(seen, case.stride_of_tries, task.task_id, boundary.place):
-                continue
             world.restore(before)
             run.results = dict(results)
             with pytest.raises(Killed):
@@ -85,7 +82,7 @@ def check_that_the_next_run_makes_up(world: World, case: Case) -> None:
         after, told, boundaries = world.save(), dict(run.results), world.boundaries.all()
         for boundary in boundaries:
             seen += 1
-            if not case.dies_at(seen, case.stride, task.task_id, boundary.place):
+            if not case.is_followed_at(seen, task.task_id, boundary.place):
                 continue
             world.restore(before)
             run.results = dict(results)

@@ -1,6 +1,6 @@
 """disaster_recovery and restore_drill are killed before and after everything that they change.
 
-Where that is much, each dies at every so many places only.
+A run that dies is followed by a whole one at every so many of the places only.
 """
 
 from __future__ import annotations
@@ -52,11 +52,9 @@ def is_proven(world: World) -> bool:
 
 
 CASES = {
-    "recover": Case(SMALL, "disaster_recovery", ASKED, damage, is_back, stride=17, stride_of_tries=7),
-    "recover three members": Case(
-        THREE, "disaster_recovery", ASKED, lose_quorum, is_back, stride=23, stride_of_tries=11
-    ),
-    "drill": Case(SMALL, "restore_drill", {}, back_up, is_proven, stride=3, stride_of_tries=3),
+    "recover": Case(SMALL, "disaster_recovery", ASKED, damage, is_back, stride=17),
+    "recover three members": Case(THREE, "disaster_recovery", ASKED, lose_quorum, is_back, stride=23),
+    "drill": Case(SMALL, "restore_drill", {}, back_up, is_proven, stride=3),
 }
 
 
