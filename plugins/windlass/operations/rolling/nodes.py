@@ -17,6 +17,7 @@ from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.preparing import prepare_host
 from windlass.operations.rolling.draining import cordon, drain_node, uncordon
 from windlass.operations.rolling.roll import Roll
+from windlass.operations.rolling.serving import is_ready, serving_pods, wait_until_they_serve
 from windlass.operations.rolling.stacks import DidNotComeUpError
 from windlass.operations.site import Changes, Site
 from windlass.operations.starting import bring_up, seed_host, start_kubelet
@@ -38,12 +39,14 @@ def change_host(roll: Roll, name: str, sealed: RemoteFile, *, drains: bool) -> C
         if drains:
             _drain(roll, client, name)
         try:
+            serving = serving_pods(client, name)
             changed = _change(roll, roll.site, host, sealed)
             wait_until(lambda: _not_back(client, roll.site, name), roll.limits.node_ready, f"{name}: its node")
         except UnreachableError:
             raise
         except WindlassError as error:
             raise _gone_back(roll, client, host, sealed, error) from error
+        wait_until_they_serve(client, name, serving, roll.limits.pods_ready, roll.tell)
         if uncordon(client, name):
             roll.tell(f"{name}: open for pods again")
     return changed
@@ -114,8 +117,7 @@ def _is_waited(pod: dict[str, Any]) -> bool:
     """Whether this is a node's own pod that is not ready; one on its way out is replaced, and not waited for."""
     metadata = pod["metadata"]
     is_own = any(owner["kind"] == "DaemonSet" for owner in metadata.get("ownerReferences", []))
-    is_ready = any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", []))
-    return is_own and not is_ready and "deletionTimestamp" not in metadata
+    return is_own and not is_ready(pod) and "deletionTimestamp" not in metadata
 
 
 def _gone_back(

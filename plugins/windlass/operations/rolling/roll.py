@@ -27,6 +27,8 @@ class Limits:
     api_hold: timedelta = timedelta(seconds=3)
     """How long a new API server must stay ready before the next one goes."""
     node_ready: timedelta = timedelta(seconds=120)
+    pods_ready: timedelta = timedelta(seconds=30)
+    """How long users' pods on a host that was not drained may take until they are ready as before."""
     services_ready: timedelta = timedelta(minutes=4)
     hook: timedelta = timedelta(minutes=15)
 

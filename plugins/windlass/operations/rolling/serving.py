@@ -1,0 +1,51 @@
+"""Which of the users' pods serve on a node, and whether they do so again after its kubelet was changed under them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from windlass.domain.upgrade.workloads import leaves_with_drain
+from windlass.effects.kubernetes.client import PODS, KubernetesClient
+from windlass.errors import NotReadyError
+from windlass.operations.rolling.roll import Tell
+from windlass.operations.waiting import asked_again, wait_until
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Tell whether Kubernetes calls a pod ready."""
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", []))
+
+
+def serving_pods(client: KubernetesClient, node: str) -> frozenset[str]:
+    """Return the UIDs of the users' pods on a node that are ready."""
+    pods = asked_again(lambda: client.list(PODS, fields=f"spec.nodeName={node}"))
+    return frozenset(pod["metadata"]["uid"] for pod in pods if leaves_with_drain(pod) and is_ready(pod))
+
+
+def wait_until_they_serve(
+    client: KubernetesClient, node: str, before: Collection[str], within: timedelta, tell: Tell
+) -> None:
+    """Wait until the pods `before` that are still on a node are ready again; tell which are not `within`, and go on.
+
+    A kubelet that starts calls its node not ready for a moment, and Kubernetes then calls every pod on it so, and leads
+    nobody to them: if the next node were drained meanwhile, a service could be without any. That a pod does not come
+    back may have its own reasons, so it is no failure of the node.
+    """
+
+    def missing() -> str:
+        pods = client.list(PODS, fields=f"spec.nodeName={node}")
+        late = (
+            f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+            for pod in pods
+            if pod["metadata"]["uid"] in before and "deletionTimestamp" not in pod["metadata"] and not is_ready(pod)
+        )
+        return ", ".join(late)
+
+    if not before:
+        return
+    try:
+        wait_until(missing, within, f"{node}: wait for pods that were ready before")
+    except NotReadyError as error:
+        tell(f"{error}; the roll goes on")
