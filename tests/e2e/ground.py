@@ -257,7 +257,11 @@ class Ground:
         self.client.unpause("heal_cluster")
         self.client.unpause("watch_health")
         try:
-            wait_for(lambda: self.is_seen_healthy(began), "health has seen all of the cluster", within)
+            try:
+                wait_for(lambda: self.is_seen_healthy(began), "health calls all of the cluster healthy", within)
+            except AssertionError as error:
+                findings = (self.records.status() or {}).get("findings")
+                raise AssertionError(f"{error}; it finds {findings}") from error
             yield
         finally:
             self.client.pause("watch_health")
