@@ -8,6 +8,7 @@ from typing import Any
 
 from windlass.domain.pki import Pki, check_certificate
 from windlass.domain.pki.subjects import wanted_leaves
+from windlass.domain.readiness import is_ready
 from windlass.domain.rendering import image_reference
 from windlass.domain.rendering.layout import KUBECONFIGS, PKI, PROXY_PORT, kubernetes_binaries
 from windlass.domain.spec.models import Host
@@ -126,14 +127,10 @@ def kubectl(site: Site, arguments: list[str]) -> str:
 
 def _pods_missing(client: KubernetesClient, wanted: int) -> str:
     pods = client.list(PODS, NAMESPACE)
-    waiting = [_why(pod) for pod in pods if not _is_ready(pod)]
+    waiting = [_why(pod) for pod in pods if not is_ready(pod)]
     if len(pods) < wanted:
         waiting.append(f"{wanted - len(pods)} of {wanted} pods are not made yet")
     return "; ".join(waiting)
-
-
-def _is_ready(pod: dict[str, Any]) -> bool:
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", []))
 
 
 def _why(pod: dict[str, Any]) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from windlass.domain.readiness import is_ready
+
 Object = Mapping[str, Any]
 
 EVICTABLE = "io.windlass/evict"
@@ -163,8 +165,7 @@ def _room(node: Object, pods: Sequence[Object]) -> Room:
 
 
 def _is_open(node: Object) -> bool:
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in node["status"].get("conditions", []))
-    return ready and not node["spec"].get("unschedulable", False)
+    return is_ready(node) and not node["spec"].get("unschedulable", False)
 
 
 def _may_run(pod: Object, node: Object) -> bool:

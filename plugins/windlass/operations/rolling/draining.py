@@ -55,7 +55,7 @@ def drain_node(client: KubernetesClient, node: str, within: timedelta, tell: Cal
     seen: set[str] = set()
     while True:
         try:
-            left = [pod for pod in _pods_on(client, node) if leaves_with_drain(pod)]
+            left = [pod for pod in pods_on(client, node) if leaves_with_drain(pod)]
         except (NotReadyError, UnreachableError):
             left = None
         if left is not None and not left:
@@ -70,7 +70,8 @@ def drain_node(client: KubernetesClient, node: str, within: timedelta, tell: Cal
         time.sleep(_PAUSE_SECONDS)
 
 
-def _pods_on(client: KubernetesClient, node: str) -> list[dict[str, Any]]:
+def pods_on(client: KubernetesClient, node: str) -> list[dict[str, Any]]:
+    """Return all pods on a node."""
     return client.list(PODS, fields=f"spec.nodeName={node}")
 
 

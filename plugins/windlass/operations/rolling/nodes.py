@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from windlass.domain.readiness import is_ready
 from windlass.domain.rendering import host_stacks
 from windlass.domain.spec.models import Host
-from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
+from windlass.effects.kubernetes.client import NODES, KubernetesClient
 from windlass.effects.transport.connection import Connection, RemoteFile
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.preparing import prepare_host
-from windlass.operations.rolling.draining import cordon, drain_node, uncordon
+from windlass.operations.rolling.draining import cordon, drain_node, pods_on, uncordon
 from windlass.operations.rolling.roll import Roll
-from windlass.operations.rolling.serving import is_ready, serving_pods, wait_until_they_serve
+from windlass.operations.rolling.serving import serving_pods, wait_until_they_serve
 from windlass.operations.rolling.stacks import DidNotComeUpError
 from windlass.operations.site import Changes, Site
 from windlass.operations.starting import bring_up, seed_host, start_kubelet
@@ -109,7 +110,7 @@ def _not_back(client: KubernetesClient, site: Site, name: str) -> str:
     ready = next((one for one in conditions if one["type"] == "Ready"), None)
     if ready is None or ready["status"] != "True":
         return str(ready.get("message", "it is not Ready")) if ready else "it is not Ready"
-    waiting = [pod["metadata"]["name"] for pod in client.list(PODS, fields=f"spec.nodeName={name}") if _is_waited(pod)]
+    waiting = [pod["metadata"]["name"] for pod in pods_on(client, name) if _is_waited(pod)]
     return f"{', '.join(waiting)} not ready" if waiting else ""
 
 

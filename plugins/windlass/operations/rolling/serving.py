@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
 
+from windlass.domain.readiness import is_ready
 from windlass.domain.upgrade.workloads import leaves_with_drain
-from windlass.effects.kubernetes.client import PODS, KubernetesClient
+from windlass.effects.kubernetes.client import KubernetesClient
 from windlass.errors import NotReadyError
+from windlass.operations.rolling.draining import pods_on
 from windlass.operations.rolling.roll import Tell
 from windlass.operations.waiting import asked_again, wait_until
 
 
-def is_ready(pod: dict[str, Any]) -> bool:
-    """Tell whether Kubernetes calls a pod ready."""
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", []))
-
-
 def serving_pods(client: KubernetesClient, node: str) -> frozenset[str]:
     """Return the UIDs of the users' pods on a node that are ready."""
-    pods = asked_again(lambda: client.list(PODS, fields=f"spec.nodeName={node}"))
+    pods = asked_again(lambda: pods_on(client, node))
     return frozenset(pod["metadata"]["uid"] for pod in pods if leaves_with_drain(pod) and is_ready(pod))
 
 
@@ -35,7 +31,7 @@ def wait_until_they_serve(
     """
 
     def missing() -> str:
-        pods = client.list(PODS, fields=f"spec.nodeName={node}")
+        pods = pods_on(client, node)
         late = (
             f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
             for pod in pods
