@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
-
 from windlass.effects.store import ServiceLog
 from windlass.effects.store.keys import offer_key
 from world import World
-from world.kills import Case, check_that_a_task_can_be_tried_again, check_that_the_next_run_makes_up
+from world.kills import Case
 from world.specs import SMALL
 
 OLD, NEW = "v1.36.3", "v1.37.2"
@@ -38,15 +34,3 @@ CASES = {
     "upgrade": Case(BEFORE, "upgrade_cluster", ASKED, create, runs_new, stride=97, always=ENDS),
     "tell of a release": Case(BEFORE, "catalog_watch", {}, create, is_told, stride=1),
 }
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_task_that_dies_anywhere_and_is_tried_again_does_what_it_would_have_done(
-    new: Callable[[str], World], case: Case
-) -> None:
-    check_that_a_task_can_be_tried_again(new(case.spec), case)
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_run_that_dies_anywhere_is_made_up_for_by_the_next(new: Callable[[str], World], case: Case) -> None:
-    check_that_the_next_run_makes_up(new(case.spec), case)

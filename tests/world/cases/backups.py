@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-
-import pytest
 
 from windlass.effects.bundles import Vault
 from world import World
 from world.etcd import DATA, QUOTA_BYTES
-from world.kills import Case, check_that_a_task_can_be_tried_again, check_that_the_next_run_makes_up
+from world.kills import Case
 from world.specs import SMALL
 
 
@@ -49,15 +46,3 @@ CASES = {
     "expire": Case(SMALL, "etcd_backup", {}, hold_old_bundles, lambda world: bundles(world) == 2, stride=2),
     "make room": Case(SMALL, "etcd_backup", {}, fill, is_in_order, stride=2),
 }
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_task_that_dies_anywhere_and_is_tried_again_does_what_it_would_have_done(
-    new: Callable[[str], World], case: Case
-) -> None:
-    check_that_a_task_can_be_tried_again(new(case.spec), case)
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_run_that_dies_anywhere_is_made_up_for_by_the_next(new: Callable[[str], World], case: Case) -> None:
-    check_that_the_next_run_makes_up(new(case.spec), case)

@@ -5,14 +5,10 @@ A run that dies is followed by a whole one at every so many of the places only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
-
 from windlass.effects.transport.connection import RemoteFile
 from world import World
 from world.etcd import DATA
-from world.kills import Case, check_that_a_task_can_be_tried_again, check_that_the_next_run_makes_up
+from world.kills import Case
 from world.specs import SMALL, THREE
 
 SCHEDULER = ("windlass-control-plane", "kube-scheduler")
@@ -73,15 +69,3 @@ CASES = {
     "replace a member that a person names": Case(THREE, "replace_member", {"host": "cp-2"}, lose_member, is_well),
     "replace a member that does not start": Case(THREE, "replace_member", {"host": "cp-2"}, damage_member, is_well),
 }
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_task_that_dies_anywhere_and_is_tried_again_does_what_it_would_have_done(
-    new: Callable[[str], World], case: Case
-) -> None:
-    check_that_a_task_can_be_tried_again(new(case.spec), case)
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_run_that_dies_anywhere_is_made_up_for_by_the_next(new: Callable[[str], World], case: Case) -> None:
-    check_that_the_next_run_makes_up(new(case.spec), case)
