@@ -95,6 +95,21 @@ def test_an_api_server_that_does_not_come_up_is_put_back(old: Ground) -> None:
     assert upgrade(old, None).succeeded().result("result")["state"] == "nothing"
 
 
+def test_a_controller_that_does_not_come_up_is_put_back_before_the_next_host_is_changed(old: Ground) -> None:
+    before = old.beginnings()
+    broken = old.spec(version=OLD, components={"kube-scheduler": {"extraArgs": {"no-such-flag": "x"}}})
+
+    failed = upgrade(old, None, spec=broken)
+
+    assert failed.state == "failed"
+    told = old.service_log()[0]
+    assert "host cp-1" in told
+    assert "kube-scheduler does not serve" in told
+    assert "the old version runs on it again" in told
+    assert begun_since(old, before) == {"cp-1/kube-scheduler"}
+    assert upgrade(old, None).succeeded().result("result")["state"] == "nothing"
+
+
 def test_the_whole_cluster_goes_back_to_the_bundle_from_before(old: Ground) -> None:
     old.kubectl("cp-1", "create", "configmap", "from-before")
     old.run("etcd_backup").succeeded()

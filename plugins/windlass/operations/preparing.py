@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from windlass.domain.artifacts import Artifact
@@ -36,6 +36,7 @@ from windlass.domain.rendering.layout import (
     REGISTRY_HOSTS,
     SYSTEMD,
     artifact_directory,
+    stack_directory,
 )
 from windlass.domain.spec.models import Host
 from windlass.effects.transport.connection import Connection, RemoteFile
@@ -54,12 +55,13 @@ def prepare_hosts(site: Site) -> dict[str, Changes]:
     return site.on_hosts("prepare hosts", site.hosts, lambda host, connection: prepare_host(site, host, connection))
 
 
-def prepare_host(site: Site, host: Host, connection: Connection) -> Changes:
-    """Prepare one host; what was changed. An unchanged host is only looked at."""
+def prepare_host(site: Site, host: Host, connection: Connection, *, without: Iterable[str] = ()) -> Changes:
+    """Prepare one host; what was changed. An unchanged host is only looked at, and the stacks `without` are left."""
     facts = gather_facts(connection)
     changed = list(_install(site, host, connection, facts))
     files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)
-    changed += _lay_down(site, connection, files)
+    left = tuple(f"{stack_directory(stack)}/" for stack in without)
+    changed += _lay_down(site, connection, {path: file for path, file in files.items() if not path.startswith(left)})
     containerd = [_containerd_script(site)] if host.is_node else []
     script = at_once(*_pulls(site, host, containerd))
     return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))

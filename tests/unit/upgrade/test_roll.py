@@ -107,6 +107,12 @@ def test_workers_go_in_batches() -> None:
     assert [step.hosts for step in steps if step.drains] == [("w-1", "w-2"), ("w-3",)]
 
 
+def test_workers_with_another_role_go_one_by_one_whatever_may_be_away() -> None:
+    roles = {name: [*taken, "worker"] for name, taken in OVERLAPPING.items()} | WORKERS
+    steps = plan_roll(cluster(roles, maxUnavailable="100%"), states_of(roles), leader=None, add_ons=())
+    assert [step.hosts for step in steps if step.drains] == [("cp-1",), ("cp-2",), ("cp-3",), ("w-1", "w-2", "w-3")]
+
+
 @given(st.sampled_from(sorted(TOPOLOGIES)), st.integers(0, 40), st.booleans())
 def test_whatever_was_done_what_is_left_keeps_the_rules_all_the_way(topology: str, stop: int, led: bool) -> None:  # noqa: FBT001 - drawn
     roles = TOPOLOGIES[topology]

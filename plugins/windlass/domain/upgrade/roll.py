@@ -105,7 +105,7 @@ def _api_servers(hosts: Sequence[Host], states: Mapping[str, HostState]) -> Iter
 
 
 def _hosts(cluster: Cluster, states: Mapping[str, HostState]) -> Iterator[Step]:
-    """Yield the rest of each host: those without the role worker one by one, then the workers in batches."""
+    """Yield the rest of each host: those of the control plane and etcd one by one, then pure workers in batches."""
     changed = [host for host in cluster.spec.hosts.members if _rest(states[host.name])]
     for host in changed:
         if "worker" not in host.roles:
@@ -116,9 +116,13 @@ def _hosts(cluster: Cluster, states: Mapping[str, HostState]) -> Iterator[Step]:
     for host in workers:
         if host not in drained:
             yield Step(HOST, (host.name,), _does_rest(host.name, states))
+    # Hooks may stop whatever runs on a host, and so two members of etcd at once.
+    alone = [host for host in drained if set(host.roles) != {"worker"}]
+    rest = [host for host in drained if set(host.roles) == {"worker"}]
     size = batch_size(cluster.spec.upgrade.max_unavailable, _count_workers(cluster))
-    for start in range(0, len(drained), size):
-        names = tuple(host.name for host in drained[start : start + size])
+    batches = [[host] for host in alone] + [rest[start : start + size] for start in range(0, len(rest), size)]
+    for batch in batches:
+        names = tuple(host.name for host in batch)
         does = tuple(line for name in names for line in (f"{name}: drain", *_does_rest(name, states)))
         yield Step(HOST, names, does, drains=True)
 

@@ -17,6 +17,8 @@ from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.preparing import prepare_host
 from windlass.operations.rolling.draining import cordon, drain_node, pods_on, uncordon
+from windlass.operations.rolling.going_back import put_back
+from windlass.operations.rolling.planes import wait_for_planes
 from windlass.operations.rolling.roll import Roll
 from windlass.operations.rolling.serving import serving_pods, wait_until_they_serve
 from windlass.operations.rolling.stacks import DidNotComeUpError
@@ -31,30 +33,38 @@ _JOURNAL = ("journalctl", "-u", "kubelet", "-n", "3", "--no-pager", "-o", "cat")
 def change_host(roll: Roll, name: str, sealed: RemoteFile, *, drains: bool) -> Changes:
     """Bring the rest of one host to what is wanted: drained if it must be, changed, ready again, opened again.
 
-    A node that does not come back is put back to what ran before, and opened; the error says so.
+    A node that does not come back is put back to what ran before, and opened; the error says so. So is one whose
+    controllers do not serve, or its etcd member or API server after whatever the spec's hooks did.
     """
     host = roll.host(name)
     if not host.is_node:
-        return _change(roll, roll.site, host, sealed)
+        changed = _change(roll, host, sealed)
+        wait_for_planes(roll, host)
+        return changed
     with kubernetes_api(roll.site, roll.pki, _API) as client:
         if drains:
             _drain(roll, client, name)
         try:
             serving = serving_pods(client, name)
-            changed = _change(roll, roll.site, host, sealed)
+            changed = _change(roll, host, sealed)
+            wait_for_planes(roll, host)
             wait_until(lambda: _not_back(client, roll.site, name), roll.limits.node_ready, f"{name}: its node")
         except UnreachableError:
             raise
         except WindlassError as error:
-            raise _gone_back(roll, client, host, sealed, error) from error
+            raise _gone_back(roll, client, host, error) from error
         wait_until_they_serve(client, name, serving, roll.limits.pods_ready, roll.tell)
         if uncordon(client, name):
             roll.tell(f"{name}: open for pods again")
     return changed
 
 
-def open_again(roll: Roll, name: str) -> Changes:
-    """Open a node that an earlier step changed and left cordoned, once it is back."""
+def wait_again(roll: Roll, name: str) -> Changes:
+    """Wait for a host that an earlier try changed, and open it if that left it cordoned."""
+    host = roll.host(name)
+    wait_for_planes(roll, host)
+    if not host.is_node:
+        return ()
     with kubernetes_api(roll.site, roll.pki, _API) as client:
         wait_until(lambda: _not_back(client, roll.site, name), roll.limits.node_ready, f"{name}: its node")
         return ("open for pods",) if uncordon(client, name) else ()
@@ -73,9 +83,9 @@ def _drain(roll: Roll, client: KubernetesClient, name: str) -> None:
     roll.tell(f"{name}: drained, {count} pods left it")
 
 
-def _change(roll: Roll, site: Site, host: Host, sealed: RemoteFile) -> Changes:
-    """Lay down and start everything that the site wants of the host, with the spec's hooks around it."""
-    connection = roll.connection(host.name)
+def _change(roll: Roll, host: Host, sealed: RemoteFile) -> Changes:
+    """Lay down and start everything that is wanted of the host, with the spec's hooks around it."""
+    site, connection = roll.site, roll.connection(host.name)
     hooks = site.cluster.spec.upgrade.hooks
     _run_hooks(roll, connection, "before", hooks.before)
     changed = [*prepare_host(site, host, connection), *seed_host(site.cluster, roll.pki, sealed, host, connection)]
@@ -121,14 +131,12 @@ def _is_waited(pod: dict[str, Any]) -> bool:
     return is_own and not is_ready(pod) and "deletionTimestamp" not in metadata
 
 
-def _gone_back(
-    roll: Roll, client: KubernetesClient, host: Host, sealed: RemoteFile, error: WindlassError
-) -> WindlassError:
+def _gone_back(roll: Roll, client: KubernetesClient, host: Host, error: WindlassError) -> WindlassError:
     reason = f"{error}{_journal(roll, host.name)}"
     if roll.before != roll.site:
         try:
             roll.tell(f"{host.name}: putting the old version back")
-            _change(roll, roll.before, host, sealed)
+            put_back(roll, host)
             wait_until(lambda: _not_back(client, roll.before, host.name), roll.limits.node_ready, f"{host.name}: node")
             uncordon(client, host.name)
         except WindlassError as again:

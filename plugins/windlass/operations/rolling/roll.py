@@ -26,6 +26,8 @@ class Limits:
     api_ready: timedelta = timedelta(seconds=120)
     api_hold: timedelta = timedelta(seconds=3)
     """How long a new API server must stay ready before the next one goes."""
+    planes_ready: timedelta = timedelta(seconds=90)
+    """How long etcd, API server and controllers of a host may take after what is left of it was changed."""
     node_ready: timedelta = timedelta(seconds=120)
     pods_ready: timedelta = timedelta(seconds=30)
     """How long users' pods on a host that was not drained may take until they are ready as before."""

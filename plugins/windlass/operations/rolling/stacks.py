@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from windlass.domain.rendering.layout import stack_directory
+from windlass.domain.spec.models import Host
+from windlass.effects.transport.connection import Connection, RemoteFile
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.applying import service_digests, stack_script
 from windlass.operations.gathering import gather_facts
@@ -53,11 +55,25 @@ def lay_and_start(site: Site, part: Part) -> Changes:
     """Lay the stack's files down as the site has them, and start those of its services that differ."""
     host = next(host for host in site.hosts if host.name == part.host)
     connection = site.connections.get(part.host)
-    files = rendered_files(site, host, gather_facts(connection))
-    mine = {path: file for path, file in files.items() if path.startswith(f"{stack_directory(part.stack)}/")}
-    put_files(connection, remote_files(mine))
-    digests = service_digests(mine[f"{stack_directory(part.stack)}/compose.yaml"].text)
-    return run_script(connection, stack_script(part.stack, digests, part.services), timeout=_UP)
+    files = _files_of(site, host, part.stack)
+    put_files(connection, files)
+    return start_services(connection, part.stack, files[f"{stack_directory(part.stack)}/compose.yaml"], part.services)
+
+
+def compose_of(site: Site, host: Host, stack: str) -> RemoteFile:
+    """Return the stack's Compose file as the site has it for the host."""
+    return _files_of(site, host, stack)[f"{stack_directory(stack)}/compose.yaml"]
+
+
+def start_services(connection: Connection, stack: str, compose: RemoteFile, services: Sequence[str]) -> Changes:
+    """Start those of the stack's `services` that differ from the Compose file, which lies on the host."""
+    digests = service_digests(compose.content.decode())
+    return run_script(connection, stack_script(stack, digests, services), timeout=_UP)
+
+
+def _files_of(site: Site, host: Host, stack: str) -> dict[str, RemoteFile]:
+    files = rendered_files(site, host, gather_facts(site.connections.get(host.name)))
+    return remote_files({path: file for path, file in files.items() if path.startswith(f"{stack_directory(stack)}/")})
 
 
 def _gone_back(roll: Roll, part: Part, error: WindlassError) -> WindlassError:

@@ -17,7 +17,7 @@ from windlass.operations.rolling.add_ons import change_add_ons
 from windlass.operations.rolling.api_servers import change_api_server
 from windlass.operations.rolling.etcd import change_etcd
 from windlass.operations.rolling.looking import look_at_host
-from windlass.operations.rolling.nodes import change_host, open_again
+from windlass.operations.rolling.nodes import change_host, wait_again
 from windlass.operations.rolling.roll import Roll
 from windlass.operations.site import Changes, run_script
 
@@ -55,7 +55,7 @@ def _service(roll: Roll, name: str, service: str) -> Changes:
 def _host(roll: Roll, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
     state = look_at_host(roll.site, roll.pki, host, roll.connection(host.name)).state
     if not state.stale:
-        return open_again(roll, host.name) if host.is_node else ()
+        return wait_again(roll, host.name)
     return change_host(roll, host.name, sealed, drains=drains)
 
 
