@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from windlass.domain.upgrade.workloads import orphans
 from windlass.errors import SpecError
 
 OWN = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own, namespace: default}\n"
@@ -179,6 +180,10 @@ class TestServices:
     def test_volumes_lie_on_the_disk_that_windlass_uses(self, render: Any) -> None:
         config = json.loads(render().object("ConfigMap", "local-path-config")["data"]["config.json"])
         assert config["nodePathMap"][0]["paths"] == ["/var/lib/windlass/local-path"]
+
+    def test_a_pod_that_makes_or_clears_a_volume_keeps_no_node_from_being_drained(self, render: Any) -> None:
+        helper = yaml.safe_load(render().object("ConfigMap", "local-path-config")["data"]["helperPod.yaml"])
+        assert orphans([helper]) == []
 
     def test_there_is_one_default_storage_class(self, render: Any) -> None:
         annotations = render().object("StorageClass", "local-path")["metadata"]["annotations"]

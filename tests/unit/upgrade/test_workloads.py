@@ -57,7 +57,9 @@ def test_a_pod_that_nobody_would_make_anew_is_named_unless_its_owner_allows_it()
     lonely = pod("lonely", owners=[])
     allowed = pod("allowed", owners=[])
     allowed["metadata"]["annotations"] = {EVICTABLE: "true"}
-    assert orphans([pod("web"), lonely, allowed]) == ["default/lonely"]
+    leaving = pod("leaving", owners=[])
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-24T12:00:00Z"
+    assert orphans([pod("web"), lonely, allowed, leaving]) == ["default/lonely"]
 
 
 @pytest.mark.parametrize(

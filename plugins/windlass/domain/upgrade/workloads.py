@@ -48,11 +48,12 @@ def drained_pods(pods: Iterable[Object], nodes: Iterable[str]) -> list[Object]:
 
 
 def orphans(pods: Iterable[Object]) -> list[str]:
-    """Return the pods that nobody would make anew elsewhere."""
+    """Return the pods that nobody would make anew elsewhere; one that is being deleted is no loss."""
     return [
         name_of(pod)
         for pod in pods
         if not pod["metadata"].get("ownerReferences")
+        and "deletionTimestamp" not in pod["metadata"]
         and pod["metadata"].get("annotations", {}).get(EVICTABLE) != "true"
     ]
 
