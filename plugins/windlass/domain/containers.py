@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 CLUSTER_LABEL = "io.windlass.cluster"
@@ -14,6 +14,10 @@ CONFIG_LABEL = "io.windlass.config"
 VERSION_LABEL = "io.windlass.version"
 _SERVICE_LABEL = "com.docker.compose.service"
 PROJECT_LABEL = "com.docker.compose.project"
+CRASHES = 5
+"""How often Docker has started a container again by itself, until that is no chance any more."""
+_SOON = timedelta(seconds=10)
+"""A process that lives longer than this is started again at once by Docker, as if it had never failed."""
 _DEFAULT_GRACE_SECONDS = 10
 """Docker's own, where a container says nothing."""
 
@@ -48,6 +52,15 @@ class Container:
     def is_running(self) -> bool:
         """Tell whether it runs."""
         return self.state == "running"
+
+    @property
+    def is_crashing(self) -> bool:
+        """Tell whether it ends soon after each start, and Docker starts it again and again: it is not just starting."""
+        if self.state != "restarting" or self.restarts < CRASHES or self.started is None:
+            return False
+        text = self.details["State"].get("FinishedAt")
+        ended = _time(text) if text else None
+        return ended is not None and ended - self.started < _SOON
 
     @property
     def digest(self) -> str | None:

@@ -28,7 +28,7 @@ DOCKER = """#!/bin/sh
 [ ! -e $STATE/hangs ] || { echo no engine >&2; exit 1; }
 case $1 in
   ps) [ ! -e $STATE/containers ] || echo one ;;
-  inspect) cat $STATE/containers ;;
+  inspect) cat $STATE/containers; [ ! -e $STATE/breaks-off ] ;;
   *) echo "$*" >> $STATE/calls; [ ! -e $STATE/broken-$1 ] ;;
 esac
 """
@@ -160,6 +160,33 @@ def test_of_a_silent_engine_its_containers_are_unknown(place: Place) -> None:
     assert (found.health(is_reported=True), others.health(is_reported=True)) == ("unknown", "healthy")
     assert seen.has_suspects
     assert {unit.unit: unit.health for unit in place.look(rounds=3).units}["docker"] == "unhealthy"
+
+
+def test_an_engine_that_does_not_tell_of_every_container_has_not_said_that_one_is_missing(place: Place) -> None:
+    whole = (place.state / "containers").read_text()
+    for text, is_broken_off in ((whole.splitlines()[0] + "\n", True), (whole[: len(whole) // 2] + "\n", False)):
+        place.say("containers", text)
+        if is_broken_off:
+            place.say("breaks-off")
+        for seen in (place.look(), place.look(rounds=3)):
+            assert {one.health(is_reported=True) for one in seen.services} == {"healthy"}
+            assert {unit.health for unit in seen.units if unit.unit == "docker"} == {"unknown"}
+        (place.state / "breaks-off").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(("restarts", "lived", "is_crashing"), [(5, 1, True), (2, 1, False), (9, 60, False)])
+def test_one_that_ends_soon_after_each_start_is_not_just_starting(
+    place: Place, restarts: int, lived: int, *, is_crashing: bool
+) -> None:
+    document = json.loads(inspected("etcd", "restarting"))
+    ended = NOW - timedelta(minutes=5) + timedelta(seconds=lived)
+    document["RestartCount"] = restarts
+    document["State"]["FinishedAt"] = ended.isoformat().replace("+00:00", ".2Z")
+    others = (place.state / "containers").read_text().splitlines()[1:]
+    place.say("containers", "\n".join([json.dumps(document), *(one for one in others if '"etcd"' not in one)]) + "\n")
+    etcd = place.look().service("etcd")
+    assert etcd
+    assert etcd.is_crashing is is_crashing
 
 
 def test_a_unit_that_is_down_or_whose_process_is_stopped_is_unhealthy(place: Place) -> None:

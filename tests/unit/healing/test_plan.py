@@ -64,6 +64,13 @@ def test_one_that_starts_gets_its_time_first() -> None:
     planned = plan(cluster(control_plane("cp-1", replace(young, age=timedelta(seconds=20)))))
     assert planned.repairs == ()
     assert planned.next_time == NOW + timedelta(seconds=40)
+    crashing = replace(young, age=timedelta(seconds=20), is_crashing=True)
+    assert acts(plan(cluster(control_plane("cp-1", crashing)))) == [("recreate", "cp-1/kube-apiserver")]
+
+
+def test_a_worker_whose_disk_is_full_is_told_of_and_not_cordoned() -> None:
+    planned = plan(cluster(worker("w-1", is_full=True)))
+    assert (acts(planned), [one.key for one in planned.stops]) == ([], ["w-1/disk"])
 
 
 def test_one_repair_of_the_control_plane_at_a_time_etcd_first_and_workers_beside_it() -> None:

@@ -41,10 +41,12 @@ def test_a_process_that_is_down_is_acted_on_and_a_cut_network_only_told() -> Non
         finding(Kind.PROCESS_DOWN),
         finding(Kind.NETWORK_CUT, "cp-3", "etcd"),
         finding(Kind.HOST_DOWN, "w-1", "host"),
+        finding(Kind.DISK_FULL, "w-1", "/"),
     ]
     (report,) = reports_of(found).values()
     assert (report.key, report.failed_checks, report.seen_from) == ("cp-2/kube-apiserver", 3, ("cp-1", "w-1"))
-    (told,) = told_of(found)
+    told, full = told_of(found)
+    assert full.key == "w-1// disk_full"
     assert told.key == "cp-3/etcd network_cut"
     assert "mend the network" in str(told)
 

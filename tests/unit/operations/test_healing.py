@@ -15,8 +15,10 @@ import pytest
 import yaml
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.healing import History, Report, Tries
+from windlass.domain.healing import History, Report, Stop, Tries
 from windlass.domain.healing.plan import Asked
+from windlass.domain.healing.reports import Heard, heard_in
+from windlass.domain.health import Finding, Kind
 from windlass.domain.hostfacts import parse_facts
 from windlass.domain.pki import Pki, files_for, seed
 from windlass.domain.rendering import MirrorAddresses, render_host
@@ -28,7 +30,7 @@ from windlass.effects.transport.connection import CommandResult, RemoteFile
 from windlass.effects.transport.fake import Call, FakeHost, FakeHosts
 from windlass.effects.transport.pool import Connections
 from windlass.errors import NotReadyError
-from windlass.operations.healing import Healing, Keyring, Note, Outcome, acting, heal, looking, show_plan
+from windlass.operations.healing import Healing, Keyring, Note, Outcome, acting, heal, healing, looking, show_plan
 from windlass.operations.site import Site
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,6 +63,9 @@ class World:
     notes: list[Note] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
     looks: int = 0
+    age: timedelta = timedelta(hours=1)
+    """For how long each container has run."""
+    hear: Callable[[], Heard | None] = field(default=lambda: None)
 
     def answer(self, name: str, call: Call) -> CommandResult | str:
         script = (call.stdin or b"").decode()
@@ -70,11 +75,12 @@ class World:
         if "force-recreate" in script:
             component = script.rpartition("container ")[2].partition('"')[0]
             self.acts.append(f"{name}/{component}")
-            if self.broken.get(f"{name}/{component}") != "stuck":
+            if self.broken.get(f"{name}/{component}") not in {"stuck", "running"}:
                 self.broken.pop(f"{name}/{component}", None)
             return f"changed: container {component}\n"
         if "passes=0" in script:
             stuck = [key for key, state in self.broken.items() if state == "stuck" and key.startswith(f"{name}/")]
+            stuck += [key for key, state in self.broken.items() if state == "running" and key.startswith(f"{name}/")]
             self.now += timedelta(seconds=60 if stuck else 2)
             return CommandResult(1, "port answers 000\n", "") if stuck else ""
         if "docker inspect" in script:
@@ -106,7 +112,7 @@ class World:
             "Config": {"Image": service["image"], "Labels": service["labels"], "Entrypoint": service["entrypoint"],
                        "Cmd": service["command"]},
             "State": {"Status": "exited" if state == "stuck" else state, "ExitCode": 137,
-                      "StartedAt": (self.now - timedelta(hours=1)).isoformat().replace("+00:00", "Z")},
+                      "StartedAt": (self.now - self.age).isoformat().replace("+00:00", "Z")},
             "HostConfig": {"RestartPolicy": {"Name": "always"}, "NetworkMode": "host", "ReadonlyRootfs": True},
         }  # fmt: skip
 
@@ -116,12 +122,18 @@ class World:
     def pause(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def heal(self, *reports: Report, beat: Callable[[], object] = lambda: None, by_person: bool = False) -> Outcome:
+    def heal(
+        self,
+        *reports: Report,
+        beat: Callable[[], object] = lambda: None,
+        by_person: bool = False,
+        told: tuple[Stop, ...] = (),
+    ) -> Outcome:
         self.notes.clear()
         work = Healing(
             site=self.site, keyring=Keyring(pki, lambda _: RemoteFile(b"sealed")), history=lambda: self.history,
-            save=self.save, note=self.notes.append, beat=beat, reports={one.key: one for one in reports},
-            asked=Asked(by_person=by_person), clock=lambda: self.now, pause=self.pause,
+            save=self.save, note=self.notes.append, beat=beat, reports={one.key: one for one in reports}, told=told,
+            hear=self.hear, asked=Asked(by_person=by_person), clock=lambda: self.now, pause=self.pause,
         )  # fmt: skip
         return heal(work)
 
@@ -294,6 +306,57 @@ def test_people_are_told_before_a_run_waits(world: World) -> None:
     world.pause = pause  # type: ignore[method-assign]
     world.heal(Report("cp-2", "kube-scheduler"))
     assert set(told_at) == {1}
+
+
+def found(kind: Kind, component: str, since: datetime) -> Finding:
+    return Finding("ha", "cp-2", component, kind, since, ("cp-1", "cp-3"), "hung", failed_checks=3)
+
+
+def test_a_run_that_waits_acts_on_what_the_watch_finds_meanwhile(world: World) -> None:
+    world.broken |= {"cp-2/kube-scheduler": "running", "cp-1/api-proxy": "exited"}
+    world.age = timedelta(seconds=5)  # for ever: it is started again and again
+    began = world.now
+
+    def hear() -> Heard | None:
+        waited = world.now - began > timedelta(seconds=30)
+        return heard_in([found(Kind.PROCESS_DOWN, "kube-scheduler", world.now)]) if waited else None
+
+    world.hear = hear
+    world.heal(Report("cp-1", "api-proxy"))
+    assert world.acts[:2] == ["cp-1/api-proxy", "cp-2/kube-scheduler"]
+
+
+def test_what_was_watched_in_vain_is_tried_again_without_its_time_to_start(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "running"
+    world.age = timedelta(seconds=5)
+    outcome = world.heal(Report("cp-2", "kube-scheduler", 3))
+    assert world.acts == ["cp-2/kube-scheduler"] * 5
+    assert "was repaired 5 times" in outcome.stops[0]
+
+
+def test_what_failed_before_it_was_repaired_is_not_repaired_again(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    since = world.now - timedelta(seconds=10)
+    world.hear = lambda: heard_in([found(Kind.PROCESS_DOWN, "kube-scheduler", since)])
+    reports: list[str] = []
+    real = looking.look
+
+    def look(work: Healing, known: Any, **more: Any) -> Any:
+        reports.extend(known)
+        return real(work, known, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(healing, "look", look)
+        assert world.heal().is_well
+    assert reports == ["cp-2/kube-scheduler"]
+
+
+def test_what_people_need_no_longer_be_told_is_taken_back_by_the_run_that_is_at_it(world: World) -> None:
+    cut = heard_in([found(Kind.NETWORK_CUT, "kubelet", world.now)]).told
+    assert "network cut" in world.heal(told=cut).stops[0]
+    world.hear = lambda: heard_in([])
+    assert world.heal(told=cut).stops == ()
+    assert world.told[-1].startswith("over: kubelet on cp-2: network cut")
 
 
 def test_a_person_begins_the_count_anew(world: World) -> None:

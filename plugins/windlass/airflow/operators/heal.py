@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.providers import host_provider
 from windlass.airflow.workplace import Workplace
 from windlass.domain.healing.plan import Asked
-from windlass.domain.healing.reports import reports_of, told_of
+from windlass.domain.healing.reports import Heard, heard_in
 from windlass.domain.healing.texts import plan_lines
 from windlass.domain.healing.turn import HEAL, turn_of
 from windlass.domain.health import Finding
@@ -120,7 +120,7 @@ class ClusterHealOperator(ClusterOperator):
             place.records.save_pki(pki, place.keys)
             return RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
 
-        found, roll = list(findings), place.records.roll()
+        heard, roll = heard_in(findings), place.records.roll()
         with place.site(place.cluster()) as site:
             yield Healing(
                 site=site,
@@ -130,8 +130,9 @@ class ClusterHealOperator(ClusterOperator):
                 save=place.records.save_repairs,
                 note=note,
                 beat=lambda: leases.heartbeat(place.name, place.owner),
-                reports=reports_of(found),
-                told=told_of(found),
+                reports=heard.reports,
+                told=heard.told,
+                hear=_listener(context, place),
                 asked=Asked(by_person=_is_by_person(context)),
                 roll=f"{roll} is not over" if roll else "",
             )
@@ -181,6 +182,18 @@ def _findings(context: Context, place: Workplace) -> tuple[Finding, ...]:
     found = {one.id: one for one in (*_open(place), *findings_in(events, place.name))}
     wanted = context["params"].get("finding")
     return tuple(one for one in found.values() if wanted in {None, one.id})
+
+
+def _listener(context: Context, place: Workplace) -> Callable[[], Heard | None]:
+    """Return what tells of the watch's findings once they are others than those that the run begins with."""
+    before = (place.records.status() or {}).get("observed")
+
+    def hear() -> Heard | None:
+        # A run about one finding stays with that.
+        is_news = not context["params"].get("finding") and (place.records.status() or {}).get("observed") != before
+        return heard_in(_open(place)) if is_news else None
+
+    return hear
 
 
 def _open(place: Workplace) -> tuple[Finding, ...]:

@@ -59,6 +59,11 @@ unit() { # name
   }
 }
 engine() { timeout "$1" docker ps -aq --no-trunc --filter "$filter" >"$work/ids" 2>/dev/null; }
+inspected() {
+  : >"$work/containers"
+  [ -s "$work/ids" ] || return 0
+  xargs timeout 10 docker inspect --format '{{json .}}' <"$work/ids" >"$work/containers" 2>/dev/null
+}
 """
 
 
@@ -78,8 +83,9 @@ def look_script(wanted: WantedHost, rounds: int = 1) -> str:
         lines.append(f"probe {KUBELET} 401 {ask} >$work/probe-{KUBELET} &")
     lines += [f"unit {unit}" for unit in wanted.units]
     lines.append(
-        "if engine 3 || { [ $rounds -gt 1 ] && engine 10; }; then say engine answers\n"
-        "  [ ! -s $work/ids ] || xargs timeout 10 docker inspect --format '{{json .}}' <$work/ids 2>/dev/null\n"
+        # An engine that lists containers and does not tell of all of them has not said that any is missing.
+        "if engine 3 || { [ $rounds -gt 1 ] && engine 10; }; then\n"
+        "  if inspected; then say engine answers; cat $work/containers; else say engine silent; fi\n"
         "elif [ $rounds -gt 1 ]; then say engine hangs; else say engine silent; fi"
     )
     lines.append(f"if [ -d {ETCD_DATA}/member/wal ]; then say member_data yes; else say member_data no; fi")
@@ -124,10 +130,13 @@ def _read(text: str, reported: frozenset[str]) -> _Said:
     probes: dict[str, list[str]] = {}
     units: dict[str, list[str]] = {}
     values: dict[str, str] = {}
+    is_garbled = False
     for line in text.splitlines():
         if line.startswith("{"):
             container = _container(line)
-            if container is not None:
+            if container is None:
+                is_garbled = True
+            else:
                 containers[container.component] = container
             continue
         key, _, value = line.partition("=")
@@ -138,6 +147,8 @@ def _read(text: str, reported: frozenset[str]) -> _Said:
             units[words[0]] = words[1:]
         else:
             values[key] = value
+    if is_garbled:
+        values["engine"] = "silent"  # whatever that container is, it must not count as missing
     return _Said(containers, probes, units, values, reported)
 
 
@@ -164,6 +175,7 @@ def _service(wanted: WantedService, said: _Said, now: datetime, *, is_answering:
         reason=_why(state, container, told),
         failed_checks=failed,
         age=None if started is None else max(now - started, timedelta(0)),
+        is_crashing=container is not None and container.is_crashing,
         initializing=wanted.check.initializing_timeout,
         strategy=wanted.check.strategy,
         unhealthy_threshold=wanted.check.unhealthy_threshold,

@@ -33,6 +33,8 @@ from windlass.errors import RefusedError
 RECOVER = "bring its hosts back, or trigger `disaster_recovery`, which restores the newest bundle"
 
 _LOOK_AGAIN = timedelta(seconds=20)
+_DISK = "/disk"
+"""How the key ends of what people are told of a full disk."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class _Guard:
         if service.strategy == "none" and not repair.is_drift:
             return Held(repair, "its strategy is `none`: it is watched, and left to its owner")
         is_judged = repair.is_drift or repair.key in self.seen.reports or service.state not in STARTED
-        is_judged = is_judged or service.answers == "healthy"
+        is_judged = is_judged or service.answers == "healthy" or service.is_crashing
         left = timedelta(0) if service.age is None or is_judged else service.initializing - service.age
         return Held(repair, "it is still starting", self.seen.at + left) if left > timedelta(0) else None
 
@@ -208,7 +210,8 @@ def _is_ill(seen: ClusterSeen, host: HostSeen) -> bool:
 
 def _cordons(seen: ClusterSeen, stops: list[Stop]) -> Iterator[Repair]:
     """Keep new pods off a worker that repair has given up on."""
-    given_up = {stop.key.partition("/")[0] for stop in stops if "/" in stop.key}
+    # Of a full disk kubelet itself tells the scheduler.
+    given_up = {stop.key.partition("/")[0] for stop in stops if "/" in stop.key and not stop.key.endswith(_DISK)}
     for host in seen.hosts:
         if host.is_worker and host.is_reachable and host.name in given_up and host.is_cordoned is False:
             yield Repair("cordon", host.name, "host", "repair has given up on it")
@@ -257,7 +260,7 @@ def _useless_hosts(seen: ClusterSeen) -> Iterator[Stop]:
     for host in seen.hosts:
         if host.is_full:
             why = f"{host.name} has no room left below /var/lib/windlass"
-            yield Stop(f"{host.name}/disk", why, "free some; what runs there is repaired as soon as it can be")
+            yield Stop(f"{host.name}{_DISK}", why, "free some; what runs there is repaired as soon as it can be")
         if not host.is_reachable and not host.is_gone:
             way_out = "switch it on or mend its network; if it is lost, replace the machine and apply the spec again"
             yield Stop(f"{host.name}/host", f"{host.name} does not answer: {host.unreachable}", way_out)

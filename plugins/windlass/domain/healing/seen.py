@@ -30,6 +30,8 @@ class Report:
     """Component or unit, such as `kube-apiserver` or `kubelet`."""
     failed_checks: int = 1
     seen_from: tuple[str, ...] = ()
+    since: datetime | None = None
+    """When the first of the failed checks ended; None where that does not matter."""
 
     @property
     def key(self) -> str:
@@ -53,6 +55,8 @@ class ServiceSeen:
     """How many checks of this run failed in a row."""
     age: timedelta | None = None
     """Since its container last started; None if it never did, or nobody could tell."""
+    is_crashing: bool = False
+    """Whether it ends soon after each start, again and again: its age says nothing then."""
     initializing: timedelta = timedelta(0)
     """How long it may take to answer first."""
     strategy: Strategy = "recreate"

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+from windlass.domain.containers import CRASHES
 from windlass.domain.healing import Repair
 from windlass.domain.healing.repairs import Kind
+from windlass.domain.healing.seen import ETCD
 from windlass.domain.healing.wanted import ENGINE, KUBELET, WantedHost
 from windlass.domain.installing import CHANGED
 from windlass.domain.pki import seed
@@ -175,7 +177,9 @@ def watch(work: Healing, repair: Repair) -> float:
     if done.exit_code != 0:
         said = done.stdout.strip().splitlines()
         why = said[-1] if said else "no answer"
-        raise NotReadyError(f"{repair.thing} on {repair.host} does not come back within {limit.seconds} s: {why}")
+        raise NotReadyError(
+            f"{repair.thing} on {repair.host} is not back after {time.monotonic() - started:.0f} s: {why}"
+        )
     return time.monotonic() - started
 
 
@@ -186,7 +190,8 @@ def watch_script(wanted: WantedHost, repair: Repair) -> tuple[str, timedelta]:
         check = service.check
         ask = f"code=$({shlex.join(service.probe(wanted.host.address))}); case $code in 2??) true ;; *) false ;; esac"
         limit = max(check.reinitializing_timeout, timedelta(seconds=20))
-        return _poll(ask, check.healthy_threshold, limit, "port answers ${code:-nothing}"), limit
+        lost = _crash_script(repair.thing) if repair.thing == ETCD else ":"
+        return _poll(ask, check.healthy_threshold, limit, "port answers ${code:-nothing}", lost), limit
     if repair.thing == ENGINE:
         return _poll("timeout 3 docker ps -q >/dev/null 2>&1", 1, _UNIT_LIMIT, "docker does not answer"), _UNIT_LIMIT
     if repair.thing == KUBELET:
@@ -199,11 +204,23 @@ def watch_script(wanted: WantedHost, repair: Repair) -> tuple[str, timedelta]:
     return "", timedelta(0)
 
 
-def _poll(ask: str, passes: int, limit: timedelta, why: str) -> str:
+def _crash_script(component: str) -> str:
+    """Return the lines that end the wait for a container which Docker starts again and again.
+
+    Of a member of etcd whose data are spoilt nothing else comes, and its time to start is long.
+    """
+    return f"""restarts=$(timeout 5 docker inspect -f '{{{{.RestartCount}}}}' windlass-{component} 2>/dev/null)
+  if [ "${{restarts:-0}}" -ge {CRASHES} ] 2>/dev/null; then
+    echo "it ends again and again; see docker logs windlass-{component}"; exit 1
+  fi"""
+
+
+def _poll(ask: str, passes: int, limit: timedelta, why: str, lost: str = ":") -> str:
     return f"""end=$(( $(date +%s) + {limit.seconds} )); passes=0
 while [ $(date +%s) -lt $end ]; do
   if {ask}; then passes=$((passes + 1)); [ $passes -lt {passes} ] || exit 0; sleep 1
   else passes=0; sleep 0.5; fi
+  {lost}
 done
 echo "{why}"; exit 1
 """

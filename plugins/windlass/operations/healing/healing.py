@@ -9,7 +9,7 @@ from datetime import timedelta
 from windlass.domain.healing import ClusterSeen, History, Plan, Repair, Report, Stop, plan_repairs
 from windlass.domain.healing.repairs import WORDS
 from windlass.domain.servicelog import Detail, Tally, health_text
-from windlass.errors import WindlassError
+from windlass.errors import NotReadyError, WindlassError
 from windlass.operations.healing.acting import act, watch
 from windlass.operations.healing.deeper import look_deeper
 from windlass.operations.healing.looking import look, look_at_cordons, side_by_side
@@ -54,6 +54,7 @@ class _Run:
         self.work = work
         self.reports = reports
         self.history = history
+        self.by_watch = work.told
         self.done: list[str] = []
         self.failed: list[str] = []
         self.told: set[str] = set()
@@ -86,6 +87,7 @@ class _Run:
 
     def _plan(self, *, is_deep: bool) -> tuple[ClusterSeen, Plan]:
         self.work.beat()
+        self._listen()
         seen = look(self.work, self.reports, is_patient=is_deep)
         if is_deep:
             seen = look_deeper(self.work, seen)
@@ -94,7 +96,21 @@ class _Run:
             # Only the API knows which nodes are cordoned already, and only here does it matter.
             seen = look_at_cordons(self.work, seen)
             plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
-        return seen, replace(plan, stops=(*plan.stops, *self.work.told))
+        return seen, replace(plan, stops=(*plan.stops, *self.by_watch))
+
+    def _listen(self) -> None:
+        """Take in what the watch has found since the run began: runs that are started by it leave it to this one.
+
+        What began to fail before the last try of it is not told anew: that try was about it.
+        """
+        heard = self.work.hear()
+        if heard is None:
+            return
+        self.by_watch = heard.told
+        for key, report in heard.reports.items():
+            last = self.history.tries.get(key)
+            if last is None or (report.since is not None and report.since > last.last):
+                self.reports[key] = report
 
     def _tell(self, plan: Plan) -> None:
         """Note what is held back or given up, each once in a run."""
@@ -117,7 +133,6 @@ class _Run:
         self.work.beat()
         by_key = {repair.key: repair for repair in repairs}
         for key, result in side_by_side(by_key, lambda key: self._one(by_key[key]), _ACT).items():
-            self.reports.pop(key, None)
             self._ended(by_key[key], result)
         self.work.save(self.history)
 
@@ -126,6 +141,10 @@ class _Run:
         return watch(self.work, repair)
 
     def _ended(self, repair: Repair, result: float | WindlassError) -> None:
+        self.reports.pop(repair.key, None)
+        if isinstance(result, NotReadyError):
+            # It had its time to start, and was watched all the while.
+            self.reports[repair.key] = Report(repair.host, repair.thing, repair.failed_checks, repair.seen_from)
         if isinstance(result, WindlassError):
             self.failed.append(f"{repair}: {result}")
             details = {"reason": repair.reason}

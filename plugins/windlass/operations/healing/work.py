@@ -11,6 +11,7 @@ from typing import Protocol
 
 from windlass.domain.healing import History, Report, Stop
 from windlass.domain.healing.plan import Asked
+from windlass.domain.healing.reports import Heard
 from windlass.domain.healing.wanted import WantedHost, wanted_hosts
 from windlass.domain.pki import Pki
 from windlass.domain.servicelog import Detail, Level
@@ -92,6 +93,8 @@ class Healing:
     reports: Mapping[str, Report] = field(default_factory=dict)
     told: tuple[Stop, ...] = ()
     """What the watch found that repair can do nothing about."""
+    hear: Callable[[], Heard | None] = field(default=lambda: None)
+    """Says what the watch has found by now; None where that is what the run began with. Asked before each look."""
     asked: Asked = field(default_factory=Asked)
     roll: str = ""
     """What roll of the cluster has begun and not ended, in words."""
