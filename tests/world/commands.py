@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from windlass.domain.rendering.layout import API_PORT, ETCD_CLIENT_PORT, PROXY_STATUS_PORT
 from windlass.effects.transport.connection import CommandResult
 from windlass.effects.transport.fake import Call, UnscriptedError
+from windlass.operations.rolling.planes import CONTROLLERS
 from world.machine import PROJECT, STATE, Machine, refused
 from world.scripts import ScriptError, drills, run_script
 from world.scripts.recovery import receive
@@ -73,6 +74,9 @@ def curl(machine: Machine, call: Call) -> str | CommandResult:
         return "ok" if is_up else refused("Connection refused", 7)
     if f":{ETCD_CLIENT_PORT}/" in call.argv[-1]:
         return json.dumps({"etcdcluster": machine.etcd.version})
+    for controller, port in CONTROLLERS.items():
+        if f":{port}/" in call.argv[-1]:
+            return "ok" if machine.serves(controller) else refused("Connection refused", 7)
     if f":{PROXY_STATUS_PORT}/" in call.argv[-1]:
         servers = [one for one in machine.etcd.machines.values() if one.state_of("kube-apiserver")]
         rows = [f"kube,{one.name},{'UP' if one.serves('kube-apiserver') else 'DOWN'}\n" for one in servers]

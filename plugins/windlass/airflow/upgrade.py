@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Context
@@ -13,8 +13,9 @@ from windlass.airflow.artifacts import artifacts_of
 from windlass.airflow.workplace import Workplace, templates_directory
 from windlass.domain.catalog import Release
 from windlass.domain.catalog.tested import is_accepted
+from windlass.domain.quorum import Membership, Stop, what_if
 from windlass.domain.spec import Cluster
-from windlass.domain.upgrade import GateReport, Step, check_target, plan_roll
+from windlass.domain.upgrade import ETCD, GateReport, Step, check_target, plan_roll
 from windlass.domain.upgrade.evidence import judge
 from windlass.domain.upgrade.gate import Finding, Verdict
 from windlass.effects.catalog import standing_of
@@ -69,6 +70,8 @@ class Looked:
     steps: tuple[Step, ...]
     etcd_id: str = ""
     """Which etcd it is, in hex, as bundles tell it."""
+    membership: Membership = field(default_factory=lambda: Membership((), frozenset()))
+    """The members of etcd as they were seen."""
 
     def with_bundle(self, found: Finding) -> Looked:
         """Return the same with the finding on a bundle to go back to."""
@@ -84,7 +87,7 @@ def look_at_all(place: Workplace, passage: Passage, *, allow_untested: bool) -> 
     steps = plan_roll(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
     report = judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC))
     findings = (_tested(passage.release, allowed=allow_untested), *report.findings)
-    return Looked(GateReport(findings), steps, found.etcd_id)
+    return Looked(GateReport(findings), steps, found.etcd_id, found.evidence.membership)
 
 
 def _tested(release: Release, *, allowed: bool) -> Finding:
@@ -122,16 +125,22 @@ def fresh_bundle(
     return Finding("bundle", Verdict.PASSED, f"{manifest.id}, taken and verified now")
 
 
-def plan_text(passage: Passage, report: GateReport, steps: tuple[Step, ...]) -> str:
-    """Return findings and plan for people."""
+def plan_text(passage: Passage, looked: Looked, steps: tuple[Step, ...]) -> str:
+    """Return findings and plan for people, and what the steps on etcd's members do to its quorum."""
     lines = [
         f"cluster `{passage.after.name}`, {passage.name}",
         "",
         "The gate:",
-        *(f"  {line}" for line in str(report).splitlines()),
+        *(f"  {line}" for line in str(looked.report).splitlines()),
     ]
     lines += ["", *(f"Note: {note}" for note in passage.release.notes)]
     lines += ["", f"The plan, {len(steps)} steps:" if steps else "The plan: nothing to do"]
     for step in steps:
         lines += [f"  {step.label}", *(f"    - {does}" for does in step.does)]
+        lines += [f"    - quorum: {told}" for told in _quorum(looked.membership, step)]
     return "\n".join(lines)
+
+
+def _quorum(membership: Membership, step: Step) -> list[str]:
+    touched = [member for member in membership.members if step.kind == ETCD and member.name in step.hosts]
+    return [str(what_if(membership, Stop(member))) for member in touched]

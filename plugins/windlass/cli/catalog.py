@@ -183,7 +183,7 @@ def _add(arguments: argparse.Namespace) -> int:
     base, changes = base_for(catalog, version), _changes(arguments.set)
     text = added_text(_text(directory / base.version / CATALOG_FILE), base, version, changes)
     target = directory / version / CATALOG_FILE
-    target.parent.mkdir()
+    target.parent.mkdir(exist_ok=True)
     target.write_text(text, encoding="utf-8")
     load_catalog(directory)
     listed = arguments.include / "mirror" / "artifacts.yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -94,4 +95,4 @@ def _reason(client: AirflowClient, run_id: str, task: TaskView) -> str:
 def _show(task: TaskView) -> None:
     if task.state in {"success", "failed", "up_for_retry", "awaiting_input"}:
         took = f" ({task.seconds:.1f} s)" if task.seconds is not None else ""
-        print(f"{task.state:<14} {task.label or task.task_id}{took}", flush=True)
+        print(f"{task.state:<14} {task.label or task.task_id}{took}", file=sys.stderr, flush=True)

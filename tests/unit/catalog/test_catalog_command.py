@@ -78,6 +78,12 @@ def test_a_patch_release_is_a_change_of_data(include: Path, capsys: pytest.Captu
     assert "v1.37.3: untested" in shown
 
 
+def test_a_version_that_looks_like_a_number_stays_a_text(include: Path) -> None:
+    assert catalog(include, "add", "v1.37.3", "--set", "pause=3.11") == 0
+    assert load_catalog(include / "templates" / "kubernetes").release("v1.37.3").images["pause"] == "3.11"
+    assert '- {image: pause, version: "3.11"}\n' in (include / "mirror" / "artifacts.yaml").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

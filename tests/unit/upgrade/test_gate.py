@@ -22,6 +22,7 @@ MEMBERS = tuple(
     Member(name, number, "voter", started=True, health="healthy") for number, name in enumerate(OVERLAPPING)
 )
 READY = {"metadata": {"name": "w-1"}, "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+NODES: Any = tuple({**READY, "metadata": {"name": name}} for name in (*OVERLAPPING, "w-2", "w-3", "w-1"))
 GOOD = Evidence(
     running=Running(etcd={"cp-1": "v3.6.16"}, api_servers={"cp-1": "v1.36.3"}, kubelets={"w-1": "v1.36.3"}),
     states={"w-1": HostState()},
@@ -31,7 +32,7 @@ GOOD = Evidence(
     etcd_reasons={},
     alarms=(),
     api_reasons={},
-    workloads=Workloads(nodes=(READY,)),
+    workloads=Workloads(nodes=NODES),
     uses=(),
     expiries={"ca/kubernetes": NOW + timedelta(days=3000)},
     free_kib={"w-1": 10_000_000},
@@ -72,9 +73,10 @@ LONELY: Any = {"metadata": {"name": "one", "namespace": "x"}, "spec": {"nodeName
         ({"membership": Membership(MEMBERS[1:], NAMES)}, "etcd members", "cp-1 is no member"),
         ({"alarms": ("NOSPACE of member 1",)}, "etcd members", "alarm NOSPACE"),
         ({"api_reasons": {"cp-2": "cp-2: not ready"}}, "API servers", "cp-2: not ready"),
-        ({"workloads": Workloads(nodes=(DOWN,))}, "nodes", "w-1: kubelet is silent"),
+        ({"workloads": Workloads(nodes=(*NODES[:-1], DOWN))}, "nodes", "w-1: kubelet is silent"),
+        ({"workloads": Workloads(nodes=NODES[:-1])}, "nodes", "w-1: the API has no such node"),
         ({"uses": (Use("a/v1", "Thing t", "flux", "a/v2"),)}, "removed APIs", "Thing t of a/v1 by flux"),
-        ({"workloads": Workloads(nodes=(READY,), pods=(LONELY,))}, "pods without a controller", "x/one"),
+        ({"workloads": Workloads(nodes=NODES, pods=(LONELY,))}, "pods without a controller", "x/one"),
         ({"expiries": {"cp-1/apiserver": NOW + timedelta(hours=20)}}, "certificates", "cp-1/apiserver ends at"),
         ({"free_kib": {"w-1": 600_000}}, "disk", "w-1: 585 MiB free"),
         ({"lacking": ("image:etcd:v3.7.3",)}, "artifacts", "lacks image:etcd"),

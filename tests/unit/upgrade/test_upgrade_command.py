@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 import argparse
+import json
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from windlass.cli import upgrade
+from windlass.cli.embedded.client import RunState, TaskView
 from windlass.cli.main import main
 from windlass.cli.upgrade import add_commands, conf_of
 
@@ -31,6 +37,41 @@ def test_words_become_the_params_of_the_run() -> None:
 def test_a_changed_spec_goes_as_text(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text("kind: Cluster\n")
     assert conf_of(parsed("demo", "--spec", str(tmp_path / "spec.yaml")))["spec"] == "kind: Cluster\n"
+
+
+def test_what_a_pipeline_reads_is_the_result_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Mock()
+
+    def follow(dag: str, run: str, show: Any, **_: Any) -> RunState:
+        show(TaskView("roll", "etcd cp-2", 0, 1, "success", 3.2))
+        return RunState(dag, run, "success")
+
+    client.follow.side_effect = follow
+    client.xcom.return_value = {"state": "done"}
+    monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
+
+    assert main(["upgrade", "demo", "--to", "v1.37.2", "--approve"]) == 0
+
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == {"state": "done"}
+    assert "success        etcd cp-2 (3.2 s)" in shown.err
+
+
+@pytest.mark.parametrize(("failed", "code"), [("gate", 3), ("check", 3), ("roll", 1), ("verify", 1)])
+def test_the_exit_code_tells_a_refusal_from_a_failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, failed: str, code: int
+) -> None:
+    client = Mock()
+    client.follow.side_effect = lambda dag, run, show, **_: RunState(dag, run, "failed")
+    client.tasks.return_value = [TaskView(failed, "", -1, 1, "failed", 1.0)]
+    client.log.return_value = "AirflowFailException: disk: w-1 is full"
+    monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
+
+    assert main(["upgrade", "demo", "--to", "v1.37.2"]) == code
+
+    assert "w-1 is full" in capsys.readouterr().err
 
 
 def test_without_an_airflow_it_says_how_to_name_one(

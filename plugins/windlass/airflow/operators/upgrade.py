@@ -60,7 +60,7 @@ class UpgradeGateOperator(ClusterOperator):
         passage = Passage.of(context, place)
         looked = _look(context, place, passage)
         steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
-        text = plan_text(passage, looked.report, steps)
+        text = plan_text(passage, looked, steps)
         self.log.info("%s", text)
         looked.report.refuse(f"{place.name}: {passage.name}")
         result = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -40,7 +41,7 @@ def added_text(text: str, base: Release, version: str, changes: Mapping[str, str
             raise SpecError(f"--set {name}: {base.version} has no such part; it has {', '.join(sorted(known))}")
     lines = [line.replace(base.version, version) for line in text.splitlines(keepends=True)]
     for name, wanted in changes.items():
-        lines = [re.sub(rf"^(\s+{re.escape(name)}: ).*$", rf"\g<1>{wanted}", line) for line in lines]
+        lines = [re.sub(rf"^(\s+{re.escape(name)}: ).*$", rf"\g<1>{_quoted(wanted)}", line) for line in lines]
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
@@ -49,8 +50,13 @@ def mirror_lines(listed: str, version: str, changes: Mapping[str, str]) -> str:
     wanted = [("file", name, version) for name in _KUBERNETES_FILES]
     wanted += [("image", name, version) for name in _KUBERNETES_IMAGES]
     wanted += [(_kind(listed, name), name, changed) for name, changed in changes.items()]
-    lines = [f"- {{{kind}: {name}, version: {number}}}\n" for kind, name, number in wanted]
+    lines = [f"- {{{kind}: {name}, version: {_quoted(number)}}}\n" for kind, name, number in wanted]
     return "".join(line for line in lines if line not in listed)
+
+
+def _quoted(version: str) -> str:
+    """Return it as YAML takes it for a text: 3.11 by itself is a number."""
+    return version if version.startswith("v") else json.dumps(version)
 
 
 def _kind(listed: str, name: str) -> str:

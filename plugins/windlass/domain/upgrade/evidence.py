@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from windlass.domain.catalog import Release
@@ -66,8 +66,6 @@ class Evidence:
     needed_kib: Mapping[str, int]
     lacking: tuple[str, ...]
     """Artifacts of the target that the mirror does not have."""
-    foreign: tuple[str, ...] = field(default=())
-    """Nodes that are not hosts of the spec."""
 
 
 def judge(cluster: Cluster, target: Release, seen: Evidence, steps: Sequence[Step], now: datetime) -> GateReport:
@@ -115,11 +113,15 @@ def _health(cluster: Cluster, seen: Evidence, steps: Sequence[Step]) -> Iterator
     )
     down = [reason for name, reason in seen.api_reasons.items() if name not in seen.unreachable]
     yield finding("API servers", down, "heal it first: `heal_cluster`", "all API servers are ready")
-    yield finding("nodes", _nodes(seen), "make it Ready first: `heal_cluster`", "all nodes are Ready")
+    yield finding("nodes", _nodes(cluster, seen), "make it Ready first: `heal_cluster`", "all nodes are Ready")
     yield warning("outage", _outages(cluster, steps), "let everybody know, or add hosts", "nothing stops serving")
 
 
-def _nodes(seen: Evidence) -> Iterator[str]:
+def _nodes(cluster: Cluster, seen: Evidence) -> Iterator[str]:
+    known = {node["metadata"]["name"] for node in seen.workloads.nodes}
+    for host in cluster.spec.hosts.members:
+        if known and host.is_node and host.name not in known:
+            yield f"{host.name}: the API has no such node"
     for node in seen.workloads.nodes:
         conditions = node["status"].get("conditions", [])
         ready = next((one for one in conditions if one["type"] == "Ready"), None)
@@ -137,7 +139,10 @@ def _outages(cluster: Cluster, steps: Sequence[Step]) -> Iterator[str]:
 
 def _removed_apis(seen: Evidence, target: Release) -> Finding:
     told = sorted({str(use) for use in seen.uses})
-    remedy = "have whoever uses it use the newer version, and apply the objects anew in that"
+    remedy = (
+        "have whoever uses it use the newer version, and apply the objects anew in that; API servers count requests "
+        "for as long as they run, so start them anew afterwards, one by one"
+    )
     return finding("removed APIs", told, remedy, f"nothing uses what {target.version} no longer serves")
 
 
