@@ -16,6 +16,7 @@ from windlass.domain.catalog.tested import is_accepted
 from windlass.domain.quorum import Membership, Stop, what_if
 from windlass.domain.spec import Cluster
 from windlass.domain.upgrade import ETCD, GateReport, Step, check_target, plan_roll
+from windlass.domain.upgrade.changes import refuse_what_no_roll_changes
 from windlass.domain.upgrade.evidence import judge
 from windlass.domain.upgrade.gate import Finding, Verdict
 from windlass.effects.catalog import standing_of
@@ -51,6 +52,7 @@ class Passage:
         given = place.wanted(params["spec"]) if params.get("spec") else before
         version = params.get("version") or (given.spec.kubernetes.version if params.get("spec") else running)
         release = check_target(place.catalog, running, version)
+        refuse_what_no_roll_changes(before, given)
         return cls(before, at_version(given, version), release)
 
 

@@ -1,0 +1,33 @@
+"""What a roll cannot change, since it goes over the hosts that there are, and these serve all the while."""
+
+from __future__ import annotations
+
+from windlass.domain.spec import Cluster, diff_clusters
+from windlass.domain.spec.diff import ABSENT, Change
+from windlass.errors import RefusedError
+
+_MEMBERS = ("spec", "hosts", "members")
+_FIXED = (("spec", "network", "podCidr"), ("spec", "network", "serviceCidr"))
+_LENGTH = len(_MEMBERS) + 1
+
+
+def refuse_what_no_roll_changes(before: Cluster, after: Cluster) -> None:
+    """RefusedError that names every change of the spec that would leave hosts or pods behind."""
+    told = [text for change in diff_clusters(before, after) if (text := _why(change))]
+    if told:
+        raise RefusedError(f"{after.name}: a roll cannot change this: {'; '.join(told)}; put it back into the spec")
+
+
+def _why(change: Change) -> str:
+    if change.path in _FIXED:
+        return f"{change} (what runs keeps its addresses)"
+    if change.path[: len(_MEMBERS)] != _MEMBERS:
+        return ""
+    path = ".".join(map(str, change.path))
+    if len(change.path) == _LENGTH and change.new is ABSENT:
+        return f"{path} is gone (what runs on that host would be left to itself)"
+    if len(change.path) == _LENGTH and change.old is ABSENT:
+        return f"{path} is new (there is nothing on it to be changed)"
+    if change.path[_LENGTH : _LENGTH + 1] in {("address",), ("roles",)}:
+        return f"{change} (members and nodes keep what they are)"
+    return ""
