@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
@@ -20,6 +20,7 @@ from windlass.airflow.workplace import Workplace
 from windlass.domain.lease import Owner
 from windlass.effects.store import Leases, MemoryStore
 from windlass.errors import NotReadyError, SpecError
+from windlass.operations.healing import Note, Outcome
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 ME = Owner("heal_cluster", "mine")
@@ -137,6 +138,29 @@ def test_alerts_go_to_everybody_and_repairs_to_those_who_want_all(
     )
     send([ALERT, REPAIR, ALERT], {})
     assert told == ["A [windlass] demo: cp-1 does not answer: timed out", f"B {ALERT.text}", f"B {REPAIR.text}"]
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_people_are_alerted_while_a_repair_is_still_at_work_and_a_wrong_variable_does_not_stop_it(
+    monkeypatch: pytest.MonkeyPatch, told: list[str], place: Any, *, is_readable: bool
+) -> None:
+    configure(monkeypatch, {"arguments": {"text": "{{ windlass.text }}"}})
+    if not is_readable:
+        monkeypatch.setattr(Variable, "get", lambda key, default: "no list")
+    place.records.spec.return_value, place.records.status.return_value = "a spec", None
+    place.records.roll.return_value, place.store, place.reason = None, MemoryStore(), ""
+    place.site = MagicMock()
+    told_by_then: list[list[str]] = []
+
+    def repair(work: Any) -> Outcome:
+        work.note(Note("no quorum; recover", "error", key="etcd"))
+        told_by_then.append([*told])
+        return Outcome((), (), (), (), ())
+
+    monkeypatch.setattr(heal, "heal", repair)
+    assert ClusterHealOperator(task_id="heal").act(context(), place)["done"] == []
+    assert told_by_then == [["no quorum; recover"] if is_readable else []]
+    assert told == told_by_then[0]
 
 
 def test_one_notifier_that_fails_keeps_no_other_from_telling(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:

@@ -132,6 +132,35 @@ def test_a_watcher_that_begins_anew_gives_no_time_and_tells_nothing_twice() -> N
     assert [one.id for one in again.closed] == [made.opened[0].id]
 
 
+def known_to_the_next(made: World, *hosts: str) -> World:
+    """Return what the next watcher makes of `made`, whose cluster has `hosts` by now."""
+    again = World(plan(hosts or HOSTS))
+    again.watch = ClusterWatch(again.plan, ORIGIN, again.now, made.watch.status(made.now))
+    return again
+
+
+def test_what_was_found_on_a_host_that_has_left_the_cluster_is_over() -> None:
+    made = world()
+    for _ in range(2):
+        made.watch.report("w-1", Report("node", "w-1", "NotReady"), made.now, "cp-1")
+        made.watch.report("w-1", Report("disk", "/", "3"), made.now)
+    again = known_to_the_next(made, "cp-1", "cp-2", "cp-3")
+    again.watch.tick(again.now)
+    assert again.watch.findings == ()
+
+
+def test_that_a_clock_is_right_again_is_asked_for_by_the_next_watcher_too() -> None:
+    made = world()
+    for _ in range(2):
+        made.watch.report("w-1", Report("clock", "clock", "-9"), made.now)
+    again = known_to_the_next(made)
+    assert again.watch.is_doubtful("w-1", "clock")
+    assert not again.watch.is_doubtful("cp-1", "clock")
+    for _ in range(2):
+        again.watch.report("w-1", Report("clock", "clock", "0"), again.now)
+    assert (again.watch.findings, again.watch.is_doubtful("w-1", "clock")) == ((), False)
+
+
 def test_a_single_host_is_looked_at_by_itself_and_missed_by_airflow() -> None:
     made = World(plan(("all-1",)))
     made.settle()

@@ -61,3 +61,11 @@ async def test_that_what_repair_could_not_end_is_over_is_announced_whatever_it_w
     desk.remind("demo", [down], asyncio.get_running_loop().time() + REMIND_SECONDS)
     assert [one.is_over for one in await asyncio.wait_for(desk.take(), 5)] == [False]
     assert [one.is_over for one in await announced(desk, Effects(closed=[down]))] == [True]
+
+
+async def test_what_waits_while_a_spec_changes_is_announced_by_the_watch_of_the_new_one() -> None:
+    desk, down = Desk(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    desk.open("demo", (), 0.0)
+    desk.tell("demo", Effects(opened=[down]), {}, NOW)
+    desk.open("demo", [down], 1.0, desk.drop("demo"))
+    assert await asyncio.wait_for(desk.take(), 5) == (down,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import pytest
 from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckReader, Finding, Kind
+from windlass.domain.health.lines import Word
 from windlass.domain.lease import Owner, grant
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
@@ -245,3 +247,26 @@ async def test_backups_that_do_not_come_any_more_are_found(
         newest = BundleId.of(datetime.now(UTC), 8)
         store.put(bundle_key("demo", str(newest), "manifest.json"), b"{}")
         await until(lambda: not (ClusterRecords(store, "demo").status() or {"findings": [1]})["findings"], "it is over")
+
+
+async def test_old_backups_are_no_finding_any_more_once_none_are_to_be_taken(
+    store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller_module, "BACKUPS_SECONDS", 0.05)
+    store.put(bundle_key("demo", "20260101T000000Z-r7", "manifest.json"), b"{}")
+    async with watching(store, catalog, SimulatedWorld()) as (_, found):
+        await until(lambda: found, "a finding")
+        ClusterRecords(store, "demo").save_spec(spec("demo") + "  backup: {schedule: null}\n")
+        await until(lambda: not (ClusterRecords(store, "demo").status() or {"findings": [1]})["findings"], "it is over")
+
+
+async def test_a_heartbeat_that_was_held_up_on_its_way_says_nothing_about_a_clock(
+    store: MemoryStore, catalog: Catalog
+) -> None:
+    async with watching(store, catalog, SimulatedWorld()) as (poller, found):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        guard = poller.guards[0]
+        for late in (50, 40, 30, 20, 10):
+            guard._word("cp-1", Word(time.monotonic() - late, "beat", (f"{time.time() - late:.3f}",)))
+        assert guard.watch.findings == ()
+        assert found == []

@@ -70,7 +70,7 @@ class ClusterHealOperator(ClusterOperator):
                 self._tell_kubernetes(work, notes)
         finally:
             place.leases(finished_by(context)).release(place.name, place.owner)
-            send(_notices(place.name, notes), context)
+            send(_notices(place.name, [one for one in notes if not one.key]), context)
         return {key: list(lines) for key, lines in outcome.__dict__.items()}
 
     def _show(self, context: Context, place: Workplace, findings: Iterable[Finding]) -> dict[str, list[str]]:
@@ -115,6 +115,8 @@ class ClusterHealOperator(ClusterOperator):
             notes.append(one)
             self.log.info("%s", one.text)
             log.append(_event(place, one), writer=place.owner.dag_id)
+            if one.key:
+                self._alert(_notices(place.name, [one]), context)
 
         def store(pki: Pki) -> RemoteFile:
             place.records.save_pki(pki, place.keys)
@@ -136,6 +138,13 @@ class ClusterHealOperator(ClusterOperator):
                 asked=Asked(by_person=_is_by_person(context)),
                 roll=f"{roll} is not over" if roll else "",
             )
+
+    def _alert(self, notices: list[Notice], context: Context) -> None:
+        """Tell people at once: what the history records as told must have been, should this task be killed."""
+        try:
+            send(notices, context)
+        except WindlassError:
+            self.log.exception("people could not be told; the repair goes on")
 
     def _tell_kubernetes(self, work: Healing, notes: list[Note]) -> None:
         """Leave what was done as events of the nodes too; a cluster that does not answer goes without."""

@@ -127,9 +127,10 @@ class ClusterWatch:
         return effects
 
     def is_doubtful(self, host: str, topic: str) -> bool:
-        """Say whether a bad report of `host` on `topic` is not refuted yet."""
+        """Say whether a bad report of `host` on `topic`, to this watcher or to one before, is not refuted yet."""
         opinion = self._opinions.get((host, topic, topic))
-        return opinion is not None and not opinion.is_good
+        is_open = any((at, component) == (host, topic) for at, component, _ in self._open)
+        return is_open if opinion is None else not opinion.is_good
 
     def tick(self, now: float, *, is_airflow_cut: bool = False) -> Effects:
         """Take in that time has passed; if `is_airflow_cut`, Airflow reaches nothing at all and says nothing."""
@@ -244,6 +245,8 @@ class ClusterWatch:
     def _is_unsure(self, key: Key) -> bool:
         """Say whether an open finding stays although nobody complains now: nobody knows what it is about by now."""
         host, component, kind = key
+        if host and host not in self.plan.hosts:
+            return False  # it is no host of the cluster any more
         if kind in LOCAL_KINDS:
             reports = [
                 (name if topic != NODE else NODE, one)

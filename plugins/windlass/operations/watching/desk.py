@@ -57,13 +57,17 @@ class Desk:
             found += self._queue.get_nowait()
         return tuple(found)
 
-    def open(self, cluster: str, findings: Iterable[Finding], now: float) -> None:
-        """Begin with a cluster; `findings` that are open already were announced by an earlier watcher."""
-        self._drawers[cluster] = _Drawer(announced={finding.id: now for finding in findings})
+    def open(self, cluster: str, findings: Iterable[Finding], now: float, waiting: Iterable[Finding] = ()) -> None:
+        """Begin with a cluster; `findings` that are open already were announced before, except those `waiting`."""
+        left = {finding.id: finding for finding in waiting}
+        announced = {finding.id: now for finding in findings if finding.id not in left}
+        drawer = self._drawers[cluster] = _Drawer(waiting=left, announced=announced)
+        self._announce_soon(cluster, drawer)
 
-    def drop(self, cluster: str) -> None:
-        """Forget a cluster; what was to be announced is not any more."""
-        self._drawers.pop(cluster, None)
+    def drop(self, cluster: str) -> tuple[Finding, ...]:
+        """Forget a cluster; return what was to be announced, for whoever goes on with it."""
+        drawer = self._drawers.pop(cluster, None)
+        return () if drawer is None else tuple(drawer.waiting.values())
 
     def tell(self, cluster: str, effects: Effects, status: Mapping[str, Any], now: datetime) -> None:
         """Take news in: announce findings, and write all of it down."""

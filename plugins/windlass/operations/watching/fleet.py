@@ -91,9 +91,9 @@ class Fleet:
         )
 
     def backup(self, watched: Watched, now: datetime) -> Report | None:
-        """Return how old the newest bundle is and may be; None if there is none yet, or none is to be."""
+        """Return how old the newest bundle is and may be; None if there is none yet, no age at all if none is to be."""
         if watched.backup_schedule is None:
-            return None
+            return Report("backup", "backup", "0 0")  # what was told before the schedule went is over
         names = self.store.list_names(bundles_prefix(watched.plan.cluster))
         taken = [found.time for name in names if (found := BundleId.find(name.removesuffix("/"))) is not None]
         if not taken:

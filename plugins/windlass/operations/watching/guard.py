@@ -102,7 +102,10 @@ class Guard:
         now = time.monotonic()
         match word.verb, word.fields:
             case "beat", (epoch, *_):
-                self._beat(host, float(epoch), now)
+                # One that was held up on its way says that its host is there, and nothing about its clock.
+                if self._stations[host].delay(word) <= STALE_SECONDS:
+                    self._beat(host, float(epoch), now)
+                self.watch.hearing.word(host, now)
             case "look", (name, outcome, *detail):
                 if self._stations[host].delay(word) <= STALE_SECONDS:
                     look = Look(subject_of(name), host, Outcome(outcome), now, " ".join(detail))
@@ -118,7 +121,6 @@ class Guard:
                 self.watch.hearing.word(host, now)
 
     def _beat(self, host: str, epoch: float, now: float) -> None:
-        self.watch.hearing.word(host, now)
         skew = self._clocks[host].skew(time.time() - epoch)
         # Most are good, and a good one is worth telling only after a bad one.
         if abs(skew) > 1 or self.watch.is_doubtful(host, "clock"):

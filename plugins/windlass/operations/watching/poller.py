@@ -167,10 +167,10 @@ class Poller:
         if watched is None or (before is not None and before.is_as(watched)):
             return
         known = watched.known if before is None else before.watch.status(time.monotonic())
-        self._drop(name)
+        waiting = self._drop(name)
         guard = self._guards[name] = self._guard(name, watched, known)
         self._texts[name] = text
-        self._desk.open(name, guard.watch.findings, time.monotonic())
+        self._desk.open(name, guard.watch.findings, time.monotonic(), waiting)
         guard.start(self._dialler, self._gate)
         log.info("%s: watched on %d hosts", name, len(watched.plan.hosts))
 
@@ -189,12 +189,13 @@ class Poller:
 
         return tell
 
-    def _drop(self, name: str) -> None:
+    def _drop(self, name: str) -> tuple[Finding, ...]:
+        """End a cluster's watch; return what was found and not announced yet."""
         guard = self._guards.pop(name, None)
         self._texts.pop(name, None)
-        self._desk.drop(name)
         if guard is not None:
             guard.stop()
+        return self._desk.drop(name)
 
     async def _ask(self, doing: str, ask: Callable[[], T]) -> T | None:
         """Ask the store, from a thread; None, and a word in the log, if it does not answer or says what it cannot."""
