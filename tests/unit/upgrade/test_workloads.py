@@ -11,6 +11,7 @@ from windlass.domain.upgrade.workloads import (
     drained_pods,
     homeless,
     impossible_budgets,
+    moving_webhooks,
     orphans,
     quantity,
     selects,
@@ -148,3 +149,22 @@ def test_a_webhook_that_fails_closed_without_anybody_behind_it_is_named() -> Non
     assert told == "check.example.org of policies (its service policy/gate has no endpoint)"
     assert list(blocking_webhooks([webhook("Fail", service)], frozenset({"policy/gate"}))) == []
     assert list(blocking_webhooks([webhook("Ignore", service), webhook("Fail", None)], frozenset())) == []
+
+
+@pytest.mark.parametrize(
+    ("nodes", "batches", "told"),
+    [
+        ({"w-1"}, [("w-1",), ("w-2",)], 1),
+        ({"w-1", "w-2"}, [("w-1",), ("w-2",)], 0),
+        ({"w-1", "w-2"}, [("w-1", "w-2")], 1),
+        ({"cp-1"}, [("w-1",)], 0),
+        (set(), [("w-1",)], 0),
+    ],
+)
+def test_a_webhook_that_is_drained_away_as_a_whole_is_told(nodes: set[str], batches: Any, told: int) -> None:
+    hooks = [
+        webhook("Fail", {"namespace": "policy", "name": "gate"}),
+        webhook("Ignore", {"namespace": "p", "name": "g"}),
+    ]
+    ready = {"policy/gate": frozenset(nodes), "p/g": frozenset({"w-1"})}
+    assert len(list(moving_webhooks(hooks, ready, batches))) == told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from windlass.domain.catalog import Release
@@ -20,6 +20,7 @@ from windlass.domain.upgrade.workloads import (
     drained_pods,
     homeless,
     impossible_budgets,
+    moving_webhooks,
     name_of,
     orphans,
     shared_pods,
@@ -40,7 +41,8 @@ class Workloads:
     pods: Sequence[Object] = ()
     budgets: Sequence[Object] = ()
     webhooks: Sequence[Object] = ()
-    ready_services: frozenset[str] = frozenset()
+    ready_services: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Services with an endpoint that is ready, as namespace/name, and the nodes of these."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,12 @@ def _workloads(seen: Evidence, steps: Sequence[Step]) -> Iterator[Finding]:
         blocking_webhooks(work.webhooks, work.ready_services),
         "bring its service up, or set its failurePolicy to Ignore for the time of the upgrade",
         "no webhook is in the way",
+    )
+    yield warning(
+        "webhook replicas",
+        moving_webhooks(work.webhooks, work.ready_services, batches),
+        "give its service a replica on another node, or it refuses what it is asked about until it runs elsewhere",
+        "every webhook that fails closed serves on while nodes are drained",
     )
     yield finding(
         "disruption budgets",

@@ -5,7 +5,7 @@ Objects are the API's own JSON.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -198,16 +198,35 @@ def quantity(text: str) -> Decimal:
     return Decimal(text.removesuffix(unit)) * _UNITS.get(unit, Decimal(1))
 
 
-def blocking_webhooks(configurations: Iterable[Object], ready_services: frozenset[str]) -> Iterator[str]:
+def blocking_webhooks(configurations: Iterable[Object], ready_services: Collection[str]) -> Iterator[str]:
     """Yield the webhooks that would refuse what an upgrade does: they fail closed, and their service does not answer.
 
     `ready_services` are those (as namespace/name) that have an endpoint that is ready.
     """
+    for webhook, service in _closed_webhooks(configurations):
+        if service not in ready_services:
+            yield f"{webhook} (its service {service} has no endpoint)"
+
+
+def moving_webhooks(
+    configurations: Iterable[Object], ready_services: Mapping[str, frozenset[str]], batches: Iterable[Sequence[str]]
+) -> Iterator[str]:
+    """Yield the webhooks that fail closed and are away for a moment, since one batch drains all that they run on.
+
+    `ready_services` has the nodes on which each service has endpoints that are ready.
+    """
+    drained = [frozenset(batch) for batch in batches]
+    for webhook, service in _closed_webhooks(configurations):
+        nodes = ready_services.get(service, frozenset())
+        if nodes and any(nodes <= batch for batch in drained):
+            yield f"{webhook} (its service {service} runs on {' and '.join(sorted(nodes))} alone)"
+
+
+def _closed_webhooks(configurations: Iterable[Object]) -> Iterator[tuple[str, str]]:
+    """Yield each webhook that fails closed and has a service, and which."""
     for configuration in configurations:
         for webhook in configuration.get("webhooks", []):
             service = webhook.get("clientConfig", {}).get("service")
-            if service is None or webhook.get("failurePolicy", "Fail") != "Fail":
-                continue
-            where = f"{service['namespace']}/{service['name']}"
-            if where not in ready_services:
-                yield f"{webhook['name']} of {configuration['metadata']['name']} (its service {where} has no endpoint)"
+            if service is not None and webhook.get("failurePolicy", "Fail") == "Fail":
+                name = f"{webhook['name']} of {configuration['metadata']['name']}"
+                yield name, f"{service['namespace']}/{service['name']}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -149,7 +149,8 @@ def _running(looks: Mapping[str, HostLook], etcd: EtcdLook, workloads: Workloads
 
 
 def _free(disks: Mapping[str, int]) -> int:
-    return min((disks[path] for path in ("/var/lib/windlass", "/") if path in disks), default=0)
+    """Return the room on the fullest of the file systems that programs, images and data lie on."""
+    return min(disks.values(), default=0)
 
 
 def _needed(site: Site, name: str, look: HostLook) -> int:
@@ -224,18 +225,22 @@ def _what_the_api_says(site: Site, pki: Pki) -> _Api:
             pods=[pod for pod in client.list(PODS) if pod["metadata"]["namespace"] != TRIAL],
             budgets=client.list(_BUDGETS),
             webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
-            ready_services=frozenset(_ready_services(client)),
+            ready_services=ready_services(client.list(_SLICES)),
         )
         uses = tuple(stored(_objects(client, site), site.release))
         return _Api(workloads, uses, changed_add_ons(site, client))
 
 
-def _ready_services(client: KubernetesClient) -> Iterator[str]:
-    for found in client.list(_SLICES):
+def ready_services(slices: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """Return the services with an endpoint that is ready, as namespace/name, and on which nodes these are."""
+    nodes: dict[str, frozenset[str]] = {}
+    for found in slices:
         service = found["metadata"].get("labels", {}).get("kubernetes.io/service-name")
-        ready = any(one.get("conditions", {}).get("ready") is not False for one in found.get("endpoints") or [])
+        ready = [one for one in found.get("endpoints") or [] if one.get("conditions", {}).get("ready") is not False]
         if service and ready:
-            yield f"{found['metadata']['namespace']}/{service}"
+            name = f"{found['metadata']['namespace']}/{service}"
+            nodes[name] = nodes.get(name, frozenset()) | {one.get("nodeName", "") for one in ready}
+    return nodes
 
 
 def _objects(client: KubernetesClient, site: Site) -> Iterator[dict[str, Any]]:
