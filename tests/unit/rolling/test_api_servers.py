@@ -17,6 +17,7 @@ from windlass.operations.rolling.roll import Limits, Roll
 from windlass.operations.rolling.stacks import DidNotComeUpError
 
 STATS = "# pxname,svname,status,\n" + "".join(f"api-servers,cp-{number},UP,\n" for number in (1, 2, 3))
+COMPOSE = "/etc/windlass/stacks/control-plane/compose.yaml"
 REFUSED = CommandResult(7, "", "curl: (7) connection refused")
 
 
@@ -48,8 +49,13 @@ def test_one_that_starts_slowly_is_waited_for(world: World) -> None:
 
 def test_one_that_ends_again_and_again_is_put_back_at_once(world: World) -> None:
     roll = roll_of(world)
-    world.machines["cp-1"].fake.on("curl", "-sS", answer=REFUSED)
-    world.machines["cp-1"].fake.on("docker", "inspect", answer="5\n")
+    fake = world.machines["cp-1"].fake
+
+    def ready(_: Call) -> CommandResult | str:
+        return REFUSED if f"version: {NEW}" in fake.files[COMPOSE].content.decode() else "ok"
+
+    fake.on("curl", "-sS", answer=ready)
+    fake.on("docker", "inspect", answer="5\n")
     told = r"the old version runs again: cp-1: its API server has ended 5 times.*unknown flag"
     with pytest.raises(DidNotComeUpError, match=told):
         change_api_server(roll, "cp-1", stops=True)

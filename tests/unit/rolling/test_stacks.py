@@ -14,6 +14,7 @@ from windlass.errors import UnreachableError
 from windlass.operations import waiting
 from windlass.operations.rolling.roll import Roll
 from windlass.operations.rolling.stacks import DidNotComeUpError, Part, always, change_part
+from windlass.operations.site import Site
 
 COMPOSE = "/etc/windlass/stacks/etcd/compose.yaml"
 SECOND = timedelta(seconds=0)
@@ -28,7 +29,11 @@ def roll_of(world: World) -> Roll:
     return Roll(world.at(NEW), world.site, Mock(spec=Pki), lambda _: None)
 
 
-def part(missing: Callable[[], str], may_go_back: Callable[[], bool] = always) -> Part:
+def unless_old(why: str) -> Callable[[Site], str]:
+    return lambda site: why if site.release.version == NEW else ""
+
+
+def part(missing: Callable[[Site], str], may_go_back: Callable[[], bool] = always) -> Part:
     return Part("cp-1", "etcd", ("etcd",), missing, SECOND, may_go_back)
 
 
@@ -38,7 +43,7 @@ def version_on(world: World) -> str:
 
 
 def test_what_comes_up_stays(world: World) -> None:
-    change_part(roll_of(world), part(lambda: ""))
+    change_part(roll_of(world), part(lambda _: ""))
     assert version_on(world) == "new"
     (script,) = world.machines["cp-1"].scripts
     assert "--no-deps etcd" in script
@@ -50,22 +55,29 @@ def test_what_does_not_come_up_is_put_back_and_told_with_its_last_words(world: W
     with pytest.raises(
         DidNotComeUpError, match=r"the old version runs again: .*it knows no leader.*panic: no space"
     ) as error:
-        change_part(roll_of(world), part(lambda: "it knows no leader"))
+        change_part(roll_of(world), part(unless_old("it knows no leader")))
     assert version_on(world) == "old"
     assert len(world.machines["cp-1"].scripts) == 2
     assert "run the same upgrade again" in str(error.value)
+
+
+def test_that_the_old_one_does_not_come_up_either_is_told(world: World) -> None:
+    world.machines["cp-1"].fake.on("true")
+    world.machines["cp-1"].fake.on("docker", "logs", answer="")
+    with pytest.raises(DidNotComeUpError, match=r"cp-1: etcd did not come up: .*; nor did the old version: .*no space"):
+        change_part(roll_of(world), part(lambda _: "no space"))
 
 
 def test_past_the_point_of_no_return_nothing_goes_back(world: World) -> None:
     world.machines["cp-1"].fake.on("true")
     world.machines["cp-1"].fake.on("docker", "logs", answer="")
     with pytest.raises(DidNotComeUpError, match=r"past the point of no return.*`disaster_recovery`"):
-        change_part(roll_of(world), part(lambda: "it is slow", may_go_back=lambda: False))
+        change_part(roll_of(world), part(lambda _: "it is slow", may_go_back=lambda: False))
     assert version_on(world) == "new"
 
 
 def test_a_host_that_cannot_be_reached_is_tried_again_and_not_put_back(world: World) -> None:
-    def missing() -> str:
+    def missing(_: Site) -> str:
         world.machines["cp-1"].fake.is_reachable = False
         raise UnreachableError("cp-1: no answer")
 

@@ -32,7 +32,7 @@ def change_api_server(roll: Roll, host: str, *, stops: bool) -> Changes:
         wait_until(lambda: _check_others(roll, others), _OTHERS, f"{host}: the other API servers")
     changed = change_part(
         roll,
-        Part(host, "control-plane", (SERVER,), lambda: _not_holding(roll, host), roll.limits.api_ready, always),
+        Part(host, "control-plane", (SERVER,), lambda _: _not_holding(roll, host), roll.limits.api_ready, always),
     )
     wait_until(lambda: not_up(roll, host), roll.limits.api_ready, f"{host}: its API server for all proxies")
     return changed

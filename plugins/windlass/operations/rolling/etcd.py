@@ -106,10 +106,10 @@ def change_etcd(roll: Roll, host: str, *, stops: bool) -> Changes:
     look = look_at_etcd(roll.before, roll.pki)
     if stops:
         _let_go(roll, look, host)
-    wanted = roll.site.release.images["etcd"].removeprefix("v")
     reached = max((status.raft_applied_index for status in look.statuses.values()), default=0)
 
-    def missing() -> str:
+    def missing(site: Site) -> str:
+        wanted = site.release.images["etcd"].removeprefix("v")
         with etcd_member(roll.site, roll.pki, host) as client:
             status = client.status()
         if status.version != wanted:

@@ -29,8 +29,8 @@ class Part:
     host: str
     stack: str
     services: tuple[str, ...]
-    missing: Callable[[], str]
-    """What is still missing for the new ones to count as up; empty once they are."""
+    missing: Callable[[Site], str]
+    """What is still missing for those of a site to count as up; empty once they are."""
     within: timedelta
     may_go_back: Callable[[], bool]
     """Whether the old ones may be put back."""
@@ -43,12 +43,16 @@ def change_part(roll: Roll, part: Part) -> Changes:
     """
     try:
         changed = lay_and_start(roll.site, part)
-        wait_until(part.missing, part.within, f"{part.host}: {', '.join(part.services)}")
+        _wait(roll.site, part)
     except UnreachableError:
         raise
     except WindlassError as error:
         raise _gone_back(roll, part, error) from error
     return changed
+
+
+def _wait(site: Site, part: Part) -> None:
+    wait_until(lambda: part.missing(site), part.within, f"{part.host}: {', '.join(part.services)}")
 
 
 def lay_and_start(site: Site, part: Part) -> Changes:
@@ -94,8 +98,9 @@ def _gone_back(roll: Roll, part: Part, error: WindlassError) -> WindlassError:
     roll.tell(f"{what}: putting the old version back")
     try:
         lay_and_start(roll.before, part)
+        _wait(roll.before, part)
     except WindlassError as again:
-        return DidNotComeUpError(f"{what} did not come up: {reason}; nor could the old version be put back: {again}")
+        return DidNotComeUpError(f"{what} did not come up: {reason}; nor did the old version: {again}")
     return DidNotComeUpError(
         f"{what} did not come up, and the old version runs again: {reason}; the cluster serves; mend the cause, then "
         "run the same upgrade again: it goes on from here"
