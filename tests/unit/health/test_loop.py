@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from windlass.effects.health import LOOP_ARGV, loop_program, reporting
+from windlass.effects.health import LOOP_ARGV, loop, loop_program, reporting
 from windlass.effects.health.looking import Probe, look
 from windlass.effects.health.reporting import answers, disks, epoch, lifetime, oldest_certificate
 
@@ -299,6 +300,20 @@ def test_the_loop_rests_when_it_is_told_to(running: Running) -> None:
         running.until(lambda fields: fields[0] == "look")
         running.tell("rest\tcp-1/thing\ninspect\tno-such-thing\n")
         assert running.until(lambda fields: fields[0] == "container")[1:3] == ["no-such-thing", "unknown"]
+
+
+def test_a_look_that_was_stuck_is_followed_by_one_that_is_told_whatever_it_sees() -> None:
+    told = io.BytesIO()
+    mouth = loop.Mouth(told)
+    one = loop.Loop(mouth)
+    one._watchers["cp-1/thing"] = loop.Watcher(probe(1, times="2"), {}, mouth)
+    for _ in range(3):
+        mouth.tell("cp-1/thing", "passed", 2, ("look", "passed"))
+    one._watchers["cp-1/thing"].probe.last -= 60  # as if this host had been frozen
+    one._beat()
+    mouth.tell("cp-1/thing", "passed", 2, ("look", "passed"))
+    words = [line.split("\t")[1:] for line in told.getvalue().decode().splitlines()]
+    assert [word[-1] for word in words if word[0] == "look"] == ["passed", "passed", "the look is stuck", "passed"]
 
 
 def test_the_loop_ends_with_its_orders(running: Running) -> None:

@@ -176,6 +176,8 @@ class Loop:
         for watcher in list(self._watchers.values()):
             probe = watcher.probe
             if time.monotonic() - probe.last > 3 * (probe.interval + probe.timeout) + 2:
+                # What the next look sees is news, also if it is what the one before saw.
+                self._mouth.forget(probe.id)
                 self._mouth.say("look", probe.id, "unsure", "the look is stuck")
 
     def _report(self) -> None:
