@@ -189,6 +189,15 @@ def test_one_that_ends_soon_after_each_start_is_not_just_starting(
     assert etcd.is_crashing is is_crashing
 
 
+def test_one_that_was_to_be_replaced_counts_for_nothing_beside_the_one_that_runs(place: Place) -> None:
+    running = (place.state / "containers").read_text()
+    for text in (running + inspected("etcd", "exited") + "\n", inspected("etcd", "exited") + "\n" + running):
+        place.say("containers", text)
+        etcd = place.look().service("etcd")
+        assert etcd
+        assert etcd.health(is_reported=False) == "healthy"
+
+
 def test_a_unit_that_is_down_or_whose_process_is_stopped_is_unhealthy(place: Place) -> None:
     place.say("unit-kubelet", "failed")
     with subprocess.Popen(["sleep", "60"]) as stopped:

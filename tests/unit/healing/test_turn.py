@@ -45,10 +45,16 @@ def test_a_process_that_is_down_is_acted_on_and_a_cut_network_only_told() -> Non
     ]
     (report,) = reports_of(found).values()
     assert (report.key, report.failed_checks, report.seen_from) == ("cp-2/kube-apiserver", 3, ("cp-1", "w-1"))
-    told, full = told_of(found)
+    told, full = told_of(found, NOW)
     assert full.key == "w-1// disk_full"
     assert told.key == "cp-3/etcd network_cut"
     assert "mend the network" in str(told)
+
+
+def test_whatever_repair_has_not_ended_for_long_is_told_but_for_a_host_of_which_the_run_tells() -> None:
+    found = [finding(Kind.NODE_NOT_READY, "w-1", "node"), finding(Kind.HOST_DOWN, "w-2", "host")]
+    assert told_of(found, NOW + timedelta(minutes=9)) == ()
+    assert [one.key for one in told_of(found, NOW + timedelta(minutes=11))] == ["w-1/node node_not_ready"]
 
 
 def test_a_node_that_is_not_ready_speaks_of_its_kubelet() -> None:

@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -319,7 +319,7 @@ def test_a_run_that_waits_acts_on_what_the_watch_finds_meanwhile(world: World) -
 
     def hear() -> Heard | None:
         waited = world.now - began > timedelta(seconds=30)
-        return heard_in([found(Kind.PROCESS_DOWN, "kube-scheduler", world.now)]) if waited else None
+        return heard_in([found(Kind.PROCESS_DOWN, "kube-scheduler", world.now)], world.now) if waited else None
 
     world.hear = hear
     world.heal(Report("cp-1", "api-proxy"))
@@ -337,7 +337,7 @@ def test_what_was_watched_in_vain_is_tried_again_without_its_time_to_start(world
 def test_what_failed_before_it_was_repaired_is_not_repaired_again(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "exited"
     since = world.now - timedelta(seconds=10)
-    world.hear = lambda: heard_in([found(Kind.PROCESS_DOWN, "kube-scheduler", since)])
+    world.hear = lambda: heard_in([found(Kind.PROCESS_DOWN, "kube-scheduler", since)], world.now)
     reports: list[str] = []
     real = looking.look
 
@@ -352,11 +352,31 @@ def test_what_failed_before_it_was_repaired_is_not_repaired_again(world: World) 
 
 
 def test_what_people_need_no_longer_be_told_is_taken_back_by_the_run_that_is_at_it(world: World) -> None:
-    cut = heard_in([found(Kind.NETWORK_CUT, "kubelet", world.now)]).told
+    cut = heard_in([found(Kind.NETWORK_CUT, "kubelet", world.now)], world.now).told
     assert "network cut" in world.heal(told=cut).stops[0]
-    world.hear = lambda: heard_in([])
+    world.hear = lambda: heard_in([], world.now)
     assert world.heal(told=cut).stops == ()
     assert world.told[-1].startswith("over: kubelet on cp-2: network cut")
+
+
+def test_drift_that_is_only_shown_is_told_once_and_once_that_it_is_over(world: World) -> None:
+    spec = cluster().spec
+    settings = spec.repair.model_copy(update={"drift": "report"})
+    only_shown = cluster().model_copy(update={"spec": spec.model_copy(update={"repair": settings})})
+    world.site = replace(world.site, cluster=only_shown)
+    path = "/etc/windlass/stacks/api-proxy/haproxy.cfg"
+    rendered = world.hosts["w-1"].files[path]
+    world.hosts["w-1"].files[path] = RemoteFile(b"other")
+    told = []
+    for _ in range(2):
+        assert len(world.heal().reported) == 1
+        told += [(note.host, note.component, note.key) for note in world.notes]
+    assert told == [("w-1", "files", "drift w-1/files")]
+    world.hosts["w-1"].files[path] = rendered
+    assert world.heal().reported == ()
+    assert [(note.host, note.text.partition(" files")[0]) for note in world.notes] == [
+        ("w-1", "over: drift, only shown: restore-files")
+    ]
 
 
 def test_a_person_begins_the_count_anew(world: World) -> None:

@@ -122,7 +122,7 @@ class ClusterHealOperator(ClusterOperator):
             place.records.save_pki(pki, place.keys)
             return RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
 
-        heard, roll = heard_in(findings), place.records.roll()
+        heard, roll = heard_in(findings, datetime.now(UTC)), place.records.roll()
         with place.site(place.cluster()) as site:
             yield Healing(
                 site=site,
@@ -200,7 +200,7 @@ def _listener(context: Context, place: Workplace) -> Callable[[], Heard | None]:
     def hear() -> Heard | None:
         # A run about one finding stays with that.
         is_news = not context["params"].get("finding") and (place.records.status() or {}).get("observed") != before
-        return heard_in(_open(place)) if is_news else None
+        return heard_in(_open(place), datetime.now(UTC)) if is_news else None
 
     return hear
 

@@ -136,7 +136,8 @@ def _read(text: str, reported: frozenset[str]) -> _Said:
             container = _container(line)
             if container is None:
                 is_garbled = True
-            else:
+            elif container.component not in containers or container.is_running:
+                # Where making one anew was broken off, the old one lies beside it by another name.
                 containers[container.component] = container
             continue
         key, _, value = line.partition("=")

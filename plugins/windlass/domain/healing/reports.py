@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from windlass.domain.healing.repairs import Stop
 from windlass.domain.healing.seen import Report
@@ -18,6 +19,9 @@ _WAYS_OUT = {
     Kind.BACKUP_OLD: "see the last runs of `etcd_backup`",
 }
 """Kinds that repair can do nothing about: people are told, once, and once that it is over."""
+LASTING = timedelta(minutes=10)
+"""After this people are told of any trouble: repair has not ended it, whatever it did about it."""
+_LASTS = "repair has not ended it; see the service log for what it did, then look on the host"
 
 
 def reports_of(findings: Iterable[Finding]) -> dict[str, Report]:
@@ -36,13 +40,18 @@ def reports_of(findings: Iterable[Finding]) -> dict[str, Report]:
     return {report.key: report for report in found}
 
 
-def told_of(findings: Iterable[Finding]) -> tuple[Stop, ...]:
-    """Return what people must be told of since repair can do nothing about it."""
+def told_of(findings: Iterable[Finding], now: datetime) -> tuple[Stop, ...]:
+    """Return what people must be told of since repair can do nothing about it, or has not ended it by `now`."""
     return tuple(
-        Stop(f"{one.host or '-'}/{one.component} {one.kind.value}", _said(one), _WAYS_OUT[one.kind])
+        Stop(f"{one.host or '-'}/{one.component} {one.kind.value}", _said(one), _WAYS_OUT.get(one.kind, _LASTS))
         for one in findings
-        if one.kind in _WAYS_OUT and not one.is_over
+        if not one.is_over and (one.kind in _WAYS_OUT or _lasts(one, now))
     )
+
+
+def _lasts(finding: Finding, now: datetime) -> bool:
+    # Of a host that does not answer the run tells by itself.
+    return finding.kind is not Kind.HOST_DOWN and now - finding.since > LASTING
 
 
 @dataclass(frozen=True)
@@ -53,10 +62,10 @@ class Heard:
     told: tuple[Stop, ...]
 
 
-def heard_in(findings: Iterable[Finding]) -> Heard:
+def heard_in(findings: Iterable[Finding], now: datetime) -> Heard:
     """Return what all findings that are open say together."""
     found = tuple(findings)
-    return Heard(reports_of(found), told_of(found))
+    return Heard(reports_of(found), told_of(found, now))
 
 
 def _said(finding: Finding) -> str:

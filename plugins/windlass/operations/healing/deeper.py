@@ -72,7 +72,7 @@ def _services(files: HostFiles) -> dict[str, Mapping[str, Any]]:
 def _containers(connection: Connection, cluster: Cluster) -> dict[str, Container]:
     said = connection.run(["sh", "-s"], sudo=True, stdin=_inspect_script(cluster).encode()).stdout
     found = [read_container(json.loads(line)) for line in said.splitlines() if line.startswith("{")]
-    return {one.component: one for one in found}
+    return {one.component: one for one in sorted(found, key=lambda one: one.is_running)}
 
 
 def _inspect_script(cluster: Cluster) -> str:

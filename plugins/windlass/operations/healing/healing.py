@@ -18,6 +18,8 @@ from windlass.operations.healing.work import Healing, Note
 _LONGEST = timedelta(minutes=8)
 """A run that still finds something to do after this ends, and leaves the rest to the next one."""
 _ACT = timedelta(minutes=12)
+_DRIFT = "drift "
+"""How the key begins of what people are told of drift that is only shown."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,9 @@ class _Run:
         """Note what is held back or given up, each once in a run."""
         notes = [Note(str(one), "warning", one.repair.host, one.repair.thing) for one in plan.held]
         notes += [
-            Note(f"drift, only shown: {one}", "warning", one.host, one.thing, key=f"drift {one.key}")
+            Note(_shown(one), "warning", one.host, one.thing, key=f"{_DRIFT}{one.key}")
             for one in plan.reported
+            if f"{_DRIFT}{one.key}" not in self.history.alerts
         ]
         for note in notes:
             if f"{note.host}/{note.component}" not in self.told:
@@ -170,7 +173,8 @@ class _Run:
     def _settle(self, plan: Plan) -> None:
         """Tell people of what needs them and was not told yet, and of what no longer does."""
         stands = {stop.key: str(stop) for stop in plan.stops}
-        for note in _alerts(plan.stops, self.history.alerts):
+        stands |= {f"{_DRIFT}{one.key}": _shown(one) for one in plan.reported}
+        for note in _alerts(plan.stops, stands, self.history.alerts):
             self.work.note(note)
         for key in self.history.alerts:
             if key not in stands:
@@ -189,14 +193,18 @@ class _Run:
         )
 
 
-def _alerts(stops: tuple[Stop, ...], before: Mapping[str, str]) -> Iterator[Note]:
+def _shown(repair: Repair) -> str:
+    return f"drift, only shown: {repair}"
+
+
+def _alerts(stops: tuple[Stop, ...], stands: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
     for stop in stops:
         if stop.key not in before:
             host = stop.key.partition("/")[0] if "/" in stop.key else ""
             yield Note(str(stop), "error", host, stop.key.rpartition("/")[2], key=stop.key)
     for key, text in before.items():
-        if key not in {stop.key for stop in stops}:
-            host = key.partition("/")[0] if "/" in key else ""
+        if key not in stands:
+            host = key.removeprefix(_DRIFT).partition("/")[0] if "/" in key else ""
             yield Note(f"over: {text.partition(';')[0]}", "info", host, key.rpartition("/")[2], key=key)
 
 
