@@ -5,6 +5,7 @@ In an order that spares making clusters anew: first what leaves a cluster of the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -13,6 +14,7 @@ from e2e.clients import NAME, NAMESPACE, api_client, run_web
 from e2e.etcd import is_healthy
 from e2e.ground import CLUSTER, VERSION, Ground, wait_for
 from e2e.upgrading import AGAIN, LONG, OLD, old_cluster, upgrade, versions
+from windlass.cli.embedded.client import TaskView
 from windlass.domain.spec import load_cluster
 from windlass.domain.upgrade.removed_apis import LAST_APPLIED
 from windlass.effects.kubernetes.client import NODES
@@ -84,6 +86,27 @@ def test_who_uses_what_the_target_removes_is_named(old: Ground) -> None:
         old.kubectl("cp-1", "delete", "volumeattributesclass", "gold")
 
     assert f"VolumeAttributesClass gold of {REMOVED} by kubectl apply (use storage.k8s.io/v1)" in refusal
+
+
+def test_a_person_is_asked_with_the_plan_while_the_lease_is_free_and_may_say_no(old: Ground) -> None:
+    before = old.beginnings()
+    run_id = old.start("upgrade_cluster", version=VERSION, allow_untested=True)
+
+    def asking() -> TaskView | None:
+        tasks = old.client.tasks("upgrade_cluster", run_id)
+        return next((one for one in tasks if one.state == "awaiting_input"), None)
+
+    task = wait_for(asking, "the run asks a person", LONG)
+    lease = old.store.get(f"clusters/{CLUSTER}/lease.json")
+    old.client.answer_approval("upgrade_cluster", run_id, task, option="Reject")
+    run = old.finish("upgrade_cluster", run_id, LONG)
+
+    assert task.task_id == "approval"
+    assert lease is not None
+    assert json.loads(lease.data)["released"] is True
+    assert "quorum: now 3 of 3; after this step 2 of 3; tolerates 0" in run.result("gate")["text"]
+    assert (run.state, run.states["approval"]) == ("failed", "failed")
+    assert begun_since(old, before) == set()
 
 
 def test_an_api_server_that_does_not_come_up_is_put_back(old: Ground) -> None:
