@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from windlass.airflow.triggers import health as triggers
 from windlass.airflow.triggers.health import ClusterHealthTrigger, ClusterHealthyTrigger
 from windlass.domain.health import Finding, Kind
 from windlass.effects.store import ClusterRecords, MemoryStore
+from windlass.operations.watching import poller
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
@@ -89,6 +91,26 @@ def test_the_dag_is_started_by_what_is_found() -> None:
     dag = DagBag(str(DAGS / "watch_health.py"), load_op_links=False).dags["watch_health"]
     assert [asset.name for asset in dag.timetable.asset_condition.objects] == ["windlass_findings"]
     assert dag.get_task("dispatch").outlets == [REPAIRS]
+
+
+async def test_watching_that_broke_off_begins_anew(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Poller:
+        made = 0
+
+        def __init__(self, *_: object) -> None:
+            Poller.made += 1
+
+        async def findings(self) -> AsyncIterator[tuple[Finding, ...]]:
+            yield (finding(f"made-{Poller.made}"),)
+            raise ExceptionGroup("unhandled errors in a TaskGroup", [KeyError("whatever it was")])
+
+    monkeypatch.setattr(poller, "Poller", Poller)
+    monkeypatch.setattr(triggers, "_STORE_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "open_fleet", lambda *_: object())
+    run = ClusterHealthTrigger().run()
+    told = [await asyncio.wait_for(anext(run), 10) for _ in range(2)]
+    await run.aclose()  # type: ignore[attr-defined]
+    assert [one.payload["findings"][0]["cluster"] for one in told] == ["made-1", "made-2"]
 
 
 def test_a_healthy_cluster_is_not_waited_for(store: MemoryStore) -> None:

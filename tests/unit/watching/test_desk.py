@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from windlass.domain.health import Effects, Finding, Kind
+from windlass.errors import UnreachableError
 from windlass.operations.watching.desk import REMIND_SECONDS, Desk
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -19,11 +20,14 @@ class Records:
     """Stands for the store: nobody else works on a cluster, and all that is written is kept."""
 
     texts: list[str] = field(default_factory=list)
+    is_down: bool = False
 
     def held_by(self, cluster: str, now: datetime) -> None:
         return None
 
     def save(self, cluster: str, status: Any, events: Sequence[Any]) -> None:
+        if self.is_down:
+            raise UnreachableError("the store does not answer")
         self.texts += [event.text for event in events]
 
 
@@ -69,3 +73,18 @@ async def test_what_waits_while_a_spec_changes_is_announced_by_the_watch_of_the_
     desk.tell("demo", Effects(opened=[down]), {}, NOW)
     desk.open("demo", [down], 1.0, desk.drop("demo"))
     assert await asyncio.wait_for(desk.take(), 5) == (down,)
+
+
+async def test_what_the_store_did_not_take_is_written_with_what_comes_next() -> None:
+    records, down = Records(), finding(Kind.PROCESS_DOWN)
+    desk = Desk(records)  # type: ignore[arg-type]
+    desk.open("demo", (), 0.0)
+    records.is_down = True
+    await announced(desk, Effects(opened=[down]))
+    records.is_down = False
+    async with asyncio.timeout(5):
+        while len(records.texts) < 2:
+            desk.tell("demo", Effects(closed=[down]) if not records.texts else Effects(), {}, NOW)
+            await asyncio.sleep(0.01)
+    assert records.texts[0].startswith("process down: host on cp-2")
+    assert records.texts[1].startswith("over: process down")

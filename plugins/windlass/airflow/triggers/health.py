@@ -44,8 +44,12 @@ class ClusterHealthTrigger(BaseEventTrigger):
         while True:
             fleet = await self._fleet()
             if fleet is not None:
-                async for findings in Poller(fleet, SshDialler()).findings():
-                    yield _event({"findings": [finding.to_dict() for finding in findings]})
+                try:
+                    async for findings in Poller(fleet, SshDialler()).findings():
+                        yield _event({"findings": [finding.to_dict() for finding in findings]})
+                except Exception:
+                    # A trigger that ended would watch no cluster any more, and say so to nobody.
+                    self.log.exception("watching broke off; it begins anew")
             await asyncio.sleep(_STORE_RETRY_SECONDS)
 
     async def _fleet(self) -> Fleet | None:

@@ -21,6 +21,8 @@ REMIND_SECONDS = 300.0
 HELD_SECONDS = 5.0
 """Between two looks at whether planned work has ended."""
 WRITERS = 8
+MOST_EVENTS = 1000
+"""How many entries of the service log are kept while the store does not take them."""
 OPERATION = "watch_health"
 
 
@@ -160,15 +162,20 @@ class Desk:
                 status, drawer.status = drawer.status, None
                 events, drawer.events = drawer.events, []
                 async with self._writers:
-                    await self._save(cluster, status, events)
+                    is_saved = await self._save(cluster, status, events)
+                if not is_saved:
+                    # They are written with what comes next; an event that is there already is not written twice.
+                    drawer.events = [*events, *drawer.events][-MOST_EVENTS:]
         finally:
             drawer.is_writing = False
 
-    async def _save(self, cluster: str, status: Mapping[str, Any], events: list[Event]) -> None:
+    async def _save(self, cluster: str, status: Mapping[str, Any], events: list[Event]) -> bool:
         try:
             await asyncio.to_thread(self._fleet.save, cluster, status, events)
         except WindlassError as error:
             log.warning("%s: cannot write down what was seen (%d events): %s", cluster, len(events), error)
+            return False
+        return True
 
 
 def _is_telling(transition: Transition) -> bool:
