@@ -37,6 +37,8 @@ _PASSING = ("events", "masterleases", "leases")
 """What tells of a moment, and not of what anybody wants."""
 _MARK = "windlass-recovery"
 """Tells of one recovery, and when it was."""
+_SLOW = 12
+"""After how many requests the controllers have given a namespace its account: they do so when they come to it."""
 _PATH = re.compile(
     r"/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+/[^/]+))"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?(?:/(?P<plural>[^/]+))?(?:/(?P<name>[^/]+))?(?:/(?P<part>[^/]+))?"
@@ -51,6 +53,7 @@ class KubernetesApi:
         self._boundaries = boundaries
         self._etcd = etcd
         self._one_at_a_time = threading.Lock()
+        self._trial_age = 0
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer one request, as `httpx.MockTransport` wants it; requests come from several threads."""
@@ -109,7 +112,14 @@ class KubernetesApi:
             if machine.serves("kube-apiserver"):
                 key = ("masterleases", "", machine.address)
                 self._objects.setdefault(key, _made("v1", "Endpoints", machine.address))
+        self._give_account()
         self._run_workloads([name for plural, _, name in self._objects if plural == "nodes"])
+
+    def _give_account(self) -> None:
+        self._trial_age = self._trial_age + 1 if ("namespaces", "", TRIAL) in self._objects else 0
+        if self._trial_age >= _SLOW:
+            account = _made("v1", "ServiceAccount", "default", TRIAL)
+            self._objects.setdefault(("serviceaccounts", TRIAL, "default"), account)
 
     def _run_workloads(self, nodes: list[str]) -> None:
         for (plural, namespace, name), found in list(self._objects.items()):
@@ -154,6 +164,8 @@ class KubernetesApi:
 
     def _patch(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
         change, key = json.loads(request.content), _key(match)
+        if key[:2] == ("pods", TRIAL) and ("serviceaccounts", TRIAL, "default") not in self._objects:
+            return httpx.Response(403, json={"kind": "Status", "message": "serviceaccount default not found"})
         before = self._objects.get(key)
         if before is None and "merge-patch" in request.headers["Content-Type"]:
             return _missing(request.url.path)

@@ -13,7 +13,7 @@ from windlass.domain.rendering import image_reference
 from windlass.domain.rendering.layout import KUBECONFIGS, PKI, PROXY_PORT, kubernetes_binaries
 from windlass.domain.spec.models import Host
 from windlass.domain.trial import NAME, NAMESPACE, PORT, VOLUME_POD, trial_objects
-from windlass.effects.kubernetes.client import NAMESPACES, PODS, KubernetesClient
+from windlass.effects.kubernetes.client import NAMESPACES, PODS, SERVICE_ACCOUNTS, KubernetesClient
 from windlass.effects.transport.connection import Connection
 from windlass.errors import NotReadyError, WindlassError
 from windlass.operations.services import nodes_missing, workloads_missing
@@ -69,7 +69,11 @@ def _check_workload(site: Site, client: KubernetesClient) -> tuple[str, ...]:
     wait_until(lambda: _left_of_last_time(client), _TIMEOUT, "verify: the last trial's namespace")
     image = image_reference("toolbox", site.release, site.lock, site.mirror)
     has_volume = site.cluster.spec.storage.driver != "none"
-    for wanted in trial_objects(image, has_volume=has_volume):
+    namespace, *others = trial_objects(image, has_volume=has_volume)
+    client.apply(namespace)
+    # A pod without it is refused; controllers that have just been restarted take seconds to elect who makes it.
+    wait_until(lambda: _account_missing(client), _TIMEOUT, "verify: the trial's service account")
+    for wanted in others:
         client.apply(wanted)
     nodes = [host for host in site.hosts if host.is_node]
     wait_until(lambda: _pods_missing(client, len(nodes) + has_volume), _TIMEOUT, "verify: test pods")
@@ -94,6 +98,11 @@ def _left_of_last_time(client: KubernetesClient) -> str:
     namespace = client.get(NAMESPACES, NAMESPACE)
     is_going = namespace is not None and "deletionTimestamp" in namespace["metadata"]
     return f"{NAMESPACE} is still being removed" if is_going else ""
+
+
+def _account_missing(client: KubernetesClient) -> str:
+    found = client.get(SERVICE_ACCOUNTS, "default", NAMESPACE)
+    return "" if found else "no controller manager has made it yet; see its log on the control-plane hosts"
 
 
 def _reach(site: Site, pod: str, url: str) -> str:

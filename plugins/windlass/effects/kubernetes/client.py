@@ -56,6 +56,7 @@ NODES = Resource("v1", "nodes", namespaced=False)
 NAMESPACES = Resource("v1", "namespaces", namespaced=False)
 PODS = Resource("v1", "pods", namespaced=True)
 EVENTS = Resource("v1", "events", namespaced=True)
+SERVICE_ACCOUNTS = Resource("v1", "serviceaccounts", namespaced=True)
 
 
 class KubernetesClient:
