@@ -8,9 +8,10 @@ from unittest.mock import Mock
 import pytest
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-from unit.backup.examples import new_keys
+from unit.backup.examples import manifest, new_keys
+from unit.rolling.conftest import CATALOG
 from windlass.airflow.operators import recovery as recovery_operators
-from windlass.airflow.operators.recovery import RecoveryApprovalOperator, RecoveryLeaseOperator
+from windlass.airflow.operators.recovery import RecoveryApprovalOperator, RecoveryLeaseOperator, RecoveryPlanOperator
 from windlass.airflow.recovery import Recovery, check_same, cluster_of, wish_of, with_version
 from windlass.airflow.workplace import Workplace
 from windlass.domain.backup import BundleState
@@ -101,6 +102,20 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> Mock:
     place.vault.return_value = Mock(spec=Vault, **{"state.return_value": state})
     monkeypatch.setattr(recovery_operators, "_PAUSE_SECONDS", 0)
     return place
+
+
+def test_a_bundle_of_a_newer_etcd_is_refused_before_a_host_is_looked_at(
+    stored: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amid = manifest(kubernetes_version="v1.36.3")
+    assert amid.etcd.version == "3.7.3"
+    stored.catalog = CATALOG
+    stored.vault.return_value.inventory.return_value.bundles = (amid.bundle,)
+    monkeypatch.setattr(recovery_operators, "choose_verified", lambda *_: amid)
+    plan = RecoveryPlanOperator(task_id="plan", skips=[])
+    with pytest.raises(RefusedError, match=r"etcd v3.7.3, and Kubernetes v1.36.3 comes with etcd v3.6"):
+        plan.act(context(restore_versions=True), stored)
+    stored.site.assert_not_called()
 
 
 def test_a_repair_run_is_waited_for_and_any_other_operation_is_not(stored: Mock) -> None:

@@ -17,6 +17,7 @@ from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.workplace import Workplace
 from windlass.domain.backup import NEWEST, BundleId, DrillRecord, choose
+from windlass.domain.backup.versions import release_for
 from windlass.effects.store import Leases
 from windlass.effects.store.keys import drill_lease_key
 from windlass.errors import IntegrityError, NotReadyError, RefusedError, WindlassError
@@ -46,7 +47,7 @@ class DrillRunOperator(ClusterOperator):
         cluster = place.cluster()
         vault = place.vault(cluster)
         with _turn(context, place), self._telling(context, place, bundle), place.site(cluster) as site:
-            release = place.catalog.release(vault.manifest(bundle).kubernetes_version)
+            release = release_for(place.catalog, vault.manifest(bundle))
             record = run_drill(site, release, vault, bundle, str(place.owner), Stopwatch(tell=self.log.info))
         if not record.is_proof:
             text = f"drill with bundle {bundle} on {record.host or 'no host'} failed: {record.failure}"

@@ -43,6 +43,7 @@ from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.recovery import (
     Source,
+    check_versions,
     choose_verified,
     recovery_id,
     restore_beside,
@@ -80,6 +81,7 @@ class RecoveryPlanOperator(ClusterOperator):
         version = version_for(
             cluster.spec.kubernetes.version, manifest.kubernetes_version, restore=wish.restore_versions
         )
+        check_versions(vault, manifest, place.catalog.release(version))
         wanted = with_version(cluster, version)
         stored = place.records.pki(place.keys)
         with place.site(wanted) as site:

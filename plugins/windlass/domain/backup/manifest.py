@@ -89,6 +89,7 @@ class Manifest(_Record):
     etcd: EtcdRecord
     content: Content
     kubernetes_version: str
+    """The newest that may have written what is in it: amid a roll, of an API server that was changed already."""
     namespaces: Mapping[str, str]
     """UID by name at the revision."""
     nodes: Mapping[str, str]

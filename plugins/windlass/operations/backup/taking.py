@@ -22,6 +22,7 @@ from windlass.domain.backup import (
     read_content,
     snapshot_source,
 )
+from windlass.domain.backup.versions import written_by
 from windlass.domain.etcd import MemberStatus
 from windlass.domain.etcd import Snapshot as EtcdSnapshot
 from windlass.domain.kubeobjects import uid_of
@@ -99,7 +100,7 @@ def take_bundle(site: Site, pki: Pki, vault: Vault, by: str, watch: Stopwatch | 
         by=by,
         etcd=etcd,
         content=content,
-        kubernetes_version=site.cluster.spec.kubernetes.version,
+        kubernetes_version=written_by(site.cluster.spec.kubernetes.version, state.stacks),
         namespaces=uids[0],
         nodes=uids[1],
         images=state.images,

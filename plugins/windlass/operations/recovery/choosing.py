@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from windlass.domain.backup import NEWEST, BundleId, Candidate, Manifest, broken_off, choose, life_of
+from windlass.domain.backup.versions import check_etcd
+from windlass.domain.catalog import Release
 from windlass.domain.recovery import is_of_one_cluster
 from windlass.effects.bundles import Vault
 from windlass.errors import IntegrityError
@@ -34,6 +36,12 @@ def choose_verified(vault: Vault, wanted: str, tell: Callable[[str], None]) -> M
             candidates.remove(chosen)
             continue
         return manifest
+
+
+def check_versions(vault: Vault, manifest: Manifest, release: Release) -> None:
+    """RefusedError if the bundle's data is of a newer etcd than the release's; it names the last one that is not."""
+    older = [bundle for bundle in vault.inventory().bundles if bundle < manifest.bundle]
+    check_etcd(release, manifest, _readable(vault, reversed(older)))
 
 
 def _candidates(vault: Vault, wanted: str) -> tuple[Candidate, ...]:
