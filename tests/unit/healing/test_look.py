@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from windlass.domain.healing import HostSeen, Repair
@@ -244,6 +247,26 @@ def test_one_that_is_ill_is_ended_at_once_and_one_that_works_is_given_its_time(
     assert done.stdout == "changed: container kube-apiserver\n"
     assert (calls[0] == "rm -f windlass-kube-apiserver") is ends_first
     assert calls[-1].endswith("up -d --no-deps --force-recreate kube-apiserver")
+
+
+def test_a_container_is_not_made_anew_while_another_script_works_on_its_stack(place: Place) -> None:
+    stack = place.state / "control-plane"
+    stack.mkdir()
+    (stack / "compose.yaml").write_text("services: {}")
+    script = recreate_script("control-plane", "kube-apiserver", is_gentle=False)
+    script = script.replace("/etc/windlass/stacks", str(place.state))
+    held = os.open(stack, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)  # as `stack_script` has it
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as waiting:
+        try:
+            deadline = time.monotonic() + 30
+            while not any(child.name() == "flock" for child in psutil.Process(waiting.pid).children()):
+                assert time.monotonic() < deadline
+                assert waiting.poll() is None
+            assert not (place.state / "calls").exists()
+        finally:
+            os.close(held)
+        assert waiting.communicate(timeout=30)[0] == "changed: container kube-apiserver\n"
 
 
 def test_a_container_whose_compose_file_is_lost_is_not_touched(place: Place) -> None:

@@ -30,6 +30,8 @@ from windlass.operations.waiting import wait_until
 _START = timedelta(minutes=3)
 _API = timedelta(seconds=15)
 _MACHINE = timedelta(minutes=5)
+_OTHERS = timedelta(minutes=2)
+"""How long another Compose on the same stack is waited for."""
 _UNIT_LIMIT = timedelta(seconds=60)
 _NO_COMPOSE_FILE = 66
 """Exit code of the script that makes a container anew where its Compose file is lost (EX_NOINPUT of sysexits.h)."""
@@ -67,12 +69,15 @@ def recreate_script(stack: str, component: str, *, is_gentle: bool) -> str:
     """Return the script that makes one container of a stack anew, from the Compose file as it lies on the host.
 
     One that works gets its time to stop (`is_gentle`); one that is ill is ended at once, whatever state it is in.
+    Whoever works on the stack already, for a caller that is gone, is waited for by the lock that `stack_script` takes.
     """
     name, project = shlex.quote(f"windlass-{component}"), f"windlass-{stack}"
     up = f"docker compose -p {project} -f compose.yaml up -d --no-deps --force-recreate {shlex.quote(component)}"
     first = f"{up} >$log 2>&1 || " if is_gentle else ""
     return f"""set -eu
 cd {stack_directory(stack)} 2>/dev/null && [ -s compose.yaml ] || exit {_NO_COMPOSE_FILE}
+exec 9<.
+flock -w {_OTHERS.seconds} 9 || {{ echo "another Compose has held {stack} for {_OTHERS.seconds} s" >&2; exit 1; }}
 log=$(mktemp); trap 'rm -f $log' EXIT
 {first}{{
   docker rm -f {name} >/dev/null 2>&1 || :
