@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from windlass.domain.artifacts import Artifact
@@ -39,6 +39,7 @@ from windlass.domain.rendering.layout import (
     stack_directory,
 )
 from windlass.domain.spec.models import Host
+from windlass.domain.upgrade.hooks import HOOKS_MARK, hooks_mark
 from windlass.effects.transport.connection import Connection, RemoteFile
 from windlass.operations.applying import settings_script, unit_script
 from windlass.operations.gathering import gather_facts
@@ -61,7 +62,8 @@ def prepare_host(site: Site, host: Host, connection: Connection, *, without: Ite
     changed = list(_install(site, host, connection, facts))
     files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)
     left = tuple(f"{stack_directory(stack)}/" for stack in without)
-    changed += _lay_down(site, connection, {path: file for path, file in files.items() if not path.startswith(left)})
+    laid = remote_files({path: file for path, file in files.items() if not path.startswith(left)})
+    changed += _lay_down(site, connection, laid | ({} if facts.cluster else _marks_of_a_new_host(site)))
     containerd = [_containerd_script(site)] if host.is_node else []
     script = at_once(*_pulls(site, host, containerd))
     return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))
@@ -92,8 +94,14 @@ SETTINGS = {"kernel settings": [KERNEL_PARAMETERS, KERNEL_MODULES], "docker sett
 """The files that must be loaded when they change, by what they are called in plans."""
 
 
-def _lay_down(site: Site, connection: Connection, files: HostFiles) -> Changes:
-    remote = remote_files(files) | {CLUSTER_MARK: RemoteFile(f"{site.cluster.name}\n".encode())}
+def _marks_of_a_new_host(site: Site) -> dict[str, RemoteFile]:
+    """Return what says that the spec's hooks are not due on a host that becomes the cluster's only now."""
+    mark = hooks_mark(site.cluster)
+    return {} if mark is None else {HOOKS_MARK: RemoteFile(mark)}
+
+
+def _lay_down(site: Site, connection: Connection, files: Mapping[str, RemoteFile]) -> Changes:
+    remote = {**files, CLUSTER_MARK: RemoteFile(f"{site.cluster.name}\n".encode())}
     docker = remote.pop(DOCKER_DAEMON)
     changed = ["files"] if put_files(connection, remote) else []
     changed += run_script(

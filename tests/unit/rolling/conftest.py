@@ -62,7 +62,7 @@ class Machine:
         script = (call.stdin or b"").decode()
         if script == FACTS_SCRIPT:
             lines = [f"artifact={name}" for name in sorted(self.artifacts)]
-            return "\n".join(["cgroup=2", "cpus=2", "docker=20.10", *lines, "complete=yes"])
+            return "\n".join(["cgroup=2", "cpus=2", "docker=20.10", "cluster=demo", *lines, "complete=yes"])
         if "service {{" in script:
             return "\n".join(self._said())
         self.scripts.append(script)

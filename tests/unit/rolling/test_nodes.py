@@ -135,24 +135,6 @@ def test_an_etcd_member_that_a_hook_has_taken_away_stops_the_roll(
         change(roll_of(world))
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_hook_that_fails_is_told_and_not_run_again(world: World, when: str) -> None:
-    machine, ran = world.machines["cp-1"], []
-
-    def answer(call: Call) -> CommandResult | str:
-        if call.stdin == b"apt-get upgrade":
-            ran.append(when)
-            return CommandResult(100, "", "E: no such thing")
-        return machine.answer(call)
-
-    machine.fake.on("sh", "-s", answer=answer)
-    wanted = spec_with(world, upgrade={"hooks": {when: ["apt-get upgrade"]}})
-    with pytest.raises(DidNotComeUpError, match=rf"hooks.{when}\[0\].*no such thing; the old version runs on it again"):
-        change(roll_of(world, wanted))
-    assert ran == [when]
-    assert OLD in kubelet_of(world)
-
-
 def test_a_flag_of_a_controller_goes_back_with_the_file_that_has_it(world: World) -> None:
     machine = world.machines["cp-1"]
     install(world.site, world.site.hosts[0], machine)

@@ -93,6 +93,16 @@ def test_a_node_that_an_earlier_roll_left_cordoned_is_opened() -> None:
     assert (step.label, step.drains) == ("host w-1", False)
 
 
+def test_hooks_that_have_not_run_roll_every_host_and_drain_workers_as_any_change_does() -> None:
+    roles = OVERLAPPING | WORKERS
+    states = {name: HostState({"hooks": "hooks run: 1 before"}) for name in roles}
+    steps = plan_roll(cluster(roles), states, leader="cp-1", add_ons=())
+    assert [(step.label, step.drains) for step in steps] == [
+        *((f"host {name}", False) for name in OVERLAPPING),
+        *((f"host {name}", True) for name in WORKERS),
+    ]
+
+
 @pytest.mark.parametrize(
     ("share", "workers", "size"),
     [(1, 3, 1), (2, 3, 2), ("50%", 4, 2), ("34%", 3, 1), ("1%", 3, 1), (0, 3, 1), ("100%", 3, 3)],

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.upgrade.hooks import HOOKS
 from windlass.errors import SpecError
 
 StepKind = Literal["prefetch", "etcd", "api-server", "host", "add-ons"]
@@ -36,7 +37,8 @@ class HostState:
 
     stale: Mapping[str, str] = field(default_factory=dict)
     """What must change, and how, in words: by `STACK/SERVICE` for containers, else `kubelet`, `containerd`,
-    `files`, `certificates`, `programs`, or `cordon` for a node that an earlier roll left cordoned."""
+    `files`, `certificates`, `programs`, `hooks` that have not run there, or `cordon` for a node that an earlier roll
+    left cordoned."""
     missing: tuple[str, ...] = ()
     """Artifacts and images that must be fetched first."""
 
@@ -128,8 +130,8 @@ def _hosts(cluster: Cluster, states: Mapping[str, HostState]) -> Iterator[Step]:
 
 
 def _drains(host: Host, state: HostState) -> bool:
-    """Whether pods must leave the host: its kubelet or the runtime below it is changed, and they have where to go."""
-    return host.is_node and bool({KUBELET, "containerd"} & set(state.stale))
+    """Whether pods must leave a node: kubelet or runtime below them change, or hooks run, which may stop anything."""
+    return host.is_node and bool({KUBELET, "containerd", HOOKS} & set(state.stale))
 
 
 def _rest(state: HostState) -> list[str]:

@@ -28,7 +28,7 @@ from windlass.operations.cluster_api import credentials_of, kubernetes_api
 from windlass.operations.rolling.add_ons import changed_add_ons
 from windlass.operations.rolling.draining import is_ours
 from windlass.operations.rolling.etcd import EtcdLook, look_at_etcd
-from windlass.operations.rolling.looking import HostLook, look_at_hosts
+from windlass.operations.rolling.looking import HostLook, drifted_parts, look_at_hosts
 from windlass.operations.site import Site
 from windlass.operations.waiting import asked_again, wait_until
 
@@ -104,11 +104,7 @@ def _together(site: Site, pki: Pki, found: _Answers) -> Gathered:
     evidence = Evidence(
         running=_running(looks, found.etcd, found.api.workloads),
         states=with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads),
-        drifted={
-            name: tuple(part for part in old[name].state.stale if part in look.state.stale)
-            for name, look in looks.items()
-            if name in old
-        },
+        drifted=drifted_parts(old, looks),
         unreachable={name: str(outcome.error) for name, outcome in found.looks.items() if not outcome.is_ok},
         membership=found.etcd.membership,
         etcd_reasons=found.etcd.reasons,

@@ -24,6 +24,7 @@ from windlass.domain.rendering.layout import (
 )
 from windlass.domain.spec.models import Host
 from windlass.domain.upgrade import HostState
+from windlass.domain.upgrade.hooks import HOOKS, HOOKS_MARK, hooks_due
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.transport.connection import Connection
 from windlass.effects.transport.fanout import Outcome
@@ -84,7 +85,7 @@ def look_at_host(site: Site, pki: Pki | None, host: Host, connection: Connection
     seen = see(site, host, connection)
     files = rendered_files(site, host, seen.facts)
     certificates = files_for(site.cluster, host, pki) if pki is not None else {}
-    states = connection.stat([*files, *certificates])
+    states = connection.stat([*files, *certificates, HOOKS_MARK])
     wanted = {path: (_sha256(file.content), file.mode) for path, file in files.items()}
     differing = {
         path
@@ -101,7 +102,19 @@ def look_at_host(site: Site, pki: Pki | None, host: Host, connection: Connection
         stale["certificates"] = f"certificates: {len(old_keys)} files"
         if host.is_node and set(old_keys) & set(kubelet_reads(site.release.version)[0]):
             stale.setdefault("kubelet", "kubelet started anew")
+    mark = states.get(HOOKS_MARK)
+    if due := hooks_due(site.cluster, mark.sha256 if mark else None):
+        stale[HOOKS] = due
     return HostLook(seen, HostState(stale, tuple(_missing(site, host, seen))))
+
+
+def drifted_parts(old: Mapping[str, HostLook], new: Mapping[str, HostLook]) -> dict[str, tuple[str, ...]]:
+    """Return what of each host is neither as the old spec nor as the new one has it; due hooks are no drift."""
+    return {
+        name: tuple(part for part in old[name].state.stale if part in look.state.stale and part != HOOKS)
+        for name, look in new.items()
+        if name in old
+    }
 
 
 def rendered_files(site: Site, host: Host, facts: HostFacts) -> HostFiles:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from windlass.domain.readiness import is_ready
 from windlass.domain.rendering import host_stacks
 from windlass.domain.spec.models import Host
+from windlass.domain.upgrade.hooks import HOOKS, hooks_mark
 from windlass.effects.kubernetes.client import NODES, KubernetesClient
-from windlass.effects.transport.connection import Connection, RemoteFile
+from windlass.effects.transport.connection import RemoteFile
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.preparing import prepare_host
 from windlass.operations.rolling.draining import cordon, drain_node, pods_on, uncordon
 from windlass.operations.rolling.going_back import put_back
+from windlass.operations.rolling.hooks import hooks_around
 from windlass.operations.rolling.planes import wait_for_planes
 from windlass.operations.rolling.roll import Roll
 from windlass.operations.rolling.serving import serving_pods, wait_until_they_serve
@@ -86,26 +86,12 @@ def _drain(roll: Roll, client: KubernetesClient, name: str) -> None:
 def _change(roll: Roll, host: Host, sealed: RemoteFile) -> Changes:
     """Lay down and start everything that is wanted of the host, with the spec's hooks around it."""
     site, connection = roll.site, roll.connection(host.name)
-    hooks = site.cluster.spec.upgrade.hooks
-    _run_hooks(roll, connection, "before", hooks.before)
-    changed = [*prepare_host(site, host, connection), *seed_host(site.cluster, roll.pki, sealed, host, connection)]
-    changed += bring_up(connection, host_stacks(site.cluster, host))
-    if host.is_node:
-        changed += start_kubelet(site, connection)
-    _run_hooks(roll, connection, "after", hooks.after)
-    return tuple(changed)
-
-
-def _run_hooks(roll: Roll, connection: Connection, when: str, hooks: Sequence[str]) -> None:
-    for number, hook in enumerate(hooks, 1):
-        result = connection.run(["sh", "-s"], sudo=True, stdin=hook.encode(), timeout=roll.limits.hook, check=False)
-        if result.exit_code:
-            last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["no output"]
-            raise WindlassError(
-                f"{connection.host}: spec.upgrade.hooks.{when}[{number - 1}] ({shlex.quote(hook[:60])}) exited "
-                f"{result.exit_code}: {last[0]}"
-            )
-        roll.tell(f"{connection.host}: hook {when} {number} of {len(hooks)} is done")
+    with hooks_around(roll, connection):
+        changed = [*prepare_host(site, host, connection), *seed_host(site.cluster, roll.pki, sealed, host, connection)]
+        changed += bring_up(connection, host_stacks(site.cluster, host))
+        if host.is_node:
+            changed += start_kubelet(site, connection)
+    return (*changed, *([HOOKS] if hooks_mark(site.cluster) else []))
 
 
 def _not_back(client: KubernetesClient, site: Site, name: str) -> str:
