@@ -33,7 +33,7 @@ def unless_old(why: str) -> Callable[[Site], str]:
     return lambda site: why if site.release.version == NEW else ""
 
 
-def part(missing: Callable[[Site], str], may_go_back: Callable[[], bool] = always) -> Part:
+def part(missing: Callable[[Site], str], may_go_back: Callable[[], bool | None] = always) -> Part:
     return Part("cp-1", "etcd", ("etcd",), missing, SECOND, may_go_back)
 
 
@@ -73,6 +73,14 @@ def test_past_the_point_of_no_return_nothing_goes_back(world: World) -> None:
     world.machines["cp-1"].fake.on("docker", "logs", answer="")
     with pytest.raises(DidNotComeUpError, match=r"past the point of no return.*`disaster_recovery`"):
         change_part(roll_of(world), part(lambda _: "it is slow", may_go_back=lambda: False))
+    assert version_on(world) == "new"
+
+
+def test_what_may_be_past_that_point_stays_too_and_the_error_says_how_to_go_on(world: World) -> None:
+    world.machines["cp-1"].fake.on("true")
+    world.machines["cp-1"].fake.on("docker", "logs", answer="")
+    with pytest.raises(DidNotComeUpError, match=r"may be past the point of no return.*run the same upgrade again"):
+        change_part(roll_of(world), part(lambda _: "it is slow", may_go_back=lambda: None))
     assert version_on(world) == "new"
 
 

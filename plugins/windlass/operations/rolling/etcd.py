@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from windlass.domain import etcd
+from windlass.domain.containers import VERSION_LABEL
 from windlass.domain.pki import Pki
 from windlass.domain.quorum import Member, Membership, Stop, check_planned_outage, check_stop, what_if
 from windlass.domain.rendering.layout import ETCD_CLIENT_PORT, PKI
 from windlass.domain.upgrade.versions import minor_of
 from windlass.effects.transport.connection import Connection
+from windlass.effects.transport.fanout import Outcome
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.etcd_api import etcd_member
 from windlass.operations.rolling.roll import Roll
@@ -119,7 +121,7 @@ def change_etcd(roll: Roll, host: str, *, stops: bool) -> Changes:
         behind = reached - status.raft_applied_index
         return f"it is {behind} entries behind" if behind > 0 else ""
 
-    part = Part(host, "etcd", ("etcd",), missing, roll.limits.etcd_ready, lambda: not _has_moved_on(roll))
+    part = Part(host, "etcd", ("etcd",), missing, roll.limits.etcd_ready, lambda: may_go_back(roll))
     return change_part(roll, part)
 
 
@@ -144,13 +146,33 @@ def _hand_over_the_lead(roll: Roll, look: EtcdLook, host: str) -> None:
     roll.tell(f"etcd {host}: {others[0]} leads now")
 
 
-def _has_moved_on(roll: Roll) -> bool:
-    """Whether the cluster as a whole counts as the new minor release already: then no member goes back."""
-    wanted, before = (site.release.images["etcd"] for site in (roll.site, roll.before))
-    if minor_of(wanted) == minor_of(before):
-        return False
-    outcomes = roll.site.try_on_hosts(roll.site.cluster.hosts_with("etcd"), lambda _, conn: _cluster_minor(conn))
-    return any(outcome.is_ok and outcome.get() >= minor_of(wanted) for outcome in outcomes.values())
+def may_go_back(roll: Roll) -> bool | None:
+    """Whether a member may go back to the release before; None if nothing tells.
+
+    The cluster as a whole moves on to a new minor release once all of its members run that, and what it has written by
+    then the old one must not open. So a member that says what the cluster agreed on decides. Where none answers, as
+    where there is only one, a container of the old release on any host shows that not all can have run the new one.
+    """
+    wanted, before = (minor_of(site.release.images["etcd"]) for site in (roll.site, roll.before))
+    if wanted == before:
+        return True
+    hosts = roll.site.cluster.hosts_with("etcd")
+    agreed = _answers(roll.site.try_on_hosts(hosts, lambda _, conn: _cluster_minor(conn)))
+    if agreed:
+        return all(minor < wanted for minor in agreed)
+    made_of = _answers(roll.site.try_on_hosts(hosts, lambda _, conn: _container_minor(conn)))
+    return True if any(minor < wanted for minor in made_of) else None
+
+
+def _answers(outcomes: Mapping[str, Outcome[int]]) -> list[int]:
+    return [outcome.get() for outcome in outcomes.values() if outcome.is_ok]
+
+
+def _container_minor(connection: Connection) -> int:
+    """Return the minor release that the member's container here was made of, whether it runs or not."""
+    label = f'{{{{index .Config.Labels "{VERSION_LABEL}"}}}}'
+    argv = ["docker", "inspect", "--type", "container", "--format", label, "windlass-etcd"]
+    return minor_of(connection.run(argv, sudo=True, timeout=_LOOK).stdout.strip())
 
 
 def _cluster_minor(connection: Connection) -> int:

@@ -32,8 +32,8 @@ class Part:
     missing: Callable[[Site], str]
     """What is still missing for those of a site to count as up; empty once they are."""
     within: timedelta
-    may_go_back: Callable[[], bool]
-    """Whether the old ones may be put back."""
+    may_go_back: Callable[[], bool | None]
+    """Whether the old ones may be put back; None if that cannot be told, and then they are not."""
 
 
 def change_part(roll: Roll, part: Part) -> Changes:
@@ -90,10 +90,13 @@ def _gone_back(roll: Roll, part: Part, error: WindlassError) -> WindlassError:
     reason = f"{error}{last_words(roll, part.host, part.services)}"
     if roll.before == roll.site:
         return DidNotComeUpError(f"{what} did not come up: {reason}")
-    if not part.may_go_back():
+    may_go_back = part.may_go_back()
+    if not may_go_back:
+        stays = "may be past the point of no return, which nothing that answers can tell"
         return DidNotComeUpError(
-            f"{what} did not come up, and is past the point of no return: {reason}; mend the host and run the same "
-            "upgrade again, or restore the bundle: `disaster_recovery` with `restore_versions`"
+            f"{what} did not come up, and {stays if may_go_back is None else 'is past the point of no return'}: "
+            f"{reason}; mend the cause and run the same upgrade again, which goes on from here, or restore the bundle "
+            "from before: `disaster_recovery` with `restore_versions`"
         )
     roll.tell(f"{what}: putting the old version back")
     try:
