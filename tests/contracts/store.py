@@ -67,6 +67,8 @@ class StoreContract:
         listed = list(store.list("b/"))
         assert [(item.key, item.size) for item in listed] == [("b/1", 3), ("b/2", 3), ("b/deep/3", 8)]
         assert all(item.modified <= datetime.now(UTC) for item in listed)
+        tags = [stored.tag for item in listed if (stored := store.get(item.key)) is not None]
+        assert [item.tag for item in listed] == tags
         assert store.list_names("b/") == ("1", "2", "deep/")
         assert store.list_names("nothing/") == ()
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,16 +15,17 @@ from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckReader, Finding, Kind
 from windlass.domain.health.lines import Word
+from windlass.domain.health.local import assess
 from windlass.domain.lease import Owner, grant
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.health.simulated import SimulatedWorld
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
-from windlass.effects.store.keys import bundle_key, lease_key
+from windlass.effects.store.keys import bundle_key, lease_key, spec_key
 from windlass.effects.transport.connection import SshTarget
-from windlass.operations.watching import desk
-from windlass.operations.watching import poller as poller_module
-from windlass.operations.watching.fleet import Fleet, Shard
+from windlass.operations.watching import backups, desk
+from windlass.operations.watching.backups import BackupsWatch
+from windlass.operations.watching.fleet import Fleet, Newest, Shard
 from windlass.operations.watching.poller import Pace, Poller
 
 ROOT = Path(__file__).parents[3]
@@ -46,6 +47,7 @@ spec:
     kubelet: {{intervalSeconds: 0.2, responseTimeoutSeconds: 0.2}}
 """
 LIMIT = 90.0
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def spec(name: str, net: int = 2, grace: float = 0.1) -> str:
@@ -239,7 +241,7 @@ async def test_shards_share_all_clusters_out(store: MemoryStore, catalog: Catalo
 async def test_backups_that_do_not_come_any_more_are_found(
     store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poller_module, "BACKUPS_SECONDS", 0.05)
+    monkeypatch.setattr(backups, "EVERY_SECONDS", 0.05)
     store.put(bundle_key("demo", "20260101T000000Z-r7", "manifest.json"), b"{}")
     async with watching(store, catalog, SimulatedWorld()) as (_, found):
         await until(lambda: found, "a finding")
@@ -249,10 +251,47 @@ async def test_backups_that_do_not_come_any_more_are_found(
         await until(lambda: not (ClusterRecords(store, "demo").status() or {"findings": [1]})["findings"], "it is over")
 
 
+async def test_backups_that_never_came_are_found_when_the_first_is_overdue(
+    store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "EVERY_SECONDS", 0.05)
+    async with watching(store, catalog, SimulatedWorld()) as (_, found):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        assert found == []
+    store._modified[spec_key("demo")] -= timedelta(days=2)
+    async with watching(store, catalog, SimulatedWorld()) as (_, found):
+        await until(lambda: found, "a finding")
+        assert [(one.host, one.component, one.kind) for one in found] == [("", "backup", Kind.BACKUP_OLD)]
+        assert found[0].evidence.startswith("no bundle has ever come, 2 days")
+        store.put(bundle_key("demo", str(BundleId.of(datetime.now(UTC), 8)), "manifest.json"), b"{}")
+        await until(lambda: not (ClusterRecords(store, "demo").status() or {"findings": [1]})["findings"], "it is over")
+
+
+async def test_the_store_is_not_asked_again_while_the_newest_bundle_is_young(
+    store: MemoryStore, catalog: Catalog
+) -> None:
+    asked: list[str] = []
+
+    async def ask(cluster: str) -> Newest:
+        asked.append(cluster)
+        return Newest(NOON)
+
+    watched = Fleet(store, catalog, logins, Shard(), CheckReader()).watched("demo", spec("demo"))
+    watch = BackupsWatch(ask)
+    reports = [await watch.report(watched, 60.0 * minute, NOON + timedelta(minutes=minute)) for minute in range(12)]
+    assert all(report is not None and assess(report) is None for report in reports)
+    assert len(asked) == 1
+    assert await watch.report(watched, 60.0 * 11.5, NOON) is None
+    late = await watch.report(watched, 60.0 * 2000, NOON + timedelta(minutes=2000))
+    assert late is not None
+    assert assess(late) is not None
+    assert len(asked) == 2
+
+
 async def test_old_backups_are_no_finding_any_more_once_none_are_to_be_taken(
     store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poller_module, "BACKUPS_SECONDS", 0.05)
+    monkeypatch.setattr(backups, "EVERY_SECONDS", 0.05)
     store.put(bundle_key("demo", "20260101T000000Z-r7", "manifest.json"), b"{}")
     async with watching(store, catalog, SimulatedWorld()) as (_, found):
         await until(lambda: found, "a finding")

@@ -91,10 +91,13 @@ def _certificate(name: str, value: str) -> Complaint | None:
 
 
 def _backup(name: str, value: str) -> Complaint | None:
-    age, allowed = (float(word) for word in value.split())
-    if age <= allowed:
+    age, allowed, *never = value.split()
+    if float(age) <= float(allowed):
         return None
-    text = f"the newest bundle is {timedelta(seconds=round(age))} old, more than {timedelta(seconds=round(allowed))}"
+    old, most = timedelta(seconds=round(float(age))), timedelta(seconds=round(float(allowed)))
+    text = f"the newest bundle is {old} old, more than {most}"
+    if never:
+        text = f"no bundle has ever come, {old} after the spec was stored; the first should within {most}"
     return Complaint(Kind.BACKUP_OLD, name, text)
 
 

@@ -24,6 +24,7 @@ class Listed:
     key: str
     size: int
     modified: datetime
+    tag: str
 
 
 class Store(Protocol):

@@ -13,14 +13,13 @@ from typing import BinaryIO
 
 from windlass.effects.store.contract import Listed, Stored
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 class MemoryStore:
-    """Objects in a dictionary; safe for threads. Every object counts as modified at the epoch."""
+    """Objects in a dictionary; safe for threads."""
 
     def __init__(self) -> None:
         self._objects: dict[str, bytes] = {}
+        self._modified: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
     def get(self, key: str) -> Stored | None:
@@ -31,7 +30,7 @@ class MemoryStore:
     def put(self, key: str, data: bytes) -> str:
         """See Store."""
         with self._lock:
-            self._objects[key] = data
+            self._write(key, data)
         return _tag(data)
 
     def create(self, key: str, data: bytes) -> str | None:
@@ -39,7 +38,7 @@ class MemoryStore:
         with self._lock:
             if key in self._objects:
                 return None
-            self._objects[key] = data
+            self._write(key, data)
         return _tag(data)
 
     def replace(self, key: str, data: bytes, tag: str) -> str | None:
@@ -47,7 +46,7 @@ class MemoryStore:
         with self._lock:
             if key not in self._objects or _tag(self._objects[key]) != tag:
                 return None
-            self._objects[key] = data
+            self._write(key, data)
         return _tag(data)
 
     def create_from(self, key: str, source: BinaryIO) -> bool:
@@ -68,8 +67,13 @@ class MemoryStore:
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """See Store."""
-        found = sorted((key, len(data)) for key, data in self._objects.items() if key.startswith(prefix))
-        yield from (Listed(key, size, _EPOCH) for key, size in found)
+        with self._lock:
+            found = sorted((key, data) for key, data in self._objects.items() if key.startswith(prefix))
+            listed = [Listed(key, len(data), self._modified[key], _tag(data)) for key, data in found]
+        yield from listed
+
+    def _write(self, key: str, data: bytes) -> None:
+        self._objects[key], self._modified[key] = data, datetime.now(UTC)
 
     def list_names(self, prefix: str) -> tuple[str, ...]:
         """See Store."""

@@ -126,7 +126,7 @@ class S3Store:
             for page in pages:
                 for item in page.get("Contents", []):
                     key = item["Key"].removeprefix(self._prefix)
-                    yield Listed(key, item["Size"], item["LastModified"])
+                    yield Listed(key, item["Size"], item["LastModified"], item["ETag"])
 
     def list_names(self, prefix: str) -> tuple[str, ...]:
         """See Store."""

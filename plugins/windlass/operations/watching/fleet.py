@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from windlass.domain.backup.dispatching import overdue_limit
 from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckPlan, CheckReader
 from windlass.domain.health.lines import units_of
-from windlass.domain.health.local import Report
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store
-from windlass.effects.store.keys import CLUSTERS, bundles_prefix
+from windlass.effects.store.keys import CLUSTERS, bundles_prefix, spec_key
 from windlass.effects.transport.connection import SshTarget
 
 HEALING = "heal_cluster"
@@ -41,6 +39,15 @@ class Watched:
     """The host that asks Kubernetes about its nodes."""
     known: Mapping[str, Any] | None = None
     """The last observation, where another watcher left one."""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest bundle of a cluster; where there never was one, the spec since which one is to come."""
+
+    at: datetime
+    """When the bundle was begun, or the spec stored."""
+    is_bundle: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,17 +97,14 @@ class Fleet:
             known=ClusterRecords(self.store, cluster).status(),
         )
 
-    def backup(self, watched: Watched, now: datetime) -> Report | None:
-        """Return how old the newest bundle is and may be; None if there is none yet, no age at all if none is to be."""
-        if watched.backup_schedule is None:
-            return Report("backup", "backup", "0 0")  # what was told before the schedule went is over
-        names = self.store.list_names(bundles_prefix(watched.plan.cluster))
+    def newest(self, cluster: str) -> Newest | None:
+        """Return the newest bundle, or since when there should be one; None if there is no spec either."""
+        names = self.store.list_names(bundles_prefix(cluster))
         taken = [found.time for name in names if (found := BundleId.find(name.removesuffix("/"))) is not None]
-        if not taken:
-            return None
-        newest = max(taken)
-        allowed = overdue_limit(watched.backup_schedule, newest) - newest
-        return Report("backup", "backup", f"{(now - newest).total_seconds():.0f} {allowed.total_seconds():.0f}")
+        if taken:
+            return Newest(max(taken))
+        stored = next(iter(self.store.list(spec_key(cluster))), None)
+        return None if stored is None else Newest(stored.modified, is_bundle=False)
 
     def held_by(self, cluster: str, now: datetime) -> str | None:
         """Return who changes the cluster now as planned, so that repair has to wait; None if nobody does."""

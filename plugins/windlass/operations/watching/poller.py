@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from windlass.domain.health import Effects, Finding
 from windlass.effects.transport.listening import Dialler
 from windlass.errors import WindlassError
+from windlass.operations.watching.backups import BackupsWatch
 from windlass.operations.watching.desk import Desk
-from windlass.operations.watching.fleet import Fleet, Watched
+from windlass.operations.watching.fleet import Fleet, Newest, Watched
 from windlass.operations.watching.guard import Guard
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,6 @@ CALM_TICKS = 10
 ALIVE_TICKS = 120
 SAVE_TICKS = 240
 LOGINS_AT_ONCE = 32
-BACKUPS_SECONDS = 60.0
-"""Between two looks at how old a cluster's backups are."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Poller:
         self._desk = Desk(fleet)
         self._guards: dict[str, Guard] = {}
         self._texts: dict[str, str] = {}
-        self._backups: dict[str, float] = {}
+        self._backups = BackupsWatch(self._newest)
 
     @property
     def guards(self) -> tuple[Guard, ...]:
@@ -148,14 +147,12 @@ class Poller:
             await self._look_at_backups(guard)
 
     async def _look_at_backups(self, guard: Guard) -> None:
-        now = time.monotonic()
-        if now - self._backups.get(guard.cluster, float("-inf")) < BACKUPS_SECONDS:
-            return
-        self._backups[guard.cluster] = now
-        watched = guard.watched
-        report = await self._ask("see how old backups are", lambda: self._fleet.backup(watched, datetime.now(UTC)))
+        report = await self._backups.report(guard.watched, time.monotonic(), datetime.now(UTC))
         if report is not None:
             guard.report(report)
+
+    async def _newest(self, cluster: str) -> Newest | None:
+        return await self._ask(f"see how old backups of {cluster} are", lambda: self._fleet.newest(cluster))
 
     def _misses_hosts(self, guard: Guard) -> bool:
         return len(guard.watch.hearing.heard(time.monotonic())) < len(guard.watch.plan.hosts)
@@ -193,6 +190,7 @@ class Poller:
         """End a cluster's watch; return what was found and not announced yet."""
         guard = self._guards.pop(name, None)
         self._texts.pop(name, None)
+        self._backups.forget(name)
         if guard is not None:
             guard.stop()
         return self._desk.drop(name)
