@@ -12,6 +12,7 @@ from windlass.airflow.authorities import given_authorities
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.providers import host_provider
 from windlass.airflow.workplace import Workplace
+from windlass.domain.applying import dropped_hosts, refuse_what_no_apply_changes
 from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki, check_authorities, seed
 from windlass.domain.pki.given import refuse_other_authorities
@@ -19,6 +20,7 @@ from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
 from windlass.effects.transport.connection import RemoteFile
 from windlass.errors import NotReadyError
 from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.leaving import refuse_hosts_that_are_in_use
 from windlass.operations.planning import check_version, refuse_amid_roll
 from windlass.operations.removing import check_name, drain, remove_from_hosts
 from windlass.operations.services import apply_services, label_nodes, nodes_missing, register_nodes, workloads_missing
@@ -37,13 +39,15 @@ class ClusterValidateOperator(ClusterOperator):
     """Checks the spec that was given, or the stored one, against itself, the catalog and the other clusters."""
 
     def act(self, context: Context, place: Workplace) -> dict[str, Any]:
-        """Return what the run is about, in a few words; RefusedError if the version differs from the running one."""
+        """Return what the run is about, in a few words; RefusedError if an apply cannot bring that about."""
         place.keys  # noqa: B018 (a missing or wrong key is told before anything starts)
         stored, cluster = place.stored(), place.wanted(context["params"].get("spec"))
         check_version(stored, cluster)
         if roll := place.records.roll():
             refuse_amid_roll(place.name, roll.before, roll.after)
         _check_given(cluster, place)
+        if stored is not None:
+            _check_change(stored, cluster, place)
         changes = [] if stored is None else [str(change) for change in diff_clusters(stored, cluster)]
         for change in changes:
             self.log.info("the spec changes: %s", change)
@@ -89,6 +93,17 @@ def finished_by(context: Context) -> Any:
         return None if state is None else state not in _UNFINISHED
 
     return is_finished
+
+
+def _check_change(stored: Cluster, wanted: Cluster, place: Workplace) -> None:
+    """Refuse what an apply would leave half done. Before there are keys nothing runs, and anything may change."""
+    pki = place.records.pki(place.keys)
+    if pki is None:
+        return
+    refuse_what_no_apply_changes(stored, wanted)
+    if leaving := dropped_hosts(stored, wanted):
+        with place.site(stored) as site:
+            refuse_hosts_that_are_in_use(site, pki, leaving)
 
 
 def _check_given(cluster: Cluster, place: Workplace) -> None:

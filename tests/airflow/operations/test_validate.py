@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from unit.upgrade.test_changes import BEFORE, with_network
+from unit.upgrade.test_roll import OVERLAPPING, cluster
+from windlass.airflow.operators import cluster as cluster_operators
+from windlass.airflow.operators.cluster import ClusterValidateOperator
+from windlass.airflow.workplace import Workplace
+from windlass.domain.spec import Cluster
+from windlass.errors import RefusedError
+
+
+def validate(wanted: Cluster, pki: Any) -> Any:
+    place = Mock(spec=Workplace, keys=Mock())
+    place.name = "demo"
+    place.stored.return_value, place.wanted.return_value = BEFORE, wanted
+    place.records.pki.return_value, place.records.roll.return_value = pki, None
+    place.site.return_value = Mock(__enter__=Mock(), __exit__=Mock(return_value=None))
+    context: Any = {"params": {"spec": "given"}}
+    return ClusterValidateOperator(task_id="validate").act(context, place)
+
+
+@pytest.fixture(autouse=True)
+def no_given_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_operators, "given_authorities", lambda _: {})
+
+
+def test_what_an_apply_cannot_bring_about_is_refused_before_anything_is_stored() -> None:
+    with pytest.raises(RefusedError, match="an apply cannot change this"):
+        validate(with_network({"podCidr": "10.99.0.0/16"}), Mock())
+
+
+def test_hosts_that_the_spec_drops_are_looked_for_in_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    look = Mock(side_effect=RefusedError("w-1 is a node"))
+    monkeypatch.setattr(cluster_operators, "refuse_hosts_that_are_in_use", look)
+    with pytest.raises(RefusedError, match="w-1 is a node"):
+        validate(cluster(OVERLAPPING), Mock())
+    assert [host.name for host in look.call_args.args[2]] == ["w-1"]
+
+
+def test_before_there_are_keys_nothing_runs_and_anything_may_change() -> None:
+    assert validate(with_network({"podCidr": "10.99.0.0/16"}), None)["changes"]
+    assert validate(cluster(OVERLAPPING), None)["hosts"]
