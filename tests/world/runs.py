@@ -109,7 +109,8 @@ def _mapped(task: Any, run: Run) -> Iterator[Task]:
     run.results[task.task_id] = []
     for number, value in enumerate(run.results[given.operator.task_id]):
         yield Task(task.unmap({name: value}), number)
-    run.states[task.task_id] = "success"
+    states = {state for name, state in run.states.items() if _is_of(name, [task.task_id])}
+    run.states[task.task_id] = "success" if "success" in states else "skipped"
 
 
 def _without_running(task: Any, run: Run) -> str | None:
@@ -121,10 +122,14 @@ def _without_running(task: Any, run: Run) -> str | None:
     if task.is_teardown:
         setups = [one for one in task.upstream_list if one.is_setup]
         return None if all(run.states[one.task_id] == "success" for one in setups) else "skipped"
+    return None if rule is TriggerRule.ALL_DONE else _by_rule(rule, upstream)
+
+
+def _by_rule(rule: TriggerRule, upstream: set[str | None]) -> str | None:
     if rule is TriggerRule.NONE_FAILED:
         return None if "failed" not in upstream and "upstream_failed" not in upstream else "upstream_failed"
-    if rule is TriggerRule.ALL_DONE:
-        return None
+    if rule is TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS and upstream <= {"success", "skipped"}:
+        return None if "success" in upstream else "skipped"
     if "skipped" in upstream:
         return "skipped"
     return None if upstream <= {"success"} else "upstream_failed"

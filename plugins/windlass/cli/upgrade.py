@@ -1,4 +1,4 @@
-"""`windlass upgrade`: plan an upgrade, start it, wait for its end; exit codes that a pipeline can go by."""
+"""`windlass upgrade`: plan an upgrade, start it, wait for its end, pause it; exit codes that a pipeline can go by."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from windlass.cli.embedded.client import AirflowClient, RunState, TaskView
 from windlass.errors import RefusedError, SpecError, WindlassError
 
 DAG = "upgrade_cluster"
-_GATES = frozenset({"gate", "approval", "lease", "check"})
+PAUSE_DAG = "pause_upgrade"
+_RESULTS = {DAG: "result", PAUSE_DAG: "ask"}
+"""The task of each DAG that returns what the run came to."""
+_GATES = frozenset({"gate", "approval", "lease", "check", "ask"})
 """Tasks whose failure means that nothing was begun."""
 
 
@@ -28,6 +31,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--plan", action="store_true", help="show gate and plan, change nothing")
     parser.add_argument("--approve", action="store_true", help="do not wait for a person")
     parser.add_argument("--stop-after", metavar="HOST", help="pause after the last step on this host")
+    parser.add_argument(
+        "--pause", action="store_true", help="ask the upgrade that is rolling to pause before its next step"
+    )
     parser.add_argument("--outside-window", action="store_true", help="go also while no maintenance window is open")
     parser.add_argument("--allow-untested", action="store_true", help="go also to a release without a test record")
     parser.add_argument("--reason", default="", help="shown in the cluster's service log")
@@ -39,20 +45,21 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
-    run_id = arguments.run_id or f"upgrade-{uuid.uuid4().hex[:8]}"
+    dag_id = PAUSE_DAG if arguments.pause else DAG
+    run_id = arguments.run_id or f"{'pause' if arguments.pause else 'upgrade'}-{uuid.uuid4().hex[:8]}"
     with open_client(arguments.airflow) as client:
-        client.trigger(DAG, run_id=run_id, conf=conf_of(arguments))
+        client.trigger(dag_id, run_id=run_id, conf=conf_of(arguments))
         if arguments.no_wait:
-            print(json.dumps({"dag_id": DAG, "run_id": run_id}))
+            print(json.dumps({"dag_id": dag_id, "run_id": run_id}))
             return 0
-        state = client.follow(DAG, run_id, _show, within=timedelta(minutes=arguments.minutes))
+        state = client.follow(dag_id, run_id, _show, within=timedelta(minutes=arguments.minutes))
         return _end(client, state)
 
 
 def conf_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the run's params from the command's words."""
-    conf: dict[str, Any] = {
-        "cluster": arguments.cluster,
+    conf: dict[str, Any] = {"cluster": arguments.cluster, "reason": arguments.reason}
+    how = {
         "version": arguments.to,
         "spec": _spec(arguments.spec),
         "plan_only": arguments.plan,
@@ -60,9 +67,11 @@ def conf_of(arguments: argparse.Namespace) -> dict[str, Any]:
         "stop_after": arguments.stop_after,
         "outside_window": arguments.outside_window,
         "allow_untested": arguments.allow_untested,
-        "reason": arguments.reason,
     }
-    return {name: value for name, value in conf.items() if value not in {None, False, ""}}
+    how = {name: value for name, value in how.items() if value not in {None, False, ""}}
+    if arguments.pause and how:
+        raise SpecError(f"--pause is about the upgrade that is rolling, and takes no params of one: {', '.join(how)}")
+    return {name: value for name, value in conf.items() if value} | how
 
 
 def _spec(path: Path | None) -> str | None:
@@ -75,19 +84,19 @@ def _spec(path: Path | None) -> str | None:
 def _end(client: AirflowClient, state: RunState) -> int:
     """Print what the run came to: its result as JSON, or why it did not get there."""
     if state.state == "success":
-        result = client.xcom(DAG, state.run_id, "result")
+        result = client.xcom(state.dag_id, state.run_id, _RESULTS[state.dag_id])
         print(json.dumps(result, indent=2))
         return 0
-    failed = [task for task in client.tasks(DAG, state.run_id) if task.state == "failed"]
-    told = "; ".join(_reason(client, state.run_id, task) for task in failed) or "see the run in Airflow"
+    failed = [task for task in client.tasks(state.dag_id, state.run_id) if task.state == "failed"]
+    told = "; ".join(_reason(client, state, task) for task in failed) or "see the run in Airflow"
     refused = any(task.task_id in _GATES for task in failed)
     kind = RefusedError if refused else WindlassError
-    raise kind(f"{DAG} (run {state.run_id}): {told}")
+    raise kind(f"{state.dag_id} (run {state.run_id}): {told}")
 
 
-def _reason(client: AirflowClient, run_id: str, task: TaskView) -> str:
+def _reason(client: AirflowClient, state: RunState, task: TaskView) -> str:
     """Return the error that ended a task, out of its log."""
-    lines = client.log(DAG, run_id, task).splitlines()
+    lines = client.log(state.dag_id, state.run_id, task).splitlines()
     marked = [line for line in lines if "AirflowFailException" in line or "Error" in line]
     return f"{task.task_id} {task.label}".strip() + f": {marked[-1].strip() if marked else 'failed; see its log'}"
 

@@ -6,14 +6,12 @@ from unittest.mock import Mock
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk.exceptions import AirflowRescheduleException
 
-from windlass.airflow.operators.upgrade import UpgradeCheckOperator, UpgradeResultOperator, UpgradeStepOperator
+from windlass.airflow.operators.upgrade import UpgradeCheckOperator, UpgradeResultOperator
 from windlass.airflow.workplace import Workplace
 from windlass.domain.lease import Owner
 from windlass.domain.upgrade import Step
 from windlass.effects.store import ClusterRecords, MemoryStore, Roll
-from windlass.errors import RefusedError
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 STEP = Step("etcd", ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",)).value()
@@ -47,24 +45,6 @@ def test_no_backfill_and_every_killed_task_is_tried_again(dag: Any) -> None:
     assert dag.get_task("roll").retries
 
 
-def turn(states: dict[str, str | None], mine: int) -> None:
-    ti = Mock(dag_id="upgrade_cluster", map_index=mine)
-    ti.get_task_states.return_value = {"run": states}
-    run = Mock(run_id="run")
-    UpgradeStepOperator(task_id="roll", step=STEP)._take_turn({"ti": ti, "dag_run": run})  # type: ignore[typeddict-item]
-
-
-def test_a_step_waits_for_all_before_it_and_fails_once_one_failed() -> None:
-    turn({}, 0)
-    turn({"roll_0": "success", "roll_1": "success", "roll_2": "running"}, 2)
-    with pytest.raises(AirflowRescheduleException):
-        turn({"roll_0": "success", "roll_1": "up_for_retry", "roll_2": "running"}, 2)
-    with pytest.raises(AirflowRescheduleException):
-        turn({"roll_2": "running"}, 2)
-    with pytest.raises(RefusedError, match="has stopped"):
-        turn({"roll_0": "failed", "roll_1": "failed", "roll_2": "running"}, 2)
-
-
 GATE = {"from": "v1.36.3", "to": "v1.37.2", "findings": [{"name": "capacity", "verdict": "warning"}], "steps": [STEP]}
 
 
@@ -82,13 +62,14 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
 ) -> None:
     known = {("gate", None): GATE, ("check", None): steps, ("check", "is_complete"): complete}
     known["roll", None] = [{"cp-2": ["etcd"]}] if steps else None
-    ti = Mock()
+    ti = Mock(dag_id="upgrade_cluster")
+    ti.get_task_states.return_value = {"one": {"roll_0": "success"}}
     ti.xcom_pull.side_effect = lambda task_ids, key=None: known.get((task_ids, key))
     place = Mock(spec=Workplace, owner=Owner("upgrade_cluster", "one"))
     place.name = "demo"
     operator = UpgradeResultOperator(task_id="result", gate="gate", check="check", roll="roll")
 
-    result = operator.act({"ti": ti, "params": params}, place)  # type: ignore[typeddict-item]
+    result = operator.act({"ti": ti, "params": params, "dag_run": Mock(run_id="one")}, place)  # type: ignore[typeddict-item]
 
     assert (result["state"], result["from"], result["to"]) == (state, "v1.36.3", "v1.37.2")
     assert [one["name"] for one in result["warnings"]] == ["capacity"]

@@ -130,6 +130,19 @@ def test_a_viewer_sees_no_buttons_and_whoever_may_run_does(client: TestClient, s
     assert 'data-run="heal_cluster"' in page("user")
 
 
+@pytest.mark.parametrize(
+    ("role", "operation", "offered"),
+    [("user", "upgrade_cluster", True), ("viewer", "upgrade_cluster", False), ("user", "heal_cluster", False)],
+)
+def test_an_upgrade_that_is_at_work_can_be_paused_by_whoever_may_start_runs(
+    client: TestClient, store: MemoryStore, role: str, operation: str, *, offered: bool
+) -> None:
+    Leases(store, lambda _: False, lambda: NOW).acquire(CLUSTER, Owner(operation, "one"), operation)
+    client.headers["Authorization"] = f"Bearer {token(role)}"
+    page = client.get(f"/windlass/cluster/{CLUSTER}").text
+    assert ('data-run="pause_upgrade"' in page) is offered
+
+
 def test_a_cluster_is_told_at_a_glance(viewer: TestClient, store: MemoryStore) -> None:
     records = ClusterRecords(store, CLUSTER)
     subject = {"host": "cp-1", "component": "etcd", "status": "healthy", "seen_from": [], "evidence": ""}

@@ -39,6 +39,35 @@ def test_a_changed_spec_goes_as_text(tmp_path: Path) -> None:
     assert conf_of(parsed("demo", "--spec", str(tmp_path / "spec.yaml")))["spec"] == "kind: Cluster\n"
 
 
+def test_a_pause_is_asked_for_with_a_reason_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Mock()
+    client.follow.side_effect = lambda dag, run, show, **_: RunState(dag, run, "success")
+    client.xcom.return_value = {"cluster": "demo", "run": "one"}
+    monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
+
+    assert main(["upgrade", "demo", "--pause", "--reason", "why", "--run-id", "p"]) == 0
+
+    client.trigger.assert_called_once_with("pause_upgrade", run_id="p", conf={"cluster": "demo", "reason": "why"})
+    client.xcom.assert_called_once_with("pause_upgrade", "p", "ask")
+    assert json.loads(capsys.readouterr().out)["run"] == "one"
+    assert main(["upgrade", "demo", "--pause", "--to", "v1.37.2"]) == 2
+    assert "takes no params of one: version" in capsys.readouterr().err
+
+
+def test_a_pause_of_nothing_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Mock()
+    client.follow.side_effect = lambda dag, run, show, **_: RunState(dag, run, "failed")
+    client.tasks.return_value = [TaskView("ask", "", -1, 1, "failed", 1.0)]
+    client.log.return_value = "AirflowFailException: demo: no upgrade is at work: there is nothing to pause"
+    monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
+
+    assert main(["upgrade", "demo", "--pause"]) == 3
+
+    assert "pause_upgrade" in capsys.readouterr().err
+
+
 def test_what_a_pipeline_reads_is_the_result_alone(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

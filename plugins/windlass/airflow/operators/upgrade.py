@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowRescheduleException
 
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
+from windlass.airflow.operators.turns import left_undone, pause_if_asked, take_turn
 from windlass.airflow.upgrade import Looked, Passage, fresh_bundle, look_at_all, plan_text, sites
 from windlass.airflow.workplace import Workplace
 from windlass.domain.spec import diff_clusters, dump_cluster
 from windlass.domain.upgrade import PREFETCH, Step, approval_of, steps_until
+from windlass.effects.store import Pause
 from windlass.effects.store import Roll as RollRecord
 from windlass.effects.transport.connection import RemoteFile
-from windlass.errors import RefusedError, WindlassError
+from windlass.errors import WindlassError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rolling.roll import Roll
 from windlass.operations.rolling.steps import do_step
@@ -27,9 +28,6 @@ from windlass.operations.verifying import verify_cluster
 
 log = logging.getLogger(__name__)
 _API_READY = timedelta(seconds=90)
-_TURN = timedelta(seconds=5)
-_DONE = "success"
-_OVER = frozenset({"failed", "upstream_failed", "skipped", "removed"})
 
 
 def _look(context: Context, place: Workplace, passage: Passage) -> Looked:
@@ -100,6 +98,7 @@ class UpgradeLeaseOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
+        place.records.drop_pause()  # which was meant for a run before
         return str(place.owner)
 
 
@@ -140,7 +139,8 @@ class UpgradeStepOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
         """Return what was changed by host; the error says what failed on which host, what runs, and how to go on."""
         step = Step.of(self.step)
-        self._take_turn(context)
+        take_turn(context)
+        pause_if_asked(context, place, step)
         place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
         passage = Passage.of(context, place)
         sealed = RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
@@ -156,31 +156,19 @@ class UpgradeStepOperator(ClusterOperator):
             raise
         return self.tell(changes)
 
-    def _take_turn(self, context: Context) -> None:
-        """Go on only once all steps before this one are done: mapped tasks know no order among themselves."""
-        ti, run_id = context["ti"], context["dag_run"].run_id
-        mine = ti.map_index if ti.map_index is not None else -1
-        found = ti.get_task_states(ti.dag_id, task_ids=[self.task_id], run_ids=[run_id]).get(run_id, {})
-        states = [found.get(f"{self.task_id}_{index}") for index in range(max(0, mine))]
-        if any(state in _OVER for state in states):
-            # Failed, not skipped: who has what failed tried again gets all that is left done, and no run that skipped
-            # steps calls itself done.
-            raise RefusedError("a step before this one failed: the roll has stopped")
-        if any(state != _DONE for state in states):
-            raise AirflowRescheduleException(datetime.now(UTC) + _TURN)  # type: ignore[no-untyped-call]
-
 
 class UpgradeVerifyOperator(ClusterOperator):
     """Uses the cluster as its users will; if the roll is complete, the new spec is the cluster's from now on."""
 
-    def __init__(self, *, check: str, **options: Any) -> None:
+    def __init__(self, *, check: str, roll: str, **options: Any) -> None:
         super().__init__(**options)
-        self.check = check
+        self.check, self.roll = check, roll
 
     def act(self, context: Context, place: Workplace) -> list[str]:
         """Return what was shown to work."""
         passage, pki = Passage.of(context, place), place.pki()
-        is_complete = bool(context["ti"].xcom_pull(task_ids=self.check, key="is_complete"))
+        is_complete = context["ti"].xcom_pull(task_ids=self.check, key="is_complete")
+        is_complete = bool(is_complete) and not left_undone(context, self.roll)
         with sites(place, passage) as (site, before):
             now = site if is_complete else before
             with kubernetes_api(now, pki, _API_READY) as client:
@@ -205,41 +193,53 @@ class UpgradeResultOperator(ClusterOperator):
 
     def act(self, context: Context, place: Workplace) -> dict[str, Any]:
         """Return the result: `state` is planned, nothing, done or paused."""
-        pull = context["ti"].xcom_pull
-        gate, steps = pull(task_ids=self.gate) or {}, pull(task_ids=self.check) or []
+        pull, params = context["ti"].xcom_pull, context["params"]
+        gate, given = pull(task_ids=self.gate) or {}, pull(task_ids=self.check) or []
+        undone = left_undone(context, self.roll) if given else frozenset()
+        steps = [step for number, step in enumerate(given) if number not in undone]
         changed = list(pull(task_ids=self.roll) or [])
         result = {
             "cluster": place.name,
             "from": gate.get("from"),
             "to": gate.get("to"),
-            "state": self._state(context, steps),
-            "steps": [step["label"] for step in steps or gate.get("steps", [])],
+            "state": self._state(context, given, is_paused=bool(undone)),
+            "steps": [step["label"] for step in (steps if given else gate.get("steps", []))],
             "changed": [
                 f"{host}: {what}" for done in changed if done for host, whats in done.items() for what in whats
             ],
             "warnings": [one for one in gate.get("findings", []) if one["verdict"] == "warning"],
         }
-        text = f"upgrade_cluster: {_sentence(result, context['params'].get('stop_after'))}"
+        paused = _asked(steps, place.records.pause()) if undone else _given(params.get("stop_after"))
+        text = f"upgrade_cluster: {_sentence(result, paused)}"
         self.log.info("%s", text)
         if result["state"] != "planned":
             place.log(text, details={key: value for key, value in result.items() if key != "cluster"})
             place.leases(finished_by(context)).release(place.name, place.owner)
         return result
 
-    def _state(self, context: Context, steps: list[Any]) -> str:
+    def _state(self, context: Context, steps: list[Any], *, is_paused: bool) -> str:
         if context["params"].get("plan_only"):
             return "planned"
         if not steps:
             return "nothing"
         complete = context["ti"].xcom_pull(task_ids=self.check, key="is_complete")
-        return "done" if complete else "paused"
+        return "done" if complete and not is_paused else "paused"
 
 
-def _sentence(result: Mapping[str, Any], stop_after: str | None) -> str:
+def _asked(steps: Sequence[Mapping[str, Any]], pause: Pause | None) -> str:
+    where = f"after {steps[-1]['label']}" if steps else "before its first step"
+    return f"{where}{f' ({pause})' if pause else ''}; the cluster serves; the same upgrade again goes on"
+
+
+def _given(stop_after: str | None) -> str:
+    return f"after {stop_after}; the cluster serves; without `stop_after` it goes on"
+
+
+def _sentence(result: Mapping[str, Any], paused: str) -> str:
     way = f"{result['from']} -> {result['to']}"
     return {
         "planned": f"{way}: planned only, nothing was changed",
         "nothing": f"{result['to']}: nothing to change",
         "done": f"{way}: done, {len(result['changed'])} changes",
-        "paused": f"{way}: paused after {stop_after}; the cluster serves; without `stop_after` it goes on",
+        "paused": f"{way}: paused {paused}",
     }[result["state"]]

@@ -5,7 +5,7 @@ from windlass.effects.store.hostkeys import HostKeys
 from windlass.effects.store.leases import Leases
 from windlass.effects.store.log import ServiceLog
 from windlass.effects.store.memory import MemoryStore
-from windlass.effects.store.records import ClusterRecords, Roll, list_clusters
+from windlass.effects.store.records import ClusterRecords, Pause, Roll, list_clusters
 from windlass.effects.store.s3 import S3Store, StoreConfig
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Leases",
     "Listed",
     "MemoryStore",
+    "Pause",
     "Roll",
     "S3Store",
     "ServiceLog",

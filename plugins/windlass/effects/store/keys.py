@@ -50,6 +50,11 @@ def roll_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}roll.json"
 
 
+def pause_key(cluster: str) -> str:
+    """Return the key of the request that the roll that is under way pauses."""
+    return f"{cluster_prefix(cluster)}pause.json"
+
+
 def offer_key(cluster: str, version: str) -> str:
     """Return the key of the record that the cluster was told of a newer version."""
     return f"{cluster_prefix(cluster)}offers/{version}.json"

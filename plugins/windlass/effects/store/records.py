@@ -17,6 +17,7 @@ from windlass.effects.store.keys import (
     bundles_prefix,
     cluster_prefix,
     host_keys_prefix,
+    pause_key,
     pki_key,
     repairs_key,
     roll_key,
@@ -52,8 +53,24 @@ class Roll:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """The request that a run of a roll ends before its next step."""
+
+    run: str
+    """The run that is to pause."""
+    by: str
+    """The run that asked."""
+    asked: str
+    """When, as ISO 8601."""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"a pause was asked for at {self.asked} by run {self.by}{f' ({self.reason})' if self.reason else ''}"
+
+
+@dataclass(frozen=True)
 class ClusterRecords:
-    """The records of one cluster. Writers hold the cluster's lease."""
+    """The records of one cluster. Writers hold the cluster's lease, but for the one that asks for a pause."""
 
     store: Store
     cluster: str
@@ -104,6 +121,7 @@ class ClusterRecords:
             status_key(self.cluster),
             repairs_key(self.cluster),
             roll_key(self.cluster),
+            pause_key(self.cluster),
             pki_key(self.cluster),
             spec_key(self.cluster),
         )
@@ -131,7 +149,21 @@ class ClusterRecords:
 
     def end_roll(self) -> None:
         """Store that no roll is under way (any more)."""
+        self.drop_pause()
         self.store.delete(roll_key(self.cluster))
+
+    def pause(self) -> Pause | None:
+        """Return what was asked of the roll that is under way, or None."""
+        stored = self.store.get(pause_key(self.cluster))
+        return None if stored is None else Pause(**json.loads(stored.data))
+
+    def ask_pause(self, pause: Pause) -> None:
+        """Store that the roll that is under way is to pause."""
+        self.store.put(pause_key(self.cluster), json.dumps(asdict(pause), indent=1).encode())
+
+    def drop_pause(self) -> None:
+        """Store that no pause is asked for (any more)."""
+        self.store.delete(pause_key(self.cluster))
 
     def status(self) -> Mapping[str, Any] | None:
         """Return the last observation, or None if there is none."""

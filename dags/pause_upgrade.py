@@ -1,0 +1,20 @@
+"""Ask the upgrade that is rolling over a cluster to pause before its next step; the same upgrade again goes on."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from windlass.airflow.operators.turns import UpgradePauseOperator
+from windlass.airflow.params import cluster_param, reason_param
+
+with DAG(
+    dag_id="pause_upgrade",
+    description=__doc__,
+    doc_md=__doc__,
+    schedule=None,
+    tags=["windlass"],
+    params={"cluster": cluster_param(), "reason": reason_param()},
+    allowed_run_types=["scheduled", "manual"],
+    max_active_runs=16,
+):
+    UpgradePauseOperator(task_id="ask")

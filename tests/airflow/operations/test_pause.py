@@ -1,0 +1,166 @@
+"""A roll that is at work pauses before its next step when it is asked to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
+from airflow.task.trigger_rule import TriggerRule
+
+from windlass.airflow.operators.turns import UpgradePauseOperator, left_undone, pause_if_asked, take_turn
+from windlass.airflow.operators.upgrade import UpgradeLeaseOperator, UpgradeResultOperator
+from windlass.airflow.workplace import Workplace
+from windlass.domain.lease import Owner
+from windlass.domain.upgrade import Step
+from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause, Roll
+from windlass.errors import RefusedError
+
+DAGS = Path(__file__).resolve().parents[3] / "dags"
+ROLLING, ASKING = Owner("upgrade_cluster", "one"), Owner("pause_upgrade", "two")
+PAUSE = Pause("one", "two", "2026-11-24T07:00:00+00:00", "the shop is full")
+STEP = Step("etcd", ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",))
+GATE = {"from": "v1.36.3", "to": "v1.37.2", "findings": [], "steps": []}
+
+
+@pytest.fixture(scope="module")
+def dags() -> Any:
+    return DagBag(str(DAGS), load_op_links=False).dags
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+def place(store: MemoryStore, owner: Owner) -> Any:
+    made = Mock(spec=Workplace, owner=owner, records=ClusterRecords(store, "demo"), reason=PAUSE.reason)
+    made.name = "demo"
+    made.leases.side_effect = lambda is_finished: Leases(store, is_finished, lambda: datetime.now(UTC))
+    return made
+
+
+def context(states: dict[str, str | None] | None = None, mine: int = 0, tries: int = 1, state: str = "running") -> Any:
+    ti = Mock(dag_id="upgrade_cluster", task_id="roll", map_index=mine, try_number=tries)
+    ti.get_task_states.return_value = {"one": states or {}}
+    ti.get_dagrun_state.return_value = state
+    return {"ti": ti, "dag_run": Mock(run_id="one"), "params": {}}
+
+
+def test_a_step_waits_for_all_before_it_and_fails_once_one_failed() -> None:
+    take_turn(context())
+    take_turn(context({"roll_0": "success", "roll_1": "success", "roll_2": "running"}, 2))
+    with pytest.raises(AirflowRescheduleException):
+        take_turn(context({"roll_0": "success", "roll_1": "up_for_retry", "roll_2": "running"}, 2))
+    with pytest.raises(AirflowRescheduleException):
+        take_turn(context({"roll_2": "running"}, 2))
+    with pytest.raises(RefusedError, match="has stopped"):
+        take_turn(context({"roll_0": "failed", "roll_1": "failed", "roll_2": "running"}, 2))
+
+
+def test_no_step_is_done_after_one_that_a_pause_has_kept_from_being_done() -> None:
+    with pytest.raises(AirflowSkipException):
+        take_turn(context({"roll_0": "success", "roll_1": "skipped", "roll_2": "running"}, 2))
+    assert left_undone(context({"roll_0": "success", "roll_1": "skipped", "roll_12": "skipped"}), "roll") == {1, 12}
+    assert left_undone(context({"roll": "skipped"}), "roll") == frozenset()
+
+
+def test_a_step_that_has_not_begun_is_not_done_and_one_that_has_is_done_to_its_end(store: MemoryStore) -> None:
+    here = place(store, ROLLING)
+    pause_if_asked(context(), here, STEP)
+    here.records.ask_pause(PAUSE)
+    with pytest.raises(AirflowSkipException, match=r"paused before etcd cp-2.*by run two \(the shop is full\)"):
+        pause_if_asked(context(), here, STEP)
+    pause_if_asked(context(tries=2), here, STEP)
+
+
+def test_what_was_asked_of_another_run_is_nothing_to_this_one(store: MemoryStore) -> None:
+    later = place(store, Owner("upgrade_cluster", "three"))
+    later.records.ask_pause(PAUSE)
+    pause_if_asked(context(), later, STEP)
+
+
+def test_the_next_run_drops_the_request_and_so_does_the_end_of_the_roll(store: MemoryStore) -> None:
+    here = place(store, ROLLING)
+    here.records.ask_pause(PAUSE)
+    UpgradeLeaseOperator(task_id="lease").act(context(), here)
+    assert here.records.pause() is None
+    here.records.ask_pause(PAUSE)
+    here.records.end_roll()
+    assert here.records.pause() is None
+
+
+def test_the_run_that_rolls_is_asked(store: MemoryStore) -> None:
+    place(store, ROLLING).leases(lambda _: False).acquire("demo", ROLLING, "upgrade_cluster")
+    here = place(store, ASKING)
+
+    told = UpgradePauseOperator(task_id="ask").act(context(), here)
+
+    pause = here.records.pause()
+    assert pause == Pause("one", "two", told["asked"], PAUSE.reason)
+    assert told["run"] == "one"
+    assert "run one of upgrade_cluster was asked to pause" in here.log.call_args.args[0]
+
+
+@pytest.mark.parametrize(
+    ("holder", "state", "roll", "told"),
+    [
+        (None, "running", False, "no upgrade is at work"),
+        (Owner("heal_cluster", "one"), "running", False, "no upgrade is at work"),
+        (ROLLING, "failed", True, "the roll from v1.36.3 to v1.37.2 .* is not at work now"),
+    ],
+)
+def test_where_no_roll_is_at_work_there_is_nothing_to_pause(
+    store: MemoryStore, holder: Owner | None, state: str, told: str, *, roll: bool
+) -> None:
+    here = place(store, ASKING)
+    if holder:
+        here.leases(lambda _: False).acquire("demo", holder, holder.dag_id)
+    if roll:
+        here.records.save_roll(Roll("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00"))
+    with pytest.raises(RefusedError, match=told):
+        UpgradePauseOperator(task_id="ask").act(context(state=state), here)
+    assert here.records.pause() is None
+
+
+@pytest.mark.parametrize(
+    ("states", "steps", "told"),
+    [
+        (["success", "skipped"], ["etcd cp-2"], "paused after etcd cp-2 (a pause was asked for at 2026-11-24T07:00"),
+        (["skipped", "skipped"], [], "paused before its first step (a pause was asked for at 2026-11-24T07:00"),
+    ],
+)
+def test_the_result_says_after_which_step_it_paused_and_gives_the_lease_back(
+    store: MemoryStore, states: list[str], steps: list[str], told: str
+) -> None:
+    here = place(store, ROLLING)
+    here.leases(lambda _: False).acquire("demo", ROLLING, "upgrade_cluster")
+    here.records.ask_pause(PAUSE)
+    given = [STEP.value(), Step("etcd", ("cp-1",), ()).value()]
+    known = {("gate", None): GATE, ("check", None): given, ("check", "is_complete"): True, ("roll", None): []}
+    asked = context({f"roll_{number}": state for number, state in enumerate(states)})
+    asked["ti"].xcom_pull.side_effect = lambda task_ids, key=None: known.get((task_ids, key))
+
+    result = UpgradeResultOperator(task_id="result", gate="gate", check="check", roll="roll").act(asked, here)
+
+    assert (result["state"], result["steps"]) == ("paused", steps)
+    assert told in here.log.call_args.args[0]
+    assert "the same upgrade again goes on" in here.log.call_args.args[0]
+    assert here.leases(lambda _: False).current("demo") is None
+
+
+def test_a_roll_that_pauses_is_verified_and_ends_well(dags: Any) -> None:
+    upgrade = dags["upgrade_cluster"]
+    assert upgrade.get_task("verify").trigger_rule.value == TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS.value
+    assert upgrade.get_task("result").trigger_rule.value == TriggerRule.NONE_FAILED.value
+
+
+def test_asking_needs_no_lease_and_is_tried_again(dags: Any) -> None:
+    dag = dags["pause_upgrade"]
+    assert dag.task_ids == ["ask"]
+    assert dag.get_task("ask").retries
+    assert {str(getattr(kind, "value", kind)) for kind in dag.allowed_run_types} == {"scheduled", "manual"}
