@@ -6,13 +6,14 @@ In an order that spares making clusters anew: first what leaves a cluster of the
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 
 import pytest
 
 from e2e.clients import NAME, NAMESPACE, api_client, run_web
 from e2e.etcd import is_healthy
-from e2e.ground import CLUSTER, VERSION, Ground, wait_for
+from e2e.ground import CLUSTER, HOSTS, VERSION, Ground, wait_for
 from e2e.upgrading import AGAIN, LONG, OLD, old_cluster, upgrade, versions
 from windlass.cli.embedded.client import TaskView
 from windlass.domain.spec import load_cluster
@@ -161,23 +162,41 @@ def test_the_whole_cluster_goes_back_to_the_bundle_from_before(old: Ground) -> N
     old.kubectl("cp-1", "delete", "configmap", "from-before")
 
 
-def test_a_pause_ends_well_serves_and_goes_on(old: Ground) -> None:
-    paused = upgrade(old, stop_after="cp-2").succeeded()
+def test_a_roll_that_is_asked_to_pause_ends_well_serves_and_goes_on(old: Ground) -> None:
+    def is_done_with_etcd() -> bool:
+        # One step fetches everything, three change etcd.
+        tasks = [one for one in old.client.tasks("upgrade_cluster", run_id) if one.task_id == "roll"]
+        return sum(one.state == "success" for one in tasks) >= 4
+
+    run_id = old.start("upgrade_cluster", version=VERSION, **AGAIN)
+    wait_for(is_done_with_etcd, "the roll has changed all of etcd", LONG)
+    old.run("pause_upgrade", reason="the shop is full").succeeded()
+    paused = old.finish("upgrade_cluster", run_id, LONG).succeeded()
 
     assert paused.result("result")["state"] == "paused"
-    assert "paused after cp-2; the cluster serves" in old.service_log()[0]
-    assert versions(old) == {"cp-1": VERSION, "cp-2": VERSION, "cp-3": OLD, "w-1": OLD}
+    done = paused.result("result")["steps"]
+    assert f"paused after {done[-1]} (a pause was asked for" in old.service_log()[0]
+    assert "the shop is full" in old.service_log()[0]
+    lease = old.store.get(f"clusters/{CLUSTER}/lease.json")
+    assert lease is not None
+    assert json.loads(lease.data)["released"] is True
+    assert paused.states["verify"] == "success"
+    assert versions(old)["w-1"] == OLD
+    assert "is not at work now" in old.run("pause_upgrade").refused("ask")
     refusal = old.apply(old.spec(version=OLD)).refused("plan.validate")
     assert f"is on its way from {OLD} to {VERSION}" in refusal
     rest = upgrade(old).succeeded()
-    assert rest.result("result")["steps"] == ["host cp-3", "host w-1", "add-ons"]
+    assert done + rest.result("result")["steps"] == [one["label"] for one in paused.result("gate")["steps"]]
     assert set(versions(old).values()) == {VERSION}
 
 
-def test_a_changed_flag_rolls_like_an_upgrade(cluster: Ground) -> None:
+def test_a_changed_flag_and_hooks_roll_like_an_upgrade(cluster: Ground) -> None:
     before = cluster.beginnings()
     running = load_cluster(cluster.records.spec() or "", "stored").spec.kubernetes.version
-    changed = cluster.spec(version=running, components={"kube-apiserver": {"extraArgs": {"v": "2"}}})
+    ran = f"/run/windlass-hooks-{uuid.uuid4().hex[:8]}"
+    hooks = {when: [f"echo {when} >> {ran}"] for when in ("before", "after")}
+    flags = {"kube-apiserver": {"extraArgs": {"v": "2"}}}
+    changed = cluster.spec(version=running, components=flags, upgrade={"hooks": hooks})
     with api_client(cluster, "w-1") as count:
         run = upgrade(cluster, None, spec=changed)
 
@@ -185,6 +204,10 @@ def test_a_changed_flag_rolls_like_an_upgrade(cluster: Ground) -> None:
     assert count.failed == []
     assert begun_since(cluster, before) == API_SERVERS
     assert "v: '2'" in (cluster.records.spec() or "")
+    assert {host: cluster.on(host, f"cat {ran}").split() for host in HOSTS} == {
+        host: ["before", "after"] for host in HOSTS
+    }
+    assert upgrade(cluster, None).succeeded().result("result")["state"] == "nothing"
 
 
 def test_a_run_whose_every_step_is_killed_once_converges(old: Ground) -> None:

@@ -25,6 +25,8 @@ class Run:
     states: dict[str, str] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     """By task, and of other keys than the usual by `TASK:KEY`."""
+    mapped: set[str] = field(default_factory=set)
+    """Tasks that were mapped over several things."""
     is_finished: bool = False
 
     @property
@@ -70,8 +72,9 @@ class _TaskInstance:
         self._run.results[_xcom(self.task_id, key)] = value
 
     def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
-        """Return another task's result."""
-        return self._run.results.get(_xcom(task_ids, key))
+        """Return another task's result; of a mapped task a list, but if there is one alone, as Airflow does it."""
+        found = self._run.results.get(_xcom(task_ids, key))
+        return found[0] if task_ids in self._run.mapped and found and len(found) == 1 else found
 
     def get_task_states(self, dag_id: str, task_ids: list[str], run_ids: list[str]) -> Any:
         """Return the states of this run's tasks."""
@@ -107,6 +110,7 @@ def _mapped(task: Any, run: Run) -> Iterator[Task]:
     """Give a task for each thing that another task's result lists."""
     ((name, given),) = task.expand_input.value.items()
     run.results[task.task_id] = []
+    run.mapped.add(task.task_id)
     for number, value in enumerate(run.results[given.operator.task_id]):
         yield Task(task.unmap({name: value}), number)
     states = {state for name, state in run.states.items() if _is_of(name, [task.task_id])}

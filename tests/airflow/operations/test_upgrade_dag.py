@@ -57,11 +57,13 @@ GATE = {"from": "v1.36.3", "to": "v1.37.2", "findings": [{"name": "capacity", "v
         ({"stop_after": "cp-2"}, [STEP], False, "paused", "paused after cp-2; the cluster serves"),
     ],
 )
+@pytest.mark.parametrize("bare", [True, False], ids=["as one value", "as a list"])
 def test_the_result_says_in_one_value_what_the_run_came_to(
-    params: dict[str, Any], steps: Any, complete: Any, state: str, told: str
+    params: dict[str, Any], steps: Any, complete: Any, state: str, told: str, *, bare: bool
 ) -> None:
     known = {("gate", None): GATE, ("check", None): steps, ("check", "is_complete"): complete}
-    known["roll", None] = [{"cp-2": ["etcd"]}] if steps else None
+    changed = {"cp-2": ["etcd"]}
+    known["roll", None] = (changed if bare else [changed]) if steps else None
     ti = Mock(dag_id="upgrade_cluster")
     ti.get_task_states.return_value = {"one": {"roll_0": "success"}}
     ti.xcom_pull.side_effect = lambda task_ids, key=None: known.get((task_ids, key))
@@ -73,6 +75,7 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
 
     assert (result["state"], result["from"], result["to"]) == (state, "v1.36.3", "v1.37.2")
     assert [one["name"] for one in result["warnings"]] == ["capacity"]
+    assert result["changed"] == (["cp-2: etcd"] if steps else [])
     if state == "planned":
         place.log.assert_not_called()
         place.leases.assert_not_called()

@@ -43,4 +43,12 @@ def _look_at_node(machine: Machine, script: str) -> Iterator[str]:
             yield f"version {name} {found[1]}"
 
 
-SCRIPTS: dict[str, Script] = {"--format 'service {{": look}
+def update_system(machine: Machine, script: str) -> Iterator[str]:
+    """Do what a hook of a spec does."""
+    machine.step()
+    machine.loaded["system"] = script
+    machine.step()
+    yield "done"
+
+
+SCRIPTS: dict[str, Script] = {"--format 'service {{": look, "apt-get upgrade": update_system}

@@ -197,7 +197,10 @@ class UpgradeResultOperator(ClusterOperator):
         gate, given = pull(task_ids=self.gate) or {}, pull(task_ids=self.check) or []
         undone = left_undone(context, self.roll) if given else frozenset()
         steps = [step for number, step in enumerate(given) if number not in undone]
-        changed = list(pull(task_ids=self.roll) or [])
+        pulled = pull(task_ids=self.roll) or []
+        changed = (
+            [pulled] if isinstance(pulled, Mapping) else list(pulled)
+        )  # Airflow gives the value of a single one bare
         result = {
             "cluster": place.name,
             "from": gate.get("from"),
