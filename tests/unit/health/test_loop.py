@@ -225,6 +225,53 @@ def test_the_loop_tells_a_unit_that_was_stopped_by_a_signal(running: Running, tm
             stopped.kill()
 
 
+CRASHING = """#!/bin/sh
+case "$*" in
+  *NRestarts*) step=$(($(cat {directory}/step) + {growth})); echo $step | tee {directory}/step ;;
+  *--value*) echo 0 ;;
+  is-active*) echo {state} ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "growth", "told"),
+    [("activating", 1, "restarting"), ("active", 1, "restarting"), ("activating", 0, "stuck"), ("active", 0, "active")],
+)
+def test_the_shell_tells_a_unit_that_does_not_stay_up(tmp_path: Path, state: str, growth: int, told: str) -> None:
+    command = tmp_path / "systemctl"
+    command.write_text(CRASHING.format(directory=tmp_path, state=state, growth=growth))
+    command.chmod(0o755)
+    (tmp_path / "step").write_text("7")
+    functions = LOOP_ARGV[-1].partition("\ntrap 'kill 0' EXIT")[0]
+    reports = functions + "\nunits=windlass-containerd\n" + "report\n" * 8
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-c", reports], capture_output=True, text=True, check=True, timeout=60, env=environment
+    )
+    words = [line.split("\t") for line in done.stdout.splitlines()]
+    states = [word[3] for word in words if word[1:3] == ["unit", "windlass-containerd"]]
+    assert len(states) == 8
+    assert states[:2] == [state, state]
+    assert states[-1] == told
+
+
+@pytest.mark.parametrize(
+    ("reports", "told"),
+    [
+        ([("activating", 9), ("activating", 17), ("active", 25)], ["activating", "restarting", "restarting"]),
+        ([("active", 0), ("active", 1), ("active", 1)], ["active"] * 3),  # one crash is systemd's business
+        ([("active", 0), ("active", 3), *[("active", 3)] * 6], ["active", *["restarting"] * 6, "active"]),
+        ([("active", 0), ("active", 3), ("active", 0)], ["active", "restarting", "active"]),  # repair restarted it
+        ([("activating", 0)] * 6, [*["activating"] * 5, "stuck"]),
+        ([("failed", 0), ("failed", 9)], ["failed", "failed"]),
+    ],
+)
+def test_a_unit_is_judged_by_how_it_has_come_up(reports: list[tuple[str, int]], told: list[str]) -> None:
+    life = reporting.Life()
+    assert [life.judge(state, restarts) for state, restarts in reports] == told
+
+
 def test_reads_times_as_docker_writes_them() -> None:
     assert epoch("2026-11-24T00:00:01.123456789Z") == datetime(2026, 11, 24, 0, 0, 1, tzinfo=UTC).timestamp()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -207,6 +208,14 @@ def test_what_hosts_say_about_themselves_is_believed_the_second_time() -> None:
     assert (finding.kind, finding.component, finding.host) == (Kind.UNIT_DOWN, "docker", "w-1")
     assert made.watch.report("w-1", good, made.now).closed == []
     assert made.watch.report("w-1", good, made.now).closed == [finding]
+
+
+@pytest.mark.parametrize("word", ["restarting", "stuck", "hanging", "failed", "inactive"])
+def test_a_unit_is_down_by_any_of_these_words(word: str) -> None:
+    made = world()
+    for _ in range(2):
+        made.watch.report("w-1", Report("unit", "windlass-containerd", word), made.now)
+    assert [(one.kind, one.component) for one in made.watch.findings] == [(Kind.UNIT_DOWN, "windlass-containerd")]
 
 
 def test_nodes_are_told_by_the_control_plane() -> None:

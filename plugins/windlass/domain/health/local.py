@@ -63,8 +63,7 @@ def assess(report: Report) -> Complaint | None:
 def _unit(name: str, value: str) -> Complaint | None:
     if value in {"active", "reloading", "activating", "unknown"}:
         return None
-    told = f"{name} runs and does not answer" if value == "hanging" else f"systemd says that {name} is {value}"
-    return Complaint(Kind.UNIT_DOWN, name, told)
+    return Complaint(Kind.UNIT_DOWN, name, f"{name} {_UNIT_WORDS.get(value, f'is {value}, as systemd says')}")
 
 
 def _disk(name: str, value: str) -> Complaint | None:
@@ -109,6 +108,14 @@ def _node(name: str, value: str) -> Complaint | None:
 
 
 _RULES = {"unit": _unit, "disk": _disk, "clock": _clock, "certificate": _certificate, "node": _node, "backup": _backup}
+
+
+_UNIT_WORDS = {
+    "hanging": "runs and does not answer",
+    "restarting": "ends again and again, and is started again by systemd",
+    "stuck": "has been starting for more than a minute",
+}
+"""What loops say of units besides systemd's own words."""
 
 
 @dataclass

@@ -106,6 +106,7 @@ class Loop:
         self._peers: dict[str, int] = {}
         self._watchers: dict[str, Watcher] = {}
         self._units: list[str] = []
+        self._lives: dict[str, reporting.Life] = {}
         self._heard = time.monotonic()
 
     def obey(self, line: str) -> None:
@@ -181,7 +182,7 @@ class Loop:
                 self._mouth.say("look", probe.id, "unsure", "the look is stuck")
 
     def _report(self) -> None:
-        for name, state in reporting.units(self._units):
+        for name, state in reporting.units(self._units, self._lives):
             if state != "hanging" or not is_overloaded():
                 self._mouth.tell(("unit", name), state, TOLD, ("unit", name, state))
         for path, free in reporting.disks():

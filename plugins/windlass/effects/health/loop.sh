@@ -2,7 +2,7 @@
 # down from one whose process hangs, and reports units, disks and containers; of certificates and nodes it knows nothing.
 # Reads orders on stdin until that ends. Each thing that is looked at is a process of its own, ended by name.
 tab=$(printf '\t')
-probes='' peers='' units='' watching=''
+probes='' peers='' units='' watching='' lives=''
 
 say() {
   read -r up rest < /proc/uptime
@@ -92,9 +92,36 @@ hangs() { # whether a unit that is active was stopped by a signal, or is an engi
   [ $? = 28 ]
 }
 
+# Sets $state to `restarting` if a unit ends again and again, and to `stuck` if it takes too long to start; what the
+# reports before this one said is kept in $lives, as words of unit:restarts:recent:calm:starting.
+judge() {
+  before=-1 recent=0 calm=0 starting=0 kept=''
+  for life in $lives; do
+    case $life in "$1":*) IFS=: read -r _ before recent calm starting << LIFE
+$life
+LIFE
+      ;; *) kept="$kept $life" ;; esac
+  done
+  restarts=$(systemctl show -p NRestarts --value "$1" 2> /dev/null)
+  case $restarts in '' | *[!0-9]*) restarts=0 ;; esac
+  if [ "$before" -ge 0 ] && [ "$restarts" -gt "$before" ]; then
+    calm=0 recent=$((recent + restarts - before))
+  else
+    calm=$((calm + 1))
+  fi
+  if [ $calm -ge 6 ] || [ "$restarts" -lt "$before" ]; then recent=0; fi
+  if [ "$state" = activating ]; then starting=$((starting + 1)); else starting=0; fi
+  lives="$kept $1:$restarts:$recent:$calm:$starting"
+  case $state in
+    active | activating)
+      if [ $recent -ge 3 ]; then state=restarting; elif [ $starting -ge 6 ]; then state=stuck; fi ;;
+  esac
+}
+
 report() {
   for unit in $units; do
     state=$(systemctl is-active "$unit" 2> /dev/null)
+    judge "$unit"
     if [ "$state" = active ] && hangs "$unit" && ! overloaded; then state=hanging; fi
     say "unit$tab$unit$tab${state:-unknown}"
   done

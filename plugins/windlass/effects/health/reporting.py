@@ -16,6 +16,10 @@ from windlass.effects.health.looking import CONTEXTS
 PKI = "/etc/windlass/pki"
 DISKS = ("/var/lib/windlass", "/var/lib/docker", "/")
 SOCKETS = {"docker": "/var/run/docker.sock"}
+RESTARTS = 3
+"""How often systemd has to start a unit anew, with less than CALM reports in between, until that is told."""
+CALM = 6
+"""Reports without a restart after which earlier ones are forgotten; also for how many a unit may be starting."""
 ENGINE_WAIT = 8.0
 """Seconds that Docker may take to answer the smallest of questions."""
 
@@ -29,16 +33,42 @@ def container(component: str) -> tuple[str, str]:
     return said[0], f"{time.time() - epoch(said[1]):.1f}"
 
 
-def units(names: list[str]) -> Iterator[tuple[str, str]]:
+class Life:
+    """How a unit has come up of late, by one report after another."""
+
+    def __init__(self) -> None:
+        self._restarts = -1
+        self._recent = 0
+        self._calm = 0
+        self._starting = 0
+
+    def judge(self, state: str, restarts: int) -> str:
+        """Return a unit's state; `restarting` if it ends again and again, `stuck` if it takes too long to start."""
+        grown = restarts - self._restarts if 0 <= self._restarts < restarts else 0
+        self._calm = 0 if grown else self._calm + 1
+        # One that somebody else restarted counts its own restarts anew.
+        self._recent = 0 if self._calm >= CALM or restarts < self._restarts else self._recent + grown
+        self._restarts = restarts
+        self._starting = self._starting + 1 if state == "activating" else 0
+        if self._recent >= RESTARTS and state in ("active", "activating"):
+            return "restarting"
+        return "stuck" if self._starting >= CALM else state
+
+
+def units(names: list[str], lives: dict[str, Life]) -> Iterator[tuple[str, str]]:
     """Yield each systemd unit and its state; one that is active by name alone is `hanging`."""
-    said = output(["systemctl", "show", "-p", "ActiveState", "-p", "MainPID", *names], 5)
+    asked = [word for name in ("ActiveState", "MainPID", "NRestarts") for word in ("-p", name)]
+    said = output(["systemctl", "show", *asked, *names], 5)
     if not said:
         return
     for name, block in zip(names, said.split("\n\n")):
         values = dict(line.partition("=")[::2] for line in block.splitlines())
-        state = values.get("ActiveState", "unknown")
-        is_hanging = state == "active" and (is_stopped(values.get("MainPID", "0")) or not answers(name))
-        yield name, "hanging" if is_hanging else state
+        restarts = values.get("NRestarts", "")
+        judged = lives.setdefault(name, Life()).judge(
+            values.get("ActiveState", "unknown"), int(restarts) if restarts.isdigit() else 0
+        )
+        is_hanging = judged == "active" and (is_stopped(values.get("MainPID", "0")) or not answers(name))
+        yield name, "hanging" if is_hanging else judged
 
 
 def is_stopped(pid: str) -> bool:
