@@ -299,6 +299,28 @@ async def test_old_backups_are_no_finding_any_more_once_none_are_to_be_taken(
         await until(lambda: not (ClusterRecords(store, "demo").status() or {"findings": [1]})["findings"], "it is over")
 
 
+async def test_what_was_told_too_late_is_asked_for_again(store: MemoryStore, catalog: Catalog) -> None:
+    world = SimulatedWorld()
+    async with watching(store, catalog, world) as (poller, found):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        guard = poller.guards[0]
+        subject, vantage = next(
+            (one, host)
+            for host in guard.watch.plan.hosts
+            for one in guard.watch.watched_by(host)
+            if one.component == "kube-apiserver" and one.host == "cp-1"
+        )
+        line = world.lines[guard.watch.plan.hosts[vantage]]
+        said: list[str] = []
+        line.write = said.append  # type: ignore[method-assign]
+        for late in (40, 30, 20):
+            guard._word(vantage, Word(time.monotonic() - late, "look", ("cp-1/kube-apiserver", "refused")))
+        assert said == ["watch\tcp-1/kube-apiserver\n"]
+        guard._word(vantage, Word(time.monotonic() - 20, "look", ("cp-1/no-such-thing", "refused")))
+        assert (len(said), found, guard.watch.findings) == (1, [], ())
+        assert subject.host == "cp-1"
+
+
 async def test_a_heartbeat_that_was_held_up_on_its_way_says_nothing_about_a_clock(
     store: MemoryStore, catalog: Catalog
 ) -> None:

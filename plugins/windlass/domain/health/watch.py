@@ -98,6 +98,10 @@ class ClusterWatch:
             watch.forget(host)
         return tuple(subject for subject, watch in self._subjects.items() if watch.is_looking(host))
 
+    def is_looking(self, host: str, subject: Subject) -> bool:
+        """Say whether `host` is to look at a subject now."""
+        return subject in self._subjects and self._subjects[subject].is_looking(host)
+
     def look(self, look: Look) -> Effects:
         """Take one look in."""
         effects = Effects()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from windlass.domain.health import ClusterWatch, Effects, Look, Outcome
+from windlass.domain.health import ClusterWatch, Effects, Look, Outcome, Subject
 from windlass.domain.health.lines import Word, order_line, probe_name, setup_lines, subject_of
 from windlass.domain.health.local import Report
 from windlass.domain.health.subjectwatch import Order
@@ -47,6 +47,7 @@ class Guard:
         now = time.monotonic()
         self.watch = ClusterWatch(watched.plan, datetime.now(UTC) - timedelta(seconds=now), now, known)
         self._clocks = {host: _Clock() for host in watched.plan.hosts}
+        self._asked_anew: dict[tuple[str, Subject], float] = {}
         ears = Ears(self._began, self._word, self._failed)
         self._stations = {
             host: Station(
@@ -110,6 +111,9 @@ class Guard:
                 if self._stations[host].delay(word) <= STALE_SECONDS:
                     look = Look(subject_of(name), host, Outcome(outcome), now, " ".join(detail))
                     self._follow(self.watch.look(look))
+                else:
+                    self.watch.hearing.word(host, now)
+                    self._ask_anew(host, subject_of(name), now)
             case "container", (component, state, age):
                 subject = subject_of(f"{host}/{component}")
                 self.watch.container(subject, now - float(age) if state == "running" else None, now)
@@ -119,6 +123,13 @@ class Guard:
                 self._follow(self.watch.report(host, Report(topic, name, value), now))
             case _:
                 self.watch.hearing.word(host, now)
+
+    def _ask_anew(self, host: str, subject: Subject, now: float) -> None:
+        """Have a host look again from the start: it tells only changes, and what it told last came too late."""
+        if now - self._asked_anew.get((host, subject), float("-inf")) >= STALE_SECONDS:
+            self._asked_anew[host, subject] = now
+            if self.watch.is_looking(host, subject):
+                self._obey(Order(host, "watch", subject))
 
     def _beat(self, host: str, epoch: float, now: float) -> None:
         skew = self._clocks[host].skew(time.time() - epoch)
