@@ -27,6 +27,7 @@ from windlass.operations.watching import backups, desk
 from windlass.operations.watching.backups import BackupsWatch
 from windlass.operations.watching.fleet import Fleet, Newest, Shard
 from windlass.operations.watching.poller import Pace, Poller
+from windlass.operations.watching.station import DEAF_SECONDS
 
 ROOT = Path(__file__).parents[3]
 SPEC = """
@@ -297,6 +298,28 @@ async def test_old_backups_are_no_finding_any_more_once_none_are_to_be_taken(
         await until(lambda: found, "a finding")
         ClusterRecords(store, "demo").save_spec(spec("demo") + "  backup: {schedule: null}\n")
         await until(lambda: not (ClusterRecords(store, "demo").status() or {"findings": [1]})["findings"], "it is over")
+
+
+async def test_a_line_over_which_nothing_comes_is_dropped_and_dialled_anew(
+    store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = SimulatedWorld()
+    async with watching(store, catalog, world) as (poller, _):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        dead = world.lines["192.0.2.2"]
+        monkeypatch.setattr(dead, "say", lambda *_: None)  # as if packets were lost: no end is ever told
+        station, guard = poller.guards[0]._stations["cp-2"], poller.guards[0]
+        station._heard -= DEAF_SECONDS + 1
+        guard.tick(is_airflow_cut=True)
+        assert station._line is dead
+        station._heard -= DEAF_SECONDS + 1
+        guard.forgive()
+        guard.tick(is_airflow_cut=False)
+        assert station._line is dead
+        station._heard -= DEAF_SECONDS + 1
+        await until(lambda: world.lines["192.0.2.2"] is not dead, "another line")
+        assert dead._is_closed
+        await until(lambda: len(guard.watch.hearing.heard(time.monotonic())) == 4, "all are heard again")
 
 
 async def test_what_was_told_too_late_is_asked_for_again(store: MemoryStore, catalog: Catalog) -> None:

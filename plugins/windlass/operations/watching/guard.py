@@ -81,11 +81,20 @@ class Guard:
 
     def tick(self, *, is_airflow_cut: bool) -> None:
         """Let time pass."""
-        self._follow(self.watch.tick(time.monotonic(), is_airflow_cut=is_airflow_cut))
+        now = time.monotonic()
+        self._follow(self.watch.tick(now, is_airflow_cut=is_airflow_cut))
+        for station in self._stations.values():
+            if is_airflow_cut:
+                station.forgive(now)  # to dial all hosts of all clusters anew would help none of them
+            else:
+                station.check(now)
 
     def forgive(self) -> None:
         """Count nothing against anybody: the watcher itself was held up."""
-        self.watch.hearing.forgive(time.monotonic())
+        now = time.monotonic()
+        self.watch.hearing.forgive(now)
+        for station in self._stations.values():
+            station.forgive(now)
 
     def report(self, report: Report) -> None:
         """Take in what the watcher itself found about the cluster as a whole."""

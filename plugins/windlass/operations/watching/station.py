@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from windlass.domain.health.hearing import BEAT
 from windlass.domain.health.lines import ALIVE, Word, parse_word
 from windlass.effects.health import LOOP_ARGV, loop_program
 from windlass.effects.transport.connection import SshTarget
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Pauses before the next attempt; the last is kept. Each is lengthened by up to half, so that not all try at once."""
+DEAF_SECONDS = 4 * BEAT
+"""After so long without a word a channel is dropped and dialled anew: it may be dead, and TCP not know for minutes."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,9 @@ class Station:
         self._ears = ears
         self._line: Line | None = None
         self._offset: float | None = None
+        self._heard = 0.0
+        self._on_end: Callable[[str], None] | None = None
+        """Ends the present line for its keeper; None while there is none."""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -59,6 +65,17 @@ class Station:
         """Tell the loop that somebody still listens."""
         self.say(ALIVE)
 
+    def check(self, now: float) -> None:
+        """Drop a line over which nothing has come for long; its keeper dials anew."""
+        if self._line is not None and self._on_end is not None and now - self._heard > DEAF_SECONDS:
+            on_end = self._on_end
+            self._drop()
+            on_end(f"nothing was heard for {now - self._heard:.0f} s")
+
+    def forgive(self, now: float) -> None:
+        """Begin to count anew how long nothing has come: that was not the line's fault."""
+        self._heard = now
+
     def stop(self) -> None:
         """End the loop."""
         if self._task is not None:
@@ -68,7 +85,7 @@ class Station:
     def _drop(self) -> None:
         if self._line is not None:
             self._line.close()
-            self._line = None
+        self._line = self._on_end = None
 
     async def _keep(self, dialler: Dialler, gate: asyncio.Semaphore) -> None:
         attempt = 0
@@ -96,17 +113,19 @@ class Station:
                 self._line = await dialler.dial(self._target, LOOP_ARGV, Listener(self._hear, on_end))
         except WindlassError as error:
             return str(error)
+        self._heard, self._on_end = time.monotonic(), on_end
         self._line.write(loop_program() + self._setup + self._ears.began(self.host))
         await ended.wait()
         return f"{self.host}: the probe loop ended: {reasons[0]}"
 
     def _hear(self, line: str) -> None:
+        self._heard = time.monotonic()
         word = parse_word(line)
         if word is None:
             log.debug("%s: not a word of the probe loop: %s", self.host, line)
             return
         # The least ever seen is how far the two clocks are apart: what is longer was on its way for so long.
-        here = time.monotonic() - word.moment
+        here = self._heard - word.moment
         self._offset = here if self._offset is None else min(self._offset, here)
         try:
             self._ears.word(self.host, word)
