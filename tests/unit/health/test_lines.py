@@ -1,25 +1,26 @@
 from __future__ import annotations
 
 from windlass.domain.health import Order, Subject
-from windlass.domain.health.lines import Word, order_line, parse_word, setup_lines, subject_of
+from windlass.domain.health.lines import NODES, Word, order_line, parse_word, setup_lines, subject_of
 from windlass.effects.health.looking import Probe
 
 from .world import plan
 
 
 def test_a_loop_understands_what_it_is_to_know() -> None:
-    lines = setup_lines(plan(), "cp-1", ("docker",), tells_nodes=True).splitlines()
+    lines = setup_lines(plan(), "cp-1", ("docker",)).splitlines()
     probes = [Probe(line.split("\t")[1:]) for line in lines if line.startswith("probe\t")]
     assert {probe.id for probe in probes} == {f"{host}/kube-apiserver" for host in ("cp-1", "cp-2", "cp-3", "w-1")}
     assert {probe.ssh_port for probe in probes if probe.id.startswith("cp-1/")} == {0}
     assert (probes[1].interval, probes[1].timeout, probes[1].times) == (2.0, 2.0, 5)
     assert "unit\tdocker" in lines
-    assert lines[-2:] == ["start", "nodes\t127.0.0.1\t7443"]
+    assert lines[-1] == "start"
+    assert NODES == "nodes\t127.0.0.1\t7443\n"
 
 
 def test_a_loop_is_told_only_of_what_it_may_have_to_look_at() -> None:
     hosts = tuple(f"h-{number}" for number in range(9))
-    lines = setup_lines(plan(hosts), "h-1", (), tells_nodes=False).splitlines()
+    lines = setup_lines(plan(hosts), "h-1", ()).splitlines()
     assert sum(line.startswith("probe\t") for line in lines) == 4
     assert sum(line.startswith("peer\t") for line in lines) == 8
 

@@ -363,6 +363,24 @@ def test_a_look_that_was_stuck_is_followed_by_one_that_is_told_whatever_it_sees(
     assert [word[-1] for word in words if word[0] == "look"] == ["passed", "passed", "the look is stuck", "passed"]
 
 
+def test_a_host_to_which_the_api_tells_no_node_says_so_and_one_that_is_asked_anew_tells_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = io.BytesIO()
+    one = loop.Loop(loop.Mouth(told))
+    rows: list[list[str]] = []
+    monkeypatch.setattr(reporting, "nodes", lambda *_: rows)
+    for _ in range(loop.BLIND_LOOKS):
+        one._report_nodes(LOCAL, 1)
+    rows.append(["w-1", "Ready"])
+    for _ in range(loop.TOLD + 1):
+        one._report_nodes(LOCAL, 1)
+    one.do_no_nodes()
+    one._report_nodes(LOCAL, 1)
+    words = [line.split("\t")[1:] for line in told.getvalue().decode().splitlines()]
+    assert words == [["nodes", "blind"], *[["node", "w-1", "Ready"]] * (loop.TOLD + 1)]
+
+
 def test_the_loop_ends_with_its_orders(running: Running) -> None:
     assert running.process.stdin
     running.tell("start\n")

@@ -14,7 +14,7 @@ import pytest
 from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckReader, Finding, Kind
-from windlass.domain.health.lines import Word
+from windlass.domain.health.lines import NO_NODES, NODES, Word
 from windlass.domain.health.local import assess
 from windlass.domain.lease import Owner, grant
 from windlass.domain.spec import Cluster
@@ -320,6 +320,31 @@ async def test_a_line_over_which_nothing_comes_is_dropped_and_dialled_anew(
         await until(lambda: world.lines["192.0.2.2"] is not dead, "another line")
         assert dead._is_closed
         await until(lambda: len(guard.watch.hearing.heard(time.monotonic())) == 4, "all are heard again")
+
+
+async def test_another_host_tells_of_nodes_while_the_first_is_silent_or_sees_none(
+    store: MemoryStore, catalog: Catalog
+) -> None:
+    world = SimulatedWorld()
+    async with watching(store, catalog, world) as (poller, found):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        guard = poller.guards[0]
+        first = guard._teller.host
+        said: dict[str, list[str]] = {host: [] for host in guard.watch.plan.hosts}
+        for host, address in guard.watch.plan.hosts.items():
+            world.lines[address].write = said[host].append  # type: ignore[method-assign]
+        guard.watch.hearing.failed(first, "its channel ended", time.monotonic())
+        guard.tick(is_airflow_cut=False)
+        second = guard._teller.host
+        assert second != first
+        assert (said[first][-1], said[second][-1]) == (NO_NODES, NODES)
+        for _ in range(2):
+            guard._word(second, Word(time.monotonic(), "node", ("w-1", "NotReady")))
+        await until(lambda: found, "a finding")
+        assert [(one.host, one.kind) for one in found] == [("w-1", Kind.NODE_NOT_READY)]
+        guard._word(second, Word(time.monotonic(), "nodes", ("blind",)))
+        assert guard._teller.host not in {second, "w-1"}
+        assert said[guard._teller.host][-1] == NODES
 
 
 async def test_what_was_told_too_late_is_asked_for_again(store: MemoryStore, catalog: Catalog) -> None:

@@ -13,6 +13,10 @@ from windlass.domain.spec.models import Cluster
 
 ALIVE = "alive\n"
 """Tells a loop that somebody still listens."""
+NODES = f"nodes\t127.0.0.1\t{PROXY_PORT}\n"
+"""Has a loop tell how Kubernetes finds its nodes, from the start."""
+NO_NODES = "no_nodes\n"
+"""Ends that."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,12 @@ def order_line(order: Order) -> str:
     return f"{order.verb}\t{about}\n"
 
 
-def setup_lines(plan: CheckPlan, host: str, units: Sequence[str], *, tells_nodes: bool) -> str:
+def setup_lines(plan: CheckPlan, host: str, units: Sequence[str]) -> str:
     """Return what the loop on `host` has to know before it starts: what it may have to look at, and its peers."""
-    return "".join(f"{line}\n" for line in _setup(plan, host, units, tells_nodes=tells_nodes))
+    return "".join(f"{line}\n" for line in _setup(plan, host, units))
 
 
-def _setup(plan: CheckPlan, host: str, units: Sequence[str], *, tells_nodes: bool) -> Iterator[str]:
+def _setup(plan: CheckPlan, host: str, units: Sequence[str]) -> Iterator[str]:
     for name, address in plan.hosts.items():
         if name != host:
             yield f"peer\t{address}\t{plan.ssh_port}"
@@ -64,8 +68,6 @@ def _setup(plan: CheckPlan, host: str, units: Sequence[str], *, tells_nodes: boo
             yield _probe(check, plan.ssh_port if host != check.subject.host else 0)
     yield from (f"unit\t{unit}" for unit in units)
     yield "start"
-    if tells_nodes:
-        yield f"nodes\t127.0.0.1\t{PROXY_PORT}"
 
 
 def _probe(check: Check, ssh_port: int) -> str:

@@ -22,6 +22,8 @@ ORPHANED = 180.0
 LOCAL_PACE = 10.0
 NODES_PACE = 15.0
 CERTIFICATES_PACE = 600.0
+BLIND_LOOKS = 3
+"""Looks in a row at which the API tells of no node, until another host should ask it."""
 OVERLOADED = 16
 """How many processes may wait for each CPU, over a minute, until looks that time out count for nothing."""
 TOLD = 3
@@ -108,6 +110,9 @@ class Loop:
         self._units: list[str] = []
         self._lives: dict[str, reporting.Life] = {}
         self._heard = time.monotonic()
+        self._nodes_ended = threading.Event()
+        self._nodes_told: set[object] = set()
+        self._blind = 0
 
     def obey(self, line: str) -> None:
         """Take one order; one that is not known, such as `alive`, only says that somebody listens."""
@@ -137,7 +142,17 @@ class Loop:
 
     def do_nodes(self, address: str, port: str) -> None:
         """Begin to report how Kubernetes finds its nodes."""
-        self._every(NODES_PACE, lambda: self._report_nodes(address, int(port)))
+        self.do_no_nodes()
+        ended = self._nodes_ended = threading.Event()
+        self._every(NODES_PACE, lambda: self._report_nodes(address, int(port)), ended)
+
+    def do_no_nodes(self) -> None:
+        """Report of nodes no more."""
+        self._nodes_ended.set()
+        for key in self._nodes_told:
+            self._mouth.forget(key)
+        self._nodes_told.clear()
+        self._blind = 0
 
     def do_watch(self, name: str) -> None:
         """Look at something, at once and from now on."""
@@ -159,14 +174,16 @@ class Loop:
     def _inspect(self, component: str) -> None:
         self._mouth.say("container", component, *reporting.container(component))
 
-    def _every(self, seconds: float, act: Callable[[], None]) -> None:
+    def _every(self, seconds: float, act: Callable[[], None], ended: threading.Event | None = None) -> None:
+        ended = ended or threading.Event()
+
         def run() -> None:
-            while True:
+            while not ended.is_set():
                 try:
                     act()
                 except Exception as error:  # noqa: BLE001 - whatever goes wrong with one report must not end the others
                     self._mouth.tell("trouble", str(error), 1, ("trouble", repr(error)))
-                time.sleep(seconds)
+                ended.wait(seconds)
 
         threading.Thread(target=run, daemon=True).start()
 
@@ -196,7 +213,12 @@ class Loop:
             self._mouth.say("certificate", "certificates", oldest)
 
     def _report_nodes(self, address: str, port: int) -> None:
-        for name, status in reporting.nodes(address, port):
+        told = reporting.nodes(address, port)
+        self._blind = 0 if told else self._blind + 1
+        if self._blind and self._blind % BLIND_LOOKS == 0:
+            self._mouth.say("nodes", "blind")
+        for name, status in told:
+            self._nodes_told.add(("node", name))
             self._mouth.tell(("node", name), status, TOLD, ("node", name, status))
 
 

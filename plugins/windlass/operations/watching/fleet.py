@@ -35,8 +35,8 @@ class Watched:
     """systemd units by host."""
     backup_schedule: str | None
     """When bundles are taken into the store, as cron; None if they are not."""
-    tells_nodes: str
-    """The host that asks Kubernetes about its nodes."""
+    tellers: tuple[str, ...]
+    """The hosts that can ask Kubernetes about its nodes."""
     known: Mapping[str, Any] | None = None
     """The last observation, where another watcher left one."""
 
@@ -93,7 +93,7 @@ class Fleet:
             targets={target.name: target for target in self._targets(spec)},
             units={host: units_of(spec, host) for host in hosts},
             backup_schedule=None if spec.spec.backup.target else spec.spec.backup.schedule,
-            tells_nodes=planes[0].name if planes else "",
+            tellers=tuple(plane.name for plane in planes),
             known=ClusterRecords(self.store, cluster).status(),
         )
 

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from windlass.domain.health import ClusterWatch, Effects, Look, Outcome, Subject
-from windlass.domain.health.lines import Word, order_line, probe_name, setup_lines, subject_of
+from windlass.domain.health.lines import NO_NODES, NODES, Word, order_line, probe_name, setup_lines, subject_of
 from windlass.domain.health.local import Report
 from windlass.domain.health.subjectwatch import Order
+from windlass.domain.health.telling import BLIND, Teller
 from windlass.effects.transport.listening import Dialler
 from windlass.operations.watching.fleet import Watched
 from windlass.operations.watching.station import Ears, Station
@@ -47,12 +48,13 @@ class Guard:
         now = time.monotonic()
         self.watch = ClusterWatch(watched.plan, datetime.now(UTC) - timedelta(seconds=now), now, known)
         self._clocks = {host: _Clock() for host in watched.plan.hosts}
+        self._teller = Teller(watched.tellers)
         self._asked_anew: dict[tuple[str, Subject], float] = {}
         ears = Ears(self._began, self._word, self._failed)
         self._stations = {
             host: Station(
                 watched.targets[host],
-                setup_lines(watched.plan, host, watched.units[host], tells_nodes=host == watched.tells_nodes),
+                setup_lines(watched.plan, host, watched.units[host]),
                 ears,
             )
             for host in watched.plan.hosts
@@ -83,6 +85,9 @@ class Guard:
         """Let time pass."""
         now = time.monotonic()
         self._follow(self.watch.tick(now, is_airflow_cut=is_airflow_cut))
+        before = self._teller.host
+        if self._teller.review(self.watch.hearing, now):
+            self._pass_on(before)
         for station in self._stations.values():
             if is_airflow_cut:
                 station.forgive(now)  # to dial all hosts of all clusters anew would help none of them
@@ -103,7 +108,8 @@ class Guard:
     def _began(self, host: str) -> str:
         self.watch.hearing.word(host, time.monotonic())
         subjects = self.watch.watched_by(host)
-        return "".join(f"watch\t{probe_name(subject)}\n" for subject in subjects)
+        nodes = NODES if host == self._teller.host else ""
+        return nodes + "".join(f"watch\t{probe_name(subject)}\n" for subject in subjects)
 
     def _failed(self, host: str, reason: str) -> None:
         self.watch.hearing.failed(host, reason, time.monotonic())
@@ -126,12 +132,21 @@ class Guard:
             case "container", (component, state, age):
                 subject = subject_of(f"{host}/{component}")
                 self.watch.container(subject, now - float(age) if state == "running" else None, now)
+            case "nodes", (state,):
+                self.watch.hearing.word(host, now)
+                if state == BLIND and self._teller.blind(host, self.watch.hearing, now):
+                    self._pass_on(host)
             case "node", (name, status):
                 self._follow(self.watch.report(name, Report("node", name, status), now, host))
             case ("unit" | "disk" | "certificate") as topic, (name, value):
                 self._follow(self.watch.report(host, Report(topic, name, value), now))
             case _:
                 self.watch.hearing.word(host, now)
+
+    def _pass_on(self, before: str) -> None:
+        """Have another host tell of nodes, instead of `before`."""
+        self._stations[before].say(NO_NODES)
+        self._stations[self._teller.host].say(NODES)
 
     def _ask_anew(self, host: str, subject: Subject, now: float) -> None:
         """Have a host look again from the start: it tells only changes, and what it told last came too late."""
