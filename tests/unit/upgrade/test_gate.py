@@ -52,6 +52,15 @@ def test_a_healthy_cluster_passes_everything() -> None:
     found.refuse("an upgrade")
 
 
+def test_requests_that_may_be_the_gates_own_are_a_warning_and_certain_uses_block() -> None:
+    unsure = replace(GOOD, unsure_uses=("requests for things",))
+    (told,) = [one for one in report(unsure).findings if one.name == "removed APIs"]
+    assert (told.verdict, told.text) == (Verdict.WARNING, "requests for things")
+    use = Use("storage.k8s.io/v1beta1", "gold", "flux", "storage.k8s.io/v1")
+    (told,) = [one for one in report(replace(unsure, uses=(use,))).findings if one.name == "removed APIs"]
+    assert told.verdict is Verdict.BLOCKED
+
+
 def sick(**changes: Any) -> Membership:
     return Membership((replace(MEMBERS[0], **changes), *MEMBERS[1:]), NAMES)
 

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from windlass.domain.catalog import Release, RemovedApi
-from windlass.domain.upgrade.removed_apis import LAST_APPLIED, kinds_to_scan, requested, stored
+from windlass.domain.upgrade.removed_apis import (
+    LAST_APPLIED,
+    OwnRequest,
+    Use,
+    requested,
+    stored,
+    stored_only_there,
+    without_own,
+)
 
 TARGET = Release(
     "v1.37.2",
@@ -62,5 +70,22 @@ def test_any_other_annotation_is_none_of_its_business(text: str) -> None:
     assert list(stored([thing(annotations={LAST_APPLIED: text})], TARGET)) == []
 
 
-def test_objects_are_asked_for_in_the_version_that_stays() -> None:
-    assert kinds_to_scan(TARGET) == (("storage.k8s.io/v1", "VolumeAttributesClass"),)
+@pytest.mark.parametrize(
+    ("managed", "who"), [([{"manager": "flux"}, {"manager": "flux"}], "flux"), ([{}], "an unknown client")]
+)
+def test_an_object_that_no_other_version_serves_is_a_use_by_itself(managed: list[dict[str, str]], who: str) -> None:
+    (use,) = stored_only_there([thing(namespace="a", managedFields=managed)], TARGET.removed_apis[0], "Thing")
+    assert str(use) == (
+        f"Thing a/gold of storage.k8s.io/v1beta1 by {who} "
+        "(use storage.k8s.io/v1 once that is served; delete this before the upgrade)"
+    )
+
+
+def test_requests_that_may_be_our_own_are_no_use_and_are_told() -> None:
+    ours = Use("a.k8s.io/v1alpha1", "things", "requests to the API", "a.k8s.io/v1")
+    others = Use("b.k8s.io/v1alpha1", "things", "requests to the API", "b.k8s.io/v1")
+    own = OwnRequest("a.k8s.io/v1alpha1", "things")
+    requests, (doubt,) = without_own({ours, others}, [own])
+    assert requests == {others}
+    assert "things of a.k8s.io/v1alpha1, which may be the gate's own" in doubt
+    assert without_own({others}, [own]) == ({others}, ())

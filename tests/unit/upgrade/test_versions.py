@@ -85,8 +85,11 @@ def test_every_step_of_a_path_may_be_taken_and_climbs(running: str, target: str)
         ),
         (Running(api_servers={"a": "v1.37.2", "b": "v1.36.3"}, kubelets={"a": "v1.37.2"}), "kubelet of a"),
         (Running(api_servers={"a": "v1.37.2", "b": "v1.35.3"}), "API servers are more than one"),
-        (Running(api_servers={"a": "v1.36.3", "b": "v1.37.2"}, controllers={"a": "v1.37.2"}), "controllers of a"),
-        (Running(api_servers={"a": "v1.37.2"}, controllers={"a": "v1.35.3"}), "controllers of a"),
+        (Running(api_servers={"a": "v1.36.3", "b": "v1.37.2"}, managers={"a": "v1.37.2"}), "controller manager of a"),
+        (Running(api_servers={"a": "v1.36.3"}, schedulers={"a": "v1.37.2"}), "scheduler of a"),
+        (Running(api_servers={"a": "v1.36.3"}, proxies={"w": "v1.37.2"}), "kube-proxy of w"),
+        (Running(api_servers={"a": "v1.40.3"}, proxies={"w": "v1.36.2"}), "kube-proxy of w"),
+        (Running(api_servers={"a": "v1.37.2"}, managers={"a": "v1.35.3"}, schedulers={"a": "v1.37.2"}), "manager of a"),
         (Running(etcd={"a": "v3.5.1", "b": "v3.7.3"}), "etcd members are more than one"),
     ],
 )
@@ -99,9 +102,7 @@ def test_what_may_not_run_side_by_side_is_told(running: Running, told: str) -> N
 def test_what_an_upgrade_passes_through_is_allowed(servers: Mapping[str, str]) -> None:
     oldest = min(servers.values(), key=version_numbers)
     kubelets = dict.fromkeys("abcw", oldest)
-    assert (
-        skew_problems(Running(api_servers=servers, controllers=dict.fromkeys("abc", oldest), kubelets=kubelets)) == []
-    )
+    assert skew_problems(Running(api_servers=servers, managers=dict.fromkeys("abc", oldest), kubelets=kubelets)) == []
 
 
 @pytest.mark.parametrize(

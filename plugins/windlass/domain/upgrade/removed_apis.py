@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.domain.catalog import Release
+from windlass.domain.catalog import Release, RemovedApi
 
 METRIC = "apiserver_requested_deprecated_apis"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -76,6 +76,34 @@ def _ways(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             return
 
 
-def kinds_to_scan(release: Release) -> Sequence[tuple[str, str]]:
-    """Return API version and kind of all objects to look at, by versions that the running release serves."""
-    return tuple((api.use, kind) for api in release.removed_apis for kind in api.kinds)
+def stored_only_there(objects: Iterable[Mapping[str, Any]], removed: RemovedApi, kind: str) -> Iterator[Use]:
+    """Take each object of a kind that the running release serves in no other version than `removed` for a use."""
+    for found in objects:
+        metadata = found["metadata"]
+        name = "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
+        managers = sorted(
+            {str(entry["manager"]) for entry in metadata.get("managedFields", []) if entry.get("manager")}
+        )
+        instead = f"{removed.use} once that is served; delete this before the upgrade"
+        yield Use(removed.api_version, f"{kind} {name}", " and ".join(managers) or "an unknown client", instead)
+
+
+@dataclass(frozen=True, order=True)
+class OwnRequest:
+    """What had to be asked for in a removed version; API servers count that as a request for it, like anybody's."""
+
+    api_version: str
+    plural: str
+
+    def __str__(self) -> str:
+        return (
+            f"API servers counted requests for {self.plural} of {self.api_version}, which may be the gate's own: the "
+            "running release serves no other version to look for objects in, and there are none"
+        )
+
+
+def without_own(requests: Iterable[Use], own: Iterable[OwnRequest]) -> tuple[frozenset[Use], tuple[str, ...]]:
+    """Return the requests that others made for certain, and in words those that may be our own."""
+    requests, ours = frozenset(requests), {(one.api_version, one.plural): one for one in own}
+    unsure = frozenset(use for use in requests if (use.api_version, use.what) in ours)
+    return requests - unsure, tuple(sorted({str(ours[use.api_version, use.what]) for use in unsure}))

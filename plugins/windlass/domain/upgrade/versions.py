@@ -6,9 +6,11 @@ release at a time, never back; kubelets at most three minors behind the API and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.release import version_numbers
 from windlass.errors import RefusedError
@@ -23,9 +25,18 @@ class Running:
 
     etcd: Mapping[str, str] = field(default_factory=dict)
     api_servers: Mapping[str, str] = field(default_factory=dict)
-    controllers: Mapping[str, str] = field(default_factory=dict)
-    """The older of controller manager and scheduler, or the newer where that is ahead of the API servers."""
+    managers: Mapping[str, str] = field(default_factory=dict)
+    """The controller managers."""
+    schedulers: Mapping[str, str] = field(default_factory=dict)
     kubelets: Mapping[str, str] = field(default_factory=dict)
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    """kube-proxy, by node."""
+
+    @property
+    def of_nodes(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what runs on nodes and may be far behind the API servers: its name, the node, the version."""
+        for what, versions in (("the kubelet", self.kubelets), ("kube-proxy", self.proxies)):
+            yield from ((what, name, version) for name, version in versions.items())
 
 
 def minor_of(version: str) -> int:
@@ -93,17 +104,16 @@ def target_problems(running: Running, target: Release) -> list[str]:
     """Return what keeps the components that run from getting to `target` in one step."""
     problems = [
         f"{what} of {name} is at {version}, newer than the target"
-        for what, versions in (("the API server", running.api_servers), ("the kubelet", running.kubelets))
-        for name, version in versions.items()
+        for what, name, version in (*_of_control_plane(running), *running.of_nodes)
         if _key(version) > _key(target.version)
     ]
     for name, version in running.api_servers.items():
         if minor_of(target.version) - minor_of(version) > 1:
             problems.append(f"the API server of {name} is at {version}, more than one minor release behind the target")
-    for name, version in running.kubelets.items():
+    for what, name, version in running.of_nodes:
         if minor_of(target.version) - minor_of(version) > KUBELET_SKEW:
             problems.append(
-                f"the kubelet of {name} is at {version}, more than {KUBELET_SKEW} minor releases behind the target"
+                f"{what} of {name} is at {version}, more than {KUBELET_SKEW} minor releases behind the target"
             )
     wanted = target.images.get("etcd", "")
     for name, version in running.etcd.items():
@@ -113,6 +123,37 @@ def target_problems(running: Running, target: Release) -> list[str]:
         elif _key(wanted) < _key(version):
             problems.append(f"etcd of {name} is at {version}, newer than the target's {wanted}: etcd never goes back")
     return problems
+
+
+def _of_control_plane(running: Running) -> Iterator[tuple[str, str, str]]:
+    named = {
+        "the API server": running.api_servers,
+        "the controller manager": running.managers,
+        "the scheduler": running.schedulers,
+    }
+    for what, versions in named.items():
+        yield from ((what, name, version) for name, version in versions.items())
+
+
+def proxy_versions(pods: Iterable[Mapping[str, Any]], locks: Iterable[Lock]) -> dict[str, str]:
+    """Return kube-proxy's version by node, from its image's digest; one that no lock knows is absent."""
+    known = {
+        locked.digest: artifact.version
+        for lock in locks
+        for artifact, locked in lock.artifacts.items()
+        if (artifact.kind, artifact.name) == ("image", "kube-proxy")
+    }
+    found = {}
+    for pod in pods:
+        metadata, spec = pod["metadata"], pod.get("spec", {})
+        is_proxy = (metadata.get("namespace"), metadata.get("labels", {}).get("k8s-app")) == (
+            "kube-system",
+            "kube-proxy",
+        )
+        if is_proxy and "deletionTimestamp" not in metadata and spec.get("nodeName"):
+            digest = spec["containers"][0]["image"].rpartition("@")[2]
+            found[spec["nodeName"]] = known.get(digest, "")
+    return {node: version for node, version in found.items() if version}
 
 
 def _api_skew(running: Running) -> list[str]:
@@ -128,8 +169,9 @@ def _controller_skew(running: Running) -> list[str]:
     oldest = min(minor_of(version) for version in running.api_servers.values())
     newest = max(minor_of(version) for version in running.api_servers.values())
     return [
-        f"the controllers of {name} are at {version}, and API servers at {_told(running.api_servers)}"
-        for name, version in running.controllers.items()
+        f"the {what} of {name} is at {version}, and API servers at {_told(running.api_servers)}"
+        for what, versions in (("controller manager", running.managers), ("scheduler", running.schedulers))
+        for name, version in versions.items()
         if not newest - 1 <= minor_of(version) <= oldest
     ]
 
@@ -140,8 +182,8 @@ def _kubelet_skew(running: Running) -> list[str]:
     oldest = min(minor_of(version) for version in running.api_servers.values())
     newest = max(minor_of(version) for version in running.api_servers.values())
     return [
-        f"the kubelet of {name} is at {version}, and API servers at {_told(running.api_servers)}"
-        for name, version in running.kubelets.items()
+        f"{what} of {name} is at {version}, and API servers at {_told(running.api_servers)}"
+        for what, name, version in running.of_nodes
         if not newest - KUBELET_SKEW <= minor_of(version) <= oldest
     ]
 

@@ -195,13 +195,18 @@ class KubernetesClient:
         return response.text
 
     def resource_of(self, wanted: Object) -> Resource:
-        """Return where objects of this one's kind live, by asking the API once for each group and version."""
-        key = (str(wanted["apiVersion"]), str(wanted["kind"]))
-        if key not in self._resources:
-            self._discover(key[0])
-        if key not in self._resources:
-            raise NotReadyError(f"{self._where}: the API does not serve {key[1]} of {key[0]} (yet)")
-        return self._resources[key]
+        """Return where objects of this one's kind live; NotReadyError if the API does not serve it."""
+        api_version, kind = str(wanted["apiVersion"]), str(wanted["kind"])
+        found = self.find_resource(api_version, kind)
+        if found is None:
+            raise NotReadyError(f"{self._where}: the API does not serve {kind} of {api_version} (yet)")
+        return found
+
+    def find_resource(self, api_version: str, kind: str) -> Resource | None:
+        """Return where objects of a kind live, by asking the API once for each group and version; None: not served."""
+        if (api_version, kind) not in self._resources:
+            self._discover(api_version)
+        return self._resources.get((api_version, kind))
 
     def _discover(self, api_version: str) -> None:
         response = self._send("GET", f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from windlass.domain.artifacts import Artifact
-from windlass.domain.catalog.release import version_numbers
+from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.pki import Pki
 from windlass.domain.pki.seed import expiring
 from windlass.domain.rendering import host_images, host_installs
@@ -18,17 +17,19 @@ from windlass.domain.spec.models import Host
 from windlass.domain.trial import NAMESPACE as TRIAL
 from windlass.domain.upgrade import HostState, Running
 from windlass.domain.upgrade.evidence import Evidence, Workloads
-from windlass.domain.upgrade.removed_apis import Use, kinds_to_scan, requested, stored
+from windlass.domain.upgrade.removed_apis import OwnRequest, Use, requested, without_own
+from windlass.domain.upgrade.versions import proxy_versions
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient, Resource
 from windlass.effects.mirror import missing_artifacts
 from windlass.effects.transport.connection import Connection
 from windlass.effects.transport.fanout import Outcome
-from windlass.errors import NotReadyError, UnreachableError, WindlassError
+from windlass.errors import WindlassError
 from windlass.operations.cluster_api import credentials_of, kubernetes_api
 from windlass.operations.rolling.add_ons import changed_add_ons
 from windlass.operations.rolling.draining import is_ours
 from windlass.operations.rolling.etcd import EtcdLook, look_at_etcd
 from windlass.operations.rolling.looking import HostLook, drifted_parts, look_at_hosts
+from windlass.operations.rolling.removed_apis import scan
 from windlass.operations.site import Site
 from windlass.operations.waiting import asked_again, wait_until
 
@@ -67,6 +68,7 @@ def gather(site: Site, before: Site, pki: Pki) -> Gathered:
         lacking = pool.submit(_lacking, site)
     return _together(
         site,
+        before,
         pki,
         _Answers(
             looks.result(), old_looks.result(), etcd.result(), servers.result(), objects.result(), lacking.result()
@@ -80,6 +82,7 @@ class _Api:
 
     workloads: Workloads
     uses: tuple[Use, ...] = ()
+    own: tuple[OwnRequest, ...] = ()
     add_ons: tuple[str, ...] = ()
     reason: str = ""
 
@@ -94,15 +97,16 @@ class _Answers:
     lacking: tuple[str, ...]
 
 
-def _together(site: Site, pki: Pki, found: _Answers) -> Gathered:
+def _together(site: Site, before: Site, pki: Pki, found: _Answers) -> Gathered:
     looks = {name: outcome.get() for name, outcome in found.looks.items() if outcome.is_ok}
     old = {name: outcome.get() for name, outcome in found.old_looks.items() if outcome.is_ok}
     servers = {name: str(outcome.error) for name, outcome in found.servers.items() if not outcome.is_ok}
     if found.api.reason:
         servers["the API"] = found.api.reason
-    uses = {use for outcome in found.servers.values() if outcome.is_ok for use in outcome.get()} | set(found.api.uses)
+    asked = {use for outcome in found.servers.values() if outcome.is_ok for use in outcome.get()}
+    requests, unsure = without_own(asked, found.api.own)
     evidence = Evidence(
-        running=_running(looks, found.etcd, found.api.workloads),
+        running=running_versions(looks, found.etcd, found.api.workloads, (site.lock, before.lock)),
         states=with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads),
         drifted=drifted_parts(old, looks),
         unreachable={name: str(outcome.error) for name, outcome in found.looks.items() if not outcome.is_ok},
@@ -111,7 +115,8 @@ def _together(site: Site, pki: Pki, found: _Answers) -> Gathered:
         alarms=found.etcd.alarms,
         api_reasons=servers,
         workloads=found.api.workloads,
-        uses=tuple(sorted(uses)),
+        uses=tuple(sorted({*requests, *found.api.uses})),
+        unsure_uses=unsure,
         expiries={one.name: one.not_after for one in expiring(pki, datetime.now(UTC), _EVER)},
         free_kib={name: _free(look.seen.facts.disk_free_kib) for name, look in looks.items()},
         needed_kib={name: _needed(site, name, look) for name, look in looks.items()},
@@ -129,19 +134,23 @@ def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[
     }
 
 
-def _running(looks: Mapping[str, HostLook], etcd: EtcdLook, workloads: Workloads) -> Running:
+def running_versions(
+    looks: Mapping[str, HostLook], etcd: EtcdLook, workloads: Workloads, locks: Iterable[Lock]
+) -> Running:
+    """Return which version of each component runs where; a proxy's is that of its image's digest in `locks`."""
+
     def of(component: str) -> dict[str, str]:
         found = {name: look.seen.services.get(component) for name, look in looks.items()}
         return {name: service.version for name, service in found.items() if service is not None}
 
-    managers, schedulers = of("kube-controller-manager"), of("kube-scheduler")
-    controllers = {
-        name: min((found[name] for found in (managers, schedulers) if name in found), key=version_numbers)
-        for name in managers.keys() | schedulers.keys()
-    }
-    kubelets = {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"] for node in workloads.nodes}
-    members = {name: f"v{status.version}" for name, status in etcd.statuses.items()}
-    return Running(members, of("kube-apiserver"), controllers, kubelets)
+    return Running(
+        etcd={name: f"v{status.version}" for name, status in etcd.statuses.items()},
+        api_servers=of("kube-apiserver"),
+        managers=of("kube-controller-manager"),
+        schedulers=of("kube-scheduler"),
+        kubelets={one["metadata"]["name"]: one["status"]["nodeInfo"]["kubeletVersion"] for one in workloads.nodes},
+        proxies=proxy_versions(workloads.pods, locks),
+    )
 
 
 def _free(disks: Mapping[str, int]) -> int:
@@ -223,8 +232,8 @@ def _what_the_api_says(site: Site, pki: Pki) -> _Api:
             webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
             ready_services=ready_services(client.list(_SLICES)),
         )
-        uses = tuple(stored(_objects(client, site), site.release))
-        return _Api(workloads, uses, changed_add_ons(site, client))
+        uses, own = scan(client, site.release)
+        return _Api(workloads, uses, own, changed_add_ons(site, client))
 
 
 def ready_services(slices: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
@@ -237,13 +246,3 @@ def ready_services(slices: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[s
             name = f"{found['metadata']['namespace']}/{service}"
             nodes[name] = nodes.get(name, frozenset()) | {one.get("nodeName", "") for one in ready}
     return nodes
-
-
-def _objects(client: KubernetesClient, site: Site) -> Iterator[dict[str, Any]]:
-    """Yield the objects of all kinds of which the target drops a version; a kind that is not served has none."""
-    for api_version, kind in kinds_to_scan(site.release):
-        try:
-            resource = client.resource_of({"apiVersion": api_version, "kind": kind})
-        except (NotReadyError, UnreachableError):
-            continue
-        yield from ({**found, "kind": kind} for found in client.list(resource))
