@@ -194,7 +194,7 @@ def test_a_changed_flag_and_hooks_roll_like_an_upgrade(cluster: Ground) -> None:
     before = cluster.beginnings()
     running = load_cluster(cluster.records.spec() or "", "stored").spec.kubernetes.version
     ran = f"/run/windlass-hooks-{uuid.uuid4().hex[:8]}"
-    hooks = {when: [f"echo {when} >> {ran}"] for when in ("before", "after")}
+    hooks = {when: [f"echo {when} $WINDLASS_HOST >> {ran}"] for when in ("before", "after")}
     flags = {"kube-apiserver": {"extraArgs": {"v": "2"}}}
     changed = cluster.spec(version=running, components=flags, upgrade={"hooks": hooks})
     with api_client(cluster, "w-1") as count:
@@ -205,7 +205,7 @@ def test_a_changed_flag_and_hooks_roll_like_an_upgrade(cluster: Ground) -> None:
     assert begun_since(cluster, before) == API_SERVERS
     assert "v: '2'" in (cluster.records.spec() or "")
     assert {host: cluster.on(host, f"cat {ran}").split() for host in HOSTS} == {
-        host: ["before", "after"] for host in HOSTS
+        host: ["before", host, "after", host] for host in HOSTS
     }
     assert upgrade(cluster, None).succeeded().result("result")["state"] == "nothing"
 

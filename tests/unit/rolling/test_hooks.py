@@ -27,9 +27,10 @@ def listen(world: World, answer: Callable[[str], CommandResult | str] = lambda _
     machine, ran = world.machines["cp-1"], list[str]()
 
     def heard(call: Call) -> CommandResult | str:
-        script = (call.stdin or b"").decode()
+        told, _, script = (call.stdin or b"").decode().strip().partition("\n")
         if script not in {"apt-get upgrade", "uname -r"}:
             return machine.answer(call)
+        assert told == "export WINDLASS_HOST=cp-1 WINDLASS_ROLES=etcd,control-plane"
         ran.append(script)
         return answer(script)
 

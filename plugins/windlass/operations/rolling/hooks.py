@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from windlass.domain.spec.models import Host
 from windlass.domain.upgrade.hooks import HOOKS_MARK, UNFINISHED, hooks_mark
 from windlass.effects.transport.connection import Connection
 from windlass.errors import WindlassError
@@ -13,7 +14,7 @@ from windlass.operations.rolling.roll import Roll
 
 
 @contextmanager
-def hooks_around(roll: Roll, connection: Connection) -> Iterator[None]:
+def hooks_around(roll: Roll, host: Host, connection: Connection) -> Iterator[None]:
     """Run the hooks before and after what is done within; WindlassError says which one failed, and why.
 
     Whatever breaks it off, the host says so from the first hook on, and all of them are due again.
@@ -24,15 +25,17 @@ def hooks_around(roll: Roll, connection: Connection) -> Iterator[None]:
         yield
         return
     connection.put(HOOKS_MARK, UNFINISHED)
-    _run(roll, connection, "before", hooks.before)
+    _run(roll, host, "before", hooks.before)
     yield
-    _run(roll, connection, "after", hooks.after)
+    _run(roll, host, "after", hooks.after)
     connection.put(HOOKS_MARK, mark)
 
 
-def _run(roll: Roll, connection: Connection, when: str, hooks: Sequence[str]) -> None:
+def _run(roll: Roll, host: Host, when: str, hooks: Sequence[str]) -> None:
+    connection = roll.connection(host.name)
     for number, hook in enumerate(hooks, 1):
-        result = connection.run(["sh", "-s"], sudo=True, stdin=hook.encode(), timeout=roll.limits.hook, check=False)
+        script = f"{_told(host)}\n{hook}\n".encode()
+        result = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=roll.limits.hook, check=False)
         if result.exit_code:
             last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["no output"]
             raise WindlassError(
@@ -40,3 +43,8 @@ def _run(roll: Roll, connection: Connection, when: str, hooks: Sequence[str]) ->
                 f"{result.exit_code}: {last[0]}"
             )
         roll.tell(f"{connection.host}: hook {when} {number} of {len(hooks)} is done")
+
+
+def _told(host: Host) -> str:
+    """Return what lets a hook do different things on different hosts."""
+    return f"export WINDLASS_HOST={shlex.quote(host.name)} WINDLASS_ROLES={shlex.quote(','.join(host.roles))}"
