@@ -11,15 +11,16 @@ from airflow.sdk import Context
 
 from windlass.airflow.artifacts import artifacts_of
 from windlass.airflow.workplace import Workplace, templates_directory
+from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
-from windlass.domain.catalog.tested import is_accepted
+from windlass.domain.catalog.tested import changed_since, is_accepted, standing
 from windlass.domain.quorum import Membership, Stop, what_if
 from windlass.domain.spec import Cluster
 from windlass.domain.upgrade import ETCD, GateReport, Step, check_target, plan_roll
 from windlass.domain.upgrade.changes import refuse_what_no_roll_changes
 from windlass.domain.upgrade.evidence import judge
 from windlass.domain.upgrade.gate import Finding, Verdict
-from windlass.effects.catalog import standing_of
+from windlass.effects.catalog import load_record
 from windlass.errors import WindlassError
 from windlass.operations.backup.taking import take_bundle
 from windlass.operations.rolling.evidence import gather
@@ -84,19 +85,23 @@ def look_at_all(place: Workplace, passage: Passage, *, allow_untested: bool) -> 
     """Look at everything, and judge and plan by it."""
     with sites(place, passage) as (site, before):
         found = gather(site, before, place.pki())
+        tested = _tested(passage.release, site.lock, allowed=allow_untested)
     states = found.evidence.states
     is_seen = all(host.name in states for host in site.hosts)
     steps = plan_roll(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
     report = judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC))
-    findings = (_tested(passage.release, allowed=allow_untested), *report.findings)
+    findings = (tested, *report.findings)
     return Looked(GateReport(findings), steps, found.etcd_id, found.evidence.membership)
 
 
-def _tested(release: Release, *, allowed: bool) -> Finding:
-    """Return the finding on whether a record says that the release has passed its tests."""
-    stands = standing_of(templates_directory(), release)
+def _tested(release: Release, lock: Lock, *, allowed: bool) -> Finding:
+    """Return the finding on whether a record says that the release has passed its tests, with these bytes."""
+    record = load_record(templates_directory(), release.version)
+    stands = standing(release, record, lock)
     if is_accepted(stands):
-        return Finding("tests", Verdict.PASSED, f"{release.version} is {stands}")
+        changed = changed_since(release, record, lock) if record is not None else ()
+        told = f" since its tests: {', '.join(changed)}" if changed else ""
+        return Finding("tests", Verdict.PASSED, f"{release.version} is {stands}{told}")
     verdict = Verdict.WARNING if allowed else Verdict.BLOCKED
     remedy = f"see `windlass catalog verify {release.version}`, or set `allow_untested`"
     return Finding("tests", verdict, f"no record says that {release.version} has passed its tests ({stands})", remedy)

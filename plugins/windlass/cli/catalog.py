@@ -14,7 +14,7 @@ from windlass.domain.artifacts import Artifact, Lock, parse_lock
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.adding import added_text, base_for, mirror_lines
 from windlass.domain.catalog.parsing import CATALOG_FILE
-from windlass.domain.catalog.tested import Outcome, read_report, record_of
+from windlass.domain.catalog.tested import Outcome, changed_since, read_report, record_of, standing
 from windlass.domain.rendering.rehearsal import rehearse
 from windlass.effects.catalog import load_catalog, load_record, save_record, standing_of
 from windlass.errors import NotReadyError, SpecError
@@ -36,13 +36,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     below = catalog.add_subparsers(metavar="COMMAND", required=True)
     listing = below.add_parser("list", help="list all releases, whether each is tested, and what it upgrades from")
     listing.add_argument("--json", action="store_true", help="print JSON")
+    _add_lock(listing)
     listing.set_defaults(run=_list)
     show = below.add_parser("show", help="show what one release is made of")
     show.add_argument("version")
+    _add_lock(show)
     show.set_defaults(run=_show)
     verify = below.add_parser("verify", help="render a release for every topology and check every artifact of it")
     verify.add_argument("version")
-    verify.add_argument("--lock", type=Path, help="lock.json of a mirror (default: the mirror on this machine)")
+    _add_lock(verify)
     verify.add_argument(
         "--results",
         type=Path,
@@ -57,6 +59,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add.set_defaults(run=_add)
 
 
+def _add_lock(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--lock", type=Path, help="lock.json of a mirror (default: the mirror on this machine)")
+
+
 def _directory(arguments: argparse.Namespace) -> Path:
     path: Path = arguments.include / "templates" / "kubernetes"
     return path
@@ -65,7 +71,8 @@ def _directory(arguments: argparse.Namespace) -> Path:
 def _list(arguments: argparse.Namespace) -> int:
     directory = _directory(arguments)
     catalog = load_catalog(directory)
-    rows = [_row(directory, catalog, version) for version in catalog.versions]
+    lock = _lock_if_any(arguments.lock)
+    rows = [_row(directory, catalog, version, lock) for version in catalog.versions]
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return 0
@@ -75,11 +82,11 @@ def _list(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _row(directory: Path, catalog: Catalog, version: str) -> dict[str, Any]:
+def _row(directory: Path, catalog: Catalog, version: str, lock: Lock | None) -> dict[str, Any]:
     release = catalog.release(version)
     return {
         "version": version,
-        "standing": standing_of(directory, release),
+        "standing": standing_of(directory, release, lock),
         "etcd": release.images["etcd"],
         "upgradesFrom": list(release.upgrades_from),
         "upgradesTo": [one.version for one in catalog.upgrades_of(version)],
@@ -89,12 +96,14 @@ def _row(directory: Path, catalog: Catalog, version: str) -> dict[str, Any]:
 def _show(arguments: argparse.Namespace) -> int:
     directory = _directory(arguments)
     release = load_catalog(directory).release(arguments.version)
-    record = load_record(directory, release.version)
-    print(f"Kubernetes {release.version}: {standing_of(directory, release)}")
+    record, lock = load_record(directory, release.version), _lock_if_any(arguments.lock)
+    print(f"Kubernetes {release.version}: {standing(release, record, lock)}")
     if record is not None:
         outcome = record.end_to_end
         print(f"  tested {record.date}: {outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
         print(f"  parts {record.parts}, artifacts from `{record.source}`")
+        if changed := changed_since(release, record, lock):
+            print(f"  changed since: {', '.join(changed)}")
     print(f"  upgrades from {', '.join(release.upgrades_from)}")
     for title, parts in (("files", release.files), ("images", release.images)):
         print(f"{title}:")
@@ -124,7 +133,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     if problems:
         return _FAILED
     if arguments.results is None:
-        print(f"{release.version}: {standing_of(directory, release)}; --results records the end-to-end tests")
+        print(f"{release.version}: {standing_of(directory, release, lock)}; --results records the end-to-end tests")
         return 0
     reports = [read_report(_text(path), str(path), release.version) for path in arguments.results]
     outcome = sum(reports, Outcome(0, 0))
@@ -168,6 +177,16 @@ def _count(release: Release) -> int:
 
 def _lock(path: Path | None) -> Lock:
     return parse_lock(_text(path)) if path is not None else cache.read_lock(cache.selected_source())
+
+
+def _lock_if_any(path: Path | None) -> Lock | None:
+    """Return the lock that was named, or that of the mirror on this machine; None if there is none here."""
+    try:
+        return _lock(path)
+    except NotReadyError:
+        if path is not None:
+            raise
+        return None
 
 
 def _text(path: Path) -> str:

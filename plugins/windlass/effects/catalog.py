@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Catalog, CatalogFiles, Release, StackTemplate, parse_catalog, parse_stacks
 from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX
 from windlass.domain.catalog.stack_files import STACK_FILE
@@ -47,6 +48,6 @@ def save_record(directory: Path, record: TestRecord) -> Path:
     return path
 
 
-def standing_of(directory: Path, release: Release) -> Standing:
-    """Say how a release of this catalog stands."""
-    return standing(release, load_record(directory, release.version))
+def standing_of(directory: Path, release: Release, lock: Lock | None = None) -> Standing:
+    """Say how a release of this catalog stands, with the bytes that `lock` gives where there is one."""
+    return standing(release, load_record(directory, release.version), lock)

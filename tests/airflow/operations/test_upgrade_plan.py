@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from unittest.mock import Mock
 
+import pytest
+
+from unit.catalog.test_tested import LOCK, PASSED, RELEASE, lock
 from unit.upgrade.test_gate import MEMBERS, NAMES
+from windlass.airflow import upgrade
 from windlass.airflow.upgrade import Looked, plan_text
+from windlass.domain.catalog.tested import record_of
 from windlass.domain.quorum import Membership
 from windlass.domain.upgrade import ETCD, HOST, GateReport, Step
+from windlass.domain.upgrade.gate import Verdict
 
 STEPS = (
     Step(ETCD, ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",)),
@@ -26,3 +32,13 @@ def test_the_plan_says_what_each_step_on_etcd_does_to_its_quorum() -> None:
         "  host cp-2",
         "    - cp-2: kubelet v1.36.3 -> v1.37.2",
     ]
+
+
+def test_the_gate_names_what_is_not_as_it_was_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    tested = record_of(RELEASE, LOCK, PASSED, "2026-11-24T00:00:00+00:00")
+    monkeypatch.setattr(upgrade, "load_record", lambda *_: tested)
+    found = upgrade._tested(RELEASE, lock("sha256:9"), allowed=False)
+    assert str(found) == "passed   tests: v1.37.2 is changed since its tests: image:etcd:v3.7.3"
+    assert upgrade._tested(RELEASE, LOCK, allowed=False).text == "v1.37.2 is tested"
+    monkeypatch.setattr(upgrade, "load_record", lambda *_: None)
+    assert upgrade._tested(RELEASE, LOCK, allowed=False).verdict is Verdict.BLOCKED

@@ -14,12 +14,14 @@ from windlass.domain.artifacts import Artifact
 from windlass.domain.catalog import Release
 from windlass.domain.upgrade import check_target
 from windlass.effects.catalog import load_catalog
+from windlass.mirror import cache
 
 SHIPPED = Path(__file__).parents[3] / "include"
 
 
 @pytest.fixture
-def include(tmp_path: Path) -> Path:
+def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(cache, "mirror_root", lambda: tmp_path / "no mirror")
     target = tmp_path / "include"
     for part in ("templates", "mirror"):
         shutil.copytree(SHIPPED / part, target / part)
@@ -115,6 +117,12 @@ def test_passed_tests_are_recorded_and_a_failed_one_is_too(include: Path, capsys
     capsys.readouterr()
     catalog(include, "show", "v1.37.2")
     assert capsys.readouterr().out.startswith("Kubernetes v1.37.2: tested\n")
+
+    lock.write_text(lock.read_text().replace("sha256:" + b"etcd".hex(), "sha256:0000"))
+    catalog(include, "show", "v1.37.2", "--lock", str(lock))
+    shown = capsys.readouterr().out
+    assert shown.startswith("Kubernetes v1.37.2: changed\n")
+    assert "changed since: image:etcd:v3.7.3\n" in shown
 
     report.write_text(suite(case("test_create", end="<failure/>")))
     assert catalog(include, *words) == 1

@@ -6,7 +6,15 @@ import pytest
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
-from windlass.domain.catalog.tested import Outcome, TestRecord, is_accepted, read_report, record_of, standing
+from windlass.domain.catalog.tested import (
+    Outcome,
+    TestRecord,
+    changed_since,
+    is_accepted,
+    read_report,
+    record_of,
+    standing,
+)
 from windlass.errors import IntegrityError, SpecError
 
 RELEASE = Release("v1.37.2", {"kubelet": "v1.37.2"}, {"etcd": "v3.7.3"}, ("1.36",), templates={"a.j2": "text"})
@@ -37,6 +45,30 @@ def test_a_release_stands_by_its_record(
 ) -> None:
     assert standing(release, of) == stands
     assert is_accepted(standing(release, of)) is accepted
+
+
+def lock(digest: str, source: str = "modules", version: str = "v3.7.3") -> Lock:
+    return Lock(source, {Artifact("image", "etcd", version): Locked(digest, 1, "build")})
+
+
+@pytest.mark.parametrize(
+    ("has", "stands"),
+    [
+        (None, "tested"),
+        (lock("sha256:1"), "tested"),
+        (lock("sha256:9"), "changed"),
+        (lock("sha256:9", "official"), "tested"),
+        (lock("sha256:9", version="v3.7.2"), "tested"),
+    ],
+)
+def test_other_bytes_of_the_same_source_are_a_change(has: Lock | None, stands: str) -> None:
+    assert standing(RELEASE, record(), has) == stands
+
+
+def test_what_has_changed_is_named() -> None:
+    other = replace(RELEASE, templates={"a.j2": "other"})
+    assert changed_since(other, record(), lock("sha256:9")) == ("templates", "image:etcd:v3.7.3")
+    assert changed_since(RELEASE, record(), lock("sha256:1")) == ()
 
 
 def test_a_record_names_the_digest_of_each_artifact_that_was_tested() -> None:

@@ -97,13 +97,25 @@ def record_of(release: Release, lock: Lock, end_to_end: Outcome, date: str) -> T
     )
 
 
-def standing(release: Release, record: TestRecord | None) -> Standing:
-    """Say how a release stands; `changed`: it passed, and its templates are others since."""
+def standing(release: Release, record: TestRecord | None, lock: Lock | None = None) -> Standing:
+    """Say how a release stands; `changed`: it passed, and its templates, or bytes in `lock`, are others since."""
     if record is None or record.parts != parts_digest(release) or record.version != release.version:
         return "untested"
     if record.end_to_end.failed or not record.end_to_end.passed:
         return "failed"
-    return "tested" if record.templates == templates_digest(release) else "changed"
+    return "changed" if changed_since(release, record, lock) else "tested"
+
+
+def changed_since(release: Release, record: TestRecord, lock: Lock | None = None) -> tuple[str, ...]:
+    """Name what is not as it was tested: templates, and artifacts that have another digest in the lock.
+
+    Another source has other bytes by its nature, so only a lock of the source that was tested is compared.
+    """
+    templates = () if record.templates == templates_digest(release) else ("templates",)
+    if lock is None or lock.source != record.source:
+        return templates
+    now = {str(artifact): locked.digest for artifact, locked in lock.artifacts.items()}
+    return (*templates, *(name for name, digest in sorted(record.artifacts.items()) if now.get(name, digest) != digest))
 
 
 def is_accepted(of: Standing) -> bool:
