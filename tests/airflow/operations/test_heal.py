@@ -150,6 +150,8 @@ def test_people_are_alerted_while_a_repair_is_still_at_work_and_a_wrong_variable
     place.records.spec.return_value, place.records.status.return_value = "a spec", None
     place.records.roll.return_value, place.store, place.reason = None, MemoryStore(), ""
     place.site = MagicMock()
+    place.records.echoed.return_value = datetime.now(UTC)
+    place.records.store, place.records.cluster = MemoryStore(), "demo"
     told_by_then: list[list[str]] = []
 
     def repair(work: Any) -> Outcome:

@@ -24,12 +24,12 @@ from windlass.domain.healing.turn import HEAL, turn_of
 from windlass.domain.health import Finding
 from windlass.domain.pki import Pki
 from windlass.domain.servicelog import Event
-from windlass.effects.kubernetes.events import tell_kubernetes
 from windlass.effects.store import HostKeys, ServiceLog
 from windlass.effects.transport.connection import RemoteFile
 from windlass.errors import NotReadyError, RefusedError, WindlassError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.healing import Healing, Keyring, Note, heal, show_plan
+from windlass.operations.healing.echoing import echo, untold
 from windlass.operations.site import Site
 
 _PATIENCE = timedelta(minutes=3)
@@ -67,7 +67,7 @@ class ClusterHealOperator(ClusterOperator):
         try:
             with self._healing(context, place, findings, notes) as work:
                 outcome = heal(work)
-                self._tell_kubernetes(work, notes)
+                self._tell_kubernetes(work, place)
         finally:
             place.leases(finished_by(context)).release(place.name, place.owner)
             send(_notices(place.name, [one for one in notes if not one.key]), context)
@@ -146,14 +146,13 @@ class ClusterHealOperator(ClusterOperator):
         except WindlassError:
             self.log.exception("people could not be told; the repair goes on")
 
-    def _tell_kubernetes(self, work: Healing, notes: list[Note]) -> None:
-        """Leave what was done as events of the nodes too; a cluster that does not answer goes without."""
-        told = [one for one in notes if one.host]
-        if not told:
-            return
+    def _tell_kubernetes(self, work: Healing, place: Workplace) -> None:
+        """Leave what was seen and done as events too; a cluster that does not answer is told by a later run."""
         try:
-            with kubernetes_api(work.site, work.keys, _API) as client:
-                tell_kubernetes(client, [(one.host, one.component, one.text, one.level) for one in told])
+            entries = untold(place.records, datetime.now(UTC))
+            if entries:
+                with kubernetes_api(work.site, work.keys, _API) as client:
+                    echo(place.records, client, entries)
         except WindlassError as error:
             self.log.warning("no events in Kubernetes: %s", error)
 

@@ -70,6 +70,11 @@ def repairs_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}repairs.json"
 
 
+def echo_key(cluster: str) -> str:
+    """Return the key of the record of how far Kubernetes was told of the service log."""
+    return f"{cluster_prefix(cluster)}told-kubernetes.json"
+
+
 def bundles_prefix(cluster: str) -> str:
     """Return the folder of all recovery bundles."""
     return f"{cluster_prefix(cluster)}bundles/"

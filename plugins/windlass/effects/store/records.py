@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from windlass.domain.healing import History
@@ -16,6 +17,7 @@ from windlass.effects.store.keys import (
     backup_alert_key,
     bundles_prefix,
     cluster_prefix,
+    echo_key,
     host_keys_prefix,
     pause_key,
     pki_key,
@@ -24,6 +26,8 @@ from windlass.effects.store.keys import (
     spec_key,
     status_key,
 )
+
+_NEVER = "1970-01-01T00:00:00+00:00"
 
 
 def list_clusters(store: Store) -> tuple[str, ...]:
@@ -120,6 +124,7 @@ class ClusterRecords:
             backup_alert_key(self.cluster),
             status_key(self.cluster),
             repairs_key(self.cluster),
+            echo_key(self.cluster),
             roll_key(self.cluster),
             pause_key(self.cluster),
             pki_key(self.cluster),
@@ -137,6 +142,15 @@ class ClusterRecords:
     def save_repairs(self, history: History) -> None:
         """Store what was repaired of late."""
         self.store.put(repairs_key(self.cluster), history.to_bytes())
+
+    def echoed(self) -> datetime:
+        """Return up to when the cluster itself was told what the service log says; long ago if it never was."""
+        stored = self.store.get(echo_key(self.cluster))
+        return datetime.fromisoformat(json.loads(stored.data)["until"] if stored else _NEVER)
+
+    def save_echoed(self, until: datetime) -> None:
+        """Store up to when the cluster was told."""
+        self.store.put(echo_key(self.cluster), json.dumps({"until": until.isoformat()}).encode())
 
     def roll(self) -> Roll | None:
         """Return the roll that is under way or paused, or None: then every host is meant to be at the stored spec."""

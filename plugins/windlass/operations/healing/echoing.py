@@ -1,0 +1,47 @@
+"""What the service log says of health and repair, told to the cluster itself as events."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from windlass.domain.servicelog import Event
+from windlass.effects.kubernetes.client import KubernetesClient
+from windlass.effects.kubernetes.events import tell_kubernetes
+from windlass.effects.store import ClusterRecords, ServiceLog
+
+_OPERATIONS = frozenset({"watch_health", "heal_cluster"})
+_LASTING = timedelta(hours=1)
+"""Kubernetes keeps events for as long."""
+_OVERLAP = timedelta(minutes=1)
+"""An entry may be written later than one of a later time; what is told twice is written once."""
+_MOST = 200
+
+
+Entry = tuple[str, Event]
+"""An entry of the service log, with its name there."""
+
+
+def untold(records: ClusterRecords, now: datetime) -> list[Entry]:
+    """Return what was found, decided and done since the cluster was told last, the newest first.
+
+    Transitions that started no run are among what the next one finds here; so is what a cluster whose API did not
+    answer could not be told.
+    """
+    since = max(records.echoed() - _OVERLAP, now - _LASTING)
+    return list(itertools.islice(_entries(records, since), _MOST))
+
+
+def echo(records: ClusterRecords, client: KubernetesClient, entries: Sequence[Entry]) -> None:
+    """Tell the cluster what `untold` gave, the oldest first."""
+    tell_kubernetes(client, reversed(entries))
+    if entries:
+        records.save_echoed(entries[0][1].time)
+
+
+def _entries(records: ClusterRecords, since: datetime) -> Iterator[Entry]:
+    start = since.astimezone(UTC)
+    after = f"{start:%Y/%m/%d}/{start:%Y%m%dT%H%M%S}"  # as names of entries begin
+    log = ServiceLog(records.store, records.cluster)
+    return ((name, event) for name, event in log.entries(after) if event.operation in _OPERATIONS)
