@@ -1,7 +1,8 @@
 """The process that watches a thousand clusters, as a triggerer does: the trigger itself, over real and fake lines.
 
-Run as a process of its own: `python -m bench.watched_fleet PORT HOST_KEY CLUSTERS REAL SECONDS`. It prints one line of
-JSON: how many hosts were real and fake, CPU and memory while all was quiet, and the delays of what was found.
+Run as a process of its own: `python -m bench.watched_fleet PORT HOST_KEY CLUSTERS REAL SECONDS S3_PORT`. It prints one
+line of JSON: how many hosts were real and fake, CPU, memory and calls of the store while all was quiet, and the delays
+of what was found.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from pathlib import Path
 import airflow.jobs.triggerer_job_runner  # noqa: F401 - what a triggerer has in memory counts too
 import psutil
 
+from bench.local_servers import store_config
 from bench.loopback_hosts import loopback
 from windlass.airflow.triggers.health import ClusterHealthTrigger
 from windlass.domain.health import CheckReader
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.health.simulated import SimulatedWorld
-from windlass.effects.store import ClusterRecords, MemoryStore
+from windlass.effects.store import ClusterRecords, S3Store
 from windlass.effects.transport.connection import SshTarget
 from windlass.effects.transport.listening import Line, Listener, SshDialler
 from windlass.operations.watching.fleet import Fleet, Shard
@@ -63,6 +65,7 @@ class Bench:
     host_key: str
     clusters: int
     real: int
+    s3_port: int
     found: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def address(self, number: int, host: int) -> str:
@@ -99,9 +102,33 @@ class Bench:
 LOGIN_KEY = ""
 
 
+class CountingStore(S3Store):
+    """The store as triggerers have it, which counts the requests that go to its server."""
+
+    def __init__(self, s3_port: int) -> None:
+        super().__init__(store_config(s3_port))
+        self.calls = 0
+        self._client.meta.events.register("before-send.s3", self._count)
+
+    def _count(self, **_: object) -> None:
+        self.calls += 1
+
+
+class Trigger(ClusterHealthTrigger):
+    """The trigger as it is, over the lines of this bench."""
+
+    def __init__(self, watching: Poller) -> None:
+        super().__init__()
+        self._watching = watching
+
+    async def poller(self) -> Poller:
+        """See ClusterHealthTrigger."""
+        return self._watching
+
+
 async def run(bench: Bench, seconds: float) -> dict[str, object]:
     """Watch all clusters, measure while all is quiet, then let one thing after another fail."""
-    store = MemoryStore()
+    store = CountingStore(bench.s3_port)
     for number in range(bench.clusters):
         ClusterRecords(store, f"c-{number}").save_spec(bench.spec(number))
     fleet = Fleet(store, load_catalog(CATALOG), bench.logins, Shard(), CheckReader())
@@ -109,17 +136,18 @@ async def run(bench: Bench, seconds: float) -> dict[str, object]:
     poller = Poller(fleet, Dialler(SshDialler(), world))
 
     async def collect() -> None:
-        async for findings in poller.findings():
-            for finding in findings:
-                bench.found.setdefault((finding.cluster, finding.host), time.monotonic())
+        async for event in Trigger(poller).run():
+            for finding in event.payload["findings"]:
+                bench.found.setdefault((finding["cluster"], finding["host"]), time.monotonic())
 
-    trigger = ClusterHealthTrigger()
     task = asyncio.create_task(collect())
     began = time.monotonic()
     await _until(lambda: _healthy(poller) == bench.clusters, 600, lambda: f"{_healthy(poller)} clusters healthy")
     ready = time.monotonic() - began
     await asyncio.sleep(15)
+    calls = store.calls
     figures = await _quiet(seconds)
+    figures["store_calls_per_s"] = (store.calls - calls) / seconds
     delays = {
         "fake": await _failures(bench, world, range(bench.real, bench.clusters)),
         "real": await _failures(bench, world, range(bench.real)),
@@ -128,7 +156,7 @@ async def run(bench: Bench, seconds: float) -> dict[str, object]:
     task.cancel()
     await asyncio.wait([task])
     hosts = {"real_hosts": bench.real * len(ROLES), "fake_hosts": (bench.clusters - bench.real) * len(ROLES)}
-    return {**hosts, "ready_s": ready, **figures, "delays": delays, "false": false, "trigger": trigger.serialize()[0]}
+    return {**hosts, "ready_s": ready, **figures, "delays": delays, "false": false}
 
 
 def _healthy(poller: Poller) -> int:
@@ -175,7 +203,7 @@ async def _until(condition, seconds, doing) -> None:  # type: ignore[no-untyped-
 
 
 if __name__ == "__main__":
-    port, key, clusters, real, seconds = sys.argv[1:]
+    port, key, clusters, real, seconds, s3_port = sys.argv[1:]
     LOGIN_KEY = sys.stdin.read()
-    result = asyncio.run(run(Bench(int(port), key, int(clusters), int(real)), float(seconds)))
+    result = asyncio.run(run(Bench(int(port), key, int(clusters), int(real), int(s3_port)), float(seconds)))
     print(f"result {json.dumps(result)}", flush=True)

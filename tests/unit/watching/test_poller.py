@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.health.simulated import SimulatedWorld
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
+from windlass.effects.store.contract import Stored
 from windlass.effects.store.keys import bundle_key, lease_key, spec_key
 from windlass.effects.transport.connection import SshTarget
 from windlass.operations.watching import backups, desk
@@ -237,6 +239,49 @@ async def test_shards_share_all_clusters_out(store: MemoryStore, catalog: Catalo
     async with watching(store, catalog, SimulatedWorld(), Shard((mine + 1) % 3, 3)) as (poller, _):
         await asyncio.sleep(0.3)
         assert poller.guards == ()
+
+
+class Counting(MemoryStore):
+    """Counts what is asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()
+
+    def get(self, key: str) -> Stored | None:
+        self.asked[key.rpartition("/")[2]] += 1
+        return super().get(key)
+
+
+async def test_of_many_clusters_only_specs_that_changed_are_read_and_a_few_others_in_turn(catalog: Catalog) -> None:
+    store, names = Counting(), [f"c-{number}" for number in range(12)]
+    for number, name in enumerate(names):
+        ClusterRecords(store, name).save_spec(spec(name, number))
+    fleet = Fleet(store, catalog, logins, Shard(), CheckReader())
+    poller = Poller(fleet, SimulatedWorld(), Pace(reading=0.0, rereads=2))
+    await poller._refresh_all(fleet.marks())
+    try:
+        assert len(poller.guards) == 12
+        for guard in poller.guards:
+            for host in guard.watch.plan.hosts:
+                guard.watch.hearing.word(host, time.monotonic())
+        assert poller._to_read(fleet.marks()) == ["c-0", "c-1"]
+        before = store.asked["spec.yaml"]
+        for _ in range(3):
+            await poller._refresh_all(fleet.marks())
+        assert store.asked["spec.yaml"] - before == 6
+        assert poller._to_read(fleet.marks()) == ["c-4", "c-5"]
+        ClusterRecords(store, "c-9").save_spec(spec("c-9", 99))
+        ClusterRecords(store, "new").save_spec(spec("new", 98))
+        assert poller._to_read(fleet.marks()) == ["c-9", "new", "c-4", "c-5"]
+        store.put(spec_key("c-10"), spec("c-10", 97).encode())  # by other means: its turn comes
+        for _ in range(6):
+            await poller._refresh_all(fleet.marks())
+        addresses = {guard.cluster: guard.watch.plan.hosts["cp-1"] for guard in poller.guards}
+        assert (addresses["c-9"], addresses["c-10"]) == ("192.0.99.1", "192.0.97.1")
+    finally:
+        for name in [guard.cluster for guard in poller.guards]:
+            poller._drop(name)
 
 
 async def test_backups_that_do_not_come_any_more_are_found(

@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 from windlass.errors import WindlassError
 
 if TYPE_CHECKING:
-    from windlass.operations.watching.fleet import Fleet
+    from windlass.operations.watching.poller import Poller
 
 _STORE_RETRY_SECONDS = 15.0
 _FIRST_LOOK_SECONDS = 5.0
@@ -37,29 +37,30 @@ class ClusterHealthTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for what is found, as it is found."""
-        # Here, so that the files of DAGs, which only name this trigger, are read without all that it works with.
-        from windlass.effects.transport.listening import SshDialler  # noqa: PLC0415
-        from windlass.operations.watching.poller import Poller  # noqa: PLC0415
-
         while True:
-            fleet = await self._fleet()
-            if fleet is not None:
+            poller = await self.poller()
+            if poller is not None:
                 try:
-                    async for findings in Poller(fleet, SshDialler()).findings():
+                    async for findings in poller.findings():
                         yield _event({"findings": [finding.to_dict() for finding in findings]})
                 except Exception:
                     # A trigger that ended would watch no cluster any more, and say so to nobody.
                     self.log.exception("watching broke off; it begins anew")
             await asyncio.sleep(_STORE_RETRY_SECONDS)
 
-    async def _fleet(self) -> Fleet | None:
+    async def poller(self) -> Poller | None:
+        """Return what watches this share; None if what it needs is missing."""
+        # Here, so that the files of DAGs, which only name this trigger, are read without all that it works with.
         from windlass.airflow.watching import open_fleet  # noqa: PLC0415
+        from windlass.effects.transport.listening import SshDialler  # noqa: PLC0415
+        from windlass.operations.watching.poller import Poller  # noqa: PLC0415
 
         try:
-            return await asyncio.to_thread(open_fleet, self.shard, self.shards)
+            fleet = await asyncio.to_thread(open_fleet, self.shard, self.shards)
         except WindlassError as error:
             self.log.warning("no cluster is watched: %s", error)
             return None
+        return Poller(fleet, SshDialler())
 
 
 class ClusterHealthyTrigger(BaseTrigger):

@@ -15,6 +15,15 @@ def spec_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}spec.yaml"
 
 
+SPEC_MARKS = "spec-marks/"
+"""The folder of a mark for each cluster, which changes with its spec: one listing tells which specs are others."""
+
+
+def spec_mark_key(cluster: str) -> str:
+    """Return the key of the mark of a cluster's spec."""
+    return f"{SPEC_MARKS}{cluster}"
+
+
 def lease_key(cluster: str) -> str:
     """Return the key of the lease."""
     return f"{cluster_prefix(cluster)}lease.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from windlass.effects.store.keys import (
     repairs_key,
     roll_key,
     spec_key,
+    spec_mark_key,
     status_key,
 )
 
@@ -89,6 +91,8 @@ class ClusterRecords:
         if self.spec() == text:
             return False
         self.store.put(spec_key(self.cluster), text.encode())
+        # After it: whoever sees the mark finds the spec that it is of.
+        self.store.put(spec_mark_key(self.cluster), hashlib.sha256(text.encode()).hexdigest().encode())
         return True
 
     def pki(self, keys: MasterKeys) -> Pki | None:
@@ -128,6 +132,7 @@ class ClusterRecords:
             roll_key(self.cluster),
             pause_key(self.cluster),
             pki_key(self.cluster),
+            spec_mark_key(self.cluster),
             spec_key(self.cluster),
         )
         for key in keys:

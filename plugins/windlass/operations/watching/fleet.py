@@ -15,7 +15,7 @@ from windlass.domain.health.lines import units_of
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store
-from windlass.effects.store.keys import CLUSTERS, bundles_prefix, spec_key
+from windlass.effects.store.keys import CLUSTERS, SPEC_MARKS, bundles_prefix, spec_key
 from windlass.effects.transport.connection import SshTarget
 
 HEALING = "heal_cluster"
@@ -73,10 +73,14 @@ class Fleet:
     shard: Shard
     checks: CheckReader
 
-    def names(self) -> frozenset[str]:
-        """Return all clusters of this share that the store has a folder of."""
+    def marks(self) -> dict[str, str]:
+        """Return all clusters of this share that the store has a folder of, each with the mark of its spec.
+
+        The mark changes with the spec; it is empty where the spec was put there by other means.
+        """
+        marks = {item.key.removeprefix(SPEC_MARKS): item.tag for item in self.store.list(SPEC_MARKS)}
         names = (name.removesuffix("/") for name in self.store.list_names(CLUSTERS))
-        return frozenset(name for name in names if self.shard.has(name))
+        return {name: marks.get(name, "") for name in names if self.shard.has(name)}
 
     def spec(self, cluster: str) -> str | None:
         """Return the text of the stored spec; None if the cluster is gone."""

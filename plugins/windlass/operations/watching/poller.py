@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,9 +38,19 @@ class Pace:
     """How often the store is asked, in seconds."""
 
     specs: float = 10.0
-    """Between two readings of one spec, as long as there are few clusters."""
+    """Between two looks at which clusters there are, and which of them have another spec."""
     reading: float = 0.05
-    """Between two readings, so that many clusters are read more seldom and not all at once."""
+    """Between two readings of specs, so that not all are read at once."""
+    rereads: int = 33
+    """How many specs are read anew at each look that by their marks are as they were, in turn: marks may be missing."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A spec was read."""
+
+    mark: str
+    at: float
 
 
 class Poller:
@@ -54,6 +64,7 @@ class Poller:
         self._desk = Desk(fleet)
         self._guards: dict[str, Guard] = {}
         self._texts: dict[str, str] = {}
+        self._reads: dict[str, _Read] = {}
         self._backups = BackupsWatch(self._newest)
 
     @property
@@ -113,24 +124,42 @@ class Poller:
     async def _refresh_forever(self) -> None:
         while True:
             begun = time.monotonic()
-            names = await self._ask("list the clusters", self._fleet.names)
-            if names is not None:
-                for name in [name for name in self._guards if name not in names]:
-                    self._drop(name)
-                for name in sorted(names):
-                    # Those that are new are watched at once, however many there are.
-                    await asyncio.sleep(self._pace.reading if name in self._guards else 0)
-                    await self._refresh_alone(name)
+            marks = await self._ask("list the clusters", self._fleet.marks)
+            if marks is not None:
+                await self._refresh_all(marks)
             await asyncio.sleep(max(self._pace.reading, self._pace.specs - (time.monotonic() - begun)))
 
-    async def _refresh_alone(self, name: str) -> None:
-        """Refresh one cluster; whatever is wrong with what the store has of it, all others go on being watched."""
+    async def _refresh_all(self, marks: Mapping[str, str]) -> None:
+        for name in [name for name in self._guards if name not in marks]:
+            self._drop(name)
+        for name in self._to_read(marks):
+            # Those that are new are watched at once, however many there are.
+            await asyncio.sleep(self._pace.reading if name in self._guards else 0)
+            await self._alone(name, self._refresh(name, marks[name]))
+        for guard in self.guards:
+            await asyncio.sleep(0)
+            await self._alone(guard.cluster, self._look_at_backups(guard))
+
+    def _to_read(self, marks: Mapping[str, str]) -> list[str]:
+        """Return the clusters to read: those that are new or marked as others, then some of all others in turn."""
+        self._reads = {name: read for name, read in self._reads.items() if name in marks}
+        new = [
+            name for name, mark in sorted(marks.items()) if name not in self._reads or self._reads[name].mark != mark
+        ]
+        others = sorted(self._reads.keys() - set(new), key=lambda name: self._reads[name].at)
+        # The keys of hosts that are not reached may be known by now.
+        lacking = [name for name in others if name in self._guards and self._misses_hosts(self._guards[name])]
+        turns = [*others[: self._pace.rereads], *lacking[: self._pace.rereads]]
+        return list(dict.fromkeys([*new, *turns]))
+
+    async def _alone(self, name: str, act: Coroutine[Any, Any, None]) -> None:
+        """Do one thing about one cluster; whatever is wrong with it there, all others go on being watched."""
         try:
-            await self._refresh(name)
+            await act
         except Exception:
             log.exception("%s: cannot be watched by what the store has of it", name)
 
-    async def _refresh(self, name: str) -> None:
+    async def _refresh(self, name: str, mark: str) -> None:
         def read() -> tuple[str | None]:
             return (self._fleet.spec(name),)
 
@@ -141,10 +170,11 @@ class Poller:
         guard = self._guards.get(name)
         if text is None:
             self._drop(name)
-        elif guard is None or text != self._texts[name] or self._misses_hosts(guard):
-            await self._watch(name, text)
-        else:
-            await self._look_at_backups(guard)
+        elif (guard is None or text != self._texts[name] or self._misses_hosts(guard)) and not await self._watch(
+            name, text
+        ):
+            return
+        self._reads[name] = _Read(mark, time.monotonic())
 
     async def _look_at_backups(self, guard: Guard) -> None:
         report = await self._backups.report(guard.watched, time.monotonic(), datetime.now(UTC))
@@ -157,12 +187,15 @@ class Poller:
     def _misses_hosts(self, guard: Guard) -> bool:
         return len(guard.watch.hearing.heard(time.monotonic())) < len(guard.watch.plan.hosts)
 
-    async def _watch(self, name: str, text: str) -> None:
-        """Begin to watch a cluster, or go on with what is new about it: its spec, or the host keys that are known."""
+    async def _watch(self, name: str, text: str) -> bool:
+        """Begin to watch a cluster, or go on with what is new about it: its spec, or the host keys that are known.
+
+        False if what is to be watched cannot be told.
+        """
         watched = await self._ask(f"see what is to be watched of {name}", lambda: self._fleet.watched(name, text))
         before = self._guards.get(name)
         if watched is None or (before is not None and before.is_as(watched)):
-            return
+            return watched is not None
         known = watched.known if before is None else before.watch.status(time.monotonic())
         waiting = self._drop(name)
         guard = self._guards[name] = self._guard(name, watched, known)
@@ -170,6 +203,7 @@ class Poller:
         self._desk.open(name, guard.watch.findings, time.monotonic(), waiting)
         guard.start(self._dialler, self._gate)
         log.info("%s: watched on %d hosts", name, len(watched.plan.hosts))
+        return True
 
     def _guard(self, name: str, watched: Watched, known: Mapping[str, Any] | None) -> Guard:
         try:
