@@ -86,6 +86,8 @@ class Bench:
             "apiVersion: windlass/v1\nkind: Cluster\n"
             f"metadata: {{name: c-{number}}}\nspec:\n  kubernetes: {{version: v1.37.2}}\n"
             f"  hosts:\n    ssh: {{port: {self.port}}}\n    members:\n{members}\n  health:\n{slow}\n"
+            # None is taken here; by the default one the first would be overdue before the end.
+            "  backup: {schedule: '0 * * * *'}\n"
         )
 
     def logins(self, cluster: Cluster) -> list[SshTarget]:
