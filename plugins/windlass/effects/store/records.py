@@ -88,12 +88,15 @@ class ClusterRecords:
 
     def save_spec(self, text: str) -> bool:
         """Store the spec; False if it is stored just so already."""
-        if self.spec() == text:
-            return False
-        self.store.put(spec_key(self.cluster), text.encode())
-        # After it: whoever sees the mark finds the spec that it is of.
-        self.store.put(spec_mark_key(self.cluster), hashlib.sha256(text.encode()).hexdigest().encode())
-        return True
+        is_other = self.spec() != text
+        if is_other:
+            self.store.put(spec_key(self.cluster), text.encode())
+        # After it: whoever sees the mark finds the spec that it is of. And by itself: a try before may have died here.
+        key, mark = spec_mark_key(self.cluster), hashlib.sha256(text.encode()).hexdigest().encode()
+        marked = self.store.get(key)
+        if marked is None or marked.data != mark:
+            self.store.put(key, mark)
+        return is_other
 
     def pki(self, keys: MasterKeys) -> Pki | None:
         """Return the PKI, or None if there is none; IntegrityError if no key opens it."""
