@@ -218,6 +218,20 @@ def test_a_unit_is_down_by_any_of_these_words(word: str) -> None:
     assert [(one.kind, one.component) for one in made.watch.findings] == [(Kind.UNIT_DOWN, "windlass-containerd")]
 
 
+def test_units_of_a_host_that_is_just_being_made_are_not_told_before_what_runs_there_had_its_time() -> None:
+    made = World(plan(HOSTS))
+    made.down.update(check.subject for check in made.plan.checks)
+
+    def say(at: World) -> None:
+        at.watch.report("w-1", Report("unit", "kubelet", "inactive"), at.now)
+        at.watch.report("w-1", Report("node", "w-1", "NotReady"), at.now, "cp-1")
+
+    made.run(30, say)
+    assert made.watch.findings == ()
+    made.run(60, say)
+    assert {Kind.UNIT_DOWN, Kind.NODE_NOT_READY} <= {one.kind for one in made.watch.findings if one.host == "w-1"}
+
+
 def test_nodes_are_told_by_the_control_plane() -> None:
     made = world()
     for _ in range(2):

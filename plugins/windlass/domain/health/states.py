@@ -62,6 +62,10 @@ class State:
             return self
         return replace(self, status=Status.INITIALIZING, since=now, deadline=deadline, is_fresh_start=True)
 
+    def is_starting(self, now: float) -> bool:
+        """Say whether it has never been healthy since it started, and still has time."""
+        return self.status is Status.INITIALIZING and now < self.deadline
+
     def _has_time(self, now: float) -> bool:
         return self.status in {Status.INITIALIZING, Status.UNKNOWN} and now < self.deadline
 

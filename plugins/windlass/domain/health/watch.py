@@ -25,6 +25,8 @@ _UNREACHED = 3
 _UNREACHED_FOR = 60.0
 """Seconds for which Airflow alone does not reach a host, until that is told."""
 
+_STARTED_WITH_HOST = frozenset({Kind.UNIT_DOWN, Kind.NODE_NOT_READY})
+
 Key = tuple[str, str, Kind]
 SSH = "ssh"
 """What `component` says where Airflow alone does not reach a host."""
@@ -200,7 +202,7 @@ class ClusterWatch:
             Finding(self.plan.cluster, host, opinion.complaint.component, opinion.complaint.kind,
                     self._time(opinion.since), (host,), opinion.complaint.text)
             for (host, _, _), opinion in self._opinions.items()
-            if opinion.complaint is not None
+            if opinion.complaint is not None and not self._is_too_early(host, opinion.complaint.kind, now)
         ]  # fmt: skip
         if not self._is_airflow_cut:
             found += [finding for host in self.plan.hosts if (finding := self._unreached(host, now)) is not None]
@@ -241,6 +243,11 @@ class ClusterWatch:
 
     def _is_looked_at(self, host: str) -> bool:
         return any(watch.check.vantages for subject, watch in self._subjects.items() if subject.host == host)
+
+    def _is_too_early(self, host: str, kind: Kind, now: float) -> bool:
+        """Say whether a host is just being made: what runs there still has time to start, and so has what it needs."""
+        about = [watch.state for subject, watch in self._subjects.items() if subject.host == host]
+        return kind in _STARTED_WITH_HOST and bool(about) and all(state.is_starting(now) for state in about)
 
     def _is_down(self, host: str) -> bool:
         troubles = [watch.trouble for subject, watch in self._subjects.items() if subject.host == host]
