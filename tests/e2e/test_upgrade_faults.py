@@ -171,14 +171,15 @@ def test_the_whole_cluster_goes_back_to_the_bundle_from_before(old: Ground) -> N
     old.kubectl("cp-1", "delete", "configmap", "from-before")
 
 
-def test_a_roll_that_is_asked_to_pause_ends_well_serves_and_goes_on(old: Ground) -> None:
-    def is_done_with_etcd() -> bool:
-        # One step fetches everything, three change etcd.
-        tasks = [one for one in old.client.tasks("upgrade_cluster", run_id) if one.task_id == "roll"]
-        return sum(one.state == "success" for one in tasks) >= 4
+def steps_done(ground: Ground, run_id: str) -> int:
+    tasks = ground.client.tasks("upgrade_cluster", run_id)
+    return sum(one.task_id == "roll" and one.state == "success" for one in tasks)
 
+
+def test_a_roll_that_is_asked_to_pause_ends_well_serves_and_goes_on(old: Ground) -> None:
     run_id = old.start("upgrade_cluster", version=VERSION, **AGAIN)
-    wait_for(is_done_with_etcd, "the roll has changed all of etcd", LONG)
+    # One step fetches everything, three change etcd.
+    wait_for(lambda: steps_done(old, run_id) >= 4, "the roll has changed all of etcd", LONG)
     old.run("pause_upgrade", reason="the shop is full").succeeded()
     paused = old.finish("upgrade_cluster", run_id, LONG).succeeded()
 
@@ -231,13 +232,9 @@ def test_a_run_whose_every_step_is_killed_once_converges(old: Ground) -> None:
 
 
 def test_a_host_that_dies_in_the_middle_is_named_and_the_rest_follows_once_it_is_back(old: Ground) -> None:
-    def has_come_to_its_third_api_server() -> bool:
-        # One step fetches everything, three change etcd, two API servers.
-        tasks = [one for one in old.client.tasks("upgrade_cluster", run_id) if one.task_id == "roll"]
-        return sum(one.state == "success" for one in tasks) >= 6
-
     run_id = old.start("upgrade_cluster", version=VERSION, **AGAIN)
-    wait_for(has_come_to_its_third_api_server, "the roll has come to its third API server", LONG)
+    # One step fetches everything, three change etcd, two API servers.
+    wait_for(lambda: steps_done(old, run_id) >= 6, "the roll has come to its third API server", LONG)
     faults.kill(old.lab, "w-1")
     try:
         failed = old.finish("upgrade_cluster", run_id, LONG)

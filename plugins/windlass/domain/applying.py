@@ -6,17 +6,16 @@ from windlass.domain.spec import Cluster, diff_clusters
 from windlass.domain.spec.models import Host
 from windlass.errors import RefusedError
 
-_FIXED = (("spec", "network", "podCidr"), ("spec", "network", "serviceCidr"))
-
 
 def refuse_what_no_apply_changes(before: Cluster, after: Cluster) -> None:
     """RefusedError that names every change of the spec that would leave something running as it was.
 
     Hosts that are gone are not among them: these may be, once they are no part of the cluster any more.
     """
-    ranges = [change for change in diff_clusters(before, after) if any(change.is_within(*path) for path in _FIXED)]
     told = [
-        f"{change} (nodes, pods and services keep their addresses; make a new cluster for that)" for change in ranges
+        f"{change} (nodes, pods and services keep their addresses; make a new cluster for that)"
+        for change in diff_clusters(before, after)
+        if change.is_of_ranges
     ]
     for old, new in _in_both(before, after):
         told += _why(old, new)

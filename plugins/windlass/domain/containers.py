@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,6 +71,18 @@ class Container:
     def config_digest(self) -> str | None:
         """Return the digest of the files beside its Compose file when it was made; None if it reads none."""
         return self.labels.get(CONFIG_LABEL)
+
+
+def by_component(listed: Iterable[Container]) -> dict[str, Container]:
+    """Return containers, listed as Docker does with the newest first, by component.
+
+    Where making one anew was broken off, the old one lies beside it by another name: then the one that runs counts.
+    """
+    found: dict[str, Container] = {}
+    for one in listed:
+        if one.component not in found or one.is_running:
+            found[one.component] = one
+    return found
 
 
 def read_container(inspected: Mapping[str, Any]) -> Container:

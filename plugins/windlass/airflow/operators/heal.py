@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -187,7 +187,7 @@ def _is_by_person(context: Context) -> bool:
 def _findings(context: Context, place: Workplace) -> tuple[Finding, ...]:
     """Return what started the run, and what the watch has found besides."""
     events = (context.get("triggering_asset_events") or {}).get(REPAIRS, [])
-    found = {one.id: one for one in (*_open(place), *findings_in(events, place.name))}
+    found = {one.id: one for one in (*_open(place.records.status()), *findings_in(events, place.name))}
     wanted = context["params"].get("finding")
     return tuple(one for one in found.values() if wanted in {None, one.id})
 
@@ -197,15 +197,17 @@ def _listener(context: Context, place: Workplace) -> Callable[[], Heard | None]:
     before = (place.records.status() or {}).get("observed")
 
     def hear() -> Heard | None:
-        # A run about one finding stays with that.
-        is_news = not context["params"].get("finding") and (place.records.status() or {}).get("observed") != before
-        return heard_in(_open(place), datetime.now(UTC)) if is_news else None
+        if context["params"].get("finding"):
+            return None  # a run about one finding stays with that
+        status = place.records.status() or {}
+        return heard_in(_open(status), datetime.now(UTC)) if status.get("observed") != before else None
 
     return hear
 
 
-def _open(place: Workplace) -> tuple[Finding, ...]:
-    status = place.records.status() or {}
+def _open(status: Mapping[str, Any] | None) -> tuple[Finding, ...]:
+    if status is None:
+        return ()
     try:
         age = datetime.now(UTC) - datetime.fromisoformat(status["observed"])
         return tuple(Finding.from_dict(one) for one in status["findings"]) if age < _FRESH else ()

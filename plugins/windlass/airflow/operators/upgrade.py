@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -167,8 +167,7 @@ class UpgradeVerifyOperator(ClusterOperator):
     def act(self, context: Context, place: Workplace) -> list[str]:
         """Return what was shown to work."""
         passage, pki = Passage.of(context, place), place.pki()
-        is_complete = context["ti"].xcom_pull(task_ids=self.check, key="is_complete")
-        is_complete = bool(is_complete) and not left_undone(context, self.roll)
+        is_complete = _is_complete(context, self.check, left_undone(context, self.roll))
         with sites(place, passage) as (site, before):
             now = site if is_complete else before
             with kubernetes_api(now, pki, _API_READY) as client:
@@ -197,15 +196,14 @@ class UpgradeResultOperator(ClusterOperator):
         gate, given = pull(task_ids=self.gate) or {}, pull(task_ids=self.check) or []
         undone = left_undone(context, self.roll) if given else frozenset()
         steps = [step for number, step in enumerate(given) if number not in undone]
-        pulled = pull(task_ids=self.roll) or []
-        changed = (
-            [pulled] if isinstance(pulled, Mapping) else list(pulled)
-        )  # Airflow gives the value of a single one bare
+        changed = pull(task_ids=self.roll) or []
+        if isinstance(changed, Mapping):
+            changed = [changed]  # Airflow gives the value of a single one bare
         result = {
             "cluster": place.name,
             "from": gate.get("from"),
             "to": gate.get("to"),
-            "state": self._state(context, given, is_paused=bool(undone)),
+            "state": self._state(context, given, undone),
             "steps": [step["label"] for step in (steps if given else gate.get("steps", []))],
             "changed": [
                 f"{host}: {what}" for done in changed if done for host, whats in done.items() for what in whats
@@ -220,13 +218,17 @@ class UpgradeResultOperator(ClusterOperator):
             place.leases(finished_by(context)).release(place.name, place.owner)
         return result
 
-    def _state(self, context: Context, steps: list[Any], *, is_paused: bool) -> str:
+    def _state(self, context: Context, steps: list[Any], undone: Collection[int]) -> str:
         if context["params"].get("plan_only"):
             return "planned"
         if not steps:
             return "nothing"
-        complete = context["ti"].xcom_pull(task_ids=self.check, key="is_complete")
-        return "done" if complete and not is_paused else "paused"
+        return "done" if _is_complete(context, self.check, undone) else "paused"
+
+
+def _is_complete(context: Context, check: str, undone: Collection[int]) -> bool:
+    """Say whether the run has done all that was left: its plan went to the end, and no pause has cut it short."""
+    return not undone and bool(context["ti"].xcom_pull(task_ids=check, key="is_complete"))
 
 
 def _asked(steps: Sequence[Mapping[str, Any]], pause: Pause | None) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from windlass.domain.containers import CLUSTER_LABEL, Container, read_container
+from windlass.domain.containers import CLUSTER_LABEL, Container, by_component, read_container
 from windlass.domain.healing.seen import ETCD, GONE, HostSeen, ServiceSeen, Sight, UnitSeen
 from windlass.domain.healing.wanted import ENGINE, KUBELET, WantedHost, WantedService
 from windlass.domain.rendering.layout import ETCD_DATA
@@ -126,7 +126,7 @@ def parse_look(text: str, wanted: WantedHost, reported: frozenset[str], now: dat
 
 
 def _read(text: str, reported: frozenset[str]) -> _Said:
-    containers: dict[str, Container] = {}
+    containers: list[Container] = []
     probes: dict[str, list[str]] = {}
     units: dict[str, list[str]] = {}
     values: dict[str, str] = {}
@@ -136,9 +136,8 @@ def _read(text: str, reported: frozenset[str]) -> _Said:
             container = _container(line)
             if container is None:
                 is_garbled = True
-            elif container.component not in containers or container.is_running:
-                # Where making one anew was broken off, the old one lies beside it by another name.
-                containers[container.component] = container
+            else:
+                containers.append(container)
             continue
         key, _, value = line.partition("=")
         words = value.split()
@@ -150,7 +149,7 @@ def _read(text: str, reported: frozenset[str]) -> _Said:
             values[key] = value
     if is_garbled:
         values["engine"] = "silent"  # whatever that container is, it must not count as missing
-    return _Said(containers, probes, units, values, reported)
+    return _Said(by_component(containers), probes, units, values, reported)
 
 
 def _container(line: str) -> Container | None:

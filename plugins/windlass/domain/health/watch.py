@@ -242,16 +242,21 @@ class ClusterWatch:
         )
 
     def _is_looked_at(self, host: str) -> bool:
-        return any(watch.check.vantages for subject, watch in self._subjects.items() if subject.host == host)
+        return any(watch.check.vantages for watch in self._on(host))
 
     def _is_too_early(self, host: str, kind: Kind, now: float) -> bool:
         """Say whether a host is just being made: what runs there still has time to start, and so has what it needs."""
-        about = [watch.state for subject, watch in self._subjects.items() if subject.host == host]
-        return kind in _STARTED_WITH_HOST and bool(about) and all(state.is_starting(now) for state in about)
+        if kind not in _STARTED_WITH_HOST:
+            return False
+        about = self._on(host)
+        return bool(about) and all(watch.state.is_starting(now) for watch in about)
 
     def _is_down(self, host: str) -> bool:
-        troubles = [watch.trouble for subject, watch in self._subjects.items() if subject.host == host]
+        troubles = [watch.trouble for watch in self._on(host)]
         return any(trouble is not None and trouble.diagnosis.kind is Kind.HOST_DOWN for trouble in troubles)
+
+    def _on(self, host: str) -> list[SubjectWatch]:
+        return [watch for subject, watch in self._subjects.items() if subject.host == host]
 
     def _is_unsure(self, key: Key) -> bool:
         """Say whether an open finding stays although nobody complains now: nobody knows what it is about by now."""
@@ -265,11 +270,8 @@ class ClusterWatch:
                 if at == host
             ]
             return not any(one.is_good for name, one in reports if name == component)
-        about = [
-            watch
-            for subject, watch in self._subjects.items()
-            if subject.host == host and (component in WHOLE_HOST or subject.component == component)
-        ]
+        is_whole = component in WHOLE_HOST
+        about = [watch for watch in self._on(host) if is_whole or watch.subject.component == component]
         return bool(about) and all(watch.state.status is Status.UNKNOWN for watch in about)
 
     def _time(self, moment: float) -> datetime:

@@ -39,6 +39,11 @@ class Change:
         """Say whether the change is at or below the path `start`."""
         return self.path[: len(start)] == start
 
+    @property
+    def is_of_ranges(self) -> bool:
+        """Say whether it is about the ranges of pods or services, which a cluster keeps for life."""
+        return any(self.is_within("spec", "network", name) for name in ("podCidr", "serviceCidr"))
+
 
 def diff_clusters(old: Cluster, new: Cluster) -> tuple[Change, ...]:
     """Return every path that differs, in the order of the new spec; nothing if they mean the same."""

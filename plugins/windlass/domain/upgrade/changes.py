@@ -7,7 +7,6 @@ from windlass.domain.spec.diff import ABSENT, Change
 from windlass.errors import RefusedError
 
 _MEMBERS = ("spec", "hosts", "members")
-_FIXED = (("spec", "network", "podCidr"), ("spec", "network", "serviceCidr"))
 _LENGTH = len(_MEMBERS) + 1
 
 
@@ -19,7 +18,7 @@ def refuse_what_no_roll_changes(before: Cluster, after: Cluster) -> None:
 
 
 def _why(change: Change) -> str:
-    if change.path in _FIXED:
+    if change.is_of_ranges:
         return f"{change} (what runs keeps its addresses)"
     if change.path[: len(_MEMBERS)] != _MEMBERS:
         return ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.domain.catalog import Release, RemovedApi
+from windlass.domain.upgrade.workloads import name_of
 
 METRIC = "apiserver_requested_deprecated_apis"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -57,11 +58,10 @@ def stored(objects: Iterable[Mapping[str, Any]], release: Release) -> Iterator[U
     """Look at objects: which were last applied in, or are managed through, versions that `release` no longer serves."""
     removed = {(api.api_version, kind): api.use for api in release.removed_apis for kind in api.kinds}
     for found in objects:
-        metadata, kind = found["metadata"], str(found.get("kind", ""))
-        name = "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
-        for api_version, who in _ways(metadata):
+        kind = str(found.get("kind", ""))
+        for api_version, who in _ways(found["metadata"]):
             if (api_version, kind) in removed:
-                yield Use(api_version, f"{kind} {name}", who, removed[api_version, kind])
+                yield Use(api_version, f"{kind} {name_of(found)}", who, removed[api_version, kind])
 
 
 def _ways(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -79,13 +79,11 @@ def _ways(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def stored_only_there(objects: Iterable[Mapping[str, Any]], removed: RemovedApi, kind: str) -> Iterator[Use]:
     """Take each object of a kind that the running release serves in no other version than `removed` for a use."""
     for found in objects:
-        metadata = found["metadata"]
-        name = "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
-        managers = sorted(
-            {str(entry["manager"]) for entry in metadata.get("managedFields", []) if entry.get("manager")}
-        )
+        entries = found["metadata"].get("managedFields", [])
+        managers = sorted({str(entry["manager"]) for entry in entries if entry.get("manager")})
+        who = " and ".join(managers) or "an unknown client"
         instead = f"{removed.use} once that is served; delete this before the upgrade"
-        yield Use(removed.api_version, f"{kind} {name}", " and ".join(managers) or "an unknown client", instead)
+        yield Use(removed.api_version, f"{kind} {name_of(found)}", who, instead)
 
 
 @dataclass(frozen=True, order=True)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from windlass.domain.containers import CLUSTER_LABEL, Container, read_container
+from windlass.domain.containers import CLUSTER_LABEL, Container, by_component, read_container
 from windlass.domain.healing import ClusterSeen, HostSeen
 from windlass.domain.healing.drift import container_drift, other_version
 from windlass.domain.pki import Pki, files_for, seed
@@ -71,8 +71,7 @@ def _services(files: HostFiles) -> dict[str, Mapping[str, Any]]:
 
 def _containers(connection: Connection, cluster: Cluster) -> dict[str, Container]:
     said = connection.run(["sh", "-s"], sudo=True, stdin=_inspect_script(cluster).encode()).stdout
-    found = [read_container(json.loads(line)) for line in said.splitlines() if line.startswith("{")]
-    return {one.component: one for one in sorted(found, key=lambda one: one.is_running)}
+    return by_component(read_container(json.loads(line)) for line in said.splitlines() if line.startswith("{"))
 
 
 def _inspect_script(cluster: Cluster) -> str:

@@ -14,25 +14,24 @@ from windlass.operations.rolling.roll import Roll
 
 
 @contextmanager
-def hooks_around(roll: Roll, host: Host, connection: Connection) -> Iterator[None]:
+def hooks_around(roll: Roll, host: Host) -> Iterator[None]:
     """Run the hooks before and after what is done within; WindlassError says which one failed, and why.
 
     Whatever breaks it off, the host says so from the first hook on, and all of them are due again.
     """
-    cluster = roll.site.cluster
+    cluster, connection = roll.site.cluster, roll.connection(host.name)
     mark, hooks = hooks_mark(cluster), cluster.spec.upgrade.hooks
     if mark is None:
         yield
         return
     connection.put(HOOKS_MARK, UNFINISHED)
-    _run(roll, host, "before", hooks.before)
+    _run(roll, host, connection, "before", hooks.before)
     yield
-    _run(roll, host, "after", hooks.after)
+    _run(roll, host, connection, "after", hooks.after)
     connection.put(HOOKS_MARK, mark)
 
 
-def _run(roll: Roll, host: Host, when: str, hooks: Sequence[str]) -> None:
-    connection = roll.connection(host.name)
+def _run(roll: Roll, host: Host, connection: Connection, when: str, hooks: Sequence[str]) -> None:
     for number, hook in enumerate(hooks, 1):
         script = f"{_told(host)}\n{hook}\n".encode()
         result = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=roll.limits.hook, check=False)

@@ -86,7 +86,7 @@ def _drain(roll: Roll, client: KubernetesClient, name: str) -> None:
 def _change(roll: Roll, host: Host, sealed: RemoteFile) -> Changes:
     """Lay down and start everything that is wanted of the host, with the spec's hooks around it."""
     site, connection = roll.site, roll.connection(host.name)
-    with hooks_around(roll, host, connection):
+    with hooks_around(roll, host):
         changed = [*prepare_host(site, host, connection), *seed_host(site.cluster, roll.pki, sealed, host, connection)]
         changed += bring_up(connection, host_stacks(site.cluster, host))
         if host.is_node:
