@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -279,14 +280,15 @@ def test_reads_times_as_docker_writes_them() -> None:
 class Running:
     """A loop as it runs on a host, with python3 or without."""
 
-    def __init__(self, bin_directory: Path, *, has_python: bool) -> None:
+    def __init__(self, bin_directory: Path, *, has_python: bool, limits: str = "pace=10 orphaned=180") -> None:
         python = bin_directory / "python3"
         python.write_text(f'#!/bin/sh\nexec {sys.executable} -I "$@"\n' if has_python else "#!/bin/sh\nexit 127\n")
         python.chmod(0o755)
         path = {"PATH": f"{bin_directory}:{os.environ['PATH']}"}
+        argv = [one.replace("pace=10 orphaned=180", limits) for one in LOOP_ARGV]
         # Of a session of its own: without python3 it ends its whole process group, as `timeout` makes it one on hosts.
         self.process = subprocess.Popen(
-            LOOP_ARGV, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=path, start_new_session=True
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=path, start_new_session=True
         )
         self.tell(loop_program())
 
@@ -303,14 +305,21 @@ class Running:
         raise AssertionError("the loop ended")
 
 
+@contextmanager
+def ended_at_last(loop: Running) -> Iterator[Running]:
+    try:
+        yield loop
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(loop.process.pid, signal.SIGKILL)
+        with loop.process:  # closes the pipes and waits
+            pass
+
+
 @pytest.fixture(params=["python3", "sh"])
 def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
-    loop = Running(tmp_path, has_python=request.param == "python3")
-    yield loop
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(loop.process.pid, signal.SIGKILL)
-    with loop.process:  # closes the pipes and waits
-        pass
+    with ended_at_last(Running(tmp_path, has_python=request.param == "python3")) as loop:
+        yield loop
 
 
 def probe_line(port: int, name: str = "thing", protocol: str = "http", authority: str = "") -> str:
@@ -386,6 +395,31 @@ def test_the_loop_ends_with_its_orders(running: Running) -> None:
     running.tell("start\n")
     running.process.stdin.close()
     assert running.process.wait(10) in {0, -signal.SIGTERM}
+
+
+def test_the_shell_goes_on_while_somebody_listens_and_ends_when_nobody_does(tmp_path: Path) -> None:
+    with ended_at_last(Running(tmp_path, has_python=False, limits="pace=0.2 orphaned=2")) as loop:
+        loop.tell("start\n")
+        began = time.monotonic()
+        while time.monotonic() < began + 6:
+            assert loop.until(lambda fields: fields[0] == "beat")
+            loop.tell("alive\n")
+        assert loop.process.wait(30) == -signal.SIGTERM
+
+
+def test_the_loop_in_python_ends_when_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+    one = loop.Loop(loop.Mouth(io.BytesIO()))
+    one._beat()
+    one._heard -= loop.ORPHANED - 1
+    one.obey("alive\n")
+    one._beat()
+    one._heard -= loop.ORPHANED + 1
+    with pytest.raises(SystemExit):
+        one._beat()
 
 
 def test_the_loop_does_not_know_every_order(running: Running) -> None:

@@ -293,6 +293,25 @@ def test_what_repair_did_is_told_in_a_form_for_programs_too(world: World) -> Non
     assert acts == [("cp-2", "kube-scheduler", "recreate")]
 
 
+def test_a_run_whose_time_is_over_looks_once_more_and_says_what_it_leaves(world: World) -> None:
+    world.broken |= {"cp-2/kube-scheduler": "exited", "cp-3/kube-scheduler": "exited"}
+    looks_before: list[int] = []
+
+    def hear() -> None:
+        if world.acts and not looks_before:
+            looks_before.append(world.looks)
+            world.now += timedelta(minutes=9)
+
+    world.hear = hear
+    outcome = world.heal(Report("cp-2", "kube-scheduler"), Report("cp-3", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"]
+    assert world.looks > looks_before[0]
+    left = [text for text in world.told if "left to the next run" in text]
+    assert left == list(outcome.held)
+    assert "kube-scheduler on cp-3" in left[0]
+    assert not outcome.is_well
+
+
 def test_people_are_told_before_a_run_waits(world: World) -> None:
     world.hosts["w-1"].is_reachable = False
     world.broken["cp-2/kube-scheduler"] = "exited"

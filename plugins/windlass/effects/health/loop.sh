@@ -1,7 +1,8 @@
 # The probe loop for hosts without python3: sh and curl, the same orders and words as loop.py. It tells a host that is
 # down from one whose process hangs, and reports units, disks and containers; of certificates and nodes it knows nothing.
-# Reads orders on stdin until that ends. Each thing that is looked at is a process of its own, ended by name.
-tab=$(printf '\t')
+# Reads orders on stdin until that ends, or until none came for so long that whoever listened is gone. Each thing that is
+# looked at is a process of its own, ended by name.
+pace=10 orphaned=180 tab=$(printf '\t')
 probes='' peers='' units='' watching='' lives=''
 
 say() {
@@ -129,11 +130,16 @@ report() {
     while read -r path free; do say "disk$tab$path$tab$free"; done
 }
 
-beat() {
+uptime() { read -r up rest < /proc/uptime; echo "${up%.*}"; }
+
+beat() { # each order is told to this process by a signal
+  heard=$(uptime)
+  trap 'heard=$(uptime)' USR1
   while :; do
+    [ $(($(uptime) - heard)) -le $orphaned ] || kill 0
     say "beat$tab$(date +%s)"
     report
-    sleep 10
+    sleep $pace
   done
 }
 
@@ -144,13 +150,16 @@ inspect() {
 }
 
 trap 'kill 0' EXIT
+trap '' USR1 # until who beats has set its own
+beating=''
 while IFS= read -r order; do
+  [ -z "$beating" ] || kill -s USR1 "$beating"
   case "${order%%"$tab"*}" in
     probe) probes="$probes$order
 " ;;
     peer) peers="$peers $(field "$order" 2):$(field "$order" 3)" ;;
     unit) units="$units $(field "$order" 2)" ;;
-    start) beat & ;;
+    start) beat & beating=$! ;;
     watch)
       name=$(field "$order" 2)
       rest "$name"

@@ -65,25 +65,25 @@ class _Run:
                 self.history = self.history.forgotten(key)
 
     def go(self) -> Outcome:
-        """Look, plan, act; a look into the depth follows once nothing obvious is left."""
+        """Look, plan, act; a look into the depth follows once nothing obvious is left, and ends the run in any case."""
         deadline = self.work.clock() + _LONGEST
         is_deep = not self.reports
         while True:
             seen, plan = self._plan(is_deep=is_deep)
             self._tell(plan)
-            if plan.repairs:
+            is_late = self.work.clock() > deadline
+            if plan.repairs and not is_late:
                 self._act(seen, plan.repairs)
+                is_deep = False
             elif not is_deep:
                 is_deep = True
-                continue
-            elif plan.next_time is None or self.work.clock() > deadline:
+            elif plan.repairs or plan.next_time is None or is_late:
                 break
             else:
                 self._settle(plan)  # whoever is needed is told before the run waits, not after
                 self._wait(plan)
-            if self.work.clock() > deadline:
-                break
-            is_deep = False
+                is_deep = False
+        self._leave(plan)
         self._settle(plan)
         return self._outcome(plan)
 
@@ -165,6 +165,11 @@ class _Run:
                 text = f"node {repair.host} takes new pods again"
         self.work.note(Note(text, "info", repair.host, repair.thing, {"seconds": round(result, 1)}))
 
+    def _leave(self, plan: Plan) -> None:
+        """Note what the run's time was too short for."""
+        for repair in plan.repairs:
+            self.work.note(Note(_left(repair), "warning", repair.host, repair.thing))
+
     def _wait(self, plan: Plan) -> None:
         if plan.next_time is not None:
             left = (plan.next_time - self.work.clock()).total_seconds()
@@ -187,10 +192,14 @@ class _Run:
         return Outcome(
             tuple(self.done),
             tuple(self.failed),
-            tuple(str(one) for one in plan.held),
+            (*map(str, plan.held), *map(_left, plan.repairs)),
             tuple(str(one) for one in plan.stops),
             tuple(str(one) for one in plan.reported),
         )
+
+
+def _left(repair: Repair) -> str:
+    return f"{repair}: left to the next run, as this one has taken {_LONGEST.total_seconds() / 60:.0f} min"
 
 
 def _shown(repair: Repair) -> str:
