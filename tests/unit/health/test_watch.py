@@ -94,6 +94,20 @@ def test_a_container_that_docker_starts_again_gets_its_time() -> None:
     assert [one.component for one in made.opened] == ["kube-apiserver"]
 
 
+def test_a_container_that_came_up_and_then_fails_gets_no_time_to_start() -> None:
+    made = world()
+    made.down.add(API)
+    made.run(10)
+    made.down.remove(API)
+    made.started[API] = made.now
+    made.run(10)
+    assert [len(made.opened), len(made.closed)] == [1, 1]
+    made.opened.clear()
+    made.down.add(API)
+    made.run(8)
+    assert [one.component for one in made.opened] == ["kube-apiserver"]
+
+
 def test_a_container_that_starts_again_and_again_earns_its_time_once() -> None:
     made = world()
     made.down.add(API)

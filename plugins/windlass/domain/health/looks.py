@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -79,11 +79,14 @@ class Sight:
     detail: str = ""
     unsure: int = 0
     """Looks in a row that said nothing."""
+    passing_since: float = float("-inf")
+    """When the first of the last passes in a row ended."""
 
     def after(self, look: Look) -> Sight:
         """Return the sight after one more look."""
         if not look.outcome.is_sure:
-            return Sight(self.failures, self.passes, look.outcome, self.at, look.detail, self.unsure + 1)
+            return replace(self, outcome=look.outcome, detail=look.detail, unsure=self.unsure + 1)
         if look.outcome is Outcome.PASSED:
-            return Sight(0, self.passes + 1, look.outcome, look.at, look.detail)
+            since = self.passing_since if self.passes else look.at
+            return Sight(0, self.passes + 1, look.outcome, look.at, look.detail, passing_since=since)
         return Sight(self.failures + 1, 0, look.outcome, look.at, look.detail)

@@ -15,7 +15,7 @@ from windlass.domain.health.findings import Kind
 from windlass.domain.health.hearing import Hearing
 from windlass.domain.health.looks import Look, Sight, Subject
 from windlass.domain.health.states import State, Status
-from windlass.domain.health.verdict import Judgement, View, judge
+from windlass.domain.health.verdict import Judgement, Verdict, View, judge
 
 Verb = Literal["watch", "rest", "inspect"]
 UNIT_COMPONENTS = frozenset({"kubelet"})
@@ -55,6 +55,8 @@ class SubjectWatch:
         """By vantage point that looks, the host itself too if it was asked."""
         self._suspicion: float | None = None
         self._first_failure = 0.0
+        self._proven = float("-inf")
+        """When the passes began by which it was found healthy last: what started before has shown that it came up."""
         self._doubt: tuple[Diagnosis, float] | None = None
         """Another diagnosis than the one that holds, and since when it has been found."""
 
@@ -92,12 +94,18 @@ class SubjectWatch:
         return self._inspect(after)
 
     def restarted(self, started: float, now: float) -> None:
-        """Take in when the subject's container was started, as the host itself says."""
-        self.state = self.state.restarted(self.check.thresholds, started, now)
+        """Take in when the subject's container was started, as the host itself says.
+
+        One that was healthy since then needs no time to start: it has failed after it had come up.
+        """
+        if started > self._proven:
+            self.state = self.state.restarted(self.check.thresholds, started, now)
 
     def review(self, hearing: Hearing, now: float) -> tuple[Order, ...]:
         """Bring the state up to date, and return who has to look or may rest."""
         self.judgement = judge(self.check.thresholds, self._views(hearing, now))
+        if self.judgement.verdict is Verdict.HEALTHY:
+            self._proven = max(view.sight.passing_since for view in self.judgement.agreeing)
         self.state = self.state.after(self.judgement.verdict, now)
         self._suspect(hearing, now)
         self._explain(hearing, now)
