@@ -70,6 +70,7 @@ def test_a_member_that_was_never_given_its_vote_gets_it_though_it_runs_well() ->
         (("stopped", "down", "ok"), "recreate"),
         (("stopped", "stopped", "stopped"), "recreate"),
         (("stopped", "stopped", "lost"), "recreate"),
+        (("hangs", "hangs", "hangs"), "recreate"),  # none of them serves: it takes nothing from anybody
     ],
 )
 def test_one_member_is_acted_on_and_only_as_far_as_quorum_allows(
@@ -90,6 +91,16 @@ def test_without_quorum_to_be_had_repair_stops_and_offers_disaster_recovery(
     planned = plan(*turned(index, *states))
     assert acts(planned) == []
     assert any("disaster_recovery" in stop.way_out for stop in planned.stops)
+
+
+def test_members_that_hang_are_left_while_another_is_not_seen() -> None:
+    assert acts(plan("hangs", "hangs", "down")) == []
+
+
+def test_the_only_member_is_made_anew_when_it_hangs() -> None:
+    seen = replace(cluster(host("cp-1", "hangs"), reports=[Report("cp-1", "etcd", 3)]), membership=None)
+    alone = replace(seen, hosts=tuple(one for one in seen.hosts if one.name not in {"cp-2", "cp-3"}))
+    assert acts(plan_repairs(SETTINGS, alone, History())) == [("recreate", "cp-1")]
 
 
 @pytest.mark.parametrize("states", [("down", "ok", "ok"), ("ok", "ok", "ok")])

@@ -7,7 +7,8 @@ import pytest
 
 from unit.healing.clusters import CONTROL_PLANE, NOW, SETTINGS, cluster, control_plane, service, worker
 from windlass.domain.healing import ClusterSeen, History, HostSeen, Plan, Report, Tries, plan_repairs
-from windlass.domain.healing.plan import Asked, allowed_workers
+from windlass.domain.healing.plan import Asked
+from windlass.domain.healing.workers import allowed_workers
 from windlass.domain.spec.models import Repair as Settings
 
 
@@ -91,6 +92,60 @@ def test_what_is_rendered_no_more_is_put_right_or_only_shown() -> None:
     shown = plan(seen, settings=Settings(drift="report"))
     assert shown.repairs == ()
     assert [one.key for one in shown.reported] == ["cp-1/files", "cp-1/kube-scheduler"]
+
+
+def test_what_works_is_not_stopped_for_its_drift_while_its_like_elsewhere_is_ill_or_unseen() -> None:
+    other = control_plane("cp-2", service("kube-apiserver", drift=("its digest is another",)))
+    given_up = History({"cp-1/kube-apiserver": Tries(5, NOW)}, {"cp-1/kube-apiserver": "given up"})
+    assert acts(plan(cluster(control_plane("cp-1", service("kube-apiserver", "exited")), other), given_up)) == []
+    unseen = plan(cluster(other, control_plane("cp-3", unreachable="timed out")))
+    assert acts(unseen) == []
+    assert "cp-3 is not well" in holds(unseen)["cp-2/kube-apiserver"]
+    assert acts(plan(cluster(other))) == [("recreate", "cp-2/kube-apiserver")]
+
+
+def test_workers_that_differ_are_changed_a_share_at_a_time() -> None:
+    other = service("api-proxy", drift=("its digest is another",))
+    workers = [replace(worker(f"w-{number}"), services=(other,)) for number in range(1, 11)]
+    planned = plan(cluster(*workers, workers=10))
+    assert [key for _, key in acts(planned)] == ["w-1/api-proxy", "w-2/api-proxy"]
+    assert len(planned.held) == 8
+    shown = plan(cluster(*workers, workers=10), settings=Settings(drift="report"))
+    assert len(shown.reported) == 10
+
+
+@pytest.mark.parametrize(("quorum", "is_done"), [(1, True), (2, False)])
+def test_a_service_that_is_recreated_on_quorum_is_stopped_only_while_enough_others_are_healthy(
+    quorum: int, *, is_done: bool
+) -> None:
+    hangs = service("kube-apiserver", answers="unhealthy", failed_checks=3, strategy="recreateOnQuorum", quorum=quorum)
+    ended = control_plane("cp-1", replace(hangs, state="exited"))
+    planned = plan(cluster(control_plane("cp-2", hangs), control_plane("cp-3", unreachable="timed out")))
+    assert bool(planned.repairs) is is_done
+    # What has ended serves nobody: to start it again can only help.
+    assert acts(plan(cluster(ended, control_plane("cp-3", unreachable="timed out")))) == [
+        ("recreate", "cp-1/kube-apiserver")
+    ]
+
+
+def test_people_are_told_of_a_machine_that_is_gone_and_may_not_be_replaced() -> None:
+    gone = worker("w-1", unreachable="timed out", is_gone=True)
+    planned = plan(cluster(gone), settings=Settings(enabled=False))
+    assert [one.key for one in planned.stops] == ["w-1/host"]
+    assert "turns repair off" in planned.stops[0].way_out
+    assert plan(cluster(gone)).stops == ()
+
+
+def test_a_try_counts_from_its_end_however_long_it_took() -> None:
+    key, began = "w-1/host", NOW
+    history = History()
+    for count in range(1, 6):
+        history = history.tried(key, began)
+        began += timedelta(minutes=6)
+        history = history.ended(key, began, is_back=False)
+        assert (history.count(key, began), history.failed(key, began)) == (count, count)
+    gone = worker("w-1", unreachable="timed out", is_gone=True)
+    assert "was repaired 5 times" in plan(replace(cluster(gone), at=began), history).stops[0].why
 
 
 def test_damage_is_repaired_where_drift_is_only_shown() -> None:

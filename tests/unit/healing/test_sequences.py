@@ -74,7 +74,8 @@ class World:
                 self.cordoned.add(repair.host)
             if repair.key not in self.hopeless and repair.key in self.broken:
                 del self.broken[repair.key]
-                self.history = self.history.worked(repair.key)
+                at = NOW + timedelta(seconds=self.seconds)
+                self.history = self.history.ended(repair.key, at, is_back=True)
         self.history = self.history.alerted({stop.key: stop.why for stop in planned.stops})
         self.seconds += 8
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.healing import History, Report, Stop, Tries
+from windlass.domain.healing import History, Plan, Report, Stop, Tries
 from windlass.domain.healing.plan import Asked
 from windlass.domain.healing.reports import Heard, heard_in
 from windlass.domain.health import Finding, Kind
@@ -29,8 +29,9 @@ from windlass.effects.kubernetes.client import Resource
 from windlass.effects.transport.connection import CommandResult, RemoteFile
 from windlass.effects.transport.fake import Call, FakeHost, FakeHosts
 from windlass.effects.transport.pool import Connections
-from windlass.errors import NotReadyError
+from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.healing import Healing, Keyring, Note, Outcome, acting, heal, healing, looking, show_plan
+from windlass.operations.healing.work import Machines, NoMachines
 from windlass.operations.site import Site
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -66,6 +67,9 @@ class World:
     age: timedelta = timedelta(hours=1)
     """For how long each container has run."""
     hear: Callable[[], Heard | None] = field(default=lambda: None)
+    machines: Machines = field(default_factory=NoMachines)
+    slowness: timedelta = timedelta(seconds=60)
+    """How long what stays ill is watched in vain."""
 
     def answer(self, name: str, call: Call) -> CommandResult | str:
         script = (call.stdin or b"").decode()
@@ -81,7 +85,7 @@ class World:
         if "passes=0" in script:
             stuck = [key for key, state in self.broken.items() if state == "stuck" and key.startswith(f"{name}/")]
             stuck += [key for key, state in self.broken.items() if state == "running" and key.startswith(f"{name}/")]
-            self.now += timedelta(seconds=60 if stuck else 2)
+            self.now += self.slowness if stuck else timedelta(seconds=2)
             return CommandResult(1, "port answers 000\n", "") if stuck else ""
         if "docker inspect" in script:
             return "".join(json.dumps(one) + "\n" for one in self.inspected(name))
@@ -130,12 +134,24 @@ class World:
         told: tuple[Stop, ...] = (),
     ) -> Outcome:
         self.notes.clear()
-        work = Healing(
+        return heal(self.work(*reports, beat=beat, by_person=by_person, told=told))
+
+    def shown(self) -> Plan:
+        return show_plan(self.work())
+
+    def work(
+        self,
+        *reports: Report,
+        beat: Callable[[], object] = lambda: None,
+        by_person: bool = False,
+        told: tuple[Stop, ...] = (),
+    ) -> Healing:
+        return Healing(
             site=self.site, keyring=Keyring(pki, lambda _: RemoteFile(b"sealed")), history=lambda: self.history,
             save=self.save, note=self.notes.append, beat=beat, reports={one.key: one for one in reports}, told=told,
-            hear=self.hear, asked=Asked(by_person=by_person), clock=lambda: self.now, pause=self.pause,
+            hear=self.hear, machines=self.machines, asked=Asked(by_person=by_person), clock=lambda: self.now,
+            pause=self.pause,
         )  # fmt: skip
-        return heal(work)
 
     @property
     def told(self) -> list[str]:
@@ -266,6 +282,25 @@ def test_a_worker_that_repair_gave_up_on_is_cordoned_once(world: World, nodes: N
     assert world.acts == ["w-1/api-proxy"] * 5
 
 
+def test_a_cordon_of_which_no_answer_came_is_taken_back_all_the_same(
+    world: World, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = nodes.patch
+
+    def patch(*told: Any) -> None:
+        real(*told)
+        raise NotReadyError("the answer did not come")
+
+    monkeypatch.setattr(nodes, "patch", patch)
+    world.broken["w-1/api-proxy"] = "stuck"
+    world.heal(Report("w-1", "api-proxy"))
+    assert nodes.cordoned == ["w-1"]
+    monkeypatch.setattr(nodes, "patch", real)
+    del world.broken["w-1/api-proxy"]
+    assert world.heal().is_well
+    assert (nodes.cordoned, world.history.cordoned) == ([], frozenset())
+
+
 @pytest.mark.parametrize("by_person", [False, True])
 def test_a_worker_that_repair_cordoned_is_opened_once_it_is_well(
     world: World, nodes: Nodes, *, by_person: bool
@@ -310,6 +345,69 @@ def test_a_run_whose_time_is_over_looks_once_more_and_says_what_it_leaves(world:
     assert left == list(outcome.held)
     assert "kube-scheduler on cp-3" in left[0]
     assert not outcome.is_well
+
+
+def test_tries_that_take_longer_than_what_is_forgiven_are_counted_all_the_same(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"], world.slowness = "stuck", timedelta(minutes=7)
+    for _ in range(8):
+        world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"] * 5
+
+
+def test_what_repair_gave_up_on_is_not_over_while_nobody_sees_it(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "stuck"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    world.hosts["cp-2"].is_reachable = False
+    world.heal()
+    assert [text for text in world.told if text.startswith("over: kube-scheduler")] == []
+    world.hosts["cp-2"].is_reachable = True
+    world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"] * 5
+
+
+def test_what_a_person_has_mended_is_told_to_be_over_by_the_run_that_they_start(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "stuck"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    del world.broken["cp-2/kube-scheduler"]
+    assert world.heal(by_person=True).is_well
+    assert world.told[-1].startswith("over: kube-scheduler on cp-2 was repaired 5 times")
+
+
+class UntoldMachines(NoMachines):
+    def gone(self) -> frozenset[str]:
+        raise RefusedError("the credentials have expired")
+
+
+def test_a_provider_that_does_not_tell_which_machines_are_gone_holds_up_nothing(world: World) -> None:
+    world.machines = UntoldMachines()
+    world.hosts["w-1"].is_reachable = False
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"]
+    assert "w-1 does not answer" in world.told[-1]
+
+
+def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_repaired(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = looking.parse_look
+
+    def parse(said: str, wanted: Any, *more: Any) -> Any:
+        if wanted.host.name == "w-1":
+            raise ValueError("not a number")
+        return real(said, wanted, *more)
+
+    monkeypatch.setattr(looking, "parse_look", parse)
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"]
+    assert "w-1 does not answer: ValueError: not a number" in world.told[-1]
+
+
+def test_a_unit_file_that_is_no_text_is_laid_down_again_like_any_other(world: World) -> None:
+    world.hosts["w-1"].files["/etc/systemd/system/kubelet.service"] = RemoteFile(b"\xff", 0o644)
+    world.history = History()
+    assert any(repair.key == "w-1/files" for repair in world.shown().repairs)
 
 
 def test_people_are_told_before_a_run_waits(world: World) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from windlass.errors import IntegrityError
 
 FORGIVEN_AFTER = timedelta(minutes=5)
-"""A thing that fails again later than this after its last repair begins to be counted anew."""
+"""A thing that fails again later than this after its last repair ended begins to be counted anew."""
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=2)
 
@@ -53,18 +53,23 @@ class History:
         failed = self.failed(key, now) + 1  # until it is known to have worked
         return replace(self, tries={**self.tries, key: Tries(self.count(key, now) + 1, now, failed)})
 
-    def worked(self, key: str) -> History:
-        """Return the history with the last try of the thing as one that brought it back."""
-        return replace(self, tries={**self.tries, key: replace(self.tries[key], failed=0)})
+    def ended(self, key: str, now: datetime, *, is_back: bool) -> History:
+        """Return the history with the last try of the thing as one that ended at `now`: a long one counts from then."""
+        last = self.tries[key]
+        return replace(self, tries={**self.tries, key: Tries(last.count, now, 0 if is_back else last.failed)})
 
     def failed(self, key: str, now: datetime) -> int:
         """Return how many of the last tries, in a row, did not bring the thing back."""
         return self.tries[key].failed if self.count(key, now) else 0
 
     def forgotten(self, key: str) -> History:
-        """Return the history without the thing: it has come back, or a person asked to have it repaired."""
+        """Return the history without the thing: it has come back."""
         tries = {name: one for name, one in self.tries.items() if name != key}
         return replace(self, tries=tries, alerts={name: text for name, text in self.alerts.items() if name != key})
+
+    def asked(self) -> History:
+        """Return the history as one that a person begins anew; what people were told stays told until it is over."""
+        return replace(self, tries={})
 
     def alerted(self, alerts: Mapping[str, str]) -> History:
         """Return the history with the alerts that stand now."""
@@ -77,6 +82,10 @@ class History:
     def without_cordon(self, host: str) -> History:
         """Return the history with the node of `host` open for pods; its tries are forgotten."""
         return replace(self.forgotten(f"{host}/host"), cordoned=self.cordoned - {host})
+
+    def with_cordons_seen(self, ours: frozenset[str], unseen: frozenset[str]) -> History:
+        """Return the history with the cordons that there are, as the API says; of nodes `unseen` what was known."""
+        return replace(self, cordoned=ours | (self.cordoned & unseen))
 
     def to_bytes(self) -> bytes:
         """Return the history as JSON."""

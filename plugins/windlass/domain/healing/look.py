@@ -178,6 +178,7 @@ def _service(wanted: WantedService, said: _Said, now: datetime, *, is_answering:
         is_crashing=container is not None and container.is_crashing,
         initializing=wanted.check.initializing_timeout,
         strategy=wanted.check.strategy,
+        quorum=wanted.check.quorum,
         unhealthy_threshold=wanted.check.unhealthy_threshold,
     )
 

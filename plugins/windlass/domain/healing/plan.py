@@ -6,6 +6,8 @@ The guards, in the order in which they are asked:
 - Nothing is done to what could not be seen, or to a service whose strategy is `none`.
 - A service that starts is given its time to answer first.
 - What only differs is left alone while a roll has begun and not ended: it may be what the roll has changed already.
+- What works and only differs is not stopped while another host of the control plane is not well, nor on more workers
+  at a time than may be ill. A service with the strategy `recreateOnQuorum` is stopped while enough others are healthy.
 - etcd: a member is only replaced, or a running one stopped, as far as `windlass.domain.quorum` allows. Without quorum
   nothing else of the control plane is touched, since it could not come back; where members cannot be brought back
   either, repair stops and offers disaster recovery.
@@ -16,7 +18,6 @@ The guards, in the order in which they are asked:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -24,7 +25,8 @@ from datetime import timedelta
 from windlass.domain.healing.candidates import candidates
 from windlass.domain.healing.history import History
 from windlass.domain.healing.repairs import Held, Plan, Repair, Stop
-from windlass.domain.healing.seen import CONTROL_PLANE, ETCD, STARTED, ClusterSeen, HostSeen
+from windlass.domain.healing.seen import CONTROL_PLANE, ETCD, GONE, STARTED, ClusterSeen, HostSeen, ServiceSeen
+from windlass.domain.healing.workers import DISK, brake_workers, cordons, uncordons
 from windlass.domain.quorum import Membership, Removal, check
 from windlass.domain.quorum import Stop as StopMember
 from windlass.domain.spec.models import Repair as RepairSettings
@@ -33,8 +35,6 @@ from windlass.errors import RefusedError
 RECOVER = "bring its hosts back, or trigger `disaster_recovery`, which restores the newest bundle"
 
 _LOOK_AGAIN = timedelta(seconds=20)
-_DISK = "/disk"
-"""How the key ends of what people are told of a full disk."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ def plan_repairs(settings: RepairSettings, seen: ClusterSeen, history: History, 
             case Stop():
                 stops.append(verdict)
     now, later = _one_at_a_time(seen, due)
-    brake, braked = _brake_workers(settings, seen, now)
-    now = [one for one in now if one not in braked]
-    cordons = [] if by_person else list(_cordons(seen, stops))
+    now, braked, brake = brake_workers(settings, seen, now)
+    nodes = [] if by_person else list(cordons(seen, stops))
     if guard.is_allowed:
-        cordons += _uncordons(seen, stops, wanted)
-    held += later + [Held(one, "the brake holds all repairs of workers") for one in braked]
-    return Plan((*now, *cordons), tuple(held), (*stops, *brake), tuple(reported))
+        nodes += uncordons(seen, stops, wanted)
+    held += later + braked
+    stops += [*brake, *_missing_machines(held)]
+    return Plan((*now, *nodes), tuple(held), tuple(stops), tuple(reported))
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class _Guard:
             return Held(repair, f"{self.seen.roll}; trigger `upgrade_cluster` to bring it to its end")
         if host.is_full and repair.kind != "restart-unit":
             return Held(repair, "its disk is full, and nothing that is started comes up", self.seen.at + _LOOK_AGAIN)
-        return self._service(host, repair) or self._quorum(repair) or self._tries(repair)
+        return self._service(host, repair) or self._others(host, repair) or self._quorum(repair) or self._tries(repair)
 
     def _service(self, host: HostSeen, repair: Repair) -> Held | None:
         service = host.service(repair.thing)
@@ -104,6 +104,25 @@ class _Guard:
         is_judged = is_judged or service.answers == "healthy" or service.is_crashing
         left = timedelta(0) if service.age is None or is_judged else service.initializing - service.age
         return Held(repair, "it is still starting", self.seen.at + left) if left > timedelta(0) else None
+
+    def _others(self, host: HostSeen, repair: Repair) -> Held | None:
+        """Judge by how its like on other hosts are; a member of etcd is judged by what etcd says of its members."""
+        service = host.service(repair.thing)
+        if service is None or service.component == ETCD:
+            return None
+        if repair.is_drift and not host.is_worker:
+            ill = [one.name for one in self.seen.hosts if one != host and not one.is_worker and self.seen.is_ill(one)]
+            if ill:
+                return Held(repair, f"{', '.join(ill)} is not well, and what works is not stopped meanwhile")
+        if service.strategy == "recreateOnQuorum" and service.state not in GONE:
+            healthy = sum(self._is_healthy(one, service) for one in self.seen.hosts if one != host)
+            if healthy < service.quorum:
+                return Held(repair, f"{healthy} others of it are healthy, and its strategy wants {service.quorum}")
+        return None
+
+    def _is_healthy(self, host: HostSeen, like: ServiceSeen) -> bool:
+        service = host.service(like.component)
+        return service is not None and host.is_reachable and self.seen.health(host, service) == "healthy"
 
     def _quorum(self, repair: Repair) -> Held | Stop | None:
         if repair.kind == "replace-host":
@@ -124,6 +143,8 @@ class _Guard:
             return Held(repair, f"its data {told}, and without them it must not start by itself")
         if repair.kind == "recreate" and is_stopped and not repair.is_drift:
             return None  # starting what has stopped takes nothing from anybody, and may bring quorum back
+        if membership is None and repair.kind == "recreate" and _do_none_serve(self.seen):
+            return None  # starting one anew takes nothing from anybody either
         if membership is None:
             return Held(repair, "no other member could be asked, so that nobody knows whether quorum would last")
         try:
@@ -179,57 +200,6 @@ def _one_at_a_time(seen: ClusterSeen, due: list[Repair]) -> tuple[list[Repair], 
     return [one for one in due if one not in ours[1:]], [Held(one, because) for one in ours[1:]]
 
 
-def _brake_workers(
-    settings: RepairSettings, seen: ClusterSeen, now: list[Repair]
-) -> tuple[tuple[Stop, ...], list[Repair]]:
-    workers = [host for host in seen.hosts if host.is_worker]
-    ill = [host.name for host in workers if _is_ill(seen, host)]
-    allowed = allowed_workers(settings.max_unhealthy_workers, len(workers))
-    braked = [one for one in now if seen.host(one.host).is_worker]
-    if len(ill) <= allowed or not braked:
-        return (), []
-    why = f"{len(ill)} of {len(workers)} workers are ill ({', '.join(ill)}), and repair may go on at most {allowed}"
-    way_out = "look for what they have in common, or raise spec.repair.maxUnhealthyWorkers"
-    return (Stop("workers", why, way_out),), braked
-
-
-def allowed_workers(share: int | str, workers: int) -> int:
-    """Return how many ill workers are repaired; of a percentage above none at least one, however few there are."""
-    if isinstance(share, int):
-        return share
-    percent = int(share.removesuffix("%"))
-    return 0 if percent == 0 else max(1, math.floor(workers * percent / 100))
-
-
-def _is_ill(seen: ClusterSeen, host: HostSeen) -> bool:
-    if not host.is_reachable:
-        return True
-    units = any(unit.health == "unhealthy" for unit in host.units)
-    return units or any(seen.health(host, service) == "unhealthy" for service in host.services)
-
-
-def _cordons(seen: ClusterSeen, stops: list[Stop]) -> Iterator[Repair]:
-    """Keep new pods off a worker that repair has given up on."""
-    # Of a full disk kubelet itself tells the scheduler.
-    given_up = {stop.key.partition("/")[0] for stop in stops if "/" in stop.key and not stop.key.endswith(_DISK)}
-    for host in seen.hosts:
-        if host.is_worker and host.is_reachable and host.name in given_up and host.is_cordoned is False:
-            yield Repair("cordon", host.name, "host", "repair has given up on it")
-
-
-def _uncordons(seen: ClusterSeen, stops: list[Stop], wanted: list[Repair]) -> Iterator[Repair]:
-    """Open what repair has cordoned, once all of it is known to be well; a node that others cordoned stays so."""
-    troubled = {stop.key.partition("/")[0] for stop in stops} | {one.host for one in wanted}
-    for host in seen.hosts:
-        if host.has_our_cordon and host.name not in troubled and _is_well(seen, host):
-            yield Repair("uncordon", host.name, "host", "all of it is well again")
-
-
-def _is_well(seen: ClusterSeen, host: HostSeen) -> bool:
-    units = all(unit.health == "healthy" for unit in host.units)
-    return host.is_reachable and units and all(seen.health(host, one) == "healthy" for one in host.services)
-
-
 def _is_quorum_lost(seen: ClusterSeen) -> bool:
     """Say whether it is known that etcd cannot commit: too few members do their work."""
     holders = [host for host in seen.hosts if host.service(ETCD) is not None]
@@ -241,6 +211,12 @@ def _is_quorum_lost(seen: ClusterSeen) -> bool:
 def _etcd_health(seen: ClusterSeen, host: HostSeen) -> str:
     service = host.service(ETCD)
     return "unknown" if service is None or not host.is_reachable else seen.health(host, service)
+
+
+def _do_none_serve(seen: ClusterSeen) -> bool:
+    """Say whether it is known of every member that it does not do its work."""
+    holders = [host for host in seen.hosts if host.service(ETCD) is not None]
+    return all(_etcd_health(seen, host) == "unhealthy" for host in holders)
 
 
 def _lost_quorum(seen: ClusterSeen) -> Iterator[Stop]:
@@ -260,7 +236,15 @@ def _useless_hosts(seen: ClusterSeen) -> Iterator[Stop]:
     for host in seen.hosts:
         if host.is_full:
             why = f"{host.name} has no room left below /var/lib/windlass"
-            yield Stop(f"{host.name}{_DISK}", why, "free some; what runs there is repaired as soon as it can be")
+            yield Stop(f"{host.name}{DISK}", why, "free some; what runs there is repaired as soon as it can be")
         if not host.is_reachable and not host.is_gone:
             way_out = "switch it on or mend its network; if it is lost, replace the machine and apply the spec again"
             yield Stop(f"{host.name}/host", f"{host.name} does not answer: {host.unreachable}", way_out)
+
+
+def _missing_machines(held: list[Held]) -> Iterator[Stop]:
+    """Tell of machines that are gone and that repair may not replace."""
+    for one in held:
+        if one.repair.kind == "replace-host" and one.until is None:
+            why = f"{one.repair.host} is gone: {one.repair.reason}"
+            yield Stop(one.repair.key, why, f"it is not replaced now: {one.because}")

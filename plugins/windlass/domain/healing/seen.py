@@ -60,6 +60,8 @@ class ServiceSeen:
     initializing: timedelta = timedelta(0)
     """How long it may take to answer first."""
     strategy: Strategy = "recreate"
+    quorum: int = 0
+    """How many others must be healthy for the strategy `recreateOnQuorum`."""
     unhealthy_threshold: int = 3
     drift: tuple[str, ...] = ()
     """How the container differs from what lies on the host as rendered."""
@@ -102,6 +104,8 @@ class HostSeen:
     """Whether its provider, which makes hosts, says that there is no such machine (running) any more."""
     services: tuple[ServiceSeen, ...] = ()
     units: tuple[UnitSeen, ...] = ()
+    is_compared: bool = False
+    """Whether it was compared with what was rendered for it: else nothing is known of what differs."""
     lost_files: tuple[str, ...] = ()
     """Files as rendered that are not there (any more), or are others."""
     bad_certificates: tuple[str, ...] = ()
@@ -152,6 +156,18 @@ class ClusterSeen:
             if host.name == name:
                 return host
         raise KeyError(name)
+
+    def is_ill(self, host: HostSeen) -> bool:
+        """Say whether a host, or a part of it, does not do its work."""
+        if not host.is_reachable:
+            return True
+        units = any(unit.health == "unhealthy" for unit in host.units)
+        return units or any(self.health(host, service) == "unhealthy" for service in host.services)
+
+    def is_well(self, host: HostSeen) -> bool:
+        """Say whether every part of a host is known to do its work."""
+        units = all(unit.health == "healthy" for unit in host.units)
+        return host.is_reachable and units and all(self.health(host, one) == "healthy" for one in host.services)
 
     def health(self, host: HostSeen, service: ServiceSeen) -> Sight:
         """Return how a service is, the watch's word included."""

@@ -58,6 +58,7 @@ def _compare(work: Healing, seen: HostSeen, host: Host, renewed: Pki) -> HostSee
     return replace(
         seen,
         services=tuple(replace(one, drift=drift.get(one.component, ())) for one in seen.services),
+        is_compared=True,
         lost_files=tuple(_differing(connection, files)),
         bad_certificates=tuple(_certificates(work, host, connection, renewed)),
         other_version=next(filter(None, [*versions, _kubelet_version(work, host, connection)]), ""),
@@ -106,6 +107,6 @@ def _certificates(work: Healing, host: Host, connection: Connection, renewed: Pk
 
 def _kubelet_version(work: Healing, host: Host, connection: Connection) -> str:
     text = connection.read(_KUBELET) if host.is_node else None
-    found = _RELEASE.search(text.decode()) if text is not None else None
+    found = _RELEASE.search(text.decode(errors="replace")) if text is not None else None
     version = found.group(1) if found else work.site.release.version
     return "" if version == work.site.release.version else f"kubelet {version}"

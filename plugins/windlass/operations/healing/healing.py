@@ -61,8 +61,7 @@ class _Run:
         self.failed: list[str] = []
         self.told: set[str] = set()
         if work.asked.by_person:
-            for key in [*history.tries, *history.alerts]:
-                self.history = self.history.forgotten(key)
+            self.history = history.asked()
 
     def go(self) -> Outcome:
         """Look, plan, act; a look into the depth follows once nothing obvious is left, and ends the run in any case."""
@@ -80,11 +79,11 @@ class _Run:
             elif plan.repairs or plan.next_time is None or is_late:
                 break
             else:
-                self._settle(plan)  # whoever is needed is told before the run waits, not after
+                self._settle(seen, plan)  # whoever is needed is told before the run waits, not after
                 self._wait(plan)
                 is_deep = False
         self._leave(plan)
-        self._settle(plan)
+        self._settle(seen, plan)
         return self._outcome(plan)
 
     def _plan(self, *, is_deep: bool) -> tuple[ClusterSeen, Plan]:
@@ -97,6 +96,9 @@ class _Run:
         if any(repair.kind == "cordon" for repair in plan.repairs) or (is_deep and self.history.cordoned):
             # Only the API knows which nodes are cordoned already, and only here does it matter.
             seen = look_at_cordons(self.work, seen)
+            ours = frozenset(host.name for host in seen.hosts if host.has_our_cordon)
+            unseen = frozenset(host.name for host in seen.hosts if host.is_cordoned is None)
+            self.history = self.history.with_cordons_seen(ours, unseen)
             plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
         return seen, replace(plan, stops=(*plan.stops, *self.by_watch))
 
@@ -130,7 +132,10 @@ class _Run:
     def _act(self, seen: ClusterSeen, repairs: tuple[Repair, ...]) -> None:
         for repair in repairs:
             self.history = self.history.tried(repair.key, seen.at)
-        self.work.save(self.history)  # before anything is done: what was killed half-way counts as a try
+            if repair.kind == "cordon":
+                self.history = self.history.with_cordon(repair.host)
+        # Before anything is done: what was killed half-way counts as a try, and its cordon is taken back some day.
+        self.work.save(self.history)
         for repair in repairs:
             self.work.note(_decided(seen, repair))
         self.work.beat()
@@ -145,6 +150,8 @@ class _Run:
 
     def _ended(self, repair: Repair, result: float | WindlassError) -> None:
         self.reports.pop(repair.key, None)
+        is_back = not isinstance(result, WindlassError)
+        self.history = self.history.ended(repair.key, self.work.clock(), is_back=is_back)
         if isinstance(result, NotReadyError):
             # It had its time to start, and was watched all the while.
             self.reports[repair.key] = Report(repair.host, repair.thing, repair.failed_checks, repair.seen_from)
@@ -153,12 +160,10 @@ class _Run:
             details = {"reason": repair.reason}
             self.work.note(Note(f"in vain: {result}", "warning", repair.host, repair.thing, details))
             return
-        self.history = self.history.worked(repair.key)
         self.done.append(str(repair))
         text = f"{repair.thing} on {repair.host} is well again after {result:.1f} s"
         match repair.kind:
             case "cordon":
-                self.history = self.history.with_cordon(repair.host)
                 text = f"node {repair.host} takes no new pods until all of it is well again"
             case "uncordon":
                 self.history = self.history.without_cordon(repair.host)
@@ -175,10 +180,15 @@ class _Run:
             left = (plan.next_time - self.work.clock()).total_seconds()
             self.work.pause(min(max(left, 0.5), 5.0))
 
-    def _settle(self, plan: Plan) -> None:
+    def _settle(self, seen: ClusterSeen, plan: Plan) -> None:
         """Tell people of what needs them and was not told yet, and of what no longer does."""
         stands = {stop.key: str(stop) for stop in plan.stops}
         stands |= {f"{_DRIFT}{one.key}": _shown(one) for one in plan.reported}
+        stands |= {
+            key: text
+            for key, text in self.history.alerts.items()
+            if key not in stands and _may_stand(key.removeprefix(_DRIFT), seen, plan, is_drift=key.startswith(_DRIFT))
+        }
         for note in _alerts(plan.stops, stands, self.history.alerts):
             self.work.note(note)
         for key in self.history.alerts:
@@ -200,6 +210,18 @@ class _Run:
 
 def _left(repair: Repair) -> str:
     return f"{repair}: left to the next run, as this one has taken {_LONGEST.total_seconds() / 60:.0f} min"
+
+
+def _may_stand(key: str, seen: ClusterSeen, plan: Plan, *, is_drift: bool) -> bool:
+    """Say whether nobody knows that what people were told of a thing is over: it was not seen, or only waits."""
+    if key in {one.repair.key for one in plan.held} | {one.key for one in plan.repairs}:
+        return True
+    name, _, thing = key.partition("/")
+    host = next((one for one in seen.hosts if one.name == name), None)
+    # Of a host itself, and of what the watch has found (`KEY KIND`), it is known whether it is over.
+    if host is None or thing == "host" or " " in thing:
+        return False
+    return not (host.is_compared if is_drift else host.is_reachable)
 
 
 def _shown(repair: Repair) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -22,6 +23,7 @@ from windlass.operations.healing.work import Healing
 from windlass.operations.members import observe_members
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 _PATIENCE = timedelta(seconds=6)
 """How long the others wait for a host that does not answer at all."""
@@ -45,11 +47,20 @@ def look(work: Healing, reports: Mapping[str, Report], *, is_patient: bool = Fal
     if unsure:
         hosts |= _look_at(work, unsure, reports, rounds=_ROUNDS)
     if not all(host.is_reachable for host in hosts.values()):
-        gone = work.machines.gone()
+        gone = _gone(work)
         hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
     seen = ClusterSeen(work.clock(), tuple(hosts.values()), reports=reports, roll=work.roll)
     # Only etcd itself tells of a member that runs well and was never given its vote.
     return replace(seen, membership=_membership(work, seen) if is_patient or _is_etcd_ill(seen) else None)
+
+
+def _gone(work: Healing) -> frozenset[str]:
+    """Return the hosts whose machines are known to be gone; a provider that does not tell holds up nothing else."""
+    try:
+        return work.machines.gone()
+    except WindlassError as error:
+        log.warning("nobody can tell which machines are gone: %s", error)
+        return frozenset()
 
 
 def look_at_cordons(work: Healing, seen: ClusterSeen) -> ClusterSeen:
@@ -129,6 +140,10 @@ def _result(name: str, future: Future[Any], patience: timedelta) -> Any:
         return future.result()
     if isinstance(error, WindlassError):
         return error
+    if isinstance(error, Exception):
+        # Whatever is wrong there, the other hosts are looked at and repaired.
+        log.error("%s: not as expected", name, exc_info=error)
+        return NotReadyError(f"{name}: {type(error).__name__}: {error}")
     raise error
 
 
