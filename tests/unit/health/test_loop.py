@@ -390,6 +390,17 @@ def test_a_host_to_which_the_api_tells_no_node_says_so_and_one_that_is_asked_ane
     assert words == [["nodes", "blind"], *[["node", "w-1", "Ready"]] * (loop.TOLD + 1)]
 
 
+def test_a_host_without_the_certificate_to_ask_with_says_that_it_is_blind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = io.BytesIO()
+    one = loop.Loop(loop.Mouth(told))
+    monkeypatch.setattr(reporting, "PKI", str(tmp_path))
+    for _ in range(loop.BLIND_LOOKS):
+        one._report_nodes(LOCAL, 1)
+    assert told.getvalue().decode().rstrip().endswith("nodes\tblind")
+
+
 def test_the_loop_ends_with_its_orders(running: Running) -> None:
     assert running.process.stdin
     running.tell("start\n")

@@ -108,6 +108,51 @@ def test_a_container_that_came_up_and_then_fails_gets_no_time_to_start() -> None
     assert [one.component for one in made.opened] == ["kube-apiserver"]
 
 
+def test_a_quick_restart_that_no_look_saw_excuses_nothing_later() -> None:
+    made = world()
+    made.started[API] = made.now
+    made.run(30)
+    made.down.add(API)
+    made.run(8)
+    assert [one.component for one in made.opened] == ["kube-apiserver"]
+
+
+def test_a_start_that_is_yet_to_come_excuses_nothing() -> None:
+    made = world()
+    made.started[API] = made.now + 7200  # the host's clock was set back by two hours
+    made.down.add(API)
+    made.run(8)
+    assert [one.component for one in made.opened] == ["kube-apiserver"]
+
+
+def test_what_has_time_to_start_has_no_more_of_it_with_the_next_watcher() -> None:
+    made = world()
+    made.down.add(API)
+    made.started[API] = made.now + 1
+    made.run(20)
+    again = known_to_the_next(made)
+    again.now = made.now
+    again.down.add(API)
+    again.run(30)
+    assert again.opened == []
+    again.run(20)
+    assert [one.component for one in again.opened] == ["kube-apiserver"]
+
+
+def test_a_host_that_dies_after_its_service_was_down_is_a_host_that_is_down() -> None:
+    made = World(plan(HOSTS, ("kubelet",)))
+    made.settle()
+    made.down.add(Subject("w-1", "kubelet"))
+    made.run(10)
+    assert [one.kind for one in made.watch.findings] == [Kind.PROCESS_DOWN]
+    made.dead.add("w-1")
+    made.run(40)
+    for _ in range(3):
+        made.watch.hearing.failed("w-1", "w-1: no connection", made.now)
+    made.run(90)
+    assert [(one.component, one.kind) for one in made.watch.findings] == [("host", Kind.HOST_DOWN)]
+
+
 def test_a_container_that_starts_again_and_again_earns_its_time_once() -> None:
     made = world()
     made.down.add(API)
@@ -197,6 +242,24 @@ def test_a_host_that_only_airflow_misses_is_no_host_that_is_down() -> None:
         made.watch.hearing.failed("cp-1", "cp-1: no connection", made.now)
     made.run(70)
     assert [(one.host, one.component, one.kind) for one in made.opened] == [("cp-1", "ssh", Kind.NETWORK_CUT)]
+
+
+def test_that_airflow_reaches_a_host_again_is_not_told_before_it_does() -> None:
+    made = world()
+    made.deaf.add("w-1")
+    for _ in range(3):
+        made.watch.hearing.failed("w-1", "w-1: no connection", made.now)
+    made.run(70)
+    assert [(one.component, one.kind) for one in made.watch.findings] == [("ssh", Kind.NETWORK_CUT)]
+    again = known_to_the_next(made)
+    again.now = made.now
+    again.deaf.add("w-1")
+    again.watch.hearing.failed("w-1", "w-1: no connection", again.now)
+    again.run(30)
+    assert again.closed == []
+    again.deaf.clear()
+    again.run(20)
+    assert [one.kind for one in again.closed] == [Kind.NETWORK_CUT]
 
 
 def test_a_watcher_that_was_held_up_holds_nobody_else_to_account() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from windlass.domain.health import Effects, Finding, Kind
 from windlass.errors import UnreachableError
-from windlass.operations.watching.desk import REMIND_SECONDS, Desk
+from windlass.operations.watching.desk import AGAIN_SECONDS, REMIND_SECONDS, Desk
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -29,6 +29,13 @@ class Records:
         if self.is_down:
             raise UnreachableError("the store does not answer")
         self.texts += [event.text for event in events]
+
+
+class Busy(Records):
+    """The same, while another operation changes the cluster."""
+
+    def held_by(self, cluster: str, now: datetime) -> str:  # type: ignore[override]
+        return "upgrade_cluster"
 
 
 def finding(kind: Kind) -> Finding:
@@ -72,6 +79,26 @@ async def test_what_waits_while_a_spec_changes_is_announced_by_the_watch_of_the_
     desk.open("demo", (), 0.0)
     desk.tell("demo", Effects(opened=[down]), {}, NOW)
     desk.open("demo", [down], 1.0, desk.drop("demo"))
+    assert await asyncio.wait_for(desk.take(), 5) == (down,)
+
+
+async def test_that_what_was_never_announced_is_over_is_not_announced_either() -> None:
+    desk, lost = Desk(Busy()), finding(Kind.HOST_DOWN)  # type: ignore[arg-type]
+    desk.open("demo", (), 0.0)
+    desk.tell("demo", Effects(opened=[lost]), {}, NOW)
+    desk.remind("demo", [lost], asyncio.get_running_loop().time())
+    desk.tell("demo", Effects(closed=[lost]), {}, NOW)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(desk.take(), 0.2)
+
+
+async def test_what_a_watcher_finds_open_it_announces_soon_as_the_one_before_may_not_have() -> None:
+    desk, down = Desk(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    desk.open("demo", [down], 0.0)
+    desk.remind("demo", [down], AGAIN_SECONDS / 2)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(desk.take(), 0.2)
+    desk.remind("demo", [down], AGAIN_SECONDS)
     assert await asyncio.wait_for(desk.take(), 5) == (down,)
 
 

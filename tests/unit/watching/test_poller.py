@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.contract import Stored
 from windlass.effects.store.keys import bundle_key, lease_key, spec_key
 from windlass.effects.transport.connection import SshTarget
-from windlass.operations.watching import backups, desk
+from windlass.operations.watching import backups, desk, guard
 from windlass.operations.watching.backups import BackupsWatch
 from windlass.operations.watching.fleet import Fleet, Newest, Shard
 from windlass.operations.watching.poller import Pace, Poller
@@ -412,6 +412,28 @@ async def test_what_was_told_too_late_is_asked_for_again(store: MemoryStore, cat
         guard._word(vantage, Word(time.monotonic() - 20, "look", ("cp-1/no-such-thing", "refused")))
         assert (len(said), found, guard.watch.findings) == (1, [], ())
         assert subject.host == "cp-1"
+
+
+async def test_a_status_is_of_now_also_after_the_clock_was_set(
+    store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watching(store, catalog, SimulatedWorld()) as (poller, _):
+        await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
+        watch = poller.guards[0].watch
+        ahead = timedelta(minutes=6)
+
+        class Set(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+                return datetime.now(tz) + ahead
+
+        monkeypatch.setattr(guard, "datetime", Set)
+
+        def is_of_then() -> bool:
+            observed = datetime.fromisoformat(watch.status(time.monotonic())["observed"])
+            return observed > datetime.now(UTC) + ahead - timedelta(minutes=1)
+
+        await until(is_of_then, "the new time")
 
 
 async def test_a_heartbeat_that_was_held_up_on_its_way_says_nothing_about_a_clock(

@@ -68,6 +68,10 @@ class Hearing:
         """Return all hosts whose word arrives."""
         return frozenset(host for host in self._voices if self.is_heard(host, now))
 
+    def is_reached(self, host: str) -> bool:
+        """Say whether there is a channel to `host` over which a word has come."""
+        return self._voices[host].heard is not None
+
     def spoke_after(self, host: str, moment: float) -> bool:
         """Say whether `host` has said anything since `moment`."""
         heard = self._voices[host].heard

@@ -39,6 +39,11 @@ class State:
         """Return the state of a subject that was there before this watcher began: it gets no time to start."""
         return cls(Status.UNKNOWN, now)
 
+    @classmethod
+    def starting(cls, deadline: float, now: float) -> State:
+        """Return the state of a subject that an earlier watcher gave time until `deadline`."""
+        return cls(Status.INITIALIZING, now, deadline, is_fresh_start=True)
+
     def after(self, verdict: Verdict, now: float) -> State:
         """Return the state after a verdict; the same object if nothing changes."""
         match verdict:

@@ -56,7 +56,7 @@ class SubjectWatch:
         self._suspicion: float | None = None
         self._first_failure = 0.0
         self._proven = float("-inf")
-        """When the passes began by which it was found healthy last: what started before has shown that it came up."""
+        """What started before this is known to have come up: it was found healthy since."""
         self._doubt: tuple[Diagnosis, float] | None = None
         """Another diagnosis than the one that holds, and since when it has been found."""
 
@@ -88,6 +88,8 @@ class SubjectWatch:
         sight = self._sights.get(look.vantage)
         if sight is None:
             return ()
+        if look.outcome.is_failure and sight.passes >= self.check.thresholds.healthy and not sight.unsure:
+            self._prove(look.at - self.check.thresholds.healthy * self.check.thresholds.longest_round)
         after = self._sights[look.vantage] = sight.after(look)
         if after.failures == 1 and look.vantage in self._vantages and not self._others_fail(look.vantage):
             self._first_failure = look.at
@@ -105,11 +107,14 @@ class SubjectWatch:
         """Bring the state up to date, and return who has to look or may rest."""
         self.judgement = judge(self.check.thresholds, self._views(hearing, now))
         if self.judgement.verdict is Verdict.HEALTHY:
-            self._proven = max(view.sight.passing_since for view in self.judgement.agreeing)
+            self._prove(max(view.sight.passing_since for view in self.judgement.agreeing))
         self.state = self.state.after(self.judgement.verdict, now)
         self._suspect(hearing, now)
         self._explain(hearing, now)
         return self._assign(hearing, now)
+
+    def _prove(self, moment: float) -> None:
+        self._proven = max(self._proven, moment)
 
     def _others_fail(self, vantage: str) -> bool:
         return any(self._sights[name].failures for name in self._vantages if name in self._sights and name != vantage)
@@ -173,9 +178,11 @@ class SubjectWatch:
 
     def _own_word(self, hearing: Hearing) -> OwnWord:
         begun = self._suspicion if self._suspicion is not None else self._first_failure
-        is_asked = bool(self.check.vantages)
+        answers = hearing.spoke_after(self.subject.host, begun)
+        # What a host saw before it fell silent says nothing of what became of it.
+        is_asked = answers and bool(self.check.vantages)
         sight = self._sights.get(self.subject.host, Sight()) if is_asked else Sight()
-        return OwnWord(hearing.spoke_after(self.subject.host, begun), sight)
+        return OwnWord(answers, sight)
 
     def _assign(self, hearing: Hearing, now: float) -> tuple[Order, ...]:
         heard = [name for name in self._vantages if hearing.is_heard(name, now)]

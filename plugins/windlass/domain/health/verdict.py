@@ -28,6 +28,11 @@ class Thresholds:
     reinitializing: float
 
     @property
+    def longest_round(self) -> float:
+        """How far apart two looks in a row may end."""
+        return self.interval + self.response_timeout
+
+    @property
     def confirming(self) -> int:
         """How many failed looks in a row confirm what another vantage point saw in full."""
         return max(1, self.unhealthy - 1)

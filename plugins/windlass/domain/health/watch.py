@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from windlass.domain.health.before import findings_before, states_before
 from windlass.domain.health.checks import CheckPlan
 from windlass.domain.health.findings import HOST_COMPONENT, Finding, Kind
 from windlass.domain.health.hearing import Hearing
 from windlass.domain.health.local import LOCAL_KINDS, NODE, Opinion, Report, assess
 from windlass.domain.health.looks import Look, Subject
-from windlass.domain.health.states import State, Status
+from windlass.domain.health.states import Status
 from windlass.domain.health.subjectwatch import Order, SubjectWatch
 
 AIRFLOW = "airflow"
@@ -67,17 +68,18 @@ class ClusterWatch:
         self.plan = plan
         self.hearing = Hearing(plan.hosts)
         self._origin = origin
-        seen = _seen_before(known)
+        states = states_before(known, plan.checks, origin, now)
         self._subjects = {
-            check.subject: SubjectWatch(
-                check, State.known(now) if check.subject in seen else State.new(check.thresholds, now)
-            )
-            for check in plan.checks
+            check.subject: SubjectWatch(check, state) for check, state in zip(plan.checks, states, strict=True)
         }
         self._opinions: dict[tuple[str, str, str], Opinion] = {}
-        self._open: dict[Key, Finding] = {finding.key: finding for finding in _open_before(known)}
+        self._open: dict[Key, Finding] = {finding.key: finding for finding in findings_before(known)}
         self._heard: frozenset[str] = frozenset()
         self._is_airflow_cut = False
+
+    def set_origin(self, origin: datetime) -> None:
+        """Take in what the wall-clock time of the watcher's zero is by now."""
+        self._origin = origin
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -117,7 +119,8 @@ class ClusterWatch:
     def container(self, subject: Subject, started: float | None, now: float) -> None:
         """Take in since when a subject's container runs; None if it does not."""
         self.hearing.word(subject.host, now)
-        if subject in self._subjects and started is not None:
+        # One that has yet to start says that the host's clock was set back since, and nothing about the container.
+        if subject in self._subjects and started is not None and started <= now:
             self._subjects[subject].restarted(started, now)
 
     def report(self, host: str, report: Report, now: float, reporter: str | None = None) -> Effects:
@@ -160,12 +163,14 @@ class ClusterWatch:
         }
 
     def _subject_status(self, watch: SubjectWatch) -> dict[str, Any]:
-        trouble = watch.trouble
+        trouble, state = watch.trouble, watch.state
+        is_starting = state.status is Status.INITIALIZING
         return {
             "host": watch.subject.host,
             "component": watch.subject.component,
-            "status": watch.state.status.value,
-            "since": self._time(watch.state.since).isoformat(),
+            "status": state.status.value,
+            "since": self._time(state.since).isoformat(),
+            "starting_until": self._time(state.deadline).isoformat() if is_starting else None,
             "seen_from": list(trouble.seen_from) if trouble else [],
             "evidence": trouble.evidence if trouble else "",
             "vantages": list(watch.check.vantages),
@@ -261,6 +266,9 @@ class ClusterWatch:
     def _is_unsure(self, key: Key) -> bool:
         """Say whether an open finding stays although nobody complains now: nobody knows what it is about by now."""
         host, component, kind = key
+        if component == SSH:
+            # However long ago the last watcher found it: it is over when Airflow reaches the host.
+            return host in self.plan.hosts and not self.hearing.is_reached(host) and not self._is_down(host)
         if host and host not in self.plan.hosts:
             return False  # it is no host of the cluster any more
         if kind in LOCAL_KINDS:
@@ -282,13 +290,3 @@ def _transition(watch: SubjectWatch, before: Status) -> Transition:
     trouble, judgement = watch.trouble, watch.judgement
     seen_from = tuple(view.vantage for view in judgement.agreeing) if judgement else ()
     return Transition(watch.subject, before, watch.state.status, seen_from, trouble.evidence if trouble else "")
-
-
-def _seen_before(known: Mapping[str, Any] | None) -> frozenset[Subject]:
-    listed = (known or {}).get("subjects", [])
-    new = {Status.INITIALIZING.value}
-    return frozenset(Subject(one["host"], one["component"]) for one in listed if one["status"] not in new)
-
-
-def _open_before(known: Mapping[str, Any] | None) -> list[Finding]:
-    return [Finding.from_dict(one) for one in (known or {}).get("findings", [])]

@@ -136,12 +136,12 @@ def lifetime(path: str) -> tuple[float, float] | None:
 
 def nodes(address: str, port: int) -> list[list[str]]:
     """Return name and status of every node, as `kubectl get nodes` shows them; nothing if the API does not answer."""
-    context = CONTEXTS.get(f"{PKI}/ca.crt", f"{PKI}/admin")
     request = (
         "GET /api/v1/nodes?includeObject=None HTTP/1.0\r\nHost: kubernetes\r\n"
         "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n\r\n"
     )
     try:
+        context = CONTEXTS.get(f"{PKI}/ca.crt", f"{PKI}/admin")
         with socket.create_connection((address, port), 5) as plain:
             with context.wrap_socket(plain, server_hostname=address) as sock:
                 sock.sendall(request.encode())
@@ -151,7 +151,10 @@ def nodes(address: str, port: int) -> list[list[str]]:
     head, _, body = answer.partition(b"\r\n\r\n")
     if b" 200 " not in head.split(b"\r\n")[0]:
         return []
-    return [row["cells"][:2] for row in json.loads(body)["rows"]]
+    try:
+        return [row["cells"][:2] for row in json.loads(body)["rows"]]
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def output(argv: list[str], seconds: float) -> str:

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 REMIND_SECONDS = 300.0
 """A finding that is still open after this is announced again: the run that it started may have died, or yielded."""
+AGAIN_SECONDS = 30.0
+"""After this a watcher that begins announces what it finds open: the one before may have died over it."""
 HELD_SECONDS = 5.0
 """Between two looks at whether planned work has ended."""
 WRITERS = 8
@@ -62,7 +64,9 @@ class Desk:
     def open(self, cluster: str, findings: Iterable[Finding], now: float, waiting: Iterable[Finding] = ()) -> None:
         """Begin with a cluster; `findings` that are open already were announced before, except those `waiting`."""
         left = {finding.id: finding for finding in waiting}
-        announced = {finding.id: now for finding in findings if finding.id not in left}
+        # Whether the last watcher got as far as to announce them nobody knows.
+        soon = now - REMIND_SECONDS + AGAIN_SECONDS
+        announced = {finding.id: soon for finding in findings if finding.id not in left}
         drawer = self._drawers[cluster] = _Drawer(waiting=left, announced=announced)
         self._announce_soon(cluster, drawer)
 
@@ -96,6 +100,8 @@ class Desk:
         if drawer is None:
             return
         for finding in findings:
+            if finding.id in drawer.waiting:
+                continue  # it was not announced yet
             if now - drawer.announced.setdefault(finding.id, now) >= REMIND_SECONDS:
                 drawer.announced[finding.id] = now
                 drawer.reminded.add(finding.id)

@@ -37,6 +37,11 @@ class _Clock:
         return -lag if lag < 0 else -min(self.lags)
 
 
+def _origin(now: float) -> datetime:
+    """Return the wall-clock time of the monotonic clock's zero; it moves when either clock stands still or is set."""
+    return datetime.now(UTC) - timedelta(seconds=now)
+
+
 class Guard:
     """One cluster's watch, wired to its hosts. All its methods belong to the event loop's thread."""
 
@@ -46,7 +51,7 @@ class Guard:
         self.watched = watched
         self._tell = tell
         now = time.monotonic()
-        self.watch = ClusterWatch(watched.plan, datetime.now(UTC) - timedelta(seconds=now), now, known)
+        self.watch = ClusterWatch(watched.plan, _origin(now), now, known)
         self._clocks = {host: _Clock() for host in watched.plan.hosts}
         self._teller = Teller(watched.tellers)
         self._asked_anew: dict[tuple[str, Subject], float] = {}
@@ -84,6 +89,7 @@ class Guard:
     def tick(self, *, is_airflow_cut: bool) -> None:
         """Let time pass."""
         now = time.monotonic()
+        self.watch.set_origin(_origin(now))
         self._follow(self.watch.tick(now, is_airflow_cut=is_airflow_cut))
         before = self._teller.host
         if self._teller.review(self.watch.hearing, now):

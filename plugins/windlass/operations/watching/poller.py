@@ -208,7 +208,7 @@ class Poller:
     def _guard(self, name: str, watched: Watched, known: Mapping[str, Any] | None) -> Guard:
         try:
             return Guard(watched, known, self._told(name))
-        except (WindlassError, KeyError, TypeError, AttributeError) as error:
+        except (WindlassError, KeyError, TypeError, ValueError, AttributeError) as error:
             log.warning("%s: its last observation is not readable (%r); it is watched anew", name, error)
             return Guard(watched, None, self._told(name))
 

@@ -24,6 +24,32 @@ DEAF_SECONDS = 4 * BEAT
 """After so long without a word a channel is dropped and dialled anew: it may be dead, and TCP not know for minutes."""
 
 
+OFFSET_SECONDS = 60.0
+"""For so long, and up to twice as long, the least delay of words counts: clocks drift, those of paused hosts stand.
+
+It is longer than a line may be silent, so that what comes late all at once after a silence is known to be late.
+"""
+
+
+class Offset:
+    """How far a loop's clock is from ours, by the words of the last minute or two: none comes before it is said."""
+
+    def __init__(self) -> None:
+        self._since = float("-inf")
+        self._least = self._least_before = float("inf")
+
+    def hear(self, moment: float, now: float) -> None:
+        """Take in that a word of `moment`, by the loop's clock, has come at `now`, by ours."""
+        if now - self._since > OFFSET_SECONDS:
+            self._since, self._least_before, self._least = now, self._least, float("inf")
+        self._least = min(self._least, now - moment)
+
+    def delay(self, moment: float, now: float) -> float:
+        """Return for how many seconds a word that came at `now` was on its way, at the least; 0 where none came."""
+        least = min(self._least, self._least_before)
+        return 0.0 if least == float("inf") else now - moment - least
+
+
 @dataclass(frozen=True)
 class Ears:
     """Who hears what a station has to tell: that its loop began (gives what it is to watch), a word, a failure."""
@@ -41,7 +67,7 @@ class Station:
         self._setup = setup
         self._ears = ears
         self._line: Line | None = None
-        self._offset: float | None = None
+        self._offset = Offset()
         self._heard = 0.0
         self._on_end: Callable[[str], None] | None = None
         """Ends the present line for its keeper; None while there is none."""
@@ -107,7 +133,7 @@ class Station:
             reasons.append(reason)
             ended.set()
 
-        self._offset = None
+        self._offset = Offset()
         try:
             async with gate:
                 self._line = await dialler.dial(self._target, LOOP_ARGV, Listener(self._hear, on_end))
@@ -124,9 +150,7 @@ class Station:
         if word is None:
             log.debug("%s: not a word of the probe loop: %s", self.host, line)
             return
-        # The least ever seen is how far the two clocks are apart: what is longer was on its way for so long.
-        here = self._heard - word.moment
-        self._offset = here if self._offset is None else min(self._offset, here)
+        self._offset.hear(word.moment, self._heard)
         try:
             self._ears.word(self.host, word)
         except (ValueError, KeyError) as error:
@@ -135,4 +159,4 @@ class Station:
 
     def delay(self, word: Word) -> float:
         """Return for how many seconds `word` was on its way, at the least."""
-        return 0.0 if self._offset is None else time.monotonic() - word.moment - self._offset
+        return self._offset.delay(word.moment, time.monotonic())
