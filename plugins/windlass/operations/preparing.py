@@ -29,6 +29,7 @@ from windlass.domain.rendering import (
     render_host,
 )
 from windlass.domain.rendering.layout import (
+    CLUSTER_MARK,
     CONTAINERD_CONFIG,
     DOCKER_DAEMON,
     KERNEL_MODULES,
@@ -45,8 +46,6 @@ from windlass.operations.applying import settings_script, unit_script
 from windlass.operations.gathering import gather_facts
 from windlass.operations.site import Changes, Site, put_files, run_script
 
-CLUSTER_MARK = "/etc/windlass/cluster"
-"""Says which cluster a host belongs to, for preflight and for whoever looks at the host."""
 CONTAINERD = "windlass-containerd"
 _DOWNLOADS = timedelta(minutes=20)
 

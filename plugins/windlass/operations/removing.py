@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from windlass.domain.removal import removal_script
+from windlass.domain.rendering.layout import CLUSTER_MARK
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.effects.transport.connection import Connection
 from windlass.errors import NotReadyError, RefusedError, WindlassError
-from windlass.operations.preparing import CLUSTER_MARK
 from windlass.operations.site import Changes, Site, run_script
 from windlass.operations.verifying import FOUNDATION
 from windlass.operations.waiting import wait_until

@@ -136,6 +136,16 @@ def test_people_are_told_of_a_machine_that_is_gone_and_may_not_be_replaced() -> 
     assert plan(cluster(gone)).stops == ()
 
 
+def test_a_new_machine_is_made_a_host_of_the_cluster_one_at_a_time_and_nothing_on_it_is_repaired_singly() -> None:
+    bare = [
+        worker(f"w-{number}", "docker", "windlass-containerd", "kubelet", is_bare=True, lost_files=("/etc/windlass/x",))
+        for number in (1, 2)
+    ]
+    planned = plan(cluster(*bare, workers=10))
+    assert acts(planned) == [("replace-host", "w-1/host")]
+    assert holds(planned) == {"w-2/host": "one new machine at a time"}
+
+
 def test_a_try_counts_from_its_end_however_long_it_took() -> None:
     key, began = "w-1/host", NOW
     history = History()

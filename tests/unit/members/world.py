@@ -16,6 +16,7 @@ from windlass.domain.artifacts import Lock
 from windlass.domain.etcd import Member, MemberStatus
 from windlass.domain.pki import seed
 from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.rendering.layout import CLUSTER_MARK
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.transport.connection import RemoteFile
@@ -24,7 +25,6 @@ from windlass.effects.transport.pool import Connections
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.members import Replacing
 from windlass.operations.members.observing import Door
-from windlass.operations.preparing import CLUSTER_MARK
 from windlass.operations.site import Site
 
 NAMES = ("cp-1", "cp-2", "cp-3")

@@ -29,7 +29,7 @@ from windlass.effects.kubernetes.client import Resource
 from windlass.effects.transport.connection import CommandResult, RemoteFile
 from windlass.effects.transport.fake import Call, FakeHost, FakeHosts
 from windlass.effects.transport.pool import Connections
-from windlass.errors import NotReadyError, RefusedError
+from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.healing import Healing, Keyring, Note, Outcome, acting, heal, healing, looking, show_plan
 from windlass.operations.healing.work import Machines, NoMachines
 from windlass.operations.site import Site
@@ -385,6 +385,33 @@ def test_a_provider_that_does_not_tell_which_machines_are_gone_holds_up_nothing(
     world.heal(Report("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]
     assert "w-1 does not answer" in world.told[-1]
+
+
+class Provider(NoMachines):
+    """Makes hosts; it has made a new one before the run was killed, and breaks off now."""
+
+    makes_hosts = True
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def make(self, host: str) -> None:
+        self.asked.append(host)
+        raise UnreachableError(f"{host}: no answer from the provider")
+
+
+@pytest.mark.parametrize("is_provided", [True, False])
+def test_a_machine_that_was_made_and_not_prepared_is_prepared_by_the_next_run(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_provided: bool
+) -> None:
+    real, provider = world.look, Provider()
+    world.machines = provider if is_provided else NoMachines()
+    bare = "engine=silent\nunit=docker inactive dead - -\nmark=\nmember_data=no\ncomplete=yes\n"
+    monkeypatch.setattr(world, "look", lambda name: bare if name == "w-1" else real(name))
+    world.heal()
+    decided = {note.details["act"] for note in world.notes if note.host == "w-1" and "act" in note.details}
+    assert decided - {"cordon"} == ({"replace-host"} if is_provided else {"restart-unit"})
+    assert set(provider.asked) == ({"w-1"} if is_provided else set())
 
 
 def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_repaired(

@@ -7,6 +7,7 @@ import yaml
 
 from windlass.domain.artifacts import Lock
 from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.rendering.layout import CLUSTER_MARK
 from windlass.domain.spec.models import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.transport.connection import RemoteFile
@@ -14,7 +15,6 @@ from windlass.effects.transport.fake import FakeHost, FakeHosts
 from windlass.effects.transport.pool import Connections
 from windlass.errors import RefusedError, WindlassError
 from windlass.operations.planning import check_version
-from windlass.operations.preparing import CLUSTER_MARK
 from windlass.operations.removing import check_name, remove_from_hosts, unreachable_hosts
 from windlass.operations.site import Site
 

@@ -20,6 +20,7 @@ from windlass.domain.backup import SNAPSHOT, STATE, BundleId, BundleState, Manif
 from windlass.domain.pki import Pki, seed
 from windlass.domain.recovery.scripts import receive_argv
 from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.rendering.layout import CLUSTER_MARK
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
@@ -29,7 +30,6 @@ from windlass.effects.transport.fake import Call, FakeHost, FakeHosts
 from windlass.effects.transport.pool import Connections
 from windlass.errors import IntegrityError, RefusedError, WindlassError
 from windlass.operations.etcd_api import etcd_prefix
-from windlass.operations.preparing import CLUSTER_MARK
 from windlass.operations.recovery import Recovering, Source, choose_verified, restore_beside, stages
 from windlass.operations.recovery.switching import _change_places, _stop, _telling_the_way_back
 from windlass.operations.site import Site

@@ -164,6 +164,11 @@ class ProvidedMachines:
         self._site = site
         self._place = place
 
+    @property
+    def makes_hosts(self) -> bool:
+        """Whether the spec's provider makes hosts; see `Machines`."""
+        return host_provider(self._site.cluster).makes_hosts
+
     def gone(self) -> frozenset[str]:
         """Return the hosts without a running machine; see `Machines`."""
         cluster = self._site.cluster
@@ -173,10 +178,12 @@ class ProvidedMachines:
     def make(self, host: str) -> None:
         """Make or start what is gone; see `Machines`."""
         cluster, keys = self._site.cluster, HostKeys(self._place.store, self._place.name)
-        for name in host_provider(cluster).provide(cluster, f"{self._place.owner.run_id}-{host}"):
+        made = host_provider(cluster).provide(cluster, f"{self._place.owner.run_id}-{host}")
+        for name in made:
             keys.forget(name)
         fresh = HostHook(cluster.spec.hosts.ssh.connection).connections(cluster, keys)
-        self._site.connections.renew(fresh.target(host))
+        for name in {host, *made}:
+            self._site.connections.renew(fresh.target(name))
 
 
 def _is_by_person(context: Context) -> bool:

@@ -27,12 +27,16 @@ _HELPLESS_TRIES = 2
 
 def candidates(seen: ClusterSeen, failed: Mapping[str, int]) -> list[Repair]:
     """Return what would be done, what others need first; damage before drift; `failed` are the tries in vain."""
-    found = [repair for host in seen.hosts if host.is_reachable for repair in _of_host(seen, host, failed)]
-    found += [
-        Repair("replace-host", host.name, "host", f"its provider says that it is gone: {host.unreachable}")
-        for host in seen.hosts
-        if host.is_gone and not host.is_reachable
-    ]
+    able = [host for host in seen.hosts if host.is_reachable and not host.is_bare]
+    found = [repair for host in able for repair in _of_host(seen, host, failed)]
+    for host in seen.hosts:
+        if host.is_gone and not host.is_reachable:
+            why = f"its provider says that it is gone: {host.unreachable}"
+            found.append(Repair("replace-host", host.name, "host", why))
+        elif host.is_bare:
+            found.append(
+                Repair("replace-host", host.name, "host", "its machine is new, with nothing of the cluster on it")
+            )
     return sorted(found, key=lambda repair: (repair.is_drift, _rank(repair.thing)))
 
 

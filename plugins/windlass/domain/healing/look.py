@@ -16,7 +16,7 @@ from typing import Any
 from windlass.domain.containers import CLUSTER_LABEL, Container, by_component, read_container
 from windlass.domain.healing.seen import ETCD, GONE, HostSeen, ServiceSeen, Sight, UnitSeen
 from windlass.domain.healing.wanted import ENGINE, KUBELET, WantedHost, WantedService
-from windlass.domain.rendering.layout import ETCD_DATA
+from windlass.domain.rendering.layout import CLUSTER_MARK, ETCD_DATA
 from windlass.errors import NotReadyError
 
 _FULL_KIB = 64 * 1024
@@ -88,6 +88,7 @@ def look_script(wanted: WantedHost, rounds: int = 1) -> str:
         "  if inspected; then say engine answers; cat $work/containers; else say engine silent; fi\n"
         "elif [ $rounds -gt 1 ]; then say engine hangs; else say engine silent; fi"
     )
+    lines.append(f'say mark "$(cat {CLUSTER_MARK} 2>/dev/null)"')
     lines.append(f"if [ -d {ETCD_DATA}/member/wal ]; then say member_data yes; else say member_data no; fi")
     lines.append("df -Pk /var/lib/windlass 2>/dev/null | awk 'NR > 1 {print \"free_kib=\" $4}'")
     lines.append("wait; cat $work/probe-* 2>/dev/null; say complete yes")
@@ -121,6 +122,7 @@ def parse_look(text: str, wanted: WantedHost, reported: frozenset[str], now: dat
         services=tuple(_service(one, said, now, is_answering=is_answering) for one in wanted.services),
         units=tuple(_unit(unit, said) for unit in wanted.units),
         has_member_data=said.values.get("member_data") == "yes" if ETCD in wanted.host.roles else None,
+        is_bare=said.values.get("mark") == "" and not said.containers and said.values.get("member_data") != "yes",
         is_full=free is not None and int(free) < _FULL_KIB,
     )
 

@@ -194,10 +194,15 @@ def _without_doubt(membership: Membership, name: str) -> Membership:
 
 
 def _one_at_a_time(seen: ClusterSeen, due: list[Repair]) -> tuple[list[Repair], list[Held]]:
-    """Let the first repair of the control plane pass, and all others; hold back the rest."""
+    """Let the first repair of the control plane pass, the first new machine, and all others; hold back the rest."""
+    machines = [one for one in due if one.kind == "replace-host"][1:]
+    due = [one for one in due if one not in machines]
     ours = [one for one in due if not seen.host(one.host).is_worker]
     because = f"{ours[0].thing} on {ours[0].host} is first: one repair of the control plane at a time" if ours else ""
-    return [one for one in due if one not in ours[1:]], [Held(one, because) for one in ours[1:]]
+    return [one for one in due if one not in ours[1:]], [
+        *(Held(one, because) for one in ours[1:]),
+        *(Held(one, "one new machine at a time") for one in machines),
+    ]
 
 
 def _is_quorum_lost(seen: ClusterSeen) -> bool:

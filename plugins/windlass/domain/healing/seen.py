@@ -102,6 +102,8 @@ class HostSeen:
     """Why it could not be looked at; empty if it could."""
     is_gone: bool = False
     """Whether its provider, which makes hosts, says that there is no such machine (running) any more."""
+    is_bare: bool = False
+    """Whether it is a machine that its provider has made, and that nothing of the cluster is on yet."""
     services: tuple[ServiceSeen, ...] = ()
     units: tuple[UnitSeen, ...] = ()
     is_compared: bool = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from windlass.domain.pki.layout import ENCRYPTION_FILE, KUBECONFIG_DIRECTORY, PKI_DIRECTORY
 
 ETC = "/etc/windlass"
+CLUSTER_MARK = f"{ETC}/cluster"
+"""Says which cluster a host belongs to, for preflight, for repair and for whoever looks at the host."""
 PKI = PKI_DIRECTORY
 KUBECONFIGS = KUBECONFIG_DIRECTORY
 STACKS = f"{ETC}/stacks"

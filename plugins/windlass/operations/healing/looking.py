@@ -49,6 +49,8 @@ def look(work: Healing, reports: Mapping[str, Report], *, is_patient: bool = Fal
     if not all(host.is_reachable for host in hosts.values()):
         gone = _gone(work)
         hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
+    if not work.machines.makes_hosts:
+        hosts = {name: replace(host, is_bare=False) for name, host in hosts.items()}
     seen = ClusterSeen(work.clock(), tuple(hosts.values()), reports=reports, roll=work.roll)
     # Only etcd itself tells of a member that runs well and was never given its vote.
     return replace(seen, membership=_membership(work, seen) if is_patient or _is_etcd_ill(seen) else None)

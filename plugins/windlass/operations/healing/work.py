@@ -36,6 +36,11 @@ class Note:
 class Machines(Protocol):
     """The machines of the cluster, as far as a provider makes them."""
 
+    @property
+    def makes_hosts(self) -> bool:
+        """Whether a provider makes the hosts."""
+        ...
+
     def gone(self) -> frozenset[str]:
         """Return the hosts of which there is no running machine; none where hosts are made by others."""
         ...
@@ -47,6 +52,8 @@ class Machines(Protocol):
 
 class NoMachines:
     """Hosts that somebody else makes: none is known to be gone."""
+
+    makes_hosts = False
 
     def gone(self) -> frozenset[str]:
         """Return none."""

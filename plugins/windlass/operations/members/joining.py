@@ -10,13 +10,13 @@ from datetime import timedelta
 from windlass.domain import etcd
 from windlass.domain.installing import CHANGED
 from windlass.domain.members import Observation
-from windlass.domain.rendering.layout import ETCD_DATA, STACKS, SYSTEMD, stack_directory
+from windlass.domain.rendering.layout import CLUSTER_MARK, ETCD_DATA, STACKS, SYSTEMD, stack_directory
 from windlass.domain.spec.models import Host
 from windlass.effects.transport.connection import Connection
 from windlass.errors import RefusedError
 from windlass.operations.members.observing import CONTAINER, observe_members, peer_url
 from windlass.operations.members.work import Replacing, serving_client
-from windlass.operations.preparing import CLUSTER_MARK, prepare_host
+from windlass.operations.preparing import prepare_host
 from windlass.operations.site import run_script
 from windlass.operations.starting import seed_host
 from windlass.operations.waiting import wait_until
