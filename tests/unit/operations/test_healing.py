@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -412,6 +413,32 @@ def test_a_machine_that_was_made_and_not_prepared_is_prepared_by_the_next_run(
     decided = {note.details["act"] for note in world.notes if note.host == "w-1" and "act" in note.details}
     assert decided - {"cordon"} == ({"replace-host"} if is_provided else {"restart-unit"})
     assert set(provider.asked) == ({"w-1"} if is_provided else set())
+
+
+def test_a_long_repair_of_a_worker_keeps_no_other_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_end, real = threading.Event(), acting.prepare_host
+
+    def prepare(*told: Any) -> Any:
+        world.broken["cp-2/kube-scheduler"] = "exited"
+        assert may_end.wait(60)
+        return real(*told)
+
+    def note(one: Note) -> None:
+        world.notes.append(one)
+        if one.text.startswith("kube-scheduler on cp-2 is well again"):
+            may_end.set()
+
+    monkeypatch.setattr(acting, "prepare_host", prepare)
+    world.hosts["w-1"].files["/etc/windlass/stacks/api-proxy/haproxy.cfg"] = RemoteFile(b"# by hand", 0o644)
+    stands = "files on w-1 was repaired 5 times"
+    world.history = History(alerts={"w-1/files": stands})
+    outcome = heal(replace(world.work(), note=note))
+    assert [done.partition(":")[0] for done in outcome.done] == [
+        "recreate kube-scheduler on cp-2",
+        "restore-files files on w-1",
+    ]
+    assert outcome.is_well
+    assert world.told[-1] == f"over: {stands}"  # and not before it was
 
 
 def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_repaired(

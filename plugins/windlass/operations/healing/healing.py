@@ -11,6 +11,7 @@ from windlass.domain.healing.repairs import WORDS
 from windlass.domain.servicelog import Detail, Tally, health_text
 from windlass.errors import NotReadyError, WindlassError
 from windlass.operations.healing.acting import act, watch
+from windlass.operations.healing.aside import LONG, Aside
 from windlass.operations.healing.deeper import look_deeper
 from windlass.operations.healing.looking import look, look_at_cordons, side_by_side
 from windlass.operations.healing.work import Healing, Note
@@ -60,6 +61,8 @@ class _Run:
         self.done: list[str] = []
         self.failed: list[str] = []
         self.told: set[str] = set()
+        self.aside = Aside()
+        self.saved = history
         if work.asked.by_person:
             self.history = history.asked()
 
@@ -68,12 +71,16 @@ class _Run:
         deadline = self.work.clock() + _LONGEST
         is_deep = not self.reports
         while True:
+            self._gather()
             seen, plan = self._plan(is_deep=is_deep)
             self._tell(plan)
             is_late = self.work.clock() > deadline
             if plan.repairs and not is_late:
                 self._act(seen, plan.repairs)
                 is_deep = False
+            elif self.aside:
+                self._settle(seen, plan)
+                self.aside.wait()
             elif not is_deep:
                 is_deep = True
             elif plan.repairs or plan.next_time is None or is_late:
@@ -100,7 +107,7 @@ class _Run:
             unseen = frozenset(host.name for host in seen.hosts if host.is_cordoned is None)
             self.history = self.history.with_cordons_seen(ours, unseen)
             plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
-        return seen, replace(plan, stops=(*plan.stops, *self.by_watch))
+        return seen, self.aside.without(replace(plan, stops=(*plan.stops, *self.by_watch)))
 
     def _listen(self) -> None:
         """Take in what the watch has found since the run began: runs that are started by it leave it to this one.
@@ -135,14 +142,30 @@ class _Run:
             if repair.kind == "cordon":
                 self.history = self.history.with_cordon(repair.host)
         # Before anything is done: what was killed half-way counts as a try, and its cordon is taken back some day.
-        self.work.save(self.history)
+        self._save()
         for repair in repairs:
             self.work.note(_decided(seen, repair))
         self.work.beat()
-        by_key = {repair.key: repair for repair in repairs}
+        long = [one for one in repairs if one.kind in LONG and seen.host(one.host).is_worker]
+        for repair in long:
+            self.aside.start(repair, self._one, self.work.clock())
+        by_key = {repair.key: repair for repair in repairs if repair not in long}
         for key, result in side_by_side(by_key, lambda key: self._one(by_key[key]), _ACT).items():
             self._ended(by_key[key], result)
-        self.work.save(self.history)
+        self._save()
+
+    def _gather(self) -> None:
+        """Take in which of the long repairs have ended."""
+        ended = list(self.aside.ended(self.work.clock()))
+        for repair, result in ended:
+            self._ended(repair, result)
+        if ended:
+            self._save()
+
+    def _save(self) -> None:
+        if self.history != self.saved:
+            self.work.save(self.history)
+            self.saved = self.history
 
     def _one(self, repair: Repair) -> float:
         act(self.work, repair)
@@ -184,10 +207,12 @@ class _Run:
         """Tell people of what needs them and was not told yet, and of what no longer does."""
         stands = {stop.key: str(stop) for stop in plan.stops}
         stands |= {f"{_DRIFT}{one.key}": _shown(one) for one in plan.reported}
+        waiting = self.aside.keys | {one.repair.key for one in plan.held} | {one.key for one in plan.repairs}
         stands |= {
             key: text
             for key, text in self.history.alerts.items()
-            if key not in stands and _may_stand(key.removeprefix(_DRIFT), seen, plan, is_drift=key.startswith(_DRIFT))
+            if key not in stands
+            and _may_stand(key.removeprefix(_DRIFT), seen, waiting, is_drift=key.startswith(_DRIFT))
         }
         for note in _alerts(plan.stops, stands, self.history.alerts):
             self.work.note(note)
@@ -196,7 +221,7 @@ class _Run:
                 self.history = self.history.forgotten(key)
         if stands != dict(self.history.alerts):
             self.history = self.history.alerted(stands)
-        self.work.save(self.history)
+        self._save()
 
     def _outcome(self, plan: Plan) -> Outcome:
         return Outcome(
@@ -212,9 +237,9 @@ def _left(repair: Repair) -> str:
     return f"{repair}: left to the next run, as this one has taken {_LONGEST.total_seconds() / 60:.0f} min"
 
 
-def _may_stand(key: str, seen: ClusterSeen, plan: Plan, *, is_drift: bool) -> bool:
+def _may_stand(key: str, seen: ClusterSeen, waiting: frozenset[str], *, is_drift: bool) -> bool:
     """Say whether nobody knows that what people were told of a thing is over: it was not seen, or only waits."""
-    if key in {one.repair.key for one in plan.held} | {one.key for one in plan.repairs}:
+    if key in waiting:
         return True
     name, _, thing = key.partition("/")
     host = next((one for one in seen.hosts if one.name == name), None)

@@ -129,12 +129,13 @@ def side_by_side(names: Iterable[str], act: Callable[[str], T], patience: timede
             name: pool.submit(contextvars.copy_context().run, act, name) for name in wanted
         }
         wait(futures.values(), patience.total_seconds())
-        return {name: _result(name, future, patience) for name, future in futures.items()}
+        return {name: result_of(name, future, patience) for name, future in futures.items()}
     finally:
         pool.shutdown(wait=False)
 
 
-def _result(name: str, future: Future[Any], patience: timedelta) -> Any:
+def result_of(name: str, future: Future[Any], patience: timedelta) -> Any:
+    """Return what a call has given, or the error that says why it has not; `name` says for whom it was made."""
     if not future.done():
         return NotReadyError(f"{name}: no answer within {patience.total_seconds():.0f} s")
     error = future.exception()
