@@ -144,6 +144,7 @@ def test_a_new_machine_is_made_a_host_of_the_cluster_one_at_a_time_and_nothing_o
     planned = plan(cluster(*bare, workers=10))
     assert acts(planned) == [("replace-host", "w-1/host")]
     assert holds(planned) == {"w-2/host": "one new machine at a time"}
+    assert planned.stops == ()
 
 
 def test_a_try_counts_from_its_end_however_long_it_took() -> None:

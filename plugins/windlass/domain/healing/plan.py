@@ -66,9 +66,8 @@ def plan_repairs(settings: RepairSettings, seen: ClusterSeen, history: History, 
     nodes = [] if by_person else list(cordons(seen, stops))
     if guard.is_allowed:
         nodes += uncordons(seen, stops, wanted)
-    held += later + braked
     stops += [*brake, *_missing_machines(held)]
-    return Plan((*now, *nodes), tuple(held), tuple(stops), tuple(reported))
+    return Plan((*now, *nodes), (*held, *later, *braked), tuple(stops), tuple(reported))
 
 
 @dataclass(frozen=True)
@@ -248,8 +247,8 @@ def _useless_hosts(seen: ClusterSeen) -> Iterator[Stop]:
 
 
 def _missing_machines(held: list[Held]) -> Iterator[Stop]:
-    """Tell of machines that are gone and that repair may not replace."""
+    """Tell of machines that are to be replaced and may not be, whatever else is done."""
     for one in held:
         if one.repair.kind == "replace-host" and one.until is None:
-            why = f"{one.repair.host} is gone: {one.repair.reason}"
-            yield Stop(one.repair.key, why, f"it is not replaced now: {one.because}")
+            why = f"{one.repair.host} needs to be made anew: {one.repair.reason}"
+            yield Stop(one.repair.key, why, f"repair may not do it: {one.because}")
