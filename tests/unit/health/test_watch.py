@@ -131,7 +131,6 @@ def test_what_has_time_to_start_has_no_more_of_it_with_the_next_watcher() -> Non
     made.started[API] = made.now + 1
     made.run(20)
     again = known_to_the_next(made)
-    again.now = made.now
     again.down.add(API)
     again.run(30)
     assert again.opened == []
@@ -195,6 +194,7 @@ def test_a_watcher_that_begins_anew_gives_no_time_and_tells_nothing_twice() -> N
 def known_to_the_next(made: World, *hosts: str) -> World:
     """Return what the next watcher makes of `made`, whose cluster has `hosts` by now."""
     again = World(plan(hosts or HOSTS))
+    again.now = made.now
     again.watch = ClusterWatch(again.plan, ORIGIN, again.now, made.watch.status(made.now))
     return again
 
@@ -252,7 +252,6 @@ def test_that_airflow_reaches_a_host_again_is_not_told_before_it_does() -> None:
     made.run(70)
     assert [(one.component, one.kind) for one in made.watch.findings] == [("ssh", Kind.NETWORK_CUT)]
     again = known_to_the_next(made)
-    again.now = made.now
     again.deaf.add("w-1")
     again.watch.hearing.failed("w-1", "w-1: no connection", again.now)
     again.run(30)

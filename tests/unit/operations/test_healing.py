@@ -460,7 +460,6 @@ def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_repa
 
 def test_a_unit_file_that_is_no_text_is_laid_down_again_like_any_other(world: World) -> None:
     world.hosts["w-1"].files["/etc/systemd/system/kubelet.service"] = RemoteFile(b"\xff", 0o644)
-    world.history = History()
     assert any(repair.key == "w-1/files" for repair in world.shown().repairs)
 
 

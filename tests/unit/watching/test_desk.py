@@ -22,7 +22,7 @@ class Records:
     texts: list[str] = field(default_factory=list)
     is_down: bool = False
 
-    def held_by(self, cluster: str, now: datetime) -> None:
+    def held_by(self, cluster: str, now: datetime) -> str | None:
         return None
 
     def save(self, cluster: str, status: Any, events: Sequence[Any]) -> None:
@@ -34,7 +34,7 @@ class Records:
 class Busy(Records):
     """The same, while another operation changes the cluster."""
 
-    def held_by(self, cluster: str, now: datetime) -> str:  # type: ignore[override]
+    def held_by(self, cluster: str, now: datetime) -> str | None:
         return "upgrade_cluster"
 
 

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -422,12 +422,10 @@ async def test_a_status_is_of_now_also_after_the_clock_was_set(
         watch = poller.guards[0].watch
         ahead = timedelta(minutes=6)
 
-        class Set(datetime):
-            @classmethod
-            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-                return datetime.now(tz) + ahead
+        def origin(now: float) -> datetime:
+            return datetime.now(UTC) + ahead - timedelta(seconds=now)
 
-        monkeypatch.setattr(guard, "datetime", Set)
+        monkeypatch.setattr(guard, "_origin", origin)
 
         def is_of_then() -> bool:
             observed = datetime.fromisoformat(watch.status(time.monotonic())["observed"])

@@ -25,7 +25,7 @@ from datetime import timedelta
 from windlass.domain.healing.candidates import candidates
 from windlass.domain.healing.history import History
 from windlass.domain.healing.repairs import Held, Plan, Repair, Stop
-from windlass.domain.healing.seen import CONTROL_PLANE, ETCD, GONE, STARTED, ClusterSeen, HostSeen, ServiceSeen
+from windlass.domain.healing.seen import CONTROL_PLANE, ETCD, GONE, STARTED, ClusterSeen, HostSeen, Sight
 from windlass.domain.healing.workers import DISK, brake_workers, cordons, uncordons
 from windlass.domain.quorum import Membership, Removal, check
 from windlass.domain.quorum import Stop as StopMember
@@ -114,14 +114,12 @@ class _Guard:
             if ill:
                 return Held(repair, f"{', '.join(ill)} is not well, and what works is not stopped meanwhile")
         if service.strategy == "recreateOnQuorum" and service.state not in GONE:
-            healthy = sum(self._is_healthy(one, service) for one in self.seen.hosts if one != host)
+            healthy = sum(
+                _health(self.seen, one, service.component) == "healthy" for one in self.seen.hosts if one != host
+            )
             if healthy < service.quorum:
                 return Held(repair, f"{healthy} others of it are healthy, and its strategy wants {service.quorum}")
         return None
-
-    def _is_healthy(self, host: HostSeen, like: ServiceSeen) -> bool:
-        service = host.service(like.component)
-        return service is not None and host.is_reachable and self.seen.health(host, service) == "healthy"
 
     def _quorum(self, repair: Repair) -> Held | Stop | None:
         if repair.kind == "replace-host":
@@ -206,26 +204,30 @@ def _one_at_a_time(seen: ClusterSeen, due: list[Repair]) -> tuple[list[Repair], 
 
 def _is_quorum_lost(seen: ClusterSeen) -> bool:
     """Say whether it is known that etcd cannot commit: too few members do their work."""
-    holders = [host for host in seen.hosts if host.service(ETCD) is not None]
-    healthy = [host for host in holders if _etcd_health(seen, host) == "healthy"]
-    unknown = [host for host in holders if _etcd_health(seen, host) == "unknown"]
+    holders = _holders(seen)
+    healthy = [host for host in holders if _health(seen, host, ETCD) == "healthy"]
+    unknown = [host for host in holders if _health(seen, host, ETCD) == "unknown"]
     return bool(holders) and len(healthy) + len(unknown) < len(holders) // 2 + 1
 
 
-def _etcd_health(seen: ClusterSeen, host: HostSeen) -> str:
-    service = host.service(ETCD)
+def _holders(seen: ClusterSeen) -> list[HostSeen]:
+    return [host for host in seen.hosts if host.service(ETCD) is not None]
+
+
+def _health(seen: ClusterSeen, host: HostSeen, component: str) -> Sight:
+    """Return how a service of a host is; unknown where the host does not answer or has none."""
+    service = host.service(component)
     return "unknown" if service is None or not host.is_reachable else seen.health(host, service)
 
 
 def _do_none_serve(seen: ClusterSeen) -> bool:
     """Say whether it is known of every member that it does not do its work."""
-    holders = [host for host in seen.hosts if host.service(ETCD) is not None]
-    return all(_etcd_health(seen, host) == "unhealthy" for host in holders)
+    return all(_health(seen, host, ETCD) == "unhealthy" for host in _holders(seen))
 
 
 def _lost_quorum(seen: ClusterSeen) -> Iterator[Stop]:
     """Stop where too few members are left that could serve again."""
-    holders = [host for host in seen.hosts if host.service(ETCD) is not None]
+    holders = _holders(seen)
     able = [host for host in holders if host.is_reachable and host.has_member_data is not False]
     has_quorum = seen.membership is not None and seen.membership.has_quorum
     if not holders or has_quorum or len(able) >= len(holders) // 2 + 1:

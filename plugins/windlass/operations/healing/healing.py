@@ -11,14 +11,13 @@ from windlass.domain.healing.repairs import WORDS
 from windlass.domain.servicelog import Detail, Tally, health_text
 from windlass.errors import NotReadyError, WindlassError
 from windlass.operations.healing.acting import act, watch
-from windlass.operations.healing.aside import LONG, Aside
+from windlass.operations.healing.aside import LIMIT, LONG, Aside
 from windlass.operations.healing.deeper import look_deeper
 from windlass.operations.healing.looking import look, look_at_cordons, side_by_side
 from windlass.operations.healing.work import Healing, Note
 
 _LONGEST = timedelta(minutes=8)
 """A run that still finds something to do after this ends, and leaves the rest to the next one."""
-_ACT = timedelta(minutes=12)
 _DRIFT = "drift "
 """How the key begins of what people are told of drift that is only shown."""
 
@@ -150,7 +149,7 @@ class _Run:
         for repair in long:
             self.aside.start(repair, self._one, self.work.clock())
         by_key = {repair.key: repair for repair in repairs if repair not in long}
-        for key, result in side_by_side(by_key, lambda key: self._one(by_key[key]), _ACT).items():
+        for key, result in side_by_side(by_key, lambda key: self._one(by_key[key]), LIMIT).items():
             self._ended(by_key[key], result)
         self._save()
 
