@@ -78,7 +78,7 @@ with DAG(
     approval = UpgradeApprovalOperator(
         task_id="approval",
         subject="Upgrade {{ params.cluster }} to {{ params.version or 'its changed spec' }}?",
-        body="```\n{{ ti.xcom_pull(task_ids='gate')['text'] }}\n```",
+        body="{{ ti.xcom_pull(task_ids='gate')['question'] }}",
     )
     lease = UpgradeLeaseOperator(task_id="lease")
     check = UpgradeCheckOperator(task_id="check")

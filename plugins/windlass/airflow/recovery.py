@@ -34,6 +34,8 @@ class Recovery:
     approved: str
     """Why nobody is asked; empty if a person is to be."""
     text: str
+    question: str = ""
+    """The same as Markdown, for who is asked; a plan that was made before there was one has none."""
 
     def to_xcom(self) -> dict[str, Any]:
         """Return it as plain data."""

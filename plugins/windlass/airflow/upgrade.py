@@ -14,12 +14,13 @@ from windlass.airflow.workplace import Workplace, templates_directory
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.catalog.tested import changed_since, is_accepted, standing
-from windlass.domain.quorum import Membership, Stop, what_if
+from windlass.domain.quorum import Membership
 from windlass.domain.spec import Cluster
-from windlass.domain.upgrade import ETCD, GateReport, Step, check_target, plan_roll
+from windlass.domain.upgrade import GateReport, Step, check_target, plan_roll
 from windlass.domain.upgrade.changes import refuse_what_no_roll_changes
 from windlass.domain.upgrade.evidence import judge
 from windlass.domain.upgrade.gate import Finding, Verdict
+from windlass.domain.upgrade.question import Question, quorum_after
 from windlass.effects.catalog import load_record
 from windlass.errors import WindlassError
 from windlass.operations.backup.taking import take_bundle
@@ -144,10 +145,11 @@ def plan_text(passage: Passage, looked: Looked, steps: tuple[Step, ...]) -> str:
     lines += ["", f"The plan, {len(steps)} steps:" if steps else "The plan: nothing to do"]
     for step in steps:
         lines += [f"  {step.label}", *(f"    - {does}" for does in step.does)]
-        lines += [f"    - quorum: {told}" for told in _quorum(looked.membership, step)]
+        lines += [f"    - quorum: {told}" for told in quorum_after(looked.membership, step)]
     return "\n".join(lines)
 
 
-def _quorum(membership: Membership, step: Step) -> list[str]:
-    touched = [member for member in membership.members if step.kind == ETCD and member.name in step.hosts]
-    return [str(what_if(membership, Stop(member))) for member in touched]
+def question_of(passage: Passage, looked: Looked, steps: tuple[Step, ...]) -> Question:
+    """Return what a person is asked who is to approve `steps`."""
+    name, notes = passage.after.name, tuple(passage.release.notes)
+    return Question(name, passage.name, looked.report, steps, looked.membership, notes)

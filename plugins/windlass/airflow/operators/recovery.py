@@ -35,6 +35,7 @@ from windlass.domain.recovery import (
     plan_recovery,
     version_for,
 )
+from windlass.domain.recovery.question import OUTAGE, Question, render_question
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.store import Leases
@@ -105,6 +106,7 @@ class RecoveryPlanOperator(ClusterOperator):
             if cluster.spec.recovery.approval == "automatic"
             else "",
             text=_text(wanted, plan, loss),
+            question=render_question(Question(cluster.name, version, plan, loss)),
         )
         self.log.info("%s", recovery.text)
         if params.get("plan_only"):
@@ -131,10 +133,7 @@ def _known_revisions(place: Workplace, vault: Vault) -> list[int]:
 
 def _text(cluster: Cluster, plan: Any, loss: Loss) -> str:
     version, hosts = cluster.spec.kubernetes.version, ", ".join(plan.hosts)
-    return (
-        f"cluster `{cluster.name}`, Kubernetes {version}, comes back on {hosts}\n{loss}\n{plan}\n"
-        "The API is away from the switch until etcd has a leader again; the old data is kept on each host"
-    )
+    return f"cluster `{cluster.name}`, Kubernetes {version}, comes back on {hosts}\n{loss}\n{plan}\n{OUTAGE}"
 
 
 class RecoveryApprovalOperator(ClusterApprovalOperator):
@@ -144,7 +143,7 @@ class RecoveryApprovalOperator(ClusterApprovalOperator):
         super().__init__(
             **{
                 "subject": "Recover cluster {{ params.cluster }} from a backup?",
-                "body": f"{{{{ ti.xcom_pull(task_ids='{PLAN}')['text'] }}}}",
+                "body": f"{{{{ ti.xcom_pull(task_ids='{PLAN}')['question'] }}}}",
                 **options,
             }
         )

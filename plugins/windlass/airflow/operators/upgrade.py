@@ -13,10 +13,11 @@ from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.operators.turns import left_undone, pause_if_asked, take_turn
-from windlass.airflow.upgrade import Looked, Passage, fresh_bundle, look_at_all, plan_text, sites
+from windlass.airflow.upgrade import Looked, Passage, fresh_bundle, look_at_all, plan_text, question_of, sites
 from windlass.airflow.workplace import Workplace
 from windlass.domain.spec import diff_clusters, dump_cluster
 from windlass.domain.upgrade import PREFETCH, Step, approval_of, steps_until
+from windlass.domain.upgrade.question import render_question
 from windlass.effects.store import Pause
 from windlass.effects.store import Roll as RollRecord
 from windlass.effects.transport.connection import RemoteFile
@@ -67,6 +68,7 @@ class UpgradeGateOperator(ClusterOperator):
             "findings": looked.report.value(),
             "steps": [step.value() for step in steps],
             "text": text,
+            "question": render_question(question_of(passage, looked, steps)),
         }
         # A run that died between the last two records has left the roll's: it is ended by going through to the end.
         is_done = not (looked.steps or diff_clusters(passage.before, passage.after) or place.records.roll())

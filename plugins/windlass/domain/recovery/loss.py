@@ -17,16 +17,23 @@ class Loss:
     live_revision: int | None
     """The newest revision that any member could still tell; None if none could."""
 
-    def __str__(self) -> str:
-        age = _span(self.now - self.taken)
-        since = f"bundle {self.bundle} was taken at {self.taken:%Y-%m-%d %H:%M:%S} UTC, {age} ago"
+    @property
+    def age(self) -> str:
+        """Say how long ago the bundle was taken: `5 min`."""
+        return _span(self.now - self.taken)
+
+    @property
+    def lost(self) -> str:
+        """Say what is lost."""
         if self.live_revision is None:
-            told = "the live data cannot be read, and whatever was written since is lost"
-        else:
-            lost = max(self.live_revision - self.revision, 0)
-            loss = f"{lost} revisions after that are lost" if lost else "nothing is lost"
-            told = f"a member still tells revision {self.live_revision}: {loss}"
-        return f"{since}, at revision {self.revision}; {told}"
+            return "the live data cannot be read, and whatever was written since is lost"
+        lost = max(self.live_revision - self.revision, 0)
+        loss = f"{lost} revisions after that are lost" if lost else "nothing is lost"
+        return f"a member still tells revision {self.live_revision}: {loss}"
+
+    def __str__(self) -> str:
+        since = f"bundle {self.bundle} was taken at {self.taken:%Y-%m-%d %H:%M:%S} UTC, {self.age} ago"
+        return f"{since}, at revision {self.revision}; {self.lost}"
 
 
 def _span(span: timedelta) -> str:

@@ -9,6 +9,12 @@ from windlass.domain.members import Observation
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError, UnreachableError
 
+LEFT_OUT = (
+    "See that they are switched off: with old data they would go on as if nothing had happened",
+    "Their nodes are removed; once they are back, run replace_member for each etcd host and apply the spec again",
+)
+"""What whoever leaves hosts out has to do, a sentence each."""
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -54,18 +60,18 @@ class RecoveryPlan:
         """Say whether every host of the spec comes back."""
         return not self.absent
 
-    def __str__(self) -> str:
+    @property
+    def quorum(self) -> str:
+        """Say what becomes of etcd's quorum."""
         size = len(self.etcd)
         tolerates = size - (size // 2 + 1)
         after = f"{size} of {size} ({', '.join(self.etcd)})"
-        text = f"etcd: now {self.now} members have a leader; after this {after}; tolerates {tolerates}"
-        if self.absent:
-            text += (
-                f"\nleft out, since they do not answer: {', '.join(self.absent)}. See that they are switched off: with "
-                "old data they would go on as if nothing had happened. Their nodes are removed; once they are back, "
-                "run replace_member for each etcd host and apply the spec again"
-            )
-        return text
+        return f"etcd: now {self.now} members have a leader; after this {after}; tolerates {tolerates}"
+
+    def __str__(self) -> str:
+        if self.is_whole:
+            return self.quorum
+        return f"{self.quorum}\nleft out, since they do not answer: {', '.join(self.absent)}. {'. '.join(LEFT_OUT)}"
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class Finding:
     """What was found; of a passing one, what is so."""
     remedy: str = ""
     """What to do; empty for one that passed."""
+    problems: tuple[str, ...] = ()
+    """What the text tells, each for itself, of one that did not pass; empty where the text is one problem."""
 
     def __str__(self) -> str:
         what = f"{self.text}; {self.remedy}" if self.remedy else self.text
@@ -72,11 +74,15 @@ class GateReport:
 
 def finding(name: str, problems: Iterable[str], remedy: str, passed: str) -> Finding:
     """Return a finding that is blocked by any of `problems`, or passes."""
-    told = "; ".join(problems)
-    return Finding(name, Verdict.BLOCKED, told, remedy) if told else Finding(name, Verdict.PASSED, passed)
+    return _finding(name, Verdict.BLOCKED, tuple(problems), remedy, passed)
 
 
 def warning(name: str, doubts: Iterable[str], remedy: str, passed: str) -> Finding:
     """Return a finding that warns of any of `doubts`, or passes."""
-    told = "; ".join(doubts)
-    return Finding(name, Verdict.WARNING, told, remedy) if told else Finding(name, Verdict.PASSED, passed)
+    return _finding(name, Verdict.WARNING, tuple(doubts), remedy, passed)
+
+
+def _finding(name: str, verdict: Verdict, problems: tuple[str, ...], remedy: str, passed: str) -> Finding:
+    if told := "; ".join(problems):
+        return Finding(name, verdict, told, remedy, problems)
+    return Finding(name, Verdict.PASSED, passed)

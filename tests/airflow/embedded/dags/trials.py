@@ -41,6 +41,17 @@ def ask() -> None:
     ClusterApprovalOperator(task_id="approve", subject="May I?") >> act()
 
 
+@dag(schedule=None)
+def ask_in_full() -> None:
+    @task
+    def gate() -> dict[str, str]:
+        return {"question": get_current_context()["dag_run"].conf["question"]}
+
+    gate() >> ClusterApprovalOperator(
+        task_id="approve", subject="May I?", body="{{ ti.xcom_pull(task_ids='gate')['question'] }}"
+    )
+
+
 @dag(schedule=None, default_args=DEFAULTS)
 def fail_for_good() -> None:
     @task
@@ -92,6 +103,7 @@ def hold() -> None:
 
 greet()
 ask()
+ask_in_full()
 fail_for_good()
 lack_a_connection()
 fail_once()
