@@ -1,8 +1,12 @@
 """Texts of others as Markdown that people read in Airflow: escaped, of bounded length, each in its own place.
 
-Airflow 3.3 renders the body of an approval with react-markdown and remark-gfm, and drops raw HTML (`skipHtml`): headings,
-nested lists and tables show as they should. A fenced block without a language does not: it becomes inline code, which
-keeps no line breaks. Source: airflow-core/src/airflow/ui/src/components/ReactMarkdown.tsx of apache/airflow.
+Airflow 3.3 renders the body of an approval with react-markdown and remark-gfm, and drops raw HTML (`skipHtml`):
+headings, nested lists and tables show as they should. A fenced block without a language does not: it becomes inline
+code, which keeps no line breaks.
+Source: https://github.com/apache/airflow/blob/main/airflow-core/src/airflow/ui/src/components/ReactMarkdown.tsx
+
+Jinja renders a body once, so that braces in a text that comes by XCom stay braces. Neither XCom nor the column of the
+body (text, without a limit) cuts it; only the tab "Rendered Templates" does, at `[core] max_templated_field_length`.
 """
 
 from __future__ import annotations
@@ -19,10 +23,11 @@ _CODE = re.compile(r"(?<!`)`(?=\S)([^`]+)(?<=\S)`(?!`)")
 def escape(text: str) -> str:
     """Return `text` as Markdown of one line that shows its words as they are; what stands in backticks stays code.
 
-    What cannot be printed (control characters, marks that turn the direction of writing) is shown as `�`. An address of
-    the web becomes a link to just that: remark-gfm makes it one after escapes are gone.
+    What cannot be printed (control characters, marks that turn the direction of writing) is shown as `�`, and no text
+    at all as `(empty)`, since an item without words would make a heading of the one above it. An address of the web
+    becomes a link to just that: remark-gfm looks for them once escapes are gone.
     """
-    shown = "".join(one if one.isprintable() else "\ufffd" for one in " ".join(text.split()))
+    shown = "".join(one if one.isprintable() else "\ufffd" for one in " ".join(text.split())) or "(empty)"
     parts = _CODE.split(shown)  # turn by turn what stands outside of backticks and within
     marked = (f"`{part}`" if number % 2 else _SPECIAL.sub(r"\\\g<0>", part) for number, part in enumerate(parts))
     return _OPENING.sub(r"\1\\", "".join(marked))

@@ -77,6 +77,23 @@ def test_an_approval_waits_for_a_person(client: AirflowClient, option: str, stat
     assert (acted.state == "success") is (option == "Approve")
 
 
+def test_who_is_asked_is_shown_the_whole_body_as_it_was_written(client: AirflowClient) -> None:
+    question = "## Now?\n\n" + "\n".join(
+        f"- **warns** {number}: {{{{ 7 * 7 }}}} {{% raw %}} ä `x`" for number in range(999)
+    )
+    path = "/api/v2/dags/ask_in_full/dagRuns/full/taskInstances/approve/-1/hitlDetails"
+    shown: list[str] = []
+    client.trigger("ask_in_full", run_id="full", conf={"question": question})
+
+    def look(task: TaskView) -> None:
+        if task.state == "awaiting_input":
+            shown.append(client._checked(client._send("GET", path))["body"])
+            client.answer_approval("ask_in_full", "full", task)
+
+    assert client.follow("ask_in_full", "full", look, within=LIMIT).state == "success"
+    assert shown[0] == question
+
+
 def test_an_unknown_dag_is_reported_with_the_reason(client: AirflowClient) -> None:
     with pytest.raises(WindlassError, match="nosuch"):
         client.trigger("nosuch", run_id="r1")

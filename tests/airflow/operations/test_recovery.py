@@ -74,8 +74,15 @@ def test_a_person_is_asked_unless_the_spec_says_otherwise(monkeypatch: pytest.Mo
 
 def test_what_is_lost_is_before_the_eyes_of_who_is_asked() -> None:
     operator = RecoveryApprovalOperator(task_id="approve")
-    assert "xcom_pull(task_ids='plan')['text']" in str(operator.body)
     assert {"subject", "body"} <= set(operator.template_fields)
+    asked = replace(RECOVERY, question="## Recover demo?\n\n- {{ params }} {% raw %} {# stays #}")
+    assert operator.render_template(operator.body, context(asked)) == asked.question
+
+
+def test_a_plan_from_before_there_was_a_question_is_still_read() -> None:
+    asked = context()
+    del asked["ti"].xcom_pull.return_value["question"]
+    assert Recovery.of(asked) == RECOVERY
 
 
 def test_the_stored_spec_counts_before_the_bundles(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from unit.catalog.test_tested import LOCK, PASSED, RELEASE, lock
+from unit.markdown.shown import Item, items
 from unit.upgrade.test_gate import MEMBERS, NAMES
 from windlass.airflow import upgrade
+from windlass.airflow.operators import upgrade as operators
 from windlass.airflow.upgrade import Looked, plan_text
 from windlass.domain.catalog.tested import record_of
 from windlass.domain.quorum import Membership
@@ -32,6 +35,25 @@ def test_the_plan_says_what_each_step_on_etcd_does_to_its_quorum() -> None:
         "  host cp-2",
         "    - cp-2: kubelet v1.36.3 -> v1.37.2",
     ]
+
+
+def test_the_gate_hands_over_the_plan_as_text_and_the_question_as_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    passage = Mock(release=Mock(version="v1.37.2", notes=("etcd moves.",)), **{"after.spec.hosts.members": []})
+    passage.after.name, passage.name = "demo", "v1.36.3 -> v1.37.2"
+    passage.before.spec.kubernetes.version = "v1.36.3"
+    looked = Looked(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
+    monkeypatch.setattr(upgrade.Passage, "of", lambda *_: passage)
+    monkeypatch.setattr(operators, "_look", lambda *_: looked)
+
+    context: Any = {"params": {}}
+    handed = operators.UpgradeGateOperator(task_id="gate", skips=[]).act(context, Mock())
+
+    assert handed["text"] == plan_text(passage, looked, STEPS)
+    assert [item.text for item in items(handed["question"], "The plan")] == [
+        "Step 1: etcd on cp-2",
+        "Step 2: host on cp-2",
+    ]
+    assert items(handed["question"], "Notes on the release") == [Item("etcd moves.")]
 
 
 def test_the_gate_names_what_is_not_as_it_was_tested(monkeypatch: pytest.MonkeyPatch) -> None:

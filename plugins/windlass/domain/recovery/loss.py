@@ -23,17 +23,18 @@ class Loss:
         return _span(self.now - self.taken)
 
     @property
-    def lost(self) -> str:
-        """Say what is lost."""
-        if self.live_revision is None:
-            return "the live data cannot be read, and whatever was written since is lost"
-        lost = max(self.live_revision - self.revision, 0)
-        loss = f"{lost} revisions after that are lost" if lost else "nothing is lost"
-        return f"a member still tells revision {self.live_revision}: {loss}"
+    def revisions(self) -> int | None:
+        """How many revisions are lost; None if nobody can tell."""
+        return None if self.live_revision is None else max(self.live_revision - self.revision, 0)
 
     def __str__(self) -> str:
         since = f"bundle {self.bundle} was taken at {self.taken:%Y-%m-%d %H:%M:%S} UTC, {self.age} ago"
-        return f"{since}, at revision {self.revision}; {self.lost}"
+        if self.revisions is None:
+            told = "the live data cannot be read, and whatever was written since is lost"
+        else:
+            loss = f"{self.revisions} revisions after that are lost" if self.revisions else "nothing is lost"
+            told = f"a member still tells revision {self.live_revision}: {loss}"
+        return f"{since}, at revision {self.revision}; {told}"
 
 
 def _span(span: timedelta) -> str:

@@ -27,21 +27,23 @@ class Question:
 def render_question(question: Question) -> str:
     """Return the question as Markdown of bounded length."""
     plan, loss = question.plan, question.loss
-    taken = f"the bundle was taken {loss.age} ago, at {loss.taken:%Y-%m-%d %H:%M:%S} UTC, at revision {loss.revision}"
+    comes_back = f"Kubernetes **{escape(question.version)}** comes back on {_names(plan.hosts)}"
+    left_out = [] if plan.is_whole else [f"No answer from {_names(plan.absent)}", *map(escape, LEFT_OUT)]
     parts = [
         f"## Recover {escape(question.cluster)} from bundle {escape(loss.bundle)}?",
-        section("What is lost", [f"**{escape(loss.lost)}**", escape(taken)]),
-        section(
-            "What happens",
-            [
-                f"Kubernetes **{escape(question.version)}** comes back on {_names(plan.hosts)}",
-                escape(plan.quorum),
-                OUTAGE,
-            ],
-        ),
-        "" if plan.is_whole else section("What is left out", [f"No answer from {_names(plan.absent)}", *LEFT_OUT]),
+        section("What is lost", _lost(loss)),
+        section("What happens", [comes_back, escape(plan.quorum), OUTAGE]),
+        section("What is left out", left_out),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _lost(loss: Loss) -> list[str]:
+    bundle = f"The bundle was taken {loss.age} ago, at {loss.taken:%Y-%m-%d %H:%M:%S} UTC, at revision {loss.revision}"
+    if loss.revisions is None:
+        return ["**Whatever was written since the bundle**; how much, nothing tells: no live data can be read", bundle]
+    count = "Nothing" if not loss.revisions else f"{loss.revisions} revision{'' if loss.revisions == 1 else 's'}"
+    return [f"**{count}**: a member still tells revision {loss.live_revision}", bundle]
 
 
 def _names(hosts: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from windlass.domain.upgrade.roll import ADD_ONS, API_SERVER, ETCD, HOST, PREFET
 
 _LEVELS = {Verdict.BLOCKED: "blocks", Verdict.WARNING: "warns", Verdict.PASSED: "passes"}
 _TITLES = {PREFETCH: "fetch", ETCD: "etcd", API_SERVER: "API server", HOST: "host", ADD_ONS: "add-ons"}
-_TEXT, _PROBLEMS, _STAGES, _CHANGES, _HOSTS = 600, 10, 30, 10, 8
+_TEXT, _PROBLEMS, _STAGES, _CHANGES, _HOSTS = 600, 6, 30, 10, 8
 """How many characters of one text are shown, and how many items of each list."""
 _WHERE = "(all of them: the log of the task `gate`)"
 
@@ -106,13 +106,19 @@ def _told_stage(stage: _Stage) -> str:
 
 
 def _label(stage: _Stage) -> str:
-    number = f"Step {stage.first}" if stage.first == stage.last else f"Steps {stage.first}–{stage.last}"
+    number = f"Step {stage.first}" if stage.first == stage.last else f"Steps {stage.first} to {stage.last}"
     title, count = f"**{number}: {_TITLES[stage.kind]}**", len(stage.hosts)
     if not stage.hosts:
         return title
     names = [f"**{escape(name)}**" for name in stage.hosts]
     shown = names if count <= _HOSTS else [*names[:3], "…", names[-1]]
-    pace = "one by one" if stage.at_once == 1 else f"{stage.at_once} at a time" if stage.at_once < count else "at once"
+    pace = (
+        "one by one"
+        if stage.at_once == 1
+        else f"{stage.at_once} at a time"
+        if stage.at_once < count
+        else "side by side"
+    )
     of = f"{count} hosts, " if count > _HOSTS else ""
     return f"{title} on {', '.join(shown)}" + (f" ({of}{pace})" if count > 1 else "")
 
