@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -76,7 +77,8 @@ def test_what_is_lost_is_before_the_eyes_of_who_is_asked() -> None:
     operator = RecoveryApprovalOperator(task_id="approve")
     assert {"subject", "body"} <= set(operator.template_fields)
     asked = replace(RECOVERY, question="## Recover demo?\n\n- {{ params }} {% raw %} {# stays #}")
-    assert operator.render_template(operator.body, context(asked)) == asked.question
+    told: Any = {"ti": SimpleNamespace(xcom_pull=lambda task_ids: {"plan": asked.to_xcom()}[task_ids]), "params": {}}
+    assert operator.render_template(operator.body, told) == asked.question
 
 
 def test_a_plan_from_before_there_was_a_question_is_still_read() -> None:
