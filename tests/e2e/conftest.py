@@ -29,6 +29,7 @@ ORDER = (
     "test_health",
     "test_heal",
     "test_backup",
+    "test_drill",
     "test_backup_cases",
     "test_members",
     "test_recovery",
@@ -57,8 +58,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(1800))
         # `windlass catalog verify --results` counts for each release the tests that ran on it.
-        ran_on = [OLD, VERSION] if item.path.stem in UPGRADING else [VERSION]
-        item.user_properties.append((RELEASE_PROPERTY, " ".join(ran_on)))
+        item.user_properties.append((RELEASE_PROPERTY, " ".join(_releases_of(item))))
+
+
+def _releases_of(item: pytest.Item) -> list[str]:
+    """Name the releases that a test runs on."""
+    if item.path.stem in UPGRADING:
+        return [OLD, VERSION]
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return [parameters.get("release", VERSION)]
 
 
 @pytest.fixture(scope="session")

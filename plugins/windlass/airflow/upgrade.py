@@ -13,7 +13,7 @@ from windlass.airflow.artifacts import artifacts_of
 from windlass.airflow.workplace import Workplace, templates_directory
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
-from windlass.domain.catalog.tested import changed_since, is_accepted, standing
+from windlass.domain.catalog.tested import changed_since, is_accepted, lacking, standing
 from windlass.domain.quorum import Membership
 from windlass.domain.spec import Cluster
 from windlass.domain.upgrade import GateReport, Step, check_target, plan_roll
@@ -105,7 +105,8 @@ def _tested(release: Release, lock: Lock, *, allowed: bool) -> Finding:
         return Finding("tests", Verdict.PASSED, f"{release.version} is {stands}{told}")
     verdict = Verdict.WARNING if allowed else Verdict.BLOCKED
     remedy = f"see `windlass catalog verify {release.version}`, or set `allow_untested`"
-    return Finding("tests", verdict, f"no record says that {release.version} has passed its tests ({stands})", remedy)
+    why = lacking(record) or stands
+    return Finding("tests", verdict, f"no record says that {release.version} has passed its tests ({why})", remedy)
 
 
 def fresh_bundle(

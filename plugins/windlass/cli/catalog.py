@@ -14,7 +14,7 @@ from windlass.domain.artifacts import Artifact, Lock, parse_lock
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.adding import added_text, base_for, mirror_lines
 from windlass.domain.catalog.parsing import CATALOG_FILE
-from windlass.domain.catalog.tested import Outcome, changed_since, read_report, record_of, standing
+from windlass.domain.catalog.tested import Outcome, TestRecord, changed_since, lacking, read_report, record_of, standing
 from windlass.domain.rendering.rehearsal import rehearse
 from windlass.effects.catalog import load_catalog, load_record, save_record, standing_of
 from windlass.errors import NotReadyError, SpecError
@@ -78,8 +78,14 @@ def _list(arguments: argparse.Namespace) -> int:
         return 0
     for row in rows:
         to = ", ".join(row["upgradesTo"]) or "nothing newer"
-        print(f"{row['version']:<10} {row['standing']:<9} etcd {row['etcd']:<9} upgrades to {to}")
+        why = _why(load_record(directory, row["version"]))
+        print(f"{row['version']:<10} {row['standing']:<9} etcd {row['etcd']:<9} upgrades to {to}{why}")
     return 0
+
+
+def _why(record: TestRecord | None) -> str:
+    lacks = lacking(record)
+    return f"; {lacks}" if lacks else ""
 
 
 def _row(directory: Path, catalog: Catalog, version: str, lock: Lock | None) -> dict[str, Any]:
@@ -97,7 +103,7 @@ def _show(arguments: argparse.Namespace) -> int:
     directory = _directory(arguments)
     release = load_catalog(directory).release(arguments.version)
     record, lock = load_record(directory, release.version), _lock_if_any(arguments.lock)
-    print(f"Kubernetes {release.version}: {standing(release, record, lock)}")
+    print(f"Kubernetes {release.version}: {standing(release, record, lock)}{_why(record)}")
     if record is not None:
         outcome = record.end_to_end
         print(f"  tested {record.date}: {outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
@@ -133,7 +139,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     if problems:
         return _FAILED
     if arguments.results is None:
-        print(f"{release.version}: {standing_of(directory, release, lock)}; --results records the end-to-end tests")
+        record = load_record(directory, release.version)
+        stands = f"{standing(release, record, lock)}{_why(record)}"
+        print(f"{release.version}: {stands}; --results records the end-to-end tests")
         return 0
     reports = [read_report(_text(path), str(path), release.version) for path in arguments.results]
     outcome = sum(reports, Outcome(0, 0))

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from unit.catalog.test_tested import LOCK, PASSED, RELEASE, lock
+from unit.catalog.test_tested import LOCK, PASSED, RELEASE, WITHOUT_DRILL, lock
 from unit.markdown.shown import Item, items
 from unit.upgrade.test_gate import MEMBERS, NAMES
 from windlass.airflow import upgrade
@@ -62,5 +62,8 @@ def test_the_gate_names_what_is_not_as_it_was_tested(monkeypatch: pytest.MonkeyP
     found = upgrade._tested(RELEASE, lock("sha256:9"), allowed=False)
     assert str(found) == "passed   tests: v1.37.2 is changed since its tests: image:etcd:v3.7.3"
     assert upgrade._tested(RELEASE, LOCK, allowed=False).text == "v1.37.2 is tested"
+    without = record_of(RELEASE, LOCK, WITHOUT_DRILL, "2026-11-24T00:00:00+00:00")
+    monkeypatch.setattr(upgrade, "load_record", lambda *_: without)
+    assert "(not verified: no drill)" in upgrade._tested(RELEASE, LOCK, allowed=False).text
     monkeypatch.setattr(upgrade, "load_record", lambda *_: None)
     assert upgrade._tested(RELEASE, LOCK, allowed=False).verdict is Verdict.BLOCKED

@@ -10,10 +10,11 @@ import pytest
 
 from unit.catalog.test_tested import case, suite
 from windlass.cli.main import main
-from windlass.domain.artifacts import Artifact
+from windlass.domain.artifacts import Artifact, parse_lock
 from windlass.domain.catalog import Release
+from windlass.domain.catalog.tested import Outcome, record_of
 from windlass.domain.upgrade import check_target
-from windlass.effects.catalog import load_catalog
+from windlass.effects.catalog import load_catalog, save_record
 from windlass.mirror import cache
 
 SHIPPED = Path(__file__).parents[3] / "include"
@@ -111,8 +112,11 @@ def test_passed_tests_are_recorded_and_a_failed_one_is_too(include: Path, capsys
     words = ("verify", "v1.37.2", "--lock", str(lock), "--results", str(report), str(other))
     report.write_text(suite(case("test_create")))
     assert catalog(include, *words) == 1
-    assert "nothing is recorded: no test passed on it of test_recovery" in capsys.readouterr().out
+    assert "nothing is recorded: no test passed on it of test_recovery, test_drill" in capsys.readouterr().out
     report.write_text(suite(case("test_create"), case("test_recovery")))
+    assert catalog(include, *words) == 1
+    assert "nothing is recorded: no test passed on it of test_drill" in capsys.readouterr().out
+    report.write_text(suite(case("test_create"), case("test_recovery"), case("test_drill")))
     assert catalog(include, *words) == 0
     capsys.readouterr()
     catalog(include, "show", "v1.37.2")
@@ -128,6 +132,18 @@ def test_passed_tests_are_recorded_and_a_failed_one_is_too(include: Path, capsys
     assert catalog(include, *words) == 1
     catalog(include, "list")
     assert "v1.37.2    failed" in capsys.readouterr().out
+
+
+def test_a_release_whose_record_has_no_drill_is_not_verified(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = include / "templates" / "kubernetes"
+    release = load_catalog(directory).release("v1.36.3")
+    lock = lock_file(include, release)
+    without = Outcome(3, 0, modules=("test_create", "test_recovery", "test_upgrade"))
+    save_record(directory, record_of(release, parse_lock(lock.read_text()), without, "2026-11-24T00:00:00+00:00"))
+    for words in (("list",), ("show", "v1.36.3"), ("verify", "v1.36.3")):
+        assert catalog(include, *words, "--lock", str(lock)) == 0
+        (told,) = [line for line in capsys.readouterr().out.splitlines() if "untested" in line and "v1.36.3" in line]
+        assert "not verified: no drill" in told
 
 
 def test_an_artifact_that_nobody_has_is_a_problem(include: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,12 @@ import pytest
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.catalog.tested import (
+    PROOF,
     Outcome,
     TestRecord,
     changed_since,
     is_accepted,
+    lacking,
     read_report,
     record_of,
     standing,
@@ -22,7 +24,8 @@ ETCD = Artifact("image", "etcd", "v3.7.3")
 LOCK = Lock(
     "modules", {ETCD: Locked("sha256:1", 1, "build"), Artifact("file", "x", "v1"): Locked("sha256:2", 1, "build")}
 )
-PASSED = Outcome(12, 0)
+PASSED = Outcome(12, 0, modules=tuple(PROOF))
+WITHOUT_DRILL = replace(PASSED, modules=("test_create", "test_recovery", "test_upgrade"))
 
 
 def record(outcome: Outcome = PASSED) -> TestRecord:
@@ -37,6 +40,7 @@ def record(outcome: Outcome = PASSED) -> TestRecord:
         (replace(RELEASE, images={"etcd": "v3.7.4"}), record(), "untested", False),
         (RELEASE, record(Outcome(11, 1)), "failed", False),
         (RELEASE, record(Outcome(0, 0, 12)), "failed", False),
+        (RELEASE, record(WITHOUT_DRILL), "untested", False),
         (RELEASE, None, "untested", False),
     ],
 )
@@ -112,5 +116,21 @@ def test_of_a_report_what_ran_on_the_release_counts() -> None:
 
 def test_reports_add_up_to_a_proof() -> None:
     one = read_report(suite(case("test_create"), case("test_upgrade")), "report", "v1.37.2")
-    assert one.lacks == ("test_recovery",)
-    assert (one + read_report(suite(case("test_recovery")), "report", "v1.37.2")).lacks == ()
+    assert one.lacks == ("test_recovery", "test_drill")
+    assert (one + read_report(suite(case("test_recovery"), case("test_drill")), "report", "v1.37.2")).lacks == ()
+
+
+def test_a_record_from_before_drills_were_asked_for_is_read_and_is_no_verification() -> None:
+    stored = TestRecord.from_text(record(WITHOUT_DRILL).to_text(), "tested.json")
+    assert lacking(stored) == "not verified: no drill"
+    assert lacking(record()) == lacking(None) == ""
+
+
+@pytest.mark.parametrize("end", ["<failure/>", "<skipped/>"])
+def test_a_drill_that_did_not_pass_is_none(end: str) -> None:
+    report = read_report(suite(case("test_drill", end=end)), "report", "v1.37.2")
+    assert "test_drill" in report.lacks
+
+
+def test_a_drill_of_another_release_is_none() -> None:
+    assert "test_drill" in read_report(suite(case("test_drill", on="v1.36.3")), "report", "v1.37.2").lacks

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from windlass.domain.backup import read_content
+from windlass.domain.backup import DatabaseContent, read_content
 from windlass.effects.transport.connection import CommandResult
 from windlass.effects.transport.fake import Call
 from world.machine import Machine, refused
@@ -27,20 +27,19 @@ def run(machine: Machine, call: Call) -> str | CommandResult:
     snapshot = _snapshot(machine)
     if snapshot is None:
         return refused("snapshot file integrity check failed")
-    content = read_content(lambda offset, size: snapshot[:-_SUM_BYTES][offset : offset + size])
     if words[:2] == ("snapshot", "restore"):
         machine.step()
         machine.drills = machine.drills | {"restored"}
         return ""
-    if words[0] == "hashkv" and "restored" not in machine.drills:
-        return refused("no such file")
-    return json.dumps({"revision": content.revision, "hash": content.hash})
+    return json.dumps({"revision": _content(snapshot).revision})
 
 
 def ask_etcd(machine: Machine, call: Call) -> str | CommandResult:
     """Answer etcdctl in the throwaway etcd."""
     if not {_ETCD, "restored"} <= machine.drills:
         return refused("No such container")
+    if "hashkv" in call.argv:
+        return f'"Hash" : {_content(_snapshot(machine) or b"").hash}\n'
     if "--count-only" not in call.argv:
         return ""
     found = _objects(machine)
@@ -51,6 +50,10 @@ def ask_etcd(machine: Machine, call: Call) -> str | CommandResult:
 def _snapshot(machine: Machine) -> bytes | None:
     found = next((one for path, one in machine.received.items() if "/drills/" in path), b"")
     return found if machine.etcd.is_whole(found) else None
+
+
+def _content(snapshot: bytes) -> DatabaseContent:
+    return read_content(lambda offset, size: snapshot[:-_SUM_BYTES][offset : offset + size])
 
 
 def _objects(machine: Machine) -> dict[tuple[str, str, str], dict[str, Any]]:

@@ -1,6 +1,6 @@
 """What an etcd database file holds, computed from its bytes alone: the revision, and the hash of all it keeps.
 
-The hash is the one that etcd's HashKV and `etcdutl hashkv` give for the newest revision (server/storage/mvcc/hash.go
+The hash is the one that etcd's HashKV gives for the newest revision, in 3.6 and 3.7 alike (server/storage/mvcc/hash.go
 and kvstore.go): CRC-32C over the name of the bucket, every version since the last compaction, and of those up to it
 the ones that are still the newest of their keys.
 """

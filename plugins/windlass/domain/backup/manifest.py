@@ -70,7 +70,7 @@ class Content(_Record):
     entries: int = Field(ge=0)
     """Versions of keys in the database, deletions too."""
     hash: int = Field(ge=0)
-    """What `etcdutl hashkv` says of a database restored from it without a bump."""
+    """What HashKV at the revision says of a member that was restored from it without a bump."""
     keys: int = Field(ge=0)
     """Living keys at the revision, as the member counted them."""
 

@@ -16,8 +16,9 @@ from windlass.errors import IntegrityError, SpecError
 RECORD_FILE = "tested.json"
 RELEASE_PROPERTY = "kubernetes"
 """In a report of tests, on each test: the releases that it ran on, separated by spaces."""
-PROOF = ("test_create", "test_recovery", "test_upgrade")
-"""Tests without which a record says too little: a cluster is made, is brought back from nothing, and is upgraded."""
+PROOF = {"test_create": "creation", "test_recovery": "recovery", "test_upgrade": "upgrade", "test_drill": "drill"}
+"""Tests without which a record says too little, and what a person calls each: a cluster is made, is brought back from
+nothing, is upgraded, and a drill proves a bundle of it."""
 Standing = Literal["tested", "changed", "failed", "untested"]
 
 
@@ -98,12 +99,27 @@ def record_of(release: Release, lock: Lock, end_to_end: Outcome, date: str) -> T
 
 
 def standing(release: Release, record: TestRecord | None, lock: Lock | None = None) -> Standing:
-    """Say how a release stands; `changed`: it passed, and its templates, or bytes in `lock`, are others since."""
+    """Say how a release stands; `changed`: it passed, and its templates, or bytes in `lock`, are others since.
+
+    `untested` is also one whose record lacks a test that a record must have.
+    """
     if record is None or record.parts != parts_digest(release) or record.version != release.version:
         return "untested"
     if record.end_to_end.failed or not record.end_to_end.passed:
         return "failed"
+    if record.end_to_end.lacks:
+        return "untested"
     return "changed" if changed_since(release, record, lock) else "tested"
+
+
+def lacking(record: TestRecord | None) -> str:
+    """Say what a record that tells of no failure lacks to count: `not verified: no drill`; empty if nothing.
+
+    A record from before some test was asked for is read, and lacks it.
+    """
+    if record is None or record.end_to_end.failed or not record.end_to_end.lacks:
+        return ""
+    return f"not verified: {', '.join(f'no {PROOF[module]}' for module in record.end_to_end.lacks)}"
 
 
 def changed_since(release: Release, record: TestRecord, lock: Lock | None = None) -> tuple[str, ...]:
