@@ -108,7 +108,7 @@ def test_owner_may_be_given_by_number() -> None:
 
 def test_a_certificate_that_is_to_be_issued_is_no_file_that_is_there() -> None:
     due = replace(DESIRED, content=ToBeIssued("cp-1/apiserver"))
-    assert told(replace(GOOD, mode=0o666), due) == [f"{KEY} is of cp-1/apiserver, which soon ends, mode 0666 -> 0600"]
+    assert told(replace(GOOD, mode=0o666), due) == [f"{KEY} is due for renewal, mode 0666 -> 0600"]
     assert told(Absent(), due) == [f"{KEY} is lost"]
 
 

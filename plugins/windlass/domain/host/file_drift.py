@@ -141,7 +141,7 @@ def _compare(path: str, desired: DesiredFile, observed: ObservedFile) -> FileDri
 
 def _content(desired: DesiredFile, observed: FileState) -> str:
     if isinstance(desired.content, ToBeIssued):
-        return f"is of {desired.content.leaf}, which soon ends"
+        return "is due for renewal"
     return "" if observed.sha256 == desired.content else "is another"
 
 
