@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 
+from windlass.domain.host.file_drift import Absent, FileState, OtherKind
 from windlass.effects.transport.connection import OUTPUT_LIMIT, CommandResult, Connection, RemoteFile
 from windlass.effects.transport.fake import Answer, Call, Hangs
 from windlass.effects.transport.fakestream import StreamHandler
@@ -184,11 +185,13 @@ class FileContract:
         with pytest.raises(CommandError, match="directory"):
             world.connection.read(f"{world.root}/directory")
 
-    def test_stat_leaves_out_what_is_absent(self, world: World) -> None:
-        paths = [f"{world.root}/{name}" for name in ("a b", "new\nline", "absent")]
-        for path in paths[:2]:
+    def test_stat_tells_of_each_path_also_what_is_absent(self, world: World) -> None:
+        paths = [f"{world.root}/{name}" for name in ("a b", "new\nline", "absent", "a b/below", "directory")]
+        for path in (*paths[:2], f"{paths[4]}/file"):
             world.connection.put(path, b"x")
-        assert set(world.connection.stat(paths)) == set(paths[:2])
+        states = world.connection.stat(paths)
+        assert {path for path, state in states.items() if isinstance(state, FileState)} == set(paths[:2])
+        assert [states[path] for path in paths[2:]] == [Absent(), Absent(), OtherKind("directory")]
         assert world.connection.stat([]) == {}
 
     def test_put_tree_writes_all_with_mode_and_owner(self, world: World) -> None:

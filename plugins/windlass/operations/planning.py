@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from windlass.domain.containers import COMPONENT_LABEL, DIGEST_LABEL, PROJECT_LABEL
+from windlass.domain.host.file_drift import FileDrift, desired_files, find_file_drift
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import content_directory
-from windlass.domain.pki import Pki, files_for
-from windlass.domain.rendering import HostFiles, Install, RenderedFile, host_installs, render_host
+from windlass.domain.pki import Pki, desired_certificates
+from windlass.domain.rendering import HostFiles, Install, host_installs, render_host
 from windlass.domain.rendering.layout import DOCKER_DAEMON
 from windlass.domain.rendering.stacks import OWN_COMPONENTS
 from windlass.domain.spec.models import Cluster, Host
@@ -67,7 +67,7 @@ class Seen:
 def _plan_host(site: Site, seen: Seen, pki: Pki | None) -> Changes:
     files = render_host(site.cluster, site.release, seen.host, site.lock, site.mirror, seen.facts)
     docker = docker_settings(seen.connection, files[DOCKER_DAEMON].text)
-    files = {**files, DOCKER_DAEMON: RenderedFile(docker)}
+    files = {**files, DOCKER_DAEMON: replace(files[DOCKER_DAEMON], content=docker)}
     return (
         *_installs(site, seen),
         *_files(seen, files),
@@ -90,24 +90,22 @@ def _is_installed(site: Site, seen: Seen, install: Install) -> bool:
 
 
 def _files(seen: Seen, files: HostFiles) -> list[str]:
-    states = seen.connection.stat(list(files))
-    changed = [
-        path
-        for path, file in files.items()
-        if path not in states or (states[path].sha256, states[path].mode) != (_sha256(file.content), file.mode)
-    ]
-    return [f"write {path}" for path in changed]
+    drift = find_file_drift(desired_files(files), seen.connection.stat(list(files)))
+    return [*(f"write {one.path}" for one in drift if not one.is_access_only), *_restored(drift)]
 
 
 def _certificates(site: Site, seen: Seen, pki: Pki | None) -> list[str]:
     if pki is None:
         return ["make and lay down certificates"]
-    files = files_for(site.cluster, seen.host, pki)
-    states = seen.connection.stat(list(files))
-    changed = [
-        path for path, file in files.items() if path not in states or states[path].sha256 != _sha256(file.content)
-    ]
-    return [f"lay down {len(changed)} certificate files"] if changed else []
+    desired = desired_certificates(site.cluster, seen.host, pki)
+    drift = find_file_drift(desired, seen.connection.stat(list(desired)))
+    changed = [one for one in drift if not one.is_access_only]
+    return [*([f"lay down {len(changed)} certificate files"] if changed else []), *_restored(drift)]
+
+
+def _restored(drift: Iterable[FileDrift]) -> list[str]:
+    """Return what is done about files whose content is as desired: whatever has read them need not start anew."""
+    return [f"restore {one}" for one in drift if one.is_access_only]
 
 
 def _not_loaded(site: Site, seen: Seen) -> list[str]:
@@ -144,10 +142,6 @@ def _running_digests(connection: Connection) -> dict[str, str]:
     argv = ["docker", "ps", "--filter", "label=io.windlass.component", "--filter", "status=running"]
     lines = connection.run([*argv, "--format", _RUNNING], sudo=True).stdout.split()
     return {name: digest for name, _, digest in (line.partition("=") for line in lines)}
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def plan_text(cluster: Cluster, plan: Mapping[str, Changes]) -> str:

@@ -106,7 +106,8 @@ def _lay_down(site: Site, connection: Connection, files: Mapping[str, RemoteFile
     changed += run_script(
         connection, settings_script("kernel settings", SETTINGS["kernel settings"], _LOAD_KERNEL_SETTINGS)
     )
-    connection.put(DOCKER_DAEMON, docker_settings(connection, docker.content.decode()))
+    settings = docker_settings(connection, docker.content.decode())
+    connection.put(DOCKER_DAEMON, settings, mode=docker.mode, owner=docker.owner)
     return (
         *changed,
         *run_script(connection, settings_script("docker settings", SETTINGS["docker settings"], _RELOAD_DOCKER)),
@@ -132,7 +133,7 @@ if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reloa
 
 def remote_files(files: HostFiles) -> dict[str, RemoteFile]:
     """Return rendered files as the transport takes them."""
-    return {path: RemoteFile(file.content, file.mode) for path, file in files.items()}
+    return {path: RemoteFile(file.content, file.mode, file.owner) for path, file in files.items()}
 
 
 def _containerd_script(site: Site) -> str:

@@ -549,6 +549,71 @@ def test_drift_that_is_only_shown_is_told_once_and_once_that_it_is_over(world: W
     ]
 
 
+KEY = "/etc/windlass/pki/apiserver.key"
+
+
+def open_to_all(world: World, path: str = KEY) -> RemoteFile:
+    """Have somebody open a file of cp-1 to all and give it away; return it as it was."""
+    files = world.hosts["cp-1"].files
+    before = files[path]
+    files[path] = replace(before, mode=0o666, owner="nobody:root")
+    return before
+
+
+@pytest.mark.parametrize("path", [KEY, "/etc/windlass/pki/apiserver.crt", "/etc/windlass/kubeconfigs/admin.conf"])
+def test_a_certificate_that_is_open_to_all_is_closed_and_nothing_is_issued_or_started_anew(
+    world: World, path: str
+) -> None:
+    before = open_to_all(world, path)
+    fault = f"{path}: mode 0666 -> 0{before.mode:o}, owner nobody -> root"
+    outcome = world.heal()
+    assert [done.partition(" (")[0] for done in outcome.done] == [f"restore-files certificates on cp-1: {fault}"]
+    assert world.hosts["cp-1"].files[path] == before
+    assert set(world.hosts["cp-1"].writes) == {path, "/etc/windlass/pki.sealed"}
+    assert (outcome.is_well, world.acts) == (True, [])
+    assert world.heal().done == ()
+
+
+def test_another_owner_of_a_rendered_file_is_put_right(world: World) -> None:
+    path = "/etc/windlass/stacks/etcd/compose.yaml"
+    before = open_to_all(world, path)
+    assert [repair.reason for repair in world.shown().repairs] == [f"{path}: mode 0666 -> 0644, owner nobody -> root"]
+    world.heal()
+    assert world.hosts["cp-1"].files[path] == before
+    assert world.acts == []
+
+
+def test_a_certificate_that_is_open_to_all_is_only_shown_where_the_spec_says_so(world: World) -> None:
+    spec = cluster().spec
+    settings = spec.repair.model_copy(update={"drift": "report"})
+    only_shown = cluster().model_copy(update={"spec": spec.model_copy(update={"repair": settings})})
+    world.site = replace(world.site, cluster=only_shown)
+    open_to_all(world)
+    outcome = world.heal()
+    assert outcome.done == ()
+    assert outcome.reported == (f"restore-files certificates on cp-1: {KEY}: mode 0666 -> 0600, owner nobody -> root",)
+    assert world.hosts["cp-1"].files[KEY].mode == 0o666
+
+
+def test_a_file_that_could_not_be_looked_at_is_not_taken_to_be_as_issued(world: World) -> None:
+    world.hosts["cp-1"].unreadable.add(KEY)
+    (repair,) = world.shown().repairs
+    assert (repair.key, repair.reason) == (
+        "cp-1/certificates",
+        f"{KEY} could not be looked at (its content cannot be read)",
+    )
+    assert world.heal().is_well
+    assert world.shown().is_empty
+
+
+def test_certificates_that_soon_end_are_told_with_their_keys(world: World) -> None:
+    world.now += timedelta(days=80)
+    plan = world.shown()
+    found = {one.key: one.reason for one in [*plan.repairs, *(held.repair for held in plan.held)]}
+    due = [f"/etc/windlass/pki/{name} is due for renewal" for name in ("kubelet-client.crt", "kubelet-client.key")]
+    assert found["w-1/certificates"].startswith(", ".join(due))
+
+
 def test_a_person_begins_the_count_anew(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "stuck"
     world.heal(Report("cp-2", "kube-scheduler"))

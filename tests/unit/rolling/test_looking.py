@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from unit.rolling.conftest import NEW, World, install
 from unit.upgrade.test_roll import STANDALONE
+from windlass.domain.pki import Pki, files_for, seed
+from windlass.domain.rendering.layout import KUBELET_CONFIG, STACKS
 from windlass.domain.upgrade import HostState, plan_roll
 from windlass.effects.transport.connection import RemoteFile
 from windlass.effects.transport.fake import Call, Hangs
@@ -14,8 +18,11 @@ from windlass.operations.site import Site
 SCHEDULER = "/etc/windlass/stacks/control-plane/compose.yaml"
 
 
-def states(site: Site) -> dict[str, HostState]:
-    return {name: outcome.get().state for name, outcome in look_at_hosts(site, None).items()}
+OPEN = "mode 0666 -> 0644, owner nobody:nogroup -> root:root"
+
+
+def states(site: Site, pki: Pki | None = None) -> dict[str, HostState]:
+    return {name: outcome.get().state for name, outcome in look_at_hosts(site, pki).items()}
 
 
 def test_hosts_that_are_as_wanted_differ_in_nothing(world: World) -> None:
@@ -98,6 +105,42 @@ def test_a_file_that_somebody_changed_is_named(world: World) -> None:
     path = "/etc/sysctl.d/90-windlass.conf"
     world.machines["w-1"].fake.files[path] = RemoteFile(b"vm.swappiness = 1\n")
     assert states(world.site)["w-1"].stale == {"files": f"files: {path}"}
+
+
+def test_a_file_of_the_kubelet_that_is_open_to_all_is_put_right_without_a_drain_or_a_start(world: World) -> None:
+    files = world.machines["w-1"].fake.files
+    for path in (KUBELET_CONFIG, f"{STACKS}/api-proxy/haproxy.cfg"):
+        files[path] = replace(files[path], mode=0o666, owner="nobody:nogroup")
+
+    found = states(world.site)
+
+    told = f"{KUBELET_CONFIG}: {OPEN}, {STACKS}/api-proxy/haproxy.cfg: {OPEN}"
+    assert found["w-1"].stale == {"files": f"files: {told}"}
+    (step,) = plan_roll(world.site.cluster, found, leader="cp-1", add_ons=())
+    assert (step.label, step.drains, step.does) == ("host w-1", False, (f"w-1: files: {told}",))
+
+
+def test_certificates_that_are_open_to_all_are_put_right_without_a_start(world: World) -> None:
+    pki = seed(world.site.cluster, datetime(2026, 11, 24, tzinfo=UTC))
+    for host in world.site.hosts:
+        issued = files_for(world.site.cluster, host, pki)
+        world.machines[host.name].fake.files |= {
+            path: RemoteFile(file.content, file.mode) for path, file in issued.items()
+        }
+    assert {name: state.stale for name, state in states(world.site, pki).items() if state.stale} == {}
+    files = world.machines["w-1"].fake.files
+    path = "/etc/windlass/pki/kubelet.crt"
+    files[path] = replace(files[path], mode=0o666, owner="nobody:nogroup")
+
+    assert states(world.site, pki)["w-1"].stale == {"certificates": f"certificates: {path}: {OPEN}"}
+
+    del files["/etc/windlass/pki/kubelet.key"]
+    assert states(world.site, pki)["w-1"].stale == {"certificates": f"certificates: 1 files, {path}: {OPEN}"}
+
+
+def test_a_file_that_could_not_be_looked_at_is_not_taken_to_be_as_rendered(world: World) -> None:
+    world.machines["w-1"].fake.unreadable.add(KUBELET_CONFIG)
+    assert states(world.site)["w-1"].stale == {"kubelet": "kubelet started anew"}
 
 
 def test_a_program_that_leads_elsewhere_is_linked_anew(world: World) -> None:

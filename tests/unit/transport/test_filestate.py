@@ -4,8 +4,9 @@ import hashlib
 
 import pytest
 
-from windlass.effects.transport.connection import FileState, RemoteFile
-from windlass.effects.transport.filestate import check_relative, is_as_wanted, pack, parse
+from windlass.domain.host.file_drift import Absent, FileState, ObservedFile, OtherKind, Unknown
+from windlass.effects.transport.connection import RemoteFile
+from windlass.effects.transport.filestate import check_relative, pack, parse
 
 DIGEST = hashlib.sha256(b"x").hexdigest()
 FILE = RemoteFile(b"x", 0o600, "root:root")
@@ -13,26 +14,29 @@ FILE = RemoteFile(b"x", 0o600, "root:root")
 
 def test_listing_is_read_whatever_the_path() -> None:
     listing = f"8180 0:0 root:root /a b\0a1ff 0:0 root:root /link\0{DIGEST}  /a b\0{DIGEST}  /link\0"
-    assert parse(listing.encode()) == {"/a b": FileState(DIGEST, 0o600, "root:root", "0:0")}
+    assert parse(listing.encode(), ["/a b", "/link"]) == {
+        "/a b": FileState(DIGEST, 0o600, "root:root", "0:0"),
+        "/link": OtherKind("symbolic link"),
+    }
 
 
 @pytest.mark.parametrize(
-    "state",
+    ("listing", "state"),
     [
-        None,
-        FileState("0" * 64, 0o600, "root:root", "0:0"),
-        FileState(DIGEST, 0o644, "root:root", "0:0"),
-        FileState(DIGEST, 0o600, "ops:ops", "1000:1000"),
+        ("absent /x\0", Absent()),
+        ("41ed 0:0 root:root /x\0", OtherKind("directory")),
+        ("1180 0:0 root:root /x\0", OtherKind("special file")),
+        ("8180 0:0 root:root /x\0", Unknown("its content cannot be read")),
+        ("", Unknown()),
+        ("absent /x", Unknown()),
+        ("8180 0:0 root:ro", Unknown()),
+        (f"{DIGEST}  /x\0", Unknown()),
+        (f"8180 0:0 root:root /x\0{DIGEST[:40]}\0", Unknown("its content cannot be read")),
+        ("sudo: what nobody expects\0", Unknown()),
     ],
 )
-def test_each_difference_is_seen(state: FileState | None) -> None:
-    assert not is_as_wanted(state, FILE)
-
-
-def test_owner_may_be_given_by_number() -> None:
-    state = FileState(DIGEST, 0o600, "root:root", "0:0")
-    assert is_as_wanted(state, FILE)
-    assert is_as_wanted(state, RemoteFile(b"x", 0o600, "0:0"))
+def test_what_is_not_said_to_the_end_is_unknown(listing: str, state: ObservedFile) -> None:
+    assert parse(listing.encode(), ["/x"]) == {"/x": state}
 
 
 def test_equal_files_pack_to_equal_bytes_whatever_their_order() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from windlass.domain.healing.repairs import Kind, Repair
+from windlass.domain.healing.repairs import CERTIFICATES, FILES, Kind, Repair
 from windlass.domain.healing.seen import ETCD, ClusterSeen, HostSeen, ServiceSeen, UnitSeen
 
 ENGINE = "docker"
 _ORDER = (
     ENGINE,
-    "certificates",
-    "files",
+    CERTIFICATES,
+    FILES,
     ETCD,
     "kube-apiserver",
     "api-proxy",
@@ -48,10 +48,7 @@ def _of_host(seen: ClusterSeen, host: HostSeen, failed: Mapping[str, int]) -> It
     for unit in host.units:
         if unit.health == "unhealthy":
             yield _repair(seen, host, unit)
-    if host.bad_certificates:
-        yield _files("renew-certificates", host, "certificates", host.bad_certificates)
-    if host.lost_files:
-        yield _files("restore-files", host, "files", host.lost_files)
+    yield from _of_files(host)
     for service in host.services:
         health = seen.health(host, service)
         if service.component == ETCD and health == "unhealthy" and _is_lost(seen, host, service, failed):
@@ -96,6 +93,15 @@ def _repair(seen: ClusterSeen, host: HostSeen, what: ServiceSeen | UnitSeen, kin
         seen_from=report.seen_from if report else (host.name,),
         stack="" if isinstance(what, UnitSeen) else what.stack,
     )
+
+
+def _of_files(host: HostSeen) -> Iterator[Repair]:
+    if host.bad_certificates:
+        yield _files("renew-certificates", host, CERTIFICATES, (*host.bad_certificates, *host.certificate_access))
+    elif host.certificate_access:
+        yield _files("restore-files", host, CERTIFICATES, host.certificate_access)
+    if host.lost_files:
+        yield _files("restore-files", host, FILES, host.lost_files)
 
 
 def _files(kind: Kind, host: HostSeen, thing: str, paths: tuple[str, ...]) -> Repair:

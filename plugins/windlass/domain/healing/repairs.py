@@ -17,6 +17,9 @@ Kind = Literal[
     "replace-host",
 ]
 
+CERTIFICATES = "certificates"
+FILES = "files"
+
 WORDS: dict[Kind, str] = {
     "restart-unit": "Restarted",
     "restore-files": "Restored",
@@ -36,7 +39,7 @@ class Repair:
     kind: Kind
     host: str
     thing: str
-    """Component, unit, `files`, `certificates` or `host`."""
+    """Component, unit, `FILES`, `CERTIFICATES` or `host`."""
     reason: str
     failed_checks: int = 0
     seen_from: tuple[str, ...] = ()

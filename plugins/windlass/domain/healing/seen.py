@@ -109,9 +109,11 @@ class HostSeen:
     is_compared: bool = False
     """Whether it was compared with what was rendered for it: else nothing is known of what differs."""
     lost_files: tuple[str, ...] = ()
-    """Files as rendered that are not there (any more), or are others."""
+    """Files that are not, or not known to be, as rendered: their content, mode and owner."""
     bad_certificates: tuple[str, ...] = ()
     """Certificate files that are lost, changed, or soon end."""
+    certificate_access: tuple[str, ...] = ()
+    """Certificate files with the content that was issued, which others than should may read or change."""
     has_member_data: bool | None = None
     """Whether etcd's data directory holds a member; None where nobody could tell, or no member belongs there."""
     is_full: bool = False

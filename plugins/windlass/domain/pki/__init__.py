@@ -17,7 +17,14 @@ from windlass.domain.pki.kubeconfig import (
     user_contexts,
     user_kubeconfig,
 )
-from windlass.domain.pki.layout import ENCRYPTION_FILE, KUBECONFIG_DIRECTORY, PKI_DIRECTORY, HostFile, files_for
+from windlass.domain.pki.layout import (
+    ENCRYPTION_FILE,
+    KUBECONFIG_DIRECTORY,
+    PKI_DIRECTORY,
+    HostFile,
+    desired_certificates,
+    files_for,
+)
 from windlass.domain.pki.model import EncryptionKey, Pki, secrets
 from windlass.domain.pki.seed import Expiry, check_authorities, expiring, new_encryption_key, seed, short_lived_admin
 from windlass.domain.pki.subjects import (
@@ -54,6 +61,7 @@ __all__ = [
     "api_url",
     "check_authorities",
     "check_certificate",
+    "desired_certificates",
     "embedded_kubeconfig",
     "encryption_configuration",
     "expiring",

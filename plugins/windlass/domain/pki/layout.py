@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from windlass.domain.host.file_drift import ROOT, DesiredFile, ToBeIssued, desired_files
 from windlass.domain.pki.certificates import Credential, public_pem
 from windlass.domain.pki.encryption import encryption_configuration
 from windlass.domain.pki.kubeconfig import CredentialFiles, host_kubeconfig
@@ -38,7 +39,7 @@ class HostFile:
 
     content: bytes = field(repr=False)
     mode: int = 0o644
-    owner: str = "root:root"
+    owner: str = ROOT
 
 
 def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
@@ -49,7 +50,7 @@ def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
     files: dict[str, HostFile] = {}
     leaves = host_leaves(cluster, host)
     for purpose in leaves:
-        files |= _credential_files(_STEMS.get(purpose, purpose), pki.leaves[f"{host.name}/{purpose}"])
+        files |= _credential_files(purpose, pki.leaves[f"{host.name}/{purpose}"])
     if "etcd" in host.roles or "control-plane" in host.roles:
         files[f"{PKI_DIRECTORY}/etcd/ca.crt"] = _public(pki.authorities[Signer.ETCD].certificate)
     # On every host: its api-proxy checks the API servers with it.
@@ -63,6 +64,20 @@ def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
     }
 
 
+def desired_certificates(cluster: Cluster, host: Host, pki: Pki, renewed: Pki | None = None) -> dict[str, DesiredFile]:
+    """Return by path the state that the files of `files_for` should be in.
+
+    `renewed` is the PKI with new leaves in the place of those that soon end: their content is still to be issued.
+    """
+    desired = desired_files(files_for(cluster, host, pki))
+    leaves = (renewed or pki).leaves
+    for purpose in host_leaves(cluster, host):
+        leaf = f"{host.name}/{purpose}"
+        if leaves[leaf] != pki.leaves[leaf]:
+            desired |= {path: replace(desired[path], content=ToBeIssued(leaf)) for path in _credential_paths(purpose)}
+    return desired
+
+
 def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:
     configuration = encryption_configuration(pki.encryption_keys, encrypt=cluster.spec.security.encrypt_secrets)
     return {
@@ -73,11 +88,15 @@ def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:
     }
 
 
-def _credential_files(stem: str, credential: Credential) -> dict[str, HostFile]:
-    return {
-        f"{PKI_DIRECTORY}/{stem}.crt": _public(credential.certificate),
-        f"{PKI_DIRECTORY}/{stem}.key": _private(credential.key.reveal_bytes()),
-    }
+def _credential_files(purpose: str, credential: Credential) -> dict[str, HostFile]:
+    certificate, key = _credential_paths(purpose)
+    return {certificate: _public(credential.certificate), key: _private(credential.key.reveal_bytes())}
+
+
+def _credential_paths(purpose: str) -> tuple[str, str]:
+    """Return where the certificate of a leaf and its key lie."""
+    stem = f"{PKI_DIRECTORY}/{_STEMS.get(purpose, purpose)}"
+    return f"{stem}.crt", f"{stem}.key"
 
 
 def _kubeconfig(cluster: Cluster, user: str, purpose: str) -> HostFile:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from windlass.domain.host.file_drift import ROOT
+
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """Content and mode of one file; its owner is root."""
+    """Content, mode and owner of one file."""
 
     content: bytes
     mode: int = 0o644
+    owner: str = ROOT
 
     @property
     def text(self) -> str:

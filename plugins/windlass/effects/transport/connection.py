@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from windlass.domain.host.file_drift import ROOT, ObservedFile
+
 DEFAULT_TIMEOUT = timedelta(minutes=2)
 OUTPUT_LIMIT = 8 * 1024 * 1024
 """Bytes kept of each output stream of a command: the first and the last half of this."""
@@ -59,17 +61,7 @@ class RemoteFile:
 
     content: bytes = field(repr=False)
     mode: int = 0o644
-    owner: str = "root:root"
-
-
-@dataclass(frozen=True)
-class FileState:
-    """A regular file as it is on a host; `owner` by names, `owner_ids` by numbers, both as ``user:group``."""
-
-    sha256: str
-    mode: int
-    owner: str
-    owner_ids: str
+    owner: str = ROOT
 
 
 class Channel(Protocol):
@@ -175,7 +167,7 @@ class Connection(Protocol):
         """
         ...
 
-    def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = "root:root") -> bool:
+    def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = ROOT) -> bool:
         """Write a file as root, atomically (temporary file, fsync, owner, mode, rename), with missing directories.
 
         Gives whether anything had to change: an equal file with equal mode and owner is left alone.
@@ -193,8 +185,8 @@ class Connection(Protocol):
         """Read a whole file as root; None if there is no such file."""
         ...
 
-    def stat(self, paths: Sequence[str]) -> dict[str, FileState]:
-        """Look at many regular files as root in one round trip; what is absent (or no regular file) has no entry."""
+    def stat(self, paths: Sequence[str]) -> dict[str, ObservedFile]:
+        """Look at many files as root in one round trip; it tells of each path, be it that nobody knows how it is."""
         ...
 
     def open_channel(self, argv: Sequence[str], *, sudo: bool = False) -> Channel:

@@ -52,7 +52,8 @@ class FakeHost:
 
     `before` and `after` see every operation and may raise: an error from `before` means that nothing was done, one
     from `after` that it was done and the answer got lost. `services` maps what `forward` reaches to real local
-    addresses. `writes` lists the paths that were changed.
+    addresses. `writes` lists the paths that were changed; a file whose path is `unreadable` is there until it is
+    written anew, and nobody can tell how it is.
     """
 
     name: str
@@ -60,6 +61,7 @@ class FakeHost:
     is_reachable: bool = True
     delay: timedelta = timedelta(0)
     files: dict[str, RemoteFile] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
     services: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     before: Callable[[Call], None] | None = None
     after: Callable[[Call], None] | None = None

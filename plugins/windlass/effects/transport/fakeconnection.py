@@ -12,8 +12,9 @@ from pathlib import PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from windlass.domain.host.file_drift import ROOT, Absent, FileState, ObservedFile, OtherKind, Unknown
 from windlass.effects.transport import filestate, shell
-from windlass.effects.transport.connection import DEFAULT_TIMEOUT, CommandResult, FileState, RemoteFile
+from windlass.effects.transport.connection import DEFAULT_TIMEOUT, CommandResult, RemoteFile
 from windlass.effects.transport.fakestream import FakeStream
 from windlass.effects.transport.output import BoundedOutput, Lines
 from windlass.effects.transport.tunnel import TcpForward, Tunnel, UnixBridge
@@ -58,7 +59,7 @@ class FakeConnection:
             raise CommandError(CommandFailure(self.host, tuple(argv), result.exit_code, result.stderr))
         return result
 
-    def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = "root:root") -> bool:
+    def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = ROOT) -> bool:
         """Write a file; see `Connection.put`."""
         with self._operation(("<put>", path), sudo=True):
             return self._write({_absolute(path): RemoteFile(content, mode, owner)})
@@ -74,14 +75,14 @@ class FakeConnection:
         """Read a file; see `Connection.read`."""
         with self._operation(("<read>", path), sudo=True):
             file = self._fake.files.get(_absolute(path))
-            if file is None and any(name.startswith(f"{path.rstrip('/')}/") for name in self._fake.files):
+            if file is None and self._is_directory(path):
                 raise self._failure(("read", path), f"cat: {path}: Is a directory")
             return file.content if file else None
 
-    def stat(self, paths: Sequence[str]) -> dict[str, FileState]:
+    def stat(self, paths: Sequence[str]) -> dict[str, ObservedFile]:
         """Look at files; see `Connection.stat`."""
         with self._operation(("<stat>", *map(_absolute, paths)), sudo=True):
-            return {path: _state(self._fake.files[path]) for path in paths if path in self._fake.files}
+            return {path: self._observe(path) for path in paths}
 
     def open_channel(self, argv: Sequence[str], *, sudo: bool = False) -> FakeStream:
         """Start a scripted stream; see `Connection.open_channel`."""
@@ -133,15 +134,26 @@ class FakeConnection:
         self._fake.end(call)
 
     def _write(self, wanted: Mapping[str, RemoteFile]) -> bool:
-        present = self._fake.files
-        differing = {path: file for path, file in wanted.items() if present.get(path) != file}
+        present, unreadable = self._fake.files, self._fake.unreadable
+        differing = {path: file for path, file in wanted.items() if present.get(path) != file or path in unreadable}
         for path in differing:
             blocking = [str(parent) for parent in PurePosixPath(path).parents if str(parent) in present]
             if blocking:
                 raise self._failure(("write", path), f"mkdir: cannot create directory '{blocking[0]}': Not a directory")
         present.update(differing)
+        unreadable.difference_update(differing)
         self._fake.writes.extend(differing)
         return bool(differing)
+
+    def _observe(self, path: str) -> ObservedFile:
+        if path in self._fake.unreadable:
+            return Unknown("its content cannot be read")
+        if path in self._fake.files:
+            return _state(self._fake.files[path])
+        return OtherKind("directory") if self._is_directory(path) else Absent()
+
+    def _is_directory(self, path: str) -> bool:
+        return any(name.startswith(f"{path.rstrip('/')}/") for name in self._fake.files)
 
     def _reach(self, host: str, port: int) -> FakeStream:
         address = self._fake.services.get((host, port))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from windlass.domain.host.file_drift import ObservedFile, desired_file, desired_files, find_file_drift
 from windlass.effects.transport import filestate, shell
-from windlass.effects.transport.connection import DEFAULT_TIMEOUT, FileState, RemoteFile
+from windlass.effects.transport.connection import DEFAULT_TIMEOUT, RemoteFile
 from windlass.errors import CommandError, CommandFailure
 
 LARGE = 256 * 1024
@@ -38,7 +39,7 @@ class RunAsRoot(Protocol):
 def put(host: str, run: RunAsRoot, path: str, file: RemoteFile) -> bool:
     """Write a file as `Connection.put` says."""
     _check_absolute(path)
-    if len(file.content) > LARGE and filestate.is_as_wanted(stat(host, run, [path]).get(path), file):
+    if len(file.content) > LARGE and not find_file_drift({path: desired_file(file)}, stat(host, run, [path])):
         return False
     digest = hashlib.sha256(file.content).hexdigest()
     argv = shell.script(shell.PUT, path, f"{file.mode:o}", file.owner, digest)
@@ -50,10 +51,9 @@ def put_tree(host: str, run: RunAsRoot, path: str, files: Mapping[str, RemoteFil
     """Write files below a directory as `Connection.put_tree` says; send only those that differ."""
     root = _check_absolute(path).rstrip("/") or "/"
     wanted = {filestate.check_relative(name): file for name, file in files.items()}
-    present = stat(host, run, [_join(root, name) for name in wanted])
-    differing = {
-        name: file for name, file in wanted.items() if not filestate.is_as_wanted(present.get(_join(root, name)), file)
-    }
+    desired = desired_files({_join(root, name): file for name, file in wanted.items()})
+    drifted = {one.path for one in find_file_drift(desired, stat(host, run, list(desired)))}
+    differing = {name: file for name, file in wanted.items() if _join(root, name) in drifted}
     if not differing:
         return False
     archive, owners = filestate.pack(differing)
@@ -70,11 +70,11 @@ def read(host: str, run: RunAsRoot, path: str) -> bytes | None:
     return _checked(host, ("read", path), raw).stdout
 
 
-def stat(host: str, run: RunAsRoot, paths: Sequence[str]) -> dict[str, FileState]:
+def stat(host: str, run: RunAsRoot, paths: Sequence[str]) -> dict[str, ObservedFile]:
     """Look at files as `Connection.stat` says."""
     listing = "".join(f"{_check_absolute(path)}\0" for path in paths)
     raw = run(["sh", "-c", shell.STAT], listing.encode(), DEFAULT_TIMEOUT)
-    return filestate.parse(_checked(host, ("stat", *paths), raw).stdout)
+    return filestate.parse(_checked(host, ("stat", *paths), raw).stdout, paths)
 
 
 def _join(root: str, name: str) -> str:

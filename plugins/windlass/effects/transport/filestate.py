@@ -1,43 +1,46 @@
-"""What files on a host are, and which of them differ from what is wanted; pure."""
+"""What a host says of its files, and the archive in which files go there; pure."""
 
 from __future__ import annotations
 
-import hashlib
 import io
+import re
 import stat
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from windlass.effects.transport.connection import FileState, RemoteFile
+from windlass.domain.host.file_drift import Absent, FileState, ObservedFile, OtherKind, Unknown
+from windlass.effects.transport.connection import RemoteFile
+
+_DIGEST = re.compile(r"([0-9a-f]{64})  (/.*)", re.DOTALL)
+_STATUS = re.compile(r"([0-9a-f]+) (\d+:\d+) ([^ ]+:[^ ]+) (/.*)", re.DOTALL)
+_ABSENT = re.compile(r"absent (/.*)", re.DOTALL)
 
 
-def parse(listing: bytes) -> dict[str, FileState]:
-    """Read what the script `STAT` prints: records of stat, then records of sha256sum, each ended by NUL."""
-    found: dict[str, tuple[int, str, str]] = {}
-    digests: dict[str, str] = {}
-    for record in listing.decode("utf-8", "surrogateescape").split("\0"):
-        digest, _, path = record.partition("  ")
-        if len(digest) == 64 and path:
-            digests[path] = digest
-        elif record:
-            mode, ids, owner, path = record.split(" ", 3)
-            found[path] = (int(mode, 16), ids, owner)
+def parse(listing: bytes, paths: Iterable[str]) -> dict[str, ObservedFile]:
+    """Read what the script `STAT` prints of `paths`: records of stat, of sha256sum and of absence, each ended by NUL.
+
+    Of what it does not say, or not to the end, nobody knows how it is.
+    """
+    records = listing.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    absent = {match[1] for match in map(_ABSENT.fullmatch, records) if match}
+    digests = {match[2]: match[1] for match in map(_DIGEST.fullmatch, records) if match}
+    statuses = {match[4]: match for match in map(_STATUS.fullmatch, records) if match}
     return {
-        path: FileState(digests[path], stat.S_IMODE(mode), owner, ids)
-        for path, (mode, ids, owner) in found.items()
-        if stat.S_ISREG(mode) and path in digests
+        path: Absent() if path in absent else _observed(statuses.get(path), digests.get(path, "")) for path in paths
     }
 
 
-def is_as_wanted(state: FileState | None, wanted: RemoteFile) -> bool:
-    """Tell whether a file has the content, mode and owner that are wanted."""
-    return (
-        state is not None
-        and state.sha256 == hashlib.sha256(wanted.content).hexdigest()
-        and state.mode == wanted.mode
-        and wanted.owner in (state.owner, state.owner_ids)
-    )
+def _observed(status: re.Match[str] | None, digest: str) -> ObservedFile:
+    if status is None:
+        return Unknown()
+    mode = int(status[1], 16)
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "directory", stat.S_IFLNK: "symbolic link"}
+        return OtherKind(kinds.get(stat.S_IFMT(mode), "special file"))
+    if not digest:
+        return Unknown("its content cannot be read")
+    return FileState(digest, stat.S_IMODE(mode), status[3], status[2])
 
 
 def check_relative(path: str) -> str:

@@ -64,12 +64,27 @@ if [ -e "$1" ] || [ -L "$1" ]; then exec cat -- "$1"; else exit 44; fi
 
 STAT = r"""
 exec xargs -0 -r sh -c '
+LC_ALL=C
+export LC_ALL
 stat --printf="%f %u:%g %U:%G %n\0" -- "$@" 2>/dev/null
-sha256sum -z -- "$@" 2>/dev/null
+for path; do
+    shift
+    if [ -L "$path" ]; then continue; fi
+    if [ -f "$path" ]; then set -- "$@" "$path"; continue; fi
+    if [ -e "$path" ]; then continue; fi
+    case $(stat -- "$path" 2>&1 >/dev/null) in
+        *": No such file or directory" | *": Not a directory") printf "absent %s\0" "$path" ;;
+    esac
+done
+[ $# -eq 0 ] || sha256sum -z -- "$@" 2>/dev/null
 exit 0
 ' windlass
 """
-"""Reads paths ended by NUL on stdin; `filestate.parse` reads what it prints."""
+"""Reads paths ended by NUL on stdin; `filestate.parse` reads what it prints.
+
+Absence is said only where the system says it, so that what cannot be read is not taken for what is not there. Only
+regular files are read: to read a named pipe would wait for ever.
+"""
 
 PUT = r"""
 set -eu

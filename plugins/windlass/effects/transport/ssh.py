@@ -10,13 +10,13 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from windlass.domain.host.file_drift import ROOT, ObservedFile
 from windlass.effects.transport import files as remote_files
 from windlass.effects.transport import shell
 from windlass.effects.transport.channel import SshChannel
 from windlass.effects.transport.connection import (
     DEFAULT_TIMEOUT,
     CommandResult,
-    FileState,
     RemoteFile,
     SshTarget,
 )
@@ -130,7 +130,7 @@ class SshConnection:
             raise CommandError(CommandFailure(self.host, command.argv, code, result.stderr))
         return result
 
-    def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = "root:root") -> bool:
+    def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = ROOT) -> bool:
         """Write a file; see `Connection.put`."""
         return remote_files.put(self.host, self._run_as_root, path, RemoteFile(content, mode, owner))
 
@@ -142,7 +142,7 @@ class SshConnection:
         """Read a file; see `Connection.read`."""
         return remote_files.read(self.host, self._run_as_root, path)
 
-    def stat(self, paths: Sequence[str]) -> dict[str, FileState]:
+    def stat(self, paths: Sequence[str]) -> dict[str, ObservedFile]:
         """Look at files; see `Connection.stat`."""
         return remote_files.stat(self.host, self._run_as_root, paths)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from windlass.domain.containers import CRASHES
 from windlass.domain.healing import Repair
-from windlass.domain.healing.repairs import Kind
+from windlass.domain.healing.repairs import CERTIFICATES, Kind
 from windlass.domain.healing.seen import ETCD
 from windlass.domain.healing.wanted import ENGINE, KUBELET, WantedHost
 from windlass.domain.installing import CHANGED
@@ -63,6 +63,14 @@ def _restart(work: Healing, repair: Repair) -> Changes:
 
 def _prepare(work: Healing, repair: Repair) -> Changes:
     return prepare_host(work.site, work.wanted[repair.host].host, _connection(work, repair))
+
+
+def _restore(work: Healing, repair: Repair) -> Changes:
+    """Lay down again what differs, whether rendered or issued; what has read the same content is not restarted."""
+    if repair.thing != CERTIFICATES:
+        return _prepare(work, repair)
+    host, sealed = work.wanted[repair.host].host, work.keyring.renew(work.keys)
+    return seed_host(work.site.cluster, work.keys, sealed, host, _connection(work, repair))
 
 
 def recreate_script(stack: str, component: str, *, is_gentle: bool) -> str:
@@ -158,7 +166,7 @@ def _uncordon(work: Healing, repair: Repair) -> Changes:
 _HANDLERS: dict[Kind, Callable[[Healing, Repair], Changes]] = {
     "recreate": _recreate,
     "restart-unit": _restart,
-    "restore-files": _prepare,
+    "restore-files": _restore,
     "renew-certificates": _renew,
     "replace-member": _replace_member,
     "cordon": _cordon,

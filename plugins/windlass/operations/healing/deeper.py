@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,7 +12,8 @@ from typing import Any
 from windlass.domain.containers import CLUSTER_LABEL, Container, by_component, read_container
 from windlass.domain.healing import ClusterSeen, HostSeen
 from windlass.domain.healing.drift import container_drift, other_version
-from windlass.domain.pki import Pki, files_for, seed
+from windlass.domain.host.file_drift import FileDrift, desired_files, find_file_drift
+from windlass.domain.pki import Pki, desired_certificates, seed
 from windlass.domain.rendering import HostFiles, render_host
 from windlass.domain.rendering.layout import DOCKER_DAEMON, SYSTEMD
 from windlass.domain.spec.models import Cluster, Host
@@ -50,6 +50,7 @@ def _compare(work: Healing, seen: HostSeen, host: Host, renewed: Pki) -> HostSee
     site, connection = work.site, work.site.connections.get(host.name)
     files = render_host(site.cluster, site.release, host, site.lock, site.mirror, gather_facts(connection))
     services, containers = _services(files), _containers(connection, site.cluster)
+    certificates = _certificate_drift(work, host, connection, renewed)
     drift, versions = {}, []
     for name, service in services.items():
         if name in containers:
@@ -59,8 +60,9 @@ def _compare(work: Healing, seen: HostSeen, host: Host, renewed: Pki) -> HostSee
         seen,
         services=tuple(replace(one, drift=drift.get(one.component, ())) for one in seen.services),
         is_compared=True,
-        lost_files=tuple(_differing(connection, files)),
-        bad_certificates=tuple(_certificates(work, host, connection, renewed)),
+        lost_files=tuple(str(one) for one in _file_drift(connection, files)),
+        bad_certificates=tuple(str(one) for one in certificates if not one.is_access_only),
+        certificate_access=tuple(str(one) for one in certificates if one.is_access_only),
         other_version=next(filter(None, [*versions, _kubelet_version(work, host, connection)]), ""),
     )
 
@@ -80,29 +82,15 @@ def _inspect_script(cluster: Cluster) -> str:
     return f"docker ps -aq --filter {filters} | xargs -r docker inspect --format '{{{{json .}}}}'\n"
 
 
-def _differing(connection: Connection, files: HostFiles) -> Iterator[str]:
+def _file_drift(connection: Connection, files: HostFiles) -> tuple[FileDrift, ...]:
     # Docker's own settings are shared with the host's owner, and only ever added to.
-    wanted = {path: file for path, file in files.items() if path != DOCKER_DAEMON}
-    states = connection.stat(list(wanted))
-    for path, file in wanted.items():
-        state = states.get(path)
-        if state is None:
-            yield f"{path} is lost"
-        elif (state.sha256, state.mode) != (hashlib.sha256(file.content).hexdigest(), file.mode):
-            yield f"{path} is another"
+    desired = desired_files({path: file for path, file in files.items() if path != DOCKER_DAEMON})
+    return find_file_drift(desired, connection.stat(list(desired)))
 
 
-def _certificates(work: Healing, host: Host, connection: Connection, renewed: Pki) -> Iterator[str]:
-    old = {name for name, leaf in renewed.leaves.items() if work.keys.leaves.get(name) != leaf}
-    yield from (f"{name} soon ends" for name in sorted(old) if name.startswith(f"{host.name}/"))
-    wanted = files_for(work.site.cluster, host, work.keys)
-    states = connection.stat(list(wanted))
-    for path, file in wanted.items():
-        state = states.get(path)
-        if state is None:
-            yield f"{path} is lost"
-        elif state.sha256 != hashlib.sha256(file.content).hexdigest():
-            yield f"{path} is another"
+def _certificate_drift(work: Healing, host: Host, connection: Connection, renewed: Pki) -> tuple[FileDrift, ...]:
+    desired = desired_certificates(work.site.cluster, host, work.keys, renewed)
+    return find_file_drift(desired, connection.stat(list(desired)))
 
 
 def _kubelet_version(work: Healing, host: Host, connection: Connection) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from windlass.domain.host.file_drift import FileDrift, FileState, desired_files, find_file_drift
 from windlass.domain.hostfacts import HostFacts
 from windlass.domain.installing import content_directory
-from windlass.domain.pki import Pki, files_for
+from windlass.domain.pki import Pki, desired_certificates
 from windlass.domain.rendering import HostFiles, host_images, host_installs, render_host
 from windlass.domain.rendering.layout import (
     CNI_BINARIES,
@@ -84,26 +84,16 @@ def look_at_host(site: Site, pki: Pki | None, host: Host, connection: Connection
     """Look at one host, and compare it with what the site wants of it."""
     seen = see(site, host, connection)
     files = rendered_files(site, host, seen.facts)
-    certificates = files_for(site.cluster, host, pki) if pki is not None else {}
-    states = connection.stat([*files, *certificates, HOOKS_MARK])
-    wanted = {path: (_sha256(file.content), file.mode) for path, file in files.items()}
-    differing = {
-        path
-        for path, (digest, mode) in wanted.items()
-        if path not in states or (states[path].sha256, states[path].mode) != (digest, mode)
-    }
-    old_keys = [
-        path
-        for path, file in certificates.items()
-        if path not in states or states[path].sha256 != _sha256(file.content)
-    ]
-    stale = dict(_stale(site, host, seen, files, differing))
-    if old_keys:
-        stale["certificates"] = f"certificates: {len(old_keys)} files"
-        if host.is_node and set(old_keys) & set(kubelet_reads(site.release.version)[0]):
-            stale.setdefault("kubelet", "kubelet started anew")
-    mark = states.get(HOOKS_MARK)
-    if due := hooks_due(site.cluster, mark.sha256 if mark else None):
+    certificates = desired_certificates(site.cluster, host, pki) if pki is not None else {}
+    observed = connection.stat([*files, *certificates, HOOKS_MARK])
+    stale = dict(_stale(site, host, seen, files, find_file_drift(desired_files(files), observed)))
+    drift = find_file_drift(certificates, observed)
+    if drift:
+        stale["certificates"] = _certificates(drift)
+    if host.is_node and _changed(drift) & set(kubelet_reads(site.release.version)[0]):
+        stale.setdefault("kubelet", "kubelet started anew")
+    mark = observed[HOOKS_MARK]
+    if due := hooks_due(site.cluster, mark.sha256 if isinstance(mark, FileState) else None):
         stale[HOOKS] = due
     return HostLook(seen, HostState(stale, tuple(_missing(site, host, seen))))
 
@@ -123,14 +113,29 @@ def rendered_files(site: Site, host: Host, facts: HostFacts) -> HostFiles:
     return {path: file for path, file in files.items() if path != DOCKER_DAEMON}
 
 
-def _stale(site: Site, host: Host, seen: Seen, files: HostFiles, differing: set[str]) -> Iterator[tuple[str, str]]:
-    rest = set(differing)
+def _changed(drift: Iterable[FileDrift]) -> set[str]:
+    """Return the files of which those who have read them have not read what is desired."""
+    return {one.path for one in drift if not one.is_access_only}
+
+
+def _certificates(drift: Sequence[FileDrift]) -> str:
+    changed = _changed(drift)
+    return "certificates: " + ", ".join(
+        [*([f"{len(changed)} files"] if changed else []), *(str(one) for one in drift if one.is_access_only)]
+    )
+
+
+def _stale(
+    site: Site, host: Host, seen: Seen, files: HostFiles, drift: Sequence[FileDrift]
+) -> Iterator[tuple[str, str]]:
+    changed = _changed(drift)
+    rest = {one.path: str(one) if one.is_access_only else one.path for one in drift}
     for path, file in files.items():
         if path.startswith(f"{STACKS}/") and path.endswith(f"/{_COMPOSE}"):
             stack = path.split("/")[-2]
             found = dict(_stale_services(stack, file.text, seen))
             if found:
-                rest -= {other for other in differing if other.startswith(f"{STACKS}/{stack}/")}
+                rest = {other: told for other, told in rest.items() if not other.startswith(f"{STACKS}/{stack}/")}
             yield from found.items()
     if host.is_node:
         units = {
@@ -138,14 +143,14 @@ def _stale(site: Site, host: Host, seen: Seen, files: HostFiles, differing: set[
             "kubelet": ("kubelet", {_KUBELET_UNIT, KUBELET_CONFIG}, site.release.version),
         }
         for unit, (part, reads, version) in units.items():
-            if unit not in seen.units or reads & differing:
+            if unit not in seen.units or reads & changed:
                 yield part, _told(part, seen.versions.get(part), version, is_running=unit in seen.units)
-            rest -= reads
+                rest = {other: told for other, told in rest.items() if other not in reads}
     links = dict(_shared_links(site, host))
     if any(seen.links.get(path) != target for path, target in links.items()):
         yield "programs", "programs linked anew"
     if rest:
-        yield "files", f"files: {', '.join(sorted(rest))}"
+        yield "files", f"files: {', '.join(rest[path] for path in sorted(rest))}"
 
 
 def _stale_services(stack: str, compose: str, seen: Seen) -> Iterator[tuple[str, str]]:
@@ -245,7 +250,3 @@ def _node_lines(site: Site) -> list[str]:
         f"sed -n '{version}' {_KUBELET_UNIT} 2>/dev/null",
         f"sed -n '{runtime}' {_CONTAINERD_UNIT} 2>/dev/null",
     ]
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

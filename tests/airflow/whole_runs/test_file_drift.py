@@ -1,0 +1,83 @@
+"""Somebody opens a key to all: whatever looks at the host shows it, and closes it without starting anything anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from windlass.domain.rendering.layout import KUBELET_CONFIG
+from world import World
+from world.specs import SMALL
+
+KEY = "/etc/windlass/pki/apiserver.key"
+CONFIG = KUBELET_CONFIG
+New = Callable[[str], World]
+
+
+def world_with_open_files(new: New) -> tuple[World, dict[str, object]]:
+    """Return a world in which somebody has opened two files to all, and how it was before."""
+    world = new(SMALL)
+    world.run("create_cluster", spec=SMALL)
+    before = world.state()
+    for host, path in (("cp-1", KEY), ("w-1", CONFIG)):
+        files = world.machines[host].host.files
+        files[path] = replace(files[path], mode=0o666, owner="nobody:nogroup")
+    assert world.state() != before
+    return world, before
+
+
+def test_an_apply_plans_it_takes_the_lease_and_closes_it(new: New) -> None:
+    world, before = world_with_open_files(new)
+
+    planned = world.run("create_cluster", plan_only=True)
+    run = world.run("create_cluster")
+
+    for one in (planned, run):
+        assert one.results["plan.preflight"] == {
+            "cp-1": [f"restore {KEY}: mode 0666 -> 0600, owner nobody:nogroup -> root:root"],
+            "w-1": [f"restore {CONFIG}: mode 0666 -> 0644, owner nobody:nogroup -> root:root"],
+        }
+    assert (planned.states["lease"], run.states["lease"], run.states["release"]) == ("skipped", "success", "success")
+    assert world.state() == before
+    assert {task: made for task, made in run.changes.items() if not task.startswith("plan.")} == {
+        "hosts.prepare": {"cp-1": [], "w-1": ["files"]},
+        "hosts.certificates": {"cp-1": ["certificates"], "w-1": []},
+    }
+    again = world.run("create_cluster")
+    assert again.states["lease"] == "skipped"
+
+
+def test_a_file_that_could_not_be_looked_at_is_written_anew(new: New) -> None:
+    world, _ = world_with_open_files(new)
+    world.run("create_cluster")
+    for host, path in (("cp-1", KEY), ("w-1", CONFIG)):
+        world.machines[host].host.unreadable.add(path)
+
+    run = world.run("create_cluster")
+
+    assert run.results["plan.preflight"] == {"cp-1": ["lay down 1 certificate files"], "w-1": [f"write {CONFIG}"]}
+    assert world.run("create_cluster").states["lease"] == "skipped"
+
+
+@pytest.mark.parametrize("drift", ["repair", "report"])
+def test_repair_closes_it_or_shows_it_as_the_spec_says(new: New, drift: str) -> None:
+    world = new(SMALL)
+    spec = f"{SMALL}  repair: {{drift: {drift}}}\n"
+    world.run("create_cluster", spec=spec)
+    machine = world.machines["cp-1"]
+    before = machine.state()
+    files = machine.host.files
+    files[KEY] = replace(files[KEY], mode=0o666, owner="nobody:nogroup")
+    opened = machine.state()
+
+    result = world.run("heal_cluster").results["heal"]
+
+    told = f"restore-files certificates on cp-1: {KEY}: mode 0666 -> 0600, owner nobody:nogroup -> root:root"
+    if drift == "report":
+        assert (result["done"], result["reported"]) == ([], [told])
+        assert machine.state() == opened
+    else:
+        assert [one.partition(" (")[0] for one in result["done"]] == [told]
+        assert machine.state() == before
