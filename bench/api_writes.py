@@ -15,7 +15,7 @@ from bench.figure import Bar, Figure
 from bench.inside import inside
 from bench.opened import secrets_line
 from bench.standing import Standing
-from windlass.domain.rendering.layout import API_PORT
+from windlass.domain.host.layout import API_PORT
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.errors import WindlassError
 from windlass.operations.cluster_api import credentials_of

@@ -8,7 +8,7 @@ import sys
 import time
 
 from bench.opened import opened
-from windlass.operations.backup.taking import Stopwatch, take_bundle
+from windlass.operations.backup.take import Stopwatch, take_bundle
 
 
 def main() -> None:

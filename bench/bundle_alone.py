@@ -21,10 +21,10 @@ from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
-from windlass.effects.transport.fake import FakeHost, FakeHosts
-from windlass.effects.transport.pool import Connections
-from windlass.operations.backup.taking import Stopwatch, take_bundle
-from windlass.operations.site import Site
+from windlass.effects.ssh.fake import FakeHost, FakeHosts
+from windlass.effects.ssh.pool import Connections
+from windlass.operations.backup.take import Stopwatch, take_bundle
+from windlass.operations.cluster import Site
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from windlass.effects.transport.connection import Connection
+from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
 
 LIMIT = timedelta(minutes=5)

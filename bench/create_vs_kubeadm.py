@@ -19,10 +19,10 @@ from windlass.cli.embedded.layout import project_directory
 from windlass.domain.rendering import MirrorAddresses
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
-from windlass.effects.transport.connection import Connection
-from windlass.effects.transport.pool import Connections
-from windlass.operations.preparing import prepare_hosts
-from windlass.operations.site import open_site
+from windlass.effects.ssh.connection import Connection
+from windlass.effects.ssh.pool import Connections
+from windlass.operations.apply.prepare import prepare_hosts
+from windlass.operations.cluster import open_site
 
 ROUNDS = 3
 _WHAT_CREATE_WRITES = ("/etc/windlass/stacks", "/etc/windlass/kubelet", "/etc/windlass/cluster")

@@ -14,9 +14,9 @@ from bench.catalog import benchmark
 from bench.figure import Bar, Figure, Peer
 from bench.rounds import alternate, seconds
 from bench.workbench import Workbench
-from windlass.effects.transport.connection import Connection, SshTarget
-from windlass.effects.transport.fanout import on_each
-from windlass.effects.transport.pool import Connections
+from windlass.effects.ssh.connection import Connection, SshTarget
+from windlass.effects.ssh.fan_out import on_each
+from windlass.effects.ssh.pool import Connections
 from windlass_lab.model import Lab
 
 CONNECTIONS = 20

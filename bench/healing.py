@@ -17,7 +17,7 @@ from bench.catalog import benchmark
 from bench.figure import Bar, Figure
 from bench.watched import HOSTS, Watched, watched_cluster
 from bench.workbench import Workbench
-from windlass.domain.rendering.layout import API_PORT, ETCD_STATUS_PORT
+from windlass.domain.host.layout import API_PORT, ETCD_STATUS_PORT
 
 ROUNDS = 5
 _SETTLED_SECONDS = 3

@@ -17,11 +17,11 @@ from windlass.domain.secret import Secret
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
+from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
-from windlass.effects.transport.pool import Connections
 from windlass.errors import WindlassError
-from windlass.operations.etcd_api import etcd_member
-from windlass.operations.site import Site, open_site
+from windlass.operations.cluster import Site, open_site
+from windlass.operations.etcd.clients import etcd_member
 from windlass_lab.model import BUCKET
 
 LARGE_MEBIBYTES = 324  # 340 MB

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from windlass.domain.artifacts import Artifact, Lock, parse_lock
-from windlass.effects.transport.connection import Connection, RemoteFile
+from windlass.effects.ssh.connection import Connection, RemoteFile
 
 SOCKET = "/run/twin/containerd.sock"
 DIRECTORY = "/etc/twin"

@@ -21,9 +21,9 @@ from bench.kubeadm_config import DNS_ADDRESS, Node, Secrets, init_documents, joi
 from bench.kubeadm_host import DIRECTORY, Mirror, Versions, as_json, prepare
 from bench.kubeadm_network import flannel
 from bench.workbench import Workbench, temporary_lab
-from windlass.effects.transport.connection import Connection
-from windlass.effects.transport.fanout import on_each
-from windlass.effects.transport.pool import Connections
+from windlass.effects.ssh.connection import Connection
+from windlass.effects.ssh.fan_out import on_each
+from windlass.effects.ssh.pool import Connections
 from windlass.errors import WindlassError
 from windlass_lab.model import Lab
 

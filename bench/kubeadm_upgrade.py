@@ -15,7 +15,7 @@ from datetime import timedelta
 from bench.cluster_end import wait_until
 from bench.kubeadm_host import Mirror, Versions, prepare
 from bench.kubeadm_twin import KUBECTL, Twin
-from windlass.effects.transport.fanout import on_each
+from windlass.effects.ssh.fan_out import on_each
 from windlass.errors import WindlassError
 
 # kubeadm moves CoreDNS only between versions that it knows: the one here passes for the one that it would install, so

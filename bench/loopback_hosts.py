@@ -13,8 +13,8 @@ from pathlib import Path
 
 import asyncssh
 
-from windlass.effects.health.simulated import SimulatedLine, SimulatedWorld
-from windlass.effects.transport.listening import Listener
+from windlass.effects.probe.simulated import SimulatedLine, SimulatedWorld
+from windlass.effects.ssh.listening import Listener
 
 
 def loopback(address: str) -> str:

@@ -16,10 +16,10 @@ from windlass.domain.spec import load_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
+from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
-from windlass.effects.transport.pool import Connections
 from windlass.errors import WindlassError
-from windlass.operations.site import Site, open_site
+from windlass.operations.cluster import Site, open_site
 from windlass_lab.lab import load
 from windlass_lab.model import BUCKET
 

@@ -18,11 +18,11 @@ from bench.figure import Bar, Figure
 from bench.inside import inside, small_cluster, vault_of
 from bench.standing import Standing
 from bench.workbench import Workbench
+from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
-from windlass.domain.rendering.layout import API_PORT
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.errors import WindlassError
-from windlass.operations.backup.taking import take_bundle
+from windlass.operations.backup.take import take_bundle
 from windlass.operations.cluster_api import credentials_of
 
 ROUNDS = 3

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from bench.opened import opened
-from windlass.operations.backup.members import etcd_members
+from windlass.operations.etcd.members import etcd_members
 
 
 class _Nowhere:

@@ -11,7 +11,7 @@ from bench.catalog import benchmark
 from bench.figure import Bar, Figure, Peer
 from bench.rounds import alternate, seconds
 from bench.workbench import Workbench, run_here
-from windlass.effects.transport.ssh import connect
+from windlass.effects.ssh.client import connect
 from windlass_lab.model import Lab
 
 COMMANDS = 100

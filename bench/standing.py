@@ -20,14 +20,14 @@ from windlass.cli.embedded.client import AirflowClient
 from windlass.cli.embedded.layout import Home, Settings
 from windlass.cli.embedded.processes import session_members
 from windlass.cli.embedded.secret_files import login
+from windlass.domain.host.layout import API_PORT, KUBECONFIGS, kubernetes_binaries
 from windlass.domain.pki import Pki
-from windlass.domain.rendering.layout import API_PORT, KUBECONFIGS, kubernetes_binaries
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.kubernetes.client import NODES, KubernetesClient
+from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
-from windlass.effects.transport.pool import Connections
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.cluster_api import credentials_of
 from windlass_lab import demo_plan

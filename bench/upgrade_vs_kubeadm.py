@@ -17,8 +17,8 @@ from bench.kubeadm_twin import Twin
 from bench.kubeadm_upgrade import OLD, UpgradeTimes, lay_new_beside_old, upgrade
 from bench.standing import VERSION, standing
 from bench.workbench import Workbench, temporary_lab
-from windlass.effects.transport.fanout import on_each
-from windlass.effects.transport.pool import Connections
+from windlass.effects.ssh.fan_out import on_each
+from windlass.effects.ssh.pool import Connections
 
 
 @dataclass(frozen=True)

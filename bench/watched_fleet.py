@@ -25,12 +25,12 @@ from windlass.airflow.triggers.health import ClusterHealthTrigger
 from windlass.domain.health import CheckReader
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
-from windlass.effects.health.simulated import SimulatedWorld
+from windlass.effects.probe.simulated import SimulatedWorld
+from windlass.effects.ssh.connection import SshTarget
+from windlass.effects.ssh.listening import Line, Listener, SshDialler
 from windlass.effects.store import ClusterRecords, S3Store
-from windlass.effects.transport.connection import SshTarget
-from windlass.effects.transport.listening import Line, Listener, SshDialler
-from windlass.operations.watching.fleet import Fleet, Shard
-from windlass.operations.watching.poller import Poller
+from windlass.operations.health.fleet import Fleet, Shard
+from windlass.operations.health.monitor import Poller
 
 CATALOG = Path(__file__).parents[1] / "include" / "templates" / "kubernetes"
 INTERVAL, THRESHOLD = 5.0, 3
@@ -48,7 +48,7 @@ class Dialler:
     fake: SimulatedWorld
 
     async def dial(self, target: SshTarget, argv: Sequence[str], listener: Listener) -> Line:
-        """See windlass.effects.transport.listening.Dialler."""
+        """See windlass.effects.ssh.listening.Dialler."""
         dialler: SshDialler | SimulatedWorld = self.real if target.address.startswith("127.") else self.fake
         return await dialler.dial(target, argv, listener)
 

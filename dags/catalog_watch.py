@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from windlass.airflow.operators.offers import CatalogWatchOperator
+from windlass.airflow.operators.available import CatalogWatchOperator
 
 with DAG(
     dag_id="catalog_watch",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 
 from windlass.airflow.assets import REPAIRS
-from windlass.airflow.operators.heal import ClusterHealOperator
+from windlass.airflow.operators.remediation import ClusterHealOperator
 from windlass.airflow.params import CLUSTER_PATTERN, plan_only_param, reason_param
 
 CLUSTER = Param(

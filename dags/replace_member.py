@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param
 
 from windlass.airflow.operators.cluster import ClusterLeaseOperator, ClusterReleaseOperator
-from windlass.airflow.operators.members import EtcdPlanReplacementOperator, EtcdReplaceMemberOperator
+from windlass.airflow.operators.etcd import EtcdPlanReplacementOperator, EtcdReplaceMemberOperator
 from windlass.airflow.params import common_params
 
 HOST = Param(

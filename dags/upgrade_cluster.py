@@ -7,7 +7,7 @@ from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.errors import TASK_DEFAULTS
 from windlass.airflow.operators.cluster import ClusterReleaseOperator
-from windlass.airflow.operators.upgrade import (
+from windlass.airflow.operators.rollout import (
     UpgradeApprovalOperator,
     UpgradeCheckOperator,
     UpgradeGateOperator,

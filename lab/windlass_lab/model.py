@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from windlass.effects.transport.connection import SshTarget
+from windlass.effects.ssh.connection import SshTarget
 from windlass.errors import SpecError
 from windlass_lab.places import lab_directory, lab_root, write_private
 from windlass_lab.plan import service_addresses

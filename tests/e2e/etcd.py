@@ -19,12 +19,12 @@ from windlass.domain.spec import load_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
-from windlass.effects.transport.pool import Connections
+from windlass.effects.ssh.pool import Connections
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
-from windlass.operations.backup.taking import take_bundle
+from windlass.operations.backup.take import take_bundle
+from windlass.operations.cluster import Site, open_site
 from windlass.operations.cluster_api import credentials_of
-from windlass.operations.etcd_api import etcd_member
-from windlass.operations.site import Site, open_site
+from windlass.operations.etcd.clients import etcd_member
 
 ETCD_HOSTS = ("cp-1", "cp-2", "cp-3")
 _TEMPLATES = Path(__file__).parents[2] / "include" / "templates" / "kubernetes"

@@ -8,7 +8,7 @@ import pytest
 
 from e2e.etcd import check, writer
 from e2e.ground import CLUSTER, Ground, wait_for
-from e2e.healing import only_touching, wait_until_calm, wait_until_well
+from e2e.remediation import only_touching, wait_until_calm, wait_until_well
 from windlass.effects.kubernetes.client import EVENTS
 from windlass.effects.store import ServiceLog
 

@@ -14,7 +14,7 @@ import pytest
 from e2e.breaking import Fault, all_faults
 from e2e.etcd import check, writer
 from e2e.ground import HOSTS, Ground, wait_for
-from e2e.healing import acts_since, is_told, only_touching, wait_until_calm, wait_until_well, wrong_acts
+from e2e.remediation import acts_since, is_told, only_touching, wait_until_calm, wait_until_well, wrong_acts
 from windlass.cli.embedded.client import RunState
 from windlass_lab.faults import cut, mend
 

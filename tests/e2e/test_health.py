@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from e2e.ground import CLUSTER, HOSTS, Ground, wait_for
-from e2e.healing import events_since, is_told
+from e2e.remediation import events_since, is_told
 from windlass.domain.health import Finding
 from windlass.domain.servicelog import Event
 from windlass_lab.faults import cut, mend

@@ -26,7 +26,7 @@ from e2e.etcd import (
 from e2e.ground import CLUSTER, OVERLAPPING, Ground, wait_for
 from e2e.second_airflow import another_airflow
 from e2e.test_recovery import last_acknowledged
-from windlass.domain.recovery.scripts import state_script
+from windlass.domain.scripts.restore import state_script
 from windlass.effects.kubernetes.client import NAMESPACES
 from windlass.effects.store.keys import bundles_prefix, cluster_prefix
 from windlass.errors import WindlassError

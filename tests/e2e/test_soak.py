@@ -18,7 +18,7 @@ import pytest
 from e2e.breaking import Fault, all_faults
 from e2e.etcd import check, writer
 from e2e.ground import Ground
-from e2e.healing import wait_until_calm, wait_until_well, wrong_acts
+from e2e.remediation import wait_until_calm, wait_until_well, wrong_acts
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(4 * 3600)]
 

@@ -16,8 +16,8 @@ from e2e.etcd import is_healthy
 from e2e.ground import CLUSTER, HOSTS, VERSION, Ground, wait_for
 from e2e.upgrading import AGAIN, LONG, OLD, old_cluster, upgrade, versions
 from windlass.cli.embedded.client import TaskView
+from windlass.domain.rollout.removed_apis import LAST_APPLIED
 from windlass.domain.spec import load_cluster
-from windlass.domain.upgrade.removed_apis import LAST_APPLIED
 from windlass.effects.kubernetes.client import NODES
 from windlass_lab import faults
 from windlass_lab.containers import container_name

@@ -9,10 +9,10 @@ import re
 import tarfile
 from collections.abc import Callable, Mapping
 
-from windlass.domain.rendering.layout import API_PORT, ETCD_CLIENT_PORT, PROXY_STATUS_PORT
-from windlass.effects.transport.connection import CommandResult
-from windlass.effects.transport.fake import Call, UnscriptedError
-from windlass.operations.rolling.planes import CONTROLLERS
+from windlass.domain.host.layout import API_PORT, ETCD_CLIENT_PORT, PROXY_STATUS_PORT
+from windlass.effects.ssh.connection import CommandResult
+from windlass.effects.ssh.fake import Call, UnscriptedError
+from windlass.operations.rollout.control_plane_ready import CONTROLLERS
 from world.machine import PROJECT, STATE, Machine, refused
 from world.scripts import ScriptError, drills, run_script
 from world.scripts.recovery import receive

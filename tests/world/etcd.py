@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from unit.backup.boltfile import etcd_file, key_value, revision
-from windlass.domain.etcd import Member
+from windlass.domain.etcd.status import Member
 
 if TYPE_CHECKING:
     from world.machine import Machine

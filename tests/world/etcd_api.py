@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from windlass.domain.etcd import Member
+from windlass.domain.etcd.status import Member
 from windlass.effects.etcd.stubs import rpc
 from world.deaths import Boundaries
 from world.etcd import DATA, QUOTA_BYTES, USED_BYTES, Cluster, Etcd

@@ -16,24 +16,24 @@ import httpx
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from windlass.airflow import artifacts, notifications, workplace
-from windlass.airflow.operators import heal, offers
+from windlass.airflow import artifacts, notifications, run_context
+from windlass.airflow.operators import available, remediation
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.healing.wanted import wanted_hosts
+from windlass.domain.host.desired import wanted_hosts
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.etcd import EtcdTarget, client
 from windlass.effects.kubernetes.client import KubernetesClient
+from windlass.effects.ssh.fake import FakeHosts
+from windlass.effects.ssh.fake_connection import FakeConnection
+from windlass.effects.ssh.pool import Connections
 from windlass.effects.store.keys import spec_key
-from windlass.effects.transport.fake import FakeHosts
-from windlass.effects.transport.fakeconnection import FakeConnection
-from windlass.effects.transport.pool import Connections
 from windlass.operations import cluster_api, waiting
-from windlass.operations.backup import taking
-from windlass.operations.healing import Healing, work
-from windlass.operations.rolling import api_servers, draining, evidence
+from windlass.operations.backup import take
+from windlass.operations.remediation import Healing, context
+from windlass.operations.rollout import api_server, drain, gather
 from world.deaths import Boundaries, Boundary, Killed
 from world.etcd import Etcd
 from world.etcd_api import EtcdChannel
@@ -44,7 +44,7 @@ from world.surroundings import Clock, MortalStore, QuickTime, Way
 
 ROOT = Path(__file__).resolve().parents[2]
 MIRROR = "http://192.0.2.1:8080"
-CATALOG = load_catalog(workplace.templates_directory())
+CATALOG = load_catalog(run_context.templates_directory())
 
 
 class World:
@@ -69,28 +69,28 @@ class World:
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Let the Airflow layer find this world where it looks for the real one."""
         patch.setenv("WINDLASS_MIRROR", MIRROR)
-        patch.setattr(workplace, "open_store", lambda: self.store)
+        patch.setattr(run_context, "open_store", lambda: self.store)
         # The same each time, and most of the time that a run takes.
-        patch.setattr(workplace, "load_catalog", lambda _: CATALOG)
-        patch.setattr(workplace, "load_cluster", _once(load_cluster))
-        patch.setattr(work, "wanted_hosts", _once(wanted_hosts))
-        patch.setattr(workplace, "master_keys", lambda: self.keys)
+        patch.setattr(run_context, "load_catalog", lambda _: CATALOG)
+        patch.setattr(run_context, "load_cluster", _once(load_cluster))
+        patch.setattr(context, "wanted_hosts", _once(wanted_hosts))
+        patch.setattr(run_context, "master_keys", lambda: self.keys)
         patch.setattr(artifacts, "fetch_lock", lambda _: lock())
-        patch.setattr(workplace, "HostHook", partial(_Hook, self))
+        patch.setattr(run_context, "HostHook", partial(_Hook, self))
         transport = httpx.MockTransport(self.kubernetes.answer)
-        for module in (cluster_api, evidence):
+        for module in (cluster_api, gather):
             patch.setattr(module, "KubernetesClient", partial(KubernetesClient, transport=transport))
-        patch.setattr(evidence, "missing_artifacts", lambda _: ())
+        patch.setattr(gather, "missing_artifacts", lambda _: ())
         patch.setattr(FakeConnection, "forward", lambda *way: _forward(self, *way))
         patch.setattr(client, "_Channel", partial(_channel, self))
-        for module in (waiting, draining, api_servers):
+        for module in (waiting, drain, api_server):
             patch.setattr(module, "time", QuickTime())
-        patch.setattr(offers, "open_store", lambda: self.store)
-        patch.setattr(offers, "load_catalog", lambda _: CATALOG)
-        patch.setattr(offers, "standing_of", lambda *_: "tested")
-        patch.setattr(taking, "datetime", self.clock)
+        patch.setattr(available, "open_store", lambda: self.store)
+        patch.setattr(available, "load_catalog", lambda _: CATALOG)
+        patch.setattr(available, "standing_of", lambda *_: "tested")
+        patch.setattr(take, "datetime", self.clock)
         awake = partial(Healing, clock=partial(self.clock.now, UTC), pause=self.clock.sleep)
-        patch.setattr(heal, "Healing", awake)
+        patch.setattr(remediation, "Healing", awake)
         patch.setattr(notifications, "Variable", SimpleNamespace(get=lambda *_, **__: None))
 
     def machine_at(self, seen_from: str, address: str) -> Machine | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from windlass.domain.trial import NAMESPACE as TRIAL
+from windlass.domain.apply.smoke_test import NAMESPACE as TRIAL
 from world.deaths import Boundaries
 from world.etcd import Etcd, Objects
 from world.machine import Machine

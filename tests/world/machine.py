@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from windlass.domain.scripts.apply import APPLIED
 from windlass.domain.yamltext import read_yaml
-from windlass.effects.transport.connection import CommandResult, RemoteFile
-from windlass.effects.transport.fake import Call, FakeHost
-from windlass.operations.applying import APPLIED
+from windlass.effects.ssh.connection import CommandResult, RemoteFile
+from windlass.effects.ssh.fake import Call, FakeHost
 from world.deaths import Boundaries
 from world.etcd import SERVICE as ETCD
 from world.etcd import Data, Etcd

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.run_context import Workplace
 
 
 @dataclass

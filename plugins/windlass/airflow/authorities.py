@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from windlass.airflow.connections import find_connection
 from windlass.domain.pki import Credential, Signer
-from windlass.domain.pki.given import references
+from windlass.domain.pki.user_ca import references
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
 from windlass.errors import SpecError

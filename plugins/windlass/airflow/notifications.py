@@ -81,7 +81,7 @@ def receivers(text: str | None) -> tuple[Receiver, ...]:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SpecError(
-            f"the Airflow Variable `{VARIABLE}` is not readable ({error!r}); see docs/healing.md"
+            f"the Airflow Variable `{VARIABLE}` is not readable ({error!r}); see docs/remediation.md"
         ) from error
 
 

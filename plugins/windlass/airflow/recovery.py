@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from windlass.airflow.operators.cluster import seeded_pki
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.run_context import Workplace
 from windlass.domain.backup import BundleId, BundleState, Manifest
 from windlass.domain.recovery import RecoveryPlan, Wish, reduced
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.bundles import Vault
 from windlass.errors import RefusedError
+from windlass.operations.cluster import Site
 from windlass.operations.recovery import Recovering, recovery_id
-from windlass.operations.site import Site
 
 PLAN = "plan"
 """The task whose result the others read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.airflow.workplace import templates_directory
+from windlass.airflow.run_context import templates_directory
 from windlass.domain.rendering.templates import Templates
 from windlass.effects.catalog import load_catalog
 from windlass.effects.store.s3 import StoreConfig, make_client

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass.errors import NotReadyError, SpecError
-from windlass.mirror import cache, choosing, places
+from windlass.mirror import cache, places, source_choice
 from windlass.mirror.commands import Commands
 from windlass.mirror.filling import Fill, Filled, drop_damaged, missing, with_registry
-from windlass.mirror.holding import held
+from windlass.mirror.lock import held
 
 if TYPE_CHECKING:
     from windlass.domain.artifacts import Artifact, Lock
+    from windlass.mirror.build_record import Shelf
     from windlass.mirror.source import Source
-    from windlass.mirror.stamps import Shelf
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,7 +44,7 @@ def fill(arguments: argparse.Namespace) -> int:
     """Make what the mirror lacks."""
     signal.signal(signal.SIGTERM, _interrupt)  # what was started is stopped then, as with Ctrl-C
     commands = Commands()
-    choice = _choose(choosing.configured(_source(arguments)), commands)
+    choice = _choose(source_choice.configured(_source(arguments)), commands)
     print(f"mirror: source `{choice.source.name}`, because {choice.reason}")
     wanted = _wanted(choice.source, arguments.only)
     shelf = cache.shelf(choice.source.name)
@@ -100,7 +100,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _run(source: Source, artifacts: Sequence[Artifact], commands: Commands) -> Filled:
-    from windlass.mirror.boards import open_board  # noqa: PLC0415 (a fill that has nothing to do must not wait for it)
+    from windlass.mirror.progress_display import open_board  # noqa: PLC0415 (a fill that has nothing to do must not wait for it)
 
     shelf = cache.shelf(source.name)
     with open_board(len(artifacts)) as board:
@@ -127,14 +127,14 @@ def _wanted(source: Source, names: Sequence[str]) -> Sequence[Artifact]:
     return with_registry(chosen, available)
 
 
-def _choose(wanted: str, commands: Commands) -> choosing.Choice:
+def _choose(wanted: str, commands: Commands) -> source_choice.Choice:
     """Choose the source; a mirror that is full already is not left for another."""
     if wanted == "auto":
         with contextlib.suppress(NotReadyError):
             before = _open(cache.selected_source(), commands)
             if not missing(before, cache.shelf(before.name), before.artifacts()):
-                return choosing.Choice(before, "it was taken before, and all is there")
-    return choosing.choose(wanted, lambda name: _open(name, commands))
+                return source_choice.Choice(before, "it was taken before, and all is there")
+    return source_choice.choose(wanted, lambda name: _open(name, commands))
 
 
 def _open(name: str, commands: Commands) -> Source:
@@ -171,7 +171,7 @@ def _source(arguments: argparse.Namespace) -> str | None:
 def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source",
-        choices=choosing.CHOICES,
+        choices=source_choice.CHOICES,
         default=argparse.SUPPRESS,  # it may stand before the action or after it
-        help=f"where artifacts come from (default: {choosing.SETTING}, or auto: official if it answers)",
+        help=f"where artifacts come from (default: {source_choice.SETTING}, or auto: official if it answers)",
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from windlass.domain.artifacts import Artifact, Lock, parse_lock
 from windlass.errors import IntegrityError, NotReadyError
 from windlass.mirror import places
-from windlass.mirror.stamps import Shelf, replace
+from windlass.mirror.build_record import Shelf, replace
 
 _ADVICE = "run `windlass mirror`"
 

@@ -13,10 +13,10 @@ from typing import Protocol
 
 from windlass.domain.artifacts import Artifact, Locked
 from windlass.errors import IntegrityError, NotReadyError, WindlassError
+from windlass.mirror.build_record import Shelf, Stamp, StampedFile, write_lock
 from windlass.mirror.layers import file_digest
 from windlass.mirror.registry import LocalRegistry
 from windlass.mirror.source import Produced, Progress, Source
-from windlass.mirror.stamps import Shelf, Stamp, StampedFile, write_lock
 
 _REGISTRY = "registry"
 

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from windlass.mirror.build_record import replace
 from windlass.mirror.commands import Commands, require
 from windlass.mirror.layers import file_digest
 from windlass.mirror.recipes import Build, Recipes
 from windlass.mirror.source import Progress
-from windlass.mirror.stamps import replace
 
 _GO_ADVICE = "install Go (the `go` line of include/mirror/modules/*/go.mod says which): https://go.dev/doc/install"
 # A `go build` uses all cores by itself most of the time; only on large machines do several at once end sooner.

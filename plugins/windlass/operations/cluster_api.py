@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
+from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import SUPER_ADMIN, Pki, Signer
-from windlass.domain.rendering.layout import API_PORT
 from windlass.effects.kubernetes.client import Credentials, KubernetesClient
 from windlass.errors import UnreachableError
-from windlass.operations.site import Site
+from windlass.operations.cluster import Site
 from windlass.operations.waiting import wait_until
 
 

@@ -15,10 +15,10 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from windlass.airflow.connections import master_keys, open_store
-from windlass.airflow.workplace import templates_directory
+from windlass.airflow.run_context import templates_directory
 from windlass.domain.catalog import Catalog
-from windlass.domain.overview import Known, bundle_rows, overview
 from windlass.domain.sealing import MasterKeys
+from windlass.domain.spec.overview import Known, bundle_rows, overview
 from windlass.effects.catalog import load_catalog
 from windlass.effects.store import Store, list_clusters
 from windlass.errors import UnreachableError, WindlassError

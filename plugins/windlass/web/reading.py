@@ -10,10 +10,10 @@ from typing import Any
 from windlass.domain.backup.drills import bundle_of_drill, parse_drill
 from windlass.domain.backup.ids import BundleId
 from windlass.domain.lease import Lease
-from windlass.domain.overview import Backups, Known
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import load_cluster
+from windlass.domain.spec.overview import Backups, Known
 from windlass.effects.store import ClusterRecords, ServiceLog, Store
 from windlass.effects.store.keys import bundles_prefix, cluster_prefix, lease_key
 from windlass.errors import IntegrityError

@@ -13,7 +13,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
-from windlass.airflow import watching
+from windlass.airflow import fleet
 from windlass.airflow.assets import REPAIRS, findings_asset, findings_in
 from windlass.airflow.operators.health import FindingsDispatchOperator
 from windlass.airflow.sensors.health import ClusterHealthSensor
@@ -21,7 +21,7 @@ from windlass.airflow.triggers import health as triggers
 from windlass.airflow.triggers.health import ClusterHealthTrigger, ClusterHealthyTrigger
 from windlass.domain.health import Finding, Kind
 from windlass.effects.store import ClusterRecords, MemoryStore
-from windlass.operations.watching import poller
+from windlass.operations.health import monitor
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
@@ -39,7 +39,7 @@ def event(*findings: Finding, is_triggers: bool = True) -> Any:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     made = MemoryStore()
-    monkeypatch.setattr(watching, "open_store", lambda: made)
+    monkeypatch.setattr(fleet, "open_store", lambda: made)
     return made
 
 
@@ -104,9 +104,9 @@ async def test_watching_that_broke_off_begins_anew(store: MemoryStore, monkeypat
             yield (finding(f"made-{Poller.made}"),)
             raise ExceptionGroup("unhandled errors in a TaskGroup", [KeyError("whatever it was")])
 
-    monkeypatch.setattr(poller, "Poller", Poller)
+    monkeypatch.setattr(monitor, "Poller", Poller)
     monkeypatch.setattr(triggers, "_STORE_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(watching, "open_fleet", lambda *_: object())
+    monkeypatch.setattr(fleet, "open_fleet", lambda *_: object())
     run = ClusterHealthTrigger().run()
     told = [await asyncio.wait_for(anext(run), 10) for _ in range(2)]
     await run.aclose()  # type: ignore[attr-defined]

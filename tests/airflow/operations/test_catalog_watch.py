@@ -8,8 +8,8 @@ import pytest
 import yaml
 from airflow.dag_processing.dagbag import DagBag
 
-from windlass.airflow.operators import offers
-from windlass.airflow.operators.offers import tell_clusters
+from windlass.airflow.operators import available
+from windlass.airflow.operators.available import tell_clusters
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.keys import offer_key, spec_key
 
@@ -33,8 +33,8 @@ def store() -> MemoryStore:
 
 def test_each_cluster_is_told_once_of_what_it_may_move_to(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
-    monkeypatch.setattr(offers, "send", lambda notices, context: sent.extend(notices))
-    monkeypatch.setattr(offers, "standing_of", lambda directory, release: "tested")
+    monkeypatch.setattr(available, "send", lambda notices, context: sent.extend(notices))
+    monkeypatch.setattr(available, "standing_of", lambda directory, release: "tested")
     context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
 
     assert tell_clusters(store, context) == {"old": ["v1.37.2"]}
@@ -56,19 +56,19 @@ def test_a_cluster_whose_telling_broke_off_is_told_by_the_next_run(
     def die(notices: Any, context: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(offers, "send", die)
-    monkeypatch.setattr(offers, "standing_of", lambda directory, release: "tested")
+    monkeypatch.setattr(available, "send", die)
+    monkeypatch.setattr(available, "standing_of", lambda directory, release: "tested")
     context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
     with pytest.raises(KeyboardInterrupt):
         tell_clusters(store, context)
 
-    monkeypatch.setattr(offers, "send", lambda notices, context: sent.extend(notices))
+    monkeypatch.setattr(available, "send", lambda notices, context: sent.extend(notices))
     assert tell_clusters(store, context) == {"old": ["v1.37.2"]}
     assert len(sent) == 1
 
 
 def test_an_untested_release_is_not_told_of(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offers, "standing_of", lambda directory, release: "untested")
+    monkeypatch.setattr(available, "standing_of", lambda directory, release: "untested")
     assert tell_clusters(store, {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}) == {}  # type: ignore[arg-type]
 
 

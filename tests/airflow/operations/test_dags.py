@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, DownstreamTasksSkipped, 
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from windlass.airflow.operators.cluster import ClusterConfirmOperator, ClusterRecordOperator, finished_by
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.run_context import Workplace
 from windlass.domain.lease import Owner
 from windlass.errors import RefusedError
 

@@ -11,7 +11,7 @@ import pytest
 
 from windlass.airflow.operators import drill
 from windlass.airflow.operators.drill import DrillRunOperator
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.run_context import Workplace
 from windlass.domain.lease import Owner
 from windlass.effects.store import Leases, MemoryStore
 from windlass.errors import IntegrityError, UnreachableError, WindlassError

@@ -12,11 +12,11 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
 
-from windlass.airflow.operators.turns import UpgradePauseOperator, left_undone, pause_if_asked, take_turn
-from windlass.airflow.operators.upgrade import UpgradeLeaseOperator, UpgradeResultOperator
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.operators.rollout import UpgradeLeaseOperator, UpgradeResultOperator
+from windlass.airflow.operators.step_order import UpgradePauseOperator, left_undone, pause_if_asked, take_turn
+from windlass.airflow.run_context import Workplace
 from windlass.domain.lease import Owner
-from windlass.domain.upgrade import Step
+from windlass.domain.rollout import Step
 from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause, Roll
 from windlass.errors import RefusedError
 

@@ -10,11 +10,11 @@ import pytest
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from unit.backup.examples import manifest, new_keys
-from unit.rolling.conftest import CATALOG
+from unit.rollout.conftest import CATALOG
 from windlass.airflow.operators import recovery as recovery_operators
 from windlass.airflow.operators.recovery import RecoveryApprovalOperator, RecoveryLeaseOperator, RecoveryPlanOperator
 from windlass.airflow.recovery import Recovery, check_same, cluster_of, wish_of, with_version
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.run_context import Workplace
 from windlass.domain.backup import BundleState
 from windlass.domain.lease import Owner
 from windlass.domain.pki import seed

@@ -11,10 +11,10 @@ from unittest.mock import Mock
 import pytest
 
 from unit.backup.examples import manifest, new_keys
-from windlass.airflow import upgrade
-from windlass.airflow.upgrade import fresh_bundle
+from windlass.airflow import rollout
+from windlass.airflow.rollout import fresh_bundle
 from windlass.domain.backup import SNAPSHOT, STATE, BundleId
-from windlass.domain.upgrade.gate import Verdict
+from windlass.domain.rollout.gate import Verdict
 from windlass.effects.bundles import Vault
 from windlass.effects.store import MemoryStore
 from windlass.errors import NotReadyError
@@ -42,7 +42,7 @@ def ask(vault: Vault, etcd_id: str = MINE, *, take: bool = True) -> Any:
 @pytest.fixture(autouse=True)
 def taken(monkeypatch: pytest.MonkeyPatch) -> Mock:
     made = Mock(return_value=Mock(id="a new one"))
-    monkeypatch.setattr(upgrade, "take_bundle", made)
+    monkeypatch.setattr(rollout, "take_bundle", made)
     return made
 
 

@@ -8,10 +8,10 @@ from unittest.mock import Mock
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from windlass.airflow.operators.upgrade import UpgradeCheckOperator, UpgradeResultOperator
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.operators.rollout import UpgradeCheckOperator, UpgradeResultOperator
+from windlass.airflow.run_context import Workplace
 from windlass.domain.lease import Owner
-from windlass.domain.upgrade import Step
+from windlass.domain.rollout import Step
 from windlass.effects.store import ClusterRecords, MemoryStore, Roll
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"

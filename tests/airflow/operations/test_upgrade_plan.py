@@ -9,14 +9,14 @@ import pytest
 
 from unit.catalog.test_tested import LOCK, PASSED, RELEASE, WITHOUT_DRILL, lock
 from unit.markdown.shown import Item, items
-from unit.upgrade.test_gate import MEMBERS, NAMES
-from windlass.airflow import upgrade
-from windlass.airflow.operators import upgrade as operators
-from windlass.airflow.upgrade import Looked, plan_text
+from unit.rollout.test_gate import MEMBERS, NAMES
+from windlass.airflow import rollout
+from windlass.airflow.operators import rollout as operators
+from windlass.airflow.rollout import Looked, plan_text
 from windlass.domain.catalog.tested import record_of
-from windlass.domain.quorum import Membership
-from windlass.domain.upgrade import ETCD, HOST, GateReport, Step
-from windlass.domain.upgrade.gate import Verdict
+from windlass.domain.etcd.quorum import Membership
+from windlass.domain.rollout import ETCD, HOST, GateReport, Step
+from windlass.domain.rollout.gate import Verdict
 
 STEPS = (
     Step(ETCD, ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",)),
@@ -42,7 +42,7 @@ def test_the_gate_hands_over_the_plan_as_text_and_the_question_as_markdown(monke
     passage.after.name, passage.name = "demo", "v1.36.3 -> v1.37.2"
     passage.before.spec.kubernetes.version = "v1.36.3"
     looked = Looked(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
-    monkeypatch.setattr(upgrade.Passage, "of", lambda *_: passage)
+    monkeypatch.setattr(rollout.Passage, "of", lambda *_: passage)
     monkeypatch.setattr(operators, "_look", lambda *_: looked)
 
     context: Any = {"params": {}}
@@ -58,12 +58,12 @@ def test_the_gate_hands_over_the_plan_as_text_and_the_question_as_markdown(monke
 
 def test_the_gate_names_what_is_not_as_it_was_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     tested = record_of(RELEASE, LOCK, PASSED, "2026-11-24T00:00:00+00:00")
-    monkeypatch.setattr(upgrade, "load_record", lambda *_: tested)
-    found = upgrade._tested(RELEASE, lock("sha256:9"), allowed=False)
+    monkeypatch.setattr(rollout, "load_record", lambda *_: tested)
+    found = rollout._tested(RELEASE, lock("sha256:9"), allowed=False)
     assert str(found) == "passed   tests: v1.37.2 is changed since its tests: image:etcd:v3.7.3"
-    assert upgrade._tested(RELEASE, LOCK, allowed=False).text == "v1.37.2 is tested"
+    assert rollout._tested(RELEASE, LOCK, allowed=False).text == "v1.37.2 is tested"
     without = record_of(RELEASE, LOCK, WITHOUT_DRILL, "2026-11-24T00:00:00+00:00")
-    monkeypatch.setattr(upgrade, "load_record", lambda *_: without)
-    assert "(not verified: no drill)" in upgrade._tested(RELEASE, LOCK, allowed=False).text
-    monkeypatch.setattr(upgrade, "load_record", lambda *_: None)
-    assert upgrade._tested(RELEASE, LOCK, allowed=False).verdict is Verdict.BLOCKED
+    monkeypatch.setattr(rollout, "load_record", lambda *_: without)
+    assert "(not verified: no drill)" in rollout._tested(RELEASE, LOCK, allowed=False).text
+    monkeypatch.setattr(rollout, "load_record", lambda *_: None)
+    assert rollout._tested(RELEASE, LOCK, allowed=False).verdict is Verdict.BLOCKED

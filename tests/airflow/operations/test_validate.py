@@ -5,11 +5,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from unit.upgrade.test_changes import BEFORE, with_network
-from unit.upgrade.test_roll import OVERLAPPING, cluster
+from unit.rollout.test_immutable import BEFORE, with_network
+from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
 from windlass.airflow.operators import cluster as cluster_operators
 from windlass.airflow.operators.cluster import ClusterValidateOperator
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.run_context import Workplace
 from windlass.domain.spec import Cluster
 from windlass.errors import RefusedError
 

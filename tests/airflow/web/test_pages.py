@@ -15,8 +15,8 @@ from airflow.models.base import Base
 from fastapi.testclient import TestClient
 
 from airflow import settings
-from windlass.domain.healing import History
 from windlass.domain.lease import Owner
+from windlass.domain.remediation import History
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, Leases, MemoryStore, ServiceLog

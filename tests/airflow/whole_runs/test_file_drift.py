@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from windlass.domain.rendering.layout import KUBELET_CONFIG
+from windlass.domain.host.layout import KUBELET_CONFIG
 from world import World
 from world.specs import SMALL
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from windlass.airflow.hooks.compose import compose_hook
-from windlass.effects.transport.connection import Connection
-from windlass.effects.transport.ssh import connect
+from windlass.effects.ssh.client import connect
+from windlass.effects.ssh.connection import Connection
 from windlass.errors import UnreachableError
 from windlass_lab.model import Lab
 

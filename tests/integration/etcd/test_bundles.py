@@ -21,13 +21,13 @@ from windlass.domain.spec import Cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.etcd import EtcdClient
+from windlass.effects.ssh.fake import FakeHost, FakeHosts
+from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import MemoryStore
-from windlass.effects.transport.fake import FakeHost, FakeHosts
-from windlass.effects.transport.pool import Connections
 from windlass.errors import NotReadyError, RefusedError
-from windlass.operations.backup.taking import Stopwatch, take_bundle
-from windlass.operations.backup.upkeep import keep_in_order
-from windlass.operations.site import Site
+from windlass.operations.backup.take import Stopwatch, take_bundle
+from windlass.operations.cluster import Site
+from windlass.operations.etcd.maintain import keep_in_order
 
 if TYPE_CHECKING:
     from conftest import Etcd

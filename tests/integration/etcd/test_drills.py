@@ -20,22 +20,22 @@ import pytest
 from programs import program_of_image
 from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.backup import DrillRecord
-from windlass.domain.backup.drillplan import DRILLS
 from windlass.domain.catalog import Release
+from windlass.domain.host.layout import ETC, ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from windlass.domain.rendering import MirrorAddresses
-from windlass.domain.rendering.layout import ETC, ETCD_CLIENT_PORT, ETCD_PEER_PORT
+from windlass.domain.scripts.restore_drill import DRILLS
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import Cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.etcd import EtcdClient
+from windlass.effects.ssh.connection import CommandResult
+from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
+from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import MemoryStore
-from windlass.effects.transport.connection import CommandResult
-from windlass.effects.transport.fake import Call, FakeHost, FakeHosts
-from windlass.effects.transport.pool import Connections
-from windlass.operations.backup.drilling import run_drill
-from windlass.operations.backup.taking import Stopwatch, take_bundle
-from windlass.operations.site import Site
+from windlass.operations.backup.drill import run_drill
+from windlass.operations.backup.take import Stopwatch, take_bundle
+from windlass.operations.cluster import Site
 
 from .conftest import Etcd, free_ports
 from .test_bundles import stacks

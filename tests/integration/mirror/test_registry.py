@@ -12,6 +12,7 @@ import pytest
 
 from windlass.domain.artifacts import Artifact
 from windlass.mirror import cache, places
+from windlass.mirror.build_record import Shelf
 from windlass.mirror.commands import Commands
 from windlass.mirror.debian import Entry
 from windlass.mirror.golang import Builder
@@ -19,7 +20,6 @@ from windlass.mirror.layers import ImageSettings, file_digest, write_layout, wri
 from windlass.mirror.recipes import Recipes
 from windlass.mirror.registry import LocalRegistry
 from windlass.mirror.serving import registry_config
-from windlass.mirror.stamps import Shelf
 
 FIRST = Artifact("image", "first", "v1")
 SECOND = Artifact("image", "second", "v1")

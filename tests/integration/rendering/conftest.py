@@ -14,7 +14,7 @@ import pytest
 
 from windlass.domain.artifacts import Artifact
 from windlass.domain.catalog import Catalog
-from windlass.domain.hostfacts import HostFacts, parse_facts
+from windlass.domain.host.facts import HostFacts, parse_facts
 from windlass.domain.pki import Pki, seed
 from windlass.domain.rendering import HostFiles, MirrorAddresses, render_host
 from windlass.domain.spec import Cluster, Host

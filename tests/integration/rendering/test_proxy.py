@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from windlass.domain.host import layout
 from windlass.domain.pki.subjects import Signer
-from windlass.domain.rendering import layout
 
 NAMES = ("cp-1", "cp-2")
 DEADLINE = 30.0

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from windlass.domain.backup import snapshot_source
-from windlass.domain.etcd import MemberStatus
+from windlass.domain.etcd.status import MemberStatus
 from windlass.errors import NotReadyError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from unit.backup.examples import manifest
-from unit.rolling.conftest import CATALOG
+from unit.rollout.conftest import CATALOG
 from windlass.domain.backup import EtcdRecord, Manifest
 from windlass.domain.backup.versions import can_open, check_etcd, release_for, written_by
 from windlass.errors import RefusedError

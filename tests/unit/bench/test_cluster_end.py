@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from bench import cluster_end
 
-from windlass.effects.transport.connection import CommandResult
+from windlass.effects.ssh.connection import CommandResult
 from windlass.errors import NotReadyError
 
 

@@ -13,7 +13,7 @@ from windlass.cli.main import main
 from windlass.domain.artifacts import Artifact, parse_lock
 from windlass.domain.catalog import Release
 from windlass.domain.catalog.tested import Outcome, record_of
-from windlass.domain.upgrade import check_target
+from windlass.domain.rollout import check_target
 from windlass.effects.catalog import load_catalog, save_record
 from windlass.mirror import cache
 

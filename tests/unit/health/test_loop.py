@@ -23,9 +23,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from windlass.effects.health import LOOP_ARGV, loop, loop_program, reporting
-from windlass.effects.health.looking import Probe, look
-from windlass.effects.health.reporting import answers, disks, epoch, lifetime, oldest_certificate
+from windlass.effects.probe import LOOP_ARGV, host_report, loop, loop_program
+from windlass.effects.probe.checks import Probe, look
+from windlass.effects.probe.host_report import answers, disks, epoch, lifetime, oldest_certificate
 
 LOCAL = "127.0.0.1"
 NO_ANSWER = {"hung", "held_up"}
@@ -192,10 +192,10 @@ def listening(path: Path, answer: bytes) -> Iterator[str]:
 def test_an_engine_that_does_not_answer_is_told_from_one_that_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reporting, "ENGINE_WAIT", 0.05)
+    monkeypatch.setattr(host_report, "ENGINE_WAIT", 0.05)
     with listening(tmp_path / "hangs", b"") as path:
         assert not answers("docker", {"docker": path})
-    monkeypatch.setattr(reporting, "ENGINE_WAIT", 10.0)
+    monkeypatch.setattr(host_report, "ENGINE_WAIT", 10.0)
     with listening(tmp_path / "well", b"HTTP/1.0 200 OK") as path:
         assert answers("docker", {"docker": path})
     assert answers("docker", {"docker": str(tmp_path / "none")})
@@ -269,7 +269,7 @@ def test_the_shell_tells_a_unit_that_does_not_stay_up(tmp_path: Path, state: str
     ],
 )
 def test_a_unit_is_judged_by_how_it_has_come_up(reports: list[tuple[str, int]], told: list[str]) -> None:
-    life = reporting.Life()
+    life = host_report.Life()
     assert [life.judge(state, restarts) for state, restarts in reports] == told
 
 
@@ -378,7 +378,7 @@ def test_a_host_to_which_the_api_tells_no_node_says_so_and_one_that_is_asked_ane
     told = io.BytesIO()
     one = loop.Loop(loop.Mouth(told))
     rows: list[list[str]] = []
-    monkeypatch.setattr(reporting, "nodes", lambda *_: rows)
+    monkeypatch.setattr(host_report, "nodes", lambda *_: rows)
     for _ in range(loop.BLIND_LOOKS):
         one._report_nodes(LOCAL, 1)
     rows.append(["w-1", "Ready"])
@@ -395,7 +395,7 @@ def test_a_host_without_the_certificate_to_ask_with_says_that_it_is_blind(
 ) -> None:
     told = io.BytesIO()
     one = loop.Loop(loop.Mouth(told))
-    monkeypatch.setattr(reporting, "PKI", str(tmp_path))
+    monkeypatch.setattr(host_report, "PKI", str(tmp_path))
     for _ in range(loop.BLIND_LOOKS):
         one._report_nodes(LOCAL, 1)
     assert told.getvalue().decode().rstrip().endswith("nodes\tblind")

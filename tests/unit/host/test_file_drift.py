@@ -21,7 +21,7 @@ from windlass.domain.host.file_drift import (
 )
 from windlass.domain.pki import HostFile
 from windlass.domain.rendering import RenderedFile
-from windlass.effects.transport.connection import RemoteFile
+from windlass.effects.ssh.connection import RemoteFile
 
 KEY = "/etc/windlass/pki/apiserver.key"
 DIGEST = hashlib.sha256(b"key").hexdigest()

@@ -8,8 +8,8 @@ import pytest
 
 from windlass.domain.artifacts import Artifact
 from windlass.errors import WindlassError
+from windlass.mirror.build_record import Shelf
 from windlass.mirror.filling import Fill, drop_damaged, missing, with_registry
-from windlass.mirror.stamps import Shelf
 
 from .fakes import IMAGE, REGISTRY, TOOL, QuietBoard, SourceOfBytes, StoreInDirectory, sha256
 

@@ -11,7 +11,7 @@ from windlass.cli import mirror
 from windlass.domain.artifacts import Artifact
 from windlass.errors import CommandError, CommandFailure, IntegrityError, NotReadyError, WindlassError
 from windlass.mirror import cache
-from windlass.mirror.holding import held
+from windlass.mirror.lock import held
 
 from .fakes import REGISTRY, TOOL, SourceOfBytes, sha256
 

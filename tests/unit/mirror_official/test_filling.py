@@ -12,10 +12,10 @@ import pytest
 
 from windlass.domain.artifacts import Artifact
 from windlass.errors import WindlassError
+from windlass.mirror.build_record import Shelf
 from windlass.mirror.filling import Fill, Filled
 from windlass.mirror.official import OfficialSource
 from windlass.mirror.official_catalog import OfficialCatalog
-from windlass.mirror.stamps import Shelf
 
 if TYPE_CHECKING:
     from tests.unit.mirror_official.conftest import Heard, Publishers

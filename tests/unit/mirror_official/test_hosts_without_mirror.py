@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from windlass.domain import installing
 from windlass.domain.artifacts import Artifact, lock_text, parse_lock
 from windlass.domain.catalog import Release
-from windlass.domain.installing import WRONG_CHECKSUM, changes_of, install_script
 from windlass.domain.rendering.installs import Install
+from windlass.domain.scripts import install as scripts_install
+from windlass.domain.scripts.install import WRONG_CHECKSUM, changes_of, install_script
 from windlass.effects.catalog import load_catalog
 from windlass.errors import IntegrityError, SpecError, WindlassError
 from windlass.mirror.download import Patience
@@ -106,9 +106,9 @@ def install(root: Path, catalog: OfficialCatalog) -> subprocess.CompletedProcess
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    prelude = installing._PRELUDE.replace(installing.ARTIFACTS, f"{tmp_path}/artifacts")
-    monkeypatch.setattr(installing, "_PRELUDE", prelude)
-    monkeypatch.setattr(installing, "ARTIFACTS", f"{tmp_path}/artifacts")
+    prelude = scripts_install._PRELUDE.replace(scripts_install.ARTIFACTS, f"{tmp_path}/artifacts")
+    monkeypatch.setattr(scripts_install, "_PRELUDE", prelude)
+    monkeypatch.setattr(scripts_install, "ARTIFACTS", f"{tmp_path}/artifacts")
     return tmp_path
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from windlass.domain.pki import Pki, seed
-from windlass.effects.transport.fake import FakeHost
+from windlass.effects.ssh.fake import FakeHost
 from windlass.errors import NotReadyError
+from windlass.operations.cluster import Site
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.site import Site
 
 API = ("127.0.0.1", 6443)
 Serve = Callable[[str, int], tuple[str, int]]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.domain.etcd import Member, MemberStatus
-from windlass.domain.members import Observation, Sighting
+from windlass.domain.etcd.membership import Observation, Sighting
+from windlass.domain.etcd.status import Member, MemberStatus
 from windlass.domain.pki import EncryptionKey, Pki, seed
 from windlass.domain.recovery import (
     REVISION_GAP,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from windlass.domain.installing import changes_of
-from windlass.domain.recovery.scripts import (
+from windlass.domain.host.layout import ETCD_DATA
+from windlass.domain.scripts.install import changes_of
+from windlass.domain.scripts.restore import (
     STOP_SCRIPT,
     Restore,
     receive_argv,
@@ -18,7 +19,6 @@ from windlass.domain.recovery.scripts import (
     switch_script,
     way_back,
 )
-from windlass.domain.rendering.layout import ETCD_DATA
 
 DOCKER = """#!/bin/sh
 echo "$*" >> $STATE/calls

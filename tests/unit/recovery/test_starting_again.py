@@ -14,12 +14,12 @@ from windlass.domain.pki import seed
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
-from windlass.effects.transport.connection import RemoteFile
-from windlass.effects.transport.fake import Call, FakeHost, FakeHosts
-from windlass.effects.transport.pool import Connections
+from windlass.effects.ssh.connection import RemoteFile
+from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
+from windlass.effects.ssh.pool import Connections
+from windlass.operations.cluster import Site
 from windlass.operations.recovery import Recovering
-from windlass.operations.recovery.switching import _start_api
-from windlass.operations.site import Site
+from windlass.operations.recovery.switch import _start_api
 
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
 BEFORE = "v1.36.3"

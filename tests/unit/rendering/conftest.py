@@ -10,7 +10,7 @@ import yaml
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Catalog, Release
-from windlass.domain.hostfacts import CAP_SYS_RESOURCE, HostFacts, parse_facts
+from windlass.domain.host.facts import CAP_SYS_RESOURCE, HostFacts, parse_facts
 from windlass.domain.rendering import HostFiles, Manifest, MirrorAddresses, render_host, render_manifests
 from windlass.domain.spec import Cluster, Host
 from windlass.effects.catalog import load_catalog

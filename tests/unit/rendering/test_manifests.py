@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from windlass.domain.upgrade.workloads import orphans
+from windlass.domain.rollout.disruption import orphans
 from windlass.errors import SpecError
 
 OWN = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own, namespace: default}\n"

@@ -5,7 +5,7 @@ A run that dies is followed by a whole one at every so many of the places only.
 
 from __future__ import annotations
 
-from windlass.effects.transport.connection import RemoteFile
+from windlass.effects.ssh.connection import RemoteFile
 from world import World
 from world.etcd import DATA
 from world.kills import Case

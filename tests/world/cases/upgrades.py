@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from windlass.domain.rollout.hooks import HOOKS_MARK, hooks_mark
 from windlass.domain.spec import load_cluster
-from windlass.domain.upgrade.hooks import HOOKS_MARK, hooks_mark
 from windlass.effects.store import ClusterRecords, ServiceLog
 from windlass.effects.store.keys import offer_key
 from world import World

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from windlass.domain.backup import DatabaseContent, read_content
-from windlass.effects.transport.connection import CommandResult
-from windlass.effects.transport.fake import Call
+from windlass.effects.ssh.connection import CommandResult
+from windlass.effects.ssh.fake import Call
 from world.machine import Machine, refused
 from world.scripts.script import Script, ScriptError
 

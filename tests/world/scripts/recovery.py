@@ -6,9 +6,9 @@ import re
 import socket
 from collections.abc import Iterator
 
-from windlass.domain.installing import CHANGED
-from windlass.domain.recovery.scripts import MARK
-from windlass.effects.transport.connection import RemoteFile
+from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.restore import MARK
+from windlass.effects.ssh.connection import RemoteFile
 from world.deaths import Killed
 from world.etcd import DATA, Data, url
 from world.machine import Machine

@@ -10,7 +10,7 @@ from airflow.providers.docker.hooks.docker import DockerHook
 from airflow.sdk.exceptions import AirflowException
 
 from windlass.effects.containers import Containers
-from windlass.effects.transport.connection import Bridge, Connection
+from windlass.effects.ssh.connection import Bridge, Connection
 from windlass.errors import UnreachableError
 
 _DIAL = ("docker", "system", "dial-stdio")

@@ -10,8 +10,8 @@ from airflow.sdk import BaseHook
 from windlass.domain.pki import Pki
 from windlass.effects.etcd import EtcdClient
 from windlass.effects.etcd.client import DEADLINE
-from windlass.operations.etcd_api import etcd_member
-from windlass.operations.site import Site
+from windlass.operations.cluster import Site
+from windlass.operations.etcd.clients import etcd_member
 
 
 class EtcdHook(BaseHook):

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from windlass.airflow.connections import find_connection
 from windlass.domain.spec.models import Bastion, Cluster, Host
+from windlass.effects.ssh.connection import SshTarget
+from windlass.effects.ssh.pool import Connections, SshConnector
 from windlass.effects.store import HostKeys
-from windlass.effects.transport.connection import SshTarget
-from windlass.effects.transport.pool import Connections, SshConnector
 from windlass.errors import SpecError
 
 

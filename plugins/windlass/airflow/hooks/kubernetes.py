@@ -9,8 +9,8 @@ from airflow.sdk import BaseHook
 
 from windlass.domain.pki import Pki
 from windlass.effects.kubernetes.client import KubernetesClient
+from windlass.operations.cluster import Site
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.site import Site
 
 _WITHIN = timedelta(seconds=30)
 

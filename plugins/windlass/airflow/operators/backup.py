@@ -17,18 +17,18 @@ from windlass.airflow.errors import TASK_DEFAULTS, TRANSIENT, ending_on_permanen
 from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.run_context import Workplace
 from windlass.domain.backup import BundleId, Manifest
-from windlass.domain.backup.dispatching import Progress, is_drill_due, is_due, overdue_since, unsafe_beside
+from windlass.domain.backup.schedule import Progress, is_drill_due, is_due, overdue_since, unsafe_beside
 from windlass.domain.lease import Owner
 from windlass.effects.bundles import Vault
 from windlass.effects.store import Leases, list_clusters
 from windlass.effects.store.keys import backup_lease_key
 from windlass.errors import NotReadyError, RefusedError, WindlassError
-from windlass.operations.backup.expiring import expire
+from windlass.operations.backup.expire import expire
 from windlass.operations.backup.status import how_old, newest_drill, progress_of, should_tell
-from windlass.operations.backup.taking import Stopwatch, take_bundle
-from windlass.operations.backup.upkeep import keep_in_order
+from windlass.operations.backup.take import Stopwatch, take_bundle
+from windlass.operations.etcd.maintain import keep_in_order
 
 OPERATION = "etcd_backup"
 

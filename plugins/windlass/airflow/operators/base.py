@@ -10,8 +10,8 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
-from windlass.airflow.workplace import Workplace
-from windlass.operations.site import Changes
+from windlass.airflow.run_context import Workplace
+from windlass.operations.cluster import Changes
 
 
 class ClusterOperator(BaseOperator):

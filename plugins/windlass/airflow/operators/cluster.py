@@ -11,22 +11,28 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from windlass.airflow.authorities import given_authorities
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.providers import host_provider
-from windlass.airflow.workplace import Workplace
-from windlass.domain.applying import dropped_hosts, refuse_what_no_apply_changes
+from windlass.airflow.run_context import Workplace
+from windlass.domain.apply.immutable import dropped_hosts, refuse_what_no_apply_changes
 from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki, check_authorities, seed
-from windlass.domain.pki.given import refuse_other_authorities
+from windlass.domain.pki.user_ca import refuse_other_authorities
 from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
-from windlass.effects.transport.connection import RemoteFile
+from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import NotReadyError
+from windlass.operations.apply.addons import (
+    apply_services,
+    label_nodes,
+    nodes_missing,
+    register_nodes,
+    workloads_missing,
+)
+from windlass.operations.apply.leaving_hosts import refuse_hosts_that_are_in_use
+from windlass.operations.apply.plan import check_version, refuse_amid_roll
+from windlass.operations.apply.remove import check_name, drain, remove_from_hosts
+from windlass.operations.apply.start import seed_certificates
+from windlass.operations.apply.user_stacks import start_own_stacks
+from windlass.operations.apply.verify import FOUNDATION, verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.leaving import refuse_hosts_that_are_in_use
-from windlass.operations.planning import check_version, refuse_amid_roll
-from windlass.operations.removing import check_name, drain, remove_from_hosts
-from windlass.operations.services import apply_services, label_nodes, nodes_missing, register_nodes, workloads_missing
-from windlass.operations.stacks import start_own_stacks
-from windlass.operations.starting import seed_certificates
-from windlass.operations.verifying import FOUNDATION, verify_cluster
 from windlass.operations.waiting import wait_until
 
 _API_READY = timedelta(seconds=150)

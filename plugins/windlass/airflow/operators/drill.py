@@ -15,14 +15,14 @@ from windlass.airflow.errors import TRANSIENT
 from windlass.airflow.operators.backup import is_by_person, tell_alert
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.run_context import Workplace
 from windlass.domain.backup import NEWEST, BundleId, DrillRecord, choose
 from windlass.domain.backup.versions import release_for
 from windlass.effects.store import Leases
 from windlass.effects.store.keys import drill_lease_key
 from windlass.errors import IntegrityError, NotReadyError, RefusedError, WindlassError
-from windlass.operations.backup.drilling import clear_drills, run_drill
-from windlass.operations.backup.taking import Stopwatch
+from windlass.operations.backup.drill import clear_drills, run_drill
+from windlass.operations.backup.take import Stopwatch
 
 OPERATION = "restore_drill"
 

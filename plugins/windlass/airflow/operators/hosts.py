@@ -10,13 +10,13 @@ from airflow.sdk import Context
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.providers import host_provider
-from windlass.airflow.workplace import Workplace
-from windlass.domain.preflight import check_hosts, refuse
-from windlass.operations.gathering import ask_hosts
-from windlass.operations.planning import plan_apply, plan_text
-from windlass.operations.preparing import prepare_hosts
-from windlass.operations.site import Changes, Site
-from windlass.operations.starting import start_control_plane, start_etcd, start_kubelets
+from windlass.airflow.run_context import Workplace
+from windlass.domain.host.preflight import check_hosts, refuse
+from windlass.operations.apply.gather_facts import ask_hosts
+from windlass.operations.apply.plan import plan_apply, plan_text
+from windlass.operations.apply.prepare import prepare_hosts
+from windlass.operations.apply.start import start_control_plane, start_etcd, start_kubelets
+from windlass.operations.cluster import Changes, Site
 
 
 class HostProvisionOperator(ClusterOperator):

@@ -22,9 +22,8 @@ from windlass.airflow.recovery import (
     wish_of,
     with_version,
 )
-from windlass.airflow.workplace import Workplace
+from windlass.airflow.run_context import Workplace
 from windlass.domain.backup import SNAPSHOT, BundleId, Manifest, life_of
-from windlass.domain.healing.turn import HEAL
 from windlass.domain.pki import Pki
 from windlass.domain.recovery import (
     Loss,
@@ -36,11 +35,13 @@ from windlass.domain.recovery import (
     version_for,
 )
 from windlass.domain.recovery.question import OUTAGE, Question, render_question
+from windlass.domain.remediation.contention import HEAL
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.store import Leases
 from windlass.effects.store.recoveries import RecoveryRecord, recoveries, save_recovery
 from windlass.errors import NotReadyError, RefusedError
+from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.recovery import (
     Source,
@@ -52,7 +53,6 @@ from windlass.operations.recovery import (
     survey,
     switch_over,
 )
-from windlass.operations.verifying import verify_cluster
 
 _API_READY = timedelta(seconds=150)
 _PATIENCE = timedelta(minutes=3)

@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 from airflow.sdk import BaseOperator, Context
 
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
+from windlass.airflow.fleet import look
 from windlass.airflow.triggers.health import ClusterHealthyTrigger
-from windlass.airflow.watching import look
-from windlass.domain.health.standing import Standing
+from windlass.domain.health.readiness import Standing
 
 
 class ClusterHealthSensor(BaseOperator):

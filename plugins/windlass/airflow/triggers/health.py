@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 from windlass.errors import WindlassError
 
 if TYPE_CHECKING:
-    from windlass.operations.watching.poller import Poller
+    from windlass.operations.health.monitor import Poller
 
 _STORE_RETRY_SECONDS = 15.0
 _FIRST_LOOK_SECONDS = 5.0
@@ -51,9 +51,9 @@ class ClusterHealthTrigger(BaseEventTrigger):
     async def poller(self) -> Poller | None:
         """Return what watches this share; None if what it needs is missing."""
         # Here, so that the files of DAGs, which only name this trigger, are read without all that it works with.
-        from windlass.airflow.watching import open_fleet  # noqa: PLC0415
-        from windlass.effects.transport.listening import SshDialler  # noqa: PLC0415
-        from windlass.operations.watching.poller import Poller  # noqa: PLC0415
+        from windlass.airflow.fleet import open_fleet  # noqa: PLC0415
+        from windlass.effects.ssh.listening import SshDialler  # noqa: PLC0415
+        from windlass.operations.health.monitor import Poller  # noqa: PLC0415
 
         try:
             fleet = await asyncio.to_thread(open_fleet, self.shard, self.shards)
@@ -77,7 +77,7 @@ class ClusterHealthyTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look again and again until the cluster is healthy."""
-        from windlass.airflow.watching import look  # noqa: PLC0415
+        from windlass.airflow.fleet import look  # noqa: PLC0415
 
         pause = max(_FIRST_LOOK_SECONDS, self.poke_seconds)
         while True:

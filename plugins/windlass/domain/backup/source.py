@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from windlass.domain.etcd import MemberStatus
+from windlass.domain.etcd.status import MemberStatus
 from windlass.errors import NotReadyError
 
 

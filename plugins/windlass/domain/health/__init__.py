@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from windlass.domain.health.checks import Check, CheckPlan, CheckReader
+from windlass.domain.health.consensus import Judgement, Thresholds, Verdict, View, judge
 from windlass.domain.health.findings import HOST_COMPONENT, TOLD_WHEN_OVER, Finding, Kind
-from windlass.domain.health.looks import Look, Outcome, Sight, Subject
-from windlass.domain.health.states import State, Status
-from windlass.domain.health.subjectwatch import Order
+from windlass.domain.health.monitor import AIRFLOW, ClusterWatch, Effects, Transition
+from windlass.domain.health.probe import Look, Outcome, Sight, Subject
+from windlass.domain.health.status import State, Status
+from windlass.domain.health.subject import Order
 from windlass.domain.health.vantage import VANTAGES, vantages_of
-from windlass.domain.health.verdict import Judgement, Thresholds, Verdict, View, judge
-from windlass.domain.health.watch import AIRFLOW, ClusterWatch, Effects, Transition
 
 __all__ = [
     "AIRFLOW",

@@ -10,14 +10,14 @@ from typing import Any
 
 from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.catalog import Release
-from windlass.domain.health.looks import Subject
+from windlass.domain.health.consensus import Thresholds
+from windlass.domain.health.probe import Subject
 from windlass.domain.health.vantage import vantages_of
-from windlass.domain.health.verdict import Thresholds
-from windlass.domain.hostfacts import parse_facts
+from windlass.domain.host.facts import parse_facts
+from windlass.domain.host.health_check import HealthCheck, read_health
+from windlass.domain.host.layout import PKI, stack_directory
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
-from windlass.domain.rendering.health import HealthCheck, read_health
 from windlass.domain.rendering.images import MirrorAddresses
-from windlass.domain.rendering.layout import PKI, stack_directory
 from windlass.domain.rendering.stacks import host_stacks, render_stack
 from windlass.domain.spec.models import Cluster, HealthOverride, Host
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from windlass.domain.health.consensus import View
 from windlass.domain.health.findings import HOST_COMPONENT, Kind
-from windlass.domain.health.looks import HOST_ANSWERS, Outcome, Sight, Subject
-from windlass.domain.health.verdict import View
+from windlass.domain.health.probe import HOST_ANSWERS, Outcome, Sight, Subject
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from windlass.domain.pki.bindings import group_bindings
 from windlass.domain.pki.certificates import Credential, Subject, Usage, issue, new_authority
 from windlass.domain.pki.check import check_certificate
 from windlass.domain.pki.encryption import encryption_configuration
+from windlass.domain.pki.issue import Expiry, check_authorities, expiring, new_encryption_key, seed, short_lived_admin
 from windlass.domain.pki.kubeconfig import (
     Context,
     CredentialFiles,
@@ -26,7 +27,6 @@ from windlass.domain.pki.layout import (
     files_for,
 )
 from windlass.domain.pki.model import EncryptionKey, Pki, secrets
-from windlass.domain.pki.seed import Expiry, check_authorities, expiring, new_encryption_key, seed, short_lived_admin
 from windlass.domain.pki.subjects import (
     ADMINS_GROUP,
     ETCD_CLIENT,

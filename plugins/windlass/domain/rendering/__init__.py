@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from windlass.domain.host.health_check import HealthCheck, read_health
 from windlass.domain.rendering.docker import merge_daemon_settings
 from windlass.domain.rendering.files import HostFiles, RenderedFile
-from windlass.domain.rendering.health import HealthCheck, read_health
 from windlass.domain.rendering.host import render_host
 from windlass.domain.rendering.images import Download, MirrorAddresses, OfficialAddresses, image_reference
 from windlass.domain.rendering.installs import (

@@ -10,8 +10,8 @@ from typing import Any
 
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
-from windlass.domain.hostfacts import HostFacts
-from windlass.domain.rendering import layout
+from windlass.domain.host import layout
+from windlass.domain.host.facts import HostFacts
 from windlass.domain.rendering.images import MirrorAddresses, image_reference
 from windlass.domain.rendering.nodes import kubelet_labels, node_taints
 from windlass.domain.rendering.templates import Templates

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
-from windlass.domain.hostfacts import HostFacts
-from windlass.domain.rendering.context import ClusterInputs, HostInputs, component_flags
-from windlass.domain.rendering.files import HostFiles, RenderedFile
-from windlass.domain.rendering.images import MirrorAddresses
-from windlass.domain.rendering.layout import (
+from windlass.domain.host.facts import HostFacts
+from windlass.domain.host.layout import (
     CONTAINERD_CONFIG,
     DOCKER_DAEMON,
     KERNEL_MODULES,
@@ -17,6 +14,9 @@ from windlass.domain.rendering.layout import (
     REGISTRY_HOSTS,
     SYSTEMD,
 )
+from windlass.domain.rendering.context import ClusterInputs, HostInputs, component_flags
+from windlass.domain.rendering.files import HostFiles, RenderedFile
+from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.stacks import host_stacks, render_stack
 from windlass.domain.spec.models import Cluster, Host
 

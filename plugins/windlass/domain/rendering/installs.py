@@ -7,8 +7,7 @@ from typing import Literal
 
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Release
-from windlass.domain.rendering.images import MirrorAddresses, image_reference
-from windlass.domain.rendering.layout import (
+from windlass.domain.host.layout import (
     AUDIT_LOGS,
     CNI_BINARIES,
     CNI_CONFIG,
@@ -18,6 +17,7 @@ from windlass.domain.rendering.layout import (
     kubernetes_binaries,
     stack_data_directory,
 )
+from windlass.domain.rendering.images import MirrorAddresses, image_reference
 from windlass.domain.spec.models import Cluster, Host
 
 _COMPOSE_PLUGIN = "/usr/local/lib/docker/cli-plugins/docker-compose"

@@ -10,7 +10,7 @@ import yaml
 
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
-from windlass.domain.hostfacts import CAP_SYS_RESOURCE, HostFacts, parse_facts
+from windlass.domain.host.facts import CAP_SYS_RESOURCE, HostFacts, parse_facts
 from windlass.domain.rendering.host import render_host
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.manifests import render_manifests

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Self
 
 import grpc
 
-from windlass.domain.etcd import Alarm, AlarmKind, ContentHash, Member, MemberStatus, Snapshot
+from windlass.domain.etcd.status import Alarm, AlarmKind, ContentHash, Member, MemberStatus, Snapshot
 from windlass.domain.pki import ETCD_CLIENT, Credential, Pki, Signer
 from windlass.effects.etcd.failures import code_of, translated
 from windlass.effects.etcd.keyspace import Keyspace

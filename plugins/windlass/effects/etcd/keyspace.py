@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from windlass.domain.etcd import KeyValue
+from windlass.domain.etcd.status import KeyValue
 from windlass.effects.etcd.failures import translated
 from windlass.effects.etcd.stubs import rpc
 

@@ -1,7 +1,7 @@
 """The store: the only state of Windlass outside the hosts, in an S3 bucket."""
 
 from windlass.effects.store.contract import Listed, Store, Stored
-from windlass.effects.store.hostkeys import HostKeys
+from windlass.effects.store.host_keys import HostKeys
 from windlass.effects.store.leases import Leases
 from windlass.effects.store.log import ServiceLog
 from windlass.effects.store.memory import MemoryStore

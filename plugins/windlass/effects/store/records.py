@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from windlass.domain.healing import History
 from windlass.domain.pki import Pki
+from windlass.domain.remediation import History
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.effects.store.contract import Store
 from windlass.effects.store.keys import (

@@ -8,11 +8,11 @@ import tarfile
 from collections.abc import Mapping
 from datetime import timedelta
 
-from windlass.domain.rendering.layout import STACKS
+from windlass.domain.host.layout import STACKS
 from windlass.domain.spec.models import Host
-from windlass.effects.transport.connection import Connection
+from windlass.effects.ssh.connection import Connection
 from windlass.errors import IntegrityError
-from windlass.operations.site import Site
+from windlass.operations.cluster import Site
 
 _TIMEOUT = timedelta(seconds=15)
 

@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 
 from windlass.domain.backup import BundleId
-from windlass.domain.backup.dispatching import TELL_AGAIN_AFTER, Progress, age_text
+from windlass.domain.backup.schedule import TELL_AGAIN_AFTER, Progress, age_text
 from windlass.effects.bundles import Vault
 from windlass.effects.store import Leases, Store
 from windlass.effects.store.keys import backup_alert_key

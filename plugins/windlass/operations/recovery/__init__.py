@@ -1,11 +1,11 @@
 """Disaster recovery: survey what is left, restore beside it, switch over, settle."""
 
-from windlass.operations.recovery.choosing import check_versions, choose_verified
-from windlass.operations.recovery.restoring import Source, restore_beside, stages
-from windlass.operations.recovery.settling import settle
-from windlass.operations.recovery.surveying import survey
-from windlass.operations.recovery.switching import switch_over
-from windlass.operations.recovery.work import Recovering, recovery_id
+from windlass.operations.recovery.choose import check_versions, choose_verified
+from windlass.operations.recovery.context import Recovering, recovery_id
+from windlass.operations.recovery.restore import Source, restore_beside, stages
+from windlass.operations.recovery.settle import settle
+from windlass.operations.recovery.survey import survey
+from windlass.operations.recovery.switch import switch_over
 
 __all__ = [
     "Recovering",

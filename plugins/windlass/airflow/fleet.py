@@ -1,0 +1,30 @@
+"""From Airflow's connections to what watches: the fleet of clusters in the store, and the last observation of one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from windlass.airflow.connections import open_store
+from windlass.airflow.hooks.host import HostHook
+from windlass.airflow.run_context import templates_directory
+from windlass.domain.health import CheckReader
+from windlass.domain.health.readiness import Standing, standing_of
+from windlass.domain.spec import Cluster
+from windlass.effects.catalog import load_catalog
+from windlass.effects.ssh.connection import SshTarget
+from windlass.effects.store import ClusterRecords
+from windlass.operations.health.fleet import Fleet, Shard
+
+
+def open_fleet(shard: int = 0, shards: int = 1) -> Fleet:
+    """Return a share of the clusters in the store; SpecError if a connection or the catalog is wrong."""
+    return Fleet(open_store(), load_catalog(templates_directory()), _logins, Shard(shard, shards), CheckReader())
+
+
+def look(cluster: str, now: datetime) -> Standing:
+    """Return how a cluster was when it was observed last."""
+    return standing_of(ClusterRecords(open_store(), cluster).status(), now)
+
+
+def _logins(cluster: Cluster) -> list[SshTarget]:
+    return HostHook(cluster.spec.hosts.ssh.connection).targets(cluster)

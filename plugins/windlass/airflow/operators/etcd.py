@@ -1,0 +1,59 @@
+"""Steps on etcd's members: plan a replacement, carry it out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Context
+
+from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.cluster import finished_by, seeded_pki
+from windlass.airflow.run_context import Workplace
+from windlass.effects.ssh.connection import RemoteFile
+from windlass.operations.cluster import Site
+from windlass.operations.etcd import Replacing, plan_member, replace_member
+
+
+class EtcdPlanReplacementOperator(ClusterOperator):
+    """Shows what replacing a member would do to quorum, step by step; if nothing is to be done, `skips` are skipped."""
+
+    def __init__(self, *, skips: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.skips = skips
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return the steps; RefusedError with the reason where one of them is not allowed."""
+        name = context["params"]["host"]
+        with place.site(place.cluster()) as site:
+            steps = [str(step) for step in plan_member(_looking(place, site), name)]
+        for step in steps or [f"{name} is a healthy member: nothing to do"]:
+            self.log.info("%s", step)
+        if context["params"].get("plan_only") or not steps:
+            self.skip(context, self.skips, steps)
+        return steps
+
+
+class EtcdReplaceMemberOperator(ClusterOperator):
+    """Replaces the member on the host that the param `host` names, if starting it is not enough."""
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return what was done; RefusedError with the reason where quorum would not hold."""
+        name = context["params"]["host"]
+        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
+        with place.site(place.cluster()) as site:
+            done = list(replace_member(replacing(place, site, self.log.info), name))
+        text = f"etcd on {name}: {'; '.join(done)}" if done else f"etcd on {name} is well: nothing was done"
+        place.log(text)
+        self.log.info("%s", text)
+        return done
+
+
+def _looking(place: Workplace, site: Site) -> Replacing:
+    """Return what a plan works with: no certificate is made for it, since nothing may be stored without the lease."""
+    return Replacing(site, place.pki(), RemoteFile(b""))
+
+
+def replacing(place: Workplace, site: Site, tell: Any = None) -> Replacing:
+    """Return what a replacement of members works with; a host that is new to the PKI gets its certificates."""
+    pki, sealed = seeded_pki(place, site.cluster)
+    return Replacing(site, pki, sealed) if tell is None else Replacing(site, pki, sealed, tell)

@@ -1,0 +1,240 @@
+"""Repair, in one task: take the lease, look, plan, act, watch, give the lease back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Context
+
+from windlass.airflow.assets import REPAIRS, findings_in
+from windlass.airflow.hooks.host import HostHook
+from windlass.airflow.notifications import Notice, send
+from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.cluster import finished_by
+from windlass.airflow.providers import host_provider
+from windlass.airflow.run_context import Workplace
+from windlass.domain.health import Finding
+from windlass.domain.pki import Pki
+from windlass.domain.remediation.contention import HEAL, turn_of
+from windlass.domain.remediation.plan import Asked
+from windlass.domain.remediation.summary import plan_lines
+from windlass.domain.remediation.triggers import Heard, heard_in
+from windlass.domain.servicelog import Event
+from windlass.effects.ssh.connection import RemoteFile
+from windlass.effects.store import HostKeys, ServiceLog
+from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.operations.cluster import Site
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.remediation import Healing, Keyring, Note, heal, show_plan
+from windlass.operations.remediation.events import echo, untold
+
+_PATIENCE = timedelta(minutes=3)
+"""How long one try of the task waits for another operation; Airflow tries again after it."""
+_PAUSE_SECONDS = 1.0
+_FRESH = timedelta(minutes=5)
+"""A status in the store that is older than this says nothing about now."""
+_API = timedelta(seconds=10)
+
+
+class ClusterHealOperator(ClusterOperator):
+    """Repairs the cluster that the run's partition or its param `cluster` names, until nothing is left to do now."""
+
+    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+        """Return what was done, what was done in vain, what is held back, and where a person is needed."""
+        began = datetime.now(UTC)
+        findings = _findings(context, place)
+        for one in findings:
+            self.log.info(
+                "%s: %s on %s: %s: %s",
+                "over" if one.is_over else "found",
+                one.component,
+                one.host or "-",
+                one.kind.value,
+                one.evidence,
+            )
+        if not _is_by_person(context) and place.records.spec() is None:
+            self.log.info("cluster %s was deleted since: nothing is left to repair", place.name)
+            return {"the cluster was deleted": []}
+        if context["params"].get("plan_only"):
+            return self._show(context, place, findings)
+        if not self._take_turn(context, place, began):
+            return {"left to the run that is at it": []}
+        notes: list[Note] = []
+        try:
+            with self._healing(context, place, findings, notes) as work:
+                outcome = heal(work)
+                self._tell_kubernetes(work, place)
+        finally:
+            place.leases(finished_by(context)).release(place.name, place.owner)
+            send(_notices(place.name, [one for one in notes if not one.key]), context)
+        return {key: list(lines) for key, lines in outcome.__dict__.items()}
+
+    def _show(self, context: Context, place: Workplace, findings: Iterable[Finding]) -> dict[str, list[str]]:
+        with self._healing(context, place, findings, []) as work:
+            lines = plan_lines(show_plan(work))
+        for line in lines:
+            self.log.info("%s", line)
+        return {"plan": lines}
+
+    def _take_turn(self, context: Context, place: Workplace, began: datetime) -> bool:
+        """Take the lease, or wait for the run that has it; False if that run does what this one is for."""
+        leases, deadline, is_told = (
+            place.leases(finished_by(context)),
+            time.monotonic() + _PATIENCE.total_seconds(),
+            False,
+        )
+        while True:
+            turn = turn_of(leases.current(place.name), place.owner, began)
+            if turn == "leave":
+                self.log.info("another run of heal_cluster is at this cluster and will look at all of it again")
+                return False
+            try:
+                leases.acquire(place.name, place.owner, HEAL)
+            except RefusedError as refusal:
+                if not is_told:
+                    self.log.info("%s", refusal)
+                    is_told = True
+                if time.monotonic() > deadline:
+                    raise NotReadyError(f"repair waits: {refusal}") from refusal
+            else:
+                return True
+            time.sleep(_PAUSE_SECONDS)
+
+    @contextmanager
+    def _healing(
+        self, context: Context, place: Workplace, findings: Iterable[Finding], notes: list[Note]
+    ) -> Iterator[Healing]:
+        leases = place.leases(finished_by(context))
+        log = ServiceLog(place.store, place.name)
+
+        def note(one: Note) -> None:
+            notes.append(one)
+            self.log.info("%s", one.text)
+            log.append(_event(place, one), writer=place.owner.dag_id)
+            if one.key:
+                self._alert(_notices(place.name, [one]), context)
+
+        def store(pki: Pki) -> RemoteFile:
+            place.records.save_pki(pki, place.keys)
+            return RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
+
+        heard, roll = heard_in(findings, datetime.now(UTC)), place.records.roll()
+        with place.site(place.cluster()) as site:
+            yield Healing(
+                site=site,
+                keyring=Keyring(place.pki, store),
+                machines=ProvidedMachines(site, place),
+                history=place.records.repairs,
+                save=place.records.save_repairs,
+                note=note,
+                beat=lambda: leases.heartbeat(place.name, place.owner),
+                reports=heard.reports,
+                told=heard.told,
+                hear=_listener(context, place),
+                asked=Asked(by_person=_is_by_person(context)),
+                roll=f"{roll} is not over" if roll else "",
+            )
+
+    def _alert(self, notices: list[Notice], context: Context) -> None:
+        """Tell people at once: what the history records as told must have been, should this task be killed."""
+        try:
+            send(notices, context)
+        except WindlassError:
+            self.log.exception("people could not be told; the repair goes on")
+
+    def _tell_kubernetes(self, work: Healing, place: Workplace) -> None:
+        """Leave what was seen and done as events too; a cluster that does not answer is told by a later run."""
+        try:
+            entries = untold(place.records, datetime.now(UTC))
+            if entries:
+                with kubernetes_api(work.site, work.keys, _API) as client:
+                    echo(place.records, client, entries)
+        except WindlassError as error:
+            self.log.warning("no events in Kubernetes: %s", error)
+
+
+class ProvidedMachines:
+    """The machines that the spec's host provider makes; it is asked only when a host does not answer."""
+
+    def __init__(self, site: Site, place: Workplace) -> None:
+        self._site = site
+        self._place = place
+
+    @property
+    def makes_hosts(self) -> bool:
+        """Whether the spec's provider makes hosts; see `Machines`."""
+        return host_provider(self._site.cluster).makes_hosts
+
+    def gone(self) -> frozenset[str]:
+        """Return the hosts without a running machine; see `Machines`."""
+        cluster = self._site.cluster
+        provider = host_provider(cluster)
+        return frozenset(provider.missing(cluster)) if provider.makes_hosts else frozenset()
+
+    def make(self, host: str) -> None:
+        """Make or start what is gone; see `Machines`."""
+        cluster, keys = self._site.cluster, HostKeys(self._place.store, self._place.name)
+        made = host_provider(cluster).provide(cluster, f"{self._place.owner.run_id}-{host}")
+        for name in made:
+            keys.forget(name)
+        fresh = HostHook(cluster.spec.hosts.ssh.connection).connections(cluster, keys)
+        for name in {host, *made}:
+            self._site.connections.renew(fresh.target(name))
+
+
+def _is_by_person(context: Context) -> bool:
+    run: Any = context["dag_run"]
+    return str(getattr(run.run_type, "value", run.run_type)) == "manual"
+
+
+def _findings(context: Context, place: Workplace) -> tuple[Finding, ...]:
+    """Return what started the run, and what the watch has found besides."""
+    events = (context.get("triggering_asset_events") or {}).get(REPAIRS, [])
+    found = {one.id: one for one in (*_open(place.records.status()), *findings_in(events, place.name))}
+    wanted = context["params"].get("finding")
+    return tuple(one for one in found.values() if wanted in {None, one.id})
+
+
+def _listener(context: Context, place: Workplace) -> Callable[[], Heard | None]:
+    """Return what tells of the watch's findings once they are others than those that the run begins with."""
+    before = (place.records.status() or {}).get("observed")
+
+    def hear() -> Heard | None:
+        if context["params"].get("finding"):
+            return None  # a run about one finding stays with that
+        status = place.records.status() or {}
+        return heard_in(_open(status), datetime.now(UTC)) if status.get("observed") != before else None
+
+    return hear
+
+
+def _open(status: Mapping[str, Any] | None) -> tuple[Finding, ...]:
+    if status is None:
+        return ()
+    try:
+        age = datetime.now(UTC) - datetime.fromisoformat(status["observed"])
+        return tuple(Finding.from_dict(one) for one in status["findings"]) if age < _FRESH else ()
+    except (KeyError, TypeError, ValueError, WindlassError):
+        return ()
+
+
+def _event(place: Workplace, note: Note) -> Event:
+    return Event(
+        time=datetime.now(UTC),
+        operation=place.owner.dag_id,
+        text=note.text,
+        level=note.level,
+        run_id=place.owner.run_id,
+        reason=place.reason,
+        host=note.host,
+        component=note.component,
+        details=note.details,
+    )
+
+
+def _notices(cluster: str, notes: Iterable[Note]) -> list[Notice]:
+    return [Notice(cluster, one.text, one.level, one.host, one.component, is_alert=bool(one.key)) for one in notes]

@@ -1,0 +1,252 @@
+"""The steps of an upgrade: the gate, the approval, the gate again, the roll step by step, the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Context
+
+from windlass.airflow.approval import ClusterApprovalOperator
+from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.cluster import finished_by
+from windlass.airflow.operators.step_order import left_undone, pause_if_asked, take_turn
+from windlass.airflow.rollout import Looked, Passage, fresh_bundle, look_at_all, plan_text, question_of, sites
+from windlass.airflow.run_context import Workplace
+from windlass.domain.rollout import PREFETCH, Step, approval_of, steps_until
+from windlass.domain.rollout.question import render_question
+from windlass.domain.spec import diff_clusters, dump_cluster
+from windlass.effects.ssh.connection import RemoteFile
+from windlass.effects.store import Pause
+from windlass.effects.store import Roll as RollRecord
+from windlass.errors import WindlassError
+from windlass.operations.apply.verify import verify_cluster
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.steps import do_step
+
+log = logging.getLogger(__name__)
+_API_READY = timedelta(seconds=90)
+
+
+def _look(context: Context, place: Workplace, passage: Passage) -> Looked:
+    """Look at everything, and have a bundle to go back to if something is to be changed."""
+    params = context["params"]
+    looked = look_at_all(place, passage, allow_untested=bool(params.get("allow_untested")))
+    if not looked.steps or looked.report.blocked:
+        return looked
+    return looked.with_bundle(fresh_bundle(place, passage, looked.etcd_id, _tell, take=not params.get("plan_only")))
+
+
+def _tell(line: str) -> None:
+    log.info("%s", line)
+
+
+class UpgradeGateOperator(ClusterOperator):
+    """Looks at everything that an upgrade could stumble over, and plans it; nothing is changed.
+
+    If nothing is to be done, or only the plan was asked for, the steps after it (`skips`) are skipped.
+    """
+
+    def __init__(self, *, skips: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.skips = skips
+
+    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+        """Return findings and plan; RefusedError says everything that holds the upgrade up, and what to do."""
+        passage = Passage.of(context, place)
+        looked = _look(context, place, passage)
+        steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
+        text = plan_text(passage, looked, steps)
+        self.log.info("%s", text)
+        looked.report.refuse(f"{place.name}: {passage.name}")
+        result = {
+            "from": passage.before.spec.kubernetes.version,
+            "to": passage.release.version,
+            "findings": looked.report.value(),
+            "steps": [step.value() for step in steps],
+            "text": text,
+            "question": render_question(question_of(passage, looked, steps)),
+        }
+        # A run that died between the last two records has left the roll's: it is ended by going through to the end.
+        is_done = not (looked.steps or diff_clusters(passage.before, passage.after) or place.records.roll())
+        if is_done or context["params"].get("plan_only"):
+            self.skip(context, self.skips, result)
+        return result
+
+
+class UpgradeApprovalOperator(ClusterApprovalOperator):
+    """Asks a person with the plan in front of them, unless spec, window or the run's params say that none is needed."""
+
+    def approved_by(self, context: Context) -> str:
+        """Return why nobody needs to be asked; empty if somebody must."""
+        params = context["params"]
+        settings = Workplace.of(context).cluster().spec.upgrade
+        approval = approval_of(
+            settings,
+            datetime.now(UTC),
+            auto_approve=bool(params.get("auto_approve")),
+            outside_window=bool(params.get("outside_window")),
+        )
+        self.log.info("%s", approval.reason)
+        return "" if approval.is_needed else approval.reason
+
+
+class UpgradeLeaseOperator(ClusterOperator):
+    """Takes the cluster's lease for this run; the spec is stored at the end, when it is true."""
+
+    def act(self, context: Context, place: Workplace) -> str:
+        """Return who holds the lease now; RefusedError names the run that holds it instead."""
+        place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
+        place.records.drop_pause()  # which was meant for a run before
+        return str(place.owner)
+
+
+class UpgradeCheckOperator(ClusterOperator):
+    """Looks again, now that nobody else changes the cluster, and gives the steps that are left to do."""
+
+    def act(self, context: Context, place: Workplace) -> list[dict[str, Any]]:
+        """Return the steps; RefusedError if the gate is closed by now."""
+        passage = Passage.of(context, place)
+        looked = _look(context, place, passage)
+        looked.report.refuse(f"{place.name}: {passage.name}")
+        steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
+        context["ti"].xcom_push(key="is_complete", value=steps == looked.steps)
+        self._remember(place, passage)
+        for step in steps:
+            self.log.info("%s: %s", step.label, "; ".join(step.does))
+        # There is always a step, since Airflow skips what follows an empty list.
+        return [step.value() for step in steps] or [Step(PREFETCH, (), ()).value()]
+
+    def _remember(self, place: Workplace, passage: Passage) -> None:
+        before, after = passage.before.spec.kubernetes.version, passage.release.version
+        known = place.records.roll()
+        if known and before == after:
+            return  # what began before says since when hosts differ, and which bundle leads back
+        began = known.began if known and known.after == after else datetime.now(UTC).isoformat(timespec="seconds")
+        newest = place.vault(passage.before).inventory().bundles[-1:]
+        bundle = known.bundle if known and known.after == after else "".join(map(str, newest))
+        place.records.save_roll(RollRecord(before, after, place.owner.run_id, began, bundle))
+
+
+class UpgradeStepOperator(ClusterOperator):
+    """Does one step of the roll; mapped over all of them, one at a time, each in its turn."""
+
+    def __init__(self, *, step: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(**options)
+        self.step = step
+
+    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+        """Return what was changed by host; the error says what failed on which host, what runs, and how to go on."""
+        step = Step.of(self.step)
+        take_turn(context)
+        pause_if_asked(context, place, step)
+        place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
+        passage = Passage.of(context, place)
+        sealed = RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
+        try:
+            with sites(place, passage) as (site, before):
+                changes = do_step(Roll(site, before, place.pki(), _tell), step, sealed)
+        except WindlassError as error:
+            place.log(
+                f"{place.owner.dag_id}: stopped at {step.label}: {error}",
+                level="error",
+                details={"step": step.value(), "continue": f"upgrade_cluster with version {passage.release.version}"},
+            )
+            raise
+        return self.tell(changes)
+
+
+class UpgradeVerifyOperator(ClusterOperator):
+    """Uses the cluster as its users will; if the roll is complete, the new spec is the cluster's from now on."""
+
+    def __init__(self, *, check: str, roll: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.check, self.roll = check, roll
+
+    def act(self, context: Context, place: Workplace) -> list[str]:
+        """Return what was shown to work."""
+        passage, pki = Passage.of(context, place), place.pki()
+        is_complete = _is_complete(context, self.check, left_undone(context, self.roll))
+        with sites(place, passage) as (site, before):
+            now = site if is_complete else before
+            with kubernetes_api(now, pki, _API_READY) as client:
+                shown = verify_cluster(now, pki, client)
+        for one in shown:
+            self.log.info("verified: %s", one)
+        if is_complete:
+            place.records.save_spec(dump_cluster(passage.after))
+            place.records.end_roll()
+        return list(shown)
+
+
+class UpgradeResultOperator(ClusterOperator):
+    """Says in one value what the run came to, and writes it to the cluster's service log.
+
+    It gives the lease back too: steps that were tried again after the run's end have taken it anew.
+    """
+
+    def __init__(self, *, gate: str, check: str, roll: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.gate, self.check, self.roll = gate, check, roll
+
+    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+        """Return the result: `state` is planned, nothing, done or paused."""
+        pull, params = context["ti"].xcom_pull, context["params"]
+        gate, given = pull(task_ids=self.gate) or {}, pull(task_ids=self.check) or []
+        undone = left_undone(context, self.roll) if given else frozenset()
+        steps = [step for number, step in enumerate(given) if number not in undone]
+        changed = pull(task_ids=self.roll) or []
+        if isinstance(changed, Mapping):
+            changed = [changed]  # Airflow gives the value of a single one bare
+        result = {
+            "cluster": place.name,
+            "from": gate.get("from"),
+            "to": gate.get("to"),
+            "state": self._state(context, given, undone),
+            "steps": [step["label"] for step in (steps if given else gate.get("steps", []))],
+            "changed": [
+                f"{host}: {what}" for done in changed if done for host, whats in done.items() for what in whats
+            ],
+            "warnings": [one for one in gate.get("findings", []) if one["verdict"] == "warning"],
+        }
+        paused = _asked(steps, place.records.pause()) if undone else _given(params.get("stop_after"))
+        text = f"upgrade_cluster: {_sentence(result, paused)}"
+        self.log.info("%s", text)
+        if result["state"] != "planned":
+            place.log(text, details={key: value for key, value in result.items() if key != "cluster"})
+            place.leases(finished_by(context)).release(place.name, place.owner)
+        return result
+
+    def _state(self, context: Context, steps: list[Any], undone: Collection[int]) -> str:
+        if context["params"].get("plan_only"):
+            return "planned"
+        if not steps:
+            return "nothing"
+        return "done" if _is_complete(context, self.check, undone) else "paused"
+
+
+def _is_complete(context: Context, check: str, undone: Collection[int]) -> bool:
+    """Say whether the run has done all that was left: its plan went to the end, and no pause has cut it short."""
+    return not undone and bool(context["ti"].xcom_pull(task_ids=check, key="is_complete"))
+
+
+def _asked(steps: Sequence[Mapping[str, Any]], pause: Pause | None) -> str:
+    where = f"after {steps[-1]['label']}" if steps else "before its first step"
+    return f"{where}{f' ({pause})' if pause else ''}; the cluster serves; the same upgrade again goes on"
+
+
+def _given(stop_after: str | None) -> str:
+    return f"after {stop_after}; the cluster serves; without `stop_after` it goes on"
+
+
+def _sentence(result: Mapping[str, Any], paused: str) -> str:
+    way = f"{result['from']} -> {result['to']}"
+    return {
+        "planned": f"{way}: planned only, nothing was changed",
+        "nothing": f"{result['to']}: nothing to change",
+        "done": f"{way}: done, {len(result['changed'])} changes",
+        "paused": f"{way}: paused {paused}",
+    }[result["state"]]

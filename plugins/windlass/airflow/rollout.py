@@ -1,0 +1,156 @@
+"""What the steps of an upgrade share: where it leads, what a look at everything came to, a bundle to go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import Context
+
+from windlass.airflow.artifacts import artifacts_of
+from windlass.airflow.run_context import Workplace, templates_directory
+from windlass.domain.artifacts import Lock
+from windlass.domain.catalog import Release
+from windlass.domain.catalog.tested import changed_since, is_accepted, lacking, standing
+from windlass.domain.etcd.quorum import Membership
+from windlass.domain.rollout import GateReport, Step, check_target, plan_roll
+from windlass.domain.rollout.gate import Finding, Verdict
+from windlass.domain.rollout.gate_rules import judge
+from windlass.domain.rollout.immutable import refuse_what_no_roll_changes
+from windlass.domain.rollout.question import Question, quorum_after
+from windlass.domain.spec import Cluster
+from windlass.effects.catalog import load_record
+from windlass.errors import WindlassError
+from windlass.operations.backup.take import take_bundle
+from windlass.operations.cluster import Site
+from windlass.operations.rollout.context import at_version, site_at
+from windlass.operations.rollout.gather import gather
+
+BUNDLE_AGE = timedelta(minutes=10)
+"""How old a bundle may be for an upgrade to begin without another."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Where a run starts from and where it goes: two specs with their releases."""
+
+    before: Cluster
+    after: Cluster
+    release: Release
+
+    @property
+    def name(self) -> str:
+        """Say it in words."""
+        versions = (self.before.spec.kubernetes.version, self.after.spec.kubernetes.version)
+        return " -> ".join(versions) if versions[0] != versions[1] else f"{versions[0]} with a changed spec"
+
+    @classmethod
+    def of(cls, context: Context, place: Workplace) -> Passage:
+        """Read it from the params; RefusedError or SpecError if it may not be."""
+        params, before = context["params"], place.cluster()
+        running = before.spec.kubernetes.version
+        given = place.wanted(params["spec"]) if params.get("spec") else before
+        version = params.get("version") or (given.spec.kubernetes.version if params.get("spec") else running)
+        release = check_target(place.catalog, running, version)
+        refuse_what_no_roll_changes(before, given)
+        return cls(before, at_version(given, version), release)
+
+
+@contextmanager
+def sites(place: Workplace, passage: Passage) -> Iterator[tuple[Site, Site]]:
+    """Give the place as it shall be, and as it was before, on the same connections."""
+    with place.site(passage.before) as before:
+        source = artifacts_of(passage.after, passage.release, place.store)
+        yield site_at(before, passage.after, passage.release, source), before
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one look came to."""
+
+    report: GateReport
+    steps: tuple[Step, ...]
+    etcd_id: str = ""
+    """Which etcd it is, in hex, as bundles tell it."""
+    membership: Membership = field(default_factory=lambda: Membership((), frozenset()))
+    """The members of etcd as they were seen."""
+
+    def with_bundle(self, found: Finding) -> Looked:
+        """Return the same with the finding on a bundle to go back to."""
+        return replace(self, report=GateReport((*self.report.findings, found)))
+
+
+def look_at_all(place: Workplace, passage: Passage, *, allow_untested: bool) -> Looked:
+    """Look at everything, and judge and plan by it."""
+    with sites(place, passage) as (site, before):
+        found = gather(site, before, place.pki())
+        tested = _tested(passage.release, site.lock, allowed=allow_untested)
+    states = found.evidence.states
+    is_seen = all(host.name in states for host in site.hosts)
+    steps = plan_roll(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
+    report = judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC))
+    findings = (tested, *report.findings)
+    return Looked(GateReport(findings), steps, found.etcd_id, found.evidence.membership)
+
+
+def _tested(release: Release, lock: Lock, *, allowed: bool) -> Finding:
+    """Return the finding on whether a record says that the release has passed its tests, with these bytes."""
+    record = load_record(templates_directory(), release.version)
+    stands = standing(release, record, lock)
+    if is_accepted(stands):
+        changed = changed_since(release, record, lock) if record is not None else ()
+        told = f" since its tests: {', '.join(changed)}" if changed else ""
+        return Finding("tests", Verdict.PASSED, f"{release.version} is {stands}{told}")
+    verdict = Verdict.WARNING if allowed else Verdict.BLOCKED
+    remedy = f"see `windlass catalog verify {release.version}`, or set `allow_untested`"
+    why = lacking(record) or stands
+    return Finding("tests", verdict, f"no record says that {release.version} has passed its tests ({why})", remedy)
+
+
+def fresh_bundle(
+    place: Workplace, passage: Passage, etcd_id: str, tell: Callable[[str], None], *, take: bool
+) -> Finding:
+    """Return the finding on a bundle to go back to: the newest one if it is young, else one taken now.
+
+    One of another etcd (`etcd_id` is this one's), such as of a cluster of the same name before this one, is none.
+    Without `take` none is taken, and the finding says that one will be.
+    """
+    vault, now = place.vault(passage.before), datetime.now(UTC)
+    newest = next((one.bundle for one in vault.candidates(limit=1) if one.is_good), None)
+    if newest is not None and now - newest.time <= BUNDLE_AGE and vault.manifest(newest).etcd.cluster_id == etcd_id:
+        age = (now - newest.time).total_seconds() / 60
+        return Finding("bundle", Verdict.PASSED, f"{newest}, verified, {age:.0f} min old")
+    if not take:
+        return Finding("bundle", Verdict.PASSED, "a fresh one is taken before anything is changed")
+    try:
+        with place.site(passage.before) as site:
+            manifest = take_bundle(site, place.pki(), vault, str(place.owner))
+    except WindlassError as error:
+        remedy = "see what keeps backups from being taken: `etcd_backup`"
+        return Finding("bundle", Verdict.BLOCKED, f"no bundle could be taken: {error}", remedy)
+    tell(f"bundle {manifest.id} was taken and verified")
+    return Finding("bundle", Verdict.PASSED, f"{manifest.id}, taken and verified now")
+
+
+def plan_text(passage: Passage, looked: Looked, steps: tuple[Step, ...]) -> str:
+    """Return findings and plan for people, and what the steps on etcd's members do to its quorum."""
+    lines = [
+        f"cluster `{passage.after.name}`, {passage.name}",
+        "",
+        "The gate:",
+        *(f"  {line}" for line in str(looked.report).splitlines()),
+    ]
+    lines += ["", *(f"Note: {note}" for note in passage.release.notes)]
+    lines += ["", f"The plan, {len(steps)} steps:" if steps else "The plan: nothing to do"]
+    for step in steps:
+        lines += [f"  {step.label}", *(f"    - {does}" for does in step.does)]
+        lines += [f"    - quorum: {told}" for told in quorum_after(looked.membership, step)]
+    return "\n".join(lines)
+
+
+def question_of(passage: Passage, looked: Looked, steps: tuple[Step, ...]) -> Question:
+    """Return what a person is asked who is to approve `steps`."""
+    name, notes = passage.after.name, tuple(passage.release.notes)
+    return Question(name, passage.name, looked.report, steps, looked.membership, notes)

@@ -1,0 +1,150 @@
+"""What the tasks of one run share: the store, the keys, the catalog, and the cluster that the run is about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from windlass.airflow.artifacts import artifacts_of
+from windlass.airflow.connections import master_keys, open_bundle_store, open_store
+from windlass.airflow.hooks.host import HostHook
+from windlass.domain.catalog import Catalog
+from windlass.domain.lease import Owner
+from windlass.domain.pki import Pki
+from windlass.domain.sealing import MasterKeys
+from windlass.domain.servicelog import Detail, Event, Level
+from windlass.domain.spec import Cluster, load_cluster
+from windlass.effects.bundles import Vault
+from windlass.effects.catalog import load_catalog
+from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store, list_clusters
+from windlass.errors import NotReadyError, SpecError
+from windlass.operations.cluster import Site, open_site
+
+
+def templates_directory() -> Path:
+    """Return the catalog's directory in this checkout; the setting WINDLASS_INCLUDE names another `include`."""
+    include = os.environ.get("WINDLASS_INCLUDE")
+    root = Path(include) if include else Path(__file__).parents[3] / "include"
+    return root / "templates" / "kubernetes"
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """One run's view of one cluster: what it may read and write. Nothing is asked of anybody before it is needed."""
+
+    name: str
+    owner: Owner
+    reason: str = ""
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any]) -> Workplace:
+        """Return the workplace of the run that `context` belongs to."""
+        run, params = context["dag_run"], context["params"]
+        # A run that a schedule of partitions started is about the cluster that its partition is named after.
+        name = params.get("cluster") or getattr(run, "partition_key", None)
+        if not name:
+            raise SpecError(f"{run.dag_id}: the run is about no cluster; give its name in the param `cluster`")
+        return cls(name, Owner(run.dag_id, run.run_id), params.get("reason") or "")
+
+    @cached_property
+    def store(self) -> Store:
+        """The store."""
+        return open_store()
+
+    @cached_property
+    def keys(self) -> MasterKeys:
+        """The master keys."""
+        return master_keys()
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Every release that Windlass knows."""
+        return load_catalog(templates_directory())
+
+    @property
+    def records(self) -> ClusterRecords:
+        """What the store knows of the cluster."""
+        return ClusterRecords(self.store, self.name)
+
+    def stored(self) -> Cluster | None:
+        """Return the cluster's stored spec; None if there is none."""
+        text = self.records.spec()
+        return None if text is None else load_cluster(text, f"stored spec of {self.name}")
+
+    def cluster(self) -> Cluster:
+        """Return the cluster's stored spec; SpecError if there is none."""
+        cluster = self.stored()
+        if cluster is None:
+            raise SpecError(f"the store knows no cluster `{self.name}`; give its spec to `create_cluster`")
+        return cluster
+
+    def wanted(self, text: str | None) -> Cluster:
+        """Return the spec given to the run, checked against the catalog and the other clusters, or the stored one."""
+        if not text:
+            return self.cluster()
+        catalog = self.catalog
+        cluster = load_cluster(
+            text,
+            "spec",
+            known_versions=catalog.versions,
+            other_clusters=self._others(),
+            known_stacks=catalog.stacks,
+        )
+        if cluster.name != self.name:
+            raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
+        return cluster
+
+    def _others(self) -> list[Cluster]:
+        texts = {
+            name: ClusterRecords(self.store, name).spec() for name in list_clusters(self.store) if name != self.name
+        }
+        return [load_cluster(text, f"stored spec of {name}") for name, text in texts.items() if text]
+
+    def pki(self) -> Pki:
+        """Return the cluster's PKI; NotReadyError if it was not made yet."""
+        pki = self.records.pki(self.keys)
+        if pki is None:
+            raise NotReadyError(f"cluster `{self.name}` has no certificates yet; run the task that seeds them first")
+        return pki
+
+    def vault(self, cluster: Cluster) -> Vault:
+        """Return the cluster's recovery bundles, wherever its spec keeps them."""
+        target = cluster.spec.backup.target
+        return Vault(self.store if target is None else open_bundle_store(target), cluster.name, self.keys)
+
+    @contextmanager
+    def site(self, cluster: Cluster) -> Iterator[Site]:
+        """Open the cluster's site: connections are made as hosts are needed, and dropped at the end."""
+        release = self.catalog.release(cluster.spec.kubernetes.version)
+        hook = HostHook(cluster.spec.hosts.ssh.connection)
+        connections = hook.connections(cluster, HostKeys(self.store, cluster.name))
+        with open_site(cluster, release, artifacts_of(cluster, release, self.store), connections) as site:
+            yield site
+
+    def leases(self, is_finished: Any) -> Leases:
+        """Return the leases of all clusters; `is_finished` tells whether another owner's run has ended."""
+        return Leases(self.store, is_finished, lambda: datetime.now(UTC))
+
+    def was_abandoned(self, is_finished: Callable[[Owner], bool | None]) -> bool:
+        """Tell whether another run that has ended still holds the lease: it died, and may have left things undone."""
+        lease = self.leases(is_finished).current(self.name)
+        return lease is not None and lease.owner != self.owner and is_finished(lease.owner) is True
+
+    def log(self, text: str, *, level: Level = "info", details: Mapping[str, Detail] | None = None) -> None:
+        """Write one line to the cluster's service log."""
+        event = Event(
+            time=datetime.now(UTC),
+            operation=self.owner.dag_id,
+            text=text,
+            level=level,
+            run_id=self.owner.run_id,
+            reason=self.reason,
+            details=details or {},
+        )
+        ServiceLog(self.store, self.name).append(event, writer=self.owner.dag_id)

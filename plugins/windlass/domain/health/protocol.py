@@ -1,0 +1,95 @@
+"""The lines between the watcher and the probe loops: orders there, words back; fields are separated by tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from windlass.domain.health.checks import Check, CheckPlan
+from windlass.domain.health.probe import Subject
+from windlass.domain.health.subject import Order
+from windlass.domain.host.layout import PROXY_PORT
+from windlass.domain.spec.models import Cluster
+
+ALIVE = "alive\n"
+"""Tells a loop that somebody still listens."""
+NODES = f"nodes\t127.0.0.1\t{PROXY_PORT}\n"
+"""Has a loop tell how Kubernetes finds its nodes, from the start."""
+NO_NODES = "no_nodes\n"
+"""Ends that."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """One line from a probe loop: when it was said, by that host's monotonic clock, and what."""
+
+    moment: float
+    verb: str
+    fields: tuple[str, ...]
+
+
+def parse_word(line: str) -> Word | None:
+    """Read one line of a probe loop; None if it is none, such as what a login shell prints by itself."""
+    moment, *rest = line.rstrip("\r\n").split("\t")
+    try:
+        return Word(float(moment), rest[0], tuple(rest[1:]))
+    except (ValueError, IndexError):
+        return None
+
+
+def subject_of(name: str) -> Subject:
+    """Read what `probe_name` wrote."""
+    host, _, component = name.partition("/")
+    return Subject(host, component)
+
+
+def probe_name(subject: Subject) -> str:
+    """Return a subject as the lines name it."""
+    return f"{subject.host}/{subject.component}"
+
+
+def order_line(order: Order) -> str:
+    """Return an order as a loop reads it."""
+    about = order.subject.component if order.verb == "inspect" else probe_name(order.subject)
+    return f"{order.verb}\t{about}\n"
+
+
+def setup_lines(plan: CheckPlan, host: str, units: Sequence[str]) -> str:
+    """Return what the loop on `host` has to know before it starts: what it may have to look at, and its peers."""
+    return "".join(f"{line}\n" for line in _setup(plan, host, units))
+
+
+def _setup(plan: CheckPlan, host: str, units: Sequence[str]) -> Iterator[str]:
+    for name, address in plan.hosts.items():
+        if name != host:
+            yield f"peer\t{address}\t{plan.ssh_port}"
+    for check in plan.checks:
+        if host in {*check.vantages, check.subject.host}:
+            yield _probe(check, plan.ssh_port if host != check.subject.host else 0)
+    yield from (f"unit\t{unit}" for unit in units)
+    yield "start"
+
+
+def _probe(check: Check, ssh_port: int) -> str:
+    health = check.health
+    fields = (
+        probe_name(check.subject),
+        check.address,
+        health.port,
+        health.protocol,
+        health.request_line,
+        check.authority,
+        health.client_certificate or "",
+        check.thresholds.interval,
+        check.thresholds.response_timeout,
+        max(health.unhealthy_threshold, health.healthy_threshold) + 2,
+        ",".join(str(code) for code in check.accepts),
+        ssh_port,
+    )
+    return "\t".join(("probe", *(str(field) for field in fields)))
+
+
+def units_of(cluster: Cluster, host: str) -> tuple[str, ...]:
+    """Return the systemd units that must be active on `host`."""
+    member = next(member for member in cluster.spec.hosts.members if member.name == host)
+    return ("docker", "windlass-containerd", "kubelet") if member.is_node else ("docker",)

@@ -1,0 +1,43 @@
+"""How a cluster stands by its last observation, for those who wait for it to be well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from windlass.domain.health.status import Status
+
+RECENT = timedelta(minutes=5)
+"""How old an observation may be: the watcher writes one every two minutes, also when nothing changes."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Why a cluster does not count as healthy; it does if there is no reason."""
+
+    reasons: tuple[str, ...]
+    observed: str = ""
+    """When it was observed, in ISO 8601."""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether all is well, and was looked at of late."""
+        return not self.reasons
+
+
+def standing_of(status: Mapping[str, Any] | None, now: datetime) -> Standing:
+    """Return how a cluster stands by what the watcher wrote, at the time `now`."""
+    if status is None:
+        return Standing(("it was never observed; is the DAG watch_health unpaused, and a triggerer running?",))
+    observed = str(status["observed"])
+    age = now - datetime.fromisoformat(observed)
+    reasons = [f"it was last observed {age} ago"] if age > RECENT else []
+    reasons += [f"{one['kind']}: {one['component']} on {one['host']}: {one['evidence']}" for one in status["findings"]]
+    reasons += [
+        f"{one['component']} on {one['host']} is {one['status']}"
+        for one in status["subjects"]
+        if one["status"] != Status.HEALTHY.value
+    ]
+    return Standing(tuple(reasons), observed)

@@ -1,0 +1,197 @@
+"""Watching one subject: who looks, what they see, and what follows from it.
+
+Calm, one vantage point looks. On its first failed look the others are woken, and the host itself is asked what it
+says; they rest again when all is well. Nothing here does anything: orders say what the vantage points are to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from windlass.domain.health.checks import Check
+from windlass.domain.health.consensus import Judgement, Verdict, View, judge
+from windlass.domain.health.diagnosis import Diagnosis, OwnWord, diagnose, evidence
+from windlass.domain.health.findings import Kind
+from windlass.domain.health.heartbeat import Hearing
+from windlass.domain.health.probe import Look, Sight, Subject
+from windlass.domain.health.status import State, Status
+
+Verb = Literal["watch", "rest", "inspect"]
+UNIT_COMPONENTS = frozenset({"kubelet"})
+"""Components that run in no container, so that there is none to inspect."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the probe loop on `host` is told: to look at a subject, to rest, or when its container was started."""
+
+    host: str
+    verb: Verb
+    subject: Subject
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a subject is unhealthy."""
+
+    diagnosis: Diagnosis
+    since: float
+    seen_from: tuple[str, ...]
+    evidence: str
+    failed_checks: int
+
+
+class SubjectWatch:
+    """One check of one cluster."""
+
+    def __init__(self, check: Check, state: State) -> None:
+        self.check = check
+        self.state = state
+        self.trouble: Trouble | None = None
+        """Set while the state is unhealthy; it stays what it was while nobody can see."""
+        self.judgement: Judgement | None = None
+        self._sights: dict[str, Sight] = {}
+        """By vantage point that looks, the host itself too if it was asked."""
+        self._suspicion: float | None = None
+        self._first_failure = 0.0
+        self._proven = float("-inf")
+        """What started before this is known to have come up: it was found healthy since."""
+        self._doubt: tuple[Diagnosis, float] | None = None
+        """Another diagnosis than the one that holds, and since when it has been found."""
+
+    @property
+    def subject(self) -> Subject:
+        """What is watched."""
+        return self.check.subject
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether all vantage points look."""
+        return self._suspicion is not None
+
+    @property
+    def _vantages(self) -> tuple[str, ...]:
+        return self.check.vantages or (self.subject.host,)
+
+    def is_looking(self, host: str) -> bool:
+        """Say whether `host` is to look at it now."""
+        return host in self._sights
+
+    def forget(self, vantage: str) -> None:
+        """Begin anew with a vantage point whose probe loop was started again."""
+        if vantage in self._sights:
+            self._sights[vantage] = Sight()
+
+    def look(self, look: Look) -> tuple[Order, ...]:
+        """Take one look in, and return what to ask at once; looks by those who should rest are late, and dropped."""
+        sight = self._sights.get(look.vantage)
+        if sight is None:
+            return ()
+        if look.outcome.is_failure and sight.passes >= self.check.thresholds.healthy and not sight.unsure:
+            self._prove(look.at - self.check.thresholds.healthy * self.check.thresholds.longest_round)
+        after = self._sights[look.vantage] = sight.after(look)
+        if after.failures == 1 and look.vantage in self._vantages and not self._others_fail(look.vantage):
+            self._first_failure = look.at
+        return self._inspect(after)
+
+    def restarted(self, started: float, now: float) -> None:
+        """Take in when the subject's container was started, as the host itself says.
+
+        One that was healthy since then needs no time to start: it has failed after it had come up.
+        """
+        if started > self._proven:
+            self.state = self.state.restarted(self.check.thresholds, started, now)
+
+    def review(self, hearing: Hearing, now: float) -> tuple[Order, ...]:
+        """Bring the state up to date, and return who has to look or may rest."""
+        self.judgement = judge(self.check.thresholds, self._views(hearing, now))
+        if self.judgement.verdict is Verdict.HEALTHY:
+            self._prove(max(view.sight.passing_since for view in self.judgement.agreeing))
+        self.state = self.state.after(self.judgement.verdict, now)
+        self._suspect(hearing, now)
+        self._explain(hearing, now)
+        return self._assign(hearing, now)
+
+    def _prove(self, moment: float) -> None:
+        self._proven = max(self._proven, moment)
+
+    def _others_fail(self, vantage: str) -> bool:
+        return any(self._sights[name].failures for name in self._vantages if name in self._sights and name != vantage)
+
+    def _inspect(self, sight: Sight) -> tuple[Order, ...]:
+        is_open = self.state.status is not Status.UNHEALTHY and sight.failures <= self.check.thresholds.unhealthy
+        if sight.failures and is_open and self.subject.component not in UNIT_COMPONENTS:
+            return (Order(self.subject.host, "inspect", self.subject),)
+        return ()
+
+    def _views(self, hearing: Hearing, now: float) -> list[View]:
+        heard = hearing.heard(now)
+        return [
+            View(name, self._sights[name], name in heard, is_contradicted=bool(heard - {name}))
+            for name in self._vantages
+            if name in self._sights
+        ]
+
+    def _suspect(self, hearing: Hearing, now: float) -> None:
+        looking = [
+            self._sights[name] for name in self._vantages if name in self._sights and hearing.is_heard(name, now)
+        ]
+        failing = any(sight.failures or sight.unsure for sight in looking)
+        if failing or self.state.status is Status.UNHEALTHY:
+            self._suspicion = now if self._suspicion is None else self._suspicion
+        else:
+            self._suspicion = None
+
+    def _explain(self, hearing: Hearing, now: float) -> None:
+        if self.state.status is Status.HEALTHY:
+            self.trouble = None
+        if self.state.status is not Status.UNHEALTHY or self.judgement is None or not self.judgement.agreeing:
+            return
+        agreeing = self.judgement.agreeing
+        if not any(view.sight.failures for view in agreeing):
+            return
+        own = self._own_word(hearing)
+        counted = {view.vantage for view in self.judgement.seeing}
+        uncounted = [name for name in self._vantages if name in self._sights and name not in counted]
+        self.trouble = Trouble(
+            self._settled(diagnose(self.subject, agreeing, own), now),
+            self._first_failure if self.trouble is None else self.trouble.since,
+            tuple(view.vantage for view in agreeing),
+            evidence(agreeing, uncounted, own),
+            max(view.sight.failures for view in agreeing),
+        )
+
+    def _settled(self, found: Diagnosis, now: float) -> Diagnosis:
+        """Return the diagnosis that holds: another one than before only once it has been found for a while.
+
+        What recovers is seen to do so by one before the other, and a host that comes back has yet to start everything.
+        """
+        if self.trouble is None or found == self.trouble.diagnosis:
+            self._doubt = None
+            return found
+        if self._doubt is None or self._doubt[0] != found:
+            self._doubt = (found, now)
+        thresholds, is_back = self.check.thresholds, self.trouble.diagnosis.kind is Kind.HOST_DOWN
+        patience = thresholds.reinitializing if is_back else (thresholds.healthy + 2) * thresholds.interval
+        return found if now - self._doubt[1] >= patience else self.trouble.diagnosis
+
+    def _own_word(self, hearing: Hearing) -> OwnWord:
+        begun = self._suspicion if self._suspicion is not None else self._first_failure
+        answers = hearing.spoke_after(self.subject.host, begun)
+        # What a host saw before it fell silent says nothing of what became of it.
+        is_asked = answers and bool(self.check.vantages)
+        sight = self._sights.get(self.subject.host, Sight()) if is_asked else Sight()
+        return OwnWord(answers, sight)
+
+    def _assign(self, hearing: Hearing, now: float) -> tuple[Order, ...]:
+        heard = [name for name in self._vantages if hearing.is_heard(name, now)]
+        if self._suspicion is not None:
+            wanted = {*self._vantages, self.subject.host}
+        else:
+            # The first that can be heard looks all the time; if it goes silent, the next takes over.
+            wanted = {*heard[:1]} or {self._vantages[0]}
+        orders = [Order(name, "rest", self.subject) for name in sorted(self._sights.keys() - wanted)]
+        orders += [Order(name, "watch", self.subject) for name in sorted(wanted - self._sights.keys())]
+        self._sights = {name: self._sights.get(name, Sight()) for name in sorted(wanted)}
+        return tuple(orders)

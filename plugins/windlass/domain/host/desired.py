@@ -1,0 +1,95 @@
+"""What should run on a host, and how each part says that it is well: read from the stacks as they are rendered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from windlass.domain.artifacts import Lock, Locked
+from windlass.domain.catalog import Release
+from windlass.domain.host.facts import parse_facts
+from windlass.domain.host.health_check import HealthCheck, read_health
+from windlass.domain.host.layout import PKI, stack_directory
+from windlass.domain.rendering.context import ClusterInputs, HostInputs
+from windlass.domain.rendering.images import MirrorAddresses
+from windlass.domain.rendering.stacks import host_stacks, render_stack
+from windlass.domain.spec.models import Cluster, Host
+
+_NOBODY = MirrorAddresses("http://mirror.invalid", "mirror.invalid")
+_FACTS = parse_facts("complete=yes")
+ENGINE = "docker"
+CONTAINERD = "windlass-containerd"
+KUBELET = "kubelet"
+
+
+@dataclass(frozen=True)
+class WantedService:
+    """One service of a stack that belongs on a host."""
+
+    component: str
+    stack: str
+    check: HealthCheck
+
+    def probe(self, address: str) -> tuple[str, ...]:
+        """Return the words of the curl command that asks it, on its own host, whether it is well."""
+        check = self.check
+        where = address if check.address == "host" else "127.0.0.1"
+        path = check.request_line.split()[1] if check.request_line else ""
+        trust: list[str] = []
+        if check.client_certificate:
+            directory = check.client_certificate.rpartition("/")[0]
+            certificate = ["--cert", f"{check.client_certificate}.crt", "--key", f"{check.client_certificate}.key"]
+            trust = ["--cacert", f"{directory}/ca.crt", *certificate]
+        elif check.protocol == "https":
+            trust = ["--cacert", f"{PKI}/ca.crt"]
+        limit = ("--max-time", f"{check.response_timeout.total_seconds():g}")
+        scheme = "telnet" if check.protocol == "tcp" else check.protocol
+        return (
+            "curl",
+            "-s",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            *limit,
+            *trust,
+            f"{scheme}://{where}:{check.port}{path}",
+        )
+
+
+@dataclass(frozen=True)
+class WantedHost:
+    """What belongs on one host."""
+
+    host: Host
+    cluster: str
+    services: tuple[WantedService, ...]
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The systemd units."""
+        return (ENGINE, CONTAINERD, KUBELET) if self.host.is_node else (ENGINE,)
+
+    def service(self, component: str) -> WantedService | None:
+        """Return one service; None if it does not belong here."""
+        return next((one for one in self.services if one.component == component), None)
+
+
+def wanted_hosts(cluster: Cluster, release: Release) -> dict[str, WantedHost]:
+    """Return what belongs on each host, by its name; SpecError if a stack's own declaration is wrong."""
+    return {host.name: _wanted(cluster, release, host) for host in cluster.spec.hosts.members}
+
+
+def _wanted(cluster: Cluster, release: Release, host: Host) -> WantedHost:
+    # Which images run makes no difference to how they are asked: any digest does.
+    digests = {release.artifact("image", name): Locked(f"sha256:{'0' * 64}", 0, "none") for name in release.images}
+    inputs = HostInputs(ClusterInputs(cluster, release, Lock("none", digests), _NOBODY), host, _FACTS)
+    services = [
+        WantedService(component, stack, check)
+        for stack in host_stacks(cluster, host)
+        for component, check in read_health(render_stack(stack, inputs)[_compose(stack)].text).items()
+    ]
+    return WantedHost(host, cluster.name, tuple(services))
+
+
+def _compose(stack: str) -> str:
+    return f"{stack_directory(stack)}/compose.yaml"

@@ -1,0 +1,114 @@
+"""What a cluster would need: every act that its state asks for, before any guard has spoken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from windlass.domain.host.observed import ETCD, ClusterSeen, HostSeen, ServiceSeen, UnitSeen
+from windlass.domain.remediation.actions import CERTIFICATES, FILES, Kind, Repair
+
+ENGINE = "docker"
+_ORDER = (
+    ENGINE,
+    CERTIFICATES,
+    FILES,
+    ETCD,
+    "kube-apiserver",
+    "api-proxy",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "windlass-containerd",
+    "kubelet",
+)
+"""What others need comes first."""
+_HELPLESS_TRIES = 2
+"""A member that was started anew this often in vain has lost or spoilt its data."""
+
+
+def candidates(seen: ClusterSeen, failed: Mapping[str, int]) -> list[Repair]:
+    """Return what would be done, what others need first; damage before drift; `failed` are the tries in vain."""
+    able = [host for host in seen.hosts if host.is_reachable and not host.is_bare]
+    found = [repair for host in able for repair in _of_host(seen, host, failed)]
+    for host in seen.hosts:
+        if host.is_gone and not host.is_reachable:
+            why = f"its provider says that it is gone: {host.unreachable}"
+            found.append(Repair("replace-host", host.name, "host", why))
+        elif host.is_bare:
+            found.append(
+                Repair("replace-host", host.name, "host", "its machine is new, with nothing of the cluster on it")
+            )
+    return sorted(found, key=lambda repair: (repair.is_drift, _rank(repair.thing)))
+
+
+def _rank(thing: str) -> int:
+    return _ORDER.index(thing) if thing in _ORDER else len(_ORDER)
+
+
+def _of_host(seen: ClusterSeen, host: HostSeen, failed: Mapping[str, int]) -> Iterator[Repair]:
+    for unit in host.units:
+        if unit.health == "unhealthy":
+            yield _repair(seen, host, unit)
+    yield from _of_files(host)
+    for service in host.services:
+        health = seen.health(host, service)
+        if service.component == ETCD and health == "unhealthy" and _is_lost(seen, host, service, failed):
+            yield _repair(seen, host, service, "replace-member")
+        elif health == "unhealthy":
+            yield _repair(seen, host, service, "recreate")
+        elif service.component == ETCD and health == "healthy" and _has_no_vote(seen, host):
+            why = "it is a learner still: its replacement broke off before it got its vote"
+            yield Repair("replace-member", host.name, ETCD, why, stack=service.stack)
+        elif service.drift and service.state not in {"unknown", "missing"}:
+            told = _few(service.drift)
+            yield Repair("recreate", host.name, service.component, told, is_drift=True, stack=service.stack)
+
+
+def _is_lost(seen: ClusterSeen, host: HostSeen, service: ServiceSeen, failed: Mapping[str, int]) -> bool:
+    """Say whether to start it again cannot help: its data are gone, or starting it did not help before."""
+    if seen.membership is not None:
+        mine = next((member for member in seen.membership.members if member.name == host.name), None)
+        if host.has_member_data is False and mine is not None and mine.started:
+            return True
+        # Its vote was taken and nothing was put into its place: a replacement that broke off.
+        if mine is None and host.name in seen.membership.wanted and seen.membership.has_quorum:
+            return True
+    return failed.get(f"{host.name}/{service.component}", 0) >= _HELPLESS_TRIES
+
+
+def _has_no_vote(seen: ClusterSeen, host: HostSeen) -> bool:
+    members = seen.membership.members if seen.membership is not None else ()
+    return any(one.name == host.name and one.role == "learner" and one.is_serving for one in members)
+
+
+def _repair(seen: ClusterSeen, host: HostSeen, what: ServiceSeen | UnitSeen, kind: Kind = "restart-unit") -> Repair:
+    thing = what.unit if isinstance(what, UnitSeen) else what.component
+    report = seen.reports.get(f"{host.name}/{thing}")
+    own = 0 if isinstance(what, UnitSeen) else what.failed_checks
+    return Repair(
+        kind,
+        host.name,
+        thing,
+        what.reason,
+        failed_checks=report.failed_checks if report else own,
+        seen_from=report.seen_from if report else (host.name,),
+        stack="" if isinstance(what, UnitSeen) else what.stack,
+    )
+
+
+def _of_files(host: HostSeen) -> Iterator[Repair]:
+    if host.bad_certificates:
+        yield _files("renew-certificates", host, CERTIFICATES, (*host.bad_certificates, *host.certificate_access))
+    elif host.certificate_access:
+        yield _files("restore-files", host, CERTIFICATES, host.certificate_access)
+    if host.lost_files:
+        yield _files("restore-files", host, FILES, host.lost_files)
+
+
+def _files(kind: Kind, host: HostSeen, thing: str, paths: tuple[str, ...]) -> Repair:
+    # Without a host's files nothing fails at once, but the next start would: no check has seen it, so it is drift.
+    return Repair(kind, host.name, thing, _few(paths), is_drift=kind == "restore-files")
+
+
+def _few(words: tuple[str, ...]) -> str:
+    rest = f" and {len(words) - 3} more" if len(words) > 3 else ""
+    return ", ".join(words[:3]) + rest

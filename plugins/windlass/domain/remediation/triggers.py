@@ -1,0 +1,73 @@
+"""From what health finds to what repair acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from windlass.domain.health import Finding, Kind
+from windlass.domain.host.observed import Report
+from windlass.domain.remediation.actions import Stop
+
+ACTED_ON = frozenset({Kind.PROCESS_DOWN, Kind.UNIT_DOWN, Kind.NODE_NOT_READY})
+"""Kinds that speak of something that was started and does not do its work: to start it anew may help."""
+_WAYS_OUT = {
+    Kind.NETWORK_CUT: "mend the network between the hosts; nothing on the host itself is touched",
+    Kind.DISK_FULL: "free some room there, or give it more",
+    Kind.CLOCK_OFF: "set the clock, and see that a time service runs on the host",
+    Kind.BACKUP_OLD: "see the last runs of `etcd_backup`",
+}
+"""Kinds that repair can do nothing about: people are told, once, and once that it is over."""
+LASTING = timedelta(minutes=10)
+"""After this people are told of any trouble: repair has not ended it, whatever it did about it."""
+_LASTS = "repair has not ended it; see the service log for what it did, then look on the host"
+
+
+def reports_of(findings: Iterable[Finding]) -> dict[str, Report]:
+    """Return what the watch calls unhealthy, by `host/thing`; a cut network says nothing of a process."""
+    found = [
+        Report(
+            one.host,
+            "kubelet" if one.kind is Kind.NODE_NOT_READY else one.component,
+            one.failed_checks,
+            one.seen_from,
+            one.since,
+        )
+        for one in findings
+        if one.kind in ACTED_ON and not one.is_over
+    ]
+    return {report.key: report for report in found}
+
+
+def told_of(findings: Iterable[Finding], now: datetime) -> tuple[Stop, ...]:
+    """Return what people must be told of since repair can do nothing about it, or has not ended it by `now`."""
+    return tuple(
+        Stop(f"{one.host or '-'}/{one.component} {one.kind.value}", _said(one), _WAYS_OUT.get(one.kind, _LASTS))
+        for one in findings
+        if not one.is_over and (one.kind in _WAYS_OUT or _lasts(one, now))
+    )
+
+
+def _lasts(finding: Finding, now: datetime) -> bool:
+    # Of a host that does not answer the run tells by itself.
+    return finding.kind is not Kind.HOST_DOWN and now - finding.since > LASTING
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the watch says at one time: what may be acted on, and what people must be told."""
+
+    reports: Mapping[str, Report]
+    told: tuple[Stop, ...]
+
+
+def heard_in(findings: Iterable[Finding], now: datetime) -> Heard:
+    """Return what all findings that are open say together."""
+    found = tuple(findings)
+    return Heard(reports_of(found), told_of(found, now))
+
+
+def _said(finding: Finding) -> str:
+    where = f" on {finding.host}" if finding.host else ""
+    return f"{finding.component}{where}: {finding.kind.value.replace('_', ' ')}: {finding.evidence}"

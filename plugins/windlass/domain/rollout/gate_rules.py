@@ -1,0 +1,232 @@
+"""What the gate looks at, and what it makes of it; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from windlass.domain.catalog import Release
+from windlass.domain.etcd.quorum import Membership
+from windlass.domain.rollout.disruption import (
+    EVICTABLE,
+    Object,
+    blocking_webhooks,
+    drained_pods,
+    homeless,
+    impossible_budgets,
+    moving_webhooks,
+    name_of,
+    orphans,
+    shared_pods,
+    stranded_budgets,
+)
+from windlass.domain.rollout.gate import Finding, GateReport, Verdict, finding, warning
+from windlass.domain.rollout.plan import HostState, Step
+from windlass.domain.rollout.removed_apis import Use
+from windlass.domain.rollout.version_skew import Running, skew_problems, target_problems
+from windlass.domain.spec.models import Cluster
+
+CERTIFICATE_LEFT = timedelta(days=2)
+"""An upgrade that starts with less time than this left on a certificate might not see its own end."""
+SPARE_KIB = 1024 * 1024
+"""Room that a host must have beyond what is fetched."""
+
+
+@dataclass(frozen=True)
+class Workloads:
+    """What runs in the cluster, as the API has it."""
+
+    nodes: Sequence[Object] = ()
+    pods: Sequence[Object] = ()
+    budgets: Sequence[Object] = ()
+    webhooks: Sequence[Object] = ()
+    ready_services: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Services with an endpoint that is ready, as namespace/name, and the nodes of these."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that was seen of a cluster before an upgrade."""
+
+    running: Running
+    states: Mapping[str, HostState]
+    """How each host that answers differs from the target."""
+    drifted: Mapping[str, tuple[str, ...]]
+    """What on each host is neither as the running spec has it nor as the target does."""
+    unreachable: Mapping[str, str]
+    membership: Membership
+    etcd_reasons: Mapping[str, str]
+    """Why members do not answer."""
+    alarms: tuple[str, ...]
+    api_reasons: Mapping[str, str]
+    """Why API servers are not ready."""
+    workloads: Workloads
+    uses: tuple[Use, ...]
+    expiries: Mapping[str, datetime]
+    free_kib: Mapping[str, int]
+    needed_kib: Mapping[str, int]
+    lacking: tuple[str, ...]
+    """Artifacts of the target that the mirror does not have."""
+    unsure_uses: tuple[str, ...] = ()
+    """Requests for removed APIs of which it cannot be told whose they were."""
+
+
+def judge(cluster: Cluster, target: Release, seen: Evidence, steps: Sequence[Step], now: datetime) -> GateReport:
+    """Return what the gate says of upgrading `cluster` to `target` by `steps`."""
+    return GateReport(
+        (
+            _skew(seen, target),
+            *_health(cluster, seen, steps),
+            _removed_apis(seen, target),
+            *_workloads(seen, steps),
+            _certificates(seen, now),
+            _disk(seen),
+            finding(
+                "artifacts",
+                (f"the mirror lacks {what}" for what in seen.lacking),
+                "fill it: `windlass mirror`",
+                "the mirror has everything of the target",
+            ),
+            _drift(cluster, seen),
+            *_surge(cluster),
+        )
+    )
+
+
+def _skew(seen: Evidence, target: Release) -> Finding:
+    problems = [*skew_problems(seen.running), *target_problems(seen.running, target)]
+    remedy = "bring that component to its cluster's version first: `create_cluster` with the stored spec"
+    return finding("version skew", problems, remedy, "every component may go to the target in one step")
+
+
+def _health(cluster: Cluster, seen: Evidence, steps: Sequence[Step]) -> Iterator[Finding]:
+    yield finding(
+        "hosts",
+        (reason for _, reason in sorted(seen.unreachable.items())),
+        "bring the host back, or take it out of the spec",
+        "all hosts answer",
+    )
+    members = [f"{one.name} is {one.health}" for one in seen.membership.members if not one.is_serving]
+    members += [f"{one.name} is still a learner" for one in seen.membership.members if one.role == "learner"]
+    members += [f"{name} is no member" for name in seen.membership.missing]
+    members += [f"alarm {alarm}" for alarm in seen.alarms]
+    members += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
+    yield finding(
+        "etcd members", members, "heal the member first: `heal_cluster`", f"{seen.membership.count} voters are healthy"
+    )
+    down = [reason for name, reason in seen.api_reasons.items() if name not in seen.unreachable]
+    yield finding("API servers", down, "heal it first: `heal_cluster`", "all API servers are ready")
+    yield finding("nodes", _nodes(cluster, seen), "make it Ready first: `heal_cluster`", "all nodes are Ready")
+    yield warning("outage", _outages(cluster, steps), "let everybody know, or add hosts", "nothing stops serving")
+
+
+def _nodes(cluster: Cluster, seen: Evidence) -> Iterator[str]:
+    known = {node["metadata"]["name"] for node in seen.workloads.nodes}
+    for host in cluster.spec.hosts.members:
+        if known and host.is_node and host.name not in known:
+            yield f"{host.name}: the API has no such node"
+    for node in seen.workloads.nodes:
+        conditions = node["status"].get("conditions", [])
+        ready = next((one for one in conditions if one["type"] == "Ready"), None)
+        if ready is None or ready["status"] != "True":
+            yield f"{node['metadata']['name']}: {ready['message'] if ready and 'message' in ready else 'not Ready'}"
+
+
+def _outages(cluster: Cluster, steps: Sequence[Step]) -> Iterator[str]:
+    kinds = {step.kind for step in steps}
+    if "api-server" in kinds and len(cluster.hosts_with("control-plane")) == 1:
+        yield "there is one API server: the API is away while it is changed (pods run on)"
+    if "etcd" in kinds and len(cluster.hosts_with("etcd")) < 3:
+        yield f"there are {len(cluster.hosts_with('etcd'))} etcd members: the API is away while one is changed"
+
+
+def _removed_apis(seen: Evidence, target: Release) -> Finding:
+    told = sorted({str(use) for use in seen.uses})
+    remedy = (
+        "have whoever uses it use the newer version, and apply the objects anew in that; API servers count requests "
+        "for as long as they run, so start them anew afterwards, one by one"
+    )
+    if told or not seen.unsure_uses:
+        return finding("removed APIs", told, remedy, f"nothing uses what {target.version} no longer serves")
+    return warning("removed APIs", seen.unsure_uses, "make sure that no client of yours uses that", "")
+
+
+def _workloads(seen: Evidence, steps: Sequence[Step]) -> Iterator[Finding]:
+    work, batches = seen.workloads, [step.hosts for step in steps if step.drains]
+    drained = {name for batch in batches for name in batch}
+    leaving = drained_pods(work.pods, drained)
+    without = [homeless(work.nodes, work.pods, batch) for batch in batches]
+    stranded = [told for pods in without for told in stranded_budgets(work.budgets, pods)]
+    yield finding(
+        "admission webhooks",
+        blocking_webhooks(work.webhooks, work.ready_services),
+        "bring its service up, or set its failurePolicy to Ignore for the time of the upgrade",
+        "no webhook is in the way",
+    )
+    yield warning(
+        "webhook replicas",
+        moving_webhooks(work.webhooks, work.ready_services, batches),
+        "give its service a replica on another node, or it refuses what it is asked about until it runs elsewhere",
+        "every webhook that fails closed serves on while nodes are drained",
+    )
+    yield finding(
+        "disruption budgets",
+        [*impossible_budgets(work.budgets, leaving), *stranded, *shared_pods(work.budgets, leaving)],
+        "add a replica or a node, or allow one pod to be away; give a pod one budget only",
+        "every budget can be met",
+    )
+    yield finding(
+        "pods without a controller",
+        orphans(leaving),
+        f"nobody would make them anew: delete them, or annotate them with {EVICTABLE}=true",
+        "every pod that leaves a node is made anew",
+    )
+    yield warning(
+        "capacity",
+        (f"{pod} has nowhere else to run" for pod in sorted({name_of(pod) for pods in without for pod in pods})),
+        "they wait until their node is back: add a worker, or accept that",
+        "every pod that leaves a node has room on another",
+    )
+
+
+def _certificates(seen: Evidence, now: datetime) -> Finding:
+    ending = [
+        f"{name} ends at {end:%Y-%m-%d %H:%M} UTC"
+        for name, end in seen.expiries.items()
+        if end - now < CERTIFICATE_LEFT
+    ]
+    remedy = "renew them first: `create_cluster` with the stored spec"
+    first = min(seen.expiries.values(), default=None)
+    passed = f"the first one ends in {(first - now).days} days" if first else "there are none"
+    return finding("certificates", ending, remedy, passed)
+
+
+def _disk(seen: Evidence) -> Finding:
+    short = [
+        f"{host}: {seen.free_kib[host] // 1024} MiB free, {(needed + SPARE_KIB) // 1024} MiB needed"
+        for host, needed in seen.needed_kib.items()
+        if host in seen.free_kib and seen.free_kib[host] < needed + SPARE_KIB
+    ]
+    return finding("disk", short, "make room on that host", "there is room for the target on every host")
+
+
+def _drift(cluster: Cluster, seen: Evidence) -> Finding:
+    told = [f"{host}: {', '.join(parts)}" for host, parts in seen.drifted.items() if parts]
+    passed = "every host is as its spec says"
+    if cluster.spec.repair.drift == "repair":
+        return warning("drift", told, "the roll puts it right", passed)
+    return finding("drift", told, "put it right first: `create_cluster` with the stored spec", passed)
+
+
+def _surge(cluster: Cluster) -> Iterator[Finding]:
+    if cluster.spec.upgrade.max_surge in {0, "0%"}:
+        return
+    provider = cluster.spec.hosts.provider
+    told = [f"spec.upgrade.maxSurge: the host provider `{provider}` makes no hosts, so none is added for the roll"]
+    yield warning("surge", told, "set it to 0, or add workers to the spec", "")
+
+
+def blocked(name: str, text: str, remedy: str) -> Finding:
+    """Return a finding that holds the upgrade up."""
+    return Finding(name, Verdict.BLOCKED, text, remedy)

@@ -1,0 +1,193 @@
+"""What is installed on a host, and the shell scripts that do it; each looks first and changes only what is missing.
+
+The scripts need a POSIX shell, curl, tar and sha256sum, run as root with the script on stdin, and print a line
+`changed: WHAT` for each thing they changed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+from windlass.domain.artifacts import Lock
+from windlass.domain.host.facts import DOCKER_UNFINISHED
+from windlass.domain.rendering.images import MirrorAddresses
+from windlass.domain.rendering.installs import HostDirectory, Install
+
+ARTIFACTS = "/opt/windlass/artifacts"
+WRONG_CHECKSUM = 65
+"""Exit code of a script that got other bytes than the lock promises (EX_DATAERR of sysexits.h)."""
+NO_DOWNLOAD = 69
+"""Exit code of a script that could not fetch something (EX_UNAVAILABLE of sysexits.h)."""
+
+CHANGED = "changed: "
+
+
+def install_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresses) -> str:
+    """Return the script that fetches `installs` from the mirror, checks them against the lock, and links them.
+
+    IntegrityError if the lock has no digest of one of them.
+    """
+    lines = (line for install in installs for line in _install(install, lock.digest(install.artifact), mirror))
+    return "\n".join([_PRELUDE, *lines]) + "\n"
+
+
+def fetch_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresses) -> str:
+    """Return the script that fetches and checks as `install_script` does, and links nothing: what runs stays as it is.
+
+    IntegrityError if the lock has no digest of one of them.
+    """
+    lines = (
+        line
+        for install in installs
+        for line in _install(install, lock.digest(install.artifact), mirror)
+        if line.startswith("fetch ")
+    )
+    return "\n".join([_PRELUDE, *lines]) + "\n"
+
+
+_PRELUDE = f"""set -eu
+umask 022
+mkdir -p {ARTIFACTS}
+fetch() {{ # directory name url sha256 archive|file
+  [ ! -e "$1" ] || return 0
+  # Its own directory: what a killed task left running here may still be at the same artifact.
+  for old in "$1".part.*; do [ -d "/proc/${{old##*.}}" ] || rm -rf "$old"; done
+  part="$1.part.$$"; mkdir -p "$part"
+  # What went wrong is kept in a variable: on a full disk a file of it would be empty.
+  if ! why=$(curl -fsSL --retry 3 --retry-connrefused --connect-timeout 5 -o "$part/file" "$3" 2>&1); then
+    free=$(df -Pk "$part" | awk 'NR == 2 {{ print $4 }}'); rm -rf "$part"
+    echo "cannot fetch $3: $(echo "$why" | tail -n1); $free KiB are free in {ARTIFACTS}" >&2; exit {NO_DOWNLOAD}
+  fi
+  got=$(sha256sum "$part/file"); got=${{got%% *}}
+  if [ "$got" != "$4" ]; then
+    echo "$3 has sha256 $got, but the lock says $4" >&2; rm -rf "$part"; exit {WRONG_CHECKSUM}
+  fi
+  if [ "$5" = archive ]; then tar -xf "$part/file" -C "$part" --no-same-owner; rm "$part/file"
+  else chmod 755 "$part/file"; fi
+  sync -f "$part"
+  if mv -T "$part" "$1" 2>/dev/null; then echo "{CHANGED}$2"; else rm -rf "$part"; [ -e "$1" ]; fi
+}}
+link() {{ # target path
+  [ "$(readlink "$2" 2>/dev/null)" != "$1" ] || return 0
+  mkdir -p "${{2%/*}}"; ln -sfn "$1" "$2.$$"; mv -T "$2.$$" "$2"
+  echo "{CHANGED}$2"
+}}"""
+
+
+def _install(install: Install, digest: str, mirror: MirrorAddresses) -> Iterator[str]:
+    artifact, checksum = install.artifact, digest.removeprefix("sha256:")
+    download = mirror.download(artifact)
+    is_archive = not install.links or download.member or any(inner for inner, _ in install.links)
+    directory = content_directory(digest)
+    label = f"{artifact.name} {artifact.version}"
+    yield shlex.join(["fetch", directory, label, download.url, checksum, "archive" if is_archive else "file"])
+    for inner, path in install.links:
+        yield shlex.join(["link", f"{directory}/{inner or download.member or 'file'}", path])
+
+
+def content_directory(digest: str) -> str:
+    """Return where an artifact lies on a host: by its content, so that what is equal is fetched once."""
+    return f"{ARTIFACTS}/{digest.removeprefix('sha256:')[:16]}"
+
+
+def directories_script(directories: Iterable[HostDirectory]) -> str:
+    """Return the script that makes directories which are missing or have another mode."""
+    lines = ["set -eu"]
+    for one in directories:
+        path, mode = shlex.quote(one.path), f"{one.mode:o}"
+        there = f'[ "$(stat -c %a {path} 2>/dev/null)" = {mode} ]'
+        lines.append(f'{there} || {{ mkdir -p {path}; chmod {mode} {path}; echo "{CHANGED}"{path}; }}')
+    return "\n".join(lines) + "\n"
+
+
+def docker_script(packages: str) -> str:
+    """Return the script that installs Docker Engine from the .deb files in `packages`.
+
+    It does nothing where an engine is installed, unless the installation was broken off: then it is done again. While
+    another process holds dpkg's lock, such as an installation whose task was killed, it waits.
+    """
+    return _engine_script(f"""
+again=--skip-same-version
+# What is unpacked but was not set up counts as the same version.
+[ $broken_off = no ] || again=
+deadline=$(( $(date +%s) + {_LOCK_SECONDS} ))
+until dpkg --force-confold $again -i {shlex.quote(packages)}/*.deb >$log 2>&1; do
+  if ! grep -q 'locked by another process' $log || [ "$(date +%s)" -ge $deadline ]; then tail -n 3 $log >&2; exit 1; fi
+  sleep 1
+done
+""")
+
+
+_LOCK_SECONDS = 240
+"""Less than what a script may take in all, so that the one who holds the lock is named."""
+
+
+def distribution_docker_script() -> str:
+    """Return the script that installs Docker Engine from the host's own distribution, whose packages are signed.
+
+    For hosts without a mirror that brings it; one that was broken off is done again.
+    """
+    apt = f"apt-get -o DPkg::Lock::Timeout={_LOCK_SECONDS}"
+    return _engine_script(f"""
+if ! {{ {{ [ $broken_off = no ] || dpkg --configure -a; }} && {apt} update && {apt} install -y docker.io iptables
+  }} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
+""")
+
+
+def _engine_script(install: str) -> str:
+    return f"""set -eu
+unfinished={DOCKER_UNFINISHED} broken_off=yes
+if [ ! -e $unfinished ]; then
+  if command -v dockerd >/dev/null; then exit 0; fi
+  broken_off=no
+fi
+export DEBIAN_FRONTEND=noninteractive
+log=/var/log/windlass-docker-install.log
+mkdir -p "${{unfinished%/*}}"
+touch $unfinished
+{install}
+systemctl enable --now docker >/dev/null 2>&1
+rm $unfinished
+echo "{CHANGED}docker engine"
+"""
+
+
+def docker_images_script(references: Iterable[str]) -> str:
+    """Return the script that pulls images into Docker, side by side, where they are missing."""
+    listing = "docker images --digests --format '{{.Repository}}@{{.Digest}}'"
+    return _images_script(references, listing, "docker pull -q")
+
+
+def node_images_script(references: Iterable[str], ctr: str, hosts_directory: str) -> str:
+    """Return the script that pulls images into kubelet's containerd, side by side, where they are missing."""
+    images = f"{ctr} -a /run/windlass/containerd.sock -n k8s.io images"
+    return _images_script(references, f"{images} ls -q", f"{images} pull --local --hosts-dir {hosts_directory}")
+
+
+def _images_script(references: Iterable[str], listing: str, pull: str) -> str:
+    # Asked once: a look at each image costs more than all the rest of a run that has nothing to do.
+    lines = ["set -u", "work=$(mktemp -d)", "trap 'rm -rf $work' EXIT", f"{listing} >$work/have 2>/dev/null || :"]
+    for number, reference in enumerate(references):
+        image = shlex.quote(reference)
+        done = f'echo "{CHANGED}image "{image}'
+        failed = f'{{ echo "cannot pull "{image}": $(tail -n1 $work/{number})" >&2; touch $work/failed; }}'
+        fetch = f"{{ {pull} {image} >$work/{number} 2>&1 && {done}; }}"
+        lines.append(f"grep -qxF {image} $work/have || {{ {fetch} || {failed}; }} &")
+    return "\n".join([*lines, "wait", f"[ ! -e $work/failed ] || exit {NO_DOWNLOAD}"]) + "\n"
+
+
+def in_turn(*scripts: str) -> str:
+    """Return one script that runs `scripts` in turn, each in a shell of its own, up to the first that fails."""
+    return "set -e\n" + "".join(f"(\n{script}\n)\n" for script in scripts)
+
+
+def at_once(*scripts: str) -> str:
+    """Return one script that runs `scripts` side by side, each in a shell of its own; it fails if one of them does."""
+    started = "".join(f'(\n{script}\n) & all="$all $!"\n' for script in scripts)
+    return f'all=""; code=0\n{started}for one in $all; do wait "$one" || code=$?; done\n[ $code = 0 ] || exit $code\n'
+
+
+def changes_of(output: str) -> tuple[str, ...]:
+    """Return what a script says that it changed."""
+    return tuple(line.removeprefix(CHANGED) for line in output.splitlines() if line.startswith(CHANGED))

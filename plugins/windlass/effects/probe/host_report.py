@@ -1,0 +1,172 @@
+"""What a vantage host says about itself. Part of the probe loop (`loop`): any Python from 3.7 on, nothing else."""
+
+from __future__ import annotations
+
+import calendar
+import json
+import os
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+
+from windlass.effects.probe.checks import CONTEXTS
+
+PKI = "/etc/windlass/pki"
+DISKS = ("/var/lib/windlass", "/var/lib/docker", "/")
+SOCKETS = {"docker": "/var/run/docker.sock"}
+RESTARTS = 3
+"""How often systemd has to start a unit anew, with less than CALM reports in between, until that is told."""
+CALM = 6
+"""Reports without a restart after which earlier ones are forgotten; also for how many a unit may be starting."""
+ENGINE_WAIT = 8.0
+"""Seconds that Docker may take to answer the smallest of questions."""
+
+
+def container(component: str) -> tuple[str, str]:
+    """Return the state of a component's container as Docker names it, and for how many seconds it has been started."""
+    form = "{{.State.Status}} {{.State.StartedAt}}"
+    said = output(["docker", "inspect", "-f", form, f"windlass-{component}"], 4).split()
+    if len(said) < 2:
+        return "unknown", "-1"
+    return said[0], f"{time.time() - epoch(said[1]):.1f}"
+
+
+class Life:
+    """How a unit has come up of late, by one report after another."""
+
+    def __init__(self) -> None:
+        self._restarts = -1
+        self._recent = 0
+        self._calm = 0
+        self._starting = 0
+
+    def judge(self, state: str, restarts: int) -> str:
+        """Return a unit's state; `restarting` if it ends again and again, `stuck` if it takes too long to start."""
+        grown = restarts - self._restarts if 0 <= self._restarts < restarts else 0
+        self._calm = 0 if grown else self._calm + 1
+        # One that somebody else restarted counts its own restarts anew.
+        self._recent = 0 if self._calm >= CALM or restarts < self._restarts else self._recent + grown
+        self._restarts = restarts
+        self._starting = self._starting + 1 if state == "activating" else 0
+        if self._recent >= RESTARTS and state in ("active", "activating"):
+            return "restarting"
+        return "stuck" if self._starting >= CALM else state
+
+
+def units(names: list[str], lives: dict[str, Life]) -> Iterator[tuple[str, str]]:
+    """Yield each systemd unit and its state; one that is active by name alone is `hanging`."""
+    asked = [word for name in ("ActiveState", "MainPID", "NRestarts") for word in ("-p", name)]
+    said = output(["systemctl", "show", *asked, *names], 5)
+    if not said:
+        return
+    for name, block in zip(names, said.split("\n\n")):
+        values = dict(line.partition("=")[::2] for line in block.splitlines())
+        restarts = values.get("NRestarts", "")
+        judged = lives.setdefault(name, Life()).judge(
+            values.get("ActiveState", "unknown"), int(restarts) if restarts.isdigit() else 0
+        )
+        is_hanging = judged == "active" and (is_stopped(values.get("MainPID", "0")) or not answers(name))
+        yield name, "hanging" if is_hanging else judged
+
+
+def is_stopped(pid: str) -> bool:
+    """Say whether a process was stopped by a signal."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] in ("T", "t")
+    except (OSError, IndexError):
+        return False
+
+
+def answers(unit: str, sockets: dict[str, str] = SOCKETS) -> bool:
+    """Say whether a unit answers at its socket; one that cannot be asked does, since systemd tells what is wrong."""
+    if unit not in sockets:
+        return True
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.settimeout(ENGINE_WAIT)
+            asking.connect(sockets[unit])
+            asking.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return bool(asking.recv(1))
+    except socket.timeout:
+        return False
+    except OSError:
+        return True
+
+
+def disks(paths: tuple[str, ...] = DISKS) -> Iterator[tuple[str, int]]:
+    """Yield the first path of each file system, and the percentage that is free on it."""
+    seen = set()
+    for path in paths:
+        try:
+            device, disk = os.stat(path).st_dev, os.statvfs(path)
+        except OSError:
+            continue
+        if device not in seen and disk.f_blocks:
+            seen.add(device)
+            yield path, 100 * disk.f_bavail // disk.f_blocks
+
+
+def oldest_certificate(top: str = PKI) -> str:
+    """Return seconds left, seconds of its whole life, and path of the certificate that is nearest its end."""
+    worst: tuple[float, float, str] | None = None
+    for directory, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(directory, name)
+            # Those without a key are authorities, which are not renewed like this.
+            found = lifetime(path) if name.endswith(".crt") and os.path.exists(path[:-4] + ".key") else None
+            if found is not None and (worst is None or found[0] / found[1] < worst[0] / worst[1]):
+                worst = (*found, path)
+    return "" if worst is None else f"{worst[0]:.0f} {worst[1]:.0f} {worst[2]}"
+
+
+def lifetime(path: str) -> tuple[float, float] | None:
+    """Return the seconds a certificate has left and those of its whole life; None if it cannot be read."""
+    decode = getattr(getattr(ssl, "_ssl", None), "_test_decode_cert", None)
+    try:
+        # The one way to read a certificate that the standard library has.
+        found = decode(path) if decode else {}
+        begins, ends = (ssl.cert_time_to_seconds(found[key]) for key in ("notBefore", "notAfter"))
+    except (OSError, ValueError, KeyError):
+        return None
+    return ends - time.time(), max(1.0, ends - begins)
+
+
+def nodes(address: str, port: int) -> list[list[str]]:
+    """Return name and status of every node, as `kubectl get nodes` shows them; nothing if the API does not answer."""
+    request = (
+        "GET /api/v1/nodes?includeObject=None HTTP/1.0\r\nHost: kubernetes\r\n"
+        "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n\r\n"
+    )
+    try:
+        context = CONTEXTS.get(f"{PKI}/ca.crt", f"{PKI}/admin")
+        with socket.create_connection((address, port), 5) as plain:
+            with context.wrap_socket(plain, server_hostname=address) as sock:
+                sock.sendall(request.encode())
+                answer = b"".join(iter(lambda: sock.recv(65536), b""))
+    except OSError:
+        return []
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if b" 200 " not in head.split(b"\r\n")[0]:
+        return []
+    try:
+        return [row["cells"][:2] for row in json.loads(body)["rows"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def output(argv: list[str], seconds: float) -> str:
+    """Return what a command prints; nothing if it fails to start or takes too long."""
+    null = subprocess.DEVNULL
+    try:
+        done = subprocess.run(argv, stdin=null, stdout=subprocess.PIPE, stderr=null, timeout=seconds, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode("utf-8", "replace")
+
+
+def epoch(text: str) -> float:
+    """Return the seconds since 1970 of a time as Docker writes it, in UTC."""
+    return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))

@@ -1,0 +1,103 @@
+"""Which host keys are accepted: those of known_hosts lines; on first use only where the target says so.
+
+Pure: bytes in, a decision out. Format: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from windlass.effects.ssh.connection import SshTarget
+from windlass.errors import IntegrityError, RefusedError, SpecError
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """A public host key: its type as SSH names it, and its wire format."""
+
+    kind: str
+    blob: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint as `ssh-keygen -l` shows it."""
+        return "SHA256:" + base64.b64encode(hashlib.sha256(self.blob).digest()).decode().rstrip("=")
+
+
+def known_hosts_line(target: SshTarget, key: HostKey) -> str:
+    """Give the line under which a key is stored for a target."""
+    return f"{_address(target)} {key.kind} {base64.b64encode(key.blob).decode()}"
+
+
+def keys_of(target: SshTarget) -> tuple[HostKey, ...]:
+    """Give the keys that the target's known_hosts lines hold for it."""
+    entries = [_parse(line) for line in target.known_hosts if line.strip() and not line.startswith("#")]
+    names = (_address(target), target.name)
+    return tuple(key for patterns, key in entries if any(_matches(name, patterns) for name in names))
+
+
+def verify(target: SshTarget, offered: HostKey) -> str | None:
+    """Accept a host's key or raise; give the known_hosts line to store if it was trusted on first use.
+
+    Raises `IntegrityError` when another key is known, `RefusedError` when none is and first use is not trusted.
+    """
+    known = keys_of(target)
+    if offered in known:
+        return None
+    where = f"{target.name} ({_address(target)})"
+    if known:
+        expected = ", ".join(key.fingerprint for key in known)
+        raise IntegrityError(
+            f"{where}: the host key has changed: known {expected}, offered {offered.kind} {offered.fingerprint}; "
+            "if the host was reinstalled, compare the new fingerprint on its console "
+            "(`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`) and replace its known_hosts line; "
+            "else somebody may be answering in its place"
+        )
+    line = known_hosts_line(target, offered)
+    if not target.trust_on_first_use:
+        raise RefusedError(
+            f"{where}: the host key {offered.kind} {offered.fingerprint} is not known; compare it on the host's "
+            f"console and add this line to knownHosts: {line}"
+        )
+    return line
+
+
+def _address(target: SshTarget) -> str:
+    return target.address if target.port == 22 else f"[{target.address}]:{target.port}"
+
+
+def _parse(line: str) -> tuple[Sequence[str], HostKey]:
+    fields = line.split()
+    if line.startswith("@"):
+        raise SpecError(
+            f"known_hosts line `{line[:60]}`: the marker {fields[0]} is not supported; give plain host keys"
+        )
+    try:
+        hosts, kind, text = fields[:3]
+        blob = base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        raise SpecError(f"known_hosts line `{line[:60]}` is not of the form `host type base64-key`") from None
+    return hosts.split(","), HostKey(kind, blob)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    """Tell whether a host field means `name`: plain or hashed, wildcards, and ``!`` which excludes."""
+    if any(pattern.startswith("!") and fnmatchcase(name, _escape(pattern[1:])) for pattern in patterns):
+        return False
+    return any(_is_hash_of(name, p) if p.startswith("|1|") else fnmatchcase(name, _escape(p)) for p in patterns)
+
+
+def _escape(pattern: str) -> str:
+    """Keep fnmatch from reading the brackets of ``[host]:port`` as a set of characters."""
+    return pattern.replace("[", "[[]")
+
+
+def _is_hash_of(name: str, pattern: str) -> bool:
+    salt, digest = (base64.b64decode(part) for part in pattern.split("|")[2:4])
+    return hmac.compare_digest(hmac.new(salt, name.encode(), "sha1").digest(), digest)

@@ -1,0 +1,97 @@
+"""One connection per host, kept for all that a task does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from windlass.effects.ssh.client import connect
+from windlass.effects.ssh.connection import Connection, SshTarget
+from windlass.effects.ssh.login import CONNECT_TIMEOUT, RecordKey
+from windlass.effects.ssh.sessions import Sessions
+
+Connect = Callable[[SshTarget], Connection]
+
+
+class SshConnector:
+    """Opens SSH connections; hosts behind one bastion share the connection to it."""
+
+    def __init__(self, record_key: RecordKey | None = None, timeout: timedelta = CONNECT_TIMEOUT) -> None:
+        self._record_key = record_key
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._bastions: dict[SshTarget, Sessions] = {}
+
+    def __call__(self, target: SshTarget) -> Connection:
+        """Log in to a host."""
+        bastion = self._bastion(target.bastion) if target.bastion else None
+        return connect(target, record_key=self._record_key, timeout=self._timeout, bastion=bastion)
+
+    def close(self) -> None:
+        """Close the connections to bastions."""
+        for sessions in self._bastions.values():
+            sessions.close()
+
+    def _bastion(self, target: SshTarget) -> Sessions:
+        with self._lock:
+            return self._bastions.setdefault(target, Sessions(target, self._record_key, self._timeout, None))
+
+
+class Connections:
+    """The hosts of a task by name; each is connected to when it is first asked for, all are closed at the end.
+
+    `connect` opens a connection to a target, by default `SshConnector()`; in tests it is a `fake.FakeHosts`.
+    """
+
+    def __init__(self, targets: Iterable[SshTarget], connect: Connect | None = None) -> None:
+        self._targets = {target.name: target for target in targets}
+        self._connector = SshConnector() if connect is None else connect
+        self._lock = threading.Lock()
+        self._host_locks = {name: threading.Lock() for name in self._targets}
+        self._open: dict[str, Connection] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The hosts, in the order given."""
+        return tuple(self._targets)
+
+    def target(self, name: str) -> SshTarget:
+        """Give a host's login, for a client of another kind."""
+        return self._targets[name]
+
+    def renew(self, target: SshTarget) -> None:
+        """Reach a host by another login from now on: it is another machine, with another host key."""
+        with self._host_locks[target.name]:
+            self._targets[target.name] = target
+            old = self._open.pop(target.name, None)
+        if old is not None:
+            old.close()
+
+    def get(self, name: str) -> Connection:
+        """Give the connection to a host; raise what `connect` raises if there is none yet and it fails."""
+        with self._host_locks[name]:
+            if name not in self._open:
+                self._open[name] = self._connector(self._targets[name])
+            return self._open[name]
+
+    def close(self) -> None:
+        """Close all connections, side by side as each may wait for its host."""
+        with self._lock:
+            connections, self._open = list(self._open.values()), {}
+        if connections:
+            with ThreadPoolExecutor(len(connections)) as pool:
+                list(pool.map(lambda connection: connection.close(), connections))
+        if isinstance(self._connector, SshConnector):
+            self._connector.close()
+
+    def __enter__(self) -> Self:
+        """Give the connections themselves."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Close them."""
+        self.close()

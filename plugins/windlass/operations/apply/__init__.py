@@ -1,0 +1,1 @@
+"""Make a cluster what its spec says, step by step over its hosts."""

@@ -1,0 +1,83 @@
+"""Ask all hosts what they are, and what they reach, without changing anything on them."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from datetime import timedelta
+
+from windlass.domain.host.facts import FACTS_SCRIPT, HostFacts, parse_facts
+from windlass.domain.host.preflight import Answer
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection
+from windlass.operations.cluster import Site
+
+_TIMEOUT = timedelta(seconds=30)
+_UNREACHED = "unreached="
+_FSYNC = "fsync_ns="
+
+
+def gather_facts(connection: Connection) -> HostFacts:
+    """Ask one host what it is."""
+    return parse_facts(connection.run(["sh", "-s"], sudo=True, stdin=FACTS_SCRIPT.encode(), timeout=_TIMEOUT).stdout)
+
+
+def ask_hosts(site: Site) -> dict[str, Answer]:
+    """Ask every host what it is and what it reaches; a host without an answer gives the reason."""
+    outcomes = site.look_on_hosts(site.hosts, lambda host, connection: _ask(site, host, connection))
+    return {
+        name: outcome.get() if outcome.is_ok else Answer(None, unreachable=str(outcome.error).removeprefix(f"{name}: "))
+        for name, outcome in outcomes.items()
+    }
+
+
+def _ask(site: Site, host: Host, connection: Connection) -> Answer:
+    before = time.time()
+    facts = gather_facts(connection)
+    after = time.time()
+    # The host looked at its clock some time between the two: only what lies outside of that can be skew.
+    skew = facts.epoch - before if facts.epoch < before else max(facts.epoch - after, 0.0)
+    result = connection.run(["sh", "-s"], sudo=True, stdin=_surroundings_script(site, host).encode(), timeout=_TIMEOUT)
+    lines = result.stdout.splitlines()
+    fsync = [int(line.removeprefix(_FSYNC)) for line in lines if line.startswith(_FSYNC)]
+    return Answer(
+        facts,
+        skew_seconds=skew,
+        cannot_reach=tuple(line.removeprefix(_UNREACHED) for line in lines if line.startswith(_UNREACHED)),
+        fsync_milliseconds=fsync[0] / 1e6 if fsync else None,
+    )
+
+
+def _surroundings_script(site: Site, host: Host) -> str:
+    """Return a script that tries the SSH port of each other host and the mirror, and for etcd's hosts the disk."""
+    port = site.cluster.spec.hosts.ssh.port
+    lines = [
+        # sshd answers a request that is none of its own at once, which curl takes for bad HTTP: that host is reached.
+        # curl ends with 28 after a time-out and with 7 when refused or without a route: both are no answer.
+        f"( curl -s --connect-timeout 3 --max-time 5 http://{other.address}:{port} >/dev/null 2>&1;"
+        f" case $? in 7|28) {_timed_out(other, port)} ;; esac ) &"
+        for other in site.hosts
+        if other.name != host.name
+    ]
+    health, told = shlex.quote(site.mirror.probe), shlex.quote(f"{_UNREACHED}{_source_of(site)}")
+    lines.append(f"( curl -fsSL --connect-timeout 3 --max-time 5 {health} >/dev/null 2>&1 || echo {told} ) &")
+    if "etcd" in host.roles:
+        lines.append(_FSYNC_SCRIPT)
+    return "\n".join([*lines, "wait"]) + "\n"
+
+
+def _source_of(site: Site) -> str:
+    return f"the mirror at {site.mirror.files}" if site.mirror.files else f"the official sites ({site.mirror.probe})"
+
+
+def _timed_out(other: Host, port: int) -> str:
+    return f"echo {shlex.quote(f'{_UNREACHED}{other.name} ({other.address}:{port})')}"
+
+
+_FSYNC_SCRIPT = f"""file=$(mktemp /var/lib/windlass-preflight.XXXXXX) || exit 0
+start=$(date +%s%N)
+dd if=/dev/zero of="$file" bs=2k count=20 oflag=dsync status=none
+end=$(date +%s%N)
+rm -f "$file"
+echo "{_FSYNC}$(( (end - start) / 20 ))"
+"""

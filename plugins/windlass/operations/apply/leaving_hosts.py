@@ -1,0 +1,67 @@
+"""Hosts that leave a spec: only once they are no part of the cluster any more, since nothing would look after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from windlass.domain.pki import Pki
+from windlass.domain.spec.models import Host
+from windlass.effects.kubernetes.client import NODES
+from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.operations.cluster import Site
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.rollout.etcd import look_at_etcd
+
+_API_ANSWERS = timedelta(seconds=15)
+
+
+def refuse_hosts_that_are_in_use(site: Site, pki: Pki, leaving: Sequence[Host]) -> None:
+    """RefusedError with what to do if one of `leaving` is a node or a member still, or if nobody answers that.
+
+    `site` is the cluster as it was stored.
+    """
+    told = [*_nodes(site, pki, leaving), *_members(site, pki, leaving)]
+    if told:
+        raise RefusedError(
+            f"{site.cluster.name}: the spec drops hosts that may be in use; nothing was changed: {'; '.join(told)}; "
+            "or put them back into the spec"
+        )
+
+
+def _nodes(site: Site, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
+    names = [host.name for host in leaving if host.is_node]
+    if not names:
+        return
+    try:
+        with kubernetes_api(site, pki, _API_ANSWERS) as client:
+            there = {node["metadata"]["name"] for node in client.list(NODES)}
+    except (NotReadyError, UnreachableError) as error:
+        yield (
+            f"whether {', '.join(names)} are nodes cannot be told ({error}): bring the API up first, or trigger "
+            "`delete_cluster` if the cluster never came up"
+        )
+        return
+    for name in names:
+        if name in there:
+            yield (
+                f"{name} is a node: `kubectl drain {name}`, stop its kubelet and what runs on it (or turn the host "
+                f"off), then `kubectl delete node {name}`, and apply again"
+            )
+
+
+def _members(site: Site, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
+    names = [host.name for host in leaving if "etcd" in host.roles]
+    if not names:
+        return
+    look = look_at_etcd(site, pki)
+    if not look.statuses:
+        yield (
+            f"whether {', '.join(names)} are members of etcd cannot be told ({'; '.join(look.reasons.values())}): heal "
+            "etcd first, or trigger `delete_cluster` if the cluster never came up"
+        )
+        return
+    members = {member.name for member in look.membership.members}
+    for name in names:
+        if name in members:
+            yield f"{name} is a member of etcd: remove it there while the others hold quorum, stop it, and apply again"

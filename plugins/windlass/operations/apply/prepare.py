@@ -1,0 +1,162 @@
+"""Prepare hosts: binaries, container engines, files and images, so that what follows only has to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from windlass.domain.artifacts import Artifact
+from windlass.domain.catalog import Release
+from windlass.domain.host.facts import HostFacts
+from windlass.domain.host.layout import (
+    CLUSTER_MARK,
+    CONTAINERD_CONFIG,
+    DOCKER_DAEMON,
+    KERNEL_MODULES,
+    KERNEL_PARAMETERS,
+    REGISTRY_HOSTS,
+    SYSTEMD,
+    artifact_directory,
+    stack_directory,
+)
+from windlass.domain.rendering import (
+    HostFiles,
+    Install,
+    host_directories,
+    host_images,
+    host_installs,
+    merge_daemon_settings,
+    render_host,
+)
+from windlass.domain.rollout.hooks import HOOKS_MARK, hooks_mark
+from windlass.domain.scripts.apply import settings_script, unit_script
+from windlass.domain.scripts.install import (
+    at_once,
+    content_directory,
+    directories_script,
+    distribution_docker_script,
+    docker_images_script,
+    docker_script,
+    in_turn,
+    install_script,
+    node_images_script,
+)
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection, RemoteFile
+from windlass.operations.apply.gather_facts import gather_facts
+from windlass.operations.cluster import Changes, Site, put_files, run_script
+
+CONTAINERD = "windlass-containerd"
+_DOWNLOADS = timedelta(minutes=20)
+
+
+def prepare_hosts(site: Site) -> dict[str, Changes]:
+    """Prepare all hosts side by side; what was changed on each."""
+    return site.on_hosts("prepare hosts", site.hosts, lambda host, connection: prepare_host(site, host, connection))
+
+
+def prepare_host(site: Site, host: Host, connection: Connection, *, without: Iterable[str] = ()) -> Changes:
+    """Prepare one host; what was changed. An unchanged host is only looked at, and the stacks `without` are left."""
+    facts = gather_facts(connection)
+    changed = list(_install(site, host, connection, facts))
+    files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)
+    left = tuple(f"{stack_directory(stack)}/" for stack in without)
+    laid = remote_files({path: file for path, file in files.items() if not path.startswith(left)})
+    changed += _lay_down(site, connection, laid | ({} if facts.cluster else _marks_of_a_new_host(site)))
+    containerd = [_containerd_script(site)] if host.is_node else []
+    script = at_once(*_pulls(site, host, containerd))
+    return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))
+
+
+def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -> Changes:
+    scripts = [install_script(wanted_installs(site, host, facts), site.lock, site.mirror)]
+    if facts.docker_version is None:
+        scripts.append(_engine_script(site, site.release.artifact("file", "docker-engine")))
+    scripts.append(directories_script(host_directories(site.cluster, host)))
+    return run_script(connection, in_turn(*scripts), timeout=_DOWNLOADS)
+
+
+def wanted_installs(site: Site, host: Host, facts: HostFacts) -> list[Install]:
+    """Return what is to be installed on a host; Docker Engine is left alone where there is one."""
+    skips_engine = facts.docker_version is not None or not site.mirror.brings_engine
+    installs = host_installs(site.release, host)
+    return [one for one in installs if one.artifact.name != "docker-engine" or not skips_engine]
+
+
+def _engine_script(site: Site, engine: Artifact) -> str:
+    if not site.mirror.brings_engine:
+        return distribution_docker_script()
+    return docker_script(content_directory(site.lock.digest(engine)))
+
+
+SETTINGS = {"kernel settings": [KERNEL_PARAMETERS, KERNEL_MODULES], "docker settings": [DOCKER_DAEMON]}
+"""The files that must be loaded when they change, by what they are called in plans."""
+
+
+def _marks_of_a_new_host(site: Site) -> dict[str, RemoteFile]:
+    """Return what says that the spec's hooks are not due on a host that becomes the cluster's only now."""
+    mark = hooks_mark(site.cluster)
+    return {} if mark is None else {HOOKS_MARK: RemoteFile(mark)}
+
+
+def _lay_down(site: Site, connection: Connection, files: Mapping[str, RemoteFile]) -> Changes:
+    remote = {**files, CLUSTER_MARK: RemoteFile(f"{site.cluster.name}\n".encode())}
+    docker = remote.pop(DOCKER_DAEMON)
+    changed = ["files"] if put_files(connection, remote) else []
+    changed += run_script(
+        connection, settings_script("kernel settings", SETTINGS["kernel settings"], _LOAD_KERNEL_SETTINGS)
+    )
+    settings = docker_settings(connection, docker.content.decode())
+    connection.put(DOCKER_DAEMON, settings, mode=docker.mode, owner=docker.owner)
+    return (
+        *changed,
+        *run_script(connection, settings_script("docker settings", SETTINGS["docker settings"], _RELOAD_DOCKER)),
+    )
+
+
+def docker_settings(connection: Connection, rendered: str) -> bytes:
+    """Return what Docker's settings should be on a host: the rendered ones over those that are there."""
+    existing = connection.read(DOCKER_DAEMON)
+    return merge_daemon_settings(existing.decode() if existing is not None else None, rendered).encode()
+
+
+_LOAD_KERNEL_SETTINGS = f"""
+[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :
+sysctl -q -e -p {KERNEL_PARAMETERS} || :
+"""
+"""Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters."""
+_RELOAD_DOCKER = """
+if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
+"""
+"""A restart takes all settings; where containers run, a reload takes the registries, which is what they need."""
+
+
+def remote_files(files: HostFiles) -> dict[str, RemoteFile]:
+    """Return rendered files as the transport takes them."""
+    return {path: RemoteFile(file.content, file.mode, file.owner) for path, file in files.items()}
+
+
+def _containerd_script(site: Site) -> str:
+    return unit_script(CONTAINERD, *containerd_reads(site.release))
+
+
+def containerd_reads(release: Release) -> tuple[list[str], list[str]]:
+    """Return the files that the pods' containerd reads, and its binaries: when any changes it is started anew."""
+    names = ("containerd", "runc")
+    binaries = [f"{artifact_directory(name, release.files[name])}/bin/{name}" for name in names]
+    return [f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG], binaries
+
+
+def pull_images(site: Site, host: Host, connection: Connection) -> Changes:
+    """Pull what the host will run and does not have."""
+    return run_script(connection, at_once(*_pulls(site, host)), timeout=_DOWNLOADS)
+
+
+def _pulls(site: Site, host: Host, before_nodes: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the script of each runtime's images; the pods' runtime may have to be started by `before_nodes` first."""
+    images = host_images(site.cluster, site.release, host, site.lock, site.mirror)
+    yield docker_images_script([image.reference for image in images if image.runtime == "docker"])
+    references = [image.reference for image in images if image.runtime == "containerd"]
+    if references:
+        ctr = f"{artifact_directory('containerd', site.release.files['containerd'])}/bin/ctr"
+        yield in_turn(*before_nodes, node_images_script(references, ctr, REGISTRY_HOSTS))

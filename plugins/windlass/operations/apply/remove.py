@@ -1,0 +1,74 @@
+"""Take a cluster off its hosts; they come back as they were, Docker Engine apart."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from windlass.domain.host.layout import CLUSTER_MARK
+from windlass.domain.scripts.uninstall import removal_script
+from windlass.domain.spec.models import Host
+from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
+from windlass.effects.ssh.connection import Connection
+from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.operations.apply.verify import FOUNDATION
+from windlass.operations.cluster import Changes, Site, run_script
+from windlass.operations.waiting import wait_until
+
+_DRAIN = timedelta(seconds=30)
+
+
+def check_name(cluster: str, confirmed: str) -> None:
+    """RefusedError unless the cluster's name was typed as confirmation."""
+    if confirmed != cluster:
+        raise RefusedError(f"deleting `{cluster}` needs its name in `confirm_name`, which says `{confirmed}`")
+
+
+def drain(client: KubernetesClient) -> Changes:
+    """Cordon all nodes and end the users' pods with their own grace, as far as that goes within half a minute."""
+    for node in client.list(NODES):
+        client.patch(NODES, node["metadata"]["name"], {"spec": {"unschedulable": True}})
+    asked = [pod for pod in client.list(PODS) if _is_users(pod)]
+    for pod in asked:
+        client.delete(PODS, pod["metadata"]["name"], pod["metadata"]["namespace"])
+    try:
+        wait_until(lambda: _left(client), _DRAIN, "drain")
+    except NotReadyError:
+        return ("pods (some did not end in time)",)
+    return ("pods",) if asked else ()
+
+
+def _is_users(pod: dict[str, Any]) -> bool:
+    owners = pod["metadata"].get("ownerReferences", [])
+    return pod["metadata"]["namespace"] not in FOUNDATION and not any(owner["kind"] == "DaemonSet" for owner in owners)
+
+
+def _left(client: KubernetesClient) -> str:
+    """Return the pods that are still there on a node; a replacement on a cordoned node stays pending."""
+    pods = [pod for pod in client.list(PODS) if _is_users(pod) and pod["spec"].get("nodeName")]
+    return ", ".join(pod["metadata"]["name"] for pod in pods)
+
+
+def remove_from_hosts(site: Site) -> dict[str, Changes]:
+    """Remove all that belongs to the cluster from every host side by side; a second run changes nothing.
+
+    A host that belongs to another cluster by now is refused and left alone.
+    """
+    return site.on_hosts("remove the cluster", site.hosts, lambda _, connection: _remove(site, connection))
+
+
+def _remove(site: Site, connection: Connection) -> Changes:
+    mark = connection.read(CLUSTER_MARK)
+    if mark is not None and mark.decode().strip() != site.cluster.name:
+        raise RefusedError(f"{connection.host}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")
+    return run_script(connection, removal_script(site.cluster.spec.network.pod_cidr))
+
+
+def unreachable_hosts(site: Site) -> dict[str, str]:
+    """Return the hosts that do not answer, with the reason, so that a deletion can say what it leaves behind."""
+
+    def knock(_: Host, connection: Connection) -> None:
+        connection.run(["true"])
+
+    outcomes = site.try_on_hosts(site.hosts, knock)
+    return {name: str(one.error) for name, one in outcomes.items() if isinstance(one.error, WindlassError)}

@@ -1,0 +1,99 @@
+"""Start what was prepared: etcd, the control plane, the kubelets. Each waits for what it needs by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
+
+from windlass.domain.host.layout import KUBECONFIGS, KUBELET_CONFIG, PKI, PROXY_PORT, SYSTEMD, kubernetes_binaries
+from windlass.domain.pki import Pki, files_for
+from windlass.domain.scripts.apply import service_digests, stack_script, unit_script
+from windlass.domain.spec.models import Cluster, Host
+from windlass.effects.ssh.connection import Connection, RemoteFile
+from windlass.operations.cluster import Changes, Site, put_files, run_script
+
+_UP = timedelta(minutes=5)
+
+
+def seed_certificates(site: Site, pki: Pki, sealed: RemoteFile) -> dict[str, Changes]:
+    """Lay down on each host the keys and certificates that its roles need; what was changed on each."""
+    act = partial(seed_host, site.cluster, pki, sealed)
+    return site.on_hosts("seed certificates", site.hosts, act)
+
+
+def seed_host(cluster: Cluster, pki: Pki, sealed: RemoteFile, host: Host, connection: Connection) -> Changes:
+    """Lay down on one host the keys and certificates that its roles need; what was changed.
+
+    Control-plane hosts keep a `sealed` copy of the whole PKI too, so that a lost store can be rebuilt from any of them.
+    """
+    files = {
+        path: RemoteFile(file.content, file.mode, file.owner) for path, file in files_for(cluster, host, pki).items()
+    }
+    changed = ["certificates"] if put_files(connection, files) else []
+    # It is the store's object byte for byte, so it differs only if what it holds, or the master key, has changed.
+    if "control-plane" in host.roles and connection.put(SEALED_PKI, sealed.content, mode=0o600):
+        changed.append("sealed PKI")
+    return tuple(changed)
+
+
+SEALED_PKI = "/etc/windlass/pki.sealed"
+
+
+def start_etcd(site: Site) -> dict[str, Changes]:
+    """Start the etcd members side by side: none is first, and they find each other by the list they all have."""
+    hosts = site.cluster.hosts_with("etcd")
+    return site.on_hosts("start etcd", hosts, lambda _, connection: bring_up(connection, ("etcd",)))
+
+
+def start_control_plane(site: Site) -> dict[str, Changes]:
+    """Start API server, controller manager and scheduler, and on every host the proxy in front of all API servers."""
+    return site.on_hosts("start the control plane", site.hosts, lambda _, connection: bring_up(connection, SERVING))
+
+
+SERVING = ("control-plane", "api-proxy")
+"""The stacks that serve the API, of those that a host has."""
+
+
+def start_kubelets(site: Site) -> dict[str, Changes]:
+    """Start the kubelet of every node; one that runs with the same files and binaries is left alone.
+
+    A kubelet that does not run yet waits until an API server answers: it would look for one at ever longer intervals,
+    and take time from the API servers that start meanwhile.
+    """
+    nodes = [host for host in site.hosts if host.is_node]
+    script = _UNTIL_API + kubelet_script(site.release.version)
+    return site.on_hosts("start kubelets", nodes, lambda _, connection: run_script(connection, script, timeout=_UP))
+
+
+_UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
+until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
+  curl -fs -o /dev/null --max-time 2 --cacert {PKI}/ca.crt https://127.0.0.1:{PROXY_PORT}/readyz; do sleep 0.3; done
+"""
+
+
+def start_kubelet(site: Site, connection: Connection) -> Changes:
+    """Start the kubelet of one node, or restart it if what it reads has changed."""
+    return run_script(connection, kubelet_script(site.release.version), timeout=_UP)
+
+
+def kubelet_script(version: str) -> str:
+    """Return the script that starts a kubelet, or restarts it if what it reads has changed."""
+    return unit_script("kubelet", *kubelet_reads(version))
+
+
+def kubelet_reads(version: str) -> tuple[list[str], list[str]]:
+    """Return the files that a kubelet reads, and its binary: when any of them changes it is started anew."""
+    files = [f"{SYSTEMD}/kubelet.service", KUBELET_CONFIG, f"{KUBECONFIGS}/kubelet.conf"]
+    secrets = [f"{PKI}/kubelet.crt", f"{PKI}/kubelet-client.crt", f"{PKI}/ca.crt"]
+    return [*files, *secrets], [f"{kubernetes_binaries(version)}/kubelet"]
+
+
+def bring_up(connection: Connection, stacks: Iterable[str]) -> Changes:
+    """Bring up those of `stacks` that were laid down on the host."""
+    changed: list[str] = []
+    for stack in stacks:
+        compose = connection.read(f"/etc/windlass/stacks/{stack}/compose.yaml")
+        if compose is not None:
+            changed += run_script(connection, stack_script(stack, service_digests(compose.decode())), timeout=_UP)
+    return tuple(changed)

@@ -1,0 +1,107 @@
+"""The user's own stacks: bring up those that the spec picks, take away those that it no longer does."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from functools import partial
+
+from windlass.domain.catalog.stack_files import OWN_STACKS
+from windlass.domain.host.layout import STACKS, stack_directory
+from windlass.domain.rendering import HealthCheck, host_stacks, read_health
+from windlass.domain.scripts.install import CHANGED
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection
+from windlass.errors import NotReadyError
+from windlass.operations.apply.start import bring_up
+from windlass.operations.cluster import Changes, Site, run_script
+from windlass.operations.waiting import wait_until
+
+_HEALTHY = timedelta(seconds=60)
+
+
+def start_own_stacks(site: Site) -> dict[str, Changes]:
+    """Bring the user's own stacks on all hosts to what the spec says, and wait until their health checks pass.
+
+    What was changed by host; the error names host and service.
+    """
+    if not site.cluster.spec.stacks:
+        return remove_other_stacks(site)
+
+    def start(host: Host, connection: Connection) -> Changes:
+        own = [stack.name for stack in site.cluster.spec.stacks if stack.runs_on(host)]
+        changed = (*_remove_others(site, host, connection), *bring_up(connection, own))
+        for service, check in _checks(connection, own):
+            wait_until(partial(_ask, connection, host, check), _HEALTHY, f"{host.name}: wait for {service}")
+        return changed
+
+    return site.on_hosts("start the user's stacks", site.hosts, start)
+
+
+def remove_other_stacks(site: Site) -> dict[str, Changes]:
+    """Take the user's stacks off each host that the spec does not have there (any more); their data stays."""
+    return site.on_hosts("remove stacks", site.hosts, lambda host, connection: _remove_others(site, host, connection))
+
+
+def _remove_others(site: Site, host: Host, connection: Connection) -> Changes:
+    return run_script(connection, remove_others_script(host_stacks(site.cluster, host)))
+
+
+def remove_others_script(wanted: Iterable[str]) -> str:
+    """Return a script that takes down the user's stacks but those `wanted`, with their files and without their data.
+
+    Windlass's own stay whatever the spec says: a member of etcd leaves only where the others keep quorum.
+    """
+    keep = "|".join(shlex.quote(name) for name in dict.fromkeys([*OWN_STACKS, *wanted]))
+    return f"""set -eu
+for directory in {STACKS}/*/; do
+  stack=${{directory%/}}; stack=${{stack##*/}}
+  case $stack in {keep}|'*') continue ;; esac
+  containers=$(docker ps -aq --filter "label=com.docker.compose.project=windlass-$stack")
+  [ -z "$containers" ] || docker rm -fv $containers >/dev/null
+  rm -rf "$directory"
+  echo "{CHANGED}removed stack $stack"
+done
+"""
+
+
+def _checks(connection: Connection, stacks: Iterable[str]) -> Iterator[tuple[str, HealthCheck]]:
+    for stack in stacks:
+        compose = connection.read(f"{stack_directory(stack)}/compose.yaml")
+        if compose is None:
+            raise NotReadyError(
+                f"{connection.host}: stack {stack} was not laid down; clear the task that prepares hosts"
+            )
+        yield from read_health(compose.decode()).items()
+
+
+def _ask(connection: Connection, host: Host, check: HealthCheck) -> str:
+    """Look at one service from its own host; what is wrong with it, or an empty text."""
+    result = connection.run(probe_argv(check, host.address), sudo=True, check=False)
+    return "" if result.exit_code == 0 else result.stderr.strip() or f"curl exited {result.exit_code}"
+
+
+def probe_argv(check: HealthCheck, address: str) -> list[str]:
+    """Return the command that asks as `check` says; it exits 0 if the service answers well."""
+    where = "127.0.0.1" if check.address == "loopback" else address
+    seconds = f"{check.response_timeout.total_seconds():g}"
+    curl = ["curl", "-sS", "--max-time", seconds]
+    if check.protocol == "tcp":
+        # A telnet session whose input ends at once is over as soon as the connection stands.
+        return ["sh", "-c", f"{shlex.join([*curl, f'telnet://{where}:{check.port}'])} </dev/null"]
+    method, path = check.request_line.split()[:2]
+    identity = ["--cert", f"{check.client_certificate}.crt", "--key", f"{check.client_certificate}.key"]
+    trust = ["--insecure"] if check.protocol == "https" else []
+    url = f"{check.protocol}://{where}:{check.port}{path}"
+    return [
+        *curl,
+        "--fail",
+        "-o",
+        "/dev/null",
+        "-X",
+        method,
+        *trust,
+        *(identity if check.client_certificate else []),
+        url,
+    ]

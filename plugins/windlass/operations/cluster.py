@@ -1,0 +1,85 @@
+"""One cluster as an operation works with it: what is wanted, where its parts come from, and its hosts, connected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from windlass.domain.artifacts import Lock
+from windlass.domain.catalog import Release
+from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.scripts.install import changes_of
+from windlass.domain.spec.models import Cluster, Host
+from windlass.effects.ssh.connection import Connection, RemoteFile
+from windlass.effects.ssh.fan_out import Outcome, fan_out, values
+from windlass.effects.ssh.pool import Connections
+from windlass.operations.waiting import asked_again
+
+T = TypeVar("T")
+
+Changes = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A cluster's spec with its release, the lock and the mirror that its hosts use, and its open connections."""
+
+    cluster: Cluster
+    release: Release
+    lock: Lock
+    mirror: MirrorAddresses
+    connections: Connections
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """Return all hosts of the spec."""
+        return tuple(self.cluster.spec.hosts.members)
+
+    def on_hosts(self, doing: str, hosts: Iterable[Host], act: Callable[[Host, Connection], T]) -> dict[str, T]:
+        """Do something on `hosts` side by side; results by host name, or one error that tells every host's."""
+        return values(self.try_on_hosts(hosts, act), doing)
+
+    def try_on_hosts(self, hosts: Iterable[Host], act: Callable[[Host, Connection], T]) -> dict[str, Outcome[T]]:
+        """Do something on `hosts` side by side; the outcome of each by host name."""
+        by_name = {host.name: host for host in hosts}
+        return fan_out(by_name, lambda name: act(by_name[name], self.connections.get(name)))
+
+    def look_on_hosts(self, hosts: Iterable[Host], look: Callable[[Host, Connection], T]) -> dict[str, Outcome[T]]:
+        """Look at something on `hosts` side by side; the outcome of each by host name.
+
+        A host that was reached and then lost is asked once more before that counts.
+        """
+        return self.try_on_hosts(hosts, lambda host, connection: asked_again(lambda: look(host, connection)))
+
+
+@contextmanager
+def open_site(
+    cluster: Cluster,
+    release: Release,
+    source: tuple[Lock, MirrorAddresses],
+    connections: Connections,
+) -> Iterator[Site]:
+    """Connect to the hosts as they are needed, and drop all connections at the end."""
+    with connections:
+        yield Site(cluster, release, *source, connections)
+
+
+def run_script(
+    connection: Connection,
+    script: str,
+    timeout: timedelta = timedelta(minutes=5),
+    on_line: Callable[[str], None] | None = None,
+) -> Changes:
+    """Run a script as root and return what it says that it changed; CommandError if it fails."""
+    # In braces the shell runs nothing before it has read all: a connection that is lost half-way leaves half a script.
+    whole = f"{{\n{script}\n}}\n".encode()
+    result = connection.run(["sh", "-s"], sudo=True, stdin=whole, timeout=timeout, on_line=on_line)
+    return changes_of(result.stdout)
+
+
+def put_files(connection: Connection, files: Mapping[str, RemoteFile]) -> bool:
+    """Lay files down by their absolute paths; whether any of them had to change."""
+    return connection.put_tree("/", {path.lstrip("/"): file for path, file in files.items()})

@@ -1,0 +1,133 @@
+"""Let a host join etcd as a learner: see that it can, keep its old data aside, start it, wait until it has joined."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Mapping
+from datetime import timedelta
+
+from windlass.domain.etcd import status
+from windlass.domain.etcd.membership import Observation
+from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA, STACKS, SYSTEMD, stack_directory
+from windlass.domain.scripts.install import CHANGED
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection
+from windlass.errors import RefusedError
+from windlass.operations.apply.prepare import prepare_host
+from windlass.operations.apply.start import seed_host
+from windlass.operations.cluster import run_script
+from windlass.operations.etcd.context import Replacing, serving_client
+from windlass.operations.etcd.observe import CONTAINER, observe_members, peer_url
+from windlass.operations.waiting import wait_until
+
+_JOINED = timedelta(minutes=1)
+_SPARE_BYTES = 256 * 1024 * 1024
+"""The raft log and what a restart needs, beside the database."""
+ASIDE = "member.replaced"
+"""Where a replaced member's data is kept, below the data directory: only that of the last replacement."""
+
+
+def make_ready(work: Replacing, host: Host, connection: Connection, observed: Observation) -> None:
+    """See that the member can be started before the old one is given up: the host's files, images and room."""
+    database = max((one.status.database_bytes for one in observed.seen.values() if one.status), default=0)
+    free = observed.at(host.name).free_bytes
+    if free is not None and free < database + _SPARE_BYTES:
+        raise RefusedError(
+            f"{host.name}: {free // 2**20} MiB are free below {ETCD_DATA}, and a member needs "
+            f"{(database + _SPARE_BYTES) // 2**20} MiB; free some, then clear this task"
+        )
+    _check_way(host, connection, observed)
+    if not is_prepared(connection, work.site.cluster.name, host):
+        work.tell(f"{host.name}: it has lost what a host of this cluster has; it is prepared anew")
+        prepare_host(work.site, host, connection)
+        seed_host(work.site.cluster, work.pki, work.sealed, host, connection)
+
+
+def _check_way(host: Host, connection: Connection, observed: Observation) -> None:
+    """Refuse where the host does not reach the members that it would join: it would be given up for nothing."""
+    others = {name: url for name, url in observed.wanted.items() if name != host.name and observed.at(name).has_leader}
+    unreached = run_script(connection, way_script(others), timeout=timedelta(seconds=30))
+    if unreached:
+        raise RefusedError(
+            f"{host.name}: it cannot reach etcd on {', '.join(unreached)}, and could not join; "
+            "mend the network between them, then clear this task"
+        )
+
+
+def way_script(others: Mapping[str, str]) -> str:
+    """Return the script that names those of `others` (name to peer address) which cannot be reached."""
+    lines = [
+        # Without a certificate curl fails later than at connecting (7) or at its time limit (28).
+        f"( curl -sk --connect-timeout 3 --max-time 5 {shlex.quote(url)} >/dev/null 2>&1;"
+        f" case $? in 7|28) echo {shlex.quote(CHANGED + name)} ;; esac ) &"
+        for name, url in others.items()
+    ]
+    return "\n".join([*lines, "wait"]) + "\n"
+
+
+def is_prepared(connection: Connection, cluster: str, host: Host) -> bool:
+    """Say whether the host still has what it was prepared with: its mark, and by its roles keys, images, binaries."""
+    mark = connection.read(CLUSTER_MARK)
+    if mark is None or mark.decode().strip() != cluster:
+        return False
+    return bool(run_script(connection, _prepared_script(host)))
+
+
+def _prepared_script(host: Host) -> str:
+    wanted = {"etcd": "/etc/windlass/pki/etcd/peer.key", "control-plane": "/etc/windlass/pki/apiserver.key"}
+    keys = [wanted[role] for role in host.roles if role in wanted]
+    files = [*keys, f"{SYSTEMD}/kubelet.service"] if host.is_node else keys
+    stacks = ["api-proxy", *(role for role in host.roles if role in wanted)]
+    return f"""
+for file in {shlex.join(files)}; do [ -s "$file" ] || exit 0; done
+for stack in {shlex.join(stacks)}; do
+  cd {STACKS}/$stack 2>/dev/null || exit 0
+  for image in $(sed -n 's/^ *image: *"*\\([^"]*\\)"*$/\\1/p' compose.yaml); do
+    docker image inspect "$image" >/dev/null 2>&1 || exit 0
+  done
+done
+echo "{CHANGED}nothing"
+"""
+
+
+def join(work: Replacing, host: Host, connection: Connection) -> None:
+    """Start the member that was just added, without data, and wait until it has joined."""
+    with serving_client(work, but=host.name) as client:
+        members = client.members()
+    cluster = initial_cluster(members, host)
+    aside = f"{ASIDE}-{hashlib.sha256(cluster.encode()).hexdigest()[:4]}-{max(one.member_id for one in members):x}"
+    run_script(connection, join_script(cluster, aside), timeout=timedelta(minutes=2))
+
+    def look() -> str:
+        with serving_client(work, but=host.name) as asked:
+            mine = [one for one in asked.members() if peer_url(host) in one.peer_urls]
+        if not any(one.has_started for one in mine):
+            return f"{host.name}: etcd has not joined; see `docker logs {CONTAINER}` there"
+        return "" if observe_members(work.site, work.pki).at(host.name).has_leader else f"{host.name}: no leader yet"
+
+    wait_until(look, _JOINED, f"etcd: {host.name} joins as a learner")
+
+
+def initial_cluster(members: tuple[status.Member, ...], host: Host) -> str:
+    """Return the members as a new one has to be told them: `name=address` of each, its own name for its address."""
+    pairs = [
+        f"{host.name if address == peer_url(host) else one.name}={address}"
+        for one in members
+        for address in one.peer_urls
+    ]
+    return ",".join(sorted(pairs))
+
+
+def join_script(cluster: str, aside: str) -> str:
+    """Return the script that keeps old data aside (and drops what was kept before) and starts a member that joins."""
+    return f"""set -eu
+docker rm -f {CONTAINER} >/dev/null 2>&1 || :
+mkdir -p -m 700 {ETCD_DATA}; cd {ETCD_DATA}
+if [ -e member ]; then rm -rf {ASIDE}-*; mv member {shlex.quote(aside)}; fi
+cd {stack_directory("etcd")}
+log=$(mktemp); trap 'rm -f $log' EXIT
+export WINDLASS_ETCD_STATE=existing WINDLASS_ETCD_CLUSTER={shlex.quote(cluster)}
+if ! docker compose -p windlass-etcd -f compose.yaml up -d >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
+echo "{CHANGED}etcd"
+"""

@@ -1,0 +1,133 @@
+"""See how each etcd member is: ask its host, ask it itself, and where the host does not answer, ask it from others."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from windlass.domain.etcd.membership import Observation, Process, Sighting
+from windlass.domain.host.layout import ETCD_CLIENT_PORT, ETCD_DATA, ETCD_PEER_PORT
+from windlass.domain.pki import Pki
+from windlass.domain.spec.models import Host
+from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
+from windlass.effects.ssh.connection import Connection
+from windlass.errors import WindlassError
+from windlass.operations.cluster import Site
+
+CONTAINER = "windlass-etcd"
+_ANSWERS_WITHIN = timedelta(seconds=3)
+_SCRIPT = f"""
+state=$(docker inspect --format '{{{{.State.Status}}}}' {CONTAINER} 2>/dev/null)
+case $state in
+  running) echo process=running ;;
+  '') if pgrep -x etcd >/dev/null; then echo process=running
+      elif docker version >/dev/null 2>&1 || ! command -v docker >/dev/null; then echo process=absent
+      else echo process=stopped; fi ;;
+  *) echo process=stopped ;;
+esac
+ls {shlex.quote(ETCD_DATA)}/member/wal/*.wal >/dev/null 2>&1 && echo data=yes || echo data=no
+for directory in {shlex.quote(ETCD_DATA)} /var/lib/windlass /var/lib; do
+  [ -d "$directory" ] && df -Pk "$directory" | awk 'NR > 1 {{print "free=" $4}}' && break
+done
+"""
+
+
+def peer_url(host: Host) -> str:
+    """Return where the other members reach the one on `host`."""
+    return f"https://{host.address}:{ETCD_PEER_PORT}"
+
+
+def observe_members(site: Site, pki: Pki, unreachable: Mapping[str, str] | None = None) -> Observation:
+    """Return what can be seen of the members, all hosts side by side; what cannot be seen is unknown, not dead.
+
+    Hosts that are known to be `unreachable`, each with the reason, are not waited for again.
+    """
+    hosts = site.cluster.hosts_with("etcd")
+    credentials = EtcdCredentials.of(pki)
+    gone = dict(unreachable or {})
+    asked = [host for host in hosts if host.name not in gone]
+    outcomes = site.try_on_hosts(asked, lambda _, connection: _look(connection, credentials))
+    gone |= {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
+    seen = {
+        peer_url(host): Sighting("unknown", reason=gone[host.name]) if host.name in gone else outcomes[host.name].get()
+        for host in hosts
+    }
+    observed = Observation({host.name: peer_url(host) for host in hosts}, seen)
+    answering = [host.name for host in hosts if observed.at(host.name).status is not None]
+    others = {address: _ask_from(site, answering, address, credentials) for address in _not_seen(observed)}
+    return replace(observed, seen={**seen, **others})
+
+
+def _look(connection: Connection, credentials: EtcdCredentials) -> Sighting:
+    said = connection.run(["sh", "-s"], sudo=True, stdin=_SCRIPT.encode(), timeout=timedelta(seconds=20)).stdout
+    values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    processes: dict[str, Process] = {"running": "running", "stopped": "stopped", "absent": "absent"}
+    sighting = Sighting(
+        processes.get(values.get("process", ""), "unknown"),
+        has_data={"yes": True, "no": False}.get(values.get("data", "")),
+        free_bytes=int(values["free"]) * 1024 if values.get("free") else None,
+    )
+    if sighting.process == "absent":
+        return replace(sighting, reason=f"{connection.host}: etcd does not run there")
+    return _ask(Door(connection), credentials, sighting)
+
+
+@dataclass(frozen=True)
+class Door:
+    """A way to a member: through a host, to an address as that host sees it."""
+
+    connection: Connection
+    address: str = "127.0.0.1"
+    port: int = ETCD_CLIENT_PORT
+
+    @contextmanager
+    def client(self, credentials: EtcdCredentials, within: timedelta = _ANSWERS_WITHIN) -> Iterator[EtcdClient]:
+        """Give a client of the member."""
+        with self.connection.forward(self.address, self.port) as forward:
+            target = EtcdTarget(self.connection.host, *forward.address)
+            with EtcdClient(target, credentials, within) as client:
+                yield client
+
+
+def _ask(door: Door, credentials: EtcdCredentials, sighting: Sighting) -> Sighting:
+    try:
+        with door.client(credentials) as client:
+            known = replace(sighting, status=client.status())
+            # A learner tells how it is, and nothing else.
+            is_learner = known.status is not None and known.status.is_learner
+            return known if is_learner else replace(known, listed=client.members(linearizable=False))
+    except WindlassError as error:
+        return replace(sighting, reason=str(error))
+
+
+def _not_seen(observed: Observation) -> tuple[str, ...]:
+    """Return the addresses of members that their own hosts told nothing of, or that are on no host of the spec."""
+    addresses = {address for member in observed.listed() for address in member.peer_urls} | set(observed.seen)
+    unknown = Sighting("unknown")
+    return tuple(
+        sorted(
+            address
+            for address in addresses
+            if (one := observed.seen.get(address, unknown)).process == "unknown" and one.status is None
+        )
+    )
+
+
+def _ask_from(site: Site, hosts: Iterable[str], address: str, credentials: EtcdCredentials) -> Sighting:
+    """Ask the member at a peer address through hosts whose own members answer, until it answers one of them."""
+    asked, reasons = [], []
+    for name in hosts:
+        try:
+            door = Door(site.connections.get(name), urlsplit(address).hostname or address)
+        except WindlassError:
+            continue
+        sighting = _ask(door, credentials, Sighting("unknown"))
+        if sighting.status is not None:
+            return sighting
+        asked.append(name)
+        reasons.append(sighting.reason)
+    return Sighting("unknown", asked_from=frozenset(asked), reason=f"{address}: {'; '.join(reasons) or 'not seen'}")

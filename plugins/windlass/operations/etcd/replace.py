@@ -1,0 +1,177 @@
+"""Replace one etcd member that failed, and no member that only has to be started again.
+
+Everything is looked at anew before each step, so that the operation can be run again wherever it broke off.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from windlass.domain.etcd.membership import Observation, assess
+from windlass.domain.etcd.quorum import Addition, Membership, Promotion, Removal, check
+from windlass.domain.etcd.replacement import PlannedStep, Start, plan_replacement
+from windlass.domain.host.layout import stack_directory
+from windlass.domain.scripts.install import CHANGED
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection
+from windlass.errors import NotReadyError, RefusedError
+from windlass.operations.apply.start import SERVING, bring_up, start_kubelet
+from windlass.operations.cluster import Changes, run_script
+from windlass.operations.etcd.context import Replacing, serving_client
+from windlass.operations.etcd.join import join, make_ready
+from windlass.operations.etcd.observe import CONTAINER, observe_members, peer_url
+from windlass.operations.waiting import wait_until
+
+_COMES_BACK = timedelta(seconds=12)
+"""How long a member that was started again may take: a replay of the log, an election, and a busy machine."""
+_CATCHES_UP = timedelta(minutes=10)
+COMPOSE = f"{stack_directory('etcd')}/compose.yaml"
+
+
+def plan_member(work: Replacing, name: str) -> tuple[PlannedStep, ...]:
+    """Return what a replacement of the member on the host `name` would do; RefusedError if it may not be done.
+
+    NotReadyError where nobody can tell who the members are. Whether a start is enough is only found by trying.
+    """
+    work.host(name)
+    return plan_replacement(name, assess(observe_members(work.site, work.pki)))
+
+
+def replace_member(work: Replacing, name: str) -> Changes:
+    """Make the host `name` a healthy voting member again; what was done, nothing if it is one.
+
+    A member whose data is there is started again first. One that does not come back is removed, its data kept aside,
+    and it joins anew as a learner, which is promoted when it has caught up. RefusedError with the reason where quorum
+    would not hold, or where it cannot be told.
+    """
+    host = work.host(name)
+    observed = observe_members(work.site, work.pki)
+    if _is_well(observed, name) and not plan_replacement(name, assess(observed)):
+        return ()
+    connection = work.site.connections.get(name)
+    if _is_worth_a_start(observed, name):
+        if _comes_back(work, host, connection):
+            work.tell(f"{name}: etcd was started again and is well; it was not replaced")
+            return (f"started etcd on {name}", *_carry_out(work, host, connection))
+        work.tell(f"{name}: etcd was started and does not come back within {_COMES_BACK.total_seconds():.0f} s")
+    return _carry_out(work, host, connection)
+
+
+def _is_well(observed: Observation, name: str) -> bool:
+    sighting = observed.at(name)
+    return sighting.has_leader and not sighting.is_alarmed
+
+
+def _is_worth_a_start(observed: Observation, name: str) -> bool:
+    """Say whether the member has its data and, for all that is known, its vote: it may only have to be started.
+
+    That takes nothing away from quorum, so that it is tried whatever the state of the others.
+    """
+    sighting, listed = observed.at(name), observed.listed()
+    voters = {address for one in listed if not one.is_learner for address in one.peer_urls}
+    is_other = sighting.status is not None and sighting.status.cluster_id != observed.cluster_id
+    is_voter = not listed or observed.wanted[name] in voters
+    is_lost = sighting.is_alarmed or is_other or not is_voter
+    return bool(sighting.has_data) and not is_lost and not _is_well(observed, name)
+
+
+def _comes_back(work: Replacing, host: Host, connection: Connection) -> bool:
+    """Start the member, unless its host has no stack any more, and say whether it is well soon."""
+    if connection.read(COMPOSE) is None:
+        return False
+    changes = run_script(connection, _RESTART, timeout=timedelta(minutes=2))
+    if not changes:
+        return False
+
+    def look() -> str:
+        observed = observe_members(work.site, work.pki)
+        if _is_well(observed, host.name):
+            return ""
+        # One that ended again will not do better the next time.
+        if run_script(connection, _HAS_ENDED):
+            raise RefusedError(f"{host.name}: etcd ended again")
+        return f"{host.name}: etcd is not well"
+
+    try:
+        wait_until(look, _COMES_BACK, f"{host.name}: start etcd again")
+    except (NotReadyError, RefusedError):
+        return False
+    return True
+
+
+_RESTART = f"""set -eu
+cd {stack_directory("etcd")}
+log=$(mktemp); trap 'rm -f $log' EXIT
+docker rm -f {CONTAINER} >/dev/null 2>&1 || :
+if docker compose -p windlass-etcd -f compose.yaml up -d >$log 2>&1; then echo "{CHANGED}etcd"
+else tail -n 3 $log >&2; fi
+"""
+"""The container is made anew, so that what Docker counts of it is of this start."""
+_HAS_ENDED = f"""
+set -- $(docker inspect --format '{{{{.State.Status}}}} {{{{.RestartCount}}}}' {CONTAINER} 2>/dev/null || echo gone 0)
+[ "$1" = running ] && [ "$2" -lt 2 ] || echo "{CHANGED}ended"
+"""
+
+
+def _carry_out(work: Replacing, host: Host, connection: Connection) -> Changes:
+    """Take the steps that are left, looking anew before each; what was done."""
+    done: list[str] = []
+    for _ in range(_MOST_STEPS):
+        observed = observe_members(work.site, work.pki)
+        membership = assess(observed)
+        steps = plan_replacement(host.name, membership)
+        if not steps:
+            return (*done, *_start_the_rest(work, host, connection)) if done else ()
+        if any(isinstance(one.step, Start) for one in steps):
+            make_ready(work, host, connection, observed)
+        planned = steps[0]
+        work.tell(str(planned))
+        _take(work, planned.step, membership, connection)
+        done.append(planned.text)
+        if isinstance(planned.step, Addition):
+            join(work, host, connection)
+            done.append(f"start {host.name} as a learner")
+    raise NotReadyError(
+        f"etcd: {host.name} is no healthy member after {_MOST_STEPS} steps; others change the members too? look at "
+        "`etcdctl member list`, then clear this task"
+    )
+
+
+_MOST_STEPS = 12
+
+
+def _take(work: Replacing, step: object, membership: Membership, connection: Connection) -> None:
+    """Take one step through a member that serves, if the guard allows it now."""
+    match step:
+        case Removal(member):
+            check(step, membership)
+            with serving_client(work, but=connection.host) as client:
+                client.remove(member.id)
+        case Addition(name):
+            check(step, membership)
+            with serving_client(work, but=name) as client:
+                client.add_learner([peer_url(work.host(name))])
+        case Promotion(member):
+            check(step, membership)
+            _promote(work, member.id, member.name)
+
+
+def _promote(work: Replacing, member_id: int, name: str) -> None:
+    """Give the learner its vote as soon as it has caught up."""
+
+    def look() -> str:
+        with serving_client(work, but=name) as client:
+            learners = {one.member_id for one in client.members() if one.is_learner}
+            if member_id in learners:
+                client.promote(member_id)
+        return ""
+
+    wait_until(look, _CATCHES_UP, f"etcd: {name} catches up")
+
+
+def _start_the_rest(work: Replacing, host: Host, connection: Connection) -> Changes:
+    """Start what else the host has by its roles: nothing changes unless it came back empty."""
+    changed = bring_up(connection, SERVING)
+    if host.is_node:
+        changed = (*changed, *start_kubelet(work.site, connection))
+    return changed

@@ -1,0 +1,217 @@
+"""What becomes of news: findings are announced once, after planned work has ended, and all of it is written down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from windlass.domain.health import TOLD_WHEN_OVER, Effects, Finding, Status, Transition
+from windlass.domain.servicelog import Event
+from windlass.errors import WindlassError
+from windlass.operations.health.fleet import Fleet
+
+log = logging.getLogger(__name__)
+
+REMIND_SECONDS = 300.0
+"""A finding that is still open after this is announced again: the run that it started may have died, or yielded."""
+AGAIN_SECONDS = 30.0
+"""After this a watcher that begins announces what it finds open: the one before may have died over it."""
+HELD_SECONDS = 5.0
+"""Between two looks at whether planned work has ended."""
+WRITERS = 8
+MOST_EVENTS = 1000
+"""How many entries of the service log are kept while the store does not take them."""
+OPERATION = "watch_health"
+
+
+@dataclass
+class _Drawer:
+    """The papers of one cluster."""
+
+    waiting: dict[str, Finding] = field(default_factory=dict)
+    """Findings by id that are still to be announced."""
+    announced: dict[str, float] = field(default_factory=dict)
+    """When each open finding was announced last."""
+    reminded: set[str] = field(default_factory=set)
+    """Those of them that have been announced more than once: repair has not ended them."""
+    events: list[Event] = field(default_factory=list)
+    status: Mapping[str, Any] | None = None
+    is_announcing: bool = False
+    is_writing: bool = False
+
+
+class Desk:
+    """Announces and writes down. All its methods belong to the event loop's thread."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._drawers: dict[str, _Drawer] = {}
+        self._queue: asyncio.Queue[tuple[Finding, ...]] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers = asyncio.Semaphore(WRITERS)
+
+    async def take(self) -> tuple[Finding, ...]:
+        """Wait for findings to announce; give all there are by then."""
+        found = list(await self._queue.get())
+        while not self._queue.empty():
+            found += self._queue.get_nowait()
+        return tuple(found)
+
+    def open(self, cluster: str, findings: Iterable[Finding], now: float, waiting: Iterable[Finding] = ()) -> None:
+        """Begin with a cluster; `findings` that are open already were announced before, except those `waiting`."""
+        left = {finding.id: finding for finding in waiting}
+        # Whether the last watcher got as far as to announce them nobody knows.
+        soon = now - REMIND_SECONDS + AGAIN_SECONDS
+        announced = {finding.id: soon for finding in findings if finding.id not in left}
+        drawer = self._drawers[cluster] = _Drawer(waiting=left, announced=announced)
+        self._announce_soon(cluster, drawer)
+
+    def drop(self, cluster: str) -> tuple[Finding, ...]:
+        """Forget a cluster; return what was to be announced, for whoever goes on with it."""
+        drawer = self._drawers.pop(cluster, None)
+        return () if drawer is None else tuple(drawer.waiting.values())
+
+    def tell(self, cluster: str, effects: Effects, status: Mapping[str, Any], now: datetime) -> None:
+        """Take news in: announce findings, and write all of it down."""
+        drawer = self._drawers.get(cluster)
+        if drawer is None:
+            return
+        for finding in effects.closed:
+            drawer.waiting.pop(finding.id, None)
+            was_announced = drawer.announced.pop(finding.id, None) is not None
+            is_ended_by_others = finding.kind in TOLD_WHEN_OVER or finding.id in drawer.reminded
+            drawer.reminded.discard(finding.id)
+            if was_announced and is_ended_by_others:
+                drawer.waiting[finding.id] = replace(finding, is_over=True)
+        drawer.waiting |= {finding.id: finding for finding in effects.opened}
+        drawer.events += [_transition_event(one, now) for one in effects.transitions if _is_telling(one)]
+        drawer.events += [_finding_event(one, now, is_over=False) for one in effects.opened]
+        drawer.events += [_finding_event(one, now, is_over=True) for one in effects.closed]
+        self._announce_soon(cluster, drawer)
+        self.save(cluster, status)
+
+    def remind(self, cluster: str, findings: Iterable[Finding], now: float) -> None:
+        """Announce again what has been open for long."""
+        drawer = self._drawers.get(cluster)
+        if drawer is None:
+            return
+        for finding in findings:
+            if finding.id in drawer.waiting:
+                continue  # it was not announced yet
+            if now - drawer.announced.setdefault(finding.id, now) >= REMIND_SECONDS:
+                drawer.announced[finding.id] = now
+                drawer.reminded.add(finding.id)
+                drawer.waiting[finding.id] = finding
+        self._announce_soon(cluster, drawer)
+
+    def save(self, cluster: str, status: Mapping[str, Any]) -> None:
+        """Write the last observation; while one is being written, only the newest waits."""
+        drawer = self._drawers.get(cluster)
+        if drawer is not None:
+            drawer.status = status
+            if not drawer.is_writing:
+                drawer.is_writing = True
+                self._start(self._write(cluster, drawer))
+
+    def close(self) -> None:
+        """Stop what is going on."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _announce_soon(self, cluster: str, drawer: _Drawer) -> None:
+        if drawer.waiting and not drawer.is_announcing:
+            drawer.is_announcing = True
+            self._start(self._announce(cluster, drawer))
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _announce(self, cluster: str, drawer: _Drawer) -> None:
+        try:
+            await self._until_free(cluster, drawer)
+            if drawer.waiting and self._drawers.get(cluster) is drawer:
+                found, drawer.waiting = tuple(drawer.waiting.values()), {}
+                now = asyncio.get_running_loop().time()
+                drawer.announced |= {finding.id: now for finding in found if not finding.is_over}
+                await self._queue.put(found)
+        finally:
+            drawer.is_announcing = False
+
+    async def _until_free(self, cluster: str, drawer: _Drawer) -> None:
+        pause = 0.0
+        while drawer.waiting:
+            await asyncio.sleep(pause)
+            if not await self._is_held(cluster):
+                return
+            pause = HELD_SECONDS
+
+    async def _is_held(self, cluster: str) -> bool:
+        try:
+            holder = await asyncio.to_thread(self._fleet.held_by, cluster, datetime.now(UTC))
+        except WindlassError as error:
+            # Repair asks for the lease itself, so that nothing is done in ignorance of it.
+            log.warning("%s: cannot tell whether it is being changed: %s", cluster, error)
+            return False
+        if holder is not None:
+            log.info("%s: findings wait, as it is being changed by %s", cluster, holder)
+        return holder is not None
+
+    async def _write(self, cluster: str, drawer: _Drawer) -> None:
+        try:
+            while drawer.status is not None:
+                status, drawer.status = drawer.status, None
+                events, drawer.events = drawer.events, []
+                async with self._writers:
+                    is_saved = await self._save(cluster, status, events)
+                if not is_saved:
+                    # They are written with what comes next; an event that is there already is not written twice.
+                    drawer.events = [*events, *drawer.events][-MOST_EVENTS:]
+        finally:
+            drawer.is_writing = False
+
+    async def _save(self, cluster: str, status: Mapping[str, Any], events: list[Event]) -> bool:
+        try:
+            await asyncio.to_thread(self._fleet.save, cluster, status, events)
+        except WindlassError as error:
+            log.warning("%s: cannot write down what was seen (%d events): %s", cluster, len(events), error)
+            return False
+        return True
+
+
+def _is_telling(transition: Transition) -> bool:
+    """Say whether people want to read of it: not that a new watcher saw at last what was so all the time."""
+    return (transition.before, transition.after) != (Status.UNKNOWN, Status.HEALTHY)
+
+
+def _transition_event(transition: Transition, now: datetime) -> Event:
+    subject = transition.subject
+    seen = f" seen from {', '.join(transition.seen_from)}" if transition.seen_from else ""
+    why = f": {transition.evidence}" if transition.evidence and transition.after is Status.UNHEALTHY else ""
+    return Event(
+        time=now,
+        operation=OPERATION,
+        text=f"{subject} is {transition.after.value}, it was {transition.before.value}{seen or ', unseen'}{why}",
+        level="warning" if transition.after in {Status.UNHEALTHY, Status.UNKNOWN} else "info",
+        host=subject.host,
+        component=subject.component,
+        details={"before": transition.before.value, "after": transition.after.value, "seen_from": transition.seen_from},
+    )
+
+
+def _finding_event(finding: Finding, now: datetime, *, is_over: bool) -> Event:
+    what = f"{finding.kind.value.replace('_', ' ')}: {finding.component} on {finding.host or 'the cluster'}"
+    return Event(
+        time=now,
+        operation=OPERATION,
+        text=f"over: {what}" if is_over else f"{what}; {finding.evidence}",
+        level="info" if is_over else "error",
+        host=finding.host,
+        component=finding.component,
+        details={"finding": finding.id, "kind": finding.kind.value, "seen_from": finding.seen_from},
+    )

@@ -1,0 +1,177 @@
+"""Guarding one cluster: a station on each host, what they say judged, what follows ordered and handed on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from windlass.domain.health import ClusterWatch, Effects, Look, Outcome, Subject
+from windlass.domain.health.host_report import Report
+from windlass.domain.health.node_reporter import BLIND, Teller
+from windlass.domain.health.protocol import NO_NODES, NODES, Word, order_line, probe_name, setup_lines, subject_of
+from windlass.domain.health.subject import Order
+from windlass.effects.ssh.listening import Dialler
+from windlass.operations.health.fleet import Watched
+from windlass.operations.health.probe_channel import Ears, Station
+
+STALE_SECONDS = 5.0
+"""A look that was longer on its way says nothing about now: the channel was cut meanwhile."""
+_CLOCK_BEATS = 3
+
+Tell = Callable[[Effects], None]
+
+
+@dataclass
+class _Clock:
+    """How far a host's clock is off, by its last heartbeats."""
+
+    lags: list[float] = field(default_factory=list)
+
+    def skew(self, lag: float) -> float:
+        """Return by how much it is certainly ahead (more than 0) or, over some beats, behind (less than 0)."""
+        self.lags = [*self.lags[1 - _CLOCK_BEATS :], lag]
+        return -lag if lag < 0 else -min(self.lags)
+
+
+def _origin(now: float) -> datetime:
+    """Return the wall-clock time of the monotonic clock's zero; it moves when either clock stands still or is set."""
+    return datetime.now(UTC) - timedelta(seconds=now)
+
+
+class Guard:
+    """One cluster's watch, wired to its hosts. All its methods belong to the event loop's thread."""
+
+    def __init__(self, watched: Watched, known: Mapping[str, Any] | None, tell: Tell) -> None:
+        """`known` is the last observation, of this watcher or of an earlier one."""
+        self.cluster = watched.plan.cluster
+        self.watched = watched
+        self._tell = tell
+        now = time.monotonic()
+        self.watch = ClusterWatch(watched.plan, _origin(now), now, known)
+        self._clocks = {host: _Clock() for host in watched.plan.hosts}
+        self._teller = Teller(watched.tellers)
+        self._asked_anew: dict[tuple[str, Subject], float] = {}
+        ears = Ears(self._began, self._word, self._failed)
+        self._stations = {
+            host: Station(
+                watched.targets[host],
+                setup_lines(watched.plan, host, watched.units[host]),
+                ears,
+            )
+            for host in watched.plan.hosts
+        }
+
+    def is_as(self, watched: Watched) -> bool:
+        """Say whether there is nothing new in `watched`, whatever was seen meanwhile."""
+        return replace(watched, known=None) == replace(self.watched, known=None)
+
+    def start(self, dialler: Dialler, gate: asyncio.Semaphore) -> None:
+        """Begin on all hosts."""
+        # Who looks is settled before any loop begins, so that each is told at once.
+        self.watch.tick(time.monotonic())
+        for station in self._stations.values():
+            station.start(dialler, gate)
+
+    def stop(self) -> None:
+        """End on all hosts."""
+        for station in self._stations.values():
+            station.stop()
+
+    def alive(self) -> None:
+        """Tell all loops that somebody still listens."""
+        for station in self._stations.values():
+            station.alive()
+
+    def tick(self, *, is_airflow_cut: bool) -> None:
+        """Let time pass."""
+        now = time.monotonic()
+        self.watch.set_origin(_origin(now))
+        self._follow(self.watch.tick(now, is_airflow_cut=is_airflow_cut))
+        before = self._teller.host
+        if self._teller.review(self.watch.hearing, now):
+            self._pass_on(before)
+        for station in self._stations.values():
+            if is_airflow_cut:
+                station.forgive(now)  # to dial all hosts of all clusters anew would help none of them
+            else:
+                station.check(now)
+
+    def forgive(self) -> None:
+        """Count nothing against anybody: the watcher itself was held up."""
+        now = time.monotonic()
+        self.watch.hearing.forgive(now)
+        for station in self._stations.values():
+            station.forgive(now)
+
+    def report(self, report: Report) -> None:
+        """Take in what the watcher itself found about the cluster as a whole."""
+        self._follow(self.watch.report("", report, time.monotonic()))
+
+    def _began(self, host: str) -> str:
+        self.watch.hearing.word(host, time.monotonic())
+        subjects = self.watch.watched_by(host)
+        nodes = NODES if host == self._teller.host else ""
+        return nodes + "".join(f"watch\t{probe_name(subject)}\n" for subject in subjects)
+
+    def _failed(self, host: str, reason: str) -> None:
+        self.watch.hearing.failed(host, reason, time.monotonic())
+
+    def _word(self, host: str, word: Word) -> None:
+        now = time.monotonic()
+        match word.verb, word.fields:
+            case "beat", (epoch, *_):
+                # One that was held up on its way says that its host is there, and nothing about its clock.
+                if self._stations[host].delay(word) <= STALE_SECONDS:
+                    self._beat(host, float(epoch), now)
+                self.watch.hearing.word(host, now)
+            case "look", (name, outcome, *detail):
+                if self._stations[host].delay(word) <= STALE_SECONDS:
+                    look = Look(subject_of(name), host, Outcome(outcome), now, " ".join(detail))
+                    self._follow(self.watch.look(look))
+                else:
+                    self.watch.hearing.word(host, now)
+                    self._ask_anew(host, subject_of(name), now)
+            case "container", (component, state, age):
+                subject = subject_of(f"{host}/{component}")
+                self.watch.container(subject, now - float(age) if state == "running" else None, now)
+            case "nodes", (state,):
+                self.watch.hearing.word(host, now)
+                if state == BLIND and self._teller.blind(host, self.watch.hearing, now):
+                    self._pass_on(host)
+            case "node", (name, status):
+                self._follow(self.watch.report(name, Report("node", name, status), now, host))
+            case ("unit" | "disk" | "certificate") as topic, (name, value):
+                self._follow(self.watch.report(host, Report(topic, name, value), now))
+            case _:
+                self.watch.hearing.word(host, now)
+
+    def _pass_on(self, before: str) -> None:
+        """Have another host tell of nodes, instead of `before`."""
+        self._stations[before].say(NO_NODES)
+        self._stations[self._teller.host].say(NODES)
+
+    def _ask_anew(self, host: str, subject: Subject, now: float) -> None:
+        """Have a host look again from the start: it tells only changes, and what it told last came too late."""
+        if now - self._asked_anew.get((host, subject), float("-inf")) >= STALE_SECONDS:
+            self._asked_anew[host, subject] = now
+            if self.watch.is_looking(host, subject):
+                self._obey(Order(host, "watch", subject))
+
+    def _beat(self, host: str, epoch: float, now: float) -> None:
+        skew = self._clocks[host].skew(time.time() - epoch)
+        # Most are good, and a good one is worth telling only after a bad one.
+        if abs(skew) > 1 or self.watch.is_doubtful(host, "clock"):
+            self._follow(self.watch.report(host, Report("clock", "clock", f"{skew:.3f}"), now))
+
+    def _follow(self, effects: Effects) -> None:
+        for order in effects.orders:
+            self._obey(order)
+        if effects.is_news:
+            self._tell(effects)
+
+    def _obey(self, order: Order) -> None:
+        self._stations[order.host].say(order_line(order))

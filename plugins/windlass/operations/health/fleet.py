@@ -1,0 +1,132 @@
+"""Which clusters there are to watch, as the store says, and what the store is told of what was seen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from windlass.domain.backup.ids import BundleId
+from windlass.domain.catalog import Catalog
+from windlass.domain.health import CheckPlan, CheckReader
+from windlass.domain.health.protocol import units_of
+from windlass.domain.servicelog import Event
+from windlass.domain.spec import Cluster, load_cluster
+from windlass.effects.ssh.connection import SshTarget
+from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store
+from windlass.effects.store.keys import CLUSTERS, SPEC_MARKS, bundles_prefix, spec_key
+
+HEALING = "heal_cluster"
+"""The DAG whose own lease is no reason to keep quiet."""
+
+Logins = Callable[[Cluster], list[SshTarget]]
+"""Gives the login on each host of a cluster, without the keys that were trusted on first use."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One cluster as it is watched."""
+
+    plan: CheckPlan
+    targets: Mapping[str, SshTarget]
+    units: Mapping[str, tuple[str, ...]]
+    """systemd units by host."""
+    backup_schedule: str | None
+    """When bundles are taken into the store, as cron; None if they are not."""
+    tellers: tuple[str, ...]
+    """The hosts that can ask Kubernetes about its nodes."""
+    known: Mapping[str, Any] | None = None
+    """The last observation, where another watcher left one."""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest bundle of a cluster; where there never was one, the spec since which one is to come."""
+
+    at: datetime
+    """When the bundle was begun, or the spec stored."""
+    is_bundle: bool = True
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A share of all clusters: that of one trigger out of `count`."""
+
+    index: int = 0
+    count: int = 1
+
+    def has(self, cluster: str) -> bool:
+        """Say whether `cluster` is in this share; it stays in the same one as long as `count` does."""
+        digest = hashlib.sha256(cluster.encode()).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.index
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The clusters in a store. Its methods wait for the store: call them from a thread."""
+
+    store: Store
+    catalog: Catalog
+    logins: Logins
+    shard: Shard
+    checks: CheckReader
+
+    def marks(self) -> dict[str, str]:
+        """Return all clusters of this share that the store has a folder of, each with the mark of its spec.
+
+        The mark changes with the spec; it is empty where the spec was put there by other means.
+        """
+        marks = {item.key.removeprefix(SPEC_MARKS): item.tag for item in self.store.list(SPEC_MARKS)}
+        names = (name.removesuffix("/") for name in self.store.list_names(CLUSTERS))
+        return {name: marks.get(name, "") for name in names if self.shard.has(name)}
+
+    def spec(self, cluster: str) -> str | None:
+        """Return the text of the stored spec; None if the cluster is gone."""
+        return ClusterRecords(self.store, cluster).spec()
+
+    def watched(self, cluster: str, text: str) -> Watched:
+        """Return what there is to watch by a spec; SpecError if it cannot be understood or reached."""
+        spec = load_cluster(text, f"stored spec of {cluster}")
+        release = self.catalog.release(spec.spec.kubernetes.version)
+        hosts = [host.name for host in spec.spec.hosts.members]
+        planes = spec.hosts_with("control-plane")
+        return Watched(
+            plan=self.checks.plan(spec, release),
+            targets={target.name: target for target in self._targets(spec)},
+            units={host: units_of(spec, host) for host in hosts},
+            backup_schedule=None if spec.spec.backup.target else spec.spec.backup.schedule,
+            tellers=tuple(plane.name for plane in planes),
+            known=ClusterRecords(self.store, cluster).status(),
+        )
+
+    def newest(self, cluster: str) -> Newest | None:
+        """Return the newest bundle, or since when there should be one; None if there is no spec either."""
+        names = self.store.list_names(bundles_prefix(cluster))
+        taken = [found.time for name in names if (found := BundleId.find(name.removesuffix("/"))) is not None]
+        if taken:
+            return Newest(max(taken))
+        stored = next(iter(self.store.list(spec_key(cluster))), None)
+        return None if stored is None else Newest(stored.modified, is_bundle=False)
+
+    def held_by(self, cluster: str, now: datetime) -> str | None:
+        """Return who changes the cluster now as planned, so that repair has to wait; None if nobody does."""
+        lease = Leases(self.store, lambda _: None, lambda: now).current(cluster)
+        if lease is None or now >= lease.expires or lease.owner.dag_id == HEALING:
+            return None
+        return str(lease.owner)
+
+    def save(self, cluster: str, status: Mapping[str, Any], events: Iterable[Event]) -> None:
+        """Store the last observation, and write the service log."""
+        ClusterRecords(self.store, cluster).save_status(status)
+        log = ServiceLog(self.store, cluster)
+        for event in events:
+            log.append(event, writer=event.operation)
+
+    def _targets(self, spec: Cluster) -> list[SshTarget]:
+        targets = self.logins(spec)
+        if not spec.spec.hosts.ssh.trust_on_first_use:
+            return targets
+        recorded = HostKeys(self.store, spec.name).lines()
+        return [replace(target, known_hosts=(*target.known_hosts, *recorded)) for target in targets]

@@ -1,0 +1,238 @@
+"""The one poller of all clusters: adds and drops them as their specs change, and gives what is found as it is found."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from windlass.domain.health import Effects, Finding
+from windlass.effects.ssh.listening import Dialler
+from windlass.errors import WindlassError
+from windlass.operations.health.announcer import Desk
+from windlass.operations.health.backup_age import BackupsWatch
+from windlass.operations.health.cluster_monitor import Guard
+from windlass.operations.health.fleet import Fleet, Newest, Watched
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+TICK_SECONDS = 0.5
+HELD_UP_SECONDS = 3.0
+"""A tick that comes later than this was held up, and with it every word that seems to be late."""
+CALM_TICKS = 10
+"""A calm cluster is looked after at each tenth tick."""
+ALIVE_TICKS = 120
+SAVE_TICKS = 240
+LOGINS_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often the store is asked, in seconds."""
+
+    specs: float = 10.0
+    """Between two looks at which clusters there are, and which of them have another spec."""
+    reading: float = 0.05
+    """Between two readings of specs, so that not all are read at once."""
+    rereads: int = 33
+    """How many specs are read anew at each look that by their marks are as they were, in turn: marks may be missing."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A spec was read."""
+
+    mark: str
+    at: float
+
+
+class Poller:
+    """Watches every cluster of a fleet, from one event loop."""
+
+    def __init__(self, fleet: Fleet, dialler: Dialler, pace: Pace | None = None) -> None:
+        self._fleet = fleet
+        self._dialler = dialler
+        self._pace = pace or Pace()
+        self._gate = asyncio.Semaphore(LOGINS_AT_ONCE)
+        self._desk = Desk(fleet)
+        self._guards: dict[str, Guard] = {}
+        self._texts: dict[str, str] = {}
+        self._reads: dict[str, _Read] = {}
+        self._backups = BackupsWatch(self._newest)
+
+    @property
+    def guards(self) -> tuple[Guard, ...]:
+        """The clusters that are watched now."""
+        return tuple(self._guards.values())
+
+    async def findings(self) -> AsyncIterator[tuple[Finding, ...]]:
+        """Yield new findings as they are made, as long as this is iterated."""
+        async with self._running():
+            while True:
+                yield await self._desk.take()
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            background = [tasks.create_task(self._refresh_forever()), tasks.create_task(self._tick_forever())]
+            try:
+                yield
+            finally:
+                for task in background:
+                    task.cancel()
+                for name in list(self._guards):
+                    self._drop(name)
+                self._desk.close()
+                await self._dialler.close()
+
+    async def _tick_forever(self) -> None:
+        last = time.monotonic()
+        for number in itertools.count():
+            await asyncio.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            if now - last > TICK_SECONDS + HELD_UP_SECONDS:
+                log.warning("held up for %.1f s; what seems late meanwhile is not held against the hosts", now - last)
+                for guard in self._guards.values():
+                    guard.forgive()
+            last = now
+            self._tick(number, now)
+
+    def _tick(self, number: int, now: float) -> None:
+        is_cut = self._is_cut(now)
+        for place, guard in enumerate(list(self._guards.values())):
+            turn = number + place
+            if turn % CALM_TICKS == 0 or not guard.watch.is_calm:
+                guard.tick(is_airflow_cut=is_cut)
+                self._desk.remind(guard.cluster, guard.watch.findings, now)
+            if turn % ALIVE_TICKS == 0:
+                guard.alive()
+            if turn % SAVE_TICKS == 0:
+                self._desk.save(guard.cluster, guard.watch.status(now))
+
+    def _is_cut(self, now: float) -> bool:
+        """Say whether nothing at all is heard: then it is Airflow that is cut. Of a lone host that cannot be told."""
+        hosts = sum(len(guard.watch.plan.hosts) for guard in itertools.islice(self._guards.values(), 2))
+        return hosts > 1 and not any(guard.watch.hearing.heard(now) for guard in self._guards.values())
+
+    async def _refresh_forever(self) -> None:
+        while True:
+            begun = time.monotonic()
+            marks = await self._ask("list the clusters", self._fleet.marks)
+            if marks is not None:
+                await self._refresh_all(marks)
+            await asyncio.sleep(max(self._pace.reading, self._pace.specs - (time.monotonic() - begun)))
+
+    async def _refresh_all(self, marks: Mapping[str, str]) -> None:
+        for name in [name for name in self._guards if name not in marks]:
+            self._drop(name)
+        for name in self._to_read(marks):
+            # Those that are new are watched at once, however many there are.
+            await asyncio.sleep(self._pace.reading if name in self._guards else 0)
+            await self._alone(name, self._refresh(name, marks[name]))
+        for guard in self.guards:
+            await asyncio.sleep(0)
+            await self._alone(guard.cluster, self._look_at_backups(guard))
+
+    def _to_read(self, marks: Mapping[str, str]) -> list[str]:
+        """Return the clusters to read: those that are new or marked as others, then some of all others in turn."""
+        self._reads = {name: read for name, read in self._reads.items() if name in marks}
+        new = [
+            name for name, mark in sorted(marks.items()) if name not in self._reads or self._reads[name].mark != mark
+        ]
+        others = sorted(self._reads.keys() - set(new), key=lambda name: self._reads[name].at)
+        # The keys of hosts that are not reached may be known by now.
+        lacking = [name for name in others if name in self._guards and self._misses_hosts(self._guards[name])]
+        turns = [*others[: self._pace.rereads], *lacking[: self._pace.rereads]]
+        return list(dict.fromkeys([*new, *turns]))
+
+    async def _alone(self, name: str, act: Coroutine[Any, Any, None]) -> None:
+        """Do one thing about one cluster; whatever is wrong with it there, all others go on being watched."""
+        try:
+            await act
+        except Exception:
+            log.exception("%s: cannot be watched by what the store has of it", name)
+
+    async def _refresh(self, name: str, mark: str) -> None:
+        def read() -> tuple[str | None]:
+            return (self._fleet.spec(name),)
+
+        answer = await self._ask(f"read the spec of {name}", read)
+        if answer is None:
+            return
+        (text,) = answer
+        guard = self._guards.get(name)
+        if text is None:
+            self._drop(name)
+        elif (guard is None or text != self._texts[name] or self._misses_hosts(guard)) and not await self._watch(
+            name, text
+        ):
+            return
+        self._reads[name] = _Read(mark, time.monotonic())
+
+    async def _look_at_backups(self, guard: Guard) -> None:
+        report = await self._backups.report(guard.watched, time.monotonic(), datetime.now(UTC))
+        if report is not None:
+            guard.report(report)
+
+    async def _newest(self, cluster: str) -> Newest | None:
+        return await self._ask(f"see how old backups of {cluster} are", lambda: self._fleet.newest(cluster))
+
+    def _misses_hosts(self, guard: Guard) -> bool:
+        return len(guard.watch.hearing.heard(time.monotonic())) < len(guard.watch.plan.hosts)
+
+    async def _watch(self, name: str, text: str) -> bool:
+        """Begin to watch a cluster, or go on with what is new about it: its spec, or the host keys that are known.
+
+        False if what is to be watched cannot be told.
+        """
+        watched = await self._ask(f"see what is to be watched of {name}", lambda: self._fleet.watched(name, text))
+        before = self._guards.get(name)
+        if watched is None or (before is not None and before.is_as(watched)):
+            return watched is not None
+        known = watched.known if before is None else before.watch.status(time.monotonic())
+        waiting = self._drop(name)
+        guard = self._guards[name] = self._guard(name, watched, known)
+        self._texts[name] = text
+        self._desk.open(name, guard.watch.findings, time.monotonic(), waiting)
+        guard.start(self._dialler, self._gate)
+        log.info("%s: watched on %d hosts", name, len(watched.plan.hosts))
+        return True
+
+    def _guard(self, name: str, watched: Watched, known: Mapping[str, Any] | None) -> Guard:
+        try:
+            return Guard(watched, known, self._told(name))
+        except (WindlassError, KeyError, TypeError, ValueError, AttributeError) as error:
+            log.warning("%s: its last observation is not readable (%r); it is watched anew", name, error)
+            return Guard(watched, None, self._told(name))
+
+    def _told(self, name: str) -> Callable[[Effects], None]:
+        def tell(effects: Effects) -> None:
+            guard = self._guards.get(name)
+            if guard is not None:
+                self._desk.tell(name, effects, guard.watch.status(time.monotonic()), datetime.now(UTC))
+
+        return tell
+
+    def _drop(self, name: str) -> tuple[Finding, ...]:
+        """End a cluster's watch; return what was found and not announced yet."""
+        guard = self._guards.pop(name, None)
+        self._texts.pop(name, None)
+        self._backups.forget(name)
+        if guard is not None:
+            guard.stop()
+        return self._desk.drop(name)
+
+    async def _ask(self, doing: str, ask: Callable[[], T]) -> T | None:
+        """Ask the store, from a thread; None, and a word in the log, if it does not answer or says what it cannot."""
+        try:
+            return await asyncio.to_thread(ask)
+        except WindlassError as error:
+            log.warning("cannot %s: %s", doing, error)
+            return None

@@ -1,0 +1,162 @@
+"""One host as a vantage point: its probe loop is kept running, whatever breaks, and what it says is handed on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from windlass.domain.health.heartbeat import BEAT
+from windlass.domain.health.protocol import ALIVE, Word, parse_word
+from windlass.effects.probe import LOOP_ARGV, loop_program
+from windlass.effects.ssh.connection import SshTarget
+from windlass.effects.ssh.listening import Dialler, Line, Listener
+from windlass.errors import WindlassError
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Pauses before the next attempt; the last is kept. Each is lengthened by up to half, so that not all try at once."""
+DEAF_SECONDS = 4 * BEAT
+"""After so long without a word a channel is dropped and dialled anew: it may be dead, and TCP not know for minutes."""
+
+
+OFFSET_SECONDS = 60.0
+"""For so long, and up to twice as long, the least delay of words counts: clocks drift, those of paused hosts stand.
+
+It is longer than a line may be silent, so that what comes late all at once after a silence is known to be late.
+"""
+
+
+class Offset:
+    """How far a loop's clock is from ours, by the words of the last minute or two: none comes before it is said."""
+
+    def __init__(self) -> None:
+        self._since = float("-inf")
+        self._least = self._least_before = float("inf")
+
+    def hear(self, moment: float, now: float) -> None:
+        """Take in that a word of `moment`, by the loop's clock, has come at `now`, by ours."""
+        if now - self._since > OFFSET_SECONDS:
+            self._since, self._least_before, self._least = now, self._least, float("inf")
+        self._least = min(self._least, now - moment)
+
+    def delay(self, moment: float, now: float) -> float:
+        """Return for how many seconds a word that came at `now` was on its way, at the least; 0 where none came."""
+        least = min(self._least, self._least_before)
+        return 0.0 if least == float("inf") else now - moment - least
+
+
+@dataclass(frozen=True)
+class Ears:
+    """Who hears what a station has to tell: that its loop began (gives what it is to watch), a word, a failure."""
+
+    began: Callable[[str], str]
+    word: Callable[[str, Word], None]
+    failed: Callable[[str, str], None]
+
+
+class Station:
+    """Keeps the probe loop on one host running. All its methods belong to the event loop's thread."""
+
+    def __init__(self, target: SshTarget, setup: str, ears: Ears) -> None:
+        self._target = target
+        self._setup = setup
+        self._ears = ears
+        self._line: Line | None = None
+        self._offset = Offset()
+        self._heard = 0.0
+        self._on_end: Callable[[str], None] | None = None
+        """Ends the present line for its keeper; None while there is none."""
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def host(self) -> str:
+        """The host's name."""
+        return self._target.name
+
+    def start(self, dialler: Dialler, gate: asyncio.Semaphore) -> None:
+        """Keep the loop running from now on; `gate` bounds how many logins go on at once."""
+        self._task = asyncio.get_running_loop().create_task(self._keep(dialler, gate))
+
+    def say(self, text: str) -> None:
+        """Tell the loop something; one that does not run hears nothing, and all that it needs when it begins."""
+        if self._line is not None:
+            self._line.write(text)
+
+    def alive(self) -> None:
+        """Tell the loop that somebody still listens."""
+        self.say(ALIVE)
+
+    def check(self, now: float) -> None:
+        """Drop a line over which nothing has come for long; its keeper dials anew."""
+        if self._line is not None and self._on_end is not None and now - self._heard > DEAF_SECONDS:
+            on_end = self._on_end
+            self._drop()
+            on_end(f"nothing was heard for {now - self._heard:.0f} s")
+
+    def forgive(self, now: float) -> None:
+        """Begin to count anew how long nothing has come: that was not the line's fault."""
+        self._heard = now
+
+    def stop(self) -> None:
+        """End the loop."""
+        if self._task is not None:
+            self._task.cancel()
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._line is not None:
+            self._line.close()
+        self._line = self._on_end = None
+
+    async def _keep(self, dialler: Dialler, gate: asyncio.Semaphore) -> None:
+        attempt = 0
+        while True:
+            ended = asyncio.Event()
+            begun = time.monotonic()
+            reason = await self._run(dialler, gate, ended)
+            self._drop()
+            self._ears.failed(self.host, reason)
+            attempt = 0 if time.monotonic() - begun > RETRY_SECONDS[-1] else attempt + 1
+            pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+            await asyncio.sleep(pause * (1 + random.random() / 2))  # noqa: S311 - no secret, only spread
+
+    async def _run(self, dialler: Dialler, gate: asyncio.Semaphore, ended: asyncio.Event) -> str:
+        """Start the loop and wait for its end; return why it ended or did not start."""
+        reasons: list[str] = []
+
+        def on_end(reason: str) -> None:
+            reasons.append(reason)
+            ended.set()
+
+        self._offset = Offset()
+        try:
+            async with gate:
+                self._line = await dialler.dial(self._target, LOOP_ARGV, Listener(self._hear, on_end))
+        except WindlassError as error:
+            return str(error)
+        self._heard, self._on_end = time.monotonic(), on_end
+        self._line.write(loop_program() + self._setup + self._ears.began(self.host))
+        await ended.wait()
+        return f"{self.host}: the probe loop ended: {reasons[0]}"
+
+    def _hear(self, line: str) -> None:
+        self._heard = time.monotonic()
+        word = parse_word(line)
+        if word is None:
+            log.debug("%s: not a word of the probe loop: %s", self.host, line)
+            return
+        self._offset.hear(word.moment, self._heard)
+        try:
+            self._ears.word(self.host, word)
+        except (ValueError, KeyError) as error:
+            # Raised here it would end the connection, and say nothing about the word.
+            log.warning("%s: cannot read `%s`: %r", self.host, line, error)
+
+    def delay(self, word: Word) -> float:
+        """Return for how many seconds `word` was on its way, at the least."""
+        return self._offset.delay(word.moment, time.monotonic())

@@ -1,0 +1,47 @@
+"""See what is left of a cluster: which hosts answer, and what their etcd members say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from windlass.domain.backup.continuity import KUBE_SYSTEM
+from windlass.domain.etcd.membership import Observation
+from windlass.domain.kubeobjects import uid_of
+from windlass.domain.pki import Pki
+from windlass.domain.recovery import Survey
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection
+from windlass.errors import WindlassError
+from windlass.operations.cluster import Site
+from windlass.operations.etcd import observe_members
+from windlass.operations.etcd.clients import etcd_member, etcd_prefix
+
+_ANSWERS_WITHIN = timedelta(seconds=5)
+
+
+def survey(site: Site, pki: Pki) -> Survey:
+    """Return what is left; it changes nothing, and a host that does not answer is named with the reason."""
+
+    def knock(_: Host, connection: Connection) -> None:
+        connection.run(["true"])
+
+    # First of all, so that a host that is gone is waited for once and not in each step.
+    outcomes = site.try_on_hosts(site.hosts, knock)
+    unreachable = {name: str(one.error) for name, one in outcomes.items() if one.error is not None}
+    observed = observe_members(site, pki, unreachable)
+    return Survey(observed, unreachable, _life(site, pki, observed))
+
+
+def _life(site: Site, pki: Pki, observed: Observation) -> str | None:
+    """Return the UID of kube-system as a member with a leader has it; empty if there is none, None if none can tell."""
+    key = f"{etcd_prefix(site.cluster)}/namespaces/{KUBE_SYSTEM}".encode()
+    for host in observed.wanted:
+        if not observed.at(host).has_leader:
+            continue
+        try:
+            with etcd_member(site, pki, host, _ANSWERS_WITHIN) as client:
+                found = client.keys.get(key)
+            return uid_of(found.value) if found else ""
+        except WindlassError:
+            continue
+    return None

@@ -1,0 +1,120 @@
+"""What a repair run works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Protocol
+
+from windlass.domain.host.desired import WantedHost, wanted_hosts
+from windlass.domain.pki import Pki
+from windlass.domain.remediation import History, Report, Stop
+from windlass.domain.remediation.plan import Asked
+from windlass.domain.remediation.triggers import Heard
+from windlass.domain.servicelog import Detail, Level
+from windlass.effects.ssh.connection import RemoteFile
+from windlass.errors import RefusedError
+from windlass.operations.cluster import Site
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line for the service log: what was decided or done, and to what."""
+
+    text: str
+    level: Level = "info"
+    host: str = ""
+    component: str = ""
+    details: Mapping[str, Detail] = field(default_factory=dict)
+    key: str = ""
+    """What an alert or its end is about; empty for all other lines."""
+
+
+class Machines(Protocol):
+    """The machines of the cluster, as far as a provider makes them."""
+
+    @property
+    def makes_hosts(self) -> bool:
+        """Whether a provider makes the hosts."""
+        ...
+
+    def gone(self) -> frozenset[str]:
+        """Return the hosts of which there is no running machine; none where hosts are made by others."""
+        ...
+
+    def make(self, host: str) -> None:
+        """Make or start what is gone, and forget the SSH key by which the old machine was known."""
+        ...
+
+
+class NoMachines:
+    """Hosts that somebody else makes: none is known to be gone."""
+
+    makes_hosts = False
+
+    def gone(self) -> frozenset[str]:
+        """Return none."""
+        return frozenset()
+
+    def make(self, host: str) -> None:
+        """Refuse."""
+        raise RefusedError(f"{host}: its provider makes no hosts")
+
+
+class Keyring:
+    """The cluster's PKI, read when it is first needed, since most repairs need no key; and the way to renew it."""
+
+    def __init__(self, load: Callable[[], Pki], store: Callable[[Pki], RemoteFile]) -> None:
+        self._load = load
+        self._store = store
+        self._pki: Pki | None = None
+
+    @property
+    def pki(self) -> Pki:
+        """The PKI as it is now."""
+        if self._pki is None:
+            self._pki = self._load()
+        return self._pki
+
+    def renew(self, pki: Pki) -> RemoteFile:
+        """Store `pki` as the cluster's, and return it sealed, as hosts keep it; the same one again is harmless."""
+        self._pki = pki
+        return self._store(pki)
+
+
+@dataclass(frozen=True)
+class Healing:
+    """One run on one cluster: where, with whose keys, on whose word, and who is told."""
+
+    site: Site
+    keyring: Keyring
+    history: Callable[[], History]
+    save: Callable[[History], None]
+    note: Callable[[Note], None]
+    beat: Callable[[], object]
+    """Says that the run goes on; raises if it has lost the cluster's lease. Called before each look."""
+    machines: Machines = field(default_factory=NoMachines)
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    told: tuple[Stop, ...] = ()
+    """What the watch found that repair can do nothing about."""
+    hear: Callable[[], Heard | None] = field(default=lambda: None)
+    """Says what the watch has found by now; None where that is what the run began with. Asked before each look."""
+    asked: Asked = field(default_factory=Asked)
+    roll: str = ""
+    """What roll of the cluster has begun and not ended, in words."""
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    pause: Callable[[float], None] = time.sleep
+    """Waits so many seconds."""
+
+    @cached_property
+    def wanted(self) -> Mapping[str, WantedHost]:
+        """What belongs on each host."""
+        return wanted_hosts(self.site.cluster, self.site.release)
+
+    @property
+    def keys(self) -> Pki:
+        """The cluster's PKI."""
+        return self.keyring.pki

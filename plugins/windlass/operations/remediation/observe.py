@@ -1,0 +1,164 @@
+"""Look at a whole cluster: all hosts side by side, and etcd's own view where a member is ill."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from windlass.domain.etcd.membership import assess
+from windlass.domain.etcd.quorum import Membership
+from windlass.domain.host.desired import WantedHost
+from windlass.domain.host.observed import ETCD, STARTED
+from windlass.domain.remediation import ClusterSeen, HostSeen, Report, ServiceSeen
+from windlass.domain.scripts.inspect_host import look_script, parse_look
+from windlass.effects.kubernetes.client import NODES
+from windlass.errors import NotReadyError, WindlassError
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.etcd import observe_members
+from windlass.operations.remediation.context import Healing
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_PATIENCE = timedelta(seconds=6)
+"""How long the others wait for a host that does not answer at all."""
+_API = timedelta(seconds=10)
+_ROUNDS = 3
+_ROUND_SECONDS = 5
+CORDONED_BY = "io.windlass/cordoned-by"
+"""Annotation of a node that repair has cordoned, and opens again."""
+
+
+def look(work: Healing, reports: Mapping[str, Report], *, is_patient: bool = False) -> ClusterSeen:
+    """Return how the cluster is; what fails a check and is in no report is looked at until it is sure.
+
+    A host that does not answer at once holds nobody up, unless `is_patient`: then it is asked once more, for longer.
+    """
+    hosts = _look_at(work, work.wanted, reports, rounds=1)
+    silent = [name for name, host in hosts.items() if not host.is_reachable]
+    if is_patient and silent:
+        hosts |= _look_at(work, silent, reports, rounds=_ROUNDS)
+    unsure = [name for name, host in hosts.items() if host.has_suspects and not _is_told(host, reports)]
+    if unsure:
+        hosts |= _look_at(work, unsure, reports, rounds=_ROUNDS)
+    if not all(host.is_reachable for host in hosts.values()):
+        gone = _gone(work)
+        hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
+    if not work.machines.makes_hosts:
+        hosts = {name: replace(host, is_bare=False) for name, host in hosts.items()}
+    seen = ClusterSeen(work.clock(), tuple(hosts.values()), reports=reports, roll=work.roll)
+    # Only etcd itself tells of a member that runs well and was never given its vote.
+    return replace(seen, membership=_membership(work, seen) if is_patient or _is_etcd_ill(seen) else None)
+
+
+def _gone(work: Healing) -> frozenset[str]:
+    """Return the hosts whose machines are known to be gone; a provider that does not tell holds up nothing else."""
+    try:
+        return work.machines.gone()
+    except WindlassError as error:
+        log.warning("nobody can tell which machines are gone: %s", error)
+        return frozenset()
+
+
+def look_at_cordons(work: Healing, seen: ClusterSeen) -> ClusterSeen:
+    """Return what was seen with which nodes are cordoned, and by whom; None where the Kubernetes API says nothing."""
+    try:
+        with kubernetes_api(work.site, work.keys, _API) as client:
+            nodes = {node["metadata"]["name"]: node for node in client.list(NODES)}
+    except WindlassError:
+        nodes = {}
+    return replace(seen, hosts=tuple(_with_cordon(host, nodes.get(host.name)) for host in seen.hosts))
+
+
+def _with_cordon(host: HostSeen, node: Mapping[str, Any] | None) -> HostSeen:
+    if node is None:
+        return replace(host, is_cordoned=None, has_our_cordon=False)
+    is_ours = CORDONED_BY in node["metadata"].get("annotations", {})
+    return replace(host, is_cordoned=bool(node["spec"].get("unschedulable")), has_our_cordon=is_ours)
+
+
+def _is_told(host: HostSeen, reports: Mapping[str, Report]) -> bool:
+    failing = [one.component for one in host.services if one.state in STARTED and one.answers == "unhealthy"]
+    failing += [unit.unit for unit in host.units if unit.is_suspect]
+    return all(f"{host.name}/{thing}" in reports for thing in failing)
+
+
+def _look_at(work: Healing, names: Iterable[str], reports: Mapping[str, Report], rounds: int) -> dict[str, HostSeen]:
+    def one(name: str) -> HostSeen:
+        wanted = work.wanted[name]
+        reported = frozenset(report.thing for report in reports.values() if report.host == name)
+        connection = work.site.connections.get(name)
+        limit = timedelta(seconds=30 + rounds * _ROUND_SECONDS)
+        script = look_script(wanted, rounds).encode()
+        said = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=limit).stdout
+        return parse_look(said, wanted, reported, work.clock())
+
+    patience = _PATIENCE + timedelta(seconds=0 if rounds == 1 else 10 + rounds * _ROUND_SECONDS)
+    found = side_by_side(names, one, patience)
+    return {
+        name: result if isinstance(result, HostSeen) else unseen(work.wanted[name], str(result))
+        for name, result in found.items()
+    }
+
+
+def unseen(wanted: WantedHost, why: str) -> HostSeen:
+    """Return a host that could not be looked at: nothing about it is known."""
+    services = tuple(
+        ServiceSeen(one.component, one.stack, "unknown", "unknown", strategy=one.check.strategy)
+        for one in wanted.services
+    )
+    is_worker = not {"etcd", "control-plane"} & set(wanted.host.roles)
+    reason = why.removeprefix(f"{wanted.host.name}: ")
+    return HostSeen(wanted.host.name, is_worker=is_worker, unreachable=reason, services=services)
+
+
+def side_by_side(names: Iterable[str], act: Callable[[str], T], patience: timedelta) -> dict[str, T | WindlassError]:
+    """Call `act` for each name and return what came within `patience`; what hangs is not waited for.
+
+    A call that is left behind ends by its own time limit; what it gives then is dropped.
+    """
+    wanted = list(names)
+    pool = ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="windlass-look")
+    try:
+        futures: dict[str, Future[T]] = {
+            name: pool.submit(contextvars.copy_context().run, act, name) for name in wanted
+        }
+        wait(futures.values(), patience.total_seconds())
+        return {name: result_of(name, future, patience) for name, future in futures.items()}
+    finally:
+        pool.shutdown(wait=False)
+
+
+def result_of(name: str, future: Future[Any], patience: timedelta) -> Any:
+    """Return what a call has given, or the error that says why it has not; `name` says for whom it was made."""
+    if not future.done():
+        return NotReadyError(f"{name}: no answer within {patience.total_seconds():.0f} s")
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, WindlassError):
+        return error
+    if isinstance(error, Exception):
+        # Whatever is wrong there, the other hosts are looked at and repaired.
+        log.error("%s: not as expected", name, exc_info=error)
+        return NotReadyError(f"{name}: {type(error).__name__}: {error}")
+    raise error
+
+
+def _is_etcd_ill(seen: ClusterSeen) -> bool:
+    """Say whether a member may have to be acted on, so that etcd's own view matters."""
+    members = [(host, one) for host in seen.hosts for one in host.services if one.component == ETCD]
+    return any(seen.health(host, one) != "healthy" or one.drift for host, one in members)
+
+
+def _membership(work: Healing, seen: ClusterSeen) -> Membership | None:
+    silent = {host.name: host.unreachable for host in seen.hosts if not host.is_reachable}
+    try:
+        return assess(observe_members(work.site, work.keys, silent))
+    except WindlassError:
+        return None

@@ -1,0 +1,67 @@
+"""Change the objects in the cluster, and wait until everything that runs by them has rolled out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from windlass.domain.rendering import render_manifests
+from windlass.effects.kubernetes.client import KubernetesClient, Resource
+from windlass.operations.apply.addons import apply_services, label_nodes
+from windlass.operations.apply.verify import FOUNDATION
+from windlass.operations.cluster import Changes, Site
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.rollout.context import Roll
+from windlass.operations.waiting import wait_until
+
+_API = timedelta(seconds=60)
+_DAEMON_SETS = Resource("apps/v1", "daemonsets", namespaced=True)
+_DEPLOYMENTS = Resource("apps/v1", "deployments", namespaced=True)
+
+
+def change_add_ons(roll: Roll) -> Changes:
+    """Apply every object that the spec picks, and wait until all of it runs anew."""
+    with kubernetes_api(roll.site, roll.pki, _API) as client:
+        changed = (*apply_services(roll.site, client), *label_nodes(roll.site, client))
+        for one in changed:
+            roll.tell(f"changed: {one}")
+        wait_until(lambda: rolling_out(client), roll.limits.services_ready, "add-ons")
+    return changed
+
+
+def rolling_out(client: KubernetesClient) -> str:
+    """Return which of the foundation's daemon sets and deployments have not rolled out yet; empty if all have."""
+    found = [(one, _of_daemon_set(one)) for one in client.list(_DAEMON_SETS)]
+    found += [(one, _of_deployment(one)) for one in client.list(_DEPLOYMENTS)]
+    return "; ".join(
+        f"{one['metadata']['namespace']}/{one['metadata']['name']}: {state}"
+        for one, state in found
+        if state and one["metadata"]["namespace"] in FOUNDATION
+    )
+
+
+def _of_daemon_set(found: dict[str, Any]) -> str:
+    status = found["status"]
+    wanted = status.get("desiredNumberScheduled", 0)
+    return _state(found, wanted, status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0))
+
+
+def _of_deployment(found: dict[str, Any]) -> str:
+    status, wanted = found["status"], found["spec"].get("replicas", 1)
+    if status.get("replicas", 0) > status.get("updatedReplicas", 0):
+        return f"{status['replicas'] - status.get('updatedReplicas', 0)} old pods are left"
+    return _state(found, wanted, status.get("updatedReplicas", 0), status.get("availableReplicas", 0))
+
+
+def _state(found: dict[str, Any], wanted: int, updated: int, available: int) -> str:
+    if found["status"].get("observedGeneration", 0) < found["metadata"].get("generation", 0):
+        return "its change was not seen yet"
+    if updated < wanted:
+        return f"{updated} of {wanted} are new"
+    return f"{available} of {wanted} are available" if available < wanted else ""
+
+
+def changed_add_ons(site: Site, client: KubernetesClient) -> tuple[str, ...]:
+    """Return which objects an apply would change, as the API server itself says; nothing is changed."""
+    manifests = render_manifests(site.cluster, site.release, site.lock, site.mirror)
+    return tuple(str(manifest) for manifest in manifests if client.would_change(dict(manifest.document)))

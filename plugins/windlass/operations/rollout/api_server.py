@@ -1,0 +1,100 @@
+"""Change one API server behind the proxies: it drains, comes back, and must stay ready before the next one goes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from datetime import timedelta
+
+from windlass.domain.host.layout import API_PORT, PKI, PROXY_STATUS_PORT
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection
+from windlass.errors import RefusedError, WindlassError
+from windlass.operations.cluster import Changes
+from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.stacks import Part, always, change_part
+from windlass.operations.waiting import wait_until
+
+SERVER = "kube-apiserver"
+_OTHERS = timedelta(seconds=30)
+_ASK = timedelta(seconds=10)
+_ENDS = 5
+
+
+def change_api_server(roll: Roll, host: str, *, stops: bool) -> Changes:
+    """Change the API server on `host`; the others must be up for all proxies before, and this one after.
+
+    `stops` says whether it does stop for that: one that was changed already is only waited for.
+    """
+    others = [one.name for one in roll.site.cluster.hosts_with("control-plane") if one.name != host]
+    if others and stops:
+        wait_until(lambda: _check_others(roll, others), _OTHERS, f"{host}: the other API servers")
+    changed = change_part(
+        roll,
+        Part(host, "control-plane", (SERVER,), lambda _: _not_holding(roll, host), roll.limits.api_ready, always),
+    )
+    wait_until(lambda: not_up(roll, host), roll.limits.api_ready, f"{host}: its API server for all proxies")
+    return changed
+
+
+def _check_others(roll: Roll, others: list[str]) -> str:
+    """Return why none of the other API servers could take this one's work; empty if one of them does for all."""
+    reasons = [not_up(roll, other) for other in others]
+    return "" if "" in reasons else "; ".join(reasons)
+
+
+def _not_holding(roll: Roll, host: str) -> str:
+    """Return whether the API server is not ready, or does not stay so for as long as it must."""
+    connection, until = roll.connection(host), time.monotonic() + roll.limits.api_hold.total_seconds()
+    while True:
+        reason = not_ready(connection)
+        if reason:
+            _check_that_it_runs(connection)
+        if reason or time.monotonic() > until:
+            return reason
+        time.sleep(0.5)
+
+
+def _check_that_it_runs(connection: Connection) -> None:
+    """Raise if the API server ends again and again: waiting for it to be ready is in vain.
+
+    One that merely does not reach etcd yet takes 20 s to give up, and so never ends that often.
+    """
+    argv = ["docker", "inspect", "--format", "{{.RestartCount}}", f"windlass-{SERVER}"]
+    ends = connection.run(argv, sudo=True, check=False, timeout=_ASK).stdout.strip()
+    if ends.isdecimal() and int(ends) >= _ENDS:
+        raise WindlassError(f"{connection.host}: its API server has ended {ends} times")
+
+
+def not_ready(connection: Connection) -> str:
+    """Return what the API server on a host lacks for being ready; empty if it is."""
+    url = f"https://127.0.0.1:{API_PORT}/readyz"
+    argv = ["curl", "-sS", "--max-time", "5", "--cacert", f"{PKI}/ca.crt", url]
+    result = connection.run(argv, sudo=True, check=False, timeout=_ASK)
+    if result.stdout.strip() == "ok":
+        return ""
+    lines = (result.stdout.strip() or result.stderr.strip() or "no answer").splitlines()
+    failed = [line for line in lines if line.startswith("[-]")]
+    return f"{connection.host}: /readyz says {'; '.join(failed or lines[-1:])}"
+
+
+def not_up(roll: Roll, server: str) -> str:
+    """Return the hosts whose proxy does not send requests to `server`; those that cannot be asked do not count."""
+
+    def ask(_: Host, connection: Connection) -> bool:
+        url = f"http://127.0.0.1:{PROXY_STATUS_PORT}/stats;csv"
+        return is_up(connection.run(["curl", "-fsS", "--max-time", "5", url], timeout=_ASK).stdout, server)
+
+    outcomes = roll.site.try_on_hosts(roll.site.hosts, ask)
+    seen = {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok}
+    if not seen:
+        raise RefusedError(f"no proxy could be asked whether the API server of {server} is up; look at the hosts")
+    down = [name for name, is_there in seen.items() if not is_there]
+    return f"the proxies of {', '.join(down)} do not see {server}'s API server as up" if down else ""
+
+
+def is_up(stats: str, server: str) -> bool:
+    """Read HAProxy's statistics (CSV): whether it sends requests to `server`."""
+    rows = csv.DictReader(io.StringIO(stats.removeprefix("# ")))
+    return any(row["svname"] == server and row["status"].startswith("UP") for row in rows)

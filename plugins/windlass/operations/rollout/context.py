@@ -1,0 +1,70 @@
+"""What the steps of one roll share: where they come from, where they go to, and how long each may take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from windlass.domain.artifacts import Lock
+from windlass.domain.catalog import Release
+from windlass.domain.pki import Pki
+from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.spec.models import Cluster, Host
+from windlass.effects.ssh.connection import Connection
+from windlass.errors import SpecError
+from windlass.operations.cluster import Site
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long the steps of a roll may take."""
+
+    etcd_ready: timedelta = timedelta(seconds=90)
+    api_ready: timedelta = timedelta(seconds=120)
+    api_hold: timedelta = timedelta(seconds=3)
+    """How long a new API server must stay ready before the next one goes."""
+    planes_ready: timedelta = timedelta(seconds=90)
+    """How long etcd, API server and controllers of a host may take after what is left of it was changed."""
+    node_ready: timedelta = timedelta(seconds=120)
+    pods_ready: timedelta = timedelta(seconds=30)
+    """How long users' pods on a host that was not drained may take until they are ready as before."""
+    services_ready: timedelta = timedelta(minutes=4)
+    hook: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Roll:
+    """A roll from what runs (`before`) to what is wanted (`site`), both on the same connections."""
+
+    site: Site
+    before: Site
+    pki: Pki
+    tell: Tell
+    """Hears each thing that is done, as it is done."""
+    limits: Limits = Limits()
+
+    def host(self, name: str) -> Host:
+        """Return the host of that name."""
+        for host in self.site.hosts:
+            if host.name == name:
+                return host
+        raise SpecError(f"the spec has no host `{name}` any more; plan the roll anew")
+
+    def connection(self, name: str) -> Connection:
+        """Return the connection to a host."""
+        return self.site.connections.get(name)
+
+
+def site_at(site: Site, cluster: Cluster, release: Release, source: tuple[Lock, MirrorAddresses]) -> Site:
+    """Return the same place, with its hosts and connections, at another spec and release with its artifacts."""
+    lock, mirror = source
+    return replace(site, cluster=cluster, release=release, lock=lock, mirror=mirror)
+
+
+def at_version(cluster: Cluster, version: str) -> Cluster:
+    """Return the spec with another version of Kubernetes."""
+    kubernetes = cluster.spec.kubernetes.model_copy(update={"version": version})
+    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"kubernetes": kubernetes})})

@@ -1,0 +1,45 @@
+"""Whether etcd, API server and controllers of a host serve, as they must before anything is done to the next one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection
+from windlass.operations.etcd.clients import etcd_member
+from windlass.operations.rollout.api_server import not_ready, not_up
+from windlass.operations.rollout.context import Roll
+from windlass.operations.waiting import wait_until
+
+CONTROLLERS = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
+"""The port of each one's /healthz, on the host's own address."""
+_ASK = timedelta(seconds=10)
+
+
+def wait_for_planes(roll: Roll, host: Host) -> None:
+    """Wait until what the host has of etcd and the control plane serves; NotReadyError says what does not."""
+    wait_until(lambda: _not_serving(roll, host), roll.limits.planes_ready, f"{host.name}: etcd and control plane")
+
+
+def _not_serving(roll: Roll, host: Host) -> str:
+    connection = roll.connection(host.name)
+    missing = [_without_leader(roll, host.name)] if "etcd" in host.roles else []
+    if "control-plane" in host.roles:
+        missing += [not_ready(connection), not_up(roll, host.name)]
+        missing += [_unhealthy(connection, host, name) for name in CONTROLLERS]
+    return "; ".join(one for one in missing if one)
+
+
+def _without_leader(roll: Roll, host: str) -> str:
+    with etcd_member(roll.site, roll.pki, host) as client:
+        return "" if client.status().leader_id else f"{host}: its etcd member knows no leader"
+
+
+def _unhealthy(connection: Connection, host: Host, controller: str) -> str:
+    # It shows a certificate of its own host's name alone; who answers at this address is known by the way there.
+    url = f"https://{host.address}:{CONTROLLERS[controller]}/healthz"
+    answer = connection.run(["curl", "-sSk", "--max-time", "5", url], check=False, timeout=_ASK)
+    if answer.stdout.strip() == "ok":
+        return ""
+    lines = (answer.stdout.strip() or answer.stderr.strip() or "no answer").splitlines()
+    return f"{host.name}: {controller} does not serve: {lines[-1]}"

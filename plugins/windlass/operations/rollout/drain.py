@@ -1,0 +1,98 @@
+"""Cordon and drain a node within its disruption budgets, and open it again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from windlass.domain.rollout.disruption import leaves_with_drain, name_of
+from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
+from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
+
+CORDONED = "io.windlass/cordoned"
+"""On a node that a roll cordoned, so that it is opened again; a node that somebody else cordoned stays so."""
+_PAUSE_SECONDS = 0.5
+
+
+class DrainError(WindlassError):
+    """A node could not be drained in time; the message names the pods, and what keeps them."""
+
+
+def cordon(client: KubernetesClient, node: str) -> bool:
+    """Keep new pods off a node; whether that had to be done. A node that is cordoned already is left as it is."""
+    found = client.get(NODES, node)
+    if found is None:
+        raise NotReadyError(f"{node}: the API knows no such node (yet)")
+    if found["spec"].get("unschedulable"):
+        return False
+    client.patch(NODES, node, {"metadata": {"annotations": {CORDONED: "true"}}, "spec": {"unschedulable": True}})
+    return True
+
+
+def uncordon(client: KubernetesClient, node: str) -> bool:
+    """Open a node that a roll cordoned; whether that had to be done."""
+    found = client.get(NODES, node)
+    if found is None or not is_ours(found):
+        return False
+    client.patch(NODES, node, {"metadata": {"annotations": {CORDONED: None}}, "spec": {"unschedulable": None}})
+    return True
+
+
+def is_ours(node: dict[str, Any]) -> bool:
+    """Whether a roll cordoned the node, and has not opened it again."""
+    return bool(node["metadata"].get("annotations", {}).get(CORDONED) == "true")
+
+
+def drain_node(client: KubernetesClient, node: str, within: timedelta, tell: Callable[[str], None]) -> int:
+    """Evict all pods that are not the node's own, and wait until they are gone; how many there were.
+
+    DrainError after `within`, with the name of each pod that is left and of the budget that keeps it.
+    """
+    deadline = time.monotonic() + within.total_seconds()
+    reasons: dict[str, str] = {}
+    seen: set[str] = set()
+    while True:
+        try:
+            left = [pod for pod in pods_on(client, node) if leaves_with_drain(pod)]
+        except (NotReadyError, UnreachableError):
+            left = None
+        if left is not None and not left:
+            return len(seen)
+        for pod in left or []:
+            if name_of(pod) not in seen:
+                tell(f"{node}: evicting {name_of(pod)}")
+            seen.add(name_of(pod))
+            reasons[name_of(pod)] = _evict(client, pod)
+        if time.monotonic() > deadline:
+            raise _too_long(node, within, {name_of(pod): reasons[name_of(pod)] for pod in left or []})
+        time.sleep(_PAUSE_SECONDS)
+
+
+def pods_on(client: KubernetesClient, node: str) -> list[dict[str, Any]]:
+    """Return all pods on a node."""
+    return client.list(PODS, fields=f"spec.nodeName={node}")
+
+
+def _evict(client: KubernetesClient, pod: dict[str, Any]) -> str:
+    """Ask for a pod's eviction; why it stays, or that it is on its way out."""
+    if "deletionTimestamp" in pod["metadata"]:
+        return "it has not ended yet"
+    try:
+        client.evict(pod["metadata"]["name"], pod["metadata"]["namespace"])
+    except (NotReadyError, UnreachableError) as error:
+        return str(error).partition(": 429 ")[2] or str(error)
+    except RefusedError as error:
+        # Its namespace is being removed, and so will it be: until it is, the API allows nothing new there.
+        if "being terminated" not in str(error):
+            raise
+    return "it has not ended yet"
+
+
+def _too_long(node: str, within: timedelta, left: dict[str, str]) -> DrainError:
+    told = "; ".join(f"{name}: {reason}" for name, reason in left.items()) or "the API does not answer"
+    return DrainError(
+        f"{node}: not drained after {within.total_seconds():.0f} s: {told}; make more replicas healthy or widen the "
+        "budget, then run the same upgrade again"
+    )

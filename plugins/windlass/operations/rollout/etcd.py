@@ -1,0 +1,183 @@
+"""Change one etcd member: only while the others hold quorum, and with the lead handed over first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from windlass.domain.etcd import status as etcd_status
+from windlass.domain.etcd.quorum import Member, Membership, Stop, check_planned_outage, check_stop, what_if
+from windlass.domain.host.containers import VERSION_LABEL
+from windlass.domain.host.layout import ETCD_CLIENT_PORT, PKI
+from windlass.domain.pki import Pki
+from windlass.domain.rollout.version_skew import minor_of
+from windlass.effects.ssh.connection import Connection
+from windlass.effects.ssh.fan_out import Outcome
+from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.operations.cluster import Changes, Site
+from windlass.operations.etcd.clients import etcd_member
+from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.stacks import Part, change_part
+
+_LOOK = timedelta(seconds=15)
+"""A busy member counts as healthy as long as it answers within this."""
+ONE_BY_ONE = 3
+"""So many voters it takes to change one without an outage."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one member said."""
+
+    status: etcd_status.MemberStatus
+    members: tuple[etcd_status.Member, ...]
+    alarms: tuple[etcd_status.Alarm, ...]
+
+
+@dataclass(frozen=True)
+class EtcdLook:
+    """The members as etcd lists them, and how each sees itself."""
+
+    membership: Membership
+    statuses: Mapping[str, etcd_status.MemberStatus]
+    """By host; one that does not answer is absent."""
+    reasons: Mapping[str, str]
+    """Why a host's member does not answer."""
+    alarms: tuple[str, ...] = ()
+
+    @property
+    def leader(self) -> str | None:
+        """Return the host of the leader; None if no member that answers leads."""
+        return next((host for host, status in self.statuses.items() if status.is_leader), None)
+
+    @property
+    def cluster_id(self) -> str:
+        """Return which etcd this is, in hex; empty if no member answers."""
+        return next((f"{status.cluster_id:x}" for status in self.statuses.values()), "")
+
+    def member(self, host: str) -> Member:
+        """Return the member on `host`; RefusedError if etcd lists none so named, NotReadyError if nobody answers."""
+        if not self.statuses:
+            raise NotReadyError(f"no etcd member answers: {'; '.join(self.reasons.values())}")
+        for member in self.membership.members:
+            if member.name == host:
+                return member
+        raise RefusedError(f"{host}: etcd lists no member of that name; look at the members before anything is changed")
+
+
+def look_at_etcd(site: Site, pki: Pki) -> EtcdLook:
+    """Ask every member how it sees itself, and which members there are."""
+    hosts = site.cluster.hosts_with("etcd")
+    outcomes = site.look_on_hosts(hosts, lambda host, _: _ask(site, pki, host.name))
+    answers = {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok}
+    reasons = {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
+    statuses = {name: answer.status for name, answer in answers.items()}
+    healthy = {status.member_id for status in statuses.values() if status.leader_id and not status.errors}
+    first = next(iter(answers.values()), None)
+    members = tuple(_member(listed, healthy) for listed in (first.members if first else ()))
+    alarms = tuple(f"{alarm.kind} of member {alarm.member_id:x}" for alarm in (first.alarms if first else ()))
+    return EtcdLook(Membership(members, frozenset(host.name for host in hosts)), statuses, reasons, alarms)
+
+
+def _ask(site: Site, pki: Pki, host: str) -> Answer:
+    with etcd_member(site, pki, host, _LOOK) as client:
+        status = client.status()
+        try:
+            return Answer(status, client.members(), client.alarms())
+        except (NotReadyError, UnreachableError):  # there is no quorum: the list as this member has it
+            return Answer(status, client.members(linearizable=False), ())
+
+
+def _member(listed: etcd_status.Member, healthy: set[int]) -> Member:
+    return Member(
+        listed.name or listed.peer_urls[0],
+        listed.member_id,
+        "learner" if listed.is_learner else "voter",
+        started=listed.has_started,
+        health="healthy" if listed.member_id in healthy else "unhealthy",
+    )
+
+
+def change_etcd(roll: Roll, host: str, *, stops: bool) -> Changes:
+    """Change the member on `host`; RefusedError if the others would not hold quorum meanwhile.
+
+    `stops` says whether it does stop for that: one that was changed already is only waited for.
+    """
+    look = look_at_etcd(roll.before, roll.pki)
+    if stops:
+        _let_go(roll, look, host)
+    reached = max((status.raft_applied_index for status in look.statuses.values()), default=0)
+
+    def missing(site: Site) -> str:
+        wanted = site.release.images["etcd"].removeprefix("v")
+        with etcd_member(roll.site, roll.pki, host) as client:
+            status = client.status()
+        if status.version != wanted:
+            return f"it runs {status.version}, not {wanted}"
+        if not status.leader_id:
+            return "it knows no leader"
+        behind = reached - status.raft_applied_index
+        return f"it is {behind} entries behind" if behind > 0 else ""
+
+    part = Part(host, "etcd", ("etcd",), missing, roll.limits.etcd_ready, lambda: may_go_back(roll))
+    return change_part(roll, part)
+
+
+def _let_go(roll: Roll, look: EtcdLook, host: str) -> None:
+    """Make sure that the member may stop, and that another one leads by then."""
+    member = look.member(host)
+    roll.tell(f"etcd {host}: {what_if(look.membership, Stop(member))}")
+    if len(look.membership.voters) < ONE_BY_ONE and member.is_serving:
+        check_planned_outage(member, look.membership)
+    else:
+        check_stop(member, look.membership)
+    _hand_over_the_lead(roll, look, host)
+
+
+def _hand_over_the_lead(roll: Roll, look: EtcdLook, host: str) -> None:
+    """Have another member lead before this one stops, so that no request waits for an election."""
+    others = [name for name in look.statuses if name != host and look.member(name).is_serving]
+    if look.leader != host or not others:
+        return
+    with etcd_member(roll.before, roll.pki, host) as client:
+        client.move_leader(look.statuses[others[0]].member_id)
+    roll.tell(f"etcd {host}: {others[0]} leads now")
+
+
+def may_go_back(roll: Roll) -> bool | None:
+    """Whether a member may go back to the release before; None if nothing tells.
+
+    The cluster as a whole moves on to a new minor release once all of its members run that, and what it has written by
+    then the old one must not open. So a member that says what the cluster agreed on decides. Where none answers, as
+    where there is only one, a container of the old release on any host shows that not all can have run the new one.
+    """
+    wanted, before = (minor_of(site.release.images["etcd"]) for site in (roll.site, roll.before))
+    if wanted == before:
+        return True
+    hosts = roll.site.cluster.hosts_with("etcd")
+    agreed = _answers(roll.site.try_on_hosts(hosts, lambda _, conn: _cluster_minor(conn)))
+    if agreed:
+        return all(minor < wanted for minor in agreed)
+    made_of = _answers(roll.site.try_on_hosts(hosts, lambda _, conn: _container_minor(conn)))
+    return True if any(minor < wanted for minor in made_of) else None
+
+
+def _answers(outcomes: Mapping[str, Outcome[int]]) -> list[int]:
+    return [outcome.get() for outcome in outcomes.values() if outcome.is_ok]
+
+
+def _container_minor(connection: Connection) -> int:
+    """Return the minor release that the member's container here was made of, whether it runs or not."""
+    label = f'{{{{index .Config.Labels "{VERSION_LABEL}"}}}}'
+    argv = ["docker", "inspect", "--type", "container", "--format", label, "windlass-etcd"]
+    return minor_of(connection.run(argv, sudo=True, timeout=_LOOK).stdout.strip())
+
+
+def _cluster_minor(connection: Connection) -> int:
+    """Return the minor release that the whole etcd cluster has agreed on, as the member here says."""
+    tls = ["--cacert", f"{PKI}/etcd/ca.crt", "--cert", f"{PKI}/etcd/server.crt", "--key", f"{PKI}/etcd/server.key"]
+    url = f"https://127.0.0.1:{ETCD_CLIENT_PORT}/version"
+    answer = connection.run(["curl", "-fsS", "--max-time", "5", *tls, url], sudo=True).stdout
+    return minor_of(f"v{json.loads(answer)['etcdcluster']}")

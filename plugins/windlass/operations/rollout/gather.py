@@ -1,0 +1,248 @@
+"""Gather what the gate looks at: all hosts, all members, all API servers and the objects of the API, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from windlass.domain.apply.smoke_test import NAMESPACE as TRIAL
+from windlass.domain.artifacts import Artifact, Lock
+from windlass.domain.host.layout import API_PORT
+from windlass.domain.pki import Pki
+from windlass.domain.pki.issue import expiring
+from windlass.domain.rendering import host_images, host_installs
+from windlass.domain.rollout import HostState, Running
+from windlass.domain.rollout.gate_rules import Evidence, Workloads
+from windlass.domain.rollout.removed_apis import OwnRequest, Use, requested, without_own
+from windlass.domain.rollout.version_skew import proxy_versions
+from windlass.domain.spec.models import Host
+from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient, Resource
+from windlass.effects.mirror import missing_artifacts
+from windlass.effects.ssh.connection import Connection
+from windlass.effects.ssh.fan_out import Outcome
+from windlass.errors import WindlassError
+from windlass.operations.cluster import Site
+from windlass.operations.cluster_api import credentials_of, kubernetes_api
+from windlass.operations.rollout.addons import changed_add_ons
+from windlass.operations.rollout.drain import is_ours
+from windlass.operations.rollout.etcd import EtcdLook, look_at_etcd
+from windlass.operations.rollout.observe import HostLook, drifted_parts, look_at_hosts
+from windlass.operations.rollout.removed_apis import scan
+from windlass.operations.waiting import asked_again, wait_until
+
+_API = timedelta(seconds=20)
+_BUSY = timedelta(seconds=10)
+"""A busy API server counts as ready if it is within this."""
+_BUDGETS = Resource("policy/v1", "poddisruptionbudgets", namespaced=True)
+_SLICES = Resource("discovery.k8s.io/v1", "endpointslices", namespaced=True)
+_WEBHOOKS = tuple(
+    Resource("admissionregistration.k8s.io/v1", f"{kind}webhookconfigurations", namespaced=False)
+    for kind in ("validating", "mutating")
+)
+_EVER = timedelta(days=36_500)
+_UNPACKED = 2.5
+"""How much room something takes once it is fetched and unpacked, in terms of its own size."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What was seen, and what a plan needs besides: who leads which etcd, and which objects would change."""
+
+    evidence: Evidence
+    leader: str | None
+    etcd_id: str
+    add_ons: tuple[str, ...]
+
+
+def gather(site: Site, before: Site, pki: Pki) -> Gathered:
+    """Look at everything; what could not be seen is in the result as a reason, not as an error."""
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        looks = pool.submit(look_at_hosts, site, pki)
+        old_looks = pool.submit(look_at_hosts, before, pki)
+        etcd = pool.submit(look_at_etcd, before, pki)
+        servers = pool.submit(_ask_api_servers, site, pki)
+        objects = pool.submit(_ask_api, site, pki)
+        lacking = pool.submit(_lacking, site)
+    return _together(
+        site,
+        before,
+        pki,
+        _Answers(
+            looks.result(), old_looks.result(), etcd.result(), servers.result(), objects.result(), lacking.result()
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Api:
+    """What the API said, or why it said nothing."""
+
+    workloads: Workloads
+    uses: tuple[Use, ...] = ()
+    own: tuple[OwnRequest, ...] = ()
+    add_ons: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Answers:
+    looks: Mapping[str, Outcome[HostLook]]
+    old_looks: Mapping[str, Outcome[HostLook]]
+    etcd: EtcdLook
+    servers: Mapping[str, Outcome[tuple[Use, ...]]]
+    api: _Api
+    lacking: tuple[str, ...]
+
+
+def _together(site: Site, before: Site, pki: Pki, found: _Answers) -> Gathered:
+    looks = {name: outcome.get() for name, outcome in found.looks.items() if outcome.is_ok}
+    old = {name: outcome.get() for name, outcome in found.old_looks.items() if outcome.is_ok}
+    servers = {name: str(outcome.error) for name, outcome in found.servers.items() if not outcome.is_ok}
+    if found.api.reason:
+        servers["the API"] = found.api.reason
+    asked = {use for outcome in found.servers.values() if outcome.is_ok for use in outcome.get()}
+    requests, unsure = without_own(asked, found.api.own)
+    evidence = Evidence(
+        running=running_versions(looks, found.etcd, found.api.workloads, (site.lock, before.lock)),
+        states=with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads),
+        drifted=drifted_parts(old, looks),
+        unreachable={name: str(outcome.error) for name, outcome in found.looks.items() if not outcome.is_ok},
+        membership=found.etcd.membership,
+        etcd_reasons=found.etcd.reasons,
+        alarms=found.etcd.alarms,
+        api_reasons=servers,
+        workloads=found.api.workloads,
+        uses=tuple(sorted({*requests, *found.api.uses})),
+        unsure_uses=unsure,
+        expiries={one.name: one.not_after for one in expiring(pki, datetime.now(UTC), _EVER)},
+        free_kib={name: _free(look.seen.facts.disk_free_kib) for name, look in looks.items()},
+        needed_kib={name: _needed(site, name, look) for name, look in looks.items()},
+        lacking=found.lacking,
+    )
+    return Gathered(evidence, found.etcd.leader, found.etcd.cluster_id, found.api.add_ons)
+
+
+def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[str, HostState]:
+    """Return the states with what an earlier roll left cordoned among what is to be changed."""
+    left = {node["metadata"]["name"] for node in workloads.nodes if is_ours(dict(node))}
+    return {
+        name: HostState({**state.stale, "cordon": "open for pods again"}, state.missing) if name in left else state
+        for name, state in states.items()
+    }
+
+
+def running_versions(
+    looks: Mapping[str, HostLook], etcd: EtcdLook, workloads: Workloads, locks: Iterable[Lock]
+) -> Running:
+    """Return which version of each component runs where; a proxy's is that of its image's digest in `locks`."""
+
+    def of(component: str) -> dict[str, str]:
+        found = {name: look.seen.services.get(component) for name, look in looks.items()}
+        return {name: service.version for name, service in found.items() if service is not None}
+
+    return Running(
+        etcd={name: f"v{status.version}" for name, status in etcd.statuses.items()},
+        api_servers=of("kube-apiserver"),
+        managers=of("kube-controller-manager"),
+        schedulers=of("kube-scheduler"),
+        kubelets={one["metadata"]["name"]: one["status"]["nodeInfo"]["kubeletVersion"] for one in workloads.nodes},
+        proxies=proxy_versions(workloads.pods, locks),
+    )
+
+
+def _free(disks: Mapping[str, int]) -> int:
+    """Return the room on the fullest of the file systems that programs, images and data lie on."""
+    return min(disks.values(), default=0)
+
+
+def _needed(site: Site, name: str, look: HostLook) -> int:
+    """Return the KiB that fetching what the host lacks takes."""
+    host = next(host for host in site.hosts if host.name == name)
+    wanted = [install.artifact for install in host_installs(site.release, host)]
+    wanted += [image.artifact for image in host_images(site.cluster, site.release, host, site.lock, site.mirror)]
+    lacking = set(look.state.missing)
+    sizes = (
+        site.lock.artifacts[one].size for one in set(wanted) if _label(one) in lacking and one in site.lock.artifacts
+    )
+    return int(sum(sizes) * _UNPACKED / 1024)
+
+
+def _label(artifact: Artifact) -> str:
+    prefix = "image " if artifact.kind == "image" else ""
+    return f"{prefix}{artifact.name} {artifact.version}"
+
+
+def _lacking(site: Site) -> tuple[str, ...]:
+    wanted = {install.artifact for host in site.hosts for install in host_installs(site.release, host)}
+    wanted |= {
+        site.release.artifact("image", name)
+        for name in site.release.images
+        if not name.startswith(("metallb", "metrics-server")) or _uses(site, name)
+    }
+    if not site.mirror.files:  # the publishers' own sites: their lock is what they answered
+        return tuple(f"{one} (not in the lock)" for one in sorted(wanted) if one not in site.lock.artifacts)
+    return missing_artifacts({one: _url(site, one) for one in sorted(wanted)})
+
+
+def _url(site: Site, artifact: Artifact) -> str | None:
+    """Return where the mirror gives an artifact; None if its lock does not know it, so that nothing can be checked."""
+    if artifact not in site.lock.artifacts:
+        return None
+    if artifact.kind == "file":
+        return site.mirror.download(artifact).url
+    return f"{site.mirror.registry_url}/v2/windlass/{artifact.name}/manifests/{site.lock.digest(artifact)}"
+
+
+def _uses(site: Site, image: str) -> bool:
+    spec = site.cluster.spec
+    return image.startswith((spec.load_balancer.driver, spec.monitoring.driver))
+
+
+def _ask_api_servers(site: Site, pki: Pki) -> Mapping[str, Outcome[tuple[Use, ...]]]:
+    """Ask each API server whether it is ready, and for requests to what the target no longer serves."""
+
+    def ask(_: Host, connection: Connection) -> tuple[Use, ...]:
+        with (
+            connection.forward("127.0.0.1", API_PORT) as forward,
+            KubernetesClient(*forward.address, credentials_of(pki)) as client,
+        ):
+            problem = f"{connection.host}: its API server is not ready"
+            wait_until(lambda: "" if client.is_ready() else problem, _BUSY, "look at API servers")
+            return tuple(requested(client.text("/metrics"), site.release))
+
+    return site.look_on_hosts(site.cluster.hosts_with("control-plane"), ask)
+
+
+def _ask_api(site: Site, pki: Pki) -> _Api:
+    try:
+        return asked_again(lambda: _what_the_api_says(site, pki))
+    except WindlassError as error:
+        return _Api(Workloads(), reason=str(error))
+
+
+def _what_the_api_says(site: Site, pki: Pki) -> _Api:
+    with kubernetes_api(site, pki, _API) as client:
+        workloads = Workloads(
+            nodes=client.list(NODES),
+            pods=[pod for pod in client.list(PODS) if pod["metadata"]["namespace"] != TRIAL],
+            budgets=client.list(_BUDGETS),
+            webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
+            ready_services=ready_services(client.list(_SLICES)),
+        )
+        uses, own = scan(client, site.release)
+        return _Api(workloads, uses, own, changed_add_ons(site, client))
+
+
+def ready_services(slices: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """Return the services with an endpoint that is ready, as namespace/name, and on which nodes these are."""
+    nodes: dict[str, frozenset[str]] = {}
+    for found in slices:
+        service = found["metadata"].get("labels", {}).get("kubernetes.io/service-name")
+        ready = [one for one in found.get("endpoints") or [] if one.get("conditions", {}).get("ready") is not False]
+        if service and ready:
+            name = f"{found['metadata']['namespace']}/{service}"
+            nodes[name] = nodes.get(name, frozenset()) | {one.get("nodeName", "") for one in ready}
+    return nodes

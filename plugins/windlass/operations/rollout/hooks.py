@@ -1,0 +1,49 @@
+"""Run the spec's hooks on a host, around its change, and note on it that they have run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from windlass.domain.rollout.hooks import HOOKS_MARK, UNFINISHED, hooks_mark
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection
+from windlass.errors import WindlassError
+from windlass.operations.rollout.context import Roll
+
+
+@contextmanager
+def hooks_around(roll: Roll, host: Host) -> Iterator[None]:
+    """Run the hooks before and after what is done within; WindlassError says which one failed, and why.
+
+    Whatever breaks it off, the host says so from the first hook on, and all of them are due again.
+    """
+    cluster, connection = roll.site.cluster, roll.connection(host.name)
+    mark, hooks = hooks_mark(cluster), cluster.spec.upgrade.hooks
+    if mark is None:
+        yield
+        return
+    connection.put(HOOKS_MARK, UNFINISHED)
+    _run(roll, host, connection, "before", hooks.before)
+    yield
+    _run(roll, host, connection, "after", hooks.after)
+    connection.put(HOOKS_MARK, mark)
+
+
+def _run(roll: Roll, host: Host, connection: Connection, when: str, hooks: Sequence[str]) -> None:
+    for number, hook in enumerate(hooks, 1):
+        script = f"{_told(host)}\n{hook}\n".encode()
+        result = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=roll.limits.hook, check=False)
+        if result.exit_code:
+            last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["no output"]
+            raise WindlassError(
+                f"{connection.host}: spec.upgrade.hooks.{when}[{number - 1}] ({shlex.quote(hook[:60])}) exited "
+                f"{result.exit_code}: {last[0]}"
+            )
+        roll.tell(f"{connection.host}: hook {when} {number} of {len(hooks)} is done")
+
+
+def _told(host: Host) -> str:
+    """Return what lets a hook do different things on different hosts."""
+    return f"export WINDLASS_HOST={shlex.quote(host.name)} WINDLASS_ROLES={shlex.quote(','.join(host.roles))}"

@@ -1,0 +1,143 @@
+"""Change what is left of a host: programs, files, controllers, runtime and kubelet; workers are drained around it."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from typing import Any
+
+from windlass.domain.apply.readiness import is_ready
+from windlass.domain.rendering import host_stacks
+from windlass.domain.rollout.hooks import HOOKS, hooks_mark
+from windlass.domain.spec.models import Host
+from windlass.effects.kubernetes.client import NODES, KubernetesClient
+from windlass.effects.ssh.connection import RemoteFile
+from windlass.errors import UnreachableError, WindlassError
+from windlass.operations.apply.prepare import prepare_host
+from windlass.operations.apply.start import bring_up, seed_host, start_kubelet
+from windlass.operations.cluster import Changes, Site
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.control_plane_ready import wait_for_planes
+from windlass.operations.rollout.drain import cordon, drain_node, pods_on, uncordon
+from windlass.operations.rollout.hooks import hooks_around
+from windlass.operations.rollout.pods_serving import serving_pods, wait_until_they_serve
+from windlass.operations.rollout.rollback import put_back
+from windlass.operations.rollout.stacks import DidNotComeUpError
+from windlass.operations.waiting import wait_until
+
+_API = timedelta(seconds=60)
+_JOURNAL = ("journalctl", "-u", "kubelet", "-n", "3", "--no-pager", "-o", "cat")
+
+
+def change_host(roll: Roll, name: str, sealed: RemoteFile, *, drains: bool) -> Changes:
+    """Bring the rest of one host to what is wanted: drained if it must be, changed, ready again, opened again.
+
+    A node that does not come back is put back to what ran before, and opened; the error says so. So is one whose
+    controllers do not serve, or its etcd member or API server after whatever the spec's hooks did.
+    """
+    host = roll.host(name)
+    if not host.is_node:
+        changed = _change(roll, host, sealed)
+        wait_for_planes(roll, host)
+        return changed
+    with kubernetes_api(roll.site, roll.pki, _API) as client:
+        if drains:
+            _drain(roll, client, name)
+        try:
+            serving = serving_pods(client, name)
+            changed = _change(roll, host, sealed)
+            wait_for_planes(roll, host)
+            wait_until(lambda: _not_back(client, roll.site, name), roll.limits.node_ready, f"{name}: its node")
+        except UnreachableError:
+            raise
+        except WindlassError as error:
+            raise _gone_back(roll, client, host, error) from error
+        wait_until_they_serve(client, name, serving, roll.limits.pods_ready, roll.tell)
+        if uncordon(client, name):
+            roll.tell(f"{name}: open for pods again")
+    return changed
+
+
+def wait_again(roll: Roll, name: str) -> Changes:
+    """Wait for a host that an earlier try changed, and open it if that left it cordoned."""
+    host = roll.host(name)
+    wait_for_planes(roll, host)
+    if not host.is_node:
+        return ()
+    with kubernetes_api(roll.site, roll.pki, _API) as client:
+        wait_until(lambda: _not_back(client, roll.site, name), roll.limits.node_ready, f"{name}: its node")
+        return ("open for pods",) if uncordon(client, name) else ()
+
+
+def _drain(roll: Roll, client: KubernetesClient, name: str) -> None:
+    upgrade = roll.site.cluster.spec.upgrade
+    cordon(client, name)
+    try:
+        count = drain_node(client, name, timedelta(seconds=upgrade.drain_seconds), roll.tell)
+    except WindlassError:
+        # Also if an eviction was refused: nothing has been changed on the node, and it would stay closed.
+        with contextlib.suppress(WindlassError):
+            uncordon(client, name)
+        raise
+    roll.tell(f"{name}: drained, {count} pods left it")
+
+
+def _change(roll: Roll, host: Host, sealed: RemoteFile) -> Changes:
+    """Lay down and start everything that is wanted of the host, with the spec's hooks around it."""
+    site, connection = roll.site, roll.connection(host.name)
+    with hooks_around(roll, host):
+        changed = [*prepare_host(site, host, connection), *seed_host(site.cluster, roll.pki, sealed, host, connection)]
+        changed += bring_up(connection, host_stacks(site.cluster, host))
+        if host.is_node:
+            changed += start_kubelet(site, connection)
+    return (*changed, *([HOOKS] if hooks_mark(site.cluster) else []))
+
+
+def _not_back(client: KubernetesClient, site: Site, name: str) -> str:
+    """Return what the node lacks for counting as back: Ready by the wanted kubelet, its own pods ready."""
+    node = client.get(NODES, name)
+    if node is None:
+        return "the API does not know it"
+    info = node["status"]["nodeInfo"]
+    conditions: list[dict[str, Any]] = node["status"].get("conditions", [])
+    if info["kubeletVersion"] != site.release.version:
+        return f"its kubelet says {info['kubeletVersion']}, not {site.release.version}"
+    ready = next((one for one in conditions if one["type"] == "Ready"), None)
+    if ready is None or ready["status"] != "True":
+        return str(ready.get("message", "it is not Ready")) if ready else "it is not Ready"
+    waiting = [pod["metadata"]["name"] for pod in pods_on(client, name) if _is_waited(pod)]
+    return f"{', '.join(waiting)} not ready" if waiting else ""
+
+
+def _is_waited(pod: dict[str, Any]) -> bool:
+    """Whether this is a node's own pod that is not ready; one on its way out is replaced, and not waited for."""
+    metadata = pod["metadata"]
+    is_own = any(owner["kind"] == "DaemonSet" for owner in metadata.get("ownerReferences", []))
+    return is_own and not is_ready(pod) and "deletionTimestamp" not in metadata
+
+
+def _gone_back(roll: Roll, client: KubernetesClient, host: Host, error: WindlassError) -> WindlassError:
+    reason = f"{error}{_journal(roll, host.name)}"
+    if roll.before != roll.site:
+        try:
+            roll.tell(f"{host.name}: putting the old version back")
+            put_back(roll, host)
+            wait_until(lambda: _not_back(client, roll.before, host.name), roll.limits.node_ready, f"{host.name}: node")
+            uncordon(client, host.name)
+        except WindlassError as again:
+            return DidNotComeUpError(f"{host.name} did not come up: {reason}; nor was it put back: {again}")
+        reason = f"{reason}; the old version runs on it again"
+    return DidNotComeUpError(
+        f"{host.name} did not come up: {reason}; the cluster serves; mend the cause, then run the same upgrade again: "
+        "it goes on from here"
+    )
+
+
+def _journal(roll: Roll, host: str) -> str:
+    try:
+        result = roll.connection(host).run(_JOURNAL, sudo=True, check=False, timeout=timedelta(seconds=10))
+    except WindlassError:
+        return ""
+    lines = result.stdout.strip().splitlines()
+    return f" (its kubelet's log ends with: {lines[-1].strip()[:300]})" if lines else ""

@@ -1,0 +1,252 @@
+"""Look at hosts for a roll: what runs there, and how it differs from what is wanted; nothing is changed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from windlass.domain.host.facts import HostFacts
+from windlass.domain.host.file_drift import FileDrift, FileState, desired_files, find_file_drift
+from windlass.domain.host.layout import (
+    CNI_BINARIES,
+    CONTAINERD_CONFIG,
+    CONTAINERD_SOCKET,
+    DOCKER_DAEMON,
+    KUBELET_CONFIG,
+    STACKS,
+    SYSTEMD,
+    artifact_directory,
+)
+from windlass.domain.pki import Pki, desired_certificates
+from windlass.domain.rendering import HostFiles, host_images, host_installs, render_host
+from windlass.domain.rollout import HostState
+from windlass.domain.rollout.hooks import HOOKS, HOOKS_MARK, hooks_due
+from windlass.domain.scripts.apply import unit_state_script
+from windlass.domain.scripts.install import content_directory
+from windlass.domain.spec.models import Host
+from windlass.domain.yamltext import read_yaml
+from windlass.effects.ssh.connection import Connection
+from windlass.effects.ssh.fan_out import Outcome
+from windlass.operations.apply.gather_facts import gather_facts
+from windlass.operations.apply.prepare import CONTAINERD, containerd_reads, wanted_installs
+from windlass.operations.apply.start import kubelet_reads
+from windlass.operations.cluster import Site
+
+_TIMEOUT = timedelta(seconds=30)
+_KUBELET_UNIT = f"{SYSTEMD}/kubelet.service"
+_CONTAINERD_UNIT = f"{SYSTEMD}/{CONTAINERD}.service"
+_COMPOSE = "compose.yaml"
+_SHARED = (CNI_BINARIES, "/usr/local/lib/docker")
+"""Where programs are found by a path without a version in it."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One container of a stack, running or wanted."""
+
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one host says of what runs on it."""
+
+    facts: HostFacts
+    services: Mapping[str, Service]
+    """Running containers by component."""
+    units: frozenset[str]
+    """Units that run with what lies on the host."""
+    versions: Mapping[str, str]
+    """Version that each unit's own file names."""
+    images: frozenset[str]
+    """References that are there, of those asked for."""
+    links: Mapping[str, str]
+    """Where each program's path leads."""
+
+
+@dataclass(frozen=True)
+class HostLook:
+    """What was seen of a host, and how that differs from what is wanted."""
+
+    seen: Seen
+    state: HostState
+
+
+def look_at_hosts(site: Site, pki: Pki | None) -> dict[str, Outcome[HostLook]]:
+    """Look at all hosts side by side; the outcome of each says why one could not be looked at."""
+    return site.look_on_hosts(site.hosts, lambda host, connection: look_at_host(site, pki, host, connection))
+
+
+def look_at_host(site: Site, pki: Pki | None, host: Host, connection: Connection) -> HostLook:
+    """Look at one host, and compare it with what the site wants of it."""
+    seen = see(site, host, connection)
+    files = rendered_files(site, host, seen.facts)
+    certificates = desired_certificates(site.cluster, host, pki) if pki is not None else {}
+    observed = connection.stat([*files, *certificates, HOOKS_MARK])
+    stale = dict(_stale(site, host, seen, files, find_file_drift(desired_files(files), observed)))
+    drift = find_file_drift(certificates, observed)
+    if drift:
+        stale["certificates"] = _certificates(drift)
+    if host.is_node and _changed(drift) & set(kubelet_reads(site.release.version)[0]):
+        stale.setdefault("kubelet", "kubelet started anew")
+    mark = observed[HOOKS_MARK]
+    if due := hooks_due(site.cluster, mark.sha256 if isinstance(mark, FileState) else None):
+        stale[HOOKS] = due
+    return HostLook(seen, HostState(stale, tuple(_missing(site, host, seen))))
+
+
+def drifted_parts(old: Mapping[str, HostLook], new: Mapping[str, HostLook]) -> dict[str, tuple[str, ...]]:
+    """Return what of each host is neither as the old spec nor as the new one has it; due hooks are no drift."""
+    return {
+        name: tuple(part for part in old[name].state.stale if part in look.state.stale and part != HOOKS)
+        for name, look in new.items()
+        if name in old
+    }
+
+
+def rendered_files(site: Site, host: Host, facts: HostFacts) -> HostFiles:
+    """Return the files that a host should have, without those that it shares with its owner."""
+    files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)
+    return {path: file for path, file in files.items() if path != DOCKER_DAEMON}
+
+
+def _changed(drift: Iterable[FileDrift]) -> set[str]:
+    """Return the files of which those who have read them have not read what is desired."""
+    return {one.path for one in drift if not one.is_access_only}
+
+
+def _certificates(drift: Sequence[FileDrift]) -> str:
+    changed = _changed(drift)
+    return "certificates: " + ", ".join(
+        [*([f"{len(changed)} files"] if changed else []), *(str(one) for one in drift if one.is_access_only)]
+    )
+
+
+def _stale(
+    site: Site, host: Host, seen: Seen, files: HostFiles, drift: Sequence[FileDrift]
+) -> Iterator[tuple[str, str]]:
+    changed = _changed(drift)
+    rest = {one.path: str(one) if one.is_access_only else one.path for one in drift}
+    for path, file in files.items():
+        if path.startswith(f"{STACKS}/") and path.endswith(f"/{_COMPOSE}"):
+            stack = path.split("/")[-2]
+            found = dict(_stale_services(stack, file.text, seen))
+            if found:
+                rest = {other: told for other, told in rest.items() if not other.startswith(f"{STACKS}/{stack}/")}
+            yield from found.items()
+    if host.is_node:
+        units = {
+            CONTAINERD: ("containerd", {_CONTAINERD_UNIT, CONTAINERD_CONFIG}, site.release.files["containerd"]),
+            "kubelet": ("kubelet", {_KUBELET_UNIT, KUBELET_CONFIG}, site.release.version),
+        }
+        for unit, (part, reads, version) in units.items():
+            if unit not in seen.units or reads & changed:
+                yield part, _told(part, seen.versions.get(part), version, is_running=unit in seen.units)
+                rest = {other: told for other, told in rest.items() if other not in reads}
+    links = dict(_shared_links(site, host))
+    if any(seen.links.get(path) != target for path, target in links.items()):
+        yield "programs", "programs linked anew"
+    if rest:
+        yield "files", f"files: {', '.join(rest[path] for path in sorted(rest))}"
+
+
+def _stale_services(stack: str, compose: str, seen: Seen) -> Iterator[tuple[str, str]]:
+    for component, wanted in services_of(compose).items():
+        running = seen.services.get(component)
+        if running is None or running.digest != wanted.digest:
+            old = running.version if running else None
+            yield f"{stack}/{component}", _told(component, old, wanted.version, is_running=running is not None)
+
+
+def _told(what: str, old: str | None, new: str, *, is_running: bool) -> str:
+    if old is not None and old != new:
+        return f"{what} {old} -> {new}"
+    return f"{what} started anew" if is_running else f"{what} started"
+
+
+def services_of(compose: str) -> dict[str, Service]:
+    """Return version and digest of each component in a rendered Compose file."""
+    labels = [service["labels"] for service in read_yaml(compose)["services"].values()]
+    return {
+        one["io.windlass.component"]: Service(str(one.get("io.windlass.version", "")), one["io.windlass.digest"])
+        for one in labels
+    }
+
+
+def _missing(site: Site, host: Host, seen: Seen) -> Iterator[str]:
+    for install in wanted_installs(site, host, seen.facts):
+        directory = content_directory(site.lock.digest(install.artifact)).rpartition("/")[2]
+        if directory not in seen.facts.artifacts:
+            yield f"{install.artifact.name} {install.artifact.version}"
+    for image in host_images(site.cluster, site.release, host, site.lock, site.mirror):
+        if image.reference not in seen.images:
+            yield f"image {image.artifact.name} {image.artifact.version}"
+
+
+def _shared_links(site: Site, host: Host) -> Iterator[tuple[str, str]]:
+    for install in host_installs(site.release, host):
+        directory = content_directory(site.lock.digest(install.artifact))
+        for inner, path in install.links:
+            if path.startswith(_SHARED):
+                yield path, f"{directory}/{inner or site.mirror.download(install.artifact).member or 'file'}"
+
+
+def see(site: Site, host: Host, connection: Connection) -> Seen:
+    """Ask a host what runs on it."""
+    facts = gather_facts(connection)
+    result = connection.run(["sh", "-s"], sudo=True, stdin=_look_script(site, host).encode(), timeout=_TIMEOUT)
+    lines: dict[str, list[list[str]]] = {}
+    for line in result.stdout.splitlines():
+        key, *words = line.split(" ")
+        lines.setdefault(key, []).append(words)
+    return Seen(
+        facts,
+        services={
+            name: Service(version, digest)
+            for name, version, digest in (words[0].split("|") for words in lines.get("service", []))
+        },
+        units=frozenset(words[0] for words in lines.get("unit", [])),
+        versions=dict(_pair(words) for words in lines.get("version", [])),
+        images=frozenset(words[0] for words in lines.get("image", [])),
+        links=dict(_pair(words) for words in lines.get("link", [])),
+    )
+
+
+def _pair(words: list[str]) -> tuple[str, str]:
+    """Read a name and a value; a value that could not be told is empty."""
+    return words[0], " ".join(words[1:])
+
+
+def _look_script(site: Site, host: Host) -> str:
+    labels = "|".join(f'{{{{.Label "io.windlass.{name}"}}}}' for name in ("component", "version", "digest"))
+    filters = "--filter label=io.windlass.component --filter status=running"
+    lines = [f"docker ps {filters} --format {shlex.quote(f'service {labels}')} 2>/dev/null"]
+    images = host_images(site.cluster, site.release, host, site.lock, site.mirror)
+    wanted = [shlex.quote(one.reference) for one in images if one.runtime == "docker"]
+    lines += [f"docker image inspect {image} >/dev/null 2>&1 && echo image {image}" for image in wanted]
+    links = [path for path, _ in _shared_links(site, host)]
+    lines += [f'[ ! -L {path} ] || echo "link {path} $(readlink {path})"' for path in links]
+    if host.is_node:
+        lines += _node_lines(site)
+    return "\n".join([*lines, "true"]) + "\n"
+
+
+def _node_lines(site: Site) -> list[str]:
+    ctr = f"{artifact_directory('containerd', site.release.files['containerd'])}/bin/ctr"
+    listed = f"$(command -v {ctr} || ls /opt/windlass/containerd/*/bin/ctr 2>/dev/null | tail -n 1)"
+    scripts = [
+        unit_state_script("kubelet", *kubelet_reads(site.release.version)),
+        unit_state_script(CONTAINERD, *containerd_reads(site.release)),
+    ]
+    units = "\n".join(f"( {script}) | sed 's/^/unit /'" for script in scripts)
+    version = r"s|^ExecStart=/opt/windlass/\(v[^/]*\)/bin/kubelet.*|version kubelet \1|p"
+    runtime = r"s|^ExecStart=/opt/windlass/containerd/\([^/]*\)/bin/containerd.*|version containerd \1|p"
+    return [
+        f"{listed} -a {CONTAINERD_SOCKET} -n k8s.io images ls -q 2>/dev/null | sed 's/^/image /'",
+        units,
+        f"sed -n '{version}' {_KUBELET_UNIT} 2>/dev/null",
+        f"sed -n '{runtime}' {_CONTAINERD_UNIT} 2>/dev/null",
+    ]

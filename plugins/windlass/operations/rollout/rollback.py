@@ -1,0 +1,47 @@
+"""Put a host back to what ran on it before, if what was changed last on it does not come up."""
+
+from __future__ import annotations
+
+from windlass.domain.host.layout import stack_directory
+from windlass.domain.rendering import host_stacks
+from windlass.domain.scripts.apply import service_digests
+from windlass.domain.spec.models import Host
+from windlass.operations.apply.prepare import prepare_host
+from windlass.operations.apply.start import bring_up, start_kubelet
+from windlass.operations.cluster import put_files
+from windlass.operations.rollout.api_server import SERVER
+from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.control_plane_ready import CONTROLLERS
+from windlass.operations.rollout.stacks import compose_of, start_services
+
+_STACK = "control-plane"
+_MOVED_ON = ("etcd", _STACK)
+"""Stacks whose etcd and API server were changed on all hosts before any host's rest: they never go back with one."""
+
+
+def put_back(roll: Roll, host: Host) -> None:
+    """Bring the host to what ran on it before, but for etcd and the API server, which have moved on with all others.
+
+    The spec's hooks do not run: one of them may be what failed.
+    """
+    connection = roll.connection(host.name)
+    prepare_host(roll.before, host, connection, without=_MOVED_ON)
+    if "control-plane" in host.roles:
+        _put_controllers_back(roll, host)
+    bring_up(connection, [stack for stack in host_stacks(roll.before.cluster, host) if stack not in _MOVED_ON])
+    if host.is_node:
+        start_kubelet(roll.before, connection)
+
+
+def _put_controllers_back(roll: Roll, host: Host) -> None:
+    """Start the old controllers; what lies on the host afterwards is of the API server that runs there."""
+    connection, path = roll.connection(host.name), f"{stack_directory(_STACK)}/compose.yaml"
+    old, new = (compose_of(site, host, _STACK) for site in (roll.before, roll.site))
+    put_files(connection, {path: old})
+    start_services(connection, _STACK, old, tuple(CONTROLLERS))
+    if _api_server(old.content) != _api_server(new.content):
+        put_files(connection, {path: new})
+
+
+def _api_server(compose: bytes) -> str:
+    return service_digests(compose.decode())[SERVER]

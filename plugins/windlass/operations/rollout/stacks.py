@@ -1,0 +1,133 @@
+"""Change containers of one stack on one host, and put them back as they were if the new ones do not come up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from windlass.domain.host.layout import stack_directory
+from windlass.domain.scripts.apply import service_digests, stack_script
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection, RemoteFile
+from windlass.errors import UnreachableError, WindlassError
+from windlass.operations.apply.gather_facts import gather_facts
+from windlass.operations.apply.prepare import remote_files
+from windlass.operations.cluster import Changes, Site, put_files, run_script
+from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.observe import rendered_files
+from windlass.operations.waiting import wait_until
+
+_UP = timedelta(minutes=5)
+_LOG_LINES = "3"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Services of one stack on one host, and how to tell that they serve."""
+
+    host: str
+    stack: str
+    services: tuple[str, ...]
+    missing: Callable[[Site], str]
+    """What is still missing for those of a site to count as up; empty once they are."""
+    within: timedelta
+    may_go_back: Callable[[], bool | None]
+    """Whether the old ones may be put back; None if that cannot be told, and then they are not."""
+
+
+def change_part(roll: Roll, part: Part) -> Changes:
+    """Bring the services to what is wanted; if they do not come up, put the old ones back and raise.
+
+    The error says what was wrong and what runs now. Services that run already as wanted are only waited for.
+    """
+    try:
+        changed = lay_and_start(roll.site, part)
+        _wait(roll.site, part)
+    except UnreachableError:
+        raise
+    except WindlassError as error:
+        raise _gone_back(roll, part, error) from error
+    return changed
+
+
+def _wait(site: Site, part: Part) -> None:
+    wait_until(lambda: part.missing(site), part.within, f"{part.host}: {', '.join(part.services)}")
+
+
+def lay_and_start(site: Site, part: Part) -> Changes:
+    """Lay the stack's files down as the site has them, and start those of its services that differ."""
+    host = next(host for host in site.hosts if host.name == part.host)
+    connection = site.connections.get(part.host)
+    files = _files_of(site, host, part.stack)
+    put_files(connection, files)
+    return start_services(connection, part.stack, files[f"{stack_directory(part.stack)}/compose.yaml"], part.services)
+
+
+def compose_of(site: Site, host: Host, stack: str) -> RemoteFile:
+    """Return the stack's Compose file as the site has it for the host."""
+    return _files_of(site, host, stack)[f"{stack_directory(stack)}/compose.yaml"]
+
+
+def start_services(connection: Connection, stack: str, compose: RemoteFile, services: Sequence[str]) -> Changes:
+    """Start those of the stack's `services` that differ from the Compose file, which lies on the host."""
+    digests = service_digests(compose.content.decode())
+    return run_script(connection, stack_script(stack, digests, services), timeout=_UP)
+
+
+def _files_of(site: Site, host: Host, stack: str) -> dict[str, RemoteFile]:
+    files = rendered_files(site, host, gather_facts(site.connections.get(host.name)))
+    return remote_files({path: file for path, file in files.items() if path.startswith(f"{stack_directory(stack)}/")})
+
+
+def _gone_back(roll: Roll, part: Part, error: WindlassError) -> WindlassError:
+    """Put the old services back where they may go back, and return the error that tells all of it."""
+    what = f"{part.host}: {', '.join(part.services)}"
+    try:
+        roll.connection(part.host).run(["true"], timeout=timedelta(seconds=15))
+    except UnreachableError as gone:  # it may come back: then the same step goes on from what is there
+        return UnreachableError(f"{what} did not come up ({error}), and the host does not answer: {gone}")
+    reason = f"{error}{last_words(roll, part.host, part.services)}"
+    if roll.before == roll.site:
+        return DidNotComeUpError(f"{what} did not come up: {reason}")
+    may_go_back = part.may_go_back()
+    if not may_go_back:
+        stays = "may be past the point of no return, which nothing that answers can tell"
+        return DidNotComeUpError(
+            f"{what} did not come up, and {stays if may_go_back is None else 'is past the point of no return'}: "
+            f"{reason}; mend the cause and run the same upgrade again, which goes on from here, or restore the bundle "
+            "from before: `disaster_recovery` with `restore_versions`"
+        )
+    roll.tell(f"{what}: putting the old version back")
+    try:
+        lay_and_start(roll.before, part)
+        _wait(roll.before, part)
+    except WindlassError as again:
+        return DidNotComeUpError(f"{what} did not come up: {reason}; nor did the old version: {again}")
+    return DidNotComeUpError(
+        f"{what} did not come up, and the old version runs again: {reason}; the cluster serves; mend the cause, then "
+        "run the same upgrade again: it goes on from here"
+    )
+
+
+class DidNotComeUpError(WindlassError):
+    """A component did not come up within its time; trying again by itself would be the same."""
+
+
+def last_words(roll: Roll, host: str, services: Sequence[str]) -> str:
+    """Return the end of the services' logs, as far as the host tells."""
+    told = []
+    for service in services:
+        try:
+            argv = ["docker", "logs", "--tail", _LOG_LINES, f"windlass-{service}"]
+            result = roll.connection(host).run(argv, sudo=True, check=False, timeout=timedelta(seconds=10))
+        except WindlassError:
+            continue
+        lines = (result.stderr or result.stdout).strip().splitlines()
+        told += [line.strip()[:300] for line in lines[-1:]]
+    return f" (its log ends with: {'; '.join(told)})" if told else ""
+
+
+def always() -> bool:
+    """Say yes."""
+    return True

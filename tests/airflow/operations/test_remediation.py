@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock, Mock
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import Variable
+from airflow.sdk.bases.notifier import BaseNotifier
+
+from windlass.airflow import notifications
+from windlass.airflow.notifications import VARIABLE, ClusterNotifier, Notice, receivers, send
+from windlass.airflow.operators import remediation
+from windlass.airflow.operators.remediation import ClusterHealOperator
+from windlass.airflow.run_context import Workplace
+from windlass.domain.lease import Owner
+from windlass.effects.store import Leases, MemoryStore
+from windlass.errors import NotReadyError, SpecError
+from windlass.operations.remediation import Note, Outcome
+
+DAGS = Path(__file__).resolve().parents[3] / "dags"
+ME = Owner("heal_cluster", "mine")
+
+
+@pytest.fixture(scope="module")
+def dag() -> Any:
+    return DagBag(str(DAGS / "heal_cluster.py"), load_op_links=False).dags["heal_cluster"]
+
+
+def test_a_repair_is_one_task_that_is_tried_again_when_it_is_killed(dag: Any) -> None:
+    (task,) = dag.tasks
+    assert task.retries
+
+
+def test_health_starts_it_for_one_cluster_and_no_backfill_ever_does(dag: Any) -> None:
+    assert type(dag.timetable).__name__ == "PartitionedAssetTimetable"
+    kinds = {str(getattr(kind, "value", kind)) for kind in dag.allowed_run_types}
+    assert kinds == {"scheduled", "manual", "asset_triggered"}
+
+
+def context(**params: Any) -> Any:
+    run = Mock(dag_id="heal_cluster", run_id="mine", partition_key="demo", run_type="asset_triggered")
+    return {"ti": Mock(), "dag_run": run, "params": {"cluster": None, **params}}
+
+
+def test_the_partition_names_the_cluster_and_the_param_outweighs_it() -> None:
+    assert Workplace.of(context()).name == "demo"
+    assert Workplace.of(context(cluster="other")).name == "other"
+    nameless = context()
+    nameless["dag_run"].partition_key = None
+    with pytest.raises(SpecError, match="is about no cluster"):
+        Workplace.of(nameless)
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Any:
+    made = Mock(spec=Workplace, owner=ME)
+    made.name = "demo"
+    leases = Leases(MemoryStore(), lambda _: False, lambda: datetime.now(UTC))
+    made.leases.return_value = leases
+    monkeypatch.setattr(remediation, "_PATIENCE", timedelta(seconds=0.05))
+    monkeypatch.setattr(remediation, "_PAUSE_SECONDS", 0.01)
+    return made
+
+
+def test_what_was_found_before_a_cluster_was_deleted_ends_well(place: Any) -> None:
+    place.records.spec.return_value = place.records.status.return_value = None
+    assert ClusterHealOperator(task_id="heal").act(context(), place) == {"the cluster was deleted": []}
+    assert place.leases().current("demo") is None
+
+
+def test_a_free_cluster_is_taken_at_once(place: Any) -> None:
+    assert ClusterHealOperator(task_id="heal")._take_turn(context(), place, datetime.now(UTC))
+    assert place.leases().current("demo").owner == ME
+
+
+def test_another_operation_is_waited_for_and_named_when_it_takes_too_long(place: Any) -> None:
+    place.leases().acquire("demo", Owner("upgrade_cluster", "one"), "upgrade_cluster")
+    with pytest.raises(NotReadyError, match=r"repair waits: .*upgrade_cluster \(run one\)"):
+        ClusterHealOperator(task_id="heal")._take_turn(context(), place, datetime.now(UTC) - timedelta(hours=1))
+
+
+def test_another_repair_run_is_left_to_it_once_it_will_look_again(place: Any) -> None:
+    other = Owner("heal_cluster", "other")
+    place.leases().acquire("demo", other, "heal_cluster")
+    began = datetime.now(UTC)
+    operator = ClusterHealOperator(task_id="heal")
+    with pytest.raises(NotReadyError):
+        operator._take_turn(context(), place, began)
+    place.leases().heartbeat("demo", other)
+    assert not operator._take_turn(context(), place, began)
+
+
+class Recorder(BaseNotifier):
+    """Keeps what it is told, in place of a provider's notifier."""
+
+    told: list[str] = []  # noqa: RUF012 - one for all that are made
+
+    def __init__(self, text: str, also: list[str] | None = None) -> None:
+        super().__init__()
+        self.text = text
+        if "broken" in text:
+            raise RuntimeError("no such channel")
+
+    def notify(self, context: Any) -> None:
+        Recorder.told.append(self.text)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    Recorder.told.clear()
+    module = Mock(Recorder=Recorder)
+    monkeypatch.setattr(notifications.importlib, "import_module", lambda _: module)
+    return Recorder.told
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, *entries: dict[str, Any]) -> None:
+    text = json.dumps([{"notifier": "some.provider.Recorder", **entry} for entry in entries])
+    monkeypatch.setattr(Variable, "get", lambda key, default: text if key == VARIABLE else default)
+
+
+ALERT = Notice("demo", "cp-1 does not answer: timed out; switch it on", "error", "cp-1", "host", is_alert=True)
+REPAIR = Notice("demo", "Requested 3, Healthy 2, Recreated 1: etcd on cp-2", "warning", "cp-2", "etcd")
+
+
+def test_alerts_go_to_everybody_and_repairs_to_those_who_want_all(
+    monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    configure(
+        monkeypatch,
+        {"arguments": {"text": "A {{ windlass.title }}"}},
+        {"arguments": {"text": "B {{ windlass.text }}"}, "when": "all"},
+        {"arguments": {"text": "C"}, "clusters": ["other"]},
+    )
+    send([ALERT, REPAIR, ALERT], {})
+    assert told == ["A [windlass] demo: cp-1 does not answer: timed out", f"B {ALERT.text}", f"B {REPAIR.text}"]
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_people_are_alerted_while_a_repair_is_still_at_work_and_a_wrong_variable_does_not_stop_it(
+    monkeypatch: pytest.MonkeyPatch, told: list[str], place: Any, *, is_readable: bool
+) -> None:
+    configure(monkeypatch, {"arguments": {"text": "{{ windlass.text }}"}})
+    if not is_readable:
+        monkeypatch.setattr(Variable, "get", lambda key, default: "no list")
+    place.records.spec.return_value, place.records.status.return_value = "a spec", None
+    place.records.roll.return_value, place.store, place.reason = None, MemoryStore(), ""
+    place.site = MagicMock()
+    place.records.echoed.return_value = datetime.now(UTC)
+    place.records.store, place.records.cluster = MemoryStore(), "demo"
+    told_by_then: list[list[str]] = []
+
+    def repair(work: Any) -> Outcome:
+        work.note(Note("no quorum; recover", "error", key="etcd"))
+        told_by_then.append([*told])
+        return Outcome((), (), (), (), ())
+
+    monkeypatch.setattr(remediation, "heal", repair)
+    assert ClusterHealOperator(task_id="heal").act(context(), place)["done"] == []
+    assert told_by_then == [["no quorum; recover"] if is_readable else []]
+    assert told == told_by_then[0]
+
+
+def test_one_notifier_that_fails_keeps_no_other_from_telling(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+    configure(monkeypatch, {"arguments": {"text": "broken"}}, {"arguments": {"text": "works"}})
+    send([ALERT], {})
+    assert told == ["works"]
+
+
+def test_the_notifier_for_callbacks_tells_in_both_ways(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+    configure(monkeypatch, {"arguments": {"text": "{{ windlass.text }}"}})
+    ClusterNotifier("demo", "once")({})
+    asyncio.run(ClusterNotifier("demo", "twice").async_notify({}))
+    assert told == ["once", "twice"]
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[{"arguments": {}}]'])
+def test_a_variable_that_is_not_of_its_form_is_told(text: str) -> None:
+    with pytest.raises(SpecError, match="windlass_notifiers"):
+        receivers(text)

@@ -1,0 +1,105 @@
+"""An apply refuses what it would leave half done, with the way to get there; all else it may change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from unit.rollout.test_immutable import BEFORE, ROLES, with_host, with_network
+from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
+from windlass.domain.apply.immutable import dropped_hosts, refuse_what_no_apply_changes
+from windlass.domain.etcd.quorum import Member, Membership
+from windlass.domain.pki import Pki
+from windlass.domain.spec.models import Cluster, Host
+from windlass.errors import NotReadyError, RefusedError
+from windlass.operations.apply import leaving_hosts
+from windlass.operations.cluster import Site
+from windlass.operations.rollout.etcd import EtcdLook
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        (with_host("cp-3", address="192.0.2.99"), r"cp-3.address: 192.0.2.13 -> 192.0.2.99"),
+        (with_host("cp-3", roles=["control-plane"]), r"cp-3.roles: no etcd any more"),
+        (with_host("cp-3", roles=["etcd"]), r"cp-3.roles: no control-plane any more"),
+        (with_network({"podCidr": "10.99.0.0/16"}), r"spec.network.podCidr: "),
+        (with_network({"serviceCidr": "10.99.0.0/16"}), r"spec.network.serviceCidr: "),
+    ],
+)
+def test_what_would_be_left_as_it_was_is_refused(after: Cluster, told: str) -> None:
+    with pytest.raises(RefusedError, match=f"demo: an apply cannot change this, and changed nothing: .*{told}"):
+        refuse_what_no_apply_changes(BEFORE, after)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        BEFORE,
+        cluster(ROLES | {"w-2": WORKERS["w-2"]}),
+        cluster(OVERLAPPING),
+        with_host("cp-3", roles=["etcd", "control-plane", "worker"]),
+        with_host("w-1", labels={"a": "b"}),
+        with_network({"proxyMode": "nftables"}),
+    ],
+)
+def test_what_an_apply_brings_about_is_not(after: Cluster) -> None:
+    refuse_what_no_apply_changes(BEFORE, after)
+
+
+def test_hosts_that_the_spec_no_longer_has_are_told() -> None:
+    assert [host.name for host in dropped_hosts(BEFORE, cluster(OVERLAPPING))] == ["w-1"]
+    assert dropped_hosts(cluster(OVERLAPPING), BEFORE) == ()
+
+
+class _Answers:
+    """An API and an etcd that list what they are told to, or do not answer."""
+
+    def __init__(self, nodes: list[str] | None, members: list[str] | None) -> None:
+        self.nodes, self.members = nodes, members
+
+    @contextmanager
+    def api(self, *_: Any) -> Iterator[Any]:
+        if self.nodes is None:
+            raise NotReadyError("no API server is ready")
+        yield Mock(**{"list.return_value": [{"metadata": {"name": name}} for name in self.nodes]})
+
+    def etcd(self, *_: Any) -> EtcdLook:
+        if self.members is None:
+            return EtcdLook(Membership((), frozenset()), {}, {"cp-1": "cp-1: refused"})
+        members = tuple(
+            Member(name, number, "voter", started=True, health="healthy") for number, name in enumerate(self.members)
+        )
+        return EtcdLook(Membership(members, frozenset(self.members)), {"cp-1": Mock()}, {})
+
+
+def leave(monkeypatch: pytest.MonkeyPatch, answers: _Answers, *names: str) -> None:
+    monkeypatch.setattr(leaving_hosts, "kubernetes_api", answers.api)
+    monkeypatch.setattr(leaving_hosts, "look_at_etcd", answers.etcd)
+    hosts: list[Host] = [host for host in BEFORE.spec.hosts.members if host.name in names]
+    leaving_hosts.refuse_hosts_that_are_in_use(Mock(spec=Site, cluster=BEFORE), Mock(spec=Pki), hosts)
+
+
+@pytest.mark.parametrize(
+    ("answers", "name", "told"),
+    [
+        (_Answers(["cp-1", "w-1"], []), "w-1", r"w-1 is a node: `kubectl drain w-1`.*`kubectl delete node w-1`"),
+        (_Answers(None, []), "w-1", r"whether w-1 are nodes cannot be told \(no API server is ready\)"),
+        (_Answers([], ["cp-1", "cp-3"]), "cp-3", r"cp-3 is a member of etcd: remove it"),
+        (_Answers([], None), "cp-3", r"whether cp-3 are members of etcd cannot be told \(cp-1: refused\)"),
+    ],
+)
+def test_a_host_that_may_be_in_use_may_not_leave(
+    monkeypatch: pytest.MonkeyPatch, answers: _Answers, name: str, told: str
+) -> None:
+    with pytest.raises(RefusedError, match=f"nothing was changed: .*{told}"):
+        leave(monkeypatch, answers, name)
+
+
+def test_one_that_is_no_part_of_the_cluster_any_more_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave(monkeypatch, _Answers(["cp-1", "cp-2"], ["cp-1", "cp-2"]), "cp-3", "w-1")
+    leave(monkeypatch, _Answers(["cp-1"], None), "w-1")

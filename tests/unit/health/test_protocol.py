@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from windlass.domain.health import Order, Subject
+from windlass.domain.health.protocol import NODES, Word, order_line, parse_word, setup_lines, subject_of
+from windlass.effects.probe.checks import Probe
+
+from .world import plan
+
+
+def test_a_loop_understands_what_it_is_to_know() -> None:
+    lines = setup_lines(plan(), "cp-1", ("docker",)).splitlines()
+    probes = [Probe(line.split("\t")[1:]) for line in lines if line.startswith("probe\t")]
+    assert {probe.id for probe in probes} == {f"{host}/kube-apiserver" for host in ("cp-1", "cp-2", "cp-3", "w-1")}
+    assert {probe.ssh_port for probe in probes if probe.id.startswith("cp-1/")} == {0}
+    assert (probes[1].interval, probes[1].timeout, probes[1].times) == (2.0, 2.0, 5)
+    assert "unit\tdocker" in lines
+    assert lines[-1] == "start"
+    assert NODES == "nodes\t127.0.0.1\t7443\n"
+
+
+def test_a_loop_is_told_only_of_what_it_may_have_to_look_at() -> None:
+    hosts = tuple(f"h-{number}" for number in range(9))
+    lines = setup_lines(plan(hosts), "h-1", ()).splitlines()
+    assert sum(line.startswith("probe\t") for line in lines) == 4
+    assert sum(line.startswith("peer\t") for line in lines) == 8
+
+
+def test_orders_and_words() -> None:
+    subject = Subject("cp-1", "etcd")
+    assert order_line(Order("cp-2", "watch", subject)) == "watch\tcp-1/etcd\n"
+    assert order_line(Order("cp-1", "inspect", subject)) == "inspect\tetcd\n"
+    assert parse_word("12.5\tlook\tcp-1/etcd\trefused\tno\n") == Word(12.5, "look", ("cp-1/etcd", "refused", "no"))
+    assert subject_of("cp-1/etcd") == subject
+
+
+def test_what_a_login_shell_prints_is_no_word() -> None:
+    assert parse_word("Welcome to Debian") is None
+    assert parse_word("") is None
+    assert parse_word("12.5") is None

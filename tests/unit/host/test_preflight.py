@@ -1,0 +1,148 @@
+"""Preflight tells every problem of every host at once, and nothing about a host that is fine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from windlass.domain.host.facts import HostFacts, parse_facts
+from windlass.domain.host.preflight import Answer, check_hosts, refuse
+from windlass.domain.spec.models import Cluster
+from windlass.errors import NotReadyError, RefusedError
+
+GOOD = """os_id=debian
+os_version=12
+kernel=6.1.0-18-amd64
+arch=x86_64
+hostname=cp-1
+epoch=1795424382.58
+machine_id={machine_id}
+init=systemd
+cpus=2
+memory_kib=4000000
+cgroup=2
+swap_known=yes
+cap_bounding=000001ffffffffff
+address=192.0.2.11
+disk=/var/lib 50000000
+nameserver=192.0.2.1
+listening_hex=0016
+docker=20.10.24
+tool=iptables
+tool=curl
+tool=mount
+unit=kubelet inactive
+unit=docker active
+complete=yes
+"""
+
+
+def cluster() -> Cluster:
+    document = yaml.safe_load("""
+    apiVersion: windlass/v1
+    kind: Cluster
+    metadata: {name: demo}
+    spec:
+      kubernetes: {version: v1.37.2}
+      hosts:
+        members:
+          - {name: cp-1, address: 192.0.2.11, roles: [etcd, control-plane]}
+          - {name: w-1, address: 192.0.2.12, roles: [worker]}
+    """)
+    return Cluster.model_validate(document)
+
+
+def facts(machine_id: str, **changes: object) -> HostFacts:
+    return replace(parse_facts(GOOD.format(machine_id=machine_id)), **changes)
+
+
+def findings_with(**changes: object) -> list[str]:
+    answers = {"cp-1": Answer(facts("a" * 32, **changes)), "w-1": Answer(facts("b" * 32))}
+    return [str(finding) for finding in check_hosts(cluster(), answers)]
+
+
+def test_good_hosts_have_no_findings() -> None:
+    assert findings_with() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"arch": "aarch64"}, "processor is aarch64"),
+        ({"init": "sh"}, "process 1 is `sh`"),
+        ({"kernel": "4.19.0"}, "kernel 4.19.0"),
+        ({"kernel": "unknown"}, "kernel unknown"),
+        ({"cgroup_version": 0}, "no cgroups"),
+        ({"swaps": ("/swapfile",)}, "swap is on (/swapfile)"),
+        ({"docker_version": "stopped"}, "does not answer"),
+        ({"docker_version": None, "os_id": "alpine"}, "Docker is missing"),
+        ({"tools": frozenset({"curl", "mount"})}, "`iptables` is missing"),
+        ({"nameservers": ("127.0.0.11",)}, "only a loopback server"),
+        ({"memory_kib": 500_000}, "MiB of memory"),
+        ({"disk_free_kib": {"/var/lib": 1000}}, "0 MiB free"),
+        ({"listening": frozenset({6443})}, "port 6443, meant for the API server, is taken"),
+        ({"listening": frozenset({2379})}, "port 2379"),
+        ({"cluster": "other"}, "belongs to the cluster `other`"),
+    ],
+)
+def test_tells_what_is_wrong_with_a_host(changes: dict[str, object], told: str) -> None:
+    findings = findings_with(**changes)
+    assert len(findings) == 1
+    assert findings[0].startswith("cp-1: ")
+    assert told in findings[0]
+
+
+def test_a_worker_may_have_the_control_planes_ports_taken() -> None:
+    answers = {"cp-1": Answer(facts("a" * 32)), "w-1": Answer(facts("b" * 32, listening=frozenset({6443, 2379})))}
+    assert check_hosts(cluster(), answers) == []
+
+
+def test_ports_of_our_own_cluster_are_not_taken() -> None:
+    assert findings_with(listening=frozenset({6443, 2379, 7443}), cluster="demo") == []
+
+
+def test_missing_docker_is_fine_where_it_can_be_installed() -> None:
+    assert findings_with(docker_version=None) == []
+
+
+def test_tells_all_hosts_at_once() -> None:
+    answers = {
+        "cp-1": Answer(facts("a" * 32), skew_seconds=-42, cannot_reach=("w-1",)),
+        "w-1": Answer(None, unreachable="connection refused"),
+    }
+    with pytest.raises(RefusedError) as refused:
+        refuse(check_hosts(cluster(), answers))
+    message = str(refused.value)
+    assert "3 problem(s) on 2 host(s); nothing was changed" in message
+    assert "cp-1: its clock is 42 s behind" in message
+    assert "cp-1: it cannot reach w-1" in message
+    assert "w-1: no answer: connection refused" in message
+
+
+def test_hosts_cloned_with_their_machine_id_are_told() -> None:
+    answers = {"cp-1": Answer(facts("a" * 32)), "w-1": Answer(facts("a" * 32))}
+    assert [str(finding) for finding in check_hosts(cluster(), answers)] == [
+        (
+            "w-1: it has the same /etc/machine-id as cp-1; run `rm /etc/machine-id && systemd-machine-id-setup` "
+            "on one of them and reboot it"
+        )
+    ]
+
+
+def test_a_slow_disk_is_told() -> None:
+    answers = {"cp-1": Answer(facts("a" * 32), fsync_milliseconds=250), "w-1": Answer(facts("b" * 32))}
+    assert "a write to disk takes 250 ms" in str(check_hosts(cluster(), answers)[0])
+
+
+def test_an_answer_cut_short_is_not_taken_for_facts() -> None:
+    with pytest.raises(NotReadyError, match="cut short"):
+        parse_facts(GOOD.replace("complete=yes\n", ""))
+
+
+def test_what_a_host_did_not_say_is_unknown() -> None:
+    sparse = parse_facts("kernel=6.1\ncomplete=yes\n")
+    assert sparse.docker_version is None
+    assert sparse.cluster is None
+    assert sparse.resolv_conf == "/etc/resolv.conf"

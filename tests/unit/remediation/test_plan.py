@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from unit.remediation.clusters import CONTROL_PLANE, NOW, SETTINGS, cluster, control_plane, service, worker
+from windlass.domain.remediation import ClusterSeen, History, HostSeen, Plan, Report, Tries, plan_repairs
+from windlass.domain.remediation.plan import Asked
+from windlass.domain.remediation.worker_limit import allowed_workers
+from windlass.domain.spec.models import Repair as Settings
+
+
+def plan(seen: ClusterSeen, history: History | None = None, settings: Settings = SETTINGS) -> Plan:
+    return plan_repairs(settings, seen, history or History())
+
+
+def acts(planned: Plan) -> list[tuple[str, str]]:
+    return [(one.kind, one.key) for one in planned.repairs]
+
+
+def holds(planned: Plan) -> dict[str, str]:
+    return {one.repair.key: one.because for one in planned.held}
+
+
+def test_nothing_is_done_about_a_healthy_cluster() -> None:
+    assert plan(cluster()).is_empty
+
+
+def test_a_container_that_has_ended_is_made_anew() -> None:
+    seen = cluster(control_plane("cp-2", service("kube-apiserver", "exited", reason="exited with 137")))
+    assert acts(plan(seen)) == [("recreate", "cp-2/kube-apiserver")]
+
+
+def test_the_act_tells_what_the_watch_saw() -> None:
+    report = Report("cp-2", "kube-apiserver", 3, ("cp-1", "cp-3", "w-1"))
+    seen = cluster(control_plane("cp-2", service("kube-apiserver", "exited")), reports=[report])
+    (repair,) = plan(seen).repairs
+    assert (repair.failed_checks, repair.seen_from) == (3, ("cp-1", "cp-3", "w-1"))
+
+
+@pytest.mark.parametrize(("failed", "is_reported", "is_done"), [(1, False, False), (3, False, True), (1, True, True)])
+def test_one_that_runs_is_made_anew_only_after_enough_failed_checks(
+    failed: int, *, is_reported: bool, is_done: bool
+) -> None:
+    hangs = service("kube-scheduler", answers="unhealthy", failed_checks=failed)
+    reports = [Report("cp-1", "kube-scheduler", 3)] if is_reported else []
+    planned = plan(cluster(control_plane("cp-1", hangs), reports=reports))
+    assert bool(planned.repairs) is is_done
+
+
+def test_what_the_watch_reports_and_the_run_sees_healthy_is_left_alone() -> None:
+    assert plan(cluster(reports=[Report("cp-2", "kube-apiserver", 3)])).is_empty
+
+
+def test_what_could_not_be_seen_is_left_alone() -> None:
+    unseen = service("kube-apiserver", "unknown", answers="unknown")
+    seen = cluster(control_plane("cp-1", unseen), reports=[Report("cp-1", "kube-apiserver", 3)])
+    assert plan(seen).is_empty
+
+
+def test_one_that_starts_gets_its_time_first() -> None:
+    young = service("kube-apiserver", answers="unhealthy", failed_checks=9)
+    planned = plan(cluster(control_plane("cp-1", replace(young, age=timedelta(seconds=20)))))
+    assert planned.repairs == ()
+    assert planned.next_time == NOW + timedelta(seconds=40)
+    crashing = replace(young, age=timedelta(seconds=20), is_crashing=True)
+    assert acts(plan(cluster(control_plane("cp-1", crashing)))) == [("recreate", "cp-1/kube-apiserver")]
+
+
+def test_a_worker_whose_disk_is_full_is_told_of_and_not_cordoned() -> None:
+    planned = plan(cluster(worker("w-1", is_full=True)))
+    assert (acts(planned), [one.key for one in planned.stops]) == ([], ["w-1/disk"])
+
+
+def test_one_repair_of_the_control_plane_at_a_time_etcd_first_and_workers_beside_it() -> None:
+    seen = cluster(
+        control_plane("cp-1", service("kube-apiserver", "exited")),
+        control_plane("cp-3", service("etcd", "exited")),
+        worker("w-1", "kubelet"),
+    )
+    planned = plan(seen, settings=Settings(max_unhealthy_workers="40%"))
+    assert acts(planned) == [("recreate", "cp-3/etcd"), ("restart-unit", "w-1/kubelet")]
+    assert "one repair of the control plane at a time" in holds(planned)["cp-1/kube-apiserver"]
+
+
+def test_what_is_rendered_no_more_is_put_right_or_only_shown() -> None:
+    other = service("kube-scheduler", drift=("its digest is another",))
+    seen = cluster(control_plane("cp-1", other, lost_files=("/etc/windlass/x",)))
+    assert acts(plan(seen)) == [("restore-files", "cp-1/files")]
+    shown = plan(seen, settings=Settings(drift="report"))
+    assert shown.repairs == ()
+    assert [one.key for one in shown.reported] == ["cp-1/files", "cp-1/kube-scheduler"]
+
+
+def test_what_works_is_not_stopped_for_its_drift_while_its_like_elsewhere_is_ill_or_unseen() -> None:
+    other = control_plane("cp-2", service("kube-apiserver", drift=("its digest is another",)))
+    given_up = History({"cp-1/kube-apiserver": Tries(5, NOW)}, {"cp-1/kube-apiserver": "given up"})
+    assert acts(plan(cluster(control_plane("cp-1", service("kube-apiserver", "exited")), other), given_up)) == []
+    unseen = plan(cluster(other, control_plane("cp-3", unreachable="timed out")))
+    assert acts(unseen) == []
+    assert "cp-3 is not well" in holds(unseen)["cp-2/kube-apiserver"]
+    assert acts(plan(cluster(other))) == [("recreate", "cp-2/kube-apiserver")]
+
+
+def test_workers_that_differ_are_changed_a_share_at_a_time() -> None:
+    other = service("api-proxy", drift=("its digest is another",))
+    workers = [replace(worker(f"w-{number}"), services=(other,)) for number in range(1, 11)]
+    planned = plan(cluster(*workers, workers=10))
+    assert [key for _, key in acts(planned)] == ["w-1/api-proxy", "w-2/api-proxy"]
+    assert len(planned.held) == 8
+    shown = plan(cluster(*workers, workers=10), settings=Settings(drift="report"))
+    assert len(shown.reported) == 10
+
+
+@pytest.mark.parametrize(("quorum", "is_done"), [(1, True), (2, False)])
+def test_a_service_that_is_recreated_on_quorum_is_stopped_only_while_enough_others_are_healthy(
+    quorum: int, *, is_done: bool
+) -> None:
+    hangs = service("kube-apiserver", answers="unhealthy", failed_checks=3, strategy="recreateOnQuorum", quorum=quorum)
+    ended = control_plane("cp-1", replace(hangs, state="exited"))
+    planned = plan(cluster(control_plane("cp-2", hangs), control_plane("cp-3", unreachable="timed out")))
+    assert bool(planned.repairs) is is_done
+    # What has ended serves nobody: to start it again can only help.
+    assert acts(plan(cluster(ended, control_plane("cp-3", unreachable="timed out")))) == [
+        ("recreate", "cp-1/kube-apiserver")
+    ]
+
+
+def test_people_are_told_of_a_machine_that_is_gone_and_may_not_be_replaced() -> None:
+    gone = worker("w-1", unreachable="timed out", is_gone=True)
+    planned = plan(cluster(gone), settings=Settings(enabled=False))
+    assert [one.key for one in planned.stops] == ["w-1/host"]
+    assert "turns repair off" in planned.stops[0].way_out
+    assert plan(cluster(gone)).stops == ()
+
+
+def test_a_new_machine_is_made_a_host_of_the_cluster_one_at_a_time_and_nothing_on_it_is_repaired_singly() -> None:
+    bare = [
+        worker(f"w-{number}", "docker", "windlass-containerd", "kubelet", is_bare=True, lost_files=("/etc/windlass/x",))
+        for number in (1, 2)
+    ]
+    planned = plan(cluster(*bare, workers=10))
+    assert acts(planned) == [("replace-host", "w-1/host")]
+    assert holds(planned) == {"w-2/host": "one new machine at a time"}
+    assert planned.stops == ()
+
+
+def test_a_try_counts_from_its_end_however_long_it_took() -> None:
+    key, began = "w-1/host", NOW
+    history = History()
+    for count in range(1, 6):
+        history = history.tried(key, began)
+        began += timedelta(minutes=6)
+        history = history.ended(key, began, is_back=False)
+        assert (history.count(key, began), history.failed(key, began)) == (count, count)
+    gone = worker("w-1", unreachable="timed out", is_gone=True)
+    assert "was repaired 5 times" in plan(replace(cluster(gone), at=began), history).stops[0].why
+
+
+def test_damage_is_repaired_where_drift_is_only_shown() -> None:
+    seen = cluster(control_plane("cp-1", service("kube-scheduler", "exited", drift=("its digest is another",))))
+    assert acts(plan(seen, settings=Settings(drift="report"))) == [("recreate", "cp-1/kube-scheduler")]
+
+
+def test_a_host_of_another_version_is_not_brought_to_the_specs_by_repair() -> None:
+    other = service("kube-scheduler", drift=("its digest is another",))
+    host = control_plane("cp-1", other, service("kube-apiserver", "exited"), other_version="v1.36.3")
+    planned = plan(cluster(host))
+    assert acts(planned) == [("recreate", "cp-1/kube-apiserver")]
+    assert "upgrade_cluster" in holds(planned)["cp-1/kube-scheduler"]
+
+
+def test_repair_that_is_turned_off_holds_and_a_persons_word_outweighs_it() -> None:
+    seen = cluster(control_plane("cp-1", service("kube-scheduler", "exited")))
+    off = Settings(enabled=False)
+    assert acts(plan(seen, settings=off)) == []
+    assert "turns repair off" in holds(plan(seen, settings=off))["cp-1/kube-scheduler"]
+    assert plan_repairs(off, seen, History(), Asked(by_person=True)).repairs
+
+
+def test_a_service_with_the_strategy_none_is_left_to_its_owner() -> None:
+    seen = cluster(control_plane("cp-1", service("kube-scheduler", "exited", strategy="none")))
+    assert acts(plan(seen)) == []
+
+
+def test_pauses_grow_and_after_enough_tries_repair_stops_and_a_worker_is_cordoned() -> None:
+    seen = cluster(worker("w-1", "kubelet"))
+    tried = History({"w-1/kubelet": Tries(2, NOW)})
+    assert plan(seen, tried).next_time == NOW + timedelta(seconds=10)
+    given_up = plan(seen, History({"w-1/kubelet": Tries(5, NOW - timedelta(minutes=4))}))
+    assert acts(given_up) == [("cordon", "w-1/host")]
+    assert "was repaired 5 times and is still ill" in given_up.stops[0].why
+    assert acts(plan(cluster(worker("w-1", "kubelet", is_cordoned=True)), tried)) == []
+
+
+def test_tries_are_forgiven_after_a_while_unless_repair_has_given_up() -> None:
+    seen = cluster(worker("w-1", "kubelet"))
+    old = {"w-1/kubelet": Tries(5, NOW - timedelta(minutes=6))}
+    assert acts(plan(seen, History(old))) == [("restart-unit", "w-1/kubelet")]
+    assert acts(plan(seen, History(old, {"w-1/kubelet": "given up"}))) == [("cordon", "w-1/host")]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_opened"),
+    [
+        (worker("w-1", has_our_cordon=True, is_cordoned=True), True),
+        (worker("w-1", has_our_cordon=True, is_cordoned=False), True),  # by a person; the annotation goes
+        (worker("w-1", is_cordoned=True), False),  # by somebody else
+        (worker("w-1", "kubelet", has_our_cordon=True, is_cordoned=True), False),
+        (worker("w-1", has_our_cordon=True, is_cordoned=True, is_full=True), False),
+        (worker("w-1", has_our_cordon=True, is_cordoned=True, unreachable="timed out"), False),
+        (worker("w-1", has_our_cordon=True, is_cordoned=True, lost_files=("/etc/windlass/x is lost",)), False),
+        (worker("w-1", has_our_cordon=True, services=(service("api-proxy", answers="unknown"),)), False),
+    ],
+)
+def test_a_node_that_repair_cordoned_is_opened_once_its_host_is_known_to_be_well(
+    host: HostSeen, *, is_opened: bool
+) -> None:
+    assert (("uncordon", "w-1/host") in acts(plan(cluster(host)))) is is_opened
+    assert ("uncordon", "w-1/host") not in acts(plan(cluster(host), settings=Settings(enabled=False)))
+
+
+def test_what_a_roll_may_have_changed_is_left_to_it_and_what_is_ill_is_repaired() -> None:
+    other = service("kube-scheduler", drift=("it was made from another rendering",))
+    host = control_plane("cp-1", other, service("kube-apiserver", "exited"), lost_files=("/etc/windlass/x is another",))
+    roll = "the roll of a changed spec at v1.37.2 that began at noon is not over"
+    planned = plan(replace(cluster(host), roll=roll))
+    assert acts(planned) == [("recreate", "cp-1/kube-apiserver")]
+    for key in ("cp-1/kube-scheduler", "cp-1/files"):
+        assert holds(planned)[key] == f"{roll}; trigger `upgrade_cluster` to bring it to its end"
+
+
+def test_when_too_many_workers_are_ill_none_is_touched() -> None:
+    seen = cluster(worker("w-1", "kubelet"), worker("w-2", "kubelet"))
+    planned = plan(seen)
+    assert acts(planned) == []
+    assert "2 of 3 workers are ill (w-1, w-2)" in planned.stops[0].why
+    assert acts(plan(cluster(worker("w-1", "kubelet"), workers=1))) == [("restart-unit", "w-1/kubelet")]
+
+
+@pytest.mark.parametrize(
+    ("share", "workers", "allowed"), [("20%", 1, 1), ("20%", 10, 2), ("20%", 14, 2), ("0%", 9, 0), (0, 9, 0), (2, 9, 2)]
+)
+def test_the_share_of_workers(share: int | str, workers: int, allowed: int) -> None:
+    assert allowed_workers(share, workers) == allowed
+
+
+def test_a_host_that_does_not_answer_needs_a_person_and_is_not_acted_on() -> None:
+    planned = plan(cluster(control_plane("cp-1", unreachable="timed out")))
+    assert acts(planned) == []
+    assert planned.stops[0].why == "cp-1 does not answer: timed out"
+
+
+def test_an_engine_that_does_not_answer_comes_before_what_runs_in_it() -> None:
+    host = control_plane("cp-1", service("kube-apiserver", "exited"))
+    broken = replace(host, units=worker("x", "docker").units)
+    assert acts(plan(cluster(broken))) == [("restart-unit", "cp-1/docker")]
+
+
+def gone(name: str) -> HostSeen:
+    unseen = [service(one, "unknown", answers="unknown") for one in CONTROL_PLANE]
+    return control_plane(name, *unseen, unreachable="timed out", is_gone=True, has_member_data=None)
+
+
+def test_a_host_whose_machine_is_gone_is_made_anew_while_the_others_hold_quorum() -> None:
+    planned = plan(cluster(gone("cp-2")))
+    assert acts(planned) == [("replace-host", "cp-2/host")]
+    assert planned.stops == ()
+    assert acts(plan(cluster(worker("w-2", unreachable="timed out", is_gone=True)))) == [("replace-host", "w-2/host")]
+
+
+def test_two_machines_that_are_gone_leave_no_quorum_to_join() -> None:
+    planned = plan(cluster(gone("cp-2"), gone("cp-3")))
+    assert acts(planned) == []
+    assert any("disaster_recovery" in stop.way_out for stop in planned.stops)
+
+
+def test_hosts_that_airflow_does_not_reach_say_nothing_about_a_quorum_that_etcd_has() -> None:
+    def unreached(name: str) -> HostSeen:
+        return control_plane(name, unreachable="no answer within 6 s", has_member_data=None)
+
+    seen = cluster(unreached("cp-2"), unreached("cp-3"))
+    assert seen.membership is not None
+    assert seen.membership.has_quorum
+    assert [stop.key for stop in plan(seen).stops] == ["cp-2/host", "cp-3/host"]

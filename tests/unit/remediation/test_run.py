@@ -1,0 +1,646 @@
+"""Repair runs on hosts in memory that answer as real ones do, and break as told."""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.health import Finding, Kind
+from windlass.domain.host.facts import parse_facts
+from windlass.domain.host.layout import DOCKER_DAEMON
+from windlass.domain.pki import Pki, files_for, seed
+from windlass.domain.remediation import History, Plan, Report, Stop, Tries
+from windlass.domain.remediation.plan import Asked
+from windlass.domain.remediation.triggers import Heard, heard_in
+from windlass.domain.rendering import MirrorAddresses, render_host
+from windlass.domain.spec import Cluster, load_cluster
+from windlass.effects.catalog import load_catalog
+from windlass.effects.kubernetes.client import Resource
+from windlass.effects.ssh.connection import CommandResult, RemoteFile
+from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
+from windlass.effects.ssh.pool import Connections
+from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.operations.cluster import Site
+from windlass.operations.remediation import Healing, Keyring, Note, Outcome, execute, heal, observe, run, show_plan
+from windlass.operations.remediation.context import Machines, NoMachines
+
+ROOT = Path(__file__).resolve().parents[3]
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MIRROR = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
+SPEC = (ROOT / "include/clusters/ha-3-1.yaml").read_text()
+FACTS = "complete=yes\ndocker=20.10.24\n"
+
+
+@functools.cache
+def cluster() -> Cluster:
+    return load_cluster(SPEC, "ha")
+
+
+@functools.cache
+def pki() -> Pki:
+    return seed(cluster(), NOW)
+
+
+@dataclass
+class World:
+    """All hosts, what runs on them, and the time."""
+
+    site: Site
+    hosts: dict[str, FakeHost]
+    now: datetime = NOW
+    broken: dict[str, str] = field(default_factory=dict)
+    """Docker's word for what is not running, by `host/component`; `stuck` starts again and again in vain."""
+    history: History = field(default_factory=History)
+    notes: list[Note] = field(default_factory=list)
+    acts: list[str] = field(default_factory=list)
+    looks: int = 0
+    age: timedelta = timedelta(hours=1)
+    """For how long each container has run."""
+    hear: Callable[[], Heard | None] = field(default=lambda: None)
+    machines: Machines = field(default_factory=NoMachines)
+    slowness: timedelta = timedelta(seconds=60)
+    """How long what stays ill is watched in vain."""
+
+    def answer(self, name: str, call: Call) -> CommandResult | str:
+        script = (call.stdin or b"").decode()
+        if "say complete yes" in script and "say engine answers" in script:
+            self.looks += 1
+            return self.look(name)
+        if "force-recreate" in script:
+            component = script.rpartition("container ")[2].partition('"')[0]
+            self.acts.append(f"{name}/{component}")
+            if self.broken.get(f"{name}/{component}") not in {"stuck", "running"}:
+                self.broken.pop(f"{name}/{component}", None)
+            return f"changed: container {component}\n"
+        if "passes=0" in script:
+            stuck = [key for key, state in self.broken.items() if state == "stuck" and key.startswith(f"{name}/")]
+            stuck += [key for key, state in self.broken.items() if state == "running" and key.startswith(f"{name}/")]
+            self.now += self.slowness if stuck else timedelta(seconds=2)
+            return CommandResult(1, "port answers 000\n", "") if stuck else ""
+        if "docker inspect" in script:
+            return "".join(json.dumps(one) + "\n" for one in self.inspected(name))
+        return FACTS
+
+    def look(self, name: str) -> str:
+        lines = ["engine=answers", "member_data=yes", "free_kib=99999999"]
+        lines += [f"unit={unit} active running - success" for unit in ("docker", "windlass-containerd", "kubelet")]
+        lines += [json.dumps(one) for one in self.inspected(name)]
+        for component in self.services(name):
+            is_well = f"{name}/{component}" not in self.broken
+            lines.append(f"probe={component} ok 0" if is_well else f"probe={component} 3 000 7")
+        return "\n".join([*lines, "probe=kubelet ok 0", "complete=yes"]) + "\n"
+
+    def services(self, name: str) -> dict[str, dict[str, Any]]:
+        files = {path: file for path, file in self.hosts[name].files.items() if path.endswith("compose.yaml")}
+        return {k: v for file in files.values() for k, v in yaml.safe_load(file.content)["services"].items()}
+
+    def inspected(self, name: str) -> list[dict[str, Any]]:
+        return [self._inspect(name, component, service) for component, service in self.services(name).items()]
+
+    def _inspect(self, name: str, component: str, service: dict[str, Any]) -> dict[str, Any]:
+        state = self.broken.get(f"{name}/{component}", "running")
+        mounts = [{"Type": "bind", "Source": one["source"], "Destination": one["target"],
+                   "RW": not one.get("read_only")} for one in service.get("volumes", [])]  # fmt: skip
+        return {
+            "Id": "0", "Name": f"/windlass-{component}", "Mounts": mounts,
+            "Config": {"Image": service["image"], "Labels": service["labels"], "Entrypoint": service["entrypoint"],
+                       "Cmd": service["command"]},
+            "State": {"Status": "exited" if state == "stuck" else state, "ExitCode": 137,
+                      "StartedAt": (self.now - self.age).isoformat().replace("+00:00", "Z")},
+            "HostConfig": {"RestartPolicy": {"Name": "always"}, "NetworkMode": "host", "ReadonlyRootfs": True},
+        }  # fmt: skip
+
+    def save(self, history: History) -> None:
+        self.history = history
+
+    def pause(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def heal(
+        self,
+        *reports: Report,
+        beat: Callable[[], object] = lambda: None,
+        by_person: bool = False,
+        told: tuple[Stop, ...] = (),
+    ) -> Outcome:
+        self.notes.clear()
+        return heal(self.work(*reports, beat=beat, by_person=by_person, told=told))
+
+    def shown(self) -> Plan:
+        return show_plan(self.work())
+
+    def work(
+        self,
+        *reports: Report,
+        beat: Callable[[], object] = lambda: None,
+        by_person: bool = False,
+        told: tuple[Stop, ...] = (),
+    ) -> Healing:
+        return Healing(
+            site=self.site, keyring=Keyring(pki, lambda _: RemoteFile(b"sealed")), history=lambda: self.history,
+            save=self.save, note=self.notes.append, beat=beat, reports={one.key: one for one in reports}, told=told,
+            hear=self.hear, machines=self.machines, asked=Asked(by_person=by_person), clock=lambda: self.now,
+            pause=self.pause,
+        )  # fmt: skip
+
+    @property
+    def told(self) -> list[str]:
+        return [note.text for note in self.notes]
+
+
+def no_etcd(*_: object) -> None:
+    raise NotReadyError("there is no etcd here to ask")
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(observe, "observe_members", no_etcd)
+    release = load_catalog(ROOT / "include/templates/kubernetes").release(cluster().spec.kubernetes.version)
+    images = [Artifact("image", name, version) for name, version in release.images.items()]
+    files = [Artifact("file", name, version) for name, version in release.files.items()]
+    lock = Lock("modules", {one: Locked(f"sha256:{'1' * 64}", 1, "build") for one in [*images, *files]})
+    hosts = {host.name: FakeHost(host.name) for host in cluster().spec.hosts.members}
+    fakes = FakeHosts(hosts.values())
+    made = World(Site(cluster(), release, lock, MIRROR, Connections(fakes.targets(), fakes)), hosts)
+    for host in cluster().spec.hosts.members:
+        fake = hosts[host.name]
+        rendered = render_host(cluster(), release, host, lock, MIRROR, parse_facts(FACTS))
+        fake.files |= {p: RemoteFile(f.content, f.mode) for p, f in rendered.items() if p != DOCKER_DAEMON}
+        fake.files |= {p: RemoteFile(f.content, f.mode) for p, f in files_for(cluster(), host, pki()).items()}
+        fake.on("sh", "-s", answer=functools.partial(made.answer, host.name))
+    return made
+
+
+def test_a_healthy_cluster_is_left_alone(world: World) -> None:
+    outcome = world.heal()
+    assert (outcome.done, outcome.is_well, world.acts, world.told) == ((), True, [], [])
+
+
+def test_what_the_watch_found_is_repaired_and_told_in_one_line(world: World) -> None:
+    world.broken["cp-2/kube-apiserver"] = "exited"
+    outcome = world.heal(Report("cp-2", "kube-apiserver", 3, ("cp-1", "cp-3", "w-1")))
+    assert world.acts == ["cp-2/kube-apiserver"]
+    assert outcome.is_well
+    assert world.told[0] == (
+        "Requested 3, Healthy 2, Recreated 1: kube-apiserver on cp-2, 3 failed checks seen from cp-1, cp-3, w-1 "
+        "(it ended with 137)"
+    )
+    assert world.told[1].startswith("kube-apiserver on cp-2 is well again after ")
+
+
+def test_two_of_the_control_plane_are_repaired_one_after_the_other(world: World) -> None:
+    world.broken |= {"cp-1/kube-scheduler": "exited", "cp-3/kube-apiserver": "exited"}
+    world.heal(Report("cp-1", "kube-scheduler"), Report("cp-3", "kube-apiserver"))
+    assert world.acts == ["cp-3/kube-apiserver", "cp-1/kube-scheduler"]
+
+
+def test_a_try_is_recorded_before_it_is_made(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "exited"
+
+    def die() -> None:
+        if world.notes:
+            raise RuntimeError("the task was killed")
+
+    with pytest.raises(RuntimeError):
+        world.heal(Report("cp-2", "kube-scheduler"), beat=die)
+    assert world.history.count("cp-2/kube-scheduler", world.now) == 1
+    assert world.acts == []
+    assert world.heal(Report("cp-2", "kube-scheduler")).is_well
+
+
+def test_repair_gives_up_after_five_tries_says_so_once_and_takes_it_back_when_it_is_over(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "stuck"
+    outcome = world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"] * 5
+    assert not outcome.is_well
+    assert "was repaired 5 times and is still ill" in world.told[-1]
+
+    world.now += timedelta(hours=1)
+    again = world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"] * 5
+    assert again.stops == outcome.stops
+    assert [note for note in world.notes if note.key] == []
+
+    del world.broken["cp-2/kube-scheduler"]
+    assert world.heal().is_well
+    assert world.told[-1].startswith("over: kube-scheduler on cp-2 was repaired 5 times")
+
+
+class Nodes:
+    """The API as far as nodes go: patches are merged, and what is null is gone."""
+
+    def __init__(self) -> None:
+        names = [host.name for host in cluster().spec.hosts.members]
+        self.nodes: dict[str, Any] = {
+            name: {"metadata": {"name": name, "annotations": {}}, "spec": {}} for name in names
+        }
+        self.patched: list[str] = []
+
+    @property
+    def cordoned(self) -> list[str]:
+        return [name for name, node in self.nodes.items() if node["spec"].get("unschedulable")]
+
+    def list(self, resource: Resource) -> list[dict[str, Any]]:
+        return list(self.nodes.values())
+
+    def patch(self, resource: Resource, name: str, change: dict[str, Any]) -> None:
+        self.patched.append(name)
+        node = self.nodes[name]
+        node["metadata"]["annotations"] = self._merged(
+            node["metadata"]["annotations"], change["metadata"]["annotations"]
+        )
+        node["spec"] = self._merged(node["spec"], change["spec"])
+
+    @staticmethod
+    def _merged(before: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in {**before, **change}.items() if value is not None}
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Nodes:
+    made = Nodes()
+    for module in (execute, observe):
+        monkeypatch.setattr(module, "kubernetes_api", lambda *_: nullcontext(made))
+    return made
+
+
+def test_a_worker_that_repair_gave_up_on_is_cordoned_once(world: World, nodes: Nodes) -> None:
+    world.broken["w-1/api-proxy"] = "stuck"
+    for _ in range(3):
+        world.heal()
+    assert (nodes.cordoned, nodes.patched) == (["w-1"], ["w-1"])
+    assert world.acts == ["w-1/api-proxy"] * 5
+
+
+def test_a_cordon_of_which_no_answer_came_is_taken_back_all_the_same(
+    world: World, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = nodes.patch
+
+    def patch(*told: Any) -> None:
+        real(*told)
+        raise NotReadyError("the answer did not come")
+
+    monkeypatch.setattr(nodes, "patch", patch)
+    world.broken["w-1/api-proxy"] = "stuck"
+    world.heal(Report("w-1", "api-proxy"))
+    assert nodes.cordoned == ["w-1"]
+    monkeypatch.setattr(nodes, "patch", real)
+    del world.broken["w-1/api-proxy"]
+    assert world.heal().is_well
+    assert (nodes.cordoned, world.history.cordoned) == ([], frozenset())
+
+
+@pytest.mark.parametrize("by_person", [False, True])
+def test_a_worker_that_repair_cordoned_is_opened_once_it_is_well(
+    world: World, nodes: Nodes, *, by_person: bool
+) -> None:
+    world.broken["w-1/api-proxy"] = "stuck"
+    world.heal()
+    world.history = History.from_bytes(world.history.to_bytes())
+    world.heal()
+    assert nodes.cordoned == ["w-1"]
+
+    del world.broken["w-1/api-proxy"]
+    outcome = world.heal(by_person=by_person)
+
+    assert (nodes.cordoned, nodes.nodes["w-1"]["metadata"]["annotations"]) == ([], {})
+    assert outcome.done == ("uncordon host on w-1: all of it is well again",)
+    assert "node w-1 takes new pods again" in world.told
+    assert world.history.cordoned == frozenset()
+    assert world.heal().done == ()
+
+
+def test_what_repair_did_is_told_in_a_form_for_programs_too(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    acts = [(note.host, note.component, note.details["act"]) for note in world.notes if "act" in note.details]
+    assert acts == [("cp-2", "kube-scheduler", "recreate")]
+
+
+def test_a_run_whose_time_is_over_looks_once_more_and_says_what_it_leaves(world: World) -> None:
+    world.broken |= {"cp-2/kube-scheduler": "exited", "cp-3/kube-scheduler": "exited"}
+    looks_before: list[int] = []
+
+    def hear() -> None:
+        if world.acts and not looks_before:
+            looks_before.append(world.looks)
+            world.now += timedelta(minutes=9)
+
+    world.hear = hear
+    outcome = world.heal(Report("cp-2", "kube-scheduler"), Report("cp-3", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"]
+    assert world.looks > looks_before[0]
+    left = [text for text in world.told if "left to the next run" in text]
+    assert left == list(outcome.held)
+    assert "kube-scheduler on cp-3" in left[0]
+    assert not outcome.is_well
+
+
+def test_tries_that_take_longer_than_what_is_forgiven_are_counted_all_the_same(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"], world.slowness = "stuck", timedelta(minutes=7)
+    for _ in range(8):
+        world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"] * 5
+
+
+def test_what_repair_gave_up_on_is_not_over_while_nobody_sees_it(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "stuck"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    world.hosts["cp-2"].is_reachable = False
+    world.heal()
+    assert [text for text in world.told if text.startswith("over: kube-scheduler")] == []
+    world.hosts["cp-2"].is_reachable = True
+    world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"] * 5
+
+
+def test_what_a_person_has_mended_is_told_to_be_over_by_the_run_that_they_start(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "stuck"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    del world.broken["cp-2/kube-scheduler"]
+    assert world.heal(by_person=True).is_well
+    assert world.told[-1].startswith("over: kube-scheduler on cp-2 was repaired 5 times")
+
+
+class UntoldMachines(NoMachines):
+    def gone(self) -> frozenset[str]:
+        raise RefusedError("the credentials have expired")
+
+
+def test_a_provider_that_does_not_tell_which_machines_are_gone_holds_up_nothing(world: World) -> None:
+    world.machines = UntoldMachines()
+    world.hosts["w-1"].is_reachable = False
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"]
+    assert "w-1 does not answer" in world.told[-1]
+
+
+class Provider(NoMachines):
+    """Makes hosts; it has made a new one before the run was killed, and breaks off now."""
+
+    makes_hosts = True
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def make(self, host: str) -> None:
+        self.asked.append(host)
+        raise UnreachableError(f"{host}: no answer from the provider")
+
+
+@pytest.mark.parametrize("is_provided", [True, False])
+def test_a_machine_that_was_made_and_not_prepared_is_prepared_by_the_next_run(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_provided: bool
+) -> None:
+    real, provider = world.look, Provider()
+    world.machines = provider if is_provided else NoMachines()
+    bare = "engine=silent\nunit=docker inactive dead - -\nmark=\nmember_data=no\ncomplete=yes\n"
+    monkeypatch.setattr(world, "look", lambda name: bare if name == "w-1" else real(name))
+    world.heal()
+    decided = {note.details["act"] for note in world.notes if note.host == "w-1" and "act" in note.details}
+    assert decided - {"cordon"} == ({"replace-host"} if is_provided else {"restart-unit"})
+    assert set(provider.asked) == ({"w-1"} if is_provided else set())
+
+
+def test_a_long_repair_of_a_worker_keeps_no_other_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_end, real = threading.Event(), execute.prepare_host
+
+    def prepare(*told: Any) -> Any:
+        world.broken["cp-2/kube-scheduler"] = "exited"
+        assert may_end.wait(60)
+        return real(*told)
+
+    def note(one: Note) -> None:
+        world.notes.append(one)
+        if one.text.startswith("kube-scheduler on cp-2 is well again"):
+            may_end.set()
+
+    monkeypatch.setattr(execute, "prepare_host", prepare)
+    world.hosts["w-1"].files["/etc/windlass/stacks/api-proxy/haproxy.cfg"] = RemoteFile(b"# by hand", 0o644)
+    stands = "files on w-1 was repaired 5 times"
+    world.history = History(alerts={"w-1/files": stands})
+    outcome = heal(replace(world.work(), note=note))
+    assert [done.partition(":")[0] for done in outcome.done] == [
+        "recreate kube-scheduler on cp-2",
+        "restore-files files on w-1",
+    ]
+    assert outcome.is_well
+    assert world.told[-1] == f"over: {stands}"  # and not before it was
+
+
+def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_repaired(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = observe.parse_look
+
+    def parse(said: str, wanted: Any, *more: Any) -> Any:
+        if wanted.host.name == "w-1":
+            raise ValueError("not a number")
+        return real(said, wanted, *more)
+
+    monkeypatch.setattr(observe, "parse_look", parse)
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"]
+    assert "w-1 does not answer: ValueError: not a number" in world.told[-1]
+
+
+def test_a_unit_file_that_is_no_text_is_laid_down_again_like_any_other(world: World) -> None:
+    world.hosts["w-1"].files["/etc/systemd/system/kubelet.service"] = RemoteFile(b"\xff", 0o644)
+    assert any(repair.key == "w-1/files" for repair in world.shown().repairs)
+
+
+def test_people_are_told_before_a_run_waits(world: World) -> None:
+    world.hosts["w-1"].is_reachable = False
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    world.history = History({"cp-2/kube-scheduler": Tries(2, world.now)})
+    told_at: list[int] = []
+
+    def pause(seconds: float) -> None:
+        told_at.append(sum(text.startswith("w-1 does not answer") for text in world.told))
+        world.now += timedelta(seconds=seconds)
+
+    world.pause = pause  # type: ignore[method-assign]
+    world.heal(Report("cp-2", "kube-scheduler"))
+    assert set(told_at) == {1}
+
+
+def found(kind: Kind, component: str, since: datetime) -> Finding:
+    return Finding("ha", "cp-2", component, kind, since, ("cp-1", "cp-3"), "hung", failed_checks=3)
+
+
+def test_a_run_that_waits_acts_on_what_the_watch_finds_meanwhile(world: World) -> None:
+    world.broken |= {"cp-2/kube-scheduler": "running", "cp-1/api-proxy": "exited"}
+    world.age = timedelta(seconds=5)  # for ever: it is started again and again
+    began = world.now
+
+    def hear() -> Heard | None:
+        waited = world.now - began > timedelta(seconds=30)
+        return heard_in([found(Kind.PROCESS_DOWN, "kube-scheduler", world.now)], world.now) if waited else None
+
+    world.hear = hear
+    world.heal(Report("cp-1", "api-proxy"))
+    assert world.acts[:2] == ["cp-1/api-proxy", "cp-2/kube-scheduler"]
+
+
+def test_what_was_watched_in_vain_is_tried_again_without_its_time_to_start(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "running"
+    world.age = timedelta(seconds=5)
+    outcome = world.heal(Report("cp-2", "kube-scheduler", 3))
+    assert world.acts == ["cp-2/kube-scheduler"] * 5
+    assert "was repaired 5 times" in outcome.stops[0]
+
+
+def test_what_failed_before_it_was_repaired_is_not_repaired_again(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    since = world.now - timedelta(seconds=10)
+    world.hear = lambda: heard_in([found(Kind.PROCESS_DOWN, "kube-scheduler", since)], world.now)
+    reports: list[str] = []
+    real = observe.look
+
+    def look(work: Healing, known: Any, **more: Any) -> Any:
+        reports.extend(known)
+        return real(work, known, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "look", look)
+        assert world.heal().is_well
+    assert reports == ["cp-2/kube-scheduler"]
+
+
+def test_what_people_need_no_longer_be_told_is_taken_back_by_the_run_that_is_at_it(world: World) -> None:
+    cut = heard_in([found(Kind.NETWORK_CUT, "kubelet", world.now)], world.now).told
+    assert "network cut" in world.heal(told=cut).stops[0]
+    world.hear = lambda: heard_in([], world.now)
+    assert world.heal(told=cut).stops == ()
+    assert world.told[-1].startswith("over: kubelet on cp-2: network cut")
+
+
+def test_drift_that_is_only_shown_is_told_once_and_once_that_it_is_over(world: World) -> None:
+    spec = cluster().spec
+    settings = spec.repair.model_copy(update={"drift": "report"})
+    only_shown = cluster().model_copy(update={"spec": spec.model_copy(update={"repair": settings})})
+    world.site = replace(world.site, cluster=only_shown)
+    path = "/etc/windlass/stacks/api-proxy/haproxy.cfg"
+    rendered = world.hosts["w-1"].files[path]
+    world.hosts["w-1"].files[path] = RemoteFile(b"other")
+    told = []
+    for _ in range(2):
+        assert len(world.heal().reported) == 1
+        told += [(note.host, note.component, note.key) for note in world.notes]
+    assert told == [("w-1", "files", "drift w-1/files")]
+    world.hosts["w-1"].files[path] = rendered
+    assert world.heal().reported == ()
+    assert [(note.host, note.text.partition(" files")[0]) for note in world.notes] == [
+        ("w-1", "over: drift, only shown: restore-files")
+    ]
+
+
+KEY = "/etc/windlass/pki/apiserver.key"
+
+
+def open_to_all(world: World, path: str = KEY) -> RemoteFile:
+    """Have somebody open a file of cp-1 to all and give it away; return it as it was."""
+    files = world.hosts["cp-1"].files
+    before = files[path]
+    files[path] = replace(before, mode=0o666, owner="nobody:root")
+    return before
+
+
+@pytest.mark.parametrize("path", [KEY, "/etc/windlass/pki/apiserver.crt", "/etc/windlass/kubeconfigs/admin.conf"])
+def test_a_certificate_that_is_open_to_all_is_closed_and_nothing_is_issued_or_started_anew(
+    world: World, path: str
+) -> None:
+    before = open_to_all(world, path)
+    fault = f"{path}: mode 0666 -> 0{before.mode:o}, owner nobody -> root"
+    outcome = world.heal()
+    assert [done.partition(" (")[0] for done in outcome.done] == [f"restore-files certificates on cp-1: {fault}"]
+    assert world.hosts["cp-1"].files[path] == before
+    assert set(world.hosts["cp-1"].writes) == {path, "/etc/windlass/pki.sealed"}
+    assert (outcome.is_well, world.acts) == (True, [])
+    assert world.heal().done == ()
+
+
+def test_another_owner_of_a_rendered_file_is_put_right(world: World) -> None:
+    path = "/etc/windlass/stacks/etcd/compose.yaml"
+    before = open_to_all(world, path)
+    assert [repair.reason for repair in world.shown().repairs] == [f"{path}: mode 0666 -> 0644, owner nobody -> root"]
+    world.heal()
+    assert world.hosts["cp-1"].files[path] == before
+    assert world.acts == []
+
+
+def test_a_certificate_that_is_open_to_all_is_only_shown_where_the_spec_says_so(world: World) -> None:
+    spec = cluster().spec
+    settings = spec.repair.model_copy(update={"drift": "report"})
+    only_shown = cluster().model_copy(update={"spec": spec.model_copy(update={"repair": settings})})
+    world.site = replace(world.site, cluster=only_shown)
+    open_to_all(world)
+    outcome = world.heal()
+    assert outcome.done == ()
+    assert outcome.reported == (f"restore-files certificates on cp-1: {KEY}: mode 0666 -> 0600, owner nobody -> root",)
+    assert world.hosts["cp-1"].files[KEY].mode == 0o666
+
+
+def test_a_file_that_could_not_be_looked_at_is_not_taken_to_be_as_issued(world: World) -> None:
+    world.hosts["cp-1"].unreadable.add(KEY)
+    (repair,) = world.shown().repairs
+    assert (repair.key, repair.reason) == (
+        "cp-1/certificates",
+        f"{KEY} could not be looked at (its content cannot be read)",
+    )
+    assert world.heal().is_well
+    assert world.shown().is_empty
+
+
+def test_certificates_that_soon_end_are_told_with_their_keys(world: World) -> None:
+    world.now += timedelta(days=80)
+    plan = world.shown()
+    found = {one.key: one.reason for one in [*plan.repairs, *(held.repair for held in plan.held)]}
+    due = [f"/etc/windlass/pki/{name} is due for renewal" for name in ("kubelet-client.crt", "kubelet-client.key")]
+    assert found["w-1/certificates"].startswith(", ".join(due))
+
+
+def test_a_person_begins_the_count_anew(world: World) -> None:
+    world.broken["cp-2/kube-scheduler"] = "stuck"
+    world.heal(Report("cp-2", "kube-scheduler"))
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    assert world.heal(by_person=True).is_well
+
+
+def test_a_host_that_does_not_answer_keeps_no_other_from_being_repaired(world: World) -> None:
+    world.hosts["w-1"].is_reachable = False
+    world.broken["cp-1/kube-apiserver"] = "exited"
+    outcome = world.heal(Report("cp-1", "kube-apiserver"))
+    assert world.acts == ["cp-1/kube-apiserver"]
+    assert outcome.stops[0].startswith("w-1 does not answer")
+
+
+def test_a_file_that_was_changed_is_found_and_one_container_by_other_hands_too(world: World) -> None:
+    path = "/etc/windlass/stacks/api-proxy/haproxy.cfg"
+    world.hosts["w-1"].files[path] = RemoteFile(b"other")
+    del world.hosts["cp-1"].files["/etc/windlass/pki/apiserver.key"]
+    work = Healing(
+        site=world.site, keyring=Keyring(pki, lambda _: RemoteFile(b"")), history=History, save=world.save,
+        note=world.notes.append, beat=lambda: None, clock=lambda: world.now,
+    )  # fmt: skip
+    plan = show_plan(work)
+    found = {one.key: one.reason for one in [*plan.repairs, *(held.repair for held in plan.held)]}
+    assert found == {
+        "w-1/files": f"{path} is another",
+        "cp-1/certificates": "/etc/windlass/pki/apiserver.key is lost",
+    }
+    assert world.notes == []

@@ -1,0 +1,129 @@
+"""A cluster on fake hosts that run what was rendered for them, so that a look finds nothing until something differs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
+from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.catalog import Release
+from windlass.domain.host.facts import FACTS_SCRIPT, parse_facts
+from windlass.domain.rendering import MirrorAddresses, host_images, host_installs
+from windlass.domain.scripts.install import content_directory
+from windlass.domain.spec.models import Cluster, Host
+from windlass.effects.catalog import load_catalog
+from windlass.effects.ssh.connection import RemoteFile
+from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
+from windlass.effects.ssh.pool import Connections
+from windlass.operations.apply.prepare import remote_files
+from windlass.operations.cluster import Site
+from windlass.operations.rollout.context import at_version
+from windlass.operations.rollout.observe import rendered_files, services_of
+
+CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
+MIRROR = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
+ROLES = {**OVERLAPPING, "w-1": ["worker"]}
+OLD, NEW = "v1.36.3", "v1.37.2"
+
+
+def lock_of(*releases: Release) -> Lock:
+    parts = [Artifact("file", name, version) for one in releases for name, version in one.files.items()]
+    parts += [Artifact("image", name, version) for one in releases for name, version in one.images.items()]
+    return Lock(
+        "modules",
+        {part: Locked(f"sha256:{hashlib.sha256(str(part).encode()).hexdigest()}", 1, "build") for part in parts},
+    )
+
+
+LOCK = lock_of(CATALOG.release(OLD), CATALOG.release(NEW))
+
+
+@dataclass
+class Machine:
+    """What one fake host says of itself; its files are those of the fake."""
+
+    fake: FakeHost
+    services: dict[str, str] = field(default_factory=dict)
+    """`VERSION|DIGEST` of what runs, by component."""
+    units: set[str] = field(default_factory=set)
+    versions: dict[str, str] = field(default_factory=dict)
+    artifacts: set[str] = field(default_factory=set)
+    images: set[str] = field(default_factory=set)
+    links: dict[str, str] = field(default_factory=dict)
+    scripts: list[str] = field(default_factory=list)
+    """Scripts that were run besides those that only look."""
+
+    def answer(self, call: Call) -> str:
+        script = (call.stdin or b"").decode()
+        if script == FACTS_SCRIPT:
+            lines = [f"artifact={name}" for name in sorted(self.artifacts)]
+            return "\n".join(["cgroup=2", "cpus=2", "docker=20.10", "cluster=demo", *lines, "complete=yes"])
+        if "service {{" in script:
+            return "\n".join(self._said())
+        self.scripts.append(script)
+        return ""
+
+    def _said(self) -> list[str]:
+        lines = [f"service {name}|{state}" for name, state in self.services.items()]
+        lines += [f"unit {unit}" for unit in self.units]
+        lines += [f"version {name} {version}" for name, version in self.versions.items()]
+        lines += [f"image {image}" for image in self.images]
+        return lines + [f"link {path} {target}" for path, target in self.links.items()]
+
+
+@dataclass(frozen=True)
+class World:
+    """A cluster at one version on fake hosts."""
+
+    site: Site
+    machines: dict[str, Machine]
+
+    def at(self, version: str, wanted: Cluster | None = None) -> Site:
+        """Return the same place at another version."""
+        made = at_version(wanted or self.site.cluster, version)
+        return replace(self.site, cluster=made, release=CATALOG.release(version))
+
+
+def install(site: Site, host: Host, machine: Machine) -> None:
+    """Have a machine run and hold what the site wants of it."""
+    facts = parse_facts("cgroup=2\ncpus=2\ndocker=20.10\ncomplete=yes")
+    files = rendered_files(site, host, facts)
+    machine.fake.files.update({path: RemoteFile(file.content, file.mode) for path, file in remote_files(files).items()})
+    for path, file in files.items():
+        if path.endswith("/compose.yaml"):
+            for component, service in services_of(file.text).items():
+                machine.services[component] = f"{service.version}|{service.digest}"
+    machine.units = {"kubelet", "windlass-containerd"} if host.is_node else set()
+    machine.versions = {"kubelet": site.release.version, "containerd": site.release.files["containerd"]}
+    for one in host_installs(site.release, host):
+        directory = content_directory(site.lock.digest(one.artifact))
+        machine.artifacts.add(directory.rpartition("/")[2])
+        machine.links.update({path: f"{directory}/{inner or 'file'}" for inner, path in one.links})
+    images = host_images(site.cluster, site.release, host, site.lock, site.mirror)
+    machine.images |= {image.reference for image in images}
+
+
+@pytest.fixture
+def make_world() -> Callable[..., World]:
+    def make(version: str = OLD, roles: dict[str, list[str]] = ROLES) -> World:
+        fakes = {name: FakeHost(name) for name in roles}
+        hosts = FakeHosts(fakes.values())
+        wanted = at_version(cluster(roles), version)
+        site = Site(wanted, CATALOG.release(version), LOCK, MIRROR, Connections(hosts.targets(), hosts))
+        machines = {name: Machine(fake) for name, fake in fakes.items()}
+        for host in site.hosts:
+            install(site, host, machines[host.name])
+            machines[host.name].fake.on("sh", "-s", answer=machines[host.name].answer)
+        return World(site, machines)
+
+    return make
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from windlass.effects.kubernetes.client import Resource
+from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.operations.rollout import drain as rollout_drain
+from windlass.operations.rollout import node
+from windlass.operations.rollout.drain import CORDONED, DrainError, cordon, drain_node, uncordon
+
+LONG, NONE = timedelta(minutes=1), timedelta(0)
+
+
+class FakeApi:
+    """The few calls that draining makes, on one node and its pods."""
+
+    def __init__(self, *pods: str, blocked: tuple[str, ...] = (), own: tuple[str, ...] = ()) -> None:
+        self.node: dict[str, Any] | None = {"metadata": {"name": "w-1"}, "spec": {}}
+        self.pods = {name: self._pod(name, "DaemonSet" if name in own else "ReplicaSet") for name in (*pods, *own)}
+        self.blocked = set(blocked)
+        self.refused: dict[str, str] = {}
+        """What the API says once to the eviction of a pod."""
+        self.away = 0
+
+    def _pod(self, name: str, owner: str) -> dict[str, Any]:
+        metadata = {"name": name, "namespace": "default", "ownerReferences": [{"kind": owner}]}
+        return {"metadata": metadata, "spec": {"nodeName": "w-1"}, "status": {"phase": "Running"}}
+
+    def get(self, resource: Resource, name: str) -> dict[str, Any] | None:
+        return self.node
+
+    def patch(self, resource: Resource, name: str, change: dict[str, Any]) -> None:
+        assert self.node is not None
+        annotations = self.node["metadata"].setdefault("annotations", {})
+        annotations.update(change["metadata"]["annotations"])
+        self.node["spec"].update(change["spec"])
+
+    def list(self, resource: Resource, fields: str) -> list[dict[str, Any]]:
+        assert fields == "spec.nodeName=w-1"
+        if self.away:
+            self.away -= 1
+            raise UnreachableError("no answer")
+        return list(self.pods.values())
+
+    def evict(self, name: str, namespace: str) -> None:
+        if name in self.refused:
+            message = self.refused.pop(name)
+            if "terminated" in message:
+                del self.pods[name]
+            raise RefusedError(f"https://api: cannot evict pod: 403 {message}")
+        if name in self.blocked:
+            raise NotReadyError(f"https://api: cannot evict pod: 429 Cannot evict pod {name}: budget web needs 2")
+        del self.pods[name]
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout_drain, "_PAUSE_SECONDS", 0.0)
+
+
+def drain(api: Any, within: timedelta, tell: Callable[[str], None] = print) -> int:
+    return drain_node(api, "w-1", within, tell)
+
+
+def test_all_but_the_nodes_own_pods_leave() -> None:
+    api, told = FakeApi("a", "b", own=("flannel",)), []
+    assert drain(api, LONG, told.append) == 2
+    assert set(api.pods) == {"flannel"}
+    assert told == ["w-1: evicting default/a", "w-1: evicting default/b"]
+
+
+def test_an_api_that_is_away_for_a_moment_is_asked_again() -> None:
+    api = FakeApi("a")
+    api.away = 3
+    assert drain(api, LONG) == 1
+
+
+def test_a_pod_whose_namespace_is_being_removed_is_waited_for() -> None:
+    api = FakeApi("a")
+    api.refused["a"] = "unable to create new content in namespace x because it is being terminated"
+    assert drain(api, LONG) == 1
+
+
+def test_a_node_that_may_not_be_drained_is_open_again() -> None:
+    api: Any = FakeApi("a")
+    api.refused["a"] = 'admission webhook "no" denied the request'
+    roll: Any = Mock()
+    roll.site.cluster.spec.upgrade.drain_seconds = 60
+    with pytest.raises(RefusedError, match="denied the request"):
+        node._drain(roll, api, "w-1")
+    assert api.node["spec"]["unschedulable"] is None
+
+
+def test_what_keeps_a_pod_is_told_with_its_name_once_time_is_over() -> None:
+    with pytest.raises(
+        DrainError, match=r"w-1: not drained after 0 s: default/a: Cannot evict pod a: budget web needs 2"
+    ):
+        drain(FakeApi("a", "b", blocked=("a",)), NONE)
+
+
+def test_a_roll_opens_only_the_nodes_that_it_closed() -> None:
+    api: Any = FakeApi()
+    assert cordon(api, "w-1")
+    assert not cordon(api, "w-1")
+    assert api.node["metadata"]["annotations"] == {CORDONED: "true"}
+    assert uncordon(api, "w-1")
+    assert api.node["spec"]["unschedulable"] is None
+    assert not uncordon(api, "w-1")
+
+    api.node = {"metadata": {"name": "w-1"}, "spec": {"unschedulable": True}}
+    assert not cordon(api, "w-1")
+    assert not uncordon(api, "w-1")
+    assert api.node["spec"]["unschedulable"] is True
+
+
+def test_a_node_that_the_api_does_not_know_is_not_there_yet() -> None:
+    api: Any = FakeApi()
+    api.node = None
+    with pytest.raises(NotReadyError, match="no such node"):
+        cordon(api, "w-1")
+    assert not uncordon(api, "w-1")

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
+from windlass.domain.catalog import Release
+from windlass.domain.etcd.quorum import Member, Membership
+from windlass.domain.rollout import HostState, Running, Step
+from windlass.domain.rollout.gate import Finding, GateReport, Verdict
+from windlass.domain.rollout.gate_rules import Evidence, Workloads, judge
+from windlass.domain.rollout.removed_apis import Use
+from windlass.errors import RefusedError
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+TARGET = Release("v1.37.2", files={}, images={"etcd": "v3.7.3"}, upgrades_from=("1.36",))
+NAMES = frozenset(OVERLAPPING)
+MEMBERS = tuple(
+    Member(name, number, "voter", started=True, health="healthy") for number, name in enumerate(OVERLAPPING)
+)
+READY = {"metadata": {"name": "w-1"}, "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+NODES: Any = tuple({**READY, "metadata": {"name": name}} for name in (*OVERLAPPING, "w-2", "w-3", "w-1"))
+GOOD = Evidence(
+    running=Running(etcd={"cp-1": "v3.6.16"}, api_servers={"cp-1": "v1.36.3"}, kubelets={"w-1": "v1.36.3"}),
+    states={"w-1": HostState()},
+    drifted={},
+    unreachable={},
+    membership=Membership(MEMBERS, NAMES),
+    etcd_reasons={},
+    alarms=(),
+    api_reasons={},
+    workloads=Workloads(nodes=NODES),
+    uses=(),
+    expiries={"ca/kubernetes": NOW + timedelta(days=3000)},
+    free_kib={"w-1": 10_000_000},
+    needed_kib={"w-1": 500_000},
+    lacking=(),
+)
+DRAIN = (Step("host", ("w-1",), ("w-1: drain",), drains=True),)
+
+
+def report(evidence: Evidence = GOOD, steps: tuple[Step, ...] = DRAIN, **sections: Any) -> GateReport:
+    return judge(cluster(OVERLAPPING | WORKERS, **sections), TARGET, evidence, steps, NOW)
+
+
+def test_a_healthy_cluster_passes_everything() -> None:
+    found = report()
+    assert [finding.verdict for finding in found.findings] == [Verdict.PASSED] * len(found.findings)
+    found.refuse("an upgrade")
+
+
+def test_requests_that_may_be_the_gates_own_are_a_warning_and_certain_uses_block() -> None:
+    unsure = replace(GOOD, unsure_uses=("requests for things",))
+    (told,) = [one for one in report(unsure).findings if one.name == "removed APIs"]
+    assert (told.verdict, told.text) == (Verdict.WARNING, "requests for things")
+    use = Use("storage.k8s.io/v1beta1", "gold", "flux", "storage.k8s.io/v1")
+    (told,) = [one for one in report(replace(unsure, uses=(use,))).findings if one.name == "removed APIs"]
+    assert told.verdict is Verdict.BLOCKED
+
+
+def sick(**changes: Any) -> Membership:
+    return Membership((replace(MEMBERS[0], **changes), *MEMBERS[1:]), NAMES)
+
+
+DOWN: Any = {
+    **READY,
+    "status": {"conditions": [{"type": "Ready", "status": "Unknown", "message": "kubelet is silent"}]},
+}
+LONELY: Any = {"metadata": {"name": "one", "namespace": "x"}, "spec": {"nodeName": "w-1"}, "status": {}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "told"),
+    [
+        ({"running": Running(kubelets={"w-1": "v1.33.0"})}, "version skew", "kubelet of w-1"),
+        ({"unreachable": {"w-1": "w-1: no answer"}}, "hosts", "w-1: no answer"),
+        ({"membership": sick(health="unhealthy")}, "etcd members", "cp-1 is unhealthy"),
+        ({"membership": sick(role="learner")}, "etcd members", "cp-1 is still a learner"),
+        ({"membership": Membership(MEMBERS[1:], NAMES)}, "etcd members", "cp-1 is no member"),
+        ({"alarms": ("NOSPACE of member 1",)}, "etcd members", "alarm NOSPACE"),
+        ({"api_reasons": {"cp-2": "cp-2: not ready"}}, "API servers", "cp-2: not ready"),
+        ({"workloads": Workloads(nodes=(*NODES[:-1], DOWN))}, "nodes", "w-1: kubelet is silent"),
+        ({"workloads": Workloads(nodes=NODES[:-1])}, "nodes", "w-1: the API has no such node"),
+        ({"uses": (Use("a/v1", "Thing t", "flux", "a/v2"),)}, "removed APIs", "Thing t of a/v1 by flux"),
+        ({"workloads": Workloads(nodes=NODES, pods=(LONELY,))}, "pods without a controller", "x/one"),
+        ({"expiries": {"cp-1/apiserver": NOW + timedelta(hours=20)}}, "certificates", "cp-1/apiserver ends at"),
+        ({"free_kib": {"w-1": 600_000}}, "disk", "w-1: 585 MiB free"),
+        ({"lacking": ("image:etcd:v3.7.3",)}, "artifacts", "lacks image:etcd"),
+    ],
+)
+def test_what_holds_an_upgrade_up_is_told_with_what_to_do(changes: Any, name: str, told: str) -> None:
+    found = report(replace(GOOD, **changes))
+    (blocked,) = [finding for finding in found.blocked if finding.name == name]
+    assert told in blocked.text
+    assert blocked.remedy
+    with pytest.raises(RefusedError, match="is refused by the gate"):
+        found.refuse("an upgrade")
+
+
+def test_a_host_without_an_answer_is_told_once() -> None:
+    gone = {"cp-1": "cp-1: no answer"}
+    found = report(replace(GOOD, unreachable=gone, etcd_reasons=gone, api_reasons=gone))
+    assert [finding.name for finding in found.blocked] == ["hosts"]
+
+
+@pytest.mark.parametrize(("drift", "verdict"), [("repair", Verdict.WARNING), ("report", Verdict.BLOCKED)])
+def test_drift_warns_or_blocks_as_the_spec_says(drift: str, verdict: Verdict) -> None:
+    evidence = replace(GOOD, drifted={"cp-2": ("control-plane/kube-scheduler",)})
+    (found,) = [one for one in judge_with_repair(evidence, drift).findings if one.name == "drift"]
+    assert found.verdict is verdict
+
+
+def judge_with_repair(evidence: Evidence, drift: str) -> GateReport:
+    made = cluster(OVERLAPPING | WORKERS)
+    repair = made.spec.repair.model_copy(update={"drift": drift})
+    made = made.model_copy(update={"spec": made.spec.model_copy(update={"repair": repair})})
+    return judge(made, TARGET, evidence, DRAIN, NOW)
+
+
+def test_an_outage_and_pods_without_a_place_are_warnings() -> None:
+    owned: Any = {
+        "metadata": {"name": "web", "namespace": "x", "ownerReferences": [{"kind": "ReplicaSet", "name": "web"}]},
+        "spec": {"nodeName": "w-1", "containers": []},
+        "status": {"phase": "Running"},
+    }
+    evidence = replace(GOOD, workloads=Workloads(nodes=(READY,), pods=(owned,)))
+    assert [finding.name for finding in report(evidence).warnings] == ["capacity"]
+    one = judge(
+        cluster({"a": ["etcd", "control-plane", "worker"]}), TARGET, GOOD, (Step("api-server", ("a",), ()),), NOW
+    )
+    assert [finding.name for finding in one.warnings] == ["outage"]
+
+
+def test_a_surge_that_nobody_can_make_is_a_warning() -> None:
+    assert [finding.name for finding in report(maxSurge=1).warnings] == ["surge"]
+
+
+def test_findings_read_well() -> None:
+    blocked = Finding("disk", Verdict.BLOCKED, "w-1 is full", "make room")
+    assert str(blocked) == "blocked  disk: w-1 is full; make room"
+    assert GateReport((blocked,)).value()[0]["verdict"] == "blocked"

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+from unit.rollout.conftest import LOCK, NEW, OLD, World
+from windlass.domain.artifacts import Artifact
+from windlass.domain.etcd.quorum import Membership
+from windlass.domain.rollout.gate_rules import Workloads
+from windlass.domain.rollout.version_skew import skew_problems
+from windlass.operations.rollout.etcd import EtcdLook
+from windlass.operations.rollout.gather import _free, ready_services, running_versions
+from windlass.operations.rollout.observe import look_at_hosts
+
+
+def slice_of(service: str | None, *endpoints: dict[str, Any]) -> dict[str, Any]:
+    labels = {"kubernetes.io/service-name": service} if service else {}
+    return {"metadata": {"name": "s", "namespace": "policy", "labels": labels}, "endpoints": list(endpoints) or None}
+
+
+def test_a_service_is_where_its_ready_endpoints_are() -> None:
+    slices = [
+        slice_of("gate", {"nodeName": "w-1", "conditions": {"ready": True}}, {"nodeName": "w-2"}),
+        slice_of("gate", {"nodeName": "w-3", "conditions": {"ready": False}}),
+        slice_of("down", {"nodeName": "w-3", "conditions": {"ready": False}}),
+        slice_of("empty"),
+        slice_of(None, {"nodeName": "w-4"}),
+    ]
+    assert ready_services(slices) == {"policy/gate": frozenset({"w-1", "w-2"})}
+
+
+def test_the_fullest_file_system_counts() -> None:
+    assert _free({"/var/lib/windlass": 9, "/var/lib": 1, "/": 5}) == 1
+    assert _free({}) == 0
+
+
+def proxy(node: str, version: str, **metadata: Any) -> dict[str, Any]:
+    digest = LOCK.digest(Artifact("image", "kube-proxy", version))
+    labels = {"k8s-app": "kube-proxy"}
+    return {
+        "metadata": {"name": "kube-proxy-x", "namespace": "kube-system", "labels": labels, **metadata},
+        "spec": {"nodeName": node, "containers": [{"image": f"192.0.2.9:5000/windlass/kube-proxy@{digest}"}]},
+    }
+
+
+def test_a_component_that_is_ahead_is_told_whatever_the_one_beside_it_runs(world: World) -> None:
+    services = world.machines["cp-1"].services
+    digest = services["kube-scheduler"].partition("|")[2]
+    services["kube-scheduler"] = f"{NEW}|{digest}"
+    pods = [
+        proxy("w-1", NEW),
+        proxy("cp-1", OLD),
+        proxy("cp-2", NEW, deletionTimestamp="now"),
+        proxy("cp-3", NEW, namespace="mine"),
+    ]
+    looks = {name: outcome.get() for name, outcome in look_at_hosts(world.site, None).items()}
+    etcd = EtcdLook(Membership((), frozenset()), {}, {})
+
+    running = running_versions(looks, etcd, Workloads(pods=pods), (world.site.lock,))
+
+    assert running.managers["cp-1"] == OLD
+    assert running.schedulers["cp-1"] == NEW
+    assert running.proxies == {"w-1": NEW, "cp-1": OLD}
+    told = skew_problems(running)
+    assert [one.partition(" is at ")[0] for one in told] == ["the scheduler of cp-1", "kube-proxy of w-1"]

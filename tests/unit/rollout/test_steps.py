@@ -1,0 +1,67 @@
+"""What a step does with a service as it finds it, after whatever try was broken off before."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from unit.rollout.conftest import NEW, World
+from windlass.domain.etcd.quorum import Membership
+from windlass.domain.pki import Pki
+from windlass.domain.rollout import API_SERVER, ETCD, Step
+from windlass.effects.ssh.connection import RemoteFile
+from windlass.errors import NotReadyError
+from windlass.operations.rollout import steps
+from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.etcd import EtcdLook
+from windlass.operations.rollout.steps import do_step
+
+SERVICES = {ETCD: "etcd", API_SERVER: "kube-apiserver"}
+
+
+@pytest.fixture(params=list(SERVICES))
+def kind(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def acted(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    act = Mock(return_value=())
+    monkeypatch.setattr(steps, "change_etcd", act)
+    monkeypatch.setattr(steps, "change_api_server", act)
+    monkeypatch.setattr(steps, "look_at_host", lambda site, _, host, conn: LOOK_AT_HOST(site, None, host, conn))
+    return act
+
+
+LOOK_AT_HOST = steps.look_at_host
+
+
+def do(world: World, kind: Any, version: str = NEW) -> None:
+    roll = Roll(world.at(version), world.site, Mock(spec=Pki), lambda _: None)
+    do_step(roll, Step(kind, ("cp-2",), ()), RemoteFile(b""))
+
+
+def test_one_that_runs_as_before_stops_for_its_change(world: World, acted: Mock, kind: Any) -> None:
+    do(world, kind)
+    assert acted.call_args.kwargs == {"stops": True}
+
+
+def test_one_that_was_changed_already_is_only_waited_for(world: World, acted: Mock, kind: Any) -> None:
+    do(world, kind, world.site.release.version)
+    assert acted.call_args.kwargs == {"stops": False}
+
+
+def test_one_that_a_try_before_left_stopped_is_started_whatever_the_others_do(
+    world: World, acted: Mock, kind: Any
+) -> None:
+    del world.machines["cp-2"].services[SERVICES[kind]]
+    do(world, kind)
+    assert acted.call_args.kwargs == {"stops": False}
+
+
+def test_that_no_member_answers_is_no_answer_yet() -> None:
+    look = EtcdLook(Membership((), frozenset({"cp-1"})), {}, {"cp-1": "cp-1: connection refused"})
+    with pytest.raises(NotReadyError, match="no etcd member answers: cp-1: connection refused"):
+        look.member("cp-1")

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from windlass.effects.ssh.shell import command_line, lacks_sudo, with_env
+
+WORDS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(words=WORDS)
+def test_any_words_survive_the_shell(words: list[str]) -> None:
+    line = command_line([str(shutil.which("printf")), "%s\\0", *words])
+    done = subprocess.run(["sh", "-c", line], capture_output=True, check=True)
+    assert done.stdout.decode().split("\0")[:-1] == words
+
+
+@pytest.mark.parametrize("word", ["if", "{", "A=b", "exit"])
+def test_first_word_is_a_program_and_nothing_else(word: str) -> None:
+    done = subprocess.run(["sh", "-c", command_line([f"windlass-{word}"])], capture_output=True, check=False)
+    assert done.returncode == 127
+    done = subprocess.run(["sh", "-c", command_line([word, "/"])], capture_output=True, check=False)
+    assert b"timeout: " in done.stderr
+
+
+def test_sudo_asks_nothing_and_the_limit_is_inside() -> None:
+    line = command_line(["ls", "a b"], as_root=True, limit=timedelta(seconds=1.5))
+    assert line == "LC_ALL=C.UTF-8 sudo -n -- timeout -k 2 1.500 ls 'a b'; exit $?"
+
+
+def test_variables_reach_the_command() -> None:
+    argv = with_env(["sh", "-c", 'echo "$GREETING"'], {"GREETING": "a 'b' $c"})
+    done = subprocess.run(["sh", "-c", command_line(argv)], capture_output=True, check=True, text=True)
+    assert done.stdout == "a 'b' $c\n"
+
+
+def test_names_of_variables_are_checked() -> None:
+    with pytest.raises(ValueError, match="not the name of a variable"):
+        with_env(["true"], {"A B": "c"})
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        "sudo: a password is required\n",
+        "sudo: a terminal is required to read the password; either use the -S option\nsudo: a password is required\n",
+        "ops is not in the sudoers file.\n",
+        "Sorry, user ops is not allowed to execute '/usr/bin/timeout -k 2 ls' as root on cp-1.\n",
+        "sh: 1: sudo: not found\n",
+        "bash: line 1: sudo: command not found\n",
+    ],
+)
+def test_refusals_of_sudo_are_recognised(stderr: str) -> None:
+    assert lacks_sudo(stderr)
+
+
+@pytest.mark.parametrize("stderr", ["", "docker: not found\n", "mysql: a password is required\n", "sudo is fine\n"])
+def test_other_failures_are_not_taken_for_sudos(stderr: str) -> None:
+    assert not lacks_sudo(stderr)
