@@ -24,7 +24,7 @@ from windlass.effects.catalog import load_catalog
 from windlass.effects.ssh.fake import FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.backup.take import Stopwatch, take_bundle
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 
 def main() -> None:
@@ -51,11 +51,13 @@ def _connected(port: int) -> Connections:
     return Connections(fakes.targets(), fakes)
 
 
-def _site(connections: Connections) -> Site:
+def _site(connections: Connections) -> ClusterSession:
     release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release("v1.37.2")
     locked = Locked("sha256:1", 1, "x")
     lock = Lock("modules", {release.artifact("image", name): locked for name in release.images})
-    return Site(cluster_of_one(), release, lock, MirrorAddresses("http://127.0.0.1", "127.0.0.1"), connections)
+    return ClusterSession(
+        cluster_of_one(), release, lock, MirrorAddresses("http://127.0.0.1", "127.0.0.1"), connections
+    )
 
 
 def _no_stacks() -> str:

@@ -15,7 +15,7 @@ from bench.catalog import benchmark
 from bench.figure import Bar, Figure
 from bench.local_servers import HOST, cluster_of_one, running_etcd, running_s3
 from bench.workbench import Workbench
-from windlass.domain.pki import Pki, seed
+from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.sealing import new_master_key
 from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
 
@@ -26,7 +26,7 @@ _QUOTA_BYTES = 8 * 2**30
 @benchmark("bundle_2gib")
 def measure(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (all benchmarks are called alike; it needs no lab)
     """Take a bundle of a database of 256 MiB and one of 2 GiB that does not compress, each in a process of its own."""
-    pki = seed(cluster_of_one(), datetime.now(UTC))
+    pki = issue_pki(cluster_of_one(), datetime.now(UTC))
     with tempfile.TemporaryDirectory(prefix="windlass-bench-") as made:
         directory = Path(made)
         with running_etcd(directory, pki, _QUOTA_BYTES) as etcd, running_s3(directory) as s3:

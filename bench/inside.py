@@ -20,7 +20,7 @@ from windlass.effects.mirror import fetch_lock
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
 from windlass.errors import WindlassError
-from windlass.operations.cluster import Site, open_site
+from windlass.operations.cluster import ClusterSession, open_site
 from windlass.operations.etcd.clients import etcd_member
 from windlass_lab.model import BUCKET
 
@@ -44,7 +44,7 @@ def large_cluster(cleanup: ExitStack) -> Standing:
 
 
 @contextmanager
-def inside(stand: Standing) -> Iterator[tuple[Site, Pki]]:
+def inside(stand: Standing) -> Iterator[tuple[ClusterSession, Pki]]:
     """Connect to the hosts of the standing cluster, and give its keys."""
     release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release(VERSION)
     mirror = MirrorAddresses(stand.lab.mirror_url, stand.lab.registry)

@@ -19,7 +19,7 @@ from windlass.effects.mirror import fetch_lock
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
 from windlass.errors import WindlassError
-from windlass.operations.cluster import Site, open_site
+from windlass.operations.cluster import ClusterSession, open_site
 from windlass_lab.lab import load
 from windlass_lab.model import BUCKET
 
@@ -28,7 +28,7 @@ from windlass_lab.model import BUCKET
 class Opened:
     """The cluster's hosts, its keys, its bundles."""
 
-    site: Site
+    site: ClusterSession
     pki: Pki
     vault: Vault
 

@@ -45,7 +45,7 @@ class Standing:
     """What stands while a benchmark runs."""
 
     lab: Lab
-    running: instance.Running
+    running: instance.RunningInstance
     airflow: AirflowClient
     master_key: Secret = field(repr=False)
 

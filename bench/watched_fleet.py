@@ -30,7 +30,7 @@ from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.listening import Line, Listener, SshDialler
 from windlass.effects.store import ClusterRecords, S3Store
 from windlass.operations.health.fleet import Fleet, Shard
-from windlass.operations.health.monitor import Poller
+from windlass.operations.health.monitor import FleetMonitor
 
 CATALOG = Path(__file__).parents[1] / "include" / "templates" / "kubernetes"
 INTERVAL, THRESHOLD = 5.0, 3
@@ -119,11 +119,11 @@ class CountingStore(S3Store):
 class Trigger(ClusterHealthTrigger):
     """The trigger as it is, over the lines of this bench."""
 
-    def __init__(self, watching: Poller) -> None:
+    def __init__(self, watching: FleetMonitor) -> None:
         super().__init__()
         self._watching = watching
 
-    async def poller(self) -> Poller:
+    async def poller(self) -> FleetMonitor:
         """See ClusterHealthTrigger."""
         return self._watching
 
@@ -135,7 +135,7 @@ async def run(bench: Bench, seconds: float) -> dict[str, object]:
         ClusterRecords(store, f"c-{number}").save_spec(bench.spec(number))
     fleet = Fleet(store, load_catalog(CATALOG), bench.logins, Shard(), CheckReader())
     world = SimulatedWorld(seed=2)
-    poller = Poller(fleet, Dialler(SshDialler(), world))
+    poller = FleetMonitor(fleet, Dialler(SshDialler(), world))
 
     async def collect() -> None:
         async for event in Trigger(poller).run():
@@ -161,7 +161,7 @@ async def run(bench: Bench, seconds: float) -> dict[str, object]:
     return {**hosts, "ready_s": ready, **figures, "delays": delays, "false": false}
 
 
-def _healthy(poller: Poller) -> int:
+def _healthy(poller: FleetMonitor) -> int:
     return sum(guard.watch.is_healthy for guard in poller.guards)
 
 

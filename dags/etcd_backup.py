@@ -13,7 +13,7 @@ from windlass.airflow.operators.backup import (
     BackupExpireOperator,
     BackupProveOperator,
     BackupTakeOperator,
-    EtcdUpkeepOperator,
+    EtcdMaintenanceOperator,
 )
 from windlass.airflow.params import reason_param, scheduled_cluster_param
 
@@ -32,6 +32,6 @@ with DAG(
     expire = BackupExpireOperator(task_id="expire")
     prove = BackupProveOperator(task_id="prove")
     # A database that is full is why some backups fail: it is looked after whatever came of this one.
-    upkeep = EtcdUpkeepOperator(task_id="upkeep", trigger_rule=TriggerRule.ALL_DONE)
+    upkeep = EtcdMaintenanceOperator(task_id="upkeep", trigger_rule=TriggerRule.ALL_DONE)
 
     take >> [expire, prove, upkeep]

@@ -15,7 +15,7 @@ from typing import Any
 
 from windlass.cli.access import Access, grant_access
 from windlass.cli.embedded.client import AirflowClient, TaskView
-from windlass.cli.embedded.instance import Running
+from windlass.cli.embedded.instance import RunningInstance
 from windlass.cli.embedded.instance import down as stop_airflow
 from windlass.cli.embedded.instance import up as start_airflow
 from windlass.cli.embedded.layout import Home, Settings
@@ -83,7 +83,7 @@ def run(version: str) -> int:
     return 0
 
 
-def _login_line(home: Home, running: Running) -> str:
+def _login_line(home: Home, running: RunningInstance) -> str:
     user, password = login(home)
     return f"{running.url}  user: {user}  password: {password}"
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from windlass.domain.secret import Secret
-from windlass_lab.model import BUCKET, USER, Host, Lab
+from windlass_lab.model import BUCKET, USER, Lab, LabHost
 
 NAME = "demo"
 """The name of the demo's lab, Airflow and cluster alike."""
@@ -38,7 +38,7 @@ def cluster_spec(lab: Lab, version: str) -> str:
     return yaml.safe_dump(document, sort_keys=False, width=10_000)
 
 
-def _member(host: Host) -> dict[str, Any]:
+def _member(host: LabHost) -> dict[str, Any]:
     roles = ["worker"] if host.name.startswith("w-") else ["etcd", "control-plane"]
     return {"name": host.name, "address": host.address, "roles": roles}
 

@@ -15,7 +15,7 @@ from windlass_lab.containers import HostContainer, container_name, create_host_a
 from windlass_lab.docker import docker, inspect, remove
 from windlass_lab.keys import KeyPair, new_key_pair
 from windlass_lab.machine import Machine
-from windlass_lab.model import Host, Lab
+from windlass_lab.model import Lab, LabHost
 from windlass_lab.places import lab_directory, write_private
 
 READY_TIME_LIMIT = timedelta(seconds=120)
@@ -70,7 +70,7 @@ def host_archive(keys: KeyPair, login: str, settings: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def bring_up(lab: Lab, host: Host, ground: Ground) -> None:
+def bring_up(lab: Lab, host: LabHost, ground: Ground) -> None:
     """Make a host's container where it is missing and get it running, whatever fault it is in."""
     name = container_name(lab.name, host.name)
     found = inspect("container", [name])
@@ -87,7 +87,7 @@ def bring_up(lab: Lab, host: Host, ground: Ground) -> None:
     docker("start", name, host=host.name)
 
 
-def wait_until_ready(lab: Lab, host: Host) -> None:
+def wait_until_ready(lab: Lab, host: LabHost) -> None:
     """Return once systemd has booted, Docker is active (unless bare) and sshd answers; else NotReadyError."""
     limit = int(READY_TIME_LIMIT.total_seconds())
     words = ("timeout", str(limit), "sh", "-c", _WAIT_SCRIPT, "wait", "bare" if lab.bare else "docker")
@@ -99,19 +99,19 @@ def wait_until_ready(lab: Lab, host: Host) -> None:
     _wait_for_sshd(host)
 
 
-def delete(lab: Lab, host: Host) -> None:
+def delete(lab: Lab, host: LabHost) -> None:
     """Remove a host's container and all of its data."""
     remove("container", [container_name(lab.name, host.name)])
     remove("volume", [one["Name"] for one in inspect("volume", host_volumes(lab.name, host.name))])
 
 
-def _create(lab: Lab, host: Host, ground: Ground) -> None:
+def _create(lab: Lab, host: LabHost, ground: Ground) -> None:
     plan = HostContainer(lab.name, host.name, host.address, lab.image, ground.machine, bool(lab.disk_size))
     advice = "the lab needs an engine that may give containers all capabilities (not rootless, no user namespaces)"
     docker(*create_host_argv(plan), host=host.name, advice=advice)
 
 
-def _archive(lab: Lab, host: Host, ground: Ground) -> bytes:
+def _archive(lab: Lab, host: LabHost, ground: Ground) -> bytes:
     login = lab.key_path.with_suffix(".pub").read_text()
     settings = {
         "NAMESERVERS": " ".join(ground.nameservers),
@@ -121,7 +121,7 @@ def _archive(lab: Lab, host: Host, ground: Ground) -> bytes:
     return host_archive(host_keys(lab.name, host.name), login, settings)
 
 
-def _wait_for_sshd(host: Host) -> None:
+def _wait_for_sshd(host: LabHost) -> None:
     deadline = time.monotonic() + READY_TIME_LIMIT.total_seconds()
     while True:
         try:

@@ -18,7 +18,7 @@ from windlass_lab.hosts import Ground, bring_up, host_keys, wait_until_ready
 from windlass_lab.image import ensure_image
 from windlass_lab.keys import new_key_pair
 from windlass_lab.machine import parse_routes, read_machine
-from windlass_lab.model import Host, Lab, find, forget, load, save
+from windlass_lab.model import Lab, LabHost, find, forget, load, save
 from windlass_lab.places import Say, exclusive, lab_directory, shared, write_private
 from windlass_lab.plan import LabPlan, free_subnets, host_addresses
 from windlass_lab.services import bring_up_services
@@ -102,7 +102,7 @@ def ground(lab: Lab) -> Ground:
     return Ground(read_machine(), str(IPv4Network(lab.subnet)[1]))
 
 
-def _start_and_wait(lab: Lab, host: Host, under: Ground) -> None:
+def _start_and_wait(lab: Lab, host: LabHost, under: Ground) -> None:
     bring_up(lab, host, under)
     wait_until_ready(lab, host)
 
@@ -131,7 +131,7 @@ def _prepare(plan: LabPlan, image: str, subnet: IPv4Network) -> Lab:
     kept = {host.name: host.address for host in existing.hosts} if existing else {}
     names = list(dict.fromkeys([*kept, *plan.hosts]))
     addresses = host_addresses(subnet, names, kept)
-    hosts = tuple(Host(name, addresses[name], host_keys(plan.name, name).public) for name in names)
+    hosts = tuple(LabHost(name, addresses[name], host_keys(plan.name, name).public) for name in names)
     lab = Lab(plan.name, str(subnet), image, hosts, plan.bare, plan.disk_size)
     _once(lab.key_path, _write_login_key)
     _once(lab.s3_env_file, _write_s3_credentials)

@@ -22,7 +22,7 @@ BUCKET = "windlass"
 
 
 @dataclass(frozen=True)
-class Host:
+class LabHost:
     """One host of a lab."""
 
     name: str
@@ -46,7 +46,7 @@ class Lab:
     name: str
     subnet: str
     image: str
-    hosts: tuple[Host, ...]
+    hosts: tuple[LabHost, ...]
     bare: bool = False
     disk_size: str = ""
 
@@ -90,7 +90,7 @@ class Lab:
         values = dict(line.split("=", 1) for line in self.s3_env_file.read_text().splitlines())
         return S3Credentials(values["ROOT_ACCESS_KEY"], values["ROOT_SECRET_KEY"])
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str) -> LabHost:
         """Return one host; SpecError if the lab has none of that name."""
         for host in self.hosts:
             if host.name == name:
@@ -142,7 +142,7 @@ def find(name: str) -> Lab | None:
         document: dict[str, Any] = json.loads((lab_directory(name) / "lab.json").read_text())
     except FileNotFoundError:
         return None
-    hosts = tuple(Host(**host) for host in document["hosts"])
+    hosts = tuple(LabHost(**host) for host in document["hosts"])
     plain = {key: document[key] for key in ("name", "subnet", "image", "bare", "disk_size")}
     return Lab(hosts=hosts, **plain)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from e2e.ground import CLUSTER, Ground, wait_for
 from e2e.oracle import Writer, judge, written
-from windlass.domain.backup import Manifest
+from windlass.domain.backup import BundleManifest
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec import load_cluster
@@ -22,7 +22,7 @@ from windlass.effects.mirror import fetch_lock
 from windlass.effects.ssh.pool import Connections
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.backup.take import take_bundle
-from windlass.operations.cluster import Site, open_site
+from windlass.operations.cluster import ClusterSession, open_site
 from windlass.operations.cluster_api import credentials_of
 from windlass.operations.etcd.clients import etcd_member
 
@@ -121,7 +121,7 @@ def press(ground: Ground, mebibytes: int) -> None:
 
 
 @contextmanager
-def site_of(ground: Ground) -> Iterator[Site]:
+def site_of(ground: Ground) -> Iterator[ClusterSession]:
     """Give the cluster as operations see it, from this process."""
     cluster = load_cluster(ground.records.spec() or "", "stored spec")
     mirror = MirrorAddresses(ground.lab.mirror_url, ground.lab.registry)
@@ -136,7 +136,7 @@ def vault(ground: Ground) -> Vault:
     return Vault(ground.store, CLUSTER, MasterKeys.parse(ground.master_key.reveal()))
 
 
-def back_up(ground: Ground) -> Manifest:
+def back_up(ground: Ground) -> BundleManifest:
     """Take a bundle now."""
     with site_of(ground) as site:
         return take_bundle(site, ground.pki(), vault(ground), by="the tests")
@@ -155,7 +155,9 @@ def writer(ground: Ground, hosts: Iterable[str] = ETCD_HOSTS, *, pause_seconds: 
         yield writing
 
 
-def check(ground: Ground, writing: Writer, manifest: Manifest | None = None, restored_at: float | None = None) -> None:
+def check(
+    ground: Ground, writing: Writer, manifest: BundleManifest | None = None, restored_at: float | None = None
+) -> None:
     """Fail unless everything is there that must be, and nothing else."""
     with ground.api() as client:
         there = written(client, writing.namespace)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from e2e.ground import CLUSTER, Ground, Run, wait_for
-from windlass.domain.backup import BundleId, Standing
+from windlass.domain.backup import BundleId, BundleTrust
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.effects.bundles import Vault
 from windlass.effects.kubernetes.client import NAMESPACES, NODES
@@ -87,7 +87,7 @@ def test_what_lies_in_the_store_is_not_restored_once_it_is_damaged(ground: Groun
 
     assert "cut off" in log
     standings = {one.bundle: one.standing for one in vault_of(ground).candidates()}
-    assert standings[made] is Standing.DISPROVEN
+    assert standings[made] is BundleTrust.DISPROVEN
     vault_of(ground).delete(made)
 
 

@@ -14,7 +14,7 @@ import pytest
 from e2e.etcd import vault
 from e2e.ground import VERSION, Ground
 from e2e.upgrading import empty_ground
-from windlass.domain.backup import BundleId, Standing
+from windlass.domain.backup import BundleId, BundleTrust
 from windlass.effects.catalog import load_catalog
 
 CATALOG = load_catalog(Path(__file__).parents[2] / "include" / "templates" / "kubernetes")
@@ -69,6 +69,6 @@ def test_a_drill_proves_it_and_leaves_no_trace(backed: Backed) -> None:
     assert result["compared"]["a Secret"] == "decrypted"
     assert set(result["compared"]) >= {"revision", "hash of all keys", "number of keys", "UIDs of nodes"}
     standings = {one.bundle: one.standing for one in vault(ground).candidates()}
-    assert standings[backed.bundle] is Standing.PROVEN
+    assert standings[backed.bundle] is BundleTrust.PROVEN
     assert ground.on(result["host"], TRACES).split() == []
     assert any("is proven" in line for line in ground.service_log())

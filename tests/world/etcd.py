@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from unit.backup.boltfile import etcd_file, key_value, revision
-from windlass.domain.etcd.status import Member
+from windlass.domain.etcd.status import ListedMember
 
 if TYPE_CHECKING:
     from world.machine import Machine
@@ -43,7 +43,7 @@ class Cluster:
     """One cluster: what all of its members agree on."""
 
     id: int
-    members: dict[int, Member]
+    members: dict[int, ListedMember]
     objects: Objects = field(default_factory=dict)
     revision: int = 1
     chosen: int = 0
@@ -175,11 +175,11 @@ def url(machine: Machine) -> str:
     return f"https://{machine.address}:2380"
 
 
-def members_of(names: str) -> dict[int, Member]:
+def members_of(names: str) -> dict[int, ListedMember]:
     """Return the members that a text such as `a=https://…,b=https://…` names, before they have started."""
     urls = [one.partition("=")[2] for one in names.split(",")]
-    return {number: Member(number, "", (one,)) for one in urls if (number := zlib.crc32(one.encode()))}
+    return {number: ListedMember(number, "", (one,)) for one in urls if (number := zlib.crc32(one.encode()))}
 
 
-def _name(member: Member, names: str) -> str:
+def _name(member: ListedMember, names: str) -> str:
     return next(one.partition("=")[0] for one in names.split(",") if one.endswith(f"={member.peer_urls[0]}"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from windlass.domain.etcd.status import Member
+from windlass.domain.etcd.status import ListedMember
 from windlass.effects.etcd.stubs import rpc
 from world.deaths import Boundaries
 from world.etcd import DATA, QUOTA_BYTES, USED_BYTES, Cluster, Etcd
@@ -127,7 +127,7 @@ class EtcdChannel:
 
     def MemberAdd(self, cluster: Cluster, request: Any) -> Any:  # noqa: N802
         """Add a learner."""
-        added = Member(1 + max(cluster.members), "", tuple(request.peerURLs), is_learner=request.isLearner)
+        added = ListedMember(1 + max(cluster.members), "", tuple(request.peerURLs), is_learner=request.isLearner)
         with self._change(cluster):
             cluster.members[added.member_id] = added
             assert self._etcd.leader(cluster), "quorum was lost"
@@ -197,7 +197,7 @@ class EtcdChannel:
             yield rpc.SnapshotResponse(blob=piece, version="3.6")
 
 
-def _described(member: Member) -> Any:
+def _described(member: ListedMember) -> Any:
     return rpc.Member(
         ID=member.member_id, name=member.name, peerURLs=member.peer_urls, isLearner=member.is_learner
     )  # fmt: skip

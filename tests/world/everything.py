@@ -32,7 +32,7 @@ from windlass.effects.ssh.pool import Connections
 from windlass.effects.store.keys import spec_key
 from windlass.operations import cluster_api, waiting
 from windlass.operations.backup import take
-from windlass.operations.remediation import Healing, context
+from windlass.operations.remediation import RemediationContext, context
 from windlass.operations.rollout import api_server, drain, gather
 from world.deaths import Boundaries, Boundary, Killed
 from world.etcd import Etcd
@@ -87,10 +87,10 @@ class World:
             patch.setattr(module, "time", QuickTime())
         patch.setattr(available, "open_store", lambda: self.store)
         patch.setattr(available, "load_catalog", lambda _: CATALOG)
-        patch.setattr(available, "standing_of", lambda *_: "tested")
+        patch.setattr(available, "test_standing_of", lambda *_: "tested")
         patch.setattr(take, "datetime", self.clock)
-        awake = partial(Healing, clock=partial(self.clock.now, UTC), pause=self.clock.sleep)
-        patch.setattr(remediation, "Healing", awake)
+        awake = partial(RemediationContext, clock=partial(self.clock.now, UTC), pause=self.clock.sleep)
+        patch.setattr(remediation, "RemediationContext", awake)
         patch.setattr(notifications, "Variable", SimpleNamespace(get=lambda *_, **__: None))
 
     def machine_at(self, seen_from: str, address: str) -> Machine | None:

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 
 
 @dataclass
@@ -164,7 +164,7 @@ def execute(task: Task, run: Run, runs: Mapping[str, Run]) -> None:
 
 def _act(operator: Any, context: Any) -> Any:
     if isinstance(operator, ClusterOperator):
-        return operator.act(context, Workplace.of(context))
+        return operator.act(context, RunContext.of(context))
     return operator.execute(context)
 
 

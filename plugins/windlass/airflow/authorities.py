@@ -10,7 +10,7 @@ from windlass.domain.spec import Cluster
 from windlass.errors import SpecError
 
 
-def given_authorities(cluster: Cluster) -> dict[Signer, Credential]:
+def user_authorities(cluster: Cluster) -> dict[Signer, Credential]:
     """Return the authorities that the spec refers to; empty if Windlass makes all of them.
 
     A connection of any type has the certificate as `certificate` in its extra and the unencrypted key as its password,

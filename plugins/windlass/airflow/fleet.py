@@ -8,7 +8,7 @@ from windlass.airflow.connections import open_store
 from windlass.airflow.hooks.host import HostHook
 from windlass.airflow.run_context import templates_directory
 from windlass.domain.health import CheckReader
-from windlass.domain.health.readiness import Standing, standing_of
+from windlass.domain.health.readiness import Readiness, readiness_of
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.ssh.connection import SshTarget
@@ -21,9 +21,9 @@ def open_fleet(shard: int = 0, shards: int = 1) -> Fleet:
     return Fleet(open_store(), load_catalog(templates_directory()), _logins, Shard(shard, shards), CheckReader())
 
 
-def look(cluster: str, now: datetime) -> Standing:
+def look(cluster: str, now: datetime) -> Readiness:
     """Return how a cluster was when it was observed last."""
-    return standing_of(ClusterRecords(open_store(), cluster).status(), now)
+    return readiness_of(ClusterRecords(open_store(), cluster).status(), now)
 
 
 def _logins(cluster: Cluster) -> list[SshTarget]:

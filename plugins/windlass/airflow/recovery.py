@@ -8,21 +8,21 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from windlass.airflow.operators.cluster import seeded_pki
-from windlass.airflow.run_context import Workplace
-from windlass.domain.backup import BundleId, BundleState, Manifest
-from windlass.domain.recovery import RecoveryPlan, Wish, reduced
+from windlass.airflow.run_context import RunContext
+from windlass.domain.backup import BundleId, BundleManifest, BundleState
+from windlass.domain.recovery import RecoveryPlan, RecoveryRequest, reduced
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.bundles import Vault
 from windlass.errors import RefusedError
-from windlass.operations.cluster import Site
-from windlass.operations.recovery import Recovering, recovery_id
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.recovery import RecoveryContext, recovery_id
 
 PLAN = "plan"
 """The task whose result the others read."""
 
 
 @dataclass(frozen=True)
-class Recovery:
+class RecoveryHandover:
     """The plan as it goes from task to task: names and numbers, nothing secret."""
 
     bundle: str
@@ -42,15 +42,15 @@ class Recovery:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
-    def of(cls, context: Mapping[str, Any]) -> Recovery:
+    def of(cls, context: Mapping[str, Any]) -> RecoveryHandover:
         """Return the plan of this run."""
         found: dict[str, Any] = context["ti"].xcom_pull(task_ids=PLAN)
         return cls(**{**found, "hosts": tuple(found["hosts"]), "absent": tuple(found["absent"])})
 
 
-def wish_of(params: Mapping[str, Any]) -> Wish:
+def wish_of(params: Mapping[str, Any]) -> RecoveryRequest:
     """Return what the run was asked for."""
-    return Wish(
+    return RecoveryRequest(
         bundle=params.get("bundle") or "newest",
         restore_versions=bool(params.get("restore_versions")),
         overwrite_healthy=bool(params.get("overwrite_healthy")),
@@ -58,13 +58,13 @@ def wish_of(params: Mapping[str, Any]) -> Wish:
     )
 
 
-def vault_of(place: Workplace, spec: str | None) -> Vault:
+def vault_of(place: RunContext, spec: str | None) -> Vault:
     """Return the bundles: where the given or stored spec keeps them; in the store if there is neither."""
     known = place.wanted(spec) if spec or place.stored() else None
     return Vault(place.store, place.name, place.keys) if known is None else place.vault(known)
 
 
-def cluster_of(place: Workplace, spec: str | None, state: BundleState) -> Cluster:
+def cluster_of(place: RunContext, spec: str | None, state: BundleState) -> Cluster:
     """Return the spec to recover by: the one given, or the stored one, or the bundle's own."""
     if spec or place.stored():
         return place.wanted(spec)
@@ -77,22 +77,24 @@ def with_version(cluster: Cluster, version: str) -> Cluster:
     return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"kubernetes": kubernetes})})
 
 
-def manifest_of(place: Workplace, cluster: Cluster, recovery: Recovery) -> tuple[Vault, Manifest]:
+def manifest_of(place: RunContext, cluster: Cluster, recovery: RecoveryHandover) -> tuple[Vault, BundleManifest]:
     """Return the bundle that the plan names."""
     vault = place.vault(cluster)
     return vault, vault.manifest(BundleId.parse(recovery.bundle))
 
 
 @contextmanager
-def recovering(place: Workplace, recovery: Recovery, tell: Any) -> Iterator[tuple[Site, Recovering]]:
+def recovering(
+    place: RunContext, recovery: RecoveryHandover, tell: Any
+) -> Iterator[tuple[ClusterSession, RecoveryContext]]:
     """Give the site of the whole cluster, and the recovery of the part that comes back, over the same connections."""
     cluster = place.cluster()
     pki, sealed = seeded_pki(place, cluster)
     with place.site(cluster) as site:
-        part = Site(reduced(cluster, recovery.hosts), site.release, site.lock, site.mirror, site.connections)
+        part = ClusterSession(reduced(cluster, recovery.hosts), site.release, site.lock, site.mirror, site.connections)
         yield (
             site,
-            Recovering(
+            RecoveryContext(
                 id=recovery_id(place.owner.run_id),
                 site=part,
                 pki=pki,
@@ -103,7 +105,7 @@ def recovering(place: Workplace, recovery: Recovery, tell: Any) -> Iterator[tupl
         )
 
 
-def check_same(recovery: Recovery, now: RecoveryPlan) -> None:
+def check_same(recovery: RecoveryHandover, now: RecoveryPlan) -> None:
     """RefusedError if other hosts answer than when the plan was made and approved."""
     if now.hosts != recovery.hosts:
         raise RefusedError(

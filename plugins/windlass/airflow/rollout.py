@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import Context
 
 from windlass.airflow.artifacts import artifacts_of
-from windlass.airflow.run_context import Workplace, templates_directory
+from windlass.airflow.run_context import RunContext, templates_directory
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.catalog.tested import changed_since, is_accepted, lacking, standing
 from windlass.domain.etcd.quorum import Membership
-from windlass.domain.rollout import GateReport, Step, check_target, plan_roll
-from windlass.domain.rollout.gate import Finding, Verdict
+from windlass.domain.rollout import GateReport, Step, check_target, plan_rollout
+from windlass.domain.rollout.gate import GateFinding, GateLevel
 from windlass.domain.rollout.gate_rules import judge
 from windlass.domain.rollout.immutable import refuse_what_no_roll_changes
 from windlass.domain.rollout.question import Question, quorum_after
@@ -24,7 +24,7 @@ from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_record
 from windlass.errors import WindlassError
 from windlass.operations.backup.take import take_bundle
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.rollout.context import at_version, site_at
 from windlass.operations.rollout.gather import gather
 
@@ -33,7 +33,7 @@ BUNDLE_AGE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Passage:
+class UpgradePath:
     """Where a run starts from and where it goes: two specs with their releases."""
 
     before: Cluster
@@ -47,7 +47,7 @@ class Passage:
         return " -> ".join(versions) if versions[0] != versions[1] else f"{versions[0]} with a changed spec"
 
     @classmethod
-    def of(cls, context: Context, place: Workplace) -> Passage:
+    def of(cls, context: Context, place: RunContext) -> UpgradePath:
         """Read it from the params; RefusedError or SpecError if it may not be."""
         params, before = context["params"], place.cluster()
         running = before.spec.kubernetes.version
@@ -59,7 +59,7 @@ class Passage:
 
 
 @contextmanager
-def sites(place: Workplace, passage: Passage) -> Iterator[tuple[Site, Site]]:
+def sites(place: RunContext, passage: UpgradePath) -> Iterator[tuple[ClusterSession, ClusterSession]]:
     """Give the place as it shall be, and as it was before, on the same connections."""
     with place.site(passage.before) as before:
         source = artifacts_of(passage.after, passage.release, place.store)
@@ -67,7 +67,7 @@ def sites(place: Workplace, passage: Passage) -> Iterator[tuple[Site, Site]]:
 
 
 @dataclass(frozen=True)
-class Looked:
+class GateResult:
     """What one look came to."""
 
     report: GateReport
@@ -77,41 +77,41 @@ class Looked:
     membership: Membership = field(default_factory=lambda: Membership((), frozenset()))
     """The members of etcd as they were seen."""
 
-    def with_bundle(self, found: Finding) -> Looked:
+    def with_bundle(self, found: GateFinding) -> GateResult:
         """Return the same with the finding on a bundle to go back to."""
         return replace(self, report=GateReport((*self.report.findings, found)))
 
 
-def look_at_all(place: Workplace, passage: Passage, *, allow_untested: bool) -> Looked:
+def check_gate(place: RunContext, passage: UpgradePath, *, allow_untested: bool) -> GateResult:
     """Look at everything, and judge and plan by it."""
     with sites(place, passage) as (site, before):
         found = gather(site, before, place.pki())
         tested = _tested(passage.release, site.lock, allowed=allow_untested)
     states = found.evidence.states
     is_seen = all(host.name in states for host in site.hosts)
-    steps = plan_roll(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
+    steps = plan_rollout(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
     report = judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC))
     findings = (tested, *report.findings)
-    return Looked(GateReport(findings), steps, found.etcd_id, found.evidence.membership)
+    return GateResult(GateReport(findings), steps, found.etcd_id, found.evidence.membership)
 
 
-def _tested(release: Release, lock: Lock, *, allowed: bool) -> Finding:
+def _tested(release: Release, lock: Lock, *, allowed: bool) -> GateFinding:
     """Return the finding on whether a record says that the release has passed its tests, with these bytes."""
     record = load_record(templates_directory(), release.version)
     stands = standing(release, record, lock)
     if is_accepted(stands):
         changed = changed_since(release, record, lock) if record is not None else ()
         told = f" since its tests: {', '.join(changed)}" if changed else ""
-        return Finding("tests", Verdict.PASSED, f"{release.version} is {stands}{told}")
-    verdict = Verdict.WARNING if allowed else Verdict.BLOCKED
+        return GateFinding("tests", GateLevel.PASSED, f"{release.version} is {stands}{told}")
+    verdict = GateLevel.WARNING if allowed else GateLevel.BLOCKED
     remedy = f"see `windlass catalog verify {release.version}`, or set `allow_untested`"
     why = lacking(record) or stands
-    return Finding("tests", verdict, f"no record says that {release.version} has passed its tests ({why})", remedy)
+    return GateFinding("tests", verdict, f"no record says that {release.version} has passed its tests ({why})", remedy)
 
 
 def fresh_bundle(
-    place: Workplace, passage: Passage, etcd_id: str, tell: Callable[[str], None], *, take: bool
-) -> Finding:
+    place: RunContext, passage: UpgradePath, etcd_id: str, tell: Callable[[str], None], *, take: bool
+) -> GateFinding:
     """Return the finding on a bundle to go back to: the newest one if it is young, else one taken now.
 
     One of another etcd (`etcd_id` is this one's), such as of a cluster of the same name before this one, is none.
@@ -121,20 +121,20 @@ def fresh_bundle(
     newest = next((one.bundle for one in vault.candidates(limit=1) if one.is_good), None)
     if newest is not None and now - newest.time <= BUNDLE_AGE and vault.manifest(newest).etcd.cluster_id == etcd_id:
         age = (now - newest.time).total_seconds() / 60
-        return Finding("bundle", Verdict.PASSED, f"{newest}, verified, {age:.0f} min old")
+        return GateFinding("bundle", GateLevel.PASSED, f"{newest}, verified, {age:.0f} min old")
     if not take:
-        return Finding("bundle", Verdict.PASSED, "a fresh one is taken before anything is changed")
+        return GateFinding("bundle", GateLevel.PASSED, "a fresh one is taken before anything is changed")
     try:
         with place.site(passage.before) as site:
             manifest = take_bundle(site, place.pki(), vault, str(place.owner))
     except WindlassError as error:
         remedy = "see what keeps backups from being taken: `etcd_backup`"
-        return Finding("bundle", Verdict.BLOCKED, f"no bundle could be taken: {error}", remedy)
+        return GateFinding("bundle", GateLevel.BLOCKED, f"no bundle could be taken: {error}", remedy)
     tell(f"bundle {manifest.id} was taken and verified")
-    return Finding("bundle", Verdict.PASSED, f"{manifest.id}, taken and verified now")
+    return GateFinding("bundle", GateLevel.PASSED, f"{manifest.id}, taken and verified now")
 
 
-def plan_text(passage: Passage, looked: Looked, steps: tuple[Step, ...]) -> str:
+def plan_text(passage: UpgradePath, looked: GateResult, steps: tuple[Step, ...]) -> str:
     """Return findings and plan for people, and what the steps on etcd's members do to its quorum."""
     lines = [
         f"cluster `{passage.after.name}`, {passage.name}",
@@ -150,7 +150,7 @@ def plan_text(passage: Passage, looked: Looked, steps: tuple[Step, ...]) -> str:
     return "\n".join(lines)
 
 
-def question_of(passage: Passage, looked: Looked, steps: tuple[Step, ...]) -> Question:
+def question_of(passage: UpgradePath, looked: GateResult, steps: tuple[Step, ...]) -> Question:
     """Return what a person is asked who is to approve `steps`."""
     name, notes = passage.after.name, tuple(passage.release.notes)
     return Question(name, passage.name, looked.report, steps, looked.membership, notes)

@@ -24,7 +24,7 @@ from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store, list_clusters
 from windlass.errors import NotReadyError, SpecError
-from windlass.operations.cluster import Site, open_site
+from windlass.operations.cluster import ClusterSession, open_site
 
 
 def templates_directory() -> Path:
@@ -35,7 +35,7 @@ def templates_directory() -> Path:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class RunContext:
     """One run's view of one cluster: what it may read and write. Nothing is asked of anybody before it is needed."""
 
     name: str
@@ -43,7 +43,7 @@ class Workplace:
     reason: str = ""
 
     @classmethod
-    def of(cls, context: Mapping[str, Any]) -> Workplace:
+    def of(cls, context: Mapping[str, Any]) -> RunContext:
         """Return the workplace of the run that `context` belongs to."""
         run, params = context["dag_run"], context["params"]
         # A run that a schedule of partitions started is about the cluster that its partition is named after.
@@ -119,7 +119,7 @@ class Workplace:
         return Vault(self.store if target is None else open_bundle_store(target), cluster.name, self.keys)
 
     @contextmanager
-    def site(self, cluster: Cluster) -> Iterator[Site]:
+    def site(self, cluster: Cluster) -> Iterator[ClusterSession]:
         """Open the cluster's site: connections are made as hosts are needed, and dropped at the end."""
         release = self.catalog.release(cluster.spec.kubernetes.version)
         hook = HostHook(cluster.spec.hosts.ssh.connection)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from windlass.cli.airflow_access import HELP, open_client, take_connections
-from windlass.domain.backup import NEWEST, Candidate, Standing, choose
+from windlass.domain.backup import NEWEST, BundleTrust, Candidate, choose
 from windlass.domain.spec import load_cluster
 from windlass.errors import WindlassError
 
@@ -53,7 +53,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _row(vault: Vault, candidate: Candidate) -> dict[str, Any]:
     row: dict[str, Any] = {"bundle": str(candidate.bundle), "standing": candidate.standing.value}
     row["age_seconds"] = round((datetime.now(UTC) - candidate.bundle.time).total_seconds())
-    if candidate.standing is not Standing.REFUSED:
+    if candidate.standing is not BundleTrust.REFUSED:
         manifest = vault.manifest(candidate.bundle)
         size = sum(part.sealed_bytes for part in manifest.parts.values())
         row |= {"keys": manifest.content.keys, "bytes": size, "kubernetes": manifest.kubernetes_version}

@@ -14,9 +14,17 @@ from windlass.domain.artifacts import Artifact, Lock, parse_lock
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.adding import added_text, base_for, mirror_lines
 from windlass.domain.catalog.parsing import CATALOG_FILE
-from windlass.domain.catalog.tested import Outcome, TestRecord, changed_since, lacking, read_report, record_of, standing
+from windlass.domain.catalog.tested import (
+    TestOutcome,
+    TestRecord,
+    changed_since,
+    lacking,
+    read_report,
+    record_of,
+    standing,
+)
 from windlass.domain.rendering.rehearsal import rehearse
-from windlass.effects.catalog import load_catalog, load_record, save_record, standing_of
+from windlass.effects.catalog import load_catalog, load_record, save_record, test_standing_of
 from windlass.errors import NotReadyError, SpecError
 from windlass.mirror import cache
 
@@ -92,7 +100,7 @@ def _row(directory: Path, catalog: Catalog, version: str, lock: Lock | None) -> 
     release = catalog.release(version)
     return {
         "version": version,
-        "standing": standing_of(directory, release, lock),
+        "standing": test_standing_of(directory, release, lock),
         "etcd": release.images["etcd"],
         "upgradesFrom": list(release.upgrades_from),
         "upgradesTo": [one.version for one in catalog.upgrades_of(version)],
@@ -144,7 +152,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(f"{release.version}: {stands}; --results records the end-to-end tests")
         return 0
     reports = [read_report(_text(path), str(path), release.version) for path in arguments.results]
-    outcome = sum(reports, Outcome(0, 0))
+    outcome = sum(reports, TestOutcome(0, 0))
     if outcome.lacks and not outcome.failed:
         print(f"{release.version}: nothing is recorded: no test passed on it of {', '.join(outcome.lacks)}")
         return _FAILED

@@ -18,7 +18,7 @@ from windlass.mirror.lock import held
 
 if TYPE_CHECKING:
     from windlass.domain.artifacts import Artifact, Lock
-    from windlass.mirror.build_record import Shelf
+    from windlass.mirror.build_record import SourceCache
     from windlass.mirror.source import Source
 
 
@@ -100,10 +100,10 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _run(source: Source, artifacts: Sequence[Artifact], commands: Commands) -> Filled:
-    from windlass.mirror.progress_display import open_board  # noqa: PLC0415 (a fill that has nothing to do must not wait for it)
+    from windlass.mirror.progress_display import open_display  # noqa: PLC0415 (a fill that has nothing to do must not wait for it)
 
     shelf = cache.shelf(source.name)
-    with open_board(len(artifacts)) as board:
+    with open_display(len(artifacts)) as board:
         return Fill(source, shelf, cache.mirror_root() / "work", board).run(artifacts, on_interrupt=commands.stop)
 
 
@@ -127,13 +127,13 @@ def _wanted(source: Source, names: Sequence[str]) -> Sequence[Artifact]:
     return with_registry(chosen, available)
 
 
-def _choose(wanted: str, commands: Commands) -> source_choice.Choice:
+def _choose(wanted: str, commands: Commands) -> source_choice.SourceChoice:
     """Choose the source; a mirror that is full already is not left for another."""
     if wanted == "auto":
         with contextlib.suppress(NotReadyError):
             before = _open(cache.selected_source(), commands)
             if not missing(before, cache.shelf(before.name), before.artifacts()):
-                return source_choice.Choice(before, "it was taken before, and all is there")
+                return source_choice.SourceChoice(before, "it was taken before, and all is there")
     return source_choice.choose(wanted, lambda name: _open(name, commands))
 
 
@@ -148,7 +148,7 @@ def _open(name: str, commands: Commands) -> Source:
     return ModulesSource(places.recipes_directory(), root / "builds", root / "work", commands)
 
 
-def _is_unverified(shelf: Shelf, artifact: Artifact) -> bool:
+def _is_unverified(shelf: SourceCache, artifact: Artifact) -> bool:
     """Say whether something is there whose digest nobody vouched for."""
     stamp = shelf.stamp(artifact)
     if stamp is None:

@@ -56,7 +56,7 @@ class Lease:
             ) from error
 
 
-class Verdict(Enum):
+class LeaseDecision(Enum):
     """What a run that wants the lease may do."""
 
     TAKE = "take"
@@ -69,14 +69,14 @@ class Verdict(Enum):
     """Another run holds it."""
 
 
-def judge(current: Lease | None, owner: Owner, *, holder_finished: bool | None, now: datetime) -> Verdict:
+def decide(current: Lease | None, owner: Owner, *, holder_finished: bool | None, now: datetime) -> LeaseDecision:
     """Return what `owner` may do; `holder_finished` is None where nobody can tell, and only then expiry decides."""
     if current is None or current.released:
-        return Verdict.TAKE
+        return LeaseDecision.TAKE
     if current.owner == owner:
-        return Verdict.KEEP
+        return LeaseDecision.KEEP
     is_over = now >= current.expires if holder_finished is None else holder_finished
-    return Verdict.TAKE_OVER if is_over else Verdict.REFUSE
+    return LeaseDecision.TAKE_OVER if is_over else LeaseDecision.REFUSE
 
 
 def grant(owner: Owner, operation: str, now: datetime) -> Lease:

@@ -16,7 +16,7 @@ State = Literal["cached", "outdated", "damaged", "missing"]
 
 
 @dataclass(frozen=True)
-class StampedFile:
+class RecordedFile:
     """A file as it was when its digest was computed."""
 
     path: str
@@ -27,16 +27,16 @@ class StampedFile:
 
 
 @dataclass(frozen=True)
-class Stamp:
+class BuildRecord:
     """What was produced for one artifact, from which recipe."""
 
     artifact: Artifact
     recipe: str
     locked: Locked
-    files: tuple[StampedFile, ...]
+    files: tuple[RecordedFile, ...]
 
 
-class Shelf:
+class SourceCache:
     """The directory of one source: its files, its registry's storage, its stamps and its lock."""
 
     def __init__(self, directory: Path, source: str) -> None:
@@ -62,19 +62,21 @@ class Shelf:
         repository = self.registry / "docker/registry/v2/repositories/windlass" / artifact.name
         return repository / "_manifests/tags" / artifact.version / "current/link"
 
-    def stamp(self, artifact: Artifact) -> Stamp | None:
+    def stamp(self, artifact: Artifact) -> BuildRecord | None:
         """Read the stamp of `artifact`; None if there is none that can be read."""
         try:
             return _from_json(artifact, json.loads(self._stamp_path(artifact).read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
-    def describe(self, path: Path) -> StampedFile:
+    def describe(self, path: Path) -> RecordedFile:
         """Hash a file below this directory."""
         status = path.stat()
-        return StampedFile(str(path.relative_to(self.directory)), file_digest(path), status.st_size, status.st_mtime_ns)
+        return RecordedFile(
+            str(path.relative_to(self.directory)), file_digest(path), status.st_size, status.st_mtime_ns
+        )
 
-    def write(self, stamp: Stamp) -> None:
+    def write(self, stamp: BuildRecord) -> None:
         """Keep `stamp`, all of it or nothing."""
         replace(self._stamp_path(stamp.artifact), json.dumps(_to_json(stamp), indent=1, sort_keys=True))
 
@@ -106,7 +108,7 @@ class Shelf:
         stamps = (_read(path) for path in sorted((self.directory / "stamps").glob("*.json")))
         return Lock(self.source, {stamp.artifact: stamp.locked for stamp in stamps if stamp is not None})
 
-    def _is_untouched(self, file: StampedFile) -> bool:
+    def _is_untouched(self, file: RecordedFile) -> bool:
         try:
             status = (self.directory / file.path).stat()
         except FileNotFoundError:
@@ -139,7 +141,7 @@ def replace(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _read(path: Path) -> Stamp | None:
+def _read(path: Path) -> BuildRecord | None:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return _from_json(Artifact.parse(document["artifact"]), document)
@@ -147,7 +149,7 @@ def _read(path: Path) -> Stamp | None:
         return None
 
 
-def _to_json(stamp: Stamp) -> Mapping[str, Any]:
+def _to_json(stamp: BuildRecord) -> Mapping[str, Any]:
     return {
         "artifact": str(stamp.artifact),
         "recipe": stamp.recipe,
@@ -156,6 +158,6 @@ def _to_json(stamp: Stamp) -> Mapping[str, Any]:
     }
 
 
-def _from_json(artifact: Artifact, document: Mapping[str, Any]) -> Stamp:
-    files = tuple(StampedFile(**file) for file in document["files"])
-    return Stamp(artifact, document["recipe"], Locked(**document["locked"]), files)
+def _from_json(artifact: Artifact, document: Mapping[str, Any]) -> BuildRecord:
+    files = tuple(RecordedFile(**file) for file in document["files"])
+    return BuildRecord(artifact, document["recipe"], Locked(**document["locked"]), files)

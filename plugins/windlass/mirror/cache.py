@@ -7,7 +7,7 @@ from pathlib import Path
 from windlass.domain.artifacts import Artifact, Lock, parse_lock
 from windlass.errors import IntegrityError, NotReadyError
 from windlass.mirror import places
-from windlass.mirror.build_record import Shelf, replace
+from windlass.mirror.build_record import SourceCache, replace
 
 _ADVICE = "run `windlass mirror`"
 
@@ -35,10 +35,10 @@ def mirror_directory(source: str | None = None) -> Path:
     return mirror_root() / (source or selected_source())
 
 
-def shelf(source: str | None = None) -> Shelf:
+def shelf(source: str | None = None) -> SourceCache:
     """Open the directory of one source."""
     name = source or selected_source()
-    return Shelf(mirror_directory(name), name)
+    return SourceCache(mirror_directory(name), name)
 
 
 def artifact_path(artifact: Artifact, source: str | None = None) -> Path:

@@ -23,7 +23,7 @@ class _TransientError(Exception):
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often a request that failed for a passing reason is tried, and how long the waits between are."""
 
     attempts: int = 5
@@ -58,9 +58,9 @@ def ignore_bytes(done: int, total: int | None) -> None:
 class Downloader:
     """Fetches texts and files over HTTP, with bounded retries of what may pass."""
 
-    def __init__(self, client: httpx.Client, patience: Patience | None = None) -> None:
+    def __init__(self, client: httpx.Client, patience: RetryPolicy | None = None) -> None:
         self._client = client
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
 
     def get(self, url: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """Fetch a small document whole; UnreachableError or WindlassError if there is none."""

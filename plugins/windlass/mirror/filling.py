@@ -13,7 +13,7 @@ from typing import Protocol
 
 from windlass.domain.artifacts import Artifact, Locked
 from windlass.errors import IntegrityError, NotReadyError, WindlassError
-from windlass.mirror.build_record import Shelf, Stamp, StampedFile, write_lock
+from windlass.mirror.build_record import BuildRecord, RecordedFile, SourceCache, write_lock
 from windlass.mirror.layers import file_digest
 from windlass.mirror.registry import LocalRegistry
 from windlass.mirror.source import Produced, Progress, Source
@@ -21,7 +21,7 @@ from windlass.mirror.source import Produced, Progress, Source
 _REGISTRY = "registry"
 
 
-class Board(Protocol):
+class ProgressDisplay(Protocol):
     """Shows how far the fill is with all artifacts."""
 
     def start(self, artifact: Artifact) -> Progress:
@@ -49,12 +49,12 @@ class Filled:
     failed: dict[Artifact, WindlassError] = field(default_factory=dict)
 
 
-def missing(source: Source, shelf: Shelf, wanted: Sequence[Artifact]) -> tuple[Artifact, ...]:
+def missing(source: Source, shelf: SourceCache, wanted: Sequence[Artifact]) -> tuple[Artifact, ...]:
     """List which of `wanted` must be made; size and time of what is there decide, nothing is read."""
     return tuple(artifact for artifact in wanted if shelf.state(artifact, source.recipe_hash(artifact)) != "cached")
 
 
-def drop_damaged(shelf: Shelf, wanted: Sequence[Artifact]) -> tuple[Path, ...]:
+def drop_damaged(shelf: SourceCache, wanted: Sequence[Artifact]) -> tuple[Path, ...]:
     """Read everything, remove what is not what it was, and return that; the next fill makes it again."""
     damaged = []
     for artifact in wanted:
@@ -75,7 +75,9 @@ def with_registry(wanted: Sequence[Artifact], available: Sequence[Artifact]) -> 
 class Fill:
     """One run over the artifacts of one source; each is made apart from the others and put in place at once."""
 
-    def __init__(self, source: Source, shelf: Shelf, work: Path, board: Board, store: ImageStore | None = None) -> None:
+    def __init__(
+        self, source: Source, shelf: SourceCache, work: Path, board: ProgressDisplay, store: ImageStore | None = None
+    ) -> None:
         self._source = source
         self._shelf = shelf
         self._work = work
@@ -127,19 +129,19 @@ class Fill:
             self._board.finish(artifact, error)
         return error
 
-    def _place(self, artifact: Artifact, produced: Produced, progress: Progress) -> Stamp:
+    def _place(self, artifact: Artifact, produced: Produced, progress: Progress) -> BuildRecord:
         recipe = self._source.recipe_hash(artifact)
         if artifact.kind == "file":
             file = self._place_file(artifact, produced.path)
-            return Stamp(artifact, recipe, Locked(file.digest, file.size, produced.origin), (file,))
+            return BuildRecord(artifact, recipe, Locked(file.digest, file.size, produced.origin), (file,))
         progress.say("waits for the registry")
         self._registry_settled.wait()
         progress.say("goes into the registry")
         digest, blobs = self._images().push(produced.path, artifact)
         files = tuple(self._checked_blob(blob) for blob in blobs)
-        return Stamp(artifact, recipe, Locked(digest, sum(file.size for file in files), produced.origin), files)
+        return BuildRecord(artifact, recipe, Locked(digest, sum(file.size for file in files), produced.origin), files)
 
-    def _place_file(self, artifact: Artifact, made: Path) -> StampedFile:
+    def _place_file(self, artifact: Artifact, made: Path) -> RecordedFile:
         target = self._shelf.file(artifact)
         target.parent.mkdir(parents=True, exist_ok=True)
         made.chmod(0o755)
@@ -148,7 +150,7 @@ class Fill:
         made.replace(target)
         return self._shelf.describe(target)
 
-    def _checked_blob(self, digest: str) -> StampedFile:
+    def _checked_blob(self, digest: str) -> RecordedFile:
         path = self._shelf.blob(digest)
         if file_digest(path) != digest:
             path.unlink()

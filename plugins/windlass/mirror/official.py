@@ -18,7 +18,7 @@ from windlass.mirror.places import cache_directory, needed_artifacts, recipes_di
 from windlass.mirror.source import Produced, Progress
 
 if TYPE_CHECKING:
-    from windlass.mirror.download import Patience
+    from windlass.mirror.download import RetryPolicy
 
 # Raised when this module makes other bytes out of the same downloads.
 _COMPOSITION = 1
@@ -37,7 +37,7 @@ class OfficialSource:
     downloads: Path
     """Keeps interrupted downloads, so that the next run continues them."""
     lock: Lock | None = None
-    patience: Patience | None = None
+    patience: RetryPolicy | None = None
     """How often what failed for a passing reason is tried; None for the usual."""
 
     name = "official"
@@ -62,11 +62,11 @@ class OfficialSource:
 
     def produce(self, artifact: Artifact, into: Path, progress: Progress) -> Produced:
         """Fetch `artifact` into the directory `into`; IntegrityError if it is not what its publisher or lock says."""
-        from windlass.mirror.official_fetch import Order, fetch  # noqa: PLC0415 (a run without downloads must not wait)
+        from windlass.mirror.official_fetch import FetchOrder, fetch  # noqa: PLC0415 (a run without downloads must not wait)
 
         workspace = self.downloads / self.recipe_hash(artifact)[:16]
         workspace.mkdir(parents=True, exist_ok=True)
-        order = Order(artifact, self.catalog.publication(artifact), workspace, into, self._locked(artifact))
+        order = FetchOrder(artifact, self.catalog.publication(artifact), workspace, into, self._locked(artifact))
         produced = fetch(order, progress, self.patience)
         shutil.rmtree(workspace)
         return produced

@@ -53,7 +53,7 @@ Publication = FilePublication | PackagesPublication | ImagePublication
 
 
 @dataclass(frozen=True)
-class Site:
+class PublisherSite:
     """Where a publisher's downloads are, and a path there that answers with 200."""
 
     base: str
@@ -78,7 +78,7 @@ class _Packages:
 class OfficialCatalog:
     """Everything that official.yaml says; addresses of sites and registries may be overridden."""
 
-    sites: Mapping[str, Site]
+    sites: Mapping[str, PublisherSite]
     registries: Mapping[str, str]
     files: Mapping[str, _File]
     packages: Mapping[str, _Packages]
@@ -142,7 +142,7 @@ def load_catalog(path: Path, overrides: Mapping[str, str] | None = None) -> Offi
 
 def _parsed(document: Any) -> OfficialCatalog:
     return OfficialCatalog(
-        sites={name: Site(**entry) for name, entry in document["sites"].items()},
+        sites={name: PublisherSite(**entry) for name, entry in document["sites"].items()},
         registries=document["registries"],
         files={name: _File(**entry) for name, entry in document["files"].items()},
         packages={name: _Packages(**entry) for name, entry in document["packages"].items()},

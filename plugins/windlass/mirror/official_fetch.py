@@ -15,7 +15,7 @@ from windlass.domain.artifacts import Artifact
 from windlass.errors import IntegrityError, WindlassError
 from windlass.mirror.checksums import file_sha256, published_sha256
 from windlass.mirror.debian_index import Package, needed, parse_index, release_sha256
-from windlass.mirror.download import Download, Downloader, Patience
+from windlass.mirror.download import Download, Downloader, RetryPolicy
 from windlass.mirror.oci_layout import Layout
 from windlass.mirror.official_catalog import FilePublication, ImagePublication, PackagesPublication, Publication
 from windlass.mirror.registry_pull import ImagePuller, RegistryAuth
@@ -25,7 +25,7 @@ _TIMEOUT = httpx.Timeout(30, connect=10)
 
 
 @dataclass(frozen=True)
-class Order:
+class FetchOrder:
     """One artifact to fetch: where from, by way of which directory, where to."""
 
     artifact: Artifact
@@ -37,7 +37,7 @@ class Order:
     """The SHA-256 (64 hex digits) that the lock wants, None if it does not know the artifact."""
 
 
-def fetch(order: Order, progress: Progress, patience: Patience | None) -> Produced:
+def fetch(order: FetchOrder, progress: Progress, patience: RetryPolicy | None) -> Produced:
     """Fetch what is ordered; IntegrityError if it is not what its publisher or the lock says."""
     with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, auth=RegistryAuth()) as client:
         fetching = _Fetching(order, progress, Downloader(client, patience))
@@ -50,7 +50,7 @@ def fetch(order: Order, progress: Progress, patience: Patience | None) -> Produc
 
 @dataclass(frozen=True)
 class _Fetching:
-    order: Order
+    order: FetchOrder
     progress: Progress
     downloader: Downloader
 

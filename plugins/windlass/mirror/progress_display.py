@@ -22,7 +22,7 @@ _LINE_EVERY_SECONDS = 20.0
 _WIDTH = 60
 
 
-class ShownBoard(Protocol):
+class ShownDisplay(Protocol):
     """A board that is opened before and closed after the fill."""
 
     def __enter__(self) -> Self:
@@ -40,16 +40,16 @@ class ShownBoard(Protocol):
         """Show that `artifact` is done, or why it failed."""
 
 
-def open_board(total: int) -> ShownBoard:
+def open_display(total: int) -> ShownDisplay:
     """Choose bars for a terminal and lines for everything else, for a fill of `total` artifacts."""
-    return BarBoard(total) if sys.stderr.isatty() else LineBoard(total, lambda line: print(line, flush=True))  # noqa: T201 (this is what it is for)
+    return BarDisplay(total) if sys.stderr.isatty() else LineDisplay(total, lambda line: print(line, flush=True))  # noqa: T201 (this is what it is for)
 
 
 @dataclass
 class _LineProgress:
     """Prints what an artifact is at, now and then."""
 
-    board: LineBoard
+    board: LineDisplay
     artifact: Artifact
     said: float = 0.0
 
@@ -65,7 +65,7 @@ class _LineProgress:
             self.board.line(f"{self.artifact}: {what[:_WIDTH]}")
 
 
-class LineBoard:
+class LineDisplay:
     """Prints a line when something begins, ends, and now and then between; safe to call from any thread."""
 
     def __init__(self, total: int, write: Callable[[str], None]) -> None:
@@ -113,7 +113,7 @@ class _BarProgress:
         self.bars.update(self.task, completed=done, total=total, doing=f"{done >> 20} MiB")
 
 
-class BarBoard:
+class BarDisplay:
     """One bar for the whole fill, and below it one for each artifact in work."""
 
     def __init__(self, total: int) -> None:

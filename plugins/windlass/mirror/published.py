@@ -16,10 +16,10 @@ import httpx
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
-from windlass.domain.rendering import Download, OfficialAddresses
+from windlass.domain.rendering import HostDownload, OfficialAddresses
 from windlass.errors import IntegrityError, WindlassError
 from windlass.mirror.checksums import published_sha256
-from windlass.mirror.download import Downloader, Patience
+from windlass.mirror.download import Downloader, RetryPolicy
 from windlass.mirror.official_catalog import FilePublication, ImagePublication, OfficialCatalog, Publication
 from windlass.mirror.registry_pull import RegistryAuth, read_manifest
 
@@ -40,7 +40,7 @@ def release_artifacts(release: Release) -> tuple[Artifact, ...]:
 def official_addresses(catalog: OfficialCatalog, artifacts: Iterable[Artifact]) -> OfficialAddresses:
     """Return where hosts find `artifacts`; WindlassError for one that official.yaml does not know."""
     places = {artifact: catalog.publication(artifact) for artifact in artifacts}
-    downloads = {one: Download(place.url, place.member) for one, place in _of_kind(places, FilePublication)}
+    downloads = {one: HostDownload(place.url, place.member) for one, place in _of_kind(places, FilePublication)}
     repositories = {
         one: f"{_host_of(place.registry)}/{place.repository}" for one, place in _of_kind(places, ImagePublication)
     }
@@ -48,7 +48,9 @@ def official_addresses(catalog: OfficialCatalog, artifacts: Iterable[Artifact]) 
     return OfficialAddresses(probe_url=f"{site.base}{site.probe}", downloads=downloads, repositories=repositories)
 
 
-def published_lock(catalog: OfficialCatalog, artifacts: Iterable[Artifact], patience: Patience | None = None) -> Lock:
+def published_lock(
+    catalog: OfficialCatalog, artifacts: Iterable[Artifact], patience: RetryPolicy | None = None
+) -> Lock:
     """Ask the publishers for the digest of each artifact as they publish it now.
 
     IntegrityError where a publisher gives no digest, UnreachableError or WindlassError where none answers.

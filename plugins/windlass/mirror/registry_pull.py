@@ -56,7 +56,7 @@ class RegistryAuth(httpx.Auth):
 
 
 @dataclass(frozen=True)
-class Manifest:
+class RegistryManifest:
     """A manifest or an index as the registry sent it, byte for byte."""
 
     content: bytes
@@ -100,7 +100,7 @@ class ImagePuller:
         layout.finish(manifest.content, manifest.digest, manifest.media_type, image.tag)
         return Pulled(manifest.digest, manifest.named_by_registry)
 
-    def _platform_manifest(self, image: ImagePublication, digest: str | None) -> Manifest:
+    def _platform_manifest(self, image: ImagePublication, digest: str | None) -> RegistryManifest:
         found = self._manifest(image, digest or image.tag)
         if found.media_type in INDEX_TYPES:
             chosen = _choose_platform(found.document["manifests"], image)
@@ -109,7 +109,7 @@ class ImagePuller:
             raise WindlassError(f"{image}: the registry sent `{found.media_type}`, which is no image manifest")
         return found
 
-    def _manifest(self, image: ImagePublication, reference: str) -> Manifest:
+    def _manifest(self, image: ImagePublication, reference: str) -> RegistryManifest:
         return read_manifest(self._downloader, image, reference)
 
     def _blob(self, image: ImagePublication, blob: Mapping[str, Any], layout: Layout, on_bytes: OnBytes) -> None:
@@ -120,7 +120,7 @@ class ImagePuller:
         self._downloader.fetch(Download(url, layout.blob(digest), digest.removeprefix("sha256:")), on_bytes)
 
 
-def read_manifest(downloader: Downloader, image: ImagePublication, reference: str) -> Manifest:
+def read_manifest(downloader: Downloader, image: ImagePublication, reference: str) -> RegistryManifest:
     """Read the manifest or index that a tag or digest of `image` leads to; IntegrityError if it has another digest."""
     url = f"{image.registry}/v2/{image.repository}/manifests/{reference}"
     response = downloader.get(url, headers=_ACCEPT)
@@ -129,7 +129,7 @@ def read_manifest(downloader: Downloader, image: ImagePublication, reference: st
     if stated is not None and stated != got:
         raise IntegrityError(f"{url}: the manifest should have the digest {stated} but has {got}; nothing was kept")
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-    return Manifest(response.content, media_type, got, named_by_registry=stated is not None)
+    return RegistryManifest(response.content, media_type, got, named_by_registry=stated is not None)
 
 
 def _choose_platform(manifests: Sequence[Mapping[str, Any]], image: ImagePublication) -> str:
@@ -141,7 +141,7 @@ def _choose_platform(manifests: Sequence[Mapping[str, Any]], image: ImagePublica
     raise WindlassError(f"{image}: not published for {'/'.join(PLATFORM)}; there are: {offered}")
 
 
-def _check_platform(image: ImagePublication, layout: Layout, manifest: Manifest) -> None:
+def _check_platform(image: ImagePublication, layout: Layout, manifest: RegistryManifest) -> None:
     config = json.loads(layout.blob(manifest.document["config"]["digest"]).read_bytes())
     found = (config.get("os"), config.get("architecture"))
     if found != PLATFORM:

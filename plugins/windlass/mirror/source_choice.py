@@ -14,7 +14,7 @@ CHOICES = ("auto", "official", "modules")
 
 
 @dataclass(frozen=True)
-class Choice:
+class SourceChoice:
     """The source that was taken, and why."""
 
     source: Source
@@ -29,22 +29,22 @@ def configured(argument: str | None) -> str:
     return wanted
 
 
-def choose(wanted: str, open_source: Callable[[str], Source]) -> Choice:
+def choose(wanted: str, open_source: Callable[[str], Source]) -> SourceChoice:
     """Take the source that is wanted; for `auto` the official one if it answers, else the modules."""
     if wanted != "auto":
         source = open_source(wanted)
         problem = source.problem()
         if problem is not None:
             raise UnreachableError(f"the source `{wanted}` cannot be used: {problem}")
-        return Choice(source, "it was asked for")
+        return SourceChoice(source, "it was asked for")
     official = open_source("official")
     unreachable = official.problem()
     if unreachable is None:
-        return Choice(official, "the official sites answer")
+        return SourceChoice(official, "the official sites answer")
     modules = open_source("modules")
     problem = modules.problem()
     if problem is not None:
         raise UnreachableError(
             f"no source can be used: official: {unreachable}; modules: {problem}; mend one of the two and run again"
         )
-    return Choice(modules, f"the official sites cannot be used: {unreachable}")
+    return SourceChoice(modules, f"the official sites cannot be used: {unreachable}")

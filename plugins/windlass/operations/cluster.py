@@ -14,7 +14,7 @@ from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.scripts.install import changes_of
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
-from windlass.effects.ssh.fan_out import Outcome, fan_out, values
+from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.waiting import asked_again
 
@@ -24,7 +24,7 @@ Changes = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Site:
+class ClusterSession:
     """A cluster's spec with its release, the lock and the mirror that its hosts use, and its open connections."""
 
     cluster: Cluster
@@ -42,12 +42,12 @@ class Site:
         """Do something on `hosts` side by side; results by host name, or one error that tells every host's."""
         return values(self.try_on_hosts(hosts, act), doing)
 
-    def try_on_hosts(self, hosts: Iterable[Host], act: Callable[[Host, Connection], T]) -> dict[str, Outcome[T]]:
+    def try_on_hosts(self, hosts: Iterable[Host], act: Callable[[Host, Connection], T]) -> dict[str, HostOutcome[T]]:
         """Do something on `hosts` side by side; the outcome of each by host name."""
         by_name = {host.name: host for host in hosts}
         return fan_out(by_name, lambda name: act(by_name[name], self.connections.get(name)))
 
-    def look_on_hosts(self, hosts: Iterable[Host], look: Callable[[Host, Connection], T]) -> dict[str, Outcome[T]]:
+    def look_on_hosts(self, hosts: Iterable[Host], look: Callable[[Host, Connection], T]) -> dict[str, HostOutcome[T]]:
         """Look at something on `hosts` side by side; the outcome of each by host name.
 
         A host that was reached and then lost is asked once more before that counts.
@@ -61,10 +61,10 @@ def open_site(
     release: Release,
     source: tuple[Lock, MirrorAddresses],
     connections: Connections,
-) -> Iterator[Site]:
+) -> Iterator[ClusterSession]:
     """Connect to the hosts as they are needed, and drop all connections at the end."""
     with connections:
-        yield Site(cluster, release, *source, connections)
+        yield ClusterSession(cluster, release, *source, connections)
 
 
 def run_script(

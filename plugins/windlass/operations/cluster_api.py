@@ -10,7 +10,7 @@ from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import SUPER_ADMIN, Pki, Signer
 from windlass.effects.kubernetes.client import Credentials, KubernetesClient
 from windlass.errors import UnreachableError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.waiting import wait_until
 
 
@@ -21,7 +21,7 @@ def credentials_of(pki: Pki) -> Credentials:
 
 
 @contextmanager
-def kubernetes_api(site: Site, pki: Pki, within: timedelta) -> Iterator[KubernetesClient]:
+def kubernetes_api(site: ClusterSession, pki: Pki, within: timedelta) -> Iterator[KubernetesClient]:
     """Give a client of an API server that is ready, the first that is; NotReadyError if none is after `within`.
 
     No host is special: all control-plane hosts are tried in turn, and one that is down is passed over.
@@ -35,7 +35,7 @@ def kubernetes_api(site: Site, pki: Pki, within: timedelta) -> Iterator[Kubernet
 class _Looking:
     """Looks for an API server that is ready; each host's way there is made once and kept for the next look."""
 
-    def __init__(self, site: Site, credentials: Credentials, opened: ExitStack) -> None:
+    def __init__(self, site: ClusterSession, credentials: Credentials, opened: ExitStack) -> None:
         self._site = site
         self._credentials = credentials
         self._opened = opened

@@ -18,7 +18,7 @@ from windlass.airflow.connections import master_keys, open_store
 from windlass.airflow.run_context import templates_directory
 from windlass.domain.catalog import Catalog
 from windlass.domain.sealing import MasterKeys
-from windlass.domain.spec.overview import Known, bundle_rows, overview
+from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
 from windlass.effects.catalog import load_catalog
 from windlass.effects.store import Store, list_clusters
 from windlass.errors import UnreachableError, WindlassError
@@ -157,7 +157,7 @@ def static_file(name: str) -> Response:
     return Response(files[name].read_bytes(), media_type=kind, headers={"Cache-Control": "max-age=300"})
 
 
-def _known(name: str, store: Store, keys: MasterKeys | None) -> Known:
+def _known(name: str, store: Store, keys: MasterKeys | None) -> KnownCluster:
     known = read_known(store, name, keys)
     if known is None:
         raise HTTPException(404, f"the store knows no cluster `{name}`")

@@ -13,7 +13,7 @@ from windlass.domain.lease import Lease
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import load_cluster
-from windlass.domain.spec.overview import Backups, Known
+from windlass.domain.spec.overview import Backups, KnownCluster
 from windlass.effects.store import ClusterRecords, ServiceLog, Store
 from windlass.effects.store.keys import bundles_prefix, cluster_prefix, lease_key
 from windlass.errors import IntegrityError
@@ -41,7 +41,7 @@ class Filter:
         )
 
 
-def read_known(store: Store, name: str, keys: MasterKeys | None) -> Known | None:
+def read_known(store: Store, name: str, keys: MasterKeys | None) -> KnownCluster | None:
     """Return what the store knows of a cluster; None if it knows none of that name."""
     records = ClusterRecords(store, name)
     text = records.spec()
@@ -49,7 +49,7 @@ def read_known(store: Store, name: str, keys: MasterKeys | None) -> Known | None
         return None
     stored = store.get(lease_key(name))
     lease = None if stored is None else Lease.from_bytes(stored.data)
-    return Known(
+    return KnownCluster(
         cluster=load_cluster(text, f"stored spec of {name}"),
         status=records.status() or {},
         lease=None if lease is None or lease.released else lease,

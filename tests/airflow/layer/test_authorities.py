@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from windlass.airflow.authorities import given_authorities
+from windlass.airflow.authorities import user_authorities
 from windlass.domain.pki import Signer, new_authority
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.errors import SpecError
@@ -27,11 +27,11 @@ def connect(monkeypatch: pytest.MonkeyPatch, name: str, **fields: Any) -> None:
 
 def test_an_authority_is_read_from_the_connection_that_the_spec_names(monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "etcd_ca", password=OWN.key.reveal(), extra={"certificate": OWN.certificate})
-    assert given_authorities(cluster(etcd="etcd_ca")) == {Signer.ETCD: OWN}
+    assert user_authorities(cluster(etcd="etcd_ca")) == {Signer.ETCD: OWN}
 
 
 def test_without_references_windlass_makes_all() -> None:
-    assert given_authorities(cluster()) == {}
+    assert user_authorities(cluster()) == {}
 
 
 @pytest.mark.parametrize("fields", [{"password": "k"}, {"extra": {"certificate": "c"}}, {"extra": {"certificate": 1}}])
@@ -40,10 +40,10 @@ def test_an_incomplete_connection_is_named_and_nothing_of_it_told(
 ) -> None:
     connect(monkeypatch, "etcd_ca", **fields)
     with pytest.raises(SpecError, match="connection `etcd_ca` holds no authority") as caught:
-        given_authorities(cluster(etcd="etcd_ca"))
+        user_authorities(cluster(etcd="etcd_ca"))
     assert OWN.key.reveal() not in str(caught.value)
 
 
 def test_a_missing_connection_is_named() -> None:
     with pytest.raises(SpecError, match="no connection `absent`"):
-        given_authorities(cluster(kubernetes="absent"))
+        user_authorities(cluster(kubernetes="absent"))

@@ -104,7 +104,7 @@ async def test_watching_that_broke_off_begins_anew(store: MemoryStore, monkeypat
             yield (finding(f"made-{Poller.made}"),)
             raise ExceptionGroup("unhandled errors in a TaskGroup", [KeyError("whatever it was")])
 
-    monkeypatch.setattr(monitor, "Poller", Poller)
+    monkeypatch.setattr(monitor, "FleetMonitor", Poller)
     monkeypatch.setattr(triggers, "_STORE_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(fleet, "open_fleet", lambda *_: object())
     run = ClusterHealthTrigger().run()

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, DownstreamTasksSkipped, 
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from windlass.airflow.operators.cluster import ClusterConfirmOperator, ClusterRecordOperator, finished_by
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.errors import RefusedError
 
@@ -56,7 +56,7 @@ def context(**params: Any) -> Any:
 
 
 def place() -> Any:
-    made = Mock(spec=Workplace, name="place", owner=OWNER)
+    made = Mock(spec=RunContext, name="place", owner=OWNER)
     made.name = "demo"
     member = Mock()
     member.name = "cp-1"

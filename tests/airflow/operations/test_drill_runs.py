@@ -11,7 +11,7 @@ import pytest
 
 from windlass.airflow.operators import drill
 from windlass.airflow.operators.drill import DrillRunOperator
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.effects.store import Leases, MemoryStore
 from windlass.errors import IntegrityError, UnreachableError, WindlassError
@@ -20,7 +20,7 @@ from windlass.errors import IntegrityError, UnreachableError, WindlassError
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
-    monkeypatch.setattr(drill, "tell_alert", lambda _context, _place, text: lines.append(text))
+    monkeypatch.setattr(drill, "notify_alert", lambda _context, _place, text: lines.append(text))
     return lines
 
 
@@ -35,7 +35,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_drill_that_cannot_be_made_is_told_of_once(
     told: list[str], error: WindlassError, attempt: int, *, is_told: bool
 ) -> None:
-    place: Any = Mock(spec=Workplace, owner=Owner("restore_drill", "one"), catalog=Mock())
+    place: Any = Mock(spec=RunContext, owner=Owner("restore_drill", "one"), catalog=Mock())
     place.name, store = "demo", MemoryStore()
     place.store = store
     place.site.return_value = nullcontext(Mock())

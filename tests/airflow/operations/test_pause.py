@@ -13,11 +13,11 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.operators.rollout import UpgradeLeaseOperator, UpgradeResultOperator
-from windlass.airflow.operators.step_order import UpgradePauseOperator, left_undone, pause_if_asked, take_turn
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.operators.step_order import UpgradePauseOperator, left_undone, pause_if_asked, require_step_order
+from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.domain.rollout import Step
-from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause, Roll
+from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause, RolloutRecord
 from windlass.errors import RefusedError
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
@@ -38,7 +38,7 @@ def store() -> MemoryStore:
 
 
 def place(store: MemoryStore, owner: Owner) -> Any:
-    made = Mock(spec=Workplace, owner=owner, records=ClusterRecords(store, "demo"), reason=PAUSE.reason)
+    made = Mock(spec=RunContext, owner=owner, records=ClusterRecords(store, "demo"), reason=PAUSE.reason)
     made.name = "demo"
     made.leases.side_effect = lambda is_finished: Leases(store, is_finished, lambda: datetime.now(UTC))
     return made
@@ -52,19 +52,19 @@ def context(states: dict[str, str | None] | None = None, mine: int = 0, tries: i
 
 
 def test_a_step_waits_for_all_before_it_and_fails_once_one_failed() -> None:
-    take_turn(context())
-    take_turn(context({"roll_0": "success", "roll_1": "success", "roll_2": "running"}, 2))
+    require_step_order(context())
+    require_step_order(context({"roll_0": "success", "roll_1": "success", "roll_2": "running"}, 2))
     with pytest.raises(AirflowRescheduleException):
-        take_turn(context({"roll_0": "success", "roll_1": "up_for_retry", "roll_2": "running"}, 2))
+        require_step_order(context({"roll_0": "success", "roll_1": "up_for_retry", "roll_2": "running"}, 2))
     with pytest.raises(AirflowRescheduleException):
-        take_turn(context({"roll_2": "running"}, 2))
+        require_step_order(context({"roll_2": "running"}, 2))
     with pytest.raises(RefusedError, match="has stopped"):
-        take_turn(context({"roll_0": "failed", "roll_1": "failed", "roll_2": "running"}, 2))
+        require_step_order(context({"roll_0": "failed", "roll_1": "failed", "roll_2": "running"}, 2))
 
 
 def test_no_step_is_done_after_one_that_a_pause_has_kept_from_being_done() -> None:
     with pytest.raises(AirflowSkipException):
-        take_turn(context({"roll_0": "success", "roll_1": "skipped", "roll_2": "running"}, 2))
+        require_step_order(context({"roll_0": "success", "roll_1": "skipped", "roll_2": "running"}, 2))
     assert left_undone(context({"roll_0": "success", "roll_1": "skipped", "roll_12": "skipped"}), "roll") == {1, 12}
     assert left_undone(context({"roll": "skipped"}), "roll") == frozenset()
 
@@ -121,7 +121,7 @@ def test_where_no_roll_is_at_work_there_is_nothing_to_pause(
     if holder:
         here.leases(lambda _: False).acquire("demo", holder, holder.dag_id)
     if roll:
-        here.records.save_roll(Roll("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00"))
+        here.records.save_roll(RolloutRecord("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00"))
     with pytest.raises(RefusedError, match=told):
         UpgradePauseOperator(task_id="ask").act(context(state=state), here)
     assert here.records.pause() is None

@@ -13,18 +13,18 @@ from unit.backup.examples import manifest, new_keys
 from unit.rollout.conftest import CATALOG
 from windlass.airflow.operators import recovery as recovery_operators
 from windlass.airflow.operators.recovery import RecoveryApprovalOperator, RecoveryLeaseOperator, RecoveryPlanOperator
-from windlass.airflow.recovery import Recovery, check_same, cluster_of, wish_of, with_version
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.recovery import RecoveryHandover, check_same, cluster_of, wish_of, with_version
+from windlass.airflow.run_context import RunContext
 from windlass.domain.backup import BundleState
 from windlass.domain.lease import Owner
-from windlass.domain.pki import seed
-from windlass.domain.recovery import RecoveryPlan, Wish
+from windlass.domain.pki import issue_pki
+from windlass.domain.recovery import RecoveryPlan, RecoveryRequest
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.store import Leases, MemoryStore
 from windlass.errors import NotReadyError, RefusedError
 
-RECOVERY = Recovery(
+RECOVERY = RecoveryHandover(
     bundle="20261123T074500Z-r1042",
     version="v1.37.2",
     hosts=("cp-1", "w-1"),
@@ -43,21 +43,21 @@ def cluster(name: str = "demo") -> Cluster:
     return Cluster.model_validate(document)
 
 
-def context(recovery: Recovery = RECOVERY, **params: Any) -> Any:
+def context(recovery: RecoveryHandover = RECOVERY, **params: Any) -> Any:
     made = {"ti": Mock(), "params": {"cluster": "demo", **params}}
     made["ti"].xcom_pull.return_value = recovery.to_xcom()
     return made
 
 
 def test_the_plan_goes_from_task_to_task_as_plain_data() -> None:
-    assert Recovery.of(context()) == RECOVERY
+    assert RecoveryHandover.of(context()) == RECOVERY
     assert all(isinstance(value, str | int | bool | list) for value in RECOVERY.to_xcom().values())
 
 
 def test_params_become_a_wish() -> None:
-    assert wish_of({}) == Wish("newest")
+    assert wish_of({}) == RecoveryRequest("newest")
     asked = {"bundle": "2026-11-23T07:45", "restore_versions": True, "overwrite_healthy": True, "confirm_name": "demo"}
-    assert wish_of(asked) == Wish(
+    assert wish_of(asked) == RecoveryRequest(
         "2026-11-23T07:45", restore_versions=True, overwrite_healthy=True, confirm_name="demo"
     )
 
@@ -84,13 +84,13 @@ def test_what_is_lost_is_before_the_eyes_of_who_is_asked() -> None:
 def test_a_plan_from_before_there_was_a_question_is_still_read() -> None:
     asked = context()
     del asked["ti"].xcom_pull.return_value["question"]
-    assert Recovery.of(asked) == RECOVERY
+    assert RecoveryHandover.of(asked) == RECOVERY
 
 
 def test_the_stored_spec_counts_before_the_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
     bundled = cluster()
-    state = BundleState(seed(bundled, datetime.now(UTC)), dump_cluster(bundled), True, {}, {})  # noqa: FBT003
-    place = Mock(spec=Workplace)
+    state = BundleState(issue_pki(bundled, datetime.now(UTC)), dump_cluster(bundled), True, {}, {})  # noqa: FBT003
+    place = Mock(spec=RunContext)
     place.name = "demo"
     place.stored.return_value = None
     assert cluster_of(place, None, state) == bundled
@@ -102,11 +102,11 @@ def test_the_stored_spec_counts_before_the_bundles(monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def stored(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """A workplace over a store in memory, with one bundle."""
-    place = Mock(spec=Workplace, owner=Owner("disaster_recovery", "one"), keys=new_keys(), store=MemoryStore())
+    place = Mock(spec=RunContext, owner=Owner("disaster_recovery", "one"), keys=new_keys(), store=MemoryStore())
     place.name = "demo"
     place.leases = lambda finished: Leases(place.store, finished, lambda: datetime.now(UTC))
     place.stored.return_value = place.wanted.return_value = cluster()
-    place.records.pki.return_value = seed(cluster(), datetime.now(UTC))
+    place.records.pki.return_value = issue_pki(cluster(), datetime.now(UTC))
     state = BundleState(place.records.pki.return_value, dump_cluster(cluster()), True, {}, {})  # noqa: FBT003
     place.vault.return_value = Mock(spec=Vault, **{"state.return_value": state})
     monkeypatch.setattr(recovery_operators, "_PAUSE_SECONDS", 0)

@@ -16,11 +16,11 @@ from windlass.airflow import notifications
 from windlass.airflow.notifications import VARIABLE, ClusterNotifier, Notice, receivers, send
 from windlass.airflow.operators import remediation
 from windlass.airflow.operators.remediation import ClusterHealOperator
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.effects.store import Leases, MemoryStore
 from windlass.errors import NotReadyError, SpecError
-from windlass.operations.remediation import Note, Outcome
+from windlass.operations.remediation import Note, RemediationResult
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 ME = Owner("heal_cluster", "mine")
@@ -48,17 +48,17 @@ def context(**params: Any) -> Any:
 
 
 def test_the_partition_names_the_cluster_and_the_param_outweighs_it() -> None:
-    assert Workplace.of(context()).name == "demo"
-    assert Workplace.of(context(cluster="other")).name == "other"
+    assert RunContext.of(context()).name == "demo"
+    assert RunContext.of(context(cluster="other")).name == "other"
     nameless = context()
     nameless["dag_run"].partition_key = None
     with pytest.raises(SpecError, match="is about no cluster"):
-        Workplace.of(nameless)
+        RunContext.of(nameless)
 
 
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> Any:
-    made = Mock(spec=Workplace, owner=ME)
+    made = Mock(spec=RunContext, owner=ME)
     made.name = "demo"
     leases = Leases(MemoryStore(), lambda _: False, lambda: datetime.now(UTC))
     made.leases.return_value = leases
@@ -154,10 +154,10 @@ def test_people_are_alerted_while_a_repair_is_still_at_work_and_a_wrong_variable
     place.records.store, place.records.cluster = MemoryStore(), "demo"
     told_by_then: list[list[str]] = []
 
-    def repair(work: Any) -> Outcome:
+    def repair(work: Any) -> RemediationResult:
         work.note(Note("no quorum; recover", "error", key="etcd"))
         told_by_then.append([*told])
-        return Outcome((), (), (), (), ())
+        return RemediationResult((), (), (), (), ())
 
     monkeypatch.setattr(remediation, "heal", repair)
     assert ClusterHealOperator(task_id="heal").act(context(), place)["done"] == []

@@ -14,7 +14,7 @@ from unit.backup.examples import manifest, new_keys
 from windlass.airflow import rollout
 from windlass.airflow.rollout import fresh_bundle
 from windlass.domain.backup import SNAPSHOT, STATE, BundleId
-from windlass.domain.rollout.gate import Verdict
+from windlass.domain.rollout.gate import GateLevel
 from windlass.effects.bundles import Vault
 from windlass.effects.store import MemoryStore
 from windlass.errors import NotReadyError
@@ -71,5 +71,5 @@ def test_a_plan_takes_none(vault: Vault, taken: Mock) -> None:
 def test_an_upgrade_without_a_way_back_is_held_up(vault: Vault, taken: Mock) -> None:
     taken.side_effect = NotReadyError("no member answers")
     found = ask(vault)
-    assert found.verdict is Verdict.BLOCKED
+    assert found.verdict is GateLevel.BLOCKED
     assert "no member answers" in found.text

@@ -9,10 +9,10 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from windlass.airflow.operators.rollout import UpgradeCheckOperator, UpgradeResultOperator
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.domain.rollout import Step
-from windlass.effects.store import ClusterRecords, MemoryStore, Roll
+from windlass.effects.store import ClusterRecords, MemoryStore, RolloutRecord
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 STEP = Step("etcd", ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",)).value()
@@ -75,7 +75,7 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
     ti = Mock(dag_id="upgrade_cluster")
     ti.get_task_states.return_value = {"one": {"roll_0": "success"}}
     ti.xcom_pull.side_effect = lambda task_ids, key=None: known.get((task_ids, key))
-    place = Mock(spec=Workplace, owner=Owner("upgrade_cluster", "one"))
+    place = Mock(spec=RunContext, owner=Owner("upgrade_cluster", "one"))
     place.name = "demo"
     operator = UpgradeResultOperator(task_id="result", gate="gate", check="check", roll="roll")
 
@@ -92,8 +92,8 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
         place.leases.return_value.release.assert_called_once_with("demo", place.owner)
 
 
-BETWEEN = Roll("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "20261124T065500Z-r1")
-CHANGED = Roll("v1.37.2", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "20261124T065500Z-r1")
+BETWEEN = RolloutRecord("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "20261124T065500Z-r1")
+CHANGED = RolloutRecord("v1.37.2", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "20261124T065500Z-r1")
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ CHANGED = Roll("v1.37.2", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "202611
     ],
 )
 def test_that_a_roll_is_under_way_is_recorded_whatever_it_changes_until_it_ends(
-    before: str, after: str, known: Roll | None, kept: tuple[str, str] | None
+    before: str, after: str, known: RolloutRecord | None, kept: tuple[str, str] | None
 ) -> None:
-    place = Mock(spec=Workplace, owner=Owner("upgrade_cluster", "two"), records=ClusterRecords(MemoryStore(), "demo"))
+    place = Mock(spec=RunContext, owner=Owner("upgrade_cluster", "two"), records=ClusterRecords(MemoryStore(), "demo"))
     place.vault.return_value.inventory.return_value.bundles = ("20261124T075500Z-r9",)
     if known:
         place.records.save_roll(known)

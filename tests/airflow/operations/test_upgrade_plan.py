@@ -12,11 +12,11 @@ from unit.markdown.shown import Item, items
 from unit.rollout.test_gate import MEMBERS, NAMES
 from windlass.airflow import rollout
 from windlass.airflow.operators import rollout as operators
-from windlass.airflow.rollout import Looked, plan_text
+from windlass.airflow.rollout import GateResult, plan_text
 from windlass.domain.catalog.tested import record_of
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout import ETCD, HOST, GateReport, Step
-from windlass.domain.rollout.gate import Verdict
+from windlass.domain.rollout.gate import GateLevel
 
 STEPS = (
     Step(ETCD, ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",)),
@@ -26,7 +26,7 @@ STEPS = (
 
 def test_the_plan_says_what_each_step_on_etcd_does_to_its_quorum() -> None:
     passage = Mock(release=Mock(notes=("etcd moves.",)))
-    looked = Looked(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
+    looked = GateResult(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
     assert plan_text(passage, looked, STEPS).splitlines()[-6:] == [
         "The plan, 2 steps:",
         "  etcd cp-2",
@@ -41,8 +41,8 @@ def test_the_gate_hands_over_the_plan_as_text_and_the_question_as_markdown(monke
     passage = Mock(release=Mock(version="v1.37.2", notes=("etcd moves.",)), **{"after.spec.hosts.members": []})
     passage.after.name, passage.name = "demo", "v1.36.3 -> v1.37.2"
     passage.before.spec.kubernetes.version = "v1.36.3"
-    looked = Looked(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
-    monkeypatch.setattr(rollout.Passage, "of", lambda *_: passage)
+    looked = GateResult(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
+    monkeypatch.setattr(rollout.UpgradePath, "of", lambda *_: passage)
     monkeypatch.setattr(operators, "_look", lambda *_: looked)
 
     context: Any = {"params": {}}
@@ -66,4 +66,4 @@ def test_the_gate_names_what_is_not_as_it_was_tested(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(rollout, "load_record", lambda *_: without)
     assert "(not verified: no drill)" in rollout._tested(RELEASE, LOCK, allowed=False).text
     monkeypatch.setattr(rollout, "load_record", lambda *_: None)
-    assert rollout._tested(RELEASE, LOCK, allowed=False).verdict is Verdict.BLOCKED
+    assert rollout._tested(RELEASE, LOCK, allowed=False).verdict is GateLevel.BLOCKED

@@ -9,13 +9,13 @@ from unit.rollout.test_immutable import BEFORE, with_network
 from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
 from windlass.airflow.operators import cluster as cluster_operators
 from windlass.airflow.operators.cluster import ClusterValidateOperator
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.domain.spec import Cluster
 from windlass.errors import RefusedError
 
 
 def validate(wanted: Cluster, pki: Any) -> Any:
-    place = Mock(spec=Workplace, keys=Mock())
+    place = Mock(spec=RunContext, keys=Mock())
     place.name = "demo"
     place.stored.return_value, place.wanted.return_value = BEFORE, wanted
     place.records.pki.return_value, place.records.roll.return_value = pki, None
@@ -26,7 +26,7 @@ def validate(wanted: Cluster, pki: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def no_given_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_operators, "given_authorities", lambda _: {})
+    monkeypatch.setattr(cluster_operators, "user_authorities", lambda _: {})
 
 
 def test_what_an_apply_cannot_bring_about_is_refused_before_anything_is_stored() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from programs import program_of_image
-from windlass.domain.pki import PKI_DIRECTORY, Pki, files_for, seed
+from windlass.domain.pki import PKI_DIRECTORY, Pki, files_for, issue_pki
 from windlass.domain.spec import Cluster
 from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
 from windlass.errors import NotReadyError, UnreachableError
@@ -121,7 +121,7 @@ def etcd_pki() -> tuple[Cluster, Pki]:
     spec = {"kubernetes": {"version": "v1.37.2"}, "hosts": {"members": hosts}}
     document = {"apiVersion": "windlass/v1", "kind": "Cluster", "metadata": {"name": "demo"}, "spec": spec}
     cluster = Cluster.model_validate(document)
-    return cluster, seed(cluster, datetime.now(UTC))
+    return cluster, issue_pki(cluster, datetime.now(UTC))
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import MemoryStore
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.backup.take import Stopwatch, take_bundle
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd.maintain import keep_in_order
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def stacks() -> str:
     return base64.b64encode(packed.getvalue()).decode()
 
 
-def site_of(etcd: Etcd, cluster: Cluster, running: int) -> Site:
+def site_of(etcd: Etcd, cluster: Cluster, running: int) -> ClusterSession:
     hosts = [FakeHost(member.name) for member in etcd.members]
     for host, member in zip(hosts[:running], etcd.members, strict=False):
         host.services[("127.0.0.1", 2379)] = ("127.0.0.1", member.client_port)
@@ -55,7 +55,7 @@ def site_of(etcd: Etcd, cluster: Cluster, running: int) -> Site:
     fakes = FakeHosts(hosts)
     lock = Lock("modules", {RELEASE.artifact("image", name): Locked("sha256:1", 1, "x") for name in RELEASE.images})
     mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
-    return Site(cluster, RELEASE, lock, mirror, Connections(fakes.targets(), fakes))
+    return ClusterSession(cluster, RELEASE, lock, mirror, Connections(fakes.targets(), fakes))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def vault() -> Vault:
 
 
 @pytest.fixture
-def site(etcd: Etcd, etcd_pki: tuple[Cluster, Any]) -> Iterator[Site]:
+def site(etcd: Etcd, etcd_pki: tuple[Cluster, Any]) -> Iterator[ClusterSession]:
     made = site_of(etcd, etcd_pki[0], running=3)
     with made.connections:
         yield made
@@ -90,7 +90,7 @@ def snapshot_of(vault: Vault, bundle: Any, path: Path) -> Path:
 
 
 def test_a_bundle_holds_what_etcds_own_tools_find_in_it(
-    etcd: Etcd, site: Site, vault: Vault, etcdutl_binary: Path, tmp_path: Path
+    etcd: Etcd, site: ClusterSession, vault: Vault, etcdutl_binary: Path, tmp_path: Path
 ) -> None:
     fill(etcd)
     watch = Stopwatch()
@@ -111,7 +111,7 @@ def test_a_bundle_holds_what_etcds_own_tools_find_in_it(
 
 
 def test_the_hash_is_etcds_own_after_a_recovery(
-    etcd: Etcd, site: Site, vault: Vault, etcdutl_binary: Path, tmp_path: Path
+    etcd: Etcd, site: ClusterSession, vault: Vault, etcdutl_binary: Path, tmp_path: Path
 ) -> None:
     fill(etcd)
     made = take_bundle(site, etcd.pki, vault, "a test")
@@ -127,7 +127,7 @@ def test_the_hash_is_etcds_own_after_a_recovery(
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
-def test_the_hash_is_etcds_own_after_compactions(etcd: Etcd, site: Site, vault: Vault, rounds: int) -> None:
+def test_the_hash_is_etcds_own_after_compactions(etcd: Etcd, site: ClusterSession, vault: Vault, rounds: int) -> None:
     for _ in range(rounds):
         fill(etcd, 120)
         with etcd.client(etcd.members[0]) as client:
@@ -139,7 +139,7 @@ def test_the_hash_is_etcds_own_after_compactions(etcd: Etcd, site: Site, vault: 
     assert (made.content.hash, made.content.compact_revision) == (hashed.value, hashed.compact_revision)
 
 
-def test_the_state_of_the_hosts_comes_with_it(etcd: Etcd, site: Site, vault: Vault) -> None:
+def test_the_state_of_the_hosts_comes_with_it(etcd: Etcd, site: ClusterSession, vault: Vault) -> None:
     state = vault.state(take_bundle(site, etcd.pki, vault, "a test"))
     assert state.pki == etcd.pki
     assert state.stacks["etcd-1"] == {"/etc/windlass/stacks/etcd/compose.yaml": b"name"}
@@ -179,10 +179,10 @@ def test_a_full_database_is_written_to_again(spare_etcd: Etcd, etcd_pki: tuple[C
         client.keys.put(b"the same key", b"again")
 
 
-def test_upkeep_leaves_members_alone_while_an_operation_runs(etcd: Etcd, site: Site) -> None:
+def test_upkeep_leaves_members_alone_while_an_operation_runs(etcd: Etcd, site: ClusterSession) -> None:
     assert keep_in_order(site, etcd.pki, lambda: False).done == ()
 
 
-def test_upkeep_of_a_cluster_in_order_does_nothing(etcd: Etcd, site: Site) -> None:
+def test_upkeep_of_a_cluster_in_order_does_nothing(etcd: Etcd, site: ClusterSession) -> None:
     kept = keep_in_order(site, etcd.pki, lambda: True)
     assert (kept.done, kept.complaints) == ((), ())

@@ -35,7 +35,7 @@ from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import MemoryStore
 from windlass.operations.backup.drill import run_drill
 from windlass.operations.backup.take import Stopwatch, take_bundle
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 from .conftest import Etcd, free_ports
 from .test_bundles import stacks
@@ -181,7 +181,7 @@ class Host(FakeHost):
         shutil.rmtree(self.root, ignore_errors=True)
 
 
-def site_on(host: FakeHost, release: Release) -> Site:
+def site_on(host: FakeHost, release: Release) -> ClusterSession:
     """Return the cluster of one member on `host`."""
     member = {"name": host.name, "address": "192.0.2.11", "roles": ["etcd", "control-plane"]}
     spec = {"kubernetes": {"version": release.version}, "hosts": {"members": [member]}}
@@ -189,7 +189,7 @@ def site_on(host: FakeHost, release: Release) -> Site:
     lock = Lock("modules", {release.artifact("image", name): Locked("sha256:1", 1, "x") for name in release.images})
     mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
     fakes = FakeHosts([host])
-    return Site(Cluster.model_validate(document), release, lock, mirror, Connections(fakes.targets(), fakes))
+    return ClusterSession(Cluster.model_validate(document), release, lock, mirror, Connections(fakes.targets(), fakes))
 
 
 @pytest.fixture

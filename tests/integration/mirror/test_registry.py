@@ -12,7 +12,7 @@ import pytest
 
 from windlass.domain.artifacts import Artifact
 from windlass.mirror import cache, places
-from windlass.mirror.build_record import Shelf
+from windlass.mirror.build_record import SourceCache
 from windlass.mirror.commands import Commands
 from windlass.mirror.debian import Entry
 from windlass.mirror.golang import Builder
@@ -47,18 +47,20 @@ def layout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "mirror", "modules")
+def shelf(tmp_path: Path) -> SourceCache:
+    return SourceCache(tmp_path / "mirror", "modules")
 
 
 @pytest.fixture
-def registry(program: Path, shelf: Shelf, tmp_path: Path) -> Iterator[LocalRegistry]:
+def registry(program: Path, shelf: SourceCache, tmp_path: Path) -> Iterator[LocalRegistry]:
     running = LocalRegistry(program, shelf.registry, tmp_path)
     yield running
     running.close()
 
 
-def test_what_is_pushed_is_where_the_mirror_looks_for_it(registry: LocalRegistry, layout: Path, shelf: Shelf) -> None:
+def test_what_is_pushed_is_where_the_mirror_looks_for_it(
+    registry: LocalRegistry, layout: Path, shelf: SourceCache
+) -> None:
     digest, blobs = registry.push(layout, FIRST)
 
     assert digest == json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
@@ -68,7 +70,7 @@ def test_what_is_pushed_is_where_the_mirror_looks_for_it(registry: LocalRegistry
     assert shelf.tag(FIRST).read_text() == digest
 
 
-def test_a_layer_that_two_images_share_is_kept_once(registry: LocalRegistry, layout: Path, shelf: Shelf) -> None:
+def test_a_layer_that_two_images_share_is_kept_once(registry: LocalRegistry, layout: Path, shelf: SourceCache) -> None:
     _, first = registry.push(layout, FIRST)
     _, second = registry.push(layout, SECOND)
 
@@ -76,7 +78,7 @@ def test_a_layer_that_two_images_share_is_kept_once(registry: LocalRegistry, lay
     assert len(list((shelf.registry / "docker/registry/v2/blobs").rglob("data"))) == 3
 
 
-def test_a_lost_blob_comes_back_with_the_next_push(registry: LocalRegistry, layout: Path, shelf: Shelf) -> None:
+def test_a_lost_blob_comes_back_with_the_next_push(registry: LocalRegistry, layout: Path, shelf: SourceCache) -> None:
     _, blobs = registry.push(layout, FIRST)
     registry.close()
     for blob in blobs:
@@ -88,7 +90,7 @@ def test_a_lost_blob_comes_back_with_the_next_push(registry: LocalRegistry, layo
 
 
 def test_hosts_can_pull_what_was_pushed_and_change_nothing(
-    program: Path, registry: LocalRegistry, layout: Path, shelf: Shelf, tmp_path: Path
+    program: Path, registry: LocalRegistry, layout: Path, shelf: SourceCache, tmp_path: Path
 ) -> None:
     digest, _ = registry.push(layout, FIRST)
     registry.close()

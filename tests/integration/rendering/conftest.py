@@ -15,7 +15,7 @@ import pytest
 from windlass.domain.artifacts import Artifact
 from windlass.domain.catalog import Catalog
 from windlass.domain.host.facts import HostFacts, parse_facts
-from windlass.domain.pki import Pki, seed
+from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.rendering import HostFiles, MirrorAddresses, render_host
 from windlass.domain.spec import Cluster, Host
 from windlass.effects.catalog import load_catalog
@@ -69,7 +69,7 @@ class Kit:
         return Cluster.model_validate(document)
 
     def pki(self, cluster: Cluster) -> Pki:
-        return seed(cluster, datetime.now(UTC))
+        return issue_pki(cluster, datetime.now(UTC))
 
     def files(self, cluster: Cluster, host: Host) -> HostFiles:
         release = self.catalog.release(cluster.spec.kubernetes.version)

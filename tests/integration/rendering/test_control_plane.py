@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from windlass.domain.pki import SUPER_ADMIN, Context, embedded_kubeconfig, files_for
+from windlass.domain.pki import SUPER_ADMIN, KubeconfigContext, embedded_kubeconfig, files_for
 from windlass.domain.rendering import host_stacks, render_manifests
 from windlass.domain.spec import Cluster, Host
 from windlass.mirror.cache import read_lock
@@ -62,7 +62,7 @@ def lay_down(tree: Path, cluster: Cluster, kit: Any) -> None:
     manifests = render_manifests(cluster, release, read_lock(), kit.mirror)
     documents = [dict(manifest.document) for manifest in manifests]
     (tree / "work" / "manifests.yaml").write_text(yaml.safe_dump_all(documents))
-    local = (Context("demo", "https://127.0.0.1:7443"),)
+    local = (KubeconfigContext("demo", "https://127.0.0.1:7443"),)
     admin = embedded_kubeconfig(local, pki, "windlass", pki.leaves[SUPER_ADMIN])
     (tree / "work" / "admin.conf").write_bytes(admin.reveal_bytes())
     (tree / "work" / "plan.json").write_text(json.dumps(commands(tree, cluster, host)))

@@ -13,7 +13,7 @@ from windlass.domain.spec.models import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.ssh.fake import FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
 SPEC = """
@@ -39,11 +39,11 @@ def played() -> dict[str, FakeHost]:
 
 
 @pytest.fixture
-def played_site(played: dict[str, FakeHost]) -> Site:
+def played_site(played: dict[str, FakeHost]) -> ClusterSession:
     cluster = Cluster.model_validate(yaml.safe_load(SPEC))
     release = load_catalog(SHIPPED).release("v1.37.2")
     images = {Artifact("image", name, version) for name, version in release.images.items()}
     lock = Lock("modules", {image: Locked(f"sha256:{image.name}", 1, "build") for image in images})
     fakes = FakeHosts(played.values())
     mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
-    return Site(cluster, release, lock, mirror, Connections(fakes.targets(), fakes))
+    return ClusterSession(cluster, release, lock, mirror, Connections(fakes.targets(), fakes))

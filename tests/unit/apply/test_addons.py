@@ -11,7 +11,7 @@ from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.effects.ssh.fake import FakeHost
 from windlass.errors import NotReadyError
 from windlass.operations.apply.addons import apply_services, register_nodes
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 
 class Applied(KubernetesClient):
@@ -33,14 +33,14 @@ class Applied(KubernetesClient):
         return wanted["kind"] == "DaemonSet"
 
 
-def test_what_changed_is_told(played_site: Site) -> None:
+def test_what_changed_is_told(played_site: ClusterSession) -> None:
     assert set(apply_services(played_site, Applied())) == {
         "DaemonSet kube-system/kube-proxy",
         "DaemonSet kube-flannel/flannel",
     }
 
 
-def test_each_add_on_is_applied_in_its_own_order_and_the_users_objects_after_all(played_site: Site) -> None:
+def test_each_add_on_is_applied_in_its_own_order_and_the_users_objects_after_all(played_site: ClusterSession) -> None:
     api = Applied()
     apply_services(played_site, api)
     flannel = [name for name in api.names if api.labels[name] == "network"]
@@ -49,7 +49,7 @@ def test_each_add_on_is_applied_in_its_own_order_and_the_users_objects_after_all
     assert api.names[-1] == "Namespace mine"
 
 
-def test_an_object_that_is_refused_stops_the_users_objects_from_being_applied(played_site: Site) -> None:
+def test_an_object_that_is_refused_stops_the_users_objects_from_being_applied(played_site: ClusterSession) -> None:
     api = Applied(refuse=lambda name: name == "DaemonSet flannel")
     with pytest.raises((ValueError, NotReadyError), match="flannel"):
         apply_services(played_site, api)
@@ -73,7 +73,7 @@ class Registered(KubernetesClient):
 
 
 def test_a_kubelet_whose_node_the_api_does_not_know_is_restarted(
-    played_site: Site, played: dict[str, FakeHost]
+    played_site: ClusterSession, played: dict[str, FakeHost]
 ) -> None:
     played["w-1"].on("systemctl", "restart", "kubelet")
 
@@ -82,6 +82,6 @@ def test_a_kubelet_whose_node_the_api_does_not_know_is_restarted(
     assert [host for host, one in played.items() if one.commands()] == ["w-1"]
 
 
-def test_kubelets_that_have_registered_are_left_alone(played_site: Site, played: dict[str, FakeHost]) -> None:
+def test_kubelets_that_have_registered_are_left_alone(played_site: ClusterSession, played: dict[str, FakeHost]) -> None:
     assert register_nodes(played_site, Registered("cp-1", "cp-2", "w-1")) == ()
     assert not [host for host, one in played.items() if one.commands()]

@@ -17,8 +17,8 @@ from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.apply import leaving_hosts
-from windlass.operations.cluster import Site
-from windlass.operations.rollout.etcd import EtcdLook
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.rollout.etcd import ObservedEtcd
 
 
 @pytest.mark.parametrize(
@@ -68,20 +68,20 @@ class _Answers:
             raise NotReadyError("no API server is ready")
         yield Mock(**{"list.return_value": [{"metadata": {"name": name}} for name in self.nodes]})
 
-    def etcd(self, *_: Any) -> EtcdLook:
+    def etcd(self, *_: Any) -> ObservedEtcd:
         if self.members is None:
-            return EtcdLook(Membership((), frozenset()), {}, {"cp-1": "cp-1: refused"})
+            return ObservedEtcd(Membership((), frozenset()), {}, {"cp-1": "cp-1: refused"})
         members = tuple(
             Member(name, number, "voter", started=True, health="healthy") for number, name in enumerate(self.members)
         )
-        return EtcdLook(Membership(members, frozenset(self.members)), {"cp-1": Mock()}, {})
+        return ObservedEtcd(Membership(members, frozenset(self.members)), {"cp-1": Mock()}, {})
 
 
 def leave(monkeypatch: pytest.MonkeyPatch, answers: _Answers, *names: str) -> None:
     monkeypatch.setattr(leaving_hosts, "kubernetes_api", answers.api)
-    monkeypatch.setattr(leaving_hosts, "look_at_etcd", answers.etcd)
+    monkeypatch.setattr(leaving_hosts, "observe_etcd", answers.etcd)
     hosts: list[Host] = [host for host in BEFORE.spec.hosts.members if host.name in names]
-    leaving_hosts.refuse_hosts_that_are_in_use(Mock(spec=Site, cluster=BEFORE), Mock(spec=Pki), hosts)
+    leaving_hosts.refuse_hosts_that_are_in_use(Mock(spec=ClusterSession, cluster=BEFORE), Mock(spec=Pki), hosts)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from windlass.effects.ssh.pool import Connections
 from windlass.errors import RefusedError, WindlassError
 from windlass.operations.apply.plan import check_version
 from windlass.operations.apply.remove import check_name, remove_from_hosts, unreachable_hosts
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
 
@@ -47,18 +47,18 @@ def hosts() -> dict[str, FakeHost]:
 
 
 @pytest.fixture
-def site(hosts: dict[str, FakeHost]) -> Site:
+def site(hosts: dict[str, FakeHost]) -> ClusterSession:
     fakes = FakeHosts(hosts.values())
     release = CATALOG.release("v1.37.2")
     mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
-    return Site(cluster(), release, Lock("modules", {}), mirror, Connections(fakes.targets(), fakes))
+    return ClusterSession(cluster(), release, Lock("modules", {}), mirror, Connections(fakes.targets(), fakes))
 
 
-def test_tells_by_host_what_was_removed(site: Site) -> None:
+def test_tells_by_host_what_was_removed(site: ClusterSession) -> None:
     assert remove_from_hosts(site) == {"cp-1": ("unit kubelet", "files"), "w-1": ("unit kubelet", "files")}
 
 
-def test_leaves_a_host_of_another_cluster_alone(site: Site, hosts: dict[str, FakeHost]) -> None:
+def test_leaves_a_host_of_another_cluster_alone(site: ClusterSession, hosts: dict[str, FakeHost]) -> None:
     hosts["cp-1"].files[CLUSTER_MARK] = RemoteFile(b"demo\n")
     hosts["w-1"].files[CLUSTER_MARK] = RemoteFile(b"other\n")
 
@@ -69,7 +69,7 @@ def test_leaves_a_host_of_another_cluster_alone(site: Site, hosts: dict[str, Fak
     assert hosts["cp-1"].commands() == [("sh", "-s")]
 
 
-def test_names_every_host_that_it_could_not_be_removed_from(site: Site, hosts: dict[str, FakeHost]) -> None:
+def test_names_every_host_that_it_could_not_be_removed_from(site: ClusterSession, hosts: dict[str, FakeHost]) -> None:
     for host in hosts.values():
         host.is_reachable = False
 

@@ -14,7 +14,7 @@ from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.operations import waiting
 from windlass.operations.apply.verify import _check_proxies
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
 
@@ -43,6 +43,6 @@ def test_a_proxy_that_drops_a_connection_while_it_finds_its_servers_is_asked_aga
     cluster = Cluster.model_validate(yaml.safe_load(document))
     connections = Connections(fakes.targets(), fakes)
 
-    _check_proxies(Site(cluster, CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, connections))
+    _check_proxies(ClusterSession(cluster, CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, connections))
 
     assert answers == []

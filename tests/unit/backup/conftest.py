@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from unit.backup.examples import new_keys
-from windlass.domain.pki import Pki, seed
+from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec import Cluster
 
@@ -27,7 +27,7 @@ def cluster() -> Cluster:
 
 @pytest.fixture(scope="session")
 def pki(cluster: Cluster) -> Pki:
-    return seed(cluster, NOW)
+    return issue_pki(cluster, NOW)
 
 
 @pytest.fixture(scope="session")

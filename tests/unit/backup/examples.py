@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from windlass.domain.backup import BundleId, Content, EtcdRecord, Manifest, MemberRecord, Part
+from windlass.domain.backup import BundleId, BundleManifest, Content, EtcdRecord, MemberRecord, Part
 from windlass.domain.sealing import MasterKeys, new_master_key
 
 TAKEN = datetime(2026, 11, 23, 7, 45, tzinfo=UTC)
@@ -17,7 +17,7 @@ def part(**changed: Any) -> Part:
     return Part.model_validate({**values, **changed})
 
 
-def manifest(**changed: Any) -> Manifest:
+def manifest(**changed: Any) -> BundleManifest:
     members = (
         MemberRecord(name="cp-1", id="8e9e05c52164694d", peer_urls=("https://192.0.2.1:2380",), is_learner=False),
     )
@@ -37,7 +37,7 @@ def manifest(**changed: Any) -> Manifest:
         "images": {"etcd": "sha256:" + "0" * 64},
         "parts": {"snapshot.sealed": part(), "state.sealed": part()},
     }
-    return Manifest.model_validate({**values, **changed})
+    return BundleManifest.model_validate({**values, **changed})
 
 
 def new_keys(*others: str) -> MasterKeys:

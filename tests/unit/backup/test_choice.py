@@ -4,18 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from windlass.domain.backup import BundleId, Candidate, Standing, choose
+from windlass.domain.backup import BundleId, BundleTrust, Candidate, choose
 from windlass.errors import RefusedError, SpecError
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def candidate(minutes: int, standing: Standing = Standing.VERIFIED) -> Candidate:
+def candidate(minutes: int, standing: BundleTrust = BundleTrust.VERIFIED) -> Candidate:
     return Candidate(BundleId.of(NOON + timedelta(minutes=minutes), 1000 + minutes), standing, "some reason")
 
 
-OLD, PROVEN, NEW = candidate(0), candidate(5, Standing.PROVEN), candidate(10)
-BAD, TORN = candidate(15, Standing.DISPROVEN), candidate(20, Standing.REFUSED)
+OLD, PROVEN, NEW = candidate(0), candidate(5, BundleTrust.PROVEN), candidate(10)
+BAD, TORN = candidate(15, BundleTrust.DISPROVEN), candidate(20, BundleTrust.REFUSED)
 ALL = (PROVEN, NEW, TORN, OLD, BAD)
 
 

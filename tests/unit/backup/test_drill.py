@@ -28,7 +28,7 @@ from windlass.errors import RefusedError
 from windlass.operations.backup import drill as backup_drill
 from windlass.operations.backup.drill import drill_host, run_drill
 from windlass.operations.backup.take import Stopwatch
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 RELEASE = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes").release("v1.37.2")
 IMAGES = {name: RELEASE.artifact("image", name) for name in ("etcd", "kube-apiserver")}
@@ -118,10 +118,10 @@ def drill(cluster: Cluster, vault: Vault) -> Callable[..., tuple[DrillRecord, Dr
     return run
 
 
-def site(cluster: Cluster, hosts: list[Any]) -> Site:
+def site(cluster: Cluster, hosts: list[Any]) -> ClusterSession:
     fakes = FakeHosts(hosts)
     mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
-    return Site(cluster, RELEASE, LOCK, mirror, Connections(fakes.targets(), fakes))
+    return ClusterSession(cluster, RELEASE, LOCK, mirror, Connections(fakes.targets(), fakes))
 
 
 def is_clean(host: DrillHost) -> bool:

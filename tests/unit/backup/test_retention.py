@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.domain.backup import BundleId, Held, expired, keep
+from windlass.domain.backup import BundleId, RetentionInputs, expired, keep
 from windlass.domain.spec.care import Retention
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
@@ -17,8 +17,8 @@ def at(minutes: int) -> BundleId:
     return BundleId.of(NOW - timedelta(minutes=minutes), 10**6 - minutes)
 
 
-def held(ages: list[int], **others: frozenset[BundleId]) -> Held:
-    return Held(tuple(at(age) for age in ages), **others)
+def held(ages: list[int], **others: frozenset[BundleId]) -> RetentionInputs:
+    return RetentionInputs(tuple(at(age) for age in ages), **others)
 
 
 @given(AGES, RULES, st.data())
@@ -43,7 +43,7 @@ def test_no_more_is_kept_than_the_rule_says(ages: list[int], rule: Retention) ->
 @given(AGES, RULES)
 def test_applying_the_rule_twice_deletes_nothing_more(ages: list[int], rule: Retention) -> None:
     left = tuple(keep(held(ages), rule, NOW))
-    assert expired(Held(left), rule, NOW) == ()
+    assert expired(RetentionInputs(left), rule, NOW) == ()
 
 
 @given(AGES, RULES)
@@ -51,9 +51,9 @@ def test_it_makes_no_difference_how_often_the_rule_is_applied(ages: list[int], r
     left: tuple[BundleId, ...] = ()
     for age in sorted(ages, reverse=True):
         bundle = at(age)
-        left = tuple(keep(Held((*left, bundle)), rule, bundle.time))
+        left = tuple(keep(RetentionInputs((*left, bundle)), rule, bundle.time))
     last = at(min(ages)).time
-    assert set(keep(Held(left), rule, last)) == set(keep(held(ages), rule, last))
+    assert set(keep(RetentionInputs(left), rule, last)) == set(keep(held(ages), rule, last))
 
 
 def test_a_month_of_backups_every_five_minutes_comes_down_to_a_few() -> None:
@@ -73,15 +73,15 @@ def test_a_month_of_backups_every_five_minutes_comes_down_to_a_few() -> None:
 def test_a_time_without_backups_deletes_nothing() -> None:
     later = NOW + timedelta(days=100)
     before = tuple(keep(held(list(range(0, 60 * 24 * 35, 5))), Retention(), NOW))
-    kept = keep(Held(before), Retention(), later)
+    kept = keep(RetentionInputs(before), Retention(), later)
     assert len(kept) == 24 + 5 + 2
 
 
 def test_parts_without_a_manifest_go_when_no_backup_can_still_be_at_them() -> None:
     fresh, old = at(30), at(60 * 7)
-    assert expired(Held((at(0),), incomplete=(fresh, old)), Retention(), NOW) == (old,)
+    assert expired(RetentionInputs((at(0),), incomplete=(fresh, old)), Retention(), NOW) == (old,)
 
 
 def test_a_bundle_from_the_future_stays() -> None:
     ahead = at(-600)
-    assert ahead in keep(Held((ahead, at(0))), Retention(hourly=0, daily=0, weekly=0), NOW)
+    assert ahead in keep(RetentionInputs((ahead, at(0))), Retention(hourly=0, daily=0, weekly=0), NOW)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass.domain.backup.schedule import (
-    Progress,
+    BackupProgress,
     age_text,
     interval,
     is_drill_due,
@@ -36,24 +36,24 @@ def test_a_time_of_the_schedule_counts_itself() -> None:
 
 @given(SCHEDULES, st.text("abc-", min_size=1, max_size=9), st.integers(0, 80))
 def test_each_time_of_a_schedule_brings_one_backup(schedule: str, cluster: str, length: int) -> None:
-    progress, taken = Progress(None, None), []
+    progress, taken = BackupProgress(None, None), []
     for minute in range(length):
         now = begun(minute)
         if is_due(schedule, cluster, progress, now):
             taken.append(now)
-            progress = Progress(now, now)
+            progress = BackupProgress(now, now)
     times = {last_time(schedule, one - jitter(schedule, cluster, one)) for one in taken}
     assert len(times) == len(taken)
     assert length == 0 or taken
 
 
 def test_a_bundle_after_the_last_time_is_enough() -> None:
-    assert not is_due(EVERY_FIVE, "demo", Progress(begun(1), begun(1)), begun(4))
-    assert is_due(EVERY_FIVE, "demo", Progress(begun(-10), begun(-10)), begun(4))
+    assert not is_due(EVERY_FIVE, "demo", BackupProgress(begun(1), begun(1)), begun(4))
+    assert is_due(EVERY_FIVE, "demo", BackupProgress(begun(-10), begun(-10)), begun(4))
 
 
 def test_an_attempt_in_vain_is_made_again_soon_and_not_at_once() -> None:
-    failed = Progress(begun(-60), begun(1))
+    failed = BackupProgress(begun(-60), begun(1))
     assert not is_due(EVERY_FIVE, "demo", failed, begun(2))
     assert is_due(EVERY_FIVE, "demo", failed, begun(3))
 

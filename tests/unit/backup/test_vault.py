@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.backup.examples import BUNDLE, TAKEN, manifest, new_keys
-from windlass.domain.backup import SNAPSHOT, STATE, BundleId, Comparison, DrillRecord, Manifest, Standing, drill_id
+from windlass.domain.backup import (
+    SNAPSHOT,
+    STATE,
+    BundleId,
+    BundleManifest,
+    BundleTrust,
+    Comparison,
+    DrillRecord,
+    drill_id,
+)
 from windlass.domain.sealing import CHUNK_BYTES
 from windlass.effects.bundles import Spool, Vault
 from windlass.effects.bundles.streams import PIECE_BYTES, PieceReader, compressed, expanded
@@ -27,7 +36,7 @@ HEADER_BYTES = 87
 
 def filled(
     content: bytes = NOISE, bundle: BundleId = BUNDLE, store: MemoryStore | None = None
-) -> tuple[Vault, Manifest]:
+) -> tuple[Vault, BundleManifest]:
     vault = Vault(store or MemoryStore(), "demo", KEYS)
     parts = {
         name: vault.write_part(bundle, name, io.BytesIO(data)) for name, data in ((SNAPSHOT, content), (STATE, b"1"))
@@ -43,7 +52,7 @@ def damage(vault: Vault, change: Callable[[bytes], bytes]) -> None:
     vault.store.put(SEALED, change(stored.data))
 
 
-def read(vault: Vault, made: Manifest) -> bytes:
+def read(vault: Vault, made: BundleManifest) -> bytes:
     with vault.open_part(made, SNAPSHOT) as pieces:
         return b"".join(pieces)
 
@@ -173,35 +182,35 @@ def record(*, failure: str = "", disproves: bool = False, minutes: int = 0) -> D
     )
 
 
-def standing(vault: Vault) -> Standing:
+def standing(vault: Vault) -> BundleTrust:
     (one,) = vault.candidates()
     return one.standing
 
 
 def test_a_bundle_is_proven_by_a_drill_and_disproven_by_a_later_one() -> None:
     vault, _ = filled()
-    assert standing(vault) is Standing.VERIFIED
+    assert standing(vault) is BundleTrust.VERIFIED
     vault.save_drill(record(failure="no room on w-1", minutes=1))
-    assert standing(vault) is Standing.VERIFIED
+    assert standing(vault) is BundleTrust.VERIFIED
     vault.save_drill(record(minutes=2))
-    assert standing(vault) is Standing.PROVEN
+    assert standing(vault) is BundleTrust.PROVEN
     vault.save_drill(record(failure="w-1 did not answer", minutes=3))
-    assert standing(vault) is Standing.PROVEN
+    assert standing(vault) is BundleTrust.PROVEN
     vault.save_drill(record(failure="another hash", disproves=True, minutes=4))
-    assert standing(vault) is Standing.DISPROVEN
+    assert standing(vault) is BundleTrust.DISPROVEN
 
 
 def test_a_forged_drill_proves_nothing() -> None:
     vault, _ = filled()
     Vault(vault.store, "demo", new_keys()).save_drill(record())
-    assert standing(vault) is Standing.VERIFIED
+    assert standing(vault) is BundleTrust.VERIFIED
 
 
 def test_a_bundle_whose_manifest_is_damaged_is_listed_with_the_reason() -> None:
     vault, _ = filled()
     vault.store.put(f"clusters/demo/bundles/{BUNDLE}/manifest.json", b"{}")
     (one,) = vault.candidates()
-    assert one.standing is Standing.REFUSED
+    assert one.standing is BundleTrust.REFUSED
     assert "damaged" in one.reason
 
 

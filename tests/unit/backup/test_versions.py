@@ -6,7 +6,7 @@ import pytest
 
 from unit.backup.examples import manifest
 from unit.rollout.conftest import CATALOG
-from windlass.domain.backup import EtcdRecord, Manifest
+from windlass.domain.backup import BundleManifest, EtcdRecord
 from windlass.domain.backup.versions import can_open, check_etcd, release_for, written_by
 from windlass.errors import RefusedError
 from windlass.operations.backup.stacks import STACKS
@@ -15,7 +15,7 @@ OLD, NEW = CATALOG.release("v1.36.3"), CATALOG.release("v1.37.2")
 COMPOSE = f"{STACKS}/control-plane/compose.yaml"
 
 
-def taken(etcd: str, kubernetes: str = "v1.36.3", bundle: str = "20261124T081500Z-r77") -> Manifest:
+def taken(etcd: str, kubernetes: str = "v1.36.3", bundle: str = "20261124T081500Z-r77") -> BundleManifest:
     record = EtcdRecord.model_validate(manifest().etcd.model_dump() | {"version": etcd})
     return manifest(etcd=record, kubernetes_version=kubernetes, id=bundle)
 

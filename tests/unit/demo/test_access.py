@@ -7,7 +7,7 @@ import yaml
 from cryptography import x509
 
 from windlass.cli.access import grant_access
-from windlass.domain.pki import seed
+from windlass.domain.pki import issue_pki
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
 from windlass.effects.store import ClusterRecords, MemoryStore
@@ -35,7 +35,7 @@ def store(keys: MasterKeys) -> MemoryStore:
     made = MemoryStore()
     records = ClusterRecords(made, "demo")
     records.save_spec(SPEC)
-    records.save_pki(seed(load_cluster(SPEC, "demo"), datetime.now(UTC)), keys)
+    records.save_pki(issue_pki(load_cluster(SPEC, "demo"), datetime.now(UTC)), keys)
     return made
 
 

@@ -10,7 +10,7 @@ import pytest
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import Cluster, load_cluster, problems
 from windlass_lab import demo_plan
-from windlass_lab.model import Host, Lab
+from windlass_lab.model import Lab, LabHost
 
 KEYS = [base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes([number]) * 32).decode() for number in range(5)]
 
@@ -19,7 +19,7 @@ KEYS = [base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes([number]) * 
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setenv("WINDLASS_CACHE", str(tmp_path))
     hosts = tuple(
-        Host(name, f"10.87.5.{11 + number}", f"ssh-ed25519 {KEYS[number]}")
+        LabHost(name, f"10.87.5.{11 + number}", f"ssh-ed25519 {KEYS[number]}")
         for number, name in enumerate(demo_plan.HOSTS)
     )
     made = Lab(name=demo_plan.NAME, subnet="10.87.5.0/24", image="image", hosts=hosts)

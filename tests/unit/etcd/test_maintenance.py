@@ -6,8 +6,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.domain.etcd.maintenance import Look, alarms_to_clear, compaction, complaints, next_defragmentation
-from windlass.domain.etcd.status import Alarm, Member, MemberStatus
+from windlass.domain.etcd.maintenance import (
+    EtcdObservation,
+    alarms_to_clear,
+    compaction,
+    complaints,
+    next_defragmentation,
+)
+from windlass.domain.etcd.status import Alarm, ListedMember, MemberStatus
 
 MIB = 1024 * 1024
 HOSTS = ("a", "b", "c")
@@ -20,11 +26,13 @@ def status(host: str, size: int = 400, used: int = 100, leader: int = 1) -> Memb
     )
 
 
-def look(statuses: Mapping[str, MemberStatus] | None = None, *alarms: Alarm, hosts: tuple[str, ...] = HOSTS) -> Look:
+def look(
+    statuses: Mapping[str, MemberStatus] | None = None, *alarms: Alarm, hosts: tuple[str, ...] = HOSTS
+) -> EtcdObservation:
     seen = {host: status(host) for host in hosts} if statuses is None else statuses
-    members = [Member(IDS[host], host, (f"https://{host}:2380",)) for host in hosts]
+    members = [ListedMember(IDS[host], host, (f"https://{host}:2380",)) for host in hosts]
     unseen = {host: "no route" for host in hosts if host not in seen}
-    return Look(seen, unseen, members, alarms, frozenset(hosts))
+    return EtcdObservation(seen, unseen, members, alarms, frozenset(hosts))
 
 
 NOSPACE = Alarm(2, "NOSPACE")

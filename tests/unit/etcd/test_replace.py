@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from unit.etcd.world import NAMES, Process, World, url
-from windlass.domain.etcd.status import Member
+from windlass.domain.etcd.status import ListedMember
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations import waiting
 from windlass.operations.etcd import plan_member, replace, replace_member
@@ -136,7 +136,7 @@ def test_a_host_that_does_not_reach_the_others_is_not_given_up_for_nothing(
 
 def test_what_never_started_goes_first(world: World, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
-    world.members[50] = Member(50, "", ("https://192.0.2.77:2380",), is_learner=True)
+    world.members[50] = ListedMember(50, "", ("https://192.0.2.77:2380",), is_learner=True)
 
     replace_member(world.work(monkeypatch, told), "cp-2")
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from windlass.domain.artifacts import Lock
-from windlass.domain.etcd.status import Member, MemberStatus
+from windlass.domain.etcd.status import ListedMember, MemberStatus
 from windlass.domain.host.layout import CLUSTER_MARK
-from windlass.domain.pki import seed
+from windlass.domain.pki import issue_pki
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
@@ -23,9 +23,9 @@ from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
-from windlass.operations.cluster import Site
-from windlass.operations.etcd import Replacing
-from windlass.operations.etcd.observe import Door
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.etcd import ReplacementContext
+from windlass.operations.etcd.observe import MemberRoute
 
 NAMES = ("cp-1", "cp-2", "cp-3")
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
@@ -38,7 +38,7 @@ def cluster() -> Cluster:
     return Cluster.model_validate(document)
 
 
-PKI = seed(cluster(), datetime.now(UTC))
+PKI = issue_pki(cluster(), datetime.now(UTC))
 
 
 def url(name: str) -> str:
@@ -59,7 +59,7 @@ class Process:
 class World:
     """The truth, and a fault to come: the call after which everything breaks off."""
 
-    members: dict[int, Member] = field(default_factory=dict)
+    members: dict[int, ListedMember] = field(default_factory=dict)
     hosts: dict[str, Process] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(100))
     lag: int = 0
@@ -69,7 +69,7 @@ class World:
 
     @classmethod
     def healthy(cls) -> World:
-        members = {number: Member(number, name, (url(name),)) for number, name in enumerate(NAMES, 1)}
+        members = {number: ListedMember(number, name, (url(name),)) for number, name in enumerate(NAMES, 1)}
         hosts = {name: Process(member_id=number) for number, name in enumerate(NAMES, 1)}
         return cls(members, hosts)
 
@@ -87,15 +87,15 @@ class World:
         running = {process.member_id for process in self.hosts.values() if process.runs}
         return sum(one.member_id in running for one in voters) > len(voters) // 2
 
-    def work(self, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> Replacing:
+    def work(self, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> ReplacementContext:
         """Return what a replacement works with in this world."""
         hosts = [self._host(name) for name in NAMES]
         fakes = FakeHosts(hosts)
-        monkeypatch.setattr(Door, "client", lambda door, *_: self._client(door))
+        monkeypatch.setattr(MemberRoute, "client", lambda door, *_: self._client(door))
         mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
         connections = Connections(fakes.targets(), fakes)
-        site = Site(cluster(), CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, connections)
-        return Replacing(site, PKI, RemoteFile(b"sealed"), told.append)
+        site = ClusterSession(cluster(), CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, connections)
+        return ReplacementContext(site, PKI, RemoteFile(b"sealed"), told.append)
 
     def _host(self, name: str) -> FakeHost:
         host = FakeHost(name)
@@ -129,7 +129,7 @@ class World:
         self.act(f"join {name}")
 
     @contextmanager
-    def _client(self, door: Door) -> Iterator[Any]:
+    def _client(self, door: MemberRoute) -> Iterator[Any]:
         name = door.connection.host
         if not self.hosts[name].runs:
             raise UnreachableError(f"{name}: refused")
@@ -150,7 +150,7 @@ class Client:
         is_learner = member is not None and member.is_learner
         return MemberStatus(known, 7, int(led), 42, "3.7.3", 2, 9, 9, 1, 1, 2, is_learner=is_learner, errors=())
 
-    def members(self, *, linearizable: bool = True) -> tuple[Member, ...]:
+    def members(self, *, linearizable: bool = True) -> tuple[ListedMember, ...]:
         if self.status().is_learner:
             raise RefusedError("rpc not supported for learner")
         if linearizable and not self.world.has_quorum:
@@ -164,9 +164,9 @@ class Client:
         self.world.act(f"remove {gone.name or gone.peer_urls[0]}")
         return True
 
-    def add_learner(self, urls: list[str]) -> Member:
+    def add_learner(self, urls: list[str]) -> ListedMember:
         assert self.world.has_quorum
-        added = Member(next(self.world.ids), "", tuple(urls), is_learner=True)
+        added = ListedMember(next(self.world.ids), "", tuple(urls), is_learner=True)
         self.world.members[added.member_id] = added
         self.world.act(f"add {urls[0]}")
         return added

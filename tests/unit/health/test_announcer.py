@@ -10,7 +10,7 @@ import pytest
 
 from windlass.domain.health import Effects, Finding, Kind
 from windlass.errors import UnreachableError
-from windlass.operations.health.announcer import AGAIN_SECONDS, REMIND_SECONDS, Desk
+from windlass.operations.health.announcer import AGAIN_SECONDS, REMIND_SECONDS, Announcer
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -42,13 +42,13 @@ def finding(kind: Kind) -> Finding:
     return Finding("demo", "cp-2", "host", kind, NOW, ("airflow",), "no answer")
 
 
-async def announced(desk: Desk, effects: Effects) -> tuple[Finding, ...]:
+async def announced(desk: Announcer, effects: Effects) -> tuple[Finding, ...]:
     desk.tell("demo", effects, {}, NOW)
     return await asyncio.wait_for(desk.take(), 5)
 
 
 async def test_that_a_host_is_back_is_announced_as_its_loss_was() -> None:
-    desk, lost = Desk(Records()), finding(Kind.HOST_DOWN)  # type: ignore[arg-type]
+    desk, lost = Announcer(Records()), finding(Kind.HOST_DOWN)  # type: ignore[arg-type]
     desk.open("demo", (), 0.0)
     assert [one.is_over for one in await announced(desk, Effects(opened=[lost]))] == [False]
     (over,) = await announced(desk, Effects(closed=[lost]))
@@ -57,7 +57,7 @@ async def test_that_a_host_is_back_is_announced_as_its_loss_was() -> None:
 
 
 async def test_that_a_process_is_back_starts_nothing() -> None:
-    desk, down = Desk(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    desk, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
     desk.open("demo", (), 0.0)
     await announced(desk, Effects(opened=[down]))
     desk.tell("demo", Effects(closed=[down]), {}, NOW)
@@ -66,7 +66,7 @@ async def test_that_a_process_is_back_starts_nothing() -> None:
 
 
 async def test_that_what_repair_could_not_end_is_over_is_announced_whatever_it_was() -> None:
-    desk, down = Desk(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    desk, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
     desk.open("demo", (), 0.0)
     await announced(desk, Effects(opened=[down]))
     desk.remind("demo", [down], asyncio.get_running_loop().time() + REMIND_SECONDS)
@@ -75,7 +75,7 @@ async def test_that_what_repair_could_not_end_is_over_is_announced_whatever_it_w
 
 
 async def test_what_waits_while_a_spec_changes_is_announced_by_the_watch_of_the_new_one() -> None:
-    desk, down = Desk(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    desk, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
     desk.open("demo", (), 0.0)
     desk.tell("demo", Effects(opened=[down]), {}, NOW)
     desk.open("demo", [down], 1.0, desk.drop("demo"))
@@ -83,7 +83,7 @@ async def test_what_waits_while_a_spec_changes_is_announced_by_the_watch_of_the_
 
 
 async def test_that_what_was_never_announced_is_over_is_not_announced_either() -> None:
-    desk, lost = Desk(Busy()), finding(Kind.HOST_DOWN)  # type: ignore[arg-type]
+    desk, lost = Announcer(Busy()), finding(Kind.HOST_DOWN)  # type: ignore[arg-type]
     desk.open("demo", (), 0.0)
     desk.tell("demo", Effects(opened=[lost]), {}, NOW)
     desk.remind("demo", [lost], asyncio.get_running_loop().time())
@@ -93,7 +93,7 @@ async def test_that_what_was_never_announced_is_over_is_not_announced_either() -
 
 
 async def test_what_a_watcher_finds_open_it_announces_soon_as_the_one_before_may_not_have() -> None:
-    desk, down = Desk(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    desk, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
     desk.open("demo", [down], 0.0)
     desk.remind("demo", [down], AGAIN_SECONDS / 2)
     with pytest.raises(TimeoutError):
@@ -104,7 +104,7 @@ async def test_what_a_watcher_finds_open_it_announces_soon_as_the_one_before_may
 
 async def test_what_the_store_did_not_take_is_written_with_what_comes_next() -> None:
     records, down = Records(), finding(Kind.PROCESS_DOWN)
-    desk = Desk(records)  # type: ignore[arg-type]
+    desk = Announcer(records)  # type: ignore[arg-type]
     desk.open("demo", (), 0.0)
     records.is_down = True
     await announced(desk, Effects(opened=[down]))

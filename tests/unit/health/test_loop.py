@@ -269,7 +269,7 @@ def test_the_shell_tells_a_unit_that_does_not_stay_up(tmp_path: Path, state: str
     ],
 )
 def test_a_unit_is_judged_by_how_it_has_come_up(reports: list[tuple[str, int]], told: list[str]) -> None:
-    life = host_report.Life()
+    life = host_report.UnitHistory()
     assert [life.judge(state, restarts) for state, restarts in reports] == told
 
 
@@ -360,9 +360,9 @@ def test_the_loop_rests_when_it_is_told_to(running: Running) -> None:
 
 def test_a_look_that_was_stuck_is_followed_by_one_that_is_told_whatever_it_sees() -> None:
     told = io.BytesIO()
-    mouth = loop.Mouth(told)
+    mouth = loop.MessageWriter(told)
     one = loop.Loop(mouth)
-    one._watchers["cp-1/thing"] = loop.Watcher(probe(1, times="2"), {}, mouth)
+    one._watchers["cp-1/thing"] = loop.ProbeRunner(probe(1, times="2"), {}, mouth)
     for _ in range(3):
         mouth.tell("cp-1/thing", "passed", 2, ("look", "passed"))
     one._watchers["cp-1/thing"].probe.last -= 60  # as if this host had been frozen
@@ -376,7 +376,7 @@ def test_a_host_to_which_the_api_tells_no_node_says_so_and_one_that_is_asked_ane
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = io.BytesIO()
-    one = loop.Loop(loop.Mouth(told))
+    one = loop.Loop(loop.MessageWriter(told))
     rows: list[list[str]] = []
     monkeypatch.setattr(host_report, "nodes", lambda *_: rows)
     for _ in range(loop.BLIND_LOOKS):
@@ -394,7 +394,7 @@ def test_a_host_without_the_certificate_to_ask_with_says_that_it_is_blind(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     told = io.BytesIO()
-    one = loop.Loop(loop.Mouth(told))
+    one = loop.Loop(loop.MessageWriter(told))
     monkeypatch.setattr(host_report, "PKI", str(tmp_path))
     for _ in range(loop.BLIND_LOOKS):
         one._report_nodes(LOCAL, 1)
@@ -423,7 +423,7 @@ def test_the_loop_in_python_ends_when_nobody_listens(monkeypatch: pytest.MonkeyP
         raise SystemExit(code)
 
     monkeypatch.setattr(os, "_exit", end)
-    one = loop.Loop(loop.Mouth(io.BytesIO()))
+    one = loop.Loop(loop.MessageWriter(io.BytesIO()))
     one._beat()
     one._heard -= loop.ORPHANED - 1
     one.obey("alive\n")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from windlass.domain.health import ClusterWatch, Finding, Kind, Status, Subject
-from windlass.domain.health.host_report import Report
+from windlass.domain.health import Finding, HealthMonitor, Kind, Status, Subject
+from windlass.domain.health.host_report import HostReport
 
 from .world import ORIGIN, World, plan
 
@@ -178,7 +178,7 @@ def test_a_watcher_that_begins_anew_gives_no_time_and_tells_nothing_twice() -> N
     made.run(10)
     status = made.watch.status(made.now)
     again = World(plan(HOSTS))
-    again.watch = ClusterWatch(again.plan, ORIGIN, again.now, status)
+    again.watch = HealthMonitor(again.plan, ORIGIN, again.now, status)
     for host in HOSTS:
         again.watch.hearing.word(host, 0.0)
     again._tick()
@@ -195,15 +195,15 @@ def known_to_the_next(made: World, *hosts: str) -> World:
     """Return what the next watcher makes of `made`, whose cluster has `hosts` by now."""
     again = World(plan(hosts or HOSTS))
     again.now = made.now
-    again.watch = ClusterWatch(again.plan, ORIGIN, again.now, made.watch.status(made.now))
+    again.watch = HealthMonitor(again.plan, ORIGIN, again.now, made.watch.status(made.now))
     return again
 
 
 def test_what_was_found_on_a_host_that_has_left_the_cluster_is_over() -> None:
     made = world()
     for _ in range(2):
-        made.watch.report("w-1", Report("node", "w-1", "NotReady"), made.now, "cp-1")
-        made.watch.report("w-1", Report("disk", "/", "3"), made.now)
+        made.watch.report("w-1", HostReport("node", "w-1", "NotReady"), made.now, "cp-1")
+        made.watch.report("w-1", HostReport("disk", "/", "3"), made.now)
     again = known_to_the_next(made, "cp-1", "cp-2", "cp-3")
     again.watch.tick(again.now)
     assert again.watch.findings == ()
@@ -212,12 +212,12 @@ def test_what_was_found_on_a_host_that_has_left_the_cluster_is_over() -> None:
 def test_that_a_clock_is_right_again_is_asked_for_by_the_next_watcher_too() -> None:
     made = world()
     for _ in range(2):
-        made.watch.report("w-1", Report("clock", "clock", "-9"), made.now)
+        made.watch.report("w-1", HostReport("clock", "clock", "-9"), made.now)
     again = known_to_the_next(made)
     assert again.watch.is_doubtful("w-1", "clock")
     assert not again.watch.is_doubtful("cp-1", "clock")
     for _ in range(2):
-        again.watch.report("w-1", Report("clock", "clock", "0"), again.now)
+        again.watch.report("w-1", HostReport("clock", "clock", "0"), again.now)
     assert (again.watch.findings, again.watch.is_doubtful("w-1", "clock")) == ((), False)
 
 
@@ -278,7 +278,7 @@ def test_findings_survive_their_way_through_json() -> None:
 
 def test_what_hosts_say_about_themselves_is_believed_the_second_time() -> None:
     made = world()
-    bad, good = Report("unit", "docker", "failed"), Report("unit", "docker", "active")
+    bad, good = HostReport("unit", "docker", "failed"), HostReport("unit", "docker", "active")
     assert made.watch.report("w-1", bad, made.now).opened == []
     (finding,) = made.watch.report("w-1", bad, made.now).opened
     assert (finding.kind, finding.component, finding.host) == (Kind.UNIT_DOWN, "docker", "w-1")
@@ -290,7 +290,7 @@ def test_what_hosts_say_about_themselves_is_believed_the_second_time() -> None:
 def test_a_unit_is_down_by_any_of_these_words(word: str) -> None:
     made = world()
     for _ in range(2):
-        made.watch.report("w-1", Report("unit", "windlass-containerd", word), made.now)
+        made.watch.report("w-1", HostReport("unit", "windlass-containerd", word), made.now)
     assert [(one.kind, one.component) for one in made.watch.findings] == [(Kind.UNIT_DOWN, "windlass-containerd")]
 
 
@@ -299,8 +299,8 @@ def test_units_of_a_host_that_is_just_being_made_are_not_told_before_what_runs_t
     made.down.update(check.subject for check in made.plan.checks)
 
     def say(at: World) -> None:
-        at.watch.report("w-1", Report("unit", "kubelet", "inactive"), at.now)
-        at.watch.report("w-1", Report("node", "w-1", "NotReady"), at.now, "cp-1")
+        at.watch.report("w-1", HostReport("unit", "kubelet", "inactive"), at.now)
+        at.watch.report("w-1", HostReport("node", "w-1", "NotReady"), at.now, "cp-1")
 
     made.run(30, say)
     assert made.watch.findings == ()
@@ -311,8 +311,8 @@ def test_units_of_a_host_that_is_just_being_made_are_not_told_before_what_runs_t
 def test_nodes_are_told_by_the_control_plane() -> None:
     made = world()
     for _ in range(2):
-        made.watch.report("w-1", Report("node", "w-1", "NotReady"), made.now, "cp-1")
-        made.watch.report("stranger", Report("node", "stranger", "NotReady"), made.now, "cp-1")
+        made.watch.report("w-1", HostReport("node", "w-1", "NotReady"), made.now, "cp-1")
+        made.watch.report("stranger", HostReport("node", "stranger", "NotReady"), made.now, "cp-1")
     assert [(one.host, one.kind) for one in made.watch.findings] == [("w-1", Kind.NODE_NOT_READY)]
 
 

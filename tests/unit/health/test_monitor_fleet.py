@@ -16,7 +16,7 @@ from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckReader, Finding, Kind
 from windlass.domain.health.host_report import assess
-from windlass.domain.health.protocol import NO_NODES, NODES, Word
+from windlass.domain.health.protocol import NO_NODES, NODES, ProbeMessage
 from windlass.domain.lease import Owner, grant
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
@@ -26,9 +26,9 @@ from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.contract import Stored
 from windlass.effects.store.keys import bundle_key, lease_key, spec_key
 from windlass.operations.health import announcer, backup_age, cluster_monitor
-from windlass.operations.health.backup_age import BackupsWatch
-from windlass.operations.health.fleet import Fleet, Newest, Shard
-from windlass.operations.health.monitor import Pace, Poller
+from windlass.operations.health.backup_age import BackupAgeMonitor
+from windlass.operations.health.fleet import Fleet, NewestBundle, Shard
+from windlass.operations.health.monitor import FleetMonitor, ReadPace
 from windlass.operations.health.probe_channel import DEAF_SECONDS
 
 ROOT = Path(__file__).parents[3]
@@ -76,9 +76,9 @@ def logins(cluster: Cluster) -> list[SshTarget]:
 @asynccontextmanager
 async def watching(
     store: MemoryStore, catalog: Catalog, world: SimulatedWorld, shard: Shard | None = None
-) -> AsyncIterator[tuple[Poller, list[Finding]]]:
+) -> AsyncIterator[tuple[FleetMonitor, list[Finding]]]:
     fleet = Fleet(store, catalog, logins, shard or Shard(), CheckReader())
-    poller = Poller(fleet, world, Pace(specs=0.1, reading=0.0))
+    poller = FleetMonitor(fleet, world, ReadPace(specs=0.1, reading=0.0))
     found: list[Finding] = []
 
     async def collect() -> None:
@@ -258,7 +258,7 @@ async def test_of_many_clusters_only_specs_that_changed_are_read_and_a_few_other
     for number, name in enumerate(names):
         ClusterRecords(store, name).save_spec(spec(name, number))
     fleet = Fleet(store, catalog, logins, Shard(), CheckReader())
-    poller = Poller(fleet, SimulatedWorld(), Pace(reading=0.0, rereads=2))
+    poller = FleetMonitor(fleet, SimulatedWorld(), ReadPace(reading=0.0, rereads=2))
     await poller._refresh_all(fleet.marks())
     try:
         assert len(poller.guards) == 12
@@ -320,12 +320,12 @@ async def test_the_store_is_not_asked_again_while_the_newest_bundle_is_young(
 ) -> None:
     asked: list[str] = []
 
-    async def ask(cluster: str) -> Newest:
+    async def ask(cluster: str) -> NewestBundle:
         asked.append(cluster)
-        return Newest(NOON)
+        return NewestBundle(NOON)
 
     watched = Fleet(store, catalog, logins, Shard(), CheckReader()).watched("demo", spec("demo"))
-    watch = BackupsWatch(ask)
+    watch = BackupAgeMonitor(ask)
     reports = [await watch.report(watched, 60.0 * minute, NOON + timedelta(minutes=minute)) for minute in range(12)]
     assert all(report is not None and assess(report) is None for report in reports)
     assert len(asked) == 1
@@ -386,10 +386,10 @@ async def test_another_host_tells_of_nodes_while_the_first_is_silent_or_sees_non
         assert second != first
         assert (said[first][-1], said[second][-1]) == (NO_NODES, NODES)
         for _ in range(2):
-            cluster_monitor._word(second, Word(time.monotonic(), "node", ("w-1", "NotReady")))
+            cluster_monitor._word(second, ProbeMessage(time.monotonic(), "node", ("w-1", "NotReady")))
         await until(lambda: found, "a finding")
         assert [(one.host, one.kind) for one in found] == [("w-1", Kind.NODE_NOT_READY)]
-        cluster_monitor._word(second, Word(time.monotonic(), "nodes", ("blind",)))
+        cluster_monitor._word(second, ProbeMessage(time.monotonic(), "nodes", ("blind",)))
         assert cluster_monitor._teller.host not in {second, "w-1"}
         assert said[cluster_monitor._teller.host][-1] == NODES
 
@@ -409,9 +409,11 @@ async def test_what_was_told_too_late_is_asked_for_again(store: MemoryStore, cat
         said: list[str] = []
         line.write = said.append  # type: ignore[method-assign]
         for late in (40, 30, 20):
-            cluster_monitor._word(vantage, Word(time.monotonic() - late, "look", ("cp-1/kube-apiserver", "refused")))
+            cluster_monitor._word(
+                vantage, ProbeMessage(time.monotonic() - late, "look", ("cp-1/kube-apiserver", "refused"))
+            )
         assert said == ["watch\tcp-1/kube-apiserver\n"]
-        cluster_monitor._word(vantage, Word(time.monotonic() - 20, "look", ("cp-1/no-such-thing", "refused")))
+        cluster_monitor._word(vantage, ProbeMessage(time.monotonic() - 20, "look", ("cp-1/no-such-thing", "refused")))
         assert (len(said), found, cluster_monitor.watch.findings) == (1, [], ())
         assert subject.host == "cp-1"
 
@@ -443,6 +445,6 @@ async def test_a_heartbeat_that_was_held_up_on_its_way_says_nothing_about_a_cloc
         await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
         cluster_monitor = poller.guards[0]
         for late in (50, 40, 30, 20, 10):
-            cluster_monitor._word("cp-1", Word(time.monotonic() - late, "beat", (f"{time.time() - late:.3f}",)))
+            cluster_monitor._word("cp-1", ProbeMessage(time.monotonic() - late, "beat", (f"{time.time() - late:.3f}",)))
         assert cluster_monitor.watch.findings == ()
         assert found == []

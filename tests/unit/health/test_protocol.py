@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from windlass.domain.health import Order, Subject
-from windlass.domain.health.protocol import NODES, Word, order_line, parse_word, setup_lines, subject_of
+from windlass.domain.health import ProbeOrder, Subject
+from windlass.domain.health.protocol import NODES, ProbeMessage, order_line, parse_message, setup_lines, subject_of
 from windlass.effects.probe.checks import Probe
 
 from .world import plan
@@ -27,13 +27,15 @@ def test_a_loop_is_told_only_of_what_it_may_have_to_look_at() -> None:
 
 def test_orders_and_words() -> None:
     subject = Subject("cp-1", "etcd")
-    assert order_line(Order("cp-2", "watch", subject)) == "watch\tcp-1/etcd\n"
-    assert order_line(Order("cp-1", "inspect", subject)) == "inspect\tetcd\n"
-    assert parse_word("12.5\tlook\tcp-1/etcd\trefused\tno\n") == Word(12.5, "look", ("cp-1/etcd", "refused", "no"))
+    assert order_line(ProbeOrder("cp-2", "watch", subject)) == "watch\tcp-1/etcd\n"
+    assert order_line(ProbeOrder("cp-1", "inspect", subject)) == "inspect\tetcd\n"
+    assert parse_message("12.5\tlook\tcp-1/etcd\trefused\tno\n") == ProbeMessage(
+        12.5, "look", ("cp-1/etcd", "refused", "no")
+    )
     assert subject_of("cp-1/etcd") == subject
 
 
 def test_what_a_login_shell_prints_is_no_word() -> None:
-    assert parse_word("Welcome to Debian") is None
-    assert parse_word("") is None
-    assert parse_word("12.5") is None
+    assert parse_message("Welcome to Debian") is None
+    assert parse_message("") is None
+    assert parse_message("12.5") is None

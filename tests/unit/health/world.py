@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from windlass.domain.health import Check, CheckPlan, ClusterWatch, Finding, Look, Order, Outcome, Subject, vantages_of
+from windlass.domain.health import (
+    Check,
+    CheckPlan,
+    Finding,
+    HealthMonitor,
+    ProbeOrder,
+    ProbeOutcome,
+    ProbeResult,
+    Subject,
+    vantages_of,
+)
 from windlass.domain.rendering import HealthCheck
 
 ORIGIN = datetime(2026, 11, 24, tzinfo=UTC)
@@ -54,7 +64,7 @@ class World:
     """What is true. A host in `cut` reaches no other and is reached by none; one in `deaf` Airflow does not hear."""
 
     plan: CheckPlan
-    watch: ClusterWatch = field(init=False)
+    watch: HealthMonitor = field(init=False)
     down: set[Subject] = field(default_factory=set)
     """Processes that do not listen."""
     dead: set[str] = field(default_factory=set)
@@ -64,11 +74,11 @@ class World:
     opened: list[Finding] = field(default_factory=list)
     closed: list[Finding] = field(default_factory=list)
     _due: dict[tuple[str, Subject], float] = field(default_factory=dict)
-    _questions: list[Order] = field(default_factory=list)
+    _questions: list[ProbeOrder] = field(default_factory=list)
     started: dict[Subject, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.watch = ClusterWatch(self.plan, ORIGIN, self.now)
+        self.watch = HealthMonitor(self.plan, ORIGIN, self.now)
         for host in self.plan.hosts:
             self.watch.hearing.word(host, self.now)
         self._tick()
@@ -94,14 +104,14 @@ class World:
     def is_mute(self, host: str) -> bool:
         return host in self.dead or host in self.deaf
 
-    def outcome(self, vantage: str, subject: Subject) -> Outcome:
+    def outcome(self, vantage: str, subject: Subject) -> ProbeOutcome:
         if vantage == subject.host:
-            return Outcome.REFUSED if subject in self.down else Outcome.PASSED
+            return ProbeOutcome.REFUSED if subject in self.down else ProbeOutcome.PASSED
         others = [host for host in self.plan.hosts if host != vantage]
         reached = [host for host in others if not self._apart(vantage, host)]
         if subject.host in reached:
-            return Outcome.REFUSED if subject in self.down else Outcome.PASSED
-        return Outcome.SILENT if reached else Outcome.ALONE
+            return ProbeOutcome.REFUSED if subject in self.down else ProbeOutcome.PASSED
+        return ProbeOutcome.SILENT if reached else ProbeOutcome.ALONE
 
     def _apart(self, one: str, other: str) -> bool:
         return bool({one, other} & self.cut) or other in self.dead
@@ -117,10 +127,10 @@ class World:
                 continue
             outcome = self.outcome(vantage, subject)
             check = next(check for check in self.plan.checks if check.subject == subject)
-            took = check.thresholds.response_timeout if outcome in {Outcome.SILENT, Outcome.ALONE} else 0.0
+            took = check.thresholds.response_timeout if outcome in {ProbeOutcome.SILENT, ProbeOutcome.ALONE} else 0.0
             self._due[vantage, subject] = self.now + max(check.thresholds.interval, took)
             if not self.is_mute(vantage):
-                self._take(self.watch.look(Look(subject, vantage, outcome, self.now)))
+                self._take(self.watch.look(ProbeResult(subject, vantage, outcome, self.now)))
         for order in self._questions:
             if not self.is_mute(order.host):
                 self.watch.container(order.subject, self.started.get(order.subject), self.now)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from windlass.domain.host.facts import HostFacts, parse_facts
-from windlass.domain.host.preflight import Answer, check_hosts, refuse
+from windlass.domain.host.preflight import PreflightAnswer, check_hosts, refuse
 from windlass.domain.spec.models import Cluster
 from windlass.errors import NotReadyError, RefusedError
 
@@ -59,7 +59,7 @@ def facts(machine_id: str, **changes: object) -> HostFacts:
 
 
 def findings_with(**changes: object) -> list[str]:
-    answers = {"cp-1": Answer(facts("a" * 32, **changes)), "w-1": Answer(facts("b" * 32))}
+    answers = {"cp-1": PreflightAnswer(facts("a" * 32, **changes)), "w-1": PreflightAnswer(facts("b" * 32))}
     return [str(finding) for finding in check_hosts(cluster(), answers)]
 
 
@@ -95,7 +95,10 @@ def test_tells_what_is_wrong_with_a_host(changes: dict[str, object], told: str) 
 
 
 def test_a_worker_may_have_the_control_planes_ports_taken() -> None:
-    answers = {"cp-1": Answer(facts("a" * 32)), "w-1": Answer(facts("b" * 32, listening=frozenset({6443, 2379})))}
+    answers = {
+        "cp-1": PreflightAnswer(facts("a" * 32)),
+        "w-1": PreflightAnswer(facts("b" * 32, listening=frozenset({6443, 2379}))),
+    }
     assert check_hosts(cluster(), answers) == []
 
 
@@ -109,8 +112,8 @@ def test_missing_docker_is_fine_where_it_can_be_installed() -> None:
 
 def test_tells_all_hosts_at_once() -> None:
     answers = {
-        "cp-1": Answer(facts("a" * 32), skew_seconds=-42, cannot_reach=("w-1",)),
-        "w-1": Answer(None, unreachable="connection refused"),
+        "cp-1": PreflightAnswer(facts("a" * 32), skew_seconds=-42, cannot_reach=("w-1",)),
+        "w-1": PreflightAnswer(None, unreachable="connection refused"),
     }
     with pytest.raises(RefusedError) as refused:
         refuse(check_hosts(cluster(), answers))
@@ -122,7 +125,7 @@ def test_tells_all_hosts_at_once() -> None:
 
 
 def test_hosts_cloned_with_their_machine_id_are_told() -> None:
-    answers = {"cp-1": Answer(facts("a" * 32)), "w-1": Answer(facts("a" * 32))}
+    answers = {"cp-1": PreflightAnswer(facts("a" * 32)), "w-1": PreflightAnswer(facts("a" * 32))}
     assert [str(finding) for finding in check_hosts(cluster(), answers)] == [
         (
             "w-1: it has the same /etc/machine-id as cp-1; run `rm /etc/machine-id && systemd-machine-id-setup` "
@@ -132,7 +135,10 @@ def test_hosts_cloned_with_their_machine_id_are_told() -> None:
 
 
 def test_a_slow_disk_is_told() -> None:
-    answers = {"cp-1": Answer(facts("a" * 32), fsync_milliseconds=250), "w-1": Answer(facts("b" * 32))}
+    answers = {
+        "cp-1": PreflightAnswer(facts("a" * 32), fsync_milliseconds=250),
+        "w-1": PreflightAnswer(facts("b" * 32)),
+    }
     assert "a write to disk takes 250 ms" in str(check_hosts(cluster(), answers)[0])
 
 

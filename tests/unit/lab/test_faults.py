@@ -6,7 +6,7 @@ import pytest
 
 from windlass.errors import RefusedError
 from windlass_lab.faults import cut_rules, delay_argv, fill_disk, loss_rules, throttle_argv
-from windlass_lab.model import Host, Lab
+from windlass_lab.model import Lab, LabHost
 
 
 def test_a_cut_of_both_directions_drops_everything_on_the_interface() -> None:
@@ -57,6 +57,6 @@ def test_a_host_is_slowed_down_by_what_it_may_send_a_second() -> None:
 
 
 def test_never_fills_the_machines_own_disk() -> None:
-    lab = Lab("dev", "10.87.5.0/24", "host:1", (Host("cp-1", "10.87.5.11", "ssh-ed25519 AAAA"),))
+    lab = Lab("dev", "10.87.5.0/24", "host:1", (LabHost("cp-1", "10.87.5.11", "ssh-ed25519 AAAA"),))
     with pytest.raises(RefusedError, match="--disk 4G"):
         fill_disk(lab, "cp-1")

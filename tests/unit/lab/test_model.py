@@ -8,13 +8,13 @@ import pytest
 from windlass.errors import SpecError
 from windlass_lab.hosts import host_keys
 from windlass_lab.keys import new_key_pair
-from windlass_lab.model import Host, Lab, all_names, find, forget, load, save
+from windlass_lab.model import Lab, LabHost, all_names, find, forget, load, save
 
 LAB = Lab(
     "dev",
     "10.87.5.0/24",
     "host:1",
-    (Host("cp-1", "10.87.5.11", "ssh-ed25519 AAAA1"), Host("w-1", "10.87.5.12", "ssh-ed25519 AAAA2")),
+    (LabHost("cp-1", "10.87.5.11", "ssh-ed25519 AAAA1"), LabHost("w-1", "10.87.5.12", "ssh-ed25519 AAAA2")),
     disk_size="1G",
 )
 

@@ -8,7 +8,7 @@ import pytest
 
 from windlass.domain.artifacts import Artifact
 from windlass.errors import WindlassError
-from windlass.mirror.build_record import Shelf
+from windlass.mirror.build_record import SourceCache
 from windlass.mirror.filling import Fill, drop_damaged, missing, with_registry
 
 from .fakes import IMAGE, REGISTRY, TOOL, QuietBoard, SourceOfBytes, StoreInDirectory, sha256
@@ -17,20 +17,20 @@ CONTENTS = {REGISTRY: b"registry program", TOOL: b"tool program", IMAGE: b"pause
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "mirror", "modules")
+def shelf(tmp_path: Path) -> SourceCache:
+    return SourceCache(tmp_path / "mirror", "modules")
 
 
-def fill(source: SourceOfBytes, shelf: Shelf, board: QuietBoard | None = None) -> Fill:
+def fill(source: SourceOfBytes, shelf: SourceCache, board: QuietBoard | None = None) -> Fill:
     work = shelf.directory.parent / "work"
     return Fill(source, shelf, work, board or QuietBoard(), StoreInDirectory(shelf.registry))
 
 
-def fill_all(source: SourceOfBytes, shelf: Shelf) -> None:
+def fill_all(source: SourceOfBytes, shelf: SourceCache) -> None:
     fill(source, shelf).run(missing(source, shelf, source.artifacts()))
 
 
-def test_puts_every_artifact_in_its_place_and_into_the_lock(shelf: Shelf) -> None:
+def test_puts_every_artifact_in_its_place_and_into_the_lock(shelf: SourceCache) -> None:
     source = SourceOfBytes(CONTENTS)
 
     filled = fill(source, shelf).run(source.artifacts())
@@ -45,7 +45,7 @@ def test_puts_every_artifact_in_its_place_and_into_the_lock(shelf: Shelf) -> Non
     assert sha256(manifest.read_bytes()) == lock["artifacts"]["image:pause:3.10"]["digest"]
 
 
-def test_second_fill_makes_nothing(shelf: Shelf) -> None:
+def test_second_fill_makes_nothing(shelf: SourceCache) -> None:
     source = SourceOfBytes(CONTENTS)
     fill_all(source, shelf)
     source.asked.clear()
@@ -56,7 +56,7 @@ def test_second_fill_makes_nothing(shelf: Shelf) -> None:
     assert source.asked == []
 
 
-def test_makes_only_what_has_another_recipe_now(shelf: Shelf) -> None:
+def test_makes_only_what_has_another_recipe_now(shelf: SourceCache) -> None:
     source = SourceOfBytes(CONTENTS)
     fill_all(source, shelf)
 
@@ -65,7 +65,7 @@ def test_makes_only_what_has_another_recipe_now(shelf: Shelf) -> None:
     assert missing(source, shelf, source.artifacts()) == (TOOL,)
 
 
-def test_goes_on_after_an_interruption_where_it_was(shelf: Shelf) -> None:
+def test_goes_on_after_an_interruption_where_it_was(shelf: SourceCache) -> None:
     def interrupt(artifact: Artifact) -> None:
         if artifact == TOOL:
             raise KeyboardInterrupt
@@ -86,7 +86,7 @@ def test_goes_on_after_an_interruption_where_it_was(shelf: Shelf) -> None:
     assert not (shelf.directory.parent / "work").exists()
 
 
-def test_one_failure_does_not_stop_the_others(shelf: Shelf) -> None:
+def test_one_failure_does_not_stop_the_others(shelf: SourceCache) -> None:
     def fail(artifact: Artifact) -> None:
         if artifact == TOOL:
             raise WindlassError("the compiler is missing")
@@ -101,7 +101,7 @@ def test_one_failure_does_not_stop_the_others(shelf: Shelf) -> None:
     assert board.finished[IMAGE] is None
 
 
-def test_full_disk_is_an_error_of_that_artifact(shelf: Shelf) -> None:
+def test_full_disk_is_an_error_of_that_artifact(shelf: SourceCache) -> None:
     def fail(artifact: Artifact) -> None:
         if artifact == TOOL:
             raise OSError(28, "No space left on device")
@@ -113,7 +113,7 @@ def test_full_disk_is_an_error_of_that_artifact(shelf: Shelf) -> None:
     assert set(filled.done) == {REGISTRY, IMAGE}
 
 
-def test_a_file_that_was_cut_short_is_made_again(shelf: Shelf) -> None:
+def test_a_file_that_was_cut_short_is_made_again(shelf: SourceCache) -> None:
     source = SourceOfBytes(CONTENTS)
     fill_all(source, shelf)
     shelf.file(TOOL).write_bytes(b"tool")
@@ -124,7 +124,7 @@ def test_a_file_that_was_cut_short_is_made_again(shelf: Shelf) -> None:
     assert shelf.file(TOOL).read_bytes() == b"tool program"
 
 
-def test_verification_finds_flipped_bits_under_an_old_date(shelf: Shelf) -> None:
+def test_verification_finds_flipped_bits_under_an_old_date(shelf: SourceCache) -> None:
     source = SourceOfBytes(CONTENTS)
     fill_all(source, shelf)
     tool = shelf.file(TOOL)
@@ -139,7 +139,7 @@ def test_verification_finds_flipped_bits_under_an_old_date(shelf: Shelf) -> None
     assert tool.read_bytes() == b"tool program"
 
 
-def test_verification_finds_a_damaged_layer_and_puts_the_image_back(shelf: Shelf) -> None:
+def test_verification_finds_a_damaged_layer_and_puts_the_image_back(shelf: SourceCache) -> None:
     source = SourceOfBytes(CONTENTS)
     fill_all(source, shelf)
     stamp = shelf.stamp(IMAGE)
@@ -154,7 +154,7 @@ def test_verification_finds_a_damaged_layer_and_puts_the_image_back(shelf: Shelf
     assert blob.read_bytes() == content
 
 
-def test_an_image_without_its_tag_is_put_there_again(shelf: Shelf) -> None:
+def test_an_image_without_its_tag_is_put_there_again(shelf: SourceCache) -> None:
     source = SourceOfBytes(CONTENTS)
     fill_all(source, shelf)
 
@@ -165,7 +165,7 @@ def test_an_image_without_its_tag_is_put_there_again(shelf: Shelf) -> None:
     assert missing(source, shelf, source.artifacts()) == (IMAGE,)
 
 
-def test_images_wait_for_the_registry_even_when_it_is_slow(shelf: Shelf) -> None:
+def test_images_wait_for_the_registry_even_when_it_is_slow(shelf: SourceCache) -> None:
     order: list[str] = []
 
     def note(artifact: Artifact) -> None:
@@ -186,7 +186,7 @@ def test_a_choice_with_images_takes_the_registry_along() -> None:
     assert with_registry((TOOL,), tuple(CONTENTS)) == (TOOL,)
 
 
-def test_an_unreadable_stamp_counts_as_none(shelf: Shelf) -> None:
+def test_an_unreadable_stamp_counts_as_none(shelf: SourceCache) -> None:
     source = SourceOfBytes(CONTENTS)
     fill_all(source, shelf)
     (shelf.directory / "stamps/file-tool-v2.json").write_text("{")

@@ -6,14 +6,14 @@ import sys
 import pytest
 
 from windlass.errors import WindlassError
-from windlass.mirror.progress_display import BarBoard, LineBoard, open_board
+from windlass.mirror.progress_display import BarDisplay, LineDisplay, open_display
 
 from .fakes import IMAGE, TOOL
 
 
 def test_lines_say_what_is_done_and_how_many_remain() -> None:
     lines: list[str] = []
-    with LineBoard(2, lines.append) as board:
+    with LineDisplay(2, lines.append) as board:
         board.start(TOOL).say("go build ./tool")
         board.finish(TOOL, None)
         board.start(IMAGE)
@@ -28,7 +28,7 @@ def test_lines_say_what_is_done_and_how_many_remain() -> None:
 
 def test_lines_do_not_follow_every_word_of_a_build() -> None:
     lines: list[str] = []
-    progress = LineBoard(1, lines.append).start(TOOL)
+    progress = LineDisplay(1, lines.append).start(TOOL)
     for number in range(100):
         progress.say(f"package {number}")
 
@@ -37,7 +37,7 @@ def test_lines_do_not_follow_every_word_of_a_build() -> None:
 
 def test_lines_show_megabytes_of_a_download() -> None:
     lines: list[str] = []
-    LineBoard(1, lines.append).start(TOOL).advance(3 << 20, 10 << 20)
+    LineDisplay(1, lines.append).start(TOOL).advance(3 << 20, 10 << 20)
 
     assert lines == ["file:tool:v2: 3 of 10 MiB"]
 
@@ -45,11 +45,11 @@ def test_lines_show_megabytes_of_a_download() -> None:
 def test_no_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
 
-    assert isinstance(open_board(3), LineBoard)
+    assert isinstance(open_display(3), LineDisplay)
 
 
 def test_bars_show_what_is_in_work_and_the_whole() -> None:
-    with BarBoard(2) as board:
+    with BarDisplay(2) as board:
         first = board.start(TOOL)
         board.start(IMAGE)
         first.say("go build ./tool")

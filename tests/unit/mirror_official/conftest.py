@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.mirror.download import Patience
+from windlass.mirror.download import RetryPolicy
 from windlass.mirror.official import OfficialSource
 from windlass.mirror.official_catalog import OfficialCatalog, load_catalog
 from windlass.mirror.places import needed_artifacts
@@ -214,7 +214,7 @@ def catalog(publishers: Publishers) -> OfficialCatalog:
 
 @pytest.fixture
 def make_source(catalog: OfficialCatalog, tmp_path: Path) -> Callable[..., OfficialSource]:
-    quick = Patience(attempts=3, first_wait=timedelta(milliseconds=1), longest_wait=timedelta(milliseconds=5))
+    quick = RetryPolicy(attempts=3, first_wait=timedelta(milliseconds=1), longest_wait=timedelta(milliseconds=5))
 
     def make(*locked: tuple[Artifact, str]) -> OfficialSource:
         entries = {artifact: Locked(f"sha256:{digest}", 1, "publisher") for artifact, digest in locked}

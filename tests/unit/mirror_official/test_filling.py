@@ -12,7 +12,7 @@ import pytest
 
 from windlass.domain.artifacts import Artifact
 from windlass.errors import WindlassError
-from windlass.mirror.build_record import Shelf
+from windlass.mirror.build_record import SourceCache
 from windlass.mirror.filling import Fill, Filled
 from windlass.mirror.official import OfficialSource
 from windlass.mirror.official_catalog import OfficialCatalog
@@ -38,12 +38,12 @@ class Quiet:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "mirror" / "official", "official")
+def shelf(tmp_path: Path) -> SourceCache:
+    return SourceCache(tmp_path / "mirror" / "official", "official")
 
 
 @pytest.fixture
-def fill(shelf: Shelf, progress: Heard, tmp_path: Path) -> Callable[[OfficialSource], Filled]:
+def fill(shelf: SourceCache, progress: Heard, tmp_path: Path) -> Callable[[OfficialSource], Filled]:
     return lambda source: Fill(source, shelf, tmp_path / "work", Quiet(progress)).run([KUBELET])
 
 
@@ -57,7 +57,7 @@ def publish(publishers: Publishers, content: bytes) -> str:
 def test_the_lock_keeps_what_the_publisher_said(
     publishers: Publishers,
     make_source: Callable[..., OfficialSource],
-    shelf: Shelf,
+    shelf: SourceCache,
     fill: Callable[[OfficialSource], Filled],
 ) -> None:
     digest = publish(publishers, b"the first build")
@@ -70,7 +70,7 @@ def test_what_nobody_vouches_for_is_locked_as_unverified(
     publishers: Publishers,
     catalog: OfficialCatalog,
     make_source: Callable[..., OfficialSource],
-    shelf: Shelf,
+    shelf: SourceCache,
     fill: Callable[[OfficialSource], Filled],
 ) -> None:
     publish(publishers, b"the first build")
@@ -82,7 +82,7 @@ def test_what_nobody_vouches_for_is_locked_as_unverified(
 def test_a_release_that_its_publisher_replaced_does_not_come_in(
     publishers: Publishers,
     make_source: Callable[..., OfficialSource],
-    shelf: Shelf,
+    shelf: SourceCache,
     fill: Callable[[OfficialSource], Filled],
 ) -> None:
     digest = publish(publishers, b"the first build")

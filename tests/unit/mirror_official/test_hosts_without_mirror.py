@@ -19,7 +19,7 @@ from windlass.domain.scripts import install as scripts_install
 from windlass.domain.scripts.install import WRONG_CHECKSUM, changes_of, install_script
 from windlass.effects.catalog import load_catalog
 from windlass.errors import IntegrityError, SpecError, WindlassError
-from windlass.mirror.download import Patience
+from windlass.mirror.download import RetryPolicy
 from windlass.mirror.official_catalog import OfficialCatalog
 from windlass.mirror.published import official_addresses, published_lock, release_artifacts
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.unit.mirror_official.conftest import Publishers
 
 SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
-QUICK = Patience(attempts=1, first_wait=timedelta(milliseconds=1), longest_wait=timedelta(milliseconds=1))
+QUICK = RetryPolicy(attempts=1, first_wait=timedelta(milliseconds=1), longest_wait=timedelta(milliseconds=1))
 KUBELET = Artifact("file", "kubelet", "v1.37.2")
 FLANNEL = Artifact("file", "cni-plugin-flannel", "v1.9.1")
 APISERVER = Artifact("image", "kube-apiserver", "v1.37.2")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from windlass.domain.pki import Pki, seed
+from windlass.domain.pki import Pki, issue_pki
 from windlass.effects.ssh.fake import FakeHost
 from windlass.errors import NotReadyError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 
 API = ("127.0.0.1", 6443)
@@ -22,8 +22,8 @@ Serve = Callable[[str, int], tuple[str, int]]
 
 
 @pytest.fixture
-def pki(played_site: Site) -> Pki:
-    return seed(played_site.cluster, datetime.now(UTC))
+def pki(played_site: ClusterSession) -> Pki:
+    return issue_pki(played_site.cluster, datetime.now(UTC))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def serve(pki: Pki, tmp_path: Path) -> Iterator[Serve]:
 
 
 def test_the_first_that_is_ready_is_taken(
-    played_site: Site, played: dict[str, FakeHost], pki: Pki, serve: Serve
+    played_site: ClusterSession, played: dict[str, FakeHost], pki: Pki, serve: Serve
 ) -> None:
     played["cp-1"].services[API] = serve("cp-1", 500)
     played["cp-2"].services[API] = serve("cp-2", 200)
@@ -70,7 +70,7 @@ def test_the_first_that_is_ready_is_taken(
 
 
 def test_a_host_that_is_down_is_passed_over(
-    played_site: Site, played: dict[str, FakeHost], pki: Pki, serve: Serve
+    played_site: ClusterSession, played: dict[str, FakeHost], pki: Pki, serve: Serve
 ) -> None:
     played["cp-1"].is_reachable = False
     played["cp-2"].services[API] = serve("cp-2", 200)
@@ -79,7 +79,7 @@ def test_a_host_that_is_down_is_passed_over(
 
 
 def test_the_reason_of_every_host_is_told_when_none_is_ready(
-    played_site: Site, played: dict[str, FakeHost], pki: Pki, serve: Serve
+    played_site: ClusterSession, played: dict[str, FakeHost], pki: Pki, serve: Serve
 ) -> None:
     played["cp-1"].is_reachable = False
     played["cp-2"].services[API] = serve("cp-2", 500)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from windlass.domain.pki import Pki, seed
+from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.spec import Cluster
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ def cluster() -> Cluster:
 
 @pytest.fixture(scope="session")
 def pki(cluster: Cluster) -> Pki:
-    return seed(cluster, NOW)
+    return issue_pki(cluster, NOW)
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,8 @@ from windlass.domain.pki import (
     encryption_configuration,
     files_for,
     group_bindings,
+    issue_pki,
     secrets,
-    seed,
     short_lived_admin,
     user_kubeconfig,
 )
@@ -198,7 +198,7 @@ def context(purpose: int, credential: Credential, authority: Credential, directo
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "192.0.2.11", "kubernetes.default.svc"])
 def test_client_and_server_accept_each_other(cluster: Cluster, name: str, tmp_path: Path) -> None:
-    pki = seed(cluster, datetime.now().astimezone())
+    pki = issue_pki(cluster, datetime.now().astimezone())
     authority = pki.authorities[Signer.KUBERNETES]
     server = context(ssl.PROTOCOL_TLS_SERVER, pki.leaves["cp-1/apiserver"], authority, tmp_path)
     client = context(ssl.PROTOCOL_TLS_CLIENT, pki.leaves["w-1/kubelet-client"], authority, tmp_path)
@@ -207,7 +207,7 @@ def test_client_and_server_accept_each_other(cluster: Cluster, name: str, tmp_pa
 
 
 def test_a_client_of_another_authority_is_turned_down(cluster: Cluster, tmp_path: Path) -> None:
-    pki = seed(cluster, datetime.now().astimezone())
+    pki = issue_pki(cluster, datetime.now().astimezone())
     authority = pki.authorities[Signer.KUBERNETES]
     server = context(ssl.PROTOCOL_TLS_SERVER, pki.leaves["cp-1/apiserver"], authority, tmp_path)
     client = context(ssl.PROTOCOL_TLS_CLIENT, pki.leaves["etcd-client"], authority, tmp_path)

@@ -8,15 +8,15 @@ import pytest
 from cryptography import x509
 
 from windlass.domain.pki import (
+    CertificateSubject,
     Credential,
     Pki,
     Signer,
-    Subject,
     Usage,
     expiring,
     issue,
+    issue_pki,
     new_authority,
-    seed,
     short_lived_admin,
 )
 from windlass.domain.pki.certificates import alternative_names
@@ -32,11 +32,11 @@ def changed(before: Pki, after: Pki) -> set[str]:
 
 
 def test_seeding_again_changes_nothing(cluster: Cluster, pki: Pki, now: datetime) -> None:
-    assert seed(cluster, now + 59 * DAY, pki).to_bytes() == pki.to_bytes()
+    assert issue_pki(cluster, now + 59 * DAY, pki).to_bytes() == pki.to_bytes()
 
 
 def test_leaves_are_renewed_when_a_third_of_their_life_is_left(cluster: Cluster, pki: Pki, now: datetime) -> None:
-    after = seed(cluster, now + 61 * DAY, pki)
+    after = issue_pki(cluster, now + 61 * DAY, pki)
     assert changed(pki, after) == set(pki.leaves)
     assert after.authorities == pki.authorities
     assert after.service_account_key == pki.service_account_key
@@ -45,7 +45,7 @@ def test_leaves_are_renewed_when_a_third_of_their_life_is_left(cluster: Cluster,
 
 def test_renews_even_after_everything_but_the_authorities_ended(cluster: Cluster, pki: Pki, now: datetime) -> None:
     later = now + 400 * DAY
-    after = seed(cluster, later, pki)
+    after = issue_pki(cluster, later, pki)
     assert expiring(after, later, 89 * DAY) == ()
 
 
@@ -54,14 +54,14 @@ def test_a_new_host_gets_certificates_and_the_others_keep_theirs(
 ) -> None:
     members = [host.model_dump(by_alias=True) for host in cluster.spec.hosts.members]
     grown = build_cluster([*members, {"name": "w-2", "address": "192.0.2.22", "roles": ["worker"]}])
-    assert changed(pki, seed(grown, now + DAY, pki)) == {"w-2/kubelet", "w-2/kubelet-client"}
+    assert changed(pki, issue_pki(grown, now + DAY, pki)) == {"w-2/kubelet", "w-2/kubelet-client"}
 
 
 def test_the_leaves_of_a_host_that_left_are_dropped(
     cluster: Cluster, pki: Pki, now: datetime, build_cluster: Callable[..., Cluster]
 ) -> None:
     members = [host.model_dump(by_alias=True) for host in cluster.spec.hosts.members]
-    after = seed(build_cluster(members[:3]), now, pki)
+    after = issue_pki(build_cluster(members[:3]), now, pki)
     assert not [name for name in after.leaves if name.startswith("w-1/")]
     assert not changed(pki, after)
 
@@ -71,20 +71,20 @@ def test_a_moved_host_gets_new_serving_certificates_only(
 ) -> None:
     members = [host.model_dump(by_alias=True) for host in cluster.spec.hosts.members]
     members[3]["address"] = "192.0.2.99"
-    assert changed(pki, seed(build_cluster(members), now, pki)) == {"w-1/kubelet"}
+    assert changed(pki, issue_pki(build_cluster(members), now, pki)) == {"w-1/kubelet"}
 
 
 def test_a_new_api_name_renews_only_the_api_servers(
     pki: Pki, now: datetime, build_cluster: Callable[..., Cluster]
 ) -> None:
-    after = seed(build_cluster(api={"extraNames": ["kube.example.org"]}), now, pki)
+    after = issue_pki(build_cluster(api={"extraNames": ["kube.example.org"]}), now, pki)
     assert changed(pki, after) == {"cp-1/apiserver", "cp-2/apiserver"}
 
 
 def test_a_shorter_life_in_the_spec_renews_what_lives_longer(
     pki: Pki, now: datetime, build_cluster: Callable[..., Cluster]
 ) -> None:
-    after = seed(build_cluster(security={"certificateDays": 7}), now, pki)
+    after = issue_pki(build_cluster(security={"certificateDays": 7}), now, pki)
     assert changed(pki, after) == set(pki.leaves)
 
 
@@ -92,7 +92,7 @@ def test_the_api_server_certificate_names_every_way_to_reach_it(
     now: datetime, build_cluster: Callable[..., Cluster]
 ) -> None:
     api = {"endpoint": "kube.example.org:443", "extraNames": ["198.51.100.7", "api.internal"]}
-    pki = seed(build_cluster(api=api, network={"serviceCidr": "10.43.0.0/16"}), now)
+    pki = issue_pki(build_cluster(api=api, network={"serviceCidr": "10.43.0.0/16"}), now)
     assert alternative_names(pki.leaves["cp-1/apiserver"].parse()) == {
         *("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"),
         *("10.43.0.1", "cp-1", "192.0.2.11", "127.0.0.1", "localhost"),
@@ -120,14 +120,14 @@ def test_certificates_begin_a_little_early_for_clocks_that_lag(pki: Pki, now: da
 
 def test_a_given_authority_signs_and_takes_over(cluster: Cluster, pki: Pki, now: datetime) -> None:
     own = new_authority("the user's", now)
-    after = seed(cluster, now, pki, given={Signer.ETCD: own})
+    after = issue_pki(cluster, now, pki, given={Signer.ETCD: own})
     assert after.authorities[Signer.ETCD] == own
     assert changed(pki, after) == {name for name in pki.leaves if "etcd" in name.rpartition("/")[2]}
 
 
 def test_no_leaf_outlives_its_authority(cluster: Cluster, now: datetime) -> None:
     old = new_authority("old", now - 3600 * DAY)
-    pki = seed(cluster, now, given={Signer.KUBERNETES: old})
+    pki = issue_pki(cluster, now, given={Signer.KUBERNETES: old})
     assert pki.leaves["cp-1/apiserver"].parse().not_valid_after_utc == old.parse().not_valid_after_utc
 
 
@@ -135,7 +135,7 @@ def test_no_leaf_outlives_its_authority(cluster: Cluster, now: datetime) -> None
     ("spoil", "reason"),
     [
         (lambda own, now: Credential(own.certificate, new_authority("other", now).key), "not that of the certificate"),
-        (lambda own, now: issue(Subject("leaf", Usage.SERVER), own, now, DAY), "no authority"),
+        (lambda own, now: issue(CertificateSubject("leaf", Usage.SERVER), own, now, DAY), "no authority"),
         (lambda own, now: new_authority("ended", now - 4000 * DAY), "give one that is valid"),
         (lambda own, now: Credential(own.certificate, Secret("-----BEGIN nonsense")), "not readable"),
     ],
@@ -145,14 +145,14 @@ def test_refuses_an_authority_that_cannot_sign(
 ) -> None:
     bad = spoil(new_authority("own", now), now)
     with pytest.raises(SpecError, match=reason) as caught:
-        seed(cluster, now, given={Signer.KUBERNETES: bad})
+        issue_pki(cluster, now, given={Signer.KUBERNETES: bad})
     assert "kubernetes authority" in str(caught.value)
     assert "nonsense" not in str(caught.value)
 
 
 def test_an_ended_authority_is_a_clear_refusal(cluster: Cluster, pki: Pki, now: datetime) -> None:
     with pytest.raises(RefusedError, match="rotate the authority first"):
-        seed(cluster, now + 3651 * DAY, pki)
+        issue_pki(cluster, now + 3651 * DAY, pki)
 
 
 def test_tells_what_ends_soon_and_when(pki: Pki, now: datetime) -> None:
@@ -195,10 +195,12 @@ def test_key_usages_are_those_of_the_purpose(pki: Pki) -> None:
 
 def test_a_tampered_leaf_is_replaced(cluster: Cluster, pki: Pki, now: datetime) -> None:
     stranger = issue(
-        Subject("kube-apiserver", Usage.SERVER, names=alternative_names(pki.leaves["cp-1/apiserver"].parse())),
+        CertificateSubject(
+            "kube-apiserver", Usage.SERVER, names=alternative_names(pki.leaves["cp-1/apiserver"].parse())
+        ),
         new_authority("demo-kubernetes-ca", now),
         now,
         90 * DAY,
     )
     spoiled = replace(pki, leaves={**pki.leaves, "cp-1/apiserver": stranger})
-    assert changed(spoiled, seed(cluster, now, spoiled)) == {"cp-1/apiserver"}
+    assert changed(spoiled, issue_pki(cluster, now, spoiled)) == {"cp-1/apiserver"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from windlass.domain.pki import Pki, Signer, new_authority, seed
+from windlass.domain.pki import Pki, Signer, issue_pki, new_authority
 from windlass.domain.pki.user_ca import references, refuse_other_authorities
 from windlass.domain.spec import Cluster
 from windlass.errors import RefusedError
@@ -30,4 +30,4 @@ def test_a_running_cluster_keeps_its_authorities(cluster: Cluster, pki: Pki, now
     with pytest.raises(RefusedError, match=r"the given etcd authority .*rotate_certificates"):
         refuse_other_authorities({Signer.ETCD: own}, pki)
 
-    refuse_other_authorities({Signer.ETCD: own}, seed(cluster, now, given={Signer.ETCD: own}))
+    refuse_other_authorities({Signer.ETCD: own}, issue_pki(cluster, now, given={Signer.ETCD: own}))

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.domain.etcd.membership import Observation, Sighting
-from windlass.domain.etcd.status import Member, MemberStatus
-from windlass.domain.pki import EncryptionKey, Pki, seed
+from windlass.domain.etcd.membership import Observation, ObservedMember
+from windlass.domain.etcd.status import ListedMember, MemberStatus
+from windlass.domain.pki import EncryptionKey, Pki, issue_pki
 from windlass.domain.recovery import (
     REVISION_GAP,
-    Loss,
-    Origin,
+    BundleOrigin,
+    DataLoss,
+    RecoveryRequest,
     Survey,
-    Wish,
     bump_for,
     is_of_one_cluster,
     joined_pki,
@@ -42,17 +42,17 @@ def cluster() -> Cluster:
 
 
 WANTED = {host.name: f"https://{host.address}:2380" for host in cluster().hosts_with("etcd")}
-LISTED = tuple(Member(number, name, (url,)) for number, (name, url) in enumerate(WANTED.items(), 1))
+LISTED = tuple(ListedMember(number, name, (url,)) for number, (name, url) in enumerate(WANTED.items(), 1))
 
 
-def sighting(letter: str) -> Sighting:
+def sighting(letter: str) -> ObservedMember:
     """Return what is seen of a member: l(ed), a(lone, without a leader), d(ead), ? (its host does not answer)."""
     if letter in "dw":
-        return Sighting("absent")
+        return ObservedMember("absent")
     if letter == "?":
-        return Sighting("unknown")
+        return ObservedMember("unknown")
     status = MemberStatus(1, 7, int(letter == "l"), 1107, "3.7.3", 2, 9, 9, 1, 1, 2, is_learner=False, errors=())
-    return Sighting("running", status, LISTED)
+    return ObservedMember("running", status, LISTED)
 
 
 def survey(letters: str, *, worker: bool = True, life: str | None = "mine") -> Survey:
@@ -63,25 +63,25 @@ def survey(letters: str, *, worker: bool = True, life: str | None = "mine") -> S
     return Survey(Observation(WANTED, seen), unreachable, life)
 
 
-BUNDLE = Origin(1042, "mine", has_our_keys=True)
-NEWER = Origin(1108, "mine", has_our_keys=True)
+BUNDLE = BundleOrigin(1042, "mine", has_our_keys=True)
+NEWER = BundleOrigin(1108, "mine", has_our_keys=True)
 """Of more than the members hold now."""
-TWICE = Wish("newest", overwrite_healthy=True, confirm_name="demo")
+TWICE = RecoveryRequest("newest", overwrite_healthy=True, confirm_name="demo")
 
 
 def test_all_members_come_back_where_all_hosts_answer() -> None:
-    plan = plan_recovery(cluster(), survey("ddd"), Wish("newest"), BUNDLE)
+    plan = plan_recovery(cluster(), survey("ddd"), RecoveryRequest("newest"), BUNDLE)
 
     assert (plan.hosts, plan.etcd, plan.absent) == ((*ETCD, "w-1"), ETCD, ())
     assert str(plan) == ("etcd: now 0 of 3 members have a leader; after this 3 of 3 (cp-1, cp-2, cp-3); tolerates 1")
 
 
 def test_a_minority_without_a_leader_is_no_live_cluster() -> None:
-    assert plan_recovery(cluster(), survey("add"), Wish("newest"), BUNDLE).is_whole
+    assert plan_recovery(cluster(), survey("add"), RecoveryRequest("newest"), BUNDLE).is_whole
 
 
 def test_what_does_not_answer_is_left_out_and_named() -> None:
-    plan = plan_recovery(cluster(), survey("dd?", worker=False), Wish("newest"), BUNDLE)
+    plan = plan_recovery(cluster(), survey("dd?", worker=False), RecoveryRequest("newest"), BUNDLE)
 
     assert (plan.etcd, plan.absent) == (("cp-1", "cp-2"), ("cp-3", "w-1"))
     assert "tolerates 0" in str(plan)
@@ -95,13 +95,15 @@ def test_what_does_not_answer_is_left_out_and_named() -> None:
 @pytest.mark.parametrize(
     "wish",
     [
-        Wish("newest"),
-        Wish("newest", overwrite_healthy=True),
-        Wish("newest", confirm_name="demo"),
-        Wish("newest", overwrite_healthy=True, confirm_name="Demo"),
+        RecoveryRequest("newest"),
+        RecoveryRequest("newest", overwrite_healthy=True),
+        RecoveryRequest("newest", confirm_name="demo"),
+        RecoveryRequest("newest", overwrite_healthy=True, confirm_name="Demo"),
     ],
 )
-def test_what_lives_or_may_live_is_only_overwritten_if_told_twice(letters: str, reason: str, wish: Wish) -> None:
+def test_what_lives_or_may_live_is_only_overwritten_if_told_twice(
+    letters: str, reason: str, wish: RecoveryRequest
+) -> None:
     with pytest.raises(RefusedError, match=f"{reason}.*`overwrite_healthy` and `confirm_name: demo`"):
         plan_recovery(cluster(), survey(letters), wish, BUNDLE)
     plan_recovery(cluster(), survey(letters), TWICE, BUNDLE)
@@ -110,7 +112,7 @@ def test_what_lives_or_may_live_is_only_overwritten_if_told_twice(letters: str, 
 @pytest.mark.parametrize("life", ["", "another"])
 def test_members_that_began_anew_are_not_taken_for_the_cluster(life: str) -> None:
     # Their data was lost, and they were started with an empty directory each: a leader, and nothing of what was.
-    assert plan_recovery(cluster(), survey("lll", life=life), Wish("newest"), NEWER).is_whole
+    assert plan_recovery(cluster(), survey("lll", life=life), RecoveryRequest("newest"), NEWER).is_whole
 
 
 @pytest.mark.parametrize(
@@ -122,9 +124,9 @@ def test_members_that_began_anew_are_not_taken_for_the_cluster(life: str) -> Non
         ("another", replace(NEWER, has_our_keys=False)),  # deleted and made anew: the bundle is a former cluster's
     ],
 )
-def test_what_may_be_the_cluster_as_it_goes_on_is_taken_for_it(life: str | None, origin: Origin) -> None:
+def test_what_may_be_the_cluster_as_it_goes_on_is_taken_for_it(life: str | None, origin: BundleOrigin) -> None:
     with pytest.raises(RefusedError, match="lives"):
-        plan_recovery(cluster(), survey("lll", life=life), Wish("newest"), origin)
+        plan_recovery(cluster(), survey("lll", life=life), RecoveryRequest("newest"), origin)
 
 
 def test_without_any_host_there_is_nothing_to_recover_on() -> None:
@@ -135,7 +137,7 @@ def test_without_any_host_there_is_nothing_to_recover_on() -> None:
 @given(st.text(alphabet="lad?", min_size=3, max_size=3), st.booleans())
 def test_a_quorum_that_is_there_or_may_be_is_never_overwritten_unasked(letters: str, worker: bool) -> None:  # noqa: FBT001  a draw
     try:
-        plan = plan_recovery(cluster(), survey(letters, worker=worker), Wish("newest"), BUNDLE)
+        plan = plan_recovery(cluster(), survey(letters, worker=worker), RecoveryRequest("newest"), BUNDLE)
     except (RefusedError, UnreachableError):
         return
     assert "l" not in letters
@@ -168,12 +170,12 @@ def test_a_restored_cluster_goes_on_beyond_every_known_revision(bundle: int, kno
     ],
 )
 def test_tells_what_is_lost(ago: timedelta, live: int | None, told: str) -> None:
-    assert told in str(Loss("20261124T075500Z-r1042", NOW - ago, 1042, NOW, live))
+    assert told in str(DataLoss("20261124T075500Z-r1042", NOW - ago, 1042, NOW, live))
 
 
 @pytest.fixture(scope="module")
 def pki() -> Pki:
-    return seed(cluster(), NOW)
+    return issue_pki(cluster(), NOW)
 
 
 def key(name: str, text: str) -> EncryptionKey:
@@ -196,8 +198,8 @@ def test_a_cluster_is_known_by_its_keys_whatever_was_renewed(pki: Pki) -> None:
     renewed = replace(pki, leaves={}, authorities={}, encryption_keys=(key("new", "n"),))
     assert is_of_one_cluster(pki, renewed)
     assert is_of_one_cluster(joined_pki(renewed, pki), pki)
-    assert not is_of_one_cluster(seed(cluster(), NOW), pki)
-    assert not is_of_one_cluster(joined_pki(seed(cluster(), NOW), pki), pki)
+    assert not is_of_one_cluster(issue_pki(cluster(), NOW), pki)
+    assert not is_of_one_cluster(joined_pki(issue_pki(cluster(), NOW), pki), pki)
 
 
 def test_two_keys_of_one_name_stay_apart(pki: Pki) -> None:

@@ -16,9 +16,9 @@ import yaml
 
 from unit.backup.examples import BUNDLE, TAKEN, manifest, new_keys
 from windlass.domain.artifacts import Lock
-from windlass.domain.backup import SNAPSHOT, STATE, BundleId, BundleState, Manifest
+from windlass.domain.backup import SNAPSHOT, STATE, BundleId, BundleManifest, BundleState
 from windlass.domain.host.layout import CLUSTER_MARK
-from windlass.domain.pki import Pki, seed
+from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.scripts.restore import receive_argv
 from windlass.domain.spec import Cluster, dump_cluster
@@ -29,9 +29,9 @@ from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import MemoryStore
 from windlass.errors import IntegrityError, RefusedError, WindlassError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd.clients import etcd_prefix
-from windlass.operations.recovery import Recovering, Source, choose_verified, restore_beside, stages
+from windlass.operations.recovery import RecoveryContext, SnapshotSource, choose_verified, restore_beside, stages
 from windlass.operations.recovery.switch import _change_places, _stop, _telling_the_way_back
 
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
@@ -94,7 +94,7 @@ class Member:
 
 @pytest.fixture(scope="module")
 def pki() -> Pki:
-    return seed(cluster(), datetime.now(UTC))
+    return issue_pki(cluster(), datetime.now(UTC))
 
 
 @pytest.fixture
@@ -103,11 +103,13 @@ def members() -> dict[str, Member]:
 
 
 @pytest.fixture
-def work(members: dict[str, Member], pki: Pki) -> Recovering:
+def work(members: dict[str, Member], pki: Pki) -> RecoveryContext:
     fakes = FakeHosts([member.host() for member in members.values()])
     mirror = MirrorAddresses("http://192.0.2.8:8080", "192.0.2.8:5000")
-    site = Site(cluster(), CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, Connections(fakes.targets(), fakes))
-    return Recovering(ID, site, pki, RemoteFile(b"sealed"))
+    site = ClusterSession(
+        cluster(), CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, Connections(fakes.targets(), fakes)
+    )
+    return RecoveryContext(ID, site, pki, RemoteFile(b"sealed"))
 
 
 @contextmanager
@@ -115,11 +117,11 @@ def snapshot(content: bytes = CONTENT) -> Iterator[Iterator[bytes]]:
     yield (content[start : start + 10_000] for start in range(0, len(content), 10_000))
 
 
-def source() -> Source:
-    return Source(len(CONTENT), 1_000_000_000, snapshot())
+def source() -> SnapshotSource:
+    return SnapshotSource(len(CONTENT), 1_000_000_000, snapshot())
 
 
-def test_all_members_get_the_snapshot_and_restore_it(work: Recovering, members: dict[str, Member]) -> None:
+def test_all_members_get_the_snapshot_and_restore_it(work: RecoveryContext, members: dict[str, Member]) -> None:
     restore_beside(work, source())
 
     for name in ("cp-1", "cp-2"):
@@ -128,7 +130,7 @@ def test_all_members_get_the_snapshot_and_restore_it(work: Recovering, members: 
     assert members["w-1"].did == []
 
 
-def test_a_member_that_has_it_already_is_left_alone(work: Recovering, members: dict[str, Member]) -> None:
+def test_a_member_that_has_it_already_is_left_alone(work: RecoveryContext, members: dict[str, Member]) -> None:
     members["cp-1"].stage = "restored"
 
     before = restore_beside(work, source())
@@ -138,7 +140,7 @@ def test_a_member_that_has_it_already_is_left_alone(work: Recovering, members: d
     assert members["cp-2"].did == ["restore"]
 
 
-def test_without_room_nothing_is_sent(work: Recovering, members: dict[str, Member]) -> None:
+def test_without_room_nothing_is_sent(work: RecoveryContext, members: dict[str, Member]) -> None:
     members["cp-2"].free_kib = 1024
 
     with pytest.raises(RefusedError, match=r"needs 257 MiB below .*cp-2 has 1 MiB free; free some"):
@@ -147,7 +149,7 @@ def test_without_room_nothing_is_sent(work: Recovering, members: dict[str, Membe
 
 
 def test_a_bundle_that_turns_out_damaged_while_it_is_sent_is_not_restored(
-    work: Recovering, members: dict[str, Member]
+    work: RecoveryContext, members: dict[str, Member]
 ) -> None:
     @contextmanager
     def damaged() -> Iterator[Iterator[bytes]]:
@@ -158,11 +160,11 @@ def test_a_bundle_that_turns_out_damaged_while_it_is_sent_is_not_restored(
         yield pieces()
 
     with pytest.raises(IntegrityError, match="chunk 1 is damaged"):
-        restore_beside(work, Source(len(CONTENT), 1, damaged()))
+        restore_beside(work, SnapshotSource(len(CONTENT), 1, damaged()))
     assert members["cp-1"].did == members["cp-2"].did == []
 
 
-def test_a_host_that_does_not_answer_stops_it_before_anything_is_stopped(work: Recovering, pki: Pki) -> None:
+def test_a_host_that_does_not_answer_stops_it_before_anything_is_stopped(work: RecoveryContext, pki: Pki) -> None:
     connector = work.site.connections._connector
     assert isinstance(connector, FakeHosts)
     connector.hosts["cp-2"].is_reachable = False
@@ -172,7 +174,7 @@ def test_a_host_that_does_not_answer_stops_it_before_anything_is_stopped(work: R
 
 
 def test_everything_is_stopped_on_all_hosts_before_the_first_changes_places(
-    work: Recovering, members: dict[str, Member]
+    work: RecoveryContext, members: dict[str, Member]
 ) -> None:
     _stop(work)
     _change_places(work)
@@ -181,12 +183,12 @@ def test_everything_is_stopped_on_all_hosts_before_the_first_changes_places(
     assert members["w-1"].did == []
 
 
-def test_the_stages_are_read_from_all_members(work: Recovering, members: dict[str, Member]) -> None:
+def test_the_stages_are_read_from_all_members(work: RecoveryContext, members: dict[str, Member]) -> None:
     members["cp-1"].stage = "switched"
     assert {name: one.stage for name, one in stages(work).items()} == {"cp-1": "switched", "cp-2": ""}
 
 
-def test_a_failure_after_the_switch_says_how_to_go_back(work: Recovering) -> None:
+def test_a_failure_after_the_switch_says_how_to_go_back(work: RecoveryContext) -> None:
     def fail() -> None:
         with _telling_the_way_back(work):
             raise RefusedError("cp-1: no leader")
@@ -199,7 +201,7 @@ def test_the_keys_of_the_api_are_where_its_flag_says() -> None:
     assert etcd_prefix(cluster()) == "/registry"
 
 
-def filled(*bundles: BundleId) -> tuple[Vault, dict[BundleId, Manifest]]:
+def filled(*bundles: BundleId) -> tuple[Vault, dict[BundleId, BundleManifest]]:
     vault, made = Vault(MemoryStore(), "demo", KEYS), {}
     for bundle in bundles:
         parts = {name: vault.write_part(bundle, name, io.BytesIO(CONTENT)) for name in (SNAPSHOT, STATE)}
@@ -278,7 +280,7 @@ def test_keys_that_nobody_can_read_are_no_proof_of_another_cluster(pki: Pki) -> 
 
 
 def test_bundles_of_a_former_cluster_of_that_name_are_passed_over(pki: Pki) -> None:
-    vault = of_lives((BUNDLE, "first", seed(cluster(), datetime.now(UTC))), (LATER, "another", pki))
+    vault = of_lives((BUNDLE, "first", issue_pki(cluster(), datetime.now(UTC))), (LATER, "another", pki))
     assert choose_verified(vault, "newest", pytest.fail).bundle == LATER
 
 

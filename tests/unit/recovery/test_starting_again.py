@@ -10,15 +10,15 @@ import pytest
 import yaml
 
 from windlass.domain.artifacts import Lock
-from windlass.domain.pki import seed
+from windlass.domain.pki import issue_pki
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
-from windlass.operations.cluster import Site
-from windlass.operations.recovery import Recovering
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.recovery import RecoveryContext
 from windlass.operations.recovery.switch import _start_api
 
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
@@ -60,7 +60,7 @@ def log() -> Log:
 
 
 @pytest.fixture
-def work(log: Log) -> Recovering:
+def work(log: Log) -> RecoveryContext:
     members = [
         {"name": name, "address": f"192.0.2.{n}", "roles": roles} for n, (name, roles) in enumerate(ROLES.items())
     ]
@@ -69,18 +69,24 @@ def work(log: Log) -> Recovering:
     cluster = Cluster.model_validate(document)
     fakes = FakeHosts([log.host(name) for name in ROLES])
     mirror = MirrorAddresses("http://192.0.2.8:8080", "192.0.2.8:5000")
-    site = Site(cluster, CATALOG.release(BEFORE), Lock("modules", {}), mirror, Connections(fakes.targets(), fakes))
-    return Recovering("abcdef01", site, seed(cluster, datetime.now(UTC)), RemoteFile(b"sealed"), prepares_all=True)
+    site = ClusterSession(
+        cluster, CATALOG.release(BEFORE), Lock("modules", {}), mirror, Connections(fakes.targets(), fakes)
+    )
+    return RecoveryContext(
+        "abcdef01", site, issue_pki(cluster, datetime.now(UTC)), RemoteFile(b"sealed"), prepares_all=True
+    )
 
 
-def test_kubelets_go_back_before_any_api_server_that_they_must_not_be_newer_than(work: Recovering, log: Log) -> None:
+def test_kubelets_go_back_before_any_api_server_that_they_must_not_be_newer_than(
+    work: RecoveryContext, log: Log
+) -> None:
     _start_api(work)
 
     assert set(log[:2]) == {"kubelet on cp-1", "kubelet on w-1"}
     assert set(log[2:]) == {"control-plane on cp-1", "api-proxy on cp-1", "api-proxy on w-1"}
 
 
-def test_kubelets_of_the_same_version_are_no_reason_to_wait(work: Recovering, log: Log) -> None:
+def test_kubelets_of_the_same_version_are_no_reason_to_wait(work: RecoveryContext, log: Log) -> None:
     _start_api(replace(work, prepares_all=False))
 
     assert set(log) == {"control-plane on cp-1", "api-proxy on cp-1", "api-proxy on w-1"}

@@ -8,13 +8,13 @@ from typing import Literal
 import pytest
 
 from unit.remediation.clusters import SETTINGS, cluster, control_plane, membership, service
-from windlass.domain.remediation import History, HostSeen, Plan, Report, Tries, plan_repairs
+from windlass.domain.remediation import HealthReport, History, ObservedHost, RemediationPlan, Tries, plan_actions
 
 State = Literal["ok", "stopped", "hangs", "lost", "down"]
 NAMES = ("cp-1", "cp-2", "cp-3")
 
 
-def host(name: str, state: State) -> HostSeen:
+def host(name: str, state: State) -> ObservedHost:
     match state:
         case "ok":
             return control_plane(name)
@@ -31,16 +31,16 @@ def host(name: str, state: State) -> HostSeen:
             return control_plane(name, unseen, unreachable="timed out", has_member_data=None)
 
 
-def plan(*states: State) -> Plan:
+def plan(*states: State) -> RemediationPlan:
     hosts = [host(name, state) for name, state in zip(NAMES, states, strict=True)]
-    reports = [Report(name, "etcd", 3) for name, state in zip(NAMES, states, strict=True) if state != "ok"]
+    reports = [HealthReport(name, "etcd", 3) for name, state in zip(NAMES, states, strict=True) if state != "ok"]
     seen = cluster(*hosts, reports=reports)
     if sum(state == "ok" for state in states) == 0:
         seen = replace(seen, membership=None)
-    return plan_repairs(SETTINGS, seen, History())
+    return plan_actions(SETTINGS, seen, History())
 
 
-def acts(planned: Plan) -> list[tuple[str, str]]:
+def acts(planned: RemediationPlan) -> list[tuple[str, str]]:
     return [(one.kind, one.host) for one in planned.repairs]
 
 
@@ -54,7 +54,7 @@ def test_a_member_that_was_never_given_its_vote_gets_it_though_it_runs_well() ->
     assert seen.membership
     learner = replace(seen.membership.members[1], role="learner")
     left = replace(seen.membership, members=(seen.membership.members[0], learner, seen.membership.members[2]))
-    assert acts(plan_repairs(SETTINGS, replace(seen, membership=left), History())) == [("replace-member", "cp-2")]
+    assert acts(plan_actions(SETTINGS, replace(seen, membership=left), History())) == [("replace-member", "cp-2")]
 
 
 @pytest.mark.parametrize("index", range(3))
@@ -98,9 +98,9 @@ def test_members_that_hang_are_left_while_another_is_not_seen() -> None:
 
 
 def test_the_only_member_is_made_anew_when_it_hangs() -> None:
-    seen = replace(cluster(host("cp-1", "hangs"), reports=[Report("cp-1", "etcd", 3)]), membership=None)
+    seen = replace(cluster(host("cp-1", "hangs"), reports=[HealthReport("cp-1", "etcd", 3)]), membership=None)
     alone = replace(seen, hosts=tuple(one for one in seen.hosts if one.name not in {"cp-2", "cp-3"}))
-    assert acts(plan_repairs(SETTINGS, alone, History())) == [("recreate", "cp-1")]
+    assert acts(plan_actions(SETTINGS, alone, History())) == [("recreate", "cp-1")]
 
 
 @pytest.mark.parametrize("states", [("down", "ok", "ok"), ("ok", "ok", "ok")])
@@ -113,16 +113,16 @@ def test_a_member_whose_start_did_not_help_is_replaced() -> None:
     long_ago = seen.at.replace(minute=0)
     twice = History({"cp-2/etcd": Tries(2, long_ago, failed=2)})
     later = replace(seen, at=long_ago.replace(minute=1))
-    assert acts(plan_repairs(SETTINGS, later, twice)) == [("replace-member", "cp-2")]
+    assert acts(plan_actions(SETTINGS, later, twice)) == [("replace-member", "cp-2")]
     healed = History({"cp-2/etcd": Tries(2, long_ago, failed=0)})
-    assert acts(plan_repairs(SETTINGS, later, healed)) == [("recreate", "cp-2")]
+    assert acts(plan_actions(SETTINGS, later, healed)) == [("recreate", "cp-2")]
 
 
 def test_a_member_that_was_removed_and_not_added_again_is_added() -> None:
     seen = cluster(host("cp-2", "lost"))
     whole = membership(seen.hosts)
     without = replace(whole, members=tuple(one for one in whole.members if one.name != "cp-2"))
-    planned = plan_repairs(SETTINGS, replace(seen, membership=without), History())
+    planned = plan_actions(SETTINGS, replace(seen, membership=without), History())
     assert acts(planned) == [("replace-member", "cp-2")]
 
 
@@ -132,5 +132,5 @@ def test_without_quorum_the_rest_of_the_control_plane_is_left_alone() -> None:
         replace(host("cp-2", "lost"), services=(service("etcd", "exited"), service("kube-apiserver", "exited"))),
         host("cp-3", "lost"),
     )
-    planned = plan_repairs(SETTINGS, replace(seen, membership=None), History())
+    planned = plan_actions(SETTINGS, replace(seen, membership=None), History())
     assert acts(planned) == []

@@ -10,7 +10,7 @@ import pytest
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.errors import UnreachableError
-from windlass.operations.remediation.events import echo, untold
+from windlass.operations.remediation.events import record_events, untold
 
 NOW = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ def write(records: ClusterRecords, text: str, ago: float, host: str = "cp-1", op
 
 
 def tell(records: ClusterRecords, api: Api) -> None:
-    echo(records, api, untold(records, NOW))  # type: ignore[arg-type]
+    record_events(records, api, untold(records, NOW))  # type: ignore[arg-type]
 
 
 def test_transitions_and_acts_are_told_in_their_order_and_nothing_else(records: ClusterRecords) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from windlass.domain.host.desired import WantedHost, wanted_hosts
-from windlass.domain.remediation import HostSeen, Repair
-from windlass.domain.scripts.inspect_host import look_script, parse_look
+from windlass.domain.host.desired import DesiredHost, wanted_hosts
+from windlass.domain.remediation import Action, ObservedHost
+from windlass.domain.scripts.inspect_host import inspect_script, parse_inspection
 from windlass.domain.spec import load_cluster
 from windlass.effects.catalog import load_catalog
 from windlass.errors import NotReadyError
@@ -54,7 +54,7 @@ class Place:
     """A directory that says how the host is."""
 
     state: Path
-    wanted: WantedHost
+    wanted: DesiredHost
 
     def say(self, name: str, text: str = "") -> None:
         (self.state / name).write_text(text)
@@ -64,10 +64,10 @@ class Place:
         running = {name: states.get(name.replace("-", "_"), "running") for name in names}
         self.say("containers", "".join(inspected(name, state) + "\n" for name, state in running.items() if state))
 
-    def look(self, rounds: int = 1, reported: frozenset[str] = frozenset()) -> HostSeen:
-        script = look_script(self.wanted, rounds).replace("sleep 1", "sleep 0")
+    def look(self, rounds: int = 1, reported: frozenset[str] = frozenset()) -> ObservedHost:
+        script = inspect_script(self.wanted, rounds).replace("sleep 1", "sleep 0")
         done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=60)
-        return parse_look(done.stdout, self.wanted, reported, NOW)
+        return parse_inspection(done.stdout, self.wanted, reported, NOW)
 
 
 def inspected(component: str, state: str) -> str:
@@ -82,14 +82,14 @@ def inspected(component: str, state: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def hosts() -> dict[str, WantedHost]:
+def hosts() -> dict[str, DesiredHost]:
     cluster = load_cluster((ROOT / "include/clusters/ha-3-1.yaml").read_text(), "ha")
     catalog = load_catalog(ROOT / "include" / "templates" / "kubernetes")
     return wanted_hosts(cluster, catalog.release(cluster.spec.kubernetes.version))
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: dict[str, WantedHost]) -> Iterator[Place]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: dict[str, DesiredHost]) -> Iterator[Place]:
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, text in {"docker": DOCKER, "systemctl": SYSTEMCTL, "curl": CURL}.items():
@@ -223,10 +223,10 @@ def test_a_kubelet_that_systemd_restarts_is_unknown_until_the_watch_says_so(plac
 
 def test_an_answer_that_is_cut_short_is_no_answer(place: Place) -> None:
     with pytest.raises(NotReadyError, match="cut short"):
-        parse_look("engine=answers\n", place.wanted, frozenset(), NOW)
+        parse_inspection("engine=answers\n", place.wanted, frozenset(), NOW)
 
 
-def test_every_probe_trusts_only_the_clusters_own_authorities(hosts: dict[str, WantedHost]) -> None:
+def test_every_probe_trusts_only_the_clusters_own_authorities(hosts: dict[str, DesiredHost]) -> None:
     for host in hosts.values():
         for service in host.services:
             words = service.probe(host.host.address)
@@ -278,7 +278,7 @@ def test_a_container_whose_compose_file_is_lost_is_not_touched(place: Place) -> 
 
 
 def test_the_wait_ends_when_the_check_passes_and_tells_the_last_answer_when_it_does_not(place: Place) -> None:
-    script, limit = watch_script(place.wanted, Repair("recreate", place.wanted.host.name, "kube-apiserver", ""))
+    script, limit = watch_script(place.wanted, Action("recreate", place.wanted.host.name, "kube-apiserver", ""))
     assert limit == timedelta(seconds=60)
     quick = script.replace("sleep 1", "sleep 0").replace("+ 60", "+ 1")
     assert subprocess.run(["sh", "-s"], input=quick, text=True, check=False, timeout=60).returncode == 0

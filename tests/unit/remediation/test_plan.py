@@ -6,21 +6,29 @@ from datetime import timedelta
 import pytest
 
 from unit.remediation.clusters import CONTROL_PLANE, NOW, SETTINGS, cluster, control_plane, service, worker
-from windlass.domain.remediation import ClusterSeen, History, HostSeen, Plan, Report, Tries, plan_repairs
-from windlass.domain.remediation.plan import Asked
+from windlass.domain.remediation import (
+    HealthReport,
+    History,
+    ObservedCluster,
+    ObservedHost,
+    RemediationPlan,
+    Tries,
+    plan_actions,
+)
+from windlass.domain.remediation.plan import RunOrigin
 from windlass.domain.remediation.worker_limit import allowed_workers
 from windlass.domain.spec.models import Repair as Settings
 
 
-def plan(seen: ClusterSeen, history: History | None = None, settings: Settings = SETTINGS) -> Plan:
-    return plan_repairs(settings, seen, history or History())
+def plan(seen: ObservedCluster, history: History | None = None, settings: Settings = SETTINGS) -> RemediationPlan:
+    return plan_actions(settings, seen, history or History())
 
 
-def acts(planned: Plan) -> list[tuple[str, str]]:
+def acts(planned: RemediationPlan) -> list[tuple[str, str]]:
     return [(one.kind, one.key) for one in planned.repairs]
 
 
-def holds(planned: Plan) -> dict[str, str]:
+def holds(planned: RemediationPlan) -> dict[str, str]:
     return {one.repair.key: one.because for one in planned.held}
 
 
@@ -34,7 +42,7 @@ def test_a_container_that_has_ended_is_made_anew() -> None:
 
 
 def test_the_act_tells_what_the_watch_saw() -> None:
-    report = Report("cp-2", "kube-apiserver", 3, ("cp-1", "cp-3", "w-1"))
+    report = HealthReport("cp-2", "kube-apiserver", 3, ("cp-1", "cp-3", "w-1"))
     seen = cluster(control_plane("cp-2", service("kube-apiserver", "exited")), reports=[report])
     (repair,) = plan(seen).repairs
     assert (repair.failed_checks, repair.seen_from) == (3, ("cp-1", "cp-3", "w-1"))
@@ -45,18 +53,18 @@ def test_one_that_runs_is_made_anew_only_after_enough_failed_checks(
     failed: int, *, is_reported: bool, is_done: bool
 ) -> None:
     hangs = service("kube-scheduler", answers="unhealthy", failed_checks=failed)
-    reports = [Report("cp-1", "kube-scheduler", 3)] if is_reported else []
+    reports = [HealthReport("cp-1", "kube-scheduler", 3)] if is_reported else []
     planned = plan(cluster(control_plane("cp-1", hangs), reports=reports))
     assert bool(planned.repairs) is is_done
 
 
 def test_what_the_watch_reports_and_the_run_sees_healthy_is_left_alone() -> None:
-    assert plan(cluster(reports=[Report("cp-2", "kube-apiserver", 3)])).is_empty
+    assert plan(cluster(reports=[HealthReport("cp-2", "kube-apiserver", 3)])).is_empty
 
 
 def test_what_could_not_be_seen_is_left_alone() -> None:
     unseen = service("kube-apiserver", "unknown", answers="unknown")
-    seen = cluster(control_plane("cp-1", unseen), reports=[Report("cp-1", "kube-apiserver", 3)])
+    seen = cluster(control_plane("cp-1", unseen), reports=[HealthReport("cp-1", "kube-apiserver", 3)])
     assert plan(seen).is_empty
 
 
@@ -177,7 +185,7 @@ def test_repair_that_is_turned_off_holds_and_a_persons_word_outweighs_it() -> No
     off = Settings(enabled=False)
     assert acts(plan(seen, settings=off)) == []
     assert "turns repair off" in holds(plan(seen, settings=off))["cp-1/kube-scheduler"]
-    assert plan_repairs(off, seen, History(), Asked(by_person=True)).repairs
+    assert plan_actions(off, seen, History(), RunOrigin(by_person=True)).repairs
 
 
 def test_a_service_with_the_strategy_none_is_left_to_its_owner() -> None:
@@ -216,7 +224,7 @@ def test_tries_are_forgiven_after_a_while_unless_repair_has_given_up() -> None:
     ],
 )
 def test_a_node_that_repair_cordoned_is_opened_once_its_host_is_known_to_be_well(
-    host: HostSeen, *, is_opened: bool
+    host: ObservedHost, *, is_opened: bool
 ) -> None:
     assert (("uncordon", "w-1/host") in acts(plan(cluster(host)))) is is_opened
     assert ("uncordon", "w-1/host") not in acts(plan(cluster(host), settings=Settings(enabled=False)))
@@ -259,7 +267,7 @@ def test_an_engine_that_does_not_answer_comes_before_what_runs_in_it() -> None:
     assert acts(plan(cluster(broken))) == [("restart-unit", "cp-1/docker")]
 
 
-def gone(name: str) -> HostSeen:
+def gone(name: str) -> ObservedHost:
     unseen = [service(one, "unknown", answers="unknown") for one in CONTROL_PLANE]
     return control_plane(name, *unseen, unreachable="timed out", is_gone=True, has_member_data=None)
 
@@ -278,7 +286,7 @@ def test_two_machines_that_are_gone_leave_no_quorum_to_join() -> None:
 
 
 def test_hosts_that_airflow_does_not_reach_say_nothing_about_a_quorum_that_etcd_has() -> None:
-    def unreached(name: str) -> HostSeen:
+    def unreached(name: str) -> ObservedHost:
         return control_plane(name, unreachable="no answer within 6 s", has_member_data=None)
 
     seen = cluster(unreached("cp-2"), unreached("cp-3"))

@@ -19,10 +19,10 @@ from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.health import Finding, Kind
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.layout import DOCKER_DAEMON
-from windlass.domain.pki import Pki, files_for, seed
-from windlass.domain.remediation import History, Plan, Report, Stop, Tries
-from windlass.domain.remediation.plan import Asked
-from windlass.domain.remediation.triggers import Heard, heard_in
+from windlass.domain.pki import Pki, files_for, issue_pki
+from windlass.domain.remediation import HealthReport, History, NeedsOperator, RemediationPlan, Tries
+from windlass.domain.remediation.plan import RunOrigin
+from windlass.domain.remediation.triggers import MonitorReports, monitor_reports
 from windlass.domain.rendering import MirrorAddresses, render_host
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.catalog import load_catalog
@@ -31,8 +31,18 @@ from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
-from windlass.operations.cluster import Site
-from windlass.operations.remediation import Healing, Keyring, Note, Outcome, execute, heal, observe, run, show_plan
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.remediation import (
+    Keyring,
+    Note,
+    RemediationContext,
+    RemediationResult,
+    execute,
+    heal,
+    observe,
+    run,
+    show_plan,
+)
 from windlass.operations.remediation.context import Machines, NoMachines
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,14 +59,14 @@ def cluster() -> Cluster:
 
 @functools.cache
 def pki() -> Pki:
-    return seed(cluster(), NOW)
+    return issue_pki(cluster(), NOW)
 
 
 @dataclass
 class World:
     """All hosts, what runs on them, and the time."""
 
-    site: Site
+    site: ClusterSession
     hosts: dict[str, FakeHost]
     now: datetime = NOW
     broken: dict[str, str] = field(default_factory=dict)
@@ -67,7 +77,7 @@ class World:
     looks: int = 0
     age: timedelta = timedelta(hours=1)
     """For how long each container has run."""
-    hear: Callable[[], Heard | None] = field(default=lambda: None)
+    hear: Callable[[], MonitorReports | None] = field(default=lambda: None)
     machines: Machines = field(default_factory=NoMachines)
     slowness: timedelta = timedelta(seconds=60)
     """How long what stays ill is watched in vain."""
@@ -129,28 +139,28 @@ class World:
 
     def heal(
         self,
-        *reports: Report,
+        *reports: HealthReport,
         beat: Callable[[], object] = lambda: None,
         by_person: bool = False,
-        told: tuple[Stop, ...] = (),
-    ) -> Outcome:
+        told: tuple[NeedsOperator, ...] = (),
+    ) -> RemediationResult:
         self.notes.clear()
         return heal(self.work(*reports, beat=beat, by_person=by_person, told=told))
 
-    def shown(self) -> Plan:
+    def shown(self) -> RemediationPlan:
         return show_plan(self.work())
 
     def work(
         self,
-        *reports: Report,
+        *reports: HealthReport,
         beat: Callable[[], object] = lambda: None,
         by_person: bool = False,
-        told: tuple[Stop, ...] = (),
-    ) -> Healing:
-        return Healing(
+        told: tuple[NeedsOperator, ...] = (),
+    ) -> RemediationContext:
+        return RemediationContext(
             site=self.site, keyring=Keyring(pki, lambda _: RemoteFile(b"sealed")), history=lambda: self.history,
             save=self.save, note=self.notes.append, beat=beat, reports={one.key: one for one in reports}, told=told,
-            hear=self.hear, machines=self.machines, asked=Asked(by_person=by_person), clock=lambda: self.now,
+            hear=self.hear, machines=self.machines, asked=RunOrigin(by_person=by_person), clock=lambda: self.now,
             pause=self.pause,
         )  # fmt: skip
 
@@ -172,7 +182,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     lock = Lock("modules", {one: Locked(f"sha256:{'1' * 64}", 1, "build") for one in [*images, *files]})
     hosts = {host.name: FakeHost(host.name) for host in cluster().spec.hosts.members}
     fakes = FakeHosts(hosts.values())
-    made = World(Site(cluster(), release, lock, MIRROR, Connections(fakes.targets(), fakes)), hosts)
+    made = World(ClusterSession(cluster(), release, lock, MIRROR, Connections(fakes.targets(), fakes)), hosts)
     for host in cluster().spec.hosts.members:
         fake = hosts[host.name]
         rendered = render_host(cluster(), release, host, lock, MIRROR, parse_facts(FACTS))
@@ -189,7 +199,7 @@ def test_a_healthy_cluster_is_left_alone(world: World) -> None:
 
 def test_what_the_watch_found_is_repaired_and_told_in_one_line(world: World) -> None:
     world.broken["cp-2/kube-apiserver"] = "exited"
-    outcome = world.heal(Report("cp-2", "kube-apiserver", 3, ("cp-1", "cp-3", "w-1")))
+    outcome = world.heal(HealthReport("cp-2", "kube-apiserver", 3, ("cp-1", "cp-3", "w-1")))
     assert world.acts == ["cp-2/kube-apiserver"]
     assert outcome.is_well
     assert world.told[0] == (
@@ -201,7 +211,7 @@ def test_what_the_watch_found_is_repaired_and_told_in_one_line(world: World) -> 
 
 def test_two_of_the_control_plane_are_repaired_one_after_the_other(world: World) -> None:
     world.broken |= {"cp-1/kube-scheduler": "exited", "cp-3/kube-apiserver": "exited"}
-    world.heal(Report("cp-1", "kube-scheduler"), Report("cp-3", "kube-apiserver"))
+    world.heal(HealthReport("cp-1", "kube-scheduler"), HealthReport("cp-3", "kube-apiserver"))
     assert world.acts == ["cp-3/kube-apiserver", "cp-1/kube-scheduler"]
 
 
@@ -213,21 +223,21 @@ def test_a_try_is_recorded_before_it_is_made(world: World) -> None:
             raise RuntimeError("the task was killed")
 
     with pytest.raises(RuntimeError):
-        world.heal(Report("cp-2", "kube-scheduler"), beat=die)
+        world.heal(HealthReport("cp-2", "kube-scheduler"), beat=die)
     assert world.history.count("cp-2/kube-scheduler", world.now) == 1
     assert world.acts == []
-    assert world.heal(Report("cp-2", "kube-scheduler")).is_well
+    assert world.heal(HealthReport("cp-2", "kube-scheduler")).is_well
 
 
 def test_repair_gives_up_after_five_tries_says_so_once_and_takes_it_back_when_it_is_over(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "stuck"
-    outcome = world.heal(Report("cp-2", "kube-scheduler"))
+    outcome = world.heal(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"] * 5
     assert not outcome.is_well
     assert "was repaired 5 times and is still ill" in world.told[-1]
 
     world.now += timedelta(hours=1)
-    again = world.heal(Report("cp-2", "kube-scheduler"))
+    again = world.heal(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"] * 5
     assert again.stops == outcome.stops
     assert [note for note in world.notes if note.key] == []
@@ -294,7 +304,7 @@ def test_a_cordon_of_which_no_answer_came_is_taken_back_all_the_same(
 
     monkeypatch.setattr(nodes, "patch", patch)
     world.broken["w-1/api-proxy"] = "stuck"
-    world.heal(Report("w-1", "api-proxy"))
+    world.heal(HealthReport("w-1", "api-proxy"))
     assert nodes.cordoned == ["w-1"]
     monkeypatch.setattr(nodes, "patch", real)
     del world.broken["w-1/api-proxy"]
@@ -324,7 +334,7 @@ def test_a_worker_that_repair_cordoned_is_opened_once_it_is_well(
 
 def test_what_repair_did_is_told_in_a_form_for_programs_too(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "exited"
-    world.heal(Report("cp-2", "kube-scheduler"))
+    world.heal(HealthReport("cp-2", "kube-scheduler"))
     acts = [(note.host, note.component, note.details["act"]) for note in world.notes if "act" in note.details]
     assert acts == [("cp-2", "kube-scheduler", "recreate")]
 
@@ -339,7 +349,7 @@ def test_a_run_whose_time_is_over_looks_once_more_and_says_what_it_leaves(world:
             world.now += timedelta(minutes=9)
 
     world.hear = hear
-    outcome = world.heal(Report("cp-2", "kube-scheduler"), Report("cp-3", "kube-scheduler"))
+    outcome = world.heal(HealthReport("cp-2", "kube-scheduler"), HealthReport("cp-3", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]
     assert world.looks > looks_before[0]
     left = [text for text in world.told if "left to the next run" in text]
@@ -351,24 +361,24 @@ def test_a_run_whose_time_is_over_looks_once_more_and_says_what_it_leaves(world:
 def test_tries_that_take_longer_than_what_is_forgiven_are_counted_all_the_same(world: World) -> None:
     world.broken["cp-2/kube-scheduler"], world.slowness = "stuck", timedelta(minutes=7)
     for _ in range(8):
-        world.heal(Report("cp-2", "kube-scheduler"))
+        world.heal(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"] * 5
 
 
 def test_what_repair_gave_up_on_is_not_over_while_nobody_sees_it(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "stuck"
-    world.heal(Report("cp-2", "kube-scheduler"))
+    world.heal(HealthReport("cp-2", "kube-scheduler"))
     world.hosts["cp-2"].is_reachable = False
     world.heal()
     assert [text for text in world.told if text.startswith("over: kube-scheduler")] == []
     world.hosts["cp-2"].is_reachable = True
-    world.heal(Report("cp-2", "kube-scheduler"))
+    world.heal(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"] * 5
 
 
 def test_what_a_person_has_mended_is_told_to_be_over_by_the_run_that_they_start(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "stuck"
-    world.heal(Report("cp-2", "kube-scheduler"))
+    world.heal(HealthReport("cp-2", "kube-scheduler"))
     del world.broken["cp-2/kube-scheduler"]
     assert world.heal(by_person=True).is_well
     assert world.told[-1].startswith("over: kube-scheduler on cp-2 was repaired 5 times")
@@ -383,7 +393,7 @@ def test_a_provider_that_does_not_tell_which_machines_are_gone_holds_up_nothing(
     world.machines = UntoldMachines()
     world.hosts["w-1"].is_reachable = False
     world.broken["cp-2/kube-scheduler"] = "exited"
-    world.heal(Report("cp-2", "kube-scheduler"))
+    world.heal(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]
     assert "w-1 does not answer" in world.told[-1]
 
@@ -444,16 +454,16 @@ def test_a_long_repair_of_a_worker_keeps_no_other_waiting(world: World, monkeypa
 def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_repaired(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = observe.parse_look
+    real = observe.parse_inspection
 
     def parse(said: str, wanted: Any, *more: Any) -> Any:
         if wanted.host.name == "w-1":
             raise ValueError("not a number")
         return real(said, wanted, *more)
 
-    monkeypatch.setattr(observe, "parse_look", parse)
+    monkeypatch.setattr(observe, "parse_inspection", parse)
     world.broken["cp-2/kube-scheduler"] = "exited"
-    world.heal(Report("cp-2", "kube-scheduler"))
+    world.heal(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]
     assert "w-1 does not answer: ValueError: not a number" in world.told[-1]
 
@@ -474,7 +484,7 @@ def test_people_are_told_before_a_run_waits(world: World) -> None:
         world.now += timedelta(seconds=seconds)
 
     world.pause = pause  # type: ignore[method-assign]
-    world.heal(Report("cp-2", "kube-scheduler"))
+    world.heal(HealthReport("cp-2", "kube-scheduler"))
     assert set(told_at) == {1}
 
 
@@ -487,19 +497,19 @@ def test_a_run_that_waits_acts_on_what_the_watch_finds_meanwhile(world: World) -
     world.age = timedelta(seconds=5)  # for ever: it is started again and again
     began = world.now
 
-    def hear() -> Heard | None:
+    def hear() -> MonitorReports | None:
         waited = world.now - began > timedelta(seconds=30)
-        return heard_in([found(Kind.PROCESS_DOWN, "kube-scheduler", world.now)], world.now) if waited else None
+        return monitor_reports([found(Kind.PROCESS_DOWN, "kube-scheduler", world.now)], world.now) if waited else None
 
     world.hear = hear
-    world.heal(Report("cp-1", "api-proxy"))
+    world.heal(HealthReport("cp-1", "api-proxy"))
     assert world.acts[:2] == ["cp-1/api-proxy", "cp-2/kube-scheduler"]
 
 
 def test_what_was_watched_in_vain_is_tried_again_without_its_time_to_start(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "running"
     world.age = timedelta(seconds=5)
-    outcome = world.heal(Report("cp-2", "kube-scheduler", 3))
+    outcome = world.heal(HealthReport("cp-2", "kube-scheduler", 3))
     assert world.acts == ["cp-2/kube-scheduler"] * 5
     assert "was repaired 5 times" in outcome.stops[0]
 
@@ -507,11 +517,11 @@ def test_what_was_watched_in_vain_is_tried_again_without_its_time_to_start(world
 def test_what_failed_before_it_was_repaired_is_not_repaired_again(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "exited"
     since = world.now - timedelta(seconds=10)
-    world.hear = lambda: heard_in([found(Kind.PROCESS_DOWN, "kube-scheduler", since)], world.now)
+    world.hear = lambda: monitor_reports([found(Kind.PROCESS_DOWN, "kube-scheduler", since)], world.now)
     reports: list[str] = []
     real = observe.look
 
-    def look(work: Healing, known: Any, **more: Any) -> Any:
+    def look(work: RemediationContext, known: Any, **more: Any) -> Any:
         reports.extend(known)
         return real(work, known, **more)
 
@@ -522,9 +532,9 @@ def test_what_failed_before_it_was_repaired_is_not_repaired_again(world: World) 
 
 
 def test_what_people_need_no_longer_be_told_is_taken_back_by_the_run_that_is_at_it(world: World) -> None:
-    cut = heard_in([found(Kind.NETWORK_CUT, "kubelet", world.now)], world.now).told
+    cut = monitor_reports([found(Kind.NETWORK_CUT, "kubelet", world.now)], world.now).told
     assert "network cut" in world.heal(told=cut).stops[0]
-    world.hear = lambda: heard_in([], world.now)
+    world.hear = lambda: monitor_reports([], world.now)
     assert world.heal(told=cut).stops == ()
     assert world.told[-1].startswith("over: kubelet on cp-2: network cut")
 
@@ -616,7 +626,7 @@ def test_certificates_that_soon_end_are_told_with_their_keys(world: World) -> No
 
 def test_a_person_begins_the_count_anew(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "stuck"
-    world.heal(Report("cp-2", "kube-scheduler"))
+    world.heal(HealthReport("cp-2", "kube-scheduler"))
     world.broken["cp-2/kube-scheduler"] = "exited"
     assert world.heal(by_person=True).is_well
 
@@ -624,7 +634,7 @@ def test_a_person_begins_the_count_anew(world: World) -> None:
 def test_a_host_that_does_not_answer_keeps_no_other_from_being_repaired(world: World) -> None:
     world.hosts["w-1"].is_reachable = False
     world.broken["cp-1/kube-apiserver"] = "exited"
-    outcome = world.heal(Report("cp-1", "kube-apiserver"))
+    outcome = world.heal(HealthReport("cp-1", "kube-apiserver"))
     assert world.acts == ["cp-1/kube-apiserver"]
     assert outcome.stops[0].startswith("w-1 does not answer")
 
@@ -633,7 +643,7 @@ def test_a_file_that_was_changed_is_found_and_one_container_by_other_hands_too(w
     path = "/etc/windlass/stacks/api-proxy/haproxy.cfg"
     world.hosts["w-1"].files[path] = RemoteFile(b"other")
     del world.hosts["cp-1"].files["/etc/windlass/pki/apiserver.key"]
-    work = Healing(
+    work = RemediationContext(
         site=world.site, keyring=Keyring(pki, lambda _: RemoteFile(b"")), history=History, save=world.save,
         note=world.notes.append, beat=lambda: None, clock=lambda: world.now,
     )  # fmt: skip

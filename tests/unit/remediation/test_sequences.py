@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from unit.remediation.clusters import CONTROL_PLANE, NOW, cluster, control_plane, service, units, worker
 from windlass.domain.etcd.quorum import Member, Membership
-from windlass.domain.remediation import ClusterSeen, History, HostSeen, Plan, Repair, Report, plan_repairs
+from windlass.domain.remediation import (
+    Action,
+    HealthReport,
+    History,
+    ObservedCluster,
+    ObservedHost,
+    RemediationPlan,
+    plan_actions,
+)
 from windlass.domain.spec.models import Repair as Settings
 
 NAMES = ("cp-1", "cp-2", "cp-3", "w-1", "w-2", "w-3")
@@ -26,17 +34,17 @@ class World:
     hopeless: frozenset[str]
     history: History = field(default_factory=History)
     seconds: float = 0
-    done: list[Repair] = field(default_factory=list)
+    done: list[Action] = field(default_factory=list)
     cordoned: set[str] = field(default_factory=set)
 
-    def seen(self) -> ClusterSeen:
+    def seen(self) -> ObservedCluster:
         hosts = tuple(self._host(name) for name in NAMES)
-        reports = [Report(*key.split("/"), 3) for key in self.broken]
+        reports = [HealthReport(*key.split("/"), 3) for key in self.broken]
         made = cluster(*hosts, reports=reports)
         at = NOW + timedelta(seconds=self.seconds)
         return replace(made, at=at, membership=self._membership(hosts))
 
-    def _host(self, name: str) -> HostSeen:
+    def _host(self, name: str) -> ObservedHost:
         mine = {key.partition("/")[2]: state for key, state in self.broken.items() if key.startswith(f"{name}/")}
         if "down" in mine.values():
             empty = worker(name) if name.startswith("w") else control_plane(name)
@@ -57,7 +65,7 @@ class World:
             case _:
                 return service(component, "exited")
 
-    def _membership(self, hosts: tuple[HostSeen, ...]) -> Membership | None:
+    def _membership(self, hosts: tuple[ObservedHost, ...]) -> Membership | None:
         members = []
         for number, host in enumerate(hosts[:3], start=1):
             state = self.broken.get(f"{host.name}/etcd", "ok")
@@ -66,7 +74,7 @@ class World:
         found = Membership(tuple(members), frozenset(NAMES[:3]))
         return found if found.serving else None
 
-    def act(self, planned: Plan) -> None:
+    def act(self, planned: RemediationPlan) -> None:
         for repair in planned.repairs:
             self.history = self.history.tried(repair.key, NOW + timedelta(seconds=self.seconds))
             self.done.append(repair)
@@ -91,7 +99,7 @@ def worlds(draw: st.DrawFn) -> World:
     return World(broken, frozenset(hopeless))
 
 
-def check(world: World, seen: ClusterSeen, planned: Plan) -> None:
+def check(world: World, seen: ObservedCluster, planned: RemediationPlan) -> None:
     for repair in planned.repairs:
         is_cordon = repair.kind == "cordon"
         assert is_cordon or repair.key in world.broken, f"{repair} touches what is healthy"
@@ -113,7 +121,7 @@ def test_repair_ends_and_keeps_its_rules_all_the_way(world: World) -> None:
     rules, rounds = Settings(), 0
     while True:
         seen = world.seen()
-        planned = plan_repairs(rules, seen, world.history)
+        planned = plan_actions(rules, seen, world.history)
         check(world, seen, planned)
         if not planned.repairs and planned.next_time is None:
             break
@@ -134,7 +142,7 @@ def test_what_can_be_repaired_within_the_rules_is(world: World) -> None:
     is_down = {key.partition("/")[0] for key, state in world.broken.items() if state == "down"}
     ill_workers = {key.partition("/")[0] for key in world.broken if key.startswith("w")}
     for _ in range(100):
-        planned = plan_repairs(Settings(), world.seen(), world.history)
+        planned = plan_actions(Settings(), world.seen(), world.history)
         if not planned.repairs and planned.next_time is None:
             break
         world.act(planned)

@@ -11,7 +11,7 @@ import yaml
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.host.facts import CAP_SYS_RESOURCE, HostFacts, parse_facts
-from windlass.domain.rendering import HostFiles, Manifest, MirrorAddresses, render_host, render_manifests
+from windlass.domain.rendering import AddonManifest, HostFiles, MirrorAddresses, render_host, render_manifests
 from windlass.domain.spec import Cluster, Host
 from windlass.effects.catalog import load_catalog
 
@@ -64,7 +64,7 @@ class Rendering:
     def kubelet(self, name: str) -> Any:
         return self.yaml(name, "/etc/windlass/kubelet/config.yaml")
 
-    def manifests(self) -> list[Manifest]:
+    def manifests(self) -> list[AddonManifest]:
         return render_manifests(self.cluster, self.release, self.lock, self.mirror)
 
     def object(self, kind: str, name: str) -> Any:

@@ -21,7 +21,7 @@ from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.apply.prepare import remote_files
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.rollout.context import at_version
 from windlass.operations.rollout.observe import rendered_files, services_of
 
@@ -80,16 +80,16 @@ class Machine:
 class World:
     """A cluster at one version on fake hosts."""
 
-    site: Site
+    site: ClusterSession
     machines: dict[str, Machine]
 
-    def at(self, version: str, wanted: Cluster | None = None) -> Site:
+    def at(self, version: str, wanted: Cluster | None = None) -> ClusterSession:
         """Return the same place at another version."""
         made = at_version(wanted or self.site.cluster, version)
         return replace(self.site, cluster=made, release=CATALOG.release(version))
 
 
-def install(site: Site, host: Host, machine: Machine) -> None:
+def install(site: ClusterSession, host: Host, machine: Machine) -> None:
     """Have a machine run and hold what the site wants of it."""
     facts = parse_facts("cgroup=2\ncpus=2\ndocker=20.10\ncomplete=yes")
     files = rendered_files(site, host, facts)
@@ -114,7 +114,7 @@ def make_world() -> Callable[..., World]:
         fakes = {name: FakeHost(name) for name in roles}
         hosts = FakeHosts(fakes.values())
         wanted = at_version(cluster(roles), version)
-        site = Site(wanted, CATALOG.release(version), LOCK, MIRROR, Connections(hosts.targets(), hosts))
+        site = ClusterSession(wanted, CATALOG.release(version), LOCK, MIRROR, Connections(hosts.targets(), hosts))
         machines = {name: Machine(fake) for name, fake in fakes.items()}
         for host in site.hosts:
             install(site, host, machines[host.name])

@@ -13,7 +13,7 @@ from windlass.effects.ssh.connection import CommandResult
 from windlass.effects.ssh.fake import Call
 from windlass.operations import waiting
 from windlass.operations.rollout.api_server import change_api_server
-from windlass.operations.rollout.context import Limits, Roll
+from windlass.operations.rollout.context import Limits, RolloutContext
 from windlass.operations.rollout.stacks import DidNotComeUpError
 
 STATS = "# pxname,svname,status,\n" + "".join(f"api-servers,cp-{number},UP,\n" for number in (1, 2, 3))
@@ -26,13 +26,13 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_PAUSE_SECONDS", 0.0)
 
 
-def roll_of(world: World) -> Roll:
+def roll_of(world: World) -> RolloutContext:
     for machine in world.machines.values():
         machine.fake.on("curl", "-fsS", answer=STATS)
         machine.fake.on("true")
         machine.fake.on("docker", "logs", answer="Error: unknown flag\n")
     limits = Limits(api_ready=timedelta(minutes=1), api_hold=timedelta(0))
-    return Roll(world.at(NEW), world.site, Mock(spec=Pki), lambda _: None, limits)
+    return RolloutContext(world.at(NEW), world.site, Mock(spec=Pki), lambda _: None, limits)
 
 
 def test_one_that_starts_slowly_is_waited_for(world: World) -> None:

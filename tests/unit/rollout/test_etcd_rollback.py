@@ -11,15 +11,15 @@ import pytest
 from unit.rollout.conftest import NEW, World
 from windlass.domain.pki import Pki
 from windlass.effects.ssh.connection import CommandResult
-from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.etcd import may_go_back
 
 ONE = {"cp-1": ["etcd", "control-plane"]}
 DOWN = CommandResult(7, "", "curl: (7) connection refused")
 
 
-def roll_of(world: World, to: str = NEW) -> Roll:
-    return Roll(world.at(to), world.site, Mock(spec=Pki), lambda _: None)
+def roll_of(world: World, to: str = NEW) -> RolloutContext:
+    return RolloutContext(world.at(to), world.site, Mock(spec=Pki), lambda _: None)
 
 
 def says(world: World, agreed: dict[str, str], made_of: dict[str, str]) -> None:

@@ -9,10 +9,10 @@ import pytest
 from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
 from windlass.domain.catalog import Release
 from windlass.domain.etcd.quorum import Member, Membership
-from windlass.domain.rollout import HostState, Running, Step
-from windlass.domain.rollout.gate import Finding, GateReport, Verdict
-from windlass.domain.rollout.gate_rules import Evidence, Workloads, judge
-from windlass.domain.rollout.removed_apis import Use
+from windlass.domain.rollout import HostState, RunningVersions, Step
+from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
+from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge
+from windlass.domain.rollout.removed_apis import ApiUse
 from windlass.errors import RefusedError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -23,8 +23,8 @@ MEMBERS = tuple(
 )
 READY = {"metadata": {"name": "w-1"}, "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
 NODES: Any = tuple({**READY, "metadata": {"name": name}} for name in (*OVERLAPPING, "w-2", "w-3", "w-1"))
-GOOD = Evidence(
-    running=Running(etcd={"cp-1": "v3.6.16"}, api_servers={"cp-1": "v1.36.3"}, kubelets={"w-1": "v1.36.3"}),
+GOOD = GateInputs(
+    running=RunningVersions(etcd={"cp-1": "v3.6.16"}, api_servers={"cp-1": "v1.36.3"}, kubelets={"w-1": "v1.36.3"}),
     states={"w-1": HostState()},
     drifted={},
     unreachable={},
@@ -42,23 +42,23 @@ GOOD = Evidence(
 DRAIN = (Step("host", ("w-1",), ("w-1: drain",), drains=True),)
 
 
-def report(evidence: Evidence = GOOD, steps: tuple[Step, ...] = DRAIN, **sections: Any) -> GateReport:
+def report(evidence: GateInputs = GOOD, steps: tuple[Step, ...] = DRAIN, **sections: Any) -> GateReport:
     return judge(cluster(OVERLAPPING | WORKERS, **sections), TARGET, evidence, steps, NOW)
 
 
 def test_a_healthy_cluster_passes_everything() -> None:
     found = report()
-    assert [finding.verdict for finding in found.findings] == [Verdict.PASSED] * len(found.findings)
+    assert [finding.verdict for finding in found.findings] == [GateLevel.PASSED] * len(found.findings)
     found.refuse("an upgrade")
 
 
 def test_requests_that_may_be_the_gates_own_are_a_warning_and_certain_uses_block() -> None:
     unsure = replace(GOOD, unsure_uses=("requests for things",))
     (told,) = [one for one in report(unsure).findings if one.name == "removed APIs"]
-    assert (told.verdict, told.text) == (Verdict.WARNING, "requests for things")
-    use = Use("storage.k8s.io/v1beta1", "gold", "flux", "storage.k8s.io/v1")
+    assert (told.verdict, told.text) == (GateLevel.WARNING, "requests for things")
+    use = ApiUse("storage.k8s.io/v1beta1", "gold", "flux", "storage.k8s.io/v1")
     (told,) = [one for one in report(replace(unsure, uses=(use,))).findings if one.name == "removed APIs"]
-    assert told.verdict is Verdict.BLOCKED
+    assert told.verdict is GateLevel.BLOCKED
 
 
 def sick(**changes: Any) -> Membership:
@@ -75,7 +75,7 @@ LONELY: Any = {"metadata": {"name": "one", "namespace": "x"}, "spec": {"nodeName
 @pytest.mark.parametrize(
     ("changes", "name", "told"),
     [
-        ({"running": Running(kubelets={"w-1": "v1.33.0"})}, "version skew", "kubelet of w-1"),
+        ({"running": RunningVersions(kubelets={"w-1": "v1.33.0"})}, "version skew", "kubelet of w-1"),
         ({"unreachable": {"w-1": "w-1: no answer"}}, "hosts", "w-1: no answer"),
         ({"membership": sick(health="unhealthy")}, "etcd members", "cp-1 is unhealthy"),
         ({"membership": sick(role="learner")}, "etcd members", "cp-1 is still a learner"),
@@ -84,7 +84,7 @@ LONELY: Any = {"metadata": {"name": "one", "namespace": "x"}, "spec": {"nodeName
         ({"api_reasons": {"cp-2": "cp-2: not ready"}}, "API servers", "cp-2: not ready"),
         ({"workloads": Workloads(nodes=(*NODES[:-1], DOWN))}, "nodes", "w-1: kubelet is silent"),
         ({"workloads": Workloads(nodes=NODES[:-1])}, "nodes", "w-1: the API has no such node"),
-        ({"uses": (Use("a/v1", "Thing t", "flux", "a/v2"),)}, "removed APIs", "Thing t of a/v1 by flux"),
+        ({"uses": (ApiUse("a/v1", "Thing t", "flux", "a/v2"),)}, "removed APIs", "Thing t of a/v1 by flux"),
         ({"workloads": Workloads(nodes=NODES, pods=(LONELY,))}, "pods without a controller", "x/one"),
         ({"expiries": {"cp-1/apiserver": NOW + timedelta(hours=20)}}, "certificates", "cp-1/apiserver ends at"),
         ({"free_kib": {"w-1": 600_000}}, "disk", "w-1: 585 MiB free"),
@@ -106,14 +106,14 @@ def test_a_host_without_an_answer_is_told_once() -> None:
     assert [finding.name for finding in found.blocked] == ["hosts"]
 
 
-@pytest.mark.parametrize(("drift", "verdict"), [("repair", Verdict.WARNING), ("report", Verdict.BLOCKED)])
-def test_drift_warns_or_blocks_as_the_spec_says(drift: str, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("drift", "verdict"), [("repair", GateLevel.WARNING), ("report", GateLevel.BLOCKED)])
+def test_drift_warns_or_blocks_as_the_spec_says(drift: str, verdict: GateLevel) -> None:
     evidence = replace(GOOD, drifted={"cp-2": ("control-plane/kube-scheduler",)})
     (found,) = [one for one in judge_with_repair(evidence, drift).findings if one.name == "drift"]
     assert found.verdict is verdict
 
 
-def judge_with_repair(evidence: Evidence, drift: str) -> GateReport:
+def judge_with_repair(evidence: GateInputs, drift: str) -> GateReport:
     made = cluster(OVERLAPPING | WORKERS)
     repair = made.spec.repair.model_copy(update={"drift": drift})
     made = made.model_copy(update={"spec": made.spec.model_copy(update={"repair": repair})})
@@ -139,6 +139,6 @@ def test_a_surge_that_nobody_can_make_is_a_warning() -> None:
 
 
 def test_findings_read_well() -> None:
-    blocked = Finding("disk", Verdict.BLOCKED, "w-1 is full", "make room")
+    blocked = GateFinding("disk", GateLevel.BLOCKED, "w-1 is full", "make room")
     assert str(blocked) == "blocked  disk: w-1 is full; make room"
     assert GateReport((blocked,)).value()[0]["verdict"] == "blocked"

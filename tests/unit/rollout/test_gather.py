@@ -7,9 +7,9 @@ from windlass.domain.artifacts import Artifact
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout.gate_rules import Workloads
 from windlass.domain.rollout.version_skew import skew_problems
-from windlass.operations.rollout.etcd import EtcdLook
+from windlass.operations.rollout.etcd import ObservedEtcd
 from windlass.operations.rollout.gather import _free, ready_services, running_versions
-from windlass.operations.rollout.observe import look_at_hosts
+from windlass.operations.rollout.observe import observe_hosts
 
 
 def slice_of(service: str | None, *endpoints: dict[str, Any]) -> dict[str, Any]:
@@ -52,8 +52,8 @@ def test_a_component_that_is_ahead_is_told_whatever_the_one_beside_it_runs(world
         proxy("cp-2", NEW, deletionTimestamp="now"),
         proxy("cp-3", NEW, namespace="mine"),
     ]
-    looks = {name: outcome.get() for name, outcome in look_at_hosts(world.site, None).items()}
-    etcd = EtcdLook(Membership((), frozenset()), {}, {})
+    looks = {name: outcome.get() for name, outcome in observe_hosts(world.site, None).items()}
+    etcd = ObservedEtcd(Membership((), frozenset()), {}, {})
 
     running = running_versions(looks, etcd, Workloads(pods=pods), (world.site.lock,))
 

@@ -14,7 +14,7 @@ from windlass.domain.spec.models import Cluster
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call
 from windlass.operations.apply.prepare import prepare_host
-from windlass.operations.rollout.observe import drifted_parts, look_at_hosts
+from windlass.operations.rollout.observe import drifted_parts, observe_hosts
 from windlass.operations.rollout.stacks import DidNotComeUpError
 
 __all__ = ["around"]
@@ -39,7 +39,7 @@ def listen(world: World, answer: Callable[[str], CommandResult | str] = lambda _
 
 
 def due(world: World, wanted: Cluster, version: str = OLD) -> dict[str, str]:
-    found = look_at_hosts(world.at(version, wanted), None)
+    found = observe_hosts(world.at(version, wanted), None)
     return {name: told for name, one in found.items() if (told := one.get().state.stale.get("hooks", ""))}
 
 
@@ -109,7 +109,7 @@ def test_hooks_that_are_due_by_both_specs_are_no_drift(world: World) -> None:
     wanted = spec_with(world, upgrade=HOOKS)
     world.machines["w-1"].fake.files[HOOKS_MARK] = RemoteFile(UNFINISHED)
     site = world.at(OLD, wanted)
-    looks = {name: one.get() for name, one in look_at_hosts(site, None).items()}
+    looks = {name: one.get() for name, one in observe_hosts(site, None).items()}
     assert looks["w-1"].state.stale == {"hooks": "hooks run: 1 before, 1 after"}
     assert drifted_parts(looks, looks)["w-1"] == ()
 

@@ -18,7 +18,7 @@ from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call
 from windlass.operations import waiting
 from windlass.operations.rollout import control_plane_ready, node
-from windlass.operations.rollout.context import Limits, Roll
+from windlass.operations.rollout.context import Limits, RolloutContext
 from windlass.operations.rollout.node import change_host
 from windlass.operations.rollout.stacks import DidNotComeUpError
 
@@ -67,8 +67,8 @@ def around(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.fake.files.update({path: file for path, file in old.items() if "/stacks/" not in path})
 
 
-def roll_of(world: World, cluster: Cluster | None = None, version: str = NEW) -> Roll:
-    return Roll(world.at(version, cluster), world.site, Mock(spec=Pki), lambda _: None, LIMITS)
+def roll_of(world: World, cluster: Cluster | None = None, version: str = NEW) -> RolloutContext:
+    return RolloutContext(world.at(version, cluster), world.site, Mock(spec=Pki), lambda _: None, LIMITS)
 
 
 def versions_on(world: World, path: str) -> list[str]:
@@ -93,7 +93,7 @@ def fails_at(controller: int) -> Callable[[Call], CommandResult | str]:
     return answer
 
 
-def change(roll: Roll) -> None:
+def change(roll: RolloutContext) -> None:
     change_host(roll, "cp-1", RemoteFile(b""), drains=False)
 
 

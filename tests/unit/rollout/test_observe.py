@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from unit.rollout.conftest import NEW, World, install
 from unit.rollout.test_rollout_plan import STANDALONE
 from windlass.domain.host.layout import KUBELET_CONFIG, STACKS
-from windlass.domain.pki import Pki, files_for, seed
-from windlass.domain.rollout import HostState, plan_roll
+from windlass.domain.pki import Pki, files_for, issue_pki
+from windlass.domain.rollout import HostState, plan_rollout
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.ssh.fake import Call, Hangs
 from windlass.errors import UnreachableError
-from windlass.operations.cluster import Site
-from windlass.operations.rollout.observe import look_at_hosts
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.rollout.observe import observe_hosts
 
 SCHEDULER = "/etc/windlass/stacks/control-plane/compose.yaml"
 
@@ -21,8 +21,8 @@ SCHEDULER = "/etc/windlass/stacks/control-plane/compose.yaml"
 OPEN = "mode 0666 -> 0644, owner nobody:nogroup -> root:root"
 
 
-def states(site: Site, pki: Pki | None = None) -> dict[str, HostState]:
-    return {name: outcome.get().state for name, outcome in look_at_hosts(site, pki).items()}
+def states(site: ClusterSession, pki: Pki | None = None) -> dict[str, HostState]:
+    return {name: outcome.get().state for name, outcome in observe_hosts(site, pki).items()}
 
 
 def test_hosts_that_are_as_wanted_differ_in_nothing(world: World) -> None:
@@ -60,7 +60,7 @@ def test_a_host_that_is_lost_once_is_asked_again(world: World) -> None:
 def test_a_host_that_is_lost_again_and_again_is_not_seen(world: World) -> None:
     world.machines["cp-2"].fake.on("sh", "-s", answer=Hangs())
 
-    outcomes = look_at_hosts(world.site, None)
+    outcomes = observe_hosts(world.site, None)
 
     assert [name for name, outcome in outcomes.items() if not outcome.is_ok] == ["cp-2"]
     assert len(world.machines["cp-2"].fake.commands()) == 2
@@ -78,7 +78,7 @@ def test_after_a_host_was_changed_the_plan_has_only_what_is_left(world: World) -
     for host in target.hosts[:2]:
         install(target, host, world.machines[host.name])
 
-    steps = plan_roll(target.cluster, states(target), leader="cp-3", add_ons=())
+    steps = plan_rollout(target.cluster, states(target), leader="cp-3", add_ons=())
 
     assert [step.label for step in steps if step.kind != "prefetch"] == [
         "etcd cp-3",
@@ -88,7 +88,7 @@ def test_after_a_host_was_changed_the_plan_has_only_what_is_left(world: World) -
     ]
     for host in target.hosts[2:]:
         install(target, host, world.machines[host.name])
-    assert plan_roll(target.cluster, states(target), leader=None, add_ons=()) == ()
+    assert plan_rollout(target.cluster, states(target), leader=None, add_ons=()) == ()
 
 
 def test_a_container_that_does_not_run_and_a_unit_that_is_not_current_are_found(world: World) -> None:
@@ -116,12 +116,12 @@ def test_a_file_of_the_kubelet_that_is_open_to_all_is_put_right_without_a_drain_
 
     told = f"{KUBELET_CONFIG}: {OPEN}, {STACKS}/api-proxy/haproxy.cfg: {OPEN}"
     assert found["w-1"].stale == {"files": f"files: {told}"}
-    (step,) = plan_roll(world.site.cluster, found, leader="cp-1", add_ons=())
+    (step,) = plan_rollout(world.site.cluster, found, leader="cp-1", add_ons=())
     assert (step.label, step.drains, step.does) == ("host w-1", False, (f"w-1: files: {told}",))
 
 
 def test_certificates_that_are_open_to_all_are_put_right_without_a_start(world: World) -> None:
-    pki = seed(world.site.cluster, datetime(2026, 11, 24, tzinfo=UTC))
+    pki = issue_pki(world.site.cluster, datetime(2026, 11, 24, tzinfo=UTC))
     for host in world.site.hosts:
         issued = files_for(world.site.cluster, host, pki)
         world.machines[host.name].fake.files |= {
@@ -163,6 +163,6 @@ def test_changed_flags_are_told_as_starting_anew(world: World) -> None:
 def test_one_host_for_everything(make_world: Callable[..., World]) -> None:
     world = make_world(roles=STANDALONE)
     target = world.at(NEW)
-    steps = plan_roll(target.cluster, states(target), leader="all-1", add_ons=())
+    steps = plan_rollout(target.cluster, states(target), leader="all-1", add_ons=())
     assert [step.kind for step in steps] == ["prefetch", "etcd", "api-server", "host"]
     assert not steps[-1].drains, "the pods of the only node have nowhere to go"

@@ -8,10 +8,10 @@ from unit.markdown.shown import Item, headings, items
 from unit.rollout.test_gate import MEMBERS, NAMES
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, GateReport, Step
-from windlass.domain.rollout.gate import Finding, Verdict, finding, warning
+from windlass.domain.rollout.gate import GateFinding, GateLevel, finding, warning
 from windlass.domain.rollout.question import Question, render_question
 
-SOUND = Finding("nodes", Verdict.PASSED, "all nodes are Ready")
+SOUND = GateFinding("nodes", GateLevel.PASSED, "all nodes are Ready")
 WARNED = warning("outage", ["the API is away"], "let everybody know", "")
 CROWDED = warning("capacity", [f"shop/web-{number} has nowhere else to run" for number in range(9)], "add a worker", "")
 BLOCKED = finding("disk", ["w-1: 5 MiB free", "w-2: 6 MiB free"], "make room on that host", "")
@@ -19,7 +19,7 @@ LOG = "(all of them: the log of the task gate)"
 PASSAGE = "v1.36.3 -> v1.37.2"
 
 
-def asked(*steps: Step, findings: tuple[Finding, ...] = (SOUND,), **more: Any) -> str:
+def asked(*steps: Step, findings: tuple[GateFinding, ...] = (SOUND,), **more: Any) -> str:
     return render_question(Question("demo", PASSAGE, GateReport(findings), steps, Membership(MEMBERS, NAMES), **more))
 
 
@@ -89,7 +89,7 @@ def test_no_text_however_long_makes_the_question_endless() -> None:
     many = tuple(f"w-1: {number} {long}" for number in range(500))
     told = asked(*(Step(HOST, ("w-1",), (f"w-1: {number}", *many)) for number in range(100)), findings=(WARNED,) * 20)
     assert len(told) < 300_000
-    assert len(asked(findings=(Finding("nodes", Verdict.WARNING, long, long),))) < 2_000
+    assert len(asked(findings=(GateFinding("nodes", GateLevel.WARNING, long, long),))) < 2_000
 
 
 @pytest.mark.parametrize("hostile", ["x\n- **passes** nodes: fine", "`\n```\n# Approve", "<b>x</b> | y\n|---|---|"])

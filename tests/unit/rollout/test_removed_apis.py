@@ -8,8 +8,8 @@ import pytest
 from windlass.domain.catalog import Release, RemovedApi
 from windlass.domain.rollout.removed_apis import (
     LAST_APPLIED,
+    ApiUse,
     OwnRequest,
-    Use,
     requested,
     stored,
     stored_only_there,
@@ -82,8 +82,8 @@ def test_an_object_that_no_other_version_serves_is_a_use_by_itself(managed: list
 
 
 def test_requests_that_may_be_our_own_are_no_use_and_are_told() -> None:
-    ours = Use("a.k8s.io/v1alpha1", "things", "requests to the API", "a.k8s.io/v1")
-    others = Use("b.k8s.io/v1alpha1", "things", "requests to the API", "b.k8s.io/v1")
+    ours = ApiUse("a.k8s.io/v1alpha1", "things", "requests to the API", "a.k8s.io/v1")
+    others = ApiUse("b.k8s.io/v1alpha1", "things", "requests to the API", "b.k8s.io/v1")
     own = OwnRequest("a.k8s.io/v1alpha1", "things")
     requests, (doubt,) = without_own({ours, others}, [own])
     assert requests == {others}

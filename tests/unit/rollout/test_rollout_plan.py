@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.domain.rollout import HostState, Running, Step, plan_roll, skew_problems, steps_until
+from windlass.domain.rollout import HostState, RunningVersions, Step, plan_rollout, skew_problems, steps_until
 from windlass.domain.rollout.plan import batch_size
 from windlass.domain.spec.models import Cluster
 from windlass.errors import SpecError
@@ -52,7 +52,7 @@ def parts_done(step: Step, roles: Mapping[str, list[str]]) -> set[tuple[str, str
 
 def test_everything_goes_in_order_with_the_leader_last() -> None:
     roles = TOPOLOGIES["overlapping"]
-    steps = plan_roll(cluster(roles), states_of(roles), leader="cp-1", add_ons=("DaemonSet kube-system/kube-proxy",))
+    steps = plan_rollout(cluster(roles), states_of(roles), leader="cp-1", add_ons=("DaemonSet kube-system/kube-proxy",))
 
     assert [step.label for step in steps] == [
         *("etcd cp-2", "etcd cp-3", "etcd cp-1"),
@@ -65,7 +65,7 @@ def test_everything_goes_in_order_with_the_leader_last() -> None:
 
 def test_what_is_missing_is_fetched_first_on_all_hosts_that_lack_it() -> None:
     states = states_of(OVERLAPPING) | {"cp-2": HostState(missing=("kubelet v1.37.2", "image etcd v3.7.3"))}
-    first, *_ = plan_roll(cluster(OVERLAPPING), states, leader=None, add_ons=())
+    first, *_ = plan_rollout(cluster(OVERLAPPING), states, leader=None, add_ons=())
 
     assert (first.kind, first.hosts) == ("prefetch", ("cp-2",))
     assert first.does == ("cp-2: fetch kubelet v1.37.2", "cp-2: fetch image etcd v3.7.3")
@@ -73,14 +73,14 @@ def test_what_is_missing_is_fetched_first_on_all_hosts_that_lack_it() -> None:
 
 def test_nothing_to_do_is_no_step() -> None:
     states = {name: HostState() for name in OVERLAPPING}
-    assert plan_roll(cluster(OVERLAPPING), states, leader="cp-1", add_ons=()) == ()
+    assert plan_rollout(cluster(OVERLAPPING), states, leader="cp-1", add_ons=()) == ()
 
 
 def test_a_changed_flag_touches_its_component_alone() -> None:
     states = {name: HostState() for name in OVERLAPPING} | {
         name: HostState({CONTROLLERS[1]: "kube-scheduler started anew"}) for name in ("cp-1", "cp-3")
     }
-    steps = plan_roll(cluster(OVERLAPPING), states, leader="cp-1", add_ons=())
+    steps = plan_rollout(cluster(OVERLAPPING), states, leader="cp-1", add_ons=())
     assert [(step.label, step.does, step.drains) for step in steps] == [
         ("host cp-1", ("cp-1: kube-scheduler started anew",), False),
         ("host cp-3", ("cp-3: kube-scheduler started anew",), False),
@@ -89,14 +89,14 @@ def test_a_changed_flag_touches_its_component_alone() -> None:
 
 def test_a_node_that_an_earlier_roll_left_cordoned_is_opened() -> None:
     states = {name: HostState() for name in WORKERS | OVERLAPPING} | {"w-1": HostState({"cordon": "open again"})}
-    (step,) = plan_roll(cluster(OVERLAPPING | WORKERS), states, leader="cp-1", add_ons=())
+    (step,) = plan_rollout(cluster(OVERLAPPING | WORKERS), states, leader="cp-1", add_ons=())
     assert (step.label, step.drains) == ("host w-1", False)
 
 
 def test_hooks_that_have_not_run_roll_every_host_and_drain_workers_as_any_change_does() -> None:
     roles = OVERLAPPING | WORKERS
     states = {name: HostState({"hooks": "hooks run: 1 before"}) for name in roles}
-    steps = plan_roll(cluster(roles), states, leader="cp-1", add_ons=())
+    steps = plan_rollout(cluster(roles), states, leader="cp-1", add_ons=())
     assert [(step.label, step.drains) for step in steps] == [
         *((f"host {name}", False) for name in OVERLAPPING),
         *((f"host {name}", True) for name in WORKERS),
@@ -113,13 +113,13 @@ def test_batches_are_as_large_as_may_be_away(share: int | str, workers: int, siz
 
 def test_workers_go_in_batches() -> None:
     roles = OVERLAPPING | WORKERS
-    steps = plan_roll(cluster(roles, maxUnavailable=2), states_of(roles), leader=None, add_ons=())
+    steps = plan_rollout(cluster(roles, maxUnavailable=2), states_of(roles), leader=None, add_ons=())
     assert [step.hosts for step in steps if step.drains] == [("w-1", "w-2"), ("w-3",)]
 
 
 def test_workers_with_another_role_go_one_by_one_whatever_may_be_away() -> None:
     roles = {name: [*taken, "worker"] for name, taken in OVERLAPPING.items()} | WORKERS
-    steps = plan_roll(cluster(roles, maxUnavailable="100%"), states_of(roles), leader=None, add_ons=())
+    steps = plan_rollout(cluster(roles, maxUnavailable="100%"), states_of(roles), leader=None, add_ons=())
     assert [step.hosts for step in steps if step.drains] == [("cp-1",), ("cp-2",), ("cp-3",), ("w-1", "w-2", "w-3")]
 
 
@@ -127,10 +127,10 @@ def test_workers_with_another_role_go_one_by_one_whatever_may_be_away() -> None:
 def test_whatever_was_done_what_is_left_keeps_the_rules_all_the_way(topology: str, stop: int, led: bool) -> None:  # noqa: FBT001 - drawn
     roles = TOPOLOGIES[topology]
     leader = next(name for name, taken in roles.items() if "etcd" in taken) if led else None
-    whole = plan_roll(cluster(roles), states_of(roles), leader=leader, add_ons=())
+    whole = plan_rollout(cluster(roles), states_of(roles), leader=leader, add_ons=())
     done = {part for step in whole[: stop % (len(whole) + 1)] for part in parts_done(step, roles)}
 
-    left = plan_roll(cluster(roles), states_of(roles, frozenset(done)), leader=leader, add_ons=())
+    left = plan_rollout(cluster(roles), states_of(roles, frozenset(done)), leader=leader, add_ons=())
 
     for step in left:
         assert skew_problems(running(roles, done)) == []
@@ -142,11 +142,11 @@ def test_whatever_was_done_what_is_left_keeps_the_rules_all_the_way(topology: st
     assert done == {(name, part) for name, taken in roles.items() for part in parts_of(taken)}
 
 
-def running(roles: Mapping[str, list[str]], done: set[tuple[str, str]]) -> Running:
+def running(roles: Mapping[str, list[str]], done: set[tuple[str, str]]) -> RunningVersions:
     def of(part: str, old: str, new: str) -> dict[str, str]:
         return {name: new if (name, part) in done else old for name, taken in roles.items() if part in parts_of(taken)}
 
-    return Running(
+    return RunningVersions(
         of("etcd/etcd", "v3.6.16", "v3.7.3"),
         of("control-plane/kube-apiserver", OLD, NEW),
         of(CONTROLLERS[0], OLD, NEW),
@@ -156,7 +156,7 @@ def running(roles: Mapping[str, list[str]], done: set[tuple[str, str]]) -> Runni
 
 def test_a_pause_comes_after_the_last_step_on_a_host_or_after_a_named_step() -> None:
     made = cluster(OVERLAPPING)
-    steps = plan_roll(made, states_of(OVERLAPPING), leader="cp-1", add_ons=("ConfigMap x",))
+    steps = plan_rollout(made, states_of(OVERLAPPING), leader="cp-1", add_ons=("ConfigMap x",))
 
     assert steps_until(steps, made, None) == steps
     assert steps_until(steps, made, "cp-2")[-1].label == "host cp-2"
@@ -168,9 +168,9 @@ def test_a_pause_comes_after_the_last_step_on_a_host_or_after_a_named_step() -> 
 def test_a_pause_after_a_host_that_is_done_comes_at_once() -> None:
     made = cluster(OVERLAPPING)
     states = states_of(OVERLAPPING) | {"cp-1": HostState()}
-    assert steps_until(plan_roll(made, states, leader=None, add_ons=()), made, "cp-1") == ()
+    assert steps_until(plan_rollout(made, states, leader=None, add_ons=()), made, "cp-1") == ()
 
 
 def test_steps_go_through_xcom_unchanged() -> None:
-    for step in plan_roll(cluster(OVERLAPPING | WORKERS), states_of(OVERLAPPING | WORKERS), leader=None, add_ons=()):
+    for step in plan_rollout(cluster(OVERLAPPING | WORKERS), states_of(OVERLAPPING | WORKERS), leader=None, add_ons=()):
         assert Step.of(step.value()) == step

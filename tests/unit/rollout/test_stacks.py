@@ -12,9 +12,9 @@ from unit.rollout.conftest import NEW, World
 from windlass.domain.pki import Pki
 from windlass.errors import UnreachableError
 from windlass.operations import waiting
-from windlass.operations.cluster import Site
-from windlass.operations.rollout.context import Roll
-from windlass.operations.rollout.stacks import DidNotComeUpError, Part, always, change_part
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.rollout.context import RolloutContext
+from windlass.operations.rollout.stacks import DidNotComeUpError, StackPart, always, change_part
 
 COMPOSE = "/etc/windlass/stacks/etcd/compose.yaml"
 SECOND = timedelta(seconds=0)
@@ -25,16 +25,16 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_PAUSE_SECONDS", 0.0)
 
 
-def roll_of(world: World) -> Roll:
-    return Roll(world.at(NEW), world.site, Mock(spec=Pki), lambda _: None)
+def roll_of(world: World) -> RolloutContext:
+    return RolloutContext(world.at(NEW), world.site, Mock(spec=Pki), lambda _: None)
 
 
-def unless_old(why: str) -> Callable[[Site], str]:
+def unless_old(why: str) -> Callable[[ClusterSession], str]:
     return lambda site: why if site.release.version == NEW else ""
 
 
-def part(missing: Callable[[Site], str], may_go_back: Callable[[], bool | None] = always) -> Part:
-    return Part("cp-1", "etcd", ("etcd",), missing, SECOND, may_go_back)
+def part(missing: Callable[[ClusterSession], str], may_go_back: Callable[[], bool | None] = always) -> StackPart:
+    return StackPart("cp-1", "etcd", ("etcd",), missing, SECOND, may_go_back)
 
 
 def version_on(world: World) -> str:
@@ -85,7 +85,7 @@ def test_what_may_be_past_that_point_stays_too_and_the_error_says_how_to_go_on(w
 
 
 def test_a_host_that_cannot_be_reached_is_tried_again_and_not_put_back(world: World) -> None:
-    def missing(_: Site) -> str:
+    def missing(_: ClusterSession) -> str:
         world.machines["cp-1"].fake.is_reachable = False
         raise UnreachableError("cp-1: no answer")
 

@@ -14,8 +14,8 @@ from windlass.domain.rollout import API_SERVER, ETCD, Step
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import NotReadyError
 from windlass.operations.rollout import steps
-from windlass.operations.rollout.context import Roll
-from windlass.operations.rollout.etcd import EtcdLook
+from windlass.operations.rollout.context import RolloutContext
+from windlass.operations.rollout.etcd import ObservedEtcd
 from windlass.operations.rollout.steps import do_step
 
 SERVICES = {ETCD: "etcd", API_SERVER: "kube-apiserver"}
@@ -31,15 +31,15 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> Mock:
     act = Mock(return_value=())
     monkeypatch.setattr(steps, "change_etcd", act)
     monkeypatch.setattr(steps, "change_api_server", act)
-    monkeypatch.setattr(steps, "look_at_host", lambda site, _, host, conn: LOOK_AT_HOST(site, None, host, conn))
+    monkeypatch.setattr(steps, "observe_host", lambda site, _, host, conn: LOOK_AT_HOST(site, None, host, conn))
     return act
 
 
-LOOK_AT_HOST = steps.look_at_host
+LOOK_AT_HOST = steps.observe_host
 
 
 def do(world: World, kind: Any, version: str = NEW) -> None:
-    roll = Roll(world.at(version), world.site, Mock(spec=Pki), lambda _: None)
+    roll = RolloutContext(world.at(version), world.site, Mock(spec=Pki), lambda _: None)
     do_step(roll, Step(kind, ("cp-2",), ()), RemoteFile(b""))
 
 
@@ -62,6 +62,6 @@ def test_one_that_a_try_before_left_stopped_is_started_whatever_the_others_do(
 
 
 def test_that_no_member_answers_is_no_answer_yet() -> None:
-    look = EtcdLook(Membership((), frozenset({"cp-1"})), {}, {"cp-1": "cp-1: connection refused"})
+    look = ObservedEtcd(Membership((), frozenset({"cp-1"})), {}, {"cp-1": "cp-1: connection refused"})
     with pytest.raises(NotReadyError, match="no etcd member answers: cp-1: connection refused"):
         look.member("cp-1")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.release import version_numbers
-from windlass.domain.rollout import Running, check_target, path_to, skew_problems
+from windlass.domain.rollout import RunningVersions, check_target, path_to, skew_problems
 from windlass.domain.rollout.version_skew import target_problems
 from windlass.errors import RefusedError, SpecError
 
@@ -80,20 +80,26 @@ def test_every_step_of_a_path_may_be_taken_and_climbs(running: str, target: str)
     ("running", "told"),
     [
         (
-            Running(api_servers={"a": "v1.37.2", "b": "v1.36.3"}, kubelets={"a": "v1.36.3", "w": "v1.33.0"}),
+            RunningVersions(api_servers={"a": "v1.37.2", "b": "v1.36.3"}, kubelets={"a": "v1.36.3", "w": "v1.33.0"}),
             "kubelet of w",
         ),
-        (Running(api_servers={"a": "v1.37.2", "b": "v1.36.3"}, kubelets={"a": "v1.37.2"}), "kubelet of a"),
-        (Running(api_servers={"a": "v1.37.2", "b": "v1.35.3"}), "API servers are more than one"),
-        (Running(api_servers={"a": "v1.36.3", "b": "v1.37.2"}, managers={"a": "v1.37.2"}), "controller manager of a"),
-        (Running(api_servers={"a": "v1.36.3"}, schedulers={"a": "v1.37.2"}), "scheduler of a"),
-        (Running(api_servers={"a": "v1.36.3"}, proxies={"w": "v1.37.2"}), "kube-proxy of w"),
-        (Running(api_servers={"a": "v1.40.3"}, proxies={"w": "v1.36.2"}), "kube-proxy of w"),
-        (Running(api_servers={"a": "v1.37.2"}, managers={"a": "v1.35.3"}, schedulers={"a": "v1.37.2"}), "manager of a"),
-        (Running(etcd={"a": "v3.5.1", "b": "v3.7.3"}), "etcd members are more than one"),
+        (RunningVersions(api_servers={"a": "v1.37.2", "b": "v1.36.3"}, kubelets={"a": "v1.37.2"}), "kubelet of a"),
+        (RunningVersions(api_servers={"a": "v1.37.2", "b": "v1.35.3"}), "API servers are more than one"),
+        (
+            RunningVersions(api_servers={"a": "v1.36.3", "b": "v1.37.2"}, managers={"a": "v1.37.2"}),
+            "controller manager of a",
+        ),
+        (RunningVersions(api_servers={"a": "v1.36.3"}, schedulers={"a": "v1.37.2"}), "scheduler of a"),
+        (RunningVersions(api_servers={"a": "v1.36.3"}, proxies={"w": "v1.37.2"}), "kube-proxy of w"),
+        (RunningVersions(api_servers={"a": "v1.40.3"}, proxies={"w": "v1.36.2"}), "kube-proxy of w"),
+        (
+            RunningVersions(api_servers={"a": "v1.37.2"}, managers={"a": "v1.35.3"}, schedulers={"a": "v1.37.2"}),
+            "manager of a",
+        ),
+        (RunningVersions(etcd={"a": "v3.5.1", "b": "v3.7.3"}), "etcd members are more than one"),
     ],
 )
-def test_what_may_not_run_side_by_side_is_told(running: Running, told: str) -> None:
+def test_what_may_not_run_side_by_side_is_told(running: RunningVersions, told: str) -> None:
     (problem,) = skew_problems(running)
     assert told in problem
 
@@ -102,19 +108,22 @@ def test_what_may_not_run_side_by_side_is_told(running: Running, told: str) -> N
 def test_what_an_upgrade_passes_through_is_allowed(servers: Mapping[str, str]) -> None:
     oldest = min(servers.values(), key=version_numbers)
     kubelets = dict.fromkeys("abcw", oldest)
-    assert skew_problems(Running(api_servers=servers, managers=dict.fromkeys("abc", oldest), kubelets=kubelets)) == []
+    assert (
+        skew_problems(RunningVersions(api_servers=servers, managers=dict.fromkeys("abc", oldest), kubelets=kubelets))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
     ("running", "told"),
     [
-        (Running(kubelets={"w": "v1.33.0"}), "kubelet of w is at v1.33.0, more than 3"),
-        (Running(api_servers={"a": "v1.35.0"}), "API server of a is at v1.35.0, more than one"),
-        (Running(api_servers={"a": "v1.38.0"}), "API server of a is at v1.38.0, newer than the target"),
-        (Running(etcd={"a": "v3.5.9"}), "etcd of a is at v3.5.9, more than one"),
-        (Running(etcd={"a": "v3.8.0"}), "etcd of a is at v3.8.0, newer"),
+        (RunningVersions(kubelets={"w": "v1.33.0"}), "kubelet of w is at v1.33.0, more than 3"),
+        (RunningVersions(api_servers={"a": "v1.35.0"}), "API server of a is at v1.35.0, more than one"),
+        (RunningVersions(api_servers={"a": "v1.38.0"}), "API server of a is at v1.38.0, newer than the target"),
+        (RunningVersions(etcd={"a": "v3.5.9"}), "etcd of a is at v3.5.9, more than one"),
+        (RunningVersions(etcd={"a": "v3.8.0"}), "etcd of a is at v3.8.0, newer"),
     ],
 )
-def test_what_is_too_far_from_the_target_is_told(running: Running, told: str) -> None:
+def test_what_is_too_far_from_the_target_is_told(running: RunningVersions, told: str) -> None:
     (problem,) = target_problems(running, CATALOG.release("v1.37.2"))
     assert told in problem

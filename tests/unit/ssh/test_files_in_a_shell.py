@@ -16,14 +16,14 @@ from windlass.domain.host.file_drift import (
     find_file_drift,
 )
 from windlass.effects.ssh.connection import RemoteFile
-from windlass.effects.ssh.files import Raw, put_tree, stat
+from windlass.effects.ssh.files import RawResult, put_tree, stat
 
 ME = f"{os.getuid()}:{os.getgid()}"
 
 
-def run(argv: Sequence[str], stdin: bytes, timeout: timedelta) -> Raw:
+def run(argv: Sequence[str], stdin: bytes, timeout: timedelta) -> RawResult:
     done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout.total_seconds(), check=False)
-    return Raw(done.returncode, done.stdout, done.stderr.decode())
+    return RawResult(done.returncode, done.stdout, done.stderr.decode())
 
 
 def test_every_path_is_told_of_whatever_is_there(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_another_owner_is_found(tmp_path: Path) -> None:
 
 
 def test_where_nothing_can_look_nothing_is_taken_for_absent(tmp_path: Path) -> None:
-    def only_xargs(argv: Sequence[str], stdin: bytes, timeout: timedelta) -> Raw:
+    def only_xargs(argv: Sequence[str], stdin: bytes, timeout: timedelta) -> RawResult:
         (tmp_path / "bin").mkdir()
         for name in ("xargs", "sh"):
             (tmp_path / "bin" / name).symlink_to(f"/usr/bin/{name}")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.domain.lease import LEASE_LIFE, Lease, Owner, Verdict, beat, grant, judge
+from windlass.domain.lease import LEASE_LIFE, Lease, LeaseDecision, Owner, beat, decide, grant
 from windlass.effects.store import Leases, MemoryStore, Stored
 from windlass.effects.store.keys import lease_key
 from windlass.errors import IntegrityError, NotReadyError, RefusedError
@@ -235,10 +235,10 @@ def test_two_runs_never_both_have_a_right_to_the_lease(
     lease = grant(FIRST, "create", NOW) if held else None
     if lease is not None and released:
         lease = Lease(lease.owner, lease.operation, lease.acquired, lease.heartbeat, lease.expires, released=True)
-    verdict = judge(lease, SECOND, holder_finished=finished, now=NOW + minutes * MINUTE)
+    verdict = decide(lease, SECOND, holder_finished=finished, now=NOW + minutes * MINUTE)
     if lease is None or released:
-        assert verdict is Verdict.TAKE
+        assert verdict is LeaseDecision.TAKE
     elif finished is False or (finished is None and minutes < 10):
-        assert verdict is Verdict.REFUSE
+        assert verdict is LeaseDecision.REFUSE
     else:
-        assert verdict is Verdict.TAKE_OVER
+        assert verdict is LeaseDecision.TAKE_OVER

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from windlass.domain.pki import Pki, secrets, seed
+from windlass.domain.pki import Pki, issue_pki, secrets
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.servicelog import Event, Tally, event_name, health_text
 from windlass.domain.spec import Cluster
@@ -21,7 +21,7 @@ def pki() -> Pki:
     members = [{"name": "one", "address": "192.0.2.1", "roles": ["etcd", "control-plane", "worker"]}]
     spec = {"kubernetes": {"version": "v1.37.2"}, "hosts": {"members": members}}
     document = {"apiVersion": "windlass/v1", "kind": "Cluster", "metadata": {"name": "demo"}, "spec": spec}
-    return seed(Cluster.model_validate(document), NOW)
+    return issue_pki(Cluster.model_validate(document), NOW)
 
 
 def keys(*texts: str) -> MasterKeys:

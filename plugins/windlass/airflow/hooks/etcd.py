@@ -10,14 +10,14 @@ from airflow.sdk import BaseHook
 from windlass.domain.pki import Pki
 from windlass.effects.etcd import EtcdClient
 from windlass.effects.etcd.client import DEADLINE
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd.clients import etcd_member
 
 
 class EtcdHook(BaseHook):
     """Reaches each etcd member of a cluster by Windlass's own client certificate."""
 
-    def __init__(self, site: Site, pki: Pki) -> None:
+    def __init__(self, site: ClusterSession, pki: Pki) -> None:
         super().__init__()
         self.site = site
         self.pki = pki

@@ -9,7 +9,7 @@ from airflow.sdk import BaseHook
 
 from windlass.domain.pki import Pki
 from windlass.effects.kubernetes.client import KubernetesClient
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 
 _WITHIN = timedelta(seconds=30)
@@ -18,7 +18,7 @@ _WITHIN = timedelta(seconds=30)
 class KubernetesHook(BaseHook):
     """Reaches whichever API server of a cluster is ready, by Windlass's own certificate; no kubeconfig is written."""
 
-    def __init__(self, site: Site, pki: Pki) -> None:
+    def __init__(self, site: ClusterSession, pki: Pki) -> None:
         super().__init__()
         self.site = site
         self.pki = pki

@@ -12,10 +12,10 @@ from windlass.airflow.connections import open_store
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.notifications import Notice, send
 from windlass.airflow.run_context import templates_directory
-from windlass.domain.rollout.available import Offer, offers_for
+from windlass.domain.rollout.available import AvailableUpgrade, available_upgrades
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import load_cluster
-from windlass.effects.catalog import load_catalog, standing_of
+from windlass.effects.catalog import load_catalog, test_standing_of
 from windlass.effects.store import ClusterRecords, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import offer_key
 from windlass.errors import WindlassError
@@ -40,20 +40,20 @@ def tell_clusters(store: Store, context: Context) -> dict[str, list[str]]:
     """Tell every cluster what it was not told yet."""
     directory = templates_directory()
     catalog = load_catalog(directory)
-    standings = {version: standing_of(directory, release) for version, release in catalog.releases.items()}
+    standings = {version: test_standing_of(directory, release) for version, release in catalog.releases.items()}
     told: dict[str, list[str]] = {}
     for name in list_clusters(store):
         try:
             cluster = load_cluster(ClusterRecords(store, name).spec() or "", f"stored spec of {name}")
         except WindlassError:
             continue
-        for offer in offers_for(catalog, cluster.spec.kubernetes.version, standings):
+        for offer in available_upgrades(catalog, cluster.spec.kubernetes.version, standings):
             if _tell(store, name, offer, context):
                 told.setdefault(name, []).append(offer.version)
     return told
 
 
-def _tell(store: Store, cluster: str, offer: Offer, context: Context) -> bool:
+def _tell(store: Store, cluster: str, offer: AvailableUpgrade, context: Context) -> bool:
     """Tell one cluster of one release, unless it was told before."""
     key, run = offer_key(cluster, offer.version), context["dag_run"]
     if store.get(key) is not None:

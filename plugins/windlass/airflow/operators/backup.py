@@ -17,9 +17,9 @@ from windlass.airflow.errors import TASK_DEFAULTS, TRANSIENT, ending_on_permanen
 from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
-from windlass.airflow.run_context import Workplace
-from windlass.domain.backup import BundleId, Manifest
-from windlass.domain.backup.schedule import Progress, is_drill_due, is_due, overdue_since, unsafe_beside
+from windlass.airflow.run_context import RunContext
+from windlass.domain.backup import BundleId, BundleManifest
+from windlass.domain.backup.schedule import BackupProgress, is_drill_due, is_due, overdue_since, unsafe_beside
 from windlass.domain.lease import Owner
 from windlass.effects.bundles import Vault
 from windlass.effects.store import Leases, list_clusters
@@ -47,7 +47,7 @@ class BackupDispatchOperator(BaseOperator):
         """Return the clusters whose backup was started. A cluster that cannot be looked at holds up no other."""
         with ending_on_permanent_errors():
             store = open_store()
-            places = [Workplace(name, _owner(context)) for name in list_clusters(store)]
+            places = [RunContext(name, _owner(context)) for name in list_clusters(store)]
         due = [place.name for place in places if self._is_due(context, place)]
         if not due:
             raise AirflowSkipException("no backup is due")
@@ -55,7 +55,7 @@ class BackupDispatchOperator(BaseOperator):
         self.log.info("backups are due of: %s", ", ".join(due))
         return due
 
-    def _is_due(self, context: Context, place: Workplace) -> bool:
+    def _is_due(self, context: Context, place: RunContext) -> bool:
         try:
             return _look(context, place)
         except WindlassError as error:
@@ -63,7 +63,7 @@ class BackupDispatchOperator(BaseOperator):
             return False
 
 
-def _look(context: Context, place: Workplace) -> bool:
+def _look(context: Context, place: RunContext) -> bool:
     cluster, now = place.cluster(), datetime.now(UTC)
     schedule = cluster.spec.backup.schedule
     if schedule is None:
@@ -74,9 +74,9 @@ def _look(context: Context, place: Workplace) -> bool:
         overdue = overdue_since(schedule, progress.newest, now)
         told = should_tell(place.store, place.name, is_overdue=overdue is not None, now=now)
         if told == "missing":
-            tell_alert(context, place, f"backups do not come; {how_old(vault, now)}; see the runs of {OPERATION}")
+            notify_alert(context, place, f"backups do not come; {how_old(vault, now)}; see the runs of {OPERATION}")
         elif told == "over":
-            tell_alert(context, place, f"backups come again; {how_old(vault, now)}", level="info")
+            notify_alert(context, place, f"backups come again; {how_old(vault, now)}", level="info")
     why_not = unsafe_beside(_operation_leases(context, place).effective(place.name), has_bundles=bool(progress.newest))
     return not why_not and is_due(schedule, place.name, progress, now)
 
@@ -84,7 +84,7 @@ def _look(context: Context, place: Workplace) -> bool:
 class BackupTakeOperator(ClusterOperator):
     """Takes one bundle. Where that is not safe now, or one is being taken already, a scheduled run is skipped."""
 
-    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
         """Return the bundle's id, what is in it, and how long each step took."""
         watch = Stopwatch(tell=self.log.info)
         try:
@@ -100,7 +100,7 @@ class BackupTakeOperator(ClusterOperator):
             raise
         if before and before[-1].revision > manifest.content.revision:
             # Said once: from now on the newest bundle is of what is there.
-            tell_alert(context, place, _gone_back(before[-1], manifest))
+            notify_alert(context, place, _gone_back(before[-1], manifest))
         self.log.info(
             "bundle %s: %d keys at revision %d", manifest.id, manifest.content.keys, manifest.content.revision
         )
@@ -114,7 +114,7 @@ class BackupTakeOperator(ClusterOperator):
         }
 
     @contextmanager
-    def _turn(self, context: Context, place: Workplace, vault: Vault) -> Iterator[None]:
+    def _turn(self, context: Context, place: RunContext, vault: Vault) -> Iterator[None]:
         """Hold the cluster's one turn to take a backup, beside whatever operation runs."""
         leases, is_asked_for = _backup_leases(context, place), is_by_person(context)
         why_not = unsafe_beside(
@@ -137,20 +137,20 @@ class BackupTakeOperator(ClusterOperator):
             with contextlib.suppress(*TRANSIENT):  # the run ends, and then the lease is anybody's
                 leases.release(place.name, place.owner)
 
-    def _tell_failure(self, context: Context, place: Workplace, error: WindlassError) -> None:
+    def _tell_failure(self, context: Context, place: RunContext, error: WindlassError) -> None:
         if isinstance(error, TRANSIENT) and context["ti"].try_number <= (self.retries or 0):
             return  # it is tried again
         try:
             age = how_old(place.vault(place.cluster()), datetime.now(UTC))
         except WindlassError:
             age = "how old the newest good bundle is cannot be told"
-        tell_alert(context, place, f"backup failed, {age}: {error}")
+        notify_alert(context, place, f"backup failed, {age}: {error}")
 
 
 class BackupExpireOperator(ClusterOperator):
     """Deletes the bundles that the spec no longer wants kept."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, place: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
         """Return the ids that were deleted."""
         cluster = place.cluster()
         backup, roll = cluster.spec.backup, place.records.roll()
@@ -167,7 +167,7 @@ class BackupProveOperator(ClusterOperator):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"outlets": [DRILLS], **options})
 
-    def act(self, context: Context, place: Workplace) -> str:
+    def act(self, context: Context, place: RunContext) -> str:
         """Return the cluster whose drill was started."""
         cluster = place.cluster()
         schedule, vault = cluster.spec.backup.drill.schedule, place.vault(cluster)
@@ -178,10 +178,10 @@ class BackupProveOperator(ClusterOperator):
         return place.name
 
 
-class EtcdUpkeepOperator(ClusterOperator):
+class EtcdMaintenanceOperator(ClusterOperator):
     """Defragments etcd's members where it is worth it, ends the alarm of a full database, tells what needs a person."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return what was done; nothing is done while an operation has the cluster."""
         leases = _operation_leases(context, place)
         with place.site(place.cluster()) as site:
@@ -190,11 +190,11 @@ class EtcdUpkeepOperator(ClusterOperator):
             self.log.info("%s", line)
             place.log(f"etcd: {line}")
         for line in kept.complaints:
-            tell_alert(context, place, line)
+            notify_alert(context, place, line)
         return list(kept.done)
 
 
-def _gone_back(before: BundleId, manifest: Manifest) -> str:
+def _gone_back(before: BundleId, manifest: BundleManifest) -> str:
     return (
         f"etcd's revision went back from {before.revision} to {manifest.content.revision}: it has lost its data and "
         f"begun anew, or the cluster was made anew; what was there before is in bundle {before}, which "
@@ -207,11 +207,11 @@ def _owner(context: Context) -> Owner:
     return Owner(run.dag_id, run.run_id)
 
 
-def _operation_leases(context: Context, place: Workplace) -> Leases:
+def _operation_leases(context: Context, place: RunContext) -> Leases:
     return place.leases(finished_by(context))
 
 
-def _backup_leases(context: Context, place: Workplace) -> Leases:
+def _backup_leases(context: Context, place: RunContext) -> Leases:
     return Leases(place.store, finished_by(context), lambda: datetime.now(UTC), backup_lease_key)
 
 
@@ -226,14 +226,14 @@ def _wait_or_skip(reason: str, *, is_asked_for: bool) -> None:
     raise AirflowSkipException(reason)
 
 
-def _is_done(schedule: str, place: Workplace, vault: Vault, leases: Leases) -> bool:
+def _is_done(schedule: str, place: RunContext, vault: Vault, leases: Leases) -> bool:
     """Tell whether the backup that a scheduled run is for was taken by another meanwhile."""
     progress, now = progress_of(vault, leases), datetime.now(UTC)
     # An attempt that failed leaves this one to be made, whenever it was.
-    return not is_due(schedule, place.name, Progress(progress.newest, None), now)
+    return not is_due(schedule, place.name, BackupProgress(progress.newest, None), now)
 
 
-def tell_alert(context: Context, place: Workplace, text: str, level: Any = "error") -> None:
+def notify_alert(context: Context, place: RunContext, text: str, level: Any = "error") -> None:
     """Write a line to the cluster's service log and tell whoever wants to know; the store may be what is away."""
     with contextlib.suppress(WindlassError):
         place.log(text, level=level)

@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.operations.cluster import Changes
 
 
@@ -24,10 +24,10 @@ class ClusterOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Do the step."""
         with ending_on_permanent_errors():
-            return self.act(context, Workplace.of(context))
+            return self.act(context, RunContext.of(context))
 
     @abstractmethod
-    def act(self, context: Context, place: Workplace) -> Any:
+    def act(self, context: Context, place: RunContext) -> Any:
         """Do the step; errors of `windlass.errors` say what went wrong."""
 
     def skip(self, context: Context, tasks: list[str], result: Any) -> NoReturn:

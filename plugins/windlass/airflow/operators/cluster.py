@@ -8,13 +8,13 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from windlass.airflow.authorities import given_authorities
+from windlass.airflow.authorities import user_authorities
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.providers import host_provider
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.domain.apply.immutable import dropped_hosts, refuse_what_no_apply_changes
 from windlass.domain.lease import Owner
-from windlass.domain.pki import Pki, check_authorities, seed
+from windlass.domain.pki import Pki, check_authorities, issue_pki
 from windlass.domain.pki.user_ca import refuse_other_authorities
 from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
@@ -44,7 +44,7 @@ _UNFINISHED = {"queued", "running"}
 class ClusterValidateOperator(ClusterOperator):
     """Checks the spec that was given, or the stored one, against itself, the catalog and the other clusters."""
 
-    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
         """Return what the run is about, in a few words; RefusedError if an apply cannot bring that about."""
         place.keys  # noqa: B018 (a missing or wrong key is told before anything starts)
         stored, cluster = place.stored(), place.wanted(context["params"].get("spec"))
@@ -70,7 +70,7 @@ class ClusterValidateOperator(ClusterOperator):
 class ClusterLeaseOperator(ClusterOperator):
     """Takes the cluster's lease for this run, so that no other changes it meanwhile, and stores the spec given."""
 
-    def act(self, context: Context, place: Workplace) -> str:
+    def act(self, context: Context, place: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         cluster = place.wanted(context["params"].get("spec"))
         place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
@@ -82,7 +82,7 @@ class ClusterLeaseOperator(ClusterOperator):
 class ClusterReleaseOperator(ClusterOperator):
     """Gives the lease back; a teardown, so that it runs however the run ends."""
 
-    def act(self, context: Context, place: Workplace) -> None:
+    def act(self, context: Context, place: RunContext) -> None:
         """Release the lease if this run has it."""
         if not place.leases(finished_by(context)).release(place.name, place.owner):
             self.log.info("this run does not hold the lease (any more)")
@@ -101,7 +101,7 @@ def finished_by(context: Context) -> Any:
     return is_finished
 
 
-def _check_change(stored: Cluster, wanted: Cluster, place: Workplace) -> None:
+def _check_change(stored: Cluster, wanted: Cluster, place: RunContext) -> None:
     """Refuse what an apply would leave half done. Before there are keys nothing runs, and anything may change."""
     pki = place.records.pki(place.keys)
     if pki is None:
@@ -112,9 +112,9 @@ def _check_change(stored: Cluster, wanted: Cluster, place: Workplace) -> None:
             refuse_hosts_that_are_in_use(site, pki, leaving)
 
 
-def _check_given(cluster: Cluster, place: Workplace) -> None:
+def _check_given(cluster: Cluster, place: RunContext) -> None:
     """Tell of an authority of the user's that cannot be used before anything starts."""
-    if given := given_authorities(cluster):
+    if given := user_authorities(cluster):
         check_authorities(given, datetime.now(UTC))
         refuse_other_authorities(given, place.records.pki(place.keys))
 
@@ -122,7 +122,7 @@ def _check_given(cluster: Cluster, place: Workplace) -> None:
 class ClusterCertificatesOperator(ClusterOperator):
     """Makes what is missing of the cluster's certificates, renews what is old, and lays them down on the hosts."""
 
-    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host."""
         cluster = place.cluster()
         place.leases(finished_by(context)).heartbeat(place.name, place.owner)
@@ -131,11 +131,11 @@ class ClusterCertificatesOperator(ClusterOperator):
             return self.tell(seed_certificates(site, pki, sealed))
 
 
-def seeded_pki(place: Workplace, cluster: Cluster) -> tuple[Pki, RemoteFile]:
+def seeded_pki(place: RunContext, cluster: Cluster) -> tuple[Pki, RemoteFile]:
     """Return the stored PKI, with what it lacks made and what is old renewed, and its sealed copy for hosts."""
-    existing, given = place.records.pki(place.keys), given_authorities(cluster)
+    existing, given = place.records.pki(place.keys), user_authorities(cluster)
     refuse_other_authorities(given, existing)
-    pki = seed(cluster, datetime.now(UTC), existing, given)
+    pki = issue_pki(cluster, datetime.now(UTC), existing, given)
     place.records.save_pki(pki, place.keys)
     return pki, RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
 
@@ -143,7 +143,7 @@ def seeded_pki(place: Workplace, cluster: Cluster) -> tuple[Pki, RemoteFile]:
 class ClusterServicesOperator(ClusterOperator):
     """Applies the foundation services as soon as an API server is ready, and waits for nodes and services."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return what was changed."""
         place.leases(finished_by(context)).heartbeat(place.name, place.owner)
         cluster, pki = place.cluster(), place.pki()
@@ -165,7 +165,7 @@ class ClusterServicesOperator(ClusterOperator):
 class ClusterVerifyOperator(ClusterOperator):
     """Uses the cluster as its users will, and fails with host, component and reason where that does not work."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, place: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
         """Return what was shown to work."""
         cluster, pki = place.cluster(), place.pki()
         with place.site(cluster) as site, kubernetes_api(site, pki, _API_READY) as client:
@@ -182,7 +182,7 @@ class ClusterConfirmOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return the hosts that the cluster will be taken off; RefusedError without the right confirmation."""
         check_name(place.name, context["params"].get("confirm_name") or "")
         hosts = [host.name for host in place.cluster().spec.hosts.members]
@@ -195,7 +195,7 @@ class ClusterConfirmOperator(ClusterOperator):
 class ClusterDrainOperator(ClusterOperator):
     """Ends the users' pods with their own grace; a cluster that does not answer any more is passed over."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, place: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
         """Return what was ended."""
         try:
             with place.site(place.cluster()) as site, kubernetes_api(site, place.pki(), _API_ANSWERS) as client:
@@ -211,7 +211,7 @@ class ClusterRemoveOperator(ClusterOperator):
     Hosts that a provider made for the cluster are destroyed instead.
     """
 
-    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
         place.leases(finished_by(context)).heartbeat(place.name, place.owner)
         cluster = place.cluster()
@@ -225,7 +225,7 @@ class ClusterRemoveOperator(ClusterOperator):
 class ClusterForgetOperator(ClusterOperator):
     """Removes what the store knows of the cluster; its backups stay unless the run says otherwise."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return the keys that were removed; the service log and the lease stay, as the record of what was done."""
         place.log(f"{place.owner.dag_id}: the cluster was taken off its hosts")
         keeps = context["params"].get("keep_backups", True)
@@ -241,7 +241,7 @@ class ClusterRecordOperator(ClusterOperator):
         super().__init__(**options)
         self.steps = steps
 
-    def act(self, context: Context, place: Workplace) -> str:
+    def act(self, context: Context, place: RunContext) -> str:
         """Return the line that was written; a run that only planned writes none."""
         operation = place.owner.dag_id
         if context["params"].get("plan_only"):

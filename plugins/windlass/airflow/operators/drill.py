@@ -12,10 +12,10 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from windlass.airflow.errors import TRANSIENT
-from windlass.airflow.operators.backup import is_by_person, tell_alert
+from windlass.airflow.operators.backup import is_by_person, notify_alert
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.domain.backup import NEWEST, BundleId, DrillRecord, choose
 from windlass.domain.backup.versions import release_for
 from windlass.effects.store import Leases
@@ -30,7 +30,7 @@ OPERATION = "restore_drill"
 class DrillChooseOperator(ClusterOperator):
     """Chooses the bundle that the param `bundle` names, by id, by time, or the newest."""
 
-    def act(self, context: Context, place: Workplace) -> str:
+    def act(self, context: Context, place: RunContext) -> str:
         """Return the bundle's id; RefusedError if there is none."""
         wanted = context["params"].get("bundle") or NEWEST
         chosen = choose(wanted, place.vault(place.cluster()).candidates(), place.name)
@@ -41,7 +41,7 @@ class DrillChooseOperator(ClusterOperator):
 class DrillRunOperator(ClusterOperator):
     """Restores the chosen bundle on one host and compares; fails, and tells people, unless that proves it."""
 
-    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
         """Return what was compared and how long each step took; IntegrityError if the bundle is not proven."""
         bundle = BundleId.parse(context["ti"].xcom_pull(task_ids="choose"))
         cluster = place.cluster()
@@ -51,26 +51,26 @@ class DrillRunOperator(ClusterOperator):
             record = run_drill(site, release, vault, bundle, str(place.owner), Stopwatch(tell=self.log.info))
         if not record.is_proof:
             text = f"drill with bundle {bundle} on {record.host or 'no host'} failed: {record.failure}"
-            tell_alert(context, place, text)
+            notify_alert(context, place, text)
             raise IntegrityError(f"{text}; look at the record {record.id}, and take a new bundle with etcd_backup")
         place.log(f"drill: bundle {bundle} is proven: {record.milliseconds['total'] / 1000:.0f} s on {record.host}")
         return _told(record)
 
     @contextmanager
-    def _telling(self, context: Context, place: Workplace, bundle: BundleId) -> Iterator[None]:
+    def _telling(self, context: Context, place: RunContext, bundle: BundleId) -> Iterator[None]:
         """Tell people of what kept the drill from being made at all, unless it is tried again."""
         try:
             yield
         except WindlassError as error:
             if not isinstance(error, TRANSIENT) or context["ti"].try_number > (self.retries or 0):
-                tell_alert(context, place, f"drill with bundle {bundle} could not be made: {error}")
+                notify_alert(context, place, f"drill with bundle {bundle} could not be made: {error}")
             raise
 
 
 class DrillClearOperator(ClusterOperator):
     """Removes what a drill left on hosts, should its task have been killed; a teardown."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return the hosts that were looked at; those that do not answer are looked at by the next drill there."""
         leases = _leases(context, place)
         held = leases.effective(place.name)
@@ -92,12 +92,12 @@ def _told(record: DrillRecord) -> dict[str, Any]:
     }
 
 
-def _leases(context: Context, place: Workplace) -> Leases:
+def _leases(context: Context, place: RunContext) -> Leases:
     return Leases(place.store, finished_by(context), lambda: datetime.now(UTC), drill_lease_key)
 
 
 @contextmanager
-def _turn(context: Context, place: Workplace) -> Iterator[None]:
+def _turn(context: Context, place: RunContext) -> Iterator[None]:
     """Hold the cluster's one turn to drill, beside whatever operation runs: it touches nothing of the cluster."""
     leases = _leases(context, place)
     try:

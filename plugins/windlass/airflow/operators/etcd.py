@@ -8,10 +8,10 @@ from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by, seeded_pki
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.effects.ssh.connection import RemoteFile
-from windlass.operations.cluster import Site
-from windlass.operations.etcd import Replacing, plan_member, replace_member
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.etcd import ReplacementContext, plan_member, replace_member
 
 
 class EtcdPlanReplacementOperator(ClusterOperator):
@@ -21,7 +21,7 @@ class EtcdPlanReplacementOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return the steps; RefusedError with the reason where one of them is not allowed."""
         name = context["params"]["host"]
         with place.site(place.cluster()) as site:
@@ -36,7 +36,7 @@ class EtcdPlanReplacementOperator(ClusterOperator):
 class EtcdReplaceMemberOperator(ClusterOperator):
     """Replaces the member on the host that the param `host` names, if starting it is not enough."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return what was done; RefusedError with the reason where quorum would not hold."""
         name = context["params"]["host"]
         place.leases(finished_by(context)).heartbeat(place.name, place.owner)
@@ -48,12 +48,12 @@ class EtcdReplaceMemberOperator(ClusterOperator):
         return done
 
 
-def _looking(place: Workplace, site: Site) -> Replacing:
+def _looking(place: RunContext, site: ClusterSession) -> ReplacementContext:
     """Return what a plan works with: no certificate is made for it, since nothing may be stored without the lease."""
-    return Replacing(site, place.pki(), RemoteFile(b""))
+    return ReplacementContext(site, place.pki(), RemoteFile(b""))
 
 
-def replacing(place: Workplace, site: Site, tell: Any = None) -> Replacing:
+def replacing(place: RunContext, site: ClusterSession, tell: Any = None) -> ReplacementContext:
     """Return what a replacement of members works with; a host that is new to the PKI gets its certificates."""
     pki, sealed = seeded_pki(place, site.cluster)
-    return Replacing(site, pki, sealed) if tell is None else Replacing(site, pki, sealed, tell)
+    return ReplacementContext(site, pki, sealed) if tell is None else ReplacementContext(site, pki, sealed, tell)

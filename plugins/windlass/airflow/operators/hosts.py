@@ -10,13 +10,13 @@ from airflow.sdk import Context
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.providers import host_provider
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.domain.host.preflight import check_hosts, refuse
 from windlass.operations.apply.gather_facts import ask_hosts
 from windlass.operations.apply.plan import plan_apply, plan_text
 from windlass.operations.apply.prepare import prepare_hosts
 from windlass.operations.apply.start import start_control_plane, start_etcd, start_kubelets
-from windlass.operations.cluster import Changes, Site
+from windlass.operations.cluster import Changes, ClusterSession
 
 
 class HostProvisionOperator(ClusterOperator):
@@ -29,7 +29,7 @@ class HostProvisionOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return the names of the hosts that were made or started, or would be."""
         cluster = place.wanted(context["params"].get("spec"))
         provider = host_provider(cluster)
@@ -54,7 +54,7 @@ class HostPreflightOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
         """Return the plan by host; RefusedError lists every problem of every host."""
         cluster = place.wanted(context["params"].get("spec"))
         with place.site(cluster) as site:
@@ -73,9 +73,9 @@ class HostPreflightOperator(ClusterOperator):
 class _PhaseOperator(ClusterOperator):
     """Does one phase on all hosts that it concerns, side by side."""
 
-    phase: Callable[[Site], Mapping[str, Changes]]
+    phase: Callable[[ClusterSession], Mapping[str, Changes]]
 
-    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host; the error names every host that failed, and why."""
         place.leases(finished_by(context)).heartbeat(place.name, place.owner)
         with place.site(place.cluster()) as site:

@@ -13,7 +13,7 @@ from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.recovery import (
     PLAN,
-    Recovery,
+    RecoveryHandover,
     check_same,
     cluster_of,
     manifest_of,
@@ -22,12 +22,12 @@ from windlass.airflow.recovery import (
     wish_of,
     with_version,
 )
-from windlass.airflow.run_context import Workplace
-from windlass.domain.backup import SNAPSHOT, BundleId, Manifest, life_of
+from windlass.airflow.run_context import RunContext
+from windlass.domain.backup import SNAPSHOT, BundleId, BundleManifest, life_of
 from windlass.domain.pki import Pki
 from windlass.domain.recovery import (
-    Loss,
-    Origin,
+    BundleOrigin,
+    DataLoss,
     bump_for,
     is_of_one_cluster,
     joined_pki,
@@ -44,7 +44,7 @@ from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.recovery import (
-    Source,
+    SnapshotSource,
     check_versions,
     choose_verified,
     recovery_id,
@@ -70,7 +70,7 @@ class RecoveryPlanOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
         """Return the plan; RefusedError where live data would be thrown away and nobody said so twice."""
         params = context["params"]
         wish, spec = wish_of(params), params.get("spec")
@@ -88,10 +88,10 @@ class RecoveryPlanOperator(ClusterOperator):
         with place.site(wanted) as site:
             found = survey(site, joined_pki(stored, state.pki))
         plan = plan_recovery(wanted, found, wish, _origin(manifest, stored, state.pki))
-        loss = Loss(
+        loss = DataLoss(
             manifest.id, manifest.bundle.time, manifest.content.revision, datetime.now(UTC), found.observed.revision
         )
-        recovery = Recovery(
+        recovery = RecoveryHandover(
             bundle=manifest.id,
             version=version,
             hosts=plan.hosts,
@@ -114,24 +114,24 @@ class RecoveryPlanOperator(ClusterOperator):
         return recovery.to_xcom()
 
 
-def _version(place: Workplace) -> str | None:
+def _version(place: RunContext) -> str | None:
     stored = place.stored()
     return None if stored is None else stored.spec.kubernetes.version
 
 
-def _origin(manifest: Manifest, stored: Pki | None, bundled: Pki) -> Origin:
+def _origin(manifest: BundleManifest, stored: Pki | None, bundled: Pki) -> BundleOrigin:
     """Return what the bundle is of; where nothing is stored, it is with the bundle's own keys that etcd was asked."""
     has_our_keys = stored is None or is_of_one_cluster(stored, bundled)
-    return Origin(manifest.content.revision, life_of(manifest), has_our_keys)
+    return BundleOrigin(manifest.content.revision, life_of(manifest), has_our_keys)
 
 
-def _known_revisions(place: Workplace, vault: Vault) -> list[int]:
+def _known_revisions(place: RunContext, vault: Vault) -> list[int]:
     """Return every revision that bundles and earlier recoveries tell of."""
     earlier = [record.revision for record in recoveries(place.store, place.name)]
     return [*earlier, *(bundle.revision for bundle in vault.inventory().bundles)]
 
 
-def _text(cluster: Cluster, plan: Any, loss: Loss) -> str:
+def _text(cluster: Cluster, plan: Any, loss: DataLoss) -> str:
     version, hosts = cluster.spec.kubernetes.version, ", ".join(plan.hosts)
     return f"cluster `{cluster.name}`, Kubernetes {version}, comes back on {hosts}\n{loss}\n{plan}\n{OUTAGE}"
 
@@ -150,7 +150,7 @@ class RecoveryApprovalOperator(ClusterApprovalOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask, unless that was answered in advance."""
-        if approved := Recovery.of(context).approved:
+        if approved := RecoveryHandover.of(context).approved:
             self.log.info("approved in advance: %s", approved)
             return None
         return super().execute(context)
@@ -162,9 +162,9 @@ class RecoveryLeaseOperator(ClusterOperator):
     A repair run, which a disaster starts too, is waited for: it ends as soon as it sees that it cannot help.
     """
 
-    def act(self, context: Context, place: Workplace) -> str:
+    def act(self, context: Context, place: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        recovery, spec = Recovery.of(context), context["params"].get("spec")
+        recovery, spec = RecoveryHandover.of(context), context["params"].get("spec")
         self._acquire(place, place.leases(finished_by(context)))
         vault = vault_of(place, spec)
         manifest = vault.manifest(BundleId.parse(recovery.bundle))
@@ -176,7 +176,7 @@ class RecoveryLeaseOperator(ClusterOperator):
             self.log.info("the spec is stored, with Kubernetes %s", recovery.version)
         return str(place.owner)
 
-    def _acquire(self, place: Workplace, leases: Leases) -> None:
+    def _acquire(self, place: RunContext, leases: Leases) -> None:
         deadline = time.monotonic() + _PATIENCE.total_seconds()
         while True:
             try:
@@ -195,13 +195,15 @@ class RecoveryLeaseOperator(ClusterOperator):
 class RecoveryRestoreOperator(ClusterOperator):
     """Restores beside the old data, looks once more whether that is still right, and switches over."""
 
-    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
         """Return when the API took its first write; the error says how to go back."""
-        recovery = Recovery.of(context)
+        recovery = RecoveryHandover.of(context)
         place.leases(finished_by(context)).heartbeat(place.name, place.owner)
         vault, manifest = manifest_of(place, place.cluster(), recovery)
         with recovering(place, recovery, self.log.info) as (whole, work):
-            source = Source(manifest.parts[SNAPSHOT].clear_bytes, recovery.bump, vault.open_part(manifest, SNAPSHOT))
+            source = SnapshotSource(
+                manifest.parts[SNAPSHOT].clear_bytes, recovery.bump, vault.open_part(manifest, SNAPSHOT)
+            )
             before = restore_beside(work, source)
             if not any(one.stage == "switched" for one in before.values()):
                 found, wish = survey(whole, work.pki), wish_of(context["params"])
@@ -217,9 +219,9 @@ class RecoveryRestoreOperator(ClusterOperator):
 class RecoverySettleOperator(ClusterOperator):
     """Restarts kubelets, removes the nodes of hosts that are gone, applies the foundation services."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return what was changed."""
-        recovery = Recovery.of(context)
+        recovery = RecoveryHandover.of(context)
         place.leases(finished_by(context)).heartbeat(place.name, place.owner)
         with recovering(place, recovery, self.log.info) as (_, work):
             return list(settle(work, recovery.absent))
@@ -228,9 +230,9 @@ class RecoverySettleOperator(ClusterOperator):
 class RecoveryVerifyOperator(ClusterOperator):
     """Uses the cluster as its users will, as after a creation, and writes what was done to the service log."""
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return what was shown to work."""
-        recovery = Recovery.of(context)
+        recovery = RecoveryHandover.of(context)
         with (
             recovering(place, recovery, self.log.info) as (_, work),
             kubernetes_api(work.site, work.pki, _API_READY) as client,

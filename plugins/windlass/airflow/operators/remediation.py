@@ -16,21 +16,21 @@ from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.providers import host_provider
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.domain.health import Finding
 from windlass.domain.pki import Pki
-from windlass.domain.remediation.contention import HEAL, turn_of
-from windlass.domain.remediation.plan import Asked
+from windlass.domain.remediation.contention import HEAL, contention_of
+from windlass.domain.remediation.plan import RunOrigin
 from windlass.domain.remediation.summary import plan_lines
-from windlass.domain.remediation.triggers import Heard, heard_in
+from windlass.domain.remediation.triggers import MonitorReports, monitor_reports
 from windlass.domain.servicelog import Event
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store import HostKeys, ServiceLog
 from windlass.errors import NotReadyError, RefusedError, WindlassError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.remediation import Healing, Keyring, Note, heal, show_plan
-from windlass.operations.remediation.events import echo, untold
+from windlass.operations.remediation import Keyring, Note, RemediationContext, heal, show_plan
+from windlass.operations.remediation.events import record_events, untold
 
 _PATIENCE = timedelta(minutes=3)
 """How long one try of the task waits for another operation; Airflow tries again after it."""
@@ -43,7 +43,7 @@ _API = timedelta(seconds=10)
 class ClusterHealOperator(ClusterOperator):
     """Repairs the cluster that the run's partition or its param `cluster` names, until nothing is left to do now."""
 
-    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
         """Return what was done, what was done in vain, what is held back, and where a person is needed."""
         began = datetime.now(UTC)
         findings = _findings(context, place)
@@ -73,14 +73,14 @@ class ClusterHealOperator(ClusterOperator):
             send(_notices(place.name, [one for one in notes if not one.key]), context)
         return {key: list(lines) for key, lines in outcome.__dict__.items()}
 
-    def _show(self, context: Context, place: Workplace, findings: Iterable[Finding]) -> dict[str, list[str]]:
+    def _show(self, context: Context, place: RunContext, findings: Iterable[Finding]) -> dict[str, list[str]]:
         with self._healing(context, place, findings, []) as work:
             lines = plan_lines(show_plan(work))
         for line in lines:
             self.log.info("%s", line)
         return {"plan": lines}
 
-    def _take_turn(self, context: Context, place: Workplace, began: datetime) -> bool:
+    def _take_turn(self, context: Context, place: RunContext, began: datetime) -> bool:
         """Take the lease, or wait for the run that has it; False if that run does what this one is for."""
         leases, deadline, is_told = (
             place.leases(finished_by(context)),
@@ -88,7 +88,7 @@ class ClusterHealOperator(ClusterOperator):
             False,
         )
         while True:
-            turn = turn_of(leases.current(place.name), place.owner, began)
+            turn = contention_of(leases.current(place.name), place.owner, began)
             if turn == "leave":
                 self.log.info("another run of heal_cluster is at this cluster and will look at all of it again")
                 return False
@@ -106,8 +106,8 @@ class ClusterHealOperator(ClusterOperator):
 
     @contextmanager
     def _healing(
-        self, context: Context, place: Workplace, findings: Iterable[Finding], notes: list[Note]
-    ) -> Iterator[Healing]:
+        self, context: Context, place: RunContext, findings: Iterable[Finding], notes: list[Note]
+    ) -> Iterator[RemediationContext]:
         leases = place.leases(finished_by(context))
         log = ServiceLog(place.store, place.name)
 
@@ -122,9 +122,9 @@ class ClusterHealOperator(ClusterOperator):
             place.records.save_pki(pki, place.keys)
             return RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
 
-        heard, roll = heard_in(findings, datetime.now(UTC)), place.records.roll()
+        heard, roll = monitor_reports(findings, datetime.now(UTC)), place.records.roll()
         with place.site(place.cluster()) as site:
-            yield Healing(
+            yield RemediationContext(
                 site=site,
                 keyring=Keyring(place.pki, store),
                 machines=ProvidedMachines(site, place),
@@ -135,7 +135,7 @@ class ClusterHealOperator(ClusterOperator):
                 reports=heard.reports,
                 told=heard.told,
                 hear=_listener(context, place),
-                asked=Asked(by_person=_is_by_person(context)),
+                asked=RunOrigin(by_person=_is_by_person(context)),
                 roll=f"{roll} is not over" if roll else "",
             )
 
@@ -146,13 +146,13 @@ class ClusterHealOperator(ClusterOperator):
         except WindlassError:
             self.log.exception("people could not be told; the repair goes on")
 
-    def _tell_kubernetes(self, work: Healing, place: Workplace) -> None:
+    def _tell_kubernetes(self, work: RemediationContext, place: RunContext) -> None:
         """Leave what was seen and done as events too; a cluster that does not answer is told by a later run."""
         try:
             entries = untold(place.records, datetime.now(UTC))
             if entries:
                 with kubernetes_api(work.site, work.keys, _API) as client:
-                    echo(place.records, client, entries)
+                    record_events(place.records, client, entries)
         except WindlassError as error:
             self.log.warning("no events in Kubernetes: %s", error)
 
@@ -160,7 +160,7 @@ class ClusterHealOperator(ClusterOperator):
 class ProvidedMachines:
     """The machines that the spec's host provider makes; it is asked only when a host does not answer."""
 
-    def __init__(self, site: Site, place: Workplace) -> None:
+    def __init__(self, site: ClusterSession, place: RunContext) -> None:
         self._site = site
         self._place = place
 
@@ -191,7 +191,7 @@ def _is_by_person(context: Context) -> bool:
     return str(getattr(run.run_type, "value", run.run_type)) == "manual"
 
 
-def _findings(context: Context, place: Workplace) -> tuple[Finding, ...]:
+def _findings(context: Context, place: RunContext) -> tuple[Finding, ...]:
     """Return what started the run, and what the watch has found besides."""
     events = (context.get("triggering_asset_events") or {}).get(REPAIRS, [])
     found = {one.id: one for one in (*_open(place.records.status()), *findings_in(events, place.name))}
@@ -199,15 +199,15 @@ def _findings(context: Context, place: Workplace) -> tuple[Finding, ...]:
     return tuple(one for one in found.values() if wanted in {None, one.id})
 
 
-def _listener(context: Context, place: Workplace) -> Callable[[], Heard | None]:
+def _listener(context: Context, place: RunContext) -> Callable[[], MonitorReports | None]:
     """Return what tells of the watch's findings once they are others than those that the run begins with."""
     before = (place.records.status() or {}).get("observed")
 
-    def hear() -> Heard | None:
+    def hear() -> MonitorReports | None:
         if context["params"].get("finding"):
             return None  # a run about one finding stays with that
         status = place.records.status() or {}
-        return heard_in(_open(status), datetime.now(UTC)) if status.get("observed") != before else None
+        return monitor_reports(_open(status), datetime.now(UTC)) if status.get("observed") != before else None
 
     return hear
 
@@ -222,7 +222,7 @@ def _open(status: Mapping[str, Any] | None) -> tuple[Finding, ...]:
         return ()
 
 
-def _event(place: Workplace, note: Note) -> Event:
+def _event(place: RunContext, note: Note) -> Event:
     return Event(
         time=datetime.now(UTC),
         operation=place.owner.dag_id,

@@ -12,29 +12,29 @@ from airflow.sdk import Context
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
-from windlass.airflow.operators.step_order import left_undone, pause_if_asked, take_turn
-from windlass.airflow.rollout import Looked, Passage, fresh_bundle, look_at_all, plan_text, question_of, sites
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.operators.step_order import left_undone, pause_if_asked, require_step_order
+from windlass.airflow.rollout import GateResult, UpgradePath, check_gate, fresh_bundle, plan_text, question_of, sites
+from windlass.airflow.run_context import RunContext
 from windlass.domain.rollout import PREFETCH, Step, approval_of, steps_until
 from windlass.domain.rollout.question import render_question
 from windlass.domain.spec import diff_clusters, dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store import Pause
-from windlass.effects.store import Roll as RollRecord
+from windlass.effects.store import RolloutRecord as RollRecord
 from windlass.errors import WindlassError
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.steps import do_step
 
 log = logging.getLogger(__name__)
 _API_READY = timedelta(seconds=90)
 
 
-def _look(context: Context, place: Workplace, passage: Passage) -> Looked:
+def _look(context: Context, place: RunContext, passage: UpgradePath) -> GateResult:
     """Look at everything, and have a bundle to go back to if something is to be changed."""
     params = context["params"]
-    looked = look_at_all(place, passage, allow_untested=bool(params.get("allow_untested")))
+    looked = check_gate(place, passage, allow_untested=bool(params.get("allow_untested")))
     if not looked.steps or looked.report.blocked:
         return looked
     return looked.with_bundle(fresh_bundle(place, passage, looked.etcd_id, _tell, take=not params.get("plan_only")))
@@ -54,9 +54,9 @@ class UpgradeGateOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
         """Return findings and plan; RefusedError says everything that holds the upgrade up, and what to do."""
-        passage = Passage.of(context, place)
+        passage = UpgradePath.of(context, place)
         looked = _look(context, place, passage)
         steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
         text = plan_text(passage, looked, steps)
@@ -83,7 +83,7 @@ class UpgradeApprovalOperator(ClusterApprovalOperator):
     def approved_by(self, context: Context) -> str:
         """Return why nobody needs to be asked; empty if somebody must."""
         params = context["params"]
-        settings = Workplace.of(context).cluster().spec.upgrade
+        settings = RunContext.of(context).cluster().spec.upgrade
         approval = approval_of(
             settings,
             datetime.now(UTC),
@@ -97,7 +97,7 @@ class UpgradeApprovalOperator(ClusterApprovalOperator):
 class UpgradeLeaseOperator(ClusterOperator):
     """Takes the cluster's lease for this run; the spec is stored at the end, when it is true."""
 
-    def act(self, context: Context, place: Workplace) -> str:
+    def act(self, context: Context, place: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
         place.records.drop_pause()  # which was meant for a run before
@@ -107,9 +107,9 @@ class UpgradeLeaseOperator(ClusterOperator):
 class UpgradeCheckOperator(ClusterOperator):
     """Looks again, now that nobody else changes the cluster, and gives the steps that are left to do."""
 
-    def act(self, context: Context, place: Workplace) -> list[dict[str, Any]]:
+    def act(self, context: Context, place: RunContext) -> list[dict[str, Any]]:
         """Return the steps; RefusedError if the gate is closed by now."""
-        passage = Passage.of(context, place)
+        passage = UpgradePath.of(context, place)
         looked = _look(context, place, passage)
         looked.report.refuse(f"{place.name}: {passage.name}")
         steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
@@ -120,7 +120,7 @@ class UpgradeCheckOperator(ClusterOperator):
         # There is always a step, since Airflow skips what follows an empty list.
         return [step.value() for step in steps] or [Step(PREFETCH, (), ()).value()]
 
-    def _remember(self, place: Workplace, passage: Passage) -> None:
+    def _remember(self, place: RunContext, passage: UpgradePath) -> None:
         before, after = passage.before.spec.kubernetes.version, passage.release.version
         known = place.records.roll()
         if known and before == after:
@@ -138,17 +138,17 @@ class UpgradeStepOperator(ClusterOperator):
         super().__init__(**options)
         self.step = step
 
-    def act(self, context: Context, place: Workplace) -> dict[str, list[str]]:
+    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host; the error says what failed on which host, what runs, and how to go on."""
         step = Step.of(self.step)
-        take_turn(context)
+        require_step_order(context)
         pause_if_asked(context, place, step)
         place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
-        passage = Passage.of(context, place)
+        passage = UpgradePath.of(context, place)
         sealed = RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
         try:
             with sites(place, passage) as (site, before):
-                changes = do_step(Roll(site, before, place.pki(), _tell), step, sealed)
+                changes = do_step(RolloutContext(site, before, place.pki(), _tell), step, sealed)
         except WindlassError as error:
             place.log(
                 f"{place.owner.dag_id}: stopped at {step.label}: {error}",
@@ -166,9 +166,9 @@ class UpgradeVerifyOperator(ClusterOperator):
         super().__init__(**options)
         self.check, self.roll = check, roll
 
-    def act(self, context: Context, place: Workplace) -> list[str]:
+    def act(self, context: Context, place: RunContext) -> list[str]:
         """Return what was shown to work."""
-        passage, pki = Passage.of(context, place), place.pki()
+        passage, pki = UpgradePath.of(context, place), place.pki()
         is_complete = _is_complete(context, self.check, left_undone(context, self.roll))
         with sites(place, passage) as (site, before):
             now = site if is_complete else before
@@ -192,7 +192,7 @@ class UpgradeResultOperator(ClusterOperator):
         super().__init__(**options)
         self.gate, self.check, self.roll = gate, check, roll
 
-    def act(self, context: Context, place: Workplace) -> dict[str, Any]:
+    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
         """Return the result: `state` is planned, nothing, done or paused."""
         pull, params = context["ti"].xcom_pull, context["params"]
         gate, given = pull(task_ids=self.gate) or {}, pull(task_ids=self.check) or []

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
-from windlass.airflow.run_context import Workplace
+from windlass.airflow.run_context import RunContext
 from windlass.domain.rollout import Step
 from windlass.effects.store import Pause
 from windlass.errors import RefusedError
@@ -26,7 +26,7 @@ _DONE, _PAUSED = "success", "skipped"
 _FAILED = frozenset({"failed", "upstream_failed", "removed"})
 
 
-def take_turn(context: Context) -> None:
+def require_step_order(context: Context) -> None:
     """Go on only once all steps before this one are done: mapped tasks know no order among themselves."""
     ti = context["ti"]
     mine = ti.map_index if ti.map_index is not None else -1
@@ -41,7 +41,7 @@ def take_turn(context: Context) -> None:
         raise AirflowRescheduleException(datetime.now(UTC) + _TURN)  # type: ignore[no-untyped-call]
 
 
-def pause_if_asked(context: Context, place: Workplace, step: Step) -> None:
+def pause_if_asked(context: Context, place: RunContext, step: Step) -> None:
     """Skip the step if its run was asked to pause; one that is tried again has begun, and is done to its end."""
     pause = place.records.pause()
     if pause is None or pause.run != place.owner.run_id or context["ti"].try_number > 1:
@@ -66,7 +66,7 @@ def _states(context: Context, task_id: str) -> dict[str, Any]:
 class UpgradePauseOperator(ClusterOperator):
     """Asks the roll that is at work to pause before its next step. Needs no lease, and changes no host."""
 
-    def act(self, context: Context, place: Workplace) -> dict[str, str]:
+    def act(self, context: Context, place: RunContext) -> dict[str, str]:
         """Return which run was asked; RefusedError if no roll is at work."""
         lease = place.leases(finished_by(context)).effective(place.name)
         if lease is None or lease.owner.dag_id != UPGRADE:

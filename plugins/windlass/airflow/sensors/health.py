@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator, Context
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.fleet import look
 from windlass.airflow.triggers.health import ClusterHealthyTrigger
-from windlass.domain.health.readiness import Standing
+from windlass.domain.health.readiness import Readiness
 
 
 class ClusterHealthSensor(BaseOperator):
@@ -43,7 +43,7 @@ class ClusterHealthSensor(BaseOperator):
             self._wait(standing)
         return standing.observed
 
-    def _wait(self, standing: Standing) -> NoReturn:
+    def _wait(self, standing: Readiness) -> NoReturn:
         for reason in standing.reasons:
             self.log.info("%s is not healthy yet: %s", self.cluster, reason)
         self.defer(

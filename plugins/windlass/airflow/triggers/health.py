@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 from windlass.errors import WindlassError
 
 if TYPE_CHECKING:
-    from windlass.operations.health.monitor import Poller
+    from windlass.operations.health.monitor import FleetMonitor
 
 _STORE_RETRY_SECONDS = 15.0
 _FIRST_LOOK_SECONDS = 5.0
@@ -48,19 +48,19 @@ class ClusterHealthTrigger(BaseEventTrigger):
                     self.log.exception("watching broke off; it begins anew")
             await asyncio.sleep(_STORE_RETRY_SECONDS)
 
-    async def poller(self) -> Poller | None:
+    async def poller(self) -> FleetMonitor | None:
         """Return what watches this share; None if what it needs is missing."""
         # Here, so that the files of DAGs, which only name this trigger, are read without all that it works with.
         from windlass.airflow.fleet import open_fleet  # noqa: PLC0415
         from windlass.effects.ssh.listening import SshDialler  # noqa: PLC0415
-        from windlass.operations.health.monitor import Poller  # noqa: PLC0415
+        from windlass.operations.health.monitor import FleetMonitor  # noqa: PLC0415
 
         try:
             fleet = await asyncio.to_thread(open_fleet, self.shard, self.shards)
         except WindlassError as error:
             self.log.warning("no cluster is watched: %s", error)
             return None
-        return Poller(fleet, SshDialler())
+        return FleetMonitor(fleet, SshDialler())
 
 
 class ClusterHealthyTrigger(BaseTrigger):

@@ -29,7 +29,7 @@ _LOOK_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningInstance:
     """An embedded Airflow that runs: its address and who leads its processes."""
 
     url: str
@@ -41,13 +41,13 @@ class Running:
         return int(self.url.rsplit(":", 1)[1])
 
 
-def status(home: Home) -> Running | None:
+def status(home: Home) -> RunningInstance | None:
     """Return what runs for `home`, or None."""
     recorded = _read_record(home)
     return recorded if recorded and recorded.runner.is_alive() else None
 
 
-def up(home: Home, settings: Settings, *, on_progress: Callable[[str], None] = lambda _: None) -> Running:
+def up(home: Home, settings: Settings, *, on_progress: Callable[[str], None] = lambda _: None) -> RunningInstance:
     """Start the instance and return once all of its components are healthy.
 
     One that runs with just these settings is left as it is; one that runs with others is started anew.
@@ -104,11 +104,11 @@ def _exclusive(home: Home) -> Iterator[None]:
         yield
 
 
-def _read_record(home: Home) -> Running | None:
+def _read_record(home: Home) -> RunningInstance | None:
     if not home.record.exists():
         return None
     content = json.loads(home.record.read_text())
-    return Running(url=content["url"], runner=ProcessRecord(**content["runner"]))
+    return RunningInstance(url=content["url"], runner=ProcessRecord(**content["runner"]))
 
 
 def _free_port() -> int:
@@ -136,12 +136,12 @@ def _choose_port(home: Home) -> int:
     return port
 
 
-def _launch(home: Home, settings: Settings) -> Running:
+def _launch(home: Home, settings: Settings) -> RunningInstance:
     home.logs.mkdir(parents=True, exist_ok=True)
     port = _choose_port(home)
     write_private(home.environment, json.dumps(_environment(home, settings, port)))
     pid = _spawn_runner(home)
-    running = Running(url=f"http://127.0.0.1:{port}", runner=ProcessRecord.of(pid))
+    running = RunningInstance(url=f"http://127.0.0.1:{port}", runner=ProcessRecord.of(pid))
     write_private(home.record, json.dumps(asdict(running)))
     return running
 
@@ -167,7 +167,7 @@ def _spawn_runner(home: Home) -> int:
     )
 
 
-def _wait_until_ready(home: Home, running: Running, on_progress: Callable[[str], None]) -> None:
+def _wait_until_ready(home: Home, running: RunningInstance, on_progress: Callable[[str], None]) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     reported: set[str] = set()
     with httpx.Client(base_url=running.url, timeout=60, trust_env=False) as http:

@@ -1,6 +1,6 @@
 """Recovery bundles: what they are made of, which are kept, which is used, and what proves them; all of it pure."""
 
-from windlass.domain.backup.choice import NEWEST, NEWEST_PROVEN, Candidate, Standing, choose
+from windlass.domain.backup.choice import NEWEST, NEWEST_PROVEN, BundleTrust, Candidate, choose
 from windlass.domain.backup.content import DatabaseContent, read_content
 from windlass.domain.backup.continuity import broken_off, life_of
 from windlass.domain.backup.drills import Comparison, DrillRecord, bundle_of_drill, drill_id, parse_drill
@@ -10,14 +10,14 @@ from windlass.domain.backup.manifest import (
     PARTS,
     SNAPSHOT,
     STATE,
+    BundleManifest,
     Content,
     EtcdRecord,
-    Manifest,
     MemberRecord,
     Part,
     parse_manifest,
 )
-from windlass.domain.backup.retention import Held, expired, keep
+from windlass.domain.backup.retention import RetentionInputs, expired, keep
 from windlass.domain.backup.source import snapshot_source
 from windlass.domain.backup.state import BundleState
 
@@ -29,18 +29,18 @@ __all__ = [
     "SNAPSHOT",
     "STATE",
     "BundleId",
+    "BundleManifest",
     "BundleState",
+    "BundleTrust",
     "Candidate",
     "Comparison",
     "Content",
     "DatabaseContent",
     "DrillRecord",
     "EtcdRecord",
-    "Held",
-    "Manifest",
     "MemberRecord",
     "Part",
-    "Standing",
+    "RetentionInputs",
     "broken_off",
     "bundle_of_drill",
     "choose",

@@ -14,7 +14,7 @@ NEWEST = "newest"
 NEWEST_PROVEN = "newest-proven"
 
 
-class Standing(Enum):
+class BundleTrust(Enum):
     """How far a bundle can be trusted."""
 
     VERIFIED = "verified"
@@ -32,14 +32,14 @@ class Candidate:
     """A bundle with a manifest, and how far it can be trusted."""
 
     bundle: BundleId
-    standing: Standing
+    standing: BundleTrust
     reason: str = ""
     """Why it is refused or disproven."""
 
     @property
     def is_good(self) -> bool:
         """Tell whether it may be restored without somebody asking for this very one."""
-        return self.standing in {Standing.VERIFIED, Standing.PROVEN}
+        return self.standing in {BundleTrust.VERIFIED, BundleTrust.PROVEN}
 
 
 def choose(wanted: str, candidates: Iterable[Candidate], cluster: str) -> Candidate:
@@ -55,7 +55,7 @@ def choose(wanted: str, candidates: Iterable[Candidate], cluster: str) -> Candid
         return _named(named, newest_first, cluster)
     good = [one for one in newest_first if one.is_good]
     if wanted == NEWEST_PROVEN:
-        good, wish = [one for one in good if one.standing is Standing.PROVEN], "proven bundle"
+        good, wish = [one for one in good if one.standing is BundleTrust.PROVEN], "proven bundle"
     elif wanted == NEWEST:
         wish = "verified bundle"
     else:
@@ -82,7 +82,7 @@ def _named(bundle: BundleId, candidates: list[Candidate], cluster: str) -> Candi
     found = next((one for one in candidates if one.bundle == bundle), None)
     if found is None:
         raise RefusedError(f"cluster `{cluster}` has no bundle {bundle}; {_there_are(candidates)}")
-    if found.standing is Standing.REFUSED:
+    if found.standing is BundleTrust.REFUSED:
         raise RefusedError(f"cluster `{cluster}`: bundle {bundle} is not to be trusted: {found.reason}")
     return found
 

@@ -7,18 +7,18 @@ follow from the members' names and from the recoveries.
 
 from __future__ import annotations
 
-from windlass.domain.backup.manifest import Manifest
+from windlass.domain.backup.manifest import BundleManifest
 from windlass.errors import RefusedError
 
 KUBE_SYSTEM = "kube-system"
 
 
-def life_of(manifest: Manifest) -> str:
+def life_of(manifest: BundleManifest) -> str:
     """Return the UID of kube-system in a bundle; empty if there was none, as in an etcd that just began."""
     return manifest.namespaces.get(KUBE_SYSTEM, "")
 
 
-def broken_off(before: Manifest, after: Manifest) -> RefusedError:
+def broken_off(before: BundleManifest, after: BundleManifest) -> RefusedError:
     """Return the refusal to choose between two lives of one cluster, with the way to name one."""
     return RefusedError(
         f"cluster `{after.cluster}`: bundle {after.id} is of an etcd that lost its data and began anew after bundle "

@@ -75,7 +75,7 @@ class Content(_Record):
     """Living keys at the revision, as the member counted them."""
 
 
-class Manifest(_Record):
+class BundleManifest(_Record):
     """All about one bundle."""
 
     format: Literal[1] = 1
@@ -109,7 +109,7 @@ class Manifest(_Record):
         return json.dumps({"manifest": document, "signature": sign(_canonical(document), keys)}, indent=1).encode()
 
 
-def parse_manifest(data: bytes, keys: MasterKeys, cluster: str, bundle: BundleId) -> Manifest:
+def parse_manifest(data: bytes, keys: MasterKeys, cluster: str, bundle: BundleId) -> BundleManifest:
     """Read what `to_bytes` wrote for this bundle; IntegrityError says why it is not to be trusted."""
     where = f"{cluster}: bundle {bundle}: {MANIFEST}"
     try:
@@ -122,7 +122,7 @@ def parse_manifest(data: bytes, keys: MasterKeys, cluster: str, bundle: BundleId
     if made != FORMAT:
         raise IntegrityError(f"{where}: it has the format {made}, and this Windlass knows {FORMAT}; use a newer one")
     try:
-        manifest = Manifest.model_validate_json(_canonical(body))
+        manifest = BundleManifest.model_validate_json(_canonical(body))
     except ValidationError as error:
         problem = error.errors()[0]
         reason = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
@@ -131,7 +131,7 @@ def parse_manifest(data: bytes, keys: MasterKeys, cluster: str, bundle: BundleId
     return manifest
 
 
-def _check_place(manifest: Manifest, where: str, cluster: str, bundle: BundleId) -> None:
+def _check_place(manifest: BundleManifest, where: str, cluster: str, bundle: BundleId) -> None:
     if (manifest.cluster, manifest.id) != (cluster, str(bundle)):
         raise IntegrityError(f"{where}: it belongs to {manifest.cluster}'s bundle {manifest.id}; use another bundle")
     if missing := [name for name in PARTS if name not in manifest.parts]:

@@ -21,7 +21,7 @@ ABANDONED_AFTER = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
-class Held:
+class RetentionInputs:
     """What the rule looks at besides the spec: bundles with a manifest, parts without one, and what must stay."""
 
     bundles: tuple[BundleId, ...]
@@ -30,7 +30,7 @@ class Held:
     proven: frozenset[BundleId] = frozenset()
 
 
-def keep(held: Held, retention: Retention, now: datetime) -> dict[BundleId, str]:
+def keep(held: RetentionInputs, retention: Retention, now: datetime) -> dict[BundleId, str]:
     """Return the bundles to keep, each with the reason; every other bundle may go.
 
     The newest bundle, the newest proven one, pinned ones and those from the future are always kept.
@@ -50,7 +50,7 @@ def keep(held: Held, retention: Retention, now: datetime) -> dict[BundleId, str]
     return reasons
 
 
-def expired(held: Held, retention: Retention, now: datetime) -> tuple[BundleId, ...]:
+def expired(held: RetentionInputs, retention: Retention, now: datetime) -> tuple[BundleId, ...]:
     """Return what may be deleted, the oldest first: bundles that are not kept, and parts that were left behind."""
     kept = keep(held, retention, now)
     abandoned = [bundle for bundle in held.incomplete if now - bundle.time > ABANDONED_AFTER]

@@ -22,7 +22,7 @@ _UNSAFE_BESIDE = {
 
 
 @dataclass(frozen=True)
-class Progress:
+class BackupProgress:
     """How far backups of a cluster have come."""
 
     newest: datetime | None
@@ -31,7 +31,7 @@ class Progress:
     """When the last attempt began, whatever came of it."""
 
 
-def is_due(schedule: str, cluster: str, progress: Progress, now: datetime) -> bool:
+def is_due(schedule: str, cluster: str, progress: BackupProgress, now: datetime) -> bool:
     """Tell whether a backup should begin now.
 
     A time of the schedule that was missed is made up for once. Clusters with the same schedule begin at different

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from windlass.domain.backup.manifest import Manifest
+from windlass.domain.backup.manifest import BundleManifest
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.release import version_numbers
 from windlass.domain.host.containers import VERSION_LABEL
@@ -40,12 +40,12 @@ def _api_server(compose: bytes) -> str:
     return version
 
 
-def can_open(release: Release, manifest: Manifest) -> bool:
+def can_open(release: Release, manifest: BundleManifest) -> bool:
     """Whether the release's etcd opens the bundle's data: that of its own minor release or an older one."""
     return version_numbers(release.images["etcd"])[:2] >= version_numbers(f"v{manifest.etcd.version}")[:2]
 
 
-def check_etcd(release: Release, manifest: Manifest, older: Iterator[Manifest]) -> None:
+def check_etcd(release: Release, manifest: BundleManifest, older: Iterator[BundleManifest]) -> None:
     """RefusedError, with the ways that there are, if the bundle is of a newer etcd than the release's.
 
     `older` are the bundles before it, newest first; it is read only as far as the first that the release can open.
@@ -62,7 +62,7 @@ def check_etcd(release: Release, manifest: Manifest, older: Iterator[Manifest]) 
     )
 
 
-def release_for(catalog: Catalog, manifest: Manifest) -> Release:
+def release_for(catalog: Catalog, manifest: BundleManifest) -> Release:
     """Return the release to try a bundle with: the one that it is labelled with, or the oldest after it that opens it.
 
     One that was taken amid an upgrade may be of a newer etcd than its release's. RefusedError if the catalog has none.

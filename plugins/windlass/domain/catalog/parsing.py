@@ -21,19 +21,19 @@ Document = TypeVar("Document", bound=BaseModel)
 _VERSION_PATTERN = r"^v\d+\.\d+\.\d+$"
 
 
-class Section(BaseModel):
+class CatalogSection(BaseModel):
     """One mapping in a file of the catalog: every key known, nothing converted silently."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True)
 
 
-class _RemovedApi(Section):
+class _RemovedApi(CatalogSection):
     api_version: str
     kinds: list[str] = Field(min_length=1)
     use: str
 
 
-class _Document(Section):
+class _Document(CatalogSection):
     version: str = Field(pattern=_VERSION_PATTERN)
     templates: list[str] = Field(min_length=1)
     upgrades_from: list[str]

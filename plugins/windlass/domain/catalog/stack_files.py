@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from windlass.domain.catalog.parsing import TEMPLATE_SUFFIX, CatalogFiles, Section, parse_document
+from windlass.domain.catalog.parsing import TEMPLATE_SUFFIX, CatalogFiles, CatalogSection, parse_document
 from windlass.domain.catalog.stacks import AnswerKind, Question, StackTemplate
 from windlass.errors import SpecError
 
@@ -16,7 +16,7 @@ OWN_STACKS = ("etcd", "control-plane", "api-proxy")
 """Names that Windlass's own stacks have."""
 
 
-class _Question(Section):
+class _Question(CatalogSection):
     variable: str = Field(pattern=r"^[a-z][a-zA-Z0-9]*$")
     label: str
     type: AnswerKind
@@ -27,7 +27,7 @@ class _Question(Section):
     max: int | None = None
 
 
-class _Document(Section):
+class _Document(CatalogSection):
     description: str
     questions: list[_Question] = Field(default_factory=list)
     images: dict[str, str] = Field(default_factory=dict)

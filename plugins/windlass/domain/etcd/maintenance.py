@@ -17,12 +17,12 @@ _FULL_SHARE = 0.9
 
 
 @dataclass(frozen=True)
-class Look:
+class EtcdObservation:
     """etcd as it was just seen: statuses by host, why others were not seen, who the members are, their alarms."""
 
     statuses: Mapping[str, MemberStatus]
     unseen: Mapping[str, str]
-    members: Sequence[etcd_status.Member]
+    members: Sequence[etcd_status.ListedMember]
     alarms: Sequence[Alarm]
     wanted: frozenset[str]
 
@@ -38,7 +38,7 @@ class Look:
         return quorum.Membership(tuple(_as_seen(one, by_id.get(one.member_id)) for one in self.members), self.wanted)
 
 
-def next_defragmentation(look: Look, done: frozenset[str]) -> str | None:
+def next_defragmentation(look: EtcdObservation, done: frozenset[str]) -> str | None:
     """Return the host whose member to defragment next; the leader comes last. None if none is worth its pause.
 
     While a member is defragmented it answers nobody: the others must hold quorum as if it was stopped. A cluster of one
@@ -51,12 +51,12 @@ def next_defragmentation(look: Look, done: frozenset[str]) -> str | None:
     return next((host for host in followers_first if _may_pause(look, host)), None)
 
 
-def compaction(look: Look) -> int | None:
+def compaction(look: EtcdObservation) -> int | None:
     """Return the revision to compact to: the newest, but only when writes are stopped. Else API servers do it."""
     return max((status.revision for status in look.statuses.values()), default=None) if look.is_full else None
 
 
-def alarms_to_clear(look: Look) -> tuple[Alarm, ...]:
+def alarms_to_clear(look: EtcdObservation) -> tuple[Alarm, ...]:
     """Return the alarms whose cause is gone: NOSPACE of members that have room again."""
     by_id = {status.member_id: status for status in look.statuses.values()}
     return tuple(
@@ -66,7 +66,7 @@ def alarms_to_clear(look: Look) -> tuple[Alarm, ...]:
     )
 
 
-def complaints(look: Look) -> tuple[str, ...]:
+def complaints(look: EtcdObservation) -> tuple[str, ...]:
     """Return what a person must see to, with the way out."""
     names = {one.member_id: one.name or f"{one.member_id:x}" for one in look.members}
     told = [
@@ -92,7 +92,7 @@ def _is_full(status: MemberStatus) -> bool:
     return bool(status.quota_bytes) and status.database_bytes >= status.quota_bytes * _FULL_SHARE
 
 
-def _may_pause(look: Look, host: str) -> bool:
+def _may_pause(look: EtcdObservation, host: str) -> bool:
     membership = look.membership
     wanted = look.statuses[host].member_id
     member = next((one for one in membership.members if one.id == wanted), None)
@@ -110,7 +110,7 @@ def _may_pause(look: Look, host: str) -> bool:
     return True
 
 
-def _as_seen(member: etcd_status.Member, status: MemberStatus | None) -> quorum.Member:
+def _as_seen(member: etcd_status.ListedMember, status: MemberStatus | None) -> quorum.Member:
     healthy = status is not None and bool(status.leader_id)
     return quorum.Member(
         name=member.name or (member.peer_urls[0] if member.peer_urls else f"{member.member_id:x}"),

@@ -1,7 +1,7 @@
 """Which members an etcd cluster has and how each is, put together from what hosts and members said.
 
 A member is known by its peer address, since that is where it is and what etcd knows of one that never started. What
-was seen of one address is a `Sighting`; `assess` makes a `Membership` of all of them, for the rules of
+was seen of one address is a `ObservedMember`; `assess` makes a `Membership` of all of them, for the rules of
 `windlass.domain.etcd.quorum` to judge.
 """
 
@@ -24,14 +24,14 @@ _CORRUPT = re.compile(r"memberID:(\d+) +alarm:CORRUPT")
 
 
 @dataclass(frozen=True)
-class Sighting:
+class ObservedMember:
     """What was seen of the member at one peer address."""
 
     process: Process
     """As its host says; unknown where the host did not answer, or is none of the spec's."""
     status: etcd_status.MemberStatus | None = None
     """What the member says of itself; None where it gave no answer."""
-    listed: tuple[etcd_status.Member, ...] = ()
+    listed: tuple[etcd_status.ListedMember, ...] = ()
     """The members that it knows; empty where it gave no answer."""
     has_data: bool | None = None
     """Whether its data directory holds a log; None where nobody could tell."""
@@ -62,12 +62,12 @@ class Observation:
 
     wanted: Mapping[str, str]
     """Peer address of each etcd host of the spec, by its name."""
-    seen: Mapping[str, Sighting]
+    seen: Mapping[str, ObservedMember]
     """By peer address."""
 
-    def at(self, host: str) -> Sighting:
+    def at(self, host: str) -> ObservedMember:
         """Return what was seen of the member that should be on `host`."""
-        return self.seen.get(self.wanted[host], Sighting("unknown"))
+        return self.seen.get(self.wanted[host], ObservedMember("unknown"))
 
     @property
     def has_leader(self) -> bool:
@@ -89,7 +89,7 @@ class Observation:
         """Return why members gave no answer."""
         return tuple(one.reason for one in self.seen.values() if one.reason)
 
-    def listed(self) -> tuple[etcd_status.Member, ...]:
+    def listed(self) -> tuple[etcd_status.ListedMember, ...]:
         """Return the cluster's own list of its members; empty if no member told one."""
         telling = self._of_cluster()
         with_leader = [one for one in telling if one.has_leader] or telling
@@ -110,7 +110,7 @@ class Observation:
         found = led or Counter(one.status.cluster_id for one in self.seen.values() if one.status)
         return found.most_common(1)[0][0] if found else None
 
-    def _of_cluster(self) -> list[Sighting]:
+    def _of_cluster(self) -> list[ObservedMember]:
         wanted = self.cluster_id
         return [one for one in self.seen.values() if one.status and one.listed and one.status.cluster_id == wanted]
 
@@ -122,7 +122,7 @@ class Observation:
         ]
 
 
-def _applied(sighting: Sighting) -> int:
+def _applied(sighting: ObservedMember) -> int:
     return sighting.status.raft_applied_index if sighting.status else 0
 
 
@@ -142,7 +142,7 @@ def assess(observed: Observation) -> Membership:
     return Membership(members, frozenset(observed.wanted))
 
 
-def name_of(member: quorum.Member, listed: Iterable[etcd_status.Member], wanted: Mapping[str, str]) -> str | None:
+def name_of(member: quorum.Member, listed: Iterable[etcd_status.ListedMember], wanted: Mapping[str, str]) -> str | None:
     """Return the host of the spec that a member is on, by its name or its address; None if it is on none."""
     if member.name in wanted:
         return member.name
@@ -150,14 +150,14 @@ def name_of(member: quorum.Member, listed: Iterable[etcd_status.Member], wanted:
     return next((host for host, address in wanted.items() if address in addresses), None)
 
 
-def _member(listed: etcd_status.Member, observed: Observation, serving: frozenset[str]) -> quorum.Member:
+def _member(listed: etcd_status.ListedMember, observed: Observation, serving: frozenset[str]) -> quorum.Member:
     name = listed.name or listed.peer_urls[0]
     role: quorum.MemberRole = "learner" if listed.is_learner else "voter"
     health = _health(listed, observed, serving)
     return quorum.Member(name, listed.member_id, role, listed.has_started, health)
 
 
-def _health(listed: etcd_status.Member, observed: Observation, serving: frozenset[str]) -> MemberHealth:
+def _health(listed: etcd_status.ListedMember, observed: Observation, serving: frozenset[str]) -> MemberHealth:
     sightings = [observed.seen[address] for address in listed.peer_urls if address in observed.seen]
     if any(address in serving for address in listed.peer_urls):
         return "healthy"
@@ -171,7 +171,7 @@ def _health(listed: etcd_status.Member, observed: Observation, serving: frozense
     return "unknown"
 
 
-def _answers(listed: etcd_status.Member, observed: Observation, address: str) -> bool:
+def _answers(listed: etcd_status.ListedMember, observed: Observation, address: str) -> bool:
     sighting = observed.seen.get(address)
     return (
         sighting is not None

@@ -9,7 +9,7 @@ AlarmKind = Literal["NOSPACE", "CORRUPT", "unknown"]
 
 
 @dataclass(frozen=True)
-class Member:
+class ListedMember:
     """One member of an etcd cluster, as the cluster's own list has it."""
 
     member_id: int

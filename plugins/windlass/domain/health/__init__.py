@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from windlass.domain.health.checks import Check, CheckPlan, CheckReader
-from windlass.domain.health.consensus import Judgement, Thresholds, Verdict, View, judge
+from windlass.domain.health.consensus import Agreement, Consensus, Thresholds, VantageView, decide
 from windlass.domain.health.findings import HOST_COMPONENT, TOLD_WHEN_OVER, Finding, Kind
-from windlass.domain.health.monitor import AIRFLOW, ClusterWatch, Effects, Transition
-from windlass.domain.health.probe import Look, Outcome, Sight, Subject
-from windlass.domain.health.status import State, Status
-from windlass.domain.health.subject import Order
+from windlass.domain.health.monitor import AIRFLOW, Effects, HealthMonitor, Transition
+from windlass.domain.health.probe import ProbeHistory, ProbeOutcome, ProbeResult, Subject
+from windlass.domain.health.status import Status, SubjectState
+from windlass.domain.health.subject import ProbeOrder
 from windlass.domain.health.vantage import VANTAGES, vantages_of
 
 __all__ = [
@@ -16,25 +16,25 @@ __all__ = [
     "HOST_COMPONENT",
     "TOLD_WHEN_OVER",
     "VANTAGES",
+    "Agreement",
     "Check",
     "CheckPlan",
     "CheckReader",
-    "ClusterWatch",
+    "Consensus",
     "Effects",
     "Finding",
-    "Judgement",
+    "HealthMonitor",
     "Kind",
-    "Look",
-    "Order",
-    "Outcome",
-    "Sight",
-    "State",
+    "ProbeHistory",
+    "ProbeOrder",
+    "ProbeOutcome",
+    "ProbeResult",
     "Status",
     "Subject",
+    "SubjectState",
     "Thresholds",
     "Transition",
-    "Verdict",
-    "View",
-    "judge",
+    "VantageView",
+    "decide",
     "vantages_of",
 ]

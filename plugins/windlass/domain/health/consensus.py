@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from windlass.domain.health.probe import Outcome, Sight
+from windlass.domain.health.probe import ProbeHistory, ProbeOutcome
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class View:
+class VantageView:
     """One vantage point's part in a verdict."""
 
     vantage: str
-    sight: Sight
+    sight: ProbeHistory
     is_heard: bool
     """Whether its word still arrives."""
     is_contradicted: bool
@@ -52,16 +52,16 @@ class View:
     @property
     def can_see(self) -> bool:
         """Whether what it says counts."""
-        is_cut = self.sight.outcome is Outcome.ALONE and self.is_contradicted
+        is_cut = self.sight.outcome is ProbeOutcome.ALONE and self.is_contradicted
         return self.is_heard and not is_cut and self.sight.outcome.is_sure
 
     @property
     def is_held_up(self) -> bool:
         """Whether it is there, but had no CPU time to look."""
-        return self.is_heard and self.sight.outcome is Outcome.HELD_UP
+        return self.is_heard and self.sight.outcome is ProbeOutcome.HELD_UP
 
 
-class Verdict(Enum):
+class Agreement(Enum):
     """What the vantage points say together."""
 
     HEALTHY = "healthy"
@@ -73,25 +73,25 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Consensus:
     """A verdict, and the views of those who can see: all that speak for it come first."""
 
-    verdict: Verdict
-    agreeing: tuple[View, ...] = ()
-    seeing: tuple[View, ...] = ()
+    verdict: Agreement
+    agreeing: tuple[VantageView, ...] = ()
+    seeing: tuple[VantageView, ...] = ()
 
 
-def judge(thresholds: Thresholds, views: Sequence[View]) -> Judgement:
+def decide(thresholds: Thresholds, views: Sequence[VantageView]) -> Consensus:
     """Return what the majority of the vantage points that can see says."""
     seeing = tuple(view for view in views if view.can_see)
     if not seeing:
-        return Judgement(Verdict.UNSEEN)
+        return Consensus(Agreement.UNSEEN)
     failing = tuple(view for view in seeing if view.sight.failures >= thresholds.confirming)
     is_sure = any(view.sight.failures >= thresholds.unhealthy for view in failing)
     held_up = sum(view.is_held_up for view in views)
     if is_sure and 2 * len(failing) > len(seeing) + held_up:
-        return Judgement(Verdict.UNHEALTHY, failing, seeing)
+        return Consensus(Agreement.UNHEALTHY, failing, seeing)
     passing = tuple(view for view in seeing if view.sight.passes >= thresholds.healthy)
     if 2 * len(passing) > len(seeing):
-        return Judgement(Verdict.HEALTHY, passing, seeing)
-    return Judgement(Verdict.UNDECIDED, (), seeing)
+        return Consensus(Agreement.HEALTHY, passing, seeing)
+    return Consensus(Agreement.UNDECIDED, (), seeing)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from windlass.domain.health.consensus import View
+from windlass.domain.health.consensus import VantageView
 from windlass.domain.health.findings import HOST_COMPONENT, Kind
-from windlass.domain.health.probe import HOST_ANSWERS, Outcome, Sight, Subject
+from windlass.domain.health.probe import HOST_ANSWERS, ProbeHistory, ProbeOutcome, Subject
 
 
 @dataclass(frozen=True)
-class OwnWord:
+class SelfReport:
     """What the host itself says, as Airflow hears it."""
 
     answers: bool
     """Whether it has said anything since the trouble began."""
-    sight: Sight
+    sight: ProbeHistory
     """What it sees of the subject at its own address; without a look since then, nothing."""
 
 
@@ -28,12 +28,12 @@ class Diagnosis:
     component: str
 
 
-def diagnose(subject: Subject, agreeing: Sequence[View], own: OwnWord) -> Diagnosis:
+def diagnose(subject: Subject, agreeing: Sequence[VantageView], own: SelfReport) -> Diagnosis:
     """Return what is wrong, given the views that call `subject` unhealthy."""
     outcomes = [view.sight.outcome for view in agreeing]
-    if all(outcome is Outcome.TLS for outcome in outcomes):
+    if all(outcome is ProbeOutcome.TLS for outcome in outcomes):
         return Diagnosis(Kind.CERTIFICATE_INVALID, subject.component)
-    if own.answers and own.sight.outcome is Outcome.PASSED:
+    if own.answers and own.sight.outcome is ProbeOutcome.PASSED:
         return Diagnosis(Kind.NETWORK_CUT, subject.component)
     if any(outcome in HOST_ANSWERS for outcome in outcomes) or own.sight.outcome.is_failure:
         return Diagnosis(Kind.PROCESS_DOWN, subject.component)
@@ -42,7 +42,7 @@ def diagnose(subject: Subject, agreeing: Sequence[View], own: OwnWord) -> Diagno
     return Diagnosis(Kind.HOST_DOWN, HOST_COMPONENT)
 
 
-def evidence(agreeing: Sequence[View], silent: Sequence[str], own: OwnWord) -> str:
+def evidence(agreeing: Sequence[VantageView], silent: Sequence[str], own: SelfReport) -> str:
     """Return in one line who saw what; `silent` are vantage points whose word was not counted."""
     words: dict[str, list[str]] = {}
     for view in agreeing:
@@ -57,5 +57,5 @@ def evidence(agreeing: Sequence[View], silent: Sequence[str], own: OwnWord) -> s
     return "; ".join(parts)
 
 
-def _word(sight: Sight) -> str:
+def _word(sight: ProbeHistory) -> str:
     return f"{sight.outcome.value} ({sight.detail})" if sight.detail else sight.outcome.value

@@ -14,7 +14,7 @@ ANSWER = 5.0
 
 
 @dataclass
-class _Voice:
+class _HostLink:
     heard: float | None = None
     """When its last word arrived; None while there is no channel."""
     asked: float | None = None
@@ -26,11 +26,11 @@ class _Voice:
     reason: str = ""
 
 
-class Hearing:
+class HeartbeatTracker:
     """The voices of one cluster's hosts; times are seconds of the watcher's monotonic clock."""
 
     def __init__(self, hosts: Iterable[str]) -> None:
-        self._voices = {host: _Voice() for host in hosts}
+        self._voices = {host: _HostLink() for host in hosts}
 
     def word(self, host: str, now: float) -> None:
         """Note that a word of `host` arrived."""

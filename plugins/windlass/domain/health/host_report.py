@@ -34,7 +34,7 @@ _CONFIRMED = 2
 
 
 @dataclass(frozen=True)
-class Report:
+class HostReport:
     """One statement of a host about itself."""
 
     topic: str
@@ -44,7 +44,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Complaint:
+class Condition:
     """A report that is bad: the kind of trouble, the component it is about, and the words for people."""
 
     kind: Kind
@@ -52,7 +52,7 @@ class Complaint:
     text: str
 
 
-def assess(report: Report) -> Complaint | None:
+def assess(report: HostReport) -> Condition | None:
     """Return what is wrong by one report; None if it is good, or says nothing that can be understood."""
     try:
         return _RULES[report.topic](report.name, report.value)
@@ -60,36 +60,36 @@ def assess(report: Report) -> Complaint | None:
         return None
 
 
-def _unit(name: str, value: str) -> Complaint | None:
+def _unit(name: str, value: str) -> Condition | None:
     if value in {"active", "reloading", "activating", "unknown"}:
         return None
-    return Complaint(Kind.UNIT_DOWN, name, f"{name} {_UNIT_WORDS.get(value, f'is {value}, as systemd says')}")
+    return Condition(Kind.UNIT_DOWN, name, f"{name} {_UNIT_WORDS.get(value, f'is {value}, as systemd says')}")
 
 
-def _disk(name: str, value: str) -> Complaint | None:
+def _disk(name: str, value: str) -> Condition | None:
     free = float(value)
     if free >= LEAST_FREE_PERCENT:
         return None
-    return Complaint(Kind.DISK_FULL, name, f"{free:g} % of {name} are free, less than {LEAST_FREE_PERCENT:g} %")
+    return Condition(Kind.DISK_FULL, name, f"{free:g} % of {name} are free, less than {LEAST_FREE_PERCENT:g} %")
 
 
-def _clock(name: str, value: str) -> Complaint | None:
+def _clock(name: str, value: str) -> Condition | None:
     skew = float(value)
     if abs(skew) <= CLOCK_TOLERANCE.total_seconds():
         return None
-    return Complaint(Kind.CLOCK_OFF, name, f"the clock is {abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}")
+    return Condition(Kind.CLOCK_OFF, name, f"the clock is {abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}")
 
 
-def _certificate(name: str, value: str) -> Complaint | None:
+def _certificate(name: str, value: str) -> Condition | None:
     words = value.split(" ", 2)
     left, life, path = float(words[0]), float(words[1]), words[2]
     if left > max(life * CERTIFICATE_SHARE, CERTIFICATE_FLOOR.total_seconds()):
         return None
     when = "has run out" if left <= 0 else f"runs out in {timedelta(seconds=round(left))}"
-    return Complaint(Kind.CERTIFICATE_EXPIRING, name, f"{path} {when}")
+    return Condition(Kind.CERTIFICATE_EXPIRING, name, f"{path} {when}")
 
 
-def _backup(name: str, value: str) -> Complaint | None:
+def _backup(name: str, value: str) -> Condition | None:
     age, allowed, *never = value.split()
     if float(age) <= float(allowed):
         return None
@@ -97,14 +97,14 @@ def _backup(name: str, value: str) -> Complaint | None:
     text = f"the newest bundle is {old} old, more than {most}"
     if never:
         text = f"no bundle has ever come, {old} after the spec was stored; the first should within {most}"
-    return Complaint(Kind.BACKUP_OLD, name, text)
+    return Condition(Kind.BACKUP_OLD, name, text)
 
 
-def _node(name: str, value: str) -> Complaint | None:
+def _node(name: str, value: str) -> Condition | None:
     words = value.split(",")
     if "Ready" in words or value == "unknown":
         return None
-    return Complaint(Kind.NODE_NOT_READY, NODE, f"Kubernetes says that node {name} is {value}")
+    return Condition(Kind.NODE_NOT_READY, NODE, f"Kubernetes says that node {name} is {value}")
 
 
 _RULES = {"unit": _unit, "disk": _disk, "clock": _clock, "certificate": _certificate, "node": _node, "backup": _backup}
@@ -119,12 +119,12 @@ _UNIT_WORDS = {
 
 
 @dataclass
-class Opinion:
+class ConditionTracker:
     """What the reports on one topic and name of one host have said lately."""
 
     bad: int = 0
     good: int = 0
-    complaint: Complaint | None = None
+    complaint: Condition | None = None
     since: float = 0.0
 
     @property
@@ -132,7 +132,7 @@ class Opinion:
         """Whether enough good reports have come in a row."""
         return self.good >= _CONFIRMED
 
-    def take(self, complaint: Complaint | None, now: float) -> None:
+    def take(self, complaint: Condition | None, now: float) -> None:
         """Take one report in."""
         if complaint is None:
             self.bad, self.good = 0, self.good + 1

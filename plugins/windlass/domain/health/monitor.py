@@ -12,12 +12,12 @@ from typing import Any
 
 from windlass.domain.health.checks import CheckPlan
 from windlass.domain.health.findings import HOST_COMPONENT, Finding, Kind
-from windlass.domain.health.heartbeat import Hearing
-from windlass.domain.health.host_report import LOCAL_KINDS, NODE, Opinion, Report, assess
-from windlass.domain.health.probe import Look, Subject
+from windlass.domain.health.heartbeat import HeartbeatTracker
+from windlass.domain.health.host_report import LOCAL_KINDS, NODE, ConditionTracker, HostReport, assess
+from windlass.domain.health.probe import ProbeResult, Subject
 from windlass.domain.health.resume import findings_before, states_before
 from windlass.domain.health.status import Status
-from windlass.domain.health.subject import Order, SubjectWatch
+from windlass.domain.health.subject import ProbeOrder, SubjectMonitor
 
 AIRFLOW = "airflow"
 """The vantage point that is no host: the watcher itself, by SSH."""
@@ -49,7 +49,7 @@ class Transition:
 class Effects:
     """What follows from what was taken in."""
 
-    orders: list[Order] = field(default_factory=list)
+    orders: list[ProbeOrder] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     opened: list[Finding] = field(default_factory=list)
     closed: list[Finding] = field(default_factory=list)
@@ -60,19 +60,19 @@ class Effects:
         return bool(self.transitions or self.opened or self.closed)
 
 
-class ClusterWatch:
+class HealthMonitor:
     """All checks of one cluster."""
 
     def __init__(self, plan: CheckPlan, origin: datetime, now: float, known: Mapping[str, Any] | None = None) -> None:
         """Begin; `known` is the status that an earlier watcher left: what was seen before gets no time to start."""
         self.plan = plan
-        self.hearing = Hearing(plan.hosts)
+        self.hearing = HeartbeatTracker(plan.hosts)
         self._origin = origin
         states = states_before(known, plan.checks, origin, now)
         self._subjects = {
-            check.subject: SubjectWatch(check, state) for check, state in zip(plan.checks, states, strict=True)
+            check.subject: SubjectMonitor(check, state) for check, state in zip(plan.checks, states, strict=True)
         }
-        self._opinions: dict[tuple[str, str, str], Opinion] = {}
+        self._opinions: dict[tuple[str, str, str], ConditionTracker] = {}
         self._open: dict[Key, Finding] = {finding.key: finding for finding in findings_before(known)}
         self._heard: frozenset[str] = frozenset()
         self._is_airflow_cut = False
@@ -106,7 +106,7 @@ class ClusterWatch:
         """Say whether `host` is to look at a subject now."""
         return subject in self._subjects and self._subjects[subject].is_looking(host)
 
-    def look(self, look: Look) -> Effects:
+    def look(self, look: ProbeResult) -> Effects:
         """Take one look in."""
         effects = Effects()
         self.hearing.word(look.vantage, look.at)
@@ -123,14 +123,14 @@ class ClusterWatch:
         if subject in self._subjects and started is not None and started <= now:
             self._subjects[subject].restarted(started, now)
 
-    def report(self, host: str, report: Report, now: float, reporter: str | None = None) -> Effects:
+    def report(self, host: str, report: HostReport, now: float, reporter: str | None = None) -> Effects:
         """Take in what `host` says about itself, or `reporter` about it; of a host that is none of ours, nothing."""
         effects = Effects()
         if (reporter or host) in self.plan.hosts:
             self.hearing.word(reporter or host, now)
         if host and host not in self.plan.hosts:
             return effects
-        opinion = self._opinions.setdefault((host, report.topic, report.name), Opinion())
+        opinion = self._opinions.setdefault((host, report.topic, report.name), ConditionTracker())
         opinion.take(assess(report), now)
         self._settle(now, effects)
         return effects
@@ -162,7 +162,7 @@ class ClusterWatch:
             "findings": [finding.to_dict() for finding in self._open.values()],
         }
 
-    def _subject_status(self, watch: SubjectWatch) -> dict[str, Any]:
+    def _subject_status(self, watch: SubjectMonitor) -> dict[str, Any]:
         trouble, state = watch.trouble, watch.state
         is_starting = state.status is Status.INITIALIZING
         return {
@@ -176,7 +176,7 @@ class ClusterWatch:
             "vantages": list(watch.check.vantages),
         }
 
-    def _review(self, watches: Iterable[SubjectWatch], now: float, effects: Effects) -> None:
+    def _review(self, watches: Iterable[SubjectMonitor], now: float, effects: Effects) -> None:
         for watch in watches:
             before = watch.state.status
             effects.orders += watch.review(self.hearing, now)
@@ -216,7 +216,7 @@ class ClusterWatch:
             current.setdefault(finding.key, finding)
         return current
 
-    def _finding(self, watch: SubjectWatch) -> Finding:
+    def _finding(self, watch: SubjectMonitor) -> Finding:
         trouble = watch.trouble
         if trouble is None:
             raise AssertionError(f"{watch.subject} has no trouble")
@@ -260,7 +260,7 @@ class ClusterWatch:
         troubles = [watch.trouble for watch in self._on(host)]
         return any(trouble is not None and trouble.diagnosis.kind is Kind.HOST_DOWN for trouble in troubles)
 
-    def _on(self, host: str) -> list[SubjectWatch]:
+    def _on(self, host: str) -> list[SubjectMonitor]:
         return [watch for subject, watch in self._subjects.items() if subject.host == host]
 
     def _is_unsure(self, key: Key) -> bool:
@@ -286,7 +286,7 @@ class ClusterWatch:
         return self._origin + timedelta(seconds=moment)
 
 
-def _transition(watch: SubjectWatch, before: Status) -> Transition:
+def _transition(watch: SubjectMonitor, before: Status) -> Transition:
     trouble, judgement = watch.trouble, watch.judgement
     seen_from = tuple(view.vantage for view in judgement.agreeing) if judgement else ()
     return Transition(watch.subject, before, watch.state.status, seen_from, trouble.evidence if trouble else "")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from windlass.domain.health.heartbeat import Hearing
+from windlass.domain.health.heartbeat import HeartbeatTracker
 
 BLIND = "blind"
 """What a loop says of nodes when the API has not answered it for some looks, or it cannot ask."""
 
 
-class Teller:
+class NodeReporter:
     """The host that tells of nodes now. It stays the one as long as it is heard and sees."""
 
     def __init__(self, hosts: Sequence[str]) -> None:
@@ -23,15 +23,15 @@ class Teller:
         """The one whose turn it is; empty if none can tell."""
         return self._hosts[self._turn] if self._hosts else ""
 
-    def review(self, hearing: Hearing, now: float) -> bool:
+    def review(self, hearing: HeartbeatTracker, now: float) -> bool:
         """Pass the turn on if the host that has it is not heard and another is; say whether it was."""
         return bool(self._hosts) and not hearing.is_heard(self.host, now) and self._pass_on(hearing, now)
 
-    def blind(self, host: str, hearing: Hearing, now: float) -> bool:
+    def blind(self, host: str, hearing: HeartbeatTracker, now: float) -> bool:
         """Pass the turn on if `host`, which sees no nodes, has it and another is heard; say whether it was."""
         return host == self.host and self._pass_on(hearing, now)
 
-    def _pass_on(self, hearing: Hearing, now: float) -> bool:
+    def _pass_on(self, hearing: HeartbeatTracker, now: float) -> bool:
         count = len(self._hosts)
         others = [(self._turn + step) % count for step in range(1, count)]
         heard = [turn for turn in others if hearing.is_heard(self._hosts[turn], now)]

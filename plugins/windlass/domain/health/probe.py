@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 
-class Outcome(Enum):
+class ProbeOutcome(Enum):
     """How one look ended. A network that is cut, a host that is down and a process that is down look different."""
 
     PASSED = "passed"
@@ -30,15 +30,17 @@ class Outcome(Enum):
     @property
     def is_sure(self) -> bool:
         """Whether it says anything about what was looked at."""
-        return self not in {Outcome.HELD_UP, Outcome.UNSURE}
+        return self not in {ProbeOutcome.HELD_UP, ProbeOutcome.UNSURE}
 
     @property
     def is_failure(self) -> bool:
         """Whether it speaks against what was looked at."""
-        return self.is_sure and self is not Outcome.PASSED
+        return self.is_sure and self is not ProbeOutcome.PASSED
 
 
-HOST_ANSWERS = frozenset({Outcome.PASSED, Outcome.REFUSED, Outcome.HUNG, Outcome.BAD, Outcome.TLS})
+HOST_ANSWERS = frozenset(
+    {ProbeOutcome.PASSED, ProbeOutcome.REFUSED, ProbeOutcome.HUNG, ProbeOutcome.BAD, ProbeOutcome.TLS}
+)
 """Outcomes that only a host that is up can cause."""
 
 
@@ -54,25 +56,25 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Look:
+class ProbeResult:
     """One look from `vantage` (a host's name); `at` in seconds of the watcher's monotonic clock."""
 
     subject: Subject
     vantage: str
-    outcome: Outcome
+    outcome: ProbeOutcome
     at: float
     detail: str = ""
 
 
 @dataclass(frozen=True)
-class Sight:
+class ProbeHistory:
     """What one vantage point has seen of one subject lately. Unsure looks leave the counts as they are."""
 
     failures: int = 0
     """Failed looks in a row."""
     passes: int = 0
     """Passed looks in a row."""
-    outcome: Outcome = Outcome.UNSURE
+    outcome: ProbeOutcome = ProbeOutcome.UNSURE
     """Of the last look."""
     at: float = float("-inf")
     """When the last look that was sure ended."""
@@ -82,11 +84,11 @@ class Sight:
     passing_since: float = float("-inf")
     """When the first of the last passes in a row ended."""
 
-    def after(self, look: Look) -> Sight:
+    def after(self, look: ProbeResult) -> ProbeHistory:
         """Return the sight after one more look."""
         if not look.outcome.is_sure:
             return replace(self, outcome=look.outcome, detail=look.detail, unsure=self.unsure + 1)
-        if look.outcome is Outcome.PASSED:
+        if look.outcome is ProbeOutcome.PASSED:
             since = self.passing_since if self.passes else look.at
-            return Sight(0, self.passes + 1, look.outcome, look.at, look.detail, passing_since=since)
-        return Sight(self.failures + 1, 0, look.outcome, look.at, look.detail)
+            return ProbeHistory(0, self.passes + 1, look.outcome, look.at, look.detail, passing_since=since)
+        return ProbeHistory(self.failures + 1, 0, look.outcome, look.at, look.detail)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from windlass.domain.health.checks import Check, CheckPlan
 from windlass.domain.health.probe import Subject
-from windlass.domain.health.subject import Order
+from windlass.domain.health.subject import ProbeOrder
 from windlass.domain.host.layout import PROXY_PORT
 from windlass.domain.spec.models import Cluster
 
@@ -20,7 +20,7 @@ NO_NODES = "no_nodes\n"
 
 
 @dataclass(frozen=True)
-class Word:
+class ProbeMessage:
     """One line from a probe loop: when it was said, by that host's monotonic clock, and what."""
 
     moment: float
@@ -28,11 +28,11 @@ class Word:
     fields: tuple[str, ...]
 
 
-def parse_word(line: str) -> Word | None:
+def parse_message(line: str) -> ProbeMessage | None:
     """Read one line of a probe loop; None if it is none, such as what a login shell prints by itself."""
     moment, *rest = line.rstrip("\r\n").split("\t")
     try:
-        return Word(float(moment), rest[0], tuple(rest[1:]))
+        return ProbeMessage(float(moment), rest[0], tuple(rest[1:]))
     except (ValueError, IndexError):
         return None
 
@@ -48,7 +48,7 @@ def probe_name(subject: Subject) -> str:
     return f"{subject.host}/{subject.component}"
 
 
-def order_line(order: Order) -> str:
+def order_line(order: ProbeOrder) -> str:
     """Return an order as a loop reads it."""
     about = order.subject.component if order.verb == "inspect" else probe_name(order.subject)
     return f"{order.verb}\t{about}\n"

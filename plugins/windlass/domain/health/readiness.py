@@ -14,7 +14,7 @@ RECENT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Standing:
+class Readiness:
     """Why a cluster does not count as healthy; it does if there is no reason."""
 
     reasons: tuple[str, ...]
@@ -27,10 +27,10 @@ class Standing:
         return not self.reasons
 
 
-def standing_of(status: Mapping[str, Any] | None, now: datetime) -> Standing:
+def readiness_of(status: Mapping[str, Any] | None, now: datetime) -> Readiness:
     """Return how a cluster stands by what the watcher wrote, at the time `now`."""
     if status is None:
-        return Standing(("it was never observed; is the DAG watch_health unpaused, and a triggerer running?",))
+        return Readiness(("it was never observed; is the DAG watch_health unpaused, and a triggerer running?",))
     observed = str(status["observed"])
     age = now - datetime.fromisoformat(observed)
     reasons = [f"it was last observed {age} ago"] if age > RECENT else []
@@ -40,4 +40,4 @@ def standing_of(status: Mapping[str, Any] | None, now: datetime) -> Standing:
         for one in status["subjects"]
         if one["status"] != Status.HEALTHY.value
     ]
-    return Standing(tuple(reasons), observed)
+    return Readiness(tuple(reasons), observed)

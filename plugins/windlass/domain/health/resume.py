@@ -1,4 +1,4 @@
-"""What an earlier watcher left in the store, for the one that goes on: a status, as `ClusterWatch.status` gives it."""
+"""What an earlier watcher left in the store, for the one that goes on: a status, as `HealthMonitor.status` gives it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from windlass.domain.health.checks import Check
 from windlass.domain.health.findings import Finding
-from windlass.domain.health.status import State, Status
+from windlass.domain.health.status import Status, SubjectState
 
 
 def states_before(
     known: Mapping[str, Any] | None, checks: tuple[Check, ...], origin: datetime, now: float
-) -> list[State]:
+) -> list[SubjectState]:
     """Return the state that each check begins with: what was seen before gets no time to start, or what it has left.
 
     `origin` is the wall-clock time of the zero of `now`.
@@ -22,15 +22,15 @@ def states_before(
     return [_state(check, listed.get((check.subject.host, check.subject.component)), origin, now) for check in checks]
 
 
-def _state(check: Check, known: Mapping[str, Any] | None, origin: datetime, now: float) -> State:
+def _state(check: Check, known: Mapping[str, Any] | None, origin: datetime, now: float) -> SubjectState:
     if known is None:
-        return State.new(check.thresholds, now)
+        return SubjectState.new(check.thresholds, now)
     if known["status"] != Status.INITIALIZING.value:
-        return State.known(now)
+        return SubjectState.known(now)
     until = known.get("starting_until")
     if until is None:
-        return State.new(check.thresholds, now)
-    return State.starting((datetime.fromisoformat(until) - origin).total_seconds(), now)
+        return SubjectState.new(check.thresholds, now)
+    return SubjectState.starting((datetime.fromisoformat(until) - origin).total_seconds(), now)
 
 
 def findings_before(known: Mapping[str, Any] | None) -> list[Finding]:

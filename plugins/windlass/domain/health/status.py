@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from windlass.domain.health.consensus import Thresholds, Verdict
+from windlass.domain.health.consensus import Agreement, Thresholds
 
 
 class Status(Enum):
@@ -20,7 +20,7 @@ class Status(Enum):
 
 
 @dataclass(frozen=True)
-class State:
+class SubjectState:
     """A subject's status since `since`; until `deadline` failed checks are no reason to call it unhealthy."""
 
     status: Status
@@ -30,33 +30,33 @@ class State:
     """Whether it has not been healthy since it started: a second start then earns no more time."""
 
     @classmethod
-    def new(cls, thresholds: Thresholds, now: float) -> State:
+    def new(cls, thresholds: Thresholds, now: float) -> SubjectState:
         """Return the state of a subject that nobody has ever seen."""
         return cls(Status.INITIALIZING, now, now + thresholds.initializing, is_fresh_start=True)
 
     @classmethod
-    def known(cls, now: float) -> State:
+    def known(cls, now: float) -> SubjectState:
         """Return the state of a subject that was there before this watcher began: it gets no time to start."""
         return cls(Status.UNKNOWN, now)
 
     @classmethod
-    def starting(cls, deadline: float, now: float) -> State:
+    def starting(cls, deadline: float, now: float) -> SubjectState:
         """Return the state of a subject that an earlier watcher gave time until `deadline`."""
         return cls(Status.INITIALIZING, now, deadline, is_fresh_start=True)
 
-    def after(self, verdict: Verdict, now: float) -> State:
+    def after(self, verdict: Agreement, now: float) -> SubjectState:
         """Return the state after a verdict; the same object if nothing changes."""
         match verdict:
-            case Verdict.HEALTHY:
+            case Agreement.HEALTHY:
                 return self._become(Status.HEALTHY, now)
-            case Verdict.UNHEALTHY:
+            case Agreement.UNHEALTHY:
                 return self if self._has_time(now) else self._become(Status.UNHEALTHY, now)
-            case Verdict.UNSEEN:
+            case Agreement.UNSEEN:
                 return self if self._has_time(now) else self._become(Status.UNKNOWN, now)
-            case Verdict.UNDECIDED:
+            case Agreement.UNDECIDED:
                 return self
 
-    def restarted(self, thresholds: Thresholds, started: float, now: float) -> State:
+    def restarted(self, thresholds: Thresholds, started: float, now: float) -> SubjectState:
         """Return the state after its container was seen to have started at `started`.
 
         A container that starts again and again without ever getting healthy earns its time once, and one that is
@@ -74,9 +74,9 @@ class State:
     def _has_time(self, now: float) -> bool:
         return self.status in {Status.INITIALIZING, Status.UNKNOWN} and now < self.deadline
 
-    def _become(self, status: Status, now: float) -> State:
+    def _become(self, status: Status, now: float) -> SubjectState:
         if status is self.status:
             return self
         if status is Status.HEALTHY:
-            return State(status, now)
+            return SubjectState(status, now)
         return replace(self, status=status, since=now)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from windlass.domain.health.checks import Check
-from windlass.domain.health.consensus import Judgement, Verdict, View, judge
-from windlass.domain.health.diagnosis import Diagnosis, OwnWord, diagnose, evidence
+from windlass.domain.health.consensus import Agreement, Consensus, VantageView, decide
+from windlass.domain.health.diagnosis import Diagnosis, SelfReport, diagnose, evidence
 from windlass.domain.health.findings import Kind
-from windlass.domain.health.heartbeat import Hearing
-from windlass.domain.health.probe import Look, Sight, Subject
-from windlass.domain.health.status import State, Status
+from windlass.domain.health.heartbeat import HeartbeatTracker
+from windlass.domain.health.probe import ProbeHistory, ProbeResult, Subject
+from windlass.domain.health.status import Status, SubjectState
 
 Verb = Literal["watch", "rest", "inspect"]
 UNIT_COMPONENTS = frozenset({"kubelet"})
@@ -23,7 +23,7 @@ UNIT_COMPONENTS = frozenset({"kubelet"})
 
 
 @dataclass(frozen=True)
-class Order:
+class ProbeOrder:
     """What the probe loop on `host` is told: to look at a subject, to rest, or when its container was started."""
 
     host: str
@@ -42,16 +42,16 @@ class Trouble:
     failed_checks: int
 
 
-class SubjectWatch:
+class SubjectMonitor:
     """One check of one cluster."""
 
-    def __init__(self, check: Check, state: State) -> None:
+    def __init__(self, check: Check, state: SubjectState) -> None:
         self.check = check
         self.state = state
         self.trouble: Trouble | None = None
         """Set while the state is unhealthy; it stays what it was while nobody can see."""
-        self.judgement: Judgement | None = None
-        self._sights: dict[str, Sight] = {}
+        self.judgement: Consensus | None = None
+        self._sights: dict[str, ProbeHistory] = {}
         """By vantage point that looks, the host itself too if it was asked."""
         self._suspicion: float | None = None
         self._first_failure = 0.0
@@ -81,9 +81,9 @@ class SubjectWatch:
     def forget(self, vantage: str) -> None:
         """Begin anew with a vantage point whose probe loop was started again."""
         if vantage in self._sights:
-            self._sights[vantage] = Sight()
+            self._sights[vantage] = ProbeHistory()
 
-    def look(self, look: Look) -> tuple[Order, ...]:
+    def look(self, look: ProbeResult) -> tuple[ProbeOrder, ...]:
         """Take one look in, and return what to ask at once; looks by those who should rest are late, and dropped."""
         sight = self._sights.get(look.vantage)
         if sight is None:
@@ -103,10 +103,10 @@ class SubjectWatch:
         if started > self._proven:
             self.state = self.state.restarted(self.check.thresholds, started, now)
 
-    def review(self, hearing: Hearing, now: float) -> tuple[Order, ...]:
+    def review(self, hearing: HeartbeatTracker, now: float) -> tuple[ProbeOrder, ...]:
         """Bring the state up to date, and return who has to look or may rest."""
-        self.judgement = judge(self.check.thresholds, self._views(hearing, now))
-        if self.judgement.verdict is Verdict.HEALTHY:
+        self.judgement = decide(self.check.thresholds, self._views(hearing, now))
+        if self.judgement.verdict is Agreement.HEALTHY:
             self._prove(max(view.sight.passing_since for view in self.judgement.agreeing))
         self.state = self.state.after(self.judgement.verdict, now)
         self._suspect(hearing, now)
@@ -119,21 +119,21 @@ class SubjectWatch:
     def _others_fail(self, vantage: str) -> bool:
         return any(self._sights[name].failures for name in self._vantages if name in self._sights and name != vantage)
 
-    def _inspect(self, sight: Sight) -> tuple[Order, ...]:
+    def _inspect(self, sight: ProbeHistory) -> tuple[ProbeOrder, ...]:
         is_open = self.state.status is not Status.UNHEALTHY and sight.failures <= self.check.thresholds.unhealthy
         if sight.failures and is_open and self.subject.component not in UNIT_COMPONENTS:
-            return (Order(self.subject.host, "inspect", self.subject),)
+            return (ProbeOrder(self.subject.host, "inspect", self.subject),)
         return ()
 
-    def _views(self, hearing: Hearing, now: float) -> list[View]:
+    def _views(self, hearing: HeartbeatTracker, now: float) -> list[VantageView]:
         heard = hearing.heard(now)
         return [
-            View(name, self._sights[name], name in heard, is_contradicted=bool(heard - {name}))
+            VantageView(name, self._sights[name], name in heard, is_contradicted=bool(heard - {name}))
             for name in self._vantages
             if name in self._sights
         ]
 
-    def _suspect(self, hearing: Hearing, now: float) -> None:
+    def _suspect(self, hearing: HeartbeatTracker, now: float) -> None:
         looking = [
             self._sights[name] for name in self._vantages if name in self._sights and hearing.is_heard(name, now)
         ]
@@ -143,7 +143,7 @@ class SubjectWatch:
         else:
             self._suspicion = None
 
-    def _explain(self, hearing: Hearing, now: float) -> None:
+    def _explain(self, hearing: HeartbeatTracker, now: float) -> None:
         if self.state.status is Status.HEALTHY:
             self.trouble = None
         if self.state.status is not Status.UNHEALTHY or self.judgement is None or not self.judgement.agreeing:
@@ -176,22 +176,22 @@ class SubjectWatch:
         patience = thresholds.reinitializing if is_back else (thresholds.healthy + 2) * thresholds.interval
         return found if now - self._doubt[1] >= patience else self.trouble.diagnosis
 
-    def _own_word(self, hearing: Hearing) -> OwnWord:
+    def _own_word(self, hearing: HeartbeatTracker) -> SelfReport:
         begun = self._suspicion if self._suspicion is not None else self._first_failure
         answers = hearing.spoke_after(self.subject.host, begun)
         # What a host saw before it fell silent says nothing of what became of it.
         is_asked = answers and bool(self.check.vantages)
-        sight = self._sights.get(self.subject.host, Sight()) if is_asked else Sight()
-        return OwnWord(answers, sight)
+        sight = self._sights.get(self.subject.host, ProbeHistory()) if is_asked else ProbeHistory()
+        return SelfReport(answers, sight)
 
-    def _assign(self, hearing: Hearing, now: float) -> tuple[Order, ...]:
+    def _assign(self, hearing: HeartbeatTracker, now: float) -> tuple[ProbeOrder, ...]:
         heard = [name for name in self._vantages if hearing.is_heard(name, now)]
         if self._suspicion is not None:
             wanted = {*self._vantages, self.subject.host}
         else:
             # The first that can be heard looks all the time; if it goes silent, the next takes over.
             wanted = {*heard[:1]} or {self._vantages[0]}
-        orders = [Order(name, "rest", self.subject) for name in sorted(self._sights.keys() - wanted)]
-        orders += [Order(name, "watch", self.subject) for name in sorted(wanted - self._sights.keys())]
-        self._sights = {name: self._sights.get(name, Sight()) for name in sorted(wanted)}
+        orders = [ProbeOrder(name, "rest", self.subject) for name in sorted(self._sights.keys() - wanted)]
+        orders += [ProbeOrder(name, "watch", self.subject) for name in sorted(wanted - self._sights.keys())]
+        self._sights = {name: self._sights.get(name, ProbeHistory()) for name in sorted(wanted)}
         return tuple(orders)

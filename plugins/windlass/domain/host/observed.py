@@ -22,7 +22,7 @@ STARTED = frozenset({"running", "restarting"})
 
 
 @dataclass(frozen=True)
-class Report:
+class HealthReport:
     """What the watch said of one thing: how many checks of it failed in a row, and who saw that."""
 
     host: str
@@ -40,7 +40,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class ServiceSeen:
+class ObservedService:
     """One service of a stack on one host."""
 
     component: str
@@ -81,7 +81,7 @@ class ServiceSeen:
 
 
 @dataclass(frozen=True)
-class UnitSeen:
+class ObservedUnit:
     """One systemd unit on one host."""
 
     unit: str
@@ -92,7 +92,7 @@ class UnitSeen:
 
 
 @dataclass(frozen=True)
-class HostSeen:
+class ObservedHost:
     """One host of the spec."""
 
     name: str
@@ -104,8 +104,8 @@ class HostSeen:
     """Whether its provider, which makes hosts, says that there is no such machine (running) any more."""
     is_bare: bool = False
     """Whether it is a machine that its provider has made, and that nothing of the cluster is on yet."""
-    services: tuple[ServiceSeen, ...] = ()
-    units: tuple[UnitSeen, ...] = ()
+    services: tuple[ObservedService, ...] = ()
+    units: tuple[ObservedUnit, ...] = ()
     is_compared: bool = False
     """Whether it was compared with what was rendered for it: else nothing is known of what differs."""
     lost_files: tuple[str, ...] = ()
@@ -136,43 +136,43 @@ class HostSeen:
         fails = any(one.state in STARTED and one.answers == "unhealthy" for one in self.services)
         return fails or any(unit.is_suspect for unit in self.units)
 
-    def service(self, component: str) -> ServiceSeen | None:
+    def service(self, component: str) -> ObservedService | None:
         """Return what was seen of one service; None if it does not belong here."""
         return next((one for one in self.services if one.component == component), None)
 
 
 @dataclass(frozen=True)
-class ClusterSeen:
+class ObservedCluster:
     """All hosts of the spec, and etcd's own view of its members."""
 
     at: datetime
-    hosts: tuple[HostSeen, ...]
+    hosts: tuple[ObservedHost, ...]
     membership: Membership | None = None
     """None where no member could be asked."""
-    reports: Mapping[str, Report] = field(default_factory=dict)
+    reports: Mapping[str, HealthReport] = field(default_factory=dict)
     """What the watch said, by `host/thing`."""
     roll: str = ""
     """What roll has begun and not ended, in words: what differs may be what it has changed already."""
 
-    def host(self, name: str) -> HostSeen:
+    def host(self, name: str) -> ObservedHost:
         """Return one host; KeyError if it is none of the cluster's."""
         for host in self.hosts:
             if host.name == name:
                 return host
         raise KeyError(name)
 
-    def is_ill(self, host: HostSeen) -> bool:
+    def is_ill(self, host: ObservedHost) -> bool:
         """Say whether a host, or a part of it, does not do its work."""
         if not host.is_reachable:
             return True
         units = any(unit.health == "unhealthy" for unit in host.units)
         return units or any(self.health(host, service) == "unhealthy" for service in host.services)
 
-    def is_well(self, host: HostSeen) -> bool:
+    def is_well(self, host: ObservedHost) -> bool:
         """Say whether every part of a host is known to do its work."""
         units = all(unit.health == "healthy" for unit in host.units)
         return host.is_reachable and units and all(self.health(host, one) == "healthy" for one in host.services)
 
-    def health(self, host: HostSeen, service: ServiceSeen) -> Sight:
+    def health(self, host: ObservedHost, service: ObservedService) -> Sight:
         """Return how a service is, the watch's word included."""
         return service.health(is_reported=f"{host.name}/{service.component}" in self.reports)

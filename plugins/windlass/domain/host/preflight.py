@@ -33,7 +33,7 @@ _TOOLS = {"iptables": "iptables", "curl": "curl", "mount": "mount"}
 
 
 @dataclass(frozen=True)
-class Answer:
+class PreflightAnswer:
     """What one host answered: its facts and what it reaches, or why there is no answer."""
 
     facts: HostFacts | None
@@ -46,7 +46,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Finding:
+class PreflightFinding:
     """One thing that stands in the way, and what to do."""
 
     host: str
@@ -57,14 +57,14 @@ class Finding:
         return f"{self.host}: {self.problem}; {self.remedy}"
 
 
-def check_hosts(cluster: Cluster, answers: Mapping[str, Answer]) -> list[Finding]:
+def check_hosts(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> list[PreflightFinding]:
     """Judge every host of `cluster`; an empty list means that all of them can take it."""
     findings = []
     for host in cluster.spec.hosts.members:
         answer = answers[host.name]
         if answer.facts is None:
             remedy = "check that it is up, its address and port, the login and the firewall"
-            findings.append(Finding(host.name, f"no answer: {answer.unreachable}", remedy))
+            findings.append(PreflightFinding(host.name, f"no answer: {answer.unreachable}", remedy))
             continue
         findings += _check_system(host, answer.facts)
         findings += _check_software(host, answer.facts)
@@ -74,7 +74,7 @@ def check_hosts(cluster: Cluster, answers: Mapping[str, Answer]) -> list[Finding
     return findings + list(_check_unique(cluster, answers))
 
 
-def refuse(findings: Sequence[Finding]) -> None:
+def refuse(findings: Sequence[PreflightFinding]) -> None:
     """RefusedError that lists all findings, if there are any."""
     if findings:
         lines = "\n".join(f"  {finding}" for finding in findings)
@@ -82,33 +82,35 @@ def refuse(findings: Sequence[Finding]) -> None:
         raise RefusedError(f"preflight: {len(findings)} problem(s) on {hosts} host(s); nothing was changed\n{lines}")
 
 
-def _check_system(host: Host, facts: HostFacts) -> Iterator[Finding]:
+def _check_system(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
     if facts.arch != "x86_64":
-        yield Finding(host.name, f"its processor is {facts.arch}", "use a host with x86_64")
+        yield PreflightFinding(host.name, f"its processor is {facts.arch}", "use a host with x86_64")
     if facts.init != "systemd":
-        yield Finding(host.name, f"process 1 is `{facts.init}`", "use a host that runs systemd")
+        yield PreflightFinding(host.name, f"process 1 is `{facts.init}`", "use a host that runs systemd")
     if _kernel_version(facts.kernel) < MIN_KERNEL:
-        yield Finding(host.name, f"kernel {facts.kernel}", f"upgrade to {MIN_KERNEL[0]}.{MIN_KERNEL[1]} or later")
+        yield PreflightFinding(
+            host.name, f"kernel {facts.kernel}", f"upgrade to {MIN_KERNEL[0]}.{MIN_KERNEL[1]} or later"
+        )
     if facts.cgroup_version == 0:
-        yield Finding(host.name, "no cgroups are mounted", "mount cgroup v2 at /sys/fs/cgroup")
+        yield PreflightFinding(host.name, "no cgroups are mounted", "mount cgroup v2 at /sys/fs/cgroup")
     if facts.swaps:
         remedy = "run `swapoff -a` and take it out of /etc/fstab"
-        yield Finding(host.name, f"swap is on ({', '.join(facts.swaps)})", remedy)
+        yield PreflightFinding(host.name, f"swap is on ({', '.join(facts.swaps)})", remedy)
 
 
-def _check_software(host: Host, facts: HostFacts) -> Iterator[Finding]:
+def _check_software(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
     if facts.docker_version is None and facts.os_id not in {"debian", "ubuntu"}:
         remedy = "install Docker Engine 20.10 or later by the system's own means"
-        yield Finding(host.name, f"Docker is missing on {facts.os_name or 'an unknown system'}", remedy)
+        yield PreflightFinding(host.name, f"Docker is missing on {facts.os_name or 'an unknown system'}", remedy)
     if facts.docker_version == "stopped":
-        yield Finding(host.name, "Docker is installed but does not answer", "run `systemctl start docker`")
+        yield PreflightFinding(host.name, "Docker is installed but does not answer", "run `systemctl start docker`")
     for tool, package in _TOOLS.items():
         if tool not in facts.tools:
-            yield Finding(host.name, f"`{tool}` is missing", f"install the package {package}")
+            yield PreflightFinding(host.name, f"`{tool}` is missing", f"install the package {package}")
     only_loopback = bool(facts.nameservers) and all(ip_address(server).is_loopback for server in facts.nameservers)
     if only_loopback and facts.resolv_conf == "/etc/resolv.conf":
         remedy = "name real servers there, since CoreDNS would ask itself in a loop"
-        yield Finding(host.name, "/etc/resolv.conf names only a loopback server", remedy)
+        yield PreflightFinding(host.name, "/etc/resolv.conf names only a loopback server", remedy)
 
 
 def _kernel_version(text: str) -> tuple[int, int]:
@@ -117,30 +119,30 @@ def _kernel_version(text: str) -> tuple[int, int]:
     return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)
 
 
-def _check_room(host: Host, answer: Answer) -> Iterator[Finding]:
+def _check_room(host: Host, answer: PreflightAnswer) -> Iterator[PreflightFinding]:
     facts = answer.facts
     if facts is None:
         return
     free = next((facts.disk_free_kib[path] for path in _DATA_PATHS if path in facts.disk_free_kib), 0)
     if free < MIN_DISK_FREE_KIB:
         problem = f"{free // 1024} MiB free for /var/lib/windlass"
-        yield Finding(host.name, problem, f"make room for at least {MIN_DISK_FREE_KIB // 1024} MiB")
+        yield PreflightFinding(host.name, problem, f"make room for at least {MIN_DISK_FREE_KIB // 1024} MiB")
     needed = max(MIN_MEMORY_KIB[role] for role in host.roles)
     if facts.memory_kib < needed:
         problem = f"{facts.memory_kib // 1024} MiB of memory"
-        yield Finding(host.name, problem, f"its roles need at least {needed // 1024} MiB")
+        yield PreflightFinding(host.name, problem, f"its roles need at least {needed // 1024} MiB")
     if answer.fsync_milliseconds is not None and answer.fsync_milliseconds > MAX_FSYNC_MILLISECONDS:
         problem = f"a write to disk takes {answer.fsync_milliseconds:.0f} ms"
         remedy = f"etcd needs well under {MAX_FSYNC_MILLISECONDS:.0f} ms; use a faster disk"
-        yield Finding(host.name, problem, remedy)
+        yield PreflightFinding(host.name, problem, remedy)
 
 
-def _check_ports(cluster: Cluster, host: Host, facts: HostFacts) -> Iterator[Finding]:
+def _check_ports(cluster: Cluster, host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
     if facts.cluster == cluster.metadata.name:
         return  # what listens there is ours
     if facts.cluster is not None:
         remedy = f"delete that cluster first, or take {host.name} out of one of the two specs"
-        yield Finding(host.name, f"it belongs to the cluster `{facts.cluster}`", remedy)
+        yield PreflightFinding(host.name, f"it belongs to the cluster `{facts.cluster}`", remedy)
         return
     wanted = {PROXY_PORT: "API proxy", PROXY_STATUS_PORT: "API proxy's status"}
     for role in host.roles:
@@ -148,19 +150,19 @@ def _check_ports(cluster: Cluster, host: Host, facts: HostFacts) -> Iterator[Fin
     for port, user in sorted(wanted.items()):
         if port in facts.listening:
             remedy = f"stop what listens there (`ss -ltnp 'sport = :{port}'`)"
-            yield Finding(host.name, f"port {port}, meant for the {user}, is taken", remedy)
+            yield PreflightFinding(host.name, f"port {port}, meant for the {user}, is taken", remedy)
 
 
-def _check_surroundings(host: Host, answer: Answer) -> Iterator[Finding]:
+def _check_surroundings(host: Host, answer: PreflightAnswer) -> Iterator[PreflightFinding]:
     if abs(answer.skew_seconds) > MAX_CLOCK_SKEW_SECONDS:
         direction = "ahead" if answer.skew_seconds > 0 else "behind"
         problem = f"its clock is {abs(answer.skew_seconds):.0f} s {direction}"
-        yield Finding(host.name, problem, "set it, and keep it right with chrony or systemd-timesyncd")
+        yield PreflightFinding(host.name, problem, "set it, and keep it right with chrony or systemd-timesyncd")
     for other in answer.cannot_reach:
-        yield Finding(host.name, f"it cannot reach {other}", "check routes and firewalls between the two")
+        yield PreflightFinding(host.name, f"it cannot reach {other}", "check routes and firewalls between the two")
 
 
-def _check_unique(cluster: Cluster, answers: Mapping[str, Answer]) -> Iterator[Finding]:
+def _check_unique(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> Iterator[PreflightFinding]:
     first_with: dict[str, str] = {}
     for host in cluster.spec.hosts.members:
         facts = answers[host.name].facts
@@ -170,4 +172,4 @@ def _check_unique(cluster: Cluster, answers: Mapping[str, Answer]) -> Iterator[F
         if other != host.name:
             problem = f"it has the same /etc/machine-id as {other}"
             remedy = "run `rm /etc/machine-id && systemd-machine-id-setup` on one of them and reboot it"
-            yield Finding(host.name, problem, remedy)
+            yield PreflightFinding(host.name, problem, remedy)

@@ -5,13 +5,20 @@ their roles need and never an authority's key.
 """
 
 from windlass.domain.pki.bindings import group_bindings
-from windlass.domain.pki.certificates import Credential, Subject, Usage, issue, new_authority
+from windlass.domain.pki.certificates import CertificateSubject, Credential, Usage, issue, new_authority
 from windlass.domain.pki.check import check_certificate
 from windlass.domain.pki.encryption import encryption_configuration
-from windlass.domain.pki.issue import Expiry, check_authorities, expiring, new_encryption_key, seed, short_lived_admin
+from windlass.domain.pki.issue import (
+    Expiry,
+    check_authorities,
+    expiring,
+    issue_pki,
+    new_encryption_key,
+    short_lived_admin,
+)
 from windlass.domain.pki.kubeconfig import (
-    Context,
     CredentialFiles,
+    KubeconfigContext,
     api_url,
     embedded_kubeconfig,
     host_kubeconfig,
@@ -47,15 +54,15 @@ __all__ = [
     "MASTERS_GROUP",
     "PKI_DIRECTORY",
     "SUPER_ADMIN",
-    "Context",
+    "CertificateSubject",
     "Credential",
     "CredentialFiles",
     "EncryptionKey",
     "Expiry",
     "HostFile",
+    "KubeconfigContext",
     "Pki",
     "Signer",
-    "Subject",
     "Usage",
     "api_names",
     "api_url",
@@ -69,11 +76,11 @@ __all__ = [
     "group_bindings",
     "host_kubeconfig",
     "issue",
+    "issue_pki",
     "local_names",
     "new_authority",
     "new_encryption_key",
     "secrets",
-    "seed",
     "short_lived_admin",
     "user_contexts",
     "user_kubeconfig",

@@ -39,7 +39,7 @@ _EXTENDED = {
 
 
 @dataclass(frozen=True)
-class Subject:
+class CertificateSubject:
     """Whom a leaf names: its common name (a user, to Kubernetes), its groups, and its DNS names and addresses."""
 
     common_name: str
@@ -105,7 +105,7 @@ def new_authority(common_name: str, now: datetime) -> Credential:
     return Credential(_pem(builder.sign(key, hashes.SHA256())), private_pem(key))
 
 
-def issue(subject: Subject, authority: Credential, now: datetime, life: timedelta) -> Credential:
+def issue(subject: CertificateSubject, authority: Credential, now: datetime, life: timedelta) -> Credential:
     """Return a new key with a certificate for `subject`, valid for `life` but never longer than its authority.
 
     RefusedError if the authority's own certificate has ended.
@@ -137,7 +137,7 @@ def issue(subject: Subject, authority: Credential, now: datetime, life: timedelt
     return Credential(_pem(builder.sign(load_key(authority.key), hashes.SHA256())), private_pem(key))
 
 
-def distinguished_name(subject: Subject) -> x509.Name:
+def distinguished_name(subject: CertificateSubject) -> x509.Name:
     """Return the X.509 name of `subject`: groups are organizations, as Kubernetes reads them."""
     organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in subject.groups]
     return x509.Name([*organizations, x509.NameAttribute(NameOID.COMMON_NAME, subject.common_name)])

@@ -13,8 +13,8 @@ from cryptography.exceptions import InvalidSignature
 
 from windlass.domain.pki.certificates import (
     CLOCK_SKEW,
+    CertificateSubject,
     Credential,
-    Subject,
     Usage,
     alternative_names,
     distinguished_name,
@@ -26,7 +26,7 @@ from windlass.domain.pki.certificates import (
     usage_of,
 )
 from windlass.domain.pki.model import EncryptionKey, Pki
-from windlass.domain.pki.subjects import ADMINS_GROUP, Signer, Wanted, wanted_leaves
+from windlass.domain.pki.subjects import ADMINS_GROUP, DesiredCertificate, Signer, desired_leaves
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
 from windlass.errors import RefusedError, SpecError
@@ -44,7 +44,7 @@ class Expiry:
     not_after: datetime
 
 
-def seed(
+def issue_pki(
     cluster: Cluster, now: datetime, existing: Pki | None = None, given: Mapping[Signer, Credential] | None = None
 ) -> Pki:
     """Return the PKI that `cluster` should have: all of `existing` that is still good, and new what is not.
@@ -57,7 +57,7 @@ def seed(
     life = timedelta(days=cluster.spec.security.certificate_days)
     leaves = {
         name: _keep_or_issue(existing.leaves.get(name) if existing else None, wanted, authorities, _Period(now, life))
-        for name, wanted in wanted_leaves(cluster).items()
+        for name, wanted in desired_leaves(cluster).items()
     }
     return Pki(
         authorities=authorities,
@@ -92,7 +92,7 @@ def short_lived_admin(
         raise RefusedError(
             f"a certificate for `{user}` of {life} is refused: Kubernetes cannot revoke it; ask for 1 hour to 7 days"
         )
-    return issue(Subject(user, Usage.CLIENT, groups), pki.authorities[Signer.KUBERNETES], now, life)
+    return issue(CertificateSubject(user, Usage.CLIENT, groups), pki.authorities[Signer.KUBERNETES], now, life)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _may_sign(certificate: x509.Certificate) -> bool:
 
 
 def _keep_or_issue(
-    leaf: Credential | None, wanted: Wanted, authorities: Mapping[Signer, Credential], period: _Period
+    leaf: Credential | None, wanted: DesiredCertificate, authorities: Mapping[Signer, Credential], period: _Period
 ) -> Credential:
     authority = authorities[wanted.signer]
     if leaf is not None and _is_good(leaf.parse(), wanted.subject, authority.parse(), period):
@@ -156,7 +156,7 @@ def _keep_or_issue(
     return issue(wanted.subject, authority, period.now, period.life)
 
 
-def _is_good(leaf: x509.Certificate, subject: Subject, issuer: x509.Certificate, period: _Period) -> bool:
+def _is_good(leaf: x509.Certificate, subject: CertificateSubject, issuer: x509.Certificate, period: _Period) -> bool:
     life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
     left = leaf.not_valid_after_utc - period.now
     return (

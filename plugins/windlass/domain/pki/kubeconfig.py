@@ -21,7 +21,7 @@ API_PORT = 6443
 
 
 @dataclass(frozen=True)
-class Context:
+class KubeconfigContext:
     """One way in: the name of the context, and the API server's URL."""
 
     name: str
@@ -44,7 +44,7 @@ def host_kubeconfig(cluster_name: str, user: str, files: CredentialFiles) -> str
     themselves, and the kubeconfig holds no secret.
     """
     credentials = {"client-certificate": files.certificate, "client-key": files.key}
-    contexts = (Context(cluster_name, LOCAL_API),)
+    contexts = (KubeconfigContext(cluster_name, LOCAL_API),)
     return _render(contexts, {"certificate-authority": files.authority}, user, credentials)
 
 
@@ -56,7 +56,7 @@ def user_kubeconfig(cluster: Cluster, pki: Pki, user: str, credential: Credentia
     return embedded_kubeconfig(user_contexts(cluster), pki, user, credential)
 
 
-def embedded_kubeconfig(contexts: Sequence[Context], pki: Pki, user: str, credential: Credential) -> Secret:
+def embedded_kubeconfig(contexts: Sequence[KubeconfigContext], pki: Pki, user: str, credential: Credential) -> Secret:
     """Return a kubeconfig with everything in it, and so secret; for tunnels too, whose server is at 127.0.0.1."""
     authority = {"certificate-authority-data": _base64(pki.authorities[Signer.KUBERNETES].certificate)}
     credentials = {
@@ -66,14 +66,14 @@ def embedded_kubeconfig(contexts: Sequence[Context], pki: Pki, user: str, creden
     return Secret(_render(contexts, authority, user, credentials))
 
 
-def user_contexts(cluster: Cluster) -> tuple[Context, ...]:
+def user_contexts(cluster: Cluster) -> tuple[KubeconfigContext, ...]:
     """Return the ways in from outside, the one to prefer first."""
     name, endpoint = cluster.name, cluster.spec.api.endpoint
     if endpoint is not None:
-        return (Context(name, _endpoint_url(endpoint)),)
+        return (KubeconfigContext(name, _endpoint_url(endpoint)),)
     first, *others = cluster.hosts_with("control-plane")
-    further = (Context(f"{name}-{host.name}", api_url(host.address)) for host in others)
-    return (Context(name, api_url(str(first.address))), *further)
+    further = (KubeconfigContext(f"{name}-{host.name}", api_url(host.address)) for host in others)
+    return (KubeconfigContext(name, api_url(str(first.address))), *further)
 
 
 def api_url(address: str) -> str:
@@ -90,7 +90,7 @@ def _endpoint_url(endpoint: str) -> str:
 
 
 def _render(
-    contexts: Sequence[Context], authority: Mapping[str, str], user: str, credentials: Mapping[str, str]
+    contexts: Sequence[KubeconfigContext], authority: Mapping[str, str], user: str, credentials: Mapping[str, str]
 ) -> str:
     document: dict[str, Any] = {
         "apiVersion": "v1",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
 
-from windlass.domain.pki.certificates import Subject, Usage
+from windlass.domain.pki.certificates import CertificateSubject, Usage
 from windlass.domain.spec import Cluster, Host
 
 ADMINS_GROUP = "windlass:admins"
@@ -31,14 +31,14 @@ class Signer(Enum):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredCertificate:
     """One certificate that should exist."""
 
     signer: Signer
-    subject: Subject
+    subject: CertificateSubject
 
 
-def wanted_leaves(cluster: Cluster) -> Mapping[str, Wanted]:
+def desired_leaves(cluster: Cluster) -> Mapping[str, DesiredCertificate]:
     """Return every leaf of `cluster` by name: `PURPOSE` for Windlass's own, `HOST/PURPOSE` for those of a host."""
     wanted = dict(_own_leaves())
     for host in cluster.spec.hosts.members:
@@ -47,9 +47,9 @@ def wanted_leaves(cluster: Cluster) -> Mapping[str, Wanted]:
     return wanted
 
 
-def host_leaves(cluster: Cluster, host: Host) -> Mapping[str, Wanted]:
+def host_leaves(cluster: Cluster, host: Host) -> Mapping[str, DesiredCertificate]:
     """Return the leaves that `host` needs for its roles, by purpose."""
-    leaves: dict[str, Wanted] = {}
+    leaves: dict[str, DesiredCertificate] = {}
     if "etcd" in host.roles:
         leaves |= _etcd_leaves(host)
     if "control-plane" in host.roles:
@@ -81,44 +81,53 @@ def endpoint_host(endpoint: str) -> str:
     return parsed.hostname or endpoint
 
 
-def _own_leaves() -> Iterator[tuple[str, Wanted]]:
-    super_admin = Subject("windlass", Usage.CLIENT, (MASTERS_GROUP,))
-    yield SUPER_ADMIN, Wanted(Signer.KUBERNETES, super_admin)
-    yield ETCD_CLIENT, Wanted(Signer.ETCD, Subject("windlass", Usage.CLIENT))
+def _own_leaves() -> Iterator[tuple[str, DesiredCertificate]]:
+    super_admin = CertificateSubject("windlass", Usage.CLIENT, (MASTERS_GROUP,))
+    yield SUPER_ADMIN, DesiredCertificate(Signer.KUBERNETES, super_admin)
+    yield ETCD_CLIENT, DesiredCertificate(Signer.ETCD, CertificateSubject("windlass", Usage.CLIENT))
 
 
-def _etcd_leaves(host: Host) -> dict[str, Wanted]:
+def _etcd_leaves(host: Host) -> dict[str, DesiredCertificate]:
     names = local_names(host)
     return {
         # Both usages: a member's own gRPC gateway dials the client port with the server certificate.
-        "etcd-server": Wanted(Signer.ETCD, Subject(host.name, Usage.BOTH, names=names)),
-        "etcd-peer": Wanted(Signer.ETCD, Subject(host.name, Usage.BOTH, names=names)),
-        "etcd-health": Wanted(Signer.ETCD, Subject("windlass-health", Usage.CLIENT)),
+        "etcd-server": DesiredCertificate(Signer.ETCD, CertificateSubject(host.name, Usage.BOTH, names=names)),
+        "etcd-peer": DesiredCertificate(Signer.ETCD, CertificateSubject(host.name, Usage.BOTH, names=names)),
+        "etcd-health": DesiredCertificate(Signer.ETCD, CertificateSubject("windlass-health", Usage.CLIENT)),
     }
 
 
-def _control_plane_leaves(cluster: Cluster, host: Host) -> dict[str, Wanted]:
-    kubelet_client = Subject("kube-apiserver-kubelet-client", Usage.CLIENT, (KUBELET_API_GROUP,))
+def _control_plane_leaves(cluster: Cluster, host: Host) -> dict[str, DesiredCertificate]:
+    kubelet_client = CertificateSubject("kube-apiserver-kubelet-client", Usage.CLIENT, (KUBELET_API_GROUP,))
     clients = {
-        "admin": Subject("windlass-admin", Usage.CLIENT, (ADMINS_GROUP,)),
+        "admin": CertificateSubject("windlass-admin", Usage.CLIENT, (ADMINS_GROUP,)),
         "apiserver-kubelet-client": kubelet_client,
-        "controller-manager-client": Subject("system:kube-controller-manager", Usage.CLIENT),
-        "scheduler-client": Subject("system:kube-scheduler", Usage.CLIENT),
+        "controller-manager-client": CertificateSubject("system:kube-controller-manager", Usage.CLIENT),
+        "scheduler-client": CertificateSubject("system:kube-scheduler", Usage.CLIENT),
     }
     servers = {
-        "apiserver": Subject("kube-apiserver", Usage.SERVER, names=api_names(cluster, host)),
-        "controller-manager": Subject("kube-controller-manager", Usage.SERVER, names=local_names(host)),
-        "scheduler": Subject("kube-scheduler", Usage.SERVER, names=local_names(host)),
+        "apiserver": CertificateSubject("kube-apiserver", Usage.SERVER, names=api_names(cluster, host)),
+        "controller-manager": CertificateSubject("kube-controller-manager", Usage.SERVER, names=local_names(host)),
+        "scheduler": CertificateSubject("kube-scheduler", Usage.SERVER, names=local_names(host)),
     }
-    signed = {purpose: Wanted(Signer.KUBERNETES, subject) for purpose, subject in {**clients, **servers}.items()}
+    signed = {
+        purpose: DesiredCertificate(Signer.KUBERNETES, subject) for purpose, subject in {**clients, **servers}.items()
+    }
     return signed | {
-        "apiserver-etcd-client": Wanted(Signer.ETCD, Subject("kube-apiserver-etcd-client", Usage.CLIENT)),
-        "front-proxy-client": Wanted(Signer.FRONT_PROXY, Subject("front-proxy-client", Usage.CLIENT)),
+        "apiserver-etcd-client": DesiredCertificate(
+            Signer.ETCD, CertificateSubject("kube-apiserver-etcd-client", Usage.CLIENT)
+        ),
+        "front-proxy-client": DesiredCertificate(
+            Signer.FRONT_PROXY, CertificateSubject("front-proxy-client", Usage.CLIENT)
+        ),
     }
 
 
-def _kubelet_leaves(host: Host) -> dict[str, Wanted]:
-    client = Subject(f"system:node:{host.name}", Usage.CLIENT, ("system:nodes",))
+def _kubelet_leaves(host: Host) -> dict[str, DesiredCertificate]:
+    client = CertificateSubject(f"system:node:{host.name}", Usage.CLIENT, ("system:nodes",))
     # Kubernetes wants a node's serving certificate to name it just as its client certificate does.
-    server = Subject(f"system:node:{host.name}", Usage.SERVER, ("system:nodes",), local_names(host))
-    return {"kubelet-client": Wanted(Signer.KUBERNETES, client), "kubelet": Wanted(Signer.KUBERNETES, server)}
+    server = CertificateSubject(f"system:node:{host.name}", Usage.SERVER, ("system:nodes",), local_names(host))
+    return {
+        "kubelet-client": DesiredCertificate(Signer.KUBERNETES, client),
+        "kubelet": DesiredCertificate(Signer.KUBERNETES, server),
+    }

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True)
-class Loss:
+class DataLoss:
     """The window between a bundle and now."""
 
     bundle: str

@@ -17,7 +17,7 @@ LEFT_OUT = (
 
 
 @dataclass(frozen=True)
-class Wish:
+class RecoveryRequest:
     """What somebody asked for."""
 
     bundle: str
@@ -75,7 +75,7 @@ class RecoveryPlan:
 
 
 @dataclass(frozen=True)
-class Origin:
+class BundleOrigin:
     """What a bundle is of, to be told from what is there now."""
 
     revision: int
@@ -85,7 +85,7 @@ class Origin:
     """Whether it is of the cluster whose keys are stored, and not of a former one of the same name."""
 
 
-def plan_recovery(cluster: Cluster, survey: Survey, wish: Wish, origin: Origin) -> RecoveryPlan:
+def plan_recovery(cluster: Cluster, survey: Survey, wish: RecoveryRequest, origin: BundleOrigin) -> RecoveryPlan:
     """Return the plan; RefusedError where data that lives would be thrown away and nobody said so twice.
 
     UnreachableError if too few hosts answer for any cluster.
@@ -110,7 +110,7 @@ def plan_recovery(cluster: Cluster, survey: Survey, wish: Wish, origin: Origin) 
     )
 
 
-def _check_dead(cluster: Cluster, survey: Survey, origin: Origin) -> None:
+def _check_dead(cluster: Cluster, survey: Survey, origin: BundleOrigin) -> None:
     """Refuse unless etcd is known to have no quorum, or to have lost its data: what is not seen is not dead.
 
     Revisions never go back, and kube-system is made once. Members with a leader that are behind the bundle and have

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from windlass.domain.markdown import escape, first_of, section
-from windlass.domain.recovery.loss import Loss
+from windlass.domain.recovery.loss import DataLoss
 from windlass.domain.recovery.plan import LEFT_OUT, RecoveryPlan
 
 OUTAGE = "The API is away from the switch until etcd has a leader again; the old data is kept on each host"
@@ -21,7 +21,7 @@ class Question:
     version: str
     """The Kubernetes release that it comes back with."""
     plan: RecoveryPlan
-    loss: Loss
+    loss: DataLoss
 
 
 def render_question(question: Question) -> str:
@@ -38,7 +38,7 @@ def render_question(question: Question) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _lost(loss: Loss) -> list[str]:
+def _lost(loss: DataLoss) -> list[str]:
     bundle = f"The bundle was taken {loss.age} ago, at {loss.taken:%Y-%m-%d %H:%M:%S} UTC, at revision {loss.revision}"
     if loss.revisions is None:
         return ["**Whatever was written since the bundle**; how much, nothing tells: no live data can be read", bundle]

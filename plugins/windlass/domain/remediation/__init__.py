@@ -1,22 +1,29 @@
 """Repair as rules: from what was seen of a cluster to what is done about it, what is held back, and why; pure."""
 
-from windlass.domain.host.observed import ClusterSeen, HostSeen, Report, ServiceSeen, Sight, UnitSeen
-from windlass.domain.remediation.actions import Held, Plan, Repair, Stop
+from windlass.domain.host.observed import (
+    HealthReport,
+    ObservedCluster,
+    ObservedHost,
+    ObservedService,
+    ObservedUnit,
+    Sight,
+)
+from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
 from windlass.domain.remediation.history import History, Tries
-from windlass.domain.remediation.plan import plan_repairs
+from windlass.domain.remediation.plan import plan_actions
 
 __all__ = [
-    "ClusterSeen",
-    "Held",
+    "Action",
+    "Deferred",
+    "HealthReport",
     "History",
-    "HostSeen",
-    "Plan",
-    "Repair",
-    "Report",
-    "ServiceSeen",
+    "NeedsOperator",
+    "ObservedCluster",
+    "ObservedHost",
+    "ObservedService",
+    "ObservedUnit",
+    "RemediationPlan",
     "Sight",
-    "Stop",
     "Tries",
-    "UnitSeen",
-    "plan_repairs",
+    "plan_actions",
 ]

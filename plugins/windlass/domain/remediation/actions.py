@@ -33,7 +33,7 @@ WORDS: dict[Kind, str] = {
 
 
 @dataclass(frozen=True)
-class Repair:
+class Action:
     """One act on one thing of one host."""
 
     kind: Kind
@@ -57,10 +57,10 @@ class Repair:
 
 
 @dataclass(frozen=True)
-class Held:
+class Deferred:
     """An act that is not taken now, and why."""
 
-    repair: Repair
+    repair: Action
     because: str
     until: datetime | None = None
     """When it may be taken, if time is all that it waits for."""
@@ -70,7 +70,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Stop:
+class NeedsOperator:
     """Where repair ends and a person is needed: what is wrong, and the way out."""
 
     key: str
@@ -82,13 +82,13 @@ class Stop:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RemediationPlan:
     """What is done now, what is not and why, where a person is needed, and what only differs and is only shown."""
 
-    repairs: tuple[Repair, ...] = ()
-    held: tuple[Held, ...] = ()
-    stops: tuple[Stop, ...] = ()
-    reported: tuple[Repair, ...] = ()
+    repairs: tuple[Action, ...] = ()
+    held: tuple[Deferred, ...] = ()
+    stops: tuple[NeedsOperator, ...] = ()
+    reported: tuple[Action, ...] = ()
 
     @property
     def next_time(self) -> datetime | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from windlass.domain.host.observed import ETCD, ClusterSeen, HostSeen, ServiceSeen, UnitSeen
-from windlass.domain.remediation.actions import CERTIFICATES, FILES, Kind, Repair
+from windlass.domain.host.observed import ETCD, ObservedCluster, ObservedHost, ObservedService, ObservedUnit
+from windlass.domain.remediation.actions import CERTIFICATES, FILES, Action, Kind
 
 ENGINE = "docker"
 _ORDER = (
@@ -25,17 +25,17 @@ _HELPLESS_TRIES = 2
 """A member that was started anew this often in vain has lost or spoilt its data."""
 
 
-def candidates(seen: ClusterSeen, failed: Mapping[str, int]) -> list[Repair]:
+def candidates(seen: ObservedCluster, failed: Mapping[str, int]) -> list[Action]:
     """Return what would be done, what others need first; damage before drift; `failed` are the tries in vain."""
     able = [host for host in seen.hosts if host.is_reachable and not host.is_bare]
     found = [repair for host in able for repair in _of_host(seen, host, failed)]
     for host in seen.hosts:
         if host.is_gone and not host.is_reachable:
             why = f"its provider says that it is gone: {host.unreachable}"
-            found.append(Repair("replace-host", host.name, "host", why))
+            found.append(Action("replace-host", host.name, "host", why))
         elif host.is_bare:
             found.append(
-                Repair("replace-host", host.name, "host", "its machine is new, with nothing of the cluster on it")
+                Action("replace-host", host.name, "host", "its machine is new, with nothing of the cluster on it")
             )
     return sorted(found, key=lambda repair: (repair.is_drift, _rank(repair.thing)))
 
@@ -44,7 +44,7 @@ def _rank(thing: str) -> int:
     return _ORDER.index(thing) if thing in _ORDER else len(_ORDER)
 
 
-def _of_host(seen: ClusterSeen, host: HostSeen, failed: Mapping[str, int]) -> Iterator[Repair]:
+def _of_host(seen: ObservedCluster, host: ObservedHost, failed: Mapping[str, int]) -> Iterator[Action]:
     for unit in host.units:
         if unit.health == "unhealthy":
             yield _repair(seen, host, unit)
@@ -57,13 +57,13 @@ def _of_host(seen: ClusterSeen, host: HostSeen, failed: Mapping[str, int]) -> It
             yield _repair(seen, host, service, "recreate")
         elif service.component == ETCD and health == "healthy" and _has_no_vote(seen, host):
             why = "it is a learner still: its replacement broke off before it got its vote"
-            yield Repair("replace-member", host.name, ETCD, why, stack=service.stack)
+            yield Action("replace-member", host.name, ETCD, why, stack=service.stack)
         elif service.drift and service.state not in {"unknown", "missing"}:
             told = _few(service.drift)
-            yield Repair("recreate", host.name, service.component, told, is_drift=True, stack=service.stack)
+            yield Action("recreate", host.name, service.component, told, is_drift=True, stack=service.stack)
 
 
-def _is_lost(seen: ClusterSeen, host: HostSeen, service: ServiceSeen, failed: Mapping[str, int]) -> bool:
+def _is_lost(seen: ObservedCluster, host: ObservedHost, service: ObservedService, failed: Mapping[str, int]) -> bool:
     """Say whether to start it again cannot help: its data are gone, or starting it did not help before."""
     if seen.membership is not None:
         mine = next((member for member in seen.membership.members if member.name == host.name), None)
@@ -75,27 +75,29 @@ def _is_lost(seen: ClusterSeen, host: HostSeen, service: ServiceSeen, failed: Ma
     return failed.get(f"{host.name}/{service.component}", 0) >= _HELPLESS_TRIES
 
 
-def _has_no_vote(seen: ClusterSeen, host: HostSeen) -> bool:
+def _has_no_vote(seen: ObservedCluster, host: ObservedHost) -> bool:
     members = seen.membership.members if seen.membership is not None else ()
     return any(one.name == host.name and one.role == "learner" and one.is_serving for one in members)
 
 
-def _repair(seen: ClusterSeen, host: HostSeen, what: ServiceSeen | UnitSeen, kind: Kind = "restart-unit") -> Repair:
-    thing = what.unit if isinstance(what, UnitSeen) else what.component
+def _repair(
+    seen: ObservedCluster, host: ObservedHost, what: ObservedService | ObservedUnit, kind: Kind = "restart-unit"
+) -> Action:
+    thing = what.unit if isinstance(what, ObservedUnit) else what.component
     report = seen.reports.get(f"{host.name}/{thing}")
-    own = 0 if isinstance(what, UnitSeen) else what.failed_checks
-    return Repair(
+    own = 0 if isinstance(what, ObservedUnit) else what.failed_checks
+    return Action(
         kind,
         host.name,
         thing,
         what.reason,
         failed_checks=report.failed_checks if report else own,
         seen_from=report.seen_from if report else (host.name,),
-        stack="" if isinstance(what, UnitSeen) else what.stack,
+        stack="" if isinstance(what, ObservedUnit) else what.stack,
     )
 
 
-def _of_files(host: HostSeen) -> Iterator[Repair]:
+def _of_files(host: ObservedHost) -> Iterator[Action]:
     if host.bad_certificates:
         yield _files("renew-certificates", host, CERTIFICATES, (*host.bad_certificates, *host.certificate_access))
     elif host.certificate_access:
@@ -104,9 +106,9 @@ def _of_files(host: HostSeen) -> Iterator[Repair]:
         yield _files("restore-files", host, FILES, host.lost_files)
 
 
-def _files(kind: Kind, host: HostSeen, thing: str, paths: tuple[str, ...]) -> Repair:
+def _files(kind: Kind, host: ObservedHost, thing: str, paths: tuple[str, ...]) -> Action:
     # Without a host's files nothing fails at once, but the next start would: no check has seen it, so it is drift.
-    return Repair(kind, host.name, thing, _few(paths), is_drift=kind == "restore-files")
+    return Action(kind, host.name, thing, _few(paths), is_drift=kind == "restore-files")
 
 
 def _few(words: tuple[str, ...]) -> str:

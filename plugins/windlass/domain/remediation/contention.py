@@ -8,10 +8,10 @@ from typing import Literal
 from windlass.domain.lease import Lease, Owner
 
 HEAL = "heal_cluster"
-Turn = Literal["ask", "wait", "leave"]
+Contention = Literal["ask", "wait", "leave"]
 
 
-def turn_of(holder: Lease | None, owner: Owner, began: datetime) -> Turn:
+def contention_of(holder: Lease | None, owner: Owner, began: datetime) -> Contention:
     """Return what the run of `owner`, which began at `began`, does about a cluster whose lease is `holder`'s.
 
     Another repair run that gave a sign of life after that looks at the whole cluster once more before it ends, so that

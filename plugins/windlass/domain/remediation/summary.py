@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from windlass.domain.remediation.actions import Plan
+from windlass.domain.remediation.actions import RemediationPlan
 
 
-def plan_lines(plan: Plan) -> list[str]:
+def plan_lines(plan: RemediationPlan) -> list[str]:
     """Return a plan for people, a line for each thing."""
     if plan.is_empty:
         return ["all is well and as rendered: nothing to do"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from windlass.domain.health import Finding, Kind
-from windlass.domain.host.observed import Report
-from windlass.domain.remediation.actions import Stop
+from windlass.domain.host.observed import HealthReport
+from windlass.domain.remediation.actions import NeedsOperator
 
 ACTED_ON = frozenset({Kind.PROCESS_DOWN, Kind.UNIT_DOWN, Kind.NODE_NOT_READY})
 """Kinds that speak of something that was started and does not do its work: to start it anew may help."""
@@ -24,10 +24,10 @@ LASTING = timedelta(minutes=10)
 _LASTS = "repair has not ended it; see the service log for what it did, then look on the host"
 
 
-def reports_of(findings: Iterable[Finding]) -> dict[str, Report]:
+def reports_of(findings: Iterable[Finding]) -> dict[str, HealthReport]:
     """Return what the watch calls unhealthy, by `host/thing`; a cut network says nothing of a process."""
     found = [
-        Report(
+        HealthReport(
             one.host,
             "kubelet" if one.kind is Kind.NODE_NOT_READY else one.component,
             one.failed_checks,
@@ -40,10 +40,12 @@ def reports_of(findings: Iterable[Finding]) -> dict[str, Report]:
     return {report.key: report for report in found}
 
 
-def told_of(findings: Iterable[Finding], now: datetime) -> tuple[Stop, ...]:
+def notices_of(findings: Iterable[Finding], now: datetime) -> tuple[NeedsOperator, ...]:
     """Return what people must be told of since repair can do nothing about it, or has not ended it by `now`."""
     return tuple(
-        Stop(f"{one.host or '-'}/{one.component} {one.kind.value}", _said(one), _WAYS_OUT.get(one.kind, _LASTS))
+        NeedsOperator(
+            f"{one.host or '-'}/{one.component} {one.kind.value}", _said(one), _WAYS_OUT.get(one.kind, _LASTS)
+        )
         for one in findings
         if not one.is_over and (one.kind in _WAYS_OUT or _lasts(one, now))
     )
@@ -55,17 +57,17 @@ def _lasts(finding: Finding, now: datetime) -> bool:
 
 
 @dataclass(frozen=True)
-class Heard:
+class MonitorReports:
     """What the watch says at one time: what may be acted on, and what people must be told."""
 
-    reports: Mapping[str, Report]
-    told: tuple[Stop, ...]
+    reports: Mapping[str, HealthReport]
+    told: tuple[NeedsOperator, ...]
 
 
-def heard_in(findings: Iterable[Finding], now: datetime) -> Heard:
+def monitor_reports(findings: Iterable[Finding], now: datetime) -> MonitorReports:
     """Return what all findings that are open say together."""
     found = tuple(findings)
-    return Heard(reports_of(found), told_of(found, now))
+    return MonitorReports(reports_of(found), notices_of(found, now))
 
 
 def _said(finding: Finding) -> str:

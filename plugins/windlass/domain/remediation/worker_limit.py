@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from windlass.domain.host.observed import ClusterSeen
-from windlass.domain.remediation.actions import Held, Repair, Stop
+from windlass.domain.host.observed import ObservedCluster
+from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator
 from windlass.domain.spec.models import Repair as RepairSettings
 
 DISK = "/disk"
@@ -14,8 +14,8 @@ DISK = "/disk"
 
 
 def brake_workers(
-    settings: RepairSettings, seen: ClusterSeen, now: list[Repair]
-) -> tuple[list[Repair], list[Held], list[Stop]]:
+    settings: RepairSettings, seen: ObservedCluster, now: list[Action]
+) -> tuple[list[Action], list[Deferred], list[NeedsOperator]]:
     """Return which of `now` may go on, which may not, and what people are told where the brake holds all of them."""
     workers = [host for host in seen.hosts if host.is_worker]
     ours = [one for one in now if seen.host(one.host).is_worker]
@@ -23,7 +23,9 @@ def brake_workers(
     allowed = allowed_workers(settings.max_unhealthy_workers, len(workers))
     if ours and len(ill) > allowed:
         why = f"{len(ill)} of {len(workers)} workers are ill ({', '.join(ill)}), and repair may go on at most {allowed}"
-        stop = Stop("workers", why, "look for what they have in common, or raise spec.repair.maxUnhealthyWorkers")
+        stop = NeedsOperator(
+            "workers", why, "look for what they have in common, or raise spec.repair.maxUnhealthyWorkers"
+        )
         return [one for one in now if one not in ours], _held(ours, "the brake holds all repairs of workers"), [stop]
     # What works and only differs is not changed everywhere at once: what it is changed into may not work.
     differing = list(dict.fromkeys(one.host for one in ours if one.is_drift))[max(1, allowed) :]
@@ -31,8 +33,8 @@ def brake_workers(
     return [one for one in now if one not in later], _held(later, "other workers that differ are first"), []
 
 
-def _held(repairs: list[Repair], because: str) -> list[Held]:
-    return [Held(one, because) for one in repairs]
+def _held(repairs: list[Action], because: str) -> list[Deferred]:
+    return [Deferred(one, because) for one in repairs]
 
 
 def allowed_workers(share: int | str, workers: int) -> int:
@@ -43,18 +45,18 @@ def allowed_workers(share: int | str, workers: int) -> int:
     return 0 if percent == 0 else max(1, math.floor(workers * percent / 100))
 
 
-def cordons(seen: ClusterSeen, stops: list[Stop]) -> Iterator[Repair]:
+def cordons(seen: ObservedCluster, stops: list[NeedsOperator]) -> Iterator[Action]:
     """Keep new pods off a worker that repair has given up on."""
     # Of a full disk kubelet itself tells the scheduler.
     given_up = {stop.key.partition("/")[0] for stop in stops if "/" in stop.key and not stop.key.endswith(DISK)}
     for host in seen.hosts:
         if host.is_worker and host.is_reachable and host.name in given_up and host.is_cordoned is False:
-            yield Repair("cordon", host.name, "host", "repair has given up on it")
+            yield Action("cordon", host.name, "host", "repair has given up on it")
 
 
-def uncordons(seen: ClusterSeen, stops: list[Stop], wanted: list[Repair]) -> Iterator[Repair]:
+def uncordons(seen: ObservedCluster, stops: list[NeedsOperator], wanted: list[Action]) -> Iterator[Action]:
     """Open what repair has cordoned, once all of it is known to be well; a node that others cordoned stays so."""
     troubled = {stop.key.partition("/")[0] for stop in stops} | {one.host for one in wanted}
     for host in seen.hosts:
         if host.has_our_cordon and host.name not in troubled and seen.is_well(host):
-            yield Repair("uncordon", host.name, "host", "all of it is well again")
+            yield Action("uncordon", host.name, "host", "all of it is well again")

@@ -6,7 +6,7 @@ from windlass.domain.host.health_check import HealthCheck, read_health
 from windlass.domain.rendering.docker import merge_daemon_settings
 from windlass.domain.rendering.files import HostFiles, RenderedFile
 from windlass.domain.rendering.host import render_host
-from windlass.domain.rendering.images import Download, MirrorAddresses, OfficialAddresses, image_reference
+from windlass.domain.rendering.images import HostDownload, MirrorAddresses, OfficialAddresses, image_reference
 from windlass.domain.rendering.installs import (
     HostDirectory,
     HostImage,
@@ -15,18 +15,18 @@ from windlass.domain.rendering.installs import (
     host_images,
     host_installs,
 )
-from windlass.domain.rendering.manifests import Manifest, render_manifests
+from windlass.domain.rendering.manifests import AddonManifest, render_manifests
 from windlass.domain.rendering.nodes import api_labels, node_labels, node_taints
 from windlass.domain.rendering.stacks import digest_of, host_stacks
 
 __all__ = [
-    "Download",
+    "AddonManifest",
     "HealthCheck",
     "HostDirectory",
+    "HostDownload",
     "HostFiles",
     "HostImage",
     "Install",
-    "Manifest",
     "MirrorAddresses",
     "OfficialAddresses",
     "RenderedFile",

@@ -16,7 +16,7 @@ _NAMESPACE = "windlass"
 
 
 @dataclass(frozen=True)
-class Download:
+class HostDownload:
     """Where a host gets one file artifact."""
 
     url: str
@@ -41,9 +41,9 @@ class MirrorAddresses:
         """A URL that answers where hosts can be served."""
         return f"{self.files}/healthz"
 
-    def download(self, artifact: Artifact) -> Download:
+    def download(self, artifact: Artifact) -> HostDownload:
         """Return where a file artifact is."""
-        return Download(f"{self.files}/files/{artifact.name}/{artifact.version}/{artifact.name}")
+        return HostDownload(f"{self.files}/files/{artifact.name}/{artifact.version}/{artifact.name}")
 
     def image(self, artifact: Artifact, digest: str) -> str:
         """Return how a host names an image."""
@@ -72,7 +72,7 @@ class OfficialAddresses(MirrorAddresses):
     files: str = ""
     registry: str = ""
     probe_url: str = ""
-    downloads: Mapping[Artifact, Download] = field(default_factory=dict)
+    downloads: Mapping[Artifact, HostDownload] = field(default_factory=dict)
     repositories: Mapping[Artifact, str] = field(default_factory=dict)
     """Registry and repository of each image."""
     brings_engine: ClassVar[bool] = False
@@ -82,7 +82,7 @@ class OfficialAddresses(MirrorAddresses):
         """A URL that answers where hosts can be served."""
         return self.probe_url
 
-    def download(self, artifact: Artifact) -> Download:
+    def download(self, artifact: Artifact) -> HostDownload:
         """Return where a file artifact is published; SpecError if nobody says where."""
         return _published(self.downloads, artifact)
 

@@ -23,7 +23,7 @@ _EARLY_KINDS = ("Namespace", "CustomResourceDefinition", "PriorityClass", "Stora
 
 
 @dataclass(frozen=True)
-class Manifest:
+class AddonManifest:
     """One object to apply: server-side, by the field manager `windlass`."""
 
     addon: str
@@ -56,7 +56,7 @@ class Manifest:
         return f"{self.kind} {where}{self.name}"
 
 
-def render_manifests(cluster: Cluster, release: Release, lock: Lock, mirror: MirrorAddresses) -> list[Manifest]:
+def render_manifests(cluster: Cluster, release: Release, lock: Lock, mirror: MirrorAddresses) -> list[AddonManifest]:
     """Return every object of the cluster in the order in which to apply them; the user's own come last.
 
     A driver `none` gives nothing. SpecError if a template or one of the user's manifests is wrong, IntegrityError if
@@ -85,13 +85,13 @@ def _addons(cluster: Cluster) -> Iterator[tuple[str, str]]:
     yield from ((addon, template) for addon, (driver, template) in picked.items() if driver == template)
 
 
-def _ours(addon: str, document: Mapping[str, Any]) -> Manifest:
+def _ours(addon: str, document: Mapping[str, Any]) -> AddonManifest:
     metadata = document["metadata"]
     labels = {**metadata.get("labels", {}), **_MANAGED_BY, ADDON_LABEL: addon}
-    return Manifest(addon, {**document, "metadata": {**metadata, "labels": labels}})
+    return AddonManifest(addon, {**document, "metadata": {**metadata, "labels": labels}})
 
 
-def _ordered(manifests: Sequence[Manifest]) -> list[Manifest]:
+def _ordered(manifests: Sequence[AddonManifest]) -> list[AddonManifest]:
     """Put what others need first, and objects of kinds that are defined here last."""
     defined = {
         manifest.document["spec"]["names"]["kind"]
@@ -99,7 +99,7 @@ def _ordered(manifests: Sequence[Manifest]) -> list[Manifest]:
         if manifest.kind == "CustomResourceDefinition"
     }
 
-    def rank(manifest: Manifest) -> int:
+    def rank(manifest: AddonManifest) -> int:
         if manifest.kind in _EARLY_KINDS:
             return _EARLY_KINDS.index(manifest.kind)
         return len(_EARLY_KINDS) + (manifest.kind in defined)
@@ -107,12 +107,12 @@ def _ordered(manifests: Sequence[Manifest]) -> list[Manifest]:
     return sorted(manifests, key=rank)
 
 
-def _own(cluster: Cluster) -> Iterator[Manifest]:
+def _own(cluster: Cluster) -> Iterator[AddonManifest]:
     for manifest in cluster.spec.manifests:
         where = f"spec.manifests: `{manifest.name}`"
         for document in parse_yaml(where, manifest.content):
             _check_object(where, document)
-            yield Manifest(f"{OWN_ADDON}/{manifest.name}", document)
+            yield AddonManifest(f"{OWN_ADDON}/{manifest.name}", document)
 
 
 def _check_object(where: str, document: Any) -> None:

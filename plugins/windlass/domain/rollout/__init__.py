@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from windlass.domain.rollout.approval import Approval, approval_of
-from windlass.domain.rollout.gate import Finding, GateReport, Verdict
+from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
 from windlass.domain.rollout.plan import (
     ADD_ONS,
     API_SERVER,
@@ -12,10 +12,10 @@ from windlass.domain.rollout.plan import (
     PREFETCH,
     HostState,
     Step,
-    plan_roll,
+    plan_rollout,
     steps_until,
 )
-from windlass.domain.rollout.version_skew import Running, check_target, path_to, skew_problems
+from windlass.domain.rollout.version_skew import RunningVersions, check_target, path_to, skew_problems
 
 __all__ = [
     "ADD_ONS",
@@ -24,16 +24,16 @@ __all__ = [
     "HOST",
     "PREFETCH",
     "Approval",
-    "Finding",
+    "GateFinding",
+    "GateLevel",
     "GateReport",
     "HostState",
-    "Running",
+    "RunningVersions",
     "Step",
-    "Verdict",
     "approval_of",
     "check_target",
     "path_to",
-    "plan_roll",
+    "plan_rollout",
     "skew_problems",
     "steps_until",
 ]

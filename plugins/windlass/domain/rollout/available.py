@@ -11,7 +11,7 @@ from windlass.domain.catalog.tested import Standing, is_accepted
 
 
 @dataclass(frozen=True)
-class Offer:
+class AvailableUpgrade:
     """One release that a cluster may move to, and what changes with it."""
 
     version: str
@@ -40,7 +40,9 @@ class Offer:
         }
 
 
-def offers_for(catalog: Catalog, running: str, standings: Mapping[str, Standing]) -> tuple[Offer, ...]:
+def available_upgrades(
+    catalog: Catalog, running: str, standings: Mapping[str, Standing]
+) -> tuple[AvailableUpgrade, ...]:
     """Return what a cluster of version `running` may move to in one step, oldest first; untested releases are none."""
     if running not in catalog.releases:
         return ()
@@ -52,7 +54,7 @@ def offers_for(catalog: Catalog, running: str, standings: Mapping[str, Standing]
     )
 
 
-def _offer(before: Release, after: Release) -> Offer:
+def _offer(before: Release, after: Release) -> AvailableUpgrade:
     old, new = {**before.files, **before.images}, {**after.files, **after.images}
     own = {before.version}
     parts = tuple(
@@ -61,4 +63,4 @@ def _offer(before: Release, after: Release) -> Offer:
         if name in old and old[name] != version and old[name] not in own
     )
     removed = tuple(f"{api.api_version} ({', '.join(api.kinds)})" for api in after.removed_apis)
-    return Offer(after.version, parts, removed, after.notes)
+    return AvailableUpgrade(after.version, parts, removed, after.notes)

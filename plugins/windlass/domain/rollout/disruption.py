@@ -117,7 +117,7 @@ def _covers(budget: Object, pod: Object) -> bool:
 
 
 @dataclass(frozen=True)
-class Room:
+class NodeCapacity:
     """What one node can still take."""
 
     node: Object
@@ -130,10 +130,10 @@ class Room:
         cpu, memory = requests_of(pod)
         return _may_run(pod, self.node) and cpu <= self.cpu and memory <= self.memory and self.pods > 0
 
-    def with_pod(self, pod: Object) -> Room:
+    def with_pod(self, pod: Object) -> NodeCapacity:
         """Return the room that is left with the pod on it."""
         cpu, memory = requests_of(pod)
-        return Room(self.node, self.cpu - cpu, self.memory - memory, self.pods - 1)
+        return NodeCapacity(self.node, self.cpu - cpu, self.memory - memory, self.pods - 1)
 
 
 def homeless(nodes: Sequence[Object], pods: Sequence[Object], drained: Sequence[str]) -> list[Object]:
@@ -152,12 +152,12 @@ def homeless(nodes: Sequence[Object], pods: Sequence[Object], drained: Sequence[
     return told
 
 
-def _room(node: Object, pods: Sequence[Object]) -> Room:
+def _room(node: Object, pods: Sequence[Object]) -> NodeCapacity:
     allocatable = node["status"].get("allocatable", {})
     mine = [pod for pod in pods if pod["spec"].get("nodeName") == node["metadata"]["name"]]
     alive = [pod for pod in mine if pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}]
     used = [requests_of(pod) for pod in alive]
-    return Room(
+    return NodeCapacity(
         node,
         quantity(allocatable.get("cpu", "0")) - sum((cpu for cpu, _ in used), Decimal(0)),
         quantity(allocatable.get("memory", "0")) - sum((memory for _, memory in used), Decimal(0)),

@@ -10,7 +10,7 @@ from typing import Any
 from windlass.errors import RefusedError
 
 
-class Verdict(Enum):
+class GateLevel(Enum):
     """How one finding stands."""
 
     PASSED = "passed"
@@ -21,12 +21,12 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class GateFinding:
     """One thing that the gate looked at."""
 
     name: str
     """Such as `version` or `disruption budgets`."""
-    verdict: Verdict
+    verdict: GateLevel
     text: str
     """What was found; of a passing one, what is so."""
     remedy: str = ""
@@ -43,17 +43,17 @@ class Finding:
 class GateReport:
     """All findings, in the order in which they were looked at."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[GateFinding, ...]
 
     @property
-    def blocked(self) -> tuple[Finding, ...]:
+    def blocked(self) -> tuple[GateFinding, ...]:
         """Return what holds the upgrade up."""
-        return tuple(finding for finding in self.findings if finding.verdict is Verdict.BLOCKED)
+        return tuple(finding for finding in self.findings if finding.verdict is GateLevel.BLOCKED)
 
     @property
-    def warnings(self) -> tuple[Finding, ...]:
+    def warnings(self) -> tuple[GateFinding, ...]:
         """Return what is worth a look."""
-        return tuple(finding for finding in self.findings if finding.verdict is Verdict.WARNING)
+        return tuple(finding for finding in self.findings if finding.verdict is GateLevel.WARNING)
 
     def refuse(self, doing: str) -> None:
         """RefusedError with everything that holds the upgrade up, unless nothing does."""
@@ -72,17 +72,17 @@ class GateReport:
         return "\n".join(str(finding) for finding in self.findings)
 
 
-def finding(name: str, problems: Iterable[str], remedy: str, passed: str) -> Finding:
+def finding(name: str, problems: Iterable[str], remedy: str, passed: str) -> GateFinding:
     """Return a finding that is blocked by any of `problems`, or passes."""
-    return _finding(name, Verdict.BLOCKED, tuple(problems), remedy, passed)
+    return _finding(name, GateLevel.BLOCKED, tuple(problems), remedy, passed)
 
 
-def warning(name: str, doubts: Iterable[str], remedy: str, passed: str) -> Finding:
+def warning(name: str, doubts: Iterable[str], remedy: str, passed: str) -> GateFinding:
     """Return a finding that warns of any of `doubts`, or passes."""
-    return _finding(name, Verdict.WARNING, tuple(doubts), remedy, passed)
+    return _finding(name, GateLevel.WARNING, tuple(doubts), remedy, passed)
 
 
-def _finding(name: str, verdict: Verdict, problems: tuple[str, ...], remedy: str, passed: str) -> Finding:
+def _finding(name: str, verdict: GateLevel, problems: tuple[str, ...], remedy: str, passed: str) -> GateFinding:
     if told := "; ".join(problems):
-        return Finding(name, verdict, told, remedy, problems)
-    return Finding(name, Verdict.PASSED, passed)
+        return GateFinding(name, verdict, told, remedy, problems)
+    return GateFinding(name, GateLevel.PASSED, passed)

@@ -21,10 +21,10 @@ from windlass.domain.rollout.disruption import (
     shared_pods,
     stranded_budgets,
 )
-from windlass.domain.rollout.gate import Finding, GateReport, Verdict, finding, warning
+from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning
 from windlass.domain.rollout.plan import HostState, Step
-from windlass.domain.rollout.removed_apis import Use
-from windlass.domain.rollout.version_skew import Running, skew_problems, target_problems
+from windlass.domain.rollout.removed_apis import ApiUse
+from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
 from windlass.domain.spec.models import Cluster
 
 CERTIFICATE_LEFT = timedelta(days=2)
@@ -46,10 +46,10 @@ class Workloads:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class GateInputs:
     """Everything that was seen of a cluster before an upgrade."""
 
-    running: Running
+    running: RunningVersions
     states: Mapping[str, HostState]
     """How each host that answers differs from the target."""
     drifted: Mapping[str, tuple[str, ...]]
@@ -62,7 +62,7 @@ class Evidence:
     api_reasons: Mapping[str, str]
     """Why API servers are not ready."""
     workloads: Workloads
-    uses: tuple[Use, ...]
+    uses: tuple[ApiUse, ...]
     expiries: Mapping[str, datetime]
     free_kib: Mapping[str, int]
     needed_kib: Mapping[str, int]
@@ -72,7 +72,7 @@ class Evidence:
     """Requests for removed APIs of which it cannot be told whose they were."""
 
 
-def judge(cluster: Cluster, target: Release, seen: Evidence, steps: Sequence[Step], now: datetime) -> GateReport:
+def judge(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence[Step], now: datetime) -> GateReport:
     """Return what the gate says of upgrading `cluster` to `target` by `steps`."""
     return GateReport(
         (
@@ -94,13 +94,13 @@ def judge(cluster: Cluster, target: Release, seen: Evidence, steps: Sequence[Ste
     )
 
 
-def _skew(seen: Evidence, target: Release) -> Finding:
+def _skew(seen: GateInputs, target: Release) -> GateFinding:
     problems = [*skew_problems(seen.running), *target_problems(seen.running, target)]
     remedy = "bring that component to its cluster's version first: `create_cluster` with the stored spec"
     return finding("version skew", problems, remedy, "every component may go to the target in one step")
 
 
-def _health(cluster: Cluster, seen: Evidence, steps: Sequence[Step]) -> Iterator[Finding]:
+def _health(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
     yield finding(
         "hosts",
         (reason for _, reason in sorted(seen.unreachable.items())),
@@ -121,7 +121,7 @@ def _health(cluster: Cluster, seen: Evidence, steps: Sequence[Step]) -> Iterator
     yield warning("outage", _outages(cluster, steps), "let everybody know, or add hosts", "nothing stops serving")
 
 
-def _nodes(cluster: Cluster, seen: Evidence) -> Iterator[str]:
+def _nodes(cluster: Cluster, seen: GateInputs) -> Iterator[str]:
     known = {node["metadata"]["name"] for node in seen.workloads.nodes}
     for host in cluster.spec.hosts.members:
         if known and host.is_node and host.name not in known:
@@ -141,7 +141,7 @@ def _outages(cluster: Cluster, steps: Sequence[Step]) -> Iterator[str]:
         yield f"there are {len(cluster.hosts_with('etcd'))} etcd members: the API is away while one is changed"
 
 
-def _removed_apis(seen: Evidence, target: Release) -> Finding:
+def _removed_apis(seen: GateInputs, target: Release) -> GateFinding:
     told = sorted({str(use) for use in seen.uses})
     remedy = (
         "have whoever uses it use the newer version, and apply the objects anew in that; API servers count requests "
@@ -152,7 +152,7 @@ def _removed_apis(seen: Evidence, target: Release) -> Finding:
     return warning("removed APIs", seen.unsure_uses, "make sure that no client of yours uses that", "")
 
 
-def _workloads(seen: Evidence, steps: Sequence[Step]) -> Iterator[Finding]:
+def _workloads(seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
     work, batches = seen.workloads, [step.hosts for step in steps if step.drains]
     drained = {name for batch in batches for name in batch}
     leaving = drained_pods(work.pods, drained)
@@ -190,7 +190,7 @@ def _workloads(seen: Evidence, steps: Sequence[Step]) -> Iterator[Finding]:
     )
 
 
-def _certificates(seen: Evidence, now: datetime) -> Finding:
+def _certificates(seen: GateInputs, now: datetime) -> GateFinding:
     ending = [
         f"{name} ends at {end:%Y-%m-%d %H:%M} UTC"
         for name, end in seen.expiries.items()
@@ -202,7 +202,7 @@ def _certificates(seen: Evidence, now: datetime) -> Finding:
     return finding("certificates", ending, remedy, passed)
 
 
-def _disk(seen: Evidence) -> Finding:
+def _disk(seen: GateInputs) -> GateFinding:
     short = [
         f"{host}: {seen.free_kib[host] // 1024} MiB free, {(needed + SPARE_KIB) // 1024} MiB needed"
         for host, needed in seen.needed_kib.items()
@@ -211,7 +211,7 @@ def _disk(seen: Evidence) -> Finding:
     return finding("disk", short, "make room on that host", "there is room for the target on every host")
 
 
-def _drift(cluster: Cluster, seen: Evidence) -> Finding:
+def _drift(cluster: Cluster, seen: GateInputs) -> GateFinding:
     told = [f"{host}: {', '.join(parts)}" for host, parts in seen.drifted.items() if parts]
     passed = "every host is as its spec says"
     if cluster.spec.repair.drift == "repair":
@@ -219,7 +219,7 @@ def _drift(cluster: Cluster, seen: Evidence) -> Finding:
     return finding("drift", told, "put it right first: `create_cluster` with the stored spec", passed)
 
 
-def _surge(cluster: Cluster) -> Iterator[Finding]:
+def _surge(cluster: Cluster) -> Iterator[GateFinding]:
     if cluster.spec.upgrade.max_surge in {0, "0%"}:
         return
     provider = cluster.spec.hosts.provider
@@ -227,6 +227,6 @@ def _surge(cluster: Cluster) -> Iterator[Finding]:
     yield warning("surge", told, "set it to 0, or add workers to the spec", "")
 
 
-def blocked(name: str, text: str, remedy: str) -> Finding:
+def blocked(name: str, text: str, remedy: str) -> GateFinding:
     """Return a finding that holds the upgrade up."""
-    return Finding(name, Verdict.BLOCKED, text, remedy)
+    return GateFinding(name, GateLevel.BLOCKED, text, remedy)

@@ -75,7 +75,7 @@ class Step:
         return cls(value["kind"], tuple(value["hosts"]), tuple(value["does"]), drains=value["drains"])
 
 
-def plan_roll(
+def plan_rollout(
     cluster: Cluster, states: Mapping[str, HostState], *, leader: str | None, add_ons: Sequence[str]
 ) -> tuple[Step, ...]:
     """Return the steps from what `states` say to what `cluster` wants, in order; empty if nothing is to be done.

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from windlass.domain.etcd.quorum import Membership, Stop, what_if
 from windlass.domain.markdown import escape, first_of, item, section, shortened
-from windlass.domain.rollout.gate import Finding, GateReport, Verdict
+from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
 from windlass.domain.rollout.plan import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, Step, StepKind
 
-_LEVELS = {Verdict.BLOCKED: "blocks", Verdict.WARNING: "warns", Verdict.PASSED: "passes"}
+_LEVELS = {GateLevel.BLOCKED: "blocks", GateLevel.WARNING: "warns", GateLevel.PASSED: "passes"}
 _TITLES = {PREFETCH: "fetch", ETCD: "etcd", API_SERVER: "API server", HOST: "host", ADD_ONS: "add-ons"}
 _TEXT, _PROBLEMS, _STAGES, _CHANGES, _HOSTS = 600, 6, 30, 10, 8
 """How many characters of one text are shown, and how many items of each list."""
@@ -59,8 +59,8 @@ class _Stage:
 def render_question(question: Question) -> str:
     """Return the question as Markdown of bounded length."""
     findings = sorted(question.report.findings, key=lambda one: list(_LEVELS).index(one.verdict))
-    open_ones = [one for one in findings if one.verdict is not Verdict.PASSED]
-    passed = [one for one in findings if one.verdict is Verdict.PASSED]
+    open_ones = [one for one in findings if one.verdict is not GateLevel.PASSED]
+    passed = [one for one in findings if one.verdict is GateLevel.PASSED]
     stages = _stages(question.steps, question.membership)
     plan = [_told_stage(stage) for stage in stages]
     parts = [
@@ -87,7 +87,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _told_finding(finding: Finding) -> str:
+def _told_finding(finding: GateFinding) -> str:
     told = f"**{_LEVELS[finding.verdict]}** {escape(finding.name)}"
     problems = finding.problems or (finding.text,)
     remedy = [f"**What to do:** {_text(finding.remedy)}"] if finding.remedy else []

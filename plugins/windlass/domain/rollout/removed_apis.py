@@ -18,7 +18,7 @@ _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass(frozen=True, order=True)
-class Use:
+class ApiUse:
     """One use of an API version that the target does not serve."""
 
     api_version: str
@@ -33,7 +33,7 @@ class Use:
         return f"{self.what} of {self.api_version} by {self.who} (use {self.instead})"
 
 
-def requested(metrics: str, release: Release) -> Iterator[Use]:
+def requested(metrics: str, release: Release) -> Iterator[ApiUse]:
     """Read an API server's metrics: requests since it started for versions that `release` no longer serves."""
     replacements = {removed.api_version: removed.use for removed in release.removed_apis}
     for sample in _SAMPLE.finditer(metrics):
@@ -43,7 +43,7 @@ def requested(metrics: str, release: Release) -> Iterator[Use]:
         ends = labels.get("removed_release", "")
         if float(sample["value"]) > 0 and (api_version in replacements or _is_gone(ends, release.minor)):
             instead = replacements.get(api_version, "a newer version")
-            yield Use(api_version, labels.get("resource", "requests"), "requests to the API", instead)
+            yield ApiUse(api_version, labels.get("resource", "requests"), "requests to the API", instead)
 
 
 def _is_gone(ends: str, minor: str) -> bool:
@@ -54,14 +54,14 @@ def _is_gone(ends: str, minor: str) -> bool:
     return [int(part) for part in parts] <= [int(part) for part in minor.split(".")]
 
 
-def stored(objects: Iterable[Mapping[str, Any]], release: Release) -> Iterator[Use]:
+def stored(objects: Iterable[Mapping[str, Any]], release: Release) -> Iterator[ApiUse]:
     """Look at objects: which were last applied in, or are managed through, versions that `release` no longer serves."""
     removed = {(api.api_version, kind): api.use for api in release.removed_apis for kind in api.kinds}
     for found in objects:
         kind = str(found.get("kind", ""))
         for api_version, who in _ways(found["metadata"]):
             if (api_version, kind) in removed:
-                yield Use(api_version, f"{kind} {name_of(found)}", who, removed[api_version, kind])
+                yield ApiUse(api_version, f"{kind} {name_of(found)}", who, removed[api_version, kind])
 
 
 def _ways(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -76,14 +76,14 @@ def _ways(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             return
 
 
-def stored_only_there(objects: Iterable[Mapping[str, Any]], removed: RemovedApi, kind: str) -> Iterator[Use]:
+def stored_only_there(objects: Iterable[Mapping[str, Any]], removed: RemovedApi, kind: str) -> Iterator[ApiUse]:
     """Take each object of a kind that the running release serves in no other version than `removed` for a use."""
     for found in objects:
         entries = found["metadata"].get("managedFields", [])
         managers = sorted({str(entry["manager"]) for entry in entries if entry.get("manager")})
         who = " and ".join(managers) or "an unknown client"
         instead = f"{removed.use} once that is served; delete this before the upgrade"
-        yield Use(removed.api_version, f"{kind} {name_of(found)}", who, instead)
+        yield ApiUse(removed.api_version, f"{kind} {name_of(found)}", who, instead)
 
 
 @dataclass(frozen=True, order=True)
@@ -100,7 +100,7 @@ class OwnRequest:
         )
 
 
-def without_own(requests: Iterable[Use], own: Iterable[OwnRequest]) -> tuple[frozenset[Use], tuple[str, ...]]:
+def without_own(requests: Iterable[ApiUse], own: Iterable[OwnRequest]) -> tuple[frozenset[ApiUse], tuple[str, ...]]:
     """Return the requests that others made for certain, and in words those that may be our own."""
     requests, ours = frozenset(requests), {(one.api_version, one.plural): one for one in own}
     unsure = frozenset(use for use in requests if (use.api_version, use.what) in ours)

@@ -20,7 +20,7 @@ KUBELET_SKEW = 3
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningVersions:
     """Which version of each component runs on which host; a host is absent where the component could not be seen."""
 
     etcd: Mapping[str, str] = field(default_factory=dict)
@@ -95,12 +95,12 @@ def _key(version: str) -> tuple[int, int, int]:
     return version_numbers(version)
 
 
-def skew_problems(running: Running) -> list[str]:
+def skew_problems(running: RunningVersions) -> list[str]:
     """Return what breaks the rules in the versions that run side by side; empty if nothing does."""
     return [*_api_skew(running), *_controller_skew(running), *_kubelet_skew(running), *_etcd_skew(running)]
 
 
-def target_problems(running: Running, target: Release) -> list[str]:
+def target_problems(running: RunningVersions, target: Release) -> list[str]:
     """Return what keeps the components that run from getting to `target` in one step."""
     problems = [
         f"{what} of {name} is at {version}, newer than the target"
@@ -125,7 +125,7 @@ def target_problems(running: Running, target: Release) -> list[str]:
     return problems
 
 
-def _of_control_plane(running: Running) -> Iterator[tuple[str, str, str]]:
+def _of_control_plane(running: RunningVersions) -> Iterator[tuple[str, str, str]]:
     named = {
         "the API server": running.api_servers,
         "the controller manager": running.managers,
@@ -156,14 +156,14 @@ def proxy_versions(pods: Iterable[Mapping[str, Any]], locks: Iterable[Lock]) -> 
     return {node: version for node, version in found.items() if version}
 
 
-def _api_skew(running: Running) -> list[str]:
+def _api_skew(running: RunningVersions) -> list[str]:
     minors = {minor_of(version) for version in running.api_servers.values()}
     if minors and max(minors) - min(minors) > 1:
         return [f"API servers are more than one minor release apart: {_told(running.api_servers)}"]
     return []
 
 
-def _controller_skew(running: Running) -> list[str]:
+def _controller_skew(running: RunningVersions) -> list[str]:
     if not running.api_servers:
         return []
     oldest = min(minor_of(version) for version in running.api_servers.values())
@@ -176,7 +176,7 @@ def _controller_skew(running: Running) -> list[str]:
     ]
 
 
-def _kubelet_skew(running: Running) -> list[str]:
+def _kubelet_skew(running: RunningVersions) -> list[str]:
     if not running.api_servers:
         return []
     oldest = min(minor_of(version) for version in running.api_servers.values())
@@ -188,7 +188,7 @@ def _kubelet_skew(running: Running) -> list[str]:
     ]
 
 
-def _etcd_skew(running: Running) -> list[str]:
+def _etcd_skew(running: RunningVersions) -> list[str]:
     minors = {minor_of(version) for version in running.etcd.values()}
     if minors and max(minors) - min(minors) > 1:
         return [f"etcd members are more than one minor release apart: {_told(running.etcd)}"]

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_component, read_container
-from windlass.domain.host.desired import ENGINE, KUBELET, WantedHost, WantedService
+from windlass.domain.host.desired import ENGINE, KUBELET, DesiredHost, DesiredService
 from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA
-from windlass.domain.host.observed import ETCD, GONE, HostSeen, ServiceSeen, Sight, UnitSeen
+from windlass.domain.host.observed import ETCD, GONE, ObservedHost, ObservedService, ObservedUnit, Sight
 from windlass.errors import NotReadyError
 
 _FULL_KIB = 64 * 1024
@@ -67,7 +67,7 @@ inspected() {
 """
 
 
-def look_script(wanted: WantedHost, rounds: int = 1) -> str:
+def inspect_script(wanted: DesiredHost, rounds: int = 1) -> str:
     """Return the script that looks at a host; what fails a check is asked up to `rounds` times, a second apart."""
     lines = [
         f"rounds={rounds}; filter={shlex.quote(f'label={CLUSTER_LABEL}={wanted.cluster}')}",
@@ -96,7 +96,7 @@ def look_script(wanted: WantedHost, rounds: int = 1) -> str:
 
 
 @dataclass(frozen=True)
-class _Said:
+class _Inspection:
     """What the script printed, sorted."""
 
     containers: Mapping[str, Container]
@@ -106,7 +106,7 @@ class _Said:
     reported: frozenset[str] = field(default_factory=frozenset)
 
 
-def parse_look(text: str, wanted: WantedHost, reported: frozenset[str], now: datetime) -> HostSeen:
+def parse_inspection(text: str, wanted: DesiredHost, reported: frozenset[str], now: datetime) -> ObservedHost:
     """Read what the script printed; `reported` are the things of this host that the watch calls unhealthy.
 
     NotReadyError if the answer is cut short.
@@ -116,7 +116,7 @@ def parse_look(text: str, wanted: WantedHost, reported: frozenset[str], now: dat
         raise NotReadyError(f"{wanted.host.name}: its answer is cut short after {len(text)} bytes; look again")
     is_answering = said.values.get("engine") == "answers"
     free = said.values.get("free_kib")
-    return HostSeen(
+    return ObservedHost(
         name=wanted.host.name,
         is_worker=not {"etcd", "control-plane"} & set(wanted.host.roles),
         services=tuple(_service(one, said, now, is_answering=is_answering) for one in wanted.services),
@@ -127,7 +127,7 @@ def parse_look(text: str, wanted: WantedHost, reported: frozenset[str], now: dat
     )
 
 
-def _read(text: str, reported: frozenset[str]) -> _Said:
+def _read(text: str, reported: frozenset[str]) -> _Inspection:
     containers: list[Container] = []
     probes: dict[str, list[str]] = {}
     units: dict[str, list[str]] = {}
@@ -151,7 +151,7 @@ def _read(text: str, reported: frozenset[str]) -> _Said:
             values[key] = value
     if is_garbled:
         values["engine"] = "silent"  # whatever that container is, it must not count as missing
-    return _Said(by_component(containers), probes, units, values, reported)
+    return _Inspection(by_component(containers), probes, units, values, reported)
 
 
 def _container(line: str) -> Container | None:
@@ -162,14 +162,14 @@ def _container(line: str) -> Container | None:
         return None
 
 
-def _service(wanted: WantedService, said: _Said, now: datetime, *, is_answering: bool) -> ServiceSeen:
+def _service(wanted: DesiredService, said: _Inspection, now: datetime, *, is_answering: bool) -> ObservedService:
     container = said.containers.get(wanted.component)
     state = "unknown" if not is_answering else "missing" if container is None else container.state
     answers, failed, told = _answer(said.probes.get(wanted.component, []), wanted.check.port)
     if state in GONE:
         answers = "unhealthy"
     started = container.started if container is not None else None
-    return ServiceSeen(
+    return ObservedService(
         component=wanted.component,
         stack=wanted.stack,
         state=state,
@@ -213,33 +213,33 @@ def _answer(words: list[str], port: int) -> tuple[Sight, int, str]:
     return "unhealthy", failed, f"port {port} {told}"
 
 
-def _unit(unit: str, said: _Said) -> UnitSeen:
+def _unit(unit: str, said: _Inspection) -> ObservedUnit:
     words = said.units.get(unit, [])
     if len(words) < 3 or words[0] == "unknown":
-        return UnitSeen(unit, "unknown", "systemd did not tell")
+        return ObservedUnit(unit, "unknown", "systemd did not tell")
     active, sub, process = words[0], words[1], words[2]
     if process in {"T", "t"}:
-        return UnitSeen(unit, "unhealthy", "its process is stopped (SIGSTOP)")
+        return ObservedUnit(unit, "unhealthy", "its process is stopped (SIGSTOP)")
     if active in {"inactive", "failed"}:
         result = words[3] if len(words) > 3 else ""
-        return UnitSeen(
+        return ObservedUnit(
             unit, "unhealthy", f"it is {active} ({result})" if result not in {"", "-", "success"} else f"it is {active}"
         )
     is_reported = unit in said.reported
     if active != "active":
-        return UnitSeen(unit, "unhealthy" if is_reported else "unknown", f"it is {active} ({sub})")
+        return ObservedUnit(unit, "unhealthy" if is_reported else "unknown", f"it is {active} ({sub})")
     return _active_unit(unit, said, is_reported=is_reported)
 
 
-def _active_unit(unit: str, said: _Said, *, is_reported: bool) -> UnitSeen:
+def _active_unit(unit: str, said: _Inspection, *, is_reported: bool) -> ObservedUnit:
     """Judge a unit that systemd calls active by whether it answers."""
     engine = said.values.get("engine")
     if unit == ENGINE and engine != "answers":
         is_ill = is_reported or engine == _HANGING
-        return UnitSeen(unit, "unhealthy" if is_ill else "unknown", "it runs and does not answer", is_suspect=True)
+        return ObservedUnit(unit, "unhealthy" if is_ill else "unknown", "it runs and does not answer", is_suspect=True)
     if unit == KUBELET:
         answers, failed, told = _answer(said.probes.get(KUBELET, []), 10250)
         if answers == "unhealthy":
             is_ill = is_reported or failed >= _ENOUGH
-            return UnitSeen(unit, "unhealthy" if is_ill else "unknown", told, is_suspect=True)
-    return UnitSeen(unit, "healthy")
+            return ObservedUnit(unit, "unhealthy" if is_ill else "unknown", told, is_suspect=True)
+    return ObservedUnit(unit, "healthy")

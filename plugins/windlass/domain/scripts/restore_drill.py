@@ -14,7 +14,7 @@ from datetime import datetime
 
 from windlass.domain.backup.state import BundleState
 from windlass.domain.host.layout import ENCRYPTION_CONFIG, ETC, ETCD_CLIENT_PORT, ETCD_PEER_PORT, PKI
-from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, seed
+from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, issue_pki
 from windlass.domain.spec import Cluster, load_cluster
 
 DRILLS = "/var/lib/windlass/drills"
@@ -185,7 +185,7 @@ def plan_drill(drill: str, images: Images, database_bytes: int, state: BundleSta
     """Return what a drill lays down and runs; only the keys in it are random."""
     spec = load_cluster(state.spec, "spec in the bundle").spec
     cluster = _throwaway(spec.kubernetes.version)
-    pki = seed(cluster, now)
+    pki = issue_pki(cluster, now)
     files = {"etc/encryption.yaml": state.encryption_config.reveal_bytes(), **_client(pki)}
     for path, file in files_for(cluster, cluster.spec.hosts.members[0], pki).items():
         if path.startswith(f"{PKI}/"):

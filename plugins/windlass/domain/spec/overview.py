@@ -28,7 +28,7 @@ class Backups:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownCluster:
     """What the store knows of one cluster."""
 
     cluster: Cluster
@@ -39,7 +39,7 @@ class Known:
     backups: Backups
 
 
-def overview(known: Known, catalog: Catalog, now: datetime) -> dict[str, Any]:
+def overview(known: KnownCluster, catalog: Catalog, now: datetime) -> dict[str, Any]:
     """Return a cluster as plain values, for JSON and for pages."""
     cluster, subjects = known.cluster, list(known.status.get("subjects", ()))
     newest = known.backups.bundles[0] if known.backups.bundles else None
@@ -69,7 +69,7 @@ def overview(known: Known, catalog: Catalog, now: datetime) -> dict[str, Any]:
     }
 
 
-def standing(known: Known, now: datetime) -> Standing:
+def standing(known: KnownCluster, now: datetime) -> Standing:
     """Return how a cluster is, in a word or two; the worst of what is known."""
     if known.alerts:
         return "needs help"
@@ -89,7 +89,7 @@ def is_watched(status: Mapping[str, Any], now: datetime) -> bool:
         return False
 
 
-def _host(known: Known, name: str, address: str, roles: list[str]) -> dict[str, Any]:
+def _host(known: KnownCluster, name: str, address: str, roles: list[str]) -> dict[str, Any]:
     mine = [one for one in known.status.get("subjects", ()) if one.get("host") == name]
     return {
         "name": name,

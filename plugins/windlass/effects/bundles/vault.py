@@ -12,12 +12,12 @@ from windlass.domain.backup import (
     MANIFEST,
     STATE,
     BundleId,
+    BundleManifest,
     BundleState,
+    BundleTrust,
     Candidate,
     DrillRecord,
-    Manifest,
     Part,
-    Standing,
     bundle_of_drill,
     parse_drill,
     parse_manifest,
@@ -56,7 +56,7 @@ class Vault:
         complete = tuple(sorted(bundle for bundle, names in found.items() if MANIFEST in names))
         return Inventory(complete, tuple(sorted(set(found) - set(complete))))
 
-    def manifest(self, bundle: BundleId) -> Manifest:
+    def manifest(self, bundle: BundleId) -> BundleManifest:
         """Return the manifest of a bundle; IntegrityError if there is none, or it is not to be trusted."""
         found = self.store.get(self._key(bundle, MANIFEST))
         if found is None:
@@ -73,13 +73,15 @@ class Vault:
         try:
             self.manifest(bundle)
         except IntegrityError as error:
-            return Candidate(bundle, Standing.REFUSED, str(error))
+            return Candidate(bundle, BundleTrust.REFUSED, str(error))
         if last_drill is None:
-            return Candidate(bundle, Standing.VERIFIED)
-        return Candidate(bundle, Standing.PROVEN if last_drill.is_proof else Standing.DISPROVEN, last_drill.failure)
+            return Candidate(bundle, BundleTrust.VERIFIED)
+        return Candidate(
+            bundle, BundleTrust.PROVEN if last_drill.is_proof else BundleTrust.DISPROVEN, last_drill.failure
+        )
 
     @contextmanager
-    def open_part(self, manifest: Manifest, name: str) -> Iterator[Iterator[bytes]]:
+    def open_part(self, manifest: BundleManifest, name: str) -> Iterator[Iterator[bytes]]:
         """Give a part in clear, piece by piece; only when the iteration has ended is it known that all of it is true.
 
         Each piece was authenticated, so that what came before an IntegrityError is a true beginning.
@@ -88,12 +90,12 @@ class Vault:
         with opened(self.store, key, self.keys, manifest.parts[name]) as pieces:
             yield pieces
 
-    def state(self, manifest: Manifest) -> BundleState:
+    def state(self, manifest: BundleManifest) -> BundleState:
         """Return what the bundle holds besides the snapshot."""
         with self.open_part(manifest, STATE) as pieces:
             return BundleState.from_bytes(b"".join(pieces))
 
-    def verify(self, manifest: Manifest) -> None:
+    def verify(self, manifest: BundleManifest) -> None:
         """Read all of a bundle, with flat memory; IntegrityError unless every byte is as its manifest says."""
         for name in manifest.parts:
             with self.open_part(manifest, name) as pieces:
@@ -109,7 +111,7 @@ class Vault:
                 pass
         return part
 
-    def commit(self, manifest: Manifest) -> None:
+    def commit(self, manifest: BundleManifest) -> None:
         """Make a bundle of the parts that were written; IntegrityError if there is one of that id already."""
         key, data = self._key(manifest.bundle, MANIFEST), manifest.to_bytes(self.keys)
         if self.store.create(key, data) is None:
@@ -148,7 +150,7 @@ class Vault:
         found = self.store.get(key)
         return None if found is None else parse_drill(found.data, self.keys, key)
 
-    def newest_verified(self, bundles: Iterable[BundleId]) -> Manifest | None:
+    def newest_verified(self, bundles: Iterable[BundleId]) -> BundleManifest | None:
         """Return the manifest of the newest of `bundles` that can be trusted, or None if none can."""
         for bundle in sorted(bundles, reverse=True):
             try:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Self
 
 import grpc
 
-from windlass.domain.etcd.status import Alarm, AlarmKind, ContentHash, Member, MemberStatus, Snapshot
+from windlass.domain.etcd.status import Alarm, AlarmKind, ContentHash, ListedMember, MemberStatus, Snapshot
 from windlass.domain.pki import ETCD_CLIENT, Credential, Pki, Signer
 from windlass.effects.etcd.failures import code_of, translated
 from windlass.effects.etcd.keyspace import Keyspace
@@ -93,13 +93,13 @@ class EtcdClient:
         self.keys = Keyspace(self._etcd.kvstub, target.host, deadline)
         """The keys and values."""
 
-    def members(self, *, linearizable: bool = True) -> tuple[Member, ...]:
+    def members(self, *, linearizable: bool = True) -> tuple[ListedMember, ...]:
         """Return the cluster's members, sorted by id; without `linearizable` as this one has them, quorum or not."""
         request = rpc.MemberListRequest(linearizable=linearizable)
         response = self._call("listing members", self._etcd.clusterstub.MemberList, request)
         return tuple(sorted((_member(item) for item in response.members), key=lambda member: member.member_id))
 
-    def add_learner(self, peer_urls: Sequence[str]) -> Member:
+    def add_learner(self, peer_urls: Sequence[str]) -> ListedMember:
         """Add a member that receives the data but has no vote yet."""
         request = rpc.MemberAddRequest(peerURLs=peer_urls, isLearner=True)
         response = self._call(f"adding a learner at {peer_urls[0]}", self._etcd.clusterstub.MemberAdd, request)
@@ -223,8 +223,8 @@ class _SnapshotCopy:
         return Snapshot(self.size, self._content.hexdigest(), storage_version)
 
 
-def _member(item: Any) -> Member:
-    return Member(item.ID, item.name, tuple(item.peerURLs), tuple(item.clientURLs), item.isLearner)
+def _member(item: Any) -> ListedMember:
+    return ListedMember(item.ID, item.name, tuple(item.peerURLs), tuple(item.clientURLs), item.isLearner)
 
 
 def _alarm_kind(number: int) -> AlarmKind:

@@ -30,7 +30,7 @@ class Probe:
         self.last = time.monotonic()
 
 
-class Contexts:
+class TlsContexts:
     """TLS contexts by their files, made again when a file is another one."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Contexts:
         return known[1]
 
 
-CONTEXTS = Contexts()
+CONTEXTS = TlsContexts()
 
 
 def look(probe: Probe, peers: dict[str, int]) -> tuple[str, str]:
@@ -85,7 +85,7 @@ def _ask(probe: Probe, peers: dict[str, int], context: ssl.SSLContext | None) ->
         answering = None
         if code in _UNREACHABLE and probe.ssh_port:
             # It is slow, or not there: find out meanwhile whether anything of that host answers, or anybody at all.
-            answering = Answering(probe, peers, max(deadline, time.monotonic() + 1))
+            answering = ReachabilityCheck(probe, peers, max(deadline, time.monotonic() + 1))
         if code == errno.ETIMEDOUT:
             code = _wait(sock, 0, probe.timeout, deadline)
         if code == 0:
@@ -141,7 +141,7 @@ def left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
 
 
-class Answering(threading.Thread):
+class ReachabilityCheck(threading.Thread):
     """Finds out, side by side, whether the host of a probe answers at its SSH port, and whether any other host does."""
 
     def __init__(self, probe: Probe, peers: dict[str, int], deadline: float) -> None:

@@ -33,7 +33,7 @@ def container(component: str) -> tuple[str, str]:
     return said[0], f"{time.time() - epoch(said[1]):.1f}"
 
 
-class Life:
+class UnitHistory:
     """How a unit has come up of late, by one report after another."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Life:
         return "stuck" if self._starting >= CALM else state
 
 
-def units(names: list[str], lives: dict[str, Life]) -> Iterator[tuple[str, str]]:
+def units(names: list[str], lives: dict[str, UnitHistory]) -> Iterator[tuple[str, str]]:
     """Yield each systemd unit and its state; one that is active by name alone is `hanging`."""
     asked = [word for name in ("ActiveState", "MainPID", "NRestarts") for word in ("-p", name)]
     said = output(["systemctl", "show", *asked, *names], 5)
@@ -64,7 +64,7 @@ def units(names: list[str], lives: dict[str, Life]) -> Iterator[tuple[str, str]]
     for name, block in zip(names, said.split("\n\n")):
         values = dict(line.partition("=")[::2] for line in block.splitlines())
         restarts = values.get("NRestarts", "")
-        judged = lives.setdefault(name, Life()).judge(
+        judged = lives.setdefault(name, UnitHistory()).judge(
             values.get("ActiveState", "unknown"), int(restarts) if restarts.isdigit() else 0
         )
         is_hanging = judged == "active" and (is_stopped(values.get("MainPID", "0")) or not answers(name))

@@ -30,7 +30,7 @@ TOLD = 3
 """How often a report that stays the same is told."""
 
 
-class Mouth:
+class MessageWriter:
     """Says words, each once as long as it stays the same: the first few times, then only when it changes."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -63,10 +63,10 @@ class Mouth:
         self._runs.pop(key, None)
 
 
-class Watcher(threading.Thread):
+class ProbeRunner(threading.Thread):
     """Looks at one probe until it is told to rest."""
 
-    def __init__(self, probe: Probe, peers: dict[str, int], mouth: Mouth) -> None:
+    def __init__(self, probe: Probe, peers: dict[str, int], mouth: MessageWriter) -> None:
         super().__init__(daemon=True)
         self.probe = probe
         self._peers = {address: port for address, port in peers.items() if address != probe.address}
@@ -102,13 +102,13 @@ def is_overloaded() -> bool:
 class Loop:
     """All that one host does for the watcher. Each `do_…` is an order."""
 
-    def __init__(self, mouth: Mouth) -> None:
+    def __init__(self, mouth: MessageWriter) -> None:
         self._mouth = mouth
         self._probes: dict[str, Probe] = {}
         self._peers: dict[str, int] = {}
-        self._watchers: dict[str, Watcher] = {}
+        self._watchers: dict[str, ProbeRunner] = {}
         self._units: list[str] = []
-        self._lives: dict[str, host_report.Life] = {}
+        self._lives: dict[str, host_report.UnitHistory] = {}
         self._heard = time.monotonic()
         self._nodes_ended = threading.Event()
         self._nodes_told: set[object] = set()
@@ -158,7 +158,7 @@ class Loop:
         """Look at something, at once and from now on."""
         self.do_rest(name)
         if name in self._probes:
-            watcher = self._watchers[name] = Watcher(self._probes[name], self._peers, self._mouth)
+            watcher = self._watchers[name] = ProbeRunner(self._probes[name], self._peers, self._mouth)
             watcher.start()
 
     def do_rest(self, name: str) -> None:
@@ -224,7 +224,7 @@ class Loop:
 
 def main(read: BinaryIO, write: BinaryIO) -> None:
     """Obey until nobody gives orders any more."""
-    loop = Loop(Mouth(write))
+    loop = Loop(MessageWriter(write))
     for line in iter(read.readline, b""):
         loop.obey(line.decode("utf-8", "replace"))
     os._exit(0)

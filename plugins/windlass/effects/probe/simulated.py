@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from windlass.domain.health.heartbeat import BEAT
-from windlass.domain.health.probe import Outcome
+from windlass.domain.health.probe import ProbeOutcome
 from windlass.effects.probe.checks import Probe
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.listening import Listener
@@ -83,13 +83,13 @@ class SimulatedWorld:
             line.end("the host went down")
         self.change()
 
-    def outcome(self, at: Address, probe: Probe, peers: Sequence[Address]) -> Outcome:
+    def outcome(self, at: Address, probe: Probe, peers: Sequence[Address]) -> ProbeOutcome:
         """Return what a look from `at` sees."""
         if probe.address not in {at, "127.0.0.1"}:
             reached = [] if at in self.cut else [peer for peer in peers if peer not in self.dead | self.cut]
             if probe.address not in reached:
-                return Outcome.SILENT if reached else Outcome.ALONE
-        return Outcome.REFUSED if (probe.address, probe.port) in self.down else Outcome.PASSED
+                return ProbeOutcome.SILENT if reached else ProbeOutcome.ALONE
+        return ProbeOutcome.REFUSED if (probe.address, probe.port) in self.down else ProbeOutcome.PASSED
 
 
 class SimulatedLine:
@@ -137,7 +137,7 @@ class SimulatedLine:
         if not self._is_closed and self._address not in self._world.dead:
             self._listener.on_line("\t".join([f"{time.monotonic():.3f}", *(str(one) for one in fields)]))
 
-    def outcome(self, probe: Probe) -> Outcome:
+    def outcome(self, probe: Probe) -> ProbeOutcome:
         """Return what this host sees now."""
         return self._world.outcome(self._address, probe, self._peers)
 
@@ -174,7 +174,7 @@ class _Watching:
         self._line = line
         self._probe = probe
         self._dice = dice
-        self._run: tuple[Outcome | None, int] = (None, 0)
+        self._run: tuple[ProbeOutcome | None, int] = (None, 0)
         self._timer: asyncio.TimerHandle | None = None
 
     def stop(self) -> None:
@@ -191,13 +191,13 @@ class _Watching:
     def look(self) -> None:
         """Look, tell, and go on until it is quiet."""
         outcome = self._line.outcome(self._probe)
-        took = self._probe.timeout if outcome in {Outcome.SILENT, Outcome.ALONE} else 0.0
+        took = self._probe.timeout if outcome in {ProbeOutcome.SILENT, ProbeOutcome.ALONE} else 0.0
         if took:
             self._timer = asyncio.get_running_loop().call_later(took, self._tell, outcome, took)
         else:
             self._tell(outcome, took)
 
-    def _tell(self, outcome: Outcome, took: float) -> None:
+    def _tell(self, outcome: ProbeOutcome, took: float) -> None:
         self._timer = None
         last, count = self._run
         self._run = (outcome, count + 1 if outcome is last else 1)

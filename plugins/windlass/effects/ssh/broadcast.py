@@ -9,7 +9,7 @@ from datetime import timedelta
 from queue import Empty, Full, Queue
 
 from windlass.effects.ssh.connection import Channel
-from windlass.effects.ssh.fan_out import Outcome, values
+from windlass.effects.ssh.fan_out import HostOutcome, values
 
 _DEPTH = 16
 """Pieces that one host may be behind another."""
@@ -33,7 +33,7 @@ def broadcast(pieces: Iterable[bytes], open_channels: Mapping[str, Callable[[], 
         finally:
             for queue, future in zip(queues.values(), futures.values(), strict=True):
                 _end(queue, future, is_whole=is_whole)
-    outcomes: dict[str, Outcome[None]] = {name: _outcome(future) for name, future in futures.items()}
+    outcomes: dict[str, HostOutcome[None]] = {name: _outcome(future) for name, future in futures.items()}
     failed = {name: one for name, one in outcomes.items() if not isinstance(one.error, _DroppedError)}
     values(failed, doing)
 
@@ -87,8 +87,8 @@ def _taken(queue: Queue[Piece]) -> Iterator[bytes]:
         yield piece
 
 
-def _outcome(future: Future[None]) -> Outcome[None]:
+def _outcome(future: Future[None]) -> HostOutcome[None]:
     error = future.exception()
     if error is not None and not isinstance(error, Exception):
         raise error
-    return Outcome(error=error)
+    return HostOutcome(error=error)

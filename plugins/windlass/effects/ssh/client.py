@@ -202,13 +202,13 @@ class SshConnection:
             raise self._overdue(command, "it was ended, but what left its process group may still run")
         return code
 
-    def _run_as_root(self, argv: Sequence[str], stdin: bytes, timeout: timedelta) -> remote_files.Raw:
+    def _run_as_root(self, argv: Sequence[str], stdin: bytes, timeout: timedelta) -> remote_files.RawResult:
         out, err = _Whole(), BoundedOutput()
         command = _Command(tuple(argv), sudo=True, stdin=stdin, timeout=timeout)
         code = self._execute(command, out, err)
         stderr = err.text()
         self._check_sudo(command, code, stderr)
-        return remote_files.Raw(code, bytes(out.data), stderr)
+        return remote_files.RawResult(code, bytes(out.data), stderr)
 
     def _tunnel(self, host: str, port: int) -> SshChannel:
         return SshChannel(self.host, (f"tunnel to {host}:{port}",), self._sessions.tunnel(host, port))

@@ -17,7 +17,7 @@ DEFAULT_WORKERS = 32
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[V]):
+class HostOutcome(Generic[V]):
     """What came of one host: a value, or the error that was raised."""
 
     value: V | None = None
@@ -35,7 +35,7 @@ class Outcome(Generic[V]):
         return cast("V", self.value)
 
 
-def fan_out(items: Iterable[K], fn: Callable[[K], V], *, max_workers: int = DEFAULT_WORKERS) -> dict[K, Outcome[V]]:
+def fan_out(items: Iterable[K], fn: Callable[[K], V], *, max_workers: int = DEFAULT_WORKERS) -> dict[K, HostOutcome[V]]:
     """Call `fn` with each item, at most `max_workers` at a time, and wait for all; in the order of the items.
 
     One that raises hides none of the others. Each call sees the caller's context variables.
@@ -48,7 +48,7 @@ def fan_out(items: Iterable[K], fn: Callable[[K], V], *, max_workers: int = DEFA
     return {item: _outcome(future) for item, future in futures.items()}
 
 
-def values(outcomes: Mapping[K, Outcome[V]], doing: str) -> dict[K, V]:
+def values(outcomes: Mapping[K, HostOutcome[V]], doing: str) -> dict[K, V]:
     """Give every value, or raise one error that names each host that failed at `doing` and why.
 
     The error has the type that all failures share, so that only what is transient everywhere is tried again.
@@ -66,12 +66,12 @@ def on_each(items: Iterable[K], fn: Callable[[K], V], *, doing: str, max_workers
     return values(fan_out(items, fn, max_workers=max_workers), doing)
 
 
-def _outcome(future: Future[V]) -> Outcome[V]:
+def _outcome(future: Future[V]) -> HostOutcome[V]:
     error = future.exception()
     if error is None:
-        return Outcome(value=future.result())
+        return HostOutcome(value=future.result())
     if isinstance(error, Exception):
-        return Outcome(error=error)
+        return HostOutcome(error=error)
     raise error
 
 

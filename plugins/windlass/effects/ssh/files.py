@@ -20,7 +20,7 @@ SLOWEST_BYTES_PER_SECOND = 256 * 1024
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawResult:
     """How a command ended, with the bytes it printed."""
 
     exit_code: int
@@ -31,7 +31,7 @@ class Raw:
 class RunAsRoot(Protocol):
     """Runs a command as root and gives all of its output, whatever its exit code."""
 
-    def __call__(self, argv: Sequence[str], stdin: bytes, timeout: timedelta) -> Raw:
+    def __call__(self, argv: Sequence[str], stdin: bytes, timeout: timedelta) -> RawResult:
         """Run it."""
         ...
 
@@ -91,7 +91,7 @@ def _time_for(content: bytes) -> timedelta:
     return DEFAULT_TIMEOUT + timedelta(seconds=len(content) / SLOWEST_BYTES_PER_SECOND)
 
 
-def _checked(host: str, words: tuple[str, ...], raw: Raw) -> Raw:
+def _checked(host: str, words: tuple[str, ...], raw: RawResult) -> RawResult:
     """Raise with what was wanted rather than with the text of a script."""
     if raw.exit_code != 0:
         raise CommandError(CommandFailure(host, words, raw.exit_code, raw.stderr))

@@ -18,7 +18,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedObject:
     """An object as a listing shows it."""
 
     key: str
@@ -55,7 +55,7 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Remove the object; no error if there is none."""
 
-    def list(self, prefix: str) -> Iterator[Listed]:
+    def list(self, prefix: str) -> Iterator[ListedObject]:
         """Yield what is below `prefix`, sorted by key."""
 
     def list_names(self, prefix: str) -> tuple[str, ...]:

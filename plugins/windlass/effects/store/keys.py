@@ -54,7 +54,7 @@ def host_keys_prefix(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}known_hosts/"
 
 
-def roll_key(cluster: str) -> str:
+def rollout_key(cluster: str) -> str:
     """Return the key of the record of a roll that is under way, or paused."""
     return f"{cluster_prefix(cluster)}roll.json"
 
@@ -74,7 +74,7 @@ def status_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}status.json"
 
 
-def repairs_key(cluster: str) -> str:
+def remediation_key(cluster: str) -> str:
     """Return the key of the record of repairs: how often each thing was repaired of late, and the alerts that stand."""
     return f"{cluster_prefix(cluster)}repairs.json"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from windlass.domain.lease import Lease, Owner, Verdict, beat, grant, judge, loss, refusal
+from windlass.domain.lease import Lease, LeaseDecision, Owner, beat, decide, grant, loss, refusal
 from windlass.effects.store.contract import Store
 from windlass.effects.store.keys import lease_key
 from windlass.errors import NotReadyError
@@ -43,8 +43,8 @@ class Leases:
         lease = self.current(cluster)
         if lease is None:
             return None
-        verdict = judge(lease, _ANYBODY, holder_finished=self.is_finished(lease.owner), now=self.clock())
-        return lease if verdict is Verdict.REFUSE else None
+        verdict = decide(lease, _ANYBODY, holder_finished=self.is_finished(lease.owner), now=self.clock())
+        return lease if verdict is LeaseDecision.REFUSE else None
 
     def last(self, cluster: str) -> Lease | None:
         """Return the lease as it was last held, given back or not; None if nobody ever held it."""
@@ -90,10 +90,10 @@ class Leases:
         now = self.clock()
         is_others = lease is not None and not lease.released and lease.owner != owner
         finished = self.is_finished(lease.owner) if lease is not None and is_others else None
-        match judge(lease, owner, holder_finished=finished, now=now), lease:
-            case Verdict.REFUSE, Lease() as holder:
+        match decide(lease, owner, holder_finished=finished, now=now), lease:
+            case LeaseDecision.REFUSE, Lease() as holder:
                 raise refusal(cluster, holder)
-            case Verdict.KEEP, Lease() as own:
+            case LeaseDecision.KEEP, Lease() as own:
                 return beat(own, now)
             case _:
                 return grant(owner, operation, now)

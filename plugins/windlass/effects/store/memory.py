@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import BinaryIO
 
-from windlass.effects.store.contract import Listed, Stored
+from windlass.effects.store.contract import ListedObject, Stored
 
 
 class MemoryStore:
@@ -65,11 +65,11 @@ class MemoryStore:
         with self._lock:
             self._objects.pop(key, None)
 
-    def list(self, prefix: str) -> Iterator[Listed]:
+    def list(self, prefix: str) -> Iterator[ListedObject]:
         """See Store."""
         with self._lock:
             found = sorted((key, data) for key, data in self._objects.items() if key.startswith(prefix))
-            listed = [Listed(key, len(data), self._modified[key], _tag(data)) for key, data in found]
+            listed = [ListedObject(key, len(data), self._modified[key], _tag(data)) for key, data in found]
         yield from listed
 
     def _write(self, key: str, data: bytes) -> None:

@@ -22,8 +22,8 @@ from windlass.effects.store.keys import (
     host_keys_prefix,
     pause_key,
     pki_key,
-    repairs_key,
-    roll_key,
+    remediation_key,
+    rollout_key,
     spec_key,
     spec_mark_key,
     status_key,
@@ -39,7 +39,7 @@ def list_clusters(store: Store) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Roll:
+class RolloutRecord:
     """A roll between two versions, or of a changed spec, that has begun and not ended: hosts may be at either."""
 
     before: str
@@ -130,9 +130,9 @@ class ClusterRecords:
             *listed,
             backup_alert_key(self.cluster),
             status_key(self.cluster),
-            repairs_key(self.cluster),
+            remediation_key(self.cluster),
             echo_key(self.cluster),
-            roll_key(self.cluster),
+            rollout_key(self.cluster),
             pause_key(self.cluster),
             pki_key(self.cluster),
             spec_mark_key(self.cluster),
@@ -144,12 +144,12 @@ class ClusterRecords:
 
     def repairs(self) -> History:
         """Return how often each thing was repaired of late, and the alerts that stand."""
-        stored = self.store.get(repairs_key(self.cluster))
+        stored = self.store.get(remediation_key(self.cluster))
         return History() if stored is None else History.from_bytes(stored.data)
 
     def save_repairs(self, history: History) -> None:
         """Store what was repaired of late."""
-        self.store.put(repairs_key(self.cluster), history.to_bytes())
+        self.store.put(remediation_key(self.cluster), history.to_bytes())
 
     def echoed(self) -> datetime:
         """Return up to when the cluster itself was told what the service log says; long ago if it never was."""
@@ -160,19 +160,19 @@ class ClusterRecords:
         """Store up to when the cluster was told."""
         self.store.put(echo_key(self.cluster), json.dumps({"until": until.isoformat()}).encode())
 
-    def roll(self) -> Roll | None:
+    def roll(self) -> RolloutRecord | None:
         """Return the roll that is under way or paused, or None: then every host is meant to be at the stored spec."""
-        stored = self.store.get(roll_key(self.cluster))
-        return None if stored is None else Roll(**json.loads(stored.data))
+        stored = self.store.get(rollout_key(self.cluster))
+        return None if stored is None else RolloutRecord(**json.loads(stored.data))
 
-    def save_roll(self, roll: Roll) -> None:
+    def save_roll(self, roll: RolloutRecord) -> None:
         """Store that a roll is under way."""
-        self.store.put(roll_key(self.cluster), json.dumps(asdict(roll), indent=1).encode())
+        self.store.put(rollout_key(self.cluster), json.dumps(asdict(roll), indent=1).encode())
 
     def end_roll(self) -> None:
         """Store that no roll is under way (any more)."""
         self.drop_pause()
-        self.store.delete(roll_key(self.cluster))
+        self.store.delete(rollout_key(self.cluster))
 
     def pause(self) -> Pause | None:
         """Return what was asked of the roll that is under way, or None."""

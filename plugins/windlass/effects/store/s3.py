@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from windlass.domain.secret import Secret
-from windlass.effects.store.contract import Listed, Stored
+from windlass.effects.store.contract import ListedObject, Stored
 from windlass.effects.store.failures import LOST_RACE, MISSING, code_of, translated
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class S3Store:
         remove = partial(self._client.delete_object, Bucket=self._bucket, Key=full)
         self._attempt(f"deleting {key}", remove, MISSING)  # some servers mind if there is none
 
-    def list(self, prefix: str) -> Iterator[Listed]:
+    def list(self, prefix: str) -> Iterator[ListedObject]:
         """See Store."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._prefix + prefix
@@ -126,7 +126,7 @@ class S3Store:
             for page in pages:
                 for item in page.get("Contents", []):
                     key = item["Key"].removeprefix(self._prefix)
-                    yield Listed(key, item["Size"], item["LastModified"], item["ETag"])
+                    yield ListedObject(key, item["Size"], item["LastModified"], item["ETag"])
 
     def list_names(self, prefix: str) -> tuple[str, ...]:
         """See Store."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from windlass.domain.rendering import Manifest, node_labels, render_manifests
+from windlass.domain.rendering import AddonManifest, node_labels, render_manifests
 from windlass.domain.rendering.manifests import OWN_ADDON
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, KubernetesClient, Resource
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import fan_out
 from windlass.errors import NotReadyError
-from windlass.operations.cluster import Changes, Site
+from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.waiting import wait_until
 
 _DAEMON_SETS = Resource("apps/v1", "daemonsets", namespaced=True)
@@ -21,13 +21,13 @@ _KIND_KNOWN = timedelta(seconds=30)
 _REGISTERED = timedelta(seconds=45)
 
 
-def apply_services(site: Site, client: KubernetesClient) -> Changes:
+def apply_services(site: ClusterSession, client: KubernetesClient) -> Changes:
     """Apply every object that the spec picks; those that changed anything.
 
     Add-ons do not need each other and are applied side by side, each in its own order; the user's own objects come
     after all of them, in theirs.
     """
-    addons: dict[str, list[Manifest]] = {}
+    addons: dict[str, list[AddonManifest]] = {}
     for manifest in render_manifests(site.cluster, site.release, site.lock, site.mirror):
         addons.setdefault(OWN_ADDON if manifest.is_users else manifest.addon, []).append(manifest)
     own = addons.pop(OWN_ADDON, [])
@@ -36,11 +36,11 @@ def apply_services(site: Site, client: KubernetesClient) -> Changes:
     return (*ours, *_apply_all(client, own))
 
 
-def _apply_all(client: KubernetesClient, manifests: Iterable[Manifest]) -> Changes:
+def _apply_all(client: KubernetesClient, manifests: Iterable[AddonManifest]) -> Changes:
     return tuple(str(manifest) for manifest in manifests if _apply(client, manifest))
 
 
-def _apply(client: KubernetesClient, manifest: Manifest) -> bool:
+def _apply(client: KubernetesClient, manifest: AddonManifest) -> bool:
     changed = False
 
     def attempt() -> str:
@@ -53,7 +53,7 @@ def _apply(client: KubernetesClient, manifest: Manifest) -> bool:
     return changed
 
 
-def register_nodes(site: Site, client: KubernetesClient, within: timedelta = _REGISTERED) -> Changes:
+def register_nodes(site: ClusterSession, client: KubernetesClient, within: timedelta = _REGISTERED) -> Changes:
     """Wait until the API knows every node; after `within` restart the kubelets of those that it does not know.
 
     A kubelet registers its node once, after its start: where somebody deleted the node, or the API lost its data, it
@@ -77,7 +77,7 @@ def _restart_kubelet(connection: Connection) -> None:
     connection.run(["systemctl", "restart", "kubelet"], sudo=True)
 
 
-def label_nodes(site: Site, client: KubernetesClient) -> Changes:
+def label_nodes(site: ClusterSession, client: KubernetesClient) -> Changes:
     """Set the labels that nodes lack: a kubelet sets some of them, and only when it registers its node."""
     changed = []
     for host in site.hosts:
@@ -92,7 +92,7 @@ def label_nodes(site: Site, client: KubernetesClient) -> Changes:
     return tuple(changed)
 
 
-def nodes_missing(site: Site, client: KubernetesClient) -> str:
+def nodes_missing(site: ClusterSession, client: KubernetesClient) -> str:
     """Return which nodes are not there or not Ready, with the reason they give; empty if all are."""
     ready = {}
     for node in client.list(NODES):

@@ -7,10 +7,10 @@ import time
 from datetime import timedelta
 
 from windlass.domain.host.facts import FACTS_SCRIPT, HostFacts, parse_facts
-from windlass.domain.host.preflight import Answer
+from windlass.domain.host.preflight import PreflightAnswer
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 _TIMEOUT = timedelta(seconds=30)
 _UNREACHED = "unreached="
@@ -22,16 +22,18 @@ def gather_facts(connection: Connection) -> HostFacts:
     return parse_facts(connection.run(["sh", "-s"], sudo=True, stdin=FACTS_SCRIPT.encode(), timeout=_TIMEOUT).stdout)
 
 
-def ask_hosts(site: Site) -> dict[str, Answer]:
+def ask_hosts(site: ClusterSession) -> dict[str, PreflightAnswer]:
     """Ask every host what it is and what it reaches; a host without an answer gives the reason."""
     outcomes = site.look_on_hosts(site.hosts, lambda host, connection: _ask(site, host, connection))
     return {
-        name: outcome.get() if outcome.is_ok else Answer(None, unreachable=str(outcome.error).removeprefix(f"{name}: "))
+        name: outcome.get()
+        if outcome.is_ok
+        else PreflightAnswer(None, unreachable=str(outcome.error).removeprefix(f"{name}: "))
         for name, outcome in outcomes.items()
     }
 
 
-def _ask(site: Site, host: Host, connection: Connection) -> Answer:
+def _ask(site: ClusterSession, host: Host, connection: Connection) -> PreflightAnswer:
     before = time.time()
     facts = gather_facts(connection)
     after = time.time()
@@ -40,7 +42,7 @@ def _ask(site: Site, host: Host, connection: Connection) -> Answer:
     result = connection.run(["sh", "-s"], sudo=True, stdin=_surroundings_script(site, host).encode(), timeout=_TIMEOUT)
     lines = result.stdout.splitlines()
     fsync = [int(line.removeprefix(_FSYNC)) for line in lines if line.startswith(_FSYNC)]
-    return Answer(
+    return PreflightAnswer(
         facts,
         skew_seconds=skew,
         cannot_reach=tuple(line.removeprefix(_UNREACHED) for line in lines if line.startswith(_UNREACHED)),
@@ -48,7 +50,7 @@ def _ask(site: Site, host: Host, connection: Connection) -> Answer:
     )
 
 
-def _surroundings_script(site: Site, host: Host) -> str:
+def _surroundings_script(site: ClusterSession, host: Host) -> str:
     """Return a script that tries the SSH port of each other host and the mirror, and for etcd's hosts the disk."""
     port = site.cluster.spec.hosts.ssh.port
     lines = [
@@ -66,7 +68,7 @@ def _surroundings_script(site: Site, host: Host) -> str:
     return "\n".join([*lines, "wait"]) + "\n"
 
 
-def _source_of(site: Site) -> str:
+def _source_of(site: ClusterSession) -> str:
     return f"the mirror at {site.mirror.files}" if site.mirror.files else f"the official sites ({site.mirror.probe})"
 
 

@@ -9,14 +9,14 @@ from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.rollout.etcd import look_at_etcd
+from windlass.operations.rollout.etcd import observe_etcd
 
 _API_ANSWERS = timedelta(seconds=15)
 
 
-def refuse_hosts_that_are_in_use(site: Site, pki: Pki, leaving: Sequence[Host]) -> None:
+def refuse_hosts_that_are_in_use(site: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> None:
     """RefusedError with what to do if one of `leaving` is a node or a member still, or if nobody answers that.
 
     `site` is the cluster as it was stored.
@@ -29,7 +29,7 @@ def refuse_hosts_that_are_in_use(site: Site, pki: Pki, leaving: Sequence[Host]) 
         )
 
 
-def _nodes(site: Site, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
+def _nodes(site: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
     names = [host.name for host in leaving if host.is_node]
     if not names:
         return
@@ -50,11 +50,11 @@ def _nodes(site: Site, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
             )
 
 
-def _members(site: Site, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
+def _members(site: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
     names = [host.name for host in leaving if "etcd" in host.roles]
     if not names:
         return
-    look = look_at_etcd(site, pki)
+    look = observe_etcd(site, pki)
     if not look.statuses:
         yield (
             f"whether {', '.join(names)} are members of etcd cannot be told ({'; '.join(look.reasons.values())}): heal "

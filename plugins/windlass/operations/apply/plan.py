@@ -19,7 +19,7 @@ from windlass.effects.ssh.connection import Connection
 from windlass.errors import RefusedError
 from windlass.operations.apply.prepare import CONTAINERD, SETTINGS, containerd_reads, docker_settings
 from windlass.operations.apply.start import kubelet_reads
-from windlass.operations.cluster import Changes, Site
+from windlass.operations.cluster import Changes, ClusterSession
 
 _COMPOSE = "compose.yaml"
 
@@ -48,15 +48,15 @@ def refuse_amid_roll(cluster: str, before: str, after: str) -> None:
     )
 
 
-def plan_apply(site: Site, facts: Mapping[str, HostFacts], pki: Pki | None) -> dict[str, Changes]:
+def plan_apply(site: ClusterSession, facts: Mapping[str, HostFacts], pki: Pki | None) -> dict[str, Changes]:
     """Return what an apply would do on each host; an empty tuple where nothing is to be done."""
     return site.on_hosts(
-        "plan", site.hosts, lambda host, conn: _plan_host(site, Seen(host, conn, facts[host.name]), pki)
+        "plan", site.hosts, lambda host, conn: _plan_host(site, GatheredHost(host, conn, facts[host.name]), pki)
     )
 
 
 @dataclass(frozen=True)
-class Seen:
+class GatheredHost:
     """A host, its connection, and what it said about itself."""
 
     host: Host
@@ -64,7 +64,7 @@ class Seen:
     facts: HostFacts
 
 
-def _plan_host(site: Site, seen: Seen, pki: Pki | None) -> Changes:
+def _plan_host(site: ClusterSession, seen: GatheredHost, pki: Pki | None) -> Changes:
     files = render_host(site.cluster, site.release, seen.host, site.lock, site.mirror, seen.facts)
     docker = docker_settings(seen.connection, files[DOCKER_DAEMON].text)
     files = {**files, DOCKER_DAEMON: replace(files[DOCKER_DAEMON], content=docker)}
@@ -77,24 +77,24 @@ def _plan_host(site: Site, seen: Seen, pki: Pki | None) -> Changes:
     )
 
 
-def _installs(site: Site, seen: Seen) -> list[str]:
+def _installs(site: ClusterSession, seen: GatheredHost) -> list[str]:
     wanted = host_installs(site.release, seen.host)
     missing = [one.artifact for one in wanted if not _is_installed(site, seen, one)]
     return [f"install {artifact.name} {artifact.version}" for artifact in missing]
 
 
-def _is_installed(site: Site, seen: Seen, install: Install) -> bool:
+def _is_installed(site: ClusterSession, seen: GatheredHost, install: Install) -> bool:
     if install.artifact.name == "docker-engine" and (seen.facts.docker_version or not site.mirror.brings_engine):
         return seen.facts.docker_version is not None
     return content_directory(site.lock.digest(install.artifact)).rpartition("/")[2] in seen.facts.artifacts
 
 
-def _files(seen: Seen, files: HostFiles) -> list[str]:
+def _files(seen: GatheredHost, files: HostFiles) -> list[str]:
     drift = find_file_drift(desired_files(files), seen.connection.stat(list(files)))
     return [*(f"write {one.path}" for one in drift if not one.is_access_only), *_restored(drift)]
 
 
-def _certificates(site: Site, seen: Seen, pki: Pki | None) -> list[str]:
+def _certificates(site: ClusterSession, seen: GatheredHost, pki: Pki | None) -> list[str]:
     if pki is None:
         return ["make and lay down certificates"]
     desired = desired_certificates(site.cluster, seen.host, pki)
@@ -108,7 +108,7 @@ def _restored(drift: Iterable[FileDrift]) -> list[str]:
     return [f"restore {one}" for one in drift if one.is_access_only]
 
 
-def _not_loaded(site: Site, seen: Seen) -> list[str]:
+def _not_loaded(site: ClusterSession, seen: GatheredHost) -> list[str]:
     """Return the settings and units that have not read what lies on the host now, or do not run."""
     scripts = {f"load {what}": settings_state_script(what, files) for what, files in SETTINGS.items()}
     if seen.host.is_node:
@@ -119,7 +119,7 @@ def _not_loaded(site: Site, seen: Seen) -> list[str]:
     return [step for step in scripts if step.partition(" ")[2] not in current]
 
 
-def _not_running(seen: Seen, files: HostFiles) -> list[str]:
+def _not_running(seen: GatheredHost, files: HostFiles) -> list[str]:
     wanted = {
         component: digest
         for path, file in files.items()

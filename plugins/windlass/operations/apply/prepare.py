@@ -44,18 +44,18 @@ from windlass.domain.scripts.install import (
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.apply.gather_facts import gather_facts
-from windlass.operations.cluster import Changes, Site, put_files, run_script
+from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
 
 CONTAINERD = "windlass-containerd"
 _DOWNLOADS = timedelta(minutes=20)
 
 
-def prepare_hosts(site: Site) -> dict[str, Changes]:
+def prepare_hosts(site: ClusterSession) -> dict[str, Changes]:
     """Prepare all hosts side by side; what was changed on each."""
     return site.on_hosts("prepare hosts", site.hosts, lambda host, connection: prepare_host(site, host, connection))
 
 
-def prepare_host(site: Site, host: Host, connection: Connection, *, without: Iterable[str] = ()) -> Changes:
+def prepare_host(site: ClusterSession, host: Host, connection: Connection, *, without: Iterable[str] = ()) -> Changes:
     """Prepare one host; what was changed. An unchanged host is only looked at, and the stacks `without` are left."""
     facts = gather_facts(connection)
     changed = list(_install(site, host, connection, facts))
@@ -68,7 +68,7 @@ def prepare_host(site: Site, host: Host, connection: Connection, *, without: Ite
     return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))
 
 
-def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -> Changes:
+def _install(site: ClusterSession, host: Host, connection: Connection, facts: HostFacts) -> Changes:
     scripts = [install_script(wanted_installs(site, host, facts), site.lock, site.mirror)]
     if facts.docker_version is None:
         scripts.append(_engine_script(site, site.release.artifact("file", "docker-engine")))
@@ -76,14 +76,14 @@ def _install(site: Site, host: Host, connection: Connection, facts: HostFacts) -
     return run_script(connection, in_turn(*scripts), timeout=_DOWNLOADS)
 
 
-def wanted_installs(site: Site, host: Host, facts: HostFacts) -> list[Install]:
+def wanted_installs(site: ClusterSession, host: Host, facts: HostFacts) -> list[Install]:
     """Return what is to be installed on a host; Docker Engine is left alone where there is one."""
     skips_engine = facts.docker_version is not None or not site.mirror.brings_engine
     installs = host_installs(site.release, host)
     return [one for one in installs if one.artifact.name != "docker-engine" or not skips_engine]
 
 
-def _engine_script(site: Site, engine: Artifact) -> str:
+def _engine_script(site: ClusterSession, engine: Artifact) -> str:
     if not site.mirror.brings_engine:
         return distribution_docker_script()
     return docker_script(content_directory(site.lock.digest(engine)))
@@ -93,13 +93,13 @@ SETTINGS = {"kernel settings": [KERNEL_PARAMETERS, KERNEL_MODULES], "docker sett
 """The files that must be loaded when they change, by what they are called in plans."""
 
 
-def _marks_of_a_new_host(site: Site) -> dict[str, RemoteFile]:
+def _marks_of_a_new_host(site: ClusterSession) -> dict[str, RemoteFile]:
     """Return what says that the spec's hooks are not due on a host that becomes the cluster's only now."""
     mark = hooks_mark(site.cluster)
     return {} if mark is None else {HOOKS_MARK: RemoteFile(mark)}
 
 
-def _lay_down(site: Site, connection: Connection, files: Mapping[str, RemoteFile]) -> Changes:
+def _lay_down(site: ClusterSession, connection: Connection, files: Mapping[str, RemoteFile]) -> Changes:
     remote = {**files, CLUSTER_MARK: RemoteFile(f"{site.cluster.name}\n".encode())}
     docker = remote.pop(DOCKER_DAEMON)
     changed = ["files"] if put_files(connection, remote) else []
@@ -136,7 +136,7 @@ def remote_files(files: HostFiles) -> dict[str, RemoteFile]:
     return {path: RemoteFile(file.content, file.mode, file.owner) for path, file in files.items()}
 
 
-def _containerd_script(site: Site) -> str:
+def _containerd_script(site: ClusterSession) -> str:
     return unit_script(CONTAINERD, *containerd_reads(site.release))
 
 
@@ -147,12 +147,12 @@ def containerd_reads(release: Release) -> tuple[list[str], list[str]]:
     return [f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG], binaries
 
 
-def pull_images(site: Site, host: Host, connection: Connection) -> Changes:
+def pull_images(site: ClusterSession, host: Host, connection: Connection) -> Changes:
     """Pull what the host will run and does not have."""
     return run_script(connection, at_once(*_pulls(site, host)), timeout=_DOWNLOADS)
 
 
-def _pulls(site: Site, host: Host, before_nodes: Sequence[str] = ()) -> Iterator[str]:
+def _pulls(site: ClusterSession, host: Host, before_nodes: Sequence[str] = ()) -> Iterator[str]:
     """Yield the script of each runtime's images; the pods' runtime may have to be started by `before_nodes` first."""
     images = host_images(site.cluster, site.release, host, site.lock, site.mirror)
     yield docker_images_script([image.reference for image in images if image.runtime == "docker"])

@@ -12,7 +12,7 @@ from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError, RefusedError, WindlassError
 from windlass.operations.apply.verify import FOUNDATION
-from windlass.operations.cluster import Changes, Site, run_script
+from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.waiting import wait_until
 
 _DRAIN = timedelta(seconds=30)
@@ -49,7 +49,7 @@ def _left(client: KubernetesClient) -> str:
     return ", ".join(pod["metadata"]["name"] for pod in pods)
 
 
-def remove_from_hosts(site: Site) -> dict[str, Changes]:
+def remove_from_hosts(site: ClusterSession) -> dict[str, Changes]:
     """Remove all that belongs to the cluster from every host side by side; a second run changes nothing.
 
     A host that belongs to another cluster by now is refused and left alone.
@@ -57,14 +57,14 @@ def remove_from_hosts(site: Site) -> dict[str, Changes]:
     return site.on_hosts("remove the cluster", site.hosts, lambda _, connection: _remove(site, connection))
 
 
-def _remove(site: Site, connection: Connection) -> Changes:
+def _remove(site: ClusterSession, connection: Connection) -> Changes:
     mark = connection.read(CLUSTER_MARK)
     if mark is not None and mark.decode().strip() != site.cluster.name:
         raise RefusedError(f"{connection.host}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")
     return run_script(connection, removal_script(site.cluster.spec.network.pod_cidr))
 
 
-def unreachable_hosts(site: Site) -> dict[str, str]:
+def unreachable_hosts(site: ClusterSession) -> dict[str, str]:
     """Return the hosts that do not answer, with the reason, so that a deletion can say what it leaves behind."""
 
     def knock(_: Host, connection: Connection) -> None:

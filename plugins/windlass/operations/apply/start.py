@@ -11,12 +11,12 @@ from windlass.domain.pki import Pki, files_for
 from windlass.domain.scripts.apply import service_digests, stack_script, unit_script
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
-from windlass.operations.cluster import Changes, Site, put_files, run_script
+from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
 
 _UP = timedelta(minutes=5)
 
 
-def seed_certificates(site: Site, pki: Pki, sealed: RemoteFile) -> dict[str, Changes]:
+def seed_certificates(site: ClusterSession, pki: Pki, sealed: RemoteFile) -> dict[str, Changes]:
     """Lay down on each host the keys and certificates that its roles need; what was changed on each."""
     act = partial(seed_host, site.cluster, pki, sealed)
     return site.on_hosts("seed certificates", site.hosts, act)
@@ -40,13 +40,13 @@ def seed_host(cluster: Cluster, pki: Pki, sealed: RemoteFile, host: Host, connec
 SEALED_PKI = "/etc/windlass/pki.sealed"
 
 
-def start_etcd(site: Site) -> dict[str, Changes]:
+def start_etcd(site: ClusterSession) -> dict[str, Changes]:
     """Start the etcd members side by side: none is first, and they find each other by the list they all have."""
     hosts = site.cluster.hosts_with("etcd")
     return site.on_hosts("start etcd", hosts, lambda _, connection: bring_up(connection, ("etcd",)))
 
 
-def start_control_plane(site: Site) -> dict[str, Changes]:
+def start_control_plane(site: ClusterSession) -> dict[str, Changes]:
     """Start API server, controller manager and scheduler, and on every host the proxy in front of all API servers."""
     return site.on_hosts("start the control plane", site.hosts, lambda _, connection: bring_up(connection, SERVING))
 
@@ -55,7 +55,7 @@ SERVING = ("control-plane", "api-proxy")
 """The stacks that serve the API, of those that a host has."""
 
 
-def start_kubelets(site: Site) -> dict[str, Changes]:
+def start_kubelets(site: ClusterSession) -> dict[str, Changes]:
     """Start the kubelet of every node; one that runs with the same files and binaries is left alone.
 
     A kubelet that does not run yet waits until an API server answers: it would look for one at ever longer intervals,
@@ -72,7 +72,7 @@ until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] |
 """
 
 
-def start_kubelet(site: Site, connection: Connection) -> Changes:
+def start_kubelet(site: ClusterSession, connection: Connection) -> Changes:
     """Start the kubelet of one node, or restart it if what it reads has changed."""
     return run_script(connection, kubelet_script(site.release.version), timeout=_UP)
 

@@ -15,13 +15,13 @@ from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
 from windlass.operations.apply.start import bring_up
-from windlass.operations.cluster import Changes, Site, run_script
+from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.waiting import wait_until
 
 _HEALTHY = timedelta(seconds=60)
 
 
-def start_own_stacks(site: Site) -> dict[str, Changes]:
+def start_own_stacks(site: ClusterSession) -> dict[str, Changes]:
     """Bring the user's own stacks on all hosts to what the spec says, and wait until their health checks pass.
 
     What was changed by host; the error names host and service.
@@ -39,12 +39,12 @@ def start_own_stacks(site: Site) -> dict[str, Changes]:
     return site.on_hosts("start the user's stacks", site.hosts, start)
 
 
-def remove_other_stacks(site: Site) -> dict[str, Changes]:
+def remove_other_stacks(site: ClusterSession) -> dict[str, Changes]:
     """Take the user's stacks off each host that the spec does not have there (any more); their data stays."""
     return site.on_hosts("remove stacks", site.hosts, lambda host, connection: _remove_others(site, host, connection))
 
 
-def _remove_others(site: Site, host: Host, connection: Connection) -> Changes:
+def _remove_others(site: ClusterSession, host: Host, connection: Connection) -> Changes:
     return run_script(connection, remove_others_script(host_stacks(site.cluster, host)))
 
 

@@ -10,21 +10,21 @@ from windlass.domain.apply.readiness import is_ready
 from windlass.domain.apply.smoke_test import NAME, NAMESPACE, PORT, VOLUME_POD, trial_objects
 from windlass.domain.host.layout import KUBECONFIGS, PKI, PROXY_PORT, kubernetes_binaries
 from windlass.domain.pki import Pki, check_certificate
-from windlass.domain.pki.subjects import wanted_leaves
+from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.rendering import image_reference
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NAMESPACES, PODS, SERVICE_ACCOUNTS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError, WindlassError
 from windlass.operations.apply.addons import nodes_missing, workloads_missing
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.waiting import wait_until
 
 _TIMEOUT = timedelta(seconds=90)
 FOUNDATION = frozenset({"kube-system", "kube-flannel", "local-path-storage", "metallb-system"})
 
 
-def verify_cluster(site: Site, pki: Pki, client: KubernetesClient) -> tuple[str, ...]:
+def verify_cluster(site: ClusterSession, pki: Pki, client: KubernetesClient) -> tuple[str, ...]:
     """Try what a cluster is for, and return what was shown; NotReadyError or WindlassError names what is not so."""
     wait_until(lambda: nodes_missing(site, client), _TIMEOUT, "verify: nodes")
     wait_until(lambda: workloads_missing(client, FOUNDATION), _TIMEOUT, "verify: foundation services")
@@ -37,7 +37,7 @@ def verify_cluster(site: Site, pki: Pki, client: KubernetesClient) -> tuple[str,
         client.delete(NAMESPACES, NAMESPACE)
 
 
-def _check_proxies(site: Site) -> None:
+def _check_proxies(site: ClusterSession) -> None:
     """Ask each host's own proxy for /readyz, as the components there do; it may still be finding its API servers."""
     argv = ["curl", "-fsS", "--max-time", "5", "--cacert", f"{PKI}/ca.crt", f"https://127.0.0.1:{PROXY_PORT}/readyz"]
 
@@ -51,10 +51,10 @@ def _check_proxies(site: Site) -> None:
     site.on_hosts("verify the API through each proxy", [host for host in site.hosts if host.is_node], ask)
 
 
-def _check_certificates(site: Site, pki: Pki) -> None:
+def _check_certificates(site: ClusterSession, pki: Pki) -> None:
     now = datetime.now(UTC)
     problems = []
-    for name, wanted in wanted_leaves(site.cluster).items():
+    for name, wanted in desired_leaves(site.cluster).items():
         authority = pki.authorities[wanted.signer].certificate
         problems += [
             f"{name}: {text}"
@@ -64,7 +64,7 @@ def _check_certificates(site: Site, pki: Pki) -> None:
         raise WindlassError("verify: certificates: " + "; ".join(problems) + "; clear the task that seeds certificates")
 
 
-def _check_workload(site: Site, client: KubernetesClient) -> tuple[str, ...]:
+def _check_workload(site: ClusterSession, client: KubernetesClient) -> tuple[str, ...]:
     """Run a web server on every node, reach it by name from every node, write a volume and read it back."""
     wait_until(lambda: _left_of_last_time(client), _TIMEOUT, "verify: the last trial's namespace")
     image = image_reference("toolbox", site.release, site.lock, site.mirror)
@@ -105,7 +105,7 @@ def _account_missing(client: KubernetesClient) -> str:
     return "" if found else "no controller manager has made it yet; see its log on the control-plane hosts"
 
 
-def _reach(site: Site, pod: str, url: str) -> str:
+def _reach(site: ClusterSession, pod: str, url: str) -> str:
     try:
         answer = kubectl(site, ["exec", "-n", NAMESPACE, pod, "--", "timeout", "3", "wget", "-q", "-O", "-", url])
     except WindlassError as error:
@@ -113,7 +113,7 @@ def _reach(site: Site, pod: str, url: str) -> str:
     return "" if answer.strip() == "windlass" else f"{url} answered `{answer.strip()[:80]}`"
 
 
-def _check_volume(site: Site) -> None:
+def _check_volume(site: ClusterSession) -> None:
     word = datetime.now(UTC).strftime("%H%M%S%f")
     command = f"echo {word} > /data/word && sync && cat /data/word"
     answer = kubectl(site, ["exec", "-n", NAMESPACE, VOLUME_POD, "--", "sh", "-c", command])
@@ -121,7 +121,7 @@ def _check_volume(site: Site) -> None:
         raise WindlassError(f"verify: the volume gave back `{answer.strip()[:80]}`; look at the storage driver's log")
 
 
-def kubectl(site: Site, arguments: list[str]) -> str:
+def kubectl(site: ClusterSession, arguments: list[str]) -> str:
     """Run kubectl on the first control-plane host that can be reached, as the host's administrator would."""
     binary = f"{kubernetes_binaries(site.release.version)}/kubectl"
     argv = [binary, "--kubeconfig", f"{KUBECONFIGS}/admin.conf", "--request-timeout=20s", *arguments]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from windlass.domain.backup import SNAPSHOT, BundleId, Comparison, DrillRecord, Manifest, drill_id
+from windlass.domain.backup import SNAPSHOT, BundleId, BundleManifest, Comparison, DrillRecord, drill_id
 from windlass.domain.catalog import Release
 from windlass.domain.rendering import image_reference
 from windlass.domain.scripts.restore_drill import DRILLS, DrillPlan, Images, cleanup_script, plan_drill
@@ -19,7 +19,7 @@ from windlass.effects.bundles import Vault
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.errors import CommandError, IntegrityError, NotReadyError, RefusedError, WindlassError
 from windlass.operations.backup.take import Stopwatch
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.waiting import wait_until
 
 _STEP = timedelta(minutes=5)
@@ -33,7 +33,7 @@ class _Drill:
     """One drill while it runs."""
 
     plan: DrillPlan
-    manifest: Manifest
+    manifest: BundleManifest
     connection: Connection
     watch: Stopwatch
     comparisons: list[Comparison] = field(default_factory=list)
@@ -54,7 +54,7 @@ class _Drill:
         return json.loads(self.connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=_STEP).stdout)
 
 
-def drill_host(site: Site) -> Host:
+def drill_host(site: ClusterSession) -> Host:
     """Return the host to drill on: the spec's, or one that holds the cluster's keys anyway and answers.
 
     A worker is only taken if the spec names it: the snapshot and the keys of Secrets would lie there for a while.
@@ -75,7 +75,9 @@ def drill_host(site: Site) -> Host:
     return hosts[best]
 
 
-def run_drill(site: Site, release: Release, vault: Vault, bundle: BundleId, by: str, watch: Stopwatch) -> DrillRecord:
+def run_drill(
+    site: ClusterSession, release: Release, vault: Vault, bundle: BundleId, by: str, watch: Stopwatch
+) -> DrillRecord:
     """Restore a bundle on one host, compare, clean up, store the record and return it, whatever came of it.
 
     `release` is that of the bundle. A failure of the drill is in the record; what is raised is only that the record

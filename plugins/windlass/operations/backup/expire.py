@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from windlass.domain.backup import BundleId, Held, expired
+from windlass.domain.backup import BundleId, RetentionInputs, expired
 from windlass.domain.spec.care import Backup
 from windlass.effects.bundles import Vault
 
@@ -18,10 +18,12 @@ def expire(vault: Vault, backup: Backup, now: datetime) -> tuple[BundleId, ...]:
     return gone
 
 
-def _held(vault: Vault, pins: Iterable[str]) -> Held:
+def _held(vault: Vault, pins: Iterable[str]) -> RetentionInputs:
     inventory = vault.inventory()
     pinned = {found for text in pins if (found := BundleId.find(text))}
     if newest := vault.newest_verified(inventory.bundles):
         pinned.add(newest.bundle)
     proven = vault.newest_proven(inventory.bundles)
-    return Held(inventory.bundles, inventory.incomplete, frozenset(pinned), frozenset({proven} if proven else ()))
+    return RetentionInputs(
+        inventory.bundles, inventory.incomplete, frozenset(pinned), frozenset({proven} if proven else ())
+    )

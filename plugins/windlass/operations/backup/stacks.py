@@ -12,12 +12,12 @@ from windlass.domain.host.layout import STACKS
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import IntegrityError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 _TIMEOUT = timedelta(seconds=15)
 
 
-def stacks_on_hosts(site: Site) -> Mapping[str, Mapping[str, bytes]]:
+def stacks_on_hosts(site: ClusterSession) -> Mapping[str, Mapping[str, bytes]]:
     """Return what lies below the directory of stacks, by host and path; hosts that do not answer are passed over.
 
     Only the hosts of etcd and the control plane are asked: what lies on the others follows from the spec, and a backup

@@ -6,16 +6,16 @@ import json
 from datetime import datetime
 
 from windlass.domain.backup import BundleId
-from windlass.domain.backup.schedule import TELL_AGAIN_AFTER, Progress, age_text
+from windlass.domain.backup.schedule import TELL_AGAIN_AFTER, BackupProgress, age_text
 from windlass.effects.bundles import Vault
 from windlass.effects.store import Leases, Store
 from windlass.effects.store.keys import backup_alert_key
 
 
-def progress_of(vault: Vault, leases: Leases) -> Progress:
+def progress_of(vault: Vault, leases: Leases) -> BackupProgress:
     """Return how far backups have come; `leases` are those of backups, whose last one tells of the last attempt."""
     bundles, last = vault.inventory().bundles, leases.last(vault.cluster)
-    return Progress(bundles[-1].time if bundles else None, last.acquired if last else None)
+    return BackupProgress(bundles[-1].time if bundles else None, last.acquired if last else None)
 
 
 def newest_good(vault: Vault) -> BundleId | None:

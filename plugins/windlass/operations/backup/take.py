@@ -13,11 +13,11 @@ from windlass.domain.backup import (
     SNAPSHOT,
     STATE,
     BundleId,
+    BundleManifest,
     BundleState,
     Content,
     DatabaseContent,
     EtcdRecord,
-    Manifest,
     MemberRecord,
     read_content,
     snapshot_source,
@@ -34,7 +34,7 @@ from windlass.effects.bundles.streams import PieceReader
 from windlass.effects.etcd import EtcdClient
 from windlass.errors import IntegrityError
 from windlass.operations.backup.stacks import stacks_on_hosts
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd.clients import etcd_prefix
 from windlass.operations.etcd.members import Members, etcd_members
 
@@ -59,7 +59,9 @@ class Stopwatch:
         self.tell(f"{name}: {self.milliseconds[name] / 1000:.1f} s")
 
 
-def take_bundle(site: Site, pki: Pki, vault: Vault, by: str, watch: Stopwatch | None = None) -> Manifest:
+def take_bundle(
+    site: ClusterSession, pki: Pki, vault: Vault, by: str, watch: Stopwatch | None = None
+) -> BundleManifest:
     """Take a bundle and return its manifest, once all of it was read back and found true.
 
     `by` names the run. Nothing counts before the manifest is written, which is the last step; what broke off leaves
@@ -92,7 +94,7 @@ def take_bundle(site: Site, pki: Pki, vault: Vault, by: str, watch: Stopwatch | 
         raise IntegrityError(
             f"{vault.cluster}: bundle {bundle}: what was stored is not the snapshot that {source} sent"
         )
-    manifest = Manifest(
+    manifest = BundleManifest(
         cluster=vault.cluster,
         id=str(bundle),
         started=started,
@@ -165,7 +167,7 @@ def _etcd_record(source: str, members: Members) -> EtcdRecord:
     )
 
 
-def _state(site: Site, pki: Pki) -> BundleState:
+def _state(site: ClusterSession, pki: Pki) -> BundleState:
     release = site.release
     return BundleState(
         pki=pki,

@@ -1,8 +1,8 @@
 """etcd's members: see how each is, and replace one that failed."""
 
-from windlass.operations.etcd.context import Replacing
+from windlass.operations.etcd.context import ReplacementContext
 from windlass.operations.etcd.join import is_prepared
 from windlass.operations.etcd.observe import observe_members, peer_url
 from windlass.operations.etcd.replace import plan_member, replace_member
 
-__all__ = ["Replacing", "is_prepared", "observe_members", "peer_url", "plan_member", "replace_member"]
+__all__ = ["ReplacementContext", "is_prepared", "observe_members", "peer_url", "plan_member", "replace_member"]

@@ -12,11 +12,11 @@ from windlass.domain.rendering.context import own_flags
 from windlass.domain.spec.models import Cluster
 from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
 from windlass.effects.etcd.client import DEADLINE
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 
 @contextmanager
-def etcd_member(site: Site, pki: Pki, host: str, deadline: timedelta = DEADLINE) -> Iterator[EtcdClient]:
+def etcd_member(site: ClusterSession, pki: Pki, host: str, deadline: timedelta = DEADLINE) -> Iterator[EtcdClient]:
     """Give a client of the member on `host`; whether it runs shows with the first call.
 
     UnreachableError if there is no way to the host.

@@ -12,8 +12,8 @@ from windlass.domain.spec.models import Host
 from windlass.effects.etcd import EtcdClient, EtcdCredentials
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import NotReadyError, RefusedError, WindlassError
-from windlass.operations.cluster import Site
-from windlass.operations.etcd.observe import Door
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.etcd.observe import MemberRoute
 
 ANSWERS_WITHIN = timedelta(seconds=5)
 
@@ -23,10 +23,10 @@ def ignore(_: str) -> None:
 
 
 @dataclass(frozen=True)
-class Replacing:
+class ReplacementContext:
     """What a replacement works with: the cluster, its keys, and who is told of each step."""
 
-    site: Site
+    site: ClusterSession
     pki: Pki
     sealed: RemoteFile
     """The sealed PKI, for a host that came back empty."""
@@ -41,18 +41,18 @@ class Replacing:
 
 
 @contextmanager
-def serving_client(work: Replacing, but: str) -> Iterator[EtcdClient]:
+def serving_client(work: ReplacementContext, but: str) -> Iterator[EtcdClient]:
     """Give a client of a member that has a leader, not the one that is being replaced if there is another."""
     credentials, reasons = EtcdCredentials.of(work.pki), []
     hosts = sorted(work.site.cluster.hosts_with("etcd"), key=lambda host: host.name == but)
     for host in hosts:
         try:
-            with Door(work.site.connections.get(host.name)).client(credentials, ANSWERS_WITHIN) as client:
+            with MemberRoute(work.site.connections.get(host.name)).client(credentials, ANSWERS_WITHIN) as client:
                 client.members()
         except WindlassError as error:
             reasons.append(str(error))
             continue
-        with Door(work.site.connections.get(host.name)).client(credentials, ANSWERS_WITHIN) as client:
+        with MemberRoute(work.site.connections.get(host.name)).client(credentials, ANSWERS_WITHIN) as client:
             yield client
             return
     raise NotReadyError(f"etcd: no member takes changes now: {'; '.join(reasons)}")

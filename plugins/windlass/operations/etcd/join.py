@@ -17,7 +17,7 @@ from windlass.errors import RefusedError
 from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import seed_host
 from windlass.operations.cluster import run_script
-from windlass.operations.etcd.context import Replacing, serving_client
+from windlass.operations.etcd.context import ReplacementContext, serving_client
 from windlass.operations.etcd.observe import CONTAINER, observe_members, peer_url
 from windlass.operations.waiting import wait_until
 
@@ -28,7 +28,7 @@ ASIDE = "member.replaced"
 """Where a replaced member's data is kept, below the data directory: only that of the last replacement."""
 
 
-def make_ready(work: Replacing, host: Host, connection: Connection, observed: Observation) -> None:
+def make_ready(work: ReplacementContext, host: Host, connection: Connection, observed: Observation) -> None:
     """See that the member can be started before the old one is given up: the host's files, images and room."""
     database = max((one.status.database_bytes for one in observed.seen.values() if one.status), default=0)
     free = observed.at(host.name).free_bytes
@@ -91,7 +91,7 @@ echo "{CHANGED}nothing"
 """
 
 
-def join(work: Replacing, host: Host, connection: Connection) -> None:
+def join(work: ReplacementContext, host: Host, connection: Connection) -> None:
     """Start the member that was just added, without data, and wait until it has joined."""
     with serving_client(work, but=host.name) as client:
         members = client.members()
@@ -109,7 +109,7 @@ def join(work: Replacing, host: Host, connection: Connection) -> None:
     wait_until(look, _JOINED, f"etcd: {host.name} joins as a learner")
 
 
-def initial_cluster(members: tuple[status.Member, ...], host: Host) -> str:
+def initial_cluster(members: tuple[status.ListedMember, ...], host: Host) -> str:
     """Return the members as a new one has to be told them: `name=address` of each, its own name for its address."""
     pairs = [
         f"{host.name if address == peer_url(host) else one.name}={address}"

@@ -14,7 +14,7 @@ from windlass.domain.spec.models import Host
 from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import fan_out
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 _DEADLINE = timedelta(seconds=10)
 
@@ -37,7 +37,7 @@ class Members:
 
 
 @contextmanager
-def etcd_members(site: Site, pki: Pki) -> Iterator[Members]:
+def etcd_members(site: ClusterSession, pki: Pki) -> Iterator[Members]:
     """Give clients of the members that answer, and how each sees itself: followers were asked after the leader."""
     credentials = EtcdCredentials.of(pki)
     with ExitStack() as closing:

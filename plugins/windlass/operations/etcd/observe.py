@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from windlass.domain.etcd.membership import Observation, Process, Sighting
+from windlass.domain.etcd.membership import Observation, ObservedMember, Process
 from windlass.domain.host.layout import ETCD_CLIENT_PORT, ETCD_DATA, ETCD_PEER_PORT
 from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Host
 from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import WindlassError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 CONTAINER = "windlass-etcd"
 _ANSWERS_WITHIN = timedelta(seconds=3)
@@ -41,7 +41,7 @@ def peer_url(host: Host) -> str:
     return f"https://{host.address}:{ETCD_PEER_PORT}"
 
 
-def observe_members(site: Site, pki: Pki, unreachable: Mapping[str, str] | None = None) -> Observation:
+def observe_members(site: ClusterSession, pki: Pki, unreachable: Mapping[str, str] | None = None) -> Observation:
     """Return what can be seen of the members, all hosts side by side; what cannot be seen is unknown, not dead.
 
     Hosts that are known to be `unreachable`, each with the reason, are not waited for again.
@@ -53,7 +53,9 @@ def observe_members(site: Site, pki: Pki, unreachable: Mapping[str, str] | None 
     outcomes = site.try_on_hosts(asked, lambda _, connection: _look(connection, credentials))
     gone |= {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
     seen = {
-        peer_url(host): Sighting("unknown", reason=gone[host.name]) if host.name in gone else outcomes[host.name].get()
+        peer_url(host): ObservedMember("unknown", reason=gone[host.name])
+        if host.name in gone
+        else outcomes[host.name].get()
         for host in hosts
     }
     observed = Observation({host.name: peer_url(host) for host in hosts}, seen)
@@ -62,22 +64,22 @@ def observe_members(site: Site, pki: Pki, unreachable: Mapping[str, str] | None 
     return replace(observed, seen={**seen, **others})
 
 
-def _look(connection: Connection, credentials: EtcdCredentials) -> Sighting:
+def _look(connection: Connection, credentials: EtcdCredentials) -> ObservedMember:
     said = connection.run(["sh", "-s"], sudo=True, stdin=_SCRIPT.encode(), timeout=timedelta(seconds=20)).stdout
     values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     processes: dict[str, Process] = {"running": "running", "stopped": "stopped", "absent": "absent"}
-    sighting = Sighting(
+    sighting = ObservedMember(
         processes.get(values.get("process", ""), "unknown"),
         has_data={"yes": True, "no": False}.get(values.get("data", "")),
         free_bytes=int(values["free"]) * 1024 if values.get("free") else None,
     )
     if sighting.process == "absent":
         return replace(sighting, reason=f"{connection.host}: etcd does not run there")
-    return _ask(Door(connection), credentials, sighting)
+    return _ask(MemberRoute(connection), credentials, sighting)
 
 
 @dataclass(frozen=True)
-class Door:
+class MemberRoute:
     """A way to a member: through a host, to an address as that host sees it."""
 
     connection: Connection
@@ -93,7 +95,7 @@ class Door:
                 yield client
 
 
-def _ask(door: Door, credentials: EtcdCredentials, sighting: Sighting) -> Sighting:
+def _ask(door: MemberRoute, credentials: EtcdCredentials, sighting: ObservedMember) -> ObservedMember:
     try:
         with door.client(credentials) as client:
             known = replace(sighting, status=client.status())
@@ -107,7 +109,7 @@ def _ask(door: Door, credentials: EtcdCredentials, sighting: Sighting) -> Sighti
 def _not_seen(observed: Observation) -> tuple[str, ...]:
     """Return the addresses of members that their own hosts told nothing of, or that are on no host of the spec."""
     addresses = {address for member in observed.listed() for address in member.peer_urls} | set(observed.seen)
-    unknown = Sighting("unknown")
+    unknown = ObservedMember("unknown")
     return tuple(
         sorted(
             address
@@ -117,17 +119,19 @@ def _not_seen(observed: Observation) -> tuple[str, ...]:
     )
 
 
-def _ask_from(site: Site, hosts: Iterable[str], address: str, credentials: EtcdCredentials) -> Sighting:
+def _ask_from(site: ClusterSession, hosts: Iterable[str], address: str, credentials: EtcdCredentials) -> ObservedMember:
     """Ask the member at a peer address through hosts whose own members answer, until it answers one of them."""
     asked, reasons = [], []
     for name in hosts:
         try:
-            door = Door(site.connections.get(name), urlsplit(address).hostname or address)
+            door = MemberRoute(site.connections.get(name), urlsplit(address).hostname or address)
         except WindlassError:
             continue
-        sighting = _ask(door, credentials, Sighting("unknown"))
+        sighting = _ask(door, credentials, ObservedMember("unknown"))
         if sighting.status is not None:
             return sighting
         asked.append(name)
         reasons.append(sighting.reason)
-    return Sighting("unknown", asked_from=frozenset(asked), reason=f"{address}: {'; '.join(reasons) or 'not seen'}")
+    return ObservedMember(
+        "unknown", asked_from=frozenset(asked), reason=f"{address}: {'; '.join(reasons) or 'not seen'}"
+    )

@@ -17,7 +17,7 @@ from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.apply.start import SERVING, bring_up, start_kubelet
 from windlass.operations.cluster import Changes, run_script
-from windlass.operations.etcd.context import Replacing, serving_client
+from windlass.operations.etcd.context import ReplacementContext, serving_client
 from windlass.operations.etcd.join import join, make_ready
 from windlass.operations.etcd.observe import CONTAINER, observe_members, peer_url
 from windlass.operations.waiting import wait_until
@@ -28,7 +28,7 @@ _CATCHES_UP = timedelta(minutes=10)
 COMPOSE = f"{stack_directory('etcd')}/compose.yaml"
 
 
-def plan_member(work: Replacing, name: str) -> tuple[PlannedStep, ...]:
+def plan_member(work: ReplacementContext, name: str) -> tuple[PlannedStep, ...]:
     """Return what a replacement of the member on the host `name` would do; RefusedError if it may not be done.
 
     NotReadyError where nobody can tell who the members are. Whether a start is enough is only found by trying.
@@ -37,7 +37,7 @@ def plan_member(work: Replacing, name: str) -> tuple[PlannedStep, ...]:
     return plan_replacement(name, assess(observe_members(work.site, work.pki)))
 
 
-def replace_member(work: Replacing, name: str) -> Changes:
+def replace_member(work: ReplacementContext, name: str) -> Changes:
     """Make the host `name` a healthy voting member again; what was done, nothing if it is one.
 
     A member whose data is there is started again first. One that does not come back is removed, its data kept aside,
@@ -75,7 +75,7 @@ def _is_worth_a_start(observed: Observation, name: str) -> bool:
     return bool(sighting.has_data) and not is_lost and not _is_well(observed, name)
 
 
-def _comes_back(work: Replacing, host: Host, connection: Connection) -> bool:
+def _comes_back(work: ReplacementContext, host: Host, connection: Connection) -> bool:
     """Start the member, unless its host has no stack any more, and say whether it is well soon."""
     if connection.read(COMPOSE) is None:
         return False
@@ -113,7 +113,7 @@ set -- $(docker inspect --format '{{{{.State.Status}}}} {{{{.RestartCount}}}}' {
 """
 
 
-def _carry_out(work: Replacing, host: Host, connection: Connection) -> Changes:
+def _carry_out(work: ReplacementContext, host: Host, connection: Connection) -> Changes:
     """Take the steps that are left, looking anew before each; what was done."""
     done: list[str] = []
     for _ in range(_MOST_STEPS):
@@ -140,7 +140,7 @@ def _carry_out(work: Replacing, host: Host, connection: Connection) -> Changes:
 _MOST_STEPS = 12
 
 
-def _take(work: Replacing, step: object, membership: Membership, connection: Connection) -> None:
+def _take(work: ReplacementContext, step: object, membership: Membership, connection: Connection) -> None:
     """Take one step through a member that serves, if the guard allows it now."""
     match step:
         case Removal(member):
@@ -156,7 +156,7 @@ def _take(work: Replacing, step: object, membership: Membership, connection: Con
             _promote(work, member.id, member.name)
 
 
-def _promote(work: Replacing, member_id: int, name: str) -> None:
+def _promote(work: ReplacementContext, member_id: int, name: str) -> None:
     """Give the learner its vote as soon as it has caught up."""
 
     def look() -> str:
@@ -169,7 +169,7 @@ def _promote(work: Replacing, member_id: int, name: str) -> None:
     wait_until(look, _CATCHES_UP, f"etcd: {name} catches up")
 
 
-def _start_the_rest(work: Replacing, host: Host, connection: Connection) -> Changes:
+def _start_the_rest(work: ReplacementContext, host: Host, connection: Connection) -> Changes:
     """Start what else the host has by its roles: nothing changes unless it came back empty."""
     changed = bring_up(connection, SERVING)
     if host.is_node:

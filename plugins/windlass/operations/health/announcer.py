@@ -29,7 +29,7 @@ OPERATION = "watch_health"
 
 
 @dataclass
-class _Drawer:
+class _ClusterQueue:
     """The papers of one cluster."""
 
     waiting: dict[str, Finding] = field(default_factory=dict)
@@ -44,12 +44,12 @@ class _Drawer:
     is_writing: bool = False
 
 
-class Desk:
+class Announcer:
     """Announces and writes down. All its methods belong to the event loop's thread."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._drawers: dict[str, _Drawer] = {}
+        self._drawers: dict[str, _ClusterQueue] = {}
         self._queue: asyncio.Queue[tuple[Finding, ...]] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers = asyncio.Semaphore(WRITERS)
@@ -67,7 +67,7 @@ class Desk:
         # Whether the last watcher got as far as to announce them nobody knows.
         soon = now - REMIND_SECONDS + AGAIN_SECONDS
         announced = {finding.id: soon for finding in findings if finding.id not in left}
-        drawer = self._drawers[cluster] = _Drawer(waiting=left, announced=announced)
+        drawer = self._drawers[cluster] = _ClusterQueue(waiting=left, announced=announced)
         self._announce_soon(cluster, drawer)
 
     def drop(self, cluster: str) -> tuple[Finding, ...]:
@@ -122,7 +122,7 @@ class Desk:
         for task in self._tasks:
             task.cancel()
 
-    def _announce_soon(self, cluster: str, drawer: _Drawer) -> None:
+    def _announce_soon(self, cluster: str, drawer: _ClusterQueue) -> None:
         if drawer.waiting and not drawer.is_announcing:
             drawer.is_announcing = True
             self._start(self._announce(cluster, drawer))
@@ -132,7 +132,7 @@ class Desk:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _announce(self, cluster: str, drawer: _Drawer) -> None:
+    async def _announce(self, cluster: str, drawer: _ClusterQueue) -> None:
         try:
             await self._until_free(cluster, drawer)
             if drawer.waiting and self._drawers.get(cluster) is drawer:
@@ -143,7 +143,7 @@ class Desk:
         finally:
             drawer.is_announcing = False
 
-    async def _until_free(self, cluster: str, drawer: _Drawer) -> None:
+    async def _until_free(self, cluster: str, drawer: _ClusterQueue) -> None:
         pause = 0.0
         while drawer.waiting:
             await asyncio.sleep(pause)
@@ -162,7 +162,7 @@ class Desk:
             log.info("%s: findings wait, as it is being changed by %s", cluster, holder)
         return holder is not None
 
-    async def _write(self, cluster: str, drawer: _Drawer) -> None:
+    async def _write(self, cluster: str, drawer: _ClusterQueue) -> None:
         try:
             while drawer.status is not None:
                 status, drawer.status = drawer.status, None

@@ -9,14 +9,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from windlass.domain.health import ClusterWatch, Effects, Look, Outcome, Subject
-from windlass.domain.health.host_report import Report
-from windlass.domain.health.node_reporter import BLIND, Teller
-from windlass.domain.health.protocol import NO_NODES, NODES, Word, order_line, probe_name, setup_lines, subject_of
-from windlass.domain.health.subject import Order
+from windlass.domain.health import Effects, HealthMonitor, ProbeOutcome, ProbeResult, Subject
+from windlass.domain.health.host_report import HostReport
+from windlass.domain.health.node_reporter import BLIND, NodeReporter
+from windlass.domain.health.protocol import (
+    NO_NODES,
+    NODES,
+    ProbeMessage,
+    order_line,
+    probe_name,
+    setup_lines,
+    subject_of,
+)
+from windlass.domain.health.subject import ProbeOrder
 from windlass.effects.ssh.listening import Dialler
-from windlass.operations.health.fleet import Watched
-from windlass.operations.health.probe_channel import Ears, Station
+from windlass.operations.health.fleet import MonitoredCluster
+from windlass.operations.health.probe_channel import ProbeChannel, ProbeListener
 
 STALE_SECONDS = 5.0
 """A look that was longer on its way says nothing about now: the channel was cut meanwhile."""
@@ -42,22 +50,22 @@ def _origin(now: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=now)
 
 
-class Guard:
+class ClusterMonitor:
     """One cluster's watch, wired to its hosts. All its methods belong to the event loop's thread."""
 
-    def __init__(self, watched: Watched, known: Mapping[str, Any] | None, tell: Tell) -> None:
+    def __init__(self, watched: MonitoredCluster, known: Mapping[str, Any] | None, tell: Tell) -> None:
         """`known` is the last observation, of this watcher or of an earlier one."""
         self.cluster = watched.plan.cluster
         self.watched = watched
         self._tell = tell
         now = time.monotonic()
-        self.watch = ClusterWatch(watched.plan, _origin(now), now, known)
+        self.watch = HealthMonitor(watched.plan, _origin(now), now, known)
         self._clocks = {host: _Clock() for host in watched.plan.hosts}
-        self._teller = Teller(watched.tellers)
+        self._teller = NodeReporter(watched.tellers)
         self._asked_anew: dict[tuple[str, Subject], float] = {}
-        ears = Ears(self._began, self._word, self._failed)
+        ears = ProbeListener(self._began, self._word, self._failed)
         self._stations = {
-            host: Station(
+            host: ProbeChannel(
                 watched.targets[host],
                 setup_lines(watched.plan, host, watched.units[host]),
                 ears,
@@ -65,7 +73,7 @@ class Guard:
             for host in watched.plan.hosts
         }
 
-    def is_as(self, watched: Watched) -> bool:
+    def is_as(self, watched: MonitoredCluster) -> bool:
         """Say whether there is nothing new in `watched`, whatever was seen meanwhile."""
         return replace(watched, known=None) == replace(self.watched, known=None)
 
@@ -107,7 +115,7 @@ class Guard:
         for station in self._stations.values():
             station.forgive(now)
 
-    def report(self, report: Report) -> None:
+    def report(self, report: HostReport) -> None:
         """Take in what the watcher itself found about the cluster as a whole."""
         self._follow(self.watch.report("", report, time.monotonic()))
 
@@ -120,7 +128,7 @@ class Guard:
     def _failed(self, host: str, reason: str) -> None:
         self.watch.hearing.failed(host, reason, time.monotonic())
 
-    def _word(self, host: str, word: Word) -> None:
+    def _word(self, host: str, word: ProbeMessage) -> None:
         now = time.monotonic()
         match word.verb, word.fields:
             case "beat", (epoch, *_):
@@ -130,7 +138,7 @@ class Guard:
                 self.watch.hearing.word(host, now)
             case "look", (name, outcome, *detail):
                 if self._stations[host].delay(word) <= STALE_SECONDS:
-                    look = Look(subject_of(name), host, Outcome(outcome), now, " ".join(detail))
+                    look = ProbeResult(subject_of(name), host, ProbeOutcome(outcome), now, " ".join(detail))
                     self._follow(self.watch.look(look))
                 else:
                     self.watch.hearing.word(host, now)
@@ -143,9 +151,9 @@ class Guard:
                 if state == BLIND and self._teller.blind(host, self.watch.hearing, now):
                     self._pass_on(host)
             case "node", (name, status):
-                self._follow(self.watch.report(name, Report("node", name, status), now, host))
+                self._follow(self.watch.report(name, HostReport("node", name, status), now, host))
             case ("unit" | "disk" | "certificate") as topic, (name, value):
-                self._follow(self.watch.report(host, Report(topic, name, value), now))
+                self._follow(self.watch.report(host, HostReport(topic, name, value), now))
             case _:
                 self.watch.hearing.word(host, now)
 
@@ -159,13 +167,13 @@ class Guard:
         if now - self._asked_anew.get((host, subject), float("-inf")) >= STALE_SECONDS:
             self._asked_anew[host, subject] = now
             if self.watch.is_looking(host, subject):
-                self._obey(Order(host, "watch", subject))
+                self._obey(ProbeOrder(host, "watch", subject))
 
     def _beat(self, host: str, epoch: float, now: float) -> None:
         skew = self._clocks[host].skew(time.time() - epoch)
         # Most are good, and a good one is worth telling only after a bad one.
         if abs(skew) > 1 or self.watch.is_doubtful(host, "clock"):
-            self._follow(self.watch.report(host, Report("clock", "clock", f"{skew:.3f}"), now))
+            self._follow(self.watch.report(host, HostReport("clock", "clock", f"{skew:.3f}"), now))
 
     def _follow(self, effects: Effects) -> None:
         for order in effects.orders:
@@ -173,5 +181,5 @@ class Guard:
         if effects.is_news:
             self._tell(effects)
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: ProbeOrder) -> None:
         self._stations[order.host].say(order_line(order))

@@ -26,7 +26,7 @@ Logins = Callable[[Cluster], list[SshTarget]]
 
 
 @dataclass(frozen=True)
-class Watched:
+class MonitoredCluster:
     """One cluster as it is watched."""
 
     plan: CheckPlan
@@ -42,7 +42,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Newest:
+class NewestBundle:
     """The newest bundle of a cluster; where there never was one, the spec since which one is to come."""
 
     at: datetime
@@ -86,13 +86,13 @@ class Fleet:
         """Return the text of the stored spec; None if the cluster is gone."""
         return ClusterRecords(self.store, cluster).spec()
 
-    def watched(self, cluster: str, text: str) -> Watched:
+    def watched(self, cluster: str, text: str) -> MonitoredCluster:
         """Return what there is to watch by a spec; SpecError if it cannot be understood or reached."""
         spec = load_cluster(text, f"stored spec of {cluster}")
         release = self.catalog.release(spec.spec.kubernetes.version)
         hosts = [host.name for host in spec.spec.hosts.members]
         planes = spec.hosts_with("control-plane")
-        return Watched(
+        return MonitoredCluster(
             plan=self.checks.plan(spec, release),
             targets={target.name: target for target in self._targets(spec)},
             units={host: units_of(spec, host) for host in hosts},
@@ -101,14 +101,14 @@ class Fleet:
             known=ClusterRecords(self.store, cluster).status(),
         )
 
-    def newest(self, cluster: str) -> Newest | None:
+    def newest(self, cluster: str) -> NewestBundle | None:
         """Return the newest bundle, or since when there should be one; None if there is no spec either."""
         names = self.store.list_names(bundles_prefix(cluster))
         taken = [found.time for name in names if (found := BundleId.find(name.removesuffix("/"))) is not None]
         if taken:
-            return Newest(max(taken))
+            return NewestBundle(max(taken))
         stored = next(iter(self.store.list(spec_key(cluster))), None)
-        return None if stored is None else Newest(stored.modified, is_bundle=False)
+        return None if stored is None else NewestBundle(stored.modified, is_bundle=False)
 
     def held_by(self, cluster: str, now: datetime) -> str | None:
         """Return who changes the cluster now as planned, so that repair has to wait; None if nobody does."""

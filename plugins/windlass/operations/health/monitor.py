@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from windlass.domain.health import Effects, Finding
 from windlass.effects.ssh.listening import Dialler
 from windlass.errors import WindlassError
-from windlass.operations.health.announcer import Desk
-from windlass.operations.health.backup_age import BackupsWatch
-from windlass.operations.health.cluster_monitor import Guard
-from windlass.operations.health.fleet import Fleet, Newest, Watched
+from windlass.operations.health.announcer import Announcer
+from windlass.operations.health.backup_age import BackupAgeMonitor
+from windlass.operations.health.cluster_monitor import ClusterMonitor
+from windlass.operations.health.fleet import Fleet, MonitoredCluster, NewestBundle
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -34,7 +34,7 @@ LOGINS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class Pace:
+class ReadPace:
     """How often the store is asked, in seconds."""
 
     specs: float = 10.0
@@ -53,22 +53,22 @@ class _Read:
     at: float
 
 
-class Poller:
+class FleetMonitor:
     """Watches every cluster of a fleet, from one event loop."""
 
-    def __init__(self, fleet: Fleet, dialler: Dialler, pace: Pace | None = None) -> None:
+    def __init__(self, fleet: Fleet, dialler: Dialler, pace: ReadPace | None = None) -> None:
         self._fleet = fleet
         self._dialler = dialler
-        self._pace = pace or Pace()
+        self._pace = pace or ReadPace()
         self._gate = asyncio.Semaphore(LOGINS_AT_ONCE)
-        self._desk = Desk(fleet)
-        self._guards: dict[str, Guard] = {}
+        self._desk = Announcer(fleet)
+        self._guards: dict[str, ClusterMonitor] = {}
         self._texts: dict[str, str] = {}
         self._reads: dict[str, _Read] = {}
-        self._backups = BackupsWatch(self._newest)
+        self._backups = BackupAgeMonitor(self._newest)
 
     @property
-    def guards(self) -> tuple[Guard, ...]:
+    def guards(self) -> tuple[ClusterMonitor, ...]:
         """The clusters that are watched now."""
         return tuple(self._guards.values())
 
@@ -176,15 +176,15 @@ class Poller:
             return
         self._reads[name] = _Read(mark, time.monotonic())
 
-    async def _look_at_backups(self, guard: Guard) -> None:
+    async def _look_at_backups(self, guard: ClusterMonitor) -> None:
         report = await self._backups.report(guard.watched, time.monotonic(), datetime.now(UTC))
         if report is not None:
             guard.report(report)
 
-    async def _newest(self, cluster: str) -> Newest | None:
+    async def _newest(self, cluster: str) -> NewestBundle | None:
         return await self._ask(f"see how old backups of {cluster} are", lambda: self._fleet.newest(cluster))
 
-    def _misses_hosts(self, guard: Guard) -> bool:
+    def _misses_hosts(self, guard: ClusterMonitor) -> bool:
         return len(guard.watch.hearing.heard(time.monotonic())) < len(guard.watch.plan.hosts)
 
     async def _watch(self, name: str, text: str) -> bool:
@@ -205,12 +205,12 @@ class Poller:
         log.info("%s: watched on %d hosts", name, len(watched.plan.hosts))
         return True
 
-    def _guard(self, name: str, watched: Watched, known: Mapping[str, Any] | None) -> Guard:
+    def _guard(self, name: str, watched: MonitoredCluster, known: Mapping[str, Any] | None) -> ClusterMonitor:
         try:
-            return Guard(watched, known, self._told(name))
+            return ClusterMonitor(watched, known, self._told(name))
         except (WindlassError, KeyError, TypeError, ValueError, AttributeError) as error:
             log.warning("%s: its last observation is not readable (%r); it is watched anew", name, error)
-            return Guard(watched, None, self._told(name))
+            return ClusterMonitor(watched, None, self._told(name))
 
     def _told(self, name: str) -> Callable[[Effects], None]:
         def tell(effects: Effects) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from windlass.domain.health.heartbeat import BEAT
-from windlass.domain.health.protocol import ALIVE, Word, parse_word
+from windlass.domain.health.protocol import ALIVE, ProbeMessage, parse_message
 from windlass.effects.probe import LOOP_ARGV, loop_program
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.listening import Dialler, Line, Listener
@@ -31,7 +31,7 @@ It is longer than a line may be silent, so that what comes late all at once afte
 """
 
 
-class Offset:
+class ClockOffset:
     """How far a loop's clock is from ours, by the words of the last minute or two: none comes before it is said."""
 
     def __init__(self) -> None:
@@ -51,23 +51,23 @@ class Offset:
 
 
 @dataclass(frozen=True)
-class Ears:
+class ProbeListener:
     """Who hears what a station has to tell: that its loop began (gives what it is to watch), a word, a failure."""
 
     began: Callable[[str], str]
-    word: Callable[[str, Word], None]
+    word: Callable[[str, ProbeMessage], None]
     failed: Callable[[str, str], None]
 
 
-class Station:
+class ProbeChannel:
     """Keeps the probe loop on one host running. All its methods belong to the event loop's thread."""
 
-    def __init__(self, target: SshTarget, setup: str, ears: Ears) -> None:
+    def __init__(self, target: SshTarget, setup: str, ears: ProbeListener) -> None:
         self._target = target
         self._setup = setup
         self._ears = ears
         self._line: Line | None = None
-        self._offset = Offset()
+        self._offset = ClockOffset()
         self._heard = 0.0
         self._on_end: Callable[[str], None] | None = None
         """Ends the present line for its keeper; None while there is none."""
@@ -133,7 +133,7 @@ class Station:
             reasons.append(reason)
             ended.set()
 
-        self._offset = Offset()
+        self._offset = ClockOffset()
         try:
             async with gate:
                 self._line = await dialler.dial(self._target, LOOP_ARGV, Listener(self._hear, on_end))
@@ -146,7 +146,7 @@ class Station:
 
     def _hear(self, line: str) -> None:
         self._heard = time.monotonic()
-        word = parse_word(line)
+        word = parse_message(line)
         if word is None:
             log.debug("%s: not a word of the probe loop: %s", self.host, line)
             return
@@ -157,6 +157,6 @@ class Station:
             # Raised here it would end the connection, and say nothing about the word.
             log.warning("%s: cannot read `%s`: %r", self.host, line, error)
 
-    def delay(self, word: Word) -> float:
+    def delay(self, word: ProbeMessage) -> float:
         """Return for how many seconds `word` was on its way, at the least."""
         return self._offset.delay(word.moment, time.monotonic())

@@ -1,15 +1,15 @@
 """Disaster recovery: survey what is left, restore beside it, switch over, settle."""
 
 from windlass.operations.recovery.choose import check_versions, choose_verified
-from windlass.operations.recovery.context import Recovering, recovery_id
-from windlass.operations.recovery.restore import Source, restore_beside, stages
+from windlass.operations.recovery.context import RecoveryContext, recovery_id
+from windlass.operations.recovery.restore import SnapshotSource, restore_beside, stages
 from windlass.operations.recovery.settle import settle
 from windlass.operations.recovery.survey import survey
 from windlass.operations.recovery.switch import switch_over
 
 __all__ = [
-    "Recovering",
-    "Source",
+    "RecoveryContext",
+    "SnapshotSource",
     "check_versions",
     "choose_verified",
     "recovery_id",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from windlass.domain.backup import NEWEST, BundleId, Candidate, Manifest, broken_off, choose, life_of
+from windlass.domain.backup import NEWEST, BundleId, BundleManifest, Candidate, broken_off, choose, life_of
 from windlass.domain.backup.versions import check_etcd
 from windlass.domain.catalog import Release
 from windlass.domain.recovery import is_of_one_cluster
@@ -14,7 +14,7 @@ from windlass.errors import IntegrityError
 _FEW = 5
 
 
-def choose_verified(vault: Vault, wanted: str, tell: Callable[[str], None]) -> Manifest:
+def choose_verified(vault: Vault, wanted: str, tell: Callable[[str], None]) -> BundleManifest:
     """Return the manifest of the bundle that `wanted` names, once all of the bundle was read and found true.
 
     Where no certain one was named, one that is damaged is passed over for the next older; IntegrityError if it was
@@ -38,7 +38,7 @@ def choose_verified(vault: Vault, wanted: str, tell: Callable[[str], None]) -> M
         return manifest
 
 
-def check_versions(vault: Vault, manifest: Manifest, release: Release) -> None:
+def check_versions(vault: Vault, manifest: BundleManifest, release: Release) -> None:
     """RefusedError if the bundle's data is of a newer etcd than the release's; it names the last one that is not."""
     older = [bundle for bundle in vault.inventory().bundles if bundle < manifest.bundle]
     check_etcd(release, manifest, _readable(vault, reversed(older)))
@@ -50,7 +50,7 @@ def _candidates(vault: Vault, wanted: str) -> tuple[Candidate, ...]:
     return few if any(one.is_good for one in few) else vault.candidates()
 
 
-def check_continuity(vault: Vault, chosen: Manifest) -> None:
+def check_continuity(vault: Vault, chosen: BundleManifest) -> None:
     """Raise RefusedError if older bundles are of the same cluster, and of data that it had lost by then.
 
     Mostly the oldest bundle is of the same life as the chosen one, and no other has to be looked at.
@@ -69,7 +69,7 @@ def check_continuity(vault: Vault, chosen: Manifest) -> None:
         raise broken_off(before, chosen)
 
 
-def _readable(vault: Vault, bundles: Iterable[BundleId]) -> Iterator[Manifest]:
+def _readable(vault: Vault, bundles: Iterable[BundleId]) -> Iterator[BundleManifest]:
     for bundle in bundles:
         try:
             yield vault.manifest(bundle)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import RemoteFile
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 
 def ignore(_: str) -> None:
@@ -22,11 +22,11 @@ def recovery_id(run_id: str) -> str:
 
 
 @dataclass(frozen=True)
-class Recovering:
+class RecoveryContext:
     """One recovery: the hosts that come back, as a site of their own, and what they get."""
 
     id: str
-    site: Site
+    site: ClusterSession
     """Of the cluster reduced to the hosts that come back."""
     pki: Pki
     sealed: RemoteFile

@@ -20,7 +20,7 @@ from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import seed_host
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.etcd import is_prepared, peer_url
-from windlass.operations.recovery.context import Recovering
+from windlass.operations.recovery.context import RecoveryContext
 
 _RESTORE = timedelta(minutes=15)
 _COMPOSE = f"{stack_directory('etcd')}/compose.yaml"
@@ -28,7 +28,7 @@ _SPARE_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Source:
+class SnapshotSource:
     """The snapshot to restore."""
 
     size: int
@@ -47,7 +47,7 @@ class Stage:
     free_bytes: int | None
 
 
-def stages(work: Recovering) -> dict[str, Stage]:
+def stages(work: RecoveryContext) -> dict[str, Stage]:
     """Return how far this recovery has come on each etcd host."""
     script = state_script(work.id)
 
@@ -60,7 +60,7 @@ def stages(work: Recovering) -> dict[str, Stage]:
     return work.site.on_hosts("see how far the recovery has come", work.etcd_hosts, look)
 
 
-def restore_beside(work: Recovering, source: Source) -> dict[str, Stage]:
+def restore_beside(work: RecoveryContext, source: SnapshotSource) -> dict[str, Stage]:
     """Prepare hosts that lack something, send them the snapshot and restore it beside the old data.
 
     Nothing that runs is disturbed, so that a failure here leaves the cluster as it was. Returns how far each etcd host
@@ -76,7 +76,7 @@ def restore_beside(work: Recovering, source: Source) -> dict[str, Stage]:
     return before
 
 
-def _prepare(work: Recovering, host: Host, connection: Connection) -> Changes:
+def _prepare(work: RecoveryContext, host: Host, connection: Connection) -> Changes:
     changed: Changes = ()
     if work.prepares_all or not is_prepared(connection, work.site.cluster.name, host):
         changed = prepare_host(work.site, host, connection)
@@ -95,7 +95,7 @@ def _check_room(found: Mapping[str, Stage], hosts: list[str], size: int) -> None
         )
 
 
-def _send(work: Recovering, hosts: list[Host], source: Source) -> None:
+def _send(work: RecoveryContext, hosts: list[Host], source: SnapshotSource) -> None:
     def open_channel(host: Host) -> Channel:
         return work.site.connections.get(host.name).open_channel(receive_argv(work.id), sudo=True)
 
@@ -104,7 +104,7 @@ def _send(work: Recovering, hosts: list[Host], source: Source) -> None:
     work.tell(f"sent the snapshot of {source.size} bytes to {', '.join(host.name for host in hosts)}")
 
 
-def _restore(work: Recovering, bump: int, host: Host, connection: Connection) -> Changes:
+def _restore(work: RecoveryContext, bump: int, host: Host, connection: Connection) -> Changes:
     members = ",".join(f"{one.name}={peer_url(one)}" for one in work.etcd_hosts)
     compose = yaml.safe_load(connection.read(_COMPOSE) or b"{}")
     restore = Restore(

@@ -12,14 +12,14 @@ from windlass.operations.apply.addons import apply_services, label_nodes, nodes_
 from windlass.operations.apply.start import start_kubelet
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.recovery.context import Recovering
+from windlass.operations.recovery.context import RecoveryContext
 from windlass.operations.waiting import wait_until
 
 _API_READY = timedelta(seconds=90)
 _NODES_READY = timedelta(seconds=120)
 
 
-def settle(work: Recovering, absent: Iterable[str]) -> tuple[str, ...]:
+def settle(work: RecoveryContext, absent: Iterable[str]) -> tuple[str, ...]:
     """Restart kubelets, remove the nodes of hosts that are gone, apply what the spec picks; what was changed.
 
     A kubelet registers its node when it starts, and at no other time: a node that came after the snapshot would stay
@@ -38,7 +38,7 @@ def settle(work: Recovering, absent: Iterable[str]) -> tuple[str, ...]:
     return tuple(changed)
 
 
-def _restart_kubelet(work: Recovering, _: Host, connection: Connection) -> Changes:
+def _restart_kubelet(work: RecoveryContext, _: Host, connection: Connection) -> Changes:
     if started := start_kubelet(work.site, connection):
         return started
     connection.run(["systemctl", "restart", "kubelet"], sudo=True)

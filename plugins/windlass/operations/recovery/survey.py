@@ -12,14 +12,14 @@ from windlass.domain.recovery import Survey
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import WindlassError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd import observe_members
 from windlass.operations.etcd.clients import etcd_member, etcd_prefix
 
 _ANSWERS_WITHIN = timedelta(seconds=5)
 
 
-def survey(site: Site, pki: Pki) -> Survey:
+def survey(site: ClusterSession, pki: Pki) -> Survey:
     """Return what is left; it changes nothing, and a host that does not answer is named with the reason."""
 
     def knock(_: Host, connection: Connection) -> None:
@@ -32,7 +32,7 @@ def survey(site: Site, pki: Pki) -> Survey:
     return Survey(observed, unreachable, _life(site, pki, observed))
 
 
-def _life(site: Site, pki: Pki, observed: Observation) -> str | None:
+def _life(site: ClusterSession, pki: Pki, observed: Observation) -> str | None:
     """Return the UID of kube-system as a member with a leader has it; empty if there is none, None if none can tell."""
     key = f"{etcd_prefix(site.cluster)}/namespaces/{KUBE_SYSTEM}".encode()
     for host in observed.wanted:

@@ -16,7 +16,7 @@ from windlass.operations.cluster import run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import observe_members
 from windlass.operations.etcd.clients import etcd_member, etcd_prefix
-from windlass.operations.recovery.context import Recovering
+from windlass.operations.recovery.context import RecoveryContext
 from windlass.operations.recovery.restore import Stage
 from windlass.operations.waiting import wait_until
 
@@ -27,7 +27,7 @@ STALE = ("masterleases/", "leases/kube-system/")
 """Below the API servers' prefix: who serves the API, and who leads. Their holders are gone; new ones write anew."""
 
 
-def switch_over(work: Recovering, before: dict[str, Stage], bundle: str) -> str:
+def switch_over(work: RecoveryContext, before: dict[str, Stage], bundle: str) -> str:
     """Put the restored data in place and bring the API up on it; when it was first written to, in ISO 8601.
 
     Whatever fails, the old data is kept beside the new, and the error says how to go back.
@@ -43,7 +43,7 @@ def switch_over(work: Recovering, before: dict[str, Stage], bundle: str) -> str:
         return _first_write(work, bundle)
 
 
-def _stop(work: Recovering) -> None:
+def _stop(work: RecoveryContext) -> None:
     hosts = [host for host in work.site.hosts if {"etcd", "control-plane"} & set(host.roles)]
     stopped = work.site.on_hosts(
         "stop the control plane and etcd", hosts, lambda _, connection: run_script(connection, STOP_SCRIPT, _STOP)
@@ -51,7 +51,7 @@ def _stop(work: Recovering) -> None:
     work.told(stopped)
 
 
-def _change_places(work: Recovering) -> None:
+def _change_places(work: RecoveryContext) -> None:
     script = switch_script(work.id)
     changed = work.site.on_hosts(
         "put the restored data in place", work.etcd_hosts, lambda _, connection: run_script(connection, script)
@@ -59,7 +59,7 @@ def _change_places(work: Recovering) -> None:
     work.told(changed)
 
 
-def _start_members(work: Recovering) -> None:
+def _start_members(work: RecoveryContext) -> None:
     work.site.on_hosts("start etcd", work.etcd_hosts, lambda _, connection: bring_up(connection, ("etcd",)))
 
     def look() -> str:
@@ -70,12 +70,12 @@ def _start_members(work: Recovering) -> None:
     work.tell("etcd has a leader")
 
 
-def _is_led(work: Recovering, observed: Observation) -> bool:
+def _is_led(work: RecoveryContext, observed: Observation) -> bool:
     led = sum(observed.at(host.name).has_leader for host in work.etcd_hosts)
     return led > len(work.etcd_hosts) // 2
 
 
-def _clear_stale(work: Recovering) -> None:
+def _clear_stale(work: RecoveryContext) -> None:
     """Remove leases whose holders are gone, and alarms that came with the snapshot, before anybody looks at them."""
     prefix = etcd_prefix(work.site.cluster)
     with _leading_client(work) as client:
@@ -90,7 +90,7 @@ def _clear_stale(work: Recovering) -> None:
 
 
 @contextmanager
-def _leading_client(work: Recovering) -> Iterator[EtcdClient]:
+def _leading_client(work: RecoveryContext) -> Iterator[EtcdClient]:
     observed = observe_members(work.site, work.pki)
     host = next((host for host in work.etcd_hosts if observed.at(host.name).has_leader), None)
     if host is None:
@@ -99,7 +99,7 @@ def _leading_client(work: Recovering) -> Iterator[EtcdClient]:
         yield client
 
 
-def _start_api(work: Recovering) -> None:
+def _start_api(work: RecoveryContext) -> None:
     """Start what serves the API; with changed versions the kubelets first, which must not be newer than it."""
     if work.prepares_all:
         nodes = [host for host in work.site.hosts if host.is_node]
@@ -110,7 +110,7 @@ def _start_api(work: Recovering) -> None:
     work.told(work.site.on_hosts("start the API", hosts, lambda _, connection: bring_up(connection, SERVING)))
 
 
-def _first_write(work: Recovering, bundle: str) -> str:
+def _first_write(work: RecoveryContext, bundle: str) -> str:
     """Write to the API as soon as it is ready: the mark of this recovery, for whoever looks at the cluster."""
     with kubernetes_api(work.site, work.pki, _API_READY) as client:
         mark = _mark(work.id, bundle)
@@ -135,7 +135,7 @@ def _mark(recovery: str, bundle: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _telling_the_way_back(work: Recovering) -> Iterator[None]:
+def _telling_the_way_back(work: RecoveryContext) -> Iterator[None]:
     try:
         yield
     except WindlassError as error:

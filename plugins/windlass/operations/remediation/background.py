@@ -8,8 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from windlass.domain.remediation import Plan, Repair
-from windlass.domain.remediation.actions import Held, Kind
+from windlass.domain.remediation import Action, RemediationPlan
+from windlass.domain.remediation.actions import Deferred, Kind
 from windlass.errors import WindlassError
 from windlass.operations.remediation.observe import result_of
 
@@ -19,11 +19,11 @@ LIMIT = timedelta(minutes=12)
 _LOOK_SECONDS = 2.0
 
 
-class Aside:
+class BackgroundActions:
     """Repairs of workers that are under way; nothing else is done on their hosts meanwhile."""
 
     def __init__(self) -> None:
-        self._under_way: dict[str, tuple[Repair, Future[float], datetime]] = {}
+        self._under_way: dict[str, tuple[Action, Future[float], datetime]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._under_way)
@@ -33,7 +33,7 @@ class Aside:
         """The things that are worked on."""
         return frozenset(self._under_way)
 
-    def start(self, repair: Repair, act: Callable[[Repair], float], now: datetime) -> None:
+    def start(self, repair: Action, act: Callable[[Action], float], now: datetime) -> None:
         """Begin one; it is given up on after `LIMIT`, and ends by its own time limits."""
         pool = ThreadPoolExecutor(1, thread_name_prefix="windlass-aside")
         future = pool.submit(contextvars.copy_context().run, act, repair)
@@ -44,16 +44,16 @@ class Aside:
         """Wait a moment for one of them to end."""
         wait([future for _, future, _ in self._under_way.values()], _LOOK_SECONDS, FIRST_COMPLETED)
 
-    def ended(self, now: datetime) -> Iterator[tuple[Repair, float | WindlassError]]:
+    def ended(self, now: datetime) -> Iterator[tuple[Action, float | WindlassError]]:
         """Yield those that have ended, or have had their time."""
         for key, (repair, future, began) in list(self._under_way.items()):
             if future.done() or now - began > LIMIT:
                 del self._under_way[key]
                 yield repair, result_of(repair.host, future, LIMIT)
 
-    def without(self, plan: Plan) -> Plan:
+    def without(self, plan: RemediationPlan) -> RemediationPlan:
         """Return a plan whose repairs wait on the hosts where one is under way."""
         hosts = {repair.host for repair, _, _ in self._under_way.values()}
         busy = [one for one in plan.repairs if one.host in hosts]
-        held = [Held(one, "a longer repair of its host is under way") for one in busy]
+        held = [Deferred(one, "a longer repair of its host is under way") for one in busy]
         return replace(plan, repairs=tuple(one for one in plan.repairs if one not in busy), held=(*plan.held, *held))

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Protocol
 
-from windlass.domain.host.desired import WantedHost, wanted_hosts
+from windlass.domain.host.desired import DesiredHost, wanted_hosts
 from windlass.domain.pki import Pki
-from windlass.domain.remediation import History, Report, Stop
-from windlass.domain.remediation.plan import Asked
-from windlass.domain.remediation.triggers import Heard
+from windlass.domain.remediation import HealthReport, History, NeedsOperator
+from windlass.domain.remediation.plan import RunOrigin
+from windlass.domain.remediation.triggers import MonitorReports
 from windlass.domain.servicelog import Detail, Level
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import RefusedError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ class Keyring:
 
 
 @dataclass(frozen=True)
-class Healing:
+class RemediationContext:
     """One run on one cluster: where, with whose keys, on whose word, and who is told."""
 
-    site: Site
+    site: ClusterSession
     keyring: Keyring
     history: Callable[[], History]
     save: Callable[[History], None]
@@ -97,12 +97,12 @@ class Healing:
     beat: Callable[[], object]
     """Says that the run goes on; raises if it has lost the cluster's lease. Called before each look."""
     machines: Machines = field(default_factory=NoMachines)
-    reports: Mapping[str, Report] = field(default_factory=dict)
-    told: tuple[Stop, ...] = ()
+    reports: Mapping[str, HealthReport] = field(default_factory=dict)
+    told: tuple[NeedsOperator, ...] = ()
     """What the watch found that repair can do nothing about."""
-    hear: Callable[[], Heard | None] = field(default=lambda: None)
+    hear: Callable[[], MonitorReports | None] = field(default=lambda: None)
     """Says what the watch has found by now; None where that is what the run began with. Asked before each look."""
-    asked: Asked = field(default_factory=Asked)
+    asked: RunOrigin = field(default_factory=RunOrigin)
     roll: str = ""
     """What roll of the cluster has begun and not ended, in words."""
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -110,7 +110,7 @@ class Healing:
     """Waits so many seconds."""
 
     @cached_property
-    def wanted(self) -> Mapping[str, WantedHost]:
+    def wanted(self) -> Mapping[str, DesiredHost]:
         """What belongs on each host."""
         return wanted_hosts(self.site.cluster, self.site.release)
 

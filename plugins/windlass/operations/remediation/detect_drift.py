@@ -13,14 +13,14 @@ from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_compone
 from windlass.domain.host.drift import container_drift, other_version
 from windlass.domain.host.file_drift import FileDrift, desired_files, find_file_drift
 from windlass.domain.host.layout import DOCKER_DAEMON, SYSTEMD
-from windlass.domain.pki import Pki, desired_certificates, seed
-from windlass.domain.remediation import ClusterSeen, HostSeen
+from windlass.domain.pki import Pki, desired_certificates, issue_pki
+from windlass.domain.remediation import ObservedCluster, ObservedHost
 from windlass.domain.rendering import HostFiles, render_host
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import Connection
 from windlass.operations.apply.gather_facts import gather_facts
-from windlass.operations.remediation.context import Healing
+from windlass.operations.remediation.context import RemediationContext
 from windlass.operations.remediation.observe import side_by_side
 
 _PATIENCE = timedelta(seconds=40)
@@ -28,25 +28,25 @@ _KUBELET = f"{SYSTEMD}/kubelet.service"
 _RELEASE = re.compile(r"/opt/windlass/(v\d+\.\d+\.\d+)/bin/kubelet\b")
 
 
-def look_deeper(work: Healing, seen: ClusterSeen) -> ClusterSeen:
+def detect_drift(work: RemediationContext, seen: ObservedCluster) -> ObservedCluster:
     """Return what was seen with all that differs from what was rendered; hosts that do not answer stay as they are."""
-    renewed = seed(work.site.cluster, seen.at, work.keys)
+    renewed = issue_pki(work.site.cluster, seen.at, work.keys)
     able = {host.name: host for host in seen.hosts if host.is_reachable and not _is_engine_ill(host)}
 
-    def one(name: str) -> HostSeen:
+    def one(name: str) -> ObservedHost:
         host = next(host for host in work.site.hosts if host.name == name)
         return _compare(work, able[name], host, renewed)
 
     found = side_by_side(able, one, _PATIENCE)
-    hosts = tuple(result if isinstance(result := found.get(host.name), HostSeen) else host for host in seen.hosts)
+    hosts = tuple(result if isinstance(result := found.get(host.name), ObservedHost) else host for host in seen.hosts)
     return replace(seen, hosts=hosts)
 
 
-def _is_engine_ill(host: HostSeen) -> bool:
+def _is_engine_ill(host: ObservedHost) -> bool:
     return any(unit.unit == "docker" and unit.health != "healthy" for unit in host.units)
 
 
-def _compare(work: Healing, seen: HostSeen, host: Host, renewed: Pki) -> HostSeen:
+def _compare(work: RemediationContext, seen: ObservedHost, host: Host, renewed: Pki) -> ObservedHost:
     site, connection = work.site, work.site.connections.get(host.name)
     files = render_host(site.cluster, site.release, host, site.lock, site.mirror, gather_facts(connection))
     services, containers = _services(files), _containers(connection, site.cluster)
@@ -88,12 +88,14 @@ def _file_drift(connection: Connection, files: HostFiles) -> tuple[FileDrift, ..
     return find_file_drift(desired, connection.stat(list(desired)))
 
 
-def _certificate_drift(work: Healing, host: Host, connection: Connection, renewed: Pki) -> tuple[FileDrift, ...]:
+def _certificate_drift(
+    work: RemediationContext, host: Host, connection: Connection, renewed: Pki
+) -> tuple[FileDrift, ...]:
     desired = desired_certificates(work.site.cluster, host, work.keys, renewed)
     return find_file_drift(desired, connection.stat(list(desired)))
 
 
-def _kubelet_version(work: Healing, host: Host, connection: Connection) -> str:
+def _kubelet_version(work: RemediationContext, host: Host, connection: Connection) -> str:
     text = connection.read(_KUBELET) if host.is_node else None
     found = _RELEASE.search(text.decode(errors="replace")) if text is not None else None
     version = found.group(1) if found else work.site.release.version

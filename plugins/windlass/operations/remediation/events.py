@@ -33,7 +33,7 @@ def untold(records: ClusterRecords, now: datetime) -> list[Entry]:
     return list(itertools.islice(_entries(records, since), _MOST))
 
 
-def echo(records: ClusterRecords, client: KubernetesClient, entries: Sequence[Entry]) -> None:
+def record_events(records: ClusterRecords, client: KubernetesClient, entries: Sequence[Entry]) -> None:
     """Tell the cluster what `untold` gave, the oldest first."""
     tell_kubernetes(client, reversed(entries))
     if entries:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from windlass.domain.host.containers import CRASHES
-from windlass.domain.host.desired import ENGINE, KUBELET, WantedHost
+from windlass.domain.host.desired import ENGINE, KUBELET, DesiredHost
 from windlass.domain.host.layout import stack_directory
 from windlass.domain.host.observed import ETCD
-from windlass.domain.pki import seed
-from windlass.domain.remediation import Repair
+from windlass.domain.pki import issue_pki
+from windlass.domain.remediation import Action
 from windlass.domain.remediation.actions import CERTIFICATES, Kind
 from windlass.domain.scripts.install import CHANGED
 from windlass.effects.kubernetes.client import NODES
@@ -22,8 +22,8 @@ from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import SERVING, bring_up, seed_host, start_kubelet
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.etcd import Replacing, replace_member
-from windlass.operations.remediation.context import Healing, Note
+from windlass.operations.etcd import ReplacementContext, replace_member
+from windlass.operations.remediation.context import Note, RemediationContext
 from windlass.operations.remediation.observe import CORDONED_BY
 from windlass.operations.waiting import wait_until
 
@@ -37,16 +37,16 @@ _NO_COMPOSE_FILE = 66
 """Exit code of the script that makes a container anew where its Compose file is lost (EX_NOINPUT of sysexits.h)."""
 
 
-def act(work: Healing, repair: Repair) -> Changes:
+def act(work: RemediationContext, repair: Action) -> Changes:
     """Do what was planned; what was changed. Errors of `windlass.errors` say why it could not be done."""
     return _HANDLERS[repair.kind](work, repair)
 
 
-def _connection(work: Healing, repair: Repair) -> Connection:
+def _connection(work: RemediationContext, repair: Action) -> Connection:
     return work.site.connections.get(repair.host)
 
 
-def _recreate(work: Healing, repair: Repair) -> Changes:
+def _recreate(work: RemediationContext, repair: Action) -> Changes:
     connection = _connection(work, repair)
     script = recreate_script(repair.stack, repair.thing, is_gentle=repair.is_drift)
     done = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=_START, check=False)
@@ -57,15 +57,15 @@ def _recreate(work: Healing, repair: Repair) -> Changes:
     return run_script(connection, script, timeout=_START)
 
 
-def _restart(work: Healing, repair: Repair) -> Changes:
+def _restart(work: RemediationContext, repair: Action) -> Changes:
     return run_script(_connection(work, repair), restart_script(repair.thing), timeout=_START)
 
 
-def _prepare(work: Healing, repair: Repair) -> Changes:
+def _prepare(work: RemediationContext, repair: Action) -> Changes:
     return prepare_host(work.site, work.wanted[repair.host].host, _connection(work, repair))
 
 
-def _restore(work: Healing, repair: Repair) -> Changes:
+def _restore(work: RemediationContext, repair: Action) -> Changes:
     """Lay down again what differs, whether rendered or issued; what has read the same content is not restarted."""
     if repair.thing != CERTIFICATES:
         return _prepare(work, repair)
@@ -110,15 +110,15 @@ echo "{CHANGED}unit {unit}"
 """
 
 
-def _replace_member(work: Healing, repair: Repair) -> Changes:
+def _replace_member(work: RemediationContext, repair: Action) -> Changes:
     def tell(text: str) -> None:
         work.note(Note(text, host=repair.host, component=repair.thing))
 
     sealed = work.keyring.renew(work.keys)
-    return replace_member(Replacing(work.site, work.keys, sealed, tell), repair.host)
+    return replace_member(ReplacementContext(work.site, work.keys, sealed, tell), repair.host)
 
 
-def _replace_host(work: Healing, repair: Repair) -> Changes:
+def _replace_host(work: RemediationContext, repair: Action) -> Changes:
     """Have the machine made anew, and make a host of this cluster of it; each step can be made twice."""
     host = work.wanted[repair.host].host
     work.machines.make(host.name)
@@ -138,17 +138,17 @@ def _replace_host(work: Healing, repair: Repair) -> Changes:
     return (*changed, *(start_kubelet(work.site, connection) if host.is_node else ()))
 
 
-def _renew(work: Healing, repair: Repair) -> Changes:
+def _renew(work: RemediationContext, repair: Action) -> Changes:
     """Renew what soon ends in the whole PKI, and lay down what this host needs of it."""
     host = work.wanted[repair.host].host
-    renewed = seed(work.site.cluster, work.clock(), work.keys)
+    renewed = issue_pki(work.site.cluster, work.clock(), work.keys)
     sealed = work.keyring.renew(renewed)
     connection = _connection(work, repair)
     changed = seed_host(work.site.cluster, renewed, sealed, host, connection)
     return (*changed, *(start_kubelet(work.site, connection) if host.is_node else ()))
 
 
-def _cordon(work: Healing, repair: Repair) -> Changes:
+def _cordon(work: RemediationContext, repair: Action) -> Changes:
     with kubernetes_api(work.site, work.keys, _API) as client:
         annotations = {CORDONED_BY: "heal_cluster"}
         change = {"metadata": {"annotations": annotations}, "spec": {"unschedulable": True}}
@@ -156,14 +156,14 @@ def _cordon(work: Healing, repair: Repair) -> Changes:
     return (f"node {repair.host} cordoned",)
 
 
-def _uncordon(work: Healing, repair: Repair) -> Changes:
+def _uncordon(work: RemediationContext, repair: Action) -> Changes:
     with kubernetes_api(work.site, work.keys, _API) as client:
         change = {"metadata": {"annotations": {CORDONED_BY: None}}, "spec": {"unschedulable": None}}
         client.patch(NODES, repair.host, change)
     return (f"node {repair.host} open for pods",)
 
 
-_HANDLERS: dict[Kind, Callable[[Healing, Repair], Changes]] = {
+_HANDLERS: dict[Kind, Callable[[RemediationContext, Action], Changes]] = {
     "recreate": _recreate,
     "restart-unit": _restart,
     "restore-files": _restore,
@@ -175,7 +175,7 @@ _HANDLERS: dict[Kind, Callable[[Healing, Repair], Changes]] = {
 }
 
 
-def watch(work: Healing, repair: Repair) -> float:
+def watch(work: RemediationContext, repair: Action) -> float:
     """Wait until what was repaired passes its checks as often as it must; return the seconds that took.
 
     NotReadyError if it does not within its time to start.
@@ -196,7 +196,7 @@ def watch(work: Healing, repair: Repair) -> float:
     return time.monotonic() - started
 
 
-def watch_script(wanted: WantedHost, repair: Repair) -> tuple[str, timedelta]:
+def watch_script(wanted: DesiredHost, repair: Action) -> tuple[str, timedelta]:
     """Return the script that waits on the host itself until the thing is well, and how long it waits at most."""
     service = wanted.service(repair.thing)
     if service is not None:

@@ -12,15 +12,15 @@ from typing import Any, TypeVar
 
 from windlass.domain.etcd.membership import assess
 from windlass.domain.etcd.quorum import Membership
-from windlass.domain.host.desired import WantedHost
+from windlass.domain.host.desired import DesiredHost
 from windlass.domain.host.observed import ETCD, STARTED
-from windlass.domain.remediation import ClusterSeen, HostSeen, Report, ServiceSeen
-from windlass.domain.scripts.inspect_host import look_script, parse_look
+from windlass.domain.remediation import HealthReport, ObservedCluster, ObservedHost, ObservedService
+from windlass.domain.scripts.inspect_host import inspect_script, parse_inspection
 from windlass.effects.kubernetes.client import NODES
 from windlass.errors import NotReadyError, WindlassError
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import observe_members
-from windlass.operations.remediation.context import Healing
+from windlass.operations.remediation.context import RemediationContext
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ CORDONED_BY = "io.windlass/cordoned-by"
 """Annotation of a node that repair has cordoned, and opens again."""
 
 
-def look(work: Healing, reports: Mapping[str, Report], *, is_patient: bool = False) -> ClusterSeen:
+def look(work: RemediationContext, reports: Mapping[str, HealthReport], *, is_patient: bool = False) -> ObservedCluster:
     """Return how the cluster is; what fails a check and is in no report is looked at until it is sure.
 
     A host that does not answer at once holds nobody up, unless `is_patient`: then it is asked once more, for longer.
@@ -51,12 +51,12 @@ def look(work: Healing, reports: Mapping[str, Report], *, is_patient: bool = Fal
         hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
     if not work.machines.makes_hosts:
         hosts = {name: replace(host, is_bare=False) for name, host in hosts.items()}
-    seen = ClusterSeen(work.clock(), tuple(hosts.values()), reports=reports, roll=work.roll)
+    seen = ObservedCluster(work.clock(), tuple(hosts.values()), reports=reports, roll=work.roll)
     # Only etcd itself tells of a member that runs well and was never given its vote.
     return replace(seen, membership=_membership(work, seen) if is_patient or _is_etcd_ill(seen) else None)
 
 
-def _gone(work: Healing) -> frozenset[str]:
+def _gone(work: RemediationContext) -> frozenset[str]:
     """Return the hosts whose machines are known to be gone; a provider that does not tell holds up nothing else."""
     try:
         return work.machines.gone()
@@ -65,7 +65,7 @@ def _gone(work: Healing) -> frozenset[str]:
         return frozenset()
 
 
-def look_at_cordons(work: Healing, seen: ClusterSeen) -> ClusterSeen:
+def observe_cordons(work: RemediationContext, seen: ObservedCluster) -> ObservedCluster:
     """Return what was seen with which nodes are cordoned, and by whom; None where the Kubernetes API says nothing."""
     try:
         with kubernetes_api(work.site, work.keys, _API) as client:
@@ -75,46 +75,48 @@ def look_at_cordons(work: Healing, seen: ClusterSeen) -> ClusterSeen:
     return replace(seen, hosts=tuple(_with_cordon(host, nodes.get(host.name)) for host in seen.hosts))
 
 
-def _with_cordon(host: HostSeen, node: Mapping[str, Any] | None) -> HostSeen:
+def _with_cordon(host: ObservedHost, node: Mapping[str, Any] | None) -> ObservedHost:
     if node is None:
         return replace(host, is_cordoned=None, has_our_cordon=False)
     is_ours = CORDONED_BY in node["metadata"].get("annotations", {})
     return replace(host, is_cordoned=bool(node["spec"].get("unschedulable")), has_our_cordon=is_ours)
 
 
-def _is_told(host: HostSeen, reports: Mapping[str, Report]) -> bool:
+def _is_told(host: ObservedHost, reports: Mapping[str, HealthReport]) -> bool:
     failing = [one.component for one in host.services if one.state in STARTED and one.answers == "unhealthy"]
     failing += [unit.unit for unit in host.units if unit.is_suspect]
     return all(f"{host.name}/{thing}" in reports for thing in failing)
 
 
-def _look_at(work: Healing, names: Iterable[str], reports: Mapping[str, Report], rounds: int) -> dict[str, HostSeen]:
-    def one(name: str) -> HostSeen:
+def _look_at(
+    work: RemediationContext, names: Iterable[str], reports: Mapping[str, HealthReport], rounds: int
+) -> dict[str, ObservedHost]:
+    def one(name: str) -> ObservedHost:
         wanted = work.wanted[name]
         reported = frozenset(report.thing for report in reports.values() if report.host == name)
         connection = work.site.connections.get(name)
         limit = timedelta(seconds=30 + rounds * _ROUND_SECONDS)
-        script = look_script(wanted, rounds).encode()
+        script = inspect_script(wanted, rounds).encode()
         said = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=limit).stdout
-        return parse_look(said, wanted, reported, work.clock())
+        return parse_inspection(said, wanted, reported, work.clock())
 
     patience = _PATIENCE + timedelta(seconds=0 if rounds == 1 else 10 + rounds * _ROUND_SECONDS)
     found = side_by_side(names, one, patience)
     return {
-        name: result if isinstance(result, HostSeen) else unseen(work.wanted[name], str(result))
+        name: result if isinstance(result, ObservedHost) else unseen(work.wanted[name], str(result))
         for name, result in found.items()
     }
 
 
-def unseen(wanted: WantedHost, why: str) -> HostSeen:
+def unseen(wanted: DesiredHost, why: str) -> ObservedHost:
     """Return a host that could not be looked at: nothing about it is known."""
     services = tuple(
-        ServiceSeen(one.component, one.stack, "unknown", "unknown", strategy=one.check.strategy)
+        ObservedService(one.component, one.stack, "unknown", "unknown", strategy=one.check.strategy)
         for one in wanted.services
     )
     is_worker = not {"etcd", "control-plane"} & set(wanted.host.roles)
     reason = why.removeprefix(f"{wanted.host.name}: ")
-    return HostSeen(wanted.host.name, is_worker=is_worker, unreachable=reason, services=services)
+    return ObservedHost(wanted.host.name, is_worker=is_worker, unreachable=reason, services=services)
 
 
 def side_by_side(names: Iterable[str], act: Callable[[str], T], patience: timedelta) -> dict[str, T | WindlassError]:
@@ -150,13 +152,13 @@ def result_of(name: str, future: Future[Any], patience: timedelta) -> Any:
     raise error
 
 
-def _is_etcd_ill(seen: ClusterSeen) -> bool:
+def _is_etcd_ill(seen: ObservedCluster) -> bool:
     """Say whether a member may have to be acted on, so that etcd's own view matters."""
     members = [(host, one) for host in seen.hosts for one in host.services if one.component == ETCD]
     return any(seen.health(host, one) != "healthy" or one.drift for host, one in members)
 
 
-def _membership(work: Healing, seen: ClusterSeen) -> Membership | None:
+def _membership(work: RemediationContext, seen: ObservedCluster) -> Membership | None:
     silent = {host.name: host.unreachable for host in seen.hosts if not host.is_reachable}
     try:
         return assess(observe_members(work.site, work.keys, silent))

@@ -6,15 +6,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from windlass.domain.remediation import ClusterSeen, History, Plan, Repair, Report, Stop, plan_repairs
+from windlass.domain.remediation import (
+    Action,
+    HealthReport,
+    History,
+    NeedsOperator,
+    ObservedCluster,
+    RemediationPlan,
+    plan_actions,
+)
 from windlass.domain.remediation.actions import WORDS
 from windlass.domain.servicelog import Detail, Tally, health_text
 from windlass.errors import NotReadyError, WindlassError
-from windlass.operations.remediation.background import LIMIT, LONG, Aside
-from windlass.operations.remediation.context import Healing, Note
-from windlass.operations.remediation.detect_drift import look_deeper
+from windlass.operations.remediation.background import LIMIT, LONG, BackgroundActions
+from windlass.operations.remediation.context import Note, RemediationContext
+from windlass.operations.remediation.detect_drift import detect_drift
 from windlass.operations.remediation.execute import act, watch
-from windlass.operations.remediation.observe import look, look_at_cordons, side_by_side
+from windlass.operations.remediation.observe import look, observe_cordons, side_by_side
 
 _LONGEST = timedelta(minutes=8)
 """A run that still finds something to do after this ends, and leaves the rest to the next one."""
@@ -23,7 +31,7 @@ _DRIFT = "drift "
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RemediationResult:
     """What a run did and what it left: all in words."""
 
     done: tuple[str, ...]
@@ -38,21 +46,21 @@ class Outcome:
         return not (self.held or self.stops)
 
 
-def show_plan(work: Healing) -> Plan:
+def show_plan(work: RemediationContext) -> RemediationPlan:
     """Return what a run would do now, drift included; nothing is changed."""
-    seen, history = look_deeper(work, look(work, work.reports, is_patient=True)), work.history()
+    seen, history = detect_drift(work, look(work, work.reports, is_patient=True)), work.history()
     if history.cordoned:
-        seen = look_at_cordons(work, seen)
-    return plan_repairs(work.site.cluster.spec.repair, seen, history, work.asked)
+        seen = observe_cordons(work, seen)
+    return plan_actions(work.site.cluster.spec.repair, seen, history, work.asked)
 
 
-def heal(work: Healing) -> Outcome:
+def heal(work: RemediationContext) -> RemediationResult:
     """Repair until nothing is left to do now; every decision and act is noted as it comes."""
     return _Run(work, dict(work.reports), work.history()).go()
 
 
 class _Run:
-    def __init__(self, work: Healing, reports: dict[str, Report], history: History) -> None:
+    def __init__(self, work: RemediationContext, reports: dict[str, HealthReport], history: History) -> None:
         self.work = work
         self.reports = reports
         self.history = history
@@ -60,12 +68,12 @@ class _Run:
         self.done: list[str] = []
         self.failed: list[str] = []
         self.told: set[str] = set()
-        self.aside = Aside()
+        self.aside = BackgroundActions()
         self.saved = history
         if work.asked.by_person:
             self.history = history.asked()
 
-    def go(self) -> Outcome:
+    def go(self) -> RemediationResult:
         """Look, plan, act; a look into the depth follows once nothing obvious is left, and ends the run in any case."""
         deadline = self.work.clock() + _LONGEST
         is_deep = not self.reports
@@ -92,20 +100,20 @@ class _Run:
         self._settle(seen, plan)
         return self._outcome(plan)
 
-    def _plan(self, *, is_deep: bool) -> tuple[ClusterSeen, Plan]:
+    def _plan(self, *, is_deep: bool) -> tuple[ObservedCluster, RemediationPlan]:
         self.work.beat()
         self._listen()
         seen = look(self.work, self.reports, is_patient=is_deep)
         if is_deep:
-            seen = look_deeper(self.work, seen)
-        plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
+            seen = detect_drift(self.work, seen)
+        plan = plan_actions(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
         if any(repair.kind == "cordon" for repair in plan.repairs) or (is_deep and self.history.cordoned):
             # Only the API knows which nodes are cordoned already, and only here does it matter.
-            seen = look_at_cordons(self.work, seen)
+            seen = observe_cordons(self.work, seen)
             ours = frozenset(host.name for host in seen.hosts if host.has_our_cordon)
             unseen = frozenset(host.name for host in seen.hosts if host.is_cordoned is None)
             self.history = self.history.with_cordons_seen(ours, unseen)
-            plan = plan_repairs(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
+            plan = plan_actions(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
         return seen, self.aside.without(replace(plan, stops=(*plan.stops, *self.by_watch)))
 
     def _listen(self) -> None:
@@ -122,7 +130,7 @@ class _Run:
             if last is None or (report.since is not None and report.since > last.last):
                 self.reports[key] = report
 
-    def _tell(self, plan: Plan) -> None:
+    def _tell(self, plan: RemediationPlan) -> None:
         """Note what is held back or given up, each once in a run."""
         notes = [Note(str(one), "warning", one.repair.host, one.repair.thing) for one in plan.held]
         notes += [
@@ -135,7 +143,7 @@ class _Run:
                 self.told.add(f"{note.host}/{note.component}")
                 self.work.note(note)
 
-    def _act(self, seen: ClusterSeen, repairs: tuple[Repair, ...]) -> None:
+    def _act(self, seen: ObservedCluster, repairs: tuple[Action, ...]) -> None:
         for repair in repairs:
             self.history = self.history.tried(repair.key, seen.at)
             if repair.kind == "cordon":
@@ -166,17 +174,17 @@ class _Run:
             self.work.save(self.history)
             self.saved = self.history
 
-    def _one(self, repair: Repair) -> float:
+    def _one(self, repair: Action) -> float:
         act(self.work, repair)
         return watch(self.work, repair)
 
-    def _ended(self, repair: Repair, result: float | WindlassError) -> None:
+    def _ended(self, repair: Action, result: float | WindlassError) -> None:
         self.reports.pop(repair.key, None)
         is_back = not isinstance(result, WindlassError)
         self.history = self.history.ended(repair.key, self.work.clock(), is_back=is_back)
         if isinstance(result, NotReadyError):
             # It had its time to start, and was watched all the while.
-            self.reports[repair.key] = Report(repair.host, repair.thing, repair.failed_checks, repair.seen_from)
+            self.reports[repair.key] = HealthReport(repair.host, repair.thing, repair.failed_checks, repair.seen_from)
         if isinstance(result, WindlassError):
             self.failed.append(f"{repair}: {result}")
             details = {"reason": repair.reason}
@@ -192,17 +200,17 @@ class _Run:
                 text = f"node {repair.host} takes new pods again"
         self.work.note(Note(text, "info", repair.host, repair.thing, {"seconds": round(result, 1)}))
 
-    def _leave(self, plan: Plan) -> None:
+    def _leave(self, plan: RemediationPlan) -> None:
         """Note what the run's time was too short for."""
         for repair in plan.repairs:
             self.work.note(Note(_left(repair), "warning", repair.host, repair.thing))
 
-    def _wait(self, plan: Plan) -> None:
+    def _wait(self, plan: RemediationPlan) -> None:
         if plan.next_time is not None:
             left = (plan.next_time - self.work.clock()).total_seconds()
             self.work.pause(min(max(left, 0.5), 5.0))
 
-    def _settle(self, seen: ClusterSeen, plan: Plan) -> None:
+    def _settle(self, seen: ObservedCluster, plan: RemediationPlan) -> None:
         """Tell people of what needs them and was not told yet, and of what no longer does."""
         stands = {stop.key: str(stop) for stop in plan.stops}
         stands |= {f"{_DRIFT}{one.key}": _shown(one) for one in plan.reported}
@@ -222,8 +230,8 @@ class _Run:
             self.history = self.history.alerted(stands)
         self._save()
 
-    def _outcome(self, plan: Plan) -> Outcome:
-        return Outcome(
+    def _outcome(self, plan: RemediationPlan) -> RemediationResult:
+        return RemediationResult(
             tuple(self.done),
             tuple(self.failed),
             (*map(str, plan.held), *map(_left, plan.repairs)),
@@ -232,11 +240,11 @@ class _Run:
         )
 
 
-def _left(repair: Repair) -> str:
+def _left(repair: Action) -> str:
     return f"{repair}: left to the next run, as this one has taken {_LONGEST.total_seconds() / 60:.0f} min"
 
 
-def _may_stand(key: str, seen: ClusterSeen, waiting: frozenset[str], *, is_drift: bool) -> bool:
+def _may_stand(key: str, seen: ObservedCluster, waiting: frozenset[str], *, is_drift: bool) -> bool:
     """Say whether nobody knows that what people were told of a thing is over: it was not seen, or only waits."""
     if key in waiting:
         return True
@@ -248,11 +256,11 @@ def _may_stand(key: str, seen: ClusterSeen, waiting: frozenset[str], *, is_drift
     return not (host.is_compared if is_drift else host.is_reachable)
 
 
-def _shown(repair: Repair) -> str:
+def _shown(repair: Action) -> str:
     return f"drift, only shown: {repair}"
 
 
-def _alerts(stops: tuple[Stop, ...], stands: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
+def _alerts(stops: tuple[NeedsOperator, ...], stands: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
     for stop in stops:
         if stop.key not in before:
             host = stop.key.partition("/")[0] if "/" in stop.key else ""
@@ -263,7 +271,7 @@ def _alerts(stops: tuple[Stop, ...], stands: Mapping[str, str], before: Mapping[
             yield Note(f"over: {text.partition(';')[0]}", "info", host, key.rpartition("/")[2], key=key)
 
 
-def _decided(seen: ClusterSeen, repair: Repair) -> Note:
+def _decided(seen: ObservedCluster, repair: Action) -> Note:
     """Return the line of the service log on an act, as Rancher's service log had it."""
     same = [one for host in seen.hosts for one in _things(seen, host.name) if one[0] == repair.thing]
     healthy = sum(health == "healthy" for _, health in same)
@@ -287,7 +295,7 @@ def _decided(seen: ClusterSeen, repair: Repair) -> Note:
     return Note(text, "warning", repair.host, repair.thing, details)
 
 
-def _things(seen: ClusterSeen, name: str) -> list[tuple[str, str]]:
+def _things(seen: ObservedCluster, name: str) -> list[tuple[str, str]]:
     host = seen.host(name)
     services = [(one.component, seen.health(host, one)) for one in host.services]
     return [*services, *((unit.unit, unit.health) for unit in host.units)]

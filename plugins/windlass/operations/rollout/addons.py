@@ -9,9 +9,9 @@ from windlass.domain.rendering import render_manifests
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.operations.apply.addons import apply_services, label_nodes
 from windlass.operations.apply.verify import FOUNDATION
-from windlass.operations.cluster import Changes, Site
+from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.waiting import wait_until
 
 _API = timedelta(seconds=60)
@@ -19,7 +19,7 @@ _DAEMON_SETS = Resource("apps/v1", "daemonsets", namespaced=True)
 _DEPLOYMENTS = Resource("apps/v1", "deployments", namespaced=True)
 
 
-def change_add_ons(roll: Roll) -> Changes:
+def change_add_ons(roll: RolloutContext) -> Changes:
     """Apply every object that the spec picks, and wait until all of it runs anew."""
     with kubernetes_api(roll.site, roll.pki, _API) as client:
         changed = (*apply_services(roll.site, client), *label_nodes(roll.site, client))
@@ -61,7 +61,7 @@ def _state(found: dict[str, Any], wanted: int, updated: int, available: int) -> 
     return f"{available} of {wanted} are available" if available < wanted else ""
 
 
-def changed_add_ons(site: Site, client: KubernetesClient) -> tuple[str, ...]:
+def changed_add_ons(site: ClusterSession, client: KubernetesClient) -> tuple[str, ...]:
     """Return which objects an apply would change, as the API server itself says; nothing is changed."""
     manifests = render_manifests(site.cluster, site.release, site.lock, site.mirror)
     return tuple(str(manifest) for manifest in manifests if client.would_change(dict(manifest.document)))

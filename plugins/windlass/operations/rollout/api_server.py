@@ -12,8 +12,8 @@ from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import RefusedError, WindlassError
 from windlass.operations.cluster import Changes
-from windlass.operations.rollout.context import Roll
-from windlass.operations.rollout.stacks import Part, always, change_part
+from windlass.operations.rollout.context import RolloutContext
+from windlass.operations.rollout.stacks import StackPart, always, change_part
 from windlass.operations.waiting import wait_until
 
 SERVER = "kube-apiserver"
@@ -22,7 +22,7 @@ _ASK = timedelta(seconds=10)
 _ENDS = 5
 
 
-def change_api_server(roll: Roll, host: str, *, stops: bool) -> Changes:
+def change_api_server(roll: RolloutContext, host: str, *, stops: bool) -> Changes:
     """Change the API server on `host`; the others must be up for all proxies before, and this one after.
 
     `stops` says whether it does stop for that: one that was changed already is only waited for.
@@ -32,19 +32,19 @@ def change_api_server(roll: Roll, host: str, *, stops: bool) -> Changes:
         wait_until(lambda: _check_others(roll, others), _OTHERS, f"{host}: the other API servers")
     changed = change_part(
         roll,
-        Part(host, "control-plane", (SERVER,), lambda _: _not_holding(roll, host), roll.limits.api_ready, always),
+        StackPart(host, "control-plane", (SERVER,), lambda _: _not_holding(roll, host), roll.limits.api_ready, always),
     )
     wait_until(lambda: not_up(roll, host), roll.limits.api_ready, f"{host}: its API server for all proxies")
     return changed
 
 
-def _check_others(roll: Roll, others: list[str]) -> str:
+def _check_others(roll: RolloutContext, others: list[str]) -> str:
     """Return why none of the other API servers could take this one's work; empty if one of them does for all."""
     reasons = [not_up(roll, other) for other in others]
     return "" if "" in reasons else "; ".join(reasons)
 
 
-def _not_holding(roll: Roll, host: str) -> str:
+def _not_holding(roll: RolloutContext, host: str) -> str:
     """Return whether the API server is not ready, or does not stay so for as long as it must."""
     connection, until = roll.connection(host), time.monotonic() + roll.limits.api_hold.total_seconds()
     while True:
@@ -79,7 +79,7 @@ def not_ready(connection: Connection) -> str:
     return f"{connection.host}: /readyz says {'; '.join(failed or lines[-1:])}"
 
 
-def not_up(roll: Roll, server: str) -> str:
+def not_up(roll: RolloutContext, server: str) -> str:
     """Return the hosts whose proxy does not send requests to `server`; those that cannot be asked do not count."""
 
     def ask(_: Host, connection: Connection) -> bool:

@@ -13,7 +13,7 @@ from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import SpecError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 Tell = Callable[[str], None]
 
@@ -36,11 +36,11 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Roll:
+class RolloutContext:
     """A roll from what runs (`before`) to what is wanted (`site`), both on the same connections."""
 
-    site: Site
-    before: Site
+    site: ClusterSession
+    before: ClusterSession
     pki: Pki
     tell: Tell
     """Hears each thing that is done, as it is done."""
@@ -58,7 +58,9 @@ class Roll:
         return self.site.connections.get(name)
 
 
-def site_at(site: Site, cluster: Cluster, release: Release, source: tuple[Lock, MirrorAddresses]) -> Site:
+def site_at(
+    site: ClusterSession, cluster: Cluster, release: Release, source: tuple[Lock, MirrorAddresses]
+) -> ClusterSession:
     """Return the same place, with its hosts and connections, at another spec and release with its artifacts."""
     lock, mirror = source
     return replace(site, cluster=cluster, release=release, lock=lock, mirror=mirror)

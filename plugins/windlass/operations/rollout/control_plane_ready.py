@@ -8,7 +8,7 @@ from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.operations.etcd.clients import etcd_member
 from windlass.operations.rollout.api_server import not_ready, not_up
-from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.waiting import wait_until
 
 CONTROLLERS = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
@@ -16,12 +16,12 @@ CONTROLLERS = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
 _ASK = timedelta(seconds=10)
 
 
-def wait_for_planes(roll: Roll, host: Host) -> None:
+def wait_for_planes(roll: RolloutContext, host: Host) -> None:
     """Wait until what the host has of etcd and the control plane serves; NotReadyError says what does not."""
     wait_until(lambda: _not_serving(roll, host), roll.limits.planes_ready, f"{host.name}: etcd and control plane")
 
 
-def _not_serving(roll: Roll, host: Host) -> str:
+def _not_serving(roll: RolloutContext, host: Host) -> str:
     connection = roll.connection(host.name)
     missing = [_without_leader(roll, host.name)] if "etcd" in host.roles else []
     if "control-plane" in host.roles:
@@ -30,7 +30,7 @@ def _not_serving(roll: Roll, host: Host) -> str:
     return "; ".join(one for one in missing if one)
 
 
-def _without_leader(roll: Roll, host: str) -> str:
+def _without_leader(roll: RolloutContext, host: str) -> str:
     with etcd_member(roll.site, roll.pki, host) as client:
         return "" if client.status().leader_id else f"{host}: its etcd member knows no leader"
 

@@ -14,12 +14,12 @@ from windlass.domain.host.layout import ETCD_CLIENT_PORT, PKI
 from windlass.domain.pki import Pki
 from windlass.domain.rollout.version_skew import minor_of
 from windlass.effects.ssh.connection import Connection
-from windlass.effects.ssh.fan_out import Outcome
+from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
-from windlass.operations.cluster import Changes, Site
+from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.etcd.clients import etcd_member
-from windlass.operations.rollout.context import Roll
-from windlass.operations.rollout.stacks import Part, change_part
+from windlass.operations.rollout.context import RolloutContext
+from windlass.operations.rollout.stacks import StackPart, change_part
 
 _LOOK = timedelta(seconds=15)
 """A busy member counts as healthy as long as it answers within this."""
@@ -28,16 +28,16 @@ ONE_BY_ONE = 3
 
 
 @dataclass(frozen=True)
-class Answer:
+class MemberAnswer:
     """What one member said."""
 
     status: etcd_status.MemberStatus
-    members: tuple[etcd_status.Member, ...]
+    members: tuple[etcd_status.ListedMember, ...]
     alarms: tuple[etcd_status.Alarm, ...]
 
 
 @dataclass(frozen=True)
-class EtcdLook:
+class ObservedEtcd:
     """The members as etcd lists them, and how each sees itself."""
 
     membership: Membership
@@ -67,7 +67,7 @@ class EtcdLook:
         raise RefusedError(f"{host}: etcd lists no member of that name; look at the members before anything is changed")
 
 
-def look_at_etcd(site: Site, pki: Pki) -> EtcdLook:
+def observe_etcd(site: ClusterSession, pki: Pki) -> ObservedEtcd:
     """Ask every member how it sees itself, and which members there are."""
     hosts = site.cluster.hosts_with("etcd")
     outcomes = site.look_on_hosts(hosts, lambda host, _: _ask(site, pki, host.name))
@@ -78,19 +78,19 @@ def look_at_etcd(site: Site, pki: Pki) -> EtcdLook:
     first = next(iter(answers.values()), None)
     members = tuple(_member(listed, healthy) for listed in (first.members if first else ()))
     alarms = tuple(f"{alarm.kind} of member {alarm.member_id:x}" for alarm in (first.alarms if first else ()))
-    return EtcdLook(Membership(members, frozenset(host.name for host in hosts)), statuses, reasons, alarms)
+    return ObservedEtcd(Membership(members, frozenset(host.name for host in hosts)), statuses, reasons, alarms)
 
 
-def _ask(site: Site, pki: Pki, host: str) -> Answer:
+def _ask(site: ClusterSession, pki: Pki, host: str) -> MemberAnswer:
     with etcd_member(site, pki, host, _LOOK) as client:
         status = client.status()
         try:
-            return Answer(status, client.members(), client.alarms())
+            return MemberAnswer(status, client.members(), client.alarms())
         except (NotReadyError, UnreachableError):  # there is no quorum: the list as this member has it
-            return Answer(status, client.members(linearizable=False), ())
+            return MemberAnswer(status, client.members(linearizable=False), ())
 
 
-def _member(listed: etcd_status.Member, healthy: set[int]) -> Member:
+def _member(listed: etcd_status.ListedMember, healthy: set[int]) -> Member:
     return Member(
         listed.name or listed.peer_urls[0],
         listed.member_id,
@@ -100,17 +100,17 @@ def _member(listed: etcd_status.Member, healthy: set[int]) -> Member:
     )
 
 
-def change_etcd(roll: Roll, host: str, *, stops: bool) -> Changes:
+def change_etcd(roll: RolloutContext, host: str, *, stops: bool) -> Changes:
     """Change the member on `host`; RefusedError if the others would not hold quorum meanwhile.
 
     `stops` says whether it does stop for that: one that was changed already is only waited for.
     """
-    look = look_at_etcd(roll.before, roll.pki)
+    look = observe_etcd(roll.before, roll.pki)
     if stops:
         _let_go(roll, look, host)
     reached = max((status.raft_applied_index for status in look.statuses.values()), default=0)
 
-    def missing(site: Site) -> str:
+    def missing(site: ClusterSession) -> str:
         wanted = site.release.images["etcd"].removeprefix("v")
         with etcd_member(roll.site, roll.pki, host) as client:
             status = client.status()
@@ -121,11 +121,11 @@ def change_etcd(roll: Roll, host: str, *, stops: bool) -> Changes:
         behind = reached - status.raft_applied_index
         return f"it is {behind} entries behind" if behind > 0 else ""
 
-    part = Part(host, "etcd", ("etcd",), missing, roll.limits.etcd_ready, lambda: may_go_back(roll))
+    part = StackPart(host, "etcd", ("etcd",), missing, roll.limits.etcd_ready, lambda: may_go_back(roll))
     return change_part(roll, part)
 
 
-def _let_go(roll: Roll, look: EtcdLook, host: str) -> None:
+def _let_go(roll: RolloutContext, look: ObservedEtcd, host: str) -> None:
     """Make sure that the member may stop, and that another one leads by then."""
     member = look.member(host)
     roll.tell(f"etcd {host}: {what_if(look.membership, Stop(member))}")
@@ -136,7 +136,7 @@ def _let_go(roll: Roll, look: EtcdLook, host: str) -> None:
     _hand_over_the_lead(roll, look, host)
 
 
-def _hand_over_the_lead(roll: Roll, look: EtcdLook, host: str) -> None:
+def _hand_over_the_lead(roll: RolloutContext, look: ObservedEtcd, host: str) -> None:
     """Have another member lead before this one stops, so that no request waits for an election."""
     others = [name for name in look.statuses if name != host and look.member(name).is_serving]
     if look.leader != host or not others:
@@ -146,7 +146,7 @@ def _hand_over_the_lead(roll: Roll, look: EtcdLook, host: str) -> None:
     roll.tell(f"etcd {host}: {others[0]} leads now")
 
 
-def may_go_back(roll: Roll) -> bool | None:
+def may_go_back(roll: RolloutContext) -> bool | None:
     """Whether a member may go back to the release before; None if nothing tells.
 
     The cluster as a whole moves on to a new minor release once all of its members run that, and what it has written by
@@ -164,7 +164,7 @@ def may_go_back(roll: Roll) -> bool | None:
     return True if any(minor < wanted for minor in made_of) else None
 
 
-def _answers(outcomes: Mapping[str, Outcome[int]]) -> list[int]:
+def _answers(outcomes: Mapping[str, HostOutcome[int]]) -> list[int]:
     return [outcome.get() for outcome in outcomes.values() if outcome.is_ok]
 
 

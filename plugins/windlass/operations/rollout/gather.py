@@ -14,22 +14,22 @@ from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
 from windlass.domain.pki.issue import expiring
 from windlass.domain.rendering import host_images, host_installs
-from windlass.domain.rollout import HostState, Running
-from windlass.domain.rollout.gate_rules import Evidence, Workloads
-from windlass.domain.rollout.removed_apis import OwnRequest, Use, requested, without_own
+from windlass.domain.rollout import HostState, RunningVersions
+from windlass.domain.rollout.gate_rules import GateInputs, Workloads
+from windlass.domain.rollout.removed_apis import ApiUse, OwnRequest, requested, without_own
 from windlass.domain.rollout.version_skew import proxy_versions
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient, Resource
 from windlass.effects.mirror import missing_artifacts
 from windlass.effects.ssh.connection import Connection
-from windlass.effects.ssh.fan_out import Outcome
+from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import WindlassError
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import credentials_of, kubernetes_api
 from windlass.operations.rollout.addons import changed_add_ons
 from windlass.operations.rollout.drain import is_ours
-from windlass.operations.rollout.etcd import EtcdLook, look_at_etcd
-from windlass.operations.rollout.observe import HostLook, drifted_parts, look_at_hosts
+from windlass.operations.rollout.etcd import ObservedEtcd, observe_etcd
+from windlass.operations.rollout.observe import InspectedHost, drifted_parts, observe_hosts
 from windlass.operations.rollout.removed_apis import scan
 from windlass.operations.waiting import asked_again, wait_until
 
@@ -48,21 +48,21 @@ _UNPACKED = 2.5
 
 
 @dataclass(frozen=True)
-class Gathered:
+class GatheredInputs:
     """What was seen, and what a plan needs besides: who leads which etcd, and which objects would change."""
 
-    evidence: Evidence
+    evidence: GateInputs
     leader: str | None
     etcd_id: str
     add_ons: tuple[str, ...]
 
 
-def gather(site: Site, before: Site, pki: Pki) -> Gathered:
+def gather(site: ClusterSession, before: ClusterSession, pki: Pki) -> GatheredInputs:
     """Look at everything; what could not be seen is in the result as a reason, not as an error."""
     with ThreadPoolExecutor(max_workers=6) as pool:
-        looks = pool.submit(look_at_hosts, site, pki)
-        old_looks = pool.submit(look_at_hosts, before, pki)
-        etcd = pool.submit(look_at_etcd, before, pki)
+        looks = pool.submit(observe_hosts, site, pki)
+        old_looks = pool.submit(observe_hosts, before, pki)
+        etcd = pool.submit(observe_etcd, before, pki)
         servers = pool.submit(_ask_api_servers, site, pki)
         objects = pool.submit(_ask_api, site, pki)
         lacking = pool.submit(_lacking, site)
@@ -81,7 +81,7 @@ class _Api:
     """What the API said, or why it said nothing."""
 
     workloads: Workloads
-    uses: tuple[Use, ...] = ()
+    uses: tuple[ApiUse, ...] = ()
     own: tuple[OwnRequest, ...] = ()
     add_ons: tuple[str, ...] = ()
     reason: str = ""
@@ -89,15 +89,15 @@ class _Api:
 
 @dataclass(frozen=True)
 class _Answers:
-    looks: Mapping[str, Outcome[HostLook]]
-    old_looks: Mapping[str, Outcome[HostLook]]
-    etcd: EtcdLook
-    servers: Mapping[str, Outcome[tuple[Use, ...]]]
+    looks: Mapping[str, HostOutcome[InspectedHost]]
+    old_looks: Mapping[str, HostOutcome[InspectedHost]]
+    etcd: ObservedEtcd
+    servers: Mapping[str, HostOutcome[tuple[ApiUse, ...]]]
     api: _Api
     lacking: tuple[str, ...]
 
 
-def _together(site: Site, before: Site, pki: Pki, found: _Answers) -> Gathered:
+def _together(site: ClusterSession, before: ClusterSession, pki: Pki, found: _Answers) -> GatheredInputs:
     looks = {name: outcome.get() for name, outcome in found.looks.items() if outcome.is_ok}
     old = {name: outcome.get() for name, outcome in found.old_looks.items() if outcome.is_ok}
     servers = {name: str(outcome.error) for name, outcome in found.servers.items() if not outcome.is_ok}
@@ -105,7 +105,7 @@ def _together(site: Site, before: Site, pki: Pki, found: _Answers) -> Gathered:
         servers["the API"] = found.api.reason
     asked = {use for outcome in found.servers.values() if outcome.is_ok for use in outcome.get()}
     requests, unsure = without_own(asked, found.api.own)
-    evidence = Evidence(
+    evidence = GateInputs(
         running=running_versions(looks, found.etcd, found.api.workloads, (site.lock, before.lock)),
         states=with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads),
         drifted=drifted_parts(old, looks),
@@ -122,7 +122,7 @@ def _together(site: Site, before: Site, pki: Pki, found: _Answers) -> Gathered:
         needed_kib={name: _needed(site, name, look) for name, look in looks.items()},
         lacking=found.lacking,
     )
-    return Gathered(evidence, found.etcd.leader, found.etcd.cluster_id, found.api.add_ons)
+    return GatheredInputs(evidence, found.etcd.leader, found.etcd.cluster_id, found.api.add_ons)
 
 
 def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[str, HostState]:
@@ -135,15 +135,15 @@ def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[
 
 
 def running_versions(
-    looks: Mapping[str, HostLook], etcd: EtcdLook, workloads: Workloads, locks: Iterable[Lock]
-) -> Running:
+    looks: Mapping[str, InspectedHost], etcd: ObservedEtcd, workloads: Workloads, locks: Iterable[Lock]
+) -> RunningVersions:
     """Return which version of each component runs where; a proxy's is that of its image's digest in `locks`."""
 
     def of(component: str) -> dict[str, str]:
         found = {name: look.seen.services.get(component) for name, look in looks.items()}
         return {name: service.version for name, service in found.items() if service is not None}
 
-    return Running(
+    return RunningVersions(
         etcd={name: f"v{status.version}" for name, status in etcd.statuses.items()},
         api_servers=of("kube-apiserver"),
         managers=of("kube-controller-manager"),
@@ -158,7 +158,7 @@ def _free(disks: Mapping[str, int]) -> int:
     return min(disks.values(), default=0)
 
 
-def _needed(site: Site, name: str, look: HostLook) -> int:
+def _needed(site: ClusterSession, name: str, look: InspectedHost) -> int:
     """Return the KiB that fetching what the host lacks takes."""
     host = next(host for host in site.hosts if host.name == name)
     wanted = [install.artifact for install in host_installs(site.release, host)]
@@ -175,7 +175,7 @@ def _label(artifact: Artifact) -> str:
     return f"{prefix}{artifact.name} {artifact.version}"
 
 
-def _lacking(site: Site) -> tuple[str, ...]:
+def _lacking(site: ClusterSession) -> tuple[str, ...]:
     wanted = {install.artifact for host in site.hosts for install in host_installs(site.release, host)}
     wanted |= {
         site.release.artifact("image", name)
@@ -187,7 +187,7 @@ def _lacking(site: Site) -> tuple[str, ...]:
     return missing_artifacts({one: _url(site, one) for one in sorted(wanted)})
 
 
-def _url(site: Site, artifact: Artifact) -> str | None:
+def _url(site: ClusterSession, artifact: Artifact) -> str | None:
     """Return where the mirror gives an artifact; None if its lock does not know it, so that nothing can be checked."""
     if artifact not in site.lock.artifacts:
         return None
@@ -196,15 +196,15 @@ def _url(site: Site, artifact: Artifact) -> str | None:
     return f"{site.mirror.registry_url}/v2/windlass/{artifact.name}/manifests/{site.lock.digest(artifact)}"
 
 
-def _uses(site: Site, image: str) -> bool:
+def _uses(site: ClusterSession, image: str) -> bool:
     spec = site.cluster.spec
     return image.startswith((spec.load_balancer.driver, spec.monitoring.driver))
 
 
-def _ask_api_servers(site: Site, pki: Pki) -> Mapping[str, Outcome[tuple[Use, ...]]]:
+def _ask_api_servers(site: ClusterSession, pki: Pki) -> Mapping[str, HostOutcome[tuple[ApiUse, ...]]]:
     """Ask each API server whether it is ready, and for requests to what the target no longer serves."""
 
-    def ask(_: Host, connection: Connection) -> tuple[Use, ...]:
+    def ask(_: Host, connection: Connection) -> tuple[ApiUse, ...]:
         with (
             connection.forward("127.0.0.1", API_PORT) as forward,
             KubernetesClient(*forward.address, credentials_of(pki)) as client,
@@ -216,14 +216,14 @@ def _ask_api_servers(site: Site, pki: Pki) -> Mapping[str, Outcome[tuple[Use, ..
     return site.look_on_hosts(site.cluster.hosts_with("control-plane"), ask)
 
 
-def _ask_api(site: Site, pki: Pki) -> _Api:
+def _ask_api(site: ClusterSession, pki: Pki) -> _Api:
     try:
         return asked_again(lambda: _what_the_api_says(site, pki))
     except WindlassError as error:
         return _Api(Workloads(), reason=str(error))
 
 
-def _what_the_api_says(site: Site, pki: Pki) -> _Api:
+def _what_the_api_says(site: ClusterSession, pki: Pki) -> _Api:
     with kubernetes_api(site, pki, _API) as client:
         workloads = Workloads(
             nodes=client.list(NODES),

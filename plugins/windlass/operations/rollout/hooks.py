@@ -10,11 +10,11 @@ from windlass.domain.rollout.hooks import HOOKS_MARK, UNFINISHED, hooks_mark
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import WindlassError
-from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.context import RolloutContext
 
 
 @contextmanager
-def hooks_around(roll: Roll, host: Host) -> Iterator[None]:
+def hooks_around(roll: RolloutContext, host: Host) -> Iterator[None]:
     """Run the hooks before and after what is done within; WindlassError says which one failed, and why.
 
     Whatever breaks it off, the host says so from the first hook on, and all of them are due again.
@@ -31,7 +31,7 @@ def hooks_around(roll: Roll, host: Host) -> Iterator[None]:
     connection.put(HOOKS_MARK, mark)
 
 
-def _run(roll: Roll, host: Host, connection: Connection, when: str, hooks: Sequence[str]) -> None:
+def _run(roll: RolloutContext, host: Host, connection: Connection, when: str, hooks: Sequence[str]) -> None:
     for number, hook in enumerate(hooks, 1):
         script = f"{_told(host)}\n{hook}\n".encode()
         result = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=roll.limits.hook, check=False)

@@ -15,9 +15,9 @@ from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import bring_up, seed_host, start_kubelet
-from windlass.operations.cluster import Changes, Site
+from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.control_plane_ready import wait_for_planes
 from windlass.operations.rollout.drain import cordon, drain_node, pods_on, uncordon
 from windlass.operations.rollout.hooks import hooks_around
@@ -30,7 +30,7 @@ _API = timedelta(seconds=60)
 _JOURNAL = ("journalctl", "-u", "kubelet", "-n", "3", "--no-pager", "-o", "cat")
 
 
-def change_host(roll: Roll, name: str, sealed: RemoteFile, *, drains: bool) -> Changes:
+def change_host(roll: RolloutContext, name: str, sealed: RemoteFile, *, drains: bool) -> Changes:
     """Bring the rest of one host to what is wanted: drained if it must be, changed, ready again, opened again.
 
     A node that does not come back is put back to what ran before, and opened; the error says so. So is one whose
@@ -59,7 +59,7 @@ def change_host(roll: Roll, name: str, sealed: RemoteFile, *, drains: bool) -> C
     return changed
 
 
-def wait_again(roll: Roll, name: str) -> Changes:
+def wait_again(roll: RolloutContext, name: str) -> Changes:
     """Wait for a host that an earlier try changed, and open it if that left it cordoned."""
     host = roll.host(name)
     wait_for_planes(roll, host)
@@ -70,7 +70,7 @@ def wait_again(roll: Roll, name: str) -> Changes:
         return ("open for pods",) if uncordon(client, name) else ()
 
 
-def _drain(roll: Roll, client: KubernetesClient, name: str) -> None:
+def _drain(roll: RolloutContext, client: KubernetesClient, name: str) -> None:
     upgrade = roll.site.cluster.spec.upgrade
     cordon(client, name)
     try:
@@ -83,7 +83,7 @@ def _drain(roll: Roll, client: KubernetesClient, name: str) -> None:
     roll.tell(f"{name}: drained, {count} pods left it")
 
 
-def _change(roll: Roll, host: Host, sealed: RemoteFile) -> Changes:
+def _change(roll: RolloutContext, host: Host, sealed: RemoteFile) -> Changes:
     """Lay down and start everything that is wanted of the host, with the spec's hooks around it."""
     site, connection = roll.site, roll.connection(host.name)
     with hooks_around(roll, host):
@@ -94,7 +94,7 @@ def _change(roll: Roll, host: Host, sealed: RemoteFile) -> Changes:
     return (*changed, *([HOOKS] if hooks_mark(site.cluster) else []))
 
 
-def _not_back(client: KubernetesClient, site: Site, name: str) -> str:
+def _not_back(client: KubernetesClient, site: ClusterSession, name: str) -> str:
     """Return what the node lacks for counting as back: Ready by the wanted kubelet, its own pods ready."""
     node = client.get(NODES, name)
     if node is None:
@@ -117,7 +117,7 @@ def _is_waited(pod: dict[str, Any]) -> bool:
     return is_own and not is_ready(pod) and "deletionTimestamp" not in metadata
 
 
-def _gone_back(roll: Roll, client: KubernetesClient, host: Host, error: WindlassError) -> WindlassError:
+def _gone_back(roll: RolloutContext, client: KubernetesClient, host: Host, error: WindlassError) -> WindlassError:
     reason = f"{error}{_journal(roll, host.name)}"
     if roll.before != roll.site:
         try:
@@ -134,7 +134,7 @@ def _gone_back(roll: Roll, client: KubernetesClient, host: Host, error: Windlass
     )
 
 
-def _journal(roll: Roll, host: str) -> str:
+def _journal(roll: RolloutContext, host: str) -> str:
     try:
         result = roll.connection(host).run(_JOURNAL, sudo=True, check=False, timeout=timedelta(seconds=10))
     except WindlassError:

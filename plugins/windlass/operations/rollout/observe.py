@@ -28,11 +28,11 @@ from windlass.domain.scripts.install import content_directory
 from windlass.domain.spec.models import Host
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import Connection
-from windlass.effects.ssh.fan_out import Outcome
+from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.apply.prepare import CONTAINERD, containerd_reads, wanted_installs
 from windlass.operations.apply.start import kubelet_reads
-from windlass.operations.cluster import Site
+from windlass.operations.cluster import ClusterSession
 
 _TIMEOUT = timedelta(seconds=30)
 _KUBELET_UNIT = f"{SYSTEMD}/kubelet.service"
@@ -43,7 +43,7 @@ _SHARED = (CNI_BINARIES, "/usr/local/lib/docker")
 
 
 @dataclass(frozen=True)
-class Service:
+class RunningService:
     """One container of a stack, running or wanted."""
 
     version: str
@@ -51,11 +51,11 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Seen:
+class HostInspection:
     """What one host says of what runs on it."""
 
     facts: HostFacts
-    services: Mapping[str, Service]
+    services: Mapping[str, RunningService]
     """Running containers by component."""
     units: frozenset[str]
     """Units that run with what lies on the host."""
@@ -68,19 +68,19 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class HostLook:
+class InspectedHost:
     """What was seen of a host, and how that differs from what is wanted."""
 
-    seen: Seen
+    seen: HostInspection
     state: HostState
 
 
-def look_at_hosts(site: Site, pki: Pki | None) -> dict[str, Outcome[HostLook]]:
+def observe_hosts(site: ClusterSession, pki: Pki | None) -> dict[str, HostOutcome[InspectedHost]]:
     """Look at all hosts side by side; the outcome of each says why one could not be looked at."""
-    return site.look_on_hosts(site.hosts, lambda host, connection: look_at_host(site, pki, host, connection))
+    return site.look_on_hosts(site.hosts, lambda host, connection: observe_host(site, pki, host, connection))
 
 
-def look_at_host(site: Site, pki: Pki | None, host: Host, connection: Connection) -> HostLook:
+def observe_host(site: ClusterSession, pki: Pki | None, host: Host, connection: Connection) -> InspectedHost:
     """Look at one host, and compare it with what the site wants of it."""
     seen = see(site, host, connection)
     files = rendered_files(site, host, seen.facts)
@@ -95,10 +95,10 @@ def look_at_host(site: Site, pki: Pki | None, host: Host, connection: Connection
     mark = observed[HOOKS_MARK]
     if due := hooks_due(site.cluster, mark.sha256 if isinstance(mark, FileState) else None):
         stale[HOOKS] = due
-    return HostLook(seen, HostState(stale, tuple(_missing(site, host, seen))))
+    return InspectedHost(seen, HostState(stale, tuple(_missing(site, host, seen))))
 
 
-def drifted_parts(old: Mapping[str, HostLook], new: Mapping[str, HostLook]) -> dict[str, tuple[str, ...]]:
+def drifted_parts(old: Mapping[str, InspectedHost], new: Mapping[str, InspectedHost]) -> dict[str, tuple[str, ...]]:
     """Return what of each host is neither as the old spec nor as the new one has it; due hooks are no drift."""
     return {
         name: tuple(part for part in old[name].state.stale if part in look.state.stale and part != HOOKS)
@@ -107,7 +107,7 @@ def drifted_parts(old: Mapping[str, HostLook], new: Mapping[str, HostLook]) -> d
     }
 
 
-def rendered_files(site: Site, host: Host, facts: HostFacts) -> HostFiles:
+def rendered_files(site: ClusterSession, host: Host, facts: HostFacts) -> HostFiles:
     """Return the files that a host should have, without those that it shares with its owner."""
     files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)
     return {path: file for path, file in files.items() if path != DOCKER_DAEMON}
@@ -126,7 +126,7 @@ def _certificates(drift: Sequence[FileDrift]) -> str:
 
 
 def _stale(
-    site: Site, host: Host, seen: Seen, files: HostFiles, drift: Sequence[FileDrift]
+    site: ClusterSession, host: Host, seen: HostInspection, files: HostFiles, drift: Sequence[FileDrift]
 ) -> Iterator[tuple[str, str]]:
     changed = _changed(drift)
     rest = {one.path: str(one) if one.is_access_only else one.path for one in drift}
@@ -153,7 +153,7 @@ def _stale(
         yield "files", f"files: {', '.join(rest[path] for path in sorted(rest))}"
 
 
-def _stale_services(stack: str, compose: str, seen: Seen) -> Iterator[tuple[str, str]]:
+def _stale_services(stack: str, compose: str, seen: HostInspection) -> Iterator[tuple[str, str]]:
     for component, wanted in services_of(compose).items():
         running = seen.services.get(component)
         if running is None or running.digest != wanted.digest:
@@ -167,16 +167,16 @@ def _told(what: str, old: str | None, new: str, *, is_running: bool) -> str:
     return f"{what} started anew" if is_running else f"{what} started"
 
 
-def services_of(compose: str) -> dict[str, Service]:
+def services_of(compose: str) -> dict[str, RunningService]:
     """Return version and digest of each component in a rendered Compose file."""
     labels = [service["labels"] for service in read_yaml(compose)["services"].values()]
     return {
-        one["io.windlass.component"]: Service(str(one.get("io.windlass.version", "")), one["io.windlass.digest"])
+        one["io.windlass.component"]: RunningService(str(one.get("io.windlass.version", "")), one["io.windlass.digest"])
         for one in labels
     }
 
 
-def _missing(site: Site, host: Host, seen: Seen) -> Iterator[str]:
+def _missing(site: ClusterSession, host: Host, seen: HostInspection) -> Iterator[str]:
     for install in wanted_installs(site, host, seen.facts):
         directory = content_directory(site.lock.digest(install.artifact)).rpartition("/")[2]
         if directory not in seen.facts.artifacts:
@@ -186,7 +186,7 @@ def _missing(site: Site, host: Host, seen: Seen) -> Iterator[str]:
             yield f"image {image.artifact.name} {image.artifact.version}"
 
 
-def _shared_links(site: Site, host: Host) -> Iterator[tuple[str, str]]:
+def _shared_links(site: ClusterSession, host: Host) -> Iterator[tuple[str, str]]:
     for install in host_installs(site.release, host):
         directory = content_directory(site.lock.digest(install.artifact))
         for inner, path in install.links:
@@ -194,7 +194,7 @@ def _shared_links(site: Site, host: Host) -> Iterator[tuple[str, str]]:
                 yield path, f"{directory}/{inner or site.mirror.download(install.artifact).member or 'file'}"
 
 
-def see(site: Site, host: Host, connection: Connection) -> Seen:
+def see(site: ClusterSession, host: Host, connection: Connection) -> HostInspection:
     """Ask a host what runs on it."""
     facts = gather_facts(connection)
     result = connection.run(["sh", "-s"], sudo=True, stdin=_look_script(site, host).encode(), timeout=_TIMEOUT)
@@ -202,10 +202,10 @@ def see(site: Site, host: Host, connection: Connection) -> Seen:
     for line in result.stdout.splitlines():
         key, *words = line.split(" ")
         lines.setdefault(key, []).append(words)
-    return Seen(
+    return HostInspection(
         facts,
         services={
-            name: Service(version, digest)
+            name: RunningService(version, digest)
             for name, version, digest in (words[0].split("|") for words in lines.get("service", []))
         },
         units=frozenset(words[0] for words in lines.get("unit", [])),
@@ -220,7 +220,7 @@ def _pair(words: list[str]) -> tuple[str, str]:
     return words[0], " ".join(words[1:])
 
 
-def _look_script(site: Site, host: Host) -> str:
+def _look_script(site: ClusterSession, host: Host) -> str:
     labels = "|".join(f'{{{{.Label "io.windlass.{name}"}}}}' for name in ("component", "version", "digest"))
     filters = "--filter label=io.windlass.component --filter status=running"
     lines = [f"docker ps {filters} --format {shlex.quote(f'service {labels}')} 2>/dev/null"]
@@ -234,7 +234,7 @@ def _look_script(site: Site, host: Host) -> str:
     return "\n".join([*lines, "true"]) + "\n"
 
 
-def _node_lines(site: Site) -> list[str]:
+def _node_lines(site: ClusterSession) -> list[str]:
     ctr = f"{artifact_directory('containerd', site.release.files['containerd'])}/bin/ctr"
     listed = f"$(command -v {ctr} || ls /opt/windlass/containerd/*/bin/ctr 2>/dev/null | tail -n 1)"
     scripts = [

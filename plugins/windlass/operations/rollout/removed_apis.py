@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from windlass.domain.catalog import Release, RemovedApi
-from windlass.domain.rollout.removed_apis import OwnRequest, Use, stored, stored_only_there
+from windlass.domain.rollout.removed_apis import ApiUse, OwnRequest, stored, stored_only_there
 from windlass.effects.kubernetes.client import KubernetesClient
 
 
-def scan(client: KubernetesClient, target: Release) -> tuple[tuple[Use, ...], tuple[OwnRequest, ...]]:
+def scan(client: KubernetesClient, target: Release) -> tuple[tuple[ApiUse, ...], tuple[OwnRequest, ...]]:
     """Return the uses in stored objects, and what had to be asked for in a version that the target drops."""
-    uses: list[Use] = []
+    uses: list[ApiUse] = []
     own: list[OwnRequest] = []
     for removed in target.removed_apis:
         for kind in removed.kinds:
@@ -21,7 +21,7 @@ def scan(client: KubernetesClient, target: Release) -> tuple[tuple[Use, ...], tu
 
 def _scan_kind(
     client: KubernetesClient, target: Release, removed: RemovedApi, kind: str
-) -> tuple[list[Use], list[OwnRequest]]:
+) -> tuple[list[ApiUse], list[OwnRequest]]:
     """Look in the version that replaces the removed one, or, where that is not served yet, in the removed one itself.
 
     A kind that is served in neither has no objects that anybody could use.

@@ -10,7 +10,7 @@ from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import bring_up, start_kubelet
 from windlass.operations.cluster import put_files
 from windlass.operations.rollout.api_server import SERVER
-from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.control_plane_ready import CONTROLLERS
 from windlass.operations.rollout.stacks import compose_of, start_services
 
@@ -19,7 +19,7 @@ _MOVED_ON = ("etcd", _STACK)
 """Stacks whose etcd and API server were changed on all hosts before any host's rest: they never go back with one."""
 
 
-def put_back(roll: Roll, host: Host) -> None:
+def put_back(roll: RolloutContext, host: Host) -> None:
     """Bring the host to what ran on it before, but for etcd and the API server, which have moved on with all others.
 
     The spec's hooks do not run: one of them may be what failed.
@@ -33,7 +33,7 @@ def put_back(roll: Roll, host: Host) -> None:
         start_kubelet(roll.before, connection)
 
 
-def _put_controllers_back(roll: Roll, host: Host) -> None:
+def _put_controllers_back(roll: RolloutContext, host: Host) -> None:
     """Start the old controllers; what lies on the host afterwards is of the API server that runs there."""
     connection, path = roll.connection(host.name), f"{stack_directory(_STACK)}/compose.yaml"
     old, new = (compose_of(site, host, _STACK) for site in (roll.before, roll.site))

@@ -13,8 +13,8 @@ from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.apply.prepare import remote_files
-from windlass.operations.cluster import Changes, Site, put_files, run_script
-from windlass.operations.rollout.context import Roll
+from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
+from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.observe import rendered_files
 from windlass.operations.waiting import wait_until
 
@@ -23,20 +23,20 @@ _LOG_LINES = "3"
 
 
 @dataclass(frozen=True)
-class Part:
+class StackPart:
     """Services of one stack on one host, and how to tell that they serve."""
 
     host: str
     stack: str
     services: tuple[str, ...]
-    missing: Callable[[Site], str]
+    missing: Callable[[ClusterSession], str]
     """What is still missing for those of a site to count as up; empty once they are."""
     within: timedelta
     may_go_back: Callable[[], bool | None]
     """Whether the old ones may be put back; None if that cannot be told, and then they are not."""
 
 
-def change_part(roll: Roll, part: Part) -> Changes:
+def change_part(roll: RolloutContext, part: StackPart) -> Changes:
     """Bring the services to what is wanted; if they do not come up, put the old ones back and raise.
 
     The error says what was wrong and what runs now. Services that run already as wanted are only waited for.
@@ -51,11 +51,11 @@ def change_part(roll: Roll, part: Part) -> Changes:
     return changed
 
 
-def _wait(site: Site, part: Part) -> None:
+def _wait(site: ClusterSession, part: StackPart) -> None:
     wait_until(lambda: part.missing(site), part.within, f"{part.host}: {', '.join(part.services)}")
 
 
-def lay_and_start(site: Site, part: Part) -> Changes:
+def lay_and_start(site: ClusterSession, part: StackPart) -> Changes:
     """Lay the stack's files down as the site has them, and start those of its services that differ."""
     host = next(host for host in site.hosts if host.name == part.host)
     connection = site.connections.get(part.host)
@@ -64,7 +64,7 @@ def lay_and_start(site: Site, part: Part) -> Changes:
     return start_services(connection, part.stack, files[f"{stack_directory(part.stack)}/compose.yaml"], part.services)
 
 
-def compose_of(site: Site, host: Host, stack: str) -> RemoteFile:
+def compose_of(site: ClusterSession, host: Host, stack: str) -> RemoteFile:
     """Return the stack's Compose file as the site has it for the host."""
     return _files_of(site, host, stack)[f"{stack_directory(stack)}/compose.yaml"]
 
@@ -75,12 +75,12 @@ def start_services(connection: Connection, stack: str, compose: RemoteFile, serv
     return run_script(connection, stack_script(stack, digests, services), timeout=_UP)
 
 
-def _files_of(site: Site, host: Host, stack: str) -> dict[str, RemoteFile]:
+def _files_of(site: ClusterSession, host: Host, stack: str) -> dict[str, RemoteFile]:
     files = rendered_files(site, host, gather_facts(site.connections.get(host.name)))
     return remote_files({path: file for path, file in files.items() if path.startswith(f"{stack_directory(stack)}/")})
 
 
-def _gone_back(roll: Roll, part: Part, error: WindlassError) -> WindlassError:
+def _gone_back(roll: RolloutContext, part: StackPart, error: WindlassError) -> WindlassError:
     """Put the old services back where they may go back, and return the error that tells all of it."""
     what = f"{part.host}: {', '.join(part.services)}"
     try:
@@ -114,7 +114,7 @@ class DidNotComeUpError(WindlassError):
     """A component did not come up within its time; trying again by itself would be the same."""
 
 
-def last_words(roll: Roll, host: str, services: Sequence[str]) -> str:
+def last_words(roll: RolloutContext, host: str, services: Sequence[str]) -> str:
     """Return the end of the services' logs, as far as the host tells."""
     told = []
     for service in services:

@@ -16,15 +16,15 @@ from windlass.operations.apply.prepare import pull_images, wanted_installs
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.rollout.addons import change_add_ons
 from windlass.operations.rollout.api_server import change_api_server
-from windlass.operations.rollout.context import Roll
+from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.etcd import change_etcd
 from windlass.operations.rollout.node import change_host, wait_again
-from windlass.operations.rollout.observe import look_at_host
+from windlass.operations.rollout.observe import observe_host
 
 _DOWNLOADS = timedelta(minutes=20)
 
 
-def do_step(roll: Roll, step: Step, sealed: RemoteFile) -> dict[str, Changes]:
+def do_step(roll: RolloutContext, step: Step, sealed: RemoteFile) -> dict[str, Changes]:
     """Do `step`; what was changed on each host, nothing where all was done already."""
     if step.kind == PREFETCH:
         hosts = [host for host in roll.site.hosts if host.name in step.hosts]
@@ -41,25 +41,25 @@ def do_step(roll: Roll, step: Step, sealed: RemoteFile) -> dict[str, Changes]:
     return values(outcomes, "change hosts")
 
 
-def _service(roll: Roll, name: str, service: str) -> Changes:
+def _service(roll: RolloutContext, name: str, service: str) -> Changes:
     """Change the one service; one that is as wanted but may not have come up yet is waited for.
 
     One that does not run, as after a try that was broken off, takes nothing away by being started.
     """
-    look = look_at_host(roll.site, roll.pki, roll.host(name), roll.connection(name))
+    look = observe_host(roll.site, roll.pki, roll.host(name), roll.connection(name))
     runs = service.rpartition("/")[2] in look.seen.services
     act = change_etcd if service == ETCD_SERVICE else change_api_server
     return act(roll, name, stops=runs and service in look.state.stale)
 
 
-def _host(roll: Roll, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
-    state = look_at_host(roll.site, roll.pki, host, roll.connection(host.name)).state
+def _host(roll: RolloutContext, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
+    state = observe_host(roll.site, roll.pki, host, roll.connection(host.name)).state
     if not state.stale:
         return wait_again(roll, host.name)
     return change_host(roll, host.name, sealed, drains=drains)
 
 
-def _fetch(roll: Roll, host: Host, connection: Connection) -> Changes:
+def _fetch(roll: RolloutContext, host: Host, connection: Connection) -> Changes:
     """Fetch what the host will need, and let everything that runs be as it is."""
     installs = wanted_installs(roll.site, host, gather_facts(connection))
     script = fetch_script(installs, roll.site.lock, roll.site.mirror)
