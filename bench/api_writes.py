@@ -14,7 +14,7 @@ from typing import IO, Any
 from bench.figure import Bar, Figure
 from bench.inside import inside
 from bench.opened import secrets_line
-from bench.standing import Standing
+from bench.readiness import Standing
 from windlass.domain.host.layout import API_PORT
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.errors import WindlassError

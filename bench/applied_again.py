@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bench.catalog import benchmark
 from bench.figure import Bar, Figure
-from bench.standing import Standing, standing
+from bench.readiness import Standing, readiness
 from bench.workbench import Workbench
 from windlass.errors import WindlassError
 
@@ -18,7 +18,7 @@ _SAMPLE_SECONDS = 0.5
 @benchmark("second_apply_s")
 def measure(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (all benchmarks are called alike; it has its own lab)
     """Create once, then apply the same spec again and again; each time nothing may change."""
-    with standing("bench-apply") as stand:
+    with readiness("bench-apply") as stand:
         stand.run("create_cluster", spec=stand.spec)
         yield Figure("second_apply_s", "s", tuple(_again(stand) for _ in range(ROUNDS)), Bar(15, may_equal=True))
 
@@ -34,7 +34,7 @@ def _again(stand: Standing) -> float:
 @benchmark("memory_pss_mib")
 def measure_memory(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (as above)
     """Watch the memory while a cluster is created: its peak counts."""
-    with standing("bench-memory") as stand:
+    with readiness("bench-memory") as stand:
         samples: list[float] = []
         done = threading.Event()
 

@@ -15,7 +15,7 @@ def main() -> None:
     """Read the master key and the spec from standing input; print one line of JSON."""
     secrets, watch, begun = sys.stdin.readline(), Stopwatch(), time.monotonic()
     with opened(sys.argv[1], secrets) as cluster:
-        take_bundle(cluster.site, cluster.pki, cluster.vault, "the benchmark", watch)
+        take_bundle(cluster.session, cluster.pki, cluster.vault, "the benchmark", watch)
     took = time.monotonic() - begun
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(json.dumps({"seconds": took, "megabytes": megabytes, "milliseconds": watch.milliseconds}))

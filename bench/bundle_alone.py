@@ -34,7 +34,7 @@ def main() -> None:
     pki = Pki.from_bytes(given["pki"].encode())
     begun = time.monotonic()
     with _connected(given["etcd"]) as connections:
-        manifest = take_bundle(_site(connections), pki, vault, "the benchmark", watch)
+        manifest = take_bundle(_session(connections), pki, vault, "the benchmark", watch)
     found = {
         "seconds": time.monotonic() - begun,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
@@ -51,7 +51,7 @@ def _connected(port: int) -> Connections:
     return Connections(fakes.targets(), fakes)
 
 
-def _site(connections: Connections) -> ClusterSession:
+def _session(connections: Connections) -> ClusterSession:
     release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release("v1.37.2")
     locked = Locked("sha256:1", 1, "x")
     lock = Lock("modules", {release.artifact("image", name): locked for name in release.images})

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from bench.catalog import benchmark
 from bench.figure import Bar, Figure, Peer
 from bench.kubeadm_twin import one_round
+from bench.readiness import VERSION, Standing, readiness
 from bench.rounds import alternate
-from bench.standing import VERSION, Standing, standing
 from bench.workbench import Workbench
 from windlass.cli.embedded.layout import project_directory
 from windlass.domain.rendering import MirrorAddresses
@@ -22,7 +22,7 @@ from windlass.effects.mirror import fetch_lock
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.apply.prepare import prepare_hosts
-from windlass.operations.cluster import open_site
+from windlass.operations.cluster import open_session
 
 ROUNDS = 3
 _WHAT_CREATE_WRITES = ("/etc/windlass/stacks", "/etc/windlass/kubelet", "/etc/windlass/cluster")
@@ -38,7 +38,7 @@ def measure(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (all benchmar
 
 
 def _create() -> float:
-    with standing("bench-create") as stand:
+    with readiness("bench-create") as stand:
         prepare(stand)
         started = time.monotonic()
         run_id = stand.start("create_cluster", spec=stand.spec)
@@ -53,9 +53,9 @@ def prepare(stand: Standing) -> None:
     release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release(VERSION)
     mirror = MirrorAddresses(stand.lab.mirror_url, stand.lab.registry)
     connections = Connections([stand.lab.target(host.name) for host in stand.lab.hosts])
-    with open_site(stand.cluster, release, (fetch_lock(mirror.files), mirror), connections) as site:
-        prepare_hosts(site)
-        site.on_hosts("clear", site.hosts, lambda _, connection: _clear(connection))
+    with open_session(stand.cluster, release, (fetch_lock(mirror.files), mirror), connections) as session:
+        prepare_hosts(session)
+        session.on_hosts("clear", session.hosts, lambda _, connection: _clear(connection))
 
 
 def _clear(connection: Connection) -> None:

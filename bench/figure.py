@@ -58,7 +58,7 @@ class Figure:
         return self.value / self.peer.value
 
     @property
-    def verdict(self) -> str:
+    def agreement(self) -> str:
         """`met`, `not met`, or nothing where no bar was set."""
         if self.bar is None:
             return ""

@@ -70,9 +70,9 @@ def _round(watched: Watched, host: str, failure: str, is_back: IsBack) -> float:
 def _course(watched: Watched, began: datetime) -> str:
     """Say after how long it was found and acted upon; what the service log does not have is left out."""
     told = ""
-    for word, key in (("found", "finding"), ("acted on", "act")):
+    for message, key in (("found", "finding"), ("acted on", "act")):
         first = next((one for one in watched.events_since(began) if key in one.details), None)
-        told += f"{word} after {(first.time - began).total_seconds():.1f} s, " if first else ""
+        told += f"{message} after {(first.time - began).total_seconds():.1f} s, " if first else ""
     return told
 
 

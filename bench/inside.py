@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import cache
 
-from bench.standing import VERSION, Standing, standing
+from bench.readiness import VERSION, Standing, readiness
 from windlass.cli.embedded.layout import project_directory
 from windlass.domain.pki import Pki
 from windlass.domain.rendering import MirrorAddresses
@@ -20,7 +20,7 @@ from windlass.effects.mirror import fetch_lock
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
 from windlass.errors import WindlassError
-from windlass.operations.cluster import ClusterSession, open_site
+from windlass.operations.cluster import ClusterSession, open_session
 from windlass.operations.etcd.clients import etcd_member
 from windlass_lab.model import BUCKET
 
@@ -30,7 +30,7 @@ LARGE_MEBIBYTES = 324  # 340 MB
 @cache
 def small_cluster(cleanup: ExitStack) -> Standing:
     """Return the one new cluster that all benchmarks of backups and recoveries share; nobody watches it."""
-    stand = cleanup.enter_context(standing("bench-etcd"))
+    stand = cleanup.enter_context(readiness("bench-etcd"))
     stand.run("create_cluster", spec=stand.spec)
     return stand
 
@@ -52,13 +52,13 @@ def inside(stand: Standing) -> Iterator[tuple[ClusterSession, Pki]]:
     if pki is None:
         raise WindlassError("the cluster has no certificates")
     connections = Connections([stand.lab.target(host.name) for host in stand.lab.hosts])
-    with open_site(stand.cluster, release, (fetch_lock(mirror.files), mirror), connections) as site:
-        yield site, pki
+    with open_session(stand.cluster, release, (fetch_lock(mirror.files), mirror), connections) as session:
+        yield session, pki
 
 
 def fill(stand: Standing, mebibytes: int = LARGE_MEBIBYTES) -> None:
     """Write values that do not compress into the cluster's etcd."""
-    with inside(stand) as (site, pki), etcd_member(site, pki, "cp-1", timedelta(seconds=30)) as client:
+    with inside(stand) as (session, pki), etcd_member(session, pki, "cp-1", timedelta(seconds=30)) as client:
         for number in range(mebibytes):
             client.keys.put(b"/bench/%d" % number, os.urandom(2**20))
 

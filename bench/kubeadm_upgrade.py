@@ -96,8 +96,8 @@ def _change_kubelet(twin: Twin, name: str) -> None:
 
 
 def _is_back(twin: Twin, name: str) -> bool:
-    wanted = "{.status.nodeInfo.kubeletVersion} {.status.conditions[?(@.type=='Ready')].status}"
-    argv = [*KUBECTL, "get", "node", name, "-o", f"jsonpath={wanted}"]
+    desired = "{.status.nodeInfo.kubeletVersion} {.status.conditions[?(@.type=='Ready')].status}"
+    argv = [*KUBECTL, "get", "node", name, "-o", f"jsonpath={desired}"]
     try:
         return twin.first.run(argv, sudo=True, check=False).stdout.split() == [NEW.kubernetes, "True"]
     except WindlassError:

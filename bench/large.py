@@ -12,8 +12,8 @@ from bench.catalog import benchmark
 from bench.figure import Bar, Figure
 from bench.inside import large_cluster
 from bench.opened import secrets_line
+from bench.readiness import Standing
 from bench.recovery import recover
-from bench.standing import Standing
 from bench.workbench import Workbench
 
 ROUNDS = 3

@@ -19,7 +19,7 @@ from windlass.effects.mirror import fetch_lock
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
 from windlass.errors import WindlassError
-from windlass.operations.cluster import ClusterSession, open_site
+from windlass.operations.cluster import ClusterSession, open_session
 from windlass_lab.lab import load
 from windlass_lab.model import BUCKET
 
@@ -28,7 +28,7 @@ from windlass_lab.model import BUCKET
 class Opened:
     """The cluster's hosts, its keys, its bundles."""
 
-    site: ClusterSession
+    session: ClusterSession
     pki: Pki
     vault: Vault
 
@@ -52,5 +52,5 @@ def opened(lab_name: str, secrets: str) -> Iterator[Opened]:
     release = load_catalog(templates).release(cluster.spec.kubernetes.version)
     mirror = MirrorAddresses(lab.mirror_url, lab.registry)
     connections = Connections([lab.target(host.name) for host in lab.hosts])
-    with open_site(cluster, release, (fetch_lock(mirror.files), mirror), connections) as site:
-        yield Opened(site, pki, Vault(store, cluster.name, keys))
+    with open_session(cluster, release, (fetch_lock(mirror.files), mirror), connections) as session:
+        yield Opened(session, pki, Vault(store, cluster.name, keys))

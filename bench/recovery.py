@@ -16,7 +16,7 @@ from bench.catalog import benchmark
 from bench.cluster_end import wait_until
 from bench.figure import Bar, Figure
 from bench.inside import inside, small_cluster, vault_of
-from bench.standing import Standing
+from bench.readiness import Standing
 from bench.workbench import Workbench
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
@@ -47,10 +47,10 @@ def measure_replacement(bench: Workbench) -> Iterator[Figure]:
 
 def recover(stand: Standing) -> float:
     """Take a bundle, lose all members, and return the seconds from the request until the API acknowledges a write."""
-    with inside(stand) as (site, pki):
-        take_bundle(site, pki, vault_of(stand), by="the benchmark")
-        etcd = site.cluster.hosts_with("etcd")
-        site.on_hosts("lose", etcd, lambda _, connection: connection.run(["sh", "-c", _LOSE], sudo=True))
+    with inside(stand) as (session, pki):
+        take_bundle(session, pki, vault_of(stand), by="the benchmark")
+        etcd = session.cluster.hosts_with("etcd")
+        session.on_hosts("lose", etcd, lambda _, connection: connection.run(["sh", "-c", _LOSE], sudo=True))
     started = time.monotonic()
     run_id = stand.start("disaster_recovery", auto_approve=True)
     _wait_for_write(stand, pki)
@@ -79,7 +79,7 @@ def _writes(client: KubernetesClient) -> bool:
 
 
 def _replace(stand: Standing) -> float:
-    with inside(stand) as (site, _):
-        site.connections.get("cp-2").run(["sh", "-c", _LOSE], sudo=True)
+    with inside(stand) as (session, _):
+        session.connections.get("cp-2").run(["sh", "-c", _LOSE], sudo=True)
     took, _ = stand.run("replace_member", host="cp-2")
     return took

@@ -87,7 +87,7 @@ def keep(figures: Iterable[Figure], path: Path) -> None:
 
 def report(run: Run) -> str:
     """Write the closing report: each figure with its bar, each failure with its reason, one line of counts."""
-    verdicts = [figure.verdict for figure in run.figures]
+    verdicts = [figure.agreement for figure in run.figures]
     counts = f"{verdicts.count('met')} bars met, {verdicts.count('not met')} not met, {len(run.failed)} failed"
     failures = [f"{name}: failed: {reason}" for name, reason in run.failed.items()]
     return "\n".join([*([_lines(run.figures)] if run.figures else []), *failures, counts])
@@ -99,7 +99,7 @@ def _lines(figures: Iterable[Figure]) -> str:
 
 def _line(figure: Figure) -> str:
     runs = ", ".join(f"{value:.4g}" for value in figure.runs[:10]) + (", …" if len(figure.runs) > 10 else "")
-    bar = f"; bar: {figure.bar} {figure.unit}: {figure.verdict}" if figure.bar else ""
+    bar = f"; bar: {figure.bar} {figure.unit}: {figure.agreement}" if figure.bar else ""
     ratio = f" = {figure.ratio:.3g} times" if figure.ratio is not None else ""
     peer = f";{ratio} {figure.peer.name} ({figure.peer.value:.4g} {figure.unit})" if figure.peer else ""
     return f"{figure.name}: {figure.value:.4g} {figure.unit}{bar}{peer}; runs: {runs}"

@@ -29,7 +29,7 @@ def main() -> None:
     with contextlib.suppress(OSError):  # not every kernel groups processes by session
         Path("/proc/self/autogroup").write_text("19")
     secrets, over, taken = sys.stdin.readline(), threading.Event(), 0
-    with opened(sys.argv[1], secrets) as cluster, etcd_members(cluster.site, cluster.pki) as members:
+    with opened(sys.argv[1], secrets) as cluster, etcd_members(cluster.session, cluster.pki) as members:
         follower = next(name for name, status in members.statuses.items() if not status.is_leader)
         print("ready", flush=True)
         threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()

@@ -118,7 +118,7 @@ class Standing:
 
 
 @contextmanager
-def standing(name: str, *, bare: bool = False) -> Iterator[Standing]:
+def readiness(name: str, *, bare: bool = False) -> Iterator[Standing]:
     """Make a new lab of 3 + 1 hosts and a new Airflow of that name, and remove both at the end."""
     home = Home.of(name)
     _clear(name, home)

@@ -80,10 +80,10 @@ def _talk(server: subprocess.Popen[str], watcher: subprocess.Popen[str], login_k
     watcher.stdin.write(login_key)
     watcher.stdin.close()
     for line in watcher.stdout:
-        word, _, rest = line.partition(" ")
-        if word == "result":
+        message, _, rest = line.partition(" ")
+        if message == "result":
             return dict(json.loads(rest))
-        if word in {"end", "mend"}:
+        if message in {"end", "mend"}:
             server.stdin.write(line)
             server.stdin.flush()
     raise WindlassError("the watcher ended without a result; what it said is above")

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import takewhile
 from typing import Any
 
-from bench.standing import Standing, standing
+from bench.readiness import Standing, readiness
 from windlass.domain.secret import Secret
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, S3Store, ServiceLog, StoreConfig
@@ -86,7 +86,7 @@ class Watched:
 @cache
 def watched_cluster(cleanup: ExitStack) -> Watched:
     """Return the cluster that all of these benchmarks use, made when it is first asked for; nothing is repaired yet."""
-    stand = cleanup.enter_context(standing("bench-watched"))
+    stand = cleanup.enter_context(readiness("bench-watched"))
     stand.run("create_cluster", spec=stand.spec)
     stand.airflow.wait_for_dag("heal_cluster")
     watched = Watched(stand)

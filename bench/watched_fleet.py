@@ -123,7 +123,7 @@ class Trigger(ClusterHealthTrigger):
         super().__init__()
         self._watching = watching
 
-    async def poller(self) -> FleetMonitor:
+    async def fleet_monitor(self) -> FleetMonitor:
         """See ClusterHealthTrigger."""
         return self._watching
 
@@ -135,16 +135,18 @@ async def run(bench: Bench, seconds: float) -> dict[str, object]:
         ClusterRecords(store, f"c-{number}").save_spec(bench.spec(number))
     fleet = Fleet(store, load_catalog(CATALOG), bench.logins, Shard(), CheckReader())
     world = SimulatedWorld(seed=2)
-    poller = FleetMonitor(fleet, Dialler(SshDialler(), world))
+    fleet_monitor = FleetMonitor(fleet, Dialler(SshDialler(), world))
 
     async def collect() -> None:
-        async for event in Trigger(poller).run():
+        async for event in Trigger(fleet_monitor).run():
             for finding in event.payload["findings"]:
                 bench.found.setdefault((finding["cluster"], finding["host"]), time.monotonic())
 
     task = asyncio.create_task(collect())
     began = time.monotonic()
-    await _until(lambda: _healthy(poller) == bench.clusters, 600, lambda: f"{_healthy(poller)} clusters healthy")
+    await _until(
+        lambda: _healthy(fleet_monitor) == bench.clusters, 600, lambda: f"{_healthy(fleet_monitor)} clusters healthy"
+    )
     ready = time.monotonic() - began
     await asyncio.sleep(15)
     calls = store.calls
@@ -161,8 +163,8 @@ async def run(bench: Bench, seconds: float) -> dict[str, object]:
     return {**hosts, "ready_s": ready, **figures, "delays": delays, "false": false}
 
 
-def _healthy(poller: FleetMonitor) -> int:
-    return sum(guard.watch.is_healthy for guard in poller.guards)
+def _healthy(fleet_monitor: FleetMonitor) -> int:
+    return sum(monitor.watch.is_healthy for monitor in fleet_monitor.monitors)
 
 
 async def _quiet(seconds: float) -> dict[str, float]:

@@ -33,9 +33,9 @@ class Workbench:
         """Have the workbench's lab, and so the Docker engine and the hosts' image, from now on."""
         _ = self.lab
 
-    def windlass(self, *words: str) -> None:
+    def windlass(self, *messages: str) -> None:
         """Run the command `windlass`; CommandError if it fails."""
-        run_here([str(WINDLASS), *words])
+        run_here([str(WINDLASS), *messages])
 
 
 @contextmanager

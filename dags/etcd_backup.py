@@ -32,6 +32,6 @@ with DAG(
     expire = BackupExpireOperator(task_id="expire")
     prove = BackupProveOperator(task_id="prove")
     # A database that is full is why some backups fail: it is looked after whatever came of this one.
-    upkeep = EtcdMaintenanceOperator(task_id="upkeep", trigger_rule=TriggerRule.ALL_DONE)
+    maintenance = EtcdMaintenanceOperator(task_id="upkeep", trigger_rule=TriggerRule.ALL_DONE)
 
-    take >> [expire, prove, upkeep]
+    take >> [expire, prove, maintenance]

@@ -82,7 +82,7 @@ with DAG(
     )
     lease = UpgradeLeaseOperator(task_id="lease")
     check = UpgradeCheckOperator(task_id="check")
-    roll = UpgradeStepOperator.partial(
+    rollout = UpgradeStepOperator.partial(
         task_id="roll",
         max_active_tis_per_dagrun=1,
         map_index_template="{{ task.step['label'] }}",
@@ -90,13 +90,13 @@ with DAG(
     ).expand(step=check.output)
     # A roll that pauses skips what is left of it; one that had nothing to do at all is not verified.
     verify = UpgradeVerifyOperator(
-        task_id="verify", check="check", roll="roll", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+        task_id="verify", check="check", rollout="roll", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
     )
     result = UpgradeResultOperator(
-        task_id="result", gate="gate", check="check", roll="roll", trigger_rule=TriggerRule.NONE_FAILED
+        task_id="result", gate="gate", check="check", rollout="roll", trigger_rule=TriggerRule.NONE_FAILED
     )
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
 
-    gate >> approval >> lease >> check >> roll >> verify >> release
+    gate >> approval >> lease >> check >> rollout >> verify >> release
     # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
     [gate, verify, release] >> result

@@ -147,9 +147,9 @@ def service_client(ground: Ground, host: str) -> Iterator[Count]:
 
 def run_web(ground: Ground, version: str, *, budget: int = 1) -> None:
     """Start two web servers on different hosts, one of them on the worker, behind a Service and a disruption budget."""
-    for wanted in _objects(_image(ground, version), budget):
+    for desired in _objects(_image(ground, version), budget):
         with ground.api() as client:
-            client.apply(wanted)
+            client.apply(desired)
     arguments = ("-n", NAMESPACE, "rollout", "status", f"deployment/{NAME}", "--timeout=9s")
     wait_for(lambda: _rolled_out(ground, arguments), "two web servers run")
 

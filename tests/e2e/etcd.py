@@ -22,7 +22,7 @@ from windlass.effects.mirror import fetch_lock
 from windlass.effects.ssh.pool import Connections
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.backup.take import take_bundle
-from windlass.operations.cluster import ClusterSession, open_site
+from windlass.operations.cluster import ClusterSession, open_session
 from windlass.operations.cluster_api import credentials_of
 from windlass.operations.etcd.clients import etcd_member
 
@@ -114,7 +114,7 @@ docker start windlass-etcd""",
 
 def press(ground: Ground, mebibytes: int) -> None:
     """Write so much of what does not compress into etcd, past the API."""
-    with site_of(ground) as site, etcd_member(site, ground.pki(), "cp-1", timedelta(seconds=30)) as client:
+    with site_of(ground) as session, etcd_member(session, ground.pki(), "cp-1", timedelta(seconds=30)) as client:
         for number in range(mebibytes):
             with suppress(NotReadyError, UnreachableError):  # it may be the leader that this is too much for
                 client.keys.put(b"/e2e/%d" % (number % 10), os.urandom(2**20))
@@ -127,8 +127,8 @@ def site_of(ground: Ground) -> Iterator[ClusterSession]:
     mirror = MirrorAddresses(ground.lab.mirror_url, ground.lab.registry)
     release = load_catalog(_TEMPLATES).release(cluster.spec.kubernetes.version)
     connections = Connections([ground.lab.target(host.name) for host in cluster.spec.hosts.members])
-    with open_site(cluster, release, (fetch_lock(mirror.files), mirror), connections) as site:
-        yield site
+    with open_session(cluster, release, (fetch_lock(mirror.files), mirror), connections) as session:
+        yield session
 
 
 def vault(ground: Ground) -> Vault:
@@ -138,8 +138,8 @@ def vault(ground: Ground) -> Vault:
 
 def back_up(ground: Ground) -> BundleManifest:
     """Take a bundle now."""
-    with site_of(ground) as site:
-        return take_bundle(site, ground.pki(), vault(ground), by="the tests")
+    with site_of(ground) as session:
+        return take_bundle(session, ground.pki(), vault(ground), by="the tests")
 
 
 @contextmanager

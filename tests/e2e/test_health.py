@@ -60,8 +60,8 @@ def until_healthy(ground: Ground, since: datetime | None = None) -> None:
 
 def noticed(ground: Ground, host: str, component: str, kind: str) -> Finding:
     def find() -> Finding | None:
-        wanted = (host, component, kind)
-        return next((one for one in findings(ground) if (one.host, one.component, one.kind.value) == wanted), None)
+        desired = (host, component, kind)
+        return next((one for one in findings(ground) if (one.host, one.component, one.kind.value) == desired), None)
 
     found: Finding = wait_for(find, f"a finding of {kind} on {component} of {host}", NOTICED)
     return found

@@ -127,7 +127,7 @@ def test_a_recovery_whose_tasks_are_killed_goes_on_where_it_was(cluster: Ground)
         run_id = cluster.start(DAG, auto_approve=True, bundle=manifest.id)
         for task, stage in KILLS:
             process = cluster.task_process(DAG, run_id, task)
-            wait_for(lambda wanted=stage: _has_come_to(cluster, run_id, wanted), f"the recovery is {stage}")  # type: ignore[misc]  # bound per turn
+            wait_for(lambda desired=stage: _has_come_to(cluster, run_id, desired), f"the recovery is {stage}")  # type: ignore[misc]  # bound per turn
             process.kill()
         cluster.converge(DAG, run_id).succeeded()
     check(cluster, writing, manifest, restored_at=lost_at)

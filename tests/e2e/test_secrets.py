@@ -42,8 +42,8 @@ def test_a_planted_secret_is_found_wherever_it_is(cluster: Ground, planted: str)
     found = places_with([planted], leftovers(cluster, now))
 
     run = cluster.client.runs("create_cluster")[0].run_id
-    wanted = {"command line", f"log {DIRECTORY_OF_LOGS}/planted.log", "table dag_run_note", f"rest {run}"}
-    assert wanted | {f"store clusters/{CLUSTER}/planted", "host w-1", "host cp-2"} <= set(found)
+    desired = {"command line", f"log {DIRECTORY_OF_LOGS}/planted.log", "table dag_run_note", f"rest {run}"}
+    assert desired | {f"store clusters/{CLUSTER}/planted", "host w-1", "host cp-2"} <= set(found)
 
 
 def test_no_secret_is_left_behind_anywhere(cluster: Ground, command_lines: CommandLines) -> None:

@@ -34,12 +34,12 @@ def batches(seed: int, count: int) -> Iterator[list[Fault]]:
     """Yield `count` faults in groups that etcd survives: each on another host, one at most that touches a member."""
     dice, faults, left = random.Random(seed), all_faults(), count  # noqa: S311 - to be repeated, not to be secret
     while left > 0:
-        wanted, batch = min(left, dice.randint(1, MOST_AT_ONCE)), []
+        desired, batch = min(left, dice.randint(1, MOST_AT_ONCE)), []
         for fault in dice.sample(faults, len(faults)):
             is_free = fault.host not in {one.host for one in batch}
             if is_free and not (fault.touches_etcd and any(one.touches_etcd for one in batch)):
                 batch.append(fault)
-            if len(batch) == wanted:
+            if len(batch) == desired:
                 break
         left -= len(batch)
         yield batch

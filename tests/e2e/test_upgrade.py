@@ -45,7 +45,7 @@ def test_every_node_runs_the_new_version(upgraded: Upgraded, ground: Ground) -> 
     assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes} == {VERSION}
     assert not [node for node in nodes if node["spec"].get("unschedulable")]
     assert f"version: {VERSION}" in (ground.records.spec() or "")
-    assert ground.records.roll() is None
+    assert ground.records.rollout() is None
 
 
 def test_nobody_noticed(upgraded: Upgraded, ground: Ground) -> None:

@@ -46,7 +46,7 @@ def begun_since(ground: Ground, before: Mapping[str, str]) -> set[str]:
 def ends_with_nothing_to_do(ground: Ground) -> None:
     """See that all that is left of a roll that was put back is its record, and that the next run ends that too."""
     assert upgrade(ground, None).succeeded().result("result")["changed"] == []
-    assert ground.records.roll() is None
+    assert ground.records.rollout() is None
 
 
 def test_an_unhealthy_member_is_refused_and_nothing_is_changed(old: Ground) -> None:

@@ -43,10 +43,10 @@ def old_cluster(ground: Ground) -> None:
 
 def _is_old(ground: Ground) -> bool:
     stored = ground.records.spec()
-    if stored is None or ground.records.roll() is not None:
+    if stored is None or ground.records.rollout() is not None:
         return False
-    wanted = load_cluster(ground.spec(version=OLD), "wanted")
+    desired = load_cluster(ground.spec(version=OLD), "wanted")
     try:
-        return load_cluster(stored, "stored") == wanted and not ground.not_ready()
+        return load_cluster(stored, "stored") == desired and not ground.not_ready()
     except WindlassError:
         return False

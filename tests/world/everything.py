@@ -19,7 +19,7 @@ from airflow.dag_processing.dagbag import DagBag
 from windlass.airflow import artifacts, notifications, run_context
 from windlass.airflow.operators import available, remediation
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.host.desired import wanted_hosts
+from windlass.domain.host.desired import desired_hosts
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
 from windlass.effects.bundles import Vault
@@ -73,7 +73,7 @@ class World:
         # The same each time, and most of the time that a run takes.
         patch.setattr(run_context, "load_catalog", lambda _: CATALOG)
         patch.setattr(run_context, "load_cluster", _once(load_cluster))
-        patch.setattr(context, "wanted_hosts", _once(wanted_hosts))
+        patch.setattr(context, "wanted_hosts", _once(desired_hosts))
         patch.setattr(run_context, "master_keys", lambda: self.keys)
         patch.setattr(artifacts, "fetch_lock", lambda _: lock())
         patch.setattr(run_context, "HostHook", partial(_Hook, self))
@@ -220,13 +220,13 @@ def _defaults(dag_id: str) -> dict[str, Any]:
 @cache
 def lock() -> Lock:
     """Return a lock that has every artifact of the catalog."""
-    wanted = {
+    desired = {
         Artifact(kind, name, version)
         for release in CATALOG.releases.values()
         for kind, versions in (("file", release.files), ("image", release.images))
         for name, version in versions.items()
     }
-    ordered = sorted(wanted, key=str)
+    ordered = sorted(desired, key=str)
     return Lock("modules", {one: Locked(f"sha256:{n:016x}{n:048x}", 1, "build") for n, one in enumerate(ordered, 1)})
 
 

@@ -47,7 +47,7 @@ def check_that_a_task_can_be_tried_again(world: World, case: Case) -> None:
     for task in world.tasks(run):
         before, results = world.save(), dict(run.results)
         world.execute(task, run)
-        wanted, after, boundaries = world.state(), world.save(), world.boundaries.all()
+        desired, after, boundaries = world.state(), world.save(), world.boundaries.all()
         told = dict(run.results)
         for boundary in boundaries:
             seen += 1
@@ -56,7 +56,7 @@ def check_that_a_task_can_be_tried_again(world: World, case: Case) -> None:
             with pytest.raises(Killed):
                 world.execute(task, run, end_at=boundary)
             world.execute(task, run)
-            differing = list(_differences(world.state(), wanted))
+            differing = list(_differences(world.state(), desired))
             assert not differing, f"{task.task_id} killed at {boundary}: {differing}"
         world.restore(after)
         run.results = told
@@ -70,7 +70,7 @@ def check_that_the_next_run_makes_up(world: World, case: Case) -> None:
     case.before(world)
     undisturbed = world.save()
     world.run(case.dag_id, **case.params)
-    wanted = world.state()
+    desired = world.state()
     assert case.is_done(world)
 
     world.restore(undisturbed)
@@ -91,17 +91,17 @@ def check_that_the_next_run_makes_up(world: World, case: Case) -> None:
             world.runs[run.run_id].is_finished = True
             if case.goes_on(world):
                 world.run(case.dag_id, **case.params)
-            differing = list(_differences(world.state(), wanted))
+            differing = list(_differences(world.state(), desired))
             assert not differing, f"{task.task_id} killed at {boundary}: {differing}"
         world.restore(after)
         run.results = told
     assert seen > 1
 
 
-def _differences(found: Any, wanted: Any, where: str = "") -> Iterator[str]:
+def _differences(found: Any, desired: Any, where: str = "") -> Iterator[str]:
     """Give what differs, deep in the state."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for key in found.keys() | wanted.keys():
-            yield from _differences(found.get(key), wanted.get(key), f"{where}/{key}")
-    elif found != wanted:
-        yield f"{where}: {str(found)[:300]}, not {str(wanted)[:300]}"
+    if isinstance(found, dict) and isinstance(desired, dict):
+        for key in found.keys() | desired.keys():
+            yield from _differences(found.get(key), desired.get(key), f"{where}/{key}")
+    elif found != desired:
+        yield f"{where}: {str(found)[:300]}, not {str(desired)[:300]}"

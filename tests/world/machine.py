@@ -87,11 +87,11 @@ class Machine:
 
     def digest(self, files: Iterable[str], binaries: Iterable[str] = ()) -> str:
         """Return the digest of files, by their content and those below directories, and of where links lead."""
-        wanted = list(files)
+        desired = list(files)
         found = {
             path: file.content
             for path, file in sorted(self.host.files.items())
-            if path in wanted or any(path.startswith(f"{directory}/") for directory in wanted)
+            if path in desired or any(path.startswith(f"{directory}/") for directory in desired)
         }
         led_to = [self.links.get(path, path) for path in binaries]
         return hashlib.sha256(repr((found, led_to)).encode()).hexdigest()
@@ -102,9 +102,9 @@ class Machine:
 
     def create(self, stack: str, service: str, *, joins: bool = False) -> None:
         """Make a container anew as its stack's file says, and start it."""
-        wanted, project = self.compose(stack)[service], f"windlass-{stack}"
-        self.containers[project, service] = {PROJECT: project, **wanted["labels"]}
-        self.made[project, service] = wanted
+        desired, project = self.compose(stack)[service], f"windlass-{stack}"
+        self.containers[project, service] = {PROJECT: project, **desired["labels"]}
+        self.made[project, service] = desired
         self.ill = self.ill - {service}
         if service == ETCD and not self.etcd.start(self, joins=joins):
             self.end(service, "restarting")

@@ -58,17 +58,17 @@ def wish_of(params: Mapping[str, Any]) -> RecoveryRequest:
     )
 
 
-def vault_of(place: RunContext, spec: str | None) -> Vault:
+def vault_of(run: RunContext, spec: str | None) -> Vault:
     """Return the bundles: where the given or stored spec keeps them; in the store if there is neither."""
-    known = place.wanted(spec) if spec or place.stored() else None
-    return Vault(place.store, place.name, place.keys) if known is None else place.vault(known)
+    known = run.desired(spec) if spec or run.stored() else None
+    return Vault(run.store, run.name, run.keys) if known is None else run.vault(known)
 
 
-def cluster_of(place: RunContext, spec: str | None, state: BundleState) -> Cluster:
+def cluster_of(run: RunContext, spec: str | None, state: BundleState) -> Cluster:
     """Return the spec to recover by: the one given, or the stored one, or the bundle's own."""
-    if spec or place.stored():
-        return place.wanted(spec)
-    return load_cluster(state.spec, f"the spec in the bundle of {place.name}")
+    if spec or run.stored():
+        return run.desired(spec)
+    return load_cluster(state.spec, f"the spec in the bundle of {run.name}")
 
 
 def with_version(cluster: Cluster, version: str) -> Cluster:
@@ -77,26 +77,28 @@ def with_version(cluster: Cluster, version: str) -> Cluster:
     return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"kubernetes": kubernetes})})
 
 
-def manifest_of(place: RunContext, cluster: Cluster, recovery: RecoveryHandover) -> tuple[Vault, BundleManifest]:
+def manifest_of(run: RunContext, cluster: Cluster, recovery: RecoveryHandover) -> tuple[Vault, BundleManifest]:
     """Return the bundle that the plan names."""
-    vault = place.vault(cluster)
+    vault = run.vault(cluster)
     return vault, vault.manifest(BundleId.parse(recovery.bundle))
 
 
 @contextmanager
 def recovering(
-    place: RunContext, recovery: RecoveryHandover, tell: Any
+    run: RunContext, recovery: RecoveryHandover, tell: Any
 ) -> Iterator[tuple[ClusterSession, RecoveryContext]]:
     """Give the site of the whole cluster, and the recovery of the part that comes back, over the same connections."""
-    cluster = place.cluster()
-    pki, sealed = seeded_pki(place, cluster)
-    with place.site(cluster) as site:
-        part = ClusterSession(reduced(cluster, recovery.hosts), site.release, site.lock, site.mirror, site.connections)
+    cluster = run.cluster()
+    pki, sealed = seeded_pki(run, cluster)
+    with run.session(cluster) as session:
+        part = ClusterSession(
+            reduced(cluster, recovery.hosts), session.release, session.lock, session.mirror, session.connections
+        )
         yield (
-            site,
+            session,
             RecoveryContext(
-                id=recovery_id(place.owner.run_id),
-                site=part,
+                id=recovery_id(run.owner.run_id),
+                session=part,
                 pki=pki,
                 sealed=sealed,
                 prepares_all=recovery.prepares_all,

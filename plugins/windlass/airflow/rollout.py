@@ -18,14 +18,14 @@ from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout import GateReport, Step, check_target, plan_rollout
 from windlass.domain.rollout.gate import GateFinding, GateLevel
 from windlass.domain.rollout.gate_rules import judge
-from windlass.domain.rollout.immutable import refuse_what_no_roll_changes
+from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
 from windlass.domain.rollout.question import Question, quorum_after
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_record
 from windlass.errors import WindlassError
 from windlass.operations.backup.take import take_bundle
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.rollout.context import at_version, site_at
+from windlass.operations.rollout.context import at_version, session_at
 from windlass.operations.rollout.gather import gather
 
 BUNDLE_AGE = timedelta(minutes=10)
@@ -47,23 +47,23 @@ class UpgradePath:
         return " -> ".join(versions) if versions[0] != versions[1] else f"{versions[0]} with a changed spec"
 
     @classmethod
-    def of(cls, context: Context, place: RunContext) -> UpgradePath:
+    def of(cls, context: Context, run: RunContext) -> UpgradePath:
         """Read it from the params; RefusedError or SpecError if it may not be."""
-        params, before = context["params"], place.cluster()
+        params, before = context["params"], run.cluster()
         running = before.spec.kubernetes.version
-        given = place.wanted(params["spec"]) if params.get("spec") else before
+        given = run.desired(params["spec"]) if params.get("spec") else before
         version = params.get("version") or (given.spec.kubernetes.version if params.get("spec") else running)
-        release = check_target(place.catalog, running, version)
-        refuse_what_no_roll_changes(before, given)
+        release = check_target(run.catalog, running, version)
+        refuse_what_no_rollout_changes(before, given)
         return cls(before, at_version(given, version), release)
 
 
 @contextmanager
-def sites(place: RunContext, passage: UpgradePath) -> Iterator[tuple[ClusterSession, ClusterSession]]:
+def sites(run: RunContext, upgrade_path: UpgradePath) -> Iterator[tuple[ClusterSession, ClusterSession]]:
     """Give the place as it shall be, and as it was before, on the same connections."""
-    with place.site(passage.before) as before:
-        source = artifacts_of(passage.after, passage.release, place.store)
-        yield site_at(before, passage.after, passage.release, source), before
+    with run.session(upgrade_path.before) as before:
+        source = artifacts_of(upgrade_path.after, upgrade_path.release, run.store)
+        yield session_at(before, upgrade_path.after, upgrade_path.release, source), before
 
 
 @dataclass(frozen=True)
@@ -82,17 +82,17 @@ class GateResult:
         return replace(self, report=GateReport((*self.report.findings, found)))
 
 
-def check_gate(place: RunContext, passage: UpgradePath, *, allow_untested: bool) -> GateResult:
+def check_gate(run: RunContext, upgrade_path: UpgradePath, *, allow_untested: bool) -> GateResult:
     """Look at everything, and judge and plan by it."""
-    with sites(place, passage) as (site, before):
-        found = gather(site, before, place.pki())
-        tested = _tested(passage.release, site.lock, allowed=allow_untested)
-    states = found.evidence.states
-    is_seen = all(host.name in states for host in site.hosts)
-    steps = plan_rollout(passage.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
-    report = judge(passage.after, passage.release, found.evidence, steps, datetime.now(UTC))
+    with sites(run, upgrade_path) as (session, before):
+        found = gather(session, before, run.pki())
+        tested = _tested(upgrade_path.release, session.lock, allowed=allow_untested)
+    states = found.gate_inputs.states
+    is_seen = all(host.name in states for host in session.hosts)
+    steps = plan_rollout(upgrade_path.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
+    report = judge(upgrade_path.after, upgrade_path.release, found.gate_inputs, steps, datetime.now(UTC))
     findings = (tested, *report.findings)
-    return GateResult(GateReport(findings), steps, found.etcd_id, found.evidence.membership)
+    return GateResult(GateReport(findings), steps, found.etcd_id, found.gate_inputs.membership)
 
 
 def _tested(release: Release, lock: Lock, *, allowed: bool) -> GateFinding:
@@ -110,14 +110,14 @@ def _tested(release: Release, lock: Lock, *, allowed: bool) -> GateFinding:
 
 
 def fresh_bundle(
-    place: RunContext, passage: UpgradePath, etcd_id: str, tell: Callable[[str], None], *, take: bool
+    run: RunContext, upgrade_path: UpgradePath, etcd_id: str, tell: Callable[[str], None], *, take: bool
 ) -> GateFinding:
     """Return the finding on a bundle to go back to: the newest one if it is young, else one taken now.
 
     One of another etcd (`etcd_id` is this one's), such as of a cluster of the same name before this one, is none.
     Without `take` none is taken, and the finding says that one will be.
     """
-    vault, now = place.vault(passage.before), datetime.now(UTC)
+    vault, now = run.vault(upgrade_path.before), datetime.now(UTC)
     newest = next((one.bundle for one in vault.candidates(limit=1) if one.is_good), None)
     if newest is not None and now - newest.time <= BUNDLE_AGE and vault.manifest(newest).etcd.cluster_id == etcd_id:
         age = (now - newest.time).total_seconds() / 60
@@ -125,8 +125,8 @@ def fresh_bundle(
     if not take:
         return GateFinding("bundle", GateLevel.PASSED, "a fresh one is taken before anything is changed")
     try:
-        with place.site(passage.before) as site:
-            manifest = take_bundle(site, place.pki(), vault, str(place.owner))
+        with run.session(upgrade_path.before) as session:
+            manifest = take_bundle(session, run.pki(), vault, str(run.owner))
     except WindlassError as error:
         remedy = "see what keeps backups from being taken: `etcd_backup`"
         return GateFinding("bundle", GateLevel.BLOCKED, f"no bundle could be taken: {error}", remedy)
@@ -134,23 +134,23 @@ def fresh_bundle(
     return GateFinding("bundle", GateLevel.PASSED, f"{manifest.id}, taken and verified now")
 
 
-def plan_text(passage: UpgradePath, looked: GateResult, steps: tuple[Step, ...]) -> str:
+def plan_text(upgrade_path: UpgradePath, gate_result: GateResult, steps: tuple[Step, ...]) -> str:
     """Return findings and plan for people, and what the steps on etcd's members do to its quorum."""
     lines = [
-        f"cluster `{passage.after.name}`, {passage.name}",
+        f"cluster `{upgrade_path.after.name}`, {upgrade_path.name}",
         "",
         "The gate:",
-        *(f"  {line}" for line in str(looked.report).splitlines()),
+        *(f"  {line}" for line in str(gate_result.report).splitlines()),
     ]
-    lines += ["", *(f"Note: {note}" for note in passage.release.notes)]
+    lines += ["", *(f"Note: {note}" for note in upgrade_path.release.notes)]
     lines += ["", f"The plan, {len(steps)} steps:" if steps else "The plan: nothing to do"]
     for step in steps:
         lines += [f"  {step.label}", *(f"    - {does}" for does in step.does)]
-        lines += [f"    - quorum: {told}" for told in quorum_after(looked.membership, step)]
+        lines += [f"    - quorum: {told}" for told in quorum_after(gate_result.membership, step)]
     return "\n".join(lines)
 
 
-def question_of(passage: UpgradePath, looked: GateResult, steps: tuple[Step, ...]) -> Question:
+def question_of(upgrade_path: UpgradePath, gate_result: GateResult, steps: tuple[Step, ...]) -> Question:
     """Return what a person is asked who is to approve `steps`."""
-    name, notes = passage.after.name, tuple(passage.release.notes)
-    return Question(name, passage.name, looked.report, steps, looked.membership, notes)
+    name, notes = upgrade_path.after.name, tuple(upgrade_path.release.notes)
+    return Question(name, upgrade_path.name, gate_result.report, steps, gate_result.membership, notes)

@@ -24,7 +24,7 @@ from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store, list_clusters
 from windlass.errors import NotReadyError, SpecError
-from windlass.operations.cluster import ClusterSession, open_site
+from windlass.operations.cluster import ClusterSession, open_session
 
 
 def templates_directory() -> Path:
@@ -84,7 +84,7 @@ class RunContext:
             raise SpecError(f"the store knows no cluster `{self.name}`; give its spec to `create_cluster`")
         return cluster
 
-    def wanted(self, text: str | None) -> Cluster:
+    def desired(self, text: str | None) -> Cluster:
         """Return the spec given to the run, checked against the catalog and the other clusters, or the stored one."""
         if not text:
             return self.cluster()
@@ -119,13 +119,13 @@ class RunContext:
         return Vault(self.store if target is None else open_bundle_store(target), cluster.name, self.keys)
 
     @contextmanager
-    def site(self, cluster: Cluster) -> Iterator[ClusterSession]:
+    def session(self, cluster: Cluster) -> Iterator[ClusterSession]:
         """Open the cluster's site: connections are made as hosts are needed, and dropped at the end."""
         release = self.catalog.release(cluster.spec.kubernetes.version)
         hook = HostHook(cluster.spec.hosts.ssh.connection)
         connections = hook.connections(cluster, HostKeys(self.store, cluster.name))
-        with open_site(cluster, release, artifacts_of(cluster, release, self.store), connections) as site:
-            yield site
+        with open_session(cluster, release, artifacts_of(cluster, release, self.store), connections) as session:
+            yield session
 
     def leases(self, is_finished: Any) -> Leases:
         """Return the leases of all clusters; `is_finished` tells whether another owner's run has ended."""

@@ -56,8 +56,8 @@ def lines(store: Store, arguments: argparse.Namespace, pause: Callable[[float], 
     newest = ""
     while True:
         found = ServiceLog(store, arguments.cluster).entries(newest)
-        wanted = (entry for entry in found if _is_wanted(entry[1], arguments))
-        shown = list(wanted if newest else itertools.islice(wanted, arguments.lines))
+        desired = (entry for entry in found if _is_desired(entry[1], arguments))
+        shown = list(desired if newest else itertools.islice(desired, arguments.lines))
         yield from (write(name, event) for name, event in reversed(shown))
         newest = shown[0][0] if shown else newest
         if pause is None:
@@ -65,7 +65,7 @@ def lines(store: Store, arguments: argparse.Namespace, pause: Callable[[float], 
         pause(_PAUSE_SECONDS)
 
 
-def _is_wanted(event: Event, arguments: argparse.Namespace) -> bool:
+def _is_desired(event: Event, arguments: argparse.Namespace) -> bool:
     worse = {"warning": {"warning", "error"}, "error": {"error"}}
     is_bad_enough = arguments.level is None or event.level in worse[arguments.level]
     return is_bad_enough and arguments.host in {None, event.host}

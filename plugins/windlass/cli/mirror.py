@@ -47,30 +47,30 @@ def fill(arguments: argparse.Namespace) -> int:
     choice = _choose(source_choice.configured(_source(arguments)), commands)
     print(f"mirror: source `{choice.source.name}`, because {choice.reason}")
     wanted = _wanted(choice.source, arguments.only)
-    shelf = cache.shelf(choice.source.name)
-    if not arguments.verify and not missing(choice.source, shelf, wanted):
+    source_cache = cache.source_cache(choice.source.name)
+    if not arguments.verify and not missing(choice.source, source_cache, wanted):
         _select(choice.source, complete=not arguments.only)
-        print(f"mirror: all {len(wanted)} artifacts are there, in {shelf.directory}")
+        print(f"mirror: all {len(wanted)} artifacts are there, in {source_cache.directory}")
         return 0
     with held(cache.mirror_root() / "fill.lock"):
         if arguments.verify:
-            for path in drop_damaged(shelf, wanted):
+            for path in drop_damaged(source_cache, wanted):
                 print(f"mirror: {path} was damaged and is made anew")
-        filled = _run(choice.source, missing(choice.source, shelf, wanted), commands)
+        filled = _run(choice.source, missing(choice.source, source_cache, wanted), commands)
     _select(choice.source, complete=not filled.failed and not arguments.only)
-    return _report(filled, len(wanted), shelf.directory)
+    return _report(filled, len(wanted), source_cache.directory)
 
 
 def show(arguments: argparse.Namespace) -> int:
     """Print every needed artifact with its state and digest."""
     name = _source(arguments) or cache.selected_source()
     source = _open(name, Commands())
-    shelf = cache.shelf(name)
+    source_cache = cache.source_cache(name)
     for artifact in source.artifacts():
-        stamp = shelf.stamp(artifact)
-        state = shelf.state(artifact, source.recipe_hash(artifact))
-        shown = "unverified" if _is_unverified(shelf, artifact) else state
-        digest = f"{stamp.locked.digest} ({stamp.locked.origin})" if stamp else "-"
+        record = source_cache.record(artifact)
+        state = source_cache.state(artifact, source.recipe_hash(artifact))
+        shown = "unverified" if _is_unverified(source_cache, artifact) else state
+        digest = f"{record.locked.digest} ({record.locked.origin})" if record else "-"
         print(f"{shown:<10} {artifact!s:<44} {digest}")
     return 0
 
@@ -102,9 +102,11 @@ def _interrupt(_number: int, _frame: object) -> None:
 def _run(source: Source, artifacts: Sequence[Artifact], commands: Commands) -> Filled:
     from windlass.mirror.progress_display import open_display  # noqa: PLC0415 (a fill that has nothing to do must not wait for it)
 
-    shelf = cache.shelf(source.name)
-    with open_display(len(artifacts)) as board:
-        return Fill(source, shelf, cache.mirror_root() / "work", board).run(artifacts, on_interrupt=commands.stop)
+    source_cache = cache.source_cache(source.name)
+    with open_display(len(artifacts)) as display:
+        return Fill(source, source_cache, cache.mirror_root() / "work", display).run(
+            artifacts, on_interrupt=commands.stop
+        )
 
 
 def _report(filled: Filled, wanted: int, directory: Path) -> int:
@@ -132,7 +134,7 @@ def _choose(wanted: str, commands: Commands) -> source_choice.SourceChoice:
     if wanted == "auto":
         with contextlib.suppress(NotReadyError):
             before = _open(cache.selected_source(), commands)
-            if not missing(before, cache.shelf(before.name), before.artifacts()):
+            if not missing(before, cache.source_cache(before.name), before.artifacts()):
                 return source_choice.SourceChoice(before, "it was taken before, and all is there")
     return source_choice.choose(wanted, lambda name: _open(name, commands))
 
@@ -148,12 +150,12 @@ def _open(name: str, commands: Commands) -> Source:
     return ModulesSource(places.recipes_directory(), root / "builds", root / "work", commands)
 
 
-def _is_unverified(shelf: SourceCache, artifact: Artifact) -> bool:
+def _is_unverified(source_cache: SourceCache, artifact: Artifact) -> bool:
     """Say whether something is there whose digest nobody vouched for."""
-    stamp = shelf.stamp(artifact)
-    if stamp is None:
-        return artifact.kind == "file" and shelf.file(artifact).exists()
-    return stamp.locked.origin == "unverified"
+    record = source_cache.record(artifact)
+    if record is None:
+        return artifact.kind == "file" and source_cache.file(artifact).exists()
+    return record.locked.origin == "unverified"
 
 
 def _lock_if_any(source: str) -> Lock | None:

@@ -26,7 +26,7 @@ def uid_of(value: bytes) -> str:
         raise IntegrityError(f"a value in etcd is no Kubernetes object that can be read: {error!r}") from error
 
 
-def _field(message: bytes, wanted: int) -> bytes:
+def _field(message: bytes, desired: int) -> bytes:
     """Return the first field of that number in a message of protobuf; KeyError if there is none."""
     position = 0
     while position < len(message):
@@ -34,7 +34,7 @@ def _field(message: bytes, wanted: int) -> bytes:
         number, kind = tag >> 3, tag & 7
         if kind == _BYTES:
             length, position = _varint(message, position)
-            if number == wanted:
+            if number == desired:
                 return message[position : position + length]
             position += length
         elif kind == _VARINT:
@@ -43,7 +43,7 @@ def _field(message: bytes, wanted: int) -> bytes:
             position += 8 if kind == _FIXED64 else 4
         else:
             raise ValueError(f"unknown wire type {kind}")
-    raise KeyError(wanted)
+    raise KeyError(desired)
 
 
 def _varint(message: bytes, position: int) -> tuple[int, int]:

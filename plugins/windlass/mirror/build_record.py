@@ -62,10 +62,10 @@ class SourceCache:
         repository = self.registry / "docker/registry/v2/repositories/windlass" / artifact.name
         return repository / "_manifests/tags" / artifact.version / "current/link"
 
-    def stamp(self, artifact: Artifact) -> BuildRecord | None:
+    def record(self, artifact: Artifact) -> BuildRecord | None:
         """Read the stamp of `artifact`; None if there is none that can be read."""
         try:
-            return _from_json(artifact, json.loads(self._stamp_path(artifact).read_text(encoding="utf-8")))
+            return _from_json(artifact, json.loads(self._record_path(artifact).read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
@@ -76,37 +76,37 @@ class SourceCache:
             str(path.relative_to(self.directory)), file_digest(path), status.st_size, status.st_mtime_ns
         )
 
-    def write(self, stamp: BuildRecord) -> None:
+    def write(self, record: BuildRecord) -> None:
         """Keep `stamp`, all of it or nothing."""
-        replace(self._stamp_path(stamp.artifact), json.dumps(_to_json(stamp), indent=1, sort_keys=True))
+        replace(self._record_path(record.artifact), json.dumps(_to_json(record), indent=1, sort_keys=True))
 
     def forget(self, artifact: Artifact) -> None:
         """Drop the stamp of `artifact`, so that it is made again."""
-        self._stamp_path(artifact).unlink(missing_ok=True)
+        self._record_path(artifact).unlink(missing_ok=True)
 
     def state(self, artifact: Artifact, recipe: str) -> State:
         """Say whether `artifact` is there as its recipe wants it; size and time of the files decide."""
-        stamp = self.stamp(artifact)
-        if stamp is None:
+        record = self.record(artifact)
+        if record is None:
             return "missing"
-        if not all(self._is_untouched(file) for file in stamp.files):
+        if not all(self._is_untouched(file) for file in record.files):
             return "damaged"
-        if artifact.kind == "image" and not self._is_tagged(artifact, stamp.locked.digest):
+        if artifact.kind == "image" and not self._is_tagged(artifact, record.locked.digest):
             return "damaged"
-        return "cached" if stamp.recipe == recipe else "outdated"
+        return "cached" if record.recipe == recipe else "outdated"
 
     def damaged(self, artifact: Artifact) -> tuple[Path, ...]:
         """Hash every file of `artifact`; return those that are not what was produced."""
-        stamp = self.stamp(artifact)
-        if stamp is None:
+        record = self.record(artifact)
+        if record is None:
             return ()
-        paths = [(self.directory / file.path, file.digest) for file in stamp.files]
+        paths = [(self.directory / file.path, file.digest) for file in record.files]
         return tuple(path for path, digest in paths if not path.exists() or file_digest(path) != digest)
 
     def lock(self) -> Lock:
         """Gather the lock of this source from all stamps."""
-        stamps = (_read(path) for path in sorted((self.directory / "stamps").glob("*.json")))
-        return Lock(self.source, {stamp.artifact: stamp.locked for stamp in stamps if stamp is not None})
+        records = (_read(path) for path in sorted((self.directory / "stamps").glob("*.json")))
+        return Lock(self.source, {record.artifact: record.locked for record in records if record is not None})
 
     def _is_untouched(self, file: RecordedFile) -> bool:
         try:
@@ -121,7 +121,7 @@ class SourceCache:
         except FileNotFoundError:
             return False
 
-    def _stamp_path(self, artifact: Artifact) -> Path:
+    def _record_path(self, artifact: Artifact) -> Path:
         return self.directory / "stamps" / f"{artifact.kind}-{artifact.name}-{artifact.version}.json"
 
 
@@ -149,12 +149,12 @@ def _read(path: Path) -> BuildRecord | None:
         return None
 
 
-def _to_json(stamp: BuildRecord) -> Mapping[str, Any]:
+def _to_json(record: BuildRecord) -> Mapping[str, Any]:
     return {
-        "artifact": str(stamp.artifact),
-        "recipe": stamp.recipe,
-        "locked": asdict(stamp.locked),
-        "files": [asdict(file) for file in stamp.files],
+        "artifact": str(record.artifact),
+        "recipe": record.recipe,
+        "locked": asdict(record.locked),
+        "files": [asdict(file) for file in record.files],
     }
 
 

@@ -35,7 +35,7 @@ def mirror_directory(source: str | None = None) -> Path:
     return mirror_root() / (source or selected_source())
 
 
-def shelf(source: str | None = None) -> SourceCache:
+def source_cache(source: str | None = None) -> SourceCache:
     """Open the directory of one source."""
     name = source or selected_source()
     return SourceCache(mirror_directory(name), name)
@@ -43,9 +43,9 @@ def shelf(source: str | None = None) -> SourceCache:
 
 def artifact_path(artifact: Artifact, source: str | None = None) -> Path:
     """Return where a file artifact is; NotReadyError if the mirror does not hold it as it was made."""
-    held = shelf(source)
-    stamp = held.stamp(artifact)
-    if artifact.kind != "file" or stamp is None or held.state(artifact, stamp.recipe) != "cached":
+    held = source_cache(source)
+    record = held.record(artifact)
+    if artifact.kind != "file" or record is None or held.state(artifact, record.recipe) != "cached":
         raise NotReadyError(f"this machine: {artifact} is not in the mirror {held.directory}; {_ADVICE}")
     return held.file(artifact)
 

@@ -49,19 +49,21 @@ class Filled:
     failed: dict[Artifact, WindlassError] = field(default_factory=dict)
 
 
-def missing(source: Source, shelf: SourceCache, wanted: Sequence[Artifact]) -> tuple[Artifact, ...]:
+def missing(source: Source, source_cache: SourceCache, wanted: Sequence[Artifact]) -> tuple[Artifact, ...]:
     """List which of `wanted` must be made; size and time of what is there decide, nothing is read."""
-    return tuple(artifact for artifact in wanted if shelf.state(artifact, source.recipe_hash(artifact)) != "cached")
+    return tuple(
+        artifact for artifact in wanted if source_cache.state(artifact, source.recipe_hash(artifact)) != "cached"
+    )
 
 
-def drop_damaged(shelf: SourceCache, wanted: Sequence[Artifact]) -> tuple[Path, ...]:
+def drop_damaged(source_cache: SourceCache, wanted: Sequence[Artifact]) -> tuple[Path, ...]:
     """Read everything, remove what is not what it was, and return that; the next fill makes it again."""
     damaged = []
     for artifact in wanted:
-        for path in shelf.damaged(artifact):
+        for path in source_cache.damaged(artifact):
             damaged.append(path)
             path.unlink(missing_ok=True)
-            shelf.forget(artifact)
+            source_cache.forget(artifact)
     return tuple(damaged)
 
 
@@ -76,12 +78,17 @@ class Fill:
     """One run over the artifacts of one source; each is made apart from the others and put in place at once."""
 
     def __init__(
-        self, source: Source, shelf: SourceCache, work: Path, board: ProgressDisplay, store: ImageStore | None = None
+        self,
+        source: Source,
+        source_cache: SourceCache,
+        work: Path,
+        display: ProgressDisplay,
+        store: ImageStore | None = None,
     ) -> None:
         self._source = source
-        self._shelf = shelf
+        self._source_cache = source_cache
         self._work = work
-        self._board = board
+        self._display = display
         self._store = store
         self._guard = threading.Lock()
         self._registry_settled = threading.Event()
@@ -107,16 +114,16 @@ class Fill:
             shutil.rmtree(self._work, ignore_errors=True)
 
     def _one(self, artifact: Artifact) -> WindlassError | None:
-        progress = self._board.start(artifact)
+        progress = self._display.start(artifact)
         into = self._work / f"{artifact.kind}-{artifact.name}-{artifact.version}"
         into.mkdir()
         error: WindlassError | None = None
         try:
             produced = self._source.produce(artifact, into, progress)
-            stamp = self._place(artifact, produced, progress)
+            record = self._place(artifact, produced, progress)
             with self._guard:
-                self._shelf.write(stamp)
-                write_lock(self._shelf.lock(), self._shelf.directory / "lock.json")
+                self._source_cache.write(record)
+                write_lock(self._source_cache.lock(), self._source_cache.directory / "lock.json")
         except WindlassError as failure:
             error = failure
         except OSError as failure:
@@ -126,7 +133,7 @@ class Fill:
             if (artifact.kind, artifact.name) == ("file", _REGISTRY):
                 self._registry_settled.set()
             shutil.rmtree(into, ignore_errors=True)
-            self._board.finish(artifact, error)
+            self._display.finish(artifact, error)
         return error
 
     def _place(self, artifact: Artifact, produced: Produced, progress: Progress) -> BuildRecord:
@@ -142,28 +149,28 @@ class Fill:
         return BuildRecord(artifact, recipe, Locked(digest, sum(file.size for file in files), produced.origin), files)
 
     def _place_file(self, artifact: Artifact, made: Path) -> RecordedFile:
-        target = self._shelf.file(artifact)
+        target = self._source_cache.file(artifact)
         target.parent.mkdir(parents=True, exist_ok=True)
         made.chmod(0o755)
         with made.open("rb") as stream:
             os.fsync(stream.fileno())
         made.replace(target)
-        return self._shelf.describe(target)
+        return self._source_cache.describe(target)
 
     def _checked_blob(self, digest: str) -> RecordedFile:
-        path = self._shelf.blob(digest)
+        path = self._source_cache.blob(digest)
         if file_digest(path) != digest:
             path.unlink()
             raise IntegrityError(f"{path} did not have the digest in its name and was removed; run again")
-        return self._shelf.describe(path)
+        return self._source_cache.describe(path)
 
     def _images(self) -> ImageStore:
         with self._guard:
             if self._store is None:
-                program = next(self._shelf.directory.glob(f"files/{_REGISTRY}/*/{_REGISTRY}"), None)
+                program = next(self._source_cache.directory.glob(f"files/{_REGISTRY}/*/{_REGISTRY}"), None)
                 if program is None:
                     raise NotReadyError("images go through the registry, which could not be made; see its own error")
-                self._store = LocalRegistry(program, self._shelf.registry, self._work)
+                self._store = LocalRegistry(program, self._source_cache.registry, self._work)
             return self._store
 
 

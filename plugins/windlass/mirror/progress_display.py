@@ -49,7 +49,7 @@ def open_display(total: int) -> ShownDisplay:
 class _LineProgress:
     """Prints what an artifact is at, now and then."""
 
-    board: LineDisplay
+    display: LineDisplay
     artifact: Artifact
     said: float = 0.0
 
@@ -62,7 +62,7 @@ class _LineProgress:
     def _print(self, what: str) -> None:
         if time.monotonic() - self.said >= _LINE_EVERY_SECONDS:
             self.said = time.monotonic()
-            self.board.line(f"{self.artifact}: {what[:_WIDTH]}")
+            self.display.line(f"{self.artifact}: {what[:_WIDTH]}")
 
 
 class LineDisplay:

@@ -56,7 +56,7 @@ class ClusterSession:
 
 
 @contextmanager
-def open_site(
+def open_session(
     cluster: Cluster,
     release: Release,
     source: tuple[Lock, MirrorAddresses],

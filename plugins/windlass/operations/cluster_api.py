@@ -21,13 +21,13 @@ def credentials_of(pki: Pki) -> Credentials:
 
 
 @contextmanager
-def kubernetes_api(site: ClusterSession, pki: Pki, within: timedelta) -> Iterator[KubernetesClient]:
+def kubernetes_api(session: ClusterSession, pki: Pki, within: timedelta) -> Iterator[KubernetesClient]:
     """Give a client of an API server that is ready, the first that is; NotReadyError if none is after `within`.
 
     No host is special: all control-plane hosts are tried in turn, and one that is down is passed over.
     """
     with ExitStack() as opened:
-        looking = _Looking(site, credentials_of(pki), opened)
+        looking = _Looking(session, credentials_of(pki), opened)
         wait_until(looking.look, within, "wait for an API server")
         yield looking.ready[0]
 
@@ -35,8 +35,8 @@ def kubernetes_api(site: ClusterSession, pki: Pki, within: timedelta) -> Iterato
 class _Looking:
     """Looks for an API server that is ready; each host's way there is made once and kept for the next look."""
 
-    def __init__(self, site: ClusterSession, credentials: Credentials, opened: ExitStack) -> None:
-        self._site = site
+    def __init__(self, session: ClusterSession, credentials: Credentials, opened: ExitStack) -> None:
+        self._session = session
         self._credentials = credentials
         self._opened = opened
         self._clients: dict[str, KubernetesClient] = {}
@@ -45,7 +45,7 @@ class _Looking:
     def look(self) -> str:
         """Note the first API server that is ready; else return why each is not."""
         reasons = []
-        for host in self._site.cluster.hosts_with("control-plane"):
+        for host in self._session.cluster.hosts_with("control-plane"):
             try:
                 client = self._client(host.name)
             except UnreachableError as error:
@@ -59,7 +59,7 @@ class _Looking:
 
     def _client(self, host: str) -> KubernetesClient:
         if host not in self._clients:
-            forward = self._opened.enter_context(self._site.connections.get(host).forward("127.0.0.1", API_PORT))
+            forward = self._opened.enter_context(self._session.connections.get(host).forward("127.0.0.1", API_PORT))
             client = KubernetesClient(*forward.address, self._credentials)
             self._clients[host] = self._opened.enter_context(client)
         return self._clients[host]

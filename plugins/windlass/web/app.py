@@ -122,12 +122,12 @@ def list_bundles(name: str, store: TheStore, keys: TheKeys) -> list[dict[str, An
 def list_events(
     name: str,
     store: TheStore,
-    wanted: Annotated[Filter, Depends()],
+    desired: Annotated[Filter, Depends()],
     limit: Annotated[int, Query(ge=1, le=_MOST)] = 100,
     after: str = "",
 ) -> list[dict[str, Any]]:
     """Return the newest events of a cluster's service log, or those after one, newest first."""
-    return read_log(store, name, wanted, limit, after)
+    return read_log(store, name, desired, limit, after)
 
 
 def clusters_page(request: Request, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> str:

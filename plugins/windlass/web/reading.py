@@ -96,11 +96,11 @@ def _is_proof(data: bytes, keys: MasterKeys, where: str) -> bool | None:
     return record.is_proof if record.is_proof or record.disproves else None
 
 
-def read_log(store: Store, name: str, wanted: Filter, limit: int, after: str = "") -> list[dict[str, Any]]:
+def read_log(store: Store, name: str, desired: Filter, limit: int, after: str = "") -> list[dict[str, Any]]:
     """Return events as plain values, newest first: those written after the one of that name, or the newest."""
     entries = ServiceLog(store, name).entries(after)
     # Filters look at a bounded part of the log: a page must not read years of it.
-    taken = (entry for entry in itertools.islice(entries, max(limit * 5, 200)) if wanted.takes(entry[1]))
+    taken = (entry for entry in itertools.islice(entries, max(limit * 5, 200)) if desired.takes(entry[1]))
     return [event_values(key, event) for key, event in itertools.islice(taken, limit)]
 
 

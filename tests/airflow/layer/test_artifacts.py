@@ -23,8 +23,8 @@ def cluster(**section: Any) -> Cluster:
     return Cluster.model_validate(document)
 
 
-def registry_of(wanted: Cluster) -> str | None:
-    mirror = mirror_of(wanted)
+def registry_of(desired: Cluster) -> str | None:
+    mirror = mirror_of(desired)
     return mirror.registry if mirror else None
 
 
@@ -48,9 +48,9 @@ def test_without_a_mirror_hosts_go_to_the_publishers_unless_the_spec_wants_one()
 def test_digests_of_the_publishers_are_asked_for_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Artifact, ...]] = []
 
-    def published_lock(_: object, wanted: tuple[Artifact, ...]) -> Lock:
-        asked.append(wanted)
-        return Lock("official", {one: Locked(f"sha256:{len(asked)}", 0, "publisher") for one in wanted})
+    def published_lock(_: object, desired: tuple[Artifact, ...]) -> Lock:
+        asked.append(desired)
+        return Lock("official", {one: Locked(f"sha256:{len(asked)}", 0, "publisher") for one in desired})
 
     monkeypatch.setattr(artifacts, "published_lock", published_lock)
     store = MemoryStore()

@@ -119,9 +119,9 @@ def test_what_is_missing_is_named(connection: Any) -> None:
 def test_recorded_keys_are_used_where_first_use_is_trusted(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connection(private_key="k")
     keys = HostKeys(MemoryStore(), "demo")
-    wanted = cluster({"trustOnFirstUse": True})
-    keys.record(HostHook().targets(wanted)[0], "192.0.2.11 ssh-ed25519 AAAA")
-    with HostHook().connections(wanted, keys) as connections:
+    desired = cluster({"trustOnFirstUse": True})
+    keys.record(HostHook().targets(desired)[0], "192.0.2.11 ssh-ed25519 AAAA")
+    with HostHook().connections(desired, keys) as connections:
         assert connections.target("cp-1").known_hosts == ("192.0.2.11 ssh-ed25519 AAAA",)
     with HostHook().connections(cluster({}), keys) as connections:
         assert connections.target("cp-1").known_hosts == ()

@@ -45,7 +45,7 @@ class Place:
         return Mock()
 
     @contextmanager
-    def site(self, _: Any) -> Iterator[Any]:
+    def session(self, _: Any) -> Iterator[Any]:
         yield Mock()
 
     def leases(self, is_finished: Any) -> Leases:
@@ -65,7 +65,7 @@ class Place:
 
 
 @pytest.fixture
-def place() -> Any:
+def run() -> Any:
     return Place(Backup(schedule="*/5 * * * *"))
 
 
@@ -88,74 +88,72 @@ def taking(monkeypatch: pytest.MonkeyPatch, result: Any) -> Mock:
     return taken
 
 
-def take(place: Any, **asked: Any) -> Any:
-    return BackupTakeOperator(task_id="take", retries=2).act(context(**asked), place)
+def take(run: Any, **asked: Any) -> Any:
+    return BackupTakeOperator(task_id="take", retries=2).act(context(**asked), run)
 
 
-def test_a_bundle_is_taken_and_the_turn_given_back(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_is_taken_and_the_turn_given_back(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     taking(monkeypatch, manifest())
-    assert take(place)["bundle"] == manifest().id
-    last = place.backup_leases().last("demo")
+    assert take(run)["bundle"] == manifest().id
+    last = run.backup_leases().last("demo")
     assert last.released
 
 
-def test_two_backups_of_a_cluster_never_run_at_once(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_backups_of_a_cluster_never_run_at_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = taking(monkeypatch, manifest())
-    place.backup_leases().acquire("demo", OTHER, "etcd_backup")
+    run.backup_leases().acquire("demo", OTHER, "etcd_backup")
     with pytest.raises(AirflowSkipException, match="being taken already"):
-        take(place)
+        take(run)
     with pytest.raises(NotReadyError, match="being taken already"):
-        take(place, partition=None)
+        take(run, partition=None)
     taken.assert_not_called()
 
 
-def test_the_turn_of_a_run_that_has_ended_is_taken_over(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_turn_of_a_run_that_has_ended_is_taken_over(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     taking(monkeypatch, manifest())
-    place.backup_leases().acquire("demo", OTHER, "etcd_backup")
-    assert take(place, running="failed")
+    run.backup_leases().acquire("demo", OTHER, "etcd_backup")
+    assert take(run, running="failed")
 
 
-def test_beside_a_recovery_none_is_taken_and_beside_a_repair_one_is(
-    place: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_beside_a_recovery_none_is_taken_and_beside_a_repair_one_is(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     taking(monkeypatch, manifest())
-    operations = place.leases(lambda _: False)
+    operations = run.leases(lambda _: False)
     recovery, repair = Owner("disaster_recovery", "one"), Owner("heal_cluster", "one")
     operations.acquire("demo", recovery, "disaster_recovery")
     with pytest.raises(AirflowSkipException, match="being replaced"):
-        take(place)
+        take(run)
     operations.release("demo", recovery)
     operations.acquire("demo", repair, "heal_cluster")
-    assert take(place)
+    assert take(run)
 
 
 def test_a_recovery_that_ended_without_giving_its_lease_back_stops_no_backups(
-    place: Any, monkeypatch: pytest.MonkeyPatch
+    run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taking(monkeypatch, manifest())
-    place.leases(lambda _: False).acquire("demo", Owner("disaster_recovery", "one"), "disaster_recovery")
-    assert take(place, running="failed")
+    run.leases(lambda _: False).acquire("demo", Owner("disaster_recovery", "one"), "disaster_recovery")
+    assert take(run, running="failed")
 
 
 def test_a_scheduled_run_whose_bundle_came_meanwhile_is_skipped_and_one_asked_for_is_not(
-    place: Any, monkeypatch: pytest.MonkeyPatch
+    run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taking(monkeypatch, manifest())
-    place.settings = Backup(schedule="30 3 * * *")
-    place.hold(timedelta())
+    run.settings = Backup(schedule="30 3 * * *")
+    run.hold(timedelta())
     with pytest.raises(AirflowSkipException, match="taken since"):
-        take(place)
-    assert take(place, partition=None)
+        take(run)
+    assert take(run, partition=None)
 
 
 def test_an_etcd_that_has_begun_anew_is_told_of_once_and_the_last_bundle_of_before_is_named(
-    place: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
+    run: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
 ) -> None:
-    before = place.hold(timedelta(hours=3))
+    before = run.hold(timedelta(hours=3))
     emptied = manifest().content.model_copy(update={"revision": 7})
     taking(monkeypatch, manifest().model_copy(update={"content": emptied}))
-    assert take(place)
-    ((level, text),) = place.told
+    assert take(run)
+    ((level, text),) = run.told
     assert level == "error"
     assert "went back from 1042 to 7" in text
     assert f"bundle {before}" in text
@@ -163,65 +161,65 @@ def test_an_etcd_that_has_begun_anew_is_told_of_once_and_the_last_bundle_of_befo
 
 
 def test_a_failed_backup_tells_how_old_the_newest_good_one_is(
-    place: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
+    run: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
 ) -> None:
-    place.hold(timedelta(hours=3))
+    run.hold(timedelta(hours=3))
     taking(monkeypatch, RefusedError("this machine has no room"))
     with pytest.raises(RefusedError):
-        take(place)
-    ((level, text),) = place.told
+        take(run)
+    ((level, text),) = run.told
     assert level == "error"
     assert "backup failed, the newest good bundle is 3 h old" in text
     assert "this machine has no room" in text
     assert [notice.is_alert for notice in sent] == [True]
-    assert place.backup_leases().last("demo").released
+    assert run.backup_leases().last("demo").released
 
 
 def test_nobody_is_told_of_a_failure_that_is_tried_again(
-    place: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
+    run: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
 ) -> None:
     taking(monkeypatch, UnreachableError("the store does not answer"))
     with pytest.raises(UnreachableError):
-        take(place, attempt=1)
+        take(run, attempt=1)
     assert sent == []
     with pytest.raises(UnreachableError):
-        take(place, attempt=3)
+        take(run, attempt=3)
     assert len(sent) == 1
 
 
-def test_the_first_bundle_of_a_day_is_handed_to_a_drill(place: Any) -> None:
-    place.settings = Backup(drill=Drill(schedule="30 3 * * *"))
+def test_the_first_bundle_of_a_day_is_handed_to_a_drill(run: Any) -> None:
+    run.settings = Backup(drill=Drill(schedule="30 3 * * *"))
     operator, asked = BackupProveOperator(task_id="prove"), context()
     with pytest.raises(AirflowSkipException, match="no drill is due"):
-        operator.act(asked, place)
-    place.hold(timedelta())
+        operator.act(asked, run)
+    run.hold(timedelta())
     accessor = Mock()
     asked["outlet_events"] = {backup.DRILLS: accessor}
-    assert operator.act(asked, place) == "demo"
+    assert operator.act(asked, run) == "demo"
     accessor.add_partitions.assert_called_once_with("demo")
 
 
-def look(place: Any) -> bool:
-    return backup._look(context(), place)
+def look(run: Any) -> bool:
+    return backup._look(context(), run)
 
 
-def test_a_cluster_is_dispatched_when_its_time_has_come(place: Any) -> None:
-    assert look(place)
-    place.backup_leases().acquire("demo", OTHER, "etcd_backup")
-    assert not look(place)
-    place.settings = Backup(schedule=None)
-    assert not look(place)
+def test_a_cluster_is_dispatched_when_its_time_has_come(run: Any) -> None:
+    assert look(run)
+    run.backup_leases().acquire("demo", OTHER, "etcd_backup")
+    assert not look(run)
+    run.settings = Backup(schedule=None)
+    assert not look(run)
 
 
-def test_missing_backups_are_told_once_and_so_is_their_return(place: Any, sent: list[Any]) -> None:
-    place.hold(timedelta(hours=5))
-    look(place)
-    look(place)
-    assert [text.partition(";")[0] for _, text in place.told] == ["backups do not come"]
-    assert "is 5 h old" in place.told[0][1]
-    place.hold(timedelta())
-    look(place)
-    look(place)
-    assert [level for level, _ in place.told] == ["error", "info"]
-    assert "backups come again" in place.told[1][1]
+def test_missing_backups_are_told_once_and_so_is_their_return(run: Any, sent: list[Any]) -> None:
+    run.hold(timedelta(hours=5))
+    look(run)
+    look(run)
+    assert [text.partition(";")[0] for _, text in run.told] == ["backups do not come"]
+    assert "is 5 h old" in run.told[0][1]
+    run.hold(timedelta())
+    look(run)
+    look(run)
+    assert [level for level, _ in run.told] == ["error", "info"]
+    assert "backups come again" in run.told[1][1]
     assert len(sent) == 2

@@ -55,7 +55,7 @@ def context(**params: Any) -> Any:
     return {"ti": Mock(), "params": {"cluster": "demo", **params}}
 
 
-def place() -> Any:
+def run() -> Any:
     made = Mock(spec=RunContext, name="place", owner=OWNER)
     made.name = "demo"
     member = Mock()
@@ -82,15 +82,15 @@ def test_of_a_run_that_airflow_does_not_know_nobody_can_tell() -> None:
 def test_deleting_needs_the_name() -> None:
     operator = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
     with pytest.raises(RefusedError, match="confirm_name"):
-        operator.act(context(confirm_name="other"), place())
-    assert operator.act(context(confirm_name="demo"), place()) == ["cp-1"]
+        operator.act(context(confirm_name="other"), run())
+    assert operator.act(context(confirm_name="demo"), run()) == ["cp-1"]
 
 
 def test_planning_a_deletion_skips_it() -> None:
     operator = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
     asked = context(confirm_name="demo", plan_only=True)
     with pytest.raises(DownstreamTasksSkipped):
-        operator.act(asked, place())
+        operator.act(asked, run())
     asked["ti"].xcom_push.assert_called_once_with(key="return_value", value=["cp-1"])
 
 
@@ -105,7 +105,7 @@ def test_planning_a_deletion_skips_it() -> None:
     ],
 )
 def test_the_record_counts_what_was_changed(results: dict[str, Any], told: str) -> None:
-    operator, asked, at = ClusterRecordOperator(task_id="record", steps=["prepare", "services"]), context(), place()
+    operator, asked, at = ClusterRecordOperator(task_id="record", steps=["prepare", "services"]), context(), run()
     asked["ti"].xcom_pull.side_effect = lambda **asked: results.get(asked["task_ids"])
 
     assert operator.act(asked, at) == told
@@ -113,7 +113,7 @@ def test_the_record_counts_what_was_changed(results: dict[str, Any], told: str) 
 
 
 def test_a_run_that_only_planned_writes_no_record() -> None:
-    operator, at = ClusterRecordOperator(task_id="record", steps=[]), place()
+    operator, at = ClusterRecordOperator(task_id="record", steps=[]), run()
     assert "planned only" in operator.act(context(plan_only=True), at)
     at.log.assert_not_called()
 

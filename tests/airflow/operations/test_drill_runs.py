@@ -20,7 +20,7 @@ from windlass.errors import IntegrityError, UnreachableError, WindlassError
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
-    monkeypatch.setattr(drill, "notify_alert", lambda _context, _place, text: lines.append(text))
+    monkeypatch.setattr(drill, "notify_alert", lambda _context, _run, text: lines.append(text))
     return lines
 
 
@@ -35,16 +35,16 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_drill_that_cannot_be_made_is_told_of_once(
     told: list[str], error: WindlassError, attempt: int, *, is_told: bool
 ) -> None:
-    place: Any = Mock(spec=RunContext, owner=Owner("restore_drill", "one"), catalog=Mock())
-    place.name, store = "demo", MemoryStore()
-    place.store = store
-    place.site.return_value = nullcontext(Mock())
-    place.vault.return_value.manifest.side_effect = error
+    run: Any = Mock(spec=RunContext, owner=Owner("restore_drill", "one"), catalog=Mock())
+    run.name, store = "demo", MemoryStore()
+    run.store = store
+    run.session.return_value = nullcontext(Mock())
+    run.vault.return_value.manifest.side_effect = error
     context: Any = {"ti": Mock(try_number=attempt), "dag_run": Mock(partition_key="demo"), "params": {}}
     context["ti"].xcom_pull.return_value = "20261123T074500Z-r1042"
 
     with pytest.raises(type(error)):
-        DrillRunOperator(task_id="drill", retries=1).act(context, place)
+        DrillRunOperator(task_id="drill", retries=1).act(context, run)
 
     assert (told == [f"drill with bundle 20261123T074500Z-r1042 could not be made: {error}"]) is is_told
     leases = Leases(store, lambda _: False, lambda: datetime.now(UTC), drill.drill_lease_key)

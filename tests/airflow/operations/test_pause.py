@@ -37,7 +37,7 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-def place(store: MemoryStore, owner: Owner) -> Any:
+def run(store: MemoryStore, owner: Owner) -> Any:
     made = Mock(spec=RunContext, owner=owner, records=ClusterRecords(store, "demo"), reason=PAUSE.reason)
     made.name = "demo"
     made.leases.side_effect = lambda is_finished: Leases(store, is_finished, lambda: datetime.now(UTC))
@@ -70,7 +70,7 @@ def test_no_step_is_done_after_one_that_a_pause_has_kept_from_being_done() -> No
 
 
 def test_a_step_that_has_not_begun_is_not_done_and_one_that_has_is_done_to_its_end(store: MemoryStore) -> None:
-    here = place(store, ROLLING)
+    here = run(store, ROLLING)
     pause_if_asked(context(), here, STEP)
     here.records.ask_pause(PAUSE)
     with pytest.raises(AirflowSkipException, match=r"paused before etcd cp-2.*by run two \(the shop is full\)"):
@@ -79,24 +79,24 @@ def test_a_step_that_has_not_begun_is_not_done_and_one_that_has_is_done_to_its_e
 
 
 def test_what_was_asked_of_another_run_is_nothing_to_this_one(store: MemoryStore) -> None:
-    later = place(store, Owner("upgrade_cluster", "three"))
+    later = run(store, Owner("upgrade_cluster", "three"))
     later.records.ask_pause(PAUSE)
     pause_if_asked(context(), later, STEP)
 
 
 def test_the_next_run_drops_the_request_and_so_does_the_end_of_the_roll(store: MemoryStore) -> None:
-    here = place(store, ROLLING)
+    here = run(store, ROLLING)
     here.records.ask_pause(PAUSE)
     UpgradeLeaseOperator(task_id="lease").act(context(), here)
     assert here.records.pause() is None
     here.records.ask_pause(PAUSE)
-    here.records.end_roll()
+    here.records.end_rollout()
     assert here.records.pause() is None
 
 
 def test_the_run_that_rolls_is_asked(store: MemoryStore) -> None:
-    place(store, ROLLING).leases(lambda _: False).acquire("demo", ROLLING, "upgrade_cluster")
-    here = place(store, ASKING)
+    run(store, ROLLING).leases(lambda _: False).acquire("demo", ROLLING, "upgrade_cluster")
+    here = run(store, ASKING)
 
     told = UpgradePauseOperator(task_id="ask").act(context(), here)
 
@@ -115,13 +115,13 @@ def test_the_run_that_rolls_is_asked(store: MemoryStore) -> None:
     ],
 )
 def test_where_no_roll_is_at_work_there_is_nothing_to_pause(
-    store: MemoryStore, holder: Owner | None, state: str, told: str, *, roll: bool
+    store: MemoryStore, holder: Owner | None, state: str, told: str, *, rollout: bool
 ) -> None:
-    here = place(store, ASKING)
+    here = run(store, ASKING)
     if holder:
         here.leases(lambda _: False).acquire("demo", holder, holder.dag_id)
-    if roll:
-        here.records.save_roll(RolloutRecord("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00"))
+    if rollout:
+        here.records.save_rollout(RolloutRecord("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00"))
     with pytest.raises(RefusedError, match=told):
         UpgradePauseOperator(task_id="ask").act(context(state=state), here)
     assert here.records.pause() is None
@@ -137,7 +137,7 @@ def test_where_no_roll_is_at_work_there_is_nothing_to_pause(
 def test_the_result_says_after_which_step_it_paused_and_gives_the_lease_back(
     store: MemoryStore, states: list[str], steps: list[str], told: str
 ) -> None:
-    here = place(store, ROLLING)
+    here = run(store, ROLLING)
     here.leases(lambda _: False).acquire("demo", ROLLING, "upgrade_cluster")
     here.records.ask_pause(PAUSE)
     given = [STEP.value(), Step("etcd", ("cp-1",), ()).value()]
@@ -145,7 +145,7 @@ def test_the_result_says_after_which_step_it_paused_and_gives_the_lease_back(
     asked = context({f"roll_{number}": state for number, state in enumerate(states)})
     asked["ti"].xcom_pull.side_effect = lambda task_ids, key=None: known.get((task_ids, key))
 
-    result = UpgradeResultOperator(task_id="result", gate="gate", check="check", roll="roll").act(asked, here)
+    result = UpgradeResultOperator(task_id="result", gate="gate", check="check", rollout="roll").act(asked, here)
 
     assert (result["state"], result["steps"]) == ("paused", steps)
     assert told in here.log.call_args.args[0]

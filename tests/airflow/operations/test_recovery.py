@@ -90,27 +90,27 @@ def test_a_plan_from_before_there_was_a_question_is_still_read() -> None:
 def test_the_stored_spec_counts_before_the_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
     bundled = cluster()
     state = BundleState(issue_pki(bundled, datetime.now(UTC)), dump_cluster(bundled), True, {}, {})  # noqa: FBT003
-    place = Mock(spec=RunContext)
-    place.name = "demo"
-    place.stored.return_value = None
-    assert cluster_of(place, None, state) == bundled
+    run = Mock(spec=RunContext)
+    run.name = "demo"
+    run.stored.return_value = None
+    assert cluster_of(run, None, state) == bundled
 
-    place.stored.return_value = place.wanted.return_value = with_version(bundled, "v1.36.3")
-    assert cluster_of(place, None, state).spec.kubernetes.version == "v1.36.3"
+    run.stored.return_value = run.desired.return_value = with_version(bundled, "v1.36.3")
+    assert cluster_of(run, None, state).spec.kubernetes.version == "v1.36.3"
 
 
 @pytest.fixture
 def stored(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """A workplace over a store in memory, with one bundle."""
-    place = Mock(spec=RunContext, owner=Owner("disaster_recovery", "one"), keys=new_keys(), store=MemoryStore())
-    place.name = "demo"
-    place.leases = lambda finished: Leases(place.store, finished, lambda: datetime.now(UTC))
-    place.stored.return_value = place.wanted.return_value = cluster()
-    place.records.pki.return_value = issue_pki(cluster(), datetime.now(UTC))
-    state = BundleState(place.records.pki.return_value, dump_cluster(cluster()), True, {}, {})  # noqa: FBT003
-    place.vault.return_value = Mock(spec=Vault, **{"state.return_value": state})
+    run = Mock(spec=RunContext, owner=Owner("disaster_recovery", "one"), keys=new_keys(), store=MemoryStore())
+    run.name = "demo"
+    run.leases = lambda finished: Leases(run.store, finished, lambda: datetime.now(UTC))
+    run.stored.return_value = run.desired.return_value = cluster()
+    run.records.pki.return_value = issue_pki(cluster(), datetime.now(UTC))
+    state = BundleState(run.records.pki.return_value, dump_cluster(cluster()), True, {}, {})  # noqa: FBT003
+    run.vault.return_value = Mock(spec=Vault, **{"state.return_value": state})
     monkeypatch.setattr(recovery_operators, "_PAUSE_SECONDS", 0)
-    return place
+    return run
 
 
 def test_a_bundle_of_a_newer_etcd_is_refused_before_a_host_is_looked_at(
@@ -124,7 +124,7 @@ def test_a_bundle_of_a_newer_etcd_is_refused_before_a_host_is_looked_at(
     plan = RecoveryPlanOperator(task_id="plan", skips=[])
     with pytest.raises(RefusedError, match=r"etcd v3.7.3, and Kubernetes v1.36.3 comes with etcd v3.6"):
         plan.act(context(restore_versions=True), stored)
-    stored.site.assert_not_called()
+    stored.session.assert_not_called()
 
 
 def test_a_repair_run_is_waited_for_and_any_other_operation_is_not(stored: Mock) -> None:

@@ -57,7 +57,7 @@ def test_the_partition_names_the_cluster_and_the_param_outweighs_it() -> None:
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     made = Mock(spec=RunContext, owner=ME)
     made.name = "demo"
     leases = Leases(MemoryStore(), lambda _: False, lambda: datetime.now(UTC))
@@ -67,32 +67,32 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Any:
     return made
 
 
-def test_what_was_found_before_a_cluster_was_deleted_ends_well(place: Any) -> None:
-    place.records.spec.return_value = place.records.status.return_value = None
-    assert ClusterHealOperator(task_id="heal").act(context(), place) == {"the cluster was deleted": []}
-    assert place.leases().current("demo") is None
+def test_what_was_found_before_a_cluster_was_deleted_ends_well(run: Any) -> None:
+    run.records.spec.return_value = run.records.status.return_value = None
+    assert ClusterHealOperator(task_id="heal").act(context(), run) == {"the cluster was deleted": []}
+    assert run.leases().current("demo") is None
 
 
-def test_a_free_cluster_is_taken_at_once(place: Any) -> None:
-    assert ClusterHealOperator(task_id="heal")._take_turn(context(), place, datetime.now(UTC))
-    assert place.leases().current("demo").owner == ME
+def test_a_free_cluster_is_taken_at_once(run: Any) -> None:
+    assert ClusterHealOperator(task_id="heal")._take_turn(context(), run, datetime.now(UTC))
+    assert run.leases().current("demo").owner == ME
 
 
-def test_another_operation_is_waited_for_and_named_when_it_takes_too_long(place: Any) -> None:
-    place.leases().acquire("demo", Owner("upgrade_cluster", "one"), "upgrade_cluster")
+def test_another_operation_is_waited_for_and_named_when_it_takes_too_long(run: Any) -> None:
+    run.leases().acquire("demo", Owner("upgrade_cluster", "one"), "upgrade_cluster")
     with pytest.raises(NotReadyError, match=r"repair waits: .*upgrade_cluster \(run one\)"):
-        ClusterHealOperator(task_id="heal")._take_turn(context(), place, datetime.now(UTC) - timedelta(hours=1))
+        ClusterHealOperator(task_id="heal")._take_turn(context(), run, datetime.now(UTC) - timedelta(hours=1))
 
 
-def test_another_repair_run_is_left_to_it_once_it_will_look_again(place: Any) -> None:
+def test_another_repair_run_is_left_to_it_once_it_will_look_again(run: Any) -> None:
     other = Owner("heal_cluster", "other")
-    place.leases().acquire("demo", other, "heal_cluster")
+    run.leases().acquire("demo", other, "heal_cluster")
     began = datetime.now(UTC)
     operator = ClusterHealOperator(task_id="heal")
     with pytest.raises(NotReadyError):
-        operator._take_turn(context(), place, began)
-    place.leases().heartbeat("demo", other)
-    assert not operator._take_turn(context(), place, began)
+        operator._take_turn(context(), run, began)
+    run.leases().heartbeat("demo", other)
+    assert not operator._take_turn(context(), run, began)
 
 
 class Recorder(BaseNotifier):
@@ -142,16 +142,16 @@ def test_alerts_go_to_everybody_and_repairs_to_those_who_want_all(
 
 @pytest.mark.parametrize("is_readable", [True, False])
 def test_people_are_alerted_while_a_repair_is_still_at_work_and_a_wrong_variable_does_not_stop_it(
-    monkeypatch: pytest.MonkeyPatch, told: list[str], place: Any, *, is_readable: bool
+    monkeypatch: pytest.MonkeyPatch, told: list[str], run: Any, *, is_readable: bool
 ) -> None:
     configure(monkeypatch, {"arguments": {"text": "{{ windlass.text }}"}})
     if not is_readable:
         monkeypatch.setattr(Variable, "get", lambda key, default: "no list")
-    place.records.spec.return_value, place.records.status.return_value = "a spec", None
-    place.records.roll.return_value, place.store, place.reason = None, MemoryStore(), ""
-    place.site = MagicMock()
-    place.records.echoed.return_value = datetime.now(UTC)
-    place.records.store, place.records.cluster = MemoryStore(), "demo"
+    run.records.spec.return_value, run.records.status.return_value = "a spec", None
+    run.records.rollout.return_value, run.store, run.reason = None, MemoryStore(), ""
+    run.session = MagicMock()
+    run.records.echoed.return_value = datetime.now(UTC)
+    run.records.store, run.records.cluster = MemoryStore(), "demo"
     told_by_then: list[list[str]] = []
 
     def repair(work: Any) -> RemediationResult:
@@ -160,7 +160,7 @@ def test_people_are_alerted_while_a_repair_is_still_at_work_and_a_wrong_variable
         return RemediationResult((), (), (), (), ())
 
     monkeypatch.setattr(remediation, "heal", repair)
-    assert ClusterHealOperator(task_id="heal").act(context(), place)["done"] == []
+    assert ClusterHealOperator(task_id="heal").act(context(), run)["done"] == []
     assert told_by_then == [["no quorum; recover"] if is_readable else []]
     assert told == told_by_then[0]
 

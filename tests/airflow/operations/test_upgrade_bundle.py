@@ -35,8 +35,8 @@ def hold(vault: Vault, minutes: int) -> str:
 
 
 def ask(vault: Vault, etcd_id: str = MINE, *, take: bool = True) -> Any:
-    place = Mock(**{"vault.return_value": vault, "site.side_effect": lambda _: nullcontext(Mock())})
-    return fresh_bundle(place, Mock(), etcd_id, lambda _: None, take=take)
+    run = Mock(**{"vault.return_value": vault, "site.side_effect": lambda _: nullcontext(Mock())})
+    return fresh_bundle(run, Mock(), etcd_id, lambda _: None, take=take)
 
 
 @pytest.fixture(autouse=True)

@@ -42,9 +42,9 @@ def test_who_is_asked_reads_the_question_as_the_gate_made_it(dag: Any) -> None:
 
 
 def test_the_roll_is_one_mapped_task_a_step_one_at_a_time(dag: Any) -> None:
-    roll = dag.get_task("roll")
-    assert roll.is_mapped
-    assert roll.max_active_tis_per_dagrun == 1
+    rollout = dag.get_task("roll")
+    assert rollout.is_mapped
+    assert rollout.max_active_tis_per_dagrun == 1
 
 
 def test_no_backfill_and_every_killed_task_is_tried_again(dag: Any) -> None:
@@ -75,21 +75,21 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
     ti = Mock(dag_id="upgrade_cluster")
     ti.get_task_states.return_value = {"one": {"roll_0": "success"}}
     ti.xcom_pull.side_effect = lambda task_ids, key=None: known.get((task_ids, key))
-    place = Mock(spec=RunContext, owner=Owner("upgrade_cluster", "one"))
-    place.name = "demo"
-    operator = UpgradeResultOperator(task_id="result", gate="gate", check="check", roll="roll")
+    run = Mock(spec=RunContext, owner=Owner("upgrade_cluster", "one"))
+    run.name = "demo"
+    operator = UpgradeResultOperator(task_id="result", gate="gate", check="check", rollout="roll")
 
-    result = operator.act({"ti": ti, "params": params, "dag_run": Mock(run_id="one")}, place)  # type: ignore[typeddict-item]
+    result = operator.act({"ti": ti, "params": params, "dag_run": Mock(run_id="one")}, run)  # type: ignore[typeddict-item]
 
     assert (result["state"], result["from"], result["to"]) == (state, "v1.36.3", "v1.37.2")
     assert [one["name"] for one in result["warnings"]] == ["capacity"]
     assert result["changed"] == (["cp-2: etcd"] if steps else [])
     if state == "planned":
-        place.log.assert_not_called()
-        place.leases.assert_not_called()
+        run.log.assert_not_called()
+        run.leases.assert_not_called()
     else:
-        assert told in place.log.call_args.args[0]
-        place.leases.return_value.release.assert_called_once_with("demo", place.owner)
+        assert told in run.log.call_args.args[0]
+        run.leases.return_value.release.assert_called_once_with("demo", run.owner)
 
 
 BETWEEN = RolloutRecord("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "20261124T065500Z-r1")
@@ -109,16 +109,16 @@ CHANGED = RolloutRecord("v1.37.2", "v1.37.2", "one", "2026-11-24T07:00:00+00:00"
 def test_that_a_roll_is_under_way_is_recorded_whatever_it_changes_until_it_ends(
     before: str, after: str, known: RolloutRecord | None, kept: tuple[str, str] | None
 ) -> None:
-    place = Mock(spec=RunContext, owner=Owner("upgrade_cluster", "two"), records=ClusterRecords(MemoryStore(), "demo"))
-    place.vault.return_value.inventory.return_value.bundles = ("20261124T075500Z-r9",)
+    run = Mock(spec=RunContext, owner=Owner("upgrade_cluster", "two"), records=ClusterRecords(MemoryStore(), "demo"))
+    run.vault.return_value.inventory.return_value.bundles = ("20261124T075500Z-r9",)
     if known:
-        place.records.save_roll(known)
-    passage = Mock(release=Mock(version=after))
-    passage.before.spec.kubernetes.version = before
+        run.records.save_rollout(known)
+    upgrade_path = Mock(release=Mock(version=after))
+    upgrade_path.before.spec.kubernetes.version = before
 
-    UpgradeCheckOperator(task_id="check")._remember(place, passage)
+    UpgradeCheckOperator(task_id="check")._remember(run, upgrade_path)
 
-    found = place.records.roll()
+    found = run.records.rollout()
     assert found is not None
     assert (found.began, found.bundle) == kept if kept else found.bundle == "20261124T075500Z-r9"
     assert f"the roll {'of a changed spec at' if found.before == found.after else 'from v1.36.3 to'} v1." in str(found)

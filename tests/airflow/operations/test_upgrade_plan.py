@@ -25,9 +25,9 @@ STEPS = (
 
 
 def test_the_plan_says_what_each_step_on_etcd_does_to_its_quorum() -> None:
-    passage = Mock(release=Mock(notes=("etcd moves.",)))
-    looked = GateResult(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
-    assert plan_text(passage, looked, STEPS).splitlines()[-6:] == [
+    upgrade_path = Mock(release=Mock(notes=("etcd moves.",)))
+    gate_result = GateResult(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
+    assert plan_text(upgrade_path, gate_result, STEPS).splitlines()[-6:] == [
         "The plan, 2 steps:",
         "  etcd cp-2",
         "    - cp-2: etcd v3.6.16 -> v3.7.3",
@@ -38,17 +38,17 @@ def test_the_plan_says_what_each_step_on_etcd_does_to_its_quorum() -> None:
 
 
 def test_the_gate_hands_over_the_plan_as_text_and_the_question_as_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
-    passage = Mock(release=Mock(version="v1.37.2", notes=("etcd moves.",)), **{"after.spec.hosts.members": []})
-    passage.after.name, passage.name = "demo", "v1.36.3 -> v1.37.2"
-    passage.before.spec.kubernetes.version = "v1.36.3"
-    looked = GateResult(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
-    monkeypatch.setattr(rollout.UpgradePath, "of", lambda *_: passage)
-    monkeypatch.setattr(operators, "_look", lambda *_: looked)
+    upgrade_path = Mock(release=Mock(version="v1.37.2", notes=("etcd moves.",)), **{"after.spec.hosts.members": []})
+    upgrade_path.after.name, upgrade_path.name = "demo", "v1.36.3 -> v1.37.2"
+    upgrade_path.before.spec.kubernetes.version = "v1.36.3"
+    gate_result = GateResult(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
+    monkeypatch.setattr(rollout.UpgradePath, "of", lambda *_: upgrade_path)
+    monkeypatch.setattr(operators, "_look", lambda *_: gate_result)
 
     context: Any = {"params": {}}
     handed = operators.UpgradeGateOperator(task_id="gate", skips=[]).act(context, Mock())
 
-    assert handed["text"] == plan_text(passage, looked, STEPS)
+    assert handed["text"] == plan_text(upgrade_path, gate_result, STEPS)
     assert [item.text for item in items(handed["question"], "The plan")] == [
         "Step 1: etcd on cp-2",
         "Step 2: host on cp-2",

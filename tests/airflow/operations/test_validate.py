@@ -14,14 +14,14 @@ from windlass.domain.spec import Cluster
 from windlass.errors import RefusedError
 
 
-def validate(wanted: Cluster, pki: Any) -> Any:
-    place = Mock(spec=RunContext, keys=Mock())
-    place.name = "demo"
-    place.stored.return_value, place.wanted.return_value = BEFORE, wanted
-    place.records.pki.return_value, place.records.roll.return_value = pki, None
-    place.site.return_value = Mock(__enter__=Mock(), __exit__=Mock(return_value=None))
+def validate(desired: Cluster, pki: Any) -> Any:
+    run = Mock(spec=RunContext, keys=Mock())
+    run.name = "demo"
+    run.stored.return_value, run.desired.return_value = BEFORE, desired
+    run.records.pki.return_value, run.records.rollout.return_value = pki, None
+    run.session.return_value = Mock(__enter__=Mock(), __exit__=Mock(return_value=None))
     context: Any = {"params": {"spec": "given"}}
-    return ClusterValidateOperator(task_id="validate").act(context, place)
+    return ClusterValidateOperator(task_id="validate").act(context, run)
 
 
 @pytest.fixture(autouse=True)

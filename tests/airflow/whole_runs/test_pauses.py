@@ -33,14 +33,14 @@ def test_a_roll_pauses_between_two_steps_and_the_same_upgrade_goes_on(new: Calla
     assert (result["state"], len(result["steps"])) == ("paused", 2)
     assert run.states["verify"] == "success"
     assert lease_is_free(world)
-    assert records.roll() is not None
+    assert records.rollout() is not None
     assert not runs_new(world)
 
     rest = world.run("upgrade_cluster", **ASKED)
 
     assert rest.results["result"]["state"] == "done"
     assert not set(rest.results["result"]["steps"]) & set(result["steps"])
-    assert (records.roll(), records.pause()) == (None, None)
+    assert (records.rollout(), records.pause()) == (None, None)
     assert runs_new(world)
 
 

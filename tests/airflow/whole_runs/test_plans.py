@@ -42,10 +42,10 @@ def sections(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def spec_of(roles: list[list[str]], version: str, wanted: dict[str, Any]) -> str:
-    rest = {key: value for key, value in wanted.items() if key != "labels"}
+def spec_of(roles: list[list[str]], version: str, desired: dict[str, Any]) -> str:
+    rest = {key: value for key, value in desired.items() if key != "labels"}
     members = [
-        {"name": f"h-{n}", "address": f"192.0.2.{n}", "roles": taken, "labels": wanted["labels"]}
+        {"name": f"h-{n}", "address": f"192.0.2.{n}", "roles": taken, "labels": desired["labels"]}
         for n, taken in enumerate(roles, 11)
     ]
     spec = {"kubernetes": {"version": version}, "hosts": {"members": members}, **rest}
@@ -63,8 +63,8 @@ def test_what_was_applied_leaves_nothing_to_plan(
     new: New, roles: list[list[str]], version: str, first: dict[str, Any], then: dict[str, Any]
 ) -> None:
     world = new(spec_of(roles, version, first))
-    for wanted in (first, then):
-        spec = spec_of(roles, version, wanted)
+    for desired in (first, then):
+        spec = spec_of(roles, version, desired)
         assert set(world.run("create_cluster", spec=spec).states.values()) <= {"success", "skipped"}
         state = world.state()
 

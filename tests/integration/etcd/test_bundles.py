@@ -64,7 +64,7 @@ def vault() -> Vault:
 
 
 @pytest.fixture
-def site(etcd: Etcd, etcd_pki: tuple[Cluster, Any]) -> Iterator[ClusterSession]:
+def session(etcd: Etcd, etcd_pki: tuple[Cluster, Any]) -> Iterator[ClusterSession]:
     made = site_of(etcd, etcd_pki[0], running=3)
     with made.connections:
         yield made
@@ -90,11 +90,11 @@ def snapshot_of(vault: Vault, bundle: Any, path: Path) -> Path:
 
 
 def test_a_bundle_holds_what_etcds_own_tools_find_in_it(
-    etcd: Etcd, site: ClusterSession, vault: Vault, etcdutl_binary: Path, tmp_path: Path
+    etcd: Etcd, session: ClusterSession, vault: Vault, etcdutl_binary: Path, tmp_path: Path
 ) -> None:
     fill(etcd)
     watch = Stopwatch()
-    made = take_bundle(site, etcd.pki, vault, "a test", watch)
+    made = take_bundle(session, etcd.pki, vault, "a test", watch)
 
     vault.verify(vault.manifest(made.bundle))
     file = snapshot_of(vault, made.bundle, tmp_path / "snapshot.db")
@@ -111,10 +111,10 @@ def test_a_bundle_holds_what_etcds_own_tools_find_in_it(
 
 
 def test_the_hash_is_etcds_own_after_a_recovery(
-    etcd: Etcd, site: ClusterSession, vault: Vault, etcdutl_binary: Path, tmp_path: Path
+    etcd: Etcd, session: ClusterSession, vault: Vault, etcdutl_binary: Path, tmp_path: Path
 ) -> None:
     fill(etcd)
-    made = take_bundle(site, etcd.pki, vault, "a test")
+    made = take_bundle(session, etcd.pki, vault, "a test")
     file = snapshot_of(vault, made.bundle, tmp_path / "snapshot.db")
     bumped = ("--bump-revision=1000000", "--mark-compacted")
     ask(etcdutl_binary, "snapshot", "restore", str(file), f"--data-dir={tmp_path / 'data'}", *bumped)
@@ -127,20 +127,22 @@ def test_the_hash_is_etcds_own_after_a_recovery(
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
-def test_the_hash_is_etcds_own_after_compactions(etcd: Etcd, site: ClusterSession, vault: Vault, rounds: int) -> None:
+def test_the_hash_is_etcds_own_after_compactions(
+    etcd: Etcd, session: ClusterSession, vault: Vault, rounds: int
+) -> None:
     for _ in range(rounds):
         fill(etcd, 120)
         with etcd.client(etcd.members[0]) as client:
             client.keys.compact(client.status().revision - 50)
             client.keys.put(b"key-1", b"after")
-    made = take_bundle(site, etcd.pki, vault, "a test")
+    made = take_bundle(session, etcd.pki, vault, "a test")
     with etcd.client(etcd.members[1]) as client:
         hashed = client.content_hash(made.content.revision)
     assert (made.content.hash, made.content.compact_revision) == (hashed.value, hashed.compact_revision)
 
 
-def test_the_state_of_the_hosts_comes_with_it(etcd: Etcd, site: ClusterSession, vault: Vault) -> None:
-    state = vault.state(take_bundle(site, etcd.pki, vault, "a test"))
+def test_the_state_of_the_hosts_comes_with_it(etcd: Etcd, session: ClusterSession, vault: Vault) -> None:
+    state = vault.state(take_bundle(session, etcd.pki, vault, "a test"))
     assert state.pki == etcd.pki
     assert state.stacks["etcd-1"] == {"/etc/windlass/stacks/etcd/compose.yaml": b"name"}
     assert "etcd-4" not in state.stacks
@@ -150,9 +152,9 @@ def test_the_state_of_the_hosts_comes_with_it(etcd: Etcd, site: ClusterSession, 
 def test_without_quorum_there_is_no_bundle(spare_etcd: Etcd, etcd_pki: tuple[Cluster, Any], vault: Vault) -> None:
     first = spare_etcd.members[:3]
     spare_etcd.start(first[0], first=first)
-    site = site_of(spare_etcd, etcd_pki[0], running=1)
-    with site.connections, pytest.raises(NotReadyError, match="no etcd member leads"):
-        take_bundle(site, spare_etcd.pki, vault, "a test")
+    session = site_of(spare_etcd, etcd_pki[0], running=1)
+    with session.connections, pytest.raises(NotReadyError, match="no etcd member leads"):
+        take_bundle(session, spare_etcd.pki, vault, "a test")
     assert list(vault.store.list("")) == []
 
 
@@ -167,22 +169,22 @@ def test_a_full_database_is_written_to_again(spare_etcd: Etcd, etcd_pki: tuple[C
         spare_etcd.start(member, first=first, flags=("--quota-backend-bytes=16777216",))
     for member in first:
         spare_etcd.wait_for_leader(member)
-    site = site_of(spare_etcd, etcd_pki[0], running=3)
-    with spare_etcd.client(first[0]) as client, site.connections:
+    session = site_of(spare_etcd, etcd_pki[0], running=3)
+    with spare_etcd.client(first[0]) as client, session.connections:
         with pytest.raises(RefusedError, match="space exceeded"):
             write_until_full(client)
         assert "NOSPACE" in {alarm.kind for alarm in client.alarms()}
-        kept = keep_in_order(site, spare_etcd.pki, lambda: True)
+        kept = keep_in_order(session, spare_etcd.pki, lambda: True)
         assert kept.done[0].startswith("compacted to revision")
         assert sum("defragmented" in line for line in kept.done) == 3
         assert client.alarms() == ()
         client.keys.put(b"the same key", b"again")
 
 
-def test_upkeep_leaves_members_alone_while_an_operation_runs(etcd: Etcd, site: ClusterSession) -> None:
-    assert keep_in_order(site, etcd.pki, lambda: False).done == ()
+def test_upkeep_leaves_members_alone_while_an_operation_runs(etcd: Etcd, session: ClusterSession) -> None:
+    assert keep_in_order(session, etcd.pki, lambda: False).done == ()
 
 
-def test_upkeep_of_a_cluster_in_order_does_nothing(etcd: Etcd, site: ClusterSession) -> None:
-    kept = keep_in_order(site, etcd.pki, lambda: True)
+def test_upkeep_of_a_cluster_in_order_does_nothing(etcd: Etcd, session: ClusterSession) -> None:
+    kept = keep_in_order(session, etcd.pki, lambda: True)
     assert (kept.done, kept.complaints) == ((), ())

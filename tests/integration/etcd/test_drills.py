@@ -203,12 +203,12 @@ def drill(programs: Programs, member: Etcd, tmp_path: Path) -> Iterator[Callable
     vault = Vault(MemoryStore(), "demo", MasterKeys.parse(new_master_key().reveal()))
 
     def run() -> DrillRecord:
-        site = site_on(source, release)
-        with site.connections:
-            made = take_bundle(site, member.pki, vault, "a test")
-        site = site_on(target, release)
-        with site.connections:
-            return run_drill(site, release, vault, made.bundle, "a test", Stopwatch())
+        session = site_on(source, release)
+        with session.connections:
+            made = take_bundle(session, member.pki, vault, "a test")
+        session = site_on(target, release)
+        with session.connections:
+            return run_drill(session, release, vault, made.bundle, "a test", Stopwatch())
 
     try:
         yield run

@@ -47,50 +47,54 @@ def layout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> SourceCache:
+def source_cache(tmp_path: Path) -> SourceCache:
     return SourceCache(tmp_path / "mirror", "modules")
 
 
 @pytest.fixture
-def registry(program: Path, shelf: SourceCache, tmp_path: Path) -> Iterator[LocalRegistry]:
-    running = LocalRegistry(program, shelf.registry, tmp_path)
+def registry(program: Path, source_cache: SourceCache, tmp_path: Path) -> Iterator[LocalRegistry]:
+    running = LocalRegistry(program, source_cache.registry, tmp_path)
     yield running
     running.close()
 
 
 def test_what_is_pushed_is_where_the_mirror_looks_for_it(
-    registry: LocalRegistry, layout: Path, shelf: SourceCache
+    registry: LocalRegistry, layout: Path, source_cache: SourceCache
 ) -> None:
     digest, blobs = registry.push(layout, FIRST)
 
     assert digest == json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
     assert len(blobs) == 3
     for blob in blobs:
-        assert file_digest(shelf.blob(blob)) == blob
-    assert shelf.tag(FIRST).read_text() == digest
+        assert file_digest(source_cache.blob(blob)) == blob
+    assert source_cache.tag(FIRST).read_text() == digest
 
 
-def test_a_layer_that_two_images_share_is_kept_once(registry: LocalRegistry, layout: Path, shelf: SourceCache) -> None:
+def test_a_layer_that_two_images_share_is_kept_once(
+    registry: LocalRegistry, layout: Path, source_cache: SourceCache
+) -> None:
     _, first = registry.push(layout, FIRST)
     _, second = registry.push(layout, SECOND)
 
     assert first == second
-    assert len(list((shelf.registry / "docker/registry/v2/blobs").rglob("data"))) == 3
+    assert len(list((source_cache.registry / "docker/registry/v2/blobs").rglob("data"))) == 3
 
 
-def test_a_lost_blob_comes_back_with_the_next_push(registry: LocalRegistry, layout: Path, shelf: SourceCache) -> None:
+def test_a_lost_blob_comes_back_with_the_next_push(
+    registry: LocalRegistry, layout: Path, source_cache: SourceCache
+) -> None:
     _, blobs = registry.push(layout, FIRST)
     registry.close()
     for blob in blobs:
-        shelf.blob(blob).unlink()
+        source_cache.blob(blob).unlink()
 
     registry.push(layout, FIRST)
 
-    assert all(file_digest(shelf.blob(blob)) == blob for blob in blobs)
+    assert all(file_digest(source_cache.blob(blob)) == blob for blob in blobs)
 
 
 def test_hosts_can_pull_what_was_pushed_and_change_nothing(
-    program: Path, registry: LocalRegistry, layout: Path, shelf: SourceCache, tmp_path: Path
+    program: Path, registry: LocalRegistry, layout: Path, source_cache: SourceCache, tmp_path: Path
 ) -> None:
     digest, _ = registry.push(layout, FIRST)
     registry.close()
@@ -98,7 +102,7 @@ def test_hosts_can_pull_what_was_pushed_and_change_nothing(
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     config = tmp_path / "serving.yaml"
-    config.write_text(registry_config(shelf.registry, address))
+    config.write_text(registry_config(source_cache.registry, address))
     with subprocess.Popen([program, "serve", config], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         try:
             status, headers = ask(address, "GET", "/v2/windlass/first/manifests/v1", process)

@@ -105,8 +105,8 @@ class Proxy:
         return {row[1]: row[17].split()[0] for row in rows if row and row[1] in NAMES}
 
     def wait_for(self, **states: str) -> None:
-        wanted = {name.replace("_", "-"): state for name, state in states.items()}
-        until(lambda: self.states() == self.states() | wanted, f"{wanted}")
+        desired = {name.replace("_", "-"): state for name, state in states.items()}
+        until(lambda: self.states() == self.states() | desired, f"{desired}")
 
 
 def ask(connection: http.client.HTTPSConnection) -> str:

@@ -39,7 +39,7 @@ def played() -> dict[str, FakeHost]:
 
 
 @pytest.fixture
-def played_site(played: dict[str, FakeHost]) -> ClusterSession:
+def played_session(played: dict[str, FakeHost]) -> ClusterSession:
     cluster = Cluster.model_validate(yaml.safe_load(SPEC))
     release = load_catalog(SHIPPED).release("v1.37.2")
     images = {Artifact("image", name, version) for name, version in release.images.items()}

@@ -55,11 +55,11 @@ class Place:
         return Locked("sha256:" + hashlib.sha256(content).hexdigest(), len(content), "build")
 
     def install(self, lock: Lock, shell: tuple[str, ...] = ("sh", "-s")) -> subprocess.CompletedProcess[str]:
-        wanted = [
+        desired = [
             Install(TOOL, (("", f"{self.root}/bin/tool"),)),
             Install(ARCHIVE, (("bin/inner", f"{self.root}/bin/inner"),)),
         ]
-        script = install_script(wanted, lock, MirrorAddresses(self.url, "unused:1"))
+        script = install_script(desired, lock, MirrorAddresses(self.url, "unused:1"))
         return subprocess.run(shell, input=script, capture_output=True, text=True, check=False, timeout=60)
 
     @property
@@ -192,11 +192,11 @@ def test_a_new_version_takes_the_links_place(place: Place, lock: Lock) -> None:
 
 
 def test_directories_are_made_once_and_their_modes_kept(tmp_path: Path) -> None:
-    wanted = [HostDirectory(f"{tmp_path}/a b/data", 0o700), HostDirectory(f"{tmp_path}/open", 0o755)]
+    desired = [HostDirectory(f"{tmp_path}/a b/data", 0o700), HostDirectory(f"{tmp_path}/open", 0o755)]
 
     def run() -> tuple[str, ...]:
         done = subprocess.run(
-            ["sh", "-s"], input=directories_script(wanted), capture_output=True, text=True, check=True
+            ["sh", "-s"], input=directories_script(desired), capture_output=True, text=True, check=True
         )
         return changes_of(done.stdout)
 

@@ -47,35 +47,37 @@ def hosts() -> dict[str, FakeHost]:
 
 
 @pytest.fixture
-def site(hosts: dict[str, FakeHost]) -> ClusterSession:
+def session(hosts: dict[str, FakeHost]) -> ClusterSession:
     fakes = FakeHosts(hosts.values())
     release = CATALOG.release("v1.37.2")
     mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
     return ClusterSession(cluster(), release, Lock("modules", {}), mirror, Connections(fakes.targets(), fakes))
 
 
-def test_tells_by_host_what_was_removed(site: ClusterSession) -> None:
-    assert remove_from_hosts(site) == {"cp-1": ("unit kubelet", "files"), "w-1": ("unit kubelet", "files")}
+def test_tells_by_host_what_was_removed(session: ClusterSession) -> None:
+    assert remove_from_hosts(session) == {"cp-1": ("unit kubelet", "files"), "w-1": ("unit kubelet", "files")}
 
 
-def test_leaves_a_host_of_another_cluster_alone(site: ClusterSession, hosts: dict[str, FakeHost]) -> None:
+def test_leaves_a_host_of_another_cluster_alone(session: ClusterSession, hosts: dict[str, FakeHost]) -> None:
     hosts["cp-1"].files[CLUSTER_MARK] = RemoteFile(b"demo\n")
     hosts["w-1"].files[CLUSTER_MARK] = RemoteFile(b"other\n")
 
     with pytest.raises(RefusedError, match="w-1: belongs to the cluster `other`; it was left alone"):
-        remove_from_hosts(site)
+        remove_from_hosts(session)
 
     assert hosts["w-1"].commands() == []
     assert hosts["cp-1"].commands() == [("sh", "-s")]
 
 
-def test_names_every_host_that_it_could_not_be_removed_from(site: ClusterSession, hosts: dict[str, FakeHost]) -> None:
+def test_names_every_host_that_it_could_not_be_removed_from(
+    session: ClusterSession, hosts: dict[str, FakeHost]
+) -> None:
     for host in hosts.values():
         host.is_reachable = False
 
     with pytest.raises(WindlassError, match=r"(?s)failed on 2 of 2 hosts.*cp-1: .*w-1: "):
-        remove_from_hosts(site)
-    assert set(unreachable_hosts(site)) == {"cp-1", "w-1"}
+        remove_from_hosts(session)
+    assert set(unreachable_hosts(session)) == {"cp-1", "w-1"}
 
 
 @pytest.mark.parametrize("typed", ["", "Demo", "demo "])

@@ -31,9 +31,9 @@ def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "stacks"
 
 
-def remove_others(*wanted: str) -> tuple[str, ...]:
+def remove_others(*desired: str) -> tuple[str, ...]:
     argv = ["sh", "-s"]
-    script = remove_others_script(wanted)
+    script = remove_others_script(desired)
     done = subprocess.run(argv, input=script, capture_output=True, text=True, check=True, timeout=30)
     return changes_of(done.stdout)
 

@@ -39,8 +39,8 @@ def test_the_newest_proven_one_can_be_asked_for() -> None:
         ("2026-11-24", NEW),
     ],
 )
-def test_a_time_means_the_newest_taken_by_then(wanted: str, expected: Candidate) -> None:
-    assert choose(wanted, ALL, "demo") == expected
+def test_a_time_means_the_newest_taken_by_then(desired: str, expected: Candidate) -> None:
+    assert choose(desired, ALL, "demo") == expected
 
 
 def test_a_time_before_all_of_them_is_refused() -> None:

@@ -112,13 +112,13 @@ def drill(cluster: Cluster, vault: Vault) -> Callable[..., tuple[DrillRecord, Dr
             DrillHost("cp-1", **answers),
             *(FakeHost(name, is_reachable=False) for name in ("cp-2", "cp-3", "w-1")),
         ]
-        record = run_drill(site(cluster, hosts), RELEASE, vault, BUNDLE, "restore_drill (run one)", Stopwatch())
+        record = run_drill(session(cluster, hosts), RELEASE, vault, BUNDLE, "restore_drill (run one)", Stopwatch())
         return record, hosts[0]  # type: ignore[return-value]
 
     return run
 
 
-def site(cluster: Cluster, hosts: list[Any]) -> ClusterSession:
+def session(cluster: Cluster, hosts: list[Any]) -> ClusterSession:
     fakes = FakeHosts(hosts)
     mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
     return ClusterSession(cluster, RELEASE, LOCK, mirror, Connections(fakes.targets(), fakes))
@@ -214,14 +214,14 @@ def test_a_drill_goes_to_the_host_with_most_room_that_has_the_keys_anyway(cluste
         FakeHost("cp-3", is_reachable=False),
         DrillHost("w-1"),
     ]
-    assert drill_host(site(cluster, hosts)).name == "cp-2"
-    assert drill_host(site(named(cluster, "w-1"), hosts)).name == "w-1"
+    assert drill_host(session(cluster, hosts)).name == "cp-2"
+    assert drill_host(session(named(cluster, "w-1"), hosts)).name == "w-1"
 
 
 def test_without_a_host_that_answers_the_way_out_is_told(cluster: Cluster) -> None:
     hosts = [FakeHost(name, is_reachable=False) for name in ("cp-1", "cp-2", "cp-3", "w-1")]
     with pytest.raises(RefusedError, match=r"backup\.drill\.host"):
-        drill_host(site(cluster, hosts))
+        drill_host(session(cluster, hosts))
 
 
 @pytest.fixture

@@ -24,12 +24,12 @@ def test_without_a_peers_time_there_is_no_ratio(peer: Peer | None) -> None:
     ("bar", "verdict"),
     [(Bar(15), "not met"), (Bar(15, may_equal=True), "met"), (Bar(15.1), "met"), (Bar(14, may_equal=True), "not met")],
 )
-def test_a_bar_is_met_below_it_or_on_it_where_that_counts(bar: Bar, verdict: str) -> None:
-    assert Figure("a_ms", "ms", (15.0,), bar).verdict == verdict
+def test_a_bar_is_met_below_it_or_on_it_where_that_counts(bar: Bar, agreement: str) -> None:
+    assert Figure("a_ms", "ms", (15.0,), bar).agreement == agreement
 
 
 def test_without_a_bar_there_is_no_verdict() -> None:
-    assert Figure("a_ms", "ms", (15.0,)).verdict == ""
+    assert Figure("a_ms", "ms", (15.0,)).agreement == ""
 
 
 def test_an_entry_has_everything_that_results_promise() -> None:

@@ -41,7 +41,7 @@ def test_all_bytes_arrive_in_order_and_the_relay_ends_with_its_input(echo_port: 
             writing.start()
             received = b"".join(iter(lambda: client.recv(65536), b""))
             writing.join()
-        _, complaints = relay.communicate(timeout=20)
+        _, conditions = relay.communicate(timeout=20)
     assert received == sent
-    assert complaints == b""
+    assert conditions == b""
     assert relay.returncode == 0

@@ -8,8 +8,8 @@ from windlass.domain.etcd.membership import Observation, ObservedMember, Process
 from windlass.domain.etcd.status import ListedMember, MemberStatus
 from windlass.errors import NotReadyError, RefusedError
 
-WANTED = {f"cp-{number}": f"https://192.0.2.{number}:2380" for number in (1, 2, 3)}
-LISTED = tuple(ListedMember(number, f"cp-{number}", (WANTED[f"cp-{number}"],)) for number in (1, 2, 3))
+DESIRED = {f"cp-{number}": f"https://192.0.2.{number}:2380" for number in (1, 2, 3)}
+LISTED = tuple(ListedMember(number, f"cp-{number}", (DESIRED[f"cp-{number}"],)) for number in (1, 2, 3))
 
 
 def status(member: int, *, leader: int = 1, cluster: int = 77, errors: tuple[str, ...] = ()) -> MemberStatus:
@@ -20,8 +20,8 @@ def well(member: int, listed: tuple[ListedMember, ...] = LISTED) -> ObservedMemb
     return ObservedMember("running", status(member), listed, has_data=True)
 
 
-def observe(*seen: ObservedMember, wanted: dict[str, str] | None = None) -> Observation:
-    return Observation(wanted or WANTED, dict(zip(WANTED.values(), seen, strict=False)))
+def observe(*seen: ObservedMember, desired: dict[str, str] | None = None) -> Observation:
+    return Observation(desired or DESIRED, dict(zip(DESIRED.values(), seen, strict=False)))
 
 
 def healths(observed: Observation) -> dict[str, str]:
@@ -29,7 +29,7 @@ def healths(observed: Observation) -> dict[str, str]:
 
 
 def test_a_member_that_answers_and_has_a_leader_is_healthy() -> None:
-    assert healths(observe(well(1), well(2), well(3))) == dict.fromkeys(WANTED, "healthy")
+    assert healths(observe(well(1), well(2), well(3))) == dict.fromkeys(DESIRED, "healthy")
 
 
 @pytest.mark.parametrize("process", ["running", "stopped", "absent"])
@@ -76,12 +76,12 @@ def test_a_member_at_an_address_that_is_no_hosts_of_the_spec_is_judged_by_those_
 
 
 def test_one_that_never_started_goes_by_its_address_and_is_on_the_host_of_that_address() -> None:
-    listed = (*LISTED[:2], ListedMember(9, "", (WANTED["cp-3"],), is_learner=True))
+    listed = (*LISTED[:2], ListedMember(9, "", (DESIRED["cp-3"],), is_learner=True))
     membership = assess(observe(well(1, listed), well(2, listed), ObservedMember("absent")))
     (unstarted,) = membership.unfinished
 
-    assert (unstarted.name, unstarted.health, unstarted.role) == (WANTED["cp-3"], "unhealthy", "learner")
-    assert name_of(unstarted, listed, WANTED) == "cp-3"
+    assert (unstarted.name, unstarted.health, unstarted.role) == (DESIRED["cp-3"], "unhealthy", "learner")
+    assert name_of(unstarted, listed, DESIRED) == "cp-3"
 
 
 def test_the_list_of_a_member_with_a_leader_counts_before_that_of_one_without() -> None:

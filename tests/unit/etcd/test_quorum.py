@@ -25,7 +25,7 @@ from windlass.errors import RefusedError
 HEALTH: dict[str, MemberHealth] = {"h": "healthy", "d": "unhealthy", "?": "unknown"}
 
 
-def cluster(letters: str, wanted: int | None = None) -> Membership:
+def cluster(letters: str, desired: int | None = None) -> Membership:
     """Make cp-1, cp-2, … of h(ealthy), d(ead), ? (unknown), u(nstarted voter); l, s: healthy and unstarted learner."""
     members = tuple(
         Member(
@@ -37,7 +37,7 @@ def cluster(letters: str, wanted: int | None = None) -> Membership:
         )
         for number, letter in enumerate(letters, start=1)
     )
-    return Membership(members, frozenset(f"cp-{number}" for number in range(1, (wanted or len(letters)) + 1)))
+    return Membership(members, frozenset(f"cp-{number}" for number in range(1, (desired or len(letters)) + 1)))
 
 
 def refusal(decide: Callable[[], None]) -> str:
@@ -89,7 +89,7 @@ def test_a_removal_is_refused_with_the_reason(members: str, target: int, reason:
 
 
 def test_a_second_member_is_not_taken_away_while_the_first_is_being_replaced() -> None:
-    membership = cluster("hhhd", wanted=5)  # cp-5 was removed and is not back
+    membership = cluster("hhhd", desired=5)  # cp-5 was removed and is not back
 
     assert "cp-5 is being replaced; add cp-5 first" in refusal(lambda: check_removal(membership.members[3], membership))
 
@@ -115,8 +115,8 @@ def test_what_the_caller_saw_earlier_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(("members", "wanted"), [("hh", 3), ("h", 3), ("hhhd", 5), ("hh?", 4)])
-def test_a_wanted_host_may_join_while_there_is_quorum(members: str, wanted: int) -> None:
-    check_addition(f"cp-{wanted}", cluster(members, wanted))
+def test_a_wanted_host_may_join_while_there_is_quorum(members: str, desired: int) -> None:
+    check_addition(f"cp-{desired}", cluster(members, desired))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_wanted_host_may_join_while_there_is_quorum(members: str, wanted: int)
     ],
 )
 def test_an_addition_is_refused_with_the_reason(members: str, name: str, reason: str) -> None:
-    assert reason in refusal(lambda: check_addition(name, cluster(members, wanted=4)))
+    assert reason in refusal(lambda: check_addition(name, cluster(members, desired=4)))
 
 
 def test_a_healthy_learner_may_be_promoted() -> None:

@@ -31,7 +31,7 @@ class Truth:
 class World:
     """The real cluster; members by id."""
 
-    wanted: frozenset[str]
+    desired: frozenset[str]
     members: dict[int, Truth] = field(default_factory=dict)
     next_id: int = 1
 
@@ -40,14 +40,14 @@ class World:
         self.next_id += 1
 
     def seen(self) -> Membership:
-        return Membership(tuple(self.look(one, truth) for one, truth in self.members.items()), self.wanted)
+        return Membership(tuple(self.look(one, truth) for one, truth in self.members.items()), self.desired)
 
     def look(self, number: int, truth: Truth) -> Member:
         health = "unknown" if not truth.visible else "healthy" if truth.runs and truth.started else "unhealthy"
         return Member(truth.name, number, truth.role, truth.started, health)  # type: ignore[arg-type]  # plain words
 
     def missing(self) -> set[str]:
-        return set(self.wanted) - {truth.name for truth in self.members.values() if truth.role == "voter"}
+        return set(self.desired) - {truth.name for truth in self.members.values() if truth.role == "voter"}
 
     def has_quorum(self) -> bool:
         voters = [truth for truth in self.members.values() if truth.role == "voter"]
@@ -110,10 +110,10 @@ class Operations(RuleBasedStateMachine):
     def is_seen_or_not(self, which: int, visible: bool) -> None:  # noqa: FBT001  a rule's draw
         self.pick(which)[1].visible = visible
 
-    @rule(wanted=st.sets(st.sampled_from(NAMES), min_size=1))
+    @rule(desired=st.sets(st.sampled_from(NAMES), min_size=1))
     @precondition(lambda self: not self.replacing)
-    def the_spec_changes(self, wanted: set[str]) -> None:
-        self.world.wanted = frozenset(wanted)
+    def the_spec_changes(self, desired: set[str]) -> None:
+        self.world.desired = frozenset(desired)
         self.missing_before = self.world.missing()
 
     @rule(which=st.integers(0, 99))
@@ -144,7 +144,7 @@ class Operations(RuleBasedStateMachine):
     @invariant()
     def there_is_always_a_voter(self) -> None:
         voters = [truth for truth in self.world.members.values() if truth.role == "voter"]
-        assert voters or not self.world.wanted
+        assert voters or not self.world.desired
 
     def pick(self, which: int) -> tuple[int, Truth]:
         found = sorted(self.world.members.items())

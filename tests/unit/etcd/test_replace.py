@@ -112,7 +112,7 @@ def test_a_member_on_a_host_that_does_not_answer_is_not_removed(
 ) -> None:
     work = world.work(monkeypatch, told)
     world.hosts["cp-2"].runs = False
-    connector = work.site.connections._connector
+    connector = work.session.connections._connector
     connector.hosts["cp-2"].is_reachable = False  # type: ignore[union-attr]  # a FakeHosts
 
     with pytest.raises(UnreachableError, match="cp-2"):
@@ -125,7 +125,7 @@ def test_a_host_that_does_not_reach_the_others_is_not_given_up_for_nothing(
 ) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
     work = world.work(monkeypatch, told)
-    host = work.site.connections._connector.hosts["cp-2"]  # type: ignore[union-attr]  # a FakeHosts
+    host = work.session.connections._connector.hosts["cp-2"]  # type: ignore[union-attr]  # a FakeHosts
     answer = host._answers["sh", "-s"]
     host.on("sh", "-s", answer=lambda call: "changed: cp-1\n" if b"--connect-timeout" in call.stdin else answer(call))
 

@@ -20,8 +20,8 @@ def member(number: int, **changes: object) -> Member:
     return replace(made, **changes)  # type: ignore[arg-type]  # plain words
 
 
-def cluster(*members: Member, wanted: int = 3) -> Membership:
-    return Membership(members, frozenset(NAMES[:wanted]))
+def cluster(*members: Member, desired: int = 3) -> Membership:
+    return Membership(members, frozenset(NAMES[:desired]))
 
 
 def kinds(steps: tuple[PlannedStep, ...]) -> list[str]:
@@ -69,7 +69,7 @@ def test_tells_each_step_with_what_it_does_to_quorum() -> None:
         (cluster(member(1), member(2, health="unhealthy"), DEAD), "only 1 of 3 voters"),
         (cluster(member(1), member(2), member(3, health="unknown")), "could not be seen, which does not mean"),
         (cluster(member(1), member(2, health="unknown"), DEAD), "1 could not be seen"),
-        (cluster(DEAD, wanted=3), "only 0 of 1 voters"),
+        (cluster(DEAD, desired=3), "only 0 of 1 voters"),
     ],
 )
 def test_refuses_with_the_reason(membership: Membership, reason: str) -> None:
@@ -83,7 +83,7 @@ def test_refuses_a_host_that_is_no_etcd_host() -> None:
 
 
 def test_a_second_one_waits_for_the_first() -> None:
-    five = cluster(member(1), member(2), member(3), member(4, health="unhealthy"), wanted=5)
+    five = cluster(member(1), member(2), member(3), member(4, health="unhealthy"), desired=5)
     with pytest.raises(RefusedError, match="cp-5 is being replaced"):
         plan_replacement("cp-4", five)
 

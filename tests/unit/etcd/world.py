@@ -94,8 +94,8 @@ class World:
         monkeypatch.setattr(MemberRoute, "client", lambda door, *_: self._client(door))
         mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
         connections = Connections(fakes.targets(), fakes)
-        site = ClusterSession(cluster(), CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, connections)
-        return ReplacementContext(site, PKI, RemoteFile(b"sealed"), told.append)
+        session = ClusterSession(cluster(), CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, connections)
+        return ReplacementContext(session, PKI, RemoteFile(b"sealed"), told.append)
 
     def _host(self, name: str) -> FakeHost:
         host = FakeHost(name)

@@ -42,76 +42,76 @@ def finding(kind: Kind) -> Finding:
     return Finding("demo", "cp-2", "host", kind, NOW, ("airflow",), "no answer")
 
 
-async def announced(desk: Announcer, effects: Effects) -> tuple[Finding, ...]:
-    desk.tell("demo", effects, {}, NOW)
-    return await asyncio.wait_for(desk.take(), 5)
+async def announced(announcer: Announcer, effects: Effects) -> tuple[Finding, ...]:
+    announcer.tell("demo", effects, {}, NOW)
+    return await asyncio.wait_for(announcer.take(), 5)
 
 
 async def test_that_a_host_is_back_is_announced_as_its_loss_was() -> None:
-    desk, lost = Announcer(Records()), finding(Kind.HOST_DOWN)  # type: ignore[arg-type]
-    desk.open("demo", (), 0.0)
-    assert [one.is_over for one in await announced(desk, Effects(opened=[lost]))] == [False]
-    (over,) = await announced(desk, Effects(closed=[lost]))
+    announcer, lost = Announcer(Records()), finding(Kind.HOST_DOWN)  # type: ignore[arg-type]
+    announcer.open("demo", (), 0.0)
+    assert [one.is_over for one in await announced(announcer, Effects(opened=[lost]))] == [False]
+    (over,) = await announced(announcer, Effects(closed=[lost]))
     assert (over.id, over.is_over) == (lost.id, True)
     assert Finding.from_dict(over.to_dict()) == over
 
 
 async def test_that_a_process_is_back_starts_nothing() -> None:
-    desk, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
-    desk.open("demo", (), 0.0)
-    await announced(desk, Effects(opened=[down]))
-    desk.tell("demo", Effects(closed=[down]), {}, NOW)
+    announcer, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    announcer.open("demo", (), 0.0)
+    await announced(announcer, Effects(opened=[down]))
+    announcer.tell("demo", Effects(closed=[down]), {}, NOW)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(desk.take(), 0.2)
+        await asyncio.wait_for(announcer.take(), 0.2)
 
 
 async def test_that_what_repair_could_not_end_is_over_is_announced_whatever_it_was() -> None:
-    desk, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
-    desk.open("demo", (), 0.0)
-    await announced(desk, Effects(opened=[down]))
-    desk.remind("demo", [down], asyncio.get_running_loop().time() + REMIND_SECONDS)
-    assert [one.is_over for one in await asyncio.wait_for(desk.take(), 5)] == [False]
-    assert [one.is_over for one in await announced(desk, Effects(closed=[down]))] == [True]
+    announcer, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    announcer.open("demo", (), 0.0)
+    await announced(announcer, Effects(opened=[down]))
+    announcer.remind("demo", [down], asyncio.get_running_loop().time() + REMIND_SECONDS)
+    assert [one.is_over for one in await asyncio.wait_for(announcer.take(), 5)] == [False]
+    assert [one.is_over for one in await announced(announcer, Effects(closed=[down]))] == [True]
 
 
 async def test_what_waits_while_a_spec_changes_is_announced_by_the_watch_of_the_new_one() -> None:
-    desk, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
-    desk.open("demo", (), 0.0)
-    desk.tell("demo", Effects(opened=[down]), {}, NOW)
-    desk.open("demo", [down], 1.0, desk.drop("demo"))
-    assert await asyncio.wait_for(desk.take(), 5) == (down,)
+    announcer, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    announcer.open("demo", (), 0.0)
+    announcer.tell("demo", Effects(opened=[down]), {}, NOW)
+    announcer.open("demo", [down], 1.0, announcer.drop("demo"))
+    assert await asyncio.wait_for(announcer.take(), 5) == (down,)
 
 
 async def test_that_what_was_never_announced_is_over_is_not_announced_either() -> None:
-    desk, lost = Announcer(Busy()), finding(Kind.HOST_DOWN)  # type: ignore[arg-type]
-    desk.open("demo", (), 0.0)
-    desk.tell("demo", Effects(opened=[lost]), {}, NOW)
-    desk.remind("demo", [lost], asyncio.get_running_loop().time())
-    desk.tell("demo", Effects(closed=[lost]), {}, NOW)
+    announcer, lost = Announcer(Busy()), finding(Kind.HOST_DOWN)  # type: ignore[arg-type]
+    announcer.open("demo", (), 0.0)
+    announcer.tell("demo", Effects(opened=[lost]), {}, NOW)
+    announcer.remind("demo", [lost], asyncio.get_running_loop().time())
+    announcer.tell("demo", Effects(closed=[lost]), {}, NOW)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(desk.take(), 0.2)
+        await asyncio.wait_for(announcer.take(), 0.2)
 
 
 async def test_what_a_watcher_finds_open_it_announces_soon_as_the_one_before_may_not_have() -> None:
-    desk, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
-    desk.open("demo", [down], 0.0)
-    desk.remind("demo", [down], AGAIN_SECONDS / 2)
+    announcer, down = Announcer(Records()), finding(Kind.PROCESS_DOWN)  # type: ignore[arg-type]
+    announcer.open("demo", [down], 0.0)
+    announcer.remind("demo", [down], AGAIN_SECONDS / 2)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(desk.take(), 0.2)
-    desk.remind("demo", [down], AGAIN_SECONDS)
-    assert await asyncio.wait_for(desk.take(), 5) == (down,)
+        await asyncio.wait_for(announcer.take(), 0.2)
+    announcer.remind("demo", [down], AGAIN_SECONDS)
+    assert await asyncio.wait_for(announcer.take(), 5) == (down,)
 
 
 async def test_what_the_store_did_not_take_is_written_with_what_comes_next() -> None:
     records, down = Records(), finding(Kind.PROCESS_DOWN)
-    desk = Announcer(records)  # type: ignore[arg-type]
-    desk.open("demo", (), 0.0)
+    announcer = Announcer(records)  # type: ignore[arg-type]
+    announcer.open("demo", (), 0.0)
     records.is_down = True
-    await announced(desk, Effects(opened=[down]))
+    await announced(announcer, Effects(opened=[down]))
     records.is_down = False
     async with asyncio.timeout(5):
         while len(records.texts) < 2:
-            desk.tell("demo", Effects(closed=[down]) if not records.texts else Effects(), {}, NOW)
+            announcer.tell("demo", Effects(closed=[down]) if not records.texts else Effects(), {}, NOW)
             await asyncio.sleep(0.01)
     assert records.texts[0].startswith("process down: host on cp-2")
     assert records.texts[1].startswith("over: process down")

@@ -17,51 +17,51 @@ def views(draw: st.DrawFn) -> list[VantageView]:
         outcome = draw(st.sampled_from(ProbeOutcome))
         failures = draw(st.integers(1, 5)) if outcome.is_failure else 0
         passes = draw(st.integers(1, 5)) if outcome is ProbeOutcome.PASSED else 0
-        sight = ProbeHistory(failures, passes, outcome, 0.0)
-        made.append(VantageView(name, sight, is_heard=draw(st.booleans()), is_contradicted=draw(st.booleans())))
+        history = ProbeHistory(failures, passes, outcome, 0.0)
+        made.append(VantageView(name, history, is_heard=draw(st.booleans()), is_contradicted=draw(st.booleans())))
     return made
 
 
 @given(views())
 def test_no_verdict_comes_from_those_who_cannot_see(given_views: list[VantageView]) -> None:
     seeing = [view for view in given_views if view.can_see]
-    judgement = decide(THRESHOLDS, given_views)
+    consensus = decide(THRESHOLDS, given_views)
     counted = [view for view in given_views if view.can_see or view.is_held_up]
-    assert judgement == decide(THRESHOLDS, counted)
-    assert (judgement.verdict is Agreement.UNSEEN) == (not seeing)
+    assert consensus == decide(THRESHOLDS, counted)
+    assert (consensus.agreement is Agreement.UNSEEN) == (not seeing)
 
 
 @given(views())
 def test_one_that_was_held_up_can_only_keep_a_verdict_of_unhealthy_away(given_views: list[VantageView]) -> None:
     seeing = [view for view in given_views if view.can_see]
-    if decide(THRESHOLDS, given_views).verdict is Agreement.UNHEALTHY:
-        assert decide(THRESHOLDS, seeing).verdict is Agreement.UNHEALTHY
+    if decide(THRESHOLDS, given_views).agreement is Agreement.UNHEALTHY:
+        assert decide(THRESHOLDS, seeing).agreement is Agreement.UNHEALTHY
 
 
 def test_one_vantage_point_does_not_decide_alone_beside_others_that_are_held_up() -> None:
     failing = VantageView("a", ProbeHistory(5, 0, ProbeOutcome.HUNG, 0.0), is_heard=True, is_contradicted=False)
     held_up = VantageView("b", ProbeHistory(0, 0, ProbeOutcome.HELD_UP), is_heard=True, is_contradicted=False)
     dead = VantageView("c", ProbeHistory(0, 0, ProbeOutcome.HELD_UP), is_heard=False, is_contradicted=False)
-    assert decide(THRESHOLDS, [failing, held_up]).verdict is Agreement.UNDECIDED
-    assert decide(THRESHOLDS, [failing, dead]).verdict is Agreement.UNHEALTHY
+    assert decide(THRESHOLDS, [failing, held_up]).agreement is Agreement.UNDECIDED
+    assert decide(THRESHOLDS, [failing, dead]).agreement is Agreement.UNHEALTHY
 
 
 # One in four of the views that are drawn makes unhealthy: by chance it can be one in six of the first fifty.
 @settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(views())
 def test_unhealthy_needs_the_majority_and_one_who_saw_it_in_full(given_views: list[VantageView]) -> None:
-    judgement = decide(THRESHOLDS, given_views)
-    assume(judgement.verdict is Agreement.UNHEALTHY)
-    assert 2 * len(judgement.agreeing) > len(judgement.seeing)
-    assert any(view.sight.failures >= THRESHOLDS.unhealthy for view in judgement.agreeing)
-    assert all(view.sight.failures >= THRESHOLDS.unhealthy - 1 for view in judgement.agreeing)
+    consensus = decide(THRESHOLDS, given_views)
+    assume(consensus.agreement is Agreement.UNHEALTHY)
+    assert 2 * len(consensus.agreeing) > len(consensus.seeing)
+    assert any(view.history.failures >= THRESHOLDS.unhealthy for view in consensus.agreeing)
+    assert all(view.history.failures >= THRESHOLDS.unhealthy - 1 for view in consensus.agreeing)
 
 
 @given(views(), st.sampled_from(["healthy", "unknown"]))
 def test_only_a_verdict_of_unhealthy_makes_unhealthy(given_views: list[VantageView], before: str) -> None:
-    verdict = decide(THRESHOLDS, given_views).verdict
-    after = SubjectState(Status(before), 0.0).after(verdict, 1.0)
-    assert (after.status is Status.UNHEALTHY) == (verdict is Agreement.UNHEALTHY)
+    agreement = decide(THRESHOLDS, given_views).agreement
+    after = SubjectState(Status(before), 0.0).after(agreement, 1.0)
+    assert (after.status is Status.UNHEALTHY) == (agreement is Agreement.UNHEALTHY)
 
 
 @given(NAMES)

@@ -250,8 +250,8 @@ def test_the_shell_tells_a_unit_that_does_not_stay_up(tmp_path: Path, state: str
     done = subprocess.run(
         ["sh", "-c", reports], capture_output=True, text=True, check=True, timeout=60, env=environment
     )
-    words = [line.split("\t") for line in done.stdout.splitlines()]
-    states = [word[3] for word in words if word[1:3] == ["unit", "windlass-containerd"]]
+    messages = [line.split("\t") for line in done.stdout.splitlines()]
+    states = [message[3] for message in messages if message[1:3] == ["unit", "windlass-containerd"]]
     assert len(states) == 8
     assert states[:2] == [state, state]
     assert states[-1] == told
@@ -346,8 +346,8 @@ def test_the_loop_verifies_tls(running: Running, tmp_path: Path) -> None:
     with served(OK, serving(right)) as port:
         for name, authority in (("right", right), ("wrong", wrong)):
             running.tell(probe_line(port, name, "https", str(authority)) + f"watch\tcp-1/{name}\n")
-            wanted = ["look", f"cp-1/{name}", {"right": "passed", "wrong": "tls"}[name]]
-            assert running.until(lambda fields, wanted=wanted: fields[:3] == wanted)  # type: ignore[misc]
+            desired = ["look", f"cp-1/{name}", {"right": "passed", "wrong": "tls"}[name]]
+            assert running.until(lambda fields, desired=desired: fields[:3] == desired)  # type: ignore[misc]
 
 
 def test_the_loop_rests_when_it_is_told_to(running: Running) -> None:
@@ -368,8 +368,13 @@ def test_a_look_that_was_stuck_is_followed_by_one_that_is_told_whatever_it_sees(
     one._watchers["cp-1/thing"].probe.last -= 60  # as if this host had been frozen
     one._beat()
     mouth.tell("cp-1/thing", "passed", 2, ("look", "passed"))
-    words = [line.split("\t")[1:] for line in told.getvalue().decode().splitlines()]
-    assert [word[-1] for word in words if word[0] == "look"] == ["passed", "passed", "the look is stuck", "passed"]
+    messages = [line.split("\t")[1:] for line in told.getvalue().decode().splitlines()]
+    assert [message[-1] for message in messages if message[0] == "look"] == [
+        "passed",
+        "passed",
+        "the look is stuck",
+        "passed",
+    ]
 
 
 def test_a_host_to_which_the_api_tells_no_node_says_so_and_one_that_is_asked_anew_tells_all(
@@ -386,8 +391,8 @@ def test_a_host_to_which_the_api_tells_no_node_says_so_and_one_that_is_asked_ane
         one._report_nodes(LOCAL, 1)
     one.do_no_nodes()
     one._report_nodes(LOCAL, 1)
-    words = [line.split("\t")[1:] for line in told.getvalue().decode().splitlines()]
-    assert words == [["nodes", "blind"], *[["node", "w-1", "Ready"]] * (loop.TOLD + 1)]
+    messages = [line.split("\t")[1:] for line in told.getvalue().decode().splitlines()]
+    assert messages == [["nodes", "blind"], *[["node", "w-1", "Ready"]] * (loop.TOLD + 1)]
 
 
 def test_a_host_without_the_certificate_to_ask_with_says_that_it_is_blind(

@@ -147,7 +147,7 @@ def test_a_host_that_dies_after_its_service_was_down_is_a_host_that_is_down() ->
     made.dead.add("w-1")
     made.run(40)
     for _ in range(3):
-        made.watch.hearing.failed("w-1", "w-1: no connection", made.now)
+        made.watch.heartbeats.failed("w-1", "w-1: no connection", made.now)
     made.run(90)
     assert [(one.component, one.kind) for one in made.watch.findings] == [("host", Kind.HOST_DOWN)]
 
@@ -180,7 +180,7 @@ def test_a_watcher_that_begins_anew_gives_no_time_and_tells_nothing_twice() -> N
     again = World(plan(HOSTS))
     again.watch = HealthMonitor(again.plan, ORIGIN, again.now, status)
     for host in HOSTS:
-        again.watch.hearing.word(host, 0.0)
+        again.watch.heartbeats.message(host, 0.0)
     again._tick()
     again.down.add(API)
     again.run(30)
@@ -229,7 +229,7 @@ def test_a_single_host_is_looked_at_by_itself_and_missed_by_airflow() -> None:
     assert [(one.kind, one.seen_from) for one in made.opened] == [(Kind.PROCESS_DOWN, ("all-1",))]
     made.dead.add("all-1")
     for _ in range(3):
-        made.watch.hearing.failed("all-1", "all-1: no connection", made.now)
+        made.watch.heartbeats.failed("all-1", "all-1: no connection", made.now)
     assert made.watch.tick(made.now, is_airflow_cut=True).opened == []
     (finding,) = made.watch.tick(made.now).opened
     assert (finding.kind, finding.seen_from) == (Kind.HOST_DOWN, ("airflow",))
@@ -239,7 +239,7 @@ def test_a_host_that_only_airflow_misses_is_no_host_that_is_down() -> None:
     made = world()
     made.deaf.add("cp-1")
     for _ in range(3):
-        made.watch.hearing.failed("cp-1", "cp-1: no connection", made.now)
+        made.watch.heartbeats.failed("cp-1", "cp-1: no connection", made.now)
     made.run(70)
     assert [(one.host, one.component, one.kind) for one in made.opened] == [("cp-1", "ssh", Kind.NETWORK_CUT)]
 
@@ -248,12 +248,12 @@ def test_that_airflow_reaches_a_host_again_is_not_told_before_it_does() -> None:
     made = world()
     made.deaf.add("w-1")
     for _ in range(3):
-        made.watch.hearing.failed("w-1", "w-1: no connection", made.now)
+        made.watch.heartbeats.failed("w-1", "w-1: no connection", made.now)
     made.run(70)
     assert [(one.component, one.kind) for one in made.watch.findings] == [("ssh", Kind.NETWORK_CUT)]
     again = known_to_the_next(made)
     again.deaf.add("w-1")
-    again.watch.hearing.failed("w-1", "w-1: no connection", again.now)
+    again.watch.heartbeats.failed("w-1", "w-1: no connection", again.now)
     again.run(30)
     assert again.closed == []
     again.deaf.clear()
@@ -264,7 +264,7 @@ def test_that_airflow_reaches_a_host_again_is_not_told_before_it_does() -> None:
 def test_a_watcher_that_was_held_up_holds_nobody_else_to_account() -> None:
     made = world()
     made.now += 300
-    made.watch.hearing.forgive(made.now)
+    made.watch.heartbeats.forgive(made.now)
     made.run(20)
     assert (made.opened, statuses(made)) == ([], {"healthy"})
 
@@ -287,10 +287,10 @@ def test_what_hosts_say_about_themselves_is_believed_the_second_time() -> None:
 
 
 @pytest.mark.parametrize("word", ["restarting", "stuck", "hanging", "failed", "inactive"])
-def test_a_unit_is_down_by_any_of_these_words(word: str) -> None:
+def test_a_unit_is_down_by_any_of_these_words(message: str) -> None:
     made = world()
     for _ in range(2):
-        made.watch.report("w-1", HostReport("unit", "windlass-containerd", word), made.now)
+        made.watch.report("w-1", HostReport("unit", "windlass-containerd", message), made.now)
     assert [(one.kind, one.component) for one in made.watch.findings] == [(Kind.UNIT_DOWN, "windlass-containerd")]
 
 
@@ -353,7 +353,7 @@ def test_what_nobody_sees_is_unknown_and_never_acted_on(down: set[str], dead: se
     made = world()
     made.deaf.update(HOSTS)
     for host in HOSTS:
-        made.watch.hearing.failed(host, "lost", made.now)
+        made.watch.heartbeats.failed(host, "lost", made.now)
     made.down.update(Subject(host, "kube-apiserver") for host in down)
     made.dead.update(dead)
     made.run(seconds)

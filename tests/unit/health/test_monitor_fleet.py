@@ -78,16 +78,16 @@ async def watching(
     store: MemoryStore, catalog: Catalog, world: SimulatedWorld, shard: Shard | None = None
 ) -> AsyncIterator[tuple[FleetMonitor, list[Finding]]]:
     fleet = Fleet(store, catalog, logins, shard or Shard(), CheckReader())
-    poller = FleetMonitor(fleet, world, ReadPace(specs=0.1, reading=0.0))
+    fleet_monitor = FleetMonitor(fleet, world, ReadPace(specs=0.1, reading=0.0))
     found: list[Finding] = []
 
     async def collect() -> None:
-        async for findings in poller.findings():
+        async for findings in fleet_monitor.findings():
             found.extend(findings)
 
     task = asyncio.create_task(collect())
     try:
-        yield poller, found
+        yield fleet_monitor, found
     finally:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -127,14 +127,18 @@ async def test_finds_what_is_wrong_writes_it_down_and_its_end_too(store: MemoryS
 
 async def test_clusters_come_and_go_and_change(store: MemoryStore, catalog: Catalog) -> None:
     world = SimulatedWorld()
-    async with watching(store, catalog, world) as (poller, _):
-        await until(lambda: [cluster_monitor.cluster for cluster_monitor in poller.guards] == ["demo"], "the first")
+    async with watching(store, catalog, world) as (fleet_monitor, _):
+        await until(
+            lambda: [cluster_monitor.cluster for cluster_monitor in fleet_monitor.monitors] == ["demo"], "the first"
+        )
         ClusterRecords(store, "other").save_spec(spec("other", 3))
-        await until(lambda: len(poller.guards) == 2, "another one")
+        await until(lambda: len(fleet_monitor.monitors) == 2, "another one")
         ClusterRecords(store, "other").save_spec(spec("other", 4))
-        await until(lambda: "192.0.4.1" in poller.guards[1].watch.plan.hosts.values(), "its new addresses")
+        await until(lambda: "192.0.4.1" in fleet_monitor.monitors[1].watch.plan.hosts.values(), "its new addresses")
         ClusterRecords(store, "other").forget(keep_backups=True)
-        await until(lambda: [cluster_monitor.cluster for cluster_monitor in poller.guards] == ["demo"], "it is gone")
+        await until(
+            lambda: [cluster_monitor.cluster for cluster_monitor in fleet_monitor.monitors] == ["demo"], "it is gone"
+        )
 
 
 @pytest.mark.parametrize("status", [{"findings": [{"kind": "of a later version"}]}, {"subjects": [{}]}])
@@ -143,10 +147,10 @@ async def test_an_observation_that_cannot_be_read_ends_no_watch(
 ) -> None:
     ClusterRecords(store, "other").save_spec(spec("other", 3))
     ClusterRecords(store, "demo").save_status(status)
-    async with watching(store, catalog, SimulatedWorld()) as (poller, _):
+    async with watching(store, catalog, SimulatedWorld()) as (fleet_monitor, _):
         await until(lambda: statuses(store, "other") == {"healthy"}, "the other is seen")
-        await until(lambda: poller.guards[0].watch.is_healthy, "this one too")
-        assert [cluster_monitor.cluster for cluster_monitor in poller.guards] == ["demo", "other"]
+        await until(lambda: fleet_monitor.monitors[0].watch.is_healthy, "this one too")
+        assert [cluster_monitor.cluster for cluster_monitor in fleet_monitor.monitors] == ["demo", "other"]
 
 
 async def test_a_watcher_that_starts_again_tells_nothing_twice(store: MemoryStore, catalog: Catalog) -> None:
@@ -155,8 +159,8 @@ async def test_a_watcher_that_starts_again_tells_nothing_twice(store: MemoryStor
         await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
         world.end("192.0.2.1", 6443)
         await until(lambda: found and "unhealthy" in statuses(store), "a finding")
-    async with watching(store, catalog, world) as (poller, again):
-        await until(lambda: poller.guards and not poller.guards[0].watch.is_calm, "it is seen again")
+    async with watching(store, catalog, world) as (fleet_monitor, again):
+        await until(lambda: fleet_monitor.monitors and not fleet_monitor.monitors[0].watch.is_calm, "it is seen again")
         world.mend("192.0.2.1", 6443)
         await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
     assert again == []
@@ -181,14 +185,14 @@ async def test_findings_wait_for_planned_work_and_are_dropped_if_it_ends_well(
     world = SimulatedWorld()
     lease = grant(Owner("upgrade_cluster", "manual"), "upgrade_cluster", datetime.now(UTC))
     store.put(lease_key("demo"), lease.to_bytes())
-    async with watching(store, catalog, world) as (poller, found):
+    async with watching(store, catalog, world) as (fleet_monitor, found):
         await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
         world.end("192.0.2.1", 6443)
         await until(lambda: "unhealthy" in statuses(store), "it is seen")
         world.mend("192.0.2.1", 6443)
         await until(lambda: statuses(store) == {"healthy"}, "it is over")
         world.end("192.0.2.2", 6443)
-        await until(lambda: poller.guards[0].watch.findings, "another is seen")
+        await until(lambda: fleet_monitor.monitors[0].watch.findings, "another is seen")
         assert found == []
         store.delete(lease_key("demo"))
         await until(lambda: found, "it is announced")
@@ -207,12 +211,14 @@ async def test_repair_itself_is_no_reason_to_wait(store: MemoryStore, catalog: C
 
 async def test_a_host_that_dies_is_one_finding_and_its_loop_starts_again(store: MemoryStore, catalog: Catalog) -> None:
     world = SimulatedWorld()
-    async with watching(store, catalog, world) as (poller, found):
+    async with watching(store, catalog, world) as (fleet_monitor, found):
         await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
         world.kill("192.0.2.3")
         await until(lambda: found, "a finding")
         world.revive("192.0.2.3")
-        await until(lambda: statuses(store) == {"healthy"} and not poller.guards[0].watch.findings, "it is over")
+        await until(
+            lambda: statuses(store) == {"healthy"} and not fleet_monitor.monitors[0].watch.findings, "it is over"
+        )
         await until(lambda: len(found) > 1, "its end is told too")
     assert [(one.host, one.component, one.kind, one.is_over) for one in found] == [
         ("cp-3", "host", Kind.HOST_DOWN, False),
@@ -224,8 +230,10 @@ async def test_one_spec_that_cannot_be_read_keeps_no_other_from_being_watched(
     store: MemoryStore, catalog: Catalog
 ) -> None:
     ClusterRecords(store, "broken").save_spec("kind: Cluster")
-    async with watching(store, catalog, SimulatedWorld()) as (poller, _):
-        await until(lambda: [cluster_monitor.cluster for cluster_monitor in poller.guards] == ["demo"], "the good one")
+    async with watching(store, catalog, SimulatedWorld()) as (fleet_monitor, _):
+        await until(
+            lambda: [cluster_monitor.cluster for cluster_monitor in fleet_monitor.monitors] == ["demo"], "the good one"
+        )
 
 
 async def test_shards_share_all_clusters_out(store: MemoryStore, catalog: Catalog) -> None:
@@ -234,11 +242,11 @@ async def test_shards_share_all_clusters_out(store: MemoryStore, catalog: Catalo
     assert sorted(name for share in shares for name in share) == sorted(names)
     assert all(shares)
     mine = next(index for index in range(3) if Shard(index, 3).has("demo"))
-    async with watching(store, catalog, SimulatedWorld(), Shard(mine, 3)) as (poller, _):
-        await until(lambda: len(poller.guards) == 1, "its own")
-    async with watching(store, catalog, SimulatedWorld(), Shard((mine + 1) % 3, 3)) as (poller, _):
+    async with watching(store, catalog, SimulatedWorld(), Shard(mine, 3)) as (fleet_monitor, _):
+        await until(lambda: len(fleet_monitor.monitors) == 1, "its own")
+    async with watching(store, catalog, SimulatedWorld(), Shard((mine + 1) % 3, 3)) as (fleet_monitor, _):
         await asyncio.sleep(0.3)
-        assert poller.guards == ()
+        assert fleet_monitor.monitors == ()
 
 
 class Counting(MemoryStore):
@@ -258,32 +266,33 @@ async def test_of_many_clusters_only_specs_that_changed_are_read_and_a_few_other
     for number, name in enumerate(names):
         ClusterRecords(store, name).save_spec(spec(name, number))
     fleet = Fleet(store, catalog, logins, Shard(), CheckReader())
-    poller = FleetMonitor(fleet, SimulatedWorld(), ReadPace(reading=0.0, rereads=2))
-    await poller._refresh_all(fleet.marks())
+    fleet_monitor = FleetMonitor(fleet, SimulatedWorld(), ReadPace(reading=0.0, rereads=2))
+    await fleet_monitor._refresh_all(fleet.marks())
     try:
-        assert len(poller.guards) == 12
-        for cluster_monitor in poller.guards:
+        assert len(fleet_monitor.monitors) == 12
+        for cluster_monitor in fleet_monitor.monitors:
             for host in cluster_monitor.watch.plan.hosts:
-                cluster_monitor.watch.hearing.word(host, time.monotonic())
-        assert poller._to_read(fleet.marks()) == ["c-0", "c-1"]
+                cluster_monitor.watch.heartbeats.message(host, time.monotonic())
+        assert fleet_monitor._to_read(fleet.marks()) == ["c-0", "c-1"]
         before = store.asked["spec.yaml"]
         for _ in range(3):
-            await poller._refresh_all(fleet.marks())
+            await fleet_monitor._refresh_all(fleet.marks())
         assert store.asked["spec.yaml"] - before == 6
-        assert poller._to_read(fleet.marks()) == ["c-4", "c-5"]
+        assert fleet_monitor._to_read(fleet.marks()) == ["c-4", "c-5"]
         ClusterRecords(store, "c-9").save_spec(spec("c-9", 99))
         ClusterRecords(store, "new").save_spec(spec("new", 98))
-        assert poller._to_read(fleet.marks()) == ["c-9", "new", "c-4", "c-5"]
+        assert fleet_monitor._to_read(fleet.marks()) == ["c-9", "new", "c-4", "c-5"]
         store.put(spec_key("c-10"), spec("c-10", 97).encode())  # by other means: its turn comes
         for _ in range(6):
-            await poller._refresh_all(fleet.marks())
+            await fleet_monitor._refresh_all(fleet.marks())
         addresses = {
-            cluster_monitor.cluster: cluster_monitor.watch.plan.hosts["cp-1"] for cluster_monitor in poller.guards
+            cluster_monitor.cluster: cluster_monitor.watch.plan.hosts["cp-1"]
+            for cluster_monitor in fleet_monitor.monitors
         }
         assert (addresses["c-9"], addresses["c-10"]) == ("192.0.99.1", "192.0.97.1")
     finally:
-        for name in [cluster_monitor.cluster for cluster_monitor in poller.guards]:
-            poller._drop(name)
+        for name in [cluster_monitor.cluster for cluster_monitor in fleet_monitor.monitors]:
+            fleet_monitor._drop(name)
 
 
 async def test_backups_that_do_not_come_any_more_are_found(
@@ -351,54 +360,54 @@ async def test_a_line_over_which_nothing_comes_is_dropped_and_dialled_anew(
     store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = SimulatedWorld()
-    async with watching(store, catalog, world) as (poller, _):
+    async with watching(store, catalog, world) as (fleet_monitor, _):
         await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
         dead = world.lines["192.0.2.2"]
         monkeypatch.setattr(dead, "say", lambda *_: None)  # as if packets were lost: no end is ever told
-        station, cluster_monitor = poller.guards[0]._stations["cp-2"], poller.guards[0]
-        station._heard -= DEAF_SECONDS + 1
+        channel, cluster_monitor = fleet_monitor.monitors[0]._channels["cp-2"], fleet_monitor.monitors[0]
+        channel._heard -= DEAF_SECONDS + 1
         cluster_monitor.tick(is_airflow_cut=True)
-        assert station._line is dead
-        station._heard -= DEAF_SECONDS + 1
+        assert channel._line is dead
+        channel._heard -= DEAF_SECONDS + 1
         cluster_monitor.forgive()
         cluster_monitor.tick(is_airflow_cut=False)
-        assert station._line is dead
-        station._heard -= DEAF_SECONDS + 1
+        assert channel._line is dead
+        channel._heard -= DEAF_SECONDS + 1
         await until(lambda: world.lines["192.0.2.2"] is not dead, "another line")
         assert dead._is_closed
-        await until(lambda: len(cluster_monitor.watch.hearing.heard(time.monotonic())) == 4, "all are heard again")
+        await until(lambda: len(cluster_monitor.watch.heartbeats.heard(time.monotonic())) == 4, "all are heard again")
 
 
 async def test_another_host_tells_of_nodes_while_the_first_is_silent_or_sees_none(
     store: MemoryStore, catalog: Catalog
 ) -> None:
     world = SimulatedWorld()
-    async with watching(store, catalog, world) as (poller, found):
+    async with watching(store, catalog, world) as (fleet_monitor, found):
         await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
-        cluster_monitor = poller.guards[0]
-        first = cluster_monitor._teller.host
+        cluster_monitor = fleet_monitor.monitors[0]
+        first = cluster_monitor._reporter.host
         said: dict[str, list[str]] = {host: [] for host in cluster_monitor.watch.plan.hosts}
         for host, address in cluster_monitor.watch.plan.hosts.items():
             world.lines[address].write = said[host].append  # type: ignore[method-assign]
-        cluster_monitor.watch.hearing.failed(first, "its channel ended", time.monotonic())
+        cluster_monitor.watch.heartbeats.failed(first, "its channel ended", time.monotonic())
         cluster_monitor.tick(is_airflow_cut=False)
-        second = cluster_monitor._teller.host
+        second = cluster_monitor._reporter.host
         assert second != first
         assert (said[first][-1], said[second][-1]) == (NO_NODES, NODES)
         for _ in range(2):
-            cluster_monitor._word(second, ProbeMessage(time.monotonic(), "node", ("w-1", "NotReady")))
+            cluster_monitor._message(second, ProbeMessage(time.monotonic(), "node", ("w-1", "NotReady")))
         await until(lambda: found, "a finding")
         assert [(one.host, one.kind) for one in found] == [("w-1", Kind.NODE_NOT_READY)]
-        cluster_monitor._word(second, ProbeMessage(time.monotonic(), "nodes", ("blind",)))
-        assert cluster_monitor._teller.host not in {second, "w-1"}
-        assert said[cluster_monitor._teller.host][-1] == NODES
+        cluster_monitor._message(second, ProbeMessage(time.monotonic(), "nodes", ("blind",)))
+        assert cluster_monitor._reporter.host not in {second, "w-1"}
+        assert said[cluster_monitor._reporter.host][-1] == NODES
 
 
 async def test_what_was_told_too_late_is_asked_for_again(store: MemoryStore, catalog: Catalog) -> None:
     world = SimulatedWorld()
-    async with watching(store, catalog, world) as (poller, found):
+    async with watching(store, catalog, world) as (fleet_monitor, found):
         await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
-        cluster_monitor = poller.guards[0]
+        cluster_monitor = fleet_monitor.monitors[0]
         subject, vantage = next(
             (one, host)
             for host in cluster_monitor.watch.plan.hosts
@@ -409,11 +418,13 @@ async def test_what_was_told_too_late_is_asked_for_again(store: MemoryStore, cat
         said: list[str] = []
         line.write = said.append  # type: ignore[method-assign]
         for late in (40, 30, 20):
-            cluster_monitor._word(
+            cluster_monitor._message(
                 vantage, ProbeMessage(time.monotonic() - late, "look", ("cp-1/kube-apiserver", "refused"))
             )
         assert said == ["watch\tcp-1/kube-apiserver\n"]
-        cluster_monitor._word(vantage, ProbeMessage(time.monotonic() - 20, "look", ("cp-1/no-such-thing", "refused")))
+        cluster_monitor._message(
+            vantage, ProbeMessage(time.monotonic() - 20, "look", ("cp-1/no-such-thing", "refused"))
+        )
         assert (len(said), found, cluster_monitor.watch.findings) == (1, [], ())
         assert subject.host == "cp-1"
 
@@ -421,9 +432,9 @@ async def test_what_was_told_too_late_is_asked_for_again(store: MemoryStore, cat
 async def test_a_status_is_of_now_also_after_the_clock_was_set(
     store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with watching(store, catalog, SimulatedWorld()) as (poller, _):
+    async with watching(store, catalog, SimulatedWorld()) as (fleet_monitor, _):
         await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
-        watch = poller.guards[0].watch
+        watch = fleet_monitor.monitors[0].watch
         ahead = timedelta(minutes=6)
 
         def origin(now: float) -> datetime:
@@ -441,10 +452,12 @@ async def test_a_status_is_of_now_also_after_the_clock_was_set(
 async def test_a_heartbeat_that_was_held_up_on_its_way_says_nothing_about_a_clock(
     store: MemoryStore, catalog: Catalog
 ) -> None:
-    async with watching(store, catalog, SimulatedWorld()) as (poller, found):
+    async with watching(store, catalog, SimulatedWorld()) as (fleet_monitor, found):
         await until(lambda: statuses(store) == {"healthy"}, "all is healthy")
-        cluster_monitor = poller.guards[0]
+        cluster_monitor = fleet_monitor.monitors[0]
         for late in (50, 40, 30, 20, 10):
-            cluster_monitor._word("cp-1", ProbeMessage(time.monotonic() - late, "beat", (f"{time.time() - late:.3f}",)))
+            cluster_monitor._message(
+                "cp-1", ProbeMessage(time.monotonic() - late, "beat", (f"{time.time() - late:.3f}",))
+            )
         assert cluster_monitor.watch.findings == ()
         assert found == []

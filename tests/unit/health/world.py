@@ -80,7 +80,7 @@ class World:
     def __post_init__(self) -> None:
         self.watch = HealthMonitor(self.plan, ORIGIN, self.now)
         for host in self.plan.hosts:
-            self.watch.hearing.word(host, self.now)
+            self.watch.heartbeats.message(host, self.now)
         self._tick()
         for host in self.plan.hosts:
             for subject in self.watch.watched_by(host):
@@ -119,7 +119,7 @@ class World:
     def _beat(self) -> None:
         for host in self.plan.hosts:
             if not self.is_mute(host) and self.now % 10 == 0:
-                self.watch.hearing.word(host, self.now)
+                self.watch.heartbeats.message(host, self.now)
 
     def _loops(self) -> None:
         for (vantage, subject), due in list(self._due.items()):

@@ -30,7 +30,7 @@ def engine(*containers: dict[str, Any]) -> Any:
     """A Docker API that has these containers and no other answer."""
     api = create_autospec(APIClient, instance=True)
     api.containers.return_value = [{"Id": one["Id"]} for one in containers]
-    api.inspect_container.side_effect = lambda wanted: next(one for one in containers if one["Id"] == wanted)
+    api.inspect_container.side_effect = lambda desired: next(one for one in containers if one["Id"] == desired)
     return api
 
 

@@ -90,12 +90,12 @@ class QuietBoard:
         self._guard = threading.Lock()
 
     def start(self, artifact: Artifact) -> Progress:
-        board = self
+        display = self
 
         class Said:
             def say(self, what: str) -> None:
-                with board._guard:
-                    board.said.append((artifact, what))
+                with display._guard:
+                    display.said.append((artifact, what))
 
             def advance(self, done: int, total: int | None) -> None:
                 self.say(f"{done} of {total}")

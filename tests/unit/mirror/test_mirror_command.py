@@ -138,7 +138,7 @@ def test_verify_repairs_what_looks_untouched(source: SourceOfBytes, capsys: pyte
 
 def test_list_shows_state_and_digest(source: SourceOfBytes, capsys: pytest.CaptureFixture[str]) -> None:
     command.main(["mirror", "--only", "tool"])
-    stray = cache.shelf().file(REGISTRY)
+    stray = cache.source_cache().file(REGISTRY)
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"from elsewhere")
     capsys.readouterr()

@@ -13,11 +13,11 @@ from .fakes import IMAGE, TOOL
 
 def test_lines_say_what_is_done_and_how_many_remain() -> None:
     lines: list[str] = []
-    with LineDisplay(2, lines.append) as board:
-        board.start(TOOL).say("go build ./tool")
-        board.finish(TOOL, None)
-        board.start(IMAGE)
-        board.finish(IMAGE, WindlassError("no compiler"))
+    with LineDisplay(2, lines.append) as display:
+        display.start(TOOL).say("go build ./tool")
+        display.finish(TOOL, None)
+        display.start(IMAGE)
+        display.finish(IMAGE, WindlassError("no compiler"))
 
     assert lines == [
         "file:tool:v2: go build ./tool",
@@ -49,15 +49,15 @@ def test_no_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bars_show_what_is_in_work_and_the_whole() -> None:
-    with BarDisplay(2) as board:
-        first = board.start(TOOL)
-        board.start(IMAGE)
+    with BarDisplay(2) as display:
+        first = display.start(TOOL)
+        display.start(IMAGE)
         first.say("go build ./tool")
         first.advance(1 << 20, 2 << 20)
-        shown = {task.description: (task.completed, task.total) for task in board.bars.tasks}
+        shown = {task.description: (task.completed, task.total) for task in display.bars.tasks}
         assert shown == {"mirror": (0, 2), "file:tool:v2": (1 << 20, 2 << 20), "image:pause:3.10": (0, None)}
 
-        board.finish(TOOL, None)
-        board.finish(IMAGE, WindlassError("no compiler"))
+        display.finish(TOOL, None)
+        display.finish(IMAGE, WindlassError("no compiler"))
 
-        assert [(task.description, task.completed) for task in board.bars.tasks] == [("mirror", 2)]
+        assert [(task.description, task.completed) for task in display.bars.tasks] == [("mirror", 2)]

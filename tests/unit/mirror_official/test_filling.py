@@ -38,13 +38,13 @@ class Quiet:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> SourceCache:
+def source_cache(tmp_path: Path) -> SourceCache:
     return SourceCache(tmp_path / "mirror" / "official", "official")
 
 
 @pytest.fixture
-def fill(shelf: SourceCache, progress: Heard, tmp_path: Path) -> Callable[[OfficialSource], Filled]:
-    return lambda source: Fill(source, shelf, tmp_path / "work", Quiet(progress)).run([KUBELET])
+def fill(source_cache: SourceCache, progress: Heard, tmp_path: Path) -> Callable[[OfficialSource], Filled]:
+    return lambda source: Fill(source, source_cache, tmp_path / "work", Quiet(progress)).run([KUBELET])
 
 
 def publish(publishers: Publishers, content: bytes) -> str:
@@ -57,12 +57,12 @@ def publish(publishers: Publishers, content: bytes) -> str:
 def test_the_lock_keeps_what_the_publisher_said(
     publishers: Publishers,
     make_source: Callable[..., OfficialSource],
-    shelf: SourceCache,
+    source_cache: SourceCache,
     fill: Callable[[OfficialSource], Filled],
 ) -> None:
     digest = publish(publishers, b"the first build")
     assert fill(make_source()).failed == {}
-    locked = shelf.lock().artifacts[KUBELET]
+    locked = source_cache.lock().artifacts[KUBELET]
     assert (locked.digest, locked.origin) == (f"sha256:{digest}", "publisher")
 
 
@@ -70,25 +70,25 @@ def test_what_nobody_vouches_for_is_locked_as_unverified(
     publishers: Publishers,
     catalog: OfficialCatalog,
     make_source: Callable[..., OfficialSource],
-    shelf: SourceCache,
+    source_cache: SourceCache,
     fill: Callable[[OfficialSource], Filled],
 ) -> None:
     publish(publishers, b"the first build")
     unsigned = replace(catalog.files["kubelet"], checksum=None)
     fill(replace(make_source(), catalog=replace(catalog, files={**catalog.files, "kubelet": unsigned})))
-    assert shelf.lock().artifacts[KUBELET].origin == "unverified"
+    assert source_cache.lock().artifacts[KUBELET].origin == "unverified"
 
 
 def test_a_release_that_its_publisher_replaced_does_not_come_in(
     publishers: Publishers,
     make_source: Callable[..., OfficialSource],
-    shelf: SourceCache,
+    source_cache: SourceCache,
     fill: Callable[[OfficialSource], Filled],
 ) -> None:
     digest = publish(publishers, b"the first build")
     fill(make_source())
     publish(publishers, b"another build under the same version")
-    shelf.file(KUBELET).unlink()
-    filled = fill(replace(make_source(), lock=shelf.lock()))
+    source_cache.file(KUBELET).unlink()
+    filled = fill(replace(make_source(), lock=source_cache.lock()))
     assert f"should be {digest}" in str(filled.failed[KUBELET])
-    assert not shelf.file(KUBELET).exists()
+    assert not source_cache.file(KUBELET).exists()

@@ -22,8 +22,8 @@ Serve = Callable[[str, int], tuple[str, int]]
 
 
 @pytest.fixture
-def pki(played_site: ClusterSession) -> Pki:
-    return issue_pki(played_site.cluster, datetime.now(UTC))
+def pki(played_session: ClusterSession) -> Pki:
+    return issue_pki(played_session.cluster, datetime.now(UTC))
 
 
 @pytest.fixture
@@ -61,30 +61,30 @@ def serve(pki: Pki, tmp_path: Path) -> Iterator[Serve]:
 
 
 def test_the_first_that_is_ready_is_taken(
-    played_site: ClusterSession, played: dict[str, FakeHost], pki: Pki, serve: Serve
+    played_session: ClusterSession, played: dict[str, FakeHost], pki: Pki, serve: Serve
 ) -> None:
     played["cp-1"].services[API] = serve("cp-1", 500)
     played["cp-2"].services[API] = serve("cp-2", 200)
-    with kubernetes_api(played_site, pki, timedelta(seconds=10)) as client:
+    with kubernetes_api(played_session, pki, timedelta(seconds=10)) as client:
         assert client.is_ready()
 
 
 def test_a_host_that_is_down_is_passed_over(
-    played_site: ClusterSession, played: dict[str, FakeHost], pki: Pki, serve: Serve
+    played_session: ClusterSession, played: dict[str, FakeHost], pki: Pki, serve: Serve
 ) -> None:
     played["cp-1"].is_reachable = False
     played["cp-2"].services[API] = serve("cp-2", 200)
-    with kubernetes_api(played_site, pki, timedelta(seconds=10)) as client:
+    with kubernetes_api(played_session, pki, timedelta(seconds=10)) as client:
         assert client.is_ready()
 
 
 def test_the_reason_of_every_host_is_told_when_none_is_ready(
-    played_site: ClusterSession, played: dict[str, FakeHost], pki: Pki, serve: Serve
+    played_session: ClusterSession, played: dict[str, FakeHost], pki: Pki, serve: Serve
 ) -> None:
     played["cp-1"].is_reachable = False
     played["cp-2"].services[API] = serve("cp-2", 500)
     with (
         pytest.raises(NotReadyError, match=r"cp-1: no connection.*; cp-2: /readyz does not say ok"),
-        kubernetes_api(played_site, pki, timedelta(seconds=0)),
+        kubernetes_api(played_session, pki, timedelta(seconds=0)),
     ):
         pytest.fail("none is ready")

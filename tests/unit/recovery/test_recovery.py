@@ -41,8 +41,8 @@ def cluster() -> Cluster:
     return Cluster.model_validate(document)
 
 
-WANTED = {host.name: f"https://{host.address}:2380" for host in cluster().hosts_with("etcd")}
-LISTED = tuple(ListedMember(number, name, (url,)) for number, (name, url) in enumerate(WANTED.items(), 1))
+DESIRED = {host.name: f"https://{host.address}:2380" for host in cluster().hosts_with("etcd")}
+LISTED = tuple(ListedMember(number, name, (url,)) for number, (name, url) in enumerate(DESIRED.items(), 1))
 
 
 def sighting(letter: str) -> ObservedMember:
@@ -56,11 +56,11 @@ def sighting(letter: str) -> ObservedMember:
 
 
 def survey(letters: str, *, worker: bool = True, life: str | None = "mine") -> Survey:
-    seen = {url: sighting(letter) for url, letter in zip(WANTED.values(), letters, strict=True)}
+    seen = {url: sighting(letter) for url, letter in zip(DESIRED.values(), letters, strict=True)}
     unreachable = {name: f"{name}: no route" for name, letter in zip(ETCD, letters, strict=True) if letter == "?"}
     if not worker:
         unreachable["w-1"] = "w-1: no route"
-    return Survey(Observation(WANTED, seen), unreachable, life)
+    return Survey(Observation(DESIRED, seen), unreachable, life)
 
 
 BUNDLE = BundleOrigin(1042, "mine", has_our_keys=True)
@@ -214,7 +214,7 @@ def test_data_of_the_minor_version_before_is_read(bundled: str) -> None:
 
 
 @pytest.mark.parametrize(("wanted", "bundled"), [("v1.36.3", "v1.37.2"), ("v1.37.2", "v1.35.1"), ("v2.1.0", "v1.37.2")])
-def test_other_data_needs_the_bundles_own_version(wanted: str, bundled: str) -> None:
+def test_other_data_needs_the_bundles_own_version(desired: str, bundled: str) -> None:
     with pytest.raises(RefusedError, match="restore_versions"):
-        version_for(wanted, bundled, restore=False)
-    assert version_for(wanted, bundled, restore=True) == bundled
+        version_for(desired, bundled, restore=False)
+    assert version_for(desired, bundled, restore=True) == bundled

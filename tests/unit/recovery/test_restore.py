@@ -106,10 +106,10 @@ def members() -> dict[str, Member]:
 def work(members: dict[str, Member], pki: Pki) -> RecoveryContext:
     fakes = FakeHosts([member.host() for member in members.values()])
     mirror = MirrorAddresses("http://192.0.2.8:8080", "192.0.2.8:5000")
-    site = ClusterSession(
+    session = ClusterSession(
         cluster(), CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, Connections(fakes.targets(), fakes)
     )
-    return RecoveryContext(ID, site, pki, RemoteFile(b"sealed"))
+    return RecoveryContext(ID, session, pki, RemoteFile(b"sealed"))
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def test_a_bundle_that_turns_out_damaged_while_it_is_sent_is_not_restored(
 
 
 def test_a_host_that_does_not_answer_stops_it_before_anything_is_stopped(work: RecoveryContext, pki: Pki) -> None:
-    connector = work.site.connections._connector
+    connector = work.session.connections._connector
     assert isinstance(connector, FakeHosts)
     connector.hosts["cp-2"].is_reachable = False
 
@@ -261,12 +261,12 @@ def of_lives(*taken: tuple[BundleId, str, Pki]) -> Vault:
 
 @pytest.mark.parametrize("life", ["another", ""])
 @pytest.mark.parametrize("wanted", ["newest", "2026-12-01"])
-def test_between_what_was_and_what_began_anew_somebody_must_choose(pki: Pki, life: str, wanted: str) -> None:
+def test_between_what_was_and_what_began_anew_somebody_must_choose(pki: Pki, life: str, desired: str) -> None:
     renewed = replace(pki, leaves={}, encryption_keys=())
     vault = of_lives((OLDER, "first", pki), (BUNDLE, "first", pki), (LATER, life, pki), (LAST, life, renewed))
 
     with pytest.raises(RefusedError, match=rf"{LAST} is of an etcd that .* began anew after bundle {BUNDLE} was taken"):
-        choose_verified(vault, wanted, pytest.fail)
+        choose_verified(vault, desired, pytest.fail)
     for named in (BUNDLE, LAST):
         assert choose_verified(vault, str(named), pytest.fail).bundle == named
     assert choose_verified(vault, TAKEN.isoformat(), pytest.fail).bundle == BUNDLE

@@ -69,11 +69,11 @@ def work(log: Log) -> RecoveryContext:
     cluster = Cluster.model_validate(document)
     fakes = FakeHosts([log.host(name) for name in ROLES])
     mirror = MirrorAddresses("http://192.0.2.8:8080", "192.0.2.8:5000")
-    site = ClusterSession(
+    session = ClusterSession(
         cluster, CATALOG.release(BEFORE), Lock("modules", {}), mirror, Connections(fakes.targets(), fakes)
     )
     return RecoveryContext(
-        "abcdef01", site, issue_pki(cluster, datetime.now(UTC)), RemoteFile(b"sealed"), prepares_all=True
+        "abcdef01", session, issue_pki(cluster, datetime.now(UTC)), RemoteFile(b"sealed"), prepares_all=True
     )
 
 

@@ -23,11 +23,11 @@ class Api:
         self.asked = 0
         self.answers = 1000
 
-    def create(self, resource: object, wanted: dict[str, Any]) -> bool:
+    def create(self, resource: object, desired: dict[str, Any]) -> bool:
         self.asked += 1
         if self.asked > self.answers:
             raise UnreachableError("the API does not answer")
-        return self.objects.setdefault(wanted["metadata"]["name"], wanted) is wanted
+        return self.objects.setdefault(desired["metadata"]["name"], desired) is desired
 
     @property
     def messages(self) -> list[str]:

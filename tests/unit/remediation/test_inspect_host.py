@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from windlass.domain.host.desired import DesiredHost, wanted_hosts
+from windlass.domain.host.desired import DesiredHost, desired_hosts
 from windlass.domain.remediation import Action, ObservedHost
 from windlass.domain.scripts.inspect_host import inspect_script, parse_inspection
 from windlass.domain.spec import load_cluster
@@ -54,20 +54,20 @@ class Place:
     """A directory that says how the host is."""
 
     state: Path
-    wanted: DesiredHost
+    desired: DesiredHost
 
     def say(self, name: str, text: str = "") -> None:
         (self.state / name).write_text(text)
 
     def containers(self, **states: str) -> None:
-        names = [one.component for one in self.wanted.services]
+        names = [one.component for one in self.desired.services]
         running = {name: states.get(name.replace("-", "_"), "running") for name in names}
         self.say("containers", "".join(inspected(name, state) + "\n" for name, state in running.items() if state))
 
     def look(self, rounds: int = 1, reported: frozenset[str] = frozenset()) -> ObservedHost:
-        script = inspect_script(self.wanted, rounds).replace("sleep 1", "sleep 0")
+        script = inspect_script(self.desired, rounds).replace("sleep 1", "sleep 0")
         done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=60)
-        return parse_inspection(done.stdout, self.wanted, reported, NOW)
+        return parse_inspection(done.stdout, self.desired, reported, NOW)
 
 
 def inspected(component: str, state: str) -> str:
@@ -85,7 +85,7 @@ def inspected(component: str, state: str) -> str:
 def hosts() -> dict[str, DesiredHost]:
     cluster = load_cluster((ROOT / "include/clusters/ha-3-1.yaml").read_text(), "ha")
     catalog = load_catalog(ROOT / "include" / "templates" / "kubernetes")
-    return wanted_hosts(cluster, catalog.release(cluster.spec.kubernetes.version))
+    return desired_hosts(cluster, catalog.release(cluster.spec.kubernetes.version))
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def test_a_kubelet_that_systemd_restarts_is_unknown_until_the_watch_says_so(plac
 
 def test_an_answer_that_is_cut_short_is_no_answer(place: Place) -> None:
     with pytest.raises(NotReadyError, match="cut short"):
-        parse_inspection("engine=answers\n", place.wanted, frozenset(), NOW)
+        parse_inspection("engine=answers\n", place.desired, frozenset(), NOW)
 
 
 def test_every_probe_trusts_only_the_clusters_own_authorities(hosts: dict[str, DesiredHost]) -> None:
@@ -278,7 +278,7 @@ def test_a_container_whose_compose_file_is_lost_is_not_touched(place: Place) -> 
 
 
 def test_the_wait_ends_when_the_check_passes_and_tells_the_last_answer_when_it_does_not(place: Place) -> None:
-    script, limit = watch_script(place.wanted, Action("recreate", place.wanted.host.name, "kube-apiserver", ""))
+    script, limit = watch_script(place.desired, Action("recreate", place.desired.host.name, "kube-apiserver", ""))
     assert limit == timedelta(seconds=60)
     quick = script.replace("sleep 1", "sleep 0").replace("+ 60", "+ 1")
     assert subprocess.run(["sh", "-s"], input=quick, text=True, check=False, timeout=60).returncode == 0

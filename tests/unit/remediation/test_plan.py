@@ -233,11 +233,11 @@ def test_a_node_that_repair_cordoned_is_opened_once_its_host_is_known_to_be_well
 def test_what_a_roll_may_have_changed_is_left_to_it_and_what_is_ill_is_repaired() -> None:
     other = service("kube-scheduler", drift=("it was made from another rendering",))
     host = control_plane("cp-1", other, service("kube-apiserver", "exited"), lost_files=("/etc/windlass/x is another",))
-    roll = "the roll of a changed spec at v1.37.2 that began at noon is not over"
-    planned = plan(replace(cluster(host), roll=roll))
+    rollout = "the roll of a changed spec at v1.37.2 that began at noon is not over"
+    planned = plan(replace(cluster(host), rollout=rollout))
     assert acts(planned) == [("recreate", "cp-1/kube-apiserver")]
     for key in ("cp-1/kube-scheduler", "cp-1/files"):
-        assert holds(planned)[key] == f"{roll}; trigger `upgrade_cluster` to bring it to its end"
+        assert holds(planned)[key] == f"{rollout}; trigger `upgrade_cluster` to bring it to its end"
 
 
 def test_when_too_many_workers_are_ill_none_is_touched() -> None:

@@ -66,7 +66,7 @@ def pki() -> Pki:
 class World:
     """All hosts, what runs on them, and the time."""
 
-    site: ClusterSession
+    session: ClusterSession
     hosts: dict[str, FakeHost]
     now: datetime = NOW
     broken: dict[str, str] = field(default_factory=dict)
@@ -158,7 +158,7 @@ class World:
         told: tuple[NeedsOperator, ...] = (),
     ) -> RemediationContext:
         return RemediationContext(
-            site=self.site, keyring=Keyring(pki, lambda _: RemoteFile(b"sealed")), history=lambda: self.history,
+            session=self.session, keyring=Keyring(pki, lambda _: RemoteFile(b"sealed")), history=lambda: self.history,
             save=self.save, note=self.notes.append, beat=beat, reports={one.key: one for one in reports}, told=told,
             hear=self.hear, machines=self.machines, asked=RunOrigin(by_person=by_person), clock=lambda: self.now,
             pause=self.pause,
@@ -456,10 +456,10 @@ def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_repa
 ) -> None:
     real = observe.parse_inspection
 
-    def parse(said: str, wanted: Any, *more: Any) -> Any:
-        if wanted.host.name == "w-1":
+    def parse(said: str, desired: Any, *more: Any) -> Any:
+        if desired.host.name == "w-1":
             raise ValueError("not a number")
-        return real(said, wanted, *more)
+        return real(said, desired, *more)
 
     monkeypatch.setattr(observe, "parse_inspection", parse)
     world.broken["cp-2/kube-scheduler"] = "exited"
@@ -543,7 +543,7 @@ def test_drift_that_is_only_shown_is_told_once_and_once_that_it_is_over(world: W
     spec = cluster().spec
     settings = spec.repair.model_copy(update={"drift": "report"})
     only_shown = cluster().model_copy(update={"spec": spec.model_copy(update={"repair": settings})})
-    world.site = replace(world.site, cluster=only_shown)
+    world.session = replace(world.session, cluster=only_shown)
     path = "/etc/windlass/stacks/api-proxy/haproxy.cfg"
     rendered = world.hosts["w-1"].files[path]
     world.hosts["w-1"].files[path] = RemoteFile(b"other")
@@ -597,7 +597,7 @@ def test_a_certificate_that_is_open_to_all_is_only_shown_where_the_spec_says_so(
     spec = cluster().spec
     settings = spec.repair.model_copy(update={"drift": "report"})
     only_shown = cluster().model_copy(update={"spec": spec.model_copy(update={"repair": settings})})
-    world.site = replace(world.site, cluster=only_shown)
+    world.session = replace(world.session, cluster=only_shown)
     open_to_all(world)
     outcome = world.heal()
     assert outcome.done == ()
@@ -644,7 +644,7 @@ def test_a_file_that_was_changed_is_found_and_one_container_by_other_hands_too(w
     world.hosts["w-1"].files[path] = RemoteFile(b"other")
     del world.hosts["cp-1"].files["/etc/windlass/pki/apiserver.key"]
     work = RemediationContext(
-        site=world.site, keyring=Keyring(pki, lambda _: RemoteFile(b"")), history=History, save=world.save,
+        session=world.session, keyring=Keyring(pki, lambda _: RemoteFile(b"")), history=History, save=world.save,
         note=world.notes.append, beat=lambda: None, clock=lambda: world.now,
     )  # fmt: skip
     plan = show_plan(work)

@@ -235,12 +235,12 @@ class TestStacksOfTheUser:
 
     def test_run_on_hosts_with_the_roles_and_labels_that_the_spec_asks_for(self, render: Any) -> None:
         members = {"w-1": {"labels": {"disk": "fast"}}}
-        for wanted, hosts in (
+        for desired, hosts in (
             ({"roles": ["worker"]}, {"w-1"}),
             ({"labels": {"disk": "fast"}}, {"w-1"}),
             ({"roles": ["etcd"], "hosts": ["cp-1", "w-1"]}, {"cp-1"}),
         ):
-            rendering = render(stacks=[{"name": "edge-proxy", **wanted}], members=members)
+            rendering = render(stacks=[{"name": "edge-proxy", **desired}], members=members)
             members_of = rendering.cluster.spec.hosts.members
             assert {host.name for host in members_of if "edge-proxy" in host_stacks(rendering.cluster, host)} == hosts
 

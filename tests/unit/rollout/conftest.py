@@ -80,31 +80,31 @@ class Machine:
 class World:
     """A cluster at one version on fake hosts."""
 
-    site: ClusterSession
+    session: ClusterSession
     machines: dict[str, Machine]
 
-    def at(self, version: str, wanted: Cluster | None = None) -> ClusterSession:
+    def at(self, version: str, desired: Cluster | None = None) -> ClusterSession:
         """Return the same place at another version."""
-        made = at_version(wanted or self.site.cluster, version)
-        return replace(self.site, cluster=made, release=CATALOG.release(version))
+        made = at_version(desired or self.session.cluster, version)
+        return replace(self.session, cluster=made, release=CATALOG.release(version))
 
 
-def install(site: ClusterSession, host: Host, machine: Machine) -> None:
+def install(session: ClusterSession, host: Host, machine: Machine) -> None:
     """Have a machine run and hold what the site wants of it."""
     facts = parse_facts("cgroup=2\ncpus=2\ndocker=20.10\ncomplete=yes")
-    files = rendered_files(site, host, facts)
+    files = rendered_files(session, host, facts)
     machine.fake.files.update({path: RemoteFile(file.content, file.mode) for path, file in remote_files(files).items()})
     for path, file in files.items():
         if path.endswith("/compose.yaml"):
             for component, service in services_of(file.text).items():
                 machine.services[component] = f"{service.version}|{service.digest}"
     machine.units = {"kubelet", "windlass-containerd"} if host.is_node else set()
-    machine.versions = {"kubelet": site.release.version, "containerd": site.release.files["containerd"]}
-    for one in host_installs(site.release, host):
-        directory = content_directory(site.lock.digest(one.artifact))
+    machine.versions = {"kubelet": session.release.version, "containerd": session.release.files["containerd"]}
+    for one in host_installs(session.release, host):
+        directory = content_directory(session.lock.digest(one.artifact))
         machine.artifacts.add(directory.rpartition("/")[2])
         machine.links.update({path: f"{directory}/{inner or 'file'}" for inner, path in one.links})
-    images = host_images(site.cluster, site.release, host, site.lock, site.mirror)
+    images = host_images(session.cluster, session.release, host, session.lock, session.mirror)
     machine.images |= {image.reference for image in images}
 
 
@@ -113,13 +113,13 @@ def make_world() -> Callable[..., World]:
     def make(version: str = OLD, roles: dict[str, list[str]] = ROLES) -> World:
         fakes = {name: FakeHost(name) for name in roles}
         hosts = FakeHosts(fakes.values())
-        wanted = at_version(cluster(roles), version)
-        site = ClusterSession(wanted, CATALOG.release(version), LOCK, MIRROR, Connections(hosts.targets(), hosts))
+        desired = at_version(cluster(roles), version)
+        session = ClusterSession(desired, CATALOG.release(version), LOCK, MIRROR, Connections(hosts.targets(), hosts))
         machines = {name: Machine(fake) for name, fake in fakes.items()}
-        for host in site.hosts:
-            install(site, host, machines[host.name])
+        for host in session.hosts:
+            install(session, host, machines[host.name])
             machines[host.name].fake.on("sh", "-s", answer=machines[host.name].answer)
-        return World(site, machines)
+        return World(session, machines)
 
     return make
 

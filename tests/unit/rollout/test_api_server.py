@@ -32,23 +32,23 @@ def roll_of(world: World) -> RolloutContext:
         machine.fake.on("true")
         machine.fake.on("docker", "logs", answer="Error: unknown flag\n")
     limits = Limits(api_ready=timedelta(minutes=1), api_hold=timedelta(0))
-    return RolloutContext(world.at(NEW), world.site, Mock(spec=Pki), lambda _: None, limits)
+    return RolloutContext(world.at(NEW), world.session, Mock(spec=Pki), lambda _: None, limits)
 
 
 def test_one_that_starts_slowly_is_waited_for(world: World) -> None:
-    roll, answers = roll_of(world), [REFUSED, REFUSED]
+    rollout, answers = roll_of(world), [REFUSED, REFUSED]
 
     def ready(_: Call) -> CommandResult | str:
         return answers.pop() if answers else "ok"
 
     world.machines["cp-1"].fake.on("curl", "-sS", answer=ready)
     world.machines["cp-1"].fake.on("docker", "inspect", answer="0\n")
-    change_api_server(roll, "cp-1", stops=True)
+    change_api_server(rollout, "cp-1", stops=True)
     assert answers == []
 
 
 def test_one_that_ends_again_and_again_is_put_back_at_once(world: World) -> None:
-    roll = roll_of(world)
+    rollout = roll_of(world)
     fake = world.machines["cp-1"].fake
 
     def ready(_: Call) -> CommandResult | str:
@@ -58,4 +58,4 @@ def test_one_that_ends_again_and_again_is_put_back_at_once(world: World) -> None
     fake.on("docker", "inspect", answer="5\n")
     told = r"the old version runs again: cp-1: its API server has ended 5 times.*unknown flag"
     with pytest.raises(DidNotComeUpError, match=told):
-        change_api_server(roll, "cp-1", stops=True)
+        change_api_server(rollout, "cp-1", stops=True)

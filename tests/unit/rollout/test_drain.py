@@ -89,10 +89,10 @@ def test_a_pod_whose_namespace_is_being_removed_is_waited_for() -> None:
 def test_a_node_that_may_not_be_drained_is_open_again() -> None:
     api: Any = FakeApi("a")
     api.refused["a"] = 'admission webhook "no" denied the request'
-    roll: Any = Mock()
-    roll.site.cluster.spec.upgrade.drain_seconds = 60
+    rollout: Any = Mock()
+    rollout.session.cluster.spec.upgrade.drain_seconds = 60
     with pytest.raises(RefusedError, match="denied the request"):
-        node._drain(roll, api, "w-1")
+        node._drain(rollout, api, "w-1")
     assert api.node["spec"]["unschedulable"] is None
 
 

@@ -19,7 +19,7 @@ DOWN = CommandResult(7, "", "curl: (7) connection refused")
 
 
 def roll_of(world: World, to: str = NEW) -> RolloutContext:
-    return RolloutContext(world.at(to), world.site, Mock(spec=Pki), lambda _: None)
+    return RolloutContext(world.at(to), world.session, Mock(spec=Pki), lambda _: None)
 
 
 def says(world: World, agreed: dict[str, str], made_of: dict[str, str]) -> None:

@@ -42,8 +42,8 @@ GOOD = GateInputs(
 DRAIN = (Step("host", ("w-1",), ("w-1: drain",), drains=True),)
 
 
-def report(evidence: GateInputs = GOOD, steps: tuple[Step, ...] = DRAIN, **sections: Any) -> GateReport:
-    return judge(cluster(OVERLAPPING | WORKERS, **sections), TARGET, evidence, steps, NOW)
+def report(gate_inputs: GateInputs = GOOD, steps: tuple[Step, ...] = DRAIN, **sections: Any) -> GateReport:
+    return judge(cluster(OVERLAPPING | WORKERS, **sections), TARGET, gate_inputs, steps, NOW)
 
 
 def test_a_healthy_cluster_passes_everything() -> None:
@@ -108,16 +108,16 @@ def test_a_host_without_an_answer_is_told_once() -> None:
 
 @pytest.mark.parametrize(("drift", "verdict"), [("repair", GateLevel.WARNING), ("report", GateLevel.BLOCKED)])
 def test_drift_warns_or_blocks_as_the_spec_says(drift: str, verdict: GateLevel) -> None:
-    evidence = replace(GOOD, drifted={"cp-2": ("control-plane/kube-scheduler",)})
-    (found,) = [one for one in judge_with_repair(evidence, drift).findings if one.name == "drift"]
+    gate_inputs = replace(GOOD, drifted={"cp-2": ("control-plane/kube-scheduler",)})
+    (found,) = [one for one in judge_with_repair(gate_inputs, drift).findings if one.name == "drift"]
     assert found.verdict is verdict
 
 
-def judge_with_repair(evidence: GateInputs, drift: str) -> GateReport:
+def judge_with_repair(gate_inputs: GateInputs, drift: str) -> GateReport:
     made = cluster(OVERLAPPING | WORKERS)
     repair = made.spec.repair.model_copy(update={"drift": drift})
     made = made.model_copy(update={"spec": made.spec.model_copy(update={"repair": repair})})
-    return judge(made, TARGET, evidence, DRAIN, NOW)
+    return judge(made, TARGET, gate_inputs, DRAIN, NOW)
 
 
 def test_an_outage_and_pods_without_a_place_are_warnings() -> None:
@@ -126,8 +126,8 @@ def test_an_outage_and_pods_without_a_place_are_warnings() -> None:
         "spec": {"nodeName": "w-1", "containers": []},
         "status": {"phase": "Running"},
     }
-    evidence = replace(GOOD, workloads=Workloads(nodes=(READY,), pods=(owned,)))
-    assert [finding.name for finding in report(evidence).warnings] == ["capacity"]
+    gate_inputs = replace(GOOD, workloads=Workloads(nodes=(READY,), pods=(owned,)))
+    assert [finding.name for finding in report(gate_inputs).warnings] == ["capacity"]
     one = judge(
         cluster({"a": ["etcd", "control-plane", "worker"]}), TARGET, GOOD, (Step("api-server", ("a",), ()),), NOW
     )

@@ -52,10 +52,10 @@ def test_a_component_that_is_ahead_is_told_whatever_the_one_beside_it_runs(world
         proxy("cp-2", NEW, deletionTimestamp="now"),
         proxy("cp-3", NEW, namespace="mine"),
     ]
-    looks = {name: outcome.get() for name, outcome in observe_hosts(world.site, None).items()}
+    looks = {name: outcome.get() for name, outcome in observe_hosts(world.session, None).items()}
     etcd = ObservedEtcd(Membership((), frozenset()), {}, {})
 
-    running = running_versions(looks, etcd, Workloads(pods=pods), (world.site.lock,))
+    running = running_versions(looks, etcd, Workloads(pods=pods), (world.session.lock,))
 
     assert running.managers["cp-1"] == OLD
     assert running.schedulers["cp-1"] == NEW

@@ -38,78 +38,78 @@ def listen(world: World, answer: Callable[[str], CommandResult | str] = lambda _
     return ran
 
 
-def due(world: World, wanted: Cluster, version: str = OLD) -> dict[str, str]:
-    found = observe_hosts(world.at(version, wanted), None)
+def due(world: World, desired: Cluster, version: str = OLD) -> dict[str, str]:
+    found = observe_hosts(world.at(version, desired), None)
     return {name: told for name, one in found.items() if (told := one.get().state.stale.get("hooks", ""))}
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_hook_that_fails_is_told_and_not_run_again(world: World, when: str) -> None:
     ran = listen(world, lambda _: CommandResult(100, "", "E: no such thing"))
-    wanted = spec_with(world, upgrade={"hooks": {when: ["apt-get upgrade"]}})
+    desired = spec_with(world, upgrade={"hooks": {when: ["apt-get upgrade"]}})
     with pytest.raises(DidNotComeUpError, match=rf"hooks.{when}\[0\].*no such thing; the old version runs on it again"):
-        change(roll_of(world, wanted))
+        change(roll_of(world, desired))
     assert ran == ["apt-get upgrade"]
     assert OLD in kubelet_of(world)
-    assert "cp-1" in due(world, wanted)
+    assert "cp-1" in due(world, desired)
 
 
 def test_hooks_that_the_spec_has_anew_run_on_each_host_once(world: World) -> None:
-    wanted, ran = spec_with(world, upgrade=HOOKS), listen(world)
-    assert due(world, wanted) == dict.fromkeys(world.machines, "hooks run: 1 before, 1 after")
+    desired, ran = spec_with(world, upgrade=HOOKS), listen(world)
+    assert due(world, desired) == dict.fromkeys(world.machines, "hooks run: 1 before, 1 after")
 
-    change(roll_of(world, wanted))
+    change(roll_of(world, desired))
 
     assert ran == ["apt-get upgrade", "uname -r"]
-    assert "cp-1" not in due(world, wanted)
+    assert "cp-1" not in due(world, desired)
     assert "cp-1" in due(world, spec_with(world, upgrade=OTHERS))
-    assert due(world, world.site.cluster) == {}
+    assert due(world, world.session.cluster) == {}
 
 
 def test_hooks_run_around_every_other_change_too(world: World) -> None:
-    wanted, ran = spec_with(world, upgrade=HOOKS), listen(world)
-    change(roll_of(world, wanted))
-    change(roll_of(world, wanted, NEW))
+    desired, ran = spec_with(world, upgrade=HOOKS), listen(world)
+    change(roll_of(world, desired))
+    change(roll_of(world, desired, NEW))
     assert ran == ["apt-get upgrade", "uname -r"] * 2
 
 
 def test_hooks_that_were_broken_off_are_due_again_although_they_had_run_before(world: World) -> None:
-    wanted = spec_with(world, upgrade=HOOKS)
+    desired = spec_with(world, upgrade=HOOKS)
     listen(world)
-    change(roll_of(world, wanted))
+    change(roll_of(world, desired))
     world.machines["cp-1"].fake.on("curl", "-sSk", answer=fails_at(10259))
     listen(world, lambda script: CommandResult(1, "", "no") if script == "uname -r" else "")
     with pytest.raises(DidNotComeUpError):
-        change(roll_of(world, wanted))
+        change(roll_of(world, desired))
 
     assert world.machines["cp-1"].fake.files[HOOKS_MARK].content == UNFINISHED
-    assert "cp-1" in due(world, wanted)
+    assert "cp-1" in due(world, desired)
 
 
 @pytest.mark.parametrize("spec", [{}, HOOKS], ids=["without hooks", "with hooks"])
 def test_on_a_host_that_is_new_to_the_cluster_nothing_is_due(world: World, spec: dict[str, Any]) -> None:
-    wanted = spec_with(world, upgrade=spec)
-    machine, site = world.machines["cp-1"], world.at(OLD, wanted)
+    desired = spec_with(world, upgrade=spec)
+    machine, session = world.machines["cp-1"], world.at(OLD, desired)
     machine.fake.on("sh", "-s", answer=lambda call: machine.answer(call).replace("cluster=demo\n", ""))
 
-    prepare_host(site, site.hosts[0], site.connections.get("cp-1"))
+    prepare_host(session, session.hosts[0], session.connections.get("cp-1"))
 
-    assert "cp-1" not in due(world, wanted)
+    assert "cp-1" not in due(world, desired)
     assert (HOOKS_MARK in machine.fake.files) == bool(spec)
 
 
 def test_an_apply_or_a_repair_of_a_host_never_says_that_hooks_have_run(world: World) -> None:
-    wanted = spec_with(world, upgrade=HOOKS)
-    site = world.at(OLD, wanted)
-    prepare_host(site, site.hosts[0], site.connections.get("cp-1"))
-    assert "cp-1" in due(world, wanted)
+    desired = spec_with(world, upgrade=HOOKS)
+    session = world.at(OLD, desired)
+    prepare_host(session, session.hosts[0], session.connections.get("cp-1"))
+    assert "cp-1" in due(world, desired)
 
 
 def test_hooks_that_are_due_by_both_specs_are_no_drift(world: World) -> None:
-    wanted = spec_with(world, upgrade=HOOKS)
+    desired = spec_with(world, upgrade=HOOKS)
     world.machines["w-1"].fake.files[HOOKS_MARK] = RemoteFile(UNFINISHED)
-    site = world.at(OLD, wanted)
-    looks = {name: one.get() for name, one in observe_hosts(site, None).items()}
+    session = world.at(OLD, desired)
+    looks = {name: one.get() for name, one in observe_hosts(session, None).items()}
     assert looks["w-1"].state.stale == {"hooks": "hooks run: 1 before, 1 after"}
     assert drifted_parts(looks, looks)["w-1"] == ()
 
@@ -117,5 +117,5 @@ def test_hooks_that_are_due_by_both_specs_are_no_drift(world: World) -> None:
 def test_which_hooks_a_file_tells_of(world: World) -> None:
     marks = {hooks_mark(spec_with(world, upgrade=one)) for one in ({}, HOOKS, OTHERS)}
     assert len(marks) == 3
-    assert hooks_mark(world.site.cluster) is None
-    assert hooks_due(world.site.cluster, "of something else") == ""
+    assert hooks_mark(world.session.cluster) is None
+    assert hooks_due(world.session.cluster, "of something else") == ""

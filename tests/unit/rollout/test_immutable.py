@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
-from windlass.domain.rollout.immutable import refuse_what_no_roll_changes
+from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
 from windlass.domain.spec.models import Cluster
 from windlass.errors import RefusedError
 
@@ -38,7 +38,7 @@ def with_network(change: Mapping[str, str]) -> Cluster:
 )
 def test_what_would_leave_hosts_or_pods_behind_is_refused(after: Cluster, told: str) -> None:
     with pytest.raises(RefusedError, match=f"demo: a roll cannot change this: .*{told}"):
-        refuse_what_no_roll_changes(BEFORE, after)
+        refuse_what_no_rollout_changes(BEFORE, after)
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_what_would_leave_hosts_or_pods_behind_is_refused(after: Cluster, told: 
     ],
 )
 def test_everything_else_may_roll(after: Cluster) -> None:
-    refuse_what_no_roll_changes(BEFORE, after)
+    refuse_what_no_rollout_changes(BEFORE, after)

@@ -68,7 +68,7 @@ def around(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def roll_of(world: World, cluster: Cluster | None = None, version: str = NEW) -> RolloutContext:
-    return RolloutContext(world.at(version, cluster), world.site, Mock(spec=Pki), lambda _: None, LIMITS)
+    return RolloutContext(world.at(version, cluster), world.session, Mock(spec=Pki), lambda _: None, LIMITS)
 
 
 def versions_on(world: World, path: str) -> list[str]:
@@ -81,7 +81,7 @@ def kubelet_of(world: World) -> str:
 
 
 def spec_with(world: World, **sections: Any) -> Cluster:
-    document = world.site.cluster.model_dump(mode="json", by_alias=True)
+    document = world.session.cluster.model_dump(mode="json", by_alias=True)
     document["spec"].update(sections)
     return Cluster.model_validate(document)
 
@@ -93,8 +93,8 @@ def fails_at(controller: int) -> Callable[[Call], CommandResult | str]:
     return answer
 
 
-def change(roll: RolloutContext) -> None:
-    change_host(roll, "cp-1", RemoteFile(b""), drains=False)
+def change(rollout: RolloutContext) -> None:
+    change_host(rollout, "cp-1", RemoteFile(b""), drains=False)
 
 
 def test_a_host_whose_controllers_serve_is_done(world: World) -> None:
@@ -137,12 +137,12 @@ def test_an_etcd_member_that_a_hook_has_taken_away_stops_the_roll(
 
 def test_a_flag_of_a_controller_goes_back_with_the_file_that_has_it(world: World) -> None:
     machine = world.machines["cp-1"]
-    install(world.site, world.site.hosts[0], machine)
+    install(world.session, world.session.hosts[0], machine)
     before = dict(machine.fake.files)
     machine.fake.on("curl", "-sSk", answer=fails_at(10259))
-    wanted = spec_with(world, components={"kube-scheduler": {"extraArgs": {"no-such-flag": "x"}}})
+    desired = spec_with(world, components={"kube-scheduler": {"extraArgs": {"no-such-flag": "x"}}})
 
     with pytest.raises(DidNotComeUpError, match="the old version runs on it again"):
-        change(roll_of(world, wanted, OLD))
+        change(roll_of(world, desired, OLD))
 
     assert machine.fake.files[CONTROL_PLANE] == before[CONTROL_PLANE]

@@ -21,12 +21,12 @@ SCHEDULER = "/etc/windlass/stacks/control-plane/compose.yaml"
 OPEN = "mode 0666 -> 0644, owner nobody:nogroup -> root:root"
 
 
-def states(site: ClusterSession, pki: Pki | None = None) -> dict[str, HostState]:
-    return {name: outcome.get().state for name, outcome in observe_hosts(site, pki).items()}
+def states(session: ClusterSession, pki: Pki | None = None) -> dict[str, HostState]:
+    return {name: outcome.get().state for name, outcome in observe_hosts(session, pki).items()}
 
 
 def test_hosts_that_are_as_wanted_differ_in_nothing(world: World) -> None:
-    assert states(world.site) == {name: HostState() for name in world.machines}
+    assert states(world.session) == {name: HostState() for name in world.machines}
 
 
 def test_another_version_changes_what_is_of_another_version_and_nothing_else(world: World) -> None:
@@ -53,14 +53,14 @@ def test_a_host_that_is_lost_once_is_asked_again(world: World) -> None:
 
     machine.fake.after = lose
 
-    assert states(world.site) == {name: HostState() for name in world.machines}
+    assert states(world.session) == {name: HostState() for name in world.machines}
     assert lost == []
 
 
 def test_a_host_that_is_lost_again_and_again_is_not_seen(world: World) -> None:
     world.machines["cp-2"].fake.on("sh", "-s", answer=Hangs())
 
-    outcomes = observe_hosts(world.site, None)
+    outcomes = observe_hosts(world.session, None)
 
     assert [name for name, outcome in outcomes.items() if not outcome.is_ok] == ["cp-2"]
     assert len(world.machines["cp-2"].fake.commands()) == 2
@@ -95,7 +95,7 @@ def test_a_container_that_does_not_run_and_a_unit_that_is_not_current_are_found(
     del world.machines["cp-2"].services["kube-scheduler"]
     world.machines["w-1"].units.discard("kubelet")
 
-    found = states(world.site)
+    found = states(world.session)
 
     assert found["cp-2"].stale == {"control-plane/kube-scheduler": "kube-scheduler started"}
     assert found["w-1"].stale == {"kubelet": "kubelet started"}
@@ -104,7 +104,7 @@ def test_a_container_that_does_not_run_and_a_unit_that_is_not_current_are_found(
 def test_a_file_that_somebody_changed_is_named(world: World) -> None:
     path = "/etc/sysctl.d/90-windlass.conf"
     world.machines["w-1"].fake.files[path] = RemoteFile(b"vm.swappiness = 1\n")
-    assert states(world.site)["w-1"].stale == {"files": f"files: {path}"}
+    assert states(world.session)["w-1"].stale == {"files": f"files: {path}"}
 
 
 def test_a_file_of_the_kubelet_that_is_open_to_all_is_put_right_without_a_drain_or_a_start(world: World) -> None:
@@ -112,49 +112,49 @@ def test_a_file_of_the_kubelet_that_is_open_to_all_is_put_right_without_a_drain_
     for path in (KUBELET_CONFIG, f"{STACKS}/api-proxy/haproxy.cfg"):
         files[path] = replace(files[path], mode=0o666, owner="nobody:nogroup")
 
-    found = states(world.site)
+    found = states(world.session)
 
     told = f"{KUBELET_CONFIG}: {OPEN}, {STACKS}/api-proxy/haproxy.cfg: {OPEN}"
     assert found["w-1"].stale == {"files": f"files: {told}"}
-    (step,) = plan_rollout(world.site.cluster, found, leader="cp-1", add_ons=())
+    (step,) = plan_rollout(world.session.cluster, found, leader="cp-1", add_ons=())
     assert (step.label, step.drains, step.does) == ("host w-1", False, (f"w-1: files: {told}",))
 
 
 def test_certificates_that_are_open_to_all_are_put_right_without_a_start(world: World) -> None:
-    pki = issue_pki(world.site.cluster, datetime(2026, 11, 24, tzinfo=UTC))
-    for host in world.site.hosts:
-        issued = files_for(world.site.cluster, host, pki)
+    pki = issue_pki(world.session.cluster, datetime(2026, 11, 24, tzinfo=UTC))
+    for host in world.session.hosts:
+        issued = files_for(world.session.cluster, host, pki)
         world.machines[host.name].fake.files |= {
             path: RemoteFile(file.content, file.mode) for path, file in issued.items()
         }
-    assert {name: state.stale for name, state in states(world.site, pki).items() if state.stale} == {}
+    assert {name: state.stale for name, state in states(world.session, pki).items() if state.stale} == {}
     files = world.machines["w-1"].fake.files
     path = "/etc/windlass/pki/kubelet.crt"
     files[path] = replace(files[path], mode=0o666, owner="nobody:nogroup")
 
-    assert states(world.site, pki)["w-1"].stale == {"certificates": f"certificates: {path}: {OPEN}"}
+    assert states(world.session, pki)["w-1"].stale == {"certificates": f"certificates: {path}: {OPEN}"}
 
     del files["/etc/windlass/pki/kubelet.key"]
-    assert states(world.site, pki)["w-1"].stale == {"certificates": f"certificates: 1 files, {path}: {OPEN}"}
+    assert states(world.session, pki)["w-1"].stale == {"certificates": f"certificates: 1 files, {path}: {OPEN}"}
 
 
 def test_a_file_that_could_not_be_looked_at_is_not_taken_to_be_as_rendered(world: World) -> None:
     world.machines["w-1"].fake.unreadable.add(KUBELET_CONFIG)
-    assert states(world.site)["w-1"].stale == {"kubelet": "kubelet started anew"}
+    assert states(world.session)["w-1"].stale == {"kubelet": "kubelet started anew"}
 
 
 def test_a_program_that_leads_elsewhere_is_linked_anew(world: World) -> None:
     machine = world.machines["w-1"]
     machine.links["/opt/windlass/cni/bin/bridge"] = "/somewhere/else"
-    assert states(world.site)["w-1"].stale == {"programs": "programs linked anew"}
+    assert states(world.session)["w-1"].stale == {"programs": "programs linked anew"}
 
 
 def test_changed_flags_are_told_as_starting_anew(world: World) -> None:
-    document = world.site.cluster.model_dump(mode="json", by_alias=True)
+    document = world.session.cluster.model_dump(mode="json", by_alias=True)
     document["spec"]["components"] = {"kube-scheduler": {"extraArgs": {"v": "3"}}}
-    wanted = type(world.site.cluster).model_validate(document)
+    desired = type(world.session.cluster).model_validate(document)
 
-    found = states(world.at("v1.36.3", wanted))
+    found = states(world.at("v1.36.3", desired))
 
     assert found["cp-3"].stale == {"control-plane/kube-scheduler": "kube-scheduler started anew"}
     assert found["w-1"].stale == {}

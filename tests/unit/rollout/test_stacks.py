@@ -26,11 +26,11 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def roll_of(world: World) -> RolloutContext:
-    return RolloutContext(world.at(NEW), world.site, Mock(spec=Pki), lambda _: None)
+    return RolloutContext(world.at(NEW), world.session, Mock(spec=Pki), lambda _: None)
 
 
 def unless_old(why: str) -> Callable[[ClusterSession], str]:
-    return lambda site: why if site.release.version == NEW else ""
+    return lambda session: why if session.release.version == NEW else ""
 
 
 def part(missing: Callable[[ClusterSession], str], may_go_back: Callable[[], bool | None] = always) -> StackPart:

@@ -31,7 +31,7 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> Mock:
     act = Mock(return_value=())
     monkeypatch.setattr(steps, "change_etcd", act)
     monkeypatch.setattr(steps, "change_api_server", act)
-    monkeypatch.setattr(steps, "observe_host", lambda site, _, host, conn: LOOK_AT_HOST(site, None, host, conn))
+    monkeypatch.setattr(steps, "observe_host", lambda session, _, host, conn: LOOK_AT_HOST(session, None, host, conn))
     return act
 
 
@@ -39,8 +39,8 @@ LOOK_AT_HOST = steps.observe_host
 
 
 def do(world: World, kind: Any, version: str = NEW) -> None:
-    roll = RolloutContext(world.at(version), world.site, Mock(spec=Pki), lambda _: None)
-    do_step(roll, Step(kind, ("cp-2",), ()), RemoteFile(b""))
+    rollout = RolloutContext(world.at(version), world.session, Mock(spec=Pki), lambda _: None)
+    do_step(rollout, Step(kind, ("cp-2",), ()), RemoteFile(b""))
 
 
 def test_one_that_runs_as_before_stops_for_its_change(world: World, acted: Mock, kind: Any) -> None:
@@ -49,7 +49,7 @@ def test_one_that_runs_as_before_stops_for_its_change(world: World, acted: Mock,
 
 
 def test_one_that_was_changed_already_is_only_waited_for(world: World, acted: Mock, kind: Any) -> None:
-    do(world, kind, world.site.release.version)
+    do(world, kind, world.session.release.version)
     assert acted.call_args.kwargs == {"stops": False}
 
 

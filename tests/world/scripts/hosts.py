@@ -77,21 +77,21 @@ def make_directories(machine: Machine, script: str) -> Iterator[str]:
 
 def pull_images(machine: Machine, script: str) -> Iterator[str]:
     """Pull images into Docker or the pods' containerd."""
-    for wanted in re.findall(r"docker pull -q (\S+)", script):
-        if wanted in machine.images:
+    for desired in re.findall(r"docker pull -q (\S+)", script):
+        if desired in machine.images:
             continue
-        if not machine.is_docker_up or not machine.may_pull_from(wanted.partition("/")[0]):
-            raise ScriptError(f"cannot pull {wanted}: server gave HTTP response to HTTPS client")
+        if not machine.is_docker_up or not machine.may_pull_from(desired.partition("/")[0]):
+            raise ScriptError(f"cannot pull {desired}: server gave HTTP response to HTTPS client")
         machine.step()
-        machine.images.add(wanted)
-        yield f"{CHANGED}image {wanted}"
-    for wanted in re.findall(r"pull --local --hosts-dir \S+ (\S+)", script):
-        if f"pods {wanted}" not in machine.images:
+        machine.images.add(desired)
+        yield f"{CHANGED}image {desired}"
+    for desired in re.findall(r"pull --local --hosts-dir \S+ (\S+)", script):
+        if f"pods {desired}" not in machine.images:
             if "windlass-containerd" not in machine.units:
-                raise ScriptError(f"cannot pull {wanted}: no containerd")
+                raise ScriptError(f"cannot pull {desired}: no containerd")
             machine.step()
-            machine.images.add(f"pods {wanted}")
-            yield f"{CHANGED}image {wanted}"
+            machine.images.add(f"pods {desired}")
+            yield f"{CHANGED}image {desired}"
 
 
 _READS = re.compile(

@@ -17,16 +17,16 @@ from windlass.operations.etcd.clients import etcd_member
 class EtcdHook(BaseHook):
     """Reaches each etcd member of a cluster by Windlass's own client certificate."""
 
-    def __init__(self, site: ClusterSession, pki: Pki) -> None:
+    def __init__(self, session: ClusterSession, pki: Pki) -> None:
         super().__init__()
-        self.site = site
+        self.session = session
         self.pki = pki
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """Return the hosts that have a member."""
-        return tuple(host.name for host in self.site.cluster.hosts_with("etcd"))
+        return tuple(host.name for host in self.session.cluster.hosts_with("etcd"))
 
     def member(self, host: str, deadline: timedelta = DEADLINE) -> AbstractContextManager[EtcdClient]:
         """Give a client of the member on `host`."""
-        return etcd_member(self.site, self.pki, host, deadline)
+        return etcd_member(self.session, self.pki, host, deadline)

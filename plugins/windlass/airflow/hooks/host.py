@@ -77,8 +77,8 @@ class HostHook(BaseHook):
         )
 
 
-def _user(connection: Connection, wanted: str | None) -> str:
-    user = wanted or connection.login
+def _user(connection: Connection, desired: str | None) -> str:
+    user = desired or connection.login
     if not user:
         raise SpecError(f"connection `{connection.conn_id}` has no login; add one, or set spec.hosts.ssh.user")
     return user

@@ -18,11 +18,11 @@ _WITHIN = timedelta(seconds=30)
 class KubernetesHook(BaseHook):
     """Reaches whichever API server of a cluster is ready, by Windlass's own certificate; no kubeconfig is written."""
 
-    def __init__(self, site: ClusterSession, pki: Pki) -> None:
+    def __init__(self, session: ClusterSession, pki: Pki) -> None:
         super().__init__()
-        self.site = site
+        self.session = session
         self.pki = pki
 
     def client(self, within: timedelta = _WITHIN) -> AbstractContextManager[KubernetesClient]:
         """Give a client of the first API server that is ready; NotReadyError if none is after `within`."""
-        return kubernetes_api(self.site, self.pki, within)
+        return kubernetes_api(self.session, self.pki, within)

@@ -48,59 +48,59 @@ class BackupDispatchOperator(BaseOperator):
         with ending_on_permanent_errors():
             store = open_store()
             places = [RunContext(name, _owner(context)) for name in list_clusters(store)]
-        due = [place.name for place in places if self._is_due(context, place)]
+        due = [run.name for run in places if self._is_due(context, run)]
         if not due:
             raise AirflowSkipException("no backup is due")
         context["outlet_events"][BACKUPS].add_partitions(due)
         self.log.info("backups are due of: %s", ", ".join(due))
         return due
 
-    def _is_due(self, context: Context, place: RunContext) -> bool:
+    def _is_due(self, context: Context, run: RunContext) -> bool:
         try:
-            return _look(context, place)
+            return _look(context, run)
         except WindlassError as error:
-            self.log.warning("%s: whether a backup is due cannot be told: %s", place.name, error)
+            self.log.warning("%s: whether a backup is due cannot be told: %s", run.name, error)
             return False
 
 
-def _look(context: Context, place: RunContext) -> bool:
-    cluster, now = place.cluster(), datetime.now(UTC)
+def _look(context: Context, run: RunContext) -> bool:
+    cluster, now = run.cluster(), datetime.now(UTC)
     schedule = cluster.spec.backup.schedule
     if schedule is None:
         return False
-    vault = place.vault(cluster)
-    progress = progress_of(vault, _backup_leases(context, place))
+    vault = run.vault(cluster)
+    progress = progress_of(vault, _backup_leases(context, run))
     if progress.newest is not None:
         overdue = overdue_since(schedule, progress.newest, now)
-        told = should_tell(place.store, place.name, is_overdue=overdue is not None, now=now)
+        told = should_tell(run.store, run.name, is_overdue=overdue is not None, now=now)
         if told == "missing":
-            notify_alert(context, place, f"backups do not come; {how_old(vault, now)}; see the runs of {OPERATION}")
+            notify_alert(context, run, f"backups do not come; {how_old(vault, now)}; see the runs of {OPERATION}")
         elif told == "over":
-            notify_alert(context, place, f"backups come again; {how_old(vault, now)}", level="info")
-    why_not = unsafe_beside(_operation_leases(context, place).effective(place.name), has_bundles=bool(progress.newest))
-    return not why_not and is_due(schedule, place.name, progress, now)
+            notify_alert(context, run, f"backups come again; {how_old(vault, now)}", level="info")
+    why_not = unsafe_beside(_operation_leases(context, run).effective(run.name), has_bundles=bool(progress.newest))
+    return not why_not and is_due(schedule, run.name, progress, now)
 
 
 class BackupTakeOperator(ClusterOperator):
     """Takes one bundle. Where that is not safe now, or one is being taken already, a scheduled run is skipped."""
 
-    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the bundle's id, what is in it, and how long each step took."""
         watch = Stopwatch(tell=self.log.info)
         try:
-            cluster = place.cluster()
-            vault = place.vault(cluster)
-            with self._turn(context, place, vault), place.site(cluster) as site:
+            cluster = run.cluster()
+            vault = run.vault(cluster)
+            with self._turn(context, run, vault), run.session(cluster) as session:
                 before = vault.inventory().bundles
-                manifest = take_bundle(site, place.pki(), vault, str(place.owner), watch)
+                manifest = take_bundle(session, run.pki(), vault, str(run.owner), watch)
         except _WaitingError:
             raise
         except WindlassError as error:
-            self._tell_failure(context, place, error)
+            self._tell_failure(context, run, error)
             raise
         if before and before[-1].revision > manifest.content.revision:
             # Said once: from now on the newest bundle is of what is there.
-            notify_alert(context, place, _gone_back(before[-1], manifest))
+            notify_alert(context, run, _gone_back(before[-1], manifest))
         self.log.info(
             "bundle %s: %d keys at revision %d", manifest.id, manifest.content.keys, manifest.content.revision
         )
@@ -114,49 +114,49 @@ class BackupTakeOperator(ClusterOperator):
         }
 
     @contextmanager
-    def _turn(self, context: Context, place: RunContext, vault: Vault) -> Iterator[None]:
+    def _turn(self, context: Context, run: RunContext, vault: Vault) -> Iterator[None]:
         """Hold the cluster's one turn to take a backup, beside whatever operation runs."""
-        leases, is_asked_for = _backup_leases(context, place), is_by_person(context)
+        leases, is_asked_for = _backup_leases(context, run), is_by_person(context)
         why_not = unsafe_beside(
-            _operation_leases(context, place).effective(place.name), has_bundles=bool(vault.inventory().bundles)
+            _operation_leases(context, run).effective(run.name), has_bundles=bool(vault.inventory().bundles)
         )
         if why_not:
             _wait_or_skip(f"no backup is taken now: {why_not}", is_asked_for=is_asked_for)
-        schedule = place.cluster().spec.backup.schedule
+        schedule = run.cluster().spec.backup.schedule
         # Asked before the lease is taken, which counts as an attempt.
-        is_late = not is_asked_for and schedule is not None and _is_done(schedule, place, vault, leases)
+        is_late = not is_asked_for and schedule is not None and _is_done(schedule, run, vault, leases)
         if is_late:
             raise AirflowSkipException("a bundle was taken since this run was asked for")
         try:
-            leases.acquire(place.name, place.owner, OPERATION)
+            leases.acquire(run.name, run.owner, OPERATION)
         except RefusedError as refusal:
             _wait_or_skip(f"a backup is being taken already: {refusal}", is_asked_for=is_asked_for)
         try:
             yield
         finally:
             with contextlib.suppress(*TRANSIENT):  # the run ends, and then the lease is anybody's
-                leases.release(place.name, place.owner)
+                leases.release(run.name, run.owner)
 
-    def _tell_failure(self, context: Context, place: RunContext, error: WindlassError) -> None:
+    def _tell_failure(self, context: Context, run: RunContext, error: WindlassError) -> None:
         if isinstance(error, TRANSIENT) and context["ti"].try_number <= (self.retries or 0):
             return  # it is tried again
         try:
-            age = how_old(place.vault(place.cluster()), datetime.now(UTC))
+            age = how_old(run.vault(run.cluster()), datetime.now(UTC))
         except WindlassError:
             age = "how old the newest good bundle is cannot be told"
-        notify_alert(context, place, f"backup failed, {age}: {error}")
+        notify_alert(context, run, f"backup failed, {age}: {error}")
 
 
 class BackupExpireOperator(ClusterOperator):
     """Deletes the bundles that the spec no longer wants kept."""
 
-    def act(self, context: Context, place: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, run: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
         """Return the ids that were deleted."""
-        cluster = place.cluster()
-        backup, roll = cluster.spec.backup, place.records.roll()
-        if roll is not None:  # what the whole cluster would go back to stays until the roll has ended
-            backup = backup.model_copy(update={"pin": (*backup.pin, roll.bundle)})
-        gone = [str(bundle) for bundle in expire(place.vault(cluster), backup, datetime.now(UTC))]
+        cluster = run.cluster()
+        backup, rollout = cluster.spec.backup, run.records.rollout()
+        if rollout is not None:  # what the whole cluster would go back to stays until the roll has ended
+            backup = backup.model_copy(update={"pin": (*backup.pin, rollout.bundle)})
+        gone = [str(bundle) for bundle in expire(run.vault(cluster), backup, datetime.now(UTC))]
         self.log.info("deleted: %s", ", ".join(gone) or "nothing")
         return gone
 
@@ -167,30 +167,30 @@ class BackupProveOperator(ClusterOperator):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"outlets": [DRILLS], **options})
 
-    def act(self, context: Context, place: RunContext) -> str:
+    def act(self, context: Context, run: RunContext) -> str:
         """Return the cluster whose drill was started."""
-        cluster = place.cluster()
-        schedule, vault = cluster.spec.backup.drill.schedule, place.vault(cluster)
+        cluster = run.cluster()
+        schedule, vault = cluster.spec.backup.drill.schedule, run.vault(cluster)
         bundles = vault.inventory().bundles
         if schedule is None or not bundles or not is_drill_due(schedule, newest_drill(vault), bundles[-1].time):
             raise AirflowSkipException("no drill is due")
-        context["outlet_events"][DRILLS].add_partitions(place.name)
-        return place.name
+        context["outlet_events"][DRILLS].add_partitions(run.name)
+        return run.name
 
 
 class EtcdMaintenanceOperator(ClusterOperator):
     """Defragments etcd's members where it is worth it, ends the alarm of a full database, tells what needs a person."""
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done; nothing is done while an operation has the cluster."""
-        leases = _operation_leases(context, place)
-        with place.site(place.cluster()) as site:
-            kept = keep_in_order(site, place.pki(), lambda: leases.effective(place.name) is None)
+        leases = _operation_leases(context, run)
+        with run.session(run.cluster()) as session:
+            kept = keep_in_order(session, run.pki(), lambda: leases.effective(run.name) is None)
         for line in kept.done:
             self.log.info("%s", line)
-            place.log(f"etcd: {line}")
+            run.log(f"etcd: {line}")
         for line in kept.complaints:
-            notify_alert(context, place, line)
+            notify_alert(context, run, line)
         return list(kept.done)
 
 
@@ -207,12 +207,12 @@ def _owner(context: Context) -> Owner:
     return Owner(run.dag_id, run.run_id)
 
 
-def _operation_leases(context: Context, place: RunContext) -> Leases:
-    return place.leases(finished_by(context))
+def _operation_leases(context: Context, run: RunContext) -> Leases:
+    return run.leases(finished_by(context))
 
 
-def _backup_leases(context: Context, place: RunContext) -> Leases:
-    return Leases(place.store, finished_by(context), lambda: datetime.now(UTC), backup_lease_key)
+def _backup_leases(context: Context, run: RunContext) -> Leases:
+    return Leases(run.store, finished_by(context), lambda: datetime.now(UTC), backup_lease_key)
 
 
 def is_by_person(context: Context) -> bool:
@@ -226,15 +226,15 @@ def _wait_or_skip(reason: str, *, is_asked_for: bool) -> None:
     raise AirflowSkipException(reason)
 
 
-def _is_done(schedule: str, place: RunContext, vault: Vault, leases: Leases) -> bool:
+def _is_done(schedule: str, run: RunContext, vault: Vault, leases: Leases) -> bool:
     """Tell whether the backup that a scheduled run is for was taken by another meanwhile."""
     progress, now = progress_of(vault, leases), datetime.now(UTC)
     # An attempt that failed leaves this one to be made, whenever it was.
-    return not is_due(schedule, place.name, BackupProgress(progress.newest, None), now)
+    return not is_due(schedule, run.name, BackupProgress(progress.newest, None), now)
 
 
-def notify_alert(context: Context, place: RunContext, text: str, level: Any = "error") -> None:
+def notify_alert(context: Context, run: RunContext, text: str, level: Any = "error") -> None:
     """Write a line to the cluster's service log and tell whoever wants to know; the store may be what is away."""
     with contextlib.suppress(WindlassError):
-        place.log(text, level=level)
-    send([Notice(place.name, text, level, component="etcd", is_alert=True)], context)
+        run.log(text, level=level)
+    send([Notice(run.name, text, level, component="etcd", is_alert=True)], context)

@@ -27,7 +27,7 @@ class ClusterOperator(BaseOperator):
             return self.act(context, RunContext.of(context))
 
     @abstractmethod
-    def act(self, context: Context, place: RunContext) -> Any:
+    def act(self, context: Context, run: RunContext) -> Any:
         """Do the step; errors of `windlass.errors` say what went wrong."""
 
     def skip(self, context: Context, tasks: list[str], result: Any) -> NoReturn:

@@ -27,7 +27,7 @@ from windlass.operations.apply.addons import (
     workloads_missing,
 )
 from windlass.operations.apply.leaving_hosts import refuse_hosts_that_are_in_use
-from windlass.operations.apply.plan import check_version, refuse_amid_roll
+from windlass.operations.apply.plan import check_version, refuse_during_rollout
 from windlass.operations.apply.remove import check_name, drain, remove_from_hosts
 from windlass.operations.apply.start import seed_certificates
 from windlass.operations.apply.user_stacks import start_own_stacks
@@ -44,16 +44,16 @@ _UNFINISHED = {"queued", "running"}
 class ClusterValidateOperator(ClusterOperator):
     """Checks the spec that was given, or the stored one, against itself, the catalog and the other clusters."""
 
-    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return what the run is about, in a few words; RefusedError if an apply cannot bring that about."""
-        place.keys  # noqa: B018 (a missing or wrong key is told before anything starts)
-        stored, cluster = place.stored(), place.wanted(context["params"].get("spec"))
+        run.keys  # noqa: B018 (a missing or wrong key is told before anything starts)
+        stored, cluster = run.stored(), run.desired(context["params"].get("spec"))
         check_version(stored, cluster)
-        if roll := place.records.roll():
-            refuse_amid_roll(place.name, roll.before, roll.after)
-        _check_given(cluster, place)
+        if rollout := run.records.rollout():
+            refuse_during_rollout(run.name, rollout.before, rollout.after)
+        _check_given(cluster, run)
         if stored is not None:
-            _check_change(stored, cluster, place)
+            _check_change(stored, cluster, run)
         changes = [] if stored is None else [str(change) for change in diff_clusters(stored, cluster)]
         for change in changes:
             self.log.info("the spec changes: %s", change)
@@ -70,21 +70,21 @@ class ClusterValidateOperator(ClusterOperator):
 class ClusterLeaseOperator(ClusterOperator):
     """Takes the cluster's lease for this run, so that no other changes it meanwhile, and stores the spec given."""
 
-    def act(self, context: Context, place: RunContext) -> str:
+    def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        cluster = place.wanted(context["params"].get("spec"))
-        place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
-        if place.records.save_spec(dump_cluster(cluster)):
+        cluster = run.desired(context["params"].get("spec"))
+        run.leases(finished_by(context)).acquire(run.name, run.owner, run.owner.dag_id)
+        if run.records.save_spec(dump_cluster(cluster)):
             self.log.info("the spec is stored")
-        return str(place.owner)
+        return str(run.owner)
 
 
 class ClusterReleaseOperator(ClusterOperator):
     """Gives the lease back; a teardown, so that it runs however the run ends."""
 
-    def act(self, context: Context, place: RunContext) -> None:
+    def act(self, context: Context, run: RunContext) -> None:
         """Release the lease if this run has it."""
-        if not place.leases(finished_by(context)).release(place.name, place.owner):
+        if not run.leases(finished_by(context)).release(run.name, run.owner):
             self.log.info("this run does not hold the lease (any more)")
 
 
@@ -101,61 +101,61 @@ def finished_by(context: Context) -> Any:
     return is_finished
 
 
-def _check_change(stored: Cluster, wanted: Cluster, place: RunContext) -> None:
+def _check_change(stored: Cluster, desired: Cluster, run: RunContext) -> None:
     """Refuse what an apply would leave half done. Before there are keys nothing runs, and anything may change."""
-    pki = place.records.pki(place.keys)
+    pki = run.records.pki(run.keys)
     if pki is None:
         return
-    refuse_what_no_apply_changes(stored, wanted)
-    if leaving := dropped_hosts(stored, wanted):
-        with place.site(stored) as site:
-            refuse_hosts_that_are_in_use(site, pki, leaving)
+    refuse_what_no_apply_changes(stored, desired)
+    if leaving := dropped_hosts(stored, desired):
+        with run.session(stored) as session:
+            refuse_hosts_that_are_in_use(session, pki, leaving)
 
 
-def _check_given(cluster: Cluster, place: RunContext) -> None:
+def _check_given(cluster: Cluster, run: RunContext) -> None:
     """Tell of an authority of the user's that cannot be used before anything starts."""
     if given := user_authorities(cluster):
         check_authorities(given, datetime.now(UTC))
-        refuse_other_authorities(given, place.records.pki(place.keys))
+        refuse_other_authorities(given, run.records.pki(run.keys))
 
 
 class ClusterCertificatesOperator(ClusterOperator):
     """Makes what is missing of the cluster's certificates, renews what is old, and lays them down on the hosts."""
 
-    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
+    def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host."""
-        cluster = place.cluster()
-        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
-        pki, sealed = seeded_pki(place, cluster)
-        with place.site(cluster) as site:
-            return self.tell(seed_certificates(site, pki, sealed))
+        cluster = run.cluster()
+        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        pki, sealed = seeded_pki(run, cluster)
+        with run.session(cluster) as session:
+            return self.tell(seed_certificates(session, pki, sealed))
 
 
-def seeded_pki(place: RunContext, cluster: Cluster) -> tuple[Pki, RemoteFile]:
+def seeded_pki(run: RunContext, cluster: Cluster) -> tuple[Pki, RemoteFile]:
     """Return the stored PKI, with what it lacks made and what is old renewed, and its sealed copy for hosts."""
-    existing, given = place.records.pki(place.keys), user_authorities(cluster)
+    existing, given = run.records.pki(run.keys), user_authorities(cluster)
     refuse_other_authorities(given, existing)
     pki = issue_pki(cluster, datetime.now(UTC), existing, given)
-    place.records.save_pki(pki, place.keys)
-    return pki, RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
+    run.records.save_pki(pki, run.keys)
+    return pki, RemoteFile(run.records.sealed_pki() or b"", mode=0o600)
 
 
 class ClusterServicesOperator(ClusterOperator):
     """Applies the foundation services as soon as an API server is ready, and waits for nodes and services."""
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was changed."""
-        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
-        cluster, pki = place.cluster(), place.pki()
-        with place.site(cluster) as site, kubernetes_api(site, pki, _API_READY) as client:
+        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        cluster, pki = run.cluster(), run.pki()
+        with run.session(cluster) as session, kubernetes_api(session, pki, _API_READY) as client:
             self.log.info("an API server is ready")
-            changed = list(apply_services(site, client))
-            changed += register_nodes(site, client)
-            wait_until(lambda: nodes_missing(site, client), _NODES_READY, "wait for nodes")
+            changed = list(apply_services(session, client))
+            changed += register_nodes(session, client)
+            wait_until(lambda: nodes_missing(session, client), _NODES_READY, "wait for nodes")
             self.log.info("all nodes are Ready")
-            changed += label_nodes(site, client)
+            changed += label_nodes(session, client)
             wait_until(lambda: workloads_missing(client, FOUNDATION), _NODES_READY, "wait for foundation services")
-            own = start_own_stacks(site)
+            own = start_own_stacks(session)
         changed += [f"{one} of {host}" for host, changes in own.items() for one in changes]
         for one in changed:
             self.log.info("changed: %s", one)
@@ -165,11 +165,11 @@ class ClusterServicesOperator(ClusterOperator):
 class ClusterVerifyOperator(ClusterOperator):
     """Uses the cluster as its users will, and fails with host, component and reason where that does not work."""
 
-    def act(self, context: Context, place: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, run: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
         """Return what was shown to work."""
-        cluster, pki = place.cluster(), place.pki()
-        with place.site(cluster) as site, kubernetes_api(site, pki, _API_READY) as client:
-            shown = verify_cluster(site, pki, client)
+        cluster, pki = run.cluster(), run.pki()
+        with run.session(cluster) as session, kubernetes_api(session, pki, _API_READY) as client:
+            shown = verify_cluster(session, pki, client)
         for one in shown:
             self.log.info("verified: %s", one)
         return list(shown)
@@ -182,11 +182,11 @@ class ClusterConfirmOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the hosts that the cluster will be taken off; RefusedError without the right confirmation."""
-        check_name(place.name, context["params"].get("confirm_name") or "")
-        hosts = [host.name for host in place.cluster().spec.hosts.members]
-        self.log.info("cluster %s will be taken off %s", place.name, ", ".join(hosts))
+        check_name(run.name, context["params"].get("confirm_name") or "")
+        hosts = [host.name for host in run.cluster().spec.hosts.members]
+        self.log.info("cluster %s will be taken off %s", run.name, ", ".join(hosts))
         if context["params"].get("plan_only"):
             self.skip(context, self.skips, hosts)
         return hosts
@@ -195,10 +195,10 @@ class ClusterConfirmOperator(ClusterOperator):
 class ClusterDrainOperator(ClusterOperator):
     """Ends the users' pods with their own grace; a cluster that does not answer any more is passed over."""
 
-    def act(self, context: Context, place: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, run: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
         """Return what was ended."""
         try:
-            with place.site(place.cluster()) as site, kubernetes_api(site, place.pki(), _API_ANSWERS) as client:
+            with run.session(run.cluster()) as session, kubernetes_api(session, run.pki(), _API_ANSWERS) as client:
                 return list(drain(client))
         except NotReadyError as error:
             self.log.warning("not drained: %s", error)
@@ -211,27 +211,27 @@ class ClusterRemoveOperator(ClusterOperator):
     Hosts that a provider made for the cluster are destroyed instead.
     """
 
-    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
+    def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
-        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
-        cluster = place.cluster()
+        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        cluster = run.cluster()
         provider = host_provider(cluster)
         if provider.makes_hosts:
             return self.tell(dict.fromkeys(provider.destroy(cluster), ("destroyed",)))
-        with place.site(cluster) as site:
-            return self.tell(remove_from_hosts(site))
+        with run.session(cluster) as session:
+            return self.tell(remove_from_hosts(session))
 
 
 class ClusterForgetOperator(ClusterOperator):
     """Removes what the store knows of the cluster; its backups stay unless the run says otherwise."""
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the keys that were removed; the service log and the lease stay, as the record of what was done."""
-        place.log(f"{place.owner.dag_id}: the cluster was taken off its hosts")
+        run.log(f"{run.owner.dag_id}: the cluster was taken off its hosts")
         keeps = context["params"].get("keep_backups", True)
         # They may be in a bucket of their own, which only the spec names: before that is forgotten.
-        backups = () if keeps else place.vault(place.cluster()).forget()
-        return [*backups, *place.records.forget(keep_backups=keeps)]
+        backups = () if keeps else run.vault(run.cluster()).forget()
+        return [*backups, *run.records.forget(keep_backups=keeps)]
 
 
 class ClusterRecordOperator(ClusterOperator):
@@ -241,15 +241,15 @@ class ClusterRecordOperator(ClusterOperator):
         super().__init__(**options)
         self.steps = steps
 
-    def act(self, context: Context, place: RunContext) -> str:
+    def act(self, context: Context, run: RunContext) -> str:
         """Return the line that was written; a run that only planned writes none."""
-        operation = place.owner.dag_id
+        operation = run.owner.dag_id
         if context["params"].get("plan_only"):
             return f"{operation}: planned only, nothing was changed"
         results = {step: context["ti"].xcom_pull(task_ids=step) for step in self.steps}
         changed = _count(results)
         text = f"{operation}: {changed} changes" if changed else f"{operation}: nothing to change"
-        place.log(text, details={step: result for step, result in results.items() if result})
+        run.log(text, details={step: result for step, result in results.items() if result})
         self.log.info("%s", text)
         return text
 

@@ -30,10 +30,10 @@ OPERATION = "restore_drill"
 class DrillChooseOperator(ClusterOperator):
     """Chooses the bundle that the param `bundle` names, by id, by time, or the newest."""
 
-    def act(self, context: Context, place: RunContext) -> str:
+    def act(self, context: Context, run: RunContext) -> str:
         """Return the bundle's id; RefusedError if there is none."""
-        wanted = context["params"].get("bundle") or NEWEST
-        chosen = choose(wanted, place.vault(place.cluster()).candidates(), place.name)
+        desired = context["params"].get("bundle") or NEWEST
+        chosen = choose(desired, run.vault(run.cluster()).candidates(), run.name)
         self.log.info("bundle %s, %s so far", chosen.bundle, chosen.standing.value)
         return str(chosen.bundle)
 
@@ -41,45 +41,45 @@ class DrillChooseOperator(ClusterOperator):
 class DrillRunOperator(ClusterOperator):
     """Restores the chosen bundle on one host and compares; fails, and tells people, unless that proves it."""
 
-    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return what was compared and how long each step took; IntegrityError if the bundle is not proven."""
         bundle = BundleId.parse(context["ti"].xcom_pull(task_ids="choose"))
-        cluster = place.cluster()
-        vault = place.vault(cluster)
-        with _turn(context, place), self._telling(context, place, bundle), place.site(cluster) as site:
-            release = release_for(place.catalog, vault.manifest(bundle))
-            record = run_drill(site, release, vault, bundle, str(place.owner), Stopwatch(tell=self.log.info))
+        cluster = run.cluster()
+        vault = run.vault(cluster)
+        with _turn(context, run), self._telling(context, run, bundle), run.session(cluster) as session:
+            release = release_for(run.catalog, vault.manifest(bundle))
+            record = run_drill(session, release, vault, bundle, str(run.owner), Stopwatch(tell=self.log.info))
         if not record.is_proof:
             text = f"drill with bundle {bundle} on {record.host or 'no host'} failed: {record.failure}"
-            notify_alert(context, place, text)
+            notify_alert(context, run, text)
             raise IntegrityError(f"{text}; look at the record {record.id}, and take a new bundle with etcd_backup")
-        place.log(f"drill: bundle {bundle} is proven: {record.milliseconds['total'] / 1000:.0f} s on {record.host}")
+        run.log(f"drill: bundle {bundle} is proven: {record.milliseconds['total'] / 1000:.0f} s on {record.host}")
         return _told(record)
 
     @contextmanager
-    def _telling(self, context: Context, place: RunContext, bundle: BundleId) -> Iterator[None]:
+    def _telling(self, context: Context, run: RunContext, bundle: BundleId) -> Iterator[None]:
         """Tell people of what kept the drill from being made at all, unless it is tried again."""
         try:
             yield
         except WindlassError as error:
             if not isinstance(error, TRANSIENT) or context["ti"].try_number > (self.retries or 0):
-                notify_alert(context, place, f"drill with bundle {bundle} could not be made: {error}")
+                notify_alert(context, run, f"drill with bundle {bundle} could not be made: {error}")
             raise
 
 
 class DrillClearOperator(ClusterOperator):
     """Removes what a drill left on hosts, should its task have been killed; a teardown."""
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the hosts that were looked at; those that do not answer are looked at by the next drill there."""
-        leases = _leases(context, place)
-        held = leases.effective(place.name)
-        if held is not None and held.owner != place.owner:
+        leases = _leases(context, run)
+        held = leases.effective(run.name)
+        if held is not None and held.owner != run.owner:
             self.log.info("another drill runs: %s", held.owner)
             return []
-        with place.site(place.cluster()) as site:
-            outcomes = site.try_on_hosts(site.hosts, lambda _, connection: clear_drills(connection))
-        leases.release(place.name, place.owner)
+        with run.session(run.cluster()) as session:
+            outcomes = session.try_on_hosts(session.hosts, lambda _, connection: clear_drills(connection))
+        leases.release(run.name, run.owner)
         return [name for name, outcome in outcomes.items() if outcome.is_ok]
 
 
@@ -92,16 +92,16 @@ def _told(record: DrillRecord) -> dict[str, Any]:
     }
 
 
-def _leases(context: Context, place: RunContext) -> Leases:
-    return Leases(place.store, finished_by(context), lambda: datetime.now(UTC), drill_lease_key)
+def _leases(context: Context, run: RunContext) -> Leases:
+    return Leases(run.store, finished_by(context), lambda: datetime.now(UTC), drill_lease_key)
 
 
 @contextmanager
-def _turn(context: Context, place: RunContext) -> Iterator[None]:
+def _turn(context: Context, run: RunContext) -> Iterator[None]:
     """Hold the cluster's one turn to drill, beside whatever operation runs: it touches nothing of the cluster."""
-    leases = _leases(context, place)
+    leases = _leases(context, run)
     try:
-        leases.acquire(place.name, place.owner, OPERATION)
+        leases.acquire(run.name, run.owner, OPERATION)
     except RefusedError as refusal:
         if is_by_person(context):
             raise NotReadyError(f"another drill runs: {refusal}") from refusal
@@ -110,4 +110,4 @@ def _turn(context: Context, place: RunContext) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(WindlassError):  # the teardown tries again
-            leases.release(place.name, place.owner)
+            leases.release(run.name, run.owner)

@@ -21,11 +21,11 @@ class EtcdPlanReplacementOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the steps; RefusedError with the reason where one of them is not allowed."""
         name = context["params"]["host"]
-        with place.site(place.cluster()) as site:
-            steps = [str(step) for step in plan_member(_looking(place, site), name)]
+        with run.session(run.cluster()) as session:
+            steps = [str(step) for step in plan_member(_looking(run, session), name)]
         for step in steps or [f"{name} is a healthy member: nothing to do"]:
             self.log.info("%s", step)
         if context["params"].get("plan_only") or not steps:
@@ -36,24 +36,24 @@ class EtcdPlanReplacementOperator(ClusterOperator):
 class EtcdReplaceMemberOperator(ClusterOperator):
     """Replaces the member on the host that the param `host` names, if starting it is not enough."""
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done; RefusedError with the reason where quorum would not hold."""
         name = context["params"]["host"]
-        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
-        with place.site(place.cluster()) as site:
-            done = list(replace_member(replacing(place, site, self.log.info), name))
+        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        with run.session(run.cluster()) as session:
+            done = list(replace_member(replacing(run, session, self.log.info), name))
         text = f"etcd on {name}: {'; '.join(done)}" if done else f"etcd on {name} is well: nothing was done"
-        place.log(text)
+        run.log(text)
         self.log.info("%s", text)
         return done
 
 
-def _looking(place: RunContext, site: ClusterSession) -> ReplacementContext:
+def _looking(run: RunContext, session: ClusterSession) -> ReplacementContext:
     """Return what a plan works with: no certificate is made for it, since nothing may be stored without the lease."""
-    return ReplacementContext(site, place.pki(), RemoteFile(b""))
+    return ReplacementContext(session, run.pki(), RemoteFile(b""))
 
 
-def replacing(place: RunContext, site: ClusterSession, tell: Any = None) -> ReplacementContext:
+def replacing(run: RunContext, session: ClusterSession, tell: Any = None) -> ReplacementContext:
     """Return what a replacement of members works with; a host that is new to the PKI gets its certificates."""
-    pki, sealed = seeded_pki(place, site.cluster)
-    return ReplacementContext(site, pki, sealed) if tell is None else ReplacementContext(site, pki, sealed, tell)
+    pki, sealed = seeded_pki(run, session.cluster)
+    return ReplacementContext(session, pki, sealed) if tell is None else ReplacementContext(session, pki, sealed, tell)

@@ -29,16 +29,16 @@ class HostProvisionOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the names of the hosts that were made or started, or would be."""
-        cluster = place.wanted(context["params"].get("spec"))
+        cluster = run.desired(context["params"].get("spec"))
         provider = host_provider(cluster)
         if context["params"].get("plan_only"):
             if missing := list(provider.missing(cluster)):
                 self.log.info("would be made: %s", ", ".join(missing))
                 self.skip(context, self.skips, missing)
             return []
-        made = list(provider.provide(cluster, place.owner.run_id))
+        made = list(provider.provide(cluster, run.owner.run_id))
         self.log.info("made: %s", ", ".join(made)) if made else self.log.info("all hosts are there")
         return made
 
@@ -54,16 +54,16 @@ class HostPreflightOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
+    def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return the plan by host; RefusedError lists every problem of every host."""
-        cluster = place.wanted(context["params"].get("spec"))
-        with place.site(cluster) as site:
-            answers = ask_hosts(site)
+        cluster = run.desired(context["params"].get("spec"))
+        with run.session(cluster) as session:
+            answers = ask_hosts(session)
             refuse(check_hosts(cluster, answers))
             facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
-            plan = plan_apply(site, facts, place.records.pki(place.keys))
+            plan = plan_apply(session, facts, run.records.pki(run.keys))
         self.log.info("%s", plan_text(cluster, plan))
-        is_changed = place.stored() != cluster or place.was_abandoned(finished_by(context))
+        is_changed = run.stored() != cluster or run.was_abandoned(finished_by(context))
         result = {host: list(steps) for host, steps in plan.items()}
         if context["params"].get("plan_only") or not (any(plan.values()) or is_changed):
             self.skip(context, self.skips, result)
@@ -75,11 +75,11 @@ class _PhaseOperator(ClusterOperator):
 
     phase: Callable[[ClusterSession], Mapping[str, Changes]]
 
-    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
+    def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host; the error names every host that failed, and why."""
-        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
-        with place.site(place.cluster()) as site:
-            return self.tell(type(self).phase(site))
+        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        with run.session(run.cluster()) as session:
+            return self.tell(type(self).phase(session))
 
 
 class HostPrepareOperator(_PhaseOperator):

@@ -70,24 +70,24 @@ class RecoveryPlanOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the plan; RefusedError where live data would be thrown away and nobody said so twice."""
         params = context["params"]
         wish, spec = wish_of(params), params.get("spec")
-        vault = vault_of(place, spec)
+        vault = vault_of(run, spec)
         manifest = choose_verified(vault, wish.bundle, self.log.warning)
         self.log.info("bundle %s is whole", manifest.id)
         state = vault.state(manifest)
-        cluster = cluster_of(place, spec, state)
+        cluster = cluster_of(run, spec, state)
         version = version_for(
             cluster.spec.kubernetes.version, manifest.kubernetes_version, restore=wish.restore_versions
         )
-        check_versions(vault, manifest, place.catalog.release(version))
-        wanted = with_version(cluster, version)
-        stored = place.records.pki(place.keys)
-        with place.site(wanted) as site:
-            found = survey(site, joined_pki(stored, state.pki))
-        plan = plan_recovery(wanted, found, wish, _origin(manifest, stored, state.pki))
+        check_versions(vault, manifest, run.catalog.release(version))
+        desired = with_version(cluster, version)
+        stored = run.records.pki(run.keys)
+        with run.session(desired) as session:
+            found = survey(session, joined_pki(stored, state.pki))
+        plan = plan_recovery(desired, found, wish, _origin(manifest, stored, state.pki))
         loss = DataLoss(
             manifest.id, manifest.bundle.time, manifest.content.revision, datetime.now(UTC), found.observed.revision
         )
@@ -96,16 +96,16 @@ class RecoveryPlanOperator(ClusterOperator):
             version=version,
             hosts=plan.hosts,
             absent=plan.absent,
-            bump=bump_for(manifest.content.revision, [found.observed.revision, *_known_revisions(place, vault)]),
+            bump=bump_for(manifest.content.revision, [found.observed.revision, *_known_revisions(run, vault)]),
             # Amid an upgrade hosts are at two versions, whatever the stored spec says.
             prepares_all=bool(plan.absent)
             or spec is not None
-            or _version(place) not in {None, version}
-            or place.records.roll() is not None,
+            or _version(run) not in {None, version}
+            or run.records.rollout() is not None,
             approved="the spec says `recovery.approval: automatic`"
             if cluster.spec.recovery.approval == "automatic"
             else "",
-            text=_text(wanted, plan, loss),
+            text=_text(desired, plan, loss),
             question=render_question(Question(cluster.name, version, plan, loss)),
         )
         self.log.info("%s", recovery.text)
@@ -114,8 +114,8 @@ class RecoveryPlanOperator(ClusterOperator):
         return recovery.to_xcom()
 
 
-def _version(place: RunContext) -> str | None:
-    stored = place.stored()
+def _version(run: RunContext) -> str | None:
+    stored = run.stored()
     return None if stored is None else stored.spec.kubernetes.version
 
 
@@ -125,9 +125,9 @@ def _origin(manifest: BundleManifest, stored: Pki | None, bundled: Pki) -> Bundl
     return BundleOrigin(manifest.content.revision, life_of(manifest), has_our_keys)
 
 
-def _known_revisions(place: RunContext, vault: Vault) -> list[int]:
+def _known_revisions(run: RunContext, vault: Vault) -> list[int]:
     """Return every revision that bundles and earlier recoveries tell of."""
-    earlier = [record.revision for record in recoveries(place.store, place.name)]
+    earlier = [record.revision for record in recoveries(run.store, run.name)]
     return [*earlier, *(bundle.revision for bundle in vault.inventory().bundles)]
 
 
@@ -162,27 +162,27 @@ class RecoveryLeaseOperator(ClusterOperator):
     A repair run, which a disaster starts too, is waited for: it ends as soon as it sees that it cannot help.
     """
 
-    def act(self, context: Context, place: RunContext) -> str:
+    def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         recovery, spec = RecoveryHandover.of(context), context["params"].get("spec")
-        self._acquire(place, place.leases(finished_by(context)))
-        vault = vault_of(place, spec)
+        self._acquire(run, run.leases(finished_by(context)))
+        vault = vault_of(run, spec)
         manifest = vault.manifest(BundleId.parse(recovery.bundle))
         state = vault.state(manifest)
-        cluster = with_version(cluster_of(place, spec, state), recovery.version)
-        if place.records.save_pki(joined_pki(place.records.pki(place.keys), state.pki), place.keys):
+        cluster = with_version(cluster_of(run, spec, state), recovery.version)
+        if run.records.save_pki(joined_pki(run.records.pki(run.keys), state.pki), run.keys):
             self.log.info("the keys that the bundle needs are stored")
-        if place.records.save_spec(dump_cluster(cluster)):
+        if run.records.save_spec(dump_cluster(cluster)):
             self.log.info("the spec is stored, with Kubernetes %s", recovery.version)
-        return str(place.owner)
+        return str(run.owner)
 
-    def _acquire(self, place: RunContext, leases: Leases) -> None:
+    def _acquire(self, run: RunContext, leases: Leases) -> None:
         deadline = time.monotonic() + _PATIENCE.total_seconds()
         while True:
             try:
-                leases.acquire(place.name, place.owner, place.owner.dag_id)
+                leases.acquire(run.name, run.owner, run.owner.dag_id)
             except RefusedError as refusal:
-                holder = leases.effective(place.name)
+                holder = leases.effective(run.name)
                 if holder is not None and holder.operation != HEAL:
                     raise
                 if time.monotonic() > deadline:
@@ -195,23 +195,23 @@ class RecoveryLeaseOperator(ClusterOperator):
 class RecoveryRestoreOperator(ClusterOperator):
     """Restores beside the old data, looks once more whether that is still right, and switches over."""
 
-    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return when the API took its first write; the error says how to go back."""
         recovery = RecoveryHandover.of(context)
-        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
-        vault, manifest = manifest_of(place, place.cluster(), recovery)
-        with recovering(place, recovery, self.log.info) as (whole, work):
+        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        vault, manifest = manifest_of(run, run.cluster(), recovery)
+        with recovering(run, recovery, self.log.info) as (whole, work):
             source = SnapshotSource(
                 manifest.parts[SNAPSHOT].clear_bytes, recovery.bump, vault.open_part(manifest, SNAPSHOT)
             )
             before = restore_beside(work, source)
             if not any(one.stage == "switched" for one in before.values()):
                 found, wish = survey(whole, work.pki), wish_of(context["params"])
-                origin = _origin(manifest, place.records.pki(place.keys), vault.state(manifest).pki)
+                origin = _origin(manifest, run.records.pki(run.keys), vault.state(manifest).pki)
                 check_same(recovery, plan_recovery(whole.cluster, found, wish, origin))
             revision = manifest.content.revision + recovery.bump
-            record = RecoveryRecord(work.id, place.owner.run_id, recovery.bundle, revision)
-            save_recovery(place.store, place.name, record)
+            record = RecoveryRecord(work.id, run.owner.run_id, recovery.bundle, revision)
+            save_recovery(run.store, run.name, record)
             first_write = switch_over(work, before, recovery.bundle)
         return {"recovery": work.id, "first_write": first_write}
 
@@ -219,31 +219,31 @@ class RecoveryRestoreOperator(ClusterOperator):
 class RecoverySettleOperator(ClusterOperator):
     """Restarts kubelets, removes the nodes of hosts that are gone, applies the foundation services."""
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was changed."""
         recovery = RecoveryHandover.of(context)
-        place.leases(finished_by(context)).heartbeat(place.name, place.owner)
-        with recovering(place, recovery, self.log.info) as (_, work):
+        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        with recovering(run, recovery, self.log.info) as (_, work):
             return list(settle(work, recovery.absent))
 
 
 class RecoveryVerifyOperator(ClusterOperator):
     """Uses the cluster as its users will, as after a creation, and writes what was done to the service log."""
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was shown to work."""
         recovery = RecoveryHandover.of(context)
         with (
-            recovering(place, recovery, self.log.info) as (_, work),
-            kubernetes_api(work.site, work.pki, _API_READY) as client,
+            recovering(run, recovery, self.log.info) as (_, work),
+            kubernetes_api(work.session, work.pki, _API_READY) as client,
         ):
-            shown = verify_cluster(work.site, work.pki, client)
+            shown = verify_cluster(work.session, work.pki, client)
         for one in shown:
             self.log.info("verified: %s", one)
-        place.records.end_roll()
+        run.records.end_rollout()
         left_out = f"; left out: {', '.join(recovery.absent)}" if recovery.absent else ""
-        place.log(
-            f"{place.owner.dag_id}: recovered from bundle {recovery.bundle} on {', '.join(recovery.hosts)}{left_out}",
-            details={"plan": recovery.text, "recovery": recovery_id(place.owner.run_id)},
+        run.log(
+            f"{run.owner.dag_id}: recovered from bundle {recovery.bundle} on {', '.join(recovery.hosts)}{left_out}",
+            details={"plan": recovery.text, "recovery": recovery_id(run.owner.run_id)},
         )
         return list(shown)

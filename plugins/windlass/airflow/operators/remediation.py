@@ -43,10 +43,10 @@ _API = timedelta(seconds=10)
 class ClusterHealOperator(ClusterOperator):
     """Repairs the cluster that the run's partition or its param `cluster` names, until nothing is left to do now."""
 
-    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
+    def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was done, what was done in vain, what is held back, and where a person is needed."""
         began = datetime.now(UTC)
-        findings = _findings(context, place)
+        findings = _findings(context, run)
         for one in findings:
             self.log.info(
                 "%s: %s on %s: %s: %s",
@@ -54,46 +54,46 @@ class ClusterHealOperator(ClusterOperator):
                 one.component,
                 one.host or "-",
                 one.kind.value,
-                one.evidence,
+                one.gate_inputs,
             )
-        if not _is_by_person(context) and place.records.spec() is None:
-            self.log.info("cluster %s was deleted since: nothing is left to repair", place.name)
+        if not _is_by_person(context) and run.records.spec() is None:
+            self.log.info("cluster %s was deleted since: nothing is left to repair", run.name)
             return {"the cluster was deleted": []}
         if context["params"].get("plan_only"):
-            return self._show(context, place, findings)
-        if not self._take_turn(context, place, began):
+            return self._show(context, run, findings)
+        if not self._take_turn(context, run, began):
             return {"left to the run that is at it": []}
         notes: list[Note] = []
         try:
-            with self._healing(context, place, findings, notes) as work:
+            with self._healing(context, run, findings, notes) as work:
                 outcome = heal(work)
-                self._tell_kubernetes(work, place)
+                self._tell_kubernetes(work, run)
         finally:
-            place.leases(finished_by(context)).release(place.name, place.owner)
-            send(_notices(place.name, [one for one in notes if not one.key]), context)
+            run.leases(finished_by(context)).release(run.name, run.owner)
+            send(_notices(run.name, [one for one in notes if not one.key]), context)
         return {key: list(lines) for key, lines in outcome.__dict__.items()}
 
-    def _show(self, context: Context, place: RunContext, findings: Iterable[Finding]) -> dict[str, list[str]]:
-        with self._healing(context, place, findings, []) as work:
+    def _show(self, context: Context, run: RunContext, findings: Iterable[Finding]) -> dict[str, list[str]]:
+        with self._healing(context, run, findings, []) as work:
             lines = plan_lines(show_plan(work))
         for line in lines:
             self.log.info("%s", line)
         return {"plan": lines}
 
-    def _take_turn(self, context: Context, place: RunContext, began: datetime) -> bool:
+    def _take_turn(self, context: Context, run: RunContext, began: datetime) -> bool:
         """Take the lease, or wait for the run that has it; False if that run does what this one is for."""
         leases, deadline, is_told = (
-            place.leases(finished_by(context)),
+            run.leases(finished_by(context)),
             time.monotonic() + _PATIENCE.total_seconds(),
             False,
         )
         while True:
-            turn = contention_of(leases.current(place.name), place.owner, began)
+            turn = contention_of(leases.current(run.name), run.owner, began)
             if turn == "leave":
                 self.log.info("another run of heal_cluster is at this cluster and will look at all of it again")
                 return False
             try:
-                leases.acquire(place.name, place.owner, HEAL)
+                leases.acquire(run.name, run.owner, HEAL)
             except RefusedError as refusal:
                 if not is_told:
                     self.log.info("%s", refusal)
@@ -106,37 +106,37 @@ class ClusterHealOperator(ClusterOperator):
 
     @contextmanager
     def _healing(
-        self, context: Context, place: RunContext, findings: Iterable[Finding], notes: list[Note]
+        self, context: Context, run: RunContext, findings: Iterable[Finding], notes: list[Note]
     ) -> Iterator[RemediationContext]:
-        leases = place.leases(finished_by(context))
-        log = ServiceLog(place.store, place.name)
+        leases = run.leases(finished_by(context))
+        log = ServiceLog(run.store, run.name)
 
         def note(one: Note) -> None:
             notes.append(one)
             self.log.info("%s", one.text)
-            log.append(_event(place, one), writer=place.owner.dag_id)
+            log.append(_event(run, one), writer=run.owner.dag_id)
             if one.key:
-                self._alert(_notices(place.name, [one]), context)
+                self._alert(_notices(run.name, [one]), context)
 
         def store(pki: Pki) -> RemoteFile:
-            place.records.save_pki(pki, place.keys)
-            return RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
+            run.records.save_pki(pki, run.keys)
+            return RemoteFile(run.records.sealed_pki() or b"", mode=0o600)
 
-        heard, roll = monitor_reports(findings, datetime.now(UTC)), place.records.roll()
-        with place.site(place.cluster()) as site:
+        heard, rollout = monitor_reports(findings, datetime.now(UTC)), run.records.rollout()
+        with run.session(run.cluster()) as session:
             yield RemediationContext(
-                site=site,
-                keyring=Keyring(place.pki, store),
-                machines=ProvidedMachines(site, place),
-                history=place.records.repairs,
-                save=place.records.save_repairs,
+                session=session,
+                keyring=Keyring(run.pki, store),
+                machines=ProvidedMachines(session, run),
+                history=run.records.repairs,
+                save=run.records.save_repairs,
                 note=note,
-                beat=lambda: leases.heartbeat(place.name, place.owner),
+                beat=lambda: leases.heartbeat(run.name, run.owner),
                 reports=heard.reports,
                 told=heard.told,
-                hear=_listener(context, place),
+                hear=_listener(context, run),
                 asked=RunOrigin(by_person=_is_by_person(context)),
-                roll=f"{roll} is not over" if roll else "",
+                rollout=f"{rollout} is not over" if rollout else "",
             )
 
     def _alert(self, notices: list[Notice], context: Context) -> None:
@@ -146,13 +146,13 @@ class ClusterHealOperator(ClusterOperator):
         except WindlassError:
             self.log.exception("people could not be told; the repair goes on")
 
-    def _tell_kubernetes(self, work: RemediationContext, place: RunContext) -> None:
+    def _tell_kubernetes(self, work: RemediationContext, run: RunContext) -> None:
         """Leave what was seen and done as events too; a cluster that does not answer is told by a later run."""
         try:
-            entries = untold(place.records, datetime.now(UTC))
+            entries = untold(run.records, datetime.now(UTC))
             if entries:
-                with kubernetes_api(work.site, work.keys, _API) as client:
-                    record_events(place.records, client, entries)
+                with kubernetes_api(work.session, work.keys, _API) as client:
+                    record_events(run.records, client, entries)
         except WindlassError as error:
             self.log.warning("no events in Kubernetes: %s", error)
 
@@ -160,30 +160,30 @@ class ClusterHealOperator(ClusterOperator):
 class ProvidedMachines:
     """The machines that the spec's host provider makes; it is asked only when a host does not answer."""
 
-    def __init__(self, site: ClusterSession, place: RunContext) -> None:
-        self._site = site
-        self._place = place
+    def __init__(self, session: ClusterSession, run: RunContext) -> None:
+        self._session = session
+        self._run = run
 
     @property
     def makes_hosts(self) -> bool:
         """Whether the spec's provider makes hosts; see `Machines`."""
-        return host_provider(self._site.cluster).makes_hosts
+        return host_provider(self._session.cluster).makes_hosts
 
     def gone(self) -> frozenset[str]:
         """Return the hosts without a running machine; see `Machines`."""
-        cluster = self._site.cluster
+        cluster = self._session.cluster
         provider = host_provider(cluster)
         return frozenset(provider.missing(cluster)) if provider.makes_hosts else frozenset()
 
     def make(self, host: str) -> None:
         """Make or start what is gone; see `Machines`."""
-        cluster, keys = self._site.cluster, HostKeys(self._place.store, self._place.name)
-        made = host_provider(cluster).provide(cluster, f"{self._place.owner.run_id}-{host}")
+        cluster, keys = self._session.cluster, HostKeys(self._run.store, self._run.name)
+        made = host_provider(cluster).provide(cluster, f"{self._run.owner.run_id}-{host}")
         for name in made:
             keys.forget(name)
         fresh = HostHook(cluster.spec.hosts.ssh.connection).connections(cluster, keys)
         for name in {host, *made}:
-            self._site.connections.renew(fresh.target(name))
+            self._session.connections.renew(fresh.target(name))
 
 
 def _is_by_person(context: Context) -> bool:
@@ -191,22 +191,22 @@ def _is_by_person(context: Context) -> bool:
     return str(getattr(run.run_type, "value", run.run_type)) == "manual"
 
 
-def _findings(context: Context, place: RunContext) -> tuple[Finding, ...]:
+def _findings(context: Context, run: RunContext) -> tuple[Finding, ...]:
     """Return what started the run, and what the watch has found besides."""
     events = (context.get("triggering_asset_events") or {}).get(REPAIRS, [])
-    found = {one.id: one for one in (*_open(place.records.status()), *findings_in(events, place.name))}
-    wanted = context["params"].get("finding")
-    return tuple(one for one in found.values() if wanted in {None, one.id})
+    found = {one.id: one for one in (*_open(run.records.status()), *findings_in(events, run.name))}
+    desired = context["params"].get("finding")
+    return tuple(one for one in found.values() if desired in {None, one.id})
 
 
-def _listener(context: Context, place: RunContext) -> Callable[[], MonitorReports | None]:
+def _listener(context: Context, run: RunContext) -> Callable[[], MonitorReports | None]:
     """Return what tells of the watch's findings once they are others than those that the run begins with."""
-    before = (place.records.status() or {}).get("observed")
+    before = (run.records.status() or {}).get("observed")
 
     def hear() -> MonitorReports | None:
         if context["params"].get("finding"):
             return None  # a run about one finding stays with that
-        status = place.records.status() or {}
+        status = run.records.status() or {}
         return monitor_reports(_open(status), datetime.now(UTC)) if status.get("observed") != before else None
 
     return hear
@@ -222,14 +222,14 @@ def _open(status: Mapping[str, Any] | None) -> tuple[Finding, ...]:
         return ()
 
 
-def _event(place: RunContext, note: Note) -> Event:
+def _event(run: RunContext, note: Note) -> Event:
     return Event(
         time=datetime.now(UTC),
-        operation=place.owner.dag_id,
+        operation=run.owner.dag_id,
         text=note.text,
         level=note.level,
-        run_id=place.owner.run_id,
-        reason=place.reason,
+        run_id=run.owner.run_id,
+        reason=run.reason,
         host=note.host,
         component=note.component,
         details=note.details,

@@ -31,13 +31,15 @@ log = logging.getLogger(__name__)
 _API_READY = timedelta(seconds=90)
 
 
-def _look(context: Context, place: RunContext, passage: UpgradePath) -> GateResult:
+def _look(context: Context, run: RunContext, upgrade_path: UpgradePath) -> GateResult:
     """Look at everything, and have a bundle to go back to if something is to be changed."""
     params = context["params"]
-    looked = check_gate(place, passage, allow_untested=bool(params.get("allow_untested")))
-    if not looked.steps or looked.report.blocked:
-        return looked
-    return looked.with_bundle(fresh_bundle(place, passage, looked.etcd_id, _tell, take=not params.get("plan_only")))
+    gate_result = check_gate(run, upgrade_path, allow_untested=bool(params.get("allow_untested")))
+    if not gate_result.steps or gate_result.report.blocked:
+        return gate_result
+    return gate_result.with_bundle(
+        fresh_bundle(run, upgrade_path, gate_result.etcd_id, _tell, take=not params.get("plan_only"))
+    )
 
 
 def _tell(line: str) -> None:
@@ -54,24 +56,26 @@ class UpgradeGateOperator(ClusterOperator):
         super().__init__(**options)
         self.skips = skips
 
-    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return findings and plan; RefusedError says everything that holds the upgrade up, and what to do."""
-        passage = UpgradePath.of(context, place)
-        looked = _look(context, place, passage)
-        steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
-        text = plan_text(passage, looked, steps)
+        upgrade_path = UpgradePath.of(context, run)
+        gate_result = _look(context, run, upgrade_path)
+        steps = steps_until(gate_result.steps, upgrade_path.after, context["params"].get("stop_after"))
+        text = plan_text(upgrade_path, gate_result, steps)
         self.log.info("%s", text)
-        looked.report.refuse(f"{place.name}: {passage.name}")
+        gate_result.report.refuse(f"{run.name}: {upgrade_path.name}")
         result = {
-            "from": passage.before.spec.kubernetes.version,
-            "to": passage.release.version,
-            "findings": looked.report.value(),
+            "from": upgrade_path.before.spec.kubernetes.version,
+            "to": upgrade_path.release.version,
+            "findings": gate_result.report.value(),
             "steps": [step.value() for step in steps],
             "text": text,
-            "question": render_question(question_of(passage, looked, steps)),
+            "question": render_question(question_of(upgrade_path, gate_result, steps)),
         }
         # A run that died between the last two records has left the roll's: it is ended by going through to the end.
-        is_done = not (looked.steps or diff_clusters(passage.before, passage.after) or place.records.roll())
+        is_done = not (
+            gate_result.steps or diff_clusters(upgrade_path.before, upgrade_path.after) or run.records.rollout()
+        )
         if is_done or context["params"].get("plan_only"):
             self.skip(context, self.skips, result)
         return result
@@ -97,38 +101,38 @@ class UpgradeApprovalOperator(ClusterApprovalOperator):
 class UpgradeLeaseOperator(ClusterOperator):
     """Takes the cluster's lease for this run; the spec is stored at the end, when it is true."""
 
-    def act(self, context: Context, place: RunContext) -> str:
+    def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
-        place.records.drop_pause()  # which was meant for a run before
-        return str(place.owner)
+        run.leases(finished_by(context)).acquire(run.name, run.owner, run.owner.dag_id)
+        run.records.drop_pause()  # which was meant for a run before
+        return str(run.owner)
 
 
 class UpgradeCheckOperator(ClusterOperator):
     """Looks again, now that nobody else changes the cluster, and gives the steps that are left to do."""
 
-    def act(self, context: Context, place: RunContext) -> list[dict[str, Any]]:
+    def act(self, context: Context, run: RunContext) -> list[dict[str, Any]]:
         """Return the steps; RefusedError if the gate is closed by now."""
-        passage = UpgradePath.of(context, place)
-        looked = _look(context, place, passage)
-        looked.report.refuse(f"{place.name}: {passage.name}")
-        steps = steps_until(looked.steps, passage.after, context["params"].get("stop_after"))
-        context["ti"].xcom_push(key="is_complete", value=steps == looked.steps)
-        self._remember(place, passage)
+        upgrade_path = UpgradePath.of(context, run)
+        gate_result = _look(context, run, upgrade_path)
+        gate_result.report.refuse(f"{run.name}: {upgrade_path.name}")
+        steps = steps_until(gate_result.steps, upgrade_path.after, context["params"].get("stop_after"))
+        context["ti"].xcom_push(key="is_complete", value=steps == gate_result.steps)
+        self._remember(run, upgrade_path)
         for step in steps:
             self.log.info("%s: %s", step.label, "; ".join(step.does))
         # There is always a step, since Airflow skips what follows an empty list.
         return [step.value() for step in steps] or [Step(PREFETCH, (), ()).value()]
 
-    def _remember(self, place: RunContext, passage: UpgradePath) -> None:
-        before, after = passage.before.spec.kubernetes.version, passage.release.version
-        known = place.records.roll()
+    def _remember(self, run: RunContext, upgrade_path: UpgradePath) -> None:
+        before, after = upgrade_path.before.spec.kubernetes.version, upgrade_path.release.version
+        known = run.records.rollout()
         if known and before == after:
             return  # what began before says since when hosts differ, and which bundle leads back
         began = known.began if known and known.after == after else datetime.now(UTC).isoformat(timespec="seconds")
-        newest = place.vault(passage.before).inventory().bundles[-1:]
+        newest = run.vault(upgrade_path.before).inventory().bundles[-1:]
         bundle = known.bundle if known and known.after == after else "".join(map(str, newest))
-        place.records.save_roll(RollRecord(before, after, place.owner.run_id, began, bundle))
+        run.records.save_rollout(RollRecord(before, after, run.owner.run_id, began, bundle))
 
 
 class UpgradeStepOperator(ClusterOperator):
@@ -138,22 +142,25 @@ class UpgradeStepOperator(ClusterOperator):
         super().__init__(**options)
         self.step = step
 
-    def act(self, context: Context, place: RunContext) -> dict[str, list[str]]:
+    def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host; the error says what failed on which host, what runs, and how to go on."""
         step = Step.of(self.step)
         require_step_order(context)
-        pause_if_asked(context, place, step)
-        place.leases(finished_by(context)).acquire(place.name, place.owner, place.owner.dag_id)
-        passage = UpgradePath.of(context, place)
-        sealed = RemoteFile(place.records.sealed_pki() or b"", mode=0o600)
+        pause_if_asked(context, run, step)
+        run.leases(finished_by(context)).acquire(run.name, run.owner, run.owner.dag_id)
+        upgrade_path = UpgradePath.of(context, run)
+        sealed = RemoteFile(run.records.sealed_pki() or b"", mode=0o600)
         try:
-            with sites(place, passage) as (site, before):
-                changes = do_step(RolloutContext(site, before, place.pki(), _tell), step, sealed)
+            with sites(run, upgrade_path) as (session, before):
+                changes = do_step(RolloutContext(session, before, run.pki(), _tell), step, sealed)
         except WindlassError as error:
-            place.log(
-                f"{place.owner.dag_id}: stopped at {step.label}: {error}",
+            run.log(
+                f"{run.owner.dag_id}: stopped at {step.label}: {error}",
                 level="error",
-                details={"step": step.value(), "continue": f"upgrade_cluster with version {passage.release.version}"},
+                details={
+                    "step": step.value(),
+                    "continue": f"upgrade_cluster with version {upgrade_path.release.version}",
+                },
             )
             raise
         return self.tell(changes)
@@ -162,23 +169,23 @@ class UpgradeStepOperator(ClusterOperator):
 class UpgradeVerifyOperator(ClusterOperator):
     """Uses the cluster as its users will; if the roll is complete, the new spec is the cluster's from now on."""
 
-    def __init__(self, *, check: str, roll: str, **options: Any) -> None:
+    def __init__(self, *, check: str, rollout: str, **options: Any) -> None:
         super().__init__(**options)
-        self.check, self.roll = check, roll
+        self.check, self.rollout = check, rollout
 
-    def act(self, context: Context, place: RunContext) -> list[str]:
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was shown to work."""
-        passage, pki = UpgradePath.of(context, place), place.pki()
-        is_complete = _is_complete(context, self.check, left_undone(context, self.roll))
-        with sites(place, passage) as (site, before):
-            now = site if is_complete else before
+        upgrade_path, pki = UpgradePath.of(context, run), run.pki()
+        is_complete = _is_complete(context, self.check, left_undone(context, self.rollout))
+        with sites(run, upgrade_path) as (session, before):
+            now = session if is_complete else before
             with kubernetes_api(now, pki, _API_READY) as client:
                 shown = verify_cluster(now, pki, client)
         for one in shown:
             self.log.info("verified: %s", one)
         if is_complete:
-            place.records.save_spec(dump_cluster(passage.after))
-            place.records.end_roll()
+            run.records.save_spec(dump_cluster(upgrade_path.after))
+            run.records.end_rollout()
         return list(shown)
 
 
@@ -188,21 +195,21 @@ class UpgradeResultOperator(ClusterOperator):
     It gives the lease back too: steps that were tried again after the run's end have taken it anew.
     """
 
-    def __init__(self, *, gate: str, check: str, roll: str, **options: Any) -> None:
+    def __init__(self, *, gate: str, check: str, rollout: str, **options: Any) -> None:
         super().__init__(**options)
-        self.gate, self.check, self.roll = gate, check, roll
+        self.gate, self.check, self.rollout = gate, check, rollout
 
-    def act(self, context: Context, place: RunContext) -> dict[str, Any]:
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the result: `state` is planned, nothing, done or paused."""
         pull, params = context["ti"].xcom_pull, context["params"]
         gate, given = pull(task_ids=self.gate) or {}, pull(task_ids=self.check) or []
-        undone = left_undone(context, self.roll) if given else frozenset()
+        undone = left_undone(context, self.rollout) if given else frozenset()
         steps = [step for number, step in enumerate(given) if number not in undone]
-        changed = pull(task_ids=self.roll) or []
+        changed = pull(task_ids=self.rollout) or []
         if isinstance(changed, Mapping):
             changed = [changed]  # Airflow gives the value of a single one bare
         result = {
-            "cluster": place.name,
+            "cluster": run.name,
             "from": gate.get("from"),
             "to": gate.get("to"),
             "state": self._state(context, given, undone),
@@ -212,12 +219,12 @@ class UpgradeResultOperator(ClusterOperator):
             ],
             "warnings": [one for one in gate.get("findings", []) if one["verdict"] == "warning"],
         }
-        paused = _asked(steps, place.records.pause()) if undone else _given(params.get("stop_after"))
+        paused = _asked(steps, run.records.pause()) if undone else _given(params.get("stop_after"))
         text = f"upgrade_cluster: {_sentence(result, paused)}"
         self.log.info("%s", text)
         if result["state"] != "planned":
-            place.log(text, details={key: value for key, value in result.items() if key != "cluster"})
-            place.leases(finished_by(context)).release(place.name, place.owner)
+            run.log(text, details={key: value for key, value in result.items() if key != "cluster"})
+            run.leases(finished_by(context)).release(run.name, run.owner)
         return result
 
     def _state(self, context: Context, steps: list[Any], undone: Collection[int]) -> str:

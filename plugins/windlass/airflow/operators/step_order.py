@@ -41,18 +41,18 @@ def require_step_order(context: Context) -> None:
         raise AirflowRescheduleException(datetime.now(UTC) + _TURN)  # type: ignore[no-untyped-call]
 
 
-def pause_if_asked(context: Context, place: RunContext, step: Step) -> None:
+def pause_if_asked(context: Context, run: RunContext, step: Step) -> None:
     """Skip the step if its run was asked to pause; one that is tried again has begun, and is done to its end."""
-    pause = place.records.pause()
-    if pause is None or pause.run != place.owner.run_id or context["ti"].try_number > 1:
+    pause = run.records.pause()
+    if pause is None or pause.run != run.owner.run_id or context["ti"].try_number > 1:
         return
     log.info("%s; it is not begun: %s", pause, step.label)
     raise AirflowSkipException(f"paused before {step.label}: {pause}")
 
 
-def left_undone(context: Context, roll: str) -> frozenset[int]:
+def left_undone(context: Context, rollout: str) -> frozenset[int]:
     """Return the numbers of the steps that a pause has kept from being done."""
-    states = _states(context, roll)
+    states = _states(context, rollout)
     return frozenset(int(name.rpartition("_")[2]) for name, state in states.items() if state == _PAUSED and "_" in name)
 
 
@@ -66,16 +66,18 @@ def _states(context: Context, task_id: str) -> dict[str, Any]:
 class UpgradePauseOperator(ClusterOperator):
     """Asks the roll that is at work to pause before its next step. Needs no lease, and changes no host."""
 
-    def act(self, context: Context, place: RunContext) -> dict[str, str]:
+    def act(self, context: Context, run: RunContext) -> dict[str, str]:
         """Return which run was asked; RefusedError if no roll is at work."""
-        lease = place.leases(finished_by(context)).effective(place.name)
+        lease = run.leases(finished_by(context)).effective(run.name)
         if lease is None or lease.owner.dag_id != UPGRADE:
-            roll = place.records.roll()
-            stands = f"{roll} is not at work now, and waits to be gone on with" if roll else "no upgrade is at work"
-            raise RefusedError(f"{place.name}: {stands}: there is nothing to pause")
+            rollout = run.records.rollout()
+            stands = (
+                f"{rollout} is not at work now, and waits to be gone on with" if rollout else "no upgrade is at work"
+            )
+            raise RefusedError(f"{run.name}: {stands}: there is nothing to pause")
         asked = datetime.now(UTC).isoformat(timespec="seconds")
-        place.records.ask_pause(Pause(lease.owner.run_id, place.owner.run_id, asked, place.reason))
-        text = f"{place.owner.dag_id}: run {lease.owner.run_id} of {UPGRADE} was asked to pause before its next step"
-        place.log(text)
+        run.records.ask_pause(Pause(lease.owner.run_id, run.owner.run_id, asked, run.reason))
+        text = f"{run.owner.dag_id}: run {lease.owner.run_id} of {UPGRADE} was asked to pause before its next step"
+        run.log(text)
         self.log.info("%s", text)
-        return {"cluster": place.name, "run": lease.owner.run_id, "asked": asked}
+        return {"cluster": run.name, "run": lease.owner.run_id, "asked": asked}

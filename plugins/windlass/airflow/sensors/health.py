@@ -38,13 +38,13 @@ class ClusterHealthSensor(BaseOperator):
     def execute(self, context: Context) -> str:  # noqa: ARG002 (as the base has it)
         """Look once; defer if the cluster is not healthy yet."""
         with ending_on_permanent_errors():
-            standing = look(self.cluster, datetime.now(UTC))
-        if not standing.is_healthy:
-            self._wait(standing)
-        return standing.observed
+            readiness = look(self.cluster, datetime.now(UTC))
+        if not readiness.is_healthy:
+            self._wait(readiness)
+        return readiness.observed
 
-    def _wait(self, standing: Readiness) -> NoReturn:
-        for reason in standing.reasons:
+    def _wait(self, readiness: Readiness) -> NoReturn:
+        for reason in readiness.reasons:
             self.log.info("%s is not healthy yet: %s", self.cluster, reason)
         self.defer(
             trigger=ClusterHealthyTrigger(self.cluster, self.poke_interval.total_seconds()),

@@ -38,17 +38,17 @@ class ClusterHealthTrigger(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for what is found, as it is found."""
         while True:
-            poller = await self.poller()
-            if poller is not None:
+            fleet_monitor = await self.fleet_monitor()
+            if fleet_monitor is not None:
                 try:
-                    async for findings in poller.findings():
+                    async for findings in fleet_monitor.findings():
                         yield _event({"findings": [finding.to_dict() for finding in findings]})
                 except Exception:
                     # A trigger that ended would watch no cluster any more, and say so to nobody.
                     self.log.exception("watching broke off; it begins anew")
             await asyncio.sleep(_STORE_RETRY_SECONDS)
 
-    async def poller(self) -> FleetMonitor | None:
+    async def fleet_monitor(self) -> FleetMonitor | None:
         """Return what watches this share; None if what it needs is missing."""
         # Here, so that the files of DAGs, which only name this trigger, are read without all that it works with.
         from windlass.airflow.fleet import open_fleet  # noqa: PLC0415
@@ -83,12 +83,12 @@ class ClusterHealthyTrigger(BaseTrigger):
         while True:
             await asyncio.sleep(pause)
             try:
-                standing = await asyncio.to_thread(look, self.cluster, datetime.now(UTC))
+                readiness = await asyncio.to_thread(look, self.cluster, datetime.now(UTC))
             except WindlassError as error:
                 self.log.warning("%s", error)
             else:
-                if standing.is_healthy:
-                    yield _event({"observed": standing.observed})
+                if readiness.is_healthy:
+                    yield _event({"observed": readiness.observed})
                     return
             pause = self.poke_seconds
 

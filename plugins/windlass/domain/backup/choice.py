@@ -42,7 +42,7 @@ class Candidate:
         return self.standing in {BundleTrust.VERIFIED, BundleTrust.PROVEN}
 
 
-def choose(wanted: str, candidates: Iterable[Candidate], cluster: str) -> Candidate:
+def choose(desired: str, candidates: Iterable[Candidate], cluster: str) -> Candidate:
     """Return the bundle that `wanted` names: an id, a time (the newest taken by then), `newest` or `newest-proven`.
 
     The newest good one is taken whether proven or not: every bundle was verified, and age is what costs data. One that
@@ -50,16 +50,16 @@ def choose(wanted: str, candidates: Iterable[Candidate], cluster: str) -> Candid
     cannot be read, RefusedError if there is no such bundle.
     """
     newest_first = sorted(candidates, key=lambda one: one.bundle, reverse=True)
-    named = BundleId.find(wanted)
+    named = BundleId.find(desired)
     if named is not None:
         return _named(named, newest_first, cluster)
     good = [one for one in newest_first if one.is_good]
-    if wanted == NEWEST_PROVEN:
+    if desired == NEWEST_PROVEN:
         good, wish = [one for one in good if one.standing is BundleTrust.PROVEN], "proven bundle"
-    elif wanted == NEWEST:
+    elif desired == NEWEST:
         wish = "verified bundle"
     else:
-        until = parse_time(wanted)
+        until = parse_time(desired)
         good, wish = [one for one in good if one.bundle.time <= until], f"verified bundle taken by {until.isoformat()}"
     if not good:
         raise RefusedError(f"cluster `{cluster}` has no {wish}; {_there_are(newest_first)}")

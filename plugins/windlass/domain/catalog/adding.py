@@ -20,11 +20,13 @@ def base_for(catalog: Catalog, version: str) -> Release:
     """
     if version in catalog.releases:
         raise RefusedError(f"the catalog has {version} already; change its catalog.yaml instead")
-    wanted = version_numbers(version)
-    same = [one for one in catalog.versions if version_numbers(one)[:2] == wanted[:2] and version_numbers(one) < wanted]
+    desired = version_numbers(version)
+    same = [
+        one for one in catalog.versions if version_numbers(one)[:2] == desired[:2] and version_numbers(one) < desired
+    ]
     if not same:
         raise SpecError(
-            f"the catalog has no release of {wanted[0]}.{wanted[1]} before {version} to start from; copy the directory "
+            f"the catalog has no release of {desired[0]}.{desired[1]} before {version} to start from; copy the directory "
             "of the minor release before, and see docs/catalog.md for what a new one needs"
         )
     return catalog.releases[same[-1]]
@@ -40,17 +42,17 @@ def added_text(text: str, base: Release, version: str, changes: Mapping[str, str
         if name not in known:
             raise SpecError(f"--set {name}: {base.version} has no such part; it has {', '.join(sorted(known))}")
     lines = [line.replace(base.version, version) for line in text.splitlines(keepends=True)]
-    for name, wanted in changes.items():
-        lines = [re.sub(rf"^(\s+{re.escape(name)}: ).*$", rf"\g<1>{_quoted(wanted)}", line) for line in lines]
+    for name, desired in changes.items():
+        lines = [re.sub(rf"^(\s+{re.escape(name)}: ).*$", rf"\g<1>{_quoted(desired)}", line) for line in lines]
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
 def mirror_lines(listed: str, version: str, changes: Mapping[str, str]) -> str:
     """Return the lines that the mirror's list of artifacts (`listed`) lacks for the new release."""
-    wanted = [("file", name, version) for name in _KUBERNETES_FILES]
-    wanted += [("image", name, version) for name in _KUBERNETES_IMAGES]
-    wanted += [(_kind(listed, name), name, changed) for name, changed in changes.items()]
-    lines = [f"- {{{kind}: {name}, version: {_quoted(number)}}}\n" for kind, name, number in wanted]
+    desired = [("file", name, version) for name in _KUBERNETES_FILES]
+    desired += [("image", name, version) for name in _KUBERNETES_IMAGES]
+    desired += [(_kind(listed, name), name, changed) for name, changed in changes.items()]
+    lines = [f"- {{{kind}: {name}, version: {_quoted(number)}}}\n" for kind, name, number in desired]
     return "".join(line for line in lines if line not in listed)
 
 

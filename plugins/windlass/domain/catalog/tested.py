@@ -87,11 +87,11 @@ class TestRecord:
 
 def record_of(release: Release, lock: Lock, end_to_end: TestOutcome, date: str) -> TestRecord:
     """Return the record of tests that `release` has just gone through."""
-    wanted = {(kind, name, version) for kind, name, version in _artifacts(release)}
+    desired = {(kind, name, version) for kind, name, version in _artifacts(release)}
     digests = {
         str(artifact): locked.digest
         for artifact, locked in sorted(lock.artifacts.items())
-        if (artifact.kind, artifact.name, artifact.version) in wanted
+        if (artifact.kind, artifact.name, artifact.version) in desired
     }
     return TestRecord(
         release.version, date, parts_digest(release), templates_digest(release), end_to_end, lock.source, digests

@@ -24,7 +24,7 @@ class EtcdObservation:
     unseen: Mapping[str, str]
     members: Sequence[etcd_status.ListedMember]
     alarms: Sequence[Alarm]
-    wanted: frozenset[str]
+    desired: frozenset[str]
 
     @property
     def is_full(self) -> bool:
@@ -35,7 +35,7 @@ class EtcdObservation:
     def membership(self) -> quorum.Membership:
         """Return the members as the rules of quorum see them; one that was not seen is unknown."""
         by_id = {status.member_id: status for status in self.statuses.values()}
-        return quorum.Membership(tuple(_as_seen(one, by_id.get(one.member_id)) for one in self.members), self.wanted)
+        return quorum.Membership(tuple(_as_seen(one, by_id.get(one.member_id)) for one in self.members), self.desired)
 
 
 def next_defragmentation(look: EtcdObservation, done: frozenset[str]) -> str | None:
@@ -94,8 +94,8 @@ def _is_full(status: MemberStatus) -> bool:
 
 def _may_pause(look: EtcdObservation, host: str) -> bool:
     membership = look.membership
-    wanted = look.statuses[host].member_id
-    member = next((one for one in membership.members if one.id == wanted), None)
+    desired = look.statuses[host].member_id
+    member = next((one for one in membership.members if one.id == desired), None)
     if member is None:
         return False
     try:

@@ -60,14 +60,14 @@ class ObservedMember:
 class Observation:
     """All that was seen of one etcd cluster at one time."""
 
-    wanted: Mapping[str, str]
+    desired: Mapping[str, str]
     """Peer address of each etcd host of the spec, by its name."""
     seen: Mapping[str, ObservedMember]
     """By peer address."""
 
     def at(self, host: str) -> ObservedMember:
         """Return what was seen of the member that should be on `host`."""
-        return self.seen.get(self.wanted[host], ObservedMember("unknown"))
+        return self.seen.get(self.desired[host], ObservedMember("unknown"))
 
     @property
     def has_leader(self) -> bool:
@@ -77,7 +77,7 @@ class Observation:
     @property
     def unseen(self) -> tuple[str, ...]:
         """Return the etcd hosts of the spec of whose member nothing is known."""
-        seen = {host: self.at(host) for host in self.wanted}
+        seen = {host: self.at(host) for host in self.desired}
         return tuple(sorted(host for host, one in seen.items() if one.status is None and one.process == "unknown"))
 
     @property
@@ -111,13 +111,13 @@ class Observation:
         return found.most_common(1)[0][0] if found else None
 
     def _of_cluster(self) -> list[ObservedMember]:
-        wanted = self.cluster_id
-        return [one for one in self.seen.values() if one.status and one.listed and one.status.cluster_id == wanted]
+        desired = self.cluster_id
+        return [one for one in self.seen.values() if one.status and one.listed and one.status.cluster_id == desired]
 
     def _hosts_of(self, cluster_id: int) -> list[str]:
         return [
             host
-            for host, address in self.wanted.items()
+            for host, address in self.desired.items()
             if (one := self.seen.get(address)) and one.status and one.status.cluster_id == cluster_id
         ]
 
@@ -139,15 +139,17 @@ def assess(observed: Observation) -> Membership:
         address for member in listed for address in member.peer_urls if _answers(member, observed, address)
     )
     members = tuple(_member(one, observed, serving) for one in listed)
-    return Membership(members, frozenset(observed.wanted))
+    return Membership(members, frozenset(observed.desired))
 
 
-def name_of(member: quorum.Member, listed: Iterable[etcd_status.ListedMember], wanted: Mapping[str, str]) -> str | None:
+def name_of(
+    member: quorum.Member, listed: Iterable[etcd_status.ListedMember], desired: Mapping[str, str]
+) -> str | None:
     """Return the host of the spec that a member is on, by its name or its address; None if it is on none."""
-    if member.name in wanted:
+    if member.name in desired:
         return member.name
     addresses = {address for one in listed if one.member_id == member.id for address in one.peer_urls}
-    return next((host for host, address in wanted.items() if address in addresses), None)
+    return next((host for host, address in desired.items() if address in addresses), None)
 
 
 def _member(listed: etcd_status.ListedMember, observed: Observation, serving: frozenset[str]) -> quorum.Member:
@@ -165,7 +167,7 @@ def _health(listed: etcd_status.ListedMember, observed: Observation, serving: fr
         return "unhealthy"  # another member, another cluster, no leader, or corrupt
     if any(one.process != "unknown" for one in sightings):
         return "unhealthy"  # its host says so
-    is_theirs = any(address in observed.wanted.values() for address in listed.peer_urls)
+    is_theirs = any(address in observed.desired.values() for address in listed.peer_urls)
     if not is_theirs and any(one.asked_from for one in sightings):
         return "unhealthy"  # no host of the spec: those that have members are all who can tell
     return "unknown"

@@ -51,7 +51,7 @@ class Membership:
     """All members of one etcd cluster, and the hosts that should be members."""
 
     members: tuple[Member, ...]
-    wanted: frozenset[str]
+    desired: frozenset[str]
     """Names of the spec's etcd hosts."""
 
     @property
@@ -67,7 +67,7 @@ class Membership:
     @property
     def missing(self) -> tuple[str, ...]:
         """Return the names of hosts that should be voters and are not."""
-        return tuple(sorted(self.wanted - {member.name for member in self.voters}))
+        return tuple(sorted(self.desired - {member.name for member in self.voters}))
 
     @property
     def quorum(self) -> int:
@@ -199,7 +199,7 @@ def check_removal(member: Member, membership: Membership) -> None:
 def check_addition(name: str, membership: Membership) -> None:
     """Raise RefusedError unless the host `name` may join as a learner now."""
     refuse = _refusal(f"adding {name}")
-    if name not in membership.wanted:
+    if name not in membership.desired:
         raise refuse("the spec has no etcd host of that name", "add it to the spec first")
     _check_commit(membership, refuse)
     for member in membership.members:
@@ -286,7 +286,7 @@ def _check_nothing_else(membership: Membership, refuse: Refuse, but: Member | No
 def _check_replaceable(member: Member, membership: Membership, refuse: Refuse) -> None:
     """Refuse to take a voter away while another one is missing or, if this one is healthy, while another one is not."""
     twin = any(other.name == member.name for other in membership.others(member))
-    if member.name in membership.wanted and membership.missing and not twin:
+    if member.name in membership.desired and membership.missing and not twin:
         missing = ", ".join(membership.missing)
         raise refuse(f"{missing} is being replaced", f"add {missing} first, or take it out of the spec")
     if not member.is_serving:

@@ -48,8 +48,8 @@ def plan_replacement(name: str, membership: Membership) -> tuple[PlannedStep, ..
     What an earlier change left halfway goes first, members that never started before all. RefusedError says which
     step is not allowed, and why.
     """
-    if name not in membership.wanted:
-        raise RefusedError(f"etcd: the spec has no etcd host `{name}`; it has {', '.join(sorted(membership.wanted))}")
+    if name not in membership.desired:
+        raise RefusedError(f"etcd: the spec has no etcd host `{name}`; it has {', '.join(sorted(membership.desired))}")
     return tuple(_planned(name, membership))
 
 

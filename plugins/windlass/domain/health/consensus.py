@@ -43,7 +43,7 @@ class VantageView:
     """One vantage point's part in a verdict."""
 
     vantage: str
-    sight: ProbeHistory
+    history: ProbeHistory
     is_heard: bool
     """Whether its word still arrives."""
     is_contradicted: bool
@@ -52,13 +52,13 @@ class VantageView:
     @property
     def can_see(self) -> bool:
         """Whether what it says counts."""
-        is_cut = self.sight.outcome is ProbeOutcome.ALONE and self.is_contradicted
-        return self.is_heard and not is_cut and self.sight.outcome.is_sure
+        is_cut = self.history.outcome is ProbeOutcome.ALONE and self.is_contradicted
+        return self.is_heard and not is_cut and self.history.outcome.is_sure
 
     @property
     def is_held_up(self) -> bool:
         """Whether it is there, but had no CPU time to look."""
-        return self.is_heard and self.sight.outcome is ProbeOutcome.HELD_UP
+        return self.is_heard and self.history.outcome is ProbeOutcome.HELD_UP
 
 
 class Agreement(Enum):
@@ -76,7 +76,7 @@ class Agreement(Enum):
 class Consensus:
     """A verdict, and the views of those who can see: all that speak for it come first."""
 
-    verdict: Agreement
+    agreement: Agreement
     agreeing: tuple[VantageView, ...] = ()
     seeing: tuple[VantageView, ...] = ()
 
@@ -86,12 +86,12 @@ def decide(thresholds: Thresholds, views: Sequence[VantageView]) -> Consensus:
     seeing = tuple(view for view in views if view.can_see)
     if not seeing:
         return Consensus(Agreement.UNSEEN)
-    failing = tuple(view for view in seeing if view.sight.failures >= thresholds.confirming)
-    is_sure = any(view.sight.failures >= thresholds.unhealthy for view in failing)
+    failing = tuple(view for view in seeing if view.history.failures >= thresholds.confirming)
+    is_sure = any(view.history.failures >= thresholds.unhealthy for view in failing)
     held_up = sum(view.is_held_up for view in views)
     if is_sure and 2 * len(failing) > len(seeing) + held_up:
         return Consensus(Agreement.UNHEALTHY, failing, seeing)
-    passing = tuple(view for view in seeing if view.sight.passes >= thresholds.healthy)
+    passing = tuple(view for view in seeing if view.history.passes >= thresholds.healthy)
     if 2 * len(passing) > len(seeing):
         return Consensus(Agreement.HEALTHY, passing, seeing)
     return Consensus(Agreement.UNDECIDED, (), seeing)

@@ -16,7 +16,7 @@ class SelfReport:
 
     answers: bool
     """Whether it has said anything since the trouble began."""
-    sight: ProbeHistory
+    history: ProbeHistory
     """What it sees of the subject at its own address; without a look since then, nothing."""
 
 
@@ -30,12 +30,12 @@ class Diagnosis:
 
 def diagnose(subject: Subject, agreeing: Sequence[VantageView], own: SelfReport) -> Diagnosis:
     """Return what is wrong, given the views that call `subject` unhealthy."""
-    outcomes = [view.sight.outcome for view in agreeing]
+    outcomes = [view.history.outcome for view in agreeing]
     if all(outcome is ProbeOutcome.TLS for outcome in outcomes):
         return Diagnosis(Kind.CERTIFICATE_INVALID, subject.component)
-    if own.answers and own.sight.outcome is ProbeOutcome.PASSED:
+    if own.answers and own.history.outcome is ProbeOutcome.PASSED:
         return Diagnosis(Kind.NETWORK_CUT, subject.component)
-    if any(outcome in HOST_ANSWERS for outcome in outcomes) or own.sight.outcome.is_failure:
+    if any(outcome in HOST_ANSWERS for outcome in outcomes) or own.history.outcome.is_failure:
         return Diagnosis(Kind.PROCESS_DOWN, subject.component)
     if own.answers:
         return Diagnosis(Kind.NETWORK_CUT, subject.component)
@@ -44,18 +44,18 @@ def diagnose(subject: Subject, agreeing: Sequence[VantageView], own: SelfReport)
 
 def evidence(agreeing: Sequence[VantageView], silent: Sequence[str], own: SelfReport) -> str:
     """Return in one line who saw what; `silent` are vantage points whose word was not counted."""
-    words: dict[str, list[str]] = {}
+    messages: dict[str, list[str]] = {}
     for view in agreeing:
-        words.setdefault(_word(view.sight), []).append(view.vantage)
-    parts = [f"{word} from {', '.join(names)}" for word, names in words.items()]
+        messages.setdefault(_message(view.history), []).append(view.vantage)
+    parts = [f"{message} from {', '.join(names)}" for message, names in messages.items()]
     if silent:
         parts.append(f"not counted: {', '.join(silent)}")
     if not own.answers:
         parts.append("the host itself does not answer")
-    elif own.sight.outcome.is_sure:
-        parts.append(f"the host itself: {_word(own.sight)}")
+    elif own.history.outcome.is_sure:
+        parts.append(f"the host itself: {_message(own.history)}")
     return "; ".join(parts)
 
 
-def _word(sight: ProbeHistory) -> str:
-    return f"{sight.outcome.value} ({sight.detail})" if sight.detail else sight.outcome.value
+def _message(history: ProbeHistory) -> str:
+    return f"{history.outcome.value} ({history.detail})" if history.detail else history.outcome.value

@@ -30,54 +30,54 @@ class HeartbeatTracker:
     """The voices of one cluster's hosts; times are seconds of the watcher's monotonic clock."""
 
     def __init__(self, hosts: Iterable[str]) -> None:
-        self._voices = {host: _HostLink() for host in hosts}
+        self._links = {host: _HostLink() for host in hosts}
 
-    def word(self, host: str, now: float) -> None:
+    def message(self, host: str, now: float) -> None:
         """Note that a word of `host` arrived."""
-        voice = self._voices[host]
-        voice.heard, voice.asked, voice.failures, voice.reason = now, None, 0, ""
+        link = self._links[host]
+        link.heard, link.asked, link.failures, link.reason = now, None, 0, ""
 
     def failed(self, host: str, reason: str, now: float) -> None:
         """Note that `host` could not be reached, or that its channel ended."""
-        voice = self._voices[host]
-        if voice.failures == 0:
-            voice.lost = now
-        voice.heard, voice.asked, voice.reason = None, None, reason
-        voice.failures += 1
+        link = self._links[host]
+        if link.failures == 0:
+            link.lost = now
+        link.heard, link.asked, link.reason = None, None, reason
+        link.failures += 1
 
     def asked(self, host: str, now: float) -> None:
         """Note that `host` was asked something."""
-        voice = self._voices[host]
-        if voice.asked is None:
-            voice.asked = now
+        link = self._links[host]
+        if link.asked is None:
+            link.asked = now
 
     def forgive(self, now: float) -> None:
         """Count nothing against anybody that may be the watcher's own fault: it was held up itself."""
-        for voice in self._voices.values():
-            voice.asked = None
-            if voice.heard is not None:
-                voice.heard = now
+        for link in self._links.values():
+            link.asked = None
+            if link.heard is not None:
+                link.heard = now
 
     def is_heard(self, host: str, now: float) -> bool:
         """Say whether the word of `host` still arrives."""
-        voice = self._voices[host]
-        is_overdue = voice.asked is not None and now - voice.asked > ANSWER
-        return voice.heard is not None and now - voice.heard <= SILENCE and not is_overdue
+        link = self._links[host]
+        is_overdue = link.asked is not None and now - link.asked > ANSWER
+        return link.heard is not None and now - link.heard <= SILENCE and not is_overdue
 
     def heard(self, now: float) -> frozenset[str]:
         """Return all hosts whose word arrives."""
-        return frozenset(host for host in self._voices if self.is_heard(host, now))
+        return frozenset(host for host in self._links if self.is_heard(host, now))
 
     def is_reached(self, host: str) -> bool:
         """Say whether there is a channel to `host` over which a word has come."""
-        return self._voices[host].heard is not None
+        return self._links[host].heard is not None
 
     def spoke_after(self, host: str, moment: float) -> bool:
         """Say whether `host` has said anything since `moment`."""
-        heard = self._voices[host].heard
+        heard = self._links[host].heard
         return heard is not None and heard > moment
 
     def failures(self, host: str) -> tuple[int, float, str]:
         """Return how many attempts to reach `host` failed in a row, when the first did, and why the last did."""
-        voice = self._voices[host]
-        return voice.failures, voice.lost, voice.reason
+        link = self._links[host]
+        return link.failures, link.lost, link.reason

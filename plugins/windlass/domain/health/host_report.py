@@ -81,8 +81,8 @@ def _clock(name: str, value: str) -> Condition | None:
 
 
 def _certificate(name: str, value: str) -> Condition | None:
-    words = value.split(" ", 2)
-    left, life, path = float(words[0]), float(words[1]), words[2]
+    messages = value.split(" ", 2)
+    left, life, path = float(messages[0]), float(messages[1]), messages[2]
     if left > max(life * CERTIFICATE_SHARE, CERTIFICATE_FLOOR.total_seconds()):
         return None
     when = "has run out" if left <= 0 else f"runs out in {timedelta(seconds=round(left))}"
@@ -101,8 +101,8 @@ def _backup(name: str, value: str) -> Condition | None:
 
 
 def _node(name: str, value: str) -> Condition | None:
-    words = value.split(",")
-    if "Ready" in words or value == "unknown":
+    messages = value.split(",")
+    if "Ready" in messages or value == "unknown":
         return None
     return Condition(Kind.NODE_NOT_READY, NODE, f"Kubernetes says that node {name} is {value}")
 
@@ -124,7 +124,7 @@ class ConditionTracker:
 
     bad: int = 0
     good: int = 0
-    complaint: Condition | None = None
+    condition: Condition | None = None
     since: float = 0.0
 
     @property
@@ -132,15 +132,15 @@ class ConditionTracker:
         """Whether enough good reports have come in a row."""
         return self.good >= _CONFIRMED
 
-    def take(self, complaint: Condition | None, now: float) -> None:
+    def take(self, condition: Condition | None, now: float) -> None:
         """Take one report in."""
-        if complaint is None:
+        if condition is None:
             self.bad, self.good = 0, self.good + 1
             if self.is_good:
-                self.complaint = None
+                self.condition = None
             return
-        if self.bad == 0 and self.complaint is None:
+        if self.bad == 0 and self.condition is None:
             self.since = now
         self.bad, self.good = self.bad + 1, 0
         if self.bad >= _CONFIRMED:
-            self.complaint = complaint
+            self.condition = condition

@@ -66,13 +66,13 @@ class HealthMonitor:
     def __init__(self, plan: CheckPlan, origin: datetime, now: float, known: Mapping[str, Any] | None = None) -> None:
         """Begin; `known` is the status that an earlier watcher left: what was seen before gets no time to start."""
         self.plan = plan
-        self.hearing = HeartbeatTracker(plan.hosts)
+        self.heartbeats = HeartbeatTracker(plan.hosts)
         self._origin = origin
         states = states_before(known, plan.checks, origin, now)
         self._subjects = {
             check.subject: SubjectMonitor(check, state) for check, state in zip(plan.checks, states, strict=True)
         }
-        self._opinions: dict[tuple[str, str, str], ConditionTracker] = {}
+        self._trackers: dict[tuple[str, str, str], ConditionTracker] = {}
         self._open: dict[Key, Finding] = {finding.key: finding for finding in findings_before(known)}
         self._heard: frozenset[str] = frozenset()
         self._is_airflow_cut = False
@@ -109,7 +109,7 @@ class HealthMonitor:
     def look(self, look: ProbeResult) -> Effects:
         """Take one look in."""
         effects = Effects()
-        self.hearing.word(look.vantage, look.at)
+        self.heartbeats.message(look.vantage, look.at)
         watch = self._subjects.get(look.subject)
         if watch is not None:
             effects.orders += watch.look(look)
@@ -118,7 +118,7 @@ class HealthMonitor:
 
     def container(self, subject: Subject, started: float | None, now: float) -> None:
         """Take in since when a subject's container runs; None if it does not."""
-        self.hearing.word(subject.host, now)
+        self.heartbeats.message(subject.host, now)
         # One that has yet to start says that the host's clock was set back since, and nothing about the container.
         if subject in self._subjects and started is not None and started <= now:
             self._subjects[subject].restarted(started, now)
@@ -127,24 +127,24 @@ class HealthMonitor:
         """Take in what `host` says about itself, or `reporter` about it; of a host that is none of ours, nothing."""
         effects = Effects()
         if (reporter or host) in self.plan.hosts:
-            self.hearing.word(reporter or host, now)
+            self.heartbeats.message(reporter or host, now)
         if host and host not in self.plan.hosts:
             return effects
-        opinion = self._opinions.setdefault((host, report.topic, report.name), ConditionTracker())
-        opinion.take(assess(report), now)
+        tracker = self._trackers.setdefault((host, report.topic, report.name), ConditionTracker())
+        tracker.take(assess(report), now)
         self._settle(now, effects)
         return effects
 
     def is_doubtful(self, host: str, topic: str) -> bool:
         """Say whether a bad report of `host` on `topic`, to this watcher or to one before, is not refuted yet."""
-        opinion = self._opinions.get((host, topic, topic))
+        tracker = self._trackers.get((host, topic, topic))
         is_open = any((at, component) == (host, topic) for at, component, _ in self._open)
-        return is_open if opinion is None else not opinion.is_good
+        return is_open if tracker is None else not tracker.is_good
 
     def tick(self, now: float, *, is_airflow_cut: bool = False) -> Effects:
         """Take in that time has passed; if `is_airflow_cut`, Airflow reaches nothing at all and says nothing."""
         effects = Effects()
-        heard = self.hearing.heard(now)
+        heard = self.heartbeats.heard(now)
         if heard != self._heard or not self.is_calm:
             self._heard = heard
             self._review(self._subjects.values(), now, effects)
@@ -157,7 +157,7 @@ class HealthMonitor:
         return {
             "observed": self._time(now).isoformat(),
             "cluster": self.plan.cluster,
-            "hosts": {host: self.hearing.is_heard(host, now) for host in self.plan.hosts},
+            "hosts": {host: self.heartbeats.is_heard(host, now) for host in self.plan.hosts},
             "subjects": [self._subject_status(watch) for watch in self._subjects.values()],
             "findings": [finding.to_dict() for finding in self._open.values()],
         }
@@ -179,14 +179,14 @@ class HealthMonitor:
     def _review(self, watches: Iterable[SubjectMonitor], now: float, effects: Effects) -> None:
         for watch in watches:
             before = watch.state.status
-            effects.orders += watch.review(self.hearing, now)
+            effects.orders += watch.review(self.heartbeats, now)
             if watch.state.status is not before:
                 effects.transitions.append(_transition(watch, before))
 
     def _done(self, effects: Effects, now: float) -> Effects:
         for order in effects.orders:
-            if order.verb != "rest" and self.hearing.is_heard(order.host, now):
-                self.hearing.asked(order.host, now)
+            if order.verb != "rest" and self.heartbeats.is_heard(order.host, now):
+                self.heartbeats.asked(order.host, now)
         if effects.transitions:
             self._settle(now, effects)
         return effects
@@ -204,10 +204,10 @@ class HealthMonitor:
     def _current(self, now: float) -> dict[Key, Finding]:
         found = [self._finding(watch) for watch in self._subjects.values() if watch.trouble is not None]
         found += [
-            Finding(self.plan.cluster, host, opinion.complaint.component, opinion.complaint.kind,
-                    self._time(opinion.since), (host,), opinion.complaint.text)
-            for (host, _, _), opinion in self._opinions.items()
-            if opinion.complaint is not None and not self._is_too_early(host, opinion.complaint.kind, now)
+            Finding(self.plan.cluster, host, tracker.condition.component, tracker.condition.kind,
+                    self._time(tracker.since), (host,), tracker.condition.text)
+            for (host, _, _), tracker in self._trackers.items()
+            if tracker.condition is not None and not self._is_too_early(host, tracker.condition.kind, now)
         ]  # fmt: skip
         if not self._is_airflow_cut:
             found += [finding for host in self.plan.hosts if (finding := self._unreached(host, now)) is not None]
@@ -233,7 +233,7 @@ class HealthMonitor:
 
     def _unreached(self, host: str, now: float) -> Finding | None:
         """Return what it means that Airflow itself does not reach `host`."""
-        failures, lost, reason = self.hearing.failures(host)
+        failures, lost, reason = self.heartbeats.failures(host)
         if failures < _UNREACHED:
             return None
         if not self._is_looked_at(host):
@@ -268,13 +268,13 @@ class HealthMonitor:
         host, component, kind = key
         if component == SSH:
             # However long ago the last watcher found it: it is over when Airflow reaches the host.
-            return host in self.plan.hosts and not self.hearing.is_reached(host) and not self._is_down(host)
+            return host in self.plan.hosts and not self.heartbeats.is_reached(host) and not self._is_down(host)
         if host and host not in self.plan.hosts:
             return False  # it is no host of the cluster any more
         if kind in LOCAL_KINDS:
             reports = [
                 (name if topic != NODE else NODE, one)
-                for (at, topic, name), one in self._opinions.items()
+                for (at, topic, name), one in self._trackers.items()
                 if at == host
             ]
             return not any(one.is_good for name, one in reports if name == component)
@@ -287,6 +287,6 @@ class HealthMonitor:
 
 
 def _transition(watch: SubjectMonitor, before: Status) -> Transition:
-    trouble, judgement = watch.trouble, watch.judgement
-    seen_from = tuple(view.vantage for view in judgement.agreeing) if judgement else ()
+    trouble, consensus = watch.trouble, watch.consensus
+    seen_from = tuple(view.vantage for view in consensus.agreeing) if consensus else ()
     return Transition(watch.subject, before, watch.state.status, seen_from, trouble.evidence if trouble else "")

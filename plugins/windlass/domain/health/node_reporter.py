@@ -23,17 +23,17 @@ class NodeReporter:
         """The one whose turn it is; empty if none can tell."""
         return self._hosts[self._turn] if self._hosts else ""
 
-    def review(self, hearing: HeartbeatTracker, now: float) -> bool:
+    def review(self, heartbeats: HeartbeatTracker, now: float) -> bool:
         """Pass the turn on if the host that has it is not heard and another is; say whether it was."""
-        return bool(self._hosts) and not hearing.is_heard(self.host, now) and self._pass_on(hearing, now)
+        return bool(self._hosts) and not heartbeats.is_heard(self.host, now) and self._pass_on(heartbeats, now)
 
-    def blind(self, host: str, hearing: HeartbeatTracker, now: float) -> bool:
+    def blind(self, host: str, heartbeats: HeartbeatTracker, now: float) -> bool:
         """Pass the turn on if `host`, which sees no nodes, has it and another is heard; say whether it was."""
-        return host == self.host and self._pass_on(hearing, now)
+        return host == self.host and self._pass_on(heartbeats, now)
 
-    def _pass_on(self, hearing: HeartbeatTracker, now: float) -> bool:
+    def _pass_on(self, heartbeats: HeartbeatTracker, now: float) -> bool:
         count = len(self._hosts)
         others = [(self._turn + step) % count for step in range(1, count)]
-        heard = [turn for turn in others if hearing.is_heard(self._hosts[turn], now)]
+        heard = [turn for turn in others if heartbeats.is_heard(self._hosts[turn], now)]
         self._turn = heard[0] if heard else self._turn
         return bool(heard)

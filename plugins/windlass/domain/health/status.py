@@ -44,9 +44,9 @@ class SubjectState:
         """Return the state of a subject that an earlier watcher gave time until `deadline`."""
         return cls(Status.INITIALIZING, now, deadline, is_fresh_start=True)
 
-    def after(self, verdict: Agreement, now: float) -> SubjectState:
+    def after(self, agreement: Agreement, now: float) -> SubjectState:
         """Return the state after a verdict; the same object if nothing changes."""
-        match verdict:
+        match agreement:
             case Agreement.HEALTHY:
                 return self._become(Status.HEALTHY, now)
             case Agreement.UNHEALTHY:

@@ -50,8 +50,8 @@ class SubjectMonitor:
         self.state = state
         self.trouble: Trouble | None = None
         """Set while the state is unhealthy; it stays what it was while nobody can see."""
-        self.judgement: Consensus | None = None
-        self._sights: dict[str, ProbeHistory] = {}
+        self.consensus: Consensus | None = None
+        self._histories: dict[str, ProbeHistory] = {}
         """By vantage point that looks, the host itself too if it was asked."""
         self._suspicion: float | None = None
         self._first_failure = 0.0
@@ -76,21 +76,21 @@ class SubjectMonitor:
 
     def is_looking(self, host: str) -> bool:
         """Say whether `host` is to look at it now."""
-        return host in self._sights
+        return host in self._histories
 
     def forget(self, vantage: str) -> None:
         """Begin anew with a vantage point whose probe loop was started again."""
-        if vantage in self._sights:
-            self._sights[vantage] = ProbeHistory()
+        if vantage in self._histories:
+            self._histories[vantage] = ProbeHistory()
 
     def look(self, look: ProbeResult) -> tuple[ProbeOrder, ...]:
         """Take one look in, and return what to ask at once; looks by those who should rest are late, and dropped."""
-        sight = self._sights.get(look.vantage)
-        if sight is None:
+        history = self._histories.get(look.vantage)
+        if history is None:
             return ()
-        if look.outcome.is_failure and sight.passes >= self.check.thresholds.healthy and not sight.unsure:
+        if look.outcome.is_failure and history.passes >= self.check.thresholds.healthy and not history.unsure:
             self._prove(look.at - self.check.thresholds.healthy * self.check.thresholds.longest_round)
-        after = self._sights[look.vantage] = sight.after(look)
+        after = self._histories[look.vantage] = history.after(look)
         if after.failures == 1 and look.vantage in self._vantages and not self._others_fail(look.vantage):
             self._first_failure = look.at
         return self._inspect(after)
@@ -103,63 +103,67 @@ class SubjectMonitor:
         if started > self._proven:
             self.state = self.state.restarted(self.check.thresholds, started, now)
 
-    def review(self, hearing: HeartbeatTracker, now: float) -> tuple[ProbeOrder, ...]:
+    def review(self, heartbeats: HeartbeatTracker, now: float) -> tuple[ProbeOrder, ...]:
         """Bring the state up to date, and return who has to look or may rest."""
-        self.judgement = decide(self.check.thresholds, self._views(hearing, now))
-        if self.judgement.verdict is Agreement.HEALTHY:
-            self._prove(max(view.sight.passing_since for view in self.judgement.agreeing))
-        self.state = self.state.after(self.judgement.verdict, now)
-        self._suspect(hearing, now)
-        self._explain(hearing, now)
-        return self._assign(hearing, now)
+        self.consensus = decide(self.check.thresholds, self._views(heartbeats, now))
+        if self.consensus.agreement is Agreement.HEALTHY:
+            self._prove(max(view.history.passing_since for view in self.consensus.agreeing))
+        self.state = self.state.after(self.consensus.agreement, now)
+        self._suspect(heartbeats, now)
+        self._explain(heartbeats, now)
+        return self._assign(heartbeats, now)
 
     def _prove(self, moment: float) -> None:
         self._proven = max(self._proven, moment)
 
     def _others_fail(self, vantage: str) -> bool:
-        return any(self._sights[name].failures for name in self._vantages if name in self._sights and name != vantage)
+        return any(
+            self._histories[name].failures for name in self._vantages if name in self._histories and name != vantage
+        )
 
-    def _inspect(self, sight: ProbeHistory) -> tuple[ProbeOrder, ...]:
-        is_open = self.state.status is not Status.UNHEALTHY and sight.failures <= self.check.thresholds.unhealthy
-        if sight.failures and is_open and self.subject.component not in UNIT_COMPONENTS:
+    def _inspect(self, history: ProbeHistory) -> tuple[ProbeOrder, ...]:
+        is_open = self.state.status is not Status.UNHEALTHY and history.failures <= self.check.thresholds.unhealthy
+        if history.failures and is_open and self.subject.component not in UNIT_COMPONENTS:
             return (ProbeOrder(self.subject.host, "inspect", self.subject),)
         return ()
 
-    def _views(self, hearing: HeartbeatTracker, now: float) -> list[VantageView]:
-        heard = hearing.heard(now)
+    def _views(self, heartbeats: HeartbeatTracker, now: float) -> list[VantageView]:
+        heard = heartbeats.heard(now)
         return [
-            VantageView(name, self._sights[name], name in heard, is_contradicted=bool(heard - {name}))
+            VantageView(name, self._histories[name], name in heard, is_contradicted=bool(heard - {name}))
             for name in self._vantages
-            if name in self._sights
+            if name in self._histories
         ]
 
-    def _suspect(self, hearing: HeartbeatTracker, now: float) -> None:
+    def _suspect(self, heartbeats: HeartbeatTracker, now: float) -> None:
         looking = [
-            self._sights[name] for name in self._vantages if name in self._sights and hearing.is_heard(name, now)
+            self._histories[name]
+            for name in self._vantages
+            if name in self._histories and heartbeats.is_heard(name, now)
         ]
-        failing = any(sight.failures or sight.unsure for sight in looking)
+        failing = any(history.failures or history.unsure for history in looking)
         if failing or self.state.status is Status.UNHEALTHY:
             self._suspicion = now if self._suspicion is None else self._suspicion
         else:
             self._suspicion = None
 
-    def _explain(self, hearing: HeartbeatTracker, now: float) -> None:
+    def _explain(self, heartbeats: HeartbeatTracker, now: float) -> None:
         if self.state.status is Status.HEALTHY:
             self.trouble = None
-        if self.state.status is not Status.UNHEALTHY or self.judgement is None or not self.judgement.agreeing:
+        if self.state.status is not Status.UNHEALTHY or self.consensus is None or not self.consensus.agreeing:
             return
-        agreeing = self.judgement.agreeing
-        if not any(view.sight.failures for view in agreeing):
+        agreeing = self.consensus.agreeing
+        if not any(view.history.failures for view in agreeing):
             return
-        own = self._own_word(hearing)
-        counted = {view.vantage for view in self.judgement.seeing}
-        uncounted = [name for name in self._vantages if name in self._sights and name not in counted]
+        own = self._own_word(heartbeats)
+        counted = {view.vantage for view in self.consensus.seeing}
+        uncounted = [name for name in self._vantages if name in self._histories and name not in counted]
         self.trouble = Trouble(
             self._settled(diagnose(self.subject, agreeing, own), now),
             self._first_failure if self.trouble is None else self.trouble.since,
             tuple(view.vantage for view in agreeing),
             evidence(agreeing, uncounted, own),
-            max(view.sight.failures for view in agreeing),
+            max(view.history.failures for view in agreeing),
         )
 
     def _settled(self, found: Diagnosis, now: float) -> Diagnosis:
@@ -176,22 +180,22 @@ class SubjectMonitor:
         patience = thresholds.reinitializing if is_back else (thresholds.healthy + 2) * thresholds.interval
         return found if now - self._doubt[1] >= patience else self.trouble.diagnosis
 
-    def _own_word(self, hearing: HeartbeatTracker) -> SelfReport:
+    def _own_word(self, heartbeats: HeartbeatTracker) -> SelfReport:
         begun = self._suspicion if self._suspicion is not None else self._first_failure
-        answers = hearing.spoke_after(self.subject.host, begun)
+        answers = heartbeats.spoke_after(self.subject.host, begun)
         # What a host saw before it fell silent says nothing of what became of it.
         is_asked = answers and bool(self.check.vantages)
-        sight = self._sights.get(self.subject.host, ProbeHistory()) if is_asked else ProbeHistory()
-        return SelfReport(answers, sight)
+        history = self._histories.get(self.subject.host, ProbeHistory()) if is_asked else ProbeHistory()
+        return SelfReport(answers, history)
 
-    def _assign(self, hearing: HeartbeatTracker, now: float) -> tuple[ProbeOrder, ...]:
-        heard = [name for name in self._vantages if hearing.is_heard(name, now)]
+    def _assign(self, heartbeats: HeartbeatTracker, now: float) -> tuple[ProbeOrder, ...]:
+        heard = [name for name in self._vantages if heartbeats.is_heard(name, now)]
         if self._suspicion is not None:
-            wanted = {*self._vantages, self.subject.host}
+            desired = {*self._vantages, self.subject.host}
         else:
             # The first that can be heard looks all the time; if it goes silent, the next takes over.
-            wanted = {*heard[:1]} or {self._vantages[0]}
-        orders = [ProbeOrder(name, "rest", self.subject) for name in sorted(self._sights.keys() - wanted)]
-        orders += [ProbeOrder(name, "watch", self.subject) for name in sorted(wanted - self._sights.keys())]
-        self._sights = {name: self._sights.get(name, ProbeHistory()) for name in sorted(wanted)}
+            desired = {*heard[:1]} or {self._vantages[0]}
+        orders = [ProbeOrder(name, "rest", self.subject) for name in sorted(self._histories.keys() - desired)]
+        orders += [ProbeOrder(name, "watch", self.subject) for name in sorted(desired - self._histories.keys())]
+        self._histories = {name: self._histories.get(name, ProbeHistory()) for name in sorted(desired)}
         return tuple(orders)

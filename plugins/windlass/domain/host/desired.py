@@ -74,12 +74,12 @@ class DesiredHost:
         return next((one for one in self.services if one.component == component), None)
 
 
-def wanted_hosts(cluster: Cluster, release: Release) -> dict[str, DesiredHost]:
+def desired_hosts(cluster: Cluster, release: Release) -> dict[str, DesiredHost]:
     """Return what belongs on each host, by its name; SpecError if a stack's own declaration is wrong."""
-    return {host.name: _wanted(cluster, release, host) for host in cluster.spec.hosts.members}
+    return {host.name: _desired(cluster, release, host) for host in cluster.spec.hosts.members}
 
 
-def _wanted(cluster: Cluster, release: Release, host: Host) -> DesiredHost:
+def _desired(cluster: Cluster, release: Release, host: Host) -> DesiredHost:
     # Which images run makes no difference to how they are asked: any digest does.
     digests = {release.artifact("image", name): Locked(f"sha256:{'0' * 64}", 0, "none") for name in release.images}
     inputs = HostInputs(ClusterInputs(cluster, release, Lock("none", digests), _NOBODY), host, _FACTS)

@@ -29,7 +29,7 @@ def _differences(service: Mapping[str, Any], container: Container) -> Iterator[s
     changed = _flags(config.get("Cmd") or []) ^ _flags(service.get("command", []))
     if changed:
         yield f"other flags: {', '.join(sorted({one.partition('=')[0] for one in changed}))}"
-    if _mounts(details.get("Mounts", [])) != _wanted_mounts(service):
+    if _mounts(details.get("Mounts", [])) != _desired_mounts(service):
         yield "its mounts are others"
     if host.get("RestartPolicy", {}).get("Name") != service.get("restart"):
         yield f"its restart policy is {host.get('RestartPolicy', {}).get('Name')}"
@@ -49,11 +49,11 @@ def _mounts(mounts: list[Mapping[str, Any]]) -> set[tuple[str, str, bool]]:
     return {(one["Source"], one["Destination"], bool(one["RW"])) for one in mounts if one.get("Type") == "bind"}
 
 
-def _wanted_mounts(service: Mapping[str, Any]) -> set[tuple[str, str, bool]]:
+def _desired_mounts(service: Mapping[str, Any]) -> set[tuple[str, str, bool]]:
     return {(one["source"], one["target"], not one.get("read_only", False)) for one in service.get("volumes", [])}
 
 
 def other_version(service: Mapping[str, Any], container: Container) -> str:
     """Return the version that the container runs if it is not the rendered one; empty if it is."""
-    wanted, has = service["labels"].get(VERSION_LABEL), container.labels.get(VERSION_LABEL)
-    return f"{container.component} {has}" if has is not None and has != wanted else ""
+    desired, has = service["labels"].get(VERSION_LABEL), container.labels.get(VERSION_LABEL)
+    return f"{container.component} {has}" if has is not None and has != desired else ""

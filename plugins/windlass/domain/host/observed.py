@@ -151,7 +151,7 @@ class ObservedCluster:
     """None where no member could be asked."""
     reports: Mapping[str, HealthReport] = field(default_factory=dict)
     """What the watch said, by `host/thing`."""
-    roll: str = ""
+    rollout: str = ""
     """What roll has begun and not ended, in words: what differs may be what it has changed already."""
 
     def host(self, name: str) -> ObservedHost:

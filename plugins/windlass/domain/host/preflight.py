@@ -144,10 +144,10 @@ def _check_ports(cluster: Cluster, host: Host, facts: HostFacts) -> Iterator[Pre
         remedy = f"delete that cluster first, or take {host.name} out of one of the two specs"
         yield PreflightFinding(host.name, f"it belongs to the cluster `{facts.cluster}`", remedy)
         return
-    wanted = {PROXY_PORT: "API proxy", PROXY_STATUS_PORT: "API proxy's status"}
+    desired = {PROXY_PORT: "API proxy", PROXY_STATUS_PORT: "API proxy's status"}
     for role in host.roles:
-        wanted |= PORTS[role]
-    for port, user in sorted(wanted.items()):
+        desired |= PORTS[role]
+    for port, user in sorted(desired.items()):
         if port in facts.listening:
             remedy = f"stop what listens there (`ss -ltnp 'sport = :{port}'`)"
             yield PreflightFinding(host.name, f"port {port}, meant for the {user}, is taken", remedy)

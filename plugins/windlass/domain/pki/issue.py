@@ -56,8 +56,8 @@ def issue_pki(
     authorities = _authorities(cluster, now, existing, given or {})
     life = timedelta(days=cluster.spec.security.certificate_days)
     leaves = {
-        name: _keep_or_issue(existing.leaves.get(name) if existing else None, wanted, authorities, _Period(now, life))
-        for name, wanted in desired_leaves(cluster).items()
+        name: _keep_or_issue(existing.leaves.get(name) if existing else None, desired, authorities, _Period(now, life))
+        for name, desired in desired_leaves(cluster).items()
     }
     return Pki(
         authorities=authorities,
@@ -148,12 +148,12 @@ def _may_sign(certificate: x509.Certificate) -> bool:
 
 
 def _keep_or_issue(
-    leaf: Credential | None, wanted: DesiredCertificate, authorities: Mapping[Signer, Credential], period: _Period
+    leaf: Credential | None, desired: DesiredCertificate, authorities: Mapping[Signer, Credential], period: _Period
 ) -> Credential:
-    authority = authorities[wanted.signer]
-    if leaf is not None and _is_good(leaf.parse(), wanted.subject, authority.parse(), period):
+    authority = authorities[desired.signer]
+    if leaf is not None and _is_good(leaf.parse(), desired.subject, authority.parse(), period):
         return leaf
-    return issue(wanted.subject, authority, period.now, period.life)
+    return issue(desired.subject, authority, period.now, period.life)
 
 
 def _is_good(leaf: x509.Certificate, subject: CertificateSubject, issuer: x509.Certificate, period: _Period) -> bool:

@@ -40,11 +40,11 @@ class DesiredCertificate:
 
 def desired_leaves(cluster: Cluster) -> Mapping[str, DesiredCertificate]:
     """Return every leaf of `cluster` by name: `PURPOSE` for Windlass's own, `HOST/PURPOSE` for those of a host."""
-    wanted = dict(_own_leaves())
+    desired = dict(_own_leaves())
     for host in cluster.spec.hosts.members:
         for purpose, leaf in host_leaves(cluster, host).items():
-            wanted[f"{host.name}/{purpose}"] = leaf
-    return wanted
+            desired[f"{host.name}/{purpose}"] = leaf
+    return desired
 
 
 def host_leaves(cluster: Cluster, host: Host) -> Mapping[str, DesiredCertificate]:

@@ -35,21 +35,21 @@ def is_of_one_cluster(one: Pki, other: Pki) -> bool:
     return one.service_account_key == other.service_account_key
 
 
-def version_for(wanted: str, bundled: str, *, restore: bool) -> str:
+def version_for(desired: str, bundled: str, *, restore: bool) -> str:
     """Return the Kubernetes version to recover with; RefusedError if the wanted one cannot read the bundle's data.
 
     With `restore` it is the bundle's. Else the spec's: API servers read what their own minor version or the one before
     wrote, and nothing that a later one did.
     """
-    if restore or bundled == wanted:
+    if restore or bundled == desired:
         return bundled
-    have, need = _minor(bundled), _minor(wanted)
+    have, need = _minor(bundled), _minor(desired)
     if have[0] != need[0] or not need[1] - 1 <= have[1] <= need[1]:
         raise RefusedError(
-            f"the bundle is of Kubernetes {bundled}, and {wanted} cannot be relied on to read it; "
+            f"the bundle is of Kubernetes {bundled}, and {desired} cannot be relied on to read it; "
             "trigger disaster_recovery with `restore_versions`, which puts the bundle's versions back"
         )
-    return wanted
+    return desired
 
 
 def _minor(version: str) -> tuple[int, int]:

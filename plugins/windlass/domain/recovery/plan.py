@@ -101,12 +101,12 @@ def plan_recovery(cluster: Cluster, survey: Survey, wish: RecoveryRequest, origi
     if not wish.is_told_twice(cluster.name):
         _check_dead(cluster, survey, origin)
     observed = survey.observed
-    led = sum(observed.at(name).has_leader for name in observed.wanted)
+    led = sum(observed.at(name).has_leader for name in observed.desired)
     return RecoveryPlan(
         hosts=tuple(host.name for host in hosts),
         etcd=etcd,
         absent=tuple(host.name for host in cluster.spec.hosts.members if host.name in survey.unreachable),
-        now=f"{led} of {len(observed.wanted)}",
+        now=f"{led} of {len(observed.desired)}",
     )
 
 
@@ -126,7 +126,7 @@ def _check_dead(cluster: Cluster, survey: Survey, origin: BundleOrigin) -> None:
             f"cluster `{cluster.name}` lives: etcd has a leader, and a recovery would throw away what was written "
             f"since the bundle; one failed member is replaced by replace_member. To do it all the same, {twice}"
         )
-    needed = len(observed.wanted) // 2 + 1
+    needed = len(observed.desired) // 2 + 1
     if len(observed.unseen) >= needed:
         raise RefusedError(
             f"cluster `{cluster.name}` may live: {', '.join(observed.unseen)} could not be seen, and {needed} members "

@@ -70,7 +70,7 @@ def _is_lost(seen: ObservedCluster, host: ObservedHost, service: ObservedService
         if host.has_member_data is False and mine is not None and mine.started:
             return True
         # Its vote was taken and nothing was put into its place: a replacement that broke off.
-        if mine is None and host.name in seen.membership.wanted and seen.membership.has_quorum:
+        if mine is None and host.name in seen.membership.desired and seen.membership.has_quorum:
             return True
     return failed.get(f"{host.name}/{service.component}", 0) >= _HELPLESS_TRIES
 

@@ -49,12 +49,12 @@ def plan_actions(
 ) -> RemediationPlan:
     """Return what to do now about what was seen; acting, seeing again and planning again ends with an empty plan."""
     by_person = asked is not None and asked.by_person
-    wanted = candidates(seen, {key: history.failed(key, seen.at) for key in history.tries})
-    reported = [one for one in wanted if one.is_drift and settings.drift == "report" and not by_person]
+    desired = candidates(seen, {key: history.failed(key, seen.at) for key in history.tries})
+    reported = [one for one in desired if one.is_drift and settings.drift == "report" and not by_person]
     guard = _ActionFilter(settings, seen, history, is_allowed=settings.enabled or by_person)
     held, stops = [], [*_lost_quorum(seen), *_useless_hosts(seen)]
     due: list[Action] = []
-    for repair in (one for one in wanted if one not in reported):
+    for repair in (one for one in desired if one not in reported):
         verdict = guard.judge(repair)
         match verdict:
             case None:
@@ -67,7 +67,7 @@ def plan_actions(
     now, braked, brake = brake_workers(settings, seen, now)
     nodes = [] if by_person else list(cordons(seen, stops))
     if guard.is_allowed:
-        nodes += uncordons(seen, stops, wanted)
+        nodes += uncordons(seen, stops, desired)
     stops += [*brake, *_missing_machines(held)]
     return RemediationPlan((*now, *nodes), (*held, *later, *braked), tuple(stops), tuple(reported))
 
@@ -89,8 +89,8 @@ class _ActionFilter:
             return Deferred(
                 repair, f"the host runs {host.other_version}; trigger `upgrade_cluster` to bring it to the spec"
             )
-        if self.seen.roll and repair.is_drift:
-            return Deferred(repair, f"{self.seen.roll}; trigger `upgrade_cluster` to bring it to its end")
+        if self.seen.rollout and repair.is_drift:
+            return Deferred(repair, f"{self.seen.rollout}; trigger `upgrade_cluster` to bring it to its end")
         if host.is_full and repair.kind != "restart-unit":
             return Deferred(
                 repair, "its disk is full, and nothing that is started comes up", self.seen.at + _LOOK_AGAIN

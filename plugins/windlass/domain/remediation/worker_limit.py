@@ -54,9 +54,9 @@ def cordons(seen: ObservedCluster, stops: list[NeedsOperator]) -> Iterator[Actio
             yield Action("cordon", host.name, "host", "repair has given up on it")
 
 
-def uncordons(seen: ObservedCluster, stops: list[NeedsOperator], wanted: list[Action]) -> Iterator[Action]:
+def uncordons(seen: ObservedCluster, stops: list[NeedsOperator], desired: list[Action]) -> Iterator[Action]:
     """Open what repair has cordoned, once all of it is known to be well; a node that others cordoned stays so."""
-    troubled = {stop.key.partition("/")[0] for stop in stops} | {one.host for one in wanted}
+    troubled = {stop.key.partition("/")[0] for stop in stops} | {one.host for one in desired}
     for host in seen.hosts:
         if host.has_our_cordon and host.name not in troubled and seen.is_well(host):
             yield Action("uncordon", host.name, "host", "all of it is well again")

@@ -14,9 +14,9 @@ def merge_daemon_settings(existing: str | None, rendered: str) -> str:
     What the owner of the host has set stays: only missing keys are added, and lists are united. SpecError if
     `existing` is not JSON.
     """
-    wanted: dict[str, Any] = json.loads(rendered)
+    desired: dict[str, Any] = json.loads(rendered)
     merged = _read(existing)
-    for key, value in wanted.items():
+    for key, value in desired.items():
         mine = merged.get(key)
         if isinstance(mine, list) and isinstance(value, list):
             merged[key] = mine + [item for item in value if item not in mine]

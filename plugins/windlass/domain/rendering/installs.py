@@ -95,17 +95,17 @@ def host_images(
     cluster: Cluster, release: Release, host: Host, lock: Lock, mirror: MirrorAddresses
 ) -> tuple[HostImage, ...]:
     """Return the images that `host` will run, by the runtime that runs them."""
-    wanted: list[tuple[Literal["docker", "containerd"], str]] = [("docker", "haproxy")]
+    desired: list[tuple[Literal["docker", "containerd"], str]] = [("docker", "haproxy")]
     if "etcd" in host.roles:
-        wanted.append(("docker", "etcd"))
+        desired.append(("docker", "etcd"))
     if "control-plane" in host.roles:
         control_plane = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-        wanted += [("docker", name) for name in control_plane]
+        desired += [("docker", name) for name in control_plane]
     if host.is_node:
-        wanted += [("containerd", name) for name in _pod_images(cluster)]
+        desired += [("containerd", name) for name in _pod_images(cluster)]
     images = [
         HostImage(runtime, release.artifact("image", name), image_reference(name, release, lock, mirror))
-        for runtime, name in wanted
+        for runtime, name in desired
     ]
     for stack in (stack.name for stack in cluster.spec.stacks if stack.runs_on(host)):
         seen = release.for_stack(stack)

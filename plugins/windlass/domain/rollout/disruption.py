@@ -43,8 +43,8 @@ def leaves_with_drain(pod: Object) -> bool:
 
 def drained_pods(pods: Iterable[Object], nodes: Iterable[str]) -> list[Object]:
     """Return the pods that must leave `nodes`."""
-    wanted = set(nodes)
-    return [pod for pod in pods if pod["spec"].get("nodeName") in wanted and leaves_with_drain(pod)]
+    desired = set(nodes)
+    return [pod for pod in pods if pod["spec"].get("nodeName") in desired and leaves_with_drain(pod)]
 
 
 def orphans(pods: Iterable[Object]) -> list[str]:

@@ -10,7 +10,7 @@ _MEMBERS = ("spec", "hosts", "members")
 _LENGTH = len(_MEMBERS) + 1
 
 
-def refuse_what_no_roll_changes(before: Cluster, after: Cluster) -> None:
+def refuse_what_no_rollout_changes(before: Cluster, after: Cluster) -> None:
     """RefusedError that names every change of the spec that would leave hosts or pods behind."""
     told = [text for change in diff_clusters(before, after) if (text := _why(change))]
     if told:

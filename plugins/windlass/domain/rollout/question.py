@@ -26,7 +26,7 @@ class Question:
     """What is asked, and what there is to know for the answer."""
 
     cluster: str
-    passage: str
+    upgrade_path: str
     """From where to where, such as `v1.36.3 -> v1.37.2`."""
     report: GateReport
     steps: tuple[Step, ...]
@@ -64,7 +64,7 @@ def render_question(question: Question) -> str:
     stages = _stages(question.steps, question.membership)
     plan = [_told_stage(stage) for stage in stages]
     parts = [
-        f"## Upgrade {escape(question.cluster)}: {escape(question.passage)}?",
+        f"## Upgrade {escape(question.cluster)}: {escape(question.upgrade_path)}?",
         _summary(question),
         section("To look at first", map(_told_finding, open_ones)),
         section("The plan", first_of(plan, _STAGES, _WHERE)),

@@ -115,13 +115,13 @@ def target_problems(running: RunningVersions, target: Release) -> list[str]:
             problems.append(
                 f"{what} of {name} is at {version}, more than {KUBELET_SKEW} minor releases behind the target"
             )
-    wanted = target.images.get("etcd", "")
+    desired = target.images.get("etcd", "")
     for name, version in running.etcd.items():
-        steps = minor_of(wanted) - minor_of(version)
-        if version_numbers(wanted)[0] != version_numbers(version)[0] or steps > 1:
-            problems.append(f"etcd of {name} is at {version}, more than one minor release behind {wanted}")
-        elif _key(wanted) < _key(version):
-            problems.append(f"etcd of {name} is at {version}, newer than the target's {wanted}: etcd never goes back")
+        steps = minor_of(desired) - minor_of(version)
+        if version_numbers(desired)[0] != version_numbers(version)[0] or steps > 1:
+            problems.append(f"etcd of {name} is at {version}, more than one minor release behind {desired}")
+        elif _key(desired) < _key(version):
+            problems.append(f"etcd of {name} is at {version}, newer than the target's {desired}: etcd never goes back")
     return problems
 
 

@@ -56,8 +56,8 @@ def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = 
     With `only` it looks at these services alone, and leaves the others as they are, whatever their file says. A script
     that was begun before and whose caller is gone is waited for: two at once would take each other's containers.
     """
-    wanted = {service: digest for service, digest in services.items() if not only or service in only}
-    want = "\n".join(sorted(f"{service}={digest}" for service, digest in wanted.items()))
+    desired = {service: digest for service, digest in services.items() if not only or service in only}
+    want = "\n".join(sorted(f"{service}={digest}" for service, digest in desired.items()))
     chosen = f"--no-deps {shlex.join(only)}" if only else "--remove-orphans"
     picked = f" | grep -E {shlex.quote('^(' + '|'.join(only) + ')=')}" if only else ""
     project = f"windlass-{stack}"

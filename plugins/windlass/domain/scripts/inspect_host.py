@@ -67,21 +67,21 @@ inspected() {
 """
 
 
-def inspect_script(wanted: DesiredHost, rounds: int = 1) -> str:
+def inspect_script(desired: DesiredHost, rounds: int = 1) -> str:
     """Return the script that looks at a host; what fails a check is asked up to `rounds` times, a second apart."""
     lines = [
-        f"rounds={rounds}; filter={shlex.quote(f'label={CLUSTER_LABEL}={wanted.cluster}')}",
+        f"rounds={rounds}; filter={shlex.quote(f'label={CLUSTER_LABEL}={desired.cluster}')}",
         "work=$(mktemp -d); trap 'rm -rf $work' EXIT",
         _PRELUDE,
     ]
-    for service in wanted.services:
-        words = shlex.join(service.probe(wanted.host.address))
+    for service in desired.services:
+        words = shlex.join(service.probe(desired.host.address))
         lines.append(f"probe {service.component} '' {words} >$work/probe-{service.component} &")
-    if KUBELET in wanted.units:
-        ask = f"curl -s -k -o /dev/null -w '%{{http_code}}' --max-time 3 https://{wanted.host.address}:10250/healthz"
+    if KUBELET in desired.units:
+        ask = f"curl -s -k -o /dev/null -w '%{{http_code}}' --max-time 3 https://{desired.host.address}:10250/healthz"
         # It turns down whoever has no certificate: then it lives.
         lines.append(f"probe {KUBELET} 401 {ask} >$work/probe-{KUBELET} &")
-    lines += [f"unit {unit}" for unit in wanted.units]
+    lines += [f"unit {unit}" for unit in desired.units]
     lines.append(
         # An engine that lists containers and does not tell of all of them has not said that any is missing.
         "if engine 3 || { [ $rounds -gt 1 ] && engine 10; }; then\n"
@@ -106,22 +106,22 @@ class _Inspection:
     reported: frozenset[str] = field(default_factory=frozenset)
 
 
-def parse_inspection(text: str, wanted: DesiredHost, reported: frozenset[str], now: datetime) -> ObservedHost:
+def parse_inspection(text: str, desired: DesiredHost, reported: frozenset[str], now: datetime) -> ObservedHost:
     """Read what the script printed; `reported` are the things of this host that the watch calls unhealthy.
 
     NotReadyError if the answer is cut short.
     """
     said = _read(text, reported)
     if "complete" not in said.values:
-        raise NotReadyError(f"{wanted.host.name}: its answer is cut short after {len(text)} bytes; look again")
+        raise NotReadyError(f"{desired.host.name}: its answer is cut short after {len(text)} bytes; look again")
     is_answering = said.values.get("engine") == "answers"
     free = said.values.get("free_kib")
     return ObservedHost(
-        name=wanted.host.name,
-        is_worker=not {"etcd", "control-plane"} & set(wanted.host.roles),
-        services=tuple(_service(one, said, now, is_answering=is_answering) for one in wanted.services),
-        units=tuple(_unit(unit, said) for unit in wanted.units),
-        has_member_data=said.values.get("member_data") == "yes" if ETCD in wanted.host.roles else None,
+        name=desired.host.name,
+        is_worker=not {"etcd", "control-plane"} & set(desired.host.roles),
+        services=tuple(_service(one, said, now, is_answering=is_answering) for one in desired.services),
+        units=tuple(_unit(unit, said) for unit in desired.units),
+        has_member_data=said.values.get("member_data") == "yes" if ETCD in desired.host.roles else None,
         is_bare=said.values.get("mark") == "" and not said.containers and said.values.get("member_data") != "yes",
         is_full=free is not None and int(free) < _FULL_KIB,
     )
@@ -162,26 +162,26 @@ def _container(line: str) -> Container | None:
         return None
 
 
-def _service(wanted: DesiredService, said: _Inspection, now: datetime, *, is_answering: bool) -> ObservedService:
-    container = said.containers.get(wanted.component)
+def _service(desired: DesiredService, said: _Inspection, now: datetime, *, is_answering: bool) -> ObservedService:
+    container = said.containers.get(desired.component)
     state = "unknown" if not is_answering else "missing" if container is None else container.state
-    answers, failed, told = _answer(said.probes.get(wanted.component, []), wanted.check.port)
+    answers, failed, told = _answer(said.probes.get(desired.component, []), desired.check.port)
     if state in GONE:
         answers = "unhealthy"
     started = container.started if container is not None else None
     return ObservedService(
-        component=wanted.component,
-        stack=wanted.stack,
+        component=desired.component,
+        stack=desired.stack,
         state=state,
         answers=answers,
         reason=_why(state, container, told),
         failed_checks=failed,
         age=None if started is None else max(now - started, timedelta(0)),
         is_crashing=container is not None and container.is_crashing,
-        initializing=wanted.check.initializing_timeout,
-        strategy=wanted.check.strategy,
-        quorum=wanted.check.quorum,
-        unhealthy_threshold=wanted.check.unhealthy_threshold,
+        initializing=desired.check.initializing_timeout,
+        strategy=desired.check.strategy,
+        quorum=desired.check.quorum,
+        unhealthy_threshold=desired.check.unhealthy_threshold,
     )
 
 

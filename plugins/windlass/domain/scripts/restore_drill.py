@@ -164,8 +164,8 @@ class DrillPlan:
         curl += ["--cert", f"{pki}/client.crt", "--key", f"{pki}/client.key"]
         # Of Secrets the API server must decrypt what it returns; that it gives of them is only the metadata.
         curl += ["-H", "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"]
-        wanted = shlex.join([*curl, f"https://127.0.0.1:6443{path}"])
-        return f"exec nsenter --net=/proc/$(docker inspect -f '{{{{.State.Pid}}}}' {ETCD})/ns/net {wanted}\n"
+        desired = shlex.join([*curl, f"https://127.0.0.1:6443{path}"])
+        return f"exec nsenter --net=/proc/$(docker inspect -f '{{{{.State.Pid}}}}' {ETCD})/ns/net {desired}\n"
 
     def _run(self, *words: str, memory: int) -> list[str]:
         return [

@@ -31,14 +31,14 @@ def stored(store: Store, key: str, keys: MasterKeys, source: BinaryIO) -> Part:
     )
 
 
-def _holds(store: Store, key: str, wanted: HashingReader) -> bool:
+def _holds(store: Store, key: str, desired: HashingReader) -> bool:
     with store.open(key) as stream:
         if stream is None:
             return False
         found = HashingReader(stream)
         for _ in pieces_of(_binary(found)):
             pass
-    return (found.size, found.sha256) == (wanted.size, wanted.sha256)
+    return (found.size, found.sha256) == (desired.size, desired.sha256)
 
 
 @contextmanager

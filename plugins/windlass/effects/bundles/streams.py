@@ -52,8 +52,8 @@ class PieceReader(io.RawIOBase):
             if piece is None:
                 return b""
             self._left = memoryview(piece)
-        wanted = len(self._left) if size < 0 else size
-        taken, self._left = self._left[:wanted], self._left[wanted:]
+        desired = len(self._left) if size < 0 else size
+        taken, self._left = self._left[:desired], self._left[desired:]
         return bytes(taken)
 
 

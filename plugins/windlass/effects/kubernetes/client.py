@@ -117,34 +117,34 @@ class KubernetesClient:
         items: list[Object] = self._object(response, f"list {resource.plural}")["items"]
         return items
 
-    def apply(self, wanted: Object) -> bool:
+    def apply(self, desired: Object) -> bool:
         """Apply an object server-side; whether that changed anything."""
-        resource = self.resource_of(wanted)
-        name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace")
+        resource = self.resource_of(desired)
+        name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace")
         before = self.get(resource, name, namespace)
         response = self._send(
             "PATCH",
             resource.path(namespace, name),
             params={"fieldManager": FIELD_MANAGER, "force": "true"},
-            content=json.dumps(wanted).encode(),
+            content=json.dumps(desired).encode(),
             headers={"Content-Type": "application/apply-patch+yaml"},
         )
-        return _content(self._object(response, f"apply {wanted['kind']} {name}")) != _content(before)
+        return _content(self._object(response, f"apply {desired['kind']} {name}")) != _content(before)
 
-    def create(self, resource: Resource, wanted: Object) -> bool:
+    def create(self, resource: Resource, desired: Object) -> bool:
         """Make an object; False if there is one of that name."""
-        path = resource.path(wanted["metadata"].get("namespace"))
-        response = self._send("POST", path, content=json.dumps(wanted).encode())
+        path = resource.path(desired["metadata"].get("namespace"))
+        response = self._send("POST", path, content=json.dumps(desired).encode())
         if response.status_code == httpx.codes.CONFLICT:
             return False
-        self._object(response, f"create {resource.plural}/{wanted['metadata']['name']}")
+        self._object(response, f"create {resource.plural}/{desired['metadata']['name']}")
         return True
 
-    def would_change(self, wanted: Object) -> bool:
+    def would_change(self, desired: Object) -> bool:
         """Say whether `apply` would change anything, by having the API server try it without keeping it."""
-        name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace")
+        name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace")
         try:
-            resource = self.resource_of(wanted)
+            resource = self.resource_of(desired)
         except NotReadyError:  # a kind that an object before it defines
             return True
         before = self.get(resource, name, namespace)
@@ -154,10 +154,10 @@ class KubernetesClient:
             "PATCH",
             resource.path(namespace, name),
             params={"fieldManager": FIELD_MANAGER, "force": "true", "dryRun": "All"},
-            content=json.dumps(wanted).encode(),
+            content=json.dumps(desired).encode(),
             headers={"Content-Type": "application/apply-patch+yaml"},
         )
-        return _content(self._object(response, f"try {wanted['kind']} {name}")) != _content(before)
+        return _content(self._object(response, f"try {desired['kind']} {name}")) != _content(before)
 
     def text(self, path: str) -> str:
         """Return what a path that is no object of the API answers, such as /metrics."""
@@ -194,9 +194,9 @@ class KubernetesClient:
             self._object(response, f"read the log of pod {namespace}/{name}")
         return response.text
 
-    def resource_of(self, wanted: Object) -> Resource:
+    def resource_of(self, desired: Object) -> Resource:
         """Return where objects of this one's kind live; NotReadyError if the API does not serve it."""
-        api_version, kind = str(wanted["apiVersion"]), str(wanted["kind"])
+        api_version, kind = str(desired["apiVersion"]), str(desired["kind"])
         found = self.find_resource(api_version, kind)
         if found is None:
             raise NotReadyError(f"{self._where}: the API does not serve {kind} of {api_version} (yet)")

@@ -148,7 +148,7 @@ class SshConnection:
 
     def open_channel(self, argv: Sequence[str], *, sudo: bool = False) -> SshChannel:
         """Start a command as a stream; see `Connection.open_channel`."""
-        line = shell.command_line(argv, as_root=self._needs_sudo(is_wanted=sudo))
+        line = shell.command_line(argv, as_root=self._needs_sudo(is_desired=sudo))
         channel = self._sessions.session()
         stream = SshChannel(self.host, argv, channel)
         try:
@@ -187,7 +187,7 @@ class SshConnection:
         self.close()
 
     def _execute(self, command: _Command, out: Sink, err: Sink) -> int:
-        as_root = self._needs_sudo(is_wanted=command.sudo)
+        as_root = self._needs_sudo(is_desired=command.sudo)
         line = shell.command_line(command.argv, as_root=as_root, limit=command.timeout)
         channel = self._sessions.session()
         begun = time.monotonic()
@@ -213,12 +213,12 @@ class SshConnection:
     def _tunnel(self, host: str, port: int) -> SshChannel:
         return SshChannel(self.host, (f"tunnel to {host}:{port}",), self._sessions.tunnel(host, port))
 
-    def _needs_sudo(self, *, is_wanted: bool) -> bool:
-        return is_wanted and self._target.user != "root"
+    def _needs_sudo(self, *, is_desired: bool) -> bool:
+        return is_desired and self._target.user != "root"
 
     def _check_sudo(self, command: _Command, code: int, stderr: str) -> None:
         user = self._target.user
-        if code != 0 and self._needs_sudo(is_wanted=command.sudo) and shell.lacks_sudo(stderr):
+        if code != 0 and self._needs_sudo(is_desired=command.sudo) and shell.lacks_sudo(stderr):
             said = stderr.strip().splitlines()[-1]
             raise RefusedError(
                 f"{self.host}: {user} cannot become root by sudo without a password: {said}; "

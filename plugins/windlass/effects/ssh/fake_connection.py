@@ -67,9 +67,9 @@ class FakeConnection:
     def put_tree(self, path: str, files: Mapping[str, RemoteFile]) -> bool:
         """Write files below a directory; see `Connection.put_tree`."""
         root = _absolute(path).rstrip("/")
-        wanted = {f"{root}/{file_state.check_relative(name)}": file for name, file in files.items()}
+        desired = {f"{root}/{file_state.check_relative(name)}": file for name, file in files.items()}
         with self._operation(("<put_tree>", path), sudo=True):
-            return self._write(wanted)
+            return self._write(desired)
 
     def read(self, path: str) -> bytes | None:
         """Read a file; see `Connection.read`."""
@@ -133,9 +133,9 @@ class FakeConnection:
         yield call
         self._fake.end(call)
 
-    def _write(self, wanted: Mapping[str, RemoteFile]) -> bool:
+    def _write(self, desired: Mapping[str, RemoteFile]) -> bool:
         present, unreadable = self._fake.files, self._fake.unreadable
-        differing = {path: file for path, file in wanted.items() if present.get(path) != file or path in unreadable}
+        differing = {path: file for path, file in desired.items() if present.get(path) != file or path in unreadable}
         for path in differing:
             blocking = [str(parent) for parent in PurePosixPath(path).parents if str(parent) in present]
             if blocking:

@@ -54,9 +54,9 @@ class Leases:
         """Take the lease, or keep it if `owner` has it; RefusedError names the run that holds it instead."""
         for _ in range(_ROUNDS):
             lease, tag = self._read(cluster)
-            wanted = self._wanted(cluster, lease, owner, operation)
-            if self._write(cluster, wanted, tag):
-                return wanted
+            desired = self._desired(cluster, lease, owner, operation)
+            if self._write(cluster, desired, tag):
+                return desired
         raise NotReadyError(f"cluster `{cluster}`: its lease changed {_ROUNDS} times while {owner} asked for it")
 
     def heartbeat(self, cluster: str, owner: Owner) -> Lease:
@@ -86,7 +86,7 @@ class Leases:
                 return True
         raise NotReadyError(f"cluster `{cluster}`: its lease changed {_ROUNDS} times while {owner} released it")
 
-    def _wanted(self, cluster: str, lease: Lease | None, owner: Owner, operation: str) -> Lease:
+    def _desired(self, cluster: str, lease: Lease | None, owner: Owner, operation: str) -> Lease:
         now = self.clock()
         is_others = lease is not None and not lease.released and lease.owner != owner
         finished = self.is_finished(lease.owner) if lease is not None and is_others else None

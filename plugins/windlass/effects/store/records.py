@@ -160,16 +160,16 @@ class ClusterRecords:
         """Store up to when the cluster was told."""
         self.store.put(echo_key(self.cluster), json.dumps({"until": until.isoformat()}).encode())
 
-    def roll(self) -> RolloutRecord | None:
+    def rollout(self) -> RolloutRecord | None:
         """Return the roll that is under way or paused, or None: then every host is meant to be at the stored spec."""
         stored = self.store.get(rollout_key(self.cluster))
         return None if stored is None else RolloutRecord(**json.loads(stored.data))
 
-    def save_roll(self, roll: RolloutRecord) -> None:
+    def save_rollout(self, rollout: RolloutRecord) -> None:
         """Store that a roll is under way."""
-        self.store.put(rollout_key(self.cluster), json.dumps(asdict(roll), indent=1).encode())
+        self.store.put(rollout_key(self.cluster), json.dumps(asdict(rollout), indent=1).encode())
 
-    def end_roll(self) -> None:
+    def end_rollout(self) -> None:
         """Store that no roll is under way (any more)."""
         self.drop_pause()
         self.store.delete(rollout_key(self.cluster))

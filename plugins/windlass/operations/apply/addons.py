@@ -21,14 +21,14 @@ _KIND_KNOWN = timedelta(seconds=30)
 _REGISTERED = timedelta(seconds=45)
 
 
-def apply_services(site: ClusterSession, client: KubernetesClient) -> Changes:
+def apply_services(session: ClusterSession, client: KubernetesClient) -> Changes:
     """Apply every object that the spec picks; those that changed anything.
 
     Add-ons do not need each other and are applied side by side, each in its own order; the user's own objects come
     after all of them, in theirs.
     """
     addons: dict[str, list[AddonManifest]] = {}
-    for manifest in render_manifests(site.cluster, site.release, site.lock, site.mirror):
+    for manifest in render_manifests(session.cluster, session.release, session.lock, session.mirror):
         addons.setdefault(OWN_ADDON if manifest.is_users else manifest.addon, []).append(manifest)
     own = addons.pop(OWN_ADDON, [])
     outcomes = fan_out(addons, lambda addon: _apply_all(client, addons[addon]))
@@ -53,7 +53,7 @@ def _apply(client: KubernetesClient, manifest: AddonManifest) -> bool:
     return changed
 
 
-def register_nodes(site: ClusterSession, client: KubernetesClient, within: timedelta = _REGISTERED) -> Changes:
+def register_nodes(session: ClusterSession, client: KubernetesClient, within: timedelta = _REGISTERED) -> Changes:
     """Wait until the API knows every node; after `within` restart the kubelets of those that it does not know.
 
     A kubelet registers its node once, after its start: where somebody deleted the node, or the API lost its data, it
@@ -62,13 +62,13 @@ def register_nodes(site: ClusterSession, client: KubernetesClient, within: timed
 
     def unknown() -> list[Host]:
         known = {node["metadata"]["name"] for node in client.list(NODES)}
-        return [host for host in site.hosts if host.is_node and host.name not in known]
+        return [host for host in session.hosts if host.is_node and host.name not in known]
 
     try:
         wait_until(lambda: ", ".join(host.name for host in unknown()), within, "wait for kubelets to register")
     except NotReadyError:
         late = unknown()
-        site.on_hosts("restart kubelets", late, lambda _, connection: _restart_kubelet(connection))
+        session.on_hosts("restart kubelets", late, lambda _, connection: _restart_kubelet(connection))
         return tuple(f"kubelet of {host.name} restarted" for host in late)
     return ()
 
@@ -77,29 +77,29 @@ def _restart_kubelet(connection: Connection) -> None:
     connection.run(["systemctl", "restart", "kubelet"], sudo=True)
 
 
-def label_nodes(site: ClusterSession, client: KubernetesClient) -> Changes:
+def label_nodes(session: ClusterSession, client: KubernetesClient) -> Changes:
     """Set the labels that nodes lack: a kubelet sets some of them, and only when it registers its node."""
     changed = []
-    for host in site.hosts:
+    for host in session.hosts:
         if not host.is_node:
             continue
         node = client.get(NODES, host.name)
         labels = node["metadata"].get("labels", {}) if node else {}
-        wanted = {key: value for key, value in node_labels(host).items() if labels.get(key) != value}
-        if node is not None and wanted:
-            client.patch(NODES, host.name, {"metadata": {"labels": wanted}})
+        desired = {key: value for key, value in node_labels(host).items() if labels.get(key) != value}
+        if node is not None and desired:
+            client.patch(NODES, host.name, {"metadata": {"labels": desired}})
             changed.append(f"labels of {host.name}")
     return tuple(changed)
 
 
-def nodes_missing(site: ClusterSession, client: KubernetesClient) -> str:
+def nodes_missing(session: ClusterSession, client: KubernetesClient) -> str:
     """Return which nodes are not there or not Ready, with the reason they give; empty if all are."""
     ready = {}
     for node in client.list(NODES):
         condition = next((one for one in node["status"].get("conditions", []) if one["type"] == "Ready"), None)
         ready[node["metadata"]["name"]] = condition
     missing = []
-    for host in site.hosts:
+    for host in session.hosts:
         if not host.is_node:
             continue
         condition = ready.get(host.name)
@@ -115,11 +115,11 @@ def workloads_missing(client: KubernetesClient, namespaces: frozenset[str]) -> s
     missing = []
     for found in client.list(_DAEMON_SETS):
         status = found["status"]
-        wanted, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
-        if found["metadata"]["namespace"] in namespaces and (wanted == 0 or ready < wanted):
-            missing.append(f"{found['metadata']['namespace']}/{found['metadata']['name']}: {ready} of {wanted} ready")
+        desired, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+        if found["metadata"]["namespace"] in namespaces and (desired == 0 or ready < desired):
+            missing.append(f"{found['metadata']['namespace']}/{found['metadata']['name']}: {ready} of {desired} ready")
     for found in client.list(_DEPLOYMENTS):
-        wanted, ready = found["spec"]["replicas"], found["status"].get("readyReplicas", 0)
-        if found["metadata"]["namespace"] in namespaces and ready < wanted:
-            missing.append(f"{found['metadata']['namespace']}/{found['metadata']['name']}: {ready} of {wanted} ready")
+        desired, ready = found["spec"]["replicas"], found["status"].get("readyReplicas", 0)
+        if found["metadata"]["namespace"] in namespaces and ready < desired:
+            missing.append(f"{found['metadata']['namespace']}/{found['metadata']['name']}: {ready} of {desired} ready")
     return "; ".join(missing)

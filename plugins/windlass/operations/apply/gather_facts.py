@@ -22,9 +22,9 @@ def gather_facts(connection: Connection) -> HostFacts:
     return parse_facts(connection.run(["sh", "-s"], sudo=True, stdin=FACTS_SCRIPT.encode(), timeout=_TIMEOUT).stdout)
 
 
-def ask_hosts(site: ClusterSession) -> dict[str, PreflightAnswer]:
+def ask_hosts(session: ClusterSession) -> dict[str, PreflightAnswer]:
     """Ask every host what it is and what it reaches; a host without an answer gives the reason."""
-    outcomes = site.look_on_hosts(site.hosts, lambda host, connection: _ask(site, host, connection))
+    outcomes = session.look_on_hosts(session.hosts, lambda host, connection: _ask(session, host, connection))
     return {
         name: outcome.get()
         if outcome.is_ok
@@ -33,13 +33,15 @@ def ask_hosts(site: ClusterSession) -> dict[str, PreflightAnswer]:
     }
 
 
-def _ask(site: ClusterSession, host: Host, connection: Connection) -> PreflightAnswer:
+def _ask(session: ClusterSession, host: Host, connection: Connection) -> PreflightAnswer:
     before = time.time()
     facts = gather_facts(connection)
     after = time.time()
     # The host looked at its clock some time between the two: only what lies outside of that can be skew.
     skew = facts.epoch - before if facts.epoch < before else max(facts.epoch - after, 0.0)
-    result = connection.run(["sh", "-s"], sudo=True, stdin=_surroundings_script(site, host).encode(), timeout=_TIMEOUT)
+    result = connection.run(
+        ["sh", "-s"], sudo=True, stdin=_surroundings_script(session, host).encode(), timeout=_TIMEOUT
+    )
     lines = result.stdout.splitlines()
     fsync = [int(line.removeprefix(_FSYNC)) for line in lines if line.startswith(_FSYNC)]
     return PreflightAnswer(
@@ -50,26 +52,30 @@ def _ask(site: ClusterSession, host: Host, connection: Connection) -> PreflightA
     )
 
 
-def _surroundings_script(site: ClusterSession, host: Host) -> str:
+def _surroundings_script(session: ClusterSession, host: Host) -> str:
     """Return a script that tries the SSH port of each other host and the mirror, and for etcd's hosts the disk."""
-    port = site.cluster.spec.hosts.ssh.port
+    port = session.cluster.spec.hosts.ssh.port
     lines = [
         # sshd answers a request that is none of its own at once, which curl takes for bad HTTP: that host is reached.
         # curl ends with 28 after a time-out and with 7 when refused or without a route: both are no answer.
         f"( curl -s --connect-timeout 3 --max-time 5 http://{other.address}:{port} >/dev/null 2>&1;"
         f" case $? in 7|28) {_timed_out(other, port)} ;; esac ) &"
-        for other in site.hosts
+        for other in session.hosts
         if other.name != host.name
     ]
-    health, told = shlex.quote(site.mirror.probe), shlex.quote(f"{_UNREACHED}{_source_of(site)}")
+    health, told = shlex.quote(session.mirror.probe), shlex.quote(f"{_UNREACHED}{_source_of(session)}")
     lines.append(f"( curl -fsSL --connect-timeout 3 --max-time 5 {health} >/dev/null 2>&1 || echo {told} ) &")
     if "etcd" in host.roles:
         lines.append(_FSYNC_SCRIPT)
     return "\n".join([*lines, "wait"]) + "\n"
 
 
-def _source_of(site: ClusterSession) -> str:
-    return f"the mirror at {site.mirror.files}" if site.mirror.files else f"the official sites ({site.mirror.probe})"
+def _source_of(session: ClusterSession) -> str:
+    return (
+        f"the mirror at {session.mirror.files}"
+        if session.mirror.files
+        else f"the official sites ({session.mirror.probe})"
+    )
 
 
 def _timed_out(other: Host, port: int) -> str:

@@ -16,25 +16,25 @@ from windlass.operations.rollout.etcd import observe_etcd
 _API_ANSWERS = timedelta(seconds=15)
 
 
-def refuse_hosts_that_are_in_use(site: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> None:
+def refuse_hosts_that_are_in_use(session: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> None:
     """RefusedError with what to do if one of `leaving` is a node or a member still, or if nobody answers that.
 
     `site` is the cluster as it was stored.
     """
-    told = [*_nodes(site, pki, leaving), *_members(site, pki, leaving)]
+    told = [*_nodes(session, pki, leaving), *_members(session, pki, leaving)]
     if told:
         raise RefusedError(
-            f"{site.cluster.name}: the spec drops hosts that may be in use; nothing was changed: {'; '.join(told)}; "
+            f"{session.cluster.name}: the spec drops hosts that may be in use; nothing was changed: {'; '.join(told)}; "
             "or put them back into the spec"
         )
 
 
-def _nodes(site: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
+def _nodes(session: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
     names = [host.name for host in leaving if host.is_node]
     if not names:
         return
     try:
-        with kubernetes_api(site, pki, _API_ANSWERS) as client:
+        with kubernetes_api(session, pki, _API_ANSWERS) as client:
             there = {node["metadata"]["name"] for node in client.list(NODES)}
     except (NotReadyError, UnreachableError) as error:
         yield (
@@ -50,11 +50,11 @@ def _nodes(site: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iterator[
             )
 
 
-def _members(site: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
+def _members(session: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iterator[str]:
     names = [host.name for host in leaving if "etcd" in host.roles]
     if not names:
         return
-    look = observe_etcd(site, pki)
+    look = observe_etcd(session, pki)
     if not look.statuses:
         yield (
             f"whether {', '.join(names)} are members of etcd cannot be told ({'; '.join(look.reasons.values())}): heal "

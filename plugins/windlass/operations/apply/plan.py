@@ -24,18 +24,18 @@ from windlass.operations.cluster import Changes, ClusterSession
 _COMPOSE = "compose.yaml"
 
 
-def check_version(stored: Cluster | None, wanted: Cluster) -> None:
+def check_version(stored: Cluster | None, desired: Cluster) -> None:
     """RefusedError if the spec's version is not the running one: an apply never upgrades."""
-    if stored is None or stored.spec.kubernetes.version == wanted.spec.kubernetes.version:
+    if stored is None or stored.spec.kubernetes.version == desired.spec.kubernetes.version:
         return
-    before, after = stored.spec.kubernetes.version, wanted.spec.kubernetes.version
+    before, after = stored.spec.kubernetes.version, desired.spec.kubernetes.version
     raise RefusedError(
-        f"spec.kubernetes.version: cluster `{wanted.name}` runs {before}, the spec says {after}; an apply never "
+        f"spec.kubernetes.version: cluster `{desired.name}` runs {before}, the spec says {after}; an apply never "
         f"changes it: trigger `upgrade_cluster` with version {after}, or put {before} back into the spec"
     )
 
 
-def refuse_amid_roll(cluster: str, before: str, after: str) -> None:
+def refuse_during_rollout(cluster: str, before: str, after: str) -> None:
     """RefusedError: hosts of a cluster amid a roll are at two versions or specs, and an apply knows only one."""
     if before == after:
         raise RefusedError(
@@ -48,10 +48,10 @@ def refuse_amid_roll(cluster: str, before: str, after: str) -> None:
     )
 
 
-def plan_apply(site: ClusterSession, facts: Mapping[str, HostFacts], pki: Pki | None) -> dict[str, Changes]:
+def plan_apply(session: ClusterSession, facts: Mapping[str, HostFacts], pki: Pki | None) -> dict[str, Changes]:
     """Return what an apply would do on each host; an empty tuple where nothing is to be done."""
-    return site.on_hosts(
-        "plan", site.hosts, lambda host, conn: _plan_host(site, GatheredHost(host, conn, facts[host.name]), pki)
+    return session.on_hosts(
+        "plan", session.hosts, lambda host, conn: _plan_host(session, GatheredHost(host, conn, facts[host.name]), pki)
     )
 
 
@@ -64,29 +64,29 @@ class GatheredHost:
     facts: HostFacts
 
 
-def _plan_host(site: ClusterSession, seen: GatheredHost, pki: Pki | None) -> Changes:
-    files = render_host(site.cluster, site.release, seen.host, site.lock, site.mirror, seen.facts)
+def _plan_host(session: ClusterSession, seen: GatheredHost, pki: Pki | None) -> Changes:
+    files = render_host(session.cluster, session.release, seen.host, session.lock, session.mirror, seen.facts)
     docker = docker_settings(seen.connection, files[DOCKER_DAEMON].text)
     files = {**files, DOCKER_DAEMON: replace(files[DOCKER_DAEMON], content=docker)}
     return (
-        *_installs(site, seen),
+        *_installs(session, seen),
         *_files(seen, files),
-        *_certificates(site, seen, pki),
-        *_not_loaded(site, seen),
+        *_certificates(session, seen, pki),
+        *_not_loaded(session, seen),
         *_not_running(seen, files),
     )
 
 
-def _installs(site: ClusterSession, seen: GatheredHost) -> list[str]:
-    wanted = host_installs(site.release, seen.host)
-    missing = [one.artifact for one in wanted if not _is_installed(site, seen, one)]
+def _installs(session: ClusterSession, seen: GatheredHost) -> list[str]:
+    desired = host_installs(session.release, seen.host)
+    missing = [one.artifact for one in desired if not _is_installed(session, seen, one)]
     return [f"install {artifact.name} {artifact.version}" for artifact in missing]
 
 
-def _is_installed(site: ClusterSession, seen: GatheredHost, install: Install) -> bool:
-    if install.artifact.name == "docker-engine" and (seen.facts.docker_version or not site.mirror.brings_engine):
+def _is_installed(session: ClusterSession, seen: GatheredHost, install: Install) -> bool:
+    if install.artifact.name == "docker-engine" and (seen.facts.docker_version or not session.mirror.brings_engine):
         return seen.facts.docker_version is not None
-    return content_directory(site.lock.digest(install.artifact)).rpartition("/")[2] in seen.facts.artifacts
+    return content_directory(session.lock.digest(install.artifact)).rpartition("/")[2] in seen.facts.artifacts
 
 
 def _files(seen: GatheredHost, files: HostFiles) -> list[str]:
@@ -94,10 +94,10 @@ def _files(seen: GatheredHost, files: HostFiles) -> list[str]:
     return [*(f"write {one.path}" for one in drift if not one.is_access_only), *_restored(drift)]
 
 
-def _certificates(site: ClusterSession, seen: GatheredHost, pki: Pki | None) -> list[str]:
+def _certificates(session: ClusterSession, seen: GatheredHost, pki: Pki | None) -> list[str]:
     if pki is None:
         return ["make and lay down certificates"]
-    desired = desired_certificates(site.cluster, seen.host, pki)
+    desired = desired_certificates(session.cluster, seen.host, pki)
     drift = find_file_drift(desired, seen.connection.stat(list(desired)))
     changed = [one for one in drift if not one.is_access_only]
     return [*([f"lay down {len(changed)} certificate files"] if changed else []), *_restored(drift)]
@@ -108,11 +108,11 @@ def _restored(drift: Iterable[FileDrift]) -> list[str]:
     return [f"restore {one}" for one in drift if one.is_access_only]
 
 
-def _not_loaded(site: ClusterSession, seen: GatheredHost) -> list[str]:
+def _not_loaded(session: ClusterSession, seen: GatheredHost) -> list[str]:
     """Return the settings and units that have not read what lies on the host now, or do not run."""
     scripts = {f"load {what}": settings_state_script(what, files) for what, files in SETTINGS.items()}
     if seen.host.is_node:
-        reads = {CONTAINERD: containerd_reads(site.release), "kubelet": kubelet_reads(site.release.version)}
+        reads = {CONTAINERD: containerd_reads(session.release), "kubelet": kubelet_reads(session.release.version)}
         scripts |= {f"start {unit}": unit_state_script(unit, *read) for unit, read in reads.items()}
     script = "".join(scripts.values())
     current = seen.connection.run(["sh", "-s"], sudo=True, stdin=script.encode()).stdout.splitlines()
@@ -120,16 +120,16 @@ def _not_loaded(site: ClusterSession, seen: GatheredHost) -> list[str]:
 
 
 def _not_running(seen: GatheredHost, files: HostFiles) -> list[str]:
-    wanted = {
+    desired = {
         component: digest
         for path, file in files.items()
         if path.endswith(f"/{_COMPOSE}")
         for component, digest in service_digests(file.text).items()
     }
     running = _running_digests(seen.connection) if seen.facts.docker_version not in {None, "stopped"} else {}
-    started = [f"start {name}" for name, digest in wanted.items() if running.get(name) != digest]
+    started = [f"start {name}" for name, digest in desired.items() if running.get(name) != digest]
     # Windlass's own are left to the operations that know when they may go.
-    gone = [name for name in running if name not in wanted and name not in OWN_COMPONENTS]
+    gone = [name for name in running if name not in desired and name not in OWN_COMPONENTS]
     return [*started, *(f"stop {name}" for name in gone)]
 
 

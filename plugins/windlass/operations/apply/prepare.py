@@ -50,57 +50,61 @@ CONTAINERD = "windlass-containerd"
 _DOWNLOADS = timedelta(minutes=20)
 
 
-def prepare_hosts(site: ClusterSession) -> dict[str, Changes]:
+def prepare_hosts(session: ClusterSession) -> dict[str, Changes]:
     """Prepare all hosts side by side; what was changed on each."""
-    return site.on_hosts("prepare hosts", site.hosts, lambda host, connection: prepare_host(site, host, connection))
+    return session.on_hosts(
+        "prepare hosts", session.hosts, lambda host, connection: prepare_host(session, host, connection)
+    )
 
 
-def prepare_host(site: ClusterSession, host: Host, connection: Connection, *, without: Iterable[str] = ()) -> Changes:
+def prepare_host(
+    session: ClusterSession, host: Host, connection: Connection, *, without: Iterable[str] = ()
+) -> Changes:
     """Prepare one host; what was changed. An unchanged host is only looked at, and the stacks `without` are left."""
     facts = gather_facts(connection)
-    changed = list(_install(site, host, connection, facts))
-    files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)
+    changed = list(_install(session, host, connection, facts))
+    files = render_host(session.cluster, session.release, host, session.lock, session.mirror, facts)
     left = tuple(f"{stack_directory(stack)}/" for stack in without)
     laid = remote_files({path: file for path, file in files.items() if not path.startswith(left)})
-    changed += _lay_down(site, connection, laid | ({} if facts.cluster else _marks_of_a_new_host(site)))
-    containerd = [_containerd_script(site)] if host.is_node else []
-    script = at_once(*_pulls(site, host, containerd))
+    changed += _lay_down(session, connection, laid | ({} if facts.cluster else _marks_of_a_new_host(session)))
+    containerd = [_containerd_script(session)] if host.is_node else []
+    script = at_once(*_pulls(session, host, containerd))
     return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))
 
 
-def _install(site: ClusterSession, host: Host, connection: Connection, facts: HostFacts) -> Changes:
-    scripts = [install_script(wanted_installs(site, host, facts), site.lock, site.mirror)]
+def _install(session: ClusterSession, host: Host, connection: Connection, facts: HostFacts) -> Changes:
+    scripts = [install_script(desired_installs(session, host, facts), session.lock, session.mirror)]
     if facts.docker_version is None:
-        scripts.append(_engine_script(site, site.release.artifact("file", "docker-engine")))
-    scripts.append(directories_script(host_directories(site.cluster, host)))
+        scripts.append(_engine_script(session, session.release.artifact("file", "docker-engine")))
+    scripts.append(directories_script(host_directories(session.cluster, host)))
     return run_script(connection, in_turn(*scripts), timeout=_DOWNLOADS)
 
 
-def wanted_installs(site: ClusterSession, host: Host, facts: HostFacts) -> list[Install]:
+def desired_installs(session: ClusterSession, host: Host, facts: HostFacts) -> list[Install]:
     """Return what is to be installed on a host; Docker Engine is left alone where there is one."""
-    skips_engine = facts.docker_version is not None or not site.mirror.brings_engine
-    installs = host_installs(site.release, host)
+    skips_engine = facts.docker_version is not None or not session.mirror.brings_engine
+    installs = host_installs(session.release, host)
     return [one for one in installs if one.artifact.name != "docker-engine" or not skips_engine]
 
 
-def _engine_script(site: ClusterSession, engine: Artifact) -> str:
-    if not site.mirror.brings_engine:
+def _engine_script(session: ClusterSession, engine: Artifact) -> str:
+    if not session.mirror.brings_engine:
         return distribution_docker_script()
-    return docker_script(content_directory(site.lock.digest(engine)))
+    return docker_script(content_directory(session.lock.digest(engine)))
 
 
 SETTINGS = {"kernel settings": [KERNEL_PARAMETERS, KERNEL_MODULES], "docker settings": [DOCKER_DAEMON]}
 """The files that must be loaded when they change, by what they are called in plans."""
 
 
-def _marks_of_a_new_host(site: ClusterSession) -> dict[str, RemoteFile]:
+def _marks_of_a_new_host(session: ClusterSession) -> dict[str, RemoteFile]:
     """Return what says that the spec's hooks are not due on a host that becomes the cluster's only now."""
-    mark = hooks_mark(site.cluster)
+    mark = hooks_mark(session.cluster)
     return {} if mark is None else {HOOKS_MARK: RemoteFile(mark)}
 
 
-def _lay_down(site: ClusterSession, connection: Connection, files: Mapping[str, RemoteFile]) -> Changes:
-    remote = {**files, CLUSTER_MARK: RemoteFile(f"{site.cluster.name}\n".encode())}
+def _lay_down(session: ClusterSession, connection: Connection, files: Mapping[str, RemoteFile]) -> Changes:
+    remote = {**files, CLUSTER_MARK: RemoteFile(f"{session.cluster.name}\n".encode())}
     docker = remote.pop(DOCKER_DAEMON)
     changed = ["files"] if put_files(connection, remote) else []
     changed += run_script(
@@ -136,8 +140,8 @@ def remote_files(files: HostFiles) -> dict[str, RemoteFile]:
     return {path: RemoteFile(file.content, file.mode, file.owner) for path, file in files.items()}
 
 
-def _containerd_script(site: ClusterSession) -> str:
-    return unit_script(CONTAINERD, *containerd_reads(site.release))
+def _containerd_script(session: ClusterSession) -> str:
+    return unit_script(CONTAINERD, *containerd_reads(session.release))
 
 
 def containerd_reads(release: Release) -> tuple[list[str], list[str]]:
@@ -147,16 +151,16 @@ def containerd_reads(release: Release) -> tuple[list[str], list[str]]:
     return [f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG], binaries
 
 
-def pull_images(site: ClusterSession, host: Host, connection: Connection) -> Changes:
+def pull_images(session: ClusterSession, host: Host, connection: Connection) -> Changes:
     """Pull what the host will run and does not have."""
-    return run_script(connection, at_once(*_pulls(site, host)), timeout=_DOWNLOADS)
+    return run_script(connection, at_once(*_pulls(session, host)), timeout=_DOWNLOADS)
 
 
-def _pulls(site: ClusterSession, host: Host, before_nodes: Sequence[str] = ()) -> Iterator[str]:
+def _pulls(session: ClusterSession, host: Host, before_nodes: Sequence[str] = ()) -> Iterator[str]:
     """Yield the script of each runtime's images; the pods' runtime may have to be started by `before_nodes` first."""
-    images = host_images(site.cluster, site.release, host, site.lock, site.mirror)
+    images = host_images(session.cluster, session.release, host, session.lock, session.mirror)
     yield docker_images_script([image.reference for image in images if image.runtime == "docker"])
     references = [image.reference for image in images if image.runtime == "containerd"]
     if references:
-        ctr = f"{artifact_directory('containerd', site.release.files['containerd'])}/bin/ctr"
+        ctr = f"{artifact_directory('containerd', session.release.files['containerd'])}/bin/ctr"
         yield in_turn(*before_nodes, node_images_script(references, ctr, REGISTRY_HOSTS))

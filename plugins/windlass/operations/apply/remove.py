@@ -49,26 +49,26 @@ def _left(client: KubernetesClient) -> str:
     return ", ".join(pod["metadata"]["name"] for pod in pods)
 
 
-def remove_from_hosts(site: ClusterSession) -> dict[str, Changes]:
+def remove_from_hosts(session: ClusterSession) -> dict[str, Changes]:
     """Remove all that belongs to the cluster from every host side by side; a second run changes nothing.
 
     A host that belongs to another cluster by now is refused and left alone.
     """
-    return site.on_hosts("remove the cluster", site.hosts, lambda _, connection: _remove(site, connection))
+    return session.on_hosts("remove the cluster", session.hosts, lambda _, connection: _remove(session, connection))
 
 
-def _remove(site: ClusterSession, connection: Connection) -> Changes:
+def _remove(session: ClusterSession, connection: Connection) -> Changes:
     mark = connection.read(CLUSTER_MARK)
-    if mark is not None and mark.decode().strip() != site.cluster.name:
+    if mark is not None and mark.decode().strip() != session.cluster.name:
         raise RefusedError(f"{connection.host}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")
-    return run_script(connection, removal_script(site.cluster.spec.network.pod_cidr))
+    return run_script(connection, removal_script(session.cluster.spec.network.pod_cidr))
 
 
-def unreachable_hosts(site: ClusterSession) -> dict[str, str]:
+def unreachable_hosts(session: ClusterSession) -> dict[str, str]:
     """Return the hosts that do not answer, with the reason, so that a deletion can say what it leaves behind."""
 
     def knock(_: Host, connection: Connection) -> None:
         connection.run(["true"])
 
-    outcomes = site.try_on_hosts(site.hosts, knock)
+    outcomes = session.try_on_hosts(session.hosts, knock)
     return {name: str(one.error) for name, one in outcomes.items() if isinstance(one.error, WindlassError)}

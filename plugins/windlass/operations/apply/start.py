@@ -16,10 +16,10 @@ from windlass.operations.cluster import Changes, ClusterSession, put_files, run_
 _UP = timedelta(minutes=5)
 
 
-def seed_certificates(site: ClusterSession, pki: Pki, sealed: RemoteFile) -> dict[str, Changes]:
+def seed_certificates(session: ClusterSession, pki: Pki, sealed: RemoteFile) -> dict[str, Changes]:
     """Lay down on each host the keys and certificates that its roles need; what was changed on each."""
-    act = partial(seed_host, site.cluster, pki, sealed)
-    return site.on_hosts("seed certificates", site.hosts, act)
+    act = partial(seed_host, session.cluster, pki, sealed)
+    return session.on_hosts("seed certificates", session.hosts, act)
 
 
 def seed_host(cluster: Cluster, pki: Pki, sealed: RemoteFile, host: Host, connection: Connection) -> Changes:
@@ -40,30 +40,32 @@ def seed_host(cluster: Cluster, pki: Pki, sealed: RemoteFile, host: Host, connec
 SEALED_PKI = "/etc/windlass/pki.sealed"
 
 
-def start_etcd(site: ClusterSession) -> dict[str, Changes]:
+def start_etcd(session: ClusterSession) -> dict[str, Changes]:
     """Start the etcd members side by side: none is first, and they find each other by the list they all have."""
-    hosts = site.cluster.hosts_with("etcd")
-    return site.on_hosts("start etcd", hosts, lambda _, connection: bring_up(connection, ("etcd",)))
+    hosts = session.cluster.hosts_with("etcd")
+    return session.on_hosts("start etcd", hosts, lambda _, connection: bring_up(connection, ("etcd",)))
 
 
-def start_control_plane(site: ClusterSession) -> dict[str, Changes]:
+def start_control_plane(session: ClusterSession) -> dict[str, Changes]:
     """Start API server, controller manager and scheduler, and on every host the proxy in front of all API servers."""
-    return site.on_hosts("start the control plane", site.hosts, lambda _, connection: bring_up(connection, SERVING))
+    return session.on_hosts(
+        "start the control plane", session.hosts, lambda _, connection: bring_up(connection, SERVING)
+    )
 
 
 SERVING = ("control-plane", "api-proxy")
 """The stacks that serve the API, of those that a host has."""
 
 
-def start_kubelets(site: ClusterSession) -> dict[str, Changes]:
+def start_kubelets(session: ClusterSession) -> dict[str, Changes]:
     """Start the kubelet of every node; one that runs with the same files and binaries is left alone.
 
     A kubelet that does not run yet waits until an API server answers: it would look for one at ever longer intervals,
     and take time from the API servers that start meanwhile.
     """
-    nodes = [host for host in site.hosts if host.is_node]
-    script = _UNTIL_API + kubelet_script(site.release.version)
-    return site.on_hosts("start kubelets", nodes, lambda _, connection: run_script(connection, script, timeout=_UP))
+    nodes = [host for host in session.hosts if host.is_node]
+    script = _UNTIL_API + kubelet_script(session.release.version)
+    return session.on_hosts("start kubelets", nodes, lambda _, connection: run_script(connection, script, timeout=_UP))
 
 
 _UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
@@ -72,9 +74,9 @@ until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] |
 """
 
 
-def start_kubelet(site: ClusterSession, connection: Connection) -> Changes:
+def start_kubelet(session: ClusterSession, connection: Connection) -> Changes:
     """Start the kubelet of one node, or restart it if what it reads has changed."""
-    return run_script(connection, kubelet_script(site.release.version), timeout=_UP)
+    return run_script(connection, kubelet_script(session.release.version), timeout=_UP)
 
 
 def kubelet_script(version: str) -> str:

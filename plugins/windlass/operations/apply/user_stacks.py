@@ -21,39 +21,41 @@ from windlass.operations.waiting import wait_until
 _HEALTHY = timedelta(seconds=60)
 
 
-def start_own_stacks(site: ClusterSession) -> dict[str, Changes]:
+def start_own_stacks(session: ClusterSession) -> dict[str, Changes]:
     """Bring the user's own stacks on all hosts to what the spec says, and wait until their health checks pass.
 
     What was changed by host; the error names host and service.
     """
-    if not site.cluster.spec.stacks:
-        return remove_other_stacks(site)
+    if not session.cluster.spec.stacks:
+        return remove_other_stacks(session)
 
     def start(host: Host, connection: Connection) -> Changes:
-        own = [stack.name for stack in site.cluster.spec.stacks if stack.runs_on(host)]
-        changed = (*_remove_others(site, host, connection), *bring_up(connection, own))
+        own = [stack.name for stack in session.cluster.spec.stacks if stack.runs_on(host)]
+        changed = (*_remove_others(session, host, connection), *bring_up(connection, own))
         for service, check in _checks(connection, own):
             wait_until(partial(_ask, connection, host, check), _HEALTHY, f"{host.name}: wait for {service}")
         return changed
 
-    return site.on_hosts("start the user's stacks", site.hosts, start)
+    return session.on_hosts("start the user's stacks", session.hosts, start)
 
 
-def remove_other_stacks(site: ClusterSession) -> dict[str, Changes]:
+def remove_other_stacks(session: ClusterSession) -> dict[str, Changes]:
     """Take the user's stacks off each host that the spec does not have there (any more); their data stays."""
-    return site.on_hosts("remove stacks", site.hosts, lambda host, connection: _remove_others(site, host, connection))
+    return session.on_hosts(
+        "remove stacks", session.hosts, lambda host, connection: _remove_others(session, host, connection)
+    )
 
 
-def _remove_others(site: ClusterSession, host: Host, connection: Connection) -> Changes:
-    return run_script(connection, remove_others_script(host_stacks(site.cluster, host)))
+def _remove_others(session: ClusterSession, host: Host, connection: Connection) -> Changes:
+    return run_script(connection, remove_others_script(host_stacks(session.cluster, host)))
 
 
-def remove_others_script(wanted: Iterable[str]) -> str:
+def remove_others_script(desired: Iterable[str]) -> str:
     """Return a script that takes down the user's stacks but those `wanted`, with their files and without their data.
 
     Windlass's own stay whatever the spec says: a member of etcd leaves only where the others keep quorum.
     """
-    keep = "|".join(shlex.quote(name) for name in dict.fromkeys([*OWN_STACKS, *wanted]))
+    keep = "|".join(shlex.quote(name) for name in dict.fromkeys([*OWN_STACKS, *desired]))
     return f"""set -eu
 for directory in {STACKS}/*/; do
   stack=${{directory%/}}; stack=${{stack##*/}}

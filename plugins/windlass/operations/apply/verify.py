@@ -24,20 +24,20 @@ _TIMEOUT = timedelta(seconds=90)
 FOUNDATION = frozenset({"kube-system", "kube-flannel", "local-path-storage", "metallb-system"})
 
 
-def verify_cluster(site: ClusterSession, pki: Pki, client: KubernetesClient) -> tuple[str, ...]:
+def verify_cluster(session: ClusterSession, pki: Pki, client: KubernetesClient) -> tuple[str, ...]:
     """Try what a cluster is for, and return what was shown; NotReadyError or WindlassError names what is not so."""
-    wait_until(lambda: nodes_missing(site, client), _TIMEOUT, "verify: nodes")
+    wait_until(lambda: nodes_missing(session, client), _TIMEOUT, "verify: nodes")
     wait_until(lambda: workloads_missing(client, FOUNDATION), _TIMEOUT, "verify: foundation services")
-    _check_proxies(site)
-    _check_certificates(site, pki)
+    _check_proxies(session)
+    _check_certificates(session, pki)
     shown = ["all nodes Ready", "foundation services ready", "API through every proxy", "certificates"]
     try:
-        return (*shown, *_check_workload(site, client))
+        return (*shown, *_check_workload(session, client))
     finally:
         client.delete(NAMESPACES, NAMESPACE)
 
 
-def _check_proxies(site: ClusterSession) -> None:
+def _check_proxies(session: ClusterSession) -> None:
     """Ask each host's own proxy for /readyz, as the components there do; it may still be finding its API servers."""
     argv = ["curl", "-fsS", "--max-time", "5", "--cacert", f"{PKI}/ca.crt", f"https://127.0.0.1:{PROXY_PORT}/readyz"]
 
@@ -48,47 +48,49 @@ def _check_proxies(site: ClusterSession) -> None:
 
         wait_until(look, _TIMEOUT, f"{connection.host}: verify its proxy")
 
-    site.on_hosts("verify the API through each proxy", [host for host in site.hosts if host.is_node], ask)
+    session.on_hosts("verify the API through each proxy", [host for host in session.hosts if host.is_node], ask)
 
 
-def _check_certificates(site: ClusterSession, pki: Pki) -> None:
+def _check_certificates(session: ClusterSession, pki: Pki) -> None:
     now = datetime.now(UTC)
     problems = []
-    for name, wanted in desired_leaves(site.cluster).items():
-        authority = pki.authorities[wanted.signer].certificate
+    for name, desired in desired_leaves(session.cluster).items():
+        authority = pki.authorities[desired.signer].certificate
         problems += [
             f"{name}: {text}"
-            for text in check_certificate(pki.leaves[name].certificate, authority, wanted.subject.names, now)
+            for text in check_certificate(pki.leaves[name].certificate, authority, desired.subject.names, now)
         ]
     if problems:
         raise WindlassError("verify: certificates: " + "; ".join(problems) + "; clear the task that seeds certificates")
 
 
-def _check_workload(site: ClusterSession, client: KubernetesClient) -> tuple[str, ...]:
+def _check_workload(session: ClusterSession, client: KubernetesClient) -> tuple[str, ...]:
     """Run a web server on every node, reach it by name from every node, write a volume and read it back."""
     wait_until(lambda: _left_of_last_time(client), _TIMEOUT, "verify: the last trial's namespace")
-    image = image_reference("toolbox", site.release, site.lock, site.mirror)
-    has_volume = site.cluster.spec.storage.driver != "none"
+    image = image_reference("toolbox", session.release, session.lock, session.mirror)
+    has_volume = session.cluster.spec.storage.driver != "none"
     namespace, *others = trial_objects(image, has_volume=has_volume)
     client.apply(namespace)
     # A pod without it is refused; controllers that have just been restarted take seconds to elect who makes it.
     wait_until(lambda: _account_missing(client), _TIMEOUT, "verify: the trial's service account")
-    for wanted in others:
-        client.apply(wanted)
-    nodes = [host for host in site.hosts if host.is_node]
+    for desired in others:
+        client.apply(desired)
+    nodes = [host for host in session.hosts if host.is_node]
     wait_until(lambda: _pods_missing(client, len(nodes) + has_volume), _TIMEOUT, "verify: test pods")
     pods = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in client.list(PODS, NAMESPACE, "app=verify")}
     url = f"http://{NAME}.{NAMESPACE}.svc.cluster.local:{PORT}/"
 
     def reach(host: Host, _: Connection) -> None:
-        wait_until(lambda: _reach(site, pods[host.name], url), _TIMEOUT, f"verify: service from a pod on {host.name}")
+        wait_until(
+            lambda: _reach(session, pods[host.name], url), _TIMEOUT, f"verify: service from a pod on {host.name}"
+        )
 
-    site.on_hosts("verify a service from every node", nodes, reach)
+    session.on_hosts("verify a service from every node", nodes, reach)
     for pod in pods.values():
         client.logs(pod, NAMESPACE)
     shown = ["a service resolved and reached from every node", "logs and exec"]
     if has_volume:
-        _check_volume(site)
+        _check_volume(session)
         shown.append("a volume written and read back")
     return tuple(shown)
 
@@ -105,40 +107,40 @@ def _account_missing(client: KubernetesClient) -> str:
     return "" if found else "no controller manager has made it yet; see its log on the control-plane hosts"
 
 
-def _reach(site: ClusterSession, pod: str, url: str) -> str:
+def _reach(session: ClusterSession, pod: str, url: str) -> str:
     try:
-        answer = kubectl(site, ["exec", "-n", NAMESPACE, pod, "--", "timeout", "3", "wget", "-q", "-O", "-", url])
+        answer = kubectl(session, ["exec", "-n", NAMESPACE, pod, "--", "timeout", "3", "wget", "-q", "-O", "-", url])
     except WindlassError as error:
         return str(error)
     return "" if answer.strip() == "windlass" else f"{url} answered `{answer.strip()[:80]}`"
 
 
-def _check_volume(site: ClusterSession) -> None:
+def _check_volume(session: ClusterSession) -> None:
     word = datetime.now(UTC).strftime("%H%M%S%f")
     command = f"echo {word} > /data/word && sync && cat /data/word"
-    answer = kubectl(site, ["exec", "-n", NAMESPACE, VOLUME_POD, "--", "sh", "-c", command])
+    answer = kubectl(session, ["exec", "-n", NAMESPACE, VOLUME_POD, "--", "sh", "-c", command])
     if answer.strip() != word:
         raise WindlassError(f"verify: the volume gave back `{answer.strip()[:80]}`; look at the storage driver's log")
 
 
-def kubectl(site: ClusterSession, arguments: list[str]) -> str:
+def kubectl(session: ClusterSession, arguments: list[str]) -> str:
     """Run kubectl on the first control-plane host that can be reached, as the host's administrator would."""
-    binary = f"{kubernetes_binaries(site.release.version)}/kubectl"
+    binary = f"{kubernetes_binaries(session.release.version)}/kubectl"
     argv = [binary, "--kubeconfig", f"{KUBECONFIGS}/admin.conf", "--request-timeout=20s", *arguments]
-    for host in site.cluster.hosts_with("control-plane"):
+    for host in session.cluster.hosts_with("control-plane"):
         try:
-            connection = site.connections.get(host.name)
+            connection = session.connections.get(host.name)
         except WindlassError:
             continue
         return connection.run(argv, sudo=True, timeout=timedelta(seconds=30)).stdout
     raise NotReadyError(f"no control-plane host can be reached to run `kubectl {shlex.join(arguments)}`")
 
 
-def _pods_missing(client: KubernetesClient, wanted: int) -> str:
+def _pods_missing(client: KubernetesClient, desired: int) -> str:
     pods = client.list(PODS, NAMESPACE)
     waiting = [_why(pod) for pod in pods if not is_ready(pod)]
-    if len(pods) < wanted:
-        waiting.append(f"{wanted - len(pods)} of {wanted} pods are not made yet")
+    if len(pods) < desired:
+        waiting.append(f"{desired - len(pods)} of {desired} pods are not made yet")
     return "; ".join(waiting)
 
 

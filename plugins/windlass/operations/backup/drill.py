@@ -54,18 +54,18 @@ class _Drill:
         return json.loads(self.connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=_STEP).stdout)
 
 
-def drill_host(site: ClusterSession) -> Host:
+def drill_host(session: ClusterSession) -> Host:
     """Return the host to drill on: the spec's, or one that holds the cluster's keys anyway and answers.
 
     A worker is only taken if the spec names it: the snapshot and the keys of Secrets would lie there for a while.
     RefusedError if there is none.
     """
-    named = site.cluster.spec.backup.drill.host
-    hosts = {host.name: host for host in site.hosts}
+    named = session.cluster.spec.backup.drill.host
+    hosts = {host.name: host for host in session.hosts}
     if named is not None:
         return hosts[named]
-    trusted = [host for host in site.hosts if {"etcd", "control-plane"} & set(host.roles)]
-    outcomes = site.try_on_hosts(trusted, lambda _, connection: _free_bytes(connection))
+    trusted = [host for host in session.hosts if {"etcd", "control-plane"} & set(host.roles)]
+    outcomes = session.try_on_hosts(trusted, lambda _, connection: _free_bytes(connection))
     answering = {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok}
     if not answering:
         reasons = "; ".join(f"{name}: {outcome.error}" for name, outcome in outcomes.items())
@@ -76,7 +76,7 @@ def drill_host(site: ClusterSession) -> Host:
 
 
 def run_drill(
-    site: ClusterSession, release: Release, vault: Vault, bundle: BundleId, by: str, watch: Stopwatch
+    session: ClusterSession, release: Release, vault: Vault, bundle: BundleId, by: str, watch: Stopwatch
 ) -> DrillRecord:
     """Restore a bundle on one host, compare, clean up, store the record and return it, whatever came of it.
 
@@ -87,11 +87,11 @@ def run_drill(
     drill: _Drill | None = None
     host, failure, disproves = "", "", False
     try:
-        host = drill_host(site).name
+        host = drill_host(session).name
         with watch.step("total"):
             manifest = vault.manifest(bundle)
-            connection = site.connections.get(host)
-            images = Images(*(image_reference(name, release, site.lock, site.mirror) for name in _IMAGES))
+            connection = session.connections.get(host)
+            images = Images(*(image_reference(name, release, session.lock, session.mirror) for name in _IMAGES))
             size = manifest.parts[SNAPSHOT].clear_bytes
             plan = plan_drill(drill_id(bundle, started), images, size, vault.state(manifest), started)
             drill = _Drill(plan, manifest, connection, watch)

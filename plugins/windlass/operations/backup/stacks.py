@@ -17,14 +17,14 @@ from windlass.operations.cluster import ClusterSession
 _TIMEOUT = timedelta(seconds=15)
 
 
-def stacks_on_hosts(site: ClusterSession) -> Mapping[str, Mapping[str, bytes]]:
+def stacks_on_hosts(session: ClusterSession) -> Mapping[str, Mapping[str, bytes]]:
     """Return what lies below the directory of stacks, by host and path; hosts that do not answer are passed over.
 
     Only the hosts of etcd and the control plane are asked: what lies on the others follows from the spec, and a backup
     of a large cluster should not wait for each of its workers.
     """
-    hosts = [host for host in site.hosts if {"etcd", "control-plane"} & set(host.roles)]
-    outcomes = site.try_on_hosts(hosts, _stacks)
+    hosts = [host for host in session.hosts if {"etcd", "control-plane"} & set(host.roles)]
+    outcomes = session.try_on_hosts(hosts, _stacks)
     return {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok}
 
 

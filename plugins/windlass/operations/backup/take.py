@@ -60,7 +60,7 @@ class Stopwatch:
 
 
 def take_bundle(
-    site: ClusterSession, pki: Pki, vault: Vault, by: str, watch: Stopwatch | None = None
+    session: ClusterSession, pki: Pki, vault: Vault, by: str, watch: Stopwatch | None = None
 ) -> BundleManifest:
     """Take a bundle and return its manifest, once all of it was read back and found true.
 
@@ -70,7 +70,7 @@ def take_bundle(
     """
     watch = watch or Stopwatch()
     started = datetime.now(UTC)
-    with etcd_members(site, pki) as members, Spool() as spool:
+    with etcd_members(session, pki) as members, Spool() as spool:
         source = snapshot_source(members.statuses, members.unseen)
         status, client = members.statuses[source], members.clients[source]
         check_room(status.database_bytes)
@@ -81,10 +81,10 @@ def take_bundle(
         bundle = BundleId.of(started, found.revision)
         with watch.step("look"):
             etcd, content = _etcd_record(source, members), _counted(client, found)
-            prefix = etcd_prefix(site.cluster)
+            prefix = etcd_prefix(session.cluster)
             uids = [_uids(client, f"{prefix}/{kind}/".encode(), found.revision) for kind in (_NAMESPACES, _NODES)]
         with watch.step("gather"):
-            state = _state(site, pki)
+            state = _state(session, pki)
         with watch.step("store"):
             written = {
                 SNAPSHOT: vault.write_part(bundle, SNAPSHOT, cast("BinaryIO", spool.reader())),
@@ -102,7 +102,7 @@ def take_bundle(
         by=by,
         etcd=etcd,
         content=content,
-        kubernetes_version=written_by(site.cluster.spec.kubernetes.version, state.stacks),
+        kubernetes_version=written_by(session.cluster.spec.kubernetes.version, state.stacks),
         namespaces=uids[0],
         nodes=uids[1],
         images=state.images,
@@ -167,12 +167,12 @@ def _etcd_record(source: str, members: Members) -> EtcdRecord:
     )
 
 
-def _state(site: ClusterSession, pki: Pki) -> BundleState:
-    release = site.release
+def _state(session: ClusterSession, pki: Pki) -> BundleState:
+    release = session.release
     return BundleState(
         pki=pki,
-        spec=dump_cluster(site.cluster),
-        encrypts_secrets=site.cluster.spec.security.encrypt_secrets,
-        images={name: site.lock.digest(release.artifact("image", name)) for name in sorted(release.images)},
-        stacks=stacks_on_hosts(site),
+        spec=dump_cluster(session.cluster),
+        encrypts_secrets=session.cluster.spec.security.encrypt_secrets,
+        images={name: session.lock.digest(release.artifact("image", name)) for name in sorted(release.images)},
+        stacks=stacks_on_hosts(session),
     )

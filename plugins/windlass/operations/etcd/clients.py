@@ -16,12 +16,12 @@ from windlass.operations.cluster import ClusterSession
 
 
 @contextmanager
-def etcd_member(site: ClusterSession, pki: Pki, host: str, deadline: timedelta = DEADLINE) -> Iterator[EtcdClient]:
+def etcd_member(session: ClusterSession, pki: Pki, host: str, deadline: timedelta = DEADLINE) -> Iterator[EtcdClient]:
     """Give a client of the member on `host`; whether it runs shows with the first call.
 
     UnreachableError if there is no way to the host.
     """
-    with site.connections.get(host).forward("127.0.0.1", ETCD_CLIENT_PORT) as forward:
+    with session.connections.get(host).forward("127.0.0.1", ETCD_CLIENT_PORT) as forward:
         address, port = forward.address
         with EtcdClient(EtcdTarget(host, address, port), EtcdCredentials.of(pki), deadline) as client:
             yield client

@@ -26,7 +26,7 @@ def ignore(_: str) -> None:
 class ReplacementContext:
     """What a replacement works with: the cluster, its keys, and who is told of each step."""
 
-    site: ClusterSession
+    session: ClusterSession
     pki: Pki
     sealed: RemoteFile
     """The sealed PKI, for a host that came back empty."""
@@ -34,7 +34,7 @@ class ReplacementContext:
 
     def host(self, name: str) -> Host:
         """Return the etcd host of that name; RefusedError if the spec has none."""
-        hosts = {host.name: host for host in self.site.cluster.hosts_with("etcd")}
+        hosts = {host.name: host for host in self.session.cluster.hosts_with("etcd")}
         if name not in hosts:
             raise RefusedError(f"the spec has no etcd host `{name}`; it has {', '.join(hosts)}")
         return hosts[name]
@@ -44,15 +44,15 @@ class ReplacementContext:
 def serving_client(work: ReplacementContext, but: str) -> Iterator[EtcdClient]:
     """Give a client of a member that has a leader, not the one that is being replaced if there is another."""
     credentials, reasons = EtcdCredentials.of(work.pki), []
-    hosts = sorted(work.site.cluster.hosts_with("etcd"), key=lambda host: host.name == but)
+    hosts = sorted(work.session.cluster.hosts_with("etcd"), key=lambda host: host.name == but)
     for host in hosts:
         try:
-            with MemberRoute(work.site.connections.get(host.name)).client(credentials, ANSWERS_WITHIN) as client:
+            with MemberRoute(work.session.connections.get(host.name)).client(credentials, ANSWERS_WITHIN) as client:
                 client.members()
         except WindlassError as error:
             reasons.append(str(error))
             continue
-        with MemberRoute(work.site.connections.get(host.name)).client(credentials, ANSWERS_WITHIN) as client:
+        with MemberRoute(work.session.connections.get(host.name)).client(credentials, ANSWERS_WITHIN) as client:
             yield client
             return
     raise NotReadyError(f"etcd: no member takes changes now: {'; '.join(reasons)}")

@@ -38,15 +38,15 @@ def make_ready(work: ReplacementContext, host: Host, connection: Connection, obs
             f"{(database + _SPARE_BYTES) // 2**20} MiB; free some, then clear this task"
         )
     _check_way(host, connection, observed)
-    if not is_prepared(connection, work.site.cluster.name, host):
+    if not is_prepared(connection, work.session.cluster.name, host):
         work.tell(f"{host.name}: it has lost what a host of this cluster has; it is prepared anew")
-        prepare_host(work.site, host, connection)
-        seed_host(work.site.cluster, work.pki, work.sealed, host, connection)
+        prepare_host(work.session, host, connection)
+        seed_host(work.session.cluster, work.pki, work.sealed, host, connection)
 
 
 def _check_way(host: Host, connection: Connection, observed: Observation) -> None:
     """Refuse where the host does not reach the members that it would join: it would be given up for nothing."""
-    others = {name: url for name, url in observed.wanted.items() if name != host.name and observed.at(name).has_leader}
+    others = {name: url for name, url in observed.desired.items() if name != host.name and observed.at(name).has_leader}
     unreached = run_script(connection, way_script(others), timeout=timedelta(seconds=30))
     if unreached:
         raise RefusedError(
@@ -75,10 +75,10 @@ def is_prepared(connection: Connection, cluster: str, host: Host) -> bool:
 
 
 def _prepared_script(host: Host) -> str:
-    wanted = {"etcd": "/etc/windlass/pki/etcd/peer.key", "control-plane": "/etc/windlass/pki/apiserver.key"}
-    keys = [wanted[role] for role in host.roles if role in wanted]
+    desired = {"etcd": "/etc/windlass/pki/etcd/peer.key", "control-plane": "/etc/windlass/pki/apiserver.key"}
+    keys = [desired[role] for role in host.roles if role in desired]
     files = [*keys, f"{SYSTEMD}/kubelet.service"] if host.is_node else keys
-    stacks = ["api-proxy", *(role for role in host.roles if role in wanted)]
+    stacks = ["api-proxy", *(role for role in host.roles if role in desired)]
     return f"""
 for file in {shlex.join(files)}; do [ -s "$file" ] || exit 0; done
 for stack in {shlex.join(stacks)}; do
@@ -104,7 +104,7 @@ def join(work: ReplacementContext, host: Host, connection: Connection) -> None:
             mine = [one for one in asked.members() if peer_url(host) in one.peer_urls]
         if not any(one.has_started for one in mine):
             return f"{host.name}: etcd has not joined; see `docker logs {CONTAINER}` there"
-        return "" if observe_members(work.site, work.pki).at(host.name).has_leader else f"{host.name}: no leader yet"
+        return "" if observe_members(work.session, work.pki).at(host.name).has_leader else f"{host.name}: no leader yet"
 
     wait_until(look, _JOINED, f"etcd: {host.name} joins as a learner")
 

@@ -29,7 +29,7 @@ class MaintenanceResult:
     complaints: tuple[str, ...] = ()
 
 
-def keep_in_order(site: ClusterSession, pki: Pki, is_free: Callable[[], bool]) -> MaintenanceResult:
+def keep_in_order(session: ClusterSession, pki: Pki, is_free: Callable[[], bool]) -> MaintenanceResult:
     """Do what keeps etcd in order, each step after looking anew. It stops when `is_free` says that it is in the way.
 
     NotReadyError if no member leads. A member that does not answer is left alone, and then so are the others.
@@ -37,8 +37,8 @@ def keep_in_order(site: ClusterSession, pki: Pki, is_free: Callable[[], bool]) -
     done: list[str] = []
     finished: frozenset[str] = frozenset()
     while is_free():
-        with etcd_members(site, pki) as members:
-            client, look = _look(site, members)
+        with etcd_members(session, pki) as members:
+            client, look = _look(session, members)
             if not finished and (revision := compaction(look)) is not None:
                 _compact(client, revision)
                 done.append(f"compacted to revision {revision}: the database was full")
@@ -64,10 +64,10 @@ def _compact(client: EtcdClient, revision: int) -> None:
             raise
 
 
-def _look(site: ClusterSession, members: Members) -> tuple[EtcdClient, EtcdObservation]:
+def _look(session: ClusterSession, members: Members) -> tuple[EtcdClient, EtcdObservation]:
     client = next((members.clients[host] for host, status in members.statuses.items() if status.leader_id), None)
     if client is None:
         reasons = "; ".join(f"{host}: {why}" for host, why in members.unseen.items()) or "none knows a leader"
         raise NotReadyError(f"etcd cannot be kept in order: {reasons}; bring its members back first")
-    wanted = frozenset(host.name for host in site.cluster.hosts_with("etcd"))
-    return client, EtcdObservation(members.statuses, members.unseen, client.members(), client.alarms(), wanted)
+    desired = frozenset(host.name for host in session.cluster.hosts_with("etcd"))
+    return client, EtcdObservation(members.statuses, members.unseen, client.members(), client.alarms(), desired)

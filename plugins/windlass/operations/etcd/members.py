@@ -37,7 +37,7 @@ class Members:
 
 
 @contextmanager
-def etcd_members(site: ClusterSession, pki: Pki) -> Iterator[Members]:
+def etcd_members(session: ClusterSession, pki: Pki) -> Iterator[Members]:
     """Give clients of the members that answer, and how each sees itself: followers were asked after the leader."""
     credentials = EtcdCredentials.of(pki)
     with ExitStack() as closing:
@@ -47,7 +47,7 @@ def etcd_members(site: ClusterSession, pki: Pki) -> Iterator[Members]:
             target = EtcdTarget(host.name, *forward.address)
             return closing.enter_context(EtcdClient(target, credentials, _DEADLINE))
 
-        reached = site.try_on_hosts(site.cluster.hosts_with("etcd"), reach)
+        reached = session.try_on_hosts(session.cluster.hosts_with("etcd"), reach)
         clients = {name: outcome.get() for name, outcome in reached.items() if outcome.is_ok}
         first = fan_out(clients, lambda name: clients[name].status())
         leaders = {name: one.get() for name, one in first.items() if one.is_ok and one.get().is_leader}

@@ -41,16 +41,16 @@ def peer_url(host: Host) -> str:
     return f"https://{host.address}:{ETCD_PEER_PORT}"
 
 
-def observe_members(site: ClusterSession, pki: Pki, unreachable: Mapping[str, str] | None = None) -> Observation:
+def observe_members(session: ClusterSession, pki: Pki, unreachable: Mapping[str, str] | None = None) -> Observation:
     """Return what can be seen of the members, all hosts side by side; what cannot be seen is unknown, not dead.
 
     Hosts that are known to be `unreachable`, each with the reason, are not waited for again.
     """
-    hosts = site.cluster.hosts_with("etcd")
+    hosts = session.cluster.hosts_with("etcd")
     credentials = EtcdCredentials.of(pki)
     gone = dict(unreachable or {})
     asked = [host for host in hosts if host.name not in gone]
-    outcomes = site.try_on_hosts(asked, lambda _, connection: _look(connection, credentials))
+    outcomes = session.try_on_hosts(asked, lambda _, connection: _look(connection, credentials))
     gone |= {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
     seen = {
         peer_url(host): ObservedMember("unknown", reason=gone[host.name])
@@ -60,7 +60,7 @@ def observe_members(site: ClusterSession, pki: Pki, unreachable: Mapping[str, st
     }
     observed = Observation({host.name: peer_url(host) for host in hosts}, seen)
     answering = [host.name for host in hosts if observed.at(host.name).status is not None]
-    others = {address: _ask_from(site, answering, address, credentials) for address in _not_seen(observed)}
+    others = {address: _ask_from(session, answering, address, credentials) for address in _not_seen(observed)}
     return replace(observed, seen={**seen, **others})
 
 
@@ -119,12 +119,14 @@ def _not_seen(observed: Observation) -> tuple[str, ...]:
     )
 
 
-def _ask_from(site: ClusterSession, hosts: Iterable[str], address: str, credentials: EtcdCredentials) -> ObservedMember:
+def _ask_from(
+    session: ClusterSession, hosts: Iterable[str], address: str, credentials: EtcdCredentials
+) -> ObservedMember:
     """Ask the member at a peer address through hosts whose own members answer, until it answers one of them."""
     asked, reasons = [], []
     for name in hosts:
         try:
-            door = MemberRoute(site.connections.get(name), urlsplit(address).hostname or address)
+            door = MemberRoute(session.connections.get(name), urlsplit(address).hostname or address)
         except WindlassError:
             continue
         sighting = _ask(door, credentials, ObservedMember("unknown"))

@@ -34,7 +34,7 @@ def plan_member(work: ReplacementContext, name: str) -> tuple[PlannedStep, ...]:
     NotReadyError where nobody can tell who the members are. Whether a start is enough is only found by trying.
     """
     work.host(name)
-    return plan_replacement(name, assess(observe_members(work.site, work.pki)))
+    return plan_replacement(name, assess(observe_members(work.session, work.pki)))
 
 
 def replace_member(work: ReplacementContext, name: str) -> Changes:
@@ -45,10 +45,10 @@ def replace_member(work: ReplacementContext, name: str) -> Changes:
     would not hold, or where it cannot be told.
     """
     host = work.host(name)
-    observed = observe_members(work.site, work.pki)
+    observed = observe_members(work.session, work.pki)
     if _is_well(observed, name) and not plan_replacement(name, assess(observed)):
         return ()
-    connection = work.site.connections.get(name)
+    connection = work.session.connections.get(name)
     if _is_worth_a_start(observed, name):
         if _comes_back(work, host, connection):
             work.tell(f"{name}: etcd was started again and is well; it was not replaced")
@@ -70,7 +70,7 @@ def _is_worth_a_start(observed: Observation, name: str) -> bool:
     sighting, listed = observed.at(name), observed.listed()
     voters = {address for one in listed if not one.is_learner for address in one.peer_urls}
     is_other = sighting.status is not None and sighting.status.cluster_id != observed.cluster_id
-    is_voter = not listed or observed.wanted[name] in voters
+    is_voter = not listed or observed.desired[name] in voters
     is_lost = sighting.is_alarmed or is_other or not is_voter
     return bool(sighting.has_data) and not is_lost and not _is_well(observed, name)
 
@@ -84,7 +84,7 @@ def _comes_back(work: ReplacementContext, host: Host, connection: Connection) ->
         return False
 
     def look() -> str:
-        observed = observe_members(work.site, work.pki)
+        observed = observe_members(work.session, work.pki)
         if _is_well(observed, host.name):
             return ""
         # One that ended again will not do better the next time.
@@ -117,7 +117,7 @@ def _carry_out(work: ReplacementContext, host: Host, connection: Connection) -> 
     """Take the steps that are left, looking anew before each; what was done."""
     done: list[str] = []
     for _ in range(_MOST_STEPS):
-        observed = observe_members(work.site, work.pki)
+        observed = observe_members(work.session, work.pki)
         membership = assess(observed)
         steps = plan_replacement(host.name, membership)
         if not steps:
@@ -173,5 +173,5 @@ def _start_the_rest(work: ReplacementContext, host: Host, connection: Connection
     """Start what else the host has by its roles: nothing changes unless it came back empty."""
     changed = bring_up(connection, SERVING)
     if host.is_node:
-        changed = (*changed, *start_kubelet(work.site, connection))
+        changed = (*changed, *start_kubelet(work.session, connection))
     return changed

@@ -49,7 +49,7 @@ class Announcer:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._drawers: dict[str, _ClusterQueue] = {}
+        self._queues: dict[str, _ClusterQueue] = {}
         self._queue: asyncio.Queue[tuple[Finding, ...]] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers = asyncio.Semaphore(WRITERS)
@@ -67,85 +67,85 @@ class Announcer:
         # Whether the last watcher got as far as to announce them nobody knows.
         soon = now - REMIND_SECONDS + AGAIN_SECONDS
         announced = {finding.id: soon for finding in findings if finding.id not in left}
-        drawer = self._drawers[cluster] = _ClusterQueue(waiting=left, announced=announced)
-        self._announce_soon(cluster, drawer)
+        queue = self._queues[cluster] = _ClusterQueue(waiting=left, announced=announced)
+        self._announce_soon(cluster, queue)
 
     def drop(self, cluster: str) -> tuple[Finding, ...]:
         """Forget a cluster; return what was to be announced, for whoever goes on with it."""
-        drawer = self._drawers.pop(cluster, None)
-        return () if drawer is None else tuple(drawer.waiting.values())
+        queue = self._queues.pop(cluster, None)
+        return () if queue is None else tuple(queue.waiting.values())
 
     def tell(self, cluster: str, effects: Effects, status: Mapping[str, Any], now: datetime) -> None:
         """Take news in: announce findings, and write all of it down."""
-        drawer = self._drawers.get(cluster)
-        if drawer is None:
+        queue = self._queues.get(cluster)
+        if queue is None:
             return
         for finding in effects.closed:
-            drawer.waiting.pop(finding.id, None)
-            was_announced = drawer.announced.pop(finding.id, None) is not None
-            is_ended_by_others = finding.kind in TOLD_WHEN_OVER or finding.id in drawer.reminded
-            drawer.reminded.discard(finding.id)
+            queue.waiting.pop(finding.id, None)
+            was_announced = queue.announced.pop(finding.id, None) is not None
+            is_ended_by_others = finding.kind in TOLD_WHEN_OVER or finding.id in queue.reminded
+            queue.reminded.discard(finding.id)
             if was_announced and is_ended_by_others:
-                drawer.waiting[finding.id] = replace(finding, is_over=True)
-        drawer.waiting |= {finding.id: finding for finding in effects.opened}
-        drawer.events += [_transition_event(one, now) for one in effects.transitions if _is_telling(one)]
-        drawer.events += [_finding_event(one, now, is_over=False) for one in effects.opened]
-        drawer.events += [_finding_event(one, now, is_over=True) for one in effects.closed]
-        self._announce_soon(cluster, drawer)
+                queue.waiting[finding.id] = replace(finding, is_over=True)
+        queue.waiting |= {finding.id: finding for finding in effects.opened}
+        queue.events += [_transition_event(one, now) for one in effects.transitions if _is_telling(one)]
+        queue.events += [_finding_event(one, now, is_over=False) for one in effects.opened]
+        queue.events += [_finding_event(one, now, is_over=True) for one in effects.closed]
+        self._announce_soon(cluster, queue)
         self.save(cluster, status)
 
     def remind(self, cluster: str, findings: Iterable[Finding], now: float) -> None:
         """Announce again what has been open for long."""
-        drawer = self._drawers.get(cluster)
-        if drawer is None:
+        queue = self._queues.get(cluster)
+        if queue is None:
             return
         for finding in findings:
-            if finding.id in drawer.waiting:
+            if finding.id in queue.waiting:
                 continue  # it was not announced yet
-            if now - drawer.announced.setdefault(finding.id, now) >= REMIND_SECONDS:
-                drawer.announced[finding.id] = now
-                drawer.reminded.add(finding.id)
-                drawer.waiting[finding.id] = finding
-        self._announce_soon(cluster, drawer)
+            if now - queue.announced.setdefault(finding.id, now) >= REMIND_SECONDS:
+                queue.announced[finding.id] = now
+                queue.reminded.add(finding.id)
+                queue.waiting[finding.id] = finding
+        self._announce_soon(cluster, queue)
 
     def save(self, cluster: str, status: Mapping[str, Any]) -> None:
         """Write the last observation; while one is being written, only the newest waits."""
-        drawer = self._drawers.get(cluster)
-        if drawer is not None:
-            drawer.status = status
-            if not drawer.is_writing:
-                drawer.is_writing = True
-                self._start(self._write(cluster, drawer))
+        queue = self._queues.get(cluster)
+        if queue is not None:
+            queue.status = status
+            if not queue.is_writing:
+                queue.is_writing = True
+                self._start(self._write(cluster, queue))
 
     def close(self) -> None:
         """Stop what is going on."""
         for task in self._tasks:
             task.cancel()
 
-    def _announce_soon(self, cluster: str, drawer: _ClusterQueue) -> None:
-        if drawer.waiting and not drawer.is_announcing:
-            drawer.is_announcing = True
-            self._start(self._announce(cluster, drawer))
+    def _announce_soon(self, cluster: str, queue: _ClusterQueue) -> None:
+        if queue.waiting and not queue.is_announcing:
+            queue.is_announcing = True
+            self._start(self._announce(cluster, queue))
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _announce(self, cluster: str, drawer: _ClusterQueue) -> None:
+    async def _announce(self, cluster: str, queue: _ClusterQueue) -> None:
         try:
-            await self._until_free(cluster, drawer)
-            if drawer.waiting and self._drawers.get(cluster) is drawer:
-                found, drawer.waiting = tuple(drawer.waiting.values()), {}
+            await self._until_free(cluster, queue)
+            if queue.waiting and self._queues.get(cluster) is queue:
+                found, queue.waiting = tuple(queue.waiting.values()), {}
                 now = asyncio.get_running_loop().time()
-                drawer.announced |= {finding.id: now for finding in found if not finding.is_over}
+                queue.announced |= {finding.id: now for finding in found if not finding.is_over}
                 await self._queue.put(found)
         finally:
-            drawer.is_announcing = False
+            queue.is_announcing = False
 
-    async def _until_free(self, cluster: str, drawer: _ClusterQueue) -> None:
+    async def _until_free(self, cluster: str, queue: _ClusterQueue) -> None:
         pause = 0.0
-        while drawer.waiting:
+        while queue.waiting:
             await asyncio.sleep(pause)
             if not await self._is_held(cluster):
                 return
@@ -162,18 +162,18 @@ class Announcer:
             log.info("%s: findings wait, as it is being changed by %s", cluster, holder)
         return holder is not None
 
-    async def _write(self, cluster: str, drawer: _ClusterQueue) -> None:
+    async def _write(self, cluster: str, queue: _ClusterQueue) -> None:
         try:
-            while drawer.status is not None:
-                status, drawer.status = drawer.status, None
-                events, drawer.events = drawer.events, []
+            while queue.status is not None:
+                status, queue.status = queue.status, None
+                events, queue.events = queue.events, []
                 async with self._writers:
                     is_saved = await self._save(cluster, status, events)
                 if not is_saved:
                     # They are written with what comes next; an event that is there already is not written twice.
-                    drawer.events = [*events, *drawer.events][-MOST_EVENTS:]
+                    queue.events = [*events, *queue.events][-MOST_EVENTS:]
         finally:
-            drawer.is_writing = False
+            queue.is_writing = False
 
     async def _save(self, cluster: str, status: Mapping[str, Any], events: list[Event]) -> bool:
         try:

@@ -61,14 +61,14 @@ class ClusterMonitor:
         now = time.monotonic()
         self.watch = HealthMonitor(watched.plan, _origin(now), now, known)
         self._clocks = {host: _Clock() for host in watched.plan.hosts}
-        self._teller = NodeReporter(watched.tellers)
-        self._asked_anew: dict[tuple[str, Subject], float] = {}
-        ears = ProbeListener(self._began, self._word, self._failed)
-        self._stations = {
+        self._reporter = NodeReporter(watched.reporters)
+        self._asked_again: dict[tuple[str, Subject], float] = {}
+        listener = ProbeListener(self._began, self._message, self._failed)
+        self._channels = {
             host: ProbeChannel(
                 watched.targets[host],
                 setup_lines(watched.plan, host, watched.units[host]),
-                ears,
+                listener,
             )
             for host in watched.plan.hosts
         }
@@ -81,91 +81,91 @@ class ClusterMonitor:
         """Begin on all hosts."""
         # Who looks is settled before any loop begins, so that each is told at once.
         self.watch.tick(time.monotonic())
-        for station in self._stations.values():
-            station.start(dialler, gate)
+        for channel in self._channels.values():
+            channel.start(dialler, gate)
 
     def stop(self) -> None:
         """End on all hosts."""
-        for station in self._stations.values():
-            station.stop()
+        for channel in self._channels.values():
+            channel.stop()
 
     def alive(self) -> None:
         """Tell all loops that somebody still listens."""
-        for station in self._stations.values():
-            station.alive()
+        for channel in self._channels.values():
+            channel.alive()
 
     def tick(self, *, is_airflow_cut: bool) -> None:
         """Let time pass."""
         now = time.monotonic()
         self.watch.set_origin(_origin(now))
         self._follow(self.watch.tick(now, is_airflow_cut=is_airflow_cut))
-        before = self._teller.host
-        if self._teller.review(self.watch.hearing, now):
+        before = self._reporter.host
+        if self._reporter.review(self.watch.heartbeats, now):
             self._pass_on(before)
-        for station in self._stations.values():
+        for channel in self._channels.values():
             if is_airflow_cut:
-                station.forgive(now)  # to dial all hosts of all clusters anew would help none of them
+                channel.forgive(now)  # to dial all hosts of all clusters anew would help none of them
             else:
-                station.check(now)
+                channel.check(now)
 
     def forgive(self) -> None:
         """Count nothing against anybody: the watcher itself was held up."""
         now = time.monotonic()
-        self.watch.hearing.forgive(now)
-        for station in self._stations.values():
-            station.forgive(now)
+        self.watch.heartbeats.forgive(now)
+        for channel in self._channels.values():
+            channel.forgive(now)
 
     def report(self, report: HostReport) -> None:
         """Take in what the watcher itself found about the cluster as a whole."""
         self._follow(self.watch.report("", report, time.monotonic()))
 
     def _began(self, host: str) -> str:
-        self.watch.hearing.word(host, time.monotonic())
+        self.watch.heartbeats.message(host, time.monotonic())
         subjects = self.watch.watched_by(host)
-        nodes = NODES if host == self._teller.host else ""
+        nodes = NODES if host == self._reporter.host else ""
         return nodes + "".join(f"watch\t{probe_name(subject)}\n" for subject in subjects)
 
     def _failed(self, host: str, reason: str) -> None:
-        self.watch.hearing.failed(host, reason, time.monotonic())
+        self.watch.heartbeats.failed(host, reason, time.monotonic())
 
-    def _word(self, host: str, word: ProbeMessage) -> None:
+    def _message(self, host: str, message: ProbeMessage) -> None:
         now = time.monotonic()
-        match word.verb, word.fields:
+        match message.verb, message.fields:
             case "beat", (epoch, *_):
                 # One that was held up on its way says that its host is there, and nothing about its clock.
-                if self._stations[host].delay(word) <= STALE_SECONDS:
+                if self._channels[host].delay(message) <= STALE_SECONDS:
                     self._beat(host, float(epoch), now)
-                self.watch.hearing.word(host, now)
+                self.watch.heartbeats.message(host, now)
             case "look", (name, outcome, *detail):
-                if self._stations[host].delay(word) <= STALE_SECONDS:
+                if self._channels[host].delay(message) <= STALE_SECONDS:
                     look = ProbeResult(subject_of(name), host, ProbeOutcome(outcome), now, " ".join(detail))
                     self._follow(self.watch.look(look))
                 else:
-                    self.watch.hearing.word(host, now)
-                    self._ask_anew(host, subject_of(name), now)
+                    self.watch.heartbeats.message(host, now)
+                    self._ask_again(host, subject_of(name), now)
             case "container", (component, state, age):
                 subject = subject_of(f"{host}/{component}")
                 self.watch.container(subject, now - float(age) if state == "running" else None, now)
             case "nodes", (state,):
-                self.watch.hearing.word(host, now)
-                if state == BLIND and self._teller.blind(host, self.watch.hearing, now):
+                self.watch.heartbeats.message(host, now)
+                if state == BLIND and self._reporter.blind(host, self.watch.heartbeats, now):
                     self._pass_on(host)
             case "node", (name, status):
                 self._follow(self.watch.report(name, HostReport("node", name, status), now, host))
             case ("unit" | "disk" | "certificate") as topic, (name, value):
                 self._follow(self.watch.report(host, HostReport(topic, name, value), now))
             case _:
-                self.watch.hearing.word(host, now)
+                self.watch.heartbeats.message(host, now)
 
     def _pass_on(self, before: str) -> None:
         """Have another host tell of nodes, instead of `before`."""
-        self._stations[before].say(NO_NODES)
-        self._stations[self._teller.host].say(NODES)
+        self._channels[before].say(NO_NODES)
+        self._channels[self._reporter.host].say(NODES)
 
-    def _ask_anew(self, host: str, subject: Subject, now: float) -> None:
+    def _ask_again(self, host: str, subject: Subject, now: float) -> None:
         """Have a host look again from the start: it tells only changes, and what it told last came too late."""
-        if now - self._asked_anew.get((host, subject), float("-inf")) >= STALE_SECONDS:
-            self._asked_anew[host, subject] = now
+        if now - self._asked_again.get((host, subject), float("-inf")) >= STALE_SECONDS:
+            self._asked_again[host, subject] = now
             if self.watch.is_looking(host, subject):
                 self._obey(ProbeOrder(host, "watch", subject))
 
@@ -182,4 +182,4 @@ class ClusterMonitor:
             self._tell(effects)
 
     def _obey(self, order: ProbeOrder) -> None:
-        self._stations[order.host].say(order_line(order))
+        self._channels[order.host].say(order_line(order))

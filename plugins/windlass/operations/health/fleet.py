@@ -35,7 +35,7 @@ class MonitoredCluster:
     """systemd units by host."""
     backup_schedule: str | None
     """When bundles are taken into the store, as cron; None if they are not."""
-    tellers: tuple[str, ...]
+    reporters: tuple[str, ...]
     """The hosts that can ask Kubernetes about its nodes."""
     known: Mapping[str, Any] | None = None
     """The last observation, where another watcher left one."""
@@ -97,7 +97,7 @@ class Fleet:
             targets={target.name: target for target in self._targets(spec)},
             units={host: units_of(spec, host) for host in hosts},
             backup_schedule=None if spec.spec.backup.target else spec.spec.backup.schedule,
-            tellers=tuple(plane.name for plane in planes),
+            reporters=tuple(plane.name for plane in planes),
             known=ClusterRecords(self.store, cluster).status(),
         )
 

@@ -61,22 +61,22 @@ class FleetMonitor:
         self._dialler = dialler
         self._pace = pace or ReadPace()
         self._gate = asyncio.Semaphore(LOGINS_AT_ONCE)
-        self._desk = Announcer(fleet)
-        self._guards: dict[str, ClusterMonitor] = {}
+        self._announcer = Announcer(fleet)
+        self._monitors: dict[str, ClusterMonitor] = {}
         self._texts: dict[str, str] = {}
         self._reads: dict[str, _Read] = {}
         self._backups = BackupAgeMonitor(self._newest)
 
     @property
-    def guards(self) -> tuple[ClusterMonitor, ...]:
+    def monitors(self) -> tuple[ClusterMonitor, ...]:
         """The clusters that are watched now."""
-        return tuple(self._guards.values())
+        return tuple(self._monitors.values())
 
     async def findings(self) -> AsyncIterator[tuple[Finding, ...]]:
         """Yield new findings as they are made, as long as this is iterated."""
         async with self._running():
             while True:
-                yield await self._desk.take()
+                yield await self._announcer.take()
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
@@ -87,9 +87,9 @@ class FleetMonitor:
             finally:
                 for task in background:
                     task.cancel()
-                for name in list(self._guards):
+                for name in list(self._monitors):
                     self._drop(name)
-                self._desk.close()
+                self._announcer.close()
                 await self._dialler.close()
 
     async def _tick_forever(self) -> None:
@@ -99,27 +99,27 @@ class FleetMonitor:
             now = time.monotonic()
             if now - last > TICK_SECONDS + HELD_UP_SECONDS:
                 log.warning("held up for %.1f s; what seems late meanwhile is not held against the hosts", now - last)
-                for guard in self._guards.values():
-                    guard.forgive()
+                for monitor in self._monitors.values():
+                    monitor.forgive()
             last = now
             self._tick(number, now)
 
     def _tick(self, number: int, now: float) -> None:
         is_cut = self._is_cut(now)
-        for place, guard in enumerate(list(self._guards.values())):
+        for place, monitor in enumerate(list(self._monitors.values())):
             turn = number + place
-            if turn % CALM_TICKS == 0 or not guard.watch.is_calm:
-                guard.tick(is_airflow_cut=is_cut)
-                self._desk.remind(guard.cluster, guard.watch.findings, now)
+            if turn % CALM_TICKS == 0 or not monitor.watch.is_calm:
+                monitor.tick(is_airflow_cut=is_cut)
+                self._announcer.remind(monitor.cluster, monitor.watch.findings, now)
             if turn % ALIVE_TICKS == 0:
-                guard.alive()
+                monitor.alive()
             if turn % SAVE_TICKS == 0:
-                self._desk.save(guard.cluster, guard.watch.status(now))
+                self._announcer.save(monitor.cluster, monitor.watch.status(now))
 
     def _is_cut(self, now: float) -> bool:
         """Say whether nothing at all is heard: then it is Airflow that is cut. Of a lone host that cannot be told."""
-        hosts = sum(len(guard.watch.plan.hosts) for guard in itertools.islice(self._guards.values(), 2))
-        return hosts > 1 and not any(guard.watch.hearing.heard(now) for guard in self._guards.values())
+        hosts = sum(len(monitor.watch.plan.hosts) for monitor in itertools.islice(self._monitors.values(), 2))
+        return hosts > 1 and not any(monitor.watch.heartbeats.heard(now) for monitor in self._monitors.values())
 
     async def _refresh_forever(self) -> None:
         while True:
@@ -130,15 +130,15 @@ class FleetMonitor:
             await asyncio.sleep(max(self._pace.reading, self._pace.specs - (time.monotonic() - begun)))
 
     async def _refresh_all(self, marks: Mapping[str, str]) -> None:
-        for name in [name for name in self._guards if name not in marks]:
+        for name in [name for name in self._monitors if name not in marks]:
             self._drop(name)
         for name in self._to_read(marks):
             # Those that are new are watched at once, however many there are.
-            await asyncio.sleep(self._pace.reading if name in self._guards else 0)
+            await asyncio.sleep(self._pace.reading if name in self._monitors else 0)
             await self._alone(name, self._refresh(name, marks[name]))
-        for guard in self.guards:
+        for monitor in self.monitors:
             await asyncio.sleep(0)
-            await self._alone(guard.cluster, self._look_at_backups(guard))
+            await self._alone(monitor.cluster, self._look_at_backups(monitor))
 
     def _to_read(self, marks: Mapping[str, str]) -> list[str]:
         """Return the clusters to read: those that are new or marked as others, then some of all others in turn."""
@@ -148,7 +148,7 @@ class FleetMonitor:
         ]
         others = sorted(self._reads.keys() - set(new), key=lambda name: self._reads[name].at)
         # The keys of hosts that are not reached may be known by now.
-        lacking = [name for name in others if name in self._guards and self._misses_hosts(self._guards[name])]
+        lacking = [name for name in others if name in self._monitors and self._misses_hosts(self._monitors[name])]
         turns = [*others[: self._pace.rereads], *lacking[: self._pace.rereads]]
         return list(dict.fromkeys([*new, *turns]))
 
@@ -167,25 +167,25 @@ class FleetMonitor:
         if answer is None:
             return
         (text,) = answer
-        guard = self._guards.get(name)
+        monitor = self._monitors.get(name)
         if text is None:
             self._drop(name)
-        elif (guard is None or text != self._texts[name] or self._misses_hosts(guard)) and not await self._watch(
+        elif (monitor is None or text != self._texts[name] or self._misses_hosts(monitor)) and not await self._watch(
             name, text
         ):
             return
         self._reads[name] = _Read(mark, time.monotonic())
 
-    async def _look_at_backups(self, guard: ClusterMonitor) -> None:
-        report = await self._backups.report(guard.watched, time.monotonic(), datetime.now(UTC))
+    async def _look_at_backups(self, monitor: ClusterMonitor) -> None:
+        report = await self._backups.report(monitor.watched, time.monotonic(), datetime.now(UTC))
         if report is not None:
-            guard.report(report)
+            monitor.report(report)
 
     async def _newest(self, cluster: str) -> NewestBundle | None:
         return await self._ask(f"see how old backups of {cluster} are", lambda: self._fleet.newest(cluster))
 
-    def _misses_hosts(self, guard: ClusterMonitor) -> bool:
-        return len(guard.watch.hearing.heard(time.monotonic())) < len(guard.watch.plan.hosts)
+    def _misses_hosts(self, monitor: ClusterMonitor) -> bool:
+        return len(monitor.watch.heartbeats.heard(time.monotonic())) < len(monitor.watch.plan.hosts)
 
     async def _watch(self, name: str, text: str) -> bool:
         """Begin to watch a cluster, or go on with what is new about it: its spec, or the host keys that are known.
@@ -193,19 +193,19 @@ class FleetMonitor:
         False if what is to be watched cannot be told.
         """
         watched = await self._ask(f"see what is to be watched of {name}", lambda: self._fleet.watched(name, text))
-        before = self._guards.get(name)
+        before = self._monitors.get(name)
         if watched is None or (before is not None and before.is_as(watched)):
             return watched is not None
         known = watched.known if before is None else before.watch.status(time.monotonic())
         waiting = self._drop(name)
-        guard = self._guards[name] = self._guard(name, watched, known)
+        monitor = self._monitors[name] = self._monitor(name, watched, known)
         self._texts[name] = text
-        self._desk.open(name, guard.watch.findings, time.monotonic(), waiting)
-        guard.start(self._dialler, self._gate)
+        self._announcer.open(name, monitor.watch.findings, time.monotonic(), waiting)
+        monitor.start(self._dialler, self._gate)
         log.info("%s: watched on %d hosts", name, len(watched.plan.hosts))
         return True
 
-    def _guard(self, name: str, watched: MonitoredCluster, known: Mapping[str, Any] | None) -> ClusterMonitor:
+    def _monitor(self, name: str, watched: MonitoredCluster, known: Mapping[str, Any] | None) -> ClusterMonitor:
         try:
             return ClusterMonitor(watched, known, self._told(name))
         except (WindlassError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -214,20 +214,20 @@ class FleetMonitor:
 
     def _told(self, name: str) -> Callable[[Effects], None]:
         def tell(effects: Effects) -> None:
-            guard = self._guards.get(name)
-            if guard is not None:
-                self._desk.tell(name, effects, guard.watch.status(time.monotonic()), datetime.now(UTC))
+            monitor = self._monitors.get(name)
+            if monitor is not None:
+                self._announcer.tell(name, effects, monitor.watch.status(time.monotonic()), datetime.now(UTC))
 
         return tell
 
     def _drop(self, name: str) -> tuple[Finding, ...]:
         """End a cluster's watch; return what was found and not announced yet."""
-        guard = self._guards.pop(name, None)
+        monitor = self._monitors.pop(name, None)
         self._texts.pop(name, None)
         self._backups.forget(name)
-        if guard is not None:
-            guard.stop()
-        return self._desk.drop(name)
+        if monitor is not None:
+            monitor.stop()
+        return self._announcer.drop(name)
 
     async def _ask(self, doing: str, ask: Callable[[], T]) -> T | None:
         """Ask the store, from a thread; None, and a word in the log, if it does not answer or says what it cannot."""

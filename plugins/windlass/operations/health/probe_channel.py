@@ -55,17 +55,17 @@ class ProbeListener:
     """Who hears what a station has to tell: that its loop began (gives what it is to watch), a word, a failure."""
 
     began: Callable[[str], str]
-    word: Callable[[str, ProbeMessage], None]
+    message: Callable[[str, ProbeMessage], None]
     failed: Callable[[str, str], None]
 
 
 class ProbeChannel:
     """Keeps the probe loop on one host running. All its methods belong to the event loop's thread."""
 
-    def __init__(self, target: SshTarget, setup: str, ears: ProbeListener) -> None:
+    def __init__(self, target: SshTarget, setup: str, listener: ProbeListener) -> None:
         self._target = target
         self._setup = setup
-        self._ears = ears
+        self._listener = listener
         self._line: Line | None = None
         self._offset = ClockOffset()
         self._heard = 0.0
@@ -120,7 +120,7 @@ class ProbeChannel:
             begun = time.monotonic()
             reason = await self._run(dialler, gate, ended)
             self._drop()
-            self._ears.failed(self.host, reason)
+            self._listener.failed(self.host, reason)
             attempt = 0 if time.monotonic() - begun > RETRY_SECONDS[-1] else attempt + 1
             pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
             await asyncio.sleep(pause * (1 + random.random() / 2))  # noqa: S311 - no secret, only spread
@@ -140,23 +140,23 @@ class ProbeChannel:
         except WindlassError as error:
             return str(error)
         self._heard, self._on_end = time.monotonic(), on_end
-        self._line.write(loop_program() + self._setup + self._ears.began(self.host))
+        self._line.write(loop_program() + self._setup + self._listener.began(self.host))
         await ended.wait()
         return f"{self.host}: the probe loop ended: {reasons[0]}"
 
     def _hear(self, line: str) -> None:
         self._heard = time.monotonic()
-        word = parse_message(line)
-        if word is None:
+        message = parse_message(line)
+        if message is None:
             log.debug("%s: not a word of the probe loop: %s", self.host, line)
             return
-        self._offset.hear(word.moment, self._heard)
+        self._offset.hear(message.moment, self._heard)
         try:
-            self._ears.word(self.host, word)
+            self._listener.message(self.host, message)
         except (ValueError, KeyError) as error:
             # Raised here it would end the connection, and say nothing about the word.
             log.warning("%s: cannot read `%s`: %r", self.host, line, error)
 
-    def delay(self, word: ProbeMessage) -> float:
+    def delay(self, message: ProbeMessage) -> float:
         """Return for how many seconds `word` was on its way, at the least."""
-        return self._offset.delay(word.moment, time.monotonic())
+        return self._offset.delay(message.moment, time.monotonic())

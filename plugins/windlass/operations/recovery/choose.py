@@ -14,23 +14,23 @@ from windlass.errors import IntegrityError
 _FEW = 5
 
 
-def choose_verified(vault: Vault, wanted: str, tell: Callable[[str], None]) -> BundleManifest:
+def choose_verified(vault: Vault, desired: str, tell: Callable[[str], None]) -> BundleManifest:
     """Return the manifest of the bundle that `wanted` names, once all of the bundle was read and found true.
 
     Where no certain one was named, one that is damaged is passed over for the next older; IntegrityError if it was
     named by its id. RefusedError if there is none, or if etcd began anew before it was taken: then somebody must say
     which of the two lives is wanted.
     """
-    candidates = list(_candidates(vault, wanted))
+    candidates = list(_candidates(vault, desired))
     while True:
-        chosen = choose(wanted, candidates, vault.cluster)
+        chosen = choose(desired, candidates, vault.cluster)
         try:
             manifest = vault.manifest(chosen.bundle)
-            if BundleId.find(wanted) is None:
+            if BundleId.find(desired) is None:
                 check_continuity(vault, manifest)
             vault.verify(manifest)
         except IntegrityError as error:
-            if BundleId.find(wanted) is not None:
+            if BundleId.find(desired) is not None:
                 raise
             tell(f"bundle {chosen.bundle} is passed over: {error}")
             candidates.remove(chosen)
@@ -44,9 +44,9 @@ def check_versions(vault: Vault, manifest: BundleManifest, release: Release) -> 
     check_etcd(release, manifest, _readable(vault, reversed(older)))
 
 
-def _candidates(vault: Vault, wanted: str) -> tuple[Candidate, ...]:
+def _candidates(vault: Vault, desired: str) -> tuple[Candidate, ...]:
     """Return all bundles; if simply the newest is wanted, the last few will do, unless none of them is good."""
-    few = vault.candidates(_FEW) if wanted == NEWEST else ()
+    few = vault.candidates(_FEW) if desired == NEWEST else ()
     return few if any(one.is_good for one in few) else vault.candidates()
 
 

@@ -26,7 +26,7 @@ class RecoveryContext:
     """One recovery: the hosts that come back, as a site of their own, and what they get."""
 
     id: str
-    site: ClusterSession
+    session: ClusterSession
     """Of the cluster reduced to the hosts that come back."""
     pki: Pki
     sealed: RemoteFile
@@ -37,7 +37,7 @@ class RecoveryContext:
     @property
     def etcd_hosts(self) -> tuple[Host, ...]:
         """Return the hosts whose members are restored."""
-        return self.site.cluster.hosts_with("etcd")
+        return self.session.cluster.hosts_with("etcd")
 
     def told(self, changes: dict[str, tuple[str, ...]]) -> None:
         """Report what was changed, host by host."""

@@ -57,7 +57,7 @@ def stages(work: RecoveryContext) -> dict[str, Stage]:
         free = int(values["free"]) * 1024 if values.get("free") else None
         return Stage(values.get("stage", ""), "old" in values, free)
 
-    return work.site.on_hosts("see how far the recovery has come", work.etcd_hosts, look)
+    return work.session.on_hosts("see how far the recovery has come", work.etcd_hosts, look)
 
 
 def restore_beside(work: RecoveryContext, source: SnapshotSource) -> dict[str, Stage]:
@@ -66,21 +66,21 @@ def restore_beside(work: RecoveryContext, source: SnapshotSource) -> dict[str, S
     Nothing that runs is disturbed, so that a failure here leaves the cluster as it was. Returns how far each etcd host
     had come before.
     """
-    work.told(work.site.on_hosts("prepare hosts", work.site.hosts, partial(_prepare, work)))
+    work.told(work.session.on_hosts("prepare hosts", work.session.hosts, partial(_prepare, work)))
     before = stages(work)
     missing = [host for host in work.etcd_hosts if not before[host.name].stage]
     if missing:
         _check_room(before, [host.name for host in missing], source.size)
         _send(work, missing, source)
-        work.told(work.site.on_hosts("restore the snapshot", missing, partial(_restore, work, source.bump)))
+        work.told(work.session.on_hosts("restore the snapshot", missing, partial(_restore, work, source.bump)))
     return before
 
 
 def _prepare(work: RecoveryContext, host: Host, connection: Connection) -> Changes:
     changed: Changes = ()
-    if work.prepares_all or not is_prepared(connection, work.site.cluster.name, host):
-        changed = prepare_host(work.site, host, connection)
-    return (*changed, *seed_host(work.site.cluster, work.pki, work.sealed, host, connection))
+    if work.prepares_all or not is_prepared(connection, work.session.cluster.name, host):
+        changed = prepare_host(work.session, host, connection)
+    return (*changed, *seed_host(work.session.cluster, work.pki, work.sealed, host, connection))
 
 
 def _check_room(found: Mapping[str, Stage], hosts: list[str], size: int) -> None:
@@ -97,7 +97,7 @@ def _check_room(found: Mapping[str, Stage], hosts: list[str], size: int) -> None
 
 def _send(work: RecoveryContext, hosts: list[Host], source: SnapshotSource) -> None:
     def open_channel(host: Host) -> Channel:
-        return work.site.connections.get(host.name).open_channel(receive_argv(work.id), sudo=True)
+        return work.session.connections.get(host.name).open_channel(receive_argv(work.id), sudo=True)
 
     with source.open as pieces:
         broadcast(pieces, {host.name: partial(open_channel, host) for host in hosts}, "send the snapshot")
@@ -112,7 +112,7 @@ def _restore(work: RecoveryContext, bump: int, host: Host, connection: Connectio
         name=host.name,
         peer_url=peer_url(host),
         initial_cluster=members,
-        token=f"{work.site.cluster.name}-{work.id}",
+        token=f"{work.session.cluster.name}-{work.id}",
         bump=bump,
         image=compose["services"]["etcd"]["image"],
     )

@@ -25,21 +25,21 @@ def settle(work: RecoveryContext, absent: Iterable[str]) -> tuple[str, ...]:
     A kubelet registers its node when it starts, and at no other time: a node that came after the snapshot would stay
     unknown. Its pods go on running meanwhile. Everything else that caches was told that it is too old, and lists again.
     """
-    nodes = [host for host in work.site.hosts if host.is_node]
-    restarted = work.site.on_hosts("restart kubelets", nodes, lambda host, conn: _restart_kubelet(work, host, conn))
+    nodes = [host for host in work.session.hosts if host.is_node]
+    restarted = work.session.on_hosts("restart kubelets", nodes, lambda host, conn: _restart_kubelet(work, host, conn))
     work.told(restarted)
-    with kubernetes_api(work.site, work.pki, _API_READY) as client:
+    with kubernetes_api(work.session, work.pki, _API_READY) as client:
         changed = [f"removed the node {name}" for name in absent if client.delete(NODES, name)]
-        changed += apply_services(work.site, client)
-        wait_until(lambda: nodes_missing(work.site, client), _NODES_READY, "wait for nodes")
-        changed += label_nodes(work.site, client)
+        changed += apply_services(work.session, client)
+        wait_until(lambda: nodes_missing(work.session, client), _NODES_READY, "wait for nodes")
+        changed += label_nodes(work.session, client)
     for one in changed:
         work.tell(one)
     return tuple(changed)
 
 
 def _restart_kubelet(work: RecoveryContext, _: Host, connection: Connection) -> Changes:
-    if started := start_kubelet(work.site, connection):
+    if started := start_kubelet(work.session, connection):
         return started
     connection.run(["systemctl", "restart", "kubelet"], sudo=True)
     return ("restarted kubelet",)

@@ -19,27 +19,27 @@ from windlass.operations.etcd.clients import etcd_member, etcd_prefix
 _ANSWERS_WITHIN = timedelta(seconds=5)
 
 
-def survey(site: ClusterSession, pki: Pki) -> Survey:
+def survey(session: ClusterSession, pki: Pki) -> Survey:
     """Return what is left; it changes nothing, and a host that does not answer is named with the reason."""
 
     def knock(_: Host, connection: Connection) -> None:
         connection.run(["true"])
 
     # First of all, so that a host that is gone is waited for once and not in each step.
-    outcomes = site.try_on_hosts(site.hosts, knock)
+    outcomes = session.try_on_hosts(session.hosts, knock)
     unreachable = {name: str(one.error) for name, one in outcomes.items() if one.error is not None}
-    observed = observe_members(site, pki, unreachable)
-    return Survey(observed, unreachable, _life(site, pki, observed))
+    observed = observe_members(session, pki, unreachable)
+    return Survey(observed, unreachable, _life(session, pki, observed))
 
 
-def _life(site: ClusterSession, pki: Pki, observed: Observation) -> str | None:
+def _life(session: ClusterSession, pki: Pki, observed: Observation) -> str | None:
     """Return the UID of kube-system as a member with a leader has it; empty if there is none, None if none can tell."""
-    key = f"{etcd_prefix(site.cluster)}/namespaces/{KUBE_SYSTEM}".encode()
-    for host in observed.wanted:
+    key = f"{etcd_prefix(session.cluster)}/namespaces/{KUBE_SYSTEM}".encode()
+    for host in observed.desired:
         if not observed.at(host).has_leader:
             continue
         try:
-            with etcd_member(site, pki, host, _ANSWERS_WITHIN) as client:
+            with etcd_member(session, pki, host, _ANSWERS_WITHIN) as client:
                 found = client.keys.get(key)
             return uid_of(found.value) if found else ""
         except WindlassError:

@@ -44,8 +44,8 @@ def switch_over(work: RecoveryContext, before: dict[str, Stage], bundle: str) ->
 
 
 def _stop(work: RecoveryContext) -> None:
-    hosts = [host for host in work.site.hosts if {"etcd", "control-plane"} & set(host.roles)]
-    stopped = work.site.on_hosts(
+    hosts = [host for host in work.session.hosts if {"etcd", "control-plane"} & set(host.roles)]
+    stopped = work.session.on_hosts(
         "stop the control plane and etcd", hosts, lambda _, connection: run_script(connection, STOP_SCRIPT, _STOP)
     )
     work.told(stopped)
@@ -53,17 +53,17 @@ def _stop(work: RecoveryContext) -> None:
 
 def _change_places(work: RecoveryContext) -> None:
     script = switch_script(work.id)
-    changed = work.site.on_hosts(
+    changed = work.session.on_hosts(
         "put the restored data in place", work.etcd_hosts, lambda _, connection: run_script(connection, script)
     )
     work.told(changed)
 
 
 def _start_members(work: RecoveryContext) -> None:
-    work.site.on_hosts("start etcd", work.etcd_hosts, lambda _, connection: bring_up(connection, ("etcd",)))
+    work.session.on_hosts("start etcd", work.etcd_hosts, lambda _, connection: bring_up(connection, ("etcd",)))
 
     def look() -> str:
-        observed = observe_members(work.site, work.pki)
+        observed = observe_members(work.session, work.pki)
         return "" if _is_led(work, observed) else "; ".join(observed.reasons()) or "no leader yet"
 
     wait_until(look, _LEADER, "wait for etcd's leader")
@@ -77,7 +77,7 @@ def _is_led(work: RecoveryContext, observed: Observation) -> bool:
 
 def _clear_stale(work: RecoveryContext) -> None:
     """Remove leases whose holders are gone, and alarms that came with the snapshot, before anybody looks at them."""
-    prefix = etcd_prefix(work.site.cluster)
+    prefix = etcd_prefix(work.session.cluster)
     with _leading_client(work) as client:
         for alarm in client.alarms():
             client.disarm(alarm)
@@ -91,28 +91,30 @@ def _clear_stale(work: RecoveryContext) -> None:
 
 @contextmanager
 def _leading_client(work: RecoveryContext) -> Iterator[EtcdClient]:
-    observed = observe_members(work.site, work.pki)
+    observed = observe_members(work.session, work.pki)
     host = next((host for host in work.etcd_hosts if observed.at(host.name).has_leader), None)
     if host is None:
         raise NotReadyError("etcd has lost its leader again; see `docker logs windlass-etcd` on its hosts")
-    with etcd_member(work.site, work.pki, host.name) as client:
+    with etcd_member(work.session, work.pki, host.name) as client:
         yield client
 
 
 def _start_api(work: RecoveryContext) -> None:
     """Start what serves the API; with changed versions the kubelets first, which must not be newer than it."""
     if work.prepares_all:
-        nodes = [host for host in work.site.hosts if host.is_node]
+        nodes = [host for host in work.session.hosts if host.is_node]
         work.told(
-            work.site.on_hosts("start kubelets", nodes, lambda _, connection: start_kubelet(work.site, connection))
+            work.session.on_hosts(
+                "start kubelets", nodes, lambda _, connection: start_kubelet(work.session, connection)
+            )
         )
-    hosts = work.site.hosts
-    work.told(work.site.on_hosts("start the API", hosts, lambda _, connection: bring_up(connection, SERVING)))
+    hosts = work.session.hosts
+    work.told(work.session.on_hosts("start the API", hosts, lambda _, connection: bring_up(connection, SERVING)))
 
 
 def _first_write(work: RecoveryContext, bundle: str) -> str:
     """Write to the API as soon as it is ready: the mark of this recovery, for whoever looks at the cluster."""
-    with kubernetes_api(work.site, work.pki, _API_READY) as client:
+    with kubernetes_api(work.session, work.pki, _API_READY) as client:
         mark = _mark(work.id, bundle)
 
         def write() -> str:
@@ -140,5 +142,5 @@ def _telling_the_way_back(work: RecoveryContext) -> Iterator[None]:
         yield
     except WindlassError as error:
         kind = type(error) if isinstance(error, NotReadyError | UnreachableError) else WindlassError
-        hosts = tuple(host.name for host in work.site.hosts if {"etcd", "control-plane"} & set(host.roles))
+        hosts = tuple(host.name for host in work.session.hosts if {"etcd", "control-plane"} & set(host.roles))
         raise kind(f"{error}\n{way_back(work.id, hosts)}") from error

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Protocol
 
-from windlass.domain.host.desired import DesiredHost, wanted_hosts
+from windlass.domain.host.desired import DesiredHost, desired_hosts
 from windlass.domain.pki import Pki
 from windlass.domain.remediation import HealthReport, History, NeedsOperator
 from windlass.domain.remediation.plan import RunOrigin
@@ -89,7 +89,7 @@ class Keyring:
 class RemediationContext:
     """One run on one cluster: where, with whose keys, on whose word, and who is told."""
 
-    site: ClusterSession
+    session: ClusterSession
     keyring: Keyring
     history: Callable[[], History]
     save: Callable[[History], None]
@@ -103,16 +103,16 @@ class RemediationContext:
     hear: Callable[[], MonitorReports | None] = field(default=lambda: None)
     """Says what the watch has found by now; None where that is what the run began with. Asked before each look."""
     asked: RunOrigin = field(default_factory=RunOrigin)
-    roll: str = ""
+    rollout: str = ""
     """What roll of the cluster has begun and not ended, in words."""
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     pause: Callable[[float], None] = time.sleep
     """Waits so many seconds."""
 
     @cached_property
-    def wanted(self) -> Mapping[str, DesiredHost]:
+    def desired(self) -> Mapping[str, DesiredHost]:
         """What belongs on each host."""
-        return wanted_hosts(self.site.cluster, self.site.release)
+        return desired_hosts(self.session.cluster, self.session.release)
 
     @property
     def keys(self) -> Pki:

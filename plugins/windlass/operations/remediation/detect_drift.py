@@ -30,11 +30,11 @@ _RELEASE = re.compile(r"/opt/windlass/(v\d+\.\d+\.\d+)/bin/kubelet\b")
 
 def detect_drift(work: RemediationContext, seen: ObservedCluster) -> ObservedCluster:
     """Return what was seen with all that differs from what was rendered; hosts that do not answer stay as they are."""
-    renewed = issue_pki(work.site.cluster, seen.at, work.keys)
+    renewed = issue_pki(work.session.cluster, seen.at, work.keys)
     able = {host.name: host for host in seen.hosts if host.is_reachable and not _is_engine_ill(host)}
 
     def one(name: str) -> ObservedHost:
-        host = next(host for host in work.site.hosts if host.name == name)
+        host = next(host for host in work.session.hosts if host.name == name)
         return _compare(work, able[name], host, renewed)
 
     found = side_by_side(able, one, _PATIENCE)
@@ -47,9 +47,9 @@ def _is_engine_ill(host: ObservedHost) -> bool:
 
 
 def _compare(work: RemediationContext, seen: ObservedHost, host: Host, renewed: Pki) -> ObservedHost:
-    site, connection = work.site, work.site.connections.get(host.name)
-    files = render_host(site.cluster, site.release, host, site.lock, site.mirror, gather_facts(connection))
-    services, containers = _services(files), _containers(connection, site.cluster)
+    session, connection = work.session, work.session.connections.get(host.name)
+    files = render_host(session.cluster, session.release, host, session.lock, session.mirror, gather_facts(connection))
+    services, containers = _services(files), _containers(connection, session.cluster)
     certificates = _certificate_drift(work, host, connection, renewed)
     drift, versions = {}, []
     for name, service in services.items():
@@ -91,12 +91,12 @@ def _file_drift(connection: Connection, files: HostFiles) -> tuple[FileDrift, ..
 def _certificate_drift(
     work: RemediationContext, host: Host, connection: Connection, renewed: Pki
 ) -> tuple[FileDrift, ...]:
-    desired = desired_certificates(work.site.cluster, host, work.keys, renewed)
+    desired = desired_certificates(work.session.cluster, host, work.keys, renewed)
     return find_file_drift(desired, connection.stat(list(desired)))
 
 
 def _kubelet_version(work: RemediationContext, host: Host, connection: Connection) -> str:
     text = connection.read(_KUBELET) if host.is_node else None
     found = _RELEASE.search(text.decode(errors="replace")) if text is not None else None
-    version = found.group(1) if found else work.site.release.version
-    return "" if version == work.site.release.version else f"kubelet {version}"
+    version = found.group(1) if found else work.session.release.version
+    return "" if version == work.session.release.version else f"kubelet {version}"

@@ -43,7 +43,7 @@ def act(work: RemediationContext, repair: Action) -> Changes:
 
 
 def _connection(work: RemediationContext, repair: Action) -> Connection:
-    return work.site.connections.get(repair.host)
+    return work.session.connections.get(repair.host)
 
 
 def _recreate(work: RemediationContext, repair: Action) -> Changes:
@@ -62,15 +62,15 @@ def _restart(work: RemediationContext, repair: Action) -> Changes:
 
 
 def _prepare(work: RemediationContext, repair: Action) -> Changes:
-    return prepare_host(work.site, work.wanted[repair.host].host, _connection(work, repair))
+    return prepare_host(work.session, work.desired[repair.host].host, _connection(work, repair))
 
 
 def _restore(work: RemediationContext, repair: Action) -> Changes:
     """Lay down again what differs, whether rendered or issued; what has read the same content is not restarted."""
     if repair.thing != CERTIFICATES:
         return _prepare(work, repair)
-    host, sealed = work.wanted[repair.host].host, work.keyring.renew(work.keys)
-    return seed_host(work.site.cluster, work.keys, sealed, host, _connection(work, repair))
+    host, sealed = work.desired[repair.host].host, work.keyring.renew(work.keys)
+    return seed_host(work.session.cluster, work.keys, sealed, host, _connection(work, repair))
 
 
 def recreate_script(stack: str, component: str, *, is_gentle: bool) -> str:
@@ -115,41 +115,41 @@ def _replace_member(work: RemediationContext, repair: Action) -> Changes:
         work.note(Note(text, host=repair.host, component=repair.thing))
 
     sealed = work.keyring.renew(work.keys)
-    return replace_member(ReplacementContext(work.site, work.keys, sealed, tell), repair.host)
+    return replace_member(ReplacementContext(work.session, work.keys, sealed, tell), repair.host)
 
 
 def _replace_host(work: RemediationContext, repair: Action) -> Changes:
     """Have the machine made anew, and make a host of this cluster of it; each step can be made twice."""
-    host = work.wanted[repair.host].host
+    host = work.desired[repair.host].host
     work.machines.make(host.name)
 
     def look() -> str:
-        work.site.connections.get(host.name).run(["true"])
+        work.session.connections.get(host.name).run(["true"])
         return ""
 
     wait_until(look, _MACHINE, f"{host.name} answers SSH")
-    connection = work.site.connections.get(host.name)
-    changed = prepare_host(work.site, host, connection)
+    connection = work.session.connections.get(host.name)
+    changed = prepare_host(work.session, host, connection)
     sealed = work.keyring.renew(work.keys)
-    changed += seed_host(work.site.cluster, work.keys, sealed, host, connection)
+    changed += seed_host(work.session.cluster, work.keys, sealed, host, connection)
     if "etcd" in host.roles:
         changed += _replace_member(work, repair)
     changed += bring_up(connection, SERVING)
-    return (*changed, *(start_kubelet(work.site, connection) if host.is_node else ()))
+    return (*changed, *(start_kubelet(work.session, connection) if host.is_node else ()))
 
 
 def _renew(work: RemediationContext, repair: Action) -> Changes:
     """Renew what soon ends in the whole PKI, and lay down what this host needs of it."""
-    host = work.wanted[repair.host].host
-    renewed = issue_pki(work.site.cluster, work.clock(), work.keys)
+    host = work.desired[repair.host].host
+    renewed = issue_pki(work.session.cluster, work.clock(), work.keys)
     sealed = work.keyring.renew(renewed)
     connection = _connection(work, repair)
-    changed = seed_host(work.site.cluster, renewed, sealed, host, connection)
-    return (*changed, *(start_kubelet(work.site, connection) if host.is_node else ()))
+    changed = seed_host(work.session.cluster, renewed, sealed, host, connection)
+    return (*changed, *(start_kubelet(work.session, connection) if host.is_node else ()))
 
 
 def _cordon(work: RemediationContext, repair: Action) -> Changes:
-    with kubernetes_api(work.site, work.keys, _API) as client:
+    with kubernetes_api(work.session, work.keys, _API) as client:
         annotations = {CORDONED_BY: "heal_cluster"}
         change = {"metadata": {"annotations": annotations}, "spec": {"unschedulable": True}}
         client.patch(NODES, repair.host, change)
@@ -157,7 +157,7 @@ def _cordon(work: RemediationContext, repair: Action) -> Changes:
 
 
 def _uncordon(work: RemediationContext, repair: Action) -> Changes:
-    with kubernetes_api(work.site, work.keys, _API) as client:
+    with kubernetes_api(work.session, work.keys, _API) as client:
         change = {"metadata": {"annotations": {CORDONED_BY: None}}, "spec": {"unschedulable": None}}
         client.patch(NODES, repair.host, change)
     return (f"node {repair.host} open for pods",)
@@ -180,12 +180,12 @@ def watch(work: RemediationContext, repair: Action) -> float:
 
     NotReadyError if it does not within its time to start.
     """
-    wanted = work.wanted[repair.host]
-    script, limit = watch_script(wanted, repair)
+    desired = work.desired[repair.host]
+    script, limit = watch_script(desired, repair)
     if not script:
         return 0.0
     started = time.monotonic()
-    connection = work.site.connections.get(repair.host)
+    connection = work.session.connections.get(repair.host)
     done = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=limit + _API, check=False)
     if done.exit_code != 0:
         said = done.stdout.strip().splitlines()
@@ -196,19 +196,19 @@ def watch(work: RemediationContext, repair: Action) -> float:
     return time.monotonic() - started
 
 
-def watch_script(wanted: DesiredHost, repair: Action) -> tuple[str, timedelta]:
+def watch_script(desired: DesiredHost, repair: Action) -> tuple[str, timedelta]:
     """Return the script that waits on the host itself until the thing is well, and how long it waits at most."""
-    service = wanted.service(repair.thing)
+    service = desired.service(repair.thing)
     if service is not None:
         check = service.check
-        ask = f"code=$({shlex.join(service.probe(wanted.host.address))}); case $code in 2??) true ;; *) false ;; esac"
+        ask = f"code=$({shlex.join(service.probe(desired.host.address))}); case $code in 2??) true ;; *) false ;; esac"
         limit = max(check.reinitializing_timeout, timedelta(seconds=20))
         lost = _crash_script(repair.thing) if repair.thing == ETCD else ":"
         return _poll(ask, check.healthy_threshold, limit, "port answers ${code:-nothing}", lost), limit
     if repair.thing == ENGINE:
         return _poll("timeout 3 docker ps -q >/dev/null 2>&1", 1, _UNIT_LIMIT, "docker does not answer"), _UNIT_LIMIT
     if repair.thing == KUBELET:
-        url = f"https://{wanted.host.address}:10250/healthz"
+        url = f"https://{desired.host.address}:10250/healthz"
         ask = f"[ \"$(curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 {url})\" = 401 ]"
         return _poll(ask, 1, _UNIT_LIMIT, "port 10250 does not answer"), _UNIT_LIMIT
     if repair.kind == "restart-unit":

@@ -39,7 +39,7 @@ def look(work: RemediationContext, reports: Mapping[str, HealthReport], *, is_pa
 
     A host that does not answer at once holds nobody up, unless `is_patient`: then it is asked once more, for longer.
     """
-    hosts = _look_at(work, work.wanted, reports, rounds=1)
+    hosts = _look_at(work, work.desired, reports, rounds=1)
     silent = [name for name, host in hosts.items() if not host.is_reachable]
     if is_patient and silent:
         hosts |= _look_at(work, silent, reports, rounds=_ROUNDS)
@@ -51,7 +51,7 @@ def look(work: RemediationContext, reports: Mapping[str, HealthReport], *, is_pa
         hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
     if not work.machines.makes_hosts:
         hosts = {name: replace(host, is_bare=False) for name, host in hosts.items()}
-    seen = ObservedCluster(work.clock(), tuple(hosts.values()), reports=reports, roll=work.roll)
+    seen = ObservedCluster(work.clock(), tuple(hosts.values()), reports=reports, rollout=work.rollout)
     # Only etcd itself tells of a member that runs well and was never given its vote.
     return replace(seen, membership=_membership(work, seen) if is_patient or _is_etcd_ill(seen) else None)
 
@@ -68,7 +68,7 @@ def _gone(work: RemediationContext) -> frozenset[str]:
 def observe_cordons(work: RemediationContext, seen: ObservedCluster) -> ObservedCluster:
     """Return what was seen with which nodes are cordoned, and by whom; None where the Kubernetes API says nothing."""
     try:
-        with kubernetes_api(work.site, work.keys, _API) as client:
+        with kubernetes_api(work.session, work.keys, _API) as client:
             nodes = {node["metadata"]["name"]: node for node in client.list(NODES)}
     except WindlassError:
         nodes = {}
@@ -92,31 +92,31 @@ def _look_at(
     work: RemediationContext, names: Iterable[str], reports: Mapping[str, HealthReport], rounds: int
 ) -> dict[str, ObservedHost]:
     def one(name: str) -> ObservedHost:
-        wanted = work.wanted[name]
+        desired = work.desired[name]
         reported = frozenset(report.thing for report in reports.values() if report.host == name)
-        connection = work.site.connections.get(name)
+        connection = work.session.connections.get(name)
         limit = timedelta(seconds=30 + rounds * _ROUND_SECONDS)
-        script = inspect_script(wanted, rounds).encode()
+        script = inspect_script(desired, rounds).encode()
         said = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=limit).stdout
-        return parse_inspection(said, wanted, reported, work.clock())
+        return parse_inspection(said, desired, reported, work.clock())
 
     patience = _PATIENCE + timedelta(seconds=0 if rounds == 1 else 10 + rounds * _ROUND_SECONDS)
     found = side_by_side(names, one, patience)
     return {
-        name: result if isinstance(result, ObservedHost) else unseen(work.wanted[name], str(result))
+        name: result if isinstance(result, ObservedHost) else unseen(work.desired[name], str(result))
         for name, result in found.items()
     }
 
 
-def unseen(wanted: DesiredHost, why: str) -> ObservedHost:
+def unseen(desired: DesiredHost, why: str) -> ObservedHost:
     """Return a host that could not be looked at: nothing about it is known."""
     services = tuple(
         ObservedService(one.component, one.stack, "unknown", "unknown", strategy=one.check.strategy)
-        for one in wanted.services
+        for one in desired.services
     )
-    is_worker = not {"etcd", "control-plane"} & set(wanted.host.roles)
-    reason = why.removeprefix(f"{wanted.host.name}: ")
-    return ObservedHost(wanted.host.name, is_worker=is_worker, unreachable=reason, services=services)
+    is_worker = not {"etcd", "control-plane"} & set(desired.host.roles)
+    reason = why.removeprefix(f"{desired.host.name}: ")
+    return ObservedHost(desired.host.name, is_worker=is_worker, unreachable=reason, services=services)
 
 
 def side_by_side(names: Iterable[str], act: Callable[[str], T], patience: timedelta) -> dict[str, T | WindlassError]:
@@ -124,11 +124,11 @@ def side_by_side(names: Iterable[str], act: Callable[[str], T], patience: timede
 
     A call that is left behind ends by its own time limit; what it gives then is dropped.
     """
-    wanted = list(names)
-    pool = ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="windlass-look")
+    desired = list(names)
+    pool = ThreadPoolExecutor(max(1, len(desired)), thread_name_prefix="windlass-look")
     try:
         futures: dict[str, Future[T]] = {
-            name: pool.submit(contextvars.copy_context().run, act, name) for name in wanted
+            name: pool.submit(contextvars.copy_context().run, act, name) for name in desired
         }
         wait(futures.values(), patience.total_seconds())
         return {name: result_of(name, future, patience) for name, future in futures.items()}
@@ -161,6 +161,6 @@ def _is_etcd_ill(seen: ObservedCluster) -> bool:
 def _membership(work: RemediationContext, seen: ObservedCluster) -> Membership | None:
     silent = {host.name: host.unreachable for host in seen.hosts if not host.is_reachable}
     try:
-        return assess(observe_members(work.site, work.keys, silent))
+        return assess(observe_members(work.session, work.keys, silent))
     except WindlassError:
         return None

@@ -51,7 +51,7 @@ def show_plan(work: RemediationContext) -> RemediationPlan:
     seen, history = detect_drift(work, look(work, work.reports, is_patient=True)), work.history()
     if history.cordoned:
         seen = observe_cordons(work, seen)
-    return plan_actions(work.site.cluster.spec.repair, seen, history, work.asked)
+    return plan_actions(work.session.cluster.spec.repair, seen, history, work.asked)
 
 
 def heal(work: RemediationContext) -> RemediationResult:
@@ -106,14 +106,14 @@ class _Run:
         seen = look(self.work, self.reports, is_patient=is_deep)
         if is_deep:
             seen = detect_drift(self.work, seen)
-        plan = plan_actions(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
+        plan = plan_actions(self.work.session.cluster.spec.repair, seen, self.history, self.work.asked)
         if any(repair.kind == "cordon" for repair in plan.repairs) or (is_deep and self.history.cordoned):
             # Only the API knows which nodes are cordoned already, and only here does it matter.
             seen = observe_cordons(self.work, seen)
             ours = frozenset(host.name for host in seen.hosts if host.has_our_cordon)
             unseen = frozenset(host.name for host in seen.hosts if host.is_cordoned is None)
             self.history = self.history.with_cordons_seen(ours, unseen)
-            plan = plan_actions(self.work.site.cluster.spec.repair, seen, self.history, self.work.asked)
+            plan = plan_actions(self.work.session.cluster.spec.repair, seen, self.history, self.work.asked)
         return seen, self.aside.without(replace(plan, stops=(*plan.stops, *self.by_watch)))
 
     def _listen(self) -> None:

@@ -19,13 +19,13 @@ _DAEMON_SETS = Resource("apps/v1", "daemonsets", namespaced=True)
 _DEPLOYMENTS = Resource("apps/v1", "deployments", namespaced=True)
 
 
-def change_add_ons(roll: RolloutContext) -> Changes:
+def change_add_ons(rollout: RolloutContext) -> Changes:
     """Apply every object that the spec picks, and wait until all of it runs anew."""
-    with kubernetes_api(roll.site, roll.pki, _API) as client:
-        changed = (*apply_services(roll.site, client), *label_nodes(roll.site, client))
+    with kubernetes_api(rollout.session, rollout.pki, _API) as client:
+        changed = (*apply_services(rollout.session, client), *label_nodes(rollout.session, client))
         for one in changed:
-            roll.tell(f"changed: {one}")
-        wait_until(lambda: rolling_out(client), roll.limits.services_ready, "add-ons")
+            rollout.tell(f"changed: {one}")
+        wait_until(lambda: rolling_out(client), rollout.limits.services_ready, "add-ons")
     return changed
 
 
@@ -42,26 +42,26 @@ def rolling_out(client: KubernetesClient) -> str:
 
 def _of_daemon_set(found: dict[str, Any]) -> str:
     status = found["status"]
-    wanted = status.get("desiredNumberScheduled", 0)
-    return _state(found, wanted, status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0))
+    desired = status.get("desiredNumberScheduled", 0)
+    return _state(found, desired, status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0))
 
 
 def _of_deployment(found: dict[str, Any]) -> str:
-    status, wanted = found["status"], found["spec"].get("replicas", 1)
+    status, desired = found["status"], found["spec"].get("replicas", 1)
     if status.get("replicas", 0) > status.get("updatedReplicas", 0):
         return f"{status['replicas'] - status.get('updatedReplicas', 0)} old pods are left"
-    return _state(found, wanted, status.get("updatedReplicas", 0), status.get("availableReplicas", 0))
+    return _state(found, desired, status.get("updatedReplicas", 0), status.get("availableReplicas", 0))
 
 
-def _state(found: dict[str, Any], wanted: int, updated: int, available: int) -> str:
+def _state(found: dict[str, Any], desired: int, updated: int, available: int) -> str:
     if found["status"].get("observedGeneration", 0) < found["metadata"].get("generation", 0):
         return "its change was not seen yet"
-    if updated < wanted:
-        return f"{updated} of {wanted} are new"
-    return f"{available} of {wanted} are available" if available < wanted else ""
+    if updated < desired:
+        return f"{updated} of {desired} are new"
+    return f"{available} of {desired} are available" if available < desired else ""
 
 
-def changed_add_ons(site: ClusterSession, client: KubernetesClient) -> tuple[str, ...]:
+def changed_add_ons(session: ClusterSession, client: KubernetesClient) -> tuple[str, ...]:
     """Return which objects an apply would change, as the API server itself says; nothing is changed."""
-    manifests = render_manifests(site.cluster, site.release, site.lock, site.mirror)
+    manifests = render_manifests(session.cluster, session.release, session.lock, session.mirror)
     return tuple(str(manifest) for manifest in manifests if client.would_change(dict(manifest.document)))

@@ -22,31 +22,33 @@ _ASK = timedelta(seconds=10)
 _ENDS = 5
 
 
-def change_api_server(roll: RolloutContext, host: str, *, stops: bool) -> Changes:
+def change_api_server(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
     """Change the API server on `host`; the others must be up for all proxies before, and this one after.
 
     `stops` says whether it does stop for that: one that was changed already is only waited for.
     """
-    others = [one.name for one in roll.site.cluster.hosts_with("control-plane") if one.name != host]
+    others = [one.name for one in rollout.session.cluster.hosts_with("control-plane") if one.name != host]
     if others and stops:
-        wait_until(lambda: _check_others(roll, others), _OTHERS, f"{host}: the other API servers")
+        wait_until(lambda: _check_others(rollout, others), _OTHERS, f"{host}: the other API servers")
     changed = change_part(
-        roll,
-        StackPart(host, "control-plane", (SERVER,), lambda _: _not_holding(roll, host), roll.limits.api_ready, always),
+        rollout,
+        StackPart(
+            host, "control-plane", (SERVER,), lambda _: _not_holding(rollout, host), rollout.limits.api_ready, always
+        ),
     )
-    wait_until(lambda: not_up(roll, host), roll.limits.api_ready, f"{host}: its API server for all proxies")
+    wait_until(lambda: not_up(rollout, host), rollout.limits.api_ready, f"{host}: its API server for all proxies")
     return changed
 
 
-def _check_others(roll: RolloutContext, others: list[str]) -> str:
+def _check_others(rollout: RolloutContext, others: list[str]) -> str:
     """Return why none of the other API servers could take this one's work; empty if one of them does for all."""
-    reasons = [not_up(roll, other) for other in others]
+    reasons = [not_up(rollout, other) for other in others]
     return "" if "" in reasons else "; ".join(reasons)
 
 
-def _not_holding(roll: RolloutContext, host: str) -> str:
+def _not_holding(rollout: RolloutContext, host: str) -> str:
     """Return whether the API server is not ready, or does not stay so for as long as it must."""
-    connection, until = roll.connection(host), time.monotonic() + roll.limits.api_hold.total_seconds()
+    connection, until = rollout.connection(host), time.monotonic() + rollout.limits.api_hold.total_seconds()
     while True:
         reason = not_ready(connection)
         if reason:
@@ -79,14 +81,14 @@ def not_ready(connection: Connection) -> str:
     return f"{connection.host}: /readyz says {'; '.join(failed or lines[-1:])}"
 
 
-def not_up(roll: RolloutContext, server: str) -> str:
+def not_up(rollout: RolloutContext, server: str) -> str:
     """Return the hosts whose proxy does not send requests to `server`; those that cannot be asked do not count."""
 
     def ask(_: Host, connection: Connection) -> bool:
         url = f"http://127.0.0.1:{PROXY_STATUS_PORT}/stats;csv"
         return is_up(connection.run(["curl", "-fsS", "--max-time", "5", url], timeout=_ASK).stdout, server)
 
-    outcomes = roll.site.try_on_hosts(roll.site.hosts, ask)
+    outcomes = rollout.session.try_on_hosts(rollout.session.hosts, ask)
     seen = {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok}
     if not seen:
         raise RefusedError(f"no proxy could be asked whether the API server of {server} is up; look at the hosts")

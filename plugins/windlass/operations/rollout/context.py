@@ -39,7 +39,7 @@ class Limits:
 class RolloutContext:
     """A roll from what runs (`before`) to what is wanted (`site`), both on the same connections."""
 
-    site: ClusterSession
+    session: ClusterSession
     before: ClusterSession
     pki: Pki
     tell: Tell
@@ -48,22 +48,22 @@ class RolloutContext:
 
     def host(self, name: str) -> Host:
         """Return the host of that name."""
-        for host in self.site.hosts:
+        for host in self.session.hosts:
             if host.name == name:
                 return host
         raise SpecError(f"the spec has no host `{name}` any more; plan the roll anew")
 
     def connection(self, name: str) -> Connection:
         """Return the connection to a host."""
-        return self.site.connections.get(name)
+        return self.session.connections.get(name)
 
 
-def site_at(
-    site: ClusterSession, cluster: Cluster, release: Release, source: tuple[Lock, MirrorAddresses]
+def session_at(
+    session: ClusterSession, cluster: Cluster, release: Release, source: tuple[Lock, MirrorAddresses]
 ) -> ClusterSession:
     """Return the same place, with its hosts and connections, at another spec and release with its artifacts."""
     lock, mirror = source
-    return replace(site, cluster=cluster, release=release, lock=lock, mirror=mirror)
+    return replace(session, cluster=cluster, release=release, lock=lock, mirror=mirror)
 
 
 def at_version(cluster: Cluster, version: str) -> Cluster:

@@ -16,22 +16,22 @@ CONTROLLERS = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
 _ASK = timedelta(seconds=10)
 
 
-def wait_for_planes(roll: RolloutContext, host: Host) -> None:
+def wait_for_planes(rollout: RolloutContext, host: Host) -> None:
     """Wait until what the host has of etcd and the control plane serves; NotReadyError says what does not."""
-    wait_until(lambda: _not_serving(roll, host), roll.limits.planes_ready, f"{host.name}: etcd and control plane")
+    wait_until(lambda: _not_serving(rollout, host), rollout.limits.planes_ready, f"{host.name}: etcd and control plane")
 
 
-def _not_serving(roll: RolloutContext, host: Host) -> str:
-    connection = roll.connection(host.name)
-    missing = [_without_leader(roll, host.name)] if "etcd" in host.roles else []
+def _not_serving(rollout: RolloutContext, host: Host) -> str:
+    connection = rollout.connection(host.name)
+    missing = [_without_leader(rollout, host.name)] if "etcd" in host.roles else []
     if "control-plane" in host.roles:
-        missing += [not_ready(connection), not_up(roll, host.name)]
+        missing += [not_ready(connection), not_up(rollout, host.name)]
         missing += [_unhealthy(connection, host, name) for name in CONTROLLERS]
     return "; ".join(one for one in missing if one)
 
 
-def _without_leader(roll: RolloutContext, host: str) -> str:
-    with etcd_member(roll.site, roll.pki, host) as client:
+def _without_leader(rollout: RolloutContext, host: str) -> str:
+    with etcd_member(rollout.session, rollout.pki, host) as client:
         return "" if client.status().leader_id else f"{host}: its etcd member knows no leader"
 
 

@@ -67,10 +67,10 @@ class ObservedEtcd:
         raise RefusedError(f"{host}: etcd lists no member of that name; look at the members before anything is changed")
 
 
-def observe_etcd(site: ClusterSession, pki: Pki) -> ObservedEtcd:
+def observe_etcd(session: ClusterSession, pki: Pki) -> ObservedEtcd:
     """Ask every member how it sees itself, and which members there are."""
-    hosts = site.cluster.hosts_with("etcd")
-    outcomes = site.look_on_hosts(hosts, lambda host, _: _ask(site, pki, host.name))
+    hosts = session.cluster.hosts_with("etcd")
+    outcomes = session.look_on_hosts(hosts, lambda host, _: _ask(session, pki, host.name))
     answers = {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok}
     reasons = {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
     statuses = {name: answer.status for name, answer in answers.items()}
@@ -81,8 +81,8 @@ def observe_etcd(site: ClusterSession, pki: Pki) -> ObservedEtcd:
     return ObservedEtcd(Membership(members, frozenset(host.name for host in hosts)), statuses, reasons, alarms)
 
 
-def _ask(site: ClusterSession, pki: Pki, host: str) -> MemberAnswer:
-    with etcd_member(site, pki, host, _LOOK) as client:
+def _ask(session: ClusterSession, pki: Pki, host: str) -> MemberAnswer:
+    with etcd_member(session, pki, host, _LOOK) as client:
         status = client.status()
         try:
             return MemberAnswer(status, client.members(), client.alarms())
@@ -100,68 +100,68 @@ def _member(listed: etcd_status.ListedMember, healthy: set[int]) -> Member:
     )
 
 
-def change_etcd(roll: RolloutContext, host: str, *, stops: bool) -> Changes:
+def change_etcd(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
     """Change the member on `host`; RefusedError if the others would not hold quorum meanwhile.
 
     `stops` says whether it does stop for that: one that was changed already is only waited for.
     """
-    look = observe_etcd(roll.before, roll.pki)
+    look = observe_etcd(rollout.before, rollout.pki)
     if stops:
-        _let_go(roll, look, host)
+        _let_go(rollout, look, host)
     reached = max((status.raft_applied_index for status in look.statuses.values()), default=0)
 
-    def missing(site: ClusterSession) -> str:
-        wanted = site.release.images["etcd"].removeprefix("v")
-        with etcd_member(roll.site, roll.pki, host) as client:
+    def missing(session: ClusterSession) -> str:
+        desired = session.release.images["etcd"].removeprefix("v")
+        with etcd_member(rollout.session, rollout.pki, host) as client:
             status = client.status()
-        if status.version != wanted:
-            return f"it runs {status.version}, not {wanted}"
+        if status.version != desired:
+            return f"it runs {status.version}, not {desired}"
         if not status.leader_id:
             return "it knows no leader"
         behind = reached - status.raft_applied_index
         return f"it is {behind} entries behind" if behind > 0 else ""
 
-    part = StackPart(host, "etcd", ("etcd",), missing, roll.limits.etcd_ready, lambda: may_go_back(roll))
-    return change_part(roll, part)
+    part = StackPart(host, "etcd", ("etcd",), missing, rollout.limits.etcd_ready, lambda: may_go_back(rollout))
+    return change_part(rollout, part)
 
 
-def _let_go(roll: RolloutContext, look: ObservedEtcd, host: str) -> None:
+def _let_go(rollout: RolloutContext, look: ObservedEtcd, host: str) -> None:
     """Make sure that the member may stop, and that another one leads by then."""
     member = look.member(host)
-    roll.tell(f"etcd {host}: {what_if(look.membership, Stop(member))}")
+    rollout.tell(f"etcd {host}: {what_if(look.membership, Stop(member))}")
     if len(look.membership.voters) < ONE_BY_ONE and member.is_serving:
         check_planned_outage(member, look.membership)
     else:
         check_stop(member, look.membership)
-    _hand_over_the_lead(roll, look, host)
+    _hand_over_the_lead(rollout, look, host)
 
 
-def _hand_over_the_lead(roll: RolloutContext, look: ObservedEtcd, host: str) -> None:
+def _hand_over_the_lead(rollout: RolloutContext, look: ObservedEtcd, host: str) -> None:
     """Have another member lead before this one stops, so that no request waits for an election."""
     others = [name for name in look.statuses if name != host and look.member(name).is_serving]
     if look.leader != host or not others:
         return
-    with etcd_member(roll.before, roll.pki, host) as client:
+    with etcd_member(rollout.before, rollout.pki, host) as client:
         client.move_leader(look.statuses[others[0]].member_id)
-    roll.tell(f"etcd {host}: {others[0]} leads now")
+    rollout.tell(f"etcd {host}: {others[0]} leads now")
 
 
-def may_go_back(roll: RolloutContext) -> bool | None:
+def may_go_back(rollout: RolloutContext) -> bool | None:
     """Whether a member may go back to the release before; None if nothing tells.
 
     The cluster as a whole moves on to a new minor release once all of its members run that, and what it has written by
     then the old one must not open. So a member that says what the cluster agreed on decides. Where none answers, as
     where there is only one, a container of the old release on any host shows that not all can have run the new one.
     """
-    wanted, before = (minor_of(site.release.images["etcd"]) for site in (roll.site, roll.before))
-    if wanted == before:
+    desired, before = (minor_of(session.release.images["etcd"]) for session in (rollout.session, rollout.before))
+    if desired == before:
         return True
-    hosts = roll.site.cluster.hosts_with("etcd")
-    agreed = _answers(roll.site.try_on_hosts(hosts, lambda _, conn: _cluster_minor(conn)))
+    hosts = rollout.session.cluster.hosts_with("etcd")
+    agreed = _answers(rollout.session.try_on_hosts(hosts, lambda _, conn: _cluster_minor(conn)))
     if agreed:
-        return all(minor < wanted for minor in agreed)
-    made_of = _answers(roll.site.try_on_hosts(hosts, lambda _, conn: _container_minor(conn)))
-    return True if any(minor < wanted for minor in made_of) else None
+        return all(minor < desired for minor in agreed)
+    made_of = _answers(rollout.session.try_on_hosts(hosts, lambda _, conn: _container_minor(conn)))
+    return True if any(minor < desired for minor in made_of) else None
 
 
 def _answers(outcomes: Mapping[str, HostOutcome[int]]) -> list[int]:

@@ -51,23 +51,23 @@ _UNPACKED = 2.5
 class GatheredInputs:
     """What was seen, and what a plan needs besides: who leads which etcd, and which objects would change."""
 
-    evidence: GateInputs
+    gate_inputs: GateInputs
     leader: str | None
     etcd_id: str
     add_ons: tuple[str, ...]
 
 
-def gather(site: ClusterSession, before: ClusterSession, pki: Pki) -> GatheredInputs:
+def gather(session: ClusterSession, before: ClusterSession, pki: Pki) -> GatheredInputs:
     """Look at everything; what could not be seen is in the result as a reason, not as an error."""
     with ThreadPoolExecutor(max_workers=6) as pool:
-        looks = pool.submit(observe_hosts, site, pki)
+        looks = pool.submit(observe_hosts, session, pki)
         old_looks = pool.submit(observe_hosts, before, pki)
         etcd = pool.submit(observe_etcd, before, pki)
-        servers = pool.submit(_ask_api_servers, site, pki)
-        objects = pool.submit(_ask_api, site, pki)
-        lacking = pool.submit(_lacking, site)
+        servers = pool.submit(_ask_api_servers, session, pki)
+        objects = pool.submit(_ask_api, session, pki)
+        lacking = pool.submit(_lacking, session)
     return _together(
-        site,
+        session,
         before,
         pki,
         _Answers(
@@ -97,7 +97,7 @@ class _Answers:
     lacking: tuple[str, ...]
 
 
-def _together(site: ClusterSession, before: ClusterSession, pki: Pki, found: _Answers) -> GatheredInputs:
+def _together(session: ClusterSession, before: ClusterSession, pki: Pki, found: _Answers) -> GatheredInputs:
     looks = {name: outcome.get() for name, outcome in found.looks.items() if outcome.is_ok}
     old = {name: outcome.get() for name, outcome in found.old_looks.items() if outcome.is_ok}
     servers = {name: str(outcome.error) for name, outcome in found.servers.items() if not outcome.is_ok}
@@ -105,8 +105,8 @@ def _together(site: ClusterSession, before: ClusterSession, pki: Pki, found: _An
         servers["the API"] = found.api.reason
     asked = {use for outcome in found.servers.values() if outcome.is_ok for use in outcome.get()}
     requests, unsure = without_own(asked, found.api.own)
-    evidence = GateInputs(
-        running=running_versions(looks, found.etcd, found.api.workloads, (site.lock, before.lock)),
+    gate_inputs = GateInputs(
+        running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, before.lock)),
         states=with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads),
         drifted=drifted_parts(old, looks),
         unreachable={name: str(outcome.error) for name, outcome in found.looks.items() if not outcome.is_ok},
@@ -119,10 +119,10 @@ def _together(site: ClusterSession, before: ClusterSession, pki: Pki, found: _An
         unsure_uses=unsure,
         expiries={one.name: one.not_after for one in expiring(pki, datetime.now(UTC), _EVER)},
         free_kib={name: _free(look.seen.facts.disk_free_kib) for name, look in looks.items()},
-        needed_kib={name: _needed(site, name, look) for name, look in looks.items()},
+        needed_kib={name: _needed(session, name, look) for name, look in looks.items()},
         lacking=found.lacking,
     )
-    return GatheredInputs(evidence, found.etcd.leader, found.etcd.cluster_id, found.api.add_ons)
+    return GatheredInputs(gate_inputs, found.etcd.leader, found.etcd.cluster_id, found.api.add_ons)
 
 
 def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[str, HostState]:
@@ -158,14 +158,18 @@ def _free(disks: Mapping[str, int]) -> int:
     return min(disks.values(), default=0)
 
 
-def _needed(site: ClusterSession, name: str, look: InspectedHost) -> int:
+def _needed(session: ClusterSession, name: str, look: InspectedHost) -> int:
     """Return the KiB that fetching what the host lacks takes."""
-    host = next(host for host in site.hosts if host.name == name)
-    wanted = [install.artifact for install in host_installs(site.release, host)]
-    wanted += [image.artifact for image in host_images(site.cluster, site.release, host, site.lock, site.mirror)]
+    host = next(host for host in session.hosts if host.name == name)
+    desired = [install.artifact for install in host_installs(session.release, host)]
+    desired += [
+        image.artifact for image in host_images(session.cluster, session.release, host, session.lock, session.mirror)
+    ]
     lacking = set(look.state.missing)
     sizes = (
-        site.lock.artifacts[one].size for one in set(wanted) if _label(one) in lacking and one in site.lock.artifacts
+        session.lock.artifacts[one].size
+        for one in set(desired)
+        if _label(one) in lacking and one in session.lock.artifacts
     )
     return int(sum(sizes) * _UNPACKED / 1024)
 
@@ -175,33 +179,33 @@ def _label(artifact: Artifact) -> str:
     return f"{prefix}{artifact.name} {artifact.version}"
 
 
-def _lacking(site: ClusterSession) -> tuple[str, ...]:
-    wanted = {install.artifact for host in site.hosts for install in host_installs(site.release, host)}
-    wanted |= {
-        site.release.artifact("image", name)
-        for name in site.release.images
-        if not name.startswith(("metallb", "metrics-server")) or _uses(site, name)
+def _lacking(session: ClusterSession) -> tuple[str, ...]:
+    desired = {install.artifact for host in session.hosts for install in host_installs(session.release, host)}
+    desired |= {
+        session.release.artifact("image", name)
+        for name in session.release.images
+        if not name.startswith(("metallb", "metrics-server")) or _uses(session, name)
     }
-    if not site.mirror.files:  # the publishers' own sites: their lock is what they answered
-        return tuple(f"{one} (not in the lock)" for one in sorted(wanted) if one not in site.lock.artifacts)
-    return missing_artifacts({one: _url(site, one) for one in sorted(wanted)})
+    if not session.mirror.files:  # the publishers' own sites: their lock is what they answered
+        return tuple(f"{one} (not in the lock)" for one in sorted(desired) if one not in session.lock.artifacts)
+    return missing_artifacts({one: _url(session, one) for one in sorted(desired)})
 
 
-def _url(site: ClusterSession, artifact: Artifact) -> str | None:
+def _url(session: ClusterSession, artifact: Artifact) -> str | None:
     """Return where the mirror gives an artifact; None if its lock does not know it, so that nothing can be checked."""
-    if artifact not in site.lock.artifacts:
+    if artifact not in session.lock.artifacts:
         return None
     if artifact.kind == "file":
-        return site.mirror.download(artifact).url
-    return f"{site.mirror.registry_url}/v2/windlass/{artifact.name}/manifests/{site.lock.digest(artifact)}"
+        return session.mirror.download(artifact).url
+    return f"{session.mirror.registry_url}/v2/windlass/{artifact.name}/manifests/{session.lock.digest(artifact)}"
 
 
-def _uses(site: ClusterSession, image: str) -> bool:
-    spec = site.cluster.spec
+def _uses(session: ClusterSession, image: str) -> bool:
+    spec = session.cluster.spec
     return image.startswith((spec.load_balancer.driver, spec.monitoring.driver))
 
 
-def _ask_api_servers(site: ClusterSession, pki: Pki) -> Mapping[str, HostOutcome[tuple[ApiUse, ...]]]:
+def _ask_api_servers(session: ClusterSession, pki: Pki) -> Mapping[str, HostOutcome[tuple[ApiUse, ...]]]:
     """Ask each API server whether it is ready, and for requests to what the target no longer serves."""
 
     def ask(_: Host, connection: Connection) -> tuple[ApiUse, ...]:
@@ -211,20 +215,20 @@ def _ask_api_servers(site: ClusterSession, pki: Pki) -> Mapping[str, HostOutcome
         ):
             problem = f"{connection.host}: its API server is not ready"
             wait_until(lambda: "" if client.is_ready() else problem, _BUSY, "look at API servers")
-            return tuple(requested(client.text("/metrics"), site.release))
+            return tuple(requested(client.text("/metrics"), session.release))
 
-    return site.look_on_hosts(site.cluster.hosts_with("control-plane"), ask)
+    return session.look_on_hosts(session.cluster.hosts_with("control-plane"), ask)
 
 
-def _ask_api(site: ClusterSession, pki: Pki) -> _Api:
+def _ask_api(session: ClusterSession, pki: Pki) -> _Api:
     try:
-        return asked_again(lambda: _what_the_api_says(site, pki))
+        return asked_again(lambda: _what_the_api_says(session, pki))
     except WindlassError as error:
         return _Api(Workloads(), reason=str(error))
 
 
-def _what_the_api_says(site: ClusterSession, pki: Pki) -> _Api:
-    with kubernetes_api(site, pki, _API) as client:
+def _what_the_api_says(session: ClusterSession, pki: Pki) -> _Api:
+    with kubernetes_api(session, pki, _API) as client:
         workloads = Workloads(
             nodes=client.list(NODES),
             pods=[pod for pod in client.list(PODS) if pod["metadata"]["namespace"] != TRIAL],
@@ -232,8 +236,8 @@ def _what_the_api_says(site: ClusterSession, pki: Pki) -> _Api:
             webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
             ready_services=ready_services(client.list(_SLICES)),
         )
-        uses, own = scan(client, site.release)
-        return _Api(workloads, uses, own, changed_add_ons(site, client))
+        uses, own = scan(client, session.release)
+        return _Api(workloads, uses, own, changed_add_ons(session, client))
 
 
 def ready_services(slices: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:

@@ -14,34 +14,34 @@ from windlass.operations.rollout.context import RolloutContext
 
 
 @contextmanager
-def hooks_around(roll: RolloutContext, host: Host) -> Iterator[None]:
+def hooks_around(rollout: RolloutContext, host: Host) -> Iterator[None]:
     """Run the hooks before and after what is done within; WindlassError says which one failed, and why.
 
     Whatever breaks it off, the host says so from the first hook on, and all of them are due again.
     """
-    cluster, connection = roll.site.cluster, roll.connection(host.name)
+    cluster, connection = rollout.session.cluster, rollout.connection(host.name)
     mark, hooks = hooks_mark(cluster), cluster.spec.upgrade.hooks
     if mark is None:
         yield
         return
     connection.put(HOOKS_MARK, UNFINISHED)
-    _run(roll, host, connection, "before", hooks.before)
+    _run(rollout, host, connection, "before", hooks.before)
     yield
-    _run(roll, host, connection, "after", hooks.after)
+    _run(rollout, host, connection, "after", hooks.after)
     connection.put(HOOKS_MARK, mark)
 
 
-def _run(roll: RolloutContext, host: Host, connection: Connection, when: str, hooks: Sequence[str]) -> None:
+def _run(rollout: RolloutContext, host: Host, connection: Connection, when: str, hooks: Sequence[str]) -> None:
     for number, hook in enumerate(hooks, 1):
         script = f"{_told(host)}\n{hook}\n".encode()
-        result = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=roll.limits.hook, check=False)
+        result = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=rollout.limits.hook, check=False)
         if result.exit_code:
             last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["no output"]
             raise WindlassError(
                 f"{connection.host}: spec.upgrade.hooks.{when}[{number - 1}] ({shlex.quote(hook[:60])}) exited "
                 f"{result.exit_code}: {last[0]}"
             )
-        roll.tell(f"{connection.host}: hook {when} {number} of {len(hooks)} is done")
+        rollout.tell(f"{connection.host}: hook {when} {number} of {len(hooks)} is done")
 
 
 def _told(host: Host) -> str:

@@ -30,79 +30,82 @@ _API = timedelta(seconds=60)
 _JOURNAL = ("journalctl", "-u", "kubelet", "-n", "3", "--no-pager", "-o", "cat")
 
 
-def change_host(roll: RolloutContext, name: str, sealed: RemoteFile, *, drains: bool) -> Changes:
+def change_host(rollout: RolloutContext, name: str, sealed: RemoteFile, *, drains: bool) -> Changes:
     """Bring the rest of one host to what is wanted: drained if it must be, changed, ready again, opened again.
 
     A node that does not come back is put back to what ran before, and opened; the error says so. So is one whose
     controllers do not serve, or its etcd member or API server after whatever the spec's hooks did.
     """
-    host = roll.host(name)
+    host = rollout.host(name)
     if not host.is_node:
-        changed = _change(roll, host, sealed)
-        wait_for_planes(roll, host)
+        changed = _change(rollout, host, sealed)
+        wait_for_planes(rollout, host)
         return changed
-    with kubernetes_api(roll.site, roll.pki, _API) as client:
+    with kubernetes_api(rollout.session, rollout.pki, _API) as client:
         if drains:
-            _drain(roll, client, name)
+            _drain(rollout, client, name)
         try:
             serving = serving_pods(client, name)
-            changed = _change(roll, host, sealed)
-            wait_for_planes(roll, host)
-            wait_until(lambda: _not_back(client, roll.site, name), roll.limits.node_ready, f"{name}: its node")
+            changed = _change(rollout, host, sealed)
+            wait_for_planes(rollout, host)
+            wait_until(lambda: _not_back(client, rollout.session, name), rollout.limits.node_ready, f"{name}: its node")
         except UnreachableError:
             raise
         except WindlassError as error:
-            raise _gone_back(roll, client, host, error) from error
-        wait_until_they_serve(client, name, serving, roll.limits.pods_ready, roll.tell)
+            raise _gone_back(rollout, client, host, error) from error
+        wait_until_they_serve(client, name, serving, rollout.limits.pods_ready, rollout.tell)
         if uncordon(client, name):
-            roll.tell(f"{name}: open for pods again")
+            rollout.tell(f"{name}: open for pods again")
     return changed
 
 
-def wait_again(roll: RolloutContext, name: str) -> Changes:
+def wait_again(rollout: RolloutContext, name: str) -> Changes:
     """Wait for a host that an earlier try changed, and open it if that left it cordoned."""
-    host = roll.host(name)
-    wait_for_planes(roll, host)
+    host = rollout.host(name)
+    wait_for_planes(rollout, host)
     if not host.is_node:
         return ()
-    with kubernetes_api(roll.site, roll.pki, _API) as client:
-        wait_until(lambda: _not_back(client, roll.site, name), roll.limits.node_ready, f"{name}: its node")
+    with kubernetes_api(rollout.session, rollout.pki, _API) as client:
+        wait_until(lambda: _not_back(client, rollout.session, name), rollout.limits.node_ready, f"{name}: its node")
         return ("open for pods",) if uncordon(client, name) else ()
 
 
-def _drain(roll: RolloutContext, client: KubernetesClient, name: str) -> None:
-    upgrade = roll.site.cluster.spec.upgrade
+def _drain(rollout: RolloutContext, client: KubernetesClient, name: str) -> None:
+    upgrade = rollout.session.cluster.spec.upgrade
     cordon(client, name)
     try:
-        count = drain_node(client, name, timedelta(seconds=upgrade.drain_seconds), roll.tell)
+        count = drain_node(client, name, timedelta(seconds=upgrade.drain_seconds), rollout.tell)
     except WindlassError:
         # Also if an eviction was refused: nothing has been changed on the node, and it would stay closed.
         with contextlib.suppress(WindlassError):
             uncordon(client, name)
         raise
-    roll.tell(f"{name}: drained, {count} pods left it")
+    rollout.tell(f"{name}: drained, {count} pods left it")
 
 
-def _change(roll: RolloutContext, host: Host, sealed: RemoteFile) -> Changes:
+def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile) -> Changes:
     """Lay down and start everything that is wanted of the host, with the spec's hooks around it."""
-    site, connection = roll.site, roll.connection(host.name)
-    with hooks_around(roll, host):
-        changed = [*prepare_host(site, host, connection), *seed_host(site.cluster, roll.pki, sealed, host, connection)]
-        changed += bring_up(connection, host_stacks(site.cluster, host))
+    session, connection = rollout.session, rollout.connection(host.name)
+    with hooks_around(rollout, host):
+        changed = [
+            *prepare_host(session, host, connection),
+            *seed_host(session.cluster, rollout.pki, sealed, host, connection),
+        ]
+        changed += bring_up(connection, host_stacks(session.cluster, host))
         if host.is_node:
-            changed += start_kubelet(site, connection)
-    return (*changed, *([HOOKS] if hooks_mark(site.cluster) else []))
+            changed += start_kubelet(session, connection)
+    return (*changed, *([HOOKS] if hooks_mark(session.cluster) else []))
 
 
-def _not_back(client: KubernetesClient, site: ClusterSession, name: str) -> str:
+def _not_back(client: KubernetesClient, session: ClusterSession, name: str) -> str:
     """Return what the node lacks for counting as back: Ready by the wanted kubelet, its own pods ready."""
     node = client.get(NODES, name)
     if node is None:
         return "the API does not know it"
     info = node["status"]["nodeInfo"]
     conditions: list[dict[str, Any]] = node["status"].get("conditions", [])
-    if info["kubeletVersion"] != site.release.version:
-        return f"its kubelet says {info['kubeletVersion']}, not {site.release.version}"
+    if info["kubeletVersion"] != session.release.version:
+        return f"its kubelet says {info['kubeletVersion']}, not {session.release.version}"
     ready = next((one for one in conditions if one["type"] == "Ready"), None)
     if ready is None or ready["status"] != "True":
         return str(ready.get("message", "it is not Ready")) if ready else "it is not Ready"
@@ -117,13 +120,15 @@ def _is_waited(pod: dict[str, Any]) -> bool:
     return is_own and not is_ready(pod) and "deletionTimestamp" not in metadata
 
 
-def _gone_back(roll: RolloutContext, client: KubernetesClient, host: Host, error: WindlassError) -> WindlassError:
-    reason = f"{error}{_journal(roll, host.name)}"
-    if roll.before != roll.site:
+def _gone_back(rollout: RolloutContext, client: KubernetesClient, host: Host, error: WindlassError) -> WindlassError:
+    reason = f"{error}{_journal(rollout, host.name)}"
+    if rollout.before != rollout.session:
         try:
-            roll.tell(f"{host.name}: putting the old version back")
-            put_back(roll, host)
-            wait_until(lambda: _not_back(client, roll.before, host.name), roll.limits.node_ready, f"{host.name}: node")
+            rollout.tell(f"{host.name}: putting the old version back")
+            put_back(rollout, host)
+            wait_until(
+                lambda: _not_back(client, rollout.before, host.name), rollout.limits.node_ready, f"{host.name}: node"
+            )
             uncordon(client, host.name)
         except WindlassError as again:
             return DidNotComeUpError(f"{host.name} did not come up: {reason}; nor was it put back: {again}")
@@ -134,9 +139,9 @@ def _gone_back(roll: RolloutContext, client: KubernetesClient, host: Host, error
     )
 
 
-def _journal(roll: RolloutContext, host: str) -> str:
+def _journal(rollout: RolloutContext, host: str) -> str:
     try:
-        result = roll.connection(host).run(_JOURNAL, sudo=True, check=False, timeout=timedelta(seconds=10))
+        result = rollout.connection(host).run(_JOURNAL, sudo=True, check=False, timeout=timedelta(seconds=10))
     except WindlassError:
         return ""
     lines = result.stdout.strip().splitlines()

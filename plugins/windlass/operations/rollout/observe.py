@@ -30,7 +30,7 @@ from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.operations.apply.gather_facts import gather_facts
-from windlass.operations.apply.prepare import CONTAINERD, containerd_reads, wanted_installs
+from windlass.operations.apply.prepare import CONTAINERD, containerd_reads, desired_installs
 from windlass.operations.apply.start import kubelet_reads
 from windlass.operations.cluster import ClusterSession
 
@@ -75,27 +75,27 @@ class InspectedHost:
     state: HostState
 
 
-def observe_hosts(site: ClusterSession, pki: Pki | None) -> dict[str, HostOutcome[InspectedHost]]:
+def observe_hosts(session: ClusterSession, pki: Pki | None) -> dict[str, HostOutcome[InspectedHost]]:
     """Look at all hosts side by side; the outcome of each says why one could not be looked at."""
-    return site.look_on_hosts(site.hosts, lambda host, connection: observe_host(site, pki, host, connection))
+    return session.look_on_hosts(session.hosts, lambda host, connection: observe_host(session, pki, host, connection))
 
 
-def observe_host(site: ClusterSession, pki: Pki | None, host: Host, connection: Connection) -> InspectedHost:
+def observe_host(session: ClusterSession, pki: Pki | None, host: Host, connection: Connection) -> InspectedHost:
     """Look at one host, and compare it with what the site wants of it."""
-    seen = see(site, host, connection)
-    files = rendered_files(site, host, seen.facts)
-    certificates = desired_certificates(site.cluster, host, pki) if pki is not None else {}
+    seen = see(session, host, connection)
+    files = rendered_files(session, host, seen.facts)
+    certificates = desired_certificates(session.cluster, host, pki) if pki is not None else {}
     observed = connection.stat([*files, *certificates, HOOKS_MARK])
-    stale = dict(_stale(site, host, seen, files, find_file_drift(desired_files(files), observed)))
+    stale = dict(_stale(session, host, seen, files, find_file_drift(desired_files(files), observed)))
     drift = find_file_drift(certificates, observed)
     if drift:
         stale["certificates"] = _certificates(drift)
-    if host.is_node and _changed(drift) & set(kubelet_reads(site.release.version)[0]):
+    if host.is_node and _changed(drift) & set(kubelet_reads(session.release.version)[0]):
         stale.setdefault("kubelet", "kubelet started anew")
     mark = observed[HOOKS_MARK]
-    if due := hooks_due(site.cluster, mark.sha256 if isinstance(mark, FileState) else None):
+    if due := hooks_due(session.cluster, mark.sha256 if isinstance(mark, FileState) else None):
         stale[HOOKS] = due
-    return InspectedHost(seen, HostState(stale, tuple(_missing(site, host, seen))))
+    return InspectedHost(seen, HostState(stale, tuple(_missing(session, host, seen))))
 
 
 def drifted_parts(old: Mapping[str, InspectedHost], new: Mapping[str, InspectedHost]) -> dict[str, tuple[str, ...]]:
@@ -107,9 +107,9 @@ def drifted_parts(old: Mapping[str, InspectedHost], new: Mapping[str, InspectedH
     }
 
 
-def rendered_files(site: ClusterSession, host: Host, facts: HostFacts) -> HostFiles:
+def rendered_files(session: ClusterSession, host: Host, facts: HostFacts) -> HostFiles:
     """Return the files that a host should have, without those that it shares with its owner."""
-    files = render_host(site.cluster, site.release, host, site.lock, site.mirror, facts)
+    files = render_host(session.cluster, session.release, host, session.lock, session.mirror, facts)
     return {path: file for path, file in files.items() if path != DOCKER_DAEMON}
 
 
@@ -126,7 +126,7 @@ def _certificates(drift: Sequence[FileDrift]) -> str:
 
 
 def _stale(
-    site: ClusterSession, host: Host, seen: HostInspection, files: HostFiles, drift: Sequence[FileDrift]
+    session: ClusterSession, host: Host, seen: HostInspection, files: HostFiles, drift: Sequence[FileDrift]
 ) -> Iterator[tuple[str, str]]:
     changed = _changed(drift)
     rest = {one.path: str(one) if one.is_access_only else one.path for one in drift}
@@ -139,14 +139,14 @@ def _stale(
             yield from found.items()
     if host.is_node:
         units = {
-            CONTAINERD: ("containerd", {_CONTAINERD_UNIT, CONTAINERD_CONFIG}, site.release.files["containerd"]),
-            "kubelet": ("kubelet", {_KUBELET_UNIT, KUBELET_CONFIG}, site.release.version),
+            CONTAINERD: ("containerd", {_CONTAINERD_UNIT, CONTAINERD_CONFIG}, session.release.files["containerd"]),
+            "kubelet": ("kubelet", {_KUBELET_UNIT, KUBELET_CONFIG}, session.release.version),
         }
         for unit, (part, reads, version) in units.items():
             if unit not in seen.units or reads & changed:
                 yield part, _told(part, seen.versions.get(part), version, is_running=unit in seen.units)
                 rest = {other: told for other, told in rest.items() if other not in reads}
-    links = dict(_shared_links(site, host))
+    links = dict(_shared_links(session, host))
     if any(seen.links.get(path) != target for path, target in links.items()):
         yield "programs", "programs linked anew"
     if rest:
@@ -154,11 +154,11 @@ def _stale(
 
 
 def _stale_services(stack: str, compose: str, seen: HostInspection) -> Iterator[tuple[str, str]]:
-    for component, wanted in services_of(compose).items():
+    for component, desired in services_of(compose).items():
         running = seen.services.get(component)
-        if running is None or running.digest != wanted.digest:
+        if running is None or running.digest != desired.digest:
             old = running.version if running else None
-            yield f"{stack}/{component}", _told(component, old, wanted.version, is_running=running is not None)
+            yield f"{stack}/{component}", _told(component, old, desired.version, is_running=running is not None)
 
 
 def _told(what: str, old: str | None, new: str, *, is_running: bool) -> str:
@@ -176,28 +176,28 @@ def services_of(compose: str) -> dict[str, RunningService]:
     }
 
 
-def _missing(site: ClusterSession, host: Host, seen: HostInspection) -> Iterator[str]:
-    for install in wanted_installs(site, host, seen.facts):
-        directory = content_directory(site.lock.digest(install.artifact)).rpartition("/")[2]
+def _missing(session: ClusterSession, host: Host, seen: HostInspection) -> Iterator[str]:
+    for install in desired_installs(session, host, seen.facts):
+        directory = content_directory(session.lock.digest(install.artifact)).rpartition("/")[2]
         if directory not in seen.facts.artifacts:
             yield f"{install.artifact.name} {install.artifact.version}"
-    for image in host_images(site.cluster, site.release, host, site.lock, site.mirror):
+    for image in host_images(session.cluster, session.release, host, session.lock, session.mirror):
         if image.reference not in seen.images:
             yield f"image {image.artifact.name} {image.artifact.version}"
 
 
-def _shared_links(site: ClusterSession, host: Host) -> Iterator[tuple[str, str]]:
-    for install in host_installs(site.release, host):
-        directory = content_directory(site.lock.digest(install.artifact))
+def _shared_links(session: ClusterSession, host: Host) -> Iterator[tuple[str, str]]:
+    for install in host_installs(session.release, host):
+        directory = content_directory(session.lock.digest(install.artifact))
         for inner, path in install.links:
             if path.startswith(_SHARED):
-                yield path, f"{directory}/{inner or site.mirror.download(install.artifact).member or 'file'}"
+                yield path, f"{directory}/{inner or session.mirror.download(install.artifact).member or 'file'}"
 
 
-def see(site: ClusterSession, host: Host, connection: Connection) -> HostInspection:
+def see(session: ClusterSession, host: Host, connection: Connection) -> HostInspection:
     """Ask a host what runs on it."""
     facts = gather_facts(connection)
-    result = connection.run(["sh", "-s"], sudo=True, stdin=_look_script(site, host).encode(), timeout=_TIMEOUT)
+    result = connection.run(["sh", "-s"], sudo=True, stdin=_look_script(session, host).encode(), timeout=_TIMEOUT)
     lines: dict[str, list[list[str]]] = {}
     for line in result.stdout.splitlines():
         key, *words = line.split(" ")
@@ -220,26 +220,26 @@ def _pair(words: list[str]) -> tuple[str, str]:
     return words[0], " ".join(words[1:])
 
 
-def _look_script(site: ClusterSession, host: Host) -> str:
+def _look_script(session: ClusterSession, host: Host) -> str:
     labels = "|".join(f'{{{{.Label "io.windlass.{name}"}}}}' for name in ("component", "version", "digest"))
     filters = "--filter label=io.windlass.component --filter status=running"
     lines = [f"docker ps {filters} --format {shlex.quote(f'service {labels}')} 2>/dev/null"]
-    images = host_images(site.cluster, site.release, host, site.lock, site.mirror)
-    wanted = [shlex.quote(one.reference) for one in images if one.runtime == "docker"]
-    lines += [f"docker image inspect {image} >/dev/null 2>&1 && echo image {image}" for image in wanted]
-    links = [path for path, _ in _shared_links(site, host)]
+    images = host_images(session.cluster, session.release, host, session.lock, session.mirror)
+    desired = [shlex.quote(one.reference) for one in images if one.runtime == "docker"]
+    lines += [f"docker image inspect {image} >/dev/null 2>&1 && echo image {image}" for image in desired]
+    links = [path for path, _ in _shared_links(session, host)]
     lines += [f'[ ! -L {path} ] || echo "link {path} $(readlink {path})"' for path in links]
     if host.is_node:
-        lines += _node_lines(site)
+        lines += _node_lines(session)
     return "\n".join([*lines, "true"]) + "\n"
 
 
-def _node_lines(site: ClusterSession) -> list[str]:
-    ctr = f"{artifact_directory('containerd', site.release.files['containerd'])}/bin/ctr"
+def _node_lines(session: ClusterSession) -> list[str]:
+    ctr = f"{artifact_directory('containerd', session.release.files['containerd'])}/bin/ctr"
     listed = f"$(command -v {ctr} || ls /opt/windlass/containerd/*/bin/ctr 2>/dev/null | tail -n 1)"
     scripts = [
-        unit_state_script("kubelet", *kubelet_reads(site.release.version)),
-        unit_state_script(CONTAINERD, *containerd_reads(site.release)),
+        unit_state_script("kubelet", *kubelet_reads(session.release.version)),
+        unit_state_script(CONTAINERD, *containerd_reads(session.release)),
     ]
     units = "\n".join(f"( {script}) | sed 's/^/unit /'" for script in scripts)
     version = r"s|^ExecStart=/opt/windlass/\(v[^/]*\)/bin/kubelet.*|version kubelet \1|p"

@@ -19,24 +19,24 @@ _MOVED_ON = ("etcd", _STACK)
 """Stacks whose etcd and API server were changed on all hosts before any host's rest: they never go back with one."""
 
 
-def put_back(roll: RolloutContext, host: Host) -> None:
+def put_back(rollout: RolloutContext, host: Host) -> None:
     """Bring the host to what ran on it before, but for etcd and the API server, which have moved on with all others.
 
     The spec's hooks do not run: one of them may be what failed.
     """
-    connection = roll.connection(host.name)
-    prepare_host(roll.before, host, connection, without=_MOVED_ON)
+    connection = rollout.connection(host.name)
+    prepare_host(rollout.before, host, connection, without=_MOVED_ON)
     if "control-plane" in host.roles:
-        _put_controllers_back(roll, host)
-    bring_up(connection, [stack for stack in host_stacks(roll.before.cluster, host) if stack not in _MOVED_ON])
+        _put_controllers_back(rollout, host)
+    bring_up(connection, [stack for stack in host_stacks(rollout.before.cluster, host) if stack not in _MOVED_ON])
     if host.is_node:
-        start_kubelet(roll.before, connection)
+        start_kubelet(rollout.before, connection)
 
 
-def _put_controllers_back(roll: RolloutContext, host: Host) -> None:
+def _put_controllers_back(rollout: RolloutContext, host: Host) -> None:
     """Start the old controllers; what lies on the host afterwards is of the API server that runs there."""
-    connection, path = roll.connection(host.name), f"{stack_directory(_STACK)}/compose.yaml"
-    old, new = (compose_of(site, host, _STACK) for site in (roll.before, roll.site))
+    connection, path = rollout.connection(host.name), f"{stack_directory(_STACK)}/compose.yaml"
+    old, new = (compose_of(session, host, _STACK) for session in (rollout.before, rollout.session))
     put_files(connection, {path: old})
     start_services(connection, _STACK, old, tuple(CONTROLLERS))
     if _api_server(old.content) != _api_server(new.content):

@@ -36,37 +36,37 @@ class StackPart:
     """Whether the old ones may be put back; None if that cannot be told, and then they are not."""
 
 
-def change_part(roll: RolloutContext, part: StackPart) -> Changes:
+def change_part(rollout: RolloutContext, part: StackPart) -> Changes:
     """Bring the services to what is wanted; if they do not come up, put the old ones back and raise.
 
     The error says what was wrong and what runs now. Services that run already as wanted are only waited for.
     """
     try:
-        changed = lay_and_start(roll.site, part)
-        _wait(roll.site, part)
+        changed = lay_and_start(rollout.session, part)
+        _wait(rollout.session, part)
     except UnreachableError:
         raise
     except WindlassError as error:
-        raise _gone_back(roll, part, error) from error
+        raise _gone_back(rollout, part, error) from error
     return changed
 
 
-def _wait(site: ClusterSession, part: StackPart) -> None:
-    wait_until(lambda: part.missing(site), part.within, f"{part.host}: {', '.join(part.services)}")
+def _wait(session: ClusterSession, part: StackPart) -> None:
+    wait_until(lambda: part.missing(session), part.within, f"{part.host}: {', '.join(part.services)}")
 
 
-def lay_and_start(site: ClusterSession, part: StackPart) -> Changes:
+def lay_and_start(session: ClusterSession, part: StackPart) -> Changes:
     """Lay the stack's files down as the site has them, and start those of its services that differ."""
-    host = next(host for host in site.hosts if host.name == part.host)
-    connection = site.connections.get(part.host)
-    files = _files_of(site, host, part.stack)
+    host = next(host for host in session.hosts if host.name == part.host)
+    connection = session.connections.get(part.host)
+    files = _files_of(session, host, part.stack)
     put_files(connection, files)
     return start_services(connection, part.stack, files[f"{stack_directory(part.stack)}/compose.yaml"], part.services)
 
 
-def compose_of(site: ClusterSession, host: Host, stack: str) -> RemoteFile:
+def compose_of(session: ClusterSession, host: Host, stack: str) -> RemoteFile:
     """Return the stack's Compose file as the site has it for the host."""
-    return _files_of(site, host, stack)[f"{stack_directory(stack)}/compose.yaml"]
+    return _files_of(session, host, stack)[f"{stack_directory(stack)}/compose.yaml"]
 
 
 def start_services(connection: Connection, stack: str, compose: RemoteFile, services: Sequence[str]) -> Changes:
@@ -75,20 +75,20 @@ def start_services(connection: Connection, stack: str, compose: RemoteFile, serv
     return run_script(connection, stack_script(stack, digests, services), timeout=_UP)
 
 
-def _files_of(site: ClusterSession, host: Host, stack: str) -> dict[str, RemoteFile]:
-    files = rendered_files(site, host, gather_facts(site.connections.get(host.name)))
+def _files_of(session: ClusterSession, host: Host, stack: str) -> dict[str, RemoteFile]:
+    files = rendered_files(session, host, gather_facts(session.connections.get(host.name)))
     return remote_files({path: file for path, file in files.items() if path.startswith(f"{stack_directory(stack)}/")})
 
 
-def _gone_back(roll: RolloutContext, part: StackPart, error: WindlassError) -> WindlassError:
+def _gone_back(rollout: RolloutContext, part: StackPart, error: WindlassError) -> WindlassError:
     """Put the old services back where they may go back, and return the error that tells all of it."""
     what = f"{part.host}: {', '.join(part.services)}"
     try:
-        roll.connection(part.host).run(["true"], timeout=timedelta(seconds=15))
+        rollout.connection(part.host).run(["true"], timeout=timedelta(seconds=15))
     except UnreachableError as gone:  # it may come back: then the same step goes on from what is there
         return UnreachableError(f"{what} did not come up ({error}), and the host does not answer: {gone}")
-    reason = f"{error}{last_words(roll, part.host, part.services)}"
-    if roll.before == roll.site:
+    reason = f"{error}{last_words(rollout, part.host, part.services)}"
+    if rollout.before == rollout.session:
         return DidNotComeUpError(f"{what} did not come up: {reason}")
     may_go_back = part.may_go_back()
     if not may_go_back:
@@ -98,10 +98,10 @@ def _gone_back(roll: RolloutContext, part: StackPart, error: WindlassError) -> W
             f"{reason}; mend the cause and run the same upgrade again, which goes on from here, or restore the bundle "
             "from before: `disaster_recovery` with `restore_versions`"
         )
-    roll.tell(f"{what}: putting the old version back")
+    rollout.tell(f"{what}: putting the old version back")
     try:
-        lay_and_start(roll.before, part)
-        _wait(roll.before, part)
+        lay_and_start(rollout.before, part)
+        _wait(rollout.before, part)
     except WindlassError as again:
         return DidNotComeUpError(f"{what} did not come up: {reason}; nor did the old version: {again}")
     return DidNotComeUpError(
@@ -114,13 +114,13 @@ class DidNotComeUpError(WindlassError):
     """A component did not come up within its time; trying again by itself would be the same."""
 
 
-def last_words(roll: RolloutContext, host: str, services: Sequence[str]) -> str:
+def last_words(rollout: RolloutContext, host: str, services: Sequence[str]) -> str:
     """Return the end of the services' logs, as far as the host tells."""
     told = []
     for service in services:
         try:
             argv = ["docker", "logs", "--tail", _LOG_LINES, f"windlass-{service}"]
-            result = roll.connection(host).run(argv, sudo=True, check=False, timeout=timedelta(seconds=10))
+            result = rollout.connection(host).run(argv, sudo=True, check=False, timeout=timedelta(seconds=10))
         except WindlassError:
             continue
         lines = (result.stderr or result.stdout).strip().splitlines()

@@ -12,7 +12,7 @@ from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.effects.ssh.fan_out import values
 from windlass.operations.apply.gather_facts import gather_facts
-from windlass.operations.apply.prepare import pull_images, wanted_installs
+from windlass.operations.apply.prepare import desired_installs, pull_images
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.rollout.addons import change_add_ons
 from windlass.operations.rollout.api_server import change_api_server
@@ -24,46 +24,46 @@ from windlass.operations.rollout.observe import observe_host
 _DOWNLOADS = timedelta(minutes=20)
 
 
-def do_step(roll: RolloutContext, step: Step, sealed: RemoteFile) -> dict[str, Changes]:
+def do_step(rollout: RolloutContext, step: Step, sealed: RemoteFile) -> dict[str, Changes]:
     """Do `step`; what was changed on each host, nothing where all was done already."""
     if step.kind == PREFETCH:
-        hosts = [host for host in roll.site.hosts if host.name in step.hosts]
-        return roll.site.on_hosts("fetch", hosts, lambda host, connection: _fetch(roll, host, connection))
+        hosts = [host for host in rollout.session.hosts if host.name in step.hosts]
+        return rollout.session.on_hosts("fetch", hosts, lambda host, connection: _fetch(rollout, host, connection))
     if step.kind == ADD_ONS:
-        return {"cluster": change_add_ons(roll)}
+        return {"cluster": change_add_ons(rollout)}
     if step.kind == ETCD:
-        return {name: _service(roll, name, ETCD_SERVICE) for name in step.hosts}
+        return {name: _service(rollout, name, ETCD_SERVICE) for name in step.hosts}
     if step.kind == API_SERVER:
-        return {name: _service(roll, name, API_SERVICE) for name in step.hosts}
+        return {name: _service(rollout, name, API_SERVICE) for name in step.hosts}
     assert step.kind == HOST  # noqa: S101 - there is no other kind
-    wanted = [host for host in roll.site.hosts if host.name in step.hosts]
-    outcomes = roll.site.try_on_hosts(wanted, lambda host, _: _host(roll, host, sealed, drains=step.drains))
+    desired = [host for host in rollout.session.hosts if host.name in step.hosts]
+    outcomes = rollout.session.try_on_hosts(desired, lambda host, _: _host(rollout, host, sealed, drains=step.drains))
     return values(outcomes, "change hosts")
 
 
-def _service(roll: RolloutContext, name: str, service: str) -> Changes:
+def _service(rollout: RolloutContext, name: str, service: str) -> Changes:
     """Change the one service; one that is as wanted but may not have come up yet is waited for.
 
     One that does not run, as after a try that was broken off, takes nothing away by being started.
     """
-    look = observe_host(roll.site, roll.pki, roll.host(name), roll.connection(name))
+    look = observe_host(rollout.session, rollout.pki, rollout.host(name), rollout.connection(name))
     runs = service.rpartition("/")[2] in look.seen.services
     act = change_etcd if service == ETCD_SERVICE else change_api_server
-    return act(roll, name, stops=runs and service in look.state.stale)
+    return act(rollout, name, stops=runs and service in look.state.stale)
 
 
-def _host(roll: RolloutContext, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
-    state = observe_host(roll.site, roll.pki, host, roll.connection(host.name)).state
+def _host(rollout: RolloutContext, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
+    state = observe_host(rollout.session, rollout.pki, host, rollout.connection(host.name)).state
     if not state.stale:
-        return wait_again(roll, host.name)
-    return change_host(roll, host.name, sealed, drains=drains)
+        return wait_again(rollout, host.name)
+    return change_host(rollout, host.name, sealed, drains=drains)
 
 
-def _fetch(roll: RolloutContext, host: Host, connection: Connection) -> Changes:
+def _fetch(rollout: RolloutContext, host: Host, connection: Connection) -> Changes:
     """Fetch what the host will need, and let everything that runs be as it is."""
-    installs = wanted_installs(roll.site, host, gather_facts(connection))
-    script = fetch_script(installs, roll.site.lock, roll.site.mirror)
-    return (*run_script(connection, script, timeout=_DOWNLOADS), *pull_images(roll.site, host, connection))
+    installs = desired_installs(rollout.session, host, gather_facts(connection))
+    script = fetch_script(installs, rollout.session.lock, rollout.session.mirror)
+    return (*run_script(connection, script, timeout=_DOWNLOADS), *pull_images(rollout.session, host, connection))
 
 
 def tell_changes(changes: dict[str, Changes]) -> Sequence[str]:

@@ -55,7 +55,7 @@ def windows(cluster: Cluster) -> Iterator[Problem]:
             yield Problem(("spec", "upgrade", "windows", index), wrong, right)
 
 
-def room_to_roll(cluster: Cluster) -> Iterator[Problem]:
+def room_to_roll_out(cluster: Cluster) -> Iterator[Problem]:
     """Check that a roll may take a worker out of service or add one."""
     upgrade = cluster.spec.upgrade
     if upgrade.max_unavailable in {0, "0%"} and upgrade.max_surge in {0, "0%"}:
@@ -63,7 +63,7 @@ def room_to_roll(cluster: Cluster) -> Iterator[Problem]:
         yield Problem(("spec", "upgrade", "maxUnavailable"), wrong, "set this or maxSurge to 1 or more")
 
 
-CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (schedules, backup_places, windows, room_to_roll)
+CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (schedules, backup_places, windows, room_to_roll_out)
 
 
 def _wrong_cron(text: str) -> str | None:
