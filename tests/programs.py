@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 from windlass.domain.artifacts import Artifact
-from windlass.mirror.cache import artifact_path, read_lock, shelf
+from windlass.mirror.cache import artifact_path, read_lock, source_cache
 
 
 def program(name: str, version: str) -> Path:
@@ -19,9 +19,9 @@ def program(name: str, version: str) -> Path:
 
 def program_of_image(image: str, version: str, name: str, directory: Path) -> Path:
     """Return the program at /usr/local/bin of an image, unpacked to `directory`."""
-    manifest = json.loads(shelf().blob(read_lock().digest(Artifact("image", image, version))).read_text())
+    manifest = json.loads(source_cache().blob(read_lock().digest(Artifact("image", image, version))).read_text())
     for layer in manifest["layers"]:
-        with tarfile.open(shelf().blob(layer["digest"])) as archive:
+        with tarfile.open(source_cache().blob(layer["digest"])) as archive:
             for member in archive:
                 if member.name.lstrip("./") == f"usr/local/bin/{name}":
                     member.name = name

@@ -24,7 +24,7 @@ from windlass.domain.catalog.tested import (
     standing,
 )
 from windlass.domain.rendering.rehearsal import rehearse
-from windlass.effects.catalog import load_catalog, load_record, save_record, test_standing_of
+from windlass.effects.catalog import load_catalog, load_record, save_record, tested_state_of
 from windlass.errors import NotReadyError, SpecError
 from windlass.mirror import cache
 
@@ -100,7 +100,7 @@ def _row(directory: Path, catalog: Catalog, version: str, lock: Lock | None) -> 
     release = catalog.release(version)
     return {
         "version": version,
-        "standing": test_standing_of(directory, release, lock),
+        "standing": tested_state_of(directory, release, lock),
         "etcd": release.images["etcd"],
         "upgradesFrom": list(release.upgrades_from),
         "upgradesTo": [one.version for one in catalog.upgrades_of(version)],
@@ -173,12 +173,12 @@ def _artifact_problems(release: Release, lock: Lock, *, is_here: bool) -> list[s
 
 
 def _is_held(artifact: Artifact, lock: Lock) -> bool:
-    shelf = cache.shelf(lock.source)
-    stamp = shelf.stamp(artifact)
+    source_cache = cache.source_cache(lock.source)
+    stamp = source_cache.stamp(artifact)
     return (
         stamp is not None
         and stamp.locked.digest == lock.digest(artifact)
-        and shelf.state(artifact, stamp.recipe) == "cached"
+        and source_cache.state(artifact, stamp.recipe) == "cached"
     )
 
 

@@ -24,7 +24,7 @@ class FindingsDispatchOperator(BaseOperator):
         if not findings:
             raise AirflowSkipException("no findings: runs of this DAG are started by the watcher's events")
         for finding in findings:
-            self.log.info("%s: %s; %s", finding.cluster, finding.id, finding.gate_inputs)
+            self.log.info("%s: %s; %s", finding.cluster, finding.id, finding.evidence)
         clusters = sorted({finding.cluster for finding in findings})
         outlet = context["outlet_events"][REPAIRS]
         outlet.extra = {"findings": [finding.to_dict() for finding in findings]}

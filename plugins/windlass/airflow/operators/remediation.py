@@ -54,7 +54,7 @@ class ClusterHealOperator(ClusterOperator):
                 one.component,
                 one.host or "-",
                 one.kind.value,
-                one.gate_inputs,
+                one.evidence,
             )
         if not _is_by_person(context) and run.records.spec() is None:
             self.log.info("cluster %s was deleted since: nothing is left to repair", run.name)

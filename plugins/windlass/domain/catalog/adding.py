@@ -26,8 +26,8 @@ def base_for(catalog: Catalog, version: str) -> Release:
     ]
     if not same:
         raise SpecError(
-            f"the catalog has no release of {desired[0]}.{desired[1]} before {version} to start from; copy the directory "
-            "of the minor release before, and see docs/catalog.md for what a new one needs"
+            f"the catalog has no release of {desired[0]}.{desired[1]} before {version} to start from; copy the "
+            "directory of the minor release before, and see docs/catalog.md for what a new one needs"
         )
     return catalog.releases[same[-1]]
 

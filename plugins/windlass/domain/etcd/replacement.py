@@ -1,6 +1,7 @@
 """How one etcd member is replaced, as a plan: remove, add as a learner, start, promote, one after the other.
 
-Each step is judged by `windlass.domain.etcd.quorum` on what the steps before it leave; whoever acts asks again before each.
+Each step is judged by `windlass.domain.etcd.quorum` on what the steps before it leave; whoever acts asks again before
+each.
 """
 
 from __future__ import annotations

@@ -50,10 +50,10 @@ def put(host: str, run: RunAsRoot, path: str, file: RemoteFile) -> bool:
 def put_tree(host: str, run: RunAsRoot, path: str, files: Mapping[str, RemoteFile]) -> bool:
     """Write files below a directory as `Connection.put_tree` says; send only those that differ."""
     root = _check_absolute(path).rstrip("/") or "/"
-    desired = {file_state.check_relative(name): file for name, file in files.items()}
-    desired = desired_files({_join(root, name): file for name, file in desired.items()})
+    sent = {file_state.check_relative(name): file for name, file in files.items()}
+    desired = desired_files({_join(root, name): file for name, file in sent.items()})
     drifted = {one.path for one in find_file_drift(desired, stat(host, run, list(desired)))}
-    differing = {name: file for name, file in desired.items() if _join(root, name) in drifted}
+    differing = {name: file for name, file in sent.items() if _join(root, name) in drifted}
     if not differing:
         return False
     archive, owners = file_state.pack(differing)
