@@ -87,7 +87,7 @@ class World:
             patch.setattr(module, "time", QuickTime())
         patch.setattr(available, "open_store", lambda: self.store)
         patch.setattr(available, "load_catalog", lambda _: CATALOG)
-        patch.setattr(available, "tested_state_of", lambda *_: "tested")
+        patch.setattr(available, "catalog_standing", lambda *_: "tested")
         patch.setattr(take, "datetime", self.clock)
         awake = partial(RemediationContext, clock=partial(self.clock.now, UTC), pause=self.clock.sleep)
         patch.setattr(remediation, "RemediationContext", awake)

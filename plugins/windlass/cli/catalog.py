@@ -24,7 +24,7 @@ from windlass.domain.catalog.tested import (
     standing,
 )
 from windlass.domain.rendering.rehearsal import rehearse
-from windlass.effects.catalog import load_catalog, load_record, save_record, tested_state_of
+from windlass.effects.catalog import catalog_standing, load_catalog, load_record, save_record
 from windlass.errors import NotReadyError, SpecError
 from windlass.mirror import cache
 
@@ -100,7 +100,7 @@ def _row(directory: Path, catalog: Catalog, version: str, lock: Lock | None) -> 
     release = catalog.release(version)
     return {
         "version": version,
-        "standing": tested_state_of(directory, release, lock),
+        "standing": catalog_standing(directory, release, lock),
         "etcd": release.images["etcd"],
         "upgradesFrom": list(release.upgrades_from),
         "upgradesTo": [one.version for one in catalog.upgrades_of(version)],
@@ -174,11 +174,11 @@ def _artifact_problems(release: Release, lock: Lock, *, is_here: bool) -> list[s
 
 def _is_held(artifact: Artifact, lock: Lock) -> bool:
     source_cache = cache.source_cache(lock.source)
-    stamp = source_cache.stamp(artifact)
+    record = source_cache.record(artifact)
     return (
-        stamp is not None
-        and stamp.locked.digest == lock.digest(artifact)
-        and source_cache.state(artifact, stamp.recipe) == "cached"
+        record is not None
+        and record.locked.digest == lock.digest(artifact)
+        and source_cache.state(artifact, record.recipe) == "cached"
     )
 
 

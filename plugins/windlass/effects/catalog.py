@@ -48,6 +48,6 @@ def save_record(directory: Path, record: TestRecord) -> Path:
     return path
 
 
-def tested_state_of(directory: Path, release: Release, lock: Lock | None = None) -> Standing:
+def catalog_standing(directory: Path, release: Release, lock: Lock | None = None) -> Standing:
     """Say how a release of this catalog stands, with the bytes that `lock` gives where there is one."""
     return standing(release, load_record(directory, release.version), lock)

@@ -34,7 +34,7 @@ def store() -> MemoryStore:
 def test_each_cluster_is_told_once_of_what_it_may_move_to(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
     monkeypatch.setattr(available, "send", lambda notices, context: sent.extend(notices))
-    monkeypatch.setattr(available, "tested_state_of", lambda directory, release: "tested")
+    monkeypatch.setattr(available, "catalog_standing", lambda directory, release: "tested")
     context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
 
     assert tell_clusters(store, context) == {"old": ["v1.37.2"]}
@@ -57,7 +57,7 @@ def test_a_cluster_whose_telling_broke_off_is_told_by_the_next_run(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(available, "send", die)
-    monkeypatch.setattr(available, "tested_state_of", lambda directory, release: "tested")
+    monkeypatch.setattr(available, "catalog_standing", lambda directory, release: "tested")
     context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
     with pytest.raises(KeyboardInterrupt):
         tell_clusters(store, context)
@@ -68,7 +68,7 @@ def test_a_cluster_whose_telling_broke_off_is_told_by_the_next_run(
 
 
 def test_an_untested_release_is_not_told_of(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(available, "tested_state_of", lambda directory, release: "untested")
+    monkeypatch.setattr(available, "catalog_standing", lambda directory, release: "untested")
     assert tell_clusters(store, {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}) == {}  # type: ignore[arg-type]
 
 

@@ -15,7 +15,7 @@ from windlass.airflow.run_context import templates_directory
 from windlass.domain.rollout.available import AvailableUpgrade, available_upgrades
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import load_cluster
-from windlass.effects.catalog import load_catalog, tested_state_of
+from windlass.effects.catalog import catalog_standing, load_catalog
 from windlass.effects.store import ClusterRecords, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import offer_key
 from windlass.errors import WindlassError
@@ -40,7 +40,7 @@ def tell_clusters(store: Store, context: Context) -> dict[str, list[str]]:
     """Tell every cluster what it was not told yet."""
     directory = templates_directory()
     catalog = load_catalog(directory)
-    standings = {version: tested_state_of(directory, release) for version, release in catalog.releases.items()}
+    standings = {version: catalog_standing(directory, release) for version, release in catalog.releases.items()}
     told: dict[str, list[str]] = {}
     for name in list_clusters(store):
         try:

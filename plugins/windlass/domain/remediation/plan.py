@@ -9,8 +9,8 @@ The guards, in the order in which they are asked:
 - What works and only differs is not stopped while another host of the control plane is not well, nor on more workers
   at a time than may be ill. A service with the strategy `recreateOnQuorum` is stopped while enough others are healthy.
 - etcd: a member is only replaced, or a running one stopped, as far as `windlass.domain.etcd.quorum` allows. Without
-  quorum nothing else of the control plane is touched, since it could not come back; where members cannot be brought back
-  either, repair stops and offers disaster recovery.
+  quorum nothing else of the control plane is touched, since it could not come back; where members cannot be brought
+  back either, repair stops and offers disaster recovery.
 - A thing is tried at most `spec.repair.tries` times in a row, with growing pauses; then repair stops.
 - At most one repair of the control plane goes at a time. When more workers are ill than
   `spec.repair.maxUnhealthyWorkers` allows, none is touched: that is no worker's fault any more.
