@@ -102,6 +102,18 @@ def test_what_is_rendered_no_more_is_put_right_or_only_shown() -> None:
     assert [one.key for one in shown.reported] == ["cp-1/files", "cp-1/kube-scheduler"]
 
 
+def test_certificates_with_another_mode_or_owner_are_drift_unless_others_must_be_issued() -> None:
+    opened = "/etc/windlass/x.key: mode 0666 -> 0600"
+    seen = cluster(control_plane("cp-1", certificate_access=(opened,)))
+    assert acts(plan(seen)) == [("restore-files", "cp-1/certificates")]
+    shown = plan(seen, settings=Settings(drift="report"))
+    assert (shown.repairs, [one.reason for one in shown.reported]) == ((), [opened])
+    lost = cluster(control_plane("cp-1", bad_certificates=("/etc/windlass/y is lost",), certificate_access=(opened,)))
+    for settings in (Settings(), Settings(drift="report")):
+        (repair,) = plan(lost, settings=settings).repairs
+        assert (repair.kind, repair.reason) == ("renew-certificates", f"/etc/windlass/y is lost, {opened}")
+
+
 def test_what_works_is_not_stopped_for_its_drift_while_its_like_elsewhere_is_ill_or_unseen() -> None:
     other = control_plane("cp-2", service("kube-apiserver", drift=("its digest is another",)))
     given_up = History({"cp-1/kube-apiserver": Tries(5, NOW)}, {"cp-1/kube-apiserver": "given up"})
