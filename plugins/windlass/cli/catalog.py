@@ -15,7 +15,7 @@ from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.adding import added_text, base_for, mirror_lines
 from windlass.domain.catalog.parsing import CATALOG_FILE
 from windlass.domain.catalog.tested import (
-    TestOutcome,
+    SuiteOutcome,
     TestRecord,
     changed_since,
     lacking,
@@ -152,7 +152,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(f"{release.version}: {stands}; --results records the end-to-end tests")
         return 0
     reports = [read_report(_text(path), str(path), release.version) for path in arguments.results]
-    outcome = sum(reports, TestOutcome(0, 0))
+    outcome = sum(reports, SuiteOutcome(0, 0))
     if outcome.lacks and not outcome.failed:
         print(f"{release.version}: nothing is recorded: no test passed on it of {', '.join(outcome.lacks)}")
         return _FAILED

@@ -107,7 +107,7 @@ def test_the_run_that_rolls_is_asked(store: MemoryStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("holder", "state", "roll", "told"),
+    ("holder", "state", "rollout", "told"),
     [
         (None, "running", False, "no upgrade is at work"),
         (Owner("heal_cluster", "one"), "running", False, "no upgrade is at work"),

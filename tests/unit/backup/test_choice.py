@@ -31,7 +31,7 @@ def test_the_newest_proven_one_can_be_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("desired", "expected"),
     [
         ("2026-11-23T12:05", PROVEN),
         ("2026-11-23T12:07:30Z", PROVEN),

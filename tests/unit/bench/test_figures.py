@@ -21,7 +21,7 @@ def test_without_a_peers_time_there_is_no_ratio(peer: Peer | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bar", "verdict"),
+    ("bar", "agreement"),
     [(Bar(15), "not met"), (Bar(15, may_equal=True), "met"), (Bar(15.1), "met"), (Bar(14, may_equal=True), "not met")],
 )
 def test_a_bar_is_met_below_it_or_on_it_where_that_counts(bar: Bar, agreement: str) -> None:

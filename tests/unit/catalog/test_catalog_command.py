@@ -12,7 +12,7 @@ from unit.catalog.test_tested import case, suite
 from windlass.cli.main import main
 from windlass.domain.artifacts import Artifact, parse_lock
 from windlass.domain.catalog import Release
-from windlass.domain.catalog.tested import TestOutcome, record_of
+from windlass.domain.catalog.tested import SuiteOutcome, record_of
 from windlass.domain.rollout import check_target
 from windlass.effects.catalog import load_catalog, save_record
 from windlass.mirror import cache
@@ -138,7 +138,7 @@ def test_a_release_whose_record_has_no_drill_is_not_verified(include: Path, caps
     directory = include / "templates" / "kubernetes"
     release = load_catalog(directory).release("v1.36.3")
     lock = lock_file(include, release)
-    without = TestOutcome(3, 0, modules=("test_create", "test_recovery", "test_upgrade"))
+    without = SuiteOutcome(3, 0, modules=("test_create", "test_recovery", "test_upgrade"))
     save_record(directory, record_of(release, parse_lock(lock.read_text()), without, "2026-11-24T00:00:00+00:00"))
     for words in (("list",), ("show", "v1.36.3"), ("verify", "v1.36.3")):
         assert catalog(include, *words, "--lock", str(lock)) == 0

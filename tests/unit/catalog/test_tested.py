@@ -8,7 +8,7 @@ from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.catalog.tested import (
     PROOF,
-    TestOutcome,
+    SuiteOutcome,
     TestRecord,
     changed_since,
     is_accepted,
@@ -24,11 +24,11 @@ ETCD = Artifact("image", "etcd", "v3.7.3")
 LOCK = Lock(
     "modules", {ETCD: Locked("sha256:1", 1, "build"), Artifact("file", "x", "v1"): Locked("sha256:2", 1, "build")}
 )
-PASSED = TestOutcome(12, 0, modules=tuple(PROOF))
+PASSED = SuiteOutcome(12, 0, modules=tuple(PROOF))
 WITHOUT_DRILL = replace(PASSED, modules=("test_create", "test_recovery", "test_upgrade"))
 
 
-def record(outcome: TestOutcome = PASSED) -> TestRecord:
+def record(outcome: SuiteOutcome = PASSED) -> TestRecord:
     return record_of(RELEASE, LOCK, outcome, "2026-11-24T00:00:00+00:00")
 
 
@@ -38,8 +38,8 @@ def record(outcome: TestOutcome = PASSED) -> TestRecord:
         (RELEASE, record(), "tested", True),
         (replace(RELEASE, templates={"a.j2": "other"}), record(), "changed", True),
         (replace(RELEASE, images={"etcd": "v3.7.4"}), record(), "untested", False),
-        (RELEASE, record(TestOutcome(11, 1)), "failed", False),
-        (RELEASE, record(TestOutcome(0, 0, 12)), "failed", False),
+        (RELEASE, record(SuiteOutcome(11, 1)), "failed", False),
+        (RELEASE, record(SuiteOutcome(0, 0, 12)), "failed", False),
         (RELEASE, record(WITHOUT_DRILL), "untested", False),
         (RELEASE, None, "untested", False),
     ],
@@ -104,14 +104,14 @@ def test_a_report_of_tests_is_counted() -> None:
         case("test_delete", end="<skipped/>"),
     )
     failed = ("tests.e2e.test_recovery.a",)
-    assert read_report(report, "report", "v1.37.2") == TestOutcome(3, 1, 1, failed, ("test_create", "test_upgrade"))
+    assert read_report(report, "report", "v1.37.2") == SuiteOutcome(3, 1, 1, failed, ("test_create", "test_upgrade"))
     with pytest.raises(SpecError, match="report: no report"):
         read_report("nothing", "report", "v1.37.2")
 
 
 def test_of_a_report_what_ran_on_the_release_counts() -> None:
     report = suite(case("test_create"), case("test_upgrade", on="v1.36.3 v1.37.2"), '<testcase name="b"/>')
-    assert read_report(report, "report", "v1.36.3") == TestOutcome(1, 0, modules=("test_upgrade",))
+    assert read_report(report, "report", "v1.36.3") == SuiteOutcome(1, 0, modules=("test_upgrade",))
 
 
 def test_reports_add_up_to_a_proof() -> None:

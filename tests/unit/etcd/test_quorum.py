@@ -114,7 +114,7 @@ def test_what_the_caller_saw_earlier_does_not_count() -> None:
     assert "could not be seen" in refusal(lambda: check_removal(seen_earlier, membership))
 
 
-@pytest.mark.parametrize(("members", "wanted"), [("hh", 3), ("h", 3), ("hhhd", 5), ("hh?", 4)])
+@pytest.mark.parametrize(("members", "desired"), [("hh", 3), ("h", 3), ("hhhd", 5), ("hh?", 4)])
 def test_a_wanted_host_may_join_while_there_is_quorum(members: str, desired: int) -> None:
     check_addition(f"cp-{desired}", cluster(members, desired))
 

@@ -286,7 +286,7 @@ def test_what_hosts_say_about_themselves_is_believed_the_second_time() -> None:
     assert made.watch.report("w-1", good, made.now).closed == [finding]
 
 
-@pytest.mark.parametrize("word", ["restarting", "stuck", "hanging", "failed", "inactive"])
+@pytest.mark.parametrize("message", ["restarting", "stuck", "hanging", "failed", "inactive"])
 def test_a_unit_is_down_by_any_of_these_words(message: str) -> None:
     made = world()
     for _ in range(2):

@@ -260,7 +260,7 @@ def of_lives(*taken: tuple[BundleId, str, Pki]) -> Vault:
 
 
 @pytest.mark.parametrize("life", ["another", ""])
-@pytest.mark.parametrize("wanted", ["newest", "2026-12-01"])
+@pytest.mark.parametrize("desired", ["newest", "2026-12-01"])
 def test_between_what_was_and_what_began_anew_somebody_must_choose(pki: Pki, life: str, desired: str) -> None:
     renewed = replace(pki, leaves={}, encryption_keys=())
     vault = of_lives((OLDER, "first", pki), (BUNDLE, "first", pki), (LATER, life, pki), (LAST, life, renewed))

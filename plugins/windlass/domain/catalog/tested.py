@@ -23,7 +23,7 @@ Standing = Literal["tested", "changed", "failed", "untested"]
 
 
 @dataclass(frozen=True)
-class TestOutcome:
+class SuiteOutcome:
     """How many tests ended how, and which failed."""
 
     passed: int
@@ -33,8 +33,8 @@ class TestOutcome:
     modules: tuple[str, ...] = ()
     """The modules of those that passed."""
 
-    def __add__(self, other: TestOutcome) -> TestOutcome:
-        return TestOutcome(
+    def __add__(self, other: SuiteOutcome) -> SuiteOutcome:
+        return SuiteOutcome(
             self.passed + other.passed,
             self.failed + other.failed,
             self.skipped + other.skipped,
@@ -60,7 +60,7 @@ class TestRecord:
     """Digest of the versions that the release is made of, and of what it may be upgraded from."""
     templates: str
     """Digest of its templates."""
-    end_to_end: TestOutcome
+    end_to_end: SuiteOutcome
     source: str
     """Source of the artifacts that were tested."""
     artifacts: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class TestRecord:
             document: dict[str, Any] = json.loads(text)
             outcome = document["end_to_end"]
             lists = {name: tuple(outcome[name]) for name in ("failures", "modules")}
-            end_to_end = TestOutcome(**{**outcome, **lists})
+            end_to_end = SuiteOutcome(**{**outcome, **lists})
             return cls(**{**document, "end_to_end": end_to_end})
         except (ValueError, KeyError, TypeError) as error:
             raise IntegrityError(
@@ -85,7 +85,7 @@ class TestRecord:
             ) from error
 
 
-def record_of(release: Release, lock: Lock, end_to_end: TestOutcome, date: str) -> TestRecord:
+def record_of(release: Release, lock: Lock, end_to_end: SuiteOutcome, date: str) -> TestRecord:
     """Return the record of tests that `release` has just gone through."""
     desired = {(kind, name, version) for kind, name, version in _artifacts(release)}
     digests = {
@@ -155,7 +155,7 @@ def templates_digest(release: Release) -> str:
     return _digest(json.dumps(dict(release.templates), sort_keys=True))
 
 
-def read_report(text: str, where: str, version: str) -> TestOutcome:
+def read_report(text: str, where: str, version: str) -> SuiteOutcome:
     """Read the report of a test run in JUnit's form: those of its tests that ran on `version`. SpecError if it is none.
 
     A test says by the property `kubernetes` which releases it ran on; one that does not say so proves nothing of any.
@@ -164,7 +164,7 @@ def read_report(text: str, where: str, version: str) -> TestOutcome:
         root = ET.fromstring(text)  # noqa: S314 - see above
     except ET.ParseError as error:
         raise SpecError(f"{where}: no report in JUnit's form: {error}; make one by `pytest --junit-xml`") from error
-    return sum((_outcome(case) for case in root.iter("testcase") if version in _releases(case)), TestOutcome(0, 0))
+    return sum((_outcome(case) for case in root.iter("testcase") if version in _releases(case)), SuiteOutcome(0, 0))
 
 
 def _releases(case: ET.Element) -> list[str]:
@@ -172,12 +172,12 @@ def _releases(case: ET.Element) -> list[str]:
     return " ".join(found).split()
 
 
-def _outcome(case: ET.Element) -> TestOutcome:
+def _outcome(case: ET.Element) -> SuiteOutcome:
     if case.find("failure") is not None or case.find("error") is not None:
-        return TestOutcome(0, 1, 0, (f"{case.get('classname')}.{case.get('name')}",))
+        return SuiteOutcome(0, 1, 0, (f"{case.get('classname')}.{case.get('name')}",))
     if case.find("skipped") is not None:
-        return TestOutcome(0, 0, 1)
-    return TestOutcome(1, 0, modules=tuple(part for part in case.get("classname", "").split(".") if part in PROOF))
+        return SuiteOutcome(0, 0, 1)
+    return SuiteOutcome(1, 0, modules=tuple(part for part in case.get("classname", "").split(".") if part in PROOF))
 
 
 def _artifacts(release: Release) -> list[tuple[str, str, str]]:

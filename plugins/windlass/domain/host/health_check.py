@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from windlass.domain.rendering.templates import parse_yaml
 from windlass.domain.spec.models import HealthOverride
+from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
 HEALTH_KEY = "x-windlass-health"

@@ -11,8 +11,8 @@ from windlass.domain.catalog import Release
 from windlass.domain.pki.bindings import group_bindings
 from windlass.domain.rendering.context import ClusterInputs
 from windlass.domain.rendering.images import MirrorAddresses
-from windlass.domain.rendering.templates import parse_yaml
 from windlass.domain.spec.models import Cluster
+from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
 _MANAGED_BY = {"app.kubernetes.io/managed-by": "windlass"}

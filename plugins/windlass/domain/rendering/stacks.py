@@ -13,8 +13,8 @@ from windlass.domain.host.health_check import overridden
 from windlass.domain.host.layout import stack_data_directory, stack_directory
 from windlass.domain.rendering.context import HostInputs, component_flags
 from windlass.domain.rendering.files import RenderedFile
-from windlass.domain.rendering.templates import parse_yaml
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
 DIGEST_LABEL = "io.windlass.digest"

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import yaml
 from jinja2 import DictLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 
 from windlass.domain.catalog import Release
-from windlass.domain.yamltext import read_all_yaml
+from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
 _SUFFIX = ".j2"
@@ -61,15 +60,6 @@ def _environment_of(templates: frozenset[tuple[str, str]]) -> Environment:
     )
     environment.filters |= {"json": _json, "compose": _compose, "systemd": _systemd, "digest": _digest}
     return environment
-
-
-def parse_yaml(name: str, text: str) -> list[Any]:
-    """Read all YAML documents of `text` that are not empty; SpecError names `name` and the line."""
-    try:
-        return [document for document in read_all_yaml(text) if document is not None]
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SpecError(f"{name}, line {line}: no YAML: {error.problem}") from error
 
 
 def _json(value: Any) -> str:
