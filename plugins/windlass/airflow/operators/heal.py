@@ -196,7 +196,7 @@ def _findings(context: Context, place: Workplace) -> tuple[Finding, ...]:
     events = (context.get("triggering_asset_events") or {}).get(REPAIRS, [])
     found = {one.id: one for one in (*_open(place.records.status()), *findings_in(events, place.name))}
     wanted = context["params"].get("finding")
-    return tuple(one for one in found.values() if wanted in {None, one.id})
+    return tuple(one for one in found.values() if not wanted or one.id == wanted)
 
 
 def _listener(context: Context, place: Workplace) -> Callable[[], Heard | None]:
