@@ -20,7 +20,7 @@ BUNDLE = Param(
     type=["null", "string"],
     title="Bundle",
     description_md="Its id, such as 20261123T074500Z-r1042; a time, such as 2026-11-23T07:45 (the newest bundle taken "
-    "by then is used); or `newest`, which empty means too.",
+    "by then is used); or newest, which empty means too.",
 )
 RESTORE_VERSIONS = switch_param(
     "Restore versions", "Put the bundle's own Kubernetes and etcd versions back too: the way back from an upgrade."

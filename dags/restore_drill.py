@@ -16,7 +16,7 @@ BUNDLE = Param(
     type=["null", "string"],
     title="Bundle",
     description_md="Its id, such as 20261123T074500Z-r1042; a time, such as 2026-11-23T07:45 (the newest bundle taken "
-    "by then is used); `newest`, which empty means too; or `newest-proven`.",
+    "by then is used); newest, which empty means too; or newest-proven.",
 )
 
 with DAG(

@@ -36,7 +36,7 @@ STOP_AFTER = Param(
     default=None,
     type=["null", "string"],
     title="Stop after",
-    description_md="Pause after the last step on this host (or after a step of the plan, such as `etcd cp-2`). The run "
+    description_md="Pause after the last step on this host (or after a step of the plan, such as “etcd cp-2”). The run "
     "then ends well and the lease is free; the same upgrade again goes on.",
     section=MORE,
 )

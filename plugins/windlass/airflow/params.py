@@ -3,6 +3,8 @@
 Airflow's trigger form takes a param for required unless its type names `null`, whatever its default is. So every param
 but those that a run cannot do without has `null` among its types: from the form that is "empty", and it means the same
 as "" or the param's absence does.
+
+No help text has code in it: the form draws that over the lines beside it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ def cluster_param() -> Param:
         title="Cluster",
         pattern=_CLUSTER_PATTERN,
         maxLength=63,
-        description_md="Name of the cluster, as in its spec under `metadata.name`.",
+        description_md="Name of the cluster, as in its spec under metadata.name.",
     )
 
 
@@ -34,8 +36,8 @@ def scheduled_cluster_param() -> Param:
         title="Cluster",
         pattern=_CLUSTER_PATTERN,
         maxLength=63,
-        description_md="Name of the cluster, as in its spec under `metadata.name`. Needed here: only the runs that "
-        "Windlass starts by itself know it without.",
+        description_md="Name of the cluster, as in its spec under metadata.name. Needed here: only a run that "
+        "Windlass starts by itself knows it without.",
     )
 
 
