@@ -9,6 +9,8 @@ No help text has code in it: the form draws that over the lines beside it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import Param
 
 MORE = "More options"
@@ -41,15 +43,9 @@ def scheduled_cluster_param() -> Param:
     )
 
 
-def switch_param(title: str, description: str, *, default: bool = False, section: str | None = None) -> Param:
-    """Return a param that is on or off."""
-    return Param(
-        default=default,
-        type=["null", "boolean"],
-        title=title,
-        description_md=description,
-        **({"section": section} if section else {}),
-    )
+def switch_param(title: str, description: str, *, default: bool = False, **form: Any) -> Param:
+    """Return a param that is on or off; `form` may hold the `section` that it stands in."""
+    return Param(default=default, type=["null", "boolean"], title=title, description_md=description, **form)
 
 
 def plan_only_param() -> Param:

@@ -74,7 +74,7 @@ def send(dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:
     ("schema", "value", "disables"),
     [
         ({"type": "string"}, "", True),
-        ({"type": "string", "section": "How"}, "", True),
+        ({"type": "string", "section": "Some"}, "", True),
         ({"type": "string", "format": "date-time"}, None, True),
         ({"type": "string", "enum": ["a", None]}, None, True),
         ({"type": ["string", "number"]}, None, True),
