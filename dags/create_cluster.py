@@ -38,7 +38,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
-    params={**common_params(), "spec": SPEC},
+    params=common_params(spec=SPEC),
     allowed_run_types=["scheduled", "manual"],
     max_active_runs=16,
 ):

@@ -12,19 +12,14 @@ from windlass.airflow.operators.cluster import (
     ClusterReleaseOperator,
     ClusterRemoveOperator,
 )
-from windlass.airflow.params import common_params
+from windlass.airflow.params import common_params, switch_param
 
 CONFIRM_NAME = Param(
     type="string",
     title="Confirm the name",
     description_md="The cluster's name once more. What is on its hosts is lost.",
 )
-KEEP_BACKUPS = Param(
-    default=True,
-    type="boolean",
-    title="Keep backups",
-    description_md="Whether the cluster's bundles stay in the store.",
-)
+KEEP_BACKUPS = switch_param("Keep backups", "Whether the cluster's bundles stay in the store.", default=True)
 
 with DAG(
     dag_id="delete_cluster",
@@ -32,7 +27,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
-    params={**common_params(), "confirm_name": CONFIRM_NAME, "keep_backups": KEEP_BACKUPS},
+    params=common_params(confirm_name=CONFIRM_NAME, keep_backups=KEEP_BACKUPS),
     allowed_run_types=["scheduled", "manual"],
 ):
     confirm = ClusterConfirmOperator(task_id="confirm", skips=["lease"])

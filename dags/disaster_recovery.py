@@ -13,31 +13,26 @@ from windlass.airflow.operators.recovery import (
     RecoverySettleOperator,
     RecoveryVerifyOperator,
 )
-from windlass.airflow.params import common_params
+from windlass.airflow.params import auto_approve_param, common_params, switch_param
 
 BUNDLE = Param(
     default="newest",
-    type="string",
+    type=["null", "string"],
     title="Bundle",
-    description_md="Its id, a time (the newest bundle taken by then is used), or `newest`.",
-    examples=["newest", "2026-11-23T07:45", "20261123T074500Z-r1042"],
+    description_md="Its id, such as 20261123T074500Z-r1042; a time, such as 2026-11-23T07:45 (the newest bundle taken "
+    "by then is used); or newest, which empty means too.",
 )
-RESTORE_VERSIONS = Param(
-    default=False,
-    type="boolean",
-    title="Restore versions",
-    description_md="Put the bundle's own Kubernetes and etcd versions back too: the way back from an upgrade.",
+RESTORE_VERSIONS = switch_param(
+    "Restore versions", "Put the bundle's own Kubernetes and etcd versions back too: the way back from an upgrade."
 )
-OVERWRITE_HEALTHY = Param(
-    default=False,
-    type="boolean",
-    title="Overwrite a cluster that lives",
-    description_md="Go on although etcd has a quorum, or may have one out of sight. Needs the name below as well.",
+OVERWRITE_HEALTHY = switch_param(
+    "Overwrite a cluster that lives",
+    "Go on although etcd has a quorum, or may have one out of sight. Needs the name below as well.",
     section="Danger",
 )
 CONFIRM_NAME = Param(
-    default="",
-    type="string",
+    default=None,
+    type=["null", "string"],
     title="Confirm the name",
     description_md="The cluster's name once more, if a cluster that lives is to be overwritten.",
     section="Danger",
@@ -57,14 +52,14 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
-    params={
-        **common_params(),
-        "bundle": BUNDLE,
-        "restore_versions": RESTORE_VERSIONS,
-        "overwrite_healthy": OVERWRITE_HEALTHY,
-        "confirm_name": CONFIRM_NAME,
-        "spec": SPEC,
-    },
+    params=common_params(
+        bundle=BUNDLE,
+        restore_versions=RESTORE_VERSIONS,
+        auto_approve=auto_approve_param(),
+        overwrite_healthy=OVERWRITE_HEALTHY,
+        confirm_name=CONFIRM_NAME,
+        spec=SPEC,
+    ),
     allowed_run_types=["scheduled", "manual"],
     max_active_runs=16,
 ):

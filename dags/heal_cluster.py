@@ -9,17 +9,8 @@ from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 
 from windlass.airflow.assets import REPAIRS
 from windlass.airflow.operators.remediation import ClusterHealOperator
-from windlass.airflow.params import CLUSTER_PATTERN, plan_only_param, reason_param
+from windlass.airflow.params import plan_only_param, reason_param, scheduled_cluster_param
 
-CLUSTER = Param(
-    default=None,
-    type=["null", "string"],
-    pattern=CLUSTER_PATTERN,
-    maxLength=63,
-    title="Cluster",
-    description_md="Name of the cluster, as in its spec under `metadata.name`.",
-    examples=["demo"],
-)
 FINDING = Param(
     default=None,
     type=["null", "string"],
@@ -34,7 +25,12 @@ with DAG(
     doc_md=__doc__,
     schedule=PartitionedAssetTimetable(assets=REPAIRS),
     tags=["windlass"],
-    params={"cluster": CLUSTER, "finding": FINDING, "plan_only": plan_only_param(), "reason": reason_param()},
+    params={
+        "cluster": scheduled_cluster_param(),
+        "finding": FINDING,
+        "plan_only": plan_only_param(),
+        "reason": reason_param(),
+    },
     allowed_run_types=["scheduled", "manual", "asset_triggered"],
     max_active_runs=32,
     catchup=False,

@@ -11,8 +11,7 @@ from windlass.airflow.params import common_params
 HOST = Param(
     type="string",
     title="Host",
-    description_md="The etcd host, as the spec names it. A host that is no member yet joins.",
-    examples=["cp-2"],
+    description_md="The etcd host, as the spec names it, such as cp-2. A host that is no member yet joins.",
 )
 
 with DAG(
@@ -21,7 +20,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
-    params={**common_params(), "host": HOST},
+    params=common_params(host=HOST),
     allowed_run_types=["scheduled", "manual"],
 ):
     plan = EtcdPlanReplacementOperator(task_id="plan", skips=["lease"])

@@ -13,10 +13,10 @@ from windlass.airflow.params import reason_param, scheduled_cluster_param
 
 BUNDLE = Param(
     default="newest",
-    type="string",
+    type=["null", "string"],
     title="Bundle",
-    description_md="Id of the bundle, a time (the newest taken by then), `newest` or `newest-proven`.",
-    examples=["newest", "20261123T074500Z-r1042", "2026-11-23T07:45"],
+    description_md="Its id, such as 20261123T074500Z-r1042; a time, such as 2026-11-23T07:45 (the newest bundle taken "
+    "by then is used); newest, which empty means too; or newest-proven.",
 )
 
 with DAG(

@@ -16,7 +16,7 @@ from windlass.airflow.operators.rollout import (
     UpgradeStepOperator,
     UpgradeVerifyOperator,
 )
-from windlass.airflow.params import common_params
+from windlass.airflow.params import MORE, auto_approve_param, common_params, switch_param
 
 VERSION = Param(
     default=None,
@@ -24,7 +24,6 @@ VERSION = Param(
     pattern=r"^v\d+\.\d+\.\d+$",
     title="Version",
     description_md="The release of the catalog to move to, such as v1.37.2. Empty: the one that runs.",
-    examples=["v1.37.2"],
 )
 SPEC = Param(
     default=None,
@@ -37,23 +36,17 @@ STOP_AFTER = Param(
     default=None,
     type=["null", "string"],
     title="Stop after",
-    description_md="Pause after the last step on this host (or after a step of the plan, such as `etcd cp-2`). The run "
+    description_md="Pause after the last step on this host (or after a step of the plan, such as “etcd cp-2”). The run "
     "then ends well and the lease is free; the same upgrade again goes on.",
-    section="How",
+    section=MORE,
 )
-OUTSIDE_WINDOW = Param(
-    default=False,
-    type="boolean",
-    title="Outside the window",
-    description_md="Go also while no maintenance window of the spec is open, where approval is automatic.",
-    section="How",
+OUTSIDE_WINDOW = switch_param(
+    "Outside the window",
+    "Go also while no maintenance window of the spec is open, where approval is automatic.",
+    section=MORE,
 )
-ALLOW_UNTESTED = Param(
-    default=False,
-    type="boolean",
-    title="Allow untested",
-    description_md="Go also to a release that no record says has passed its tests.",
-    section="How",
+ALLOW_UNTESTED = switch_param(
+    "Allow untested", "Go also to a release that no record says has passed its tests.", section=MORE
 )
 
 with DAG(
@@ -62,14 +55,14 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
-    params={
-        **common_params(),
-        "version": VERSION,
-        "spec": SPEC,
-        "stop_after": STOP_AFTER,
-        "outside_window": OUTSIDE_WINDOW,
-        "allow_untested": ALLOW_UNTESTED,
-    },
+    params=common_params(
+        version=VERSION,
+        spec=SPEC,
+        auto_approve=auto_approve_param(),
+        stop_after=STOP_AFTER,
+        outside_window=OUTSIDE_WINDOW,
+        allow_untested=ALLOW_UNTESTED,
+    ),
     allowed_run_types=["scheduled", "manual"],
     max_active_runs=16,
 ):

@@ -1,10 +1,22 @@
-"""The params that several DAGs share; each has the same name, meaning and form everywhere."""
+"""The params that several DAGs share; each has the same name, meaning and form everywhere.
+
+Airflow's trigger form takes a param for required unless its type names `null`, whatever its default is. So every param
+but those that a run cannot do without has `null` among its types: from the form that is "empty", and it means the same
+as "" or the param's absence does.
+
+No help text has code in it: the form draws that over the lines beside it.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import Param
 
-CLUSTER_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+MORE = "More options"
+"""The section of what few runs need; the form shows a section closed, but for the params that have none."""
+
+_CLUSTER_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 
 def cluster_param() -> Param:
@@ -12,65 +24,51 @@ def cluster_param() -> Param:
     return Param(
         type="string",
         title="Cluster",
-        pattern=CLUSTER_PATTERN,
+        pattern=_CLUSTER_PATTERN,
         maxLength=63,
-        description_md="Name of the cluster, as in its spec under `metadata.name`.",
-        examples=["demo"],
+        description_md="Name of the cluster, as in its spec under metadata.name.",
     )
 
 
 def scheduled_cluster_param() -> Param:
-    """Return the name of the cluster for a DAG that a schedule starts too: then the run's partition names it."""
+    """Return the name of the cluster for a DAG that Windlass starts too: then the run's partition names it."""
     return Param(
         default=None,
         type=["null", "string"],
         title="Cluster",
-        pattern=CLUSTER_PATTERN,
+        pattern=_CLUSTER_PATTERN,
         maxLength=63,
-        description_md="Name of the cluster, as in its spec under `metadata.name`; scheduled runs know it.",
-        examples=["demo"],
+        description_md="Name of the cluster, as in its spec under metadata.name. Needed here: only a run that "
+        "Windlass starts by itself knows it without.",
     )
+
+
+def switch_param(title: str, description: str, *, default: bool = False, **form: Any) -> Param:
+    """Return a param that is on or off; `form` may hold the `section` that it stands in."""
+    return Param(default=default, type=["null", "boolean"], title=title, description_md=description, **form)
 
 
 def plan_only_param() -> Param:
     """Return the param that ends a run after its plan."""
-    return Param(
-        default=False,
-        type="boolean",
-        title="Plan only",
-        description_md="Show what would be done, host by host, and change nothing.",
-        section="How",
-    )
+    return switch_param("Plan only", "Show what would be done, host by host, and change nothing.")
 
 
 def auto_approve_param() -> Param:
-    """Return the param that answers approvals in advance."""
-    return Param(
-        default=False,
-        type="boolean",
-        title="Approve in advance",
-        description_md="Do not wait for a person where the run would ask one.",
-        section="How",
-    )
+    """Return the param that answers approvals in advance; only a DAG that asks for one has it."""
+    return switch_param("Approve in advance", "Do not wait for a person where the run would ask one.", section=MORE)
 
 
 def reason_param() -> Param:
     """Return the words that the cluster's service log shows for a run."""
     return Param(
-        default="",
-        type="string",
+        default=None,
+        type=["null", "string"],
         title="Reason",
         maxLength=500,
         description_md="Why this is done; shown in the cluster's service log.",
-        section="How",
     )
 
 
-def common_params() -> dict[str, Param]:
-    """Return `cluster`, `plan_only`, `auto_approve` and `reason`, new for each DAG."""
-    return {
-        "cluster": cluster_param(),
-        "plan_only": plan_only_param(),
-        "auto_approve": auto_approve_param(),
-        "reason": reason_param(),
-    }
+def common_params(**own: Param) -> dict[str, Param]:
+    """Return `cluster`, the DAG's own params, `plan_only` and `reason`, new for each DAG and in the form's order."""
+    return {"cluster": cluster_param(), **own, "plan_only": plan_only_param(), "reason": reason_param()}

@@ -60,7 +60,7 @@ class UpgradePath:
 
 @contextmanager
 def sites(run: RunContext, upgrade_path: UpgradePath) -> Iterator[tuple[ClusterSession, ClusterSession]]:
-    """Give the place as it shall be, and as it was before, on the same connections."""
+    """Give the cluster as it shall be, and as it was before, on the same connections."""
     with run.session(upgrade_path.before) as before:
         source = artifacts_of(upgrade_path.after, upgrade_path.release, run.store)
         yield session_at(before, upgrade_path.after, upgrade_path.release, source), before

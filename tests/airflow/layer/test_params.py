@@ -13,8 +13,8 @@ def params(**values: object) -> ParamsDict:
     return chosen
 
 
-def test_a_run_that_names_its_cluster_changes_things_and_asks() -> None:
-    assert params().validate() == {"cluster": "demo", "plan_only": False, "auto_approve": False, "reason": ""}
+def test_a_run_that_names_its_cluster_changes_things() -> None:
+    assert params().validate() == {"cluster": "demo", "plan_only": False, "reason": None}
 
 
 @pytest.mark.parametrize("name", ["", "Demo", "-demo", "demo-", "demo.x", "d" * 64, 7])
@@ -33,4 +33,4 @@ def test_each_dag_gets_params_of_its_own() -> None:
 
     first["reason"].value = "changed"
 
-    assert second["reason"].value == ""
+    assert second["reason"].value is None

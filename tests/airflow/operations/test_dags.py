@@ -9,7 +9,12 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowRuntimeError, DownstreamTasksSkipped, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
-from windlass.airflow.operators.cluster import ClusterConfirmOperator, ClusterRecordOperator, finished_by
+from windlass.airflow.operators.cluster import (
+    ClusterConfirmOperator,
+    ClusterForgetOperator,
+    ClusterRecordOperator,
+    finished_by,
+)
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.errors import RefusedError
@@ -56,7 +61,7 @@ def context(**params: Any) -> Any:
 
 
 def run() -> Any:
-    made = Mock(spec=RunContext, name="place", owner=OWNER)
+    made = Mock(spec=RunContext, name="run", owner=OWNER)
     made.name = "demo"
     member = Mock()
     member.name = "cp-1"
@@ -92,6 +97,19 @@ def test_planning_a_deletion_skips_it() -> None:
     with pytest.raises(DownstreamTasksSkipped):
         operator.act(asked, run())
     asked["ti"].xcom_push.assert_called_once_with(key="return_value", value=["cp-1"])
+
+
+@pytest.mark.parametrize(
+    ("params", "keeps"), [({}, True), ({"keep_backups": None}, True), ({"keep_backups": False}, False)]
+)
+def test_backups_go_with_their_cluster_only_where_that_was_said(params: dict[str, Any], *, keeps: bool) -> None:
+    at = run()
+    at.vault.return_value.forget.return_value, at.records.forget.return_value = ["a bundle"], ["the spec"]
+
+    gone = ClusterForgetOperator(task_id="forget").act(context(**params), at)
+
+    assert gone == (["the spec"] if keeps else ["a bundle", "the spec"])
+    at.records.forget.assert_called_once_with(keep_backups=keeps)
 
 
 @pytest.mark.parametrize(

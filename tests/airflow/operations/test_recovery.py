@@ -54,6 +54,12 @@ def test_the_plan_goes_from_task_to_task_as_plain_data() -> None:
     assert all(isinstance(value, str | int | bool | list) for value in RECOVERY.to_xcom().values())
 
 
+@pytest.mark.parametrize("empty", [None, ""])
+def test_an_empty_param_is_no_wish(empty: str | None) -> None:
+    names = ["bundle", "restore_versions", "overwrite_healthy", "confirm_name"]
+    assert wish_of(dict.fromkeys(names, empty)) == wish_of({})
+
+
 def test_params_become_a_wish() -> None:
     assert wish_of({}) == RecoveryRequest("newest")
     asked = {"bundle": "2026-11-23T07:45", "restore_versions": True, "overwrite_healthy": True, "confirm_name": "demo"}

@@ -13,10 +13,12 @@ from airflow.sdk import Variable
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from windlass.airflow import notifications
+from windlass.airflow.assets import REPAIRS
 from windlass.airflow.notifications import VARIABLE, ClusterNotifier, Notice, receivers, send
 from windlass.airflow.operators import remediation
 from windlass.airflow.operators.remediation import ClusterHealOperator
 from windlass.airflow.run_context import RunContext
+from windlass.domain.health import Finding, Kind
 from windlass.domain.lease import Owner
 from windlass.effects.store import Leases, MemoryStore
 from windlass.errors import NotReadyError, SpecError
@@ -24,6 +26,7 @@ from windlass.operations.remediation import Note, RemediationResult
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 ME = Owner("heal_cluster", "mine")
+SINCE = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,24 @@ def test_the_partition_names_the_cluster_and_the_param_outweighs_it() -> None:
     nameless["dag_run"].partition_key = None
     with pytest.raises(SpecError, match="is about no cluster"):
         RunContext.of(nameless)
+
+
+@pytest.mark.parametrize(("reason", "said"), [(None, ""), ("", ""), ("rack 2", "rack 2")])
+def test_no_reason_is_an_empty_one(reason: str | None, said: str) -> None:
+    assert RunContext.of(context(reason=reason)).reason == said
+
+
+@pytest.mark.parametrize(("asked", "found"), [(None, [0, 1]), ("", [0, 1]), (1, [1])])
+def test_a_run_is_about_every_finding_but_where_it_names_one(asked: Any, found: list[int]) -> None:
+    given = [
+        Finding("demo", host, "kubelet", Kind.PROCESS_DOWN, SINCE, ("cp-2",), "refused") for host in ("cp-1", "w-1")
+    ]
+    event = Mock(extra={"findings": [one.to_dict() for one in given]})
+    at, run = Mock(spec=RunContext), context(finding=given[asked].id if isinstance(asked, int) else asked)
+    at.name, at.records.status.return_value = "demo", None
+    run["triggering_asset_events"] = {REPAIRS: [event]}
+
+    assert remediation._findings(run, at) == tuple(given[index] for index in found)
 
 
 @pytest.fixture

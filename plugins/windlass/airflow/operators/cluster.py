@@ -228,7 +228,7 @@ class ClusterForgetOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the keys that were removed; the service log and the lease stay, as the record of what was done."""
         run.log(f"{run.owner.dag_id}: the cluster was taken off its hosts")
-        keeps = context["params"].get("keep_backups", True)
+        keeps = context["params"].get("keep_backups") is not False  # null is no word to throw them away
         # They may be in a bucket of their own, which only the spec names: before that is forgotten.
         backups = () if keeps else run.vault(run.cluster()).forget()
         return [*backups, *run.records.forget(keep_backups=keeps)]

@@ -196,7 +196,7 @@ def _findings(context: Context, run: RunContext) -> tuple[Finding, ...]:
     events = (context.get("triggering_asset_events") or {}).get(REPAIRS, [])
     found = {one.id: one for one in (*_open(run.records.status()), *findings_in(events, run.name))}
     desired = context["params"].get("finding")
-    return tuple(one for one in found.values() if desired in {None, one.id})
+    return tuple(one for one in found.values() if not desired or one.id == desired)
 
 
 def _listener(context: Context, run: RunContext) -> Callable[[], MonitorReports | None]:

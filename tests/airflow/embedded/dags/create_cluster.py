@@ -1,0 +1,1 @@
+../../../../dags/create_cluster.py

@@ -1,0 +1,1 @@
+../../../../dags/heal_cluster.py
