@@ -216,8 +216,6 @@ def test_data_of_the_minor_version_before_is_read(bundled: str) -> None:
 @pytest.mark.parametrize(
     ("desired", "bundled"), [("v1.36.3", "v1.37.2"), ("v1.37.2", "v1.35.1"), ("v2.1.0", "v1.37.2")]
 )
-    ("desired", "bundled"), [("v1.36.3", "v1.37.2"), ("v1.37.2", "v1.35.1"), ("v2.1.0", "v1.37.2")]
-)
 def test_other_data_needs_the_bundles_own_version(desired: str, bundled: str) -> None:
     with pytest.raises(RefusedError, match="restore_versions"):
         version_for(desired, bundled, restore=False)
