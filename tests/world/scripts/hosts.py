@@ -7,7 +7,7 @@ import shlex
 import time
 from collections.abc import Iterator
 
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.script import CHANGED
 from world.machine import Machine
 from world.scripts.script import Script, ScriptError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.script import CHANGED
 from world.etcd import DATA
 from world.machine import Machine
 from world.scripts.script import Script

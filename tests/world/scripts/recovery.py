@@ -6,7 +6,7 @@ import re
 import socket
 from collections.abc import Iterator
 
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.script import CHANGED
 from windlass.domain.scripts.restore import MARK
 from windlass.effects.ssh.connection import RemoteFile
 from world.deaths import Killed

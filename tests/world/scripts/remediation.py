@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.script import CHANGED
 from world.etcd import DATA
 from world.machine import STATE, Machine
 from world.scripts.script import Script, ScriptError

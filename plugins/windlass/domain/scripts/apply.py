@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from windlass.domain.host.layout import STACKS
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.host.layout import KERNEL_MODULES, KERNEL_PARAMETERS, PKI, PROXY_PORT, STACKS
+from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.yamltext import read_yaml
 
 APPLIED = "/var/lib/windlass/applied"
@@ -15,14 +15,14 @@ _COMPONENT = "io.windlass.component"
 _DIGEST = "io.windlass.digest"
 
 
-def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str:
+def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> Script:
     """Return a script that enables and starts a systemd unit, or restarts it if what it reads has changed since.
 
     `files` count by their content (a directory by all in it), `binaries` by where their links lead, since they are
     stored by content.
     """
     name, applied = shlex.quote(unit), shlex.quote(f"{APPLIED}/{unit}")
-    return f"""set -eu
+    text = f"""set -eu
 {_digest(files, binaries)}
 if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then exit 0; fi
 mkdir -p {APPLIED}
@@ -33,6 +33,18 @@ if ! systemctl restart {name}; then
 fi
 echo "$digest" > {applied}.new; mv {applied}.new {applied}
 echo "{CHANGED}unit {unit}"
+"""
+    return Script("start-unit", {"unit": unit, "files": tuple(files), "binaries": tuple(binaries)}, text)
+
+
+def after_api(start: Script) -> Script:
+    """Return a script that starts a kubelet as `start` does; one that does not run yet waits for an API server."""
+    return Script(start.name, {**start.arguments, "after_api": True}, _UNTIL_API + start.text)
+
+
+_UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
+until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
+  curl -fs -o /dev/null --max-time 2 --cacert {PKI}/ca.crt https://127.0.0.1:{PROXY_PORT}/readyz; do sleep 0.3; done
 """
 
 
@@ -50,7 +62,7 @@ def _digest(files: Sequence[str], binaries: Sequence[str] = ()) -> str:
     return f"digest=$( {{ {listed}; {led_to}\n  }} | sha256sum | cut -d' ' -f1)"
 
 
-def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = ()) -> str:
+def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = ()) -> Script:
     """Return a script that brings a Compose stack up unless each of its services (name to digest) runs as rendered.
 
     With `only` it looks at these services alone, and leaves the others as they are, whatever their file says. A script
@@ -64,7 +76,7 @@ def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = 
     labels = f'{{{{.Label "{_COMPONENT}"}}}}={{{{.Label "{_DIGEST}"}}}}'
     told = ", ".join(only) or f"stack {stack}"
     filters = f"--filter label=com.docker.compose.project={project} --filter status=running"
-    return f"""set -eu
+    text = f"""set -eu
 exec 9<{STACKS}/{stack}
 flock 9
 have=$(docker ps {filters} --format {shlex.quote(labels)}{picked} | LC_ALL=C sort)
@@ -74,22 +86,37 @@ cd {STACKS}/{stack}
 if ! docker compose -p {project} -f compose.yaml up -d {chosen} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
 echo "{CHANGED}{told}"
 """
+    return Script("start-stack", {"stack": stack, "services": dict(services), "only": tuple(only)}, text)
 
 
-def settings_script(what: str, files: Sequence[str], load: str) -> str:
-    """Return a script that has `files` loaded by the shell lines `load` if they changed since that was last done.
+_LOAD = {
+    # Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters.
+    "kernel settings": f"""
+[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :
+sysctl -q -e -p {KERNEL_PARAMETERS} || :
+""",
+    # A restart takes all settings; where containers run, a reload takes the registries, which is what they need.
+    "docker settings": """
+if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
+""",
+}
+
+
+def settings_script(what: str, files: Sequence[str]) -> Script:
+    """Return a script that has the settings in `files` loaded if they changed since that was last done.
 
     That it was done is noted on the host, so that what was broken off between the two is made up for.
     """
     applied = _settings_applied(what)
-    return f"""set -eu
+    text = f"""set -eu
 {_digest(files)}
 [ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0
-{load}
+{_LOAD[what]}
 mkdir -p {APPLIED}
 echo "$digest" > {applied}.new; mv {applied}.new {applied}
 echo "{CHANGED}{what}"
 """
+    return Script("load-settings", {"what": what, "files": tuple(files)}, text)
 
 
 def settings_state_script(what: str, files: Sequence[str]) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
-from windlass.domain.host.layout import KUBECONFIGS, KUBELET_CONFIG, PKI, PROXY_PORT, SYSTEMD, kubernetes_binaries
+from windlass.domain.host.layout import KUBECONFIGS, KUBELET_CONFIG, PKI, SYSTEMD, kubernetes_binaries
 from windlass.domain.pki import Pki, files_for
-from windlass.domain.scripts.apply import service_digests, stack_script, unit_script
+from windlass.domain.scripts.apply import after_api, service_digests, stack_script, unit_script
+from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
@@ -64,14 +65,8 @@ def start_kubelets(session: ClusterSession) -> dict[str, Changes]:
     and take time from the API servers that start meanwhile.
     """
     nodes = [host for host in session.hosts if host.is_node]
-    script = _UNTIL_API + kubelet_script(session.release.version)
+    script = after_api(kubelet_script(session.release.version))
     return session.on_hosts("start kubelets", nodes, lambda _, connection: run_script(connection, script, timeout=_UP))
-
-
-_UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
-until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
-  curl -fs -o /dev/null --max-time 2 --cacert {PKI}/ca.crt https://127.0.0.1:{PROXY_PORT}/readyz; do sleep 0.3; done
-"""
 
 
 def start_kubelet(session: ClusterSession, connection: Connection) -> Changes:
@@ -79,7 +74,7 @@ def start_kubelet(session: ClusterSession, connection: Connection) -> Changes:
     return run_script(connection, kubelet_script(session.release.version), timeout=_UP)
 
 
-def kubelet_script(version: str) -> str:
+def kubelet_script(version: str) -> Script:
     """Return the script that starts a kubelet, or restarts it if what it reads has changed."""
     return unit_script("kubelet", *kubelet_reads(version))
 

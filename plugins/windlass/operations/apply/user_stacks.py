@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 
-from windlass.domain.catalog.stack_files import OWN_STACKS
-from windlass.domain.host.layout import STACKS, stack_directory
+from windlass.domain.host.layout import stack_directory
 from windlass.domain.rendering import HealthCheck, host_stacks, read_health
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.user_stacks import remove_others_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
@@ -48,24 +47,6 @@ def remove_other_stacks(session: ClusterSession) -> dict[str, Changes]:
 
 def _remove_others(session: ClusterSession, host: Host, connection: Connection) -> Changes:
     return run_script(connection, remove_others_script(host_stacks(session.cluster, host)))
-
-
-def remove_others_script(desired: Iterable[str]) -> str:
-    """Return a script that takes down the user's stacks but those `wanted`, with their files and without their data.
-
-    Windlass's own stay whatever the spec says: a member of etcd leaves only where the others keep quorum.
-    """
-    keep = "|".join(shlex.quote(name) for name in dict.fromkeys([*OWN_STACKS, *desired]))
-    return f"""set -eu
-for directory in {STACKS}/*/; do
-  stack=${{directory%/}}; stack=${{stack##*/}}
-  case $stack in {keep}|'*') continue ;; esac
-  containers=$(docker ps -aq --filter "label=com.docker.compose.project=windlass-$stack")
-  [ -z "$containers" ] || docker rm -fv $containers >/dev/null
-  rm -rf "$directory"
-  echo "{CHANGED}removed stack $stack"
-done
-"""
 
 
 def _checks(connection: Connection, stacks: Iterable[str]) -> Iterator[tuple[str, HealthCheck]]:

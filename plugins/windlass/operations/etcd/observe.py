@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,30 +9,16 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from windlass.domain.etcd.membership import Observation, ObservedMember, Process
-from windlass.domain.host.layout import ETCD_CLIENT_PORT, ETCD_DATA, ETCD_PEER_PORT
+from windlass.domain.host.layout import ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from windlass.domain.pki import Pki
+from windlass.domain.scripts.etcd_member import observe_member_script
 from windlass.domain.spec.models import Host
 from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import WindlassError
 from windlass.operations.cluster import ClusterSession
 
-CONTAINER = "windlass-etcd"
 _ANSWERS_WITHIN = timedelta(seconds=3)
-_SCRIPT = f"""
-state=$(docker inspect --format '{{{{.State.Status}}}}' {CONTAINER} 2>/dev/null)
-case $state in
-  running) echo process=running ;;
-  '') if pgrep -x etcd >/dev/null; then echo process=running
-      elif docker version >/dev/null 2>&1 || ! command -v docker >/dev/null; then echo process=absent
-      else echo process=stopped; fi ;;
-  *) echo process=stopped ;;
-esac
-ls {shlex.quote(ETCD_DATA)}/member/wal/*.wal >/dev/null 2>&1 && echo data=yes || echo data=no
-for directory in {shlex.quote(ETCD_DATA)} /var/lib/windlass /var/lib; do
-  [ -d "$directory" ] && df -Pk "$directory" | awk 'NR > 1 {{print "free=" $4}}' && break
-done
-"""
 
 
 def peer_url(host: Host) -> str:
@@ -65,7 +50,7 @@ def observe_members(session: ClusterSession, pki: Pki, unreachable: Mapping[str,
 
 
 def _look(connection: Connection, credentials: EtcdCredentials) -> ObservedMember:
-    said = connection.run(["sh", "-s"], sudo=True, stdin=_SCRIPT.encode(), timeout=timedelta(seconds=20)).stdout
+    said = connection.run_script(observe_member_script(), timeout=timedelta(seconds=20)).stdout
     values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     processes: dict[str, Process] = {"running": "running", "stopped": "stopped", "absent": "absent"}
     sighting = ObservedMember(
