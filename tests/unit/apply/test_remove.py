@@ -66,7 +66,7 @@ def test_leaves_a_host_of_another_cluster_alone(session: ClusterSession, hosts: 
         remove_from_hosts(session)
 
     assert hosts["w-1"].commands() == []
-    assert hosts["cp-1"].commands() == [("sh", "-s")]
+    assert hosts["cp-1"].commands() == [("sh", "-s", "remove-cluster")]
 
 
 def test_names_every_host_that_it_could_not_be_removed_from(

@@ -12,9 +12,10 @@ import pytest
 from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
-from windlass.domain.host.facts import FACTS_SCRIPT, parse_facts
+from windlass.domain.host.facts import parse_facts
 from windlass.domain.rendering import MirrorAddresses, host_images, host_installs
 from windlass.domain.scripts.install import content_directory
+from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.catalog import load_catalog
 from windlass.effects.ssh.connection import RemoteFile
@@ -55,17 +56,17 @@ class Machine:
     artifacts: set[str] = field(default_factory=set)
     images: set[str] = field(default_factory=set)
     links: dict[str, str] = field(default_factory=dict)
-    scripts: list[str] = field(default_factory=list)
+    scripts: list[Script] = field(default_factory=list)
     """Scripts that were run besides those that only look."""
 
     def answer(self, call: Call) -> str:
-        script = (call.stdin or b"").decode()
-        if script == FACTS_SCRIPT:
+        assert call.script is not None
+        if call.script.name == "gather-facts":
             lines = [f"artifact={name}" for name in sorted(self.artifacts)]
             return "\n".join(["cgroup=2", "cpus=2", "docker=20.10", "cluster=demo", *lines, "complete=yes"])
-        if "service {{" in script:
+        if call.script.name == "observe-rollout":
             return "\n".join(self._said())
-        self.scripts.append(script)
+        self.scripts.append(call.script)
         return ""
 
     def _said(self) -> list[str]:

@@ -10,12 +10,14 @@ from windlass.domain.host.desired import DesiredHost, DesiredService
 from windlass.domain.host.health_check import HealthCheck
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
-from windlass.domain.scripts.apply import after_api, settings_script, stack_script, unit_script
+from windlass.domain.scripts.apply import after_api, loaded_script, settings_script, stack_script, unit_script
 from windlass.domain.scripts.backup import pack_stacks_script
 from windlass.domain.scripts.combine import at_once, in_turn
+from windlass.domain.scripts.containers import inspect_containers_script
 from windlass.domain.scripts.etcd_member import member_ended_script, observe_member_script, restart_member_script
 from windlass.domain.scripts.facts import facts_script
 from windlass.domain.scripts.hooks import hook_script
+from windlass.domain.scripts.inspect_host import inspect_script
 from windlass.domain.scripts.install import (
     directories_script,
     distribution_docker_script,
@@ -26,6 +28,7 @@ from windlass.domain.scripts.install import (
     node_images_script,
 )
 from windlass.domain.scripts.join import join_script, prepared_script, way_script
+from windlass.domain.scripts.observe_rollout import NodeParts, observe_rollout_script
 from windlass.domain.scripts.preflight import surroundings_script
 from windlass.domain.scripts.recreate import recreate_script, restart_script
 from windlass.domain.scripts.restore import (
@@ -94,12 +97,16 @@ _SINGLE = (
     facts_script(),
     fetch_script(_INSTALLS, _LOCK, _MIRROR),
     hook_script("apt-get upgrade -y", _HOST),
+    inspect_containers_script("demo"),
+    inspect_script(_DESIRED, rounds=3),
     install_script(_INSTALLS, _LOCK, _MIRROR),
     join_script("cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380", "member.replaced-0123-1f"),
     keep_word_script(),
+    loaded_script({"docker settings": ["/etc/docker/daemon.json"]}, {"kubelet": _UNIT}),
     member_ended_script(),
     _NODE_PULL,
     observe_member_script(),
+    observe_rollout_script(_IMAGES, ["/opt/cni/bin/bridge"], NodeParts("/opt/ctr", _UNIT, _UNIT)),
     pack_stacks_script(),
     prepared_script(_HOST),
     _PULL,

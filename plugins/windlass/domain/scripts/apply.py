@@ -11,6 +11,8 @@ from windlass.domain.yamltext import read_yaml
 
 APPLIED = "/var/lib/windlass/applied"
 """What each unit was last started with: a file a unit, with the digest of all that it reads."""
+Reads = tuple[Sequence[str], Sequence[str]]
+"""The files and the binaries that a unit reads when it starts."""
 _COMPONENT = "io.windlass.component"
 _DIGEST = "io.windlass.digest"
 
@@ -48,8 +50,15 @@ until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] |
 """
 
 
-def unit_state_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str:
-    """Return a script that prints the unit's name if `unit_script` would leave it alone; it changes nothing."""
+def loaded_script(settings: Mapping[str, Sequence[str]], units: Mapping[str, Reads]) -> Script:
+    """Return a script that prints the names of the settings and units that need not be loaded or started again."""
+    parts = [_settings_state(what, files) for what, files in settings.items()]
+    parts += [unit_state(unit, *reads) for unit, reads in units.items()]
+    return Script("check-loaded", {"settings": dict(settings), "units": dict(units)}, "".join(parts))
+
+
+def unit_state(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str:
+    """Return the lines that print the unit's name if `unit_script` would leave it alone; they change nothing."""
     name, applied = shlex.quote(unit), shlex.quote(f"{APPLIED}/{unit}")
     return f"""{_digest(files, binaries)}
 if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then echo {name}; fi
@@ -119,8 +128,8 @@ echo "{CHANGED}{what}"
     return Script("load-settings", {"what": what, "files": tuple(files)}, text)
 
 
-def settings_state_script(what: str, files: Sequence[str]) -> str:
-    """Return a script that prints `what` if `settings_script` would leave it alone; it changes nothing."""
+def _settings_state(what: str, files: Sequence[str]) -> str:
+    """Return the lines that print `what` if `settings_script` would leave it alone; they change nothing."""
     return f"""{_digest(files)}
 [ "$(cat {_settings_applied(what)} 2>/dev/null)" != "$digest" ] || echo {shlex.quote(what)}
 """

@@ -12,7 +12,7 @@ from windlass.domain.host.layout import DOCKER_DAEMON
 from windlass.domain.pki import Pki, desired_certificates
 from windlass.domain.rendering import HostFiles, Install, host_installs, render_host
 from windlass.domain.rendering.stacks import OWN_COMPONENTS
-from windlass.domain.scripts.apply import service_digests, settings_state_script, unit_state_script
+from windlass.domain.scripts.apply import Reads, loaded_script, service_digests
 from windlass.domain.scripts.install import content_directory
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection
@@ -110,13 +110,12 @@ def _restored(drift: Iterable[FileDrift]) -> list[str]:
 
 def _not_loaded(session: ClusterSession, seen: GatheredHost) -> list[str]:
     """Return the settings and units that have not read what lies on the host now, or do not run."""
-    scripts = {f"load {what}": settings_state_script(what, files) for what, files in SETTINGS.items()}
+    steps, units = [f"load {what}" for what in SETTINGS], dict[str, Reads]()
     if seen.host.is_node:
-        reads = {CONTAINERD: containerd_reads(session.release), "kubelet": kubelet_reads(session.release.version)}
-        scripts |= {f"start {unit}": unit_state_script(unit, *read) for unit, read in reads.items()}
-    script = "".join(scripts.values())
-    current = seen.connection.run(["sh", "-s"], sudo=True, stdin=script.encode()).stdout.splitlines()
-    return [step for step in scripts if step.partition(" ")[2] not in current]
+        units = {CONTAINERD: containerd_reads(session.release), "kubelet": kubelet_reads(session.release.version)}
+        steps += [f"start {unit}" for unit in units]
+    current = seen.connection.run_script(loaded_script(SETTINGS, units)).stdout.splitlines()
+    return [step for step in steps if step.partition(" ")[2] not in current]
 
 
 def _not_running(seen: GatheredHost, files: HostFiles) -> list[str]:

@@ -9,13 +9,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_component, read_container
+from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.drift import container_drift, other_version
 from windlass.domain.host.file_drift import FileDrift, desired_files, find_file_drift
 from windlass.domain.host.layout import DOCKER_DAEMON, SYSTEMD
 from windlass.domain.pki import Pki, desired_certificates, issue_pki
 from windlass.domain.remediation import ObservedCluster, ObservedHost
 from windlass.domain.rendering import HostFiles, render_host
+from windlass.domain.scripts.containers import inspect_containers_script
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import Connection
@@ -73,13 +74,8 @@ def _services(files: HostFiles) -> dict[str, Mapping[str, Any]]:
 
 
 def _containers(connection: Connection, cluster: Cluster) -> dict[str, Container]:
-    said = connection.run(["sh", "-s"], sudo=True, stdin=_inspect_script(cluster).encode()).stdout
+    said = connection.run_script(inspect_containers_script(cluster.name)).stdout
     return by_component(read_container(json.loads(line)) for line in said.splitlines() if line.startswith("{"))
-
-
-def _inspect_script(cluster: Cluster) -> str:
-    filters = f"label={CLUSTER_LABEL}={cluster.name}"
-    return f"docker ps -aq --filter {filters} | xargs -r docker inspect --format '{{{{json .}}}}'\n"
 
 
 def _file_drift(connection: Connection, files: HostFiles) -> tuple[FileDrift, ...]:

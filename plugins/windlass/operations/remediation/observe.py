@@ -96,8 +96,7 @@ def _look_at(
         reported = frozenset(report.thing for report in reports.values() if report.host == name)
         connection = work.session.connections.get(name)
         limit = timedelta(seconds=30 + rounds * _ROUND_SECONDS)
-        script = inspect_script(desired, rounds).encode()
-        said = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=limit).stdout
+        said = connection.run_script(inspect_script(desired, rounds), timeout=limit).stdout
         return parse_inspection(said, desired, reported, work.clock())
 
     patience = _PATIENCE + timedelta(seconds=0 if rounds == 1 else 10 + rounds * _ROUND_SECONDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +11,6 @@ from windlass.domain.host.file_drift import FileDrift, FileState, desired_files,
 from windlass.domain.host.layout import (
     CNI_BINARIES,
     CONTAINERD_CONFIG,
-    CONTAINERD_SOCKET,
     DOCKER_DAEMON,
     KUBELET_CONFIG,
     STACKS,
@@ -23,8 +21,9 @@ from windlass.domain.pki import Pki, desired_certificates
 from windlass.domain.rendering import HostFiles, host_images, host_installs, render_host
 from windlass.domain.rollout import HostState
 from windlass.domain.rollout.hooks import HOOKS, HOOKS_MARK, hooks_due
-from windlass.domain.scripts.apply import unit_state_script
 from windlass.domain.scripts.install import content_directory
+from windlass.domain.scripts.observe_rollout import NodeParts, observe_rollout_script
+from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Host
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import Connection
@@ -197,7 +196,7 @@ def _shared_links(session: ClusterSession, host: Host) -> Iterator[tuple[str, st
 def see(session: ClusterSession, host: Host, connection: Connection) -> HostInspection:
     """Ask a host what runs on it."""
     facts = gather_facts(connection)
-    result = connection.run(["sh", "-s"], sudo=True, stdin=_look_script(session, host).encode(), timeout=_TIMEOUT)
+    result = connection.run_script(_script(session, host), timeout=_TIMEOUT)
     lines: dict[str, list[list[str]]] = {}
     for line in result.stdout.splitlines():
         key, *words = line.split(" ")
@@ -220,33 +219,13 @@ def _pair(words: list[str]) -> tuple[str, str]:
     return words[0], " ".join(words[1:])
 
 
-def _look_script(session: ClusterSession, host: Host) -> str:
-    labels = "|".join(f'{{{{.Label "io.windlass.{name}"}}}}' for name in ("component", "version", "digest"))
-    filters = "--filter label=io.windlass.component --filter status=running"
-    lines = [f"docker ps {filters} --format {shlex.quote(f'service {labels}')} 2>/dev/null"]
+def _script(session: ClusterSession, host: Host) -> Script:
     images = host_images(session.cluster, session.release, host, session.lock, session.mirror)
-    desired = [shlex.quote(one.reference) for one in images if one.runtime == "docker"]
-    lines += [f"docker image inspect {image} >/dev/null 2>&1 && echo image {image}" for image in desired]
+    desired = [one.reference for one in images if one.runtime == "docker"]
     links = [path for path, _ in _shared_links(session, host)]
-    lines += [f'[ ! -L {path} ] || echo "link {path} $(readlink {path})"' for path in links]
-    if host.is_node:
-        lines += _node_lines(session)
-    return "\n".join([*lines, "true"]) + "\n"
+    return observe_rollout_script(desired, links, _node(session) if host.is_node else None)
 
 
-def _node_lines(session: ClusterSession) -> list[str]:
+def _node(session: ClusterSession) -> NodeParts:
     ctr = f"{artifact_directory('containerd', session.release.files['containerd'])}/bin/ctr"
-    listed = f"$(command -v {ctr} || ls /opt/windlass/containerd/*/bin/ctr 2>/dev/null | tail -n 1)"
-    scripts = [
-        unit_state_script("kubelet", *kubelet_reads(session.release.version)),
-        unit_state_script(CONTAINERD, *containerd_reads(session.release)),
-    ]
-    units = "\n".join(f"( {script}) | sed 's/^/unit /'" for script in scripts)
-    version = r"s|^ExecStart=/opt/windlass/\(v[^/]*\)/bin/kubelet.*|version kubelet \1|p"
-    runtime = r"s|^ExecStart=/opt/windlass/containerd/\([^/]*\)/bin/containerd.*|version containerd \1|p"
-    return [
-        f"{listed} -a {CONTAINERD_SOCKET} -n k8s.io images ls -q 2>/dev/null | sed 's/^/image /'",
-        units,
-        f"sed -n '{version}' {_KUBELET_UNIT} 2>/dev/null",
-        f"sed -n '{runtime}' {_CONTAINERD_UNIT} 2>/dev/null",
-    ]
+    return NodeParts(ctr, kubelet_reads(session.release.version), containerd_reads(session.release))
