@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from windlass.airflow.backup_assets import BACKUPS, DRILLS
 from windlass.airflow.connections import open_store
-from windlass.airflow.errors import TASK_DEFAULTS, TRANSIENT, ending_on_permanent_errors
+from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
@@ -21,7 +21,7 @@ from windlass.domain.backup import BundleId, BundleManifest
 from windlass.domain.backup.schedule import BackupProgress, is_drill_due, is_due, overdue_since, unsafe_beside
 from windlass.effects.bundles import Vault
 from windlass.effects.store import list_clusters
-from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.errors import TRANSIENT, NotReadyError, RefusedError, WindlassError
 from windlass.operations.backup.expire import expire
 from windlass.operations.backup.status import how_old, newest_drill, progress_of, should_tell
 from windlass.operations.backup.take import Stopwatch, take_bundle

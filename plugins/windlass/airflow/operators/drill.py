@@ -10,13 +10,12 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from windlass.airflow.errors import TRANSIENT
 from windlass.airflow.operators.backup import is_by_person, notify_alert
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
 from windlass.domain.backup import NEWEST, BundleId, DrillRecord, choose
 from windlass.domain.backup.versions import release_for
-from windlass.errors import IntegrityError, NotReadyError, RefusedError, WindlassError
+from windlass.errors import TRANSIENT, IntegrityError, NotReadyError, RefusedError, WindlassError
 from windlass.operations.backup.drill import clear_drills, run_drill
 from windlass.operations.backup.take import Stopwatch
 
