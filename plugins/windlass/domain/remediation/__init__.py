@@ -1,11 +1,11 @@
 """Repair as rules: from what was seen of a cluster to what is done about it, what is held back, and why; pure."""
 
-from windlass.domain.host.observed import (
+from windlass.domain.host.health import (
     HealthReport,
-    ObservedCluster,
-    ObservedHost,
-    ObservedService,
-    ObservedUnit,
+    ClusterHealth,
+    HostHealth,
+    ServiceHealth,
+    UnitHealth,
     Sight,
 )
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
@@ -18,10 +18,10 @@ __all__ = [
     "HealthReport",
     "History",
     "NeedsOperator",
-    "ObservedCluster",
-    "ObservedHost",
-    "ObservedService",
-    "ObservedUnit",
+    "ClusterHealth",
+    "HostHealth",
+    "ServiceHealth",
+    "UnitHealth",
     "RemediationPlan",
     "Sight",
     "Tries",

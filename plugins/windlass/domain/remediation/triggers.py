@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from windlass.domain.health import Finding, Kind
-from windlass.domain.host.observed import HealthReport
+from windlass.domain.host.health import HealthReport
 from windlass.domain.remediation.actions import NeedsOperator
 
 ACTED_ON = frozenset({Kind.PROCESS_DOWN, Kind.UNIT_DOWN, Kind.NODE_NOT_READY})
