@@ -46,7 +46,8 @@ class ClusterHook(BaseHook):
 
     @cached_property
     def _stored(self) -> RunContext:
-        return _StoredCluster(name=self.cluster, owner=Owner("hook", "none"), store_conn_id=self.store_conn_id)
+        nobody = Owner("hook", "none")  # it takes no lease and writes no log
+        return _StoredCluster(self.cluster, nobody, lambda _: None, store_conn_id=self.store_conn_id)
 
     def connection(self, host: str) -> Connection:
         """Return the SSH connection to a host of the cluster; UnreachableError if it does not answer."""
