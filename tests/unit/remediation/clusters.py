@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.host.health import ETCD
-from windlass.domain.remediation import HealthReport, ClusterHealth, HostHealth, ServiceHealth, UnitHealth
+from windlass.domain.remediation import ClusterHealth, HealthReport, HostHealth, ServiceHealth, UnitHealth
 from windlass.domain.spec.models import Repair as Settings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

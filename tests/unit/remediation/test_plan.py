@@ -7,9 +7,9 @@ import pytest
 
 from unit.remediation.clusters import CONTROL_PLANE, NOW, SETTINGS, cluster, control_plane, service, worker
 from windlass.domain.remediation import (
+    ClusterHealth,
     HealthReport,
     History,
-    ClusterHealth,
     HostHealth,
     RemediationPlan,
     Tries,

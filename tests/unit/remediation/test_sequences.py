@@ -12,9 +12,9 @@ from unit.remediation.clusters import CONTROL_PLANE, NOW, cluster, control_plane
 from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.remediation import (
     Action,
+    ClusterHealth,
     HealthReport,
     History,
-    ClusterHealth,
     HostHealth,
     RemediationPlan,
     plan_actions,

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_component, read_container
+from windlass.domain.host.health import ETCD, GONE, HostHealth, ServiceHealth, Sight, UnitHealth
 from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, ServiceCheck
 from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA
-from windlass.domain.host.health import ETCD, GONE, HostHealth, ServiceHealth, UnitHealth, Sight
 from windlass.errors import NotReadyError
 
 _FULL_KIB = 64 * 1024

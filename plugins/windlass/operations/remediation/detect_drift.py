@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_component, read_container
 from windlass.domain.host.container_drift import container_drift, other_version
+from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_component, read_container
 from windlass.domain.host.file_drift import FileDrift, desired_files, find_file_drift
 from windlass.domain.host.layout import DOCKER_DAEMON, SYSTEMD
 from windlass.domain.pki import Pki, desired_certificates, issue_pki

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from windlass.domain.host.containers import CRASHES
+from windlass.domain.host.health import ETCD
 from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks
 from windlass.domain.host.layout import stack_directory
-from windlass.domain.host.health import ETCD
 from windlass.domain.pki import issue_pki
 from windlass.domain.remediation import Action
 from windlass.domain.remediation.actions import CERTIFICATES, Kind

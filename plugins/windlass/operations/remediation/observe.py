@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from windlass.domain.etcd.membership import assess
 from windlass.domain.etcd.quorum import Membership
-from windlass.domain.host.host_checks import HostChecks
 from windlass.domain.host.health import ETCD, STARTED
-from windlass.domain.remediation import HealthReport, ClusterHealth, HostHealth, ServiceHealth
+from windlass.domain.host.host_checks import HostChecks
+from windlass.domain.remediation import ClusterHealth, HealthReport, HostHealth, ServiceHealth
 from windlass.domain.scripts.check_health import health_script, parse_health
 from windlass.effects.kubernetes.client import NODES
 from windlass.errors import NotReadyError, WindlassError

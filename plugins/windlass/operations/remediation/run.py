@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from windlass.domain.remediation import (
     Action,
+    ClusterHealth,
     HealthReport,
     History,
     NeedsOperator,
-    ClusterHealth,
     RemediationPlan,
     plan_actions,
 )
