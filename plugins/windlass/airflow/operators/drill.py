@@ -21,10 +21,9 @@ from windlass.domain.backup.versions import release_for
 from windlass.effects.store import Leases
 from windlass.effects.store.keys import drill_lease_key
 from windlass.errors import IntegrityError, NotReadyError, RefusedError, WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.backup.drill import clear_drills, run_drill
 from windlass.operations.backup.take import Stopwatch
-
-OPERATION = "restore_drill"
 
 
 class DrillChooseOperator(ClusterOperator):
@@ -52,7 +51,9 @@ class DrillRunOperator(ClusterOperator):
         if not record.is_proof:
             text = f"drill with bundle {bundle} on {record.host or 'no host'} failed: {record.failure}"
             notify_alert(context, run, text)
-            raise IntegrityError(f"{text}; look at the record {record.id}, and take a new bundle with etcd_backup")
+            raise IntegrityError(
+                f"{text}; look at the record {record.id}, and take a new bundle with {Operation.BACK_UP}"
+            )
         run.log(f"drill: bundle {bundle} is proven: {record.milliseconds['total'] / 1000:.0f} s on {record.host}")
         return _told(record)
 
@@ -101,7 +102,7 @@ def _turn(context: Context, run: RunContext) -> Iterator[None]:
     """Hold the cluster's one turn to drill, beside whatever operation runs: it touches nothing of the cluster."""
     leases = _leases(context, run)
     try:
-        leases.acquire(run.name, run.owner, OPERATION)
+        leases.acquire(run.name, run.owner, Operation.DRILL)
     except RefusedError as refusal:
         if is_by_person(context):
             raise NotReadyError(f"another drill runs: {refusal}") from refusal

@@ -19,7 +19,7 @@ from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
 from windlass.domain.health import Finding
 from windlass.domain.pki import Pki
-from windlass.domain.remediation.contention import HEAL, contention_of
+from windlass.domain.remediation.contention import contention_of
 from windlass.domain.remediation.plan import RunOrigin
 from windlass.domain.remediation.summary import plan_lines
 from windlass.domain.remediation.triggers import MonitorReports, monitor_reports
@@ -27,6 +27,7 @@ from windlass.domain.servicelog import Event
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store import HostKeys, ServiceLog
 from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.remediation import Keyring, Note, RemediationContext, heal, show_plan
@@ -90,10 +91,12 @@ class ClusterHealOperator(ClusterOperator):
         while True:
             turn = contention_of(leases.current(run.name), run.owner, began)
             if turn == "leave":
-                self.log.info("another run of heal_cluster is at this cluster and will look at all of it again")
+                self.log.info(
+                    "another run of %s is at this cluster and will look at all of it again", Operation.REMEDIATE
+                )
                 return False
             try:
-                leases.acquire(run.name, run.owner, HEAL)
+                leases.acquire(run.name, run.owner, Operation.REMEDIATE)
             except RefusedError as refusal:
                 if not is_told:
                     self.log.info("%s", refusal)

@@ -31,8 +31,9 @@ from windlass.domain.remediation.history import History
 from windlass.domain.remediation.worker_limit import DISK, brake_workers, cordons, uncordons
 from windlass.domain.spec.models import Repair as RepairSettings
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
-RECOVER = "bring its hosts back, or trigger `disaster_recovery`, which restores the newest bundle"
+RECOVER = f"bring its hosts back, or trigger `{Operation.RECOVER}`, which restores the newest bundle"
 
 _LOOK_AGAIN = timedelta(seconds=20)
 
@@ -87,10 +88,10 @@ class _ActionFilter:
             return Deferred(repair, "the spec turns repair off (spec.repair.enabled)")
         if host.other_version and (repair.is_drift or repair.kind == "renew-certificates"):
             return Deferred(
-                repair, f"the host runs {host.other_version}; trigger `upgrade_cluster` to bring it to the spec"
+                repair, f"the host runs {host.other_version}; trigger `{Operation.UPGRADE}` to bring it to the spec"
             )
         if self.seen.rollout and repair.is_drift:
-            return Deferred(repair, f"{self.seen.rollout}; trigger `upgrade_cluster` to bring it to its end")
+            return Deferred(repair, f"{self.seen.rollout}; trigger `{Operation.UPGRADE}` to bring it to its end")
         if host.is_full and repair.kind != "restart-unit":
             return Deferred(
                 repair, "its disk is full, and nothing that is started comes up", self.seen.at + _LOOK_AGAIN
@@ -171,7 +172,8 @@ class _ActionFilter:
         now, count = self.seen.at, self.history.count(repair.key, self.seen.at)
         if count >= self.settings.tries:
             why = f"{repair.thing} on {repair.host} was repaired {count} times and is still ill: {repair.reason}"
-            return NeedsOperator(repair.key, why, f"look at its log on {repair.host}, then trigger `heal_cluster`")
+            what_next = f"look at its log on {repair.host}, then trigger `{Operation.REMEDIATE}`"
+            return NeedsOperator(repair.key, why, what_next)
         free_at = self.history.free_at(repair.key, now)
         return Deferred(repair, f"it was tried {count} times", free_at) if free_at > now else None
 

@@ -18,6 +18,7 @@ from windlass.domain.scripts.install import CHANGED
 from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
+from windlass.operation_names import Operation
 from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import SERVING, bring_up, seed_host, start_kubelet
 from windlass.operations.cluster import Changes, run_script
@@ -150,7 +151,7 @@ def _renew(work: RemediationContext, repair: Action) -> Changes:
 
 def _cordon(work: RemediationContext, repair: Action) -> Changes:
     with kubernetes_api(work.session, work.keys, _API) as client:
-        annotations = {CORDONED_BY: "heal_cluster"}
+        annotations = {CORDONED_BY: Operation.REMEDIATE}
         change = {"metadata": {"annotations": annotations}, "spec": {"unschedulable": True}}
         client.patch(NODES, repair.host, change)
     return (f"node {repair.host} cordoned",)
