@@ -11,7 +11,6 @@ from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.operators.step_order import left_undone, pause_if_asked, require_step_order
 from windlass.airflow.rollout import GateResult, UpgradePath, check_gate, fresh_bundle, plan_text, question_of, sites
 from windlass.airflow.run_context import RunContext
@@ -104,7 +103,7 @@ class UpgradeLeaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        run.leases(finished_by(context)).acquire(run.name, run.owner, run.owner.dag_id)
+        run.lease().acquire()
         run.records.drop_pause()  # which was meant for a run before
         return str(run.owner)
 
@@ -148,7 +147,7 @@ class UpgradeStepOperator(ClusterOperator):
         step = Step.of(self.step)
         require_step_order(context)
         pause_if_asked(context, run, step)
-        run.leases(finished_by(context)).acquire(run.name, run.owner, run.owner.dag_id)
+        run.lease().acquire()
         upgrade_path = UpgradePath.of(context, run)
         sealed = RemoteFile(run.records.sealed_pki() or b"", mode=0o600)
         try:
@@ -225,7 +224,7 @@ class UpgradeResultOperator(ClusterOperator):
         self.log.info("%s", text)
         if result["state"] != "planned":
             run.log(text, details={key: value for key, value in result.items() if key != "cluster"})
-            run.leases(finished_by(context)).release(run.name, run.owner)
+            run.lease().release()
         return result
 
     def _state(self, context: Context, steps: list[Any], undone: Collection[int]) -> str:

@@ -13,7 +13,6 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.run_context import RunContext
 from windlass.domain.rollout import Step
 from windlass.effects.store import Pause
@@ -68,8 +67,8 @@ class UpgradePauseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, str]:
         """Return which run was asked; RefusedError if no roll is at work."""
-        lease = run.leases(finished_by(context)).effective(run.name)
-        if lease is None or lease.owner.dag_id != Operation.UPGRADE:
+        lease = run.lease().effective()
+        if lease is None or lease.owner.dag_id != UPGRADE:
             rollout = run.records.rollout()
             stands = (
                 f"{rollout} is not at work now, and waits to be gone on with" if rollout else "no upgrade is at work"

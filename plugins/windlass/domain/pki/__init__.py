@@ -8,7 +8,7 @@ from windlass.domain.pki.bindings import group_bindings
 from windlass.domain.pki.certificates import CertificateSubject, Credential, Usage, issue, new_authority
 from windlass.domain.pki.check import check_certificate
 from windlass.domain.pki.encryption import encryption_configuration
-from windlass.domain.pki.issue import (
+from windlass.domain.pki.issuance import (
     Expiry,
     check_authorities,
     expiring,

@@ -24,7 +24,7 @@ from datetime import timedelta
 
 from windlass.domain.etcd.quorum import Membership, Removal, check
 from windlass.domain.etcd.quorum import Stop as StopMember
-from windlass.domain.host.observed import CONTROL_PLANE, ETCD, GONE, STARTED, ObservedCluster, ObservedHost, Sight
+from windlass.domain.host.health import CONTROL_PLANE, ETCD, GONE, STARTED, ClusterHealth, HostHealth, Sight
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
 from windlass.domain.remediation.candidates import candidates
 from windlass.domain.remediation.history import History
@@ -46,7 +46,7 @@ class RunOrigin:
 
 
 def plan_actions(
-    settings: RepairSettings, seen: ObservedCluster, history: History, asked: RunOrigin | None = None
+    settings: RepairSettings, seen: ClusterHealth, history: History, asked: RunOrigin | None = None
 ) -> RemediationPlan:
     """Return what to do now about what was seen; acting, seeing again and planning again ends with an empty plan."""
     by_person = asked is not None and asked.by_person
@@ -78,7 +78,7 @@ class _ActionFilter:
     """Judges one repair after another; None lets it pass."""
 
     settings: RepairSettings
-    seen: ObservedCluster
+    seen: ClusterHealth
     history: History
     is_allowed: bool
 
@@ -98,7 +98,7 @@ class _ActionFilter:
             )
         return self._service(host, repair) or self._others(host, repair) or self._quorum(repair) or self._tries(repair)
 
-    def _service(self, host: ObservedHost, repair: Action) -> Deferred | None:
+    def _service(self, host: HostHealth, repair: Action) -> Deferred | None:
         service = host.service(repair.thing)
         if service is None:
             return None
@@ -109,7 +109,7 @@ class _ActionFilter:
         left = timedelta(0) if service.age is None or is_judged else service.initializing - service.age
         return Deferred(repair, "it is still starting", self.seen.at + left) if left > timedelta(0) else None
 
-    def _others(self, host: ObservedHost, repair: Action) -> Deferred | None:
+    def _others(self, host: HostHealth, repair: Action) -> Deferred | None:
         """Judge by how its like on other hosts are; a member of etcd is judged by what etcd says of its members."""
         service = host.service(repair.thing)
         if service is None or service.component == ETCD:
@@ -196,7 +196,7 @@ def _without_doubt(membership: Membership, name: str) -> Membership:
     return replace(membership, members=members)
 
 
-def _one_at_a_time(seen: ObservedCluster, due: list[Action]) -> tuple[list[Action], list[Deferred]]:
+def _one_at_a_time(seen: ClusterHealth, due: list[Action]) -> tuple[list[Action], list[Deferred]]:
     """Let the first repair of the control plane pass, the first new machine, and all others; hold back the rest."""
     machines = [one for one in due if one.kind == "replace-host"][1:]
     due = [one for one in due if one not in machines]
@@ -208,7 +208,7 @@ def _one_at_a_time(seen: ObservedCluster, due: list[Action]) -> tuple[list[Actio
     ]
 
 
-def _is_quorum_lost(seen: ObservedCluster) -> bool:
+def _is_quorum_lost(seen: ClusterHealth) -> bool:
     """Say whether it is known that etcd cannot commit: too few members do their work."""
     holders = _holders(seen)
     healthy = [host for host in holders if _health(seen, host, ETCD) == "healthy"]
@@ -216,22 +216,22 @@ def _is_quorum_lost(seen: ObservedCluster) -> bool:
     return bool(holders) and len(healthy) + len(unknown) < len(holders) // 2 + 1
 
 
-def _holders(seen: ObservedCluster) -> list[ObservedHost]:
+def _holders(seen: ClusterHealth) -> list[HostHealth]:
     return [host for host in seen.hosts if host.service(ETCD) is not None]
 
 
-def _health(seen: ObservedCluster, host: ObservedHost, component: str) -> Sight:
+def _health(seen: ClusterHealth, host: HostHealth, component: str) -> Sight:
     """Return how a service of a host is; unknown where the host does not answer or has none."""
     service = host.service(component)
     return "unknown" if service is None or not host.is_reachable else seen.health(host, service)
 
 
-def _do_none_serve(seen: ObservedCluster) -> bool:
+def _do_none_serve(seen: ClusterHealth) -> bool:
     """Say whether it is known of every member that it does not do its work."""
     return all(_health(seen, host, ETCD) == "unhealthy" for host in _holders(seen))
 
 
-def _lost_quorum(seen: ObservedCluster) -> Iterator[NeedsOperator]:
+def _lost_quorum(seen: ClusterHealth) -> Iterator[NeedsOperator]:
     """Stop where too few members are left that could serve again."""
     holders = _holders(seen)
     able = [host for host in holders if host.is_reachable and host.has_member_data is not False]
@@ -243,7 +243,7 @@ def _lost_quorum(seen: ObservedCluster) -> Iterator[NeedsOperator]:
     yield NeedsOperator("etcd", why, RECOVER)
 
 
-def _useless_hosts(seen: ObservedCluster) -> Iterator[NeedsOperator]:
+def _useless_hosts(seen: ClusterHealth) -> Iterator[NeedsOperator]:
     """Tell of hosts that no repair of their parts can help."""
     for host in seen.hosts:
         if host.is_full:

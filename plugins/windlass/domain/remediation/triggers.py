@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from windlass.domain.health import Finding, Kind
-from windlass.domain.host.observed import HealthReport
+from windlass.domain.host.health import HealthReport
 from windlass.domain.remediation.actions import NeedsOperator
 from windlass.operation_names import Operation
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from windlass.domain.host.containers import CRASHES
-from windlass.domain.host.desired import ENGINE, KUBELET, DesiredHost
+from windlass.domain.host.health import ETCD
+from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks
 from windlass.domain.host.layout import stack_directory
-from windlass.domain.host.observed import ETCD
 from windlass.domain.pki import issue_pki
 from windlass.domain.remediation import Action
 from windlass.domain.remediation.actions import CERTIFICATES, Kind
@@ -197,7 +197,7 @@ def watch(work: RemediationContext, repair: Action) -> float:
     return time.monotonic() - started
 
 
-def watch_script(desired: DesiredHost, repair: Action) -> tuple[str, timedelta]:
+def watch_script(desired: HostChecks, repair: Action) -> tuple[str, timedelta]:
     """Return the script that waits on the host itself until the thing is well, and how long it waits at most."""
     service = desired.service(repair.thing)
     if service is not None:
