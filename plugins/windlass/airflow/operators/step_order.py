@@ -68,7 +68,7 @@ class UpgradePauseOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, str]:
         """Return which run was asked; RefusedError if no roll is at work."""
         lease = run.lease().effective()
-        if lease is None or lease.owner.dag_id != UPGRADE:
+        if lease is None or lease.owner.dag_id != Operation.UPGRADE:
             rollout = run.records.rollout()
             stands = (
                 f"{rollout} is not at work now, and waits to be gone on with" if rollout else "no upgrade is at work"
