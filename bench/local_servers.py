@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from windlass.domain.host.layout import PKI
 import json
 import os
 import socket
@@ -15,7 +14,8 @@ from pathlib import Path
 
 from bench.cluster_end import wait_until
 from windlass.domain.artifacts import Artifact
-from windlass.domain.pki import (Pki, files_for)
+from windlass.domain.host.layout import PKI
+from windlass.domain.pki import Pki, files_for
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
 from windlass.effects.store import S3Store, StoreConfig

@@ -21,6 +21,7 @@ from windlass.cli.embedded.instance import up as start_airflow
 from windlass.cli.embedded.layout import Home, Settings
 from windlass.cli.embedded.secret_files import login
 from windlass.cli.main import main as windlass
+from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Signer
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.secret import Secret
@@ -38,7 +39,6 @@ from windlass_lab.plan import LabPlan
 _LIMIT = timedelta(minutes=30)
 _LOG_LINES = 15
 _SHOWN = frozenset({"running", "success", "failed", "up_for_retry", "deferred", "awaiting_input", "skipped"})
-_API_PORT = 6443
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _node_lines(access: Access) -> list[str]:
         certificate=access.credential.certificate,
         key=access.credential.key.reveal(),
     )
-    with KubernetesClient(str(first.address), _API_PORT, credentials) as api:
+    with KubernetesClient(str(first.address), API_PORT, credentials) as api:
         nodes = api.list(NODES)
     rows = [("NODE", "STATE", "ADDRESS", "VERSION"), *(_node_row(node) for node in nodes)]
     return [f"{name:<12}{state:<12}{address:<18}{version}" for name, state, address, version in rows]

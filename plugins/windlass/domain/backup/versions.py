@@ -10,8 +10,7 @@ import yaml
 from windlass.domain.backup.manifest import BundleManifest
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.release import version_numbers
-from windlass.domain.host.containers import VERSION_LABEL
-from windlass.domain.host.layout import stack_directory
+from windlass.domain.host.layout import VERSION_LABEL, stack_directory
 from windlass.domain.yamltext import read_yaml
 from windlass.errors import RefusedError, SpecError
 from windlass.operation_names import Operation

@@ -25,6 +25,7 @@ from datetime import timedelta
 from windlass.domain.etcd.quorum import Membership, Removal, check
 from windlass.domain.etcd.quorum import Stop as StopMember
 from windlass.domain.host.health import CONTROL_PLANE, ETCD, GONE, STARTED, ClusterHealth, HostHealth, Sight
+from windlass.domain.host.layout import DATA
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
 from windlass.domain.remediation.candidates import candidates
 from windlass.domain.remediation.history import History
@@ -247,7 +248,7 @@ def _useless_hosts(seen: ClusterHealth) -> Iterator[NeedsOperator]:
     """Tell of hosts that no repair of their parts can help."""
     for host in seen.hosts:
         if host.is_full:
-            why = f"{host.name} has no room left below /var/lib/windlass"
+            why = f"{host.name} has no room left below {DATA}"
             yield NeedsOperator(
                 f"{host.name}{DISK}", why, "free some; what runs there is repaired as soon as it can be"
             )

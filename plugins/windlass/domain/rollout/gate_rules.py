@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from windlass.domain.catalog import Release
 from windlass.domain.etcd.quorum import Membership
+from windlass.domain.host.layout import EVICTABLE
 from windlass.domain.rollout.disruption import (
-    EVICTABLE,
     Object,
     blocking_webhooks,
     drained_pods,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from windlass.domain.host.containers import COMPONENT_LABEL, DIGEST_LABEL, PROJECT_LABEL
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.file_drift import FileDrift, desired_files, find_file_drift
-from windlass.domain.host.layout import DOCKER_DAEMON
+from windlass.domain.host.layout import COMPONENT_LABEL, DIGEST_LABEL, DOCKER_DAEMON, PROJECT_LABEL
 from windlass.domain.pki import Pki, desired_certificates
 from windlass.domain.rendering import HostFiles, Install, host_installs, render_host
 from windlass.domain.rendering.stacks import OWN_COMPONENTS
@@ -140,7 +139,7 @@ _RUNNING = f"{{{{if {_STACK}}}}}{{{{{_COMPONENT}}}}}={{{{{_DIGEST}}}}}{{{{end}}}
 
 def _running_digests(connection: Connection) -> dict[str, str]:
     """Return the digest of each component that a stack runs; what an operation runs for a while is no stack's."""
-    argv = ["docker", "ps", "--filter", "label=io.windlass.component", "--filter", "status=running"]
+    argv = ["docker", "ps", "--filter", f"label={COMPONENT_LABEL}", "--filter", "status=running"]
     lines = connection.run([*argv, "--format", _RUNNING], sudo=True).stdout.split()
     return {name: digest for name, _, digest in (line.partition("=") for line in lines)}
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from windlass.domain.host.containers import CRASHES
 from windlass.domain.host.health import ETCD
 from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks
-from windlass.domain.host.layout import stack_directory
+from windlass.domain.host.layout import CORDONED_BY, KUBELET_PORT, stack_directory
 from windlass.domain.pki import issue_pki
 from windlass.domain.remediation import Action
 from windlass.domain.remediation.actions import CERTIFICATES, Kind
@@ -25,7 +25,6 @@ from windlass.operations.cluster import Changes, run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import ReplacementContext, replace_member
 from windlass.operations.remediation.context import Note, RemediationContext
-from windlass.operations.remediation.observe import CORDONED_BY
 from windlass.operations.waiting import wait_until
 
 _START = timedelta(minutes=3)
@@ -209,9 +208,9 @@ def watch_script(desired: HostChecks, repair: Action) -> tuple[str, timedelta]:
     if repair.thing == ENGINE:
         return _poll("timeout 3 docker ps -q >/dev/null 2>&1", 1, _UNIT_LIMIT, "docker does not answer"), _UNIT_LIMIT
     if repair.thing == KUBELET:
-        url = f"https://{desired.host.address}:10250/healthz"
+        url = f"https://{desired.host.address}:{KUBELET_PORT}/healthz"
         ask = f"[ \"$(curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 {url})\" = 401 ]"
-        return _poll(ask, 1, _UNIT_LIMIT, "port 10250 does not answer"), _UNIT_LIMIT
+        return _poll(ask, 1, _UNIT_LIMIT, f"port {KUBELET_PORT} does not answer"), _UNIT_LIMIT
     if repair.kind == "restart-unit":
         ask = f"systemctl is-active --quiet {repair.thing}"
         return _poll(ask, 2, _UNIT_LIMIT, "systemd does not call it active"), _UNIT_LIMIT
