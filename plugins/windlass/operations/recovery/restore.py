@@ -10,7 +10,7 @@ from functools import partial
 
 import yaml
 
-from windlass.domain.host.layout import stack_directory
+from windlass.domain.host.layout import ETCD_DATA, stack_directory
 from windlass.domain.scripts.restore import Restore, receive_argv, restore_script, state_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.broadcast import broadcast
@@ -89,7 +89,7 @@ def _check_room(found: Mapping[str, Stage], hosts: list[str], size: int) -> None
     ]
     if short:
         raise RefusedError(
-            f"restoring beside the old data needs {needed // 2**20} MiB below /var/lib/windlass/etcd: "
+            f"restoring beside the old data needs {needed // 2**20} MiB below {ETCD_DATA}: "
             f"{'; '.join(short)}; free some, then clear this task"
         )
 
