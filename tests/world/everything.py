@@ -73,7 +73,7 @@ class World:
         # The same each time, and most of the time that a run takes.
         patch.setattr(run_context, "load_catalog", lambda _: CATALOG)
         patch.setattr(run_context, "load_cluster", _once(load_cluster))
-        patch.setattr(context, "wanted_hosts", _once(desired_hosts))
+        patch.setattr(context, "desired_hosts", _once(desired_hosts))
         patch.setattr(run_context, "master_keys", lambda: self.keys)
         patch.setattr(artifacts, "fetch_lock", lambda _: lock())
         patch.setattr(run_context, "HostHook", partial(_Hook, self))
