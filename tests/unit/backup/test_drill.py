@@ -246,7 +246,7 @@ def test_of_the_clusters_keys_only_those_of_its_secrets_are_laid_down(plan: Dril
 
 def test_no_command_shows_a_secret(plan: DrillPlan, pki: Pki) -> None:
     commands = [plan.status(), plan.restore(), plan.start_etcd(), plan.start_api_server(), plan.hash(1)]
-    words = "\n".join([*(shlex.join(command) for command in commands), plan.ask_api("/api")])
+    words = "\n".join([*(shlex.join(command) for command in commands), plan.ask_api("/api").text])
     assert not [secret for secret in secrets(pki) if secret in words]
 
 

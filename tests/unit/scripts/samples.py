@@ -6,18 +6,18 @@ from datetime import timedelta
 from pathlib import Path
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.host.desired import DesiredHost, DesiredService
 from windlass.domain.host.health_check import HealthCheck
+from windlass.domain.host.host_checks import HostChecks, ServiceCheck
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
 from windlass.domain.scripts.apply import after_api, loaded_script, settings_script, stack_script, unit_script
 from windlass.domain.scripts.backup import pack_stacks_script
+from windlass.domain.scripts.check_health import health_script
 from windlass.domain.scripts.combine import at_once, in_turn
 from windlass.domain.scripts.containers import inspect_containers_script
 from windlass.domain.scripts.etcd_member import member_ended_script, observe_member_script, restart_member_script
 from windlass.domain.scripts.facts import facts_script
 from windlass.domain.scripts.hooks import hook_script
-from windlass.domain.scripts.inspect_host import inspect_script
 from windlass.domain.scripts.install import (
     directories_script,
     distribution_docker_script,
@@ -62,13 +62,13 @@ _DRILL = DrillPlan("d1", Images("etcd@sha256:1", "api@sha256:2"), 2**20, "10.96.
 _RESTORE = Restore("abc", "cp-1", "https://192.0.2.1:2380", "cp-1=https://192.0.2.1:2380", "demo-abc", 10**9, "etcd:1")
 
 
-def _service(component: str, stack: str, port: int, certificate: str | None) -> DesiredService:
+def _service(component: str, stack: str, port: int, certificate: str | None) -> ServiceCheck:
     seconds = [timedelta(seconds=number) for number in (5, 3, 60, 90)]
     check = HealthCheck(port, "https", "GET /readyz HTTP/1.0", "host", certificate, *seconds, 2, 3, "recreate", 0)
-    return DesiredService(component, stack, check)
+    return ServiceCheck(component, stack, check)
 
 
-_DESIRED = DesiredHost(
+_DESIRED = HostChecks(
     _HOST,
     "demo",
     (
@@ -98,7 +98,7 @@ _SINGLE = (
     fetch_script(_INSTALLS, _LOCK, _MIRROR),
     hook_script("apt-get upgrade -y", _HOST),
     inspect_containers_script("demo"),
-    inspect_script(_DESIRED, rounds=3),
+    health_script(_DESIRED, rounds=3),
     install_script(_INSTALLS, _LOCK, _MIRROR),
     join_script("cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380", "member.replaced-0123-1f"),
     keep_word_script(),

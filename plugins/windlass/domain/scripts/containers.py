@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.domain.host.containers import CLUSTER_LABEL
+from windlass.domain.host.layout import CLUSTER_LABEL
 from windlass.domain.scripts.script import Script
 
 

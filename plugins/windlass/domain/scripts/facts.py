@@ -5,7 +5,7 @@ It needs a POSIX shell and what a plain Linux server has.
 
 from __future__ import annotations
 
-from windlass.domain.host.facts import DOCKER_UNFINISHED
+from windlass.domain.host.layout import DOCKER_UNFINISHED
 from windlass.domain.scripts.script import Script
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from windlass.domain.host.layout import ETCD_DATA, STACKS, SYSTEMD, stack_directory
+from windlass.domain.host.layout import ETCD_DATA, PKI, STACKS, SYSTEMD, stack_directory
 from windlass.domain.scripts.etcd_member import CONTAINER
 from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.spec.models import Host
@@ -27,7 +27,7 @@ def way_script(others: Mapping[str, str]) -> Script:
 
 def prepared_script(host: Host) -> Script:
     """Return the script that prints a change if the host has the keys, images and units that its roles need."""
-    desired = {"etcd": "/etc/windlass/pki/etcd/peer.key", "control-plane": "/etc/windlass/pki/apiserver.key"}
+    desired = {"etcd": f"{PKI}/etcd/peer.key", "control-plane": f"{PKI}/apiserver.key"}
     keys = [desired[role] for role in host.roles if role in desired]
     files = [*keys, f"{SYSTEMD}/kubelet.service"] if host.is_node else keys
     stacks = ["api-proxy", *(role for role in host.roles if role in desired)]

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from windlass.domain.host.layout import CONTAINERD_SOCKET, SYSTEMD
+from windlass.domain.host.layout import COMPONENT_LABEL, CONTAINERD_SOCKET, DIGEST_LABEL, SYSTEMD, VERSION_LABEL
 from windlass.domain.scripts.apply import Reads, unit_state
 from windlass.domain.scripts.script import Script
 
@@ -22,8 +22,8 @@ class NodeParts:
 
 def observe_rollout_script(images: Sequence[str], links: Sequence[str], node: NodeParts | None) -> Script:
     """Return the script that tells what runs, and which of `images` and `links` are there."""
-    labels = "|".join(f'{{{{.Label "io.windlass.{name}"}}}}' for name in ("component", "version", "digest"))
-    filters = "--filter label=io.windlass.component --filter status=running"
+    labels = "|".join(f'{{{{.Label "{name}"}}}}' for name in (COMPONENT_LABEL, VERSION_LABEL, DIGEST_LABEL))
+    filters = f"--filter label={COMPONENT_LABEL} --filter status=running"
     lines = [f"docker ps {filters} --format {shlex.quote(f'service {labels}')} 2>/dev/null"]
     desired = map(shlex.quote, images)
     lines += [f"docker image inspect {image} >/dev/null 2>&1 && echo image {image}" for image in desired]

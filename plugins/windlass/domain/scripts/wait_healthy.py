@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from windlass.domain.host.containers import CRASHES
-from windlass.domain.host.desired import ENGINE, KUBELET, DesiredHost
-from windlass.domain.host.observed import ETCD
+from windlass.domain.host.health import ETCD
+from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks
+from windlass.domain.host.layout import KUBELET_PORT
 from windlass.domain.scripts.script import Script
 
 
@@ -23,7 +24,7 @@ class _Check:
     gives_up: str = ":"
 
 
-def wait_script(desired: DesiredHost, component: str, *, is_unit: bool) -> tuple[Script, timedelta] | None:
+def wait_script(desired: HostChecks, component: str, *, is_unit: bool) -> tuple[Script, timedelta] | None:
     """Return the script that waits on the host itself until the component is healthy, and how long it waits at most.
 
     None where nothing on the host tells; `is_unit` says that systemd runs it.
@@ -34,7 +35,7 @@ def wait_script(desired: DesiredHost, component: str, *, is_unit: bool) -> tuple
     return Script("wait-until-healthy", {"component": component, "limit": check.limit}, _poll(check)), check.limit
 
 
-def _check_of(desired: DesiredHost, component: str, *, is_unit: bool) -> _Check | None:
+def _check_of(desired: HostChecks, component: str, *, is_unit: bool) -> _Check | None:
     service = desired.service(component)
     if service is not None:
         ask = f"code=$({shlex.join(service.probe(desired.host.address))}); case $code in 2??) true ;; *) false ;; esac"
@@ -44,9 +45,9 @@ def _check_of(desired: DesiredHost, component: str, *, is_unit: bool) -> _Check 
     if component == ENGINE:
         return _Check("timeout 3 docker ps -q >/dev/null 2>&1", 1, "docker does not answer")
     if component == KUBELET:
-        url = f"https://{desired.host.address}:10250/healthz"
+        url = f"https://{desired.host.address}:{KUBELET_PORT}/healthz"
         ask = f"[ \"$(curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 {url})\" = 401 ]"
-        return _Check(ask, 1, "port 10250 does not answer")
+        return _Check(ask, 1, f"port {KUBELET_PORT} does not answer")
     if is_unit:
         return _Check(f"systemctl is-active --quiet {component}", 2, "systemd does not call it active")
     return None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+from windlass.domain.host.layout import CORDONED_BY
 from windlass.domain.pki import issue_pki
 from windlass.domain.remediation import Action
 from windlass.domain.remediation.actions import CERTIFICATES, Kind
@@ -14,13 +15,13 @@ from windlass.domain.scripts.wait_healthy import wait_script
 from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
+from windlass.operation_names import Operation
 from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import SERVING, bring_up, seed_host, start_kubelet
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import ReplacementContext, replace_member
 from windlass.operations.remediation.context import Note, RemediationContext
-from windlass.operations.remediation.observe import CORDONED_BY
 from windlass.operations.waiting import wait_until
 
 _START = timedelta(minutes=3)
@@ -104,7 +105,7 @@ def _renew(work: RemediationContext, repair: Action) -> Changes:
 
 def _cordon(work: RemediationContext, repair: Action) -> Changes:
     with kubernetes_api(work.session, work.keys, _API) as client:
-        annotations = {CORDONED_BY: "heal_cluster"}
+        annotations = {CORDONED_BY: Operation.REMEDIATE}
         change = {"metadata": {"annotations": annotations}, "spec": {"unschedulable": True}}
         client.patch(NODES, repair.host, change)
     return (f"node {repair.host} cordoned",)

@@ -12,7 +12,7 @@ from windlass.domain.apply.smoke_test import NAMESPACE as TRIAL
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
-from windlass.domain.pki.issue import expiring
+from windlass.domain.pki.issuance import expiring
 from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rollout import HostState, RunningVersions
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads
