@@ -88,7 +88,7 @@ def test_a_host_that_does_not_answer_is_named_and_the_others_are_cleaned(
         remove_from_hosts(session)
 
     assert "cp-1" not in str(raised.value)
-    assert hosts["cp-1"].commands() == [("sh", "-s")]
+    assert hosts["cp-1"].commands() == [("sh", "-s", "remove-cluster")]
 
 
 @pytest.mark.parametrize("typed", ["", "Demo", "demo "])
