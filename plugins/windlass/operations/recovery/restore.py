@@ -43,7 +43,6 @@ class Stage:
 
     stage: str
     """`switched`, `restored`, or empty."""
-    has_old_data: bool
     free_bytes: int | None
 
 
@@ -55,7 +54,7 @@ def stages(work: RecoveryContext) -> dict[str, Stage]:
         said = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=timedelta(seconds=30)).stdout
         values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
         free = int(values["free"]) * 1024 if values.get("free") else None
-        return Stage(values.get("stage", ""), "old" in values, free)
+        return Stage(values.get("stage", ""), free)
 
     return work.session.on_hosts("see how far the recovery has come", work.etcd_hosts, look)
 
