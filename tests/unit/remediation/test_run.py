@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.catalog import Release
 from windlass.domain.health import Finding, Kind
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.layout import DOCKER_DAEMON
@@ -25,6 +25,8 @@ from windlass.domain.remediation.plan import RunOrigin
 from windlass.domain.remediation.triggers import MonitorReports, monitor_reports
 from windlass.domain.rendering import MirrorAddresses, render_host
 from windlass.domain.spec import Cluster, load_cluster
+from windlass.domain.spec.models import Host
+from windlass.domain.yamltext import read_yaml
 from windlass.effects.catalog import load_catalog
 from windlass.effects.kubernetes.client import Resource
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
@@ -60,6 +62,36 @@ def cluster() -> Cluster:
 @functools.cache
 def pki() -> Pki:
     return issue_pki(cluster(), NOW)
+
+
+@functools.cache
+def compose_services(content: bytes) -> dict[str, dict[str, Any]]:
+    services: dict[str, dict[str, Any]] = read_yaml(content.decode())["services"]
+    return services
+
+
+@functools.cache
+def release() -> Release:
+    return load_catalog(ROOT / "include/templates/kubernetes").release(cluster().spec.kubernetes.version)
+
+
+@functools.cache
+def lock() -> Lock:
+    images = [Artifact("image", name, version) for name, version in release().images.items()]
+    files = [Artifact("file", name, version) for name, version in release().files.items()]
+    return Lock("modules", {one: Locked(f"sha256:{'1' * 64}", 1, "build") for one in [*images, *files]})
+
+
+@functools.cache
+def files_by_host() -> Mapping[str, Mapping[str, RemoteFile]]:
+    """What an apply has written to each host; the values are shared by all tests, and none changes them."""
+    return {host.name: _files_of(host) for host in cluster().spec.hosts.members}
+
+
+def _files_of(host: Host) -> Mapping[str, RemoteFile]:
+    rendered = render_host(cluster(), release(), host, lock(), MIRROR, parse_facts(FACTS))
+    files = {path: RemoteFile(file.content, file.mode) for path, file in rendered.items() if path != DOCKER_DAEMON}
+    return files | {p: RemoteFile(f.content, f.mode) for p, f in files_for(cluster(), host, pki()).items()}
 
 
 @dataclass
@@ -112,8 +144,8 @@ class World:
         return "\n".join([*lines, "probe=kubelet ok 0", "complete=yes"]) + "\n"
 
     def services(self, name: str) -> dict[str, dict[str, Any]]:
-        files = {path: file for path, file in self.hosts[name].files.items() if path.endswith("compose.yaml")}
-        return {k: v for file in files.values() for k, v in yaml.safe_load(file.content)["services"].items()}
+        files = [file.content for path, file in self.hosts[name].files.items() if path.endswith("compose.yaml")]
+        return {k: v for content in files for k, v in compose_services(content).items()}
 
     def inspected(self, name: str) -> list[dict[str, Any]]:
         return [self._inspect(name, component, service) for component, service in self.services(name).items()]
@@ -176,19 +208,12 @@ def no_etcd(*_: object) -> None:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(observe, "observe_members", no_etcd)
-    release = load_catalog(ROOT / "include/templates/kubernetes").release(cluster().spec.kubernetes.version)
-    images = [Artifact("image", name, version) for name, version in release.images.items()]
-    files = [Artifact("file", name, version) for name, version in release.files.items()]
-    lock = Lock("modules", {one: Locked(f"sha256:{'1' * 64}", 1, "build") for one in [*images, *files]})
     hosts = {host.name: FakeHost(host.name) for host in cluster().spec.hosts.members}
     fakes = FakeHosts(hosts.values())
-    made = World(ClusterSession(cluster(), release, lock, MIRROR, Connections(fakes.targets(), fakes)), hosts)
+    made = World(ClusterSession(cluster(), release(), lock(), MIRROR, Connections(fakes.targets(), fakes)), hosts)
     for host in cluster().spec.hosts.members:
-        fake = hosts[host.name]
-        rendered = render_host(cluster(), release, host, lock, MIRROR, parse_facts(FACTS))
-        fake.files |= {p: RemoteFile(f.content, f.mode) for p, f in rendered.items() if p != DOCKER_DAEMON}
-        fake.files |= {p: RemoteFile(f.content, f.mode) for p, f in files_for(cluster(), host, pki()).items()}
-        fake.on("sh", "-s", answer=functools.partial(made.answer, host.name))
+        hosts[host.name].files |= files_by_host()[host.name]
+        hosts[host.name].on("sh", "-s", answer=functools.partial(made.answer, host.name))
     return made
 
 
