@@ -26,6 +26,7 @@ from windlass.domain.servicelog import Event
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store import HostKeys, ServiceLog
 from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.remediation import Keyring, Note, RemediationContext, heal, show_plan
@@ -85,7 +86,9 @@ class ClusterHealOperator(ClusterOperator):
         while True:
             turn = contention_of(lease.current(), run.owner, began)
             if turn == "leave":
-                self.log.info("another run of heal_cluster is at this cluster and will look at all of it again")
+                self.log.info(
+                    "another run of %s is at this cluster and will look at all of it again", Operation.REMEDIATE
+                )
                 return False
             try:
                 lease.acquire()

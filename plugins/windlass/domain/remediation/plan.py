@@ -25,14 +25,16 @@ from datetime import timedelta
 from windlass.domain.etcd.quorum import Membership, Removal, check
 from windlass.domain.etcd.quorum import Stop as StopMember
 from windlass.domain.host.health import CONTROL_PLANE, ETCD, GONE, STARTED, ClusterHealth, HostHealth, Sight
+from windlass.domain.host.layout import DATA
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
 from windlass.domain.remediation.candidates import candidates
 from windlass.domain.remediation.history import History
 from windlass.domain.remediation.worker_limit import DISK, brake_workers, cordons, uncordons
 from windlass.domain.spec.models import Repair as RepairSettings
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
-RECOVER = "bring its hosts back, or trigger `disaster_recovery`, which restores the newest bundle"
+RECOVER = f"bring its hosts back, or trigger `{Operation.RECOVER}`, which restores the newest bundle"
 
 _LOOK_AGAIN = timedelta(seconds=20)
 
@@ -87,10 +89,10 @@ class _ActionFilter:
             return Deferred(repair, "the spec turns repair off (spec.repair.enabled)")
         if host.other_version and (repair.is_drift or repair.kind == "renew-certificates"):
             return Deferred(
-                repair, f"the host runs {host.other_version}; trigger `upgrade_cluster` to bring it to the spec"
+                repair, f"the host runs {host.other_version}; trigger `{Operation.UPGRADE}` to bring it to the spec"
             )
         if self.seen.rollout and repair.is_drift:
-            return Deferred(repair, f"{self.seen.rollout}; trigger `upgrade_cluster` to bring it to its end")
+            return Deferred(repair, f"{self.seen.rollout}; trigger `{Operation.UPGRADE}` to bring it to its end")
         if host.is_full and repair.kind != "restart-unit":
             return Deferred(
                 repair, "its disk is full, and nothing that is started comes up", self.seen.at + _LOOK_AGAIN
@@ -171,7 +173,8 @@ class _ActionFilter:
         now, count = self.seen.at, self.history.count(repair.key, self.seen.at)
         if count >= self.settings.tries:
             why = f"{repair.thing} on {repair.host} was repaired {count} times and is still ill: {repair.reason}"
-            return NeedsOperator(repair.key, why, f"look at its log on {repair.host}, then trigger `heal_cluster`")
+            what_next = f"look at its log on {repair.host}, then trigger `{Operation.REMEDIATE}`"
+            return NeedsOperator(repair.key, why, what_next)
         free_at = self.history.free_at(repair.key, now)
         return Deferred(repair, f"it was tried {count} times", free_at) if free_at > now else None
 
@@ -245,7 +248,7 @@ def _useless_hosts(seen: ClusterHealth) -> Iterator[NeedsOperator]:
     """Tell of hosts that no repair of their parts can help."""
     for host in seen.hosts:
         if host.is_full:
-            why = f"{host.name} has no room left below /var/lib/windlass"
+            why = f"{host.name} has no room left below {DATA}"
             yield NeedsOperator(
                 f"{host.name}{DISK}", why, "free some; what runs there is repaired as soon as it can be"
             )

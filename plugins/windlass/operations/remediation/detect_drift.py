@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 from windlass.domain.host.container_drift import container_drift, other_version
-from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_component, read_container
+from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.file_drift import FileDrift, desired_files, find_file_drift
-from windlass.domain.host.layout import DOCKER_DAEMON, SYSTEMD
+from windlass.domain.host.layout import CLUSTER_LABEL, DOCKER_DAEMON, PROGRAMS, SYSTEMD
 from windlass.domain.pki import Pki, desired_certificates, issue_pki
 from windlass.domain.remediation import ClusterHealth, HostHealth
 from windlass.domain.rendering import HostFiles, render_host
@@ -25,7 +25,7 @@ from windlass.operations.remediation.observe import side_by_side
 
 _PATIENCE = timedelta(seconds=40)
 _KUBELET = f"{SYSTEMD}/kubelet.service"
-_RELEASE = re.compile(r"/opt/windlass/(v\d+\.\d+\.\d+)/bin/kubelet\b")
+_RELEASE = re.compile(rf"{PROGRAMS}/(v\d+\.\d+\.\d+)/bin/kubelet\b")
 
 
 def detect_drift(work: RemediationContext, seen: ClusterHealth) -> ClusterHealth:

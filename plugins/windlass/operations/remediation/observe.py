@@ -14,6 +14,7 @@ from windlass.domain.etcd.membership import assess
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.host.health import ETCD, STARTED
 from windlass.domain.host.host_checks import HostChecks
+from windlass.domain.host.layout import CORDONED_BY
 from windlass.domain.remediation import ClusterHealth, HealthReport, HostHealth, ServiceHealth
 from windlass.domain.scripts.check_health import health_script, parse_health
 from windlass.effects.kubernetes.client import NODES
@@ -30,8 +31,6 @@ _PATIENCE = timedelta(seconds=6)
 _API = timedelta(seconds=10)
 _ROUNDS = 3
 _ROUND_SECONDS = 5
-CORDONED_BY = "io.windlass/cordoned-by"
-"""Annotation of a node that repair has cordoned, and opens again."""
 
 
 def look(work: RemediationContext, reports: Mapping[str, HealthReport], *, is_patient: bool = False) -> ClusterHealth:
