@@ -18,10 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from windlass.domain.etcd.status import MemberHealth
 from windlass.errors import RefusedError
 
 MemberRole = Literal["voter", "learner"]
-MemberHealth = Literal["healthy", "unhealthy", "unknown"]
 Refuse = Callable[[str, str], RefusedError]
 """Makes the error of a refusal from why, and the way out."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from windlass.domain.etcd.status import status_health
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.operations.etcd.clients import etcd_member
@@ -32,7 +33,11 @@ def _not_serving(rollout: RolloutContext, host: Host) -> str:
 
 def _without_leader(rollout: RolloutContext, host: str) -> str:
     with etcd_member(rollout.session, rollout.pki, host) as client:
-        return "" if client.status().leader_id else f"{host}: its etcd member knows no leader"
+        status = client.status()
+    if not status.leader_id:
+        return f"{host}: its etcd member knows no leader"
+    health = status_health(status)
+    return "" if health == "healthy" else f"{host}: its etcd member is {health}: {'; '.join(status.errors)}"
 
 
 def _unhealthy(connection: Connection, host: Host, controller: str) -> str:
