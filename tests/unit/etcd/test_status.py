@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from windlass.domain.etcd.change import check_change
 from windlass.domain.etcd.membership import EtcdObservation, assess
-from windlass.domain.etcd.quorum import Membership, Stop, check_stop
-from windlass.domain.etcd.quorum import after as after_action
+from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.etcd.status import (
     Alarm,
     ListedMember,
@@ -177,7 +177,7 @@ class Rollout(RuleBasedStateMachine):
         for number in self.allowed():
             truth, had_quorum = self.truths[number], self.has_quorum()
             others = [one for key, one in self.truths.items() if key != number]
-            if truth.runs and not truth.is_corrupt:
+            if truth.runs or not truth.answers:
                 assert all(one.answers for one in others), "it was taken down while another one is unknown"
             kept, truth.runs = truth.runs, False
             assert self.has_quorum() or not had_quorum
@@ -193,21 +193,56 @@ class Rollout(RuleBasedStateMachine):
     def allowed(self) -> list[int]:
         """Return the members that the rules let stop, as they are observed now."""
         try:
-            membership = assess(observe(self.truths))
+            observation = observe(self.truths)
+            membership = assess(observation)
         except NotReadyError:
             return []
-        return [member.id for member in membership.members if may_stop(membership, member.id)]
+        return [member.id for member in membership.members if may_be_changed(member, membership, observation)]
 
 
-def may_stop(membership: Membership, number: int) -> bool:
-    member = next(one for one in membership.members if one.id == number)
+def may_be_changed(member: Member, membership: Membership, observation: EtcdObservation) -> bool:
     try:
-        check_stop(member, membership)
-    except RefusedError:
+        check_change(member, membership, observation)
+    except (NotReadyError, RefusedError):
         return False
-    assert after_action(membership, Stop(member)).serving <= membership.serving
     return True
 
 
 Rollout.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestRollout = Rollout.TestCase
+
+
+@pytest.mark.parametrize(
+    ("truth", "reason"),
+    [
+        (Truth(answers=False), "cp-2 is unknown"),
+        (Truth(runs=False), "cp-2 is unhealthy"),
+        (Truth(is_corrupt=True), "cp-2 is unhealthy"),
+    ],
+)
+def test_a_rollout_leaves_all_members_alone_while_one_is_not_known_to_be_healthy(truth: Truth, reason: str) -> None:
+    observation = observe({1: Truth(), 2: truth, 3: Truth(), 4: Truth(), 5: Truth()})
+    membership = assess(observation)
+    with pytest.raises(RefusedError, match=f"stopping cp-3 is refused: {reason}"):
+        check_change(membership.members[2], membership, observation)
+
+
+@pytest.mark.parametrize(
+    ("truth", "others", "error", "reason"),
+    [
+        (Truth(is_corrupt=True), Truth(), RefusedError, r"unhealthy \(memberID:1 alarm:CORRUPT \).*replace_member"),
+        (Truth(), Truth(runs=False), NotReadyError, "knows no leader; bring the others back"),
+        (Truth(answers=False), Truth(runs=False), NotReadyError, "no member answers"),
+    ],
+)
+def test_one_that_answers_is_not_taken_for_dead(
+    truth: Truth, others: Truth, error: type[Exception], reason: str
+) -> None:
+    observation = observe({1: truth, 2: others, 3: others})
+    with pytest.raises(error, match=reason):
+        check_change(assess(observation).members[0], assess(observation), observation)
+
+
+def test_a_dead_member_may_be_changed() -> None:
+    observation = observe({1: Truth(runs=False), 2: Truth(), 3: Truth()})
+    assert may_be_changed(assess(observation).members[0], assess(observation), observation)

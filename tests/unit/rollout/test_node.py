@@ -60,7 +60,7 @@ def around(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for machine in world.machines.values():
         machine.fake.on("curl", "-fsS", answer=STATS)
         machine.fake.on("curl", "-sS", answer="ok")
-        machine.fake.on("curl", "-sSk", answer="ok")
+        machine.fake.on("curl", "-sS", "--insecure", answer="ok")
         machine.fake.on("journalctl", answer="")
     target, machine = world.at(NEW), world.machines["cp-1"]
     units, versions = set(machine.units), dict(machine.versions)
@@ -107,13 +107,13 @@ def test_a_host_whose_controllers_serve_is_done(world: World) -> None:
 
 @pytest.mark.parametrize(("port", "name"), [(10257, "kube-controller-manager"), (10259, "kube-scheduler")])
 def test_a_controller_that_does_not_serve_stops_the_roll_at_the_first_host(world: World, port: int, name: str) -> None:
-    world.machines["cp-1"].fake.on("curl", "-sSk", answer=fails_at(port))
+    world.machines["cp-1"].fake.on("curl", "-sS", "--insecure", answer=fails_at(port))
     with pytest.raises(DidNotComeUpError, match=rf"cp-1: {name} does not serve.*the old version runs on it again"):
         change(roll_of(world))
 
 
 def test_etcd_and_the_api_server_do_not_go_back_with_a_host(world: World) -> None:
-    world.machines["cp-1"].fake.on("curl", "-sSk", answer=fails_at(10259))
+    world.machines["cp-1"].fake.on("curl", "-sS", "--insecure", answer=fails_at(10259))
     before = {path: world.machines["cp-1"].fake.files[path] for path in (ETCD, CONTROL_PLANE)}
 
     with pytest.raises(DidNotComeUpError):
@@ -142,7 +142,7 @@ def test_a_flag_of_a_controller_goes_back_with_the_file_that_has_it(world: World
     machine = world.machines["cp-1"]
     install(world.session, world.session.hosts[0], machine)
     before = dict(machine.fake.files)
-    machine.fake.on("curl", "-sSk", answer=fails_at(10259))
+    machine.fake.on("curl", "-sS", "--insecure", answer=fails_at(10259))
     desired = spec_with(world, components={"kube-scheduler": {"extraArgs": {"no-such-flag": "x"}}})
 
     with pytest.raises(DidNotComeUpError, match="the old version runs on it again"):

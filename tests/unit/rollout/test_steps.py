@@ -64,5 +64,5 @@ def test_one_that_a_try_before_left_stopped_is_started_whatever_the_others_do(
 def test_that_no_member_answers_is_no_answer_yet() -> None:
     silent = ObservedMember("stopped", reason="cp-1: connection refused")
     observation = EtcdObservation({"cp-1": "https://192.0.2.1:2380"}, {"https://192.0.2.1:2380": silent})
-    with pytest.raises(NotReadyError, match="no member answers.*: cp-1: connection refused"):
+    with pytest.raises(NotReadyError, match=r"no member answers.*: cp-1: connection refused"):
         assess(observation)

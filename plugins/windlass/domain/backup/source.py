@@ -12,8 +12,8 @@ def snapshot_source(statuses: Mapping[str, MemberStatus], reasons: Mapping[str, 
     """Return the host whose member gives the snapshot.
 
     `statuses` are by host in the order in which they were asked, the leader's first if there is one: then a follower
-    that has applied what the leader had is as fresh. NotReadyError if none can give one; `reasons` say why others do not
-    answer.
+    that has applied what the leader had is as fresh. NotReadyError if none can give one; `reasons` say why others
+    do not answer.
     """
     usable = {host: status for host, status in statuses.items() if _is_usable(status)}
     leaders = [host for host, status in usable.items() if status.is_leader]

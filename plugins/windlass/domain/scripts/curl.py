@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Literal
 
 Expected = Literal["any answer", "success", "success or why", "code", "connection"]
-NOT_REACHED = "7|28"
+_NOTHING_ANSWERS = "7|28"
 """How curl exits, as a pattern of `case`, where nothing answers: refused or no route (7), no answer in time (28).
 
 https://everything.curl.dev/cmdline/exitcode.html. With any other failure, such as one of TLS, something did answer.
@@ -29,7 +29,7 @@ class CurlProbe:
 
     `expected` is one of: `any answer`, which is printed whatever its status; `success`, which is printed, or else curl
     fails; `success or why`, of which both are printed; `code`, the status alone, 000 without one; `connection`, for
-    which see `NOT_REACHED`.
+    which see `tell_unreached`.
     """
 
     url: str
@@ -51,7 +51,7 @@ class CurlProbe:
     @property
     def argv(self) -> tuple[str, ...]:
         """Return the command."""
-        return ("curl", *_MODES[self.expected], *self._limits(), *self._trust(), *self.others, self.url)
+        return ("curl", *_MODES[self.expected], *self._trust(), *self._limits(), *self.others, self.url)
 
     def __str__(self) -> str:
         """Return the command as a shell takes it."""
@@ -71,6 +71,11 @@ class CurlProbe:
             yield from ("--cacert", self.ca)
         if self.client:
             yield from ("--cert", f"{self.client}.crt", "--key", f"{self.client}.key")
+
+
+def tell_unreached(probe: CurlProbe, line: str) -> str:
+    """Return the shell line that asks, in the background, and prints `line` if nothing at all answers."""
+    return f"( {probe} >/dev/null 2>&1; case $? in {_NOTHING_ANSWERS}) echo {shlex.quote(line)} ;; esac ) &"
 
 
 def _seconds(time: timedelta) -> str:

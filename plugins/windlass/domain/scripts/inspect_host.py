@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_component, read_container
-from windlass.domain.host.desired import ENGINE, KUBELET, DesiredHost, DesiredService
+from windlass.domain.host.desired import ENGINE, KUBELET, DesiredHost, DesiredService, kubelet_probe
 from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA
 from windlass.domain.host.observed import ETCD, GONE, ObservedHost, ObservedService, ObservedUnit, Sight
 from windlass.errors import NotReadyError
@@ -75,10 +75,10 @@ def inspect_script(desired: DesiredHost, rounds: int = 1) -> str:
         _PRELUDE,
     ]
     for service in desired.services:
-        words = shlex.join(service.probe(desired.host.address))
-        lines.append(f"probe {service.component} '' {words} >$work/probe-{service.component} &")
+        probe = service.probe(desired.host.address)
+        lines.append(f"probe {service.component} '' {probe} >$work/probe-{service.component} &")
     if KUBELET in desired.units:
-        ask = f"curl -s -k -o /dev/null -w '%{{http_code}}' --max-time 3 https://{desired.host.address}:10250/healthz"
+        ask = kubelet_probe(desired.host.address, timedelta(seconds=3))
         # It turns down whoever has no certificate: then it lives.
         lines.append(f"probe {KUBELET} 401 {ask} >$work/probe-{KUBELET} &")
     lines += [f"unit {unit}" for unit in desired.units]

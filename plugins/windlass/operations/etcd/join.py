@@ -10,6 +10,7 @@ from datetime import timedelta
 from windlass.domain.etcd import status
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA, STACKS, SYSTEMD, stack_directory
+from windlass.domain.scripts.curl import CurlProbe, tell_unreached
 from windlass.domain.scripts.install import CHANGED
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
@@ -57,13 +58,13 @@ def _check_way(host: Host, connection: Connection, observed: EtcdObservation) ->
 
 def way_script(others: Mapping[str, str]) -> str:
     """Return the script that names those of `others` (name to peer address) which cannot be reached."""
-    lines = [
-        # Without a certificate curl fails later than at connecting (7) or at its time limit (28).
-        f"( curl -sk --connect-timeout 3 --max-time 5 {shlex.quote(url)} >/dev/null 2>&1;"
-        f" case $? in 7|28) echo {shlex.quote(CHANGED + name)} ;; esac ) &"
-        for name, url in others.items()
-    ]
+    # Without a certificate of a peer the member turns it down: then it is reached.
+    lines = [tell_unreached(_reaching(url), CHANGED + name) for name, url in others.items()]
     return "\n".join([*lines, "wait"]) + "\n"
+
+
+def _reaching(url: str) -> CurlProbe:
+    return CurlProbe(url, timedelta(seconds=5), "connection", is_trusted=True, connects_within=timedelta(seconds=3))
 
 
 def is_prepared(connection: Connection, cluster: str, host: Host) -> bool:

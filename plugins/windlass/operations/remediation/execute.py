@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from windlass.domain.host.containers import CRASHES
-from windlass.domain.host.desired import ENGINE, KUBELET, DesiredHost
+from windlass.domain.host.desired import ENGINE, KUBELET, DesiredHost, kubelet_probe
 from windlass.domain.host.layout import stack_directory
 from windlass.domain.host.observed import ETCD
 from windlass.domain.pki import issue_pki
@@ -201,15 +201,14 @@ def watch_script(desired: DesiredHost, repair: Action) -> tuple[str, timedelta]:
     service = desired.service(repair.thing)
     if service is not None:
         check = service.check
-        ask = f"code=$({shlex.join(service.probe(desired.host.address))}); case $code in 2??) true ;; *) false ;; esac"
+        ask = f"code=$({service.probe(desired.host.address)}); case $code in 2??) true ;; *) false ;; esac"
         limit = max(check.reinitializing_timeout, timedelta(seconds=20))
         lost = _crash_script(repair.thing) if repair.thing == ETCD else ":"
         return _poll(ask, check.healthy_threshold, limit, "port answers ${code:-nothing}", lost), limit
     if repair.thing == ENGINE:
         return _poll("timeout 3 docker ps -q >/dev/null 2>&1", 1, _UNIT_LIMIT, "docker does not answer"), _UNIT_LIMIT
     if repair.thing == KUBELET:
-        url = f"https://{desired.host.address}:10250/healthz"
-        ask = f"[ \"$(curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 {url})\" = 401 ]"
+        ask = f'[ "$({kubelet_probe(desired.host.address, timedelta(seconds=2))})" = 401 ]'
         return _poll(ask, 1, _UNIT_LIMIT, "port 10250 does not answer"), _UNIT_LIMIT
     if repair.kind == "restart-unit":
         ask = f"systemctl is-active --quiet {repair.thing}"

@@ -6,15 +6,16 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 
+from windlass.domain.etcd.change import check_change, member_named
 from windlass.domain.etcd.membership import EtcdObservation, assess
-from windlass.domain.etcd.quorum import Member, Membership, Stop, check_planned_outage, check_stop, what_if
-from windlass.domain.etcd.status import ObservedMember, status_health
+from windlass.domain.etcd.quorum import Membership, Stop, what_if
+from windlass.domain.etcd.status import status_health
 from windlass.domain.host.containers import VERSION_LABEL
 from windlass.domain.host.layout import ETCD_CLIENT_PORT, PKI
 from windlass.domain.rollout.version_skew import minor_of
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
-from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.etcd.clients import etcd_member
 from windlass.operations.etcd.observe import observe_etcd
@@ -23,8 +24,6 @@ from windlass.operations.rollout.stacks import StackPart, change_part
 
 ANSWERS_WITHIN = timedelta(seconds=15)
 """A busy member counts as healthy as long as it answers within this."""
-ONE_BY_ONE = 3
-"""So many voters it takes to change one without an outage."""
 
 
 def change_etcd(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
@@ -57,35 +56,11 @@ def change_etcd(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
 def _let_go(rollout: RolloutContext, observation: EtcdObservation, host: str) -> None:
     """Make sure that the member may stop, and that another one leads by then."""
     membership = assess(observation)
-    member = _member(membership, host)
+    member = member_named(host, membership)
     rollout.tell(f"etcd {host}: {what_if(membership, Stop(member))}")
-    _check_answer(observation.at(host), member)
-    if len(membership.voters) < ONE_BY_ONE and member.is_serving:
-        check_planned_outage(member, membership)
-    else:
-        check_stop(member, membership)
+    check_change(member, membership, observation)
     if observation.leader == host:
         _hand_over_the_lead(rollout, membership, host)
-
-
-def _check_answer(observed: ObservedMember, member: Member) -> None:
-    """Refuse to stop a member that answers and is not healthy: unlike a dead one it may still hold up quorum."""
-    if observed.status is None or member.health == "healthy":
-        return
-    if not observed.has_leader:
-        raise NotReadyError(f"{member.name}: its etcd member knows no leader; bring back the others, clear this task")
-    errors = "; ".join(observed.status.errors)
-    raise RefusedError(
-        f"{member.name}: its etcd member is {member.health} ({errors or 'it is another one than etcd lists'}) and is "
-        "not changed; replace it first: the DAG replace_member"
-    )
-
-
-def _member(membership: Membership, host: str) -> Member:
-    found = next((member for member in membership.members if member.name == host), None)
-    if found is None:
-        raise RefusedError(f"{host}: etcd lists no member of that name; look at the members before anything is changed")
-    return found
 
 
 def _hand_over_the_lead(rollout: RolloutContext, membership: Membership, host: str) -> None:
@@ -133,7 +108,7 @@ def _container_minor(connection: Connection) -> int:
 
 def _cluster_minor(connection: Connection) -> int:
     """Return the minor release that the whole etcd cluster has agreed on, as the member here says."""
-    tls = ["--cacert", f"{PKI}/etcd/ca.crt", "--cert", f"{PKI}/etcd/server.crt", "--key", f"{PKI}/etcd/server.key"]
-    url = f"https://127.0.0.1:{ETCD_CLIENT_PORT}/version"
-    answer = connection.run(["curl", "-fsS", "--max-time", "5", *tls, url], sudo=True).stdout
+    url, pki = f"https://127.0.0.1:{ETCD_CLIENT_PORT}/version", f"{PKI}/etcd"
+    probe = CurlProbe(url, timedelta(seconds=5), ca=f"{pki}/ca.crt", client=f"{pki}/server")
+    answer = connection.run(probe.argv, sudo=True).stdout
     return minor_of(f"v{json.loads(answer)['etcdcluster']}")
