@@ -13,8 +13,8 @@ from typing import IO, Any
 
 from bench.figure import Bar, Figure
 from bench.inside import inside
+from bench.lab_cluster import LabCluster
 from bench.opened import secrets_line
-from bench.readiness import Standing
 from windlass.domain.host.layout import API_PORT
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.errors import WindlassError
@@ -25,7 +25,7 @@ WRITES, WARM_UP = 400, 30
 _CONFIG_MAPS = Resource("v1", "configmaps", namespaced=True)
 
 
-def slowdown(stand: Standing, name: str) -> Figure:
+def slowdown(stand: LabCluster, name: str) -> Figure:
     """Compare the 99th percentile of API writes while one snapshot follows another with that without any."""
     ratios = []
     with inside(stand) as (_, pki):
@@ -54,7 +54,7 @@ def _write(client: KubernetesClient) -> float:
 
 
 @contextmanager
-def _snapshots(stand: Standing) -> Iterator[None]:
+def _snapshots(stand: LabCluster) -> Iterator[None]:
     argv = [sys.executable, "-m", "bench.snapshots", stand.lab.name]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         told, telling = _pipes(process)

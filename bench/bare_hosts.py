@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bench.catalog import benchmark
 from bench.figure import Bar, Figure
-from bench.readiness import readiness
+from bench.lab_cluster import lab_cluster
 from bench.workbench import Workbench
 
 ROUNDS = 3
@@ -23,7 +23,7 @@ def measure(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (all benchmar
 
 def _one() -> tuple[float, float]:
     """Return when the cluster was there, and when the run had verified it and ended."""
-    with readiness("bench-bare", bare=True) as stand:
+    with lab_cluster("bench-bare", bare=True) as stand:
         started = time.monotonic()
         run_id = stand.start("create_cluster", spec=stand.spec)
         stand.wait_for_cluster()

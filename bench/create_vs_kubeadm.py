@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from bench.catalog import benchmark
 from bench.figure import Bar, Figure, Peer
 from bench.kubeadm_twin import one_round
-from bench.readiness import VERSION, Standing, readiness
+from bench.lab_cluster import VERSION, LabCluster, lab_cluster
 from bench.rounds import alternate
 from bench.workbench import Workbench
 from windlass.cli.embedded.layout import project_directory
@@ -38,7 +38,7 @@ def measure(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (all benchmar
 
 
 def _create() -> float:
-    with readiness("bench-create") as stand:
+    with lab_cluster("bench-create") as stand:
         prepare(stand)
         started = time.monotonic()
         run_id = stand.start("create_cluster", spec=stand.spec)
@@ -48,7 +48,7 @@ def _create() -> float:
         return took
 
 
-def prepare(stand: Standing) -> None:
+def prepare(stand: LabCluster) -> None:
     """Put programs and images on the hosts and start their runtimes, and take away the files that create writes."""
     release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release(VERSION)
     mirror = MirrorAddresses(stand.lab.mirror_url, stand.lab.registry)

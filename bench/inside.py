@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import cache
 
-from bench.readiness import VERSION, Standing, readiness
+from bench.lab_cluster import VERSION, LabCluster, lab_cluster
 from windlass.cli.embedded.layout import project_directory
 from windlass.domain.pki import Pki
 from windlass.domain.rendering import MirrorAddresses
@@ -28,15 +28,15 @@ LARGE_MEBIBYTES = 324  # 340 MB
 
 
 @cache
-def small_cluster(cleanup: ExitStack) -> Standing:
+def small_cluster(cleanup: ExitStack) -> LabCluster:
     """Return the one new cluster that all benchmarks of backups and recoveries share; nobody watches it."""
-    stand = cleanup.enter_context(readiness("bench-etcd"))
+    stand = cleanup.enter_context(lab_cluster("bench-etcd"))
     stand.run("create_cluster", spec=stand.spec)
     return stand
 
 
 @cache
-def large_cluster(cleanup: ExitStack) -> Standing:
+def large_cluster(cleanup: ExitStack) -> LabCluster:
     """Return the same cluster, with a database of 340 MB from now on."""
     stand = small_cluster(cleanup)
     fill(stand)
@@ -44,7 +44,7 @@ def large_cluster(cleanup: ExitStack) -> Standing:
 
 
 @contextmanager
-def inside(stand: Standing) -> Iterator[tuple[ClusterSession, Pki]]:
+def inside(stand: LabCluster) -> Iterator[tuple[ClusterSession, Pki]]:
     """Connect to the hosts of the standing cluster, and give its keys."""
     release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release(VERSION)
     mirror = MirrorAddresses(stand.lab.mirror_url, stand.lab.registry)
@@ -56,24 +56,24 @@ def inside(stand: Standing) -> Iterator[tuple[ClusterSession, Pki]]:
         yield session, pki
 
 
-def fill(stand: Standing, mebibytes: int = LARGE_MEBIBYTES) -> None:
+def fill(stand: LabCluster, mebibytes: int = LARGE_MEBIBYTES) -> None:
     """Write values that do not compress into the cluster's etcd."""
     with inside(stand) as (session, pki), etcd_member(session, pki, "cp-1", timedelta(seconds=30)) as client:
         for number in range(mebibytes):
             client.keys.put(b"/bench/%d" % number, os.urandom(2**20))
 
 
-def vault_of(stand: Standing) -> Vault:
+def vault_of(stand: LabCluster) -> Vault:
     """Return the cluster's bundles."""
     return Vault(store_of(stand), stand.cluster.name, keys_of(stand))
 
 
-def keys_of(stand: Standing) -> MasterKeys:
+def keys_of(stand: LabCluster) -> MasterKeys:
     """Return the master keys."""
     return MasterKeys.parse(stand.master_key.reveal())
 
 
-def store_of(stand: Standing) -> S3Store:
+def store_of(stand: LabCluster) -> S3Store:
     """Return the lab's store."""
     s3 = stand.lab.s3_credentials()
     return S3Store(StoreConfig(BUCKET, "", stand.lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key)))

@@ -11,8 +11,8 @@ from bench.api_writes import slowdown
 from bench.catalog import benchmark
 from bench.figure import Bar, Figure
 from bench.inside import large_cluster
+from bench.lab_cluster import LabCluster
 from bench.opened import secrets_line
-from bench.readiness import Standing
 from bench.recovery import recover
 from bench.workbench import Workbench
 
@@ -37,7 +37,7 @@ def measure_recovery(bench: Workbench) -> Iterator[Figure]:
     yield Figure("recovery_340mb_s", "s", tuple(recover(stand) for _ in range(RECOVERIES)), Bar(75, may_equal=True))
 
 
-def _take_alone(stand: Standing) -> dict[str, float]:
+def _take_alone(stand: LabCluster) -> dict[str, float]:
     """Take a bundle in a new process, and return how long that took and how much memory the process had at most."""
     argv = [sys.executable, "-m", "bench.backup_alone", stand.lab.name]
     secrets = secrets_line(stand.master_key, stand.spec)

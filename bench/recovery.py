@@ -16,7 +16,7 @@ from bench.catalog import benchmark
 from bench.cluster_end import wait_until
 from bench.figure import Bar, Figure
 from bench.inside import inside, small_cluster, vault_of
-from bench.readiness import Standing
+from bench.lab_cluster import LabCluster
 from bench.workbench import Workbench
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
@@ -45,7 +45,7 @@ def measure_replacement(bench: Workbench) -> Iterator[Figure]:
     yield Figure("member_replacement_s", "s", tuple(_replace(stand) for _ in range(ROUNDS)), Bar(30, may_equal=True))
 
 
-def recover(stand: Standing) -> float:
+def recover(stand: LabCluster) -> float:
     """Take a bundle, lose all members, and return the seconds from the request until the API acknowledges a write."""
     with inside(stand) as (session, pki):
         take_bundle(session, pki, vault_of(stand), by="the benchmark")
@@ -59,7 +59,7 @@ def recover(stand: Standing) -> float:
     return took
 
 
-def _wait_for_write(stand: Standing, pki: Pki) -> None:
+def _wait_for_write(stand: LabCluster, pki: Pki) -> None:
     """Return as soon as any API server acknowledges a write."""
     with ExitStack() as opened:
         clients = [
@@ -78,7 +78,7 @@ def _writes(client: KubernetesClient) -> bool:
         return False
 
 
-def _replace(stand: Standing) -> float:
+def _replace(stand: LabCluster) -> float:
     with inside(stand) as (session, _):
         session.connections.get("cp-2").run(["sh", "-c", _LOSE], sudo=True)
     took, _ = stand.run("replace_member", host="cp-2")

@@ -15,7 +15,7 @@ from bench.kubeadm_config import Secrets
 from bench.kubeadm_host import Mirror
 from bench.kubeadm_twin import Twin
 from bench.kubeadm_upgrade import OLD, UpgradeTimes, lay_new_beside_old, upgrade
-from bench.readiness import VERSION, readiness
+from bench.lab_cluster import VERSION, lab_cluster
 from bench.workbench import Workbench, temporary_lab
 from windlass.effects.ssh.fan_out import on_each
 from windlass.effects.ssh.pool import Connections
@@ -40,7 +40,7 @@ def measure(bench: Workbench) -> Iterator[Figure]:  # noqa: ARG001 (all benchmar
 
 
 def _ours() -> OurTimes:
-    with readiness("bench-upgrade") as stand:
+    with lab_cluster("bench-upgrade") as stand:
         stand.airflow.wait_for_dag("upgrade_cluster")
         stand.run("create_cluster", spec=stand.spec_at(OLD.kubernetes))
         took, run_id = stand.run("upgrade_cluster", version=VERSION, auto_approve=True, allow_untested=True)

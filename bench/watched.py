@@ -10,7 +10,7 @@ from functools import cache
 from itertools import takewhile
 from typing import Any
 
-from bench.readiness import Standing, readiness
+from bench.lab_cluster import LabCluster, lab_cluster
 from windlass.domain.secret import Secret
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, S3Store, ServiceLog, StoreConfig
@@ -28,7 +28,7 @@ _LIMIT = timedelta(minutes=5)
 class Watched:
     """A cluster that is watched."""
 
-    def __init__(self, stand: Standing) -> None:
+    def __init__(self, stand: LabCluster) -> None:
         self.stand = stand
         s3 = stand.lab.s3_credentials()
         config = StoreConfig(BUCKET, "", stand.lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key))
@@ -86,7 +86,7 @@ class Watched:
 @cache
 def watched_cluster(cleanup: ExitStack) -> Watched:
     """Return the cluster that all of these benchmarks use, made when it is first asked for; nothing is repaired yet."""
-    stand = cleanup.enter_context(readiness("bench-watched"))
+    stand = cleanup.enter_context(lab_cluster("bench-watched"))
     stand.run("create_cluster", spec=stand.spec)
     stand.airflow.wait_for_dag("heal_cluster")
     watched = Watched(stand)

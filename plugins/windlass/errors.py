@@ -1,6 +1,6 @@
 """Every error that Windlass raises on purpose.
 
-All derive from `WindlassError`. Only `NotReadyError` is worth a retry; whatever else is raised needs a person or
+All derive from `WindlassError`. What `TRANSIENT` lists is worth another try; whatever else is raised needs a person or
 another input. A message says where, what, why and what to do next:
 ``cp-1: `docker compose up -d etcd` exited 1: no space left on device; free space under /var/lib/docker``.
 """
@@ -53,3 +53,7 @@ class CommandError(WindlassError):
         last = failure.stderr.strip().splitlines()[-1] if failure.stderr.strip() else "no output on stderr"
         hint = f"; {advice}" if advice else ""
         super().__init__(f"{failure.host}: `{' '.join(failure.argv)}` exited {failure.exit_code}: {last}{hint}")
+
+
+TRANSIENT: tuple[type[WindlassError], ...] = (NotReadyError, UnreachableError)
+"""What may pass by itself: the only errors, with those that derive from them, after which a step is tried again."""

@@ -1,6 +1,6 @@
 """Which failures end a task for good, and which are worth another try.
 
-Only `NotReadyError` and `UnreachableError` are transient. Every other error of ours would be the same the next time.
+`windlass.errors.TRANSIENT` is the one table. Every other error of ours would be the same the next time.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from typing import Any
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowFailException
 
-from windlass.errors import NotReadyError, UnreachableError, WindlassError
-
-TRANSIENT: tuple[type[WindlassError], ...] = (NotReadyError, UnreachableError)
+from windlass.errors import TRANSIENT, WindlassError
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[

@@ -23,6 +23,7 @@ from windlass.domain.rollout.question import Question, quorum_after
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_record
 from windlass.errors import WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.backup.take import take_bundle
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.rollout.context import at_version, session_at
@@ -128,7 +129,7 @@ def fresh_bundle(
         with run.session(upgrade_path.before) as session:
             manifest = take_bundle(session, run.pki(), vault, str(run.owner))
     except WindlassError as error:
-        remedy = "see what keeps backups from being taken: `etcd_backup`"
+        remedy = f"see what keeps backups from being taken: `{Operation.BACK_UP}`"
         return GateFinding("bundle", GateLevel.BLOCKED, f"no bundle could be taken: {error}", remedy)
     tell(f"bundle {manifest.id} was taken and verified")
     return GateFinding("bundle", GateLevel.PASSED, f"{manifest.id}, taken and verified now")

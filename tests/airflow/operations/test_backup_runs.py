@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
@@ -19,7 +20,7 @@ from windlass.domain.backup import SNAPSHOT, STATE, BundleId
 from windlass.domain.lease import Owner
 from windlass.domain.spec.care import Backup, Drill
 from windlass.effects.bundles import Vault
-from windlass.effects.store import Leases, MemoryStore
+from windlass.effects.store import Leases, MemoryStore, RunLease
 from windlass.effects.store.keys import backup_lease_key
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 
@@ -32,7 +33,7 @@ class Place:
 
     def __init__(self, settings: Backup) -> None:
         self.name, self.owner, self.store = "demo", Owner("etcd_backup", "mine"), MemoryStore()
-        self.settings, self.told = settings, []
+        self.settings, self.told, self.others_have_ended = settings, [], False
         self.bundles = Vault(self.store, "demo", KEYS)
 
     def cluster(self) -> Any:
@@ -48,11 +49,15 @@ class Place:
     def session(self, _: Any) -> Iterator[Any]:
         yield Mock()
 
-    def leases(self, is_finished: Any) -> Leases:
-        return Leases(self.store, is_finished, lambda: datetime.now(UTC))
+    def lease(self) -> RunLease:
+        return RunLease(Leases(self.store, self._has_ended, lambda: datetime.now(UTC)), "demo", self.owner)
 
-    def backup_leases(self) -> Leases:
-        return Leases(self.store, lambda _: False, lambda: datetime.now(UTC), backup_lease_key)
+    def backup_lease(self) -> RunLease:
+        leases = Leases(self.store, self._has_ended, lambda: datetime.now(UTC), backup_lease_key)
+        return RunLease(leases, "demo", self.owner)
+
+    def _has_ended(self, _: Owner) -> bool:
+        return self.others_have_ended
 
     def log(self, text: str, *, level: str = "info", details: Any = None) -> None:
         self.told.append((level, text))
@@ -76,9 +81,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return notices
 
 
-def context(*, partition: str | None = "demo", attempt: int = 9, running: str = "running") -> Any:
+def context(*, partition: str | None = "demo", attempt: int = 9) -> Any:
     ti = Mock(try_number=attempt)
-    ti.get_dagrun_state.return_value = running
     return {"ti": ti, "dag_run": Mock(partition_key=partition), "params": {}, "outlet_events": Mock()}
 
 
@@ -95,13 +99,13 @@ def take(run: Any, **asked: Any) -> Any:
 def test_a_bundle_is_taken_and_the_turn_given_back(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     taking(monkeypatch, manifest())
     assert take(run)["bundle"] == manifest().id
-    last = run.backup_leases().last("demo")
+    last = run.backup_lease().last()
     assert last.released
 
 
 def test_two_backups_of_a_cluster_never_run_at_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = taking(monkeypatch, manifest())
-    run.backup_leases().acquire("demo", OTHER, "etcd_backup")
+    replace(run.backup_lease(), owner=OTHER).acquire()
     with pytest.raises(AirflowSkipException, match="being taken already"):
         take(run)
     with pytest.raises(NotReadyError, match="being taken already"):
@@ -111,19 +115,20 @@ def test_two_backups_of_a_cluster_never_run_at_once(run: Any, monkeypatch: pytes
 
 def test_the_turn_of_a_run_that_has_ended_is_taken_over(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     taking(monkeypatch, manifest())
-    run.backup_leases().acquire("demo", OTHER, "etcd_backup")
-    assert take(run, running="failed")
+    replace(run.backup_lease(), owner=OTHER).acquire()
+    run.others_have_ended = True
+    assert take(run)
 
 
 def test_beside_a_recovery_none_is_taken_and_beside_a_repair_one_is(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     taking(monkeypatch, manifest())
-    operations = run.leases(lambda _: False)
-    recovery, repair = Owner("disaster_recovery", "one"), Owner("heal_cluster", "one")
-    operations.acquire("demo", recovery, "disaster_recovery")
+    recovery = replace(run.lease(), owner=Owner("disaster_recovery", "one"))
+    repair = replace(run.lease(), owner=Owner("heal_cluster", "one"))
+    recovery.acquire()
     with pytest.raises(AirflowSkipException, match="being replaced"):
         take(run)
-    operations.release("demo", recovery)
-    operations.acquire("demo", repair, "heal_cluster")
+    recovery.release()
+    repair.acquire()
     assert take(run)
 
 
@@ -131,8 +136,9 @@ def test_a_recovery_that_ended_without_giving_its_lease_back_stops_no_backups(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taking(monkeypatch, manifest())
-    run.leases(lambda _: False).acquire("demo", Owner("disaster_recovery", "one"), "disaster_recovery")
-    assert take(run, running="failed")
+    replace(run.lease(), owner=Owner("disaster_recovery", "one")).acquire()
+    run.others_have_ended = True
+    assert take(run)
 
 
 def test_a_scheduled_run_whose_bundle_came_meanwhile_is_skipped_and_one_asked_for_is_not(
@@ -172,7 +178,7 @@ def test_a_failed_backup_tells_how_old_the_newest_good_one_is(
     assert "backup failed, the newest good bundle is 3 h old" in text
     assert "this machine has no room" in text
     assert [notice.is_alert for notice in sent] == [True]
-    assert run.backup_leases().last("demo").released
+    assert run.backup_lease().last().released
 
 
 def test_nobody_is_told_of_a_failure_that_is_tried_again(
@@ -205,7 +211,7 @@ def look(run: Any) -> bool:
 
 def test_a_cluster_is_dispatched_when_its_time_has_come(run: Any) -> None:
     assert look(run)
-    run.backup_leases().acquire("demo", OTHER, "etcd_backup")
+    replace(run.backup_lease(), owner=OTHER).acquire()
     assert not look(run)
     run.settings = Backup(schedule=None)
     assert not look(run)

@@ -13,7 +13,7 @@ from windlass.airflow.operators import drill
 from windlass.airflow.operators.drill import DrillRunOperator
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
-from windlass.effects.store import Leases, MemoryStore
+from windlass.effects.store import Leases, MemoryStore, RunLease
 from windlass.errors import IntegrityError, UnreachableError, WindlassError
 
 
@@ -36,8 +36,9 @@ def test_a_drill_that_cannot_be_made_is_told_of_once(
     told: list[str], error: WindlassError, attempt: int, *, is_told: bool
 ) -> None:
     run: Any = Mock(spec=RunContext, owner=Owner("restore_drill", "one"), catalog=Mock())
-    run.name, store = "demo", MemoryStore()
-    run.store = store
+    run.name = "demo"
+    leases = Leases(MemoryStore(), lambda _: False, lambda: datetime.now(UTC))
+    run.drill_lease.return_value = RunLease(leases, "demo", run.owner)
     run.session.return_value = nullcontext(Mock())
     run.vault.return_value.manifest.side_effect = error
     context: Any = {"ti": Mock(try_number=attempt), "dag_run": Mock(partition_key="demo"), "params": {}}
@@ -47,5 +48,4 @@ def test_a_drill_that_cannot_be_made_is_told_of_once(
         DrillRunOperator(task_id="drill", retries=1).act(context, run)
 
     assert (told == [f"drill with bundle 20261123T074500Z-r1042 could not be made: {error}"]) is is_told
-    leases = Leases(store, lambda _: False, lambda: datetime.now(UTC), drill.drill_lease_key)
-    assert leases.current("demo") is None
+    assert run.drill_lease().current() is None

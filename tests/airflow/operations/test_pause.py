@@ -17,7 +17,7 @@ from windlass.airflow.operators.step_order import UpgradePauseOperator, left_und
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.domain.rollout import Step
-from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause, RolloutRecord
+from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause, RolloutRecord, RunLease
 from windlass.errors import RefusedError
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
@@ -37,17 +37,20 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-def run(store: MemoryStore, owner: Owner) -> Any:
+def run(store: MemoryStore, owner: Owner, *, has_ended: bool = False) -> Any:
     made = Mock(spec=RunContext, owner=owner, records=ClusterRecords(store, "demo"), reason=PAUSE.reason)
     made.name = "demo"
-    made.leases.side_effect = lambda is_finished: Leases(store, is_finished, lambda: datetime.now(UTC))
+    made.lease.side_effect = lambda: lease_of(store, owner, has_ended=has_ended)
     return made
 
 
-def context(states: dict[str, str | None] | None = None, mine: int = 0, tries: int = 1, state: str = "running") -> Any:
+def lease_of(store: MemoryStore, owner: Owner, *, has_ended: bool = False) -> RunLease:
+    return RunLease(Leases(store, lambda _: has_ended, lambda: datetime.now(UTC)), "demo", owner)
+
+
+def context(states: dict[str, str | None] | None = None, mine: int = 0, tries: int = 1) -> Any:
     ti = Mock(dag_id="upgrade_cluster", task_id="roll", map_index=mine, try_number=tries)
     ti.get_task_states.return_value = {"one": states or {}}
-    ti.get_dagrun_state.return_value = state
     return {"ti": ti, "dag_run": Mock(run_id="one"), "params": {}}
 
 
@@ -95,7 +98,7 @@ def test_the_next_run_drops_the_request_and_so_does_the_end_of_the_roll(store: M
 
 
 def test_the_run_that_rolls_is_asked(store: MemoryStore) -> None:
-    run(store, ROLLING).leases(lambda _: False).acquire("demo", ROLLING, "upgrade_cluster")
+    lease_of(store, ROLLING).acquire()
     here = run(store, ASKING)
 
     told = UpgradePauseOperator(task_id="ask").act(context(), here)
@@ -107,23 +110,23 @@ def test_the_run_that_rolls_is_asked(store: MemoryStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("holder", "state", "rollout", "told"),
+    ("holder", "has_ended", "rollout", "told"),
     [
-        (None, "running", False, "no upgrade is at work"),
-        (Owner("heal_cluster", "one"), "running", False, "no upgrade is at work"),
-        (ROLLING, "failed", True, "the roll from v1.36.3 to v1.37.2 .* is not at work now"),
+        (None, False, False, "no upgrade is at work"),
+        (Owner("heal_cluster", "one"), False, False, "no upgrade is at work"),
+        (ROLLING, True, True, "the roll from v1.36.3 to v1.37.2 .* is not at work now"),
     ],
 )
 def test_where_no_roll_is_at_work_there_is_nothing_to_pause(
-    store: MemoryStore, holder: Owner | None, state: str, told: str, *, rollout: bool
+    store: MemoryStore, holder: Owner | None, told: str, *, has_ended: bool, rollout: bool
 ) -> None:
-    here = run(store, ASKING)
+    here = run(store, ASKING, has_ended=has_ended)
     if holder:
-        here.leases(lambda _: False).acquire("demo", holder, holder.dag_id)
+        lease_of(store, holder).acquire()
     if rollout:
         here.records.save_rollout(RolloutRecord("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00"))
     with pytest.raises(RefusedError, match=told):
-        UpgradePauseOperator(task_id="ask").act(context(state=state), here)
+        UpgradePauseOperator(task_id="ask").act(context(), here)
     assert here.records.pause() is None
 
 
@@ -138,7 +141,7 @@ def test_the_result_says_after_which_step_it_paused_and_gives_the_lease_back(
     store: MemoryStore, states: list[str], steps: list[str], told: str
 ) -> None:
     here = run(store, ROLLING)
-    here.leases(lambda _: False).acquire("demo", ROLLING, "upgrade_cluster")
+    here.lease().acquire()
     here.records.ask_pause(PAUSE)
     given = [STEP.value(), Step("etcd", ("cp-1",), ()).value()]
     known = {("gate", None): GATE, ("check", None): given, ("check", "is_complete"): True, ("roll", None): []}
@@ -150,7 +153,7 @@ def test_the_result_says_after_which_step_it_paused_and_gives_the_lease_back(
     assert (result["state"], result["steps"]) == ("paused", steps)
     assert told in here.log.call_args.args[0]
     assert "the same upgrade again goes on" in here.log.call_args.args[0]
-    assert here.leases(lambda _: False).current("demo") is None
+    assert here.lease().current() is None
 
 
 def test_a_roll_that_pauses_is_verified_and_ends_well(dags: Any) -> None:

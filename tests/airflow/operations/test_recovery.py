@@ -21,7 +21,7 @@ from windlass.domain.pki import issue_pki
 from windlass.domain.recovery import RecoveryPlan, RecoveryRequest
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
-from windlass.effects.store import Leases, MemoryStore
+from windlass.effects.store import Leases, MemoryStore, RunLease
 from windlass.errors import NotReadyError, RefusedError
 
 RECOVERY = RecoveryHandover(
@@ -110,7 +110,9 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """A workplace over a store in memory, with one bundle."""
     run = Mock(spec=RunContext, owner=Owner("disaster_recovery", "one"), keys=new_keys(), store=MemoryStore())
     run.name = "demo"
-    run.leases = lambda finished: Leases(run.store, finished, lambda: datetime.now(UTC))
+    run.is_finished = Mock(return_value=False)
+    leases = Leases(run.store, run.is_finished, lambda: datetime.now(UTC))
+    run.lease.return_value = RunLease(leases, "demo", run.owner)
     run.stored.return_value = run.desired.return_value = cluster()
     run.records.pki.return_value = issue_pki(cluster(), datetime.now(UTC))
     state = BundleState(run.records.pki.return_value, dump_cluster(cluster()), True, {}, {})  # noqa: FBT003
@@ -134,26 +136,22 @@ def test_a_bundle_of_a_newer_etcd_is_refused_before_a_host_is_looked_at(
 
 
 def test_a_repair_run_is_waited_for_and_any_other_operation_is_not(stored: Mock) -> None:
-    leases = stored.leases(lambda _: False)
-    leases.acquire("demo", Owner("heal_cluster", "one"), "heal_cluster")
-    asked = context()
-    asked["ti"].get_dagrun_state.side_effect = ["running"] * 5 + ["success"] * 5
-    assert RecoveryLeaseOperator(task_id="lease").act(asked, stored) == "disaster_recovery (run one)"
+    replace(stored.lease(), owner=Owner("heal_cluster", "one")).acquire()
+    stored.is_finished.side_effect = [False] * 5 + [True] * 5
+    assert RecoveryLeaseOperator(task_id="lease").act(context(), stored) == "disaster_recovery (run one)"
 
-    leases.release("demo", stored.owner)
-    leases.acquire("demo", Owner("create_cluster", "one"), "create_cluster")
-    asked["ti"].get_dagrun_state.side_effect = lambda *_: "running"
+    stored.is_finished.side_effect = None
+    stored.lease().release()
+    replace(stored.lease(), owner=Owner("create_cluster", "one")).acquire()
     with pytest.raises(RefusedError, match="is being changed by create_cluster"):
-        RecoveryLeaseOperator(task_id="lease").act(asked, stored)
+        RecoveryLeaseOperator(task_id="lease").act(context(), stored)
 
 
 def test_a_repair_run_without_end_is_a_reason_to_try_again(stored: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery_operators, "_PATIENCE", timedelta())
-    stored.leases(lambda _: False).acquire("demo", Owner("heal_cluster", "one"), "heal_cluster")
-    asked = context()
-    asked["ti"].get_dagrun_state.return_value = "running"
+    replace(stored.lease(), owner=Owner("heal_cluster", "one")).acquire()
     with pytest.raises(NotReadyError, match=r"recovery waits: .* heal_cluster"):
-        RecoveryLeaseOperator(task_id="lease").act(asked, stored)
+        RecoveryLeaseOperator(task_id="lease").act(context(), stored)
 
 
 def test_other_hosts_than_were_approved_stop_it() -> None:

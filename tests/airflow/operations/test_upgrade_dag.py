@@ -86,10 +86,10 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
     assert result["changed"] == (["cp-2: etcd"] if steps else [])
     if state == "planned":
         run.log.assert_not_called()
-        run.leases.assert_not_called()
+        run.lease.assert_not_called()
     else:
         assert told in run.log.call_args.args[0]
-        run.leases.return_value.release.assert_called_once_with("demo", run.owner)
+        run.lease.return_value.release.assert_called_once_with()
 
 
 BETWEEN = RolloutRecord("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "20261124T065500Z-r1")

@@ -34,7 +34,7 @@ spec:
 
 @pytest.fixture
 def played() -> dict[str, FakeHost]:
-    """The hosts of `played_site`, for a test to say what they answer."""
+    """The hosts of `played_session`, for a test to say what they answer."""
     return {name: FakeHost(name) for name in ("cp-1", "cp-2", "w-1")}
 
 

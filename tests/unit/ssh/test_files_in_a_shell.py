@@ -48,22 +48,22 @@ def test_every_path_is_told_of_whatever_is_there(tmp_path: Path) -> None:
 
 def test_a_key_that_is_open_to_all_is_found_and_closed_in_one_step(tmp_path: Path) -> None:
     key = tmp_path / "pki" / "apiserver.key"
-    desired = {"pki/apiserver.key": RemoteFile(b"key", 0o600, ME)}
-    desired = desired_files({str(key): desired["pki/apiserver.key"]})
-    assert put_tree("cp-1", run, str(tmp_path), desired)
+    sent = {"pki/apiserver.key": RemoteFile(b"key", 0o600, ME)}
+    desired = desired_files({str(key): sent["pki/apiserver.key"]})
+    assert put_tree("cp-1", run, str(tmp_path), sent)
     key.chmod(0o666)
     with key.open("r+b") as held:
         drift = find_file_drift(desired, stat("cp-1", run, [str(key)]))
         assert [str(one) for one in drift] == [f"{key}: mode 0666 -> 0600"]
 
-        assert put_tree("cp-1", run, str(tmp_path), desired)
+        assert put_tree("cp-1", run, str(tmp_path), sent)
 
         # Another file in its place, not the same with another mode: who has it open keeps nothing of it.
         held.write(b"other")
     assert key.read_bytes() == b"key"
     assert find_file_drift(desired, stat("cp-1", run, [str(key)])) == ()
     assert [path.name for path in tmp_path.iterdir()] == ["pki"]
-    assert not put_tree("cp-1", run, str(tmp_path), desired)
+    assert not put_tree("cp-1", run, str(tmp_path), sent)
 
 
 def test_another_owner_is_found(tmp_path: Path) -> None:

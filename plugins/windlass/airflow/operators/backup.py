@@ -13,24 +13,20 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from windlass.airflow.backup_assets import BACKUPS, DRILLS
 from windlass.airflow.connections import open_store
-from windlass.airflow.errors import TASK_DEFAULTS, TRANSIENT, ending_on_permanent_errors
+from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.run_context import RunContext
 from windlass.domain.backup import BundleId, BundleManifest
 from windlass.domain.backup.schedule import BackupProgress, is_drill_due, is_due, overdue_since, unsafe_beside
-from windlass.domain.lease import Owner
 from windlass.effects.bundles import Vault
-from windlass.effects.store import Leases, list_clusters
-from windlass.effects.store.keys import backup_lease_key
-from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.effects.store import list_clusters
+from windlass.errors import TRANSIENT, NotReadyError, RefusedError, WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.backup.expire import expire
 from windlass.operations.backup.status import how_old, newest_drill, progress_of, should_tell
 from windlass.operations.backup.take import Stopwatch, take_bundle
 from windlass.operations.etcd.maintain import keep_in_order
-
-OPERATION = "etcd_backup"
 
 
 class _WaitingError(NotReadyError):
@@ -47,7 +43,7 @@ class BackupDispatchOperator(BaseOperator):
         """Return the clusters whose backup was started. A cluster that cannot be looked at holds up no other."""
         with ending_on_permanent_errors():
             store = open_store()
-            places = [RunContext(name, _owner(context)) for name in list_clusters(store)]
+            places = [RunContext.of_cluster(name, context) for name in list_clusters(store)]
         due = [run.name for run in places if self._is_due(context, run)]
         if not due:
             raise AirflowSkipException("no backup is due")
@@ -69,15 +65,17 @@ def _look(context: Context, run: RunContext) -> bool:
     if schedule is None:
         return False
     vault = run.vault(cluster)
-    progress = progress_of(vault, _backup_leases(context, run))
+    progress = progress_of(vault, run.backup_lease().last())
     if progress.newest is not None:
         overdue = overdue_since(schedule, progress.newest, now)
         told = should_tell(run.store, run.name, is_overdue=overdue is not None, now=now)
         if told == "missing":
-            notify_alert(context, run, f"backups do not come; {how_old(vault, now)}; see the runs of {OPERATION}")
+            notify_alert(
+                context, run, f"backups do not come; {how_old(vault, now)}; see the runs of {Operation.BACK_UP}"
+            )
         elif told == "over":
             notify_alert(context, run, f"backups come again; {how_old(vault, now)}", level="info")
-    why_not = unsafe_beside(_operation_leases(context, run).effective(run.name), has_bundles=bool(progress.newest))
+    why_not = unsafe_beside(run.lease().effective(), has_bundles=bool(progress.newest))
     return not why_not and is_due(schedule, run.name, progress, now)
 
 
@@ -116,26 +114,24 @@ class BackupTakeOperator(ClusterOperator):
     @contextmanager
     def _turn(self, context: Context, run: RunContext, vault: Vault) -> Iterator[None]:
         """Hold the cluster's one turn to take a backup, beside whatever operation runs."""
-        leases, is_asked_for = _backup_leases(context, run), is_by_person(context)
-        why_not = unsafe_beside(
-            _operation_leases(context, run).effective(run.name), has_bundles=bool(vault.inventory().bundles)
-        )
+        lease, is_asked_for = run.backup_lease(), is_by_person(context)
+        why_not = unsafe_beside(run.lease().effective(), has_bundles=bool(vault.inventory().bundles))
         if why_not:
             _wait_or_skip(f"no backup is taken now: {why_not}", is_asked_for=is_asked_for)
         schedule = run.cluster().spec.backup.schedule
         # Asked before the lease is taken, which counts as an attempt.
-        is_late = not is_asked_for and schedule is not None and _is_done(schedule, run, vault, leases)
+        is_late = not is_asked_for and schedule is not None and _is_done(schedule, run, vault)
         if is_late:
             raise AirflowSkipException("a bundle was taken since this run was asked for")
         try:
-            leases.acquire(run.name, run.owner, OPERATION)
+            lease.acquire()
         except RefusedError as refusal:
             _wait_or_skip(f"a backup is being taken already: {refusal}", is_asked_for=is_asked_for)
         try:
             yield
         finally:
             with contextlib.suppress(*TRANSIENT):  # the run ends, and then the lease is anybody's
-                leases.release(run.name, run.owner)
+                lease.release()
 
     def _tell_failure(self, context: Context, run: RunContext, error: WindlassError) -> None:
         if isinstance(error, TRANSIENT) and context["ti"].try_number <= (self.retries or 0):
@@ -150,7 +146,7 @@ class BackupTakeOperator(ClusterOperator):
 class BackupExpireOperator(ClusterOperator):
     """Deletes the bundles that the spec no longer wants kept."""
 
-    def act(self, context: Context, run: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the ids that were deleted."""
         cluster = run.cluster()
         backup, rollout = cluster.spec.backup, run.records.rollout()
@@ -183,9 +179,8 @@ class EtcdMaintenanceOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done; nothing is done while an operation has the cluster."""
-        leases = _operation_leases(context, run)
         with run.session(run.cluster()) as session:
-            kept = keep_in_order(session, run.pki(), lambda: leases.effective(run.name) is None)
+            kept = keep_in_order(session, run.pki(), lambda: run.lease().effective() is None)
         for line in kept.done:
             self.log.info("%s", line)
             run.log(f"etcd: {line}")
@@ -198,21 +193,8 @@ def _gone_back(before: BundleId, manifest: BundleManifest) -> str:
     return (
         f"etcd's revision went back from {before.revision} to {manifest.content.revision}: it has lost its data and "
         f"begun anew, or the cluster was made anew; what was there before is in bundle {before}, which "
-        "disaster_recovery takes if its id is given"
+        f"{Operation.RECOVER} takes if its id is given"
     )
-
-
-def _owner(context: Context) -> Owner:
-    run = context["dag_run"]
-    return Owner(run.dag_id, run.run_id)
-
-
-def _operation_leases(context: Context, run: RunContext) -> Leases:
-    return run.leases(finished_by(context))
-
-
-def _backup_leases(context: Context, run: RunContext) -> Leases:
-    return Leases(run.store, finished_by(context), lambda: datetime.now(UTC), backup_lease_key)
 
 
 def is_by_person(context: Context) -> bool:
@@ -226,9 +208,9 @@ def _wait_or_skip(reason: str, *, is_asked_for: bool) -> None:
     raise AirflowSkipException(reason)
 
 
-def _is_done(schedule: str, run: RunContext, vault: Vault, leases: Leases) -> bool:
+def _is_done(schedule: str, run: RunContext, vault: Vault) -> bool:
     """Tell whether the backup that a scheduled run is for was taken by another meanwhile."""
-    progress, now = progress_of(vault, leases), datetime.now(UTC)
+    progress, now = progress_of(vault, run.backup_lease().last()), datetime.now(UTC)
     # An attempt that failed leaves this one to be made, whenever it was.
     return not is_due(schedule, run.name, BackupProgress(progress.newest, None), now)
 

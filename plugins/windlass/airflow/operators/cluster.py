@@ -6,14 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowRuntimeError
 
 from windlass.airflow.authorities import user_authorities
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
 from windlass.domain.apply.immutable import dropped_hosts, refuse_what_no_apply_changes
-from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki, check_authorities, issue_pki
 from windlass.domain.pki.user_ca import refuse_other_authorities
 from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
@@ -38,7 +36,6 @@ from windlass.operations.waiting import wait_until
 _API_READY = timedelta(seconds=150)
 _API_ANSWERS = timedelta(seconds=15)
 _NODES_READY = timedelta(seconds=120)
-_UNFINISHED = {"queued", "running"}
 
 
 class ClusterValidateOperator(ClusterOperator):
@@ -73,7 +70,7 @@ class ClusterLeaseOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         cluster = run.desired(context["params"].get("spec"))
-        run.leases(finished_by(context)).acquire(run.name, run.owner, run.owner.dag_id)
+        run.lease().acquire()
         if run.records.save_spec(dump_cluster(cluster)):
             self.log.info("the spec is stored")
         return str(run.owner)
@@ -84,21 +81,8 @@ class ClusterReleaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> None:
         """Release the lease if this run has it."""
-        if not run.leases(finished_by(context)).release(run.name, run.owner):
+        if not run.lease().release():
             self.log.info("this run does not hold the lease (any more)")
-
-
-def finished_by(context: Context) -> Any:
-    """Return a function that asks Airflow whether another run has ended; None where Airflow cannot tell."""
-
-    def is_finished(owner: Owner) -> bool | None:
-        try:
-            state = context["ti"].get_dagrun_state(owner.dag_id, owner.run_id)
-        except AirflowRuntimeError:  # it knows no such run (any more): another Airflow's, or one that was purged
-            return None
-        return None if state is None else state not in _UNFINISHED
-
-    return is_finished
 
 
 def _check_change(stored: Cluster, desired: Cluster, run: RunContext) -> None:
@@ -125,7 +109,7 @@ class ClusterCertificatesOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host."""
         cluster = run.cluster()
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         pki, sealed = seeded_pki(run, cluster)
         with run.session(cluster) as session:
             return self.tell(seed_certificates(session, pki, sealed))
@@ -145,7 +129,7 @@ class ClusterServicesOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was changed."""
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         cluster, pki = run.cluster(), run.pki()
         with run.session(cluster) as session, kubernetes_api(session, pki, _API_READY) as client:
             self.log.info("an API server is ready")
@@ -165,7 +149,7 @@ class ClusterServicesOperator(ClusterOperator):
 class ClusterVerifyOperator(ClusterOperator):
     """Uses the cluster as its users will, and fails with host, component and reason where that does not work."""
 
-    def act(self, context: Context, run: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was shown to work."""
         cluster, pki = run.cluster(), run.pki()
         with run.session(cluster) as session, kubernetes_api(session, pki, _API_READY) as client:
@@ -195,7 +179,7 @@ class ClusterConfirmOperator(ClusterOperator):
 class ClusterDrainOperator(ClusterOperator):
     """Ends the users' pods with their own grace; a cluster that does not answer any more is passed over."""
 
-    def act(self, context: Context, run: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was ended."""
         try:
             with run.session(run.cluster()) as session, kubernetes_api(session, run.pki(), _API_ANSWERS) as client:
@@ -213,7 +197,7 @@ class ClusterRemoveOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         cluster = run.cluster()
         provider = host_provider(cluster)
         if provider.makes_hosts:

@@ -5,26 +5,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from windlass.airflow.errors import TRANSIENT
 from windlass.airflow.operators.backup import is_by_person, notify_alert
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.run_context import RunContext
 from windlass.domain.backup import NEWEST, BundleId, DrillRecord, choose
 from windlass.domain.backup.versions import release_for
-from windlass.effects.store import Leases
-from windlass.effects.store.keys import drill_lease_key
-from windlass.errors import IntegrityError, NotReadyError, RefusedError, WindlassError
+from windlass.errors import TRANSIENT, IntegrityError, NotReadyError, RefusedError, WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.backup.drill import clear_drills, run_drill
 from windlass.operations.backup.take import Stopwatch
-
-OPERATION = "restore_drill"
 
 
 class DrillChooseOperator(ClusterOperator):
@@ -52,7 +46,9 @@ class DrillRunOperator(ClusterOperator):
         if not record.is_proof:
             text = f"drill with bundle {bundle} on {record.host or 'no host'} failed: {record.failure}"
             notify_alert(context, run, text)
-            raise IntegrityError(f"{text}; look at the record {record.id}, and take a new bundle with etcd_backup")
+            raise IntegrityError(
+                f"{text}; look at the record {record.id}, and take a new bundle with {Operation.BACK_UP}"
+            )
         run.log(f"drill: bundle {bundle} is proven: {record.milliseconds['total'] / 1000:.0f} s on {record.host}")
         return _told(record)
 
@@ -72,14 +68,14 @@ class DrillClearOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the hosts that were looked at; those that do not answer are looked at by the next drill there."""
-        leases = _leases(context, run)
-        held = leases.effective(run.name)
+        lease = run.drill_lease()
+        held = lease.effective()
         if held is not None and held.owner != run.owner:
             self.log.info("another drill runs: %s", held.owner)
             return []
         with run.session(run.cluster()) as session:
             outcomes = session.try_on_hosts(session.hosts, lambda _, connection: clear_drills(connection))
-        leases.release(run.name, run.owner)
+        lease.release()
         return [name for name, outcome in outcomes.items() if outcome.is_ok]
 
 
@@ -92,16 +88,12 @@ def _told(record: DrillRecord) -> dict[str, Any]:
     }
 
 
-def _leases(context: Context, run: RunContext) -> Leases:
-    return Leases(run.store, finished_by(context), lambda: datetime.now(UTC), drill_lease_key)
-
-
 @contextmanager
 def _turn(context: Context, run: RunContext) -> Iterator[None]:
     """Hold the cluster's one turn to drill, beside whatever operation runs: it touches nothing of the cluster."""
-    leases = _leases(context, run)
+    lease = run.drill_lease()
     try:
-        leases.acquire(run.name, run.owner, OPERATION)
+        lease.acquire()
     except RefusedError as refusal:
         if is_by_person(context):
             raise NotReadyError(f"another drill runs: {refusal}") from refusal
@@ -110,4 +102,4 @@ def _turn(context: Context, run: RunContext) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(WindlassError):  # the teardown tries again
-            leases.release(run.name, run.owner)
+            lease.release()

@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by, seeded_pki
+from windlass.airflow.operators.cluster import seeded_pki
 from windlass.airflow.run_context import RunContext
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.operations.cluster import ClusterSession
@@ -39,7 +39,7 @@ class EtcdReplaceMemberOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done; RefusedError with the reason where quorum would not hold."""
         name = context["params"]["host"]
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         with run.session(run.cluster()) as session:
             done = list(replace_member(replacing(run, session, self.log.info), name))
         text = f"etcd on {name}: {'; '.join(done)}" if done else f"etcd on {name} is well: nothing was done"

@@ -8,7 +8,6 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
 from windlass.domain.host.preflight import check_hosts, refuse
@@ -63,7 +62,7 @@ class HostPreflightOperator(ClusterOperator):
             facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
             plan = plan_apply(session, facts, run.records.pki(run.keys))
         self.log.info("%s", plan_text(cluster, plan))
-        is_changed = run.stored() != cluster or run.was_abandoned(finished_by(context))
+        is_changed = run.stored() != cluster or run.lease().was_abandoned()
         result = {host: list(steps) for host, steps in plan.items()}
         if context["params"].get("plan_only") or not (any(plan.values()) or is_changed):
             self.skip(context, self.skips, result)
@@ -77,7 +76,7 @@ class _PhaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host; the error names every host that failed, and why."""
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         with run.session(run.cluster()) as session:
             return self.tell(type(self).phase(session))
 

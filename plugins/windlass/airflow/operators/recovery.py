@@ -10,7 +10,6 @@ from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.recovery import (
     PLAN,
     RecoveryHandover,
@@ -35,12 +34,12 @@ from windlass.domain.recovery import (
     version_for,
 )
 from windlass.domain.recovery.question import OUTAGE, Question, render_question
-from windlass.domain.remediation.contention import HEAL
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
-from windlass.effects.store import Leases
+from windlass.effects.store import RunLease
 from windlass.effects.store.recoveries import RecoveryRecord, recoveries, save_recovery
 from windlass.errors import NotReadyError, RefusedError
+from windlass.operation_names import Operation
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.recovery import (
@@ -165,7 +164,7 @@ class RecoveryLeaseOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         recovery, spec = RecoveryHandover.of(context), context["params"].get("spec")
-        self._acquire(run, run.leases(finished_by(context)))
+        self._acquire(run.lease())
         vault = vault_of(run, spec)
         manifest = vault.manifest(BundleId.parse(recovery.bundle))
         state = vault.state(manifest)
@@ -176,14 +175,14 @@ class RecoveryLeaseOperator(ClusterOperator):
             self.log.info("the spec is stored, with Kubernetes %s", recovery.version)
         return str(run.owner)
 
-    def _acquire(self, run: RunContext, leases: Leases) -> None:
+    def _acquire(self, lease: RunLease) -> None:
         deadline = time.monotonic() + _PATIENCE.total_seconds()
         while True:
             try:
-                leases.acquire(run.name, run.owner, run.owner.dag_id)
+                lease.acquire()
             except RefusedError as refusal:
-                holder = leases.effective(run.name)
-                if holder is not None and holder.operation != HEAL:
+                holder = lease.effective()
+                if holder is not None and holder.operation != Operation.REMEDIATE:
                     raise
                 if time.monotonic() > deadline:
                     raise NotReadyError(f"recovery waits: {refusal}") from refusal
@@ -198,7 +197,7 @@ class RecoveryRestoreOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return when the API took its first write; the error says how to go back."""
         recovery = RecoveryHandover.of(context)
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         vault, manifest = manifest_of(run, run.cluster(), recovery)
         with recovering(run, recovery, self.log.info) as (whole, work):
             source = SnapshotSource(
@@ -222,7 +221,7 @@ class RecoverySettleOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was changed."""
         recovery = RecoveryHandover.of(context)
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         with recovering(run, recovery, self.log.info) as (_, work):
             return list(settle(work, recovery.absent))
 

@@ -11,7 +11,6 @@ from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.operators.step_order import left_undone, pause_if_asked, require_step_order
 from windlass.airflow.rollout import GateResult, UpgradePath, check_gate, fresh_bundle, plan_text, question_of, sites
 from windlass.airflow.run_context import RunContext
@@ -22,6 +21,7 @@ from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store import Pause
 from windlass.effects.store import RolloutRecord as RollRecord
 from windlass.errors import WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.context import RolloutContext
@@ -103,7 +103,7 @@ class UpgradeLeaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        run.leases(finished_by(context)).acquire(run.name, run.owner, run.owner.dag_id)
+        run.lease().acquire()
         run.records.drop_pause()  # which was meant for a run before
         return str(run.owner)
 
@@ -121,7 +121,8 @@ class UpgradeCheckOperator(ClusterOperator):
         self._remember(run, upgrade_path)
         for step in steps:
             self.log.info("%s: %s", step.label, "; ".join(step.does))
-        # There is always a step, since Airflow skips what follows an empty list.
+        # There is always a step, since Airflow skips what follows an empty list (its guide to dynamic task mapping,
+        # "Automatically skipping zero-length maps").
         return [step.value() for step in steps] or [Step(PREFETCH, (), ()).value()]
 
     def _remember(self, run: RunContext, upgrade_path: UpgradePath) -> None:
@@ -147,7 +148,7 @@ class UpgradeStepOperator(ClusterOperator):
         step = Step.of(self.step)
         require_step_order(context)
         pause_if_asked(context, run, step)
-        run.leases(finished_by(context)).acquire(run.name, run.owner, run.owner.dag_id)
+        run.lease().acquire()
         upgrade_path = UpgradePath.of(context, run)
         sealed = RemoteFile(run.records.sealed_pki() or b"", mode=0o600)
         try:
@@ -159,7 +160,7 @@ class UpgradeStepOperator(ClusterOperator):
                 level="error",
                 details={
                     "step": step.value(),
-                    "continue": f"upgrade_cluster with version {upgrade_path.release.version}",
+                    "continue": f"{Operation.UPGRADE} with version {upgrade_path.release.version}",
                 },
             )
             raise
@@ -220,11 +221,11 @@ class UpgradeResultOperator(ClusterOperator):
             "warnings": [one for one in gate.get("findings", []) if one["verdict"] == "warning"],
         }
         paused = _asked(steps, run.records.pause()) if undone else _given(params.get("stop_after"))
-        text = f"upgrade_cluster: {_sentence(result, paused)}"
+        text = f"{Operation.UPGRADE}: {_sentence(result, paused)}"
         self.log.info("%s", text)
         if result["state"] != "planned":
             run.log(text, details={key: value for key, value in result.items() if key != "cluster"})
-            run.leases(finished_by(context)).release(run.name, run.owner)
+            run.lease().release()
         return result
 
     def _state(self, context: Context, steps: list[Any], undone: Collection[int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.quorum import Member, Membership, check_planned_outage, check_stop
 from windlass.errors import NotReadyError, RefusedError
+from windlass.operation_names import Operation
 
 ONE_BY_ONE = 3
 """So many voters it takes to change one without an outage."""
@@ -42,5 +43,5 @@ def _check_answer(member: Member, observation: EtcdObservation) -> None:
     why = "; ".join(observed.status.errors) or "it is not the member that etcd lists at its address"
     raise RefusedError(
         f"{member.name}: its etcd member is {member.health} ({why}) and is not changed; replace it first: the DAG "
-        "replace_member"
+        f"{Operation.REPLACE_MEMBER}"
     )

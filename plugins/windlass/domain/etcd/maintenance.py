@@ -6,6 +6,7 @@ from windlass.domain.etcd import quorum
 from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.status import Alarm, MemberStatus
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 WORTH_BYTES = 100 * 1024 * 1024
 WORTH_SHARE = 0.5
@@ -42,7 +43,7 @@ def complaints(observation: EtcdObservation) -> tuple[str, ...]:
     """Return what a person must see to, with the way out."""
     names = {one.member_id: one.name or f"{one.member_id:x}" for one in observation.listed()}
     told = [
-        f"etcd on {names.get(alarm.member_id, 'a host')} is corrupt; replace it with the DAG replace_member"
+        f"etcd on {names.get(alarm.member_id, 'a host')} is corrupt; replace it with the DAG {Operation.REPLACE_MEMBER}"
         for alarm in observation.alarms
         if alarm.kind == "CORRUPT"
     ]
@@ -50,7 +51,7 @@ def complaints(observation: EtcdObservation) -> tuple[str, ...]:
     if full and _is_without_space(observation):
         told.append(
             f"etcd on {', '.join(sorted(full))} uses all of its quota even when defragmented, and writes are stopped; "
-            "raise etcd.quotaBytes in the spec and run create_cluster, or delete objects"
+            f"raise etcd.quotaBytes in the spec and run {Operation.APPLY}, or delete objects"
         )
     return tuple(told)
 

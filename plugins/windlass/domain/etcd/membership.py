@@ -15,6 +15,7 @@ from windlass.domain.etcd import quorum
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.etcd.status import Alarm, ListedMember, MemberHealth, MemberStatus, ObservedMember, member_health
 from windlass.errors import NotReadyError, RefusedError
+from windlass.operation_names import Operation
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def assess(observation: EtcdObservation) -> Membership:
         reasons = "; ".join(observation.reasons.values()) or "nobody was asked"
         raise NotReadyError(
             f"etcd: no member answers, so that its members are not known: {reasons}; "
-            "start the stack `etcd` on its hosts, or run the DAG disaster_recovery"
+            f"start the stack `etcd` on its hosts, or run the DAG {Operation.RECOVER}"
         )
     return Membership(tuple(_member(one, observation) for one in listed), frozenset(observation.desired))
 

@@ -20,12 +20,13 @@ from typing import Literal
 
 from windlass.domain.etcd.status import MemberHealth
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 MemberRole = Literal["voter", "learner"]
 Refuse = Callable[[str, str], RefusedError]
 """Makes the error of a refusal from why, and the way out."""
 
-_RECOVER = "bring members back, or run the DAG disaster_recovery"
+_RECOVER = f"bring members back, or run the DAG {Operation.RECOVER}"
 
 
 @dataclass(frozen=True)

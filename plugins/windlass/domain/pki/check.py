@@ -8,7 +8,7 @@ from datetime import datetime
 from cryptography import x509
 
 from windlass.domain.pki.certificates import alternative_names
-from windlass.domain.pki.issue import is_signed_by
+from windlass.domain.pki.issuance import is_signed_by
 
 
 def check_certificate(pem: str, authority: str, names: Collection[str], now: datetime) -> tuple[str, ...]:

@@ -12,13 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from windlass.domain.backup.state import BundleState
-from windlass.domain.host.layout import ENCRYPTION_CONFIG, ETC, ETCD_CLIENT_PORT, ETCD_PEER_PORT, PKI
+from windlass.domain.host.layout import (
+    API_PORT,
+    DRILL_LABEL,
+    DRILLS,
+    ENCRYPTION_CONFIG,
+    ETC,
+    ETCD_CLIENT_PORT,
+    ETCD_PEER_PORT,
+    PKI,
+)
 from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, issue_pki
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec import Cluster, load_cluster
 
-DRILLS = "/var/lib/windlass/drills"
-LABEL = "io.windlass.drill"
 ETCD, API = "windlass-drill-etcd", "windlass-drill-apiserver"
 _NAME = "drill"
 _CLIENT = f"https://127.0.0.1:{ETCD_CLIENT_PORT}"
@@ -153,7 +160,8 @@ class DrillPlan:
 
         `etcdutl hashkv` would hash the file without a server, but that of etcd 3.6 panics on the first key that has
         a lease ("no lessor to attach lease": it opens the store with none, server/storage/mvcc/kvstore.go), and every
-        cluster of Kubernetes has such keys. HashKV is the same in all releases.
+        cluster of Kubernetes has such keys: https://github.com/etcd-io/etcd/issues/21105. HashKV is the same in all
+        releases.
         """
         return self.etcdctl("endpoint", "hashkv", f"--rev={revision}", f"--command-timeout={_HASH_LIMIT}", _FIELDS)
 
@@ -163,7 +171,7 @@ class DrillPlan:
         # Of Secrets the API server must decrypt what it returns; that it gives of them is only the metadata.
         metadata = "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
         probe = CurlProbe(
-            f"https://127.0.0.1:6443{path}",
+            f"https://127.0.0.1:{API_PORT}{path}",
             timedelta(seconds=20),
             "success or why",
             ca=f"{pki}/ca.crt",
@@ -174,7 +182,7 @@ class DrillPlan:
 
     def _run(self, *words: str, memory: int) -> list[str]:
         return [
-            *("docker", "run", *words, "--label", f"{LABEL}={self.id}", "--read-only", "--cap-drop", "ALL"),
+            *("docker", "run", *words, "--label", f"{DRILL_LABEL}={self.id}", "--read-only", "--cap-drop", "ALL"),
             *("--security-opt", "no-new-privileges:true", "--cpus", "1", "--memory", str(memory)),
             *("--log-opt", "max-size=5m", "--pids-limit", "2048"),
             *("--volume", f"{self.directory}:{self.directory}"),
@@ -201,7 +209,7 @@ def plan_drill(drill: str, images: Images, database_bytes: int, state: BundleSta
 def cleanup_script() -> str:
     """Return the script that removes every trace of drills from a host."""
     return f"""
-docker ps --all --quiet --filter label={LABEL} | xargs -r docker rm --force --volumes >/dev/null
+docker ps --all --quiet --filter label={DRILL_LABEL} | xargs -r docker rm --force --volumes >/dev/null
 rm -rf {DRILLS}
 """
 

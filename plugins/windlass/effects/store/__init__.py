@@ -2,7 +2,7 @@
 
 from windlass.effects.store.contract import ListedObject, Store, Stored
 from windlass.effects.store.host_keys import HostKeys
-from windlass.effects.store.leases import Leases
+from windlass.effects.store.leases import Leases, RunLease
 from windlass.effects.store.log import ServiceLog
 from windlass.effects.store.memory import MemoryStore
 from windlass.effects.store.records import ClusterRecords, Pause, RolloutRecord, list_clusters
@@ -16,6 +16,7 @@ __all__ = [
     "MemoryStore",
     "Pause",
     "RolloutRecord",
+    "RunLease",
     "S3Store",
     "ServiceLog",
     "Store",

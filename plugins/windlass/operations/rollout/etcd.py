@@ -10,8 +10,7 @@ from windlass.domain.etcd.change import check_change, member_named
 from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.quorum import Membership, Stop, what_if
 from windlass.domain.etcd.status import status_health
-from windlass.domain.host.containers import VERSION_LABEL
-from windlass.domain.host.layout import ETCD_CLIENT_PORT, PKI
+from windlass.domain.host.layout import ETCD_CLIENT_PORT, PKI, VERSION_LABEL
 from windlass.domain.rollout.version_skew import minor_of
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.effects.ssh.connection import Connection

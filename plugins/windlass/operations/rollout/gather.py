@@ -14,7 +14,7 @@ from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
-from windlass.domain.pki.issue import expiring
+from windlass.domain.pki.issuance import expiring
 from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rollout import HostState, RunningVersions
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads

@@ -41,7 +41,7 @@ _LOG_END = 3000
 
 
 @dataclass(frozen=True)
-class Standing:
+class LabCluster:
     """What stands while a benchmark runs."""
 
     lab: Lab
@@ -118,7 +118,7 @@ class Standing:
 
 
 @contextmanager
-def readiness(name: str, *, bare: bool = False) -> Iterator[Standing]:
+def lab_cluster(name: str, *, bare: bool = False) -> Iterator[LabCluster]:
     """Make a new lab of 3 + 1 hosts and a new Airflow of that name, and remove both at the end."""
     home = Home.of(name)
     _clear(name, home)
@@ -130,7 +130,7 @@ def readiness(name: str, *, bare: bool = False) -> Iterator[Standing]:
                 airflow.wait_for_dag(dag, within=timedelta(minutes=2))
             # What is broken on purpose is repaired only where that is what is timed.
             airflow.pause("watch_health")
-            yield Standing(lab, running, airflow, key)
+            yield LabCluster(lab, running, airflow, key)
     finally:
         _clear(name, home)
 

@@ -9,7 +9,7 @@ from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
-from windlass.domain.host.layout import PKI, stack_directory
+from windlass.domain.host.layout import KUBELET_PORT, PKI, stack_directory
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.stacks import host_stacks, render_stack
@@ -24,7 +24,7 @@ KUBELET = "kubelet"
 
 
 @dataclass(frozen=True)
-class DesiredService:
+class ServiceCheck:
     """One service of a stack that belongs on a host."""
 
     component: str
@@ -50,42 +50,42 @@ class DesiredService:
 
 def kubelet_probe(address: str, within: timedelta) -> CurlProbe:
     """Return the probe of a kubelet: it turns down whoever has no certificate with 401, and so lives."""
-    return CurlProbe(f"https://{address}:10250/healthz", within, "code", is_trusted=True)
+    return CurlProbe(f"https://{address}:{KUBELET_PORT}/healthz", within, "code", is_trusted=True)
 
 
 @dataclass(frozen=True)
-class DesiredHost:
+class HostChecks:
     """What belongs on one host."""
 
     host: Host
     cluster: str
-    services: tuple[DesiredService, ...]
+    services: tuple[ServiceCheck, ...]
 
     @property
     def units(self) -> tuple[str, ...]:
         """The systemd units."""
         return (ENGINE, CONTAINERD, KUBELET) if self.host.is_node else (ENGINE,)
 
-    def service(self, component: str) -> DesiredService | None:
+    def service(self, component: str) -> ServiceCheck | None:
         """Return one service; None if it does not belong here."""
         return next((one for one in self.services if one.component == component), None)
 
 
-def desired_hosts(cluster: Cluster, release: Release) -> dict[str, DesiredHost]:
+def host_checks(cluster: Cluster, release: Release) -> dict[str, HostChecks]:
     """Return what belongs on each host, by its name; SpecError if a stack's own declaration is wrong."""
     return {host.name: _desired(cluster, release, host) for host in cluster.spec.hosts.members}
 
 
-def _desired(cluster: Cluster, release: Release, host: Host) -> DesiredHost:
+def _desired(cluster: Cluster, release: Release, host: Host) -> HostChecks:
     # Which images run makes no difference to how they are asked: any digest does.
     digests = {release.artifact("image", name): Locked(f"sha256:{'0' * 64}", 0, "none") for name in release.images}
     inputs = HostInputs(ClusterInputs(cluster, release, Lock("none", digests), _NOBODY), host, _FACTS)
     services = [
-        DesiredService(component, stack, check)
+        ServiceCheck(component, stack, check)
         for stack in host_stacks(cluster, host)
         for component, check in read_health(render_stack(stack, inputs)[_compose(stack)].text).items()
     ]
-    return DesiredHost(host, cluster.name, tuple(services))
+    return HostChecks(host, cluster.name, tuple(services))
 
 
 def _compose(stack: str) -> str:
