@@ -105,3 +105,13 @@ def test_a_host_that_may_be_in_use_may_not_leave(
 def test_one_that_is_no_part_of_the_cluster_any_more_may(monkeypatch: pytest.MonkeyPatch) -> None:
     leave(monkeypatch, _Answers(["cp-1", "cp-2"], ["cp-1", "cp-2"]), "cp-3", "w-1")
     leave(monkeypatch, _Answers(["cp-1"], None), "w-1")
+
+
+def test_one_whose_member_has_not_started_yet_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = _Answers([], ["cp-1"])
+    added = ListedMember(9, "", (DESIRED["cp-3"],), is_learner=True)
+    listed = (ListedMember(1, "cp-1", (DESIRED["cp-1"],)), added)
+    observation = EtcdObservation(DESIRED, {DESIRED["cp-1"]: ObservedMember("running", STATUS, listed)})
+    monkeypatch.setattr(answers, "etcd", lambda *_, **__: observation)
+    with pytest.raises(RefusedError, match="cp-3 is a member of etcd"):
+        leave(monkeypatch, answers, "cp-3")
