@@ -68,6 +68,11 @@ class Container:
         return self.labels.get(DIGEST_LABEL)
 
     @property
+    def version(self) -> str | None:
+        """Return the version of what it runs; None if it does not say."""
+        return self.labels.get(VERSION_LABEL)
+
+    @property
     def config_digest(self) -> str | None:
         """Return the digest of the files beside its Compose file when it was made; None if it reads none."""
         return self.labels.get(CONFIG_LABEL)
