@@ -14,7 +14,8 @@ from pathlib import Path
 
 from bench.cluster_end import wait_until
 from windlass.domain.artifacts import Artifact
-from windlass.domain.pki import PKI_DIRECTORY, Pki, files_for
+from windlass.domain.host.layout import PKI
+from windlass.domain.pki import Pki, files_for
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
 from windlass.effects.store import S3Store, StoreConfig
@@ -39,8 +40,8 @@ def cluster_of_one() -> Cluster:
 def running_etcd(directory: Path, pki: Pki, quota_bytes: int) -> Iterator[int]:
     """Run a member with an empty database; the port of its clients."""
     for path, file in files_for(cluster_of_one(), cluster_of_one().spec.hosts.members[0], pki).items():
-        target = directory / path.removeprefix(f"{PKI_DIRECTORY}/")
-        if path.startswith(PKI_DIRECTORY):
+        target = directory / path.removeprefix(f"{PKI}/")
+        if path.startswith(PKI):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.content)
     client, peer = _free_port(), _free_port()

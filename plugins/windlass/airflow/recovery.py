@@ -14,6 +14,7 @@ from windlass.domain.recovery import RecoveryPlan, RecoveryRequest, reduced
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.bundles import Vault
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.recovery import RecoveryContext, recovery_id
 
@@ -112,5 +113,5 @@ def check_same(recovery: RecoveryHandover, now: RecoveryPlan) -> None:
     if now.hosts != recovery.hosts:
         raise RefusedError(
             f"other hosts answer than when this was planned (then {', '.join(recovery.hosts)}; now "
-            f"{', '.join(now.hosts)}); nothing was changed: trigger disaster_recovery again"
+            f"{', '.join(now.hosts)}); nothing was changed: trigger {Operation.RECOVER} again"
         )

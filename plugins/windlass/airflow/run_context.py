@@ -27,6 +27,7 @@ from windlass.effects.catalog import load_catalog
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, RunLease, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import backup_lease_key, drill_lease_key, lease_key
 from windlass.errors import NotReadyError, SpecError
+from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
 
 _UNFINISHED = {"queued", "running"}
@@ -94,7 +95,7 @@ class RunContext:
         """Return the cluster's stored spec; SpecError if there is none."""
         cluster = self.stored()
         if cluster is None:
-            raise SpecError(f"the store knows no cluster `{self.name}`; give its spec to `create_cluster`")
+            raise SpecError(f"the store knows no cluster `{self.name}`; give its spec to `{Operation.APPLY}`")
         return cluster
 
     def desired(self, text: str | None) -> Cluster:

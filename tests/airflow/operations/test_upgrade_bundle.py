@@ -35,7 +35,7 @@ def hold(vault: Vault, minutes: int) -> str:
 
 
 def ask(vault: Vault, etcd_id: str = MINE, *, take: bool = True) -> Any:
-    run = Mock(**{"vault.return_value": vault, "site.side_effect": lambda _: nullcontext(Mock())})
+    run = Mock(**{"vault.return_value": vault, "session.side_effect": lambda _: nullcontext(Mock())})
     return fresh_bundle(run, Mock(), etcd_id, lambda _: None, take=take)
 
 

@@ -13,10 +13,9 @@ import pytest
 from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
-from windlass.domain.host.containers import PROJECT_LABEL
 from windlass.domain.host.desired import SETTINGS, DesiredService, read_services
 from windlass.domain.host.facts import FACTS_SCRIPT, parse_facts
-from windlass.domain.host.layout import DOCKER_DAEMON
+from windlass.domain.host.layout import DOCKER_DAEMON, PROJECT_LABEL
 from windlass.domain.rendering import MirrorAddresses, host_images, host_installs, merge_daemon_settings, render_host
 from windlass.domain.scripts.install import content_directory
 from windlass.domain.spec.models import Cluster, Host

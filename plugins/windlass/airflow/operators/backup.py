@@ -22,12 +22,11 @@ from windlass.domain.backup.schedule import BackupProgress, is_drill_due, is_due
 from windlass.effects.bundles import Vault
 from windlass.effects.store import list_clusters
 from windlass.errors import TRANSIENT, NotReadyError, RefusedError, WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.backup.expire import expire
 from windlass.operations.backup.status import how_old, newest_drill, progress_of, should_tell
 from windlass.operations.backup.take import Stopwatch, take_bundle
 from windlass.operations.etcd.maintain import keep_in_order
-
-OPERATION = "etcd_backup"
 
 
 class _WaitingError(NotReadyError):
@@ -71,7 +70,9 @@ def _look(context: Context, run: RunContext) -> bool:
         overdue = overdue_since(schedule, progress.newest, now)
         told = should_tell(run.store, run.name, is_overdue=overdue is not None, now=now)
         if told == "missing":
-            notify_alert(context, run, f"backups do not come; {how_old(vault, now)}; see the runs of {OPERATION}")
+            notify_alert(
+                context, run, f"backups do not come; {how_old(vault, now)}; see the runs of {Operation.BACK_UP}"
+            )
         elif told == "over":
             notify_alert(context, run, f"backups come again; {how_old(vault, now)}", level="info")
     why_not = unsafe_beside(run.lease().effective(), has_bundles=bool(progress.newest))
@@ -192,7 +193,7 @@ def _gone_back(before: BundleId, manifest: BundleManifest) -> str:
     return (
         f"etcd's revision went back from {before.revision} to {manifest.content.revision}: it has lost its data and "
         f"begun anew, or the cluster was made anew; what was there before is in bundle {before}, which "
-        "disaster_recovery takes if its id is given"
+        f"{Operation.RECOVER} takes if its id is given"
     )
 
 

@@ -16,6 +16,7 @@ from windlass.airflow.run_context import RunContext
 from windlass.domain.backup import NEWEST, BundleId, DrillRecord, choose
 from windlass.domain.backup.versions import release_for
 from windlass.errors import TRANSIENT, IntegrityError, NotReadyError, RefusedError, WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.backup.drill import clear_drills, run_drill
 from windlass.operations.backup.take import Stopwatch
 
@@ -45,7 +46,9 @@ class DrillRunOperator(ClusterOperator):
         if not record.is_proof:
             text = f"drill with bundle {bundle} on {record.host or 'no host'} failed: {record.failure}"
             notify_alert(context, run, text)
-            raise IntegrityError(f"{text}; look at the record {record.id}, and take a new bundle with etcd_backup")
+            raise IntegrityError(
+                f"{text}; look at the record {record.id}, and take a new bundle with {Operation.BACK_UP}"
+            )
         run.log(f"drill: bundle {bundle} is proven: {record.milliseconds['total'] / 1000:.0f} s on {record.host}")
         return _told(record)
 

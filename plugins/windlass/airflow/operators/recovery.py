@@ -33,13 +33,13 @@ from windlass.domain.recovery import (
     plan_recovery,
     version_for,
 )
-from windlass.domain.recovery.question import OUTAGE, Question, render_question
-from windlass.domain.remediation.contention import HEAL
+from windlass.domain.recovery.question import OUTAGE, RecoveryQuestion, render_question
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.store import RunLease
 from windlass.effects.store.recoveries import RecoveryRecord, recoveries, save_recovery
 from windlass.errors import NotReadyError, RefusedError
+from windlass.operation_names import Operation
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.recovery import (
@@ -105,7 +105,7 @@ class RecoveryPlanOperator(ClusterOperator):
             if cluster.spec.recovery.approval == "automatic"
             else "",
             text=_text(desired, plan, loss),
-            question=render_question(Question(cluster.name, version, plan, loss)),
+            question=render_question(RecoveryQuestion(cluster.name, version, plan, loss)),
         )
         self.log.info("%s", recovery.text)
         if params.get("plan_only"):
@@ -182,7 +182,7 @@ class RecoveryLeaseOperator(ClusterOperator):
                 lease.acquire()
             except RefusedError as refusal:
                 holder = lease.effective()
-                if holder is not None and holder.operation != HEAL:
+                if holder is not None and holder.operation != Operation.REMEDIATE:
                     raise
                 if time.monotonic() > deadline:
                     raise NotReadyError(f"recovery waits: {refusal}") from refusal

@@ -21,6 +21,7 @@ from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store import Pause
 from windlass.effects.store import RolloutRecord as RollRecord
 from windlass.errors import WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.context import RolloutContext
@@ -120,7 +121,8 @@ class UpgradeCheckOperator(ClusterOperator):
         self._remember(run, upgrade_path)
         for step in steps:
             self.log.info("%s: %s", step.label, "; ".join(step.does))
-        # There is always a step, since Airflow skips what follows an empty list.
+        # There is always a step, since Airflow skips what follows an empty list (its guide to dynamic task mapping,
+        # "Automatically skipping zero-length maps").
         return [step.value() for step in steps] or [Step(PREFETCH, (), ()).value()]
 
     def _remember(self, run: RunContext, upgrade_path: UpgradePath) -> None:
@@ -158,7 +160,7 @@ class UpgradeStepOperator(ClusterOperator):
                 level="error",
                 details={
                     "step": step.value(),
-                    "continue": f"upgrade_cluster with version {upgrade_path.release.version}",
+                    "continue": f"{Operation.UPGRADE} with version {upgrade_path.release.version}",
                 },
             )
             raise
@@ -219,7 +221,7 @@ class UpgradeResultOperator(ClusterOperator):
             "warnings": [one for one in gate.get("findings", []) if one["verdict"] == "warning"],
         }
         paused = _asked(steps, run.records.pause()) if undone else _given(params.get("stop_after"))
-        text = f"upgrade_cluster: {_sentence(result, paused)}"
+        text = f"{Operation.UPGRADE}: {_sentence(result, paused)}"
         self.log.info("%s", text)
         if result["state"] != "planned":
             run.log(text, details={key: value for key, value in result.items() if key != "cluster"})

@@ -17,9 +17,9 @@ from windlass.airflow.run_context import RunContext
 from windlass.domain.rollout import Step
 from windlass.effects.store import Pause
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 log = logging.getLogger(__name__)
-UPGRADE = "upgrade_cluster"
 _TURN = timedelta(seconds=5)
 _DONE, _PAUSED = "success", "skipped"
 _FAILED = frozenset({"failed", "upstream_failed", "removed"})
@@ -68,7 +68,7 @@ class UpgradePauseOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, str]:
         """Return which run was asked; RefusedError if no roll is at work."""
         lease = run.lease().effective()
-        if lease is None or lease.owner.dag_id != UPGRADE:
+        if lease is None or lease.owner.dag_id != Operation.UPGRADE:
             rollout = run.records.rollout()
             stands = (
                 f"{rollout} is not at work now, and waits to be gone on with" if rollout else "no upgrade is at work"
@@ -76,7 +76,8 @@ class UpgradePauseOperator(ClusterOperator):
             raise RefusedError(f"{run.name}: {stands}: there is nothing to pause")
         asked = datetime.now(UTC).isoformat(timespec="seconds")
         run.records.ask_pause(Pause(lease.owner.run_id, run.owner.run_id, asked, run.reason))
-        text = f"{run.owner.dag_id}: run {lease.owner.run_id} of {UPGRADE} was asked to pause before its next step"
+        whom = f"run {lease.owner.run_id} of {Operation.UPGRADE}"
+        text = f"{run.owner.dag_id}: {whom} was asked to pause before its next step"
         run.log(text)
         self.log.info("%s", text)
         return {"cluster": run.name, "run": lease.owner.run_id, "asked": asked}

@@ -8,12 +8,14 @@ from typing import Any
 
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Release
-from windlass.domain.host.containers import COMPONENT_LABEL, DIGEST_LABEL, VERSION_LABEL
 from windlass.domain.host.file_drift import DesiredFile, desired_files
 from windlass.domain.host.layout import (
     CNI_BINARIES,
+    COMPONENT_LABEL,
     CONTAINERD_CONFIG,
+    DIGEST_LABEL,
     DOCKER_DAEMON,
+    DOCKER_PLUGINS,
     KERNEL_MODULES,
     KERNEL_PARAMETERS,
     KUBECONFIGS,
@@ -21,6 +23,7 @@ from windlass.domain.host.layout import (
     PKI,
     STACKS,
     SYSTEMD,
+    VERSION_LABEL,
     artifact_directory,
     kubernetes_binaries,
 )
@@ -43,7 +46,7 @@ CONTAINERD = "windlass-containerd"
 SETTINGS = {"kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES), "docker settings": (DOCKER_DAEMON,)}
 """The files that must be loaded when they change, by what they are called in plans."""
 _COMPOSE = "compose.yaml"
-_SHARED = (CNI_BINARIES, "/usr/local/lib/docker")
+_SHARED = (CNI_BINARIES, DOCKER_PLUGINS)
 """Where programs are found by a path without a version in it."""
 
 

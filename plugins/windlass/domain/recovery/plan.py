@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from windlass.domain.etcd.membership import Observation
+from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError, UnreachableError
+from windlass.operation_names import Operation
 
+_BACK = f"run {Operation.REPLACE_MEMBER} for each etcd host and apply the spec again"
 LEFT_OUT = (
     "See that they are switched off: with old data they would go on as if nothing had happened",
-    "Their nodes are removed; once they are back, run replace_member for each etcd host and apply the spec again",
+    f"Their nodes are removed; once they are back, {_BACK}",
 )
 """What whoever leaves hosts out has to do, a sentence each."""
 
@@ -35,7 +37,7 @@ class RecoveryRequest:
 class Survey:
     """What was found of a cluster: its etcd members, and which hosts answer."""
 
-    observed: Observation
+    observed: EtcdObservation
     unreachable: Mapping[str, str]
     """Hosts of the spec that do not answer, with the reason."""
     life: str | None = None
@@ -124,12 +126,13 @@ def _check_dead(cluster: Cluster, survey: Survey, origin: BundleOrigin) -> None:
     if observed.has_leader and not (is_behind and is_another and origin.has_our_keys):
         raise RefusedError(
             f"cluster `{cluster.name}` lives: etcd has a leader, and a recovery would throw away what was written "
-            f"since the bundle; one failed member is replaced by replace_member. To do it all the same, {twice}"
+            f"since the bundle; one failed member is replaced by {Operation.REPLACE_MEMBER}. To do it all the "
+            f"same, {twice}"
         )
     needed = len(observed.desired) // 2 + 1
-    if len(observed.unseen) >= needed:
+    if len(observed.unknown) >= needed:
         raise RefusedError(
-            f"cluster `{cluster.name}` may live: {', '.join(observed.unseen)} could not be seen, and {needed} members "
+            f"cluster `{cluster.name}` may live: {', '.join(observed.unknown)} could not be seen, and {needed} members "
             f"are a quorum. Look from elsewhere, or switch those hosts off; if you know that they are gone, {twice}"
         )
 

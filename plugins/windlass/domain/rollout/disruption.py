@@ -11,11 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from windlass.domain.apply.readiness import is_ready
+from windlass.domain.host.layout import EVICTABLE
 
 Object = Mapping[str, Any]
 
-EVICTABLE = "io.windlass/evict"
-"""A pod without a controller that has this annotation (`true`) may be evicted, and is gone then."""
 _UNITS = {
     "m": Decimal("0.001"),
     "k": Decimal(1000),
@@ -102,7 +101,10 @@ def stranded_budgets(budgets: Iterable[Object], without_place: Sequence[Object])
 
 
 def shared_pods(budgets: Sequence[Object], pods: Iterable[Object]) -> list[str]:
-    """Return pods that more than one budget covers: the API refuses to evict them whatever their state."""
+    """Return pods that more than one budget covers: the API refuses to evict them whatever their state.
+
+    https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/ (it answers 500)
+    """
     told = []
     for pod in pods:
         names = [name_of(budget) for budget in budgets if _covers(budget, pod)]

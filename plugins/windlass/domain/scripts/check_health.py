@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_component, read_container
+from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.health import ETCD, GONE, HostHealth, ServiceHealth, Sight, UnitHealth
-from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, ServiceCheck
-from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA
+from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, ServiceCheck, kubelet_probe
+from windlass.domain.host.layout import CLUSTER_LABEL, CLUSTER_MARK, ETCD_DATA, KUBELET_PORT
 from windlass.errors import NotReadyError
 
 _FULL_KIB = 64 * 1024
@@ -75,10 +75,10 @@ def health_script(desired: HostChecks, rounds: int = 1) -> str:
         _PRELUDE,
     ]
     for service in desired.services:
-        words = shlex.join(service.probe(desired.host.address))
-        lines.append(f"probe {service.component} '' {words} >$work/probe-{service.component} &")
+        probe = service.probe(desired.host.address)
+        lines.append(f"probe {service.component} '' {probe} >$work/probe-{service.component} &")
     if KUBELET in desired.units:
-        ask = f"curl -s -k -o /dev/null -w '%{{http_code}}' --max-time 3 https://{desired.host.address}:10250/healthz"
+        ask = kubelet_probe(desired.host.address, timedelta(seconds=3))
         # It turns down whoever has no certificate: then it lives.
         lines.append(f"probe {KUBELET} 401 {ask} >$work/probe-{KUBELET} &")
     lines += [f"unit {unit}" for unit in desired.units]
@@ -238,7 +238,7 @@ def _active_unit(unit: str, said: _Inspection, *, is_reported: bool) -> UnitHeal
         is_ill = is_reported or engine == _HANGING
         return UnitHealth(unit, "unhealthy" if is_ill else "unknown", "it runs and does not answer", is_suspect=True)
     if unit == KUBELET:
-        answers, failed, told = _answer(said.probes.get(KUBELET, []), 10250)
+        answers, failed, told = _answer(said.probes.get(KUBELET, []), KUBELET_PORT)
         if answers == "unhealthy":
             is_ill = is_reported or failed >= _ENOUGH
             return UnitHealth(unit, "unhealthy" if is_ill else "unknown", told, is_suspect=True)

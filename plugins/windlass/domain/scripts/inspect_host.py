@@ -12,14 +12,20 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
-from windlass.domain.host.containers import COMPONENT_LABEL, Container, by_component, read_container
+from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.desired import CONTAINERD, DesiredHost, DesiredUnit
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.file_drift import ObservedFile, Unknown
-from windlass.domain.host.layout import CONTAINERD_SOCKET, SYSTEMD, artifact_directory
+from windlass.domain.host.layout import (
+    ARTIFACTS,
+    COMPONENT_LABEL,
+    CONTAINERD_SOCKET,
+    PROGRAMS,
+    SYSTEMD,
+    artifact_directory,
+)
 from windlass.domain.host.observed import LoadedFiles, ObservedHost, ObservedUnit
 from windlass.domain.scripts.apply import digest_lines, noted
-from windlass.domain.scripts.install import ARTIFACTS
 from windlass.domain.scripts.script import Script
 from windlass.errors import NotReadyError
 
@@ -73,12 +79,12 @@ def _unit_lines(unit: DesiredUnit) -> Iterator[str]:
     yield digest_lines(unit.files, unit.binaries)
     yield f"state=$(systemctl is-active {unit.name} 2>/dev/null)"
     yield f'say unit "{unit.name}:${{state:-unknown}}:$digest:$(cat {noted(unit.name)} 2>/dev/null)"'
-    directory = "/opt/windlass" if unit.name == "kubelet" else f"/opt/windlass/{unit.component}"
+    directory = PROGRAMS if unit.name == "kubelet" else f"{PROGRAMS}/{unit.component}"
     version = rf"s|^ExecStart={directory}/\([^/]*\)/bin/{unit.component}.*|version={unit.component} \1|p"
     yield f"sed -n '{version}' {SYSTEMD}/{unit.name}.service 2>/dev/null"
     if unit.name == CONTAINERD:
         ctr = f"{artifact_directory('containerd', unit.version)}/bin/ctr"
-        yield f"ctr=$(command -v {ctr} || ls /opt/windlass/containerd/*/bin/ctr 2>/dev/null | tail -n 1)"
+        yield f"ctr=$(command -v {ctr} || ls {PROGRAMS}/containerd/*/bin/ctr 2>/dev/null | tail -n 1)"
         listed = f"timeout 20 $ctr -a {CONTAINERD_SOCKET} -n k8s.io images ls -q 2>/dev/null"
         yield f'if [ -n "$ctr" ] && images=$({listed}); then'
         yield '  say images containerd; for image in $images; do say image "containerd $image"; done'

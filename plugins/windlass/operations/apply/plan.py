@@ -11,6 +11,7 @@ from windlass.domain.pki import Pki, desired_certificates
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.compare_host import compare_host
 
@@ -22,7 +23,7 @@ def check_version(stored: Cluster | None, desired: Cluster) -> None:
     before, after = stored.spec.kubernetes.version, desired.spec.kubernetes.version
     raise RefusedError(
         f"spec.kubernetes.version: cluster `{desired.name}` runs {before}, the spec says {after}; an apply never "
-        f"changes it: trigger `upgrade_cluster` with version {after}, or put {before} back into the spec"
+        f"changes it: trigger `{Operation.UPGRADE}` with version {after}, or put {before} back into the spec"
     )
 
 
@@ -30,12 +31,12 @@ def refuse_during_rollout(cluster: str, before: str, after: str) -> None:
     """RefusedError: hosts of a cluster amid a roll are at two versions or specs, and an apply knows only one."""
     if before == after:
         raise RefusedError(
-            f"cluster `{cluster}` is amid the roll of a changed spec; end that first: trigger `upgrade_cluster` with "
-            "that spec, which goes on from where it stopped, or without one, which goes back to the stored one"
+            f"cluster `{cluster}` is amid the roll of a changed spec; end that first: trigger `{Operation.UPGRADE}` "
+            "with that spec, which goes on from where it stopped, or without one, which goes back to the stored one"
         )
     raise RefusedError(
-        f"cluster `{cluster}` is on its way from {before} to {after}; end that first: trigger `upgrade_cluster` with "
-        f"version {after}, which goes on from where it stopped"
+        f"cluster `{cluster}` is on its way from {before} to {after}; end that first: trigger `{Operation.UPGRADE}` "
+        f"with version {after}, which goes on from where it stopped"
     )
 
 

@@ -7,9 +7,10 @@ from datetime import timedelta
 from functools import partial
 
 from windlass.domain.host.desired import kubelet_unit
-from windlass.domain.host.layout import PKI, PROXY_PORT
+from windlass.domain.host.layout import PKI, PROXY_PORT, SEALED_PKI, stack_directory
 from windlass.domain.pki import Pki, files_for
 from windlass.domain.scripts.apply import service_digests, stack_script, unit_script
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
@@ -36,9 +37,6 @@ def seed_host(cluster: Cluster, pki: Pki, sealed: RemoteFile, host: Host, connec
     if "control-plane" in host.roles and connection.put(SEALED_PKI, sealed.content, mode=0o600):
         changed.append("sealed PKI")
     return tuple(changed)
-
-
-SEALED_PKI = "/etc/windlass/pki.sealed"
 
 
 def start_etcd(session: ClusterSession) -> dict[str, Changes]:
@@ -69,9 +67,10 @@ def start_kubelets(session: ClusterSession) -> dict[str, Changes]:
     return session.on_hosts("start kubelets", nodes, lambda _, connection: run_script(connection, script, timeout=_UP))
 
 
+_API_ANSWERS = CurlProbe(f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=2), ca=f"{PKI}/ca.crt")
 _UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
 until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
-  curl -fs -o /dev/null --max-time 2 --cacert {PKI}/ca.crt https://127.0.0.1:{PROXY_PORT}/readyz; do sleep 0.3; done
+  {_API_ANSWERS} >/dev/null 2>&1; do sleep 0.3; done
 """
 
 
@@ -90,7 +89,7 @@ def bring_up(connection: Connection, stacks: Iterable[str]) -> Changes:
     """Bring up those of `stacks` that were laid down on the host."""
     changed: list[str] = []
     for stack in stacks:
-        compose = connection.read(f"/etc/windlass/stacks/{stack}/compose.yaml")
+        compose = connection.read(f"{stack_directory(stack)}/compose.yaml")
         if compose is not None:
             changed += run_script(connection, stack_script(stack, service_digests(compose.decode())), timeout=_UP)
     return tuple(changed)
