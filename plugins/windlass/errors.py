@@ -1,7 +1,7 @@
 """Every error that Windlass raises on purpose.
 
-All derive from `WindlassError`. Only `NotReadyError` is worth a retry; whatever else is raised needs a person or
-another input. A message says where, what, why and what to do next:
+All derive from `WindlassError`. Only the transient ones are worth a retry; `SkippedError` is no failure; whatever else
+is raised needs a person or another input. A message says where, what, why and what to do next:
 ``cp-1: `docker compose up -d etcd` exited 1: no space left on device; free space under /var/lib/docker``.
 """
 
@@ -33,6 +33,18 @@ class IntegrityError(WindlassError):
 
 class NotReadyError(WindlassError):
     """Something is not ready yet; the same step may work later."""
+
+
+class WaitingError(NotReadyError):
+    """The step has to wait for another run; nothing has failed."""
+
+
+class SkippedError(WindlassError):
+    """The step is not to be done by this run, which is no failure; the message gives the reason."""
+
+
+TRANSIENT: tuple[type[WindlassError], ...] = (NotReadyError, UnreachableError)
+"""What may be over when the same step is tried again; every other error of ours would be the same then."""
 
 
 @dataclass(frozen=True)

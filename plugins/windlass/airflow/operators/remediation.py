@@ -16,7 +16,7 @@ from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.providers import host_provider
-from windlass.airflow.run_context import RunContext
+from windlass.airflow.run_context import RunContext, is_by_person
 from windlass.domain.health import Finding
 from windlass.domain.pki import Pki
 from windlass.domain.remediation.contention import HEAL, contention_of
@@ -56,7 +56,7 @@ class ClusterHealOperator(ClusterOperator):
                 one.kind.value,
                 one.evidence,
             )
-        if not _is_by_person(context) and run.records.spec() is None:
+        if not is_by_person(context) and run.records.spec() is None:
             self.log.info("cluster %s was deleted since: nothing is left to repair", run.name)
             return {"the cluster was deleted": []}
         if context["params"].get("plan_only"):
@@ -135,7 +135,7 @@ class ClusterHealOperator(ClusterOperator):
                 reports=heard.reports,
                 told=heard.told,
                 hear=_listener(context, run),
-                asked=RunOrigin(by_person=_is_by_person(context)),
+                asked=RunOrigin(by_person=is_by_person(context)),
                 rollout=f"{rollout} is not over" if rollout else "",
             )
 
@@ -184,11 +184,6 @@ class ProvidedMachines:
         fresh = HostHook(cluster.spec.hosts.ssh.connection).connections(cluster, keys)
         for name in {host, *made}:
             self._session.connections.renew(fresh.target(name))
-
-
-def _is_by_person(context: Context) -> bool:
-    run: Any = context["dag_run"]
-    return str(getattr(run.run_type, "value", run.run_type)) == "manual"
 
 
 def _findings(context: Context, run: RunContext) -> tuple[Finding, ...]:

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 
 from windlass.domain.backup import BundleId
+from windlass.domain.backup.fixed_point import BackupState
 from windlass.domain.backup.schedule import TELL_AGAIN_AFTER, BackupProgress, age_text
 from windlass.effects.bundles import Vault
 from windlass.effects.store import Leases, Store
@@ -16,6 +17,12 @@ def progress_of(vault: Vault, leases: Leases) -> BackupProgress:
     """Return how far backups have come; `leases` are those of backups, whose last one tells of the last attempt."""
     bundles, last = vault.inventory().bundles, leases.last(vault.cluster)
     return BackupProgress(bundles[-1].time if bundles else None, last.acquired if last else None)
+
+
+def backup_state(vault: Vault) -> BackupState:
+    """Return what there is of the cluster's backups."""
+    bundles = vault.inventory().bundles
+    return BackupState(bundles[-1].time if bundles else None, newest_drill(vault))
 
 
 def newest_good(vault: Vault) -> BundleId | None:
