@@ -178,7 +178,7 @@ def test_a_cluster_is_dispatched_when_its_time_has_come(run: FakeRun) -> None:
 
 
 def test_a_cluster_that_cannot_be_looked_at_is_told_and_holds_up_no_other(run: FakeRun) -> None:
-    run.vault = Mock(side_effect=UnreachableError("the bucket is away"))  # type: ignore[method-assign]
+    run.vault = Mock(side_effect=UnreachableError("the bucket is away"))
     told: list[str] = []
     assert not should_start_backup(run, run.leases(), Alerts(), told.append)
     assert told == ["demo: whether a backup is due cannot be told: the bucket is away"]

@@ -225,7 +225,7 @@ def test_where_no_roll_is_at_work_there_is_nothing_to_pause(
 def test_the_log_says_where_an_upgrade_has_stopped_and_how_to_go_on(
     run: FakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upgrade, "do_step", Mock(side_effect=WindlassError("cp-1: etcd did not come up")))
+    monkeypatch.setattr(upgrade, "do_step", Mock(side_effect=WindlassError("cp-2: etcd did not come up")))
     monkeypatch.setattr(upgrade, "open_sessions", lambda *_: nullcontext((Mock(), Mock())))
     with pytest.raises(WindlassError):
         do_upgrade_step(run, run.leases(), UpgradeRequest(version=NEW), STEP, ignore)
