@@ -14,13 +14,14 @@ from pathlib import Path
 
 from bench.cluster_end import wait_until
 from windlass.domain.artifacts import Artifact
-from windlass.domain.pki import PKI_DIRECTORY, Pki, files_for
+from windlass.domain.host.layout import PKI
+from windlass.domain.pki import Pki, files_for
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
 from windlass.effects.store import S3Store, StoreConfig
 from windlass.effects.store.s3 import make_client
 from windlass.errors import NotReadyError
-from windlass.mirror.cache import artifact_path, read_lock, shelf
+from windlass.mirror.cache import artifact_path, read_lock, source_cache
 
 _ETCD, _S3 = Artifact("image", "etcd", "v3.7.3"), Artifact("file", "versitygw", "v1.8.0")
 _LOGIN = "bench-access", "bench-secret"
@@ -39,8 +40,8 @@ def cluster_of_one() -> Cluster:
 def running_etcd(directory: Path, pki: Pki, quota_bytes: int) -> Iterator[int]:
     """Run a member with an empty database; the port of its clients."""
     for path, file in files_for(cluster_of_one(), cluster_of_one().spec.hosts.members[0], pki).items():
-        target = directory / path.removeprefix(f"{PKI_DIRECTORY}/")
-        if path.startswith(PKI_DIRECTORY):
+        target = directory / path.removeprefix(f"{PKI}/")
+        if path.startswith(PKI):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.content)
     client, peer = _free_port(), _free_port()
@@ -118,9 +119,9 @@ def _listens(port: int) -> bool:
 
 
 def _program_of_image(directory: Path) -> Path:
-    manifest = json.loads(shelf().blob(read_lock().digest(_ETCD)).read_text())
+    manifest = json.loads(source_cache().blob(read_lock().digest(_ETCD)).read_text())
     for layer in manifest["layers"]:
-        with tarfile.open(shelf().blob(layer["digest"])) as archive:
+        with tarfile.open(source_cache().blob(layer["digest"])) as archive:
             for member in archive:
                 if member.name.lstrip("./") == "usr/local/bin/etcd":
                     member.name = "etcd-program"

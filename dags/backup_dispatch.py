@@ -5,9 +5,10 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from windlass.airflow.operators.backup import BackupDispatchOperator
+from windlass.operation_names import Operation
 
 with DAG(
-    dag_id="backup_dispatch",
+    dag_id=Operation.SCHEDULE_BACKUPS,
     description=__doc__,
     doc_md=__doc__,
     schedule="* * * * *",

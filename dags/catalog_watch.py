@@ -7,9 +7,10 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from windlass.airflow.operators.available import CatalogWatchOperator
+from windlass.operation_names import Operation
 
 with DAG(
-    dag_id="catalog_watch",
+    dag_id=Operation.WATCH_CATALOG,
     description=__doc__,
     doc_md=__doc__,
     schedule=timedelta(hours=1),

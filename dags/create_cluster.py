@@ -23,6 +23,7 @@ from windlass.airflow.operators.hosts import (
     HostProvisionOperator,
 )
 from windlass.airflow.params import common_params
+from windlass.operation_names import Operation
 
 SPEC = Param(
     default=None,
@@ -33,7 +34,7 @@ SPEC = Param(
 )
 
 with DAG(
-    dag_id="create_cluster",
+    dag_id=Operation.APPLY,
     description=__doc__,
     doc_md=__doc__,
     schedule=None,

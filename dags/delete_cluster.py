@@ -13,6 +13,7 @@ from windlass.airflow.operators.cluster import (
     ClusterRemoveOperator,
 )
 from windlass.airflow.params import common_params, switch_param
+from windlass.operation_names import Operation
 
 CONFIRM_NAME = Param(
     type="string",
@@ -22,7 +23,7 @@ CONFIRM_NAME = Param(
 KEEP_BACKUPS = switch_param("Keep backups", "Whether the cluster's bundles stay in the store.", default=True)
 
 with DAG(
-    dag_id="delete_cluster",
+    dag_id=Operation.DELETE,
     description=__doc__,
     doc_md=__doc__,
     schedule=None,

@@ -14,6 +14,7 @@ from windlass.airflow.operators.recovery import (
     RecoveryVerifyOperator,
 )
 from windlass.airflow.params import auto_approve_param, common_params, switch_param
+from windlass.operation_names import Operation
 
 BUNDLE = Param(
     default="newest",
@@ -47,7 +48,7 @@ SPEC = Param(
 )
 
 with DAG(
-    dag_id="disaster_recovery",
+    dag_id=Operation.RECOVER,
     description=__doc__,
     doc_md=__doc__,
     schedule=None,

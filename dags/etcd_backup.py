@@ -16,9 +16,10 @@ from windlass.airflow.operators.backup import (
     EtcdMaintenanceOperator,
 )
 from windlass.airflow.params import reason_param, scheduled_cluster_param
+from windlass.operation_names import Operation
 
 with DAG(
-    dag_id="etcd_backup",
+    dag_id=Operation.BACK_UP,
     description=(__doc__ or "").splitlines()[0],
     doc_md=__doc__,
     schedule=PartitionedAssetTimetable(assets=BACKUPS),

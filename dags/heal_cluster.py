@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 from windlass.airflow.assets import REPAIRS
 from windlass.airflow.operators.remediation import ClusterHealOperator
 from windlass.airflow.params import plan_only_param, reason_param, scheduled_cluster_param
+from windlass.operation_names import Operation
 
 FINDING = Param(
     default=None,
@@ -20,7 +21,7 @@ FINDING = Param(
 
 # One task: to look, to act and to watch belong together, and each further task costs a second of an outage.
 with DAG(
-    dag_id="heal_cluster",
+    dag_id=Operation.REMEDIATE,
     description=(__doc__ or "").splitlines()[0],
     doc_md=__doc__,
     schedule=PartitionedAssetTimetable(assets=REPAIRS),

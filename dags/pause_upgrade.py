@@ -6,9 +6,10 @@ from airflow.sdk import DAG
 
 from windlass.airflow.operators.step_order import UpgradePauseOperator
 from windlass.airflow.params import cluster_param, reason_param
+from windlass.operation_names import Operation
 
 with DAG(
-    dag_id="pause_upgrade",
+    dag_id=Operation.PAUSE_UPGRADE,
     description=__doc__,
     doc_md=__doc__,
     schedule=None,

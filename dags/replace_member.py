@@ -7,6 +7,7 @@ from airflow.sdk import DAG, Param
 from windlass.airflow.operators.cluster import ClusterLeaseOperator, ClusterReleaseOperator
 from windlass.airflow.operators.etcd import EtcdPlanReplacementOperator, EtcdReplaceMemberOperator
 from windlass.airflow.params import common_params
+from windlass.operation_names import Operation
 
 HOST = Param(
     type="string",
@@ -15,7 +16,7 @@ HOST = Param(
 )
 
 with DAG(
-    dag_id="replace_member",
+    dag_id=Operation.REPLACE_MEMBER,
     description=__doc__,
     doc_md=__doc__,
     schedule=None,

@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 from windlass.airflow.backup_assets import DRILLS
 from windlass.airflow.operators.drill import DrillChooseOperator, DrillClearOperator, DrillRunOperator
 from windlass.airflow.params import reason_param, scheduled_cluster_param
+from windlass.operation_names import Operation
 
 BUNDLE = Param(
     default="newest",
@@ -20,7 +21,7 @@ BUNDLE = Param(
 )
 
 with DAG(
-    dag_id="restore_drill",
+    dag_id=Operation.DRILL,
     description=(__doc__ or "").splitlines()[0],
     doc_md=__doc__,
     schedule=PartitionedAssetTimetable(assets=DRILLS),

@@ -17,6 +17,7 @@ from windlass.airflow.operators.rollout import (
     UpgradeVerifyOperator,
 )
 from windlass.airflow.params import MORE, auto_approve_param, common_params, switch_param
+from windlass.operation_names import Operation
 
 VERSION = Param(
     default=None,
@@ -50,7 +51,7 @@ ALLOW_UNTESTED = switch_param(
 )
 
 with DAG(
-    dag_id="upgrade_cluster",
+    dag_id=Operation.UPGRADE,
     description=__doc__,
     doc_md=__doc__,
     schedule=None,

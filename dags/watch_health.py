@@ -10,9 +10,10 @@ from airflow.sdk import DAG
 
 from windlass.airflow.assets import findings_asset
 from windlass.airflow.operators.health import FindingsDispatchOperator
+from windlass.operation_names import Operation
 
 with DAG(
-    dag_id="watch_health",
+    dag_id=Operation.WATCH,
     description="Watch all clusters all the time, and start repair where something is found.",
     doc_md=__doc__,
     schedule=[findings_asset()],

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from windlass.domain.host.layout import DATA
 from windlass_lab.machine import Machine
 from windlass_lab.plan import LABEL
 
 ROLE_LABEL = f"{LABEL}.role"
 HOST_LABEL = f"{LABEL}.host"
 
-HOST_VOLUMES = {"docker": "/var/lib/docker", "windlass": "/var/lib/windlass", "kubelet": "/var/lib/kubelet"}
+HOST_VOLUMES = {"docker": "/var/lib/docker", "windlass": DATA, "kubelet": "/var/lib/kubelet"}
 """Overlay file systems cannot lie on a container's own overlay: these lie on the machine's disk."""
 
 STOP_SIGNAL = "SIGRTMIN+3"

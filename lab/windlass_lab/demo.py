@@ -21,13 +21,15 @@ from windlass.cli.embedded.instance import up as start_airflow
 from windlass.cli.embedded.layout import Home, Settings
 from windlass.cli.embedded.secret_files import login
 from windlass.cli.main import main as windlass
+from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Signer
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.secret import Secret
 from windlass.effects.kubernetes.client import NODES, Credentials, KubernetesClient
 from windlass.effects.store import S3Store, StoreConfig
+from windlass.operation_names import Operation
 from windlass_lab import demo_plan
-from windlass_lab.demo_plan import DAG, HOSTS, NAME
+from windlass_lab.demo_plan import HOSTS, NAME
 from windlass_lab.lab import down as stop_lab
 from windlass_lab.lab import up as start_lab
 from windlass_lab.model import BUCKET, Lab
@@ -37,7 +39,6 @@ from windlass_lab.plan import LabPlan
 _LIMIT = timedelta(minutes=30)
 _LOG_LINES = 15
 _SHOWN = frozenset({"running", "success", "failed", "up_for_retry", "deferred", "awaiting_input", "skipped"})
-_API_PORT = 6443
 
 
 @dataclass(frozen=True)
@@ -98,24 +99,25 @@ def _master_key() -> Secret:
 
 def _create(client: AirflowClient, spec: str, stage: _Stage) -> bool:
     """Have the cluster created, or follow the run that does it already; a failed run goes on where it failed."""
-    client.wait_for_dag(DAG)
+    client.wait_for_dag(Operation.APPLY)
     run_id = demo_plan.run_id(spec)
-    run = client.trigger(DAG, run_id=run_id, conf={"cluster": NAME, "spec": spec, "reason": "windlass demo"})
+    conf = {"cluster": NAME, "spec": spec, "reason": "windlass demo"}
+    run = client.trigger(Operation.APPLY, run_id=run_id, conf=conf)
     if run.state == "failed":
         stage.say(f"run {run_id} had failed; what failed runs again")
-        client.clear_failed(DAG, run_id)
-    stage.say(f"run {run_id} of {DAG}")
-    ended = client.follow(DAG, run_id, stage.show_task, within=_LIMIT)
+        client.clear_failed(Operation.APPLY, run_id)
+    stage.say(f"run {run_id} of {Operation.APPLY}")
+    ended = client.follow(Operation.APPLY, run_id, stage.show_task, within=_LIMIT)
     if ended.state != "success":
         _show_failures(client, run_id, print)
     return ended.state == "success"
 
 
 def _show_failures(client: AirflowClient, run_id: str, show: Callable[[str], None]) -> None:
-    for task in client.tasks(DAG, run_id):
+    for task in client.tasks(Operation.APPLY, run_id):
         if task.state == "failed":
             show(f"--- the end of the log of {task.task_id} {task.label}")
-            show("\n".join(client.log(DAG, run_id, task).splitlines()[-_LOG_LINES:]))
+            show("\n".join(client.log(Operation.APPLY, run_id, task).splitlines()[-_LOG_LINES:]))
 
 
 def _grant(lab: Lab, key: Secret) -> Access:
@@ -144,7 +146,7 @@ def _node_lines(access: Access) -> list[str]:
         certificate=access.credential.certificate,
         key=access.credential.key.reveal(),
     )
-    with KubernetesClient(str(first.address), _API_PORT, credentials) as api:
+    with KubernetesClient(str(first.address), API_PORT, credentials) as api:
         nodes = api.list(NODES)
     rows = [("NODE", "STATE", "ADDRESS", "VERSION"), *(_node_row(node) for node in nodes)]
     return [f"{name:<12}{state:<12}{address:<18}{version}" for name, state, address, version in rows]

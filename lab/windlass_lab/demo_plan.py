@@ -16,7 +16,6 @@ from windlass_lab.model import BUCKET, USER, Lab, LabHost
 NAME = "demo"
 """The name of the demo's lab, Airflow and cluster alike."""
 HOSTS = ("cp-1", "cp-2", "cp-3", "w-1")
-DAG = "create_cluster"
 
 
 def cluster_spec(lab: Lab, version: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
+from windlass.domain.host.layout import DATA
 from windlass.errors import CommandError, RefusedError
 from windlass_lab.containers import container_name
 from windlass_lab.docker import docker
@@ -19,7 +20,7 @@ Direction = Literal["both", "in", "out"]
 CUT_TABLE = "windlass_lab_cut"
 LOSS_TABLE = "windlass_lab_loss"
 INTERFACE = "eth0"
-DATA_DIRECTORY = "/var/lib/windlass"
+
 BALLAST = ".windlass-lab-ballast"
 
 _HOOKS = {"in": ("prerouting", "iifname", "saddr"), "out": ("postrouting", "oifname", "daddr")}
@@ -106,12 +107,12 @@ def fill_disk(lab: Lab, host: str) -> None:
             f"{host}: its data lies on this machine's disk, which is not filled; make a lab whose hosts have disks of "
             "their own: `windlass lab up --name NAME --disk 4G`"
         )
-    docker("exec", _container(lab, host), "sh", "-c", _FILL_SCRIPT, "fill", DATA_DIRECTORY, BALLAST, host=host)
+    docker("exec", _container(lab, host), "sh", "-c", _FILL_SCRIPT, "fill", DATA, BALLAST, host=host)
 
 
 def free_disk(lab: Lab, host: str) -> None:
     """Take back `fill_disk`."""
-    docker("exec", _container(lab, host), "rm", "--force", f"{DATA_DIRECTORY}/{BALLAST}", host=host)
+    docker("exec", _container(lab, host), "rm", "--force", f"{DATA}/{BALLAST}", host=host)
 
 
 def wipe(lab: Lab, host: str, *, new_keys: bool = False) -> Lab:

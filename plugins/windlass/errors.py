@@ -1,7 +1,7 @@
 """Every error that Windlass raises on purpose.
 
-All derive from `WindlassError`. Only the transient ones are worth a retry; `SkippedError` is no failure; whatever else
-is raised needs a person or another input. A message says where, what, why and what to do next:
+All derive from `WindlassError`. What `TRANSIENT` lists is worth another try; `SkippedError` is no failure; whatever
+else is raised needs a person or another input. A message says where, what, why and what to do next:
 ``cp-1: `docker compose up -d etcd` exited 1: no space left on device; free space under /var/lib/docker``.
 """
 
@@ -43,10 +43,6 @@ class SkippedError(WindlassError):
     """The step is not to be done by this run, which is no failure; the message gives the reason."""
 
 
-TRANSIENT: tuple[type[WindlassError], ...] = (NotReadyError, UnreachableError)
-"""What may be over when the same step is tried again; every other error of ours would be the same then."""
-
-
 @dataclass(frozen=True)
 class CommandFailure:
     """What is known of a command that failed: where it ran, its words, how it ended, its last output."""
@@ -65,3 +61,7 @@ class CommandError(WindlassError):
         last = failure.stderr.strip().splitlines()[-1] if failure.stderr.strip() else "no output on stderr"
         hint = f"; {advice}" if advice else ""
         super().__init__(f"{failure.host}: `{' '.join(failure.argv)}` exited {failure.exit_code}: {last}{hint}")
+
+
+TRANSIENT: tuple[type[WindlassError], ...] = (NotReadyError, UnreachableError)
+"""What may pass by itself: the only errors, with those that derive from them, after which a step is tried again."""

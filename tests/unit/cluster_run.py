@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -13,7 +14,8 @@ from unit.backup.examples import manifest, new_keys
 from windlass.domain.backup import SNAPSHOT, STATE, BundleId
 from windlass.domain.lease import Owner
 from windlass.effects.bundles import Vault
-from windlass.effects.store import ClusterRecords, Leases, MemoryStore
+from windlass.effects.store import ClusterRecords, Leases, MemoryStore, RunLease
+from windlass.effects.store.keys import backup_lease_key, drill_lease_key, lease_key
 from windlass.operations.run import Attempt
 
 
@@ -29,6 +31,8 @@ class FakeRun:
         self.sessions = Mock(side_effect=lambda _: Mock())
         self.user_authorities: Mapping[Any, Any] = {}
         self.tested: Any = None
+        self.is_finished: Callable[[Owner], bool | None] = lambda _: False
+        """Whether another run has ended."""
         self.lines: list[tuple[str, str]] = []
         """What was written to the service log: level and text."""
 
@@ -63,9 +67,18 @@ class FakeRun:
     def log(self, text: str, *, level: str = "info", details: Any = None) -> None:
         self.lines.append((level, text))
 
-    def leases(self, *, others_finished: bool | None = False) -> Leases:
-        """Return the leases of operations, as seen where runs that hold one have ended or not."""
-        return Leases(self.store, lambda _: others_finished, lambda: datetime.now(UTC))
+    def lease(self) -> RunLease:
+        return self._lease(lease_key)
+
+    def backup_lease(self) -> RunLease:
+        return self._lease(backup_lease_key)
+
+    def drill_lease(self) -> RunLease:
+        return self._lease(drill_lease_key)
+
+    def _lease(self, key: Callable[[str], str]) -> RunLease:
+        leases = Leases(self.store, self.is_finished, lambda: datetime.now(UTC), key)
+        return RunLease(leases, self.name, self.owner)
 
     def hold_bundle(self, age: timedelta, **changed: Any) -> BundleId:
         """Store a bundle that is so old."""
@@ -82,6 +95,13 @@ class Alerts(list[tuple[str, str]]):
         self.append((level, text))
 
 
-def attempt(leases: Leases, alerts: Alerts, *, is_by_person: bool = False, is_last: bool = True) -> Attempt:
+def held_by(owner: Owner, lease: RunLease) -> RunLease:
+    """Return the same lease as another run has it, which takes it."""
+    others = replace(lease, owner=owner)
+    others.acquire()
+    return others
+
+
+def attempt(alerts: Alerts, *, is_by_person: bool = False, is_last: bool = True) -> Attempt:
     """Return a try of a task."""
-    return Attempt(leases, alerts, is_by_person, is_last)
+    return Attempt(alerts, is_by_person, is_last)

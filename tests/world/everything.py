@@ -19,7 +19,7 @@ from airflow.dag_processing.dagbag import DagBag
 from windlass.airflow import artifacts, notifications, run_context
 from windlass.airflow.operators import available, remediation
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.host.desired import desired_hosts
+from windlass.domain.host.host_checks import host_checks
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
 from windlass.effects.bundles import Vault
@@ -73,7 +73,7 @@ class World:
         # The same each time, and most of the time that a run takes.
         patch.setattr(run_context, "load_catalog", lambda _: CATALOG)
         patch.setattr(run_context, "load_cluster", _once(load_cluster))
-        patch.setattr(context, "wanted_hosts", _once(desired_hosts))
+        patch.setattr(context, "host_checks", _once(host_checks))
         patch.setattr(run_context, "master_keys", lambda: self.keys)
         patch.setattr(artifacts, "fetch_lock", lambda _: lock())
         patch.setattr(run_context, "HostHook", partial(_Hook, self))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from windlass.domain.scripts.apply import APPLIED
+from windlass.domain.host.layout import APPLIED
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost

@@ -8,7 +8,6 @@ from functools import partial
 from airflow.sdk import Context
 
 from windlass.airflow.notifications import Notice, send
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.run_context import RunContext, is_by_person
 from windlass.domain.servicelog import Level
 from windlass.errors import WindlassError
@@ -18,7 +17,6 @@ from windlass.operations.run import Attempt
 def attempt_of(context: Context, run: RunContext, retries: int | None) -> Attempt:
     """Return this try of a task that is tried again `retries` times."""
     return Attempt(
-        leases=run.leases(finished_by(context)),
         alert=partial(notify_alert, context, run),
         is_by_person=is_by_person(context),
         is_last=context["ti"].try_number > (retries or 0),

@@ -1,6 +1,6 @@
 """Which failures end a task for good, and which are worth another try.
 
-Only the transient ones of `windlass.errors` are. Every other error of ours would be the same the next time.
+`windlass.errors.TRANSIENT` is the one table. Every other error of ours would be the same the next time.
 """
 
 from __future__ import annotations

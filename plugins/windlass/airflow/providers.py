@@ -27,8 +27,8 @@ def host_provider(cluster: Cluster) -> HostProvider:
     if ":" in hosts.provider:
         return _own_provider(hosts.provider, hosts.settings)
     raise SpecError(
-        f"spec.hosts.provider: `{hosts.provider}` is not there yet; make the hosts by other means and say `static`, or "
-        "name a provider of your own as `module:Class`"
+        f"spec.hosts.provider: `{hosts.provider}` is none that is known; make the hosts by other means and say "
+        "`static`, or name a provider of your own as `module:Class`"
     )
 
 

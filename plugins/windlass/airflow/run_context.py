@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowRuntimeError
+
 from windlass.airflow.artifacts import artifacts_of
 from windlass.airflow.authorities import user_authorities
 from windlass.airflow.connections import master_keys, open_bundle_store, open_store
@@ -27,9 +29,13 @@ from windlass.domain.spec import Cluster, load_cluster
 from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog, load_record
-from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store, list_clusters
+from windlass.effects.store import ClusterRecords, HostKeys, Leases, RunLease, ServiceLog, Store, list_clusters
+from windlass.effects.store.keys import backup_lease_key, drill_lease_key, lease_key
 from windlass.errors import NotReadyError, SpecError
+from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
+
+_UNFINISHED = {"queued", "running"}
 
 
 def templates_directory() -> Path:
@@ -39,18 +45,14 @@ def templates_directory() -> Path:
     return root / "templates" / "kubernetes"
 
 
-def is_by_person(context: Mapping[str, Any]) -> bool:
-    """Tell whether a person started the run that `context` belongs to."""
-    run_type = context["dag_run"].run_type
-    return is_started_by_person(str(getattr(run_type, "value", run_type)))
-
-
 @dataclass(frozen=True)
 class RunContext:
     """One run's view of one cluster: what it may read and write. Nothing is asked of anybody before it is needed."""
 
     name: str
     owner: Owner
+    is_finished: Callable[[Owner], bool | None]
+    """Whether another owner's run has ended; None where nobody can tell."""
     reason: str = ""
 
     @classmethod
@@ -61,7 +63,13 @@ class RunContext:
         name = params.get("cluster") or getattr(run, "partition_key", None)
         if not name:
             raise SpecError(f"{run.dag_id}: the run is about no cluster; give its name in the param `cluster`")
-        return cls(name, Owner(run.dag_id, run.run_id), params.get("reason") or "")
+        return cls.of_cluster(name, context, params.get("reason") or "")
+
+    @classmethod
+    def of_cluster(cls, name: str, context: Mapping[str, Any], reason: str = "") -> RunContext:
+        """Return the workplace of the run that `context` belongs to at the cluster `name`, whatever the run names."""
+        run = context["dag_run"]
+        return cls(name, Owner(run.dag_id, run.run_id), finished_by(context), reason)
 
     @cached_property
     def store(self) -> Store:
@@ -92,7 +100,7 @@ class RunContext:
         """Return the cluster's stored spec; SpecError if there is none."""
         cluster = self.stored()
         if cluster is None:
-            raise SpecError(f"the store knows no cluster `{self.name}`; give its spec to `create_cluster`")
+            raise SpecError(f"the store knows no cluster `{self.name}`; give its spec to `{Operation.APPLY}`")
         return cluster
 
     def desired(self, text: str | None) -> Cluster:
@@ -150,14 +158,21 @@ class RunContext:
         with open_session(cluster, release, self.artifacts(cluster, release), connections) as session:
             yield session
 
-    def leases(self, is_finished: Any) -> Leases:
-        """Return the leases of all clusters; `is_finished` tells whether another owner's run has ended."""
-        return Leases(self.store, is_finished, lambda: datetime.now(UTC))
+    def lease(self) -> RunLease:
+        """Return the lease of the cluster's operations, of which one at a time changes the cluster."""
+        return self._lease(lease_key)
 
-    def was_abandoned(self, is_finished: Callable[[Owner], bool | None]) -> bool:
-        """Tell whether another run that has ended still holds the lease: it died, and may have left things undone."""
-        lease = self.leases(is_finished).current(self.name)
-        return lease is not None and lease.owner != self.owner and is_finished(lease.owner) is True
+    def backup_lease(self) -> RunLease:
+        """Return the lease of backups, which one run at a time takes beside whatever operation runs."""
+        return self._lease(backup_lease_key)
+
+    def drill_lease(self) -> RunLease:
+        """Return the lease of restore drills, which change nothing of the cluster."""
+        return self._lease(drill_lease_key)
+
+    def _lease(self, key: Callable[[str], str]) -> RunLease:
+        leases = Leases(self.store, self.is_finished, lambda: datetime.now(UTC), key)
+        return RunLease(leases, self.name, self.owner)
 
     def log(self, text: str, *, level: Level = "info", details: Mapping[str, Detail] | None = None) -> None:
         """Write one line to the cluster's service log."""
@@ -171,3 +186,22 @@ class RunContext:
             details=details or {},
         )
         ServiceLog(self.store, self.name).append(event, writer=self.owner.dag_id)
+
+
+def is_by_person(context: Mapping[str, Any]) -> bool:
+    """Tell whether a person started the run that `context` belongs to."""
+    run_type = context["dag_run"].run_type
+    return is_started_by_person(str(getattr(run_type, "value", run_type)))
+
+
+def finished_by(context: Mapping[str, Any]) -> Callable[[Owner], bool | None]:
+    """Return a function that asks Airflow whether another run has ended; None where Airflow cannot tell."""
+
+    def is_finished(owner: Owner) -> bool | None:
+        try:
+            state = context["ti"].get_dagrun_state(owner.dag_id, owner.run_id)
+        except AirflowRuntimeError:  # it knows no such run (any more): another Airflow's, or one that was purged
+            return None
+        return None if state is None else state not in _UNFINISHED
+
+    return is_finished

@@ -13,6 +13,7 @@ from windlass.cli.airflow_access import HELP, open_client, take_connections
 from windlass.domain.backup import NEWEST, BundleTrust, Candidate, choose
 from windlass.domain.spec import load_cluster
 from windlass.errors import WindlassError
+from windlass.operation_names import Operation
 
 if TYPE_CHECKING:
     from windlass.effects.bundles import Vault
@@ -32,9 +33,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.set_defaults(run=_show)
     verify = below.add_parser("verify", help="read a bundle to the last byte, and fail unless all of it is true")
     verify.set_defaults(run=_verify)
-    now = below.add_parser("now", help="take a bundle now (the DAG etcd_backup), and wait for it")
+    now = below.add_parser("now", help=f"take a bundle now (the DAG {Operation.BACK_UP}), and wait for it")
     now.set_defaults(run=_now)
-    drill = below.add_parser("drill", help="prove that a bundle restores (the DAG restore_drill), and wait for it")
+    drill = below.add_parser("drill", help=f"prove that a bundle restores (the DAG {Operation.DRILL}), and wait for it")
     drill.set_defaults(run=_drill)
     for part in below.choices.values():
         part.add_argument("cluster")
@@ -98,13 +99,13 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _now(arguments: argparse.Namespace) -> int:
-    result = _run(arguments, "etcd_backup", "take")
+    result = _run(arguments, Operation.BACK_UP, "take")
     print(f"{result['bundle']}: {result['keys']} keys, {result['bytes'] / _MIB:.1f} MiB, from {result['source']}")
     return 0
 
 
 def _drill(arguments: argparse.Namespace) -> int:
-    result = _run(arguments, "restore_drill", "drill", bundle=arguments.bundle)
+    result = _run(arguments, Operation.DRILL, "drill", bundle=arguments.bundle)
     took = result["milliseconds"]["total"] / 1000
     print(f"{result['bundle']} is proven: restored on {result['host']} within {took:.1f} s")
     for what, found in result["compared"].items():

@@ -13,10 +13,9 @@ from typing import Any
 from windlass.cli.airflow_access import HELP, open_client
 from windlass.cli.embedded.client import AirflowClient, RunState, TaskView
 from windlass.errors import RefusedError, SpecError, WindlassError
+from windlass.operation_names import Operation
 
-DAG = "upgrade_cluster"
-PAUSE_DAG = "pause_upgrade"
-_RESULTS = {DAG: "result", PAUSE_DAG: "ask"}
+_RESULTS: dict[str, str] = {Operation.UPGRADE: "result", Operation.PAUSE_UPGRADE: "ask"}
 """The task of each DAG that returns what the run came to."""
 _GATES = frozenset({"gate", "approval", "lease", "check", "ask"})
 """Tasks whose failure means that nothing was begun."""
@@ -45,7 +44,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
-    dag_id = PAUSE_DAG if arguments.pause else DAG
+    dag_id = Operation.PAUSE_UPGRADE if arguments.pause else Operation.UPGRADE
     run_id = arguments.run_id or f"{'pause' if arguments.pause else 'upgrade'}-{uuid.uuid4().hex[:8]}"
     with open_client(arguments.airflow) as client:
         client.trigger(dag_id, run_id=run_id, conf=conf_of(arguments))

@@ -9,7 +9,8 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import RequestException
 
-from windlass.domain.host.containers import CLUSTER_LABEL, COMPONENT_LABEL, Container, read_container
+from windlass.domain.host.containers import Container, read_container
+from windlass.domain.host.layout import CLUSTER_LABEL, COMPONENT_LABEL
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 
 

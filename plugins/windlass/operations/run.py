@@ -17,7 +17,7 @@ from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Level
 from windlass.domain.spec import Cluster
 from windlass.effects.bundles import Vault
-from windlass.effects.store import ClusterRecords, Leases, Store
+from windlass.effects.store import ClusterRecords, RunLease, Store
 from windlass.errors import TRANSIENT, SkippedError, WaitingError, WindlassError
 from windlass.operations.cluster import ClusterSession
 
@@ -106,6 +106,18 @@ class ClusterRun(Protocol):
         """Connect to the cluster's hosts as they are needed."""
         ...
 
+    def lease(self) -> RunLease:
+        """Return the lease of the cluster's operations, of which one at a time changes the cluster."""
+        ...
+
+    def backup_lease(self) -> RunLease:
+        """Return the lease of backups, which one run at a time takes beside whatever operation runs."""
+        ...
+
+    def drill_lease(self) -> RunLease:
+        """Return the lease of restore drills, which change nothing of the cluster."""
+        ...
+
     def log(self, text: str, *, level: Level = "info", details: Mapping[str, Detail] | None = None) -> None:
         """Write one line to the cluster's service log."""
         ...
@@ -115,8 +127,6 @@ class ClusterRun(Protocol):
 class Attempt:
     """One try of a task."""
 
-    leases: Leases
-    """Those of operations on clusters, as seen by the run."""
     alert: Alert
     is_by_person: bool
     """Whether a person started the run."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from windlass.errors import NotReadyError, UnreachableError
+from windlass.errors import TRANSIENT, NotReadyError, UnreachableError
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ def wait_until(look: Callable[[], str], within: timedelta, doing: str) -> None:
     while True:
         try:
             missing = look()
-        except (NotReadyError, UnreachableError) as error:
+        except TRANSIENT as error:
             missing = str(error)
         if not missing:
             return

@@ -9,7 +9,9 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, HTTPException
 
-_DAG = "heal_cluster"
+from windlass.operation_names import Operation
+
+_DAG = Operation.REMEDIATE
 """Who may read this DAG may see clusters, who may run it sees the buttons; Airflow asks again when one is pressed."""
 
 User = Annotated[Any, Depends(get_user)]

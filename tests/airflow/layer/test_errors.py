@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+
 import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferralError
 
+import windlass
 from windlass.airflow.errors import RETRY_POLICY, ending_on_permanent_errors
 from windlass.errors import (
+    TRANSIENT,
+    CommandError,
     IntegrityError,
     NotReadyError,
     RefusedError,
@@ -13,6 +20,7 @@ from windlass.errors import (
     SpecError,
     UnreachableError,
     WaitingError,
+    WindlassError,
 )
 
 
@@ -62,3 +70,24 @@ def test_it_serves_as_a_decorator() -> None:
 )
 def test_only_named_errors_are_retried(error: BaseException, action: RetryAction) -> None:
     assert RETRY_POLICY.evaluate(error, try_number=1, max_tries=3).action is action
+
+
+def every_error(root: type[WindlassError] = WindlassError) -> Iterator[type[WindlassError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from every_error(kind)
+
+
+def test_every_error_of_ours_is_retried_exactly_if_the_table_has_it() -> None:
+    for module in pkgutil.walk_packages(windlass.__path__, "windlass."):
+        import_module(module.name)
+    kinds = {kind for kind in every_error() if kind.__module__.startswith("windlass.")}
+    assert {CommandError, UnreachableError} < kinds
+    assert {kind.__name__ for kind in kinds if kind.__module__ != "windlass.errors"} >= {"DrainError"}
+
+    for kind in kinds:
+        error = kind.__new__(kind)
+        is_retried = RETRY_POLICY.evaluate(error, try_number=1, max_tries=3).action is RetryAction.RETRY
+        with pytest.raises(Exception) as raised, ending_on_permanent_errors():
+            raise error
+        assert is_retried == (raised.value is error) == issubclass(kind, TRANSIENT), kind.__name__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import Mock
 
@@ -17,7 +16,6 @@ from windlass.airflow.operators import backup
 from windlass.airflow.operators.backup import BackupDispatchOperator, BackupProveOperator, BackupTakeOperator
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
-from windlass.effects.store import Leases, MemoryStore
 from windlass.errors import NotReadyError, RefusedError, SkippedError, UnreachableError
 
 
@@ -30,7 +28,6 @@ def context(*, run_type: str = "asset_triggered", attempt: int = 9) -> Any:
 def run() -> Any:
     made = Mock(spec=RunContext, owner=Owner("etcd_backup", "mine"))
     made.name = "demo"
-    made.leases.side_effect = lambda is_finished: Leases(MemoryStore(), is_finished, lambda: datetime.now(UTC))
     return made
 
 
@@ -97,7 +94,6 @@ def test_a_drill_that_is_due_is_started_and_one_that_is_not_is_skipped(
 def dispatch(monkeypatch: pytest.MonkeyPatch) -> Mock:
     monkeypatch.setattr(backup, "open_store", Mock())
     monkeypatch.setattr(backup, "list_clusters", lambda _: ("a", "b", "c"))
-    monkeypatch.setattr(RunContext, "leases", Mock())
     due = Mock(side_effect=lambda run, *_: run.name != "b")
     monkeypatch.setattr(backup, "should_start_backup", due)
     return due

@@ -13,9 +13,8 @@ from windlass.airflow.operators.cluster import (
     ClusterConfirmOperator,
     ClusterForgetOperator,
     ClusterRecordOperator,
-    finished_by,
 )
-from windlass.airflow.run_context import RunContext
+from windlass.airflow.run_context import RunContext, finished_by
 from windlass.domain.lease import Owner
 from windlass.errors import RefusedError
 

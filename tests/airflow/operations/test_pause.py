@@ -17,7 +17,7 @@ from windlass.airflow.operators.step_order import UpgradePauseOperator, left_und
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.domain.rollout import Step
-from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause
+from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause, RunLease
 from windlass.errors import RefusedError, SkippedError
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
@@ -40,14 +40,17 @@ def store() -> MemoryStore:
 def run(store: MemoryStore, owner: Owner) -> Any:
     made = Mock(spec=RunContext, owner=owner, records=ClusterRecords(store, "demo"), reason=PAUSE.reason)
     made.name = "demo"
-    made.leases.side_effect = lambda is_finished: Leases(store, is_finished, lambda: datetime.now(UTC))
+    made.lease.side_effect = lambda: lease_of(store, owner)
     return made
 
 
-def context(states: dict[str, str | None] | None = None, mine: int = 0, tries: int = 1, state: str = "running") -> Any:
+def lease_of(store: MemoryStore, owner: Owner) -> RunLease:
+    return RunLease(Leases(store, lambda _: False, lambda: datetime.now(UTC)), "demo", owner)
+
+
+def context(states: dict[str, str | None] | None = None, mine: int = 0, tries: int = 1) -> Any:
     ti = Mock(dag_id="upgrade_cluster", task_id="roll", map_index=mine, try_number=tries)
     ti.get_task_states.return_value = {"one": states or {}}
-    ti.get_dagrun_state.return_value = state
     return {"ti": ti, "dag_run": Mock(run_id="one"), "params": {}}
 
 
@@ -75,13 +78,13 @@ def test_a_step_that_is_tried_again_has_begun_and_is_not_paused(store: MemorySto
     step = UpgradeStepOperator(task_id="roll", step=STEP.value())
     with pytest.raises(SkippedError, match="paused before etcd cp-2"):
         step.act(context(), here)
-    here.leases.side_effect = RefusedError("it goes on to the lease")
+    here.lease.side_effect = RefusedError("it goes on to the lease")
     with pytest.raises(RefusedError, match="goes on to the lease"):
         step.act(context(tries=2), here)
 
 
 def test_the_run_that_rolls_is_asked(store: MemoryStore) -> None:
-    run(store, ROLLING).leases(lambda _: False).acquire("demo", ROLLING, "upgrade_cluster")
+    lease_of(store, ROLLING).acquire()
     here = run(store, ASKING)
 
     told = UpgradePauseOperator(task_id="ask").act(context(), here)
@@ -103,7 +106,7 @@ def test_the_result_says_after_which_step_it_paused_and_gives_the_lease_back(
     store: MemoryStore, states: list[str], steps: list[str], told: str
 ) -> None:
     here = run(store, ROLLING)
-    here.leases(lambda _: False).acquire("demo", ROLLING, "upgrade_cluster")
+    here.lease().acquire()
     here.records.ask_pause(PAUSE)
     given = [STEP.value(), Step("etcd", ("cp-1",), ()).value()]
     known = {("gate", None): GATE, ("check", None): given, ("check", "is_complete"): True, ("roll", None): []}
@@ -115,7 +118,7 @@ def test_the_result_says_after_which_step_it_paused_and_gives_the_lease_back(
     assert (result["state"], result["steps"]) == ("paused", steps)
     assert told in here.log.call_args.args[0]
     assert "the same upgrade again goes on" in here.log.call_args.args[0]
-    assert here.leases(lambda _: False).current("demo") is None
+    assert here.lease().current() is None
 
 
 def test_a_roll_that_pauses_is_verified_and_ends_well(dags: Any) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from windlass.airflow.operators.remediation import ClusterHealOperator
 from windlass.airflow.run_context import RunContext
 from windlass.domain.health import Finding, Kind
 from windlass.domain.lease import Owner
-from windlass.effects.store import Leases, MemoryStore
+from windlass.effects.store import Leases, MemoryStore, RunLease
 from windlass.errors import NotReadyError, SpecError
 from windlass.operations.remediation import Note, RemediationResult
 
@@ -82,7 +83,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     made = Mock(spec=RunContext, owner=ME)
     made.name = "demo"
     leases = Leases(MemoryStore(), lambda _: False, lambda: datetime.now(UTC))
-    made.leases.return_value = leases
+    made.lease.return_value = RunLease(leases, "demo", ME)
     monkeypatch.setattr(remediation, "_PATIENCE", timedelta(seconds=0.05))
     monkeypatch.setattr(remediation, "_PAUSE_SECONDS", 0.01)
     return made
@@ -91,29 +92,29 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_what_was_found_before_a_cluster_was_deleted_ends_well(run: Any) -> None:
     run.records.spec.return_value = run.records.status.return_value = None
     assert ClusterHealOperator(task_id="heal").act(context(), run) == {"the cluster was deleted": []}
-    assert run.leases().current("demo") is None
+    assert run.lease().current() is None
 
 
 def test_a_free_cluster_is_taken_at_once(run: Any) -> None:
-    assert ClusterHealOperator(task_id="heal")._take_turn(context(), run, datetime.now(UTC))
-    assert run.leases().current("demo").owner == ME
+    assert ClusterHealOperator(task_id="heal")._take_turn(run, datetime.now(UTC))
+    assert run.lease().current().owner == ME
 
 
 def test_another_operation_is_waited_for_and_named_when_it_takes_too_long(run: Any) -> None:
-    run.leases().acquire("demo", Owner("upgrade_cluster", "one"), "upgrade_cluster")
+    replace(run.lease(), owner=Owner("upgrade_cluster", "one")).acquire()
     with pytest.raises(NotReadyError, match=r"repair waits: .*upgrade_cluster \(run one\)"):
-        ClusterHealOperator(task_id="heal")._take_turn(context(), run, datetime.now(UTC) - timedelta(hours=1))
+        ClusterHealOperator(task_id="heal")._take_turn(run, datetime.now(UTC) - timedelta(hours=1))
 
 
 def test_another_repair_run_is_left_to_it_once_it_will_look_again(run: Any) -> None:
-    other = Owner("heal_cluster", "other")
-    run.leases().acquire("demo", other, "heal_cluster")
+    other = replace(run.lease(), owner=Owner("heal_cluster", "other"))
+    other.acquire()
     began = datetime.now(UTC)
     operator = ClusterHealOperator(task_id="heal")
     with pytest.raises(NotReadyError):
-        operator._take_turn(context(), run, began)
-    run.leases().heartbeat("demo", other)
-    assert not operator._take_turn(context(), run, began)
+        operator._take_turn(run, began)
+    other.heartbeat()
+    assert not operator._take_turn(run, began)
 
 
 class Recorder(BaseNotifier):

@@ -88,10 +88,10 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
     assert result["changed"] == (["cp-2: etcd"] if steps else [])
     if state == "planned":
         run.log.assert_not_called()
-        run.leases.assert_not_called()
+        run.lease.assert_not_called()
     else:
         assert told in run.log.call_args.args[0]
-        run.leases.return_value.release.assert_called_once_with("demo", run.owner)
+        run.lease.return_value.release.assert_called_once_with()
 
 
 @pytest.mark.parametrize(("settled", "plan_only"), [(True, False), (False, True), (False, False)])

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from programs import program_of_image
-from windlass.domain.pki import PKI_DIRECTORY, Pki, files_for, issue_pki
+from windlass.domain.host.layout import PKI
+from windlass.domain.pki import Pki, files_for, issue_pki
 from windlass.domain.spec import Cluster
 from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
 from windlass.errors import NotReadyError, UnreachableError
@@ -133,7 +134,7 @@ def make_etcd(etcd_binary: Path, etcd_pki: tuple[Cluster, Pki]) -> Callable[[Pat
         members = tuple(Member(name, next(ports), next(ports)) for name in NAMES)
         for host in cluster.spec.hosts.members:
             for path, file in files_for(cluster, host, pki).items():
-                target = directory / host.name / path.removeprefix(f"{PKI_DIRECTORY}/")
+                target = directory / host.name / path.removeprefix(f"{PKI}/")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.content)
         return Etcd(etcd_binary, directory, pki, members)

@@ -21,9 +21,8 @@ from programs import program_of_image
 from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.backup import DrillRecord
 from windlass.domain.catalog import Release
-from windlass.domain.host.layout import ETC, ETCD_CLIENT_PORT, ETCD_PEER_PORT
+from windlass.domain.host.layout import DRILLS, ETC, ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from windlass.domain.rendering import MirrorAddresses
-from windlass.domain.scripts.restore_drill import DRILLS
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import Cluster
 from windlass.effects.bundles import Vault

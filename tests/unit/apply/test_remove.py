@@ -13,9 +13,9 @@ from windlass.effects.catalog import load_catalog
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.ssh.fake import FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
-from windlass.errors import RefusedError, WindlassError
+from windlass.errors import RefusedError, UnreachableError, WindlassError
 from windlass.operations.apply.plan import check_version
-from windlass.operations.apply.remove import check_name, remove_from_hosts, unreachable_hosts
+from windlass.operations.apply.remove import check_name, remove_from_hosts
 from windlass.operations.cluster import ClusterSession
 
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
@@ -77,7 +77,18 @@ def test_names_every_host_that_it_could_not_be_removed_from(
 
     with pytest.raises(WindlassError, match=r"(?s)failed on 2 of 2 hosts.*cp-1: .*w-1: "):
         remove_from_hosts(session)
-    assert set(unreachable_hosts(session)) == {"cp-1", "w-1"}
+
+
+def test_a_host_that_does_not_answer_is_named_and_the_others_are_cleaned(
+    session: ClusterSession, hosts: dict[str, FakeHost]
+) -> None:
+    hosts["w-1"].is_reachable = False
+
+    with pytest.raises(UnreachableError, match=r"remove the cluster failed on 1 of 2 hosts:\n  w-1: ") as raised:
+        remove_from_hosts(session)
+
+    assert "cp-1" not in str(raised.value)
+    assert hosts["cp-1"].commands() == [("sh", "-s")]
 
 
 @pytest.mark.parametrize("typed", ["", "Demo", "demo "])

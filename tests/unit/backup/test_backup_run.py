@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from unit.backup.examples import manifest
-from unit.cluster_run import Alerts, FakeRun, attempt
+from unit.cluster_run import Alerts, FakeRun, attempt, held_by
 from windlass.domain.lease import Owner
 from windlass.domain.spec.care import Backup, Drill
 from windlass.effects.store.records import RolloutRecord
@@ -18,9 +18,8 @@ from windlass.operations.backup import backup_run
 from windlass.operations.backup.backup_run import back_up, expire_bundles, require_drill_due
 from windlass.operations.backup.dispatch import should_start_backup
 from windlass.operations.backup.take import Stopwatch
-from windlass.operations.backup.turn import backup_leases
 
-OTHER = Owner("etcd_backup", "another")
+OTHER, RECOVERY = Owner("etcd_backup", "another"), Owner("disaster_recovery", "one")
 
 
 def with_settings(run: FakeRun, settings: Backup) -> None:
@@ -46,21 +45,20 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Mock:
     return made
 
 
-def take(run: FakeRun, alerts: Alerts | None = None, *, others_finished: bool = False, **asked: Any) -> Any:
-    leases = run.leases(others_finished=others_finished)
-    return back_up(run, attempt(leases, Alerts() if alerts is None else alerts, **asked), Stopwatch())
+def take(run: FakeRun, alerts: Alerts | None = None, **asked: Any) -> Any:
+    return back_up(run, attempt(Alerts() if alerts is None else alerts, **asked), Stopwatch())
 
 
 def test_a_bundle_is_taken_and_the_turn_given_back(run: FakeRun, taken: Mock) -> None:
     assert take(run).id == manifest().id
-    last = backup_leases(run.leases()).last("demo")
+    last = run.backup_lease().last()
     assert last is not None
     assert last.released
     taken.assert_called_once()
 
 
 def test_two_backups_of_a_cluster_never_run_at_once(run: FakeRun, taken: Mock, alerts: Alerts) -> None:
-    backup_leases(run.leases()).acquire("demo", OTHER, "etcd_backup")
+    held_by(OTHER, run.backup_lease())
     with pytest.raises(SkippedError, match="being taken already"):
         take(run, alerts)
     with pytest.raises(WaitingError, match="being taken already"):
@@ -70,24 +68,24 @@ def test_two_backups_of_a_cluster_never_run_at_once(run: FakeRun, taken: Mock, a
 
 
 def test_the_turn_of_a_run_that_has_ended_is_taken_over(run: FakeRun, taken: Mock) -> None:
-    backup_leases(run.leases()).acquire("demo", OTHER, "etcd_backup")
-    assert take(run, others_finished=True) is taken.return_value
+    held_by(OTHER, run.backup_lease())
+    run.is_finished = lambda _: True
+    assert take(run) is taken.return_value
 
 
 def test_beside_a_recovery_none_is_taken_and_beside_a_repair_one_is(run: FakeRun, taken: Mock) -> None:
-    recovery, repair = Owner("disaster_recovery", "one"), Owner("heal_cluster", "one")
-    run.leases().acquire("demo", recovery, "disaster_recovery")
+    recovery = held_by(RECOVERY, run.lease())
     with pytest.raises(SkippedError, match="being replaced"):
         take(run)
-    run.leases().release("demo", recovery)
-    run.leases().acquire("demo", repair, "heal_cluster")
+    recovery.release()
+    held_by(Owner("heal_cluster", "one"), run.lease())
     assert take(run) is taken.return_value
 
 
 def test_where_a_backup_cannot_be_taken_now_a_schedule_skips_and_a_person_waits(
     run: FakeRun, taken: Mock, alerts: Alerts
 ) -> None:
-    run.leases().acquire("demo", Owner("disaster_recovery", "one"), "disaster_recovery")
+    held_by(RECOVERY, run.lease())
     with pytest.raises(SkippedError):
         take(run, alerts)
     with pytest.raises(NotReadyError):
@@ -97,8 +95,9 @@ def test_where_a_backup_cannot_be_taken_now_a_schedule_skips_and_a_person_waits(
 
 
 def test_a_recovery_that_ended_without_giving_its_lease_back_stops_no_backups(run: FakeRun, taken: Mock) -> None:
-    run.leases().acquire("demo", Owner("disaster_recovery", "one"), "disaster_recovery")
-    assert take(run, others_finished=True) is taken.return_value
+    held_by(RECOVERY, run.lease())
+    run.is_finished = lambda _: True
+    assert take(run) is taken.return_value
 
 
 def test_a_scheduled_run_whose_bundle_came_meanwhile_is_skipped_and_one_asked_for_is_not(
@@ -133,7 +132,7 @@ def test_a_failed_backup_tells_how_old_the_newest_good_one_is(run: FakeRun, take
     assert level == "error"
     assert "backup failed, the newest good bundle is 3 h old" in text
     assert "this machine has no room" in text
-    last = backup_leases(run.leases()).last("demo")
+    last = run.backup_lease().last()
     assert last is not None
     assert last.released
 
@@ -166,12 +165,12 @@ def test_what_a_rollout_would_go_back_to_is_kept_until_it_has_ended(run: FakeRun
 
 
 def look(run: FakeRun, alerts: Alerts | None = None) -> bool:
-    return should_start_backup(run, run.leases(), Alerts() if alerts is None else alerts, lambda _: None)
+    return should_start_backup(run, Alerts() if alerts is None else alerts, lambda _: None)
 
 
 def test_a_cluster_is_dispatched_when_its_time_has_come(run: FakeRun) -> None:
     assert look(run)
-    backup_leases(run.leases()).acquire("demo", OTHER, "etcd_backup")
+    held_by(OTHER, run.backup_lease())
     assert not look(run)
     with_settings(run, Backup(schedule=None))
     assert not look(run)
@@ -180,7 +179,7 @@ def test_a_cluster_is_dispatched_when_its_time_has_come(run: FakeRun) -> None:
 def test_a_cluster_that_cannot_be_looked_at_is_told_and_holds_up_no_other(run: FakeRun) -> None:
     run.vault = Mock(side_effect=UnreachableError("the bucket is away"))
     told: list[str] = []
-    assert not should_start_backup(run, run.leases(), Alerts(), told.append)
+    assert not should_start_backup(run, Alerts(), told.append)
     assert told == ["demo: whether a backup is due cannot be told: the bucket is away"]
 
 

@@ -14,9 +14,10 @@ import pytest
 from unit.backup.examples import BUNDLE, manifest, new_keys, part
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.backup import SNAPSHOT, STATE, BundleState, DrillRecord
+from windlass.domain.host.layout import DRILLS
 from windlass.domain.pki import Pki, secrets
 from windlass.domain.rendering import MirrorAddresses
-from windlass.domain.scripts.restore_drill import DRILLS, DrillPlan, Images, plan_drill
+from windlass.domain.scripts.restore_drill import DrillPlan, Images, plan_drill
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog

@@ -7,13 +7,12 @@ from unittest.mock import Mock
 
 import pytest
 
-from unit.cluster_run import Alerts, FakeRun, attempt
+from unit.cluster_run import Alerts, FakeRun, attempt, held_by
 from windlass.domain.backup import BundleId
 from windlass.domain.lease import Owner
 from windlass.errors import IntegrityError, SkippedError, UnreachableError, WaitingError, WindlassError
 from windlass.operations.backup.drill_run import clear_after_drill, prove_bundle
 from windlass.operations.backup.take import Stopwatch
-from windlass.operations.backup.turn import drill_leases
 
 BUNDLE = BundleId.parse("20261123T074500Z-r1042")
 OTHER = Owner("restore_drill", "another")
@@ -27,7 +26,7 @@ def run() -> FakeRun:
 
 
 def prove(run: FakeRun, alerts: Alerts, **asked: Any) -> Any:
-    return prove_bundle(run, attempt(run.leases(), alerts, **asked), BUNDLE, Stopwatch())
+    return prove_bundle(run, attempt(alerts, **asked), BUNDLE, Stopwatch())
 
 
 @pytest.mark.parametrize(
@@ -48,11 +47,11 @@ def test_a_drill_that_cannot_be_made_is_told_of_once(
         prove(run, alerts, is_last=is_last)
 
     assert ([text for _, text in alerts] == [f"drill with bundle {BUNDLE} could not be made: {error}"]) is is_told
-    assert drill_leases(run.leases()).current("demo") is None
+    assert run.drill_lease().current() is None
 
 
 def test_one_drill_of_a_cluster_runs_at_a_time_and_a_person_waits_for_it(run: FakeRun) -> None:
-    drill_leases(run.leases()).acquire("demo", OTHER, "restore_drill")
+    held_by(OTHER, run.drill_lease())
     alerts = Alerts()
     with pytest.raises(SkippedError, match="another drill runs"):
         prove(run, alerts)
@@ -62,8 +61,8 @@ def test_one_drill_of_a_cluster_runs_at_a_time_and_a_person_waits_for_it(run: Fa
 
 
 def test_what_another_drill_is_at_is_not_cleared_away(run: FakeRun) -> None:
-    drill_leases(run.leases()).acquire("demo", OTHER, "restore_drill")
+    held_by(OTHER, run.drill_lease())
     told: list[str] = []
-    assert clear_after_drill(run, run.leases(), told.append) == []
+    assert clear_after_drill(run, told.append) == []
     assert told == ["another drill runs: restore_drill (run another)"]
     run.sessions.assert_not_called()

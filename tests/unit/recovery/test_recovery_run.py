@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from unit.backup.examples import manifest
-from unit.cluster_run import FakeRun
+from unit.cluster_run import FakeRun, held_by
 from unit.recovery.test_recovery import BUNDLE, NEWER, survey
 from unit.rollout.conftest import CATALOG
 from windlass.domain.backup import BundleState
@@ -23,7 +23,7 @@ from windlass.domain.recovery.handover import RecoveryHandover, approved_in_adva
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.domain.spec.care import Recovery
 from windlass.domain.spec.version import at_version
-from windlass.effects.store import Leases, RolloutRecord
+from windlass.effects.store import RolloutRecord
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations import waiting
 from windlass.operations.recovery import plan as planning
@@ -181,30 +181,27 @@ def test_all_hosts_are_prepared_where_they_may_not_be_at_the_version_that_comes_
     assert plan.question.startswith("## Recover demo from bundle")
 
 
-def leases(run: FakeRun, busy: int) -> Leases:
-    """Return leases whose holder runs for so many questions."""
-    answers = iter([False] * busy)
-    return replace(run.leases(), is_finished=lambda _: next(answers, True))
-
-
 def test_a_repair_run_is_waited_for_and_any_other_operation_is_not(run: FakeRun) -> None:
-    run.leases().acquire("demo", HEALING, "heal_cluster")
-    take_over_cluster(run, leases(run, busy=5))
-    held = run.leases().current("demo")
+    held_by(HEALING, run.lease())
+    answers = iter([False] * 5)
+    run.is_finished = lambda _: next(answers, True)
+    take_over_cluster(run.lease())
+    held = run.lease().current()
     assert held is not None
     assert held.owner == ME
 
-    run.leases().release("demo", ME)
-    run.leases().acquire("demo", Owner("create_cluster", "one"), "create_cluster")
+    run.lease().release()
+    run.is_finished = lambda _: False
+    held_by(Owner("create_cluster", "one"), run.lease())
     with pytest.raises(RefusedError, match="is being changed by create_cluster"):
-        take_over_cluster(run, run.leases())
+        take_over_cluster(run.lease())
 
 
 def test_a_repair_run_without_end_is_a_reason_to_try_again(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery_run, "_PATIENCE", timedelta())
-    run.leases().acquire("demo", HEALING, "heal_cluster")
+    held_by(HEALING, run.lease())
     with pytest.raises(NotReadyError, match=r"recovery waits: .* heal_cluster"):
-        take_over_cluster(run, run.leases())
+        take_over_cluster(run.lease())
 
 
 def test_what_the_bundle_has_and_the_store_lacks_is_stored(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:

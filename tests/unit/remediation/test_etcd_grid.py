@@ -8,13 +8,13 @@ from typing import Literal
 import pytest
 
 from unit.remediation.clusters import SETTINGS, cluster, control_plane, membership, service
-from windlass.domain.remediation import HealthReport, History, ObservedHost, RemediationPlan, Tries, plan_actions
+from windlass.domain.remediation import HealthReport, History, HostHealth, RemediationPlan, Tries, plan_actions
 
 State = Literal["ok", "stopped", "hangs", "lost", "down"]
 NAMES = ("cp-1", "cp-2", "cp-3")
 
 
-def host(name: str, state: State) -> ObservedHost:
+def host(name: str, state: State) -> HostHealth:
     match state:
         case "ok":
             return control_plane(name)

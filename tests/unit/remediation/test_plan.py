@@ -7,10 +7,10 @@ import pytest
 
 from unit.remediation.clusters import CONTROL_PLANE, NOW, SETTINGS, cluster, control_plane, service, worker
 from windlass.domain.remediation import (
+    ClusterHealth,
     HealthReport,
     History,
-    ObservedCluster,
-    ObservedHost,
+    HostHealth,
     RemediationPlan,
     Tries,
     plan_actions,
@@ -20,7 +20,7 @@ from windlass.domain.remediation.worker_limit import allowed_workers
 from windlass.domain.spec.models import Repair as Settings
 
 
-def plan(seen: ObservedCluster, history: History | None = None, settings: Settings = SETTINGS) -> RemediationPlan:
+def plan(seen: ClusterHealth, history: History | None = None, settings: Settings = SETTINGS) -> RemediationPlan:
     return plan_actions(settings, seen, history or History())
 
 
@@ -236,7 +236,7 @@ def test_tries_are_forgiven_after_a_while_unless_repair_has_given_up() -> None:
     ],
 )
 def test_a_node_that_repair_cordoned_is_opened_once_its_host_is_known_to_be_well(
-    host: ObservedHost, *, is_opened: bool
+    host: HostHealth, *, is_opened: bool
 ) -> None:
     assert (("uncordon", "w-1/host") in acts(plan(cluster(host)))) is is_opened
     assert ("uncordon", "w-1/host") not in acts(plan(cluster(host), settings=Settings(enabled=False)))
@@ -279,7 +279,7 @@ def test_an_engine_that_does_not_answer_comes_before_what_runs_in_it() -> None:
     assert acts(plan(cluster(broken))) == [("restart-unit", "cp-1/docker")]
 
 
-def gone(name: str) -> ObservedHost:
+def gone(name: str) -> HostHealth:
     unseen = [service(one, "unknown", answers="unknown") for one in CONTROL_PLANE]
     return control_plane(name, *unseen, unreachable="timed out", is_gone=True, has_member_data=None)
 
@@ -298,7 +298,7 @@ def test_two_machines_that_are_gone_leave_no_quorum_to_join() -> None:
 
 
 def test_hosts_that_airflow_does_not_reach_say_nothing_about_a_quorum_that_etcd_has() -> None:
-    def unreached(name: str) -> ObservedHost:
+    def unreached(name: str) -> HostHealth:
         return control_plane(name, unreachable="no answer within 6 s", has_member_data=None)
 
     seen = cluster(unreached("cp-2"), unreached("cp-3"))

@@ -454,14 +454,14 @@ def test_a_long_repair_of_a_worker_keeps_no_other_waiting(world: World, monkeypa
 def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_repaired(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = observe.parse_inspection
+    real = observe.parse_health
 
     def parse(said: str, desired: Any, *more: Any) -> Any:
         if desired.host.name == "w-1":
             raise ValueError("not a number")
         return real(said, desired, *more)
 
-    monkeypatch.setattr(observe, "parse_inspection", parse)
+    monkeypatch.setattr(observe, "parse_health", parse)
     world.broken["cp-2/kube-scheduler"] = "exited"
     world.heal(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]

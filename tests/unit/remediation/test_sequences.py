@@ -12,10 +12,10 @@ from unit.remediation.clusters import CONTROL_PLANE, NOW, cluster, control_plane
 from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.remediation import (
     Action,
+    ClusterHealth,
     HealthReport,
     History,
-    ObservedCluster,
-    ObservedHost,
+    HostHealth,
     RemediationPlan,
     plan_actions,
 )
@@ -37,14 +37,14 @@ class World:
     done: list[Action] = field(default_factory=list)
     cordoned: set[str] = field(default_factory=set)
 
-    def seen(self) -> ObservedCluster:
+    def seen(self) -> ClusterHealth:
         hosts = tuple(self._host(name) for name in NAMES)
         reports = [HealthReport(*key.split("/"), 3) for key in self.broken]
         made = cluster(*hosts, reports=reports)
         at = NOW + timedelta(seconds=self.seconds)
         return replace(made, at=at, membership=self._membership(hosts))
 
-    def _host(self, name: str) -> ObservedHost:
+    def _host(self, name: str) -> HostHealth:
         mine = {key.partition("/")[2]: state for key, state in self.broken.items() if key.startswith(f"{name}/")}
         if "down" in mine.values():
             empty = worker(name) if name.startswith("w") else control_plane(name)
@@ -65,7 +65,7 @@ class World:
             case _:
                 return service(component, "exited")
 
-    def _membership(self, hosts: tuple[ObservedHost, ...]) -> Membership | None:
+    def _membership(self, hosts: tuple[HostHealth, ...]) -> Membership | None:
         members = []
         for number, host in enumerate(hosts[:3], start=1):
             state = self.broken.get(f"{host.name}/etcd", "ok")
@@ -99,7 +99,7 @@ def worlds(draw: st.DrawFn) -> World:
     return World(broken, frozenset(hopeless))
 
 
-def check(world: World, seen: ObservedCluster, planned: RemediationPlan) -> None:
+def check(world: World, seen: ClusterHealth, planned: RemediationPlan) -> None:
     for repair in planned.repairs:
         is_cordon = repair.kind == "cordon"
         assert is_cordon or repair.key in world.broken, f"{repair} touches what is healthy"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from windlass.domain.host.layout import EVICTABLE
 from windlass.domain.rollout.disruption import (
-    EVICTABLE,
     blocking_webhooks,
     drained_pods,
     homeless,

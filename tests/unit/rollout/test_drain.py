@@ -7,11 +7,12 @@ from unittest.mock import Mock
 
 import pytest
 
+from windlass.domain.host.layout import CORDONED
 from windlass.effects.kubernetes.client import Resource
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.rollout import drain as rollout_drain
 from windlass.operations.rollout import node
-from windlass.operations.rollout.drain import CORDONED, DrainError, cordon, drain_node, uncordon
+from windlass.operations.rollout.drain import DrainError, cordon, drain_node, uncordon
 
 LONG, NONE = timedelta(minutes=1), timedelta(0)
 

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from unit.catalog.test_tested import LOCK, PASSED, RELEASE, WITHOUT_DRILL, lock
-from unit.cluster_run import FakeRun
+from unit.cluster_run import FakeRun, held_by
 from unit.markdown.shown import Item, items
 from unit.rollout.conftest import CATALOG, NEW, OLD
 from unit.rollout.test_gate import MEMBERS, NAMES
@@ -183,7 +183,7 @@ def test_what_was_asked_of_another_run_is_nothing_to_this_one(run: FakeRun) -> N
 
 def test_the_next_run_drops_the_request_and_so_does_the_end_of_the_roll(run: FakeRun) -> None:
     run.records.ask_pause(PAUSE)
-    take_over_cluster(run, run.leases())
+    take_over_cluster(run)
     assert run.records.pause() is None
     run.records.ask_pause(PAUSE)
     run.records.end_rollout()
@@ -191,10 +191,10 @@ def test_the_next_run_drops_the_request_and_so_does_the_end_of_the_roll(run: Fak
 
 
 def test_the_run_that_rolls_is_asked(run: FakeRun) -> None:
-    run.leases().acquire("demo", ROLLING, "upgrade_cluster")
+    held_by(ROLLING, run.lease())
     run.owner = ASKING
 
-    asked = ask_to_pause(run, run.leases(), ignore)
+    asked = ask_to_pause(run, ignore)
 
     assert run.records.pause() == asked == Pause("one", "two", asked.asked, PAUSE.reason)
     ((_, line),) = run.lines
@@ -214,11 +214,12 @@ def test_where_no_roll_is_at_work_there_is_nothing_to_pause(
 ) -> None:
     run.owner = ASKING
     if holder:
-        run.leases().acquire("demo", holder, holder.dag_id)
+        held_by(holder, run.lease())
     if rollout:
         run.records.save_rollout(RolloutRecord("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00"))
+    run.is_finished = lambda _: is_finished
     with pytest.raises(RefusedError, match=told):
-        ask_to_pause(run, run.leases(others_finished=is_finished), ignore)
+        ask_to_pause(run, ignore)
     assert run.records.pause() is None
 
 
@@ -228,7 +229,7 @@ def test_the_log_says_where_an_upgrade_has_stopped_and_how_to_go_on(
     monkeypatch.setattr(upgrade, "do_step", Mock(side_effect=WindlassError("cp-2: etcd did not come up")))
     monkeypatch.setattr(upgrade, "open_sessions", lambda *_: nullcontext((Mock(), Mock())))
     with pytest.raises(WindlassError):
-        do_upgrade_step(run, run.leases(), UpgradeRequest(version=NEW), STEP, ignore)
+        do_upgrade_step(run, UpgradeRequest(version=NEW), STEP, ignore)
     assert run.lines == [("error", "upgrade_cluster: stopped at etcd cp-2: cp-2: etcd did not come up")]
 
 
@@ -254,6 +255,7 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
     run: FakeRun, request_: UpgradeRequest, steps: list[Any], state: str, told: str, *, complete: bool
 ) -> None:
     ended = UpgradeRun(request_, GATE, steps, frozenset(), complete, [CHANGES] if steps else [])
+    run.lease().acquire()
 
     result = end_upgrade_run(run, ended, ignore)
 
@@ -262,8 +264,10 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
     assert result["changed"] == (["cp-2: etcd"] if steps else [])
     if state == "planned":
         assert run.lines == []
+        assert run.lease().current() is not None
     else:
         assert told in run.lines[0][1]
+        assert run.lease().current() is None
 
 
 @pytest.mark.parametrize(

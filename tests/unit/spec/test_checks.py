@@ -107,7 +107,11 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
         "any host",
     ),
     ({"spec.network.driver": "flanel"}, "spec.network.driver", "no driver `flanel`", "did you mean `flannel`?"),
-    ({"spec.storage.driver": "my.module:"}, "spec.storage.driver", "no driver", "`module:Class`"),
+    ({"spec.storage.driver": "my.module:"}, "spec.storage.driver", "no driver", "say `none`, and use spec.manifests"),
+    ({"spec.network.driver": "my.module:Cni"}, "spec.network.driver", "planned, not there yet", "say `none`"),
+    ({"spec.dns.driver": "my.module:Dns"}, "spec.dns.driver", "planned, not there yet", "spec.manifests"),
+    ({"spec.loadBalancer.driver": "m:Lb"}, "spec.loadBalancer.driver", "planned, not there yet", "say `none`"),
+    ({"spec.monitoring.driver": "m:Mon"}, "spec.monitoring.driver", "planned, not there yet", "say `none`"),
     ({"spec.loadBalancer.driver": "metallb"}, "spec.loadBalancer.addresses", "no addresses to give away", "range"),
     (
         {"spec.loadBalancer.addresses": ["192.0.2.200/29"]},
@@ -239,7 +243,15 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
         "lower-case",
     ),
     ({"spec.upgrade.windows": ["weekends 1-2"]}, "spec.upgrade.windows[0]", "no span of time", "HH:MM"),
-    ({"spec.upgrade.maxUnavailable": 0}, "spec.upgrade.maxUnavailable", "no roll can go on", "maxSurge"),
+    ({"spec.upgrade.maxUnavailable": 0}, "spec.upgrade.maxUnavailable", "no roll can go on", "set it to 1"),
+    ({"spec.upgrade.maxSurge": 1}, "spec.upgrade.maxSurge", "planned, not there yet", "set it to 0; to keep capacity"),
+    (
+        {"spec.upgrade": {"maxUnavailable": "0%", "maxSurge": "20%"}},
+        "spec.upgrade.maxSurge",
+        "planned, not there yet",
+        "maxUnavailable to 1 or more",
+    ),
+    ({"spec.hosts.provider": "libcloud"}, "spec.hosts.provider", "no host provider `libcloud`", "say `static`"),
 ]
 
 
@@ -262,7 +274,7 @@ def test_says_where_what_and_what_would_be_right(
     "changes",
     [
         {"spec.hosts.members": members(*[["etcd", "control-plane"]] * 4), "spec.etcd.allowEven": True},
-        {"spec.hosts.provider": "my.hosts:Provider", "spec.network.driver": "my.net:Driver"},
+        {"spec.hosts.provider": "my.hosts:Provider"},
         {"spec.network.driver": "none", "spec.dns.driver": "none", "spec.storage.driver": "none"},
         {f"{FIRST}.labels": {"topology.kubernetes.io/zone": "a", "example.com/x": "", "plain": "V_1.x"}},
         {f"{FIRST}.taints": ["a:NoSchedule", "a:NoExecute", "b=c:PreferNoSchedule", "d=:NoSchedule"]},
@@ -279,8 +291,8 @@ def test_says_where_what_and_what_would_be_right(
         {"spec.backup": {"schedule": None, "drill": {"schedule": None, "host": "w-1"}}},
         {
             "spec.upgrade": {
-                "maxUnavailable": "0%",
-                "maxSurge": 1,
+                "maxUnavailable": "20%",
+                "maxSurge": "0%",
                 "windows": ["daily 01:00-05:00", "mon-fri 22:00-04:00 UTC"],
             }
         },
@@ -340,3 +352,16 @@ def test_private_keys_among_known_hosts_are_named_but_not_shown(changed: Make) -
 
     assert "private key" in problem.wrong
     assert "c2VjcmV0" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"spec.upgrade": {"maxUnavailable": 0, "maxSurge": 1}},
+        {"spec.storage.driver": "my.module:Storage"},
+        {"spec.hosts.provider": "libcloud"},
+    ],
+)
+def test_what_an_earlier_release_accepted_stays_readable_in_the_store(changed: Make, changes: dict[str, Any]) -> None:
+    assert problems(changed(changes)) == []
+    assert problems(changed(changes), ["v1.37.2"]) != []

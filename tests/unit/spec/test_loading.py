@@ -203,3 +203,13 @@ def test_a_problem_is_one_plain_line_whatever_a_key_holds() -> None:
     (message,) = complaints(GOOD + '  etcd: {"a\\r\\nb\\e[31m": 1}\n')
 
     assert r"unknown key `a\r\nb\x1b[31m`" in message
+
+
+def test_what_is_planned_is_refused_with_file_and_line() -> None:
+    text = GOOD + "  upgrade:\n    maxSurge: 1\n"
+    line = len(text.splitlines())
+    with pytest.raises(
+        SpecError, match=rf"demo\.yaml:{line}: spec\.upgrade\.maxSurge: .*planned, not there yet; set it"
+    ):
+        load_cluster(text, "demo.yaml", known_versions=["v1.37.2"])
+    assert load_cluster(text, "stored spec of demo").spec.upgrade.max_surge == 1

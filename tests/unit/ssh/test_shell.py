@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from windlass.effects.ssh.shell import command_line, lacks_sudo, with_env
+from windlass.effects.ssh.shell import command_line, lacks_sudo
 
 WORDS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1)
 
@@ -32,17 +32,6 @@ def test_first_word_is_a_program_and_nothing_else(word: str) -> None:
 def test_sudo_asks_nothing_and_the_limit_is_inside() -> None:
     line = command_line(["ls", "a b"], as_root=True, limit=timedelta(seconds=1.5))
     assert line == "LC_ALL=C.UTF-8 sudo -n -- timeout -k 2 1.500 ls 'a b'; exit $?"
-
-
-def test_variables_reach_the_command() -> None:
-    argv = with_env(["sh", "-c", 'echo "$GREETING"'], {"GREETING": "a 'b' $c"})
-    done = subprocess.run(["sh", "-c", command_line(argv)], capture_output=True, check=True, text=True)
-    assert done.stdout == "a 'b' $c\n"
-
-
-def test_names_of_variables_are_checked() -> None:
-    with pytest.raises(ValueError, match="not the name of a variable"):
-        with_env(["true"], {"A B": "c"})
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ class ComposeHook(DockerHook):
     """The docker provider's hook towards the engine of one host.
 
     The way there is a local Unix socket, each connection to which is one run of `docker system dial-stdio` as root
-    over the host's own SSH connection: nothing listens on the host, and its engine needs no TLS. Compose files are
-    brought up by the host's own `docker compose`; this is for looking at containers and restarting them.
+    over the host's own SSH connection: nothing listens on the host, and its engine needs no TLS. For DAGs of people's
+    own, to look at containers and restart them; Windlass's operations go another way (docs/decisions, 94 and 106).
     """
 
     def __init__(self, bridge: Bridge, host: str, timeout: timedelta = _TIMEOUT) -> None:

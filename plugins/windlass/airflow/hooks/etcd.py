@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from datetime import timedelta
 
-from airflow.sdk import BaseHook
-
-from windlass.domain.pki import Pki
+from windlass.airflow.hooks.cluster import ClusterHook
 from windlass.effects.etcd import EtcdClient
 from windlass.effects.etcd.client import DEADLINE
-from windlass.operations.cluster import ClusterSession
+from windlass.errors import TRANSIENT, UnreachableError
 from windlass.operations.etcd.clients import etcd_member
 
 
-class EtcdHook(BaseHook):
-    """Reaches each etcd member of a cluster by Windlass's own client certificate."""
-
-    def __init__(self, session: ClusterSession, pki: Pki) -> None:
-        super().__init__()
-        self.session = session
-        self.pki = pki
+class EtcdHook(ClusterHook):
+    """Reaches the etcd members of a cluster by Windlass's own client certificate; close it, or use it in `with`."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """Return the hosts that have a member."""
         return tuple(host.name for host in self.session.cluster.hosts_with("etcd"))
 
-    def member(self, host: str, deadline: timedelta = DEADLINE) -> AbstractContextManager[EtcdClient]:
-        """Give a client of the member on `host`."""
-        return etcd_member(self.session, self.pki, host, deadline)
+    def get_conn(self) -> EtcdClient:
+        """Return a client of the first member that answers; UnreachableError says why each of them does not."""
+        reasons = []
+        for host in self.hosts:
+            try:
+                client = self.member(host)
+                client.status()
+            except TRANSIENT as error:
+                reasons.append(str(error))
+            else:
+                return client
+        raise UnreachableError(f"cluster {self.cluster}: no etcd member answers: {'; '.join(reasons)}")
+
+    def member(self, host: str, deadline: timedelta = DEADLINE) -> EtcdClient:
+        """Return a client of the member on `host`; whether it runs shows with the first call."""
+        return self._opened.enter_context(etcd_member(self.session, self.pki, host, deadline))

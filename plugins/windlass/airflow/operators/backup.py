@@ -12,9 +12,7 @@ from windlass.airflow.backup_assets import BACKUPS, DRILLS
 from windlass.airflow.connections import open_store
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.run_context import RunContext
-from windlass.domain.lease import Owner
 from windlass.effects.store import list_clusters
 from windlass.errors import SkippedError
 from windlass.operations.backup.backup_run import back_up, expire_bundles, require_drill_due
@@ -32,8 +30,8 @@ class BackupDispatchOperator(BaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Return the clusters whose backup was started. A cluster that cannot be looked at holds up no other."""
         with ending_on_permanent_errors():
-            owner = Owner(context["dag_run"].dag_id, context["dag_run"].run_id)
-            due = [name for name in list_clusters(open_store()) if self._is_due(context, RunContext(name, owner))]
+            runs = [RunContext.of_cluster(name, context) for name in list_clusters(open_store())]
+            due = [run.name for run in runs if self._is_due(context, run)]
             if not due:
                 raise SkippedError("no backup is due")
         context["outlet_events"][BACKUPS].add_partitions(due)
@@ -41,8 +39,7 @@ class BackupDispatchOperator(BaseOperator):
         return due
 
     def _is_due(self, context: Context, run: RunContext) -> bool:
-        leases, alert = run.leases(finished_by(context)), partial(notify_alert, context, run)
-        return should_start_backup(run, leases, alert, self.log.warning)
+        return should_start_backup(run, partial(notify_alert, context, run), self.log.warning)
 
 
 class BackupTakeOperator(ClusterOperator):
@@ -67,7 +64,7 @@ class BackupTakeOperator(ClusterOperator):
 class BackupExpireOperator(ClusterOperator):
     """Deletes the bundles that the spec no longer wants kept."""
 
-    def act(self, context: Context, run: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the ids that were deleted."""
         gone = expire_bundles(run)
         self.log.info("deleted: %s", ", ".join(gone) or "nothing")
@@ -92,9 +89,8 @@ class EtcdMaintenanceOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done; nothing is done while an operation has the cluster."""
-        leases = run.leases(finished_by(context))
         with run.session(run.cluster()) as session:
-            kept = keep_in_order(session, run.pki(), lambda: leases.effective(run.name) is None)
+            kept = keep_in_order(session, run.pki(), lambda: run.lease().effective() is None)
         for line in kept.done:
             self.log.info("%s", line)
             run.log(f"etcd: {line}")

@@ -5,21 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowRuntimeError
 
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
 from windlass.domain.apply.summary import summary
-from windlass.domain.lease import Owner
 from windlass.domain.spec import dump_cluster
 from windlass.operations.apply.certificates import ensure_pki
 from windlass.operations.apply.delete import confirm_deletion, drain_users, forget_cluster, take_off_hosts
 from windlass.operations.apply.services import start_services, verify_services
 from windlass.operations.apply.start import seed_certificates
 from windlass.operations.apply.validate import validate_spec
-
-_UNFINISHED = {"queued", "running"}
 
 
 class ClusterValidateOperator(ClusterOperator):
@@ -45,7 +41,7 @@ class ClusterLeaseOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         cluster = run.desired(context["params"].get("spec"))
-        run.leases(finished_by(context)).acquire(run.name, run.owner, run.owner.dag_id)
+        run.lease().acquire()
         if run.records.save_spec(dump_cluster(cluster)):
             self.log.info("the spec is stored")
         return str(run.owner)
@@ -56,21 +52,8 @@ class ClusterReleaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> None:
         """Release the lease if this run has it."""
-        if not run.leases(finished_by(context)).release(run.name, run.owner):
+        if not run.lease().release():
             self.log.info("this run does not hold the lease (any more)")
-
-
-def finished_by(context: Context) -> Any:
-    """Return a function that asks Airflow whether another run has ended; None where Airflow cannot tell."""
-
-    def is_finished(owner: Owner) -> bool | None:
-        try:
-            state = context["ti"].get_dagrun_state(owner.dag_id, owner.run_id)
-        except AirflowRuntimeError:  # it knows no such run (any more): another Airflow's, or one that was purged
-            return None
-        return None if state is None else state not in _UNFINISHED
-
-    return is_finished
 
 
 class ClusterCertificatesOperator(ClusterOperator):
@@ -79,7 +62,7 @@ class ClusterCertificatesOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host."""
         cluster = run.cluster()
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         pki, sealed = ensure_pki(run, cluster)
         with run.session(cluster) as session:
             return self.tell(seed_certificates(session, pki, sealed))
@@ -90,7 +73,7 @@ class ClusterServicesOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was changed."""
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         changed = start_services(run, self.log.info)
         for one in changed:
             self.log.info("changed: %s", one)
@@ -100,7 +83,7 @@ class ClusterServicesOperator(ClusterOperator):
 class ClusterVerifyOperator(ClusterOperator):
     """Uses the cluster as its users will, and fails with host, component and reason where that does not work."""
 
-    def act(self, context: Context, run: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was shown to work."""
         shown = verify_services(run)
         for one in shown:
@@ -127,7 +110,7 @@ class ClusterConfirmOperator(ClusterOperator):
 class ClusterDrainOperator(ClusterOperator):
     """Ends the users' pods with their own grace; a cluster that does not answer any more is passed over."""
 
-    def act(self, context: Context, run: RunContext) -> list[str]:  # noqa: ARG002 (as the base has it)
+    def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was ended."""
         return drain_users(run, self.log.warning)
 
@@ -140,7 +123,7 @@ class ClusterRemoveOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         return self.tell(take_off_hosts(run, host_provider(run.cluster())))
 
 

@@ -8,7 +8,6 @@ from airflow.sdk import Context
 
 from windlass.airflow.alerts import attempt_of
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.run_context import RunContext
 from windlass.domain.backup import BundleId
 from windlass.operations.backup.drill_run import choose_for_drill, clear_after_drill, prove_bundle
@@ -45,4 +44,4 @@ class DrillClearOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the hosts that were looked at; those that do not answer are looked at by the next drill there."""
-        return clear_after_drill(run, run.leases(finished_by(context)), self.log.info)
+        return clear_after_drill(run, self.log.info)

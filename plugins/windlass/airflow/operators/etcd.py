@@ -7,7 +7,6 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.run_context import RunContext
 from windlass.operations.etcd.replacement_run import plan_replacement_run, replace_on
 
@@ -35,5 +34,5 @@ class EtcdReplaceMemberOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done; RefusedError with the reason where quorum would not hold."""
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         return replace_on(run, context["params"]["host"], self.log.info)

@@ -8,7 +8,6 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
 from windlass.operations.apply.preflight import preflight
@@ -55,7 +54,7 @@ class HostPreflightOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return the plan by host; RefusedError lists every problem of every host."""
         params = context["params"]
-        plan = preflight(run, params.get("spec"), was_abandoned=run.was_abandoned(finished_by(context)))
+        plan = preflight(run, params.get("spec"), was_abandoned=run.lease().was_abandoned())
         self.log.info("%s", plan.text)
         result = {host: list(steps) for host, steps in plan.steps.items()}
         if params.get("plan_only") or plan.is_settled:
@@ -70,7 +69,7 @@ class _PhaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host; the error names every host that failed, and why."""
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         with run.session(run.cluster()) as session:
             return self.tell(type(self).phase(session))
 

@@ -8,7 +8,6 @@ from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.recovery import PLAN, recovery_plan, recovery_request
 from windlass.airflow.run_context import RunContext
 from windlass.operations.recovery.plan import plan_run
@@ -69,7 +68,7 @@ class RecoveryLeaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        take_over_cluster(run, run.leases(finished_by(context)))
+        take_over_cluster(run.lease())
         adopt_bundle(run, context["params"].get("spec") or "", recovery_plan(context), self.log.info)
         return str(run.owner)
 
@@ -80,7 +79,7 @@ class RecoveryRestoreOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return when the API took its first write; the error says how to go back."""
         plan, request = recovery_plan(context), recovery_request(context["params"])
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         recovery, first_write = restore_and_switch(run, plan, request, self.log.info)
         return {"recovery": recovery, "first_write": first_write}
 
@@ -90,7 +89,7 @@ class RecoverySettleOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was changed."""
-        run.leases(finished_by(context)).heartbeat(run.name, run.owner)
+        run.lease().heartbeat()
         return list(settle_cluster(run, recovery_plan(context), self.log.info))
 
 

@@ -14,12 +14,11 @@ from windlass.airflow.assets import REPAIRS, findings_in
 from windlass.airflow.hooks.host import HostHook
 from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext, is_by_person
 from windlass.domain.health import Finding
 from windlass.domain.pki import Pki
-from windlass.domain.remediation.contention import HEAL, contention_of
+from windlass.domain.remediation.contention import contention_of
 from windlass.domain.remediation.plan import RunOrigin
 from windlass.domain.remediation.summary import plan_lines
 from windlass.domain.remediation.triggers import MonitorReports, monitor_reports
@@ -27,6 +26,7 @@ from windlass.domain.servicelog import Event
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store import HostKeys, ServiceLog
 from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.remediation import Keyring, Note, RemediationContext, heal, show_plan
@@ -61,7 +61,7 @@ class ClusterHealOperator(ClusterOperator):
             return {"the cluster was deleted": []}
         if context["params"].get("plan_only"):
             return self._show(context, run, findings)
-        if not self._take_turn(context, run, began):
+        if not self._take_turn(run, began):
             return {"left to the run that is at it": []}
         notes: list[Note] = []
         try:
@@ -69,7 +69,7 @@ class ClusterHealOperator(ClusterOperator):
                 outcome = heal(work)
                 self._tell_kubernetes(work, run)
         finally:
-            run.leases(finished_by(context)).release(run.name, run.owner)
+            run.lease().release()
             send(_notices(run.name, [one for one in notes if not one.key]), context)
         return {key: list(lines) for key, lines in outcome.__dict__.items()}
 
@@ -80,20 +80,18 @@ class ClusterHealOperator(ClusterOperator):
             self.log.info("%s", line)
         return {"plan": lines}
 
-    def _take_turn(self, context: Context, run: RunContext, began: datetime) -> bool:
+    def _take_turn(self, run: RunContext, began: datetime) -> bool:
         """Take the lease, or wait for the run that has it; False if that run does what this one is for."""
-        leases, deadline, is_told = (
-            run.leases(finished_by(context)),
-            time.monotonic() + _PATIENCE.total_seconds(),
-            False,
-        )
+        lease, deadline, is_told = run.lease(), time.monotonic() + _PATIENCE.total_seconds(), False
         while True:
-            turn = contention_of(leases.current(run.name), run.owner, began)
+            turn = contention_of(lease.current(), run.owner, began)
             if turn == "leave":
-                self.log.info("another run of heal_cluster is at this cluster and will look at all of it again")
+                self.log.info(
+                    "another run of %s is at this cluster and will look at all of it again", Operation.REMEDIATE
+                )
                 return False
             try:
-                leases.acquire(run.name, run.owner, HEAL)
+                lease.acquire()
             except RefusedError as refusal:
                 if not is_told:
                     self.log.info("%s", refusal)
@@ -108,7 +106,6 @@ class ClusterHealOperator(ClusterOperator):
     def _healing(
         self, context: Context, run: RunContext, findings: Iterable[Finding], notes: list[Note]
     ) -> Iterator[RemediationContext]:
-        leases = run.leases(finished_by(context))
         log = ServiceLog(run.store, run.name)
 
         def note(one: Note) -> None:
@@ -131,7 +128,7 @@ class ClusterHealOperator(ClusterOperator):
                 history=run.records.repairs,
                 save=run.records.save_repairs,
                 note=note,
-                beat=lambda: leases.heartbeat(run.name, run.owner),
+                beat=run.lease().heartbeat,
                 reports=heard.reports,
                 told=heard.told,
                 hear=_listener(context, run),

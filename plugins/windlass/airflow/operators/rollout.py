@@ -10,7 +10,6 @@ from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.operators.step_order import require_step_order
 from windlass.airflow.rollout import IS_COMPLETE, upgrade_request, upgrade_run
 from windlass.airflow.run_context import RunContext
@@ -67,7 +66,7 @@ class UpgradeLeaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        take_over_cluster(run, run.leases(finished_by(context)))
+        take_over_cluster(run)
         return str(run.owner)
 
 
@@ -94,7 +93,7 @@ class UpgradeStepOperator(ClusterOperator):
         step, request = Step.of(self.step), upgrade_request(context["params"])
         require_step_order(context)
         skip_if_paused(run, step, self.log.info, has_begun=context["ti"].try_number > 1)
-        return self.tell(do_upgrade_step(run, run.leases(finished_by(context)), request, step, self.log.info))
+        return self.tell(do_upgrade_step(run, request, step, self.log.info))
 
 
 class UpgradeVerifyOperator(ClusterOperator):
@@ -126,7 +125,4 @@ class UpgradeResultOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the result: `state` is planned, nothing, done or paused."""
         ended = upgrade_run(context, gate=self.gate, check=self.check, rollout=self.rollout)
-        result = end_upgrade_run(run, ended, self.log.info)
-        if ended.state != "planned":
-            run.leases(finished_by(context)).release(run.name, run.owner)
-        return result
+        return end_upgrade_run(run, ended, self.log.info)

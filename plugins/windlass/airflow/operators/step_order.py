@@ -8,7 +8,6 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.cluster import finished_by
 from windlass.airflow.run_context import RunContext
 from windlass.domain.rollout.step_order import StepTurn, turn_of, undone_steps
 from windlass.errors import RefusedError, SkippedError
@@ -47,5 +46,5 @@ class UpgradePauseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, str]:
         """Return which run was asked; RefusedError if no rollout is at work."""
-        pause = ask_to_pause(run, run.leases(finished_by(context)), self.log.info)
+        pause = ask_to_pause(run, self.log.info)
         return {"cluster": run.name, "run": pause.run, "asked": pause.asked}

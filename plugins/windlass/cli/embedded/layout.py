@@ -72,11 +72,6 @@ class Home:
         """One log file for each component; the logs of tasks are in its directory `tasks`."""
         return self.root / "logs"
 
-    @property
-    def postgres_place(self) -> Path:
-        """Holds the path of the Postgres data directory."""
-        return self.root / "postgres-directory"
-
 
 @dataclass(frozen=True)
 class Settings:

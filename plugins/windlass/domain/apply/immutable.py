@@ -5,6 +5,7 @@ from __future__ import annotations
 from windlass.domain.spec import Cluster, diff_clusters
 from windlass.domain.spec.models import Host
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 
 def refuse_what_no_apply_changes(before: Cluster, after: Cluster) -> None:
@@ -43,7 +44,7 @@ def _why(old: Host, new: Host) -> list[str]:
     if old.address != new.address:
         told.append(
             f"{path}.address: {old.address} -> {new.address} (members, nodes and certificates keep the old one: give "
-            "the other machine another name, or trigger `disaster_recovery` with the new spec)"
+            f"the other machine another name, or trigger `{Operation.RECOVER}` with the new spec)"
         )
     gone: list[str] = [role for role in ("etcd", "control-plane") if role in old.roles and role not in new.roles]
     if old.is_node and not new.is_node and "control-plane" not in gone:

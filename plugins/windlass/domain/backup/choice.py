@@ -9,6 +9,7 @@ from enum import Enum
 
 from windlass.domain.backup.ids import BundleId
 from windlass.errors import RefusedError, SpecError
+from windlass.operation_names import Operation
 
 NEWEST = "newest"
 NEWEST_PROVEN = "newest-proven"
@@ -90,7 +91,8 @@ def _named(bundle: BundleId, candidates: list[Candidate], cluster: str) -> Candi
 def _there_are(newest_first: list[Candidate]) -> str:
     if not newest_first:
         return (
-            "there is none at all; take one with the DAG etcd_backup, or look whether `backup.target` is the right one"
+            f"there is none at all; take one with the DAG {Operation.BACK_UP}, or look whether `backup.target` is the "
+            "right one"
         )
     shown = [f"{one.bundle} ({one.standing.value})" for one in newest_first[:5]]
     more = f" and {len(newest_first) - 5} older ones" if len(newest_first) > 5 else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from windlass.domain.backup.ids import BundleId
 from windlass.domain.backup.manifest import BundleManifest
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 KUBE_SYSTEM = "kube-system"
 
@@ -26,7 +27,7 @@ def revision_lost(before: BundleId, after: BundleManifest) -> str:
     return (
         f"etcd's revision went back from {before.revision} to {after.content.revision}: it has lost its data and "
         f"begun anew, or the cluster was recreated; what was there before is in bundle {before}, which "
-        "disaster_recovery takes if its id is given"
+        f"{Operation.RECOVER} takes if its id is given"
     )
 
 

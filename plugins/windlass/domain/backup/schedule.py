@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 from croniter import croniter
 
 from windlass.domain.lease import Lease
+from windlass.operation_names import Operation
 
 TRY_AGAIN_AFTER = timedelta(minutes=2)
 """How long after an attempt that brought no bundle the next one begins, if the schedule has none before."""
 TELL_AGAIN_AFTER = timedelta(hours=1)
 _GRACE = timedelta(minutes=3)
 _LARGEST_JITTER = timedelta(minutes=5)
-_UNSAFE_BESIDE = {
-    "disaster_recovery": "what etcd holds is being replaced",
-    "delete_cluster": "the cluster is being taken off its hosts",
+_UNSAFE_BESIDE: dict[str, str] = {
+    Operation.RECOVER: "what etcd holds is being replaced",
+    Operation.DELETE: "the cluster is being taken off its hosts",
 }
 
 
@@ -93,7 +94,7 @@ def unsafe_beside(lease: Lease | None, *, has_bundles: bool) -> str:
         return ""
     if lease.operation in _UNSAFE_BESIDE:
         return f"{lease.owner} runs: {_UNSAFE_BESIDE[lease.operation]}"
-    if lease.operation == "create_cluster" and not has_bundles:
+    if lease.operation == Operation.APPLY and not has_bundles:
         return f"{lease.owner} runs: the cluster is being made"
     return ""
 

@@ -10,10 +10,10 @@ import yaml
 from windlass.domain.backup.manifest import BundleManifest
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.release import version_numbers
-from windlass.domain.host.containers import VERSION_LABEL
-from windlass.domain.host.layout import stack_directory
+from windlass.domain.host.layout import VERSION_LABEL, stack_directory
 from windlass.domain.yamltext import read_yaml
 from windlass.errors import RefusedError, SpecError
+from windlass.operation_names import Operation
 
 _API_SERVERS = f"{stack_directory('control-plane')}/compose.yaml"
 _API_SERVER = "kube-apiserver"
@@ -57,7 +57,7 @@ def check_etcd(release: Release, manifest: BundleManifest, older: Iterator[Bundl
     raise RefusedError(
         f"bundle {manifest.id} holds data of etcd v{manifest.etcd.version}, and Kubernetes {release.version} comes "
         f"with etcd {release.images['etcd']}, which cannot open that: it was taken amid an upgrade. "
-        "Nothing was changed. Recover with the release that was being rolled out: trigger disaster_recovery with a "
+        f"Nothing was changed. Recover with the release that was being rolled out: trigger {Operation.RECOVER} with a "
         f"`spec` of that version and without `restore_versions`; or, to lose what was written since, {named}"
     )
 

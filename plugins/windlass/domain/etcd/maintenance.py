@@ -9,6 +9,7 @@ from windlass.domain.etcd import quorum
 from windlass.domain.etcd import status as etcd_status
 from windlass.domain.etcd.status import Alarm, MemberStatus
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 WORTH_BYTES = 100 * 1024 * 1024
 WORTH_SHARE = 0.5
@@ -70,7 +71,7 @@ def complaints(look: EtcdObservation) -> tuple[str, ...]:
     """Return what a person must see to, with the way out."""
     names = {one.member_id: one.name or f"{one.member_id:x}" for one in look.members}
     told = [
-        f"etcd on {names.get(alarm.member_id, 'a host')} is corrupt; replace it with the DAG replace_member"
+        f"etcd on {names.get(alarm.member_id, 'a host')} is corrupt; replace it with the DAG {Operation.REPLACE_MEMBER}"
         for alarm in look.alarms
         if alarm.kind == "CORRUPT"
     ]
@@ -78,7 +79,7 @@ def complaints(look: EtcdObservation) -> tuple[str, ...]:
     if full:
         told.append(
             f"etcd on {', '.join(sorted(full))} uses all of its quota even when defragmented, and writes are stopped; "
-            "raise etcd.quotaBytes in the spec and run create_cluster, or delete objects"
+            f"raise etcd.quotaBytes in the spec and run {Operation.APPLY}, or delete objects"
         )
     return tuple(told)
 

@@ -17,6 +17,7 @@ from windlass.domain.etcd import quorum
 from windlass.domain.etcd import status as etcd_status
 from windlass.domain.etcd.quorum import MemberHealth, Membership
 from windlass.errors import NotReadyError, RefusedError
+from windlass.operation_names import Operation
 
 Process = Literal["running", "stopped", "absent", "unknown"]
 
@@ -133,7 +134,7 @@ def assess(observed: Observation) -> Membership:
         told = "; ".join(observed.reasons()) or "nobody was asked"
         raise NotReadyError(
             f"etcd: no member answers, so that its members are not known: {told}; "
-            "start the stack `etcd` on its hosts, or run the DAG disaster_recovery"
+            f"start the stack `etcd` on its hosts, or run the DAG {Operation.RECOVER}"
         )
     serving = frozenset(
         address for member in listed for address in member.peer_urls if _answers(member, observed, address)

@@ -19,13 +19,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 MemberRole = Literal["voter", "learner"]
 MemberHealth = Literal["healthy", "unhealthy", "unknown"]
 Refuse = Callable[[str, str], RefusedError]
 """Makes the error of a refusal from why, and the way out."""
 
-_RECOVER = "bring members back, or run the DAG disaster_recovery"
+_RECOVER = f"bring members back, or run the DAG {Operation.RECOVER}"
 
 
 @dataclass(frozen=True)

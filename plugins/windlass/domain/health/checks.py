@@ -15,7 +15,7 @@ from windlass.domain.health.probe import Subject
 from windlass.domain.health.vantage import vantages_of
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
-from windlass.domain.host.layout import PKI, stack_directory
+from windlass.domain.host.layout import KUBELET_PORT, PKI, stack_directory
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.stacks import host_stacks, render_stack
@@ -23,7 +23,7 @@ from windlass.domain.spec.models import Cluster, HealthOverride, Host
 
 KUBELET = "kubelet"
 KUBELET_CHECK = HealthCheck(
-    port=10250,
+    port=KUBELET_PORT,
     protocol="https",
     request_line="GET /healthz HTTP/1.0",
     address="host",

@@ -7,8 +7,6 @@ from datetime import timedelta
 
 from windlass.domain.health.findings import Kind
 
-PACE = timedelta(seconds=10)
-"""Between two reports of a host about its units, its disk and its clock."""
 LEAST_FREE_PERCENT = 10.0
 """kubelet itself begins to evict pods at this."""
 CLOCK_TOLERANCE = timedelta(seconds=2)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from windlass.domain.health.status import Status
+from windlass.operation_names import Operation
 
 RECENT = timedelta(minutes=5)
 """How old an observation may be: the watcher writes one every two minutes, also when nothing changes."""
@@ -30,7 +31,7 @@ class Readiness:
 def readiness_of(status: Mapping[str, Any] | None, now: datetime) -> Readiness:
     """Return how a cluster stands by what the watcher wrote, at the time `now`."""
     if status is None:
-        return Readiness(("it was never observed; is the DAG watch_health unpaused, and a triggerer running?",))
+        return Readiness((f"it was never observed; is the DAG {Operation.WATCH} unpaused, and a triggerer running?",))
     observed = str(status["observed"])
     age = now - datetime.fromisoformat(observed)
     reasons = [f"it was last observed {age} ago"] if age > RECENT else []

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-CLUSTER_LABEL = "io.windlass.cluster"
-COMPONENT_LABEL = "io.windlass.component"
-DIGEST_LABEL = "io.windlass.digest"
-CONFIG_LABEL = "io.windlass.config"
-VERSION_LABEL = "io.windlass.version"
+from windlass.domain.host.layout import (
+    COMPONENT_LABEL,
+    CONFIG_LABEL,
+    DIGEST_LABEL,
+    PROJECT_LABEL,
+)
+
 _SERVICE_LABEL = "com.docker.compose.service"
-PROJECT_LABEL = "com.docker.compose.project"
 CRASHES = 5
 """How often Docker has started a container again by itself, until that is no chance any more."""
 _SOON = timedelta(seconds=10)

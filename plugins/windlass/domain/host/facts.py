@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from windlass.domain.host.layout import DOCKER_UNFINISHED
 from windlass.errors import NotReadyError
 
 T = TypeVar("T")
@@ -17,8 +18,6 @@ T = TypeVar("T")
 CAP_SYS_RESOURCE = 24
 """Number of the capability in Linux's capability.h."""
 
-DOCKER_UNFINISHED = "/opt/windlass/docker-unfinished"
-"""A file that is there while Docker Engine is being installed, and stays where that was broken off."""
 
 FACTS_SCRIPT = r"""
 say() { printf '%s=%s\n' "$1" "$2"; }

@@ -1,29 +1,43 @@
-"""Where things are on a host."""
+"""Where things are on a host and what they are called there: the only paths, ports and labels.
+
+Templates in include/ write some of them out, as does what is shipped to a host and imports nothing; a test compares.
+"""
 
 from __future__ import annotations
 
-from windlass.domain.pki.layout import ENCRYPTION_FILE, KUBECONFIG_DIRECTORY, PKI_DIRECTORY
-
 ETC = "/etc/windlass"
+DATA = "/var/lib/windlass"
+"""What is kept: etcd's data, containerd's, volumes."""
+PROGRAMS = "/opt/windlass"
+RUN = "/run/windlass"
 CLUSTER_MARK = f"{ETC}/cluster"
 """Says which cluster a host belongs to, for preflight, for repair and for whoever looks at the host."""
-PKI = PKI_DIRECTORY
-KUBECONFIGS = KUBECONFIG_DIRECTORY
+PKI = f"{ETC}/pki"
+SEALED_PKI = f"{ETC}/pki.sealed"
+KUBECONFIGS = f"{ETC}/kubeconfigs"
 STACKS = f"{ETC}/stacks"
-ENCRYPTION_CONFIG = ENCRYPTION_FILE
+ENCRYPTION_CONFIG = f"{ETC}/encryption.yaml"
 KUBELET_CONFIG = f"{ETC}/kubelet/config.yaml"
 CONTAINERD_CONFIG = f"{ETC}/containerd/config.toml"
 REGISTRY_HOSTS = f"{ETC}/containerd/certs.d"
-ETCD_DATA = "/var/lib/windlass/etcd"
+ETCD_DATA = f"{DATA}/etcd"
+APPLIED = f"{DATA}/applied"
+"""What each unit was last started with: a file a unit, with the digest of all that it reads."""
+DRILLS = f"{DATA}/drills"
 AUDIT_LOGS = "/var/log/windlass/audit"
-CONTAINERD_ROOT = "/var/lib/windlass/containerd"
-CONTAINERD_STATE = "/run/windlass/containerd"
-CONTAINERD_SOCKET = "/run/windlass/containerd.sock"
-LOCAL_VOLUMES = "/var/lib/windlass/local-path"
+CONTAINERD_ROOT = f"{DATA}/containerd"
+CONTAINERD_STATE = f"{RUN}/containerd"
+CONTAINERD_SOCKET = f"{RUN}/containerd.sock"
+LOCAL_VOLUMES = f"{DATA}/local-path"
+ARTIFACTS = f"{PROGRAMS}/artifacts"
+"""What was fetched, by content."""
+DOCKER_UNFINISHED = f"{PROGRAMS}/docker-unfinished"
+"""Is there while packages of Docker's are being installed, and after an installation that broke off."""
 CNI_CONFIG = "/etc/cni/net.d"
-CNI_BINARIES = "/opt/windlass/cni/bin"
+CNI_BINARIES = f"{PROGRAMS}/cni/bin"
 SYSTEMD = "/etc/systemd/system"
 DOCKER_DAEMON = "/etc/docker/daemon.json"
+DOCKER_PLUGINS = "/usr/local/lib/docker"
 KERNEL_PARAMETERS = "/etc/sysctl.d/90-windlass.conf"
 KERNEL_MODULES = "/etc/modules-load.d/windlass.conf"
 
@@ -34,6 +48,31 @@ PROXY_STATUS_PORT = 7444
 ETCD_CLIENT_PORT = 2379
 ETCD_PEER_PORT = 2380
 ETCD_STATUS_PORT = 2381
+KUBELET_PORT = 10250
+CONTROLLER_MANAGER_PORT = 10257
+SCHEDULER_PORT = 10259
+
+CLUSTER_LABEL = "io.windlass.cluster"
+"""Of a container: what follows stands on each that a stack runs."""
+COMPONENT_LABEL = "io.windlass.component"
+VERSION_LABEL = "io.windlass.version"
+DIGEST_LABEL = "io.windlass.digest"
+"""Of the service as rendered."""
+CONFIG_LABEL = "io.windlass.config"
+"""Of the files that the service reads."""
+PROJECT_LABEL = "com.docker.compose.project"
+DRILL_LABEL = "io.windlass.drill"
+"""Of what a restore drill runs."""
+ADDON_LABEL = "io.windlass/addon"
+"""Of an object in Kubernetes: what it belongs to."""
+CONFIG_ANNOTATION = "io.windlass/config"
+"""Of a pod template: the digest of the configuration that its pods read, so that a change starts them again."""
+EVICTABLE = "io.windlass/evict"
+"""A pod without a controller that has this annotation (`true`) may be evicted, and is gone then."""
+CORDONED = "io.windlass/cordoned"
+"""Annotation of a node that a rollout cordoned, so that it is opened again; one that somebody else cordoned stays."""
+CORDONED_BY = "io.windlass/cordoned-by"
+"""Annotation of a node that remediation has cordoned, and opens again."""
 
 PROXY_CHECK_SECONDS = 1
 PROXY_CHECK_FALL = 2
@@ -54,14 +93,14 @@ def stack_directory(stack: str) -> str:
 
 def stack_data_directory(stack: str) -> str:
     """Return the directory that is made for what one of the user's stacks keeps."""
-    return f"/var/lib/windlass/stacks/{stack}"
+    return f"{DATA}/stacks/{stack}"
 
 
 def kubernetes_binaries(version: str) -> str:
     """Return the directory of the binaries of Kubernetes `version`."""
-    return f"/opt/windlass/{version}/bin"
+    return f"{PROGRAMS}/{version}/bin"
 
 
 def artifact_directory(name: str, version: str) -> str:
     """Return the directory of another file artifact, one for each version, so that two can be there at once."""
-    return f"/opt/windlass/{name}/{version}"
+    return f"{PROGRAMS}/{name}/{version}"

@@ -10,6 +10,18 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from windlass.domain.host.facts import HostFacts
+from windlass.domain.host.layout import (
+    API_PORT,
+    CONTROLLER_MANAGER_PORT,
+    DATA,
+    ETCD_CLIENT_PORT,
+    ETCD_PEER_PORT,
+    ETCD_STATUS_PORT,
+    KUBELET_PORT,
+    PROXY_PORT,
+    PROXY_STATUS_PORT,
+    SCHEDULER_PORT,
+)
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError
 
@@ -22,13 +34,16 @@ MAX_FSYNC_MILLISECONDS = 100.0
 """etcd's own advice is 10 ms at the 99th percentile; beyond 100 ms its elections become unstable."""
 
 PORTS = {
-    "etcd": {2379: "etcd clients", 2380: "etcd peers", 2381: "etcd health"},
-    "control-plane": {6443: "API server", 10257: "controller manager", 10259: "scheduler", 10250: "kubelet"},
-    "worker": {10250: "kubelet"},
+    "etcd": {ETCD_CLIENT_PORT: "etcd clients", ETCD_PEER_PORT: "etcd peers", ETCD_STATUS_PORT: "etcd health"},
+    "control-plane": {
+        API_PORT: "API server",
+        CONTROLLER_MANAGER_PORT: "controller manager",
+        SCHEDULER_PORT: "scheduler",
+        KUBELET_PORT: "kubelet",
+    },
+    "worker": {KUBELET_PORT: "kubelet"},
 }
-PROXY_PORT = 7443
-PROXY_STATUS_PORT = 7444
-_DATA_PATHS = ("/var/lib/windlass", "/var/lib", "/")
+_DATA_PATHS = (DATA, "/var/lib", "/")
 _TOOLS = {"iptables": "iptables", "curl": "curl", "mount": "mount"}
 
 
@@ -125,7 +140,7 @@ def _check_room(host: Host, answer: PreflightAnswer) -> Iterator[PreflightFindin
         return
     free = next((facts.disk_free_kib[path] for path in _DATA_PATHS if path in facts.disk_free_kib), 0)
     if free < MIN_DISK_FREE_KIB:
-        problem = f"{free // 1024} MiB free for /var/lib/windlass"
+        problem = f"{free // 1024} MiB free for {DATA}"
         yield PreflightFinding(host.name, problem, f"make room for at least {MIN_DISK_FREE_KIB // 1024} MiB")
     needed = max(MIN_MEMORY_KIB[role] for role in host.roles)
     if facts.memory_kib < needed:

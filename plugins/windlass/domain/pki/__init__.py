@@ -25,14 +25,7 @@ from windlass.domain.pki.kubeconfig import (
     user_contexts,
     user_kubeconfig,
 )
-from windlass.domain.pki.layout import (
-    ENCRYPTION_FILE,
-    KUBECONFIG_DIRECTORY,
-    PKI_DIRECTORY,
-    HostFile,
-    desired_certificates,
-    files_for,
-)
+from windlass.domain.pki.layout import HostFile, desired_certificates, files_for
 from windlass.domain.pki.model import EncryptionKey, Pki, secrets
 from windlass.domain.pki.subjects import (
     ADMINS_GROUP,
@@ -47,12 +40,9 @@ from windlass.domain.pki.subjects import (
 
 __all__ = [
     "ADMINS_GROUP",
-    "ENCRYPTION_FILE",
     "ETCD_CLIENT",
-    "KUBECONFIG_DIRECTORY",
     "KUBELET_API_GROUP",
     "MASTERS_GROUP",
-    "PKI_DIRECTORY",
     "SUPER_ADMIN",
     "CertificateSubject",
     "Credential",

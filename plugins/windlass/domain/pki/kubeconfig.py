@@ -9,15 +9,15 @@ from typing import Any
 
 import yaml
 
+from windlass.domain.host.layout import API_PORT, PROXY_PORT
 from windlass.domain.pki.certificates import Credential
 from windlass.domain.pki.model import Pki
 from windlass.domain.pki.subjects import Signer, endpoint_host
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
 
-LOCAL_API = "https://127.0.0.1:7443"
+LOCAL_API = f"https://127.0.0.1:{PROXY_PORT}"
 """The api-proxy of every host, in front of all API servers."""
-API_PORT = 6443
 
 
 @dataclass(frozen=True)

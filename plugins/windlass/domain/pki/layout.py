@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from windlass.domain.host.file_drift import ROOT, DesiredFile, ToBeIssued, desired_files
+from windlass.domain.host.layout import ENCRYPTION_CONFIG, KUBECONFIGS, PKI
 from windlass.domain.pki.certificates import Credential, public_pem
 from windlass.domain.pki.encryption import encryption_configuration
 from windlass.domain.pki.kubeconfig import CredentialFiles, host_kubeconfig
 from windlass.domain.pki.model import Pki
 from windlass.domain.pki.subjects import Signer, host_leaves
 from windlass.domain.spec import Cluster, Host
-
-PKI_DIRECTORY = "/etc/windlass/pki"
-KUBECONFIG_DIRECTORY = "/etc/windlass/kubeconfigs"
-ENCRYPTION_FILE = "/etc/windlass/encryption.yaml"
 
 _STEMS = {
     "etcd-server": "etcd/server",
@@ -52,13 +49,13 @@ def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
     for purpose in leaves:
         files |= _credential_files(purpose, pki.leaves[f"{host.name}/{purpose}"])
     if "etcd" in host.roles or "control-plane" in host.roles:
-        files[f"{PKI_DIRECTORY}/etcd/ca.crt"] = _public(pki.authorities[Signer.ETCD].certificate)
+        files[f"{PKI}/etcd/ca.crt"] = _public(pki.authorities[Signer.ETCD].certificate)
     # On every host: its api-proxy checks the API servers with it.
-    files[f"{PKI_DIRECTORY}/ca.crt"] = _public(pki.authorities[Signer.KUBERNETES].certificate)
+    files[f"{PKI}/ca.crt"] = _public(pki.authorities[Signer.KUBERNETES].certificate)
     if "control-plane" in host.roles:
         files |= _control_plane_files(cluster, pki)
     return files | {
-        f"{KUBECONFIG_DIRECTORY}/{name}.conf": _kubeconfig(cluster, name, purpose)
+        f"{KUBECONFIGS}/{name}.conf": _kubeconfig(cluster, name, purpose)
         for name, purpose in _KUBECONFIGS.items()
         if purpose in leaves
     }
@@ -81,10 +78,10 @@ def desired_certificates(cluster: Cluster, host: Host, pki: Pki, renewed: Pki | 
 def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:
     configuration = encryption_configuration(pki.encryption_keys, encrypt=cluster.spec.security.encrypt_secrets)
     return {
-        f"{PKI_DIRECTORY}/front-proxy-ca.crt": _public(pki.authorities[Signer.FRONT_PROXY].certificate),
-        f"{PKI_DIRECTORY}/service-account.key": _private(pki.service_account_key.reveal_bytes()),
-        f"{PKI_DIRECTORY}/service-account.pub": _public(public_pem(pki.service_account_key)),
-        ENCRYPTION_FILE: _private(configuration.reveal_bytes()),
+        f"{PKI}/front-proxy-ca.crt": _public(pki.authorities[Signer.FRONT_PROXY].certificate),
+        f"{PKI}/service-account.key": _private(pki.service_account_key.reveal_bytes()),
+        f"{PKI}/service-account.pub": _public(public_pem(pki.service_account_key)),
+        ENCRYPTION_CONFIG: _private(configuration.reveal_bytes()),
     }
 
 
@@ -95,13 +92,13 @@ def _credential_files(purpose: str, credential: Credential) -> dict[str, HostFil
 
 def _credential_paths(purpose: str) -> tuple[str, str]:
     """Return where the certificate of a leaf and its key lie."""
-    stem = f"{PKI_DIRECTORY}/{_STEMS.get(purpose, purpose)}"
+    stem = f"{PKI}/{_STEMS.get(purpose, purpose)}"
     return f"{stem}.crt", f"{stem}.key"
 
 
 def _kubeconfig(cluster: Cluster, user: str, purpose: str) -> HostFile:
-    stem = f"{PKI_DIRECTORY}/{purpose}"
-    files = CredentialFiles(f"{PKI_DIRECTORY}/ca.crt", f"{stem}.crt", f"{stem}.key")
+    stem = f"{PKI}/{purpose}"
+    files = CredentialFiles(f"{PKI}/ca.crt", f"{stem}.crt", f"{stem}.key")
     return _private(host_kubeconfig(cluster.name, user, files).encode())
 
 

@@ -31,5 +31,6 @@ def refuse_other_authorities(given: Mapping[Signer, Credential], existing: Pki |
         if authority.parse() != existing.authorities[signer].parse():
             raise RefusedError(
                 f"spec.pki.ca: the given {signer.value} authority is not the one that the cluster runs with, and an "
-                "apply never changes it; take it out of the spec, or trigger `rotate_certificates`"
+                "apply never changes it; take it out of the spec (changing it in steps, `rotate_certificates`, is "
+                "planned, not there yet)"
             )

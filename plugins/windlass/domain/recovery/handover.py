@@ -9,6 +9,7 @@ from typing import Any
 from windlass.domain.recovery.plan import RecoveryPlan
 from windlass.domain.spec.care import Recovery
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class RecoveryHandover:
         if now.hosts != self.hosts:
             raise RefusedError(
                 f"other hosts answer than when this was planned (then {', '.join(self.hosts)}; now "
-                f"{', '.join(now.hosts)}); nothing was changed: trigger disaster_recovery again"
+                f"{', '.join(now.hosts)}); nothing was changed: trigger {Operation.RECOVER} again"
             )
 
 

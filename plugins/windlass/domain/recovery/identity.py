@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from windlass.domain.pki import Pki
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 
 def joined_pki(stored: Pki | None, bundled: Pki) -> Pki:
@@ -47,7 +48,7 @@ def version_for(desired: str, bundled: str, *, restore: bool) -> str:
     if have[0] != need[0] or not need[1] - 1 <= have[1] <= need[1]:
         raise RefusedError(
             f"the bundle is of Kubernetes {bundled}, and {desired} cannot be relied on to read it; "
-            "trigger disaster_recovery with `restore_versions`, which puts the bundle's versions back"
+            f"trigger {Operation.RECOVER} with `restore_versions`, which puts the bundle's versions back"
         )
     return desired
 

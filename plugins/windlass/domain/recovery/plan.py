@@ -8,10 +8,12 @@ from windlass.domain.recovery.fixed_point import is_served
 from windlass.domain.recovery.survey import BundleOrigin, Survey
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError, UnreachableError
+from windlass.operation_names import Operation
 
+_BACK = f"run {Operation.REPLACE_MEMBER} for each etcd host and apply the spec again"
 LEFT_OUT = (
     "See that they are switched off: with old data they would go on as if nothing had happened",
-    "Their nodes are removed; once they are back, run replace_member for each etcd host and apply the spec again",
+    f"Their nodes are removed; once they are back, {_BACK}",
 )
 """What whoever leaves hosts out has to do, a sentence each."""
 
@@ -95,7 +97,8 @@ def _check_dead(cluster: Cluster, survey: Survey, origin: BundleOrigin) -> None:
     if is_served(survey, origin):
         raise RefusedError(
             f"cluster `{cluster.name}` lives: etcd has a leader, and a recovery would throw away what was written "
-            f"since the bundle; one failed member is replaced by replace_member. To do it all the same, {twice}"
+            f"since the bundle; one failed member is replaced by {Operation.REPLACE_MEMBER}. To do it all the "
+            f"same, {twice}"
         )
     needed = len(observed.desired) // 2 + 1
     if len(observed.unseen) >= needed:

@@ -1,12 +1,12 @@
 """Repair as rules: from what was seen of a cluster to what is done about it, what is held back, and why; pure."""
 
-from windlass.domain.host.observed import (
+from windlass.domain.host.health import (
+    ClusterHealth,
     HealthReport,
-    ObservedCluster,
-    ObservedHost,
-    ObservedService,
-    ObservedUnit,
+    HostHealth,
+    ServiceHealth,
     Sight,
+    UnitHealth,
 )
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
 from windlass.domain.remediation.history import History, Tries
@@ -14,16 +14,16 @@ from windlass.domain.remediation.plan import plan_actions
 
 __all__ = [
     "Action",
+    "ClusterHealth",
     "Deferred",
     "HealthReport",
     "History",
+    "HostHealth",
     "NeedsOperator",
-    "ObservedCluster",
-    "ObservedHost",
-    "ObservedService",
-    "ObservedUnit",
     "RemediationPlan",
+    "ServiceHealth",
     "Sight",
     "Tries",
+    "UnitHealth",
     "plan_actions",
 ]

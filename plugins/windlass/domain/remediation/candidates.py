@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from windlass.domain.host.observed import ETCD, ObservedCluster, ObservedHost, ObservedService, ObservedUnit
+from windlass.domain.host.health import ETCD, ClusterHealth, HostHealth, ServiceHealth, UnitHealth
 from windlass.domain.remediation.actions import CERTIFICATES, FILES, Action, Kind
 
 ENGINE = "docker"
@@ -25,7 +25,7 @@ _HELPLESS_TRIES = 2
 """A member that was started anew this often in vain has lost or spoilt its data."""
 
 
-def candidates(seen: ObservedCluster, failed: Mapping[str, int]) -> list[Action]:
+def candidates(seen: ClusterHealth, failed: Mapping[str, int]) -> list[Action]:
     """Return what would be done, what others need first; damage before drift; `failed` are the tries in vain."""
     able = [host for host in seen.hosts if host.is_reachable and not host.is_bare]
     found = [repair for host in able for repair in _of_host(seen, host, failed)]
@@ -44,7 +44,7 @@ def _rank(thing: str) -> int:
     return _ORDER.index(thing) if thing in _ORDER else len(_ORDER)
 
 
-def _of_host(seen: ObservedCluster, host: ObservedHost, failed: Mapping[str, int]) -> Iterator[Action]:
+def _of_host(seen: ClusterHealth, host: HostHealth, failed: Mapping[str, int]) -> Iterator[Action]:
     for unit in host.units:
         if unit.health == "unhealthy":
             yield _repair(seen, host, unit)
@@ -63,7 +63,7 @@ def _of_host(seen: ObservedCluster, host: ObservedHost, failed: Mapping[str, int
             yield Action("recreate", host.name, service.component, told, is_drift=True, stack=service.stack)
 
 
-def _is_lost(seen: ObservedCluster, host: ObservedHost, service: ObservedService, failed: Mapping[str, int]) -> bool:
+def _is_lost(seen: ClusterHealth, host: HostHealth, service: ServiceHealth, failed: Mapping[str, int]) -> bool:
     """Say whether to start it again cannot help: its data are gone, or starting it did not help before."""
     if seen.membership is not None:
         mine = next((member for member in seen.membership.members if member.name == host.name), None)
@@ -75,17 +75,17 @@ def _is_lost(seen: ObservedCluster, host: ObservedHost, service: ObservedService
     return failed.get(f"{host.name}/{service.component}", 0) >= _HELPLESS_TRIES
 
 
-def _has_no_vote(seen: ObservedCluster, host: ObservedHost) -> bool:
+def _has_no_vote(seen: ClusterHealth, host: HostHealth) -> bool:
     members = seen.membership.members if seen.membership is not None else ()
     return any(one.name == host.name and one.role == "learner" and one.is_serving for one in members)
 
 
 def _repair(
-    seen: ObservedCluster, host: ObservedHost, what: ObservedService | ObservedUnit, kind: Kind = "restart-unit"
+    seen: ClusterHealth, host: HostHealth, what: ServiceHealth | UnitHealth, kind: Kind = "restart-unit"
 ) -> Action:
-    thing = what.unit if isinstance(what, ObservedUnit) else what.component
+    thing = what.unit if isinstance(what, UnitHealth) else what.component
     report = seen.reports.get(f"{host.name}/{thing}")
-    own = 0 if isinstance(what, ObservedUnit) else what.failed_checks
+    own = 0 if isinstance(what, UnitHealth) else what.failed_checks
     return Action(
         kind,
         host.name,
@@ -93,11 +93,11 @@ def _repair(
         what.reason,
         failed_checks=report.failed_checks if report else own,
         seen_from=report.seen_from if report else (host.name,),
-        stack="" if isinstance(what, ObservedUnit) else what.stack,
+        stack="" if isinstance(what, UnitHealth) else what.stack,
     )
 
 
-def _of_files(host: ObservedHost) -> Iterator[Action]:
+def _of_files(host: HostHealth) -> Iterator[Action]:
     if host.bad_certificates:
         yield _files("renew-certificates", host, CERTIFICATES, (*host.bad_certificates, *host.certificate_access))
     elif host.certificate_access:
@@ -106,7 +106,7 @@ def _of_files(host: ObservedHost) -> Iterator[Action]:
         yield _files("restore-files", host, FILES, host.lost_files)
 
 
-def _files(kind: Kind, host: ObservedHost, thing: str, paths: tuple[str, ...]) -> Action:
+def _files(kind: Kind, host: HostHealth, thing: str, paths: tuple[str, ...]) -> Action:
     # Without a host's files nothing fails at once, but the next start would: no check has seen it, so it is drift.
     return Action(kind, host.name, thing, _few(paths), is_drift=kind == "restore-files")
 

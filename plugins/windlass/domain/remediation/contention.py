@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from windlass.domain.lease import Lease, Owner
+from windlass.operation_names import Operation
 
-HEAL = "heal_cluster"
 Contention = Literal["ask", "wait", "leave"]
 
 
@@ -19,4 +19,4 @@ def contention_of(holder: Lease | None, owner: Owner, began: datetime) -> Conten
     """
     if holder is None or holder.released or holder.owner == owner:
         return "ask"
-    return "leave" if holder.operation == HEAL and holder.heartbeat > began else "wait"
+    return "leave" if holder.operation == Operation.REMEDIATE and holder.heartbeat > began else "wait"

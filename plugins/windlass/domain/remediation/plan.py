@@ -24,15 +24,17 @@ from datetime import timedelta
 
 from windlass.domain.etcd.quorum import Membership, Removal, check
 from windlass.domain.etcd.quorum import Stop as StopMember
-from windlass.domain.host.observed import CONTROL_PLANE, ETCD, GONE, STARTED, ObservedCluster, ObservedHost, Sight
+from windlass.domain.host.health import CONTROL_PLANE, ETCD, GONE, STARTED, ClusterHealth, HostHealth, Sight
+from windlass.domain.host.layout import DATA
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
 from windlass.domain.remediation.candidates import candidates
 from windlass.domain.remediation.history import History
 from windlass.domain.remediation.worker_limit import DISK, brake_workers, cordons, uncordons
 from windlass.domain.spec.models import Repair as RepairSettings
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
-RECOVER = "bring its hosts back, or trigger `disaster_recovery`, which restores the newest bundle"
+RECOVER = f"bring its hosts back, or trigger `{Operation.RECOVER}`, which restores the newest bundle"
 
 _LOOK_AGAIN = timedelta(seconds=20)
 
@@ -45,7 +47,7 @@ class RunOrigin:
 
 
 def plan_actions(
-    settings: RepairSettings, seen: ObservedCluster, history: History, asked: RunOrigin | None = None
+    settings: RepairSettings, seen: ClusterHealth, history: History, asked: RunOrigin | None = None
 ) -> RemediationPlan:
     """Return what to do now about what was seen; acting, seeing again and planning again ends with an empty plan."""
     by_person = asked is not None and asked.by_person
@@ -77,7 +79,7 @@ class _ActionFilter:
     """Judges one repair after another; None lets it pass."""
 
     settings: RepairSettings
-    seen: ObservedCluster
+    seen: ClusterHealth
     history: History
     is_allowed: bool
 
@@ -87,17 +89,17 @@ class _ActionFilter:
             return Deferred(repair, "the spec turns repair off (spec.repair.enabled)")
         if host.other_version and (repair.is_drift or repair.kind == "renew-certificates"):
             return Deferred(
-                repair, f"the host runs {host.other_version}; trigger `upgrade_cluster` to bring it to the spec"
+                repair, f"the host runs {host.other_version}; trigger `{Operation.UPGRADE}` to bring it to the spec"
             )
         if self.seen.rollout and repair.is_drift:
-            return Deferred(repair, f"{self.seen.rollout}; trigger `upgrade_cluster` to bring it to its end")
+            return Deferred(repair, f"{self.seen.rollout}; trigger `{Operation.UPGRADE}` to bring it to its end")
         if host.is_full and repair.kind != "restart-unit":
             return Deferred(
                 repair, "its disk is full, and nothing that is started comes up", self.seen.at + _LOOK_AGAIN
             )
         return self._service(host, repair) or self._others(host, repair) or self._quorum(repair) or self._tries(repair)
 
-    def _service(self, host: ObservedHost, repair: Action) -> Deferred | None:
+    def _service(self, host: HostHealth, repair: Action) -> Deferred | None:
         service = host.service(repair.thing)
         if service is None:
             return None
@@ -108,7 +110,7 @@ class _ActionFilter:
         left = timedelta(0) if service.age is None or is_judged else service.initializing - service.age
         return Deferred(repair, "it is still starting", self.seen.at + left) if left > timedelta(0) else None
 
-    def _others(self, host: ObservedHost, repair: Action) -> Deferred | None:
+    def _others(self, host: HostHealth, repair: Action) -> Deferred | None:
         """Judge by how its like on other hosts are; a member of etcd is judged by what etcd says of its members."""
         service = host.service(repair.thing)
         if service is None or service.component == ETCD:
@@ -171,7 +173,8 @@ class _ActionFilter:
         now, count = self.seen.at, self.history.count(repair.key, self.seen.at)
         if count >= self.settings.tries:
             why = f"{repair.thing} on {repair.host} was repaired {count} times and is still ill: {repair.reason}"
-            return NeedsOperator(repair.key, why, f"look at its log on {repair.host}, then trigger `heal_cluster`")
+            what_next = f"look at its log on {repair.host}, then trigger `{Operation.REMEDIATE}`"
+            return NeedsOperator(repair.key, why, what_next)
         free_at = self.history.free_at(repair.key, now)
         return Deferred(repair, f"it was tried {count} times", free_at) if free_at > now else None
 
@@ -194,7 +197,7 @@ def _without_doubt(membership: Membership, name: str) -> Membership:
     return replace(membership, members=members)
 
 
-def _one_at_a_time(seen: ObservedCluster, due: list[Action]) -> tuple[list[Action], list[Deferred]]:
+def _one_at_a_time(seen: ClusterHealth, due: list[Action]) -> tuple[list[Action], list[Deferred]]:
     """Let the first repair of the control plane pass, the first new machine, and all others; hold back the rest."""
     machines = [one for one in due if one.kind == "replace-host"][1:]
     due = [one for one in due if one not in machines]
@@ -206,7 +209,7 @@ def _one_at_a_time(seen: ObservedCluster, due: list[Action]) -> tuple[list[Actio
     ]
 
 
-def _is_quorum_lost(seen: ObservedCluster) -> bool:
+def _is_quorum_lost(seen: ClusterHealth) -> bool:
     """Say whether it is known that etcd cannot commit: too few members do their work."""
     holders = _holders(seen)
     healthy = [host for host in holders if _health(seen, host, ETCD) == "healthy"]
@@ -214,22 +217,22 @@ def _is_quorum_lost(seen: ObservedCluster) -> bool:
     return bool(holders) and len(healthy) + len(unknown) < len(holders) // 2 + 1
 
 
-def _holders(seen: ObservedCluster) -> list[ObservedHost]:
+def _holders(seen: ClusterHealth) -> list[HostHealth]:
     return [host for host in seen.hosts if host.service(ETCD) is not None]
 
 
-def _health(seen: ObservedCluster, host: ObservedHost, component: str) -> Sight:
+def _health(seen: ClusterHealth, host: HostHealth, component: str) -> Sight:
     """Return how a service of a host is; unknown where the host does not answer or has none."""
     service = host.service(component)
     return "unknown" if service is None or not host.is_reachable else seen.health(host, service)
 
 
-def _do_none_serve(seen: ObservedCluster) -> bool:
+def _do_none_serve(seen: ClusterHealth) -> bool:
     """Say whether it is known of every member that it does not do its work."""
     return all(_health(seen, host, ETCD) == "unhealthy" for host in _holders(seen))
 
 
-def _lost_quorum(seen: ObservedCluster) -> Iterator[NeedsOperator]:
+def _lost_quorum(seen: ClusterHealth) -> Iterator[NeedsOperator]:
     """Stop where too few members are left that could serve again."""
     holders = _holders(seen)
     able = [host for host in holders if host.is_reachable and host.has_member_data is not False]
@@ -241,11 +244,11 @@ def _lost_quorum(seen: ObservedCluster) -> Iterator[NeedsOperator]:
     yield NeedsOperator("etcd", why, RECOVER)
 
 
-def _useless_hosts(seen: ObservedCluster) -> Iterator[NeedsOperator]:
+def _useless_hosts(seen: ClusterHealth) -> Iterator[NeedsOperator]:
     """Tell of hosts that no repair of their parts can help."""
     for host in seen.hosts:
         if host.is_full:
-            why = f"{host.name} has no room left below /var/lib/windlass"
+            why = f"{host.name} has no room left below {DATA}"
             yield NeedsOperator(
                 f"{host.name}{DISK}", why, "free some; what runs there is repaired as soon as it can be"
             )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from windlass.domain.health import Finding, Kind
-from windlass.domain.host.observed import HealthReport
+from windlass.domain.host.health import HealthReport
 from windlass.domain.remediation.actions import NeedsOperator
+from windlass.operation_names import Operation
 
 ACTED_ON = frozenset({Kind.PROCESS_DOWN, Kind.UNIT_DOWN, Kind.NODE_NOT_READY})
 """Kinds that speak of something that was started and does not do its work: to start it anew may help."""
@@ -16,7 +17,7 @@ _WAYS_OUT = {
     Kind.NETWORK_CUT: "mend the network between the hosts; nothing on the host itself is touched",
     Kind.DISK_FULL: "free some room there, or give it more",
     Kind.CLOCK_OFF: "set the clock, and see that a time service runs on the host",
-    Kind.BACKUP_OLD: "see the last runs of `etcd_backup`",
+    Kind.BACKUP_OLD: f"see the last runs of `{Operation.BACK_UP}`",
 }
 """Kinds that repair can do nothing about: people are told, once, and once that it is over."""
 LASTING = timedelta(minutes=10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from windlass.domain.host.observed import ObservedCluster
+from windlass.domain.host.health import ClusterHealth
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator
 from windlass.domain.spec.models import Repair as RepairSettings
 
@@ -14,7 +14,7 @@ DISK = "/disk"
 
 
 def brake_workers(
-    settings: RepairSettings, seen: ObservedCluster, now: list[Action]
+    settings: RepairSettings, seen: ClusterHealth, now: list[Action]
 ) -> tuple[list[Action], list[Deferred], list[NeedsOperator]]:
     """Return which of `now` may go on, which may not, and what people are told where the brake holds all of them."""
     workers = [host for host in seen.hosts if host.is_worker]
@@ -45,7 +45,7 @@ def allowed_workers(share: int | str, workers: int) -> int:
     return 0 if percent == 0 else max(1, math.floor(workers * percent / 100))
 
 
-def cordons(seen: ObservedCluster, stops: list[NeedsOperator]) -> Iterator[Action]:
+def cordons(seen: ClusterHealth, stops: list[NeedsOperator]) -> Iterator[Action]:
     """Keep new pods off a worker that repair has given up on."""
     # Of a full disk kubelet itself tells the scheduler.
     given_up = {stop.key.partition("/")[0] for stop in stops if "/" in stop.key and not stop.key.endswith(DISK)}
@@ -54,7 +54,7 @@ def cordons(seen: ObservedCluster, stops: list[NeedsOperator]) -> Iterator[Actio
             yield Action("cordon", host.name, "host", "repair has given up on it")
 
 
-def uncordons(seen: ObservedCluster, stops: list[NeedsOperator], desired: list[Action]) -> Iterator[Action]:
+def uncordons(seen: ClusterHealth, stops: list[NeedsOperator], desired: list[Action]) -> Iterator[Action]:
     """Open what repair has cordoned, once all of it is known to be well; a node that others cordoned stays so."""
     troubled = {stop.key.partition("/")[0] for stop in stops} | {one.host for one in desired}
     for host in seen.hosts:

@@ -16,7 +16,7 @@ from windlass.domain.rendering.installs import (
     host_installs,
 )
 from windlass.domain.rendering.manifests import AddonManifest, render_manifests
-from windlass.domain.rendering.nodes import api_labels, node_labels, node_taints
+from windlass.domain.rendering.nodes import node_labels, node_taints
 from windlass.domain.rendering.stacks import digest_of, host_stacks
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "MirrorAddresses",
     "OfficialAddresses",
     "RenderedFile",
-    "api_labels",
     "digest_of",
     "host_directories",
     "host_images",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from windlass.domain.host.layout import DOCKER_DAEMON
 from windlass.errors import SpecError
 
 
@@ -31,7 +32,7 @@ def _read(existing: str | None) -> dict[str, Any]:
     try:
         settings = json.loads(existing)
     except ValueError as error:
-        raise SpecError(f"/etc/docker/daemon.json is no JSON: {error}; mend it or move it away") from error
+        raise SpecError(f"{DOCKER_DAEMON} is no JSON: {error}; mend it or move it away") from error
     if not isinstance(settings, dict):
-        raise SpecError("/etc/docker/daemon.json is no JSON object; mend it or move it away")
+        raise SpecError(f"{DOCKER_DAEMON} is no JSON object; mend it or move it away")
     return settings

@@ -12,6 +12,7 @@ from windlass.domain.host.layout import (
     CNI_BINARIES,
     CNI_CONFIG,
     CONTAINERD_ROOT,
+    DOCKER_PLUGINS,
     ETCD_DATA,
     artifact_directory,
     kubernetes_binaries,
@@ -20,7 +21,7 @@ from windlass.domain.host.layout import (
 from windlass.domain.rendering.images import MirrorAddresses, image_reference
 from windlass.domain.spec.models import Cluster, Host
 
-_COMPOSE_PLUGIN = "/usr/local/lib/docker/cli-plugins/docker-compose"
+_COMPOSE_PLUGIN = f"{DOCKER_PLUGINS}/cli-plugins/docker-compose"
 _CNI_PLUGINS = ("bandwidth", "bridge", "firewall", "host-local", "loopback", "portmap")
 _CONTAINERD = ("containerd", "containerd-shim-runc-v2", "ctr")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
+from windlass.domain.host.layout import ADDON_LABEL
 from windlass.domain.pki.bindings import group_bindings
 from windlass.domain.rendering.context import ClusterInputs
 from windlass.domain.rendering.images import MirrorAddresses
@@ -16,7 +17,6 @@ from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
 _MANAGED_BY = {"app.kubernetes.io/managed-by": "windlass"}
-ADDON_LABEL = "io.windlass/addon"
 OWN_ADDON = "own"
 _EARLY_KINDS = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
 """Kinds that others need to be there first."""

@@ -48,11 +48,6 @@ def kubelet_labels(host: Host) -> dict[str, str]:
     return {key: value for key, value in node_labels(host).items() if _kubelet_may_set(key)}
 
 
-def api_labels(host: Host) -> dict[str, str]:
-    """Return the labels that only an administrator may set, to be set through the API once the node is there."""
-    return {key: value for key, value in node_labels(host).items() if not _kubelet_may_set(key)}
-
-
 def node_taints(host: Host) -> tuple[Taint, ...]:
     """Return the taints of the node: the spec's, and the control plane's unless the host is a worker too."""
     written = list(host.taints)

@@ -10,14 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from windlass.domain.host.health_check import overridden
-from windlass.domain.host.layout import stack_data_directory, stack_directory
+from windlass.domain.host.layout import DIGEST_LABEL, stack_data_directory, stack_directory
 from windlass.domain.rendering.context import HostInputs, component_flags
 from windlass.domain.rendering.files import RenderedFile
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
-DIGEST_LABEL = "io.windlass.digest"
 _COMPOSE = "compose.yaml"
 _COMPONENTS = {
     "etcd": ("etcd",),

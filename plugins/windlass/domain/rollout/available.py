@@ -8,6 +8,7 @@ from typing import Any
 
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.tested import Standing, is_accepted
+from windlass.operation_names import Operation
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class AvailableUpgrade:
         told += [", ".join(self.parts)] if self.parts else []
         told += [f"it no longer serves {', '.join(self.removed)}"] if self.removed else []
         told += [note.rstrip(".") for note in self.notes]
-        return "; ".join([*told, f"trigger `upgrade_cluster` with version {self.version}"])
+        return "; ".join([*told, f"trigger `{Operation.UPGRADE}` with version {self.version}"])
 
     def value(self) -> dict[str, Any]:
         """Return the offer as plain values, for the store and for pages."""

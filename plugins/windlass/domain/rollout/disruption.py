@@ -11,11 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from windlass.domain.apply.readiness import is_ready
+from windlass.domain.host.layout import EVICTABLE
 
 Object = Mapping[str, Any]
 
-EVICTABLE = "io.windlass/evict"
-"""A pod without a controller that has this annotation (`true`) may be evicted, and is gone then."""
 _UNITS = {
     "m": Decimal("0.001"),
     "k": Decimal(1000),

@@ -12,6 +12,7 @@ from windlass.domain.catalog.tested import TestRecord, changed_since, is_accepte
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
 from windlass.domain.rollout.plan import Step
+from windlass.operation_names import Operation
 
 BUNDLE_AGE = timedelta(minutes=10)
 """How old a bundle may be for an upgrade to begin without another."""
@@ -74,5 +75,5 @@ def bundle_taken(bundle: str) -> GateFinding:
 
 def no_bundle(error: Exception) -> GateFinding:
     """Return the finding that there is no way back."""
-    remedy = "see what keeps backups from being taken: `etcd_backup`"
+    remedy = f"see what keeps backups from being taken: `{Operation.BACK_UP}`"
     return GateFinding("bundle", GateLevel.BLOCKED, f"no bundle could be taken: {error}", remedy)

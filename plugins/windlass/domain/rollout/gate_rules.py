@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from windlass.domain.catalog import Release
 from windlass.domain.etcd.quorum import Membership
+from windlass.domain.host.layout import EVICTABLE
 from windlass.domain.rollout.disruption import (
-    EVICTABLE,
     Object,
     blocking_webhooks,
     drained_pods,
@@ -26,6 +26,7 @@ from windlass.domain.rollout.plan import HostState, Step
 from windlass.domain.rollout.removed_apis import ApiUse
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
 from windlass.domain.spec.models import Cluster
+from windlass.operation_names import Operation
 
 CERTIFICATE_LEFT = timedelta(days=2)
 """An upgrade that starts with less time than this left on a certificate might not see its own end."""
@@ -96,7 +97,7 @@ def judge(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence[S
 
 def _skew(seen: GateInputs, target: Release) -> GateFinding:
     problems = [*skew_problems(seen.running), *target_problems(seen.running, target)]
-    remedy = "bring that component to its cluster's version first: `create_cluster` with the stored spec"
+    remedy = f"bring that component to its cluster's version first: `{Operation.APPLY}` with the stored spec"
     return finding("version skew", problems, remedy, "every component may go to the target in one step")
 
 
@@ -112,12 +113,12 @@ def _health(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterat
     members += [f"{name} is no member" for name in seen.membership.missing]
     members += [f"alarm {alarm}" for alarm in seen.alarms]
     members += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
-    yield finding(
-        "etcd members", members, "heal the member first: `heal_cluster`", f"{seen.membership.count} voters are healthy"
-    )
+    remedy = f"heal the member first: `{Operation.REMEDIATE}`"
+    yield finding("etcd members", members, remedy, f"{seen.membership.count} voters are healthy")
     down = [reason for name, reason in seen.api_reasons.items() if name not in seen.unreachable]
-    yield finding("API servers", down, "heal it first: `heal_cluster`", "all API servers are ready")
-    yield finding("nodes", _nodes(cluster, seen), "make it Ready first: `heal_cluster`", "all nodes are Ready")
+    yield finding("API servers", down, f"heal it first: `{Operation.REMEDIATE}`", "all API servers are ready")
+    remedy = f"make it Ready first: `{Operation.REMEDIATE}`"
+    yield finding("nodes", _nodes(cluster, seen), remedy, "all nodes are Ready")
     yield warning("outage", _outages(cluster, steps), "let everybody know, or add hosts", "nothing stops serving")
 
 
@@ -196,7 +197,7 @@ def _certificates(seen: GateInputs, now: datetime) -> GateFinding:
         for name, end in seen.expiries.items()
         if end - now < CERTIFICATE_LEFT
     ]
-    remedy = "renew them first: `create_cluster` with the stored spec"
+    remedy = f"renew them first: `{Operation.APPLY}` with the stored spec"
     first = min(seen.expiries.values(), default=None)
     passed = f"the first one ends in {(first - now).days} days" if first else "there are none"
     return finding("certificates", ending, remedy, passed)
@@ -216,7 +217,7 @@ def _drift(cluster: Cluster, seen: GateInputs) -> GateFinding:
     passed = "every host is as its spec says"
     if cluster.spec.repair.drift == "repair":
         return warning("drift", told, "the roll puts it right", passed)
-    return finding("drift", told, "put it right first: `create_cluster` with the stored spec", passed)
+    return finding("drift", told, f"put it right first: `{Operation.APPLY}` with the stored spec", passed)
 
 
 def _surge(cluster: Cluster) -> Iterator[GateFinding]:

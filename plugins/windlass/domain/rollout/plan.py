@@ -28,7 +28,6 @@ ADD_ONS: StepKind = "add-ons"
 ETCD_SERVICE = "etcd/etcd"
 API_SERVICE = "control-plane/kube-apiserver"
 KUBELET = "kubelet"
-CORDON = "cordon"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.release import version_numbers
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 KUBELET_SKEW = 3
 """Minor releases that a kubelet (and kube-proxy) may be behind the API servers."""
@@ -75,7 +76,7 @@ def check_target(catalog: Catalog, running: str, target: str) -> Release:
     if _key(target) < _key(running):
         raise RefusedError(
             f"{target} is older than {running}, which runs: an upgrade never goes back; a bundle taken at {target} "
-            "brings it back: `disaster_recovery` with `restore_versions`"
+            f"brings it back: `{Operation.RECOVER}` with `restore_versions`"
         )
     if release.can_upgrade_from(running):
         return release

@@ -5,14 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from windlass.domain.host.layout import STACKS
+from windlass.domain.host.layout import APPLIED, COMPONENT_LABEL, DIGEST_LABEL, STACKS
 from windlass.domain.scripts.install import CHANGED
 from windlass.domain.yamltext import read_yaml
-
-APPLIED = "/var/lib/windlass/applied"
-"""What each unit was last started with: a file a unit, with the digest of all that it reads."""
-_COMPONENT = "io.windlass.component"
-_DIGEST = "io.windlass.digest"
 
 
 def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str:
@@ -61,7 +56,7 @@ def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = 
     chosen = f"--no-deps {shlex.join(only)}" if only else "--remove-orphans"
     picked = f" | grep -E {shlex.quote('^(' + '|'.join(only) + ')=')}" if only else ""
     project = f"windlass-{stack}"
-    labels = f'{{{{.Label "{_COMPONENT}"}}}}={{{{.Label "{_DIGEST}"}}}}'
+    labels = f'{{{{.Label "{COMPONENT_LABEL}"}}}}={{{{.Label "{DIGEST_LABEL}"}}}}'
     told = ", ".join(only) or f"stack {stack}"
     filters = f"--filter label=com.docker.compose.project={project} --filter status=running"
     return f"""set -eu
@@ -106,4 +101,4 @@ def _settings_applied(what: str) -> str:
 def service_digests(compose: str) -> dict[str, str]:
     """Return the digest that each component of a rendered Compose file is labelled with."""
     labels = [service["labels"] for service in read_yaml(compose)["services"].values()]
-    return {one[_COMPONENT]: one[_DIGEST] for one in labels}
+    return {one[COMPONENT_LABEL]: one[DIGEST_LABEL] for one in labels}

@@ -10,11 +10,10 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from windlass.domain.artifacts import Lock
-from windlass.domain.host.facts import DOCKER_UNFINISHED
+from windlass.domain.host.layout import ARTIFACTS, DOCKER_UNFINISHED
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
 
-ARTIFACTS = "/opt/windlass/artifacts"
 WRONG_CHECKSUM = 65
 """Exit code of a script that got other bytes than the lock promises (EX_DATAERR of sysexits.h)."""
 NO_DOWNLOAD = 69

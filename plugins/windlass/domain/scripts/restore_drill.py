@@ -13,12 +13,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from windlass.domain.backup.state import BundleState
-from windlass.domain.host.layout import ENCRYPTION_CONFIG, ETC, ETCD_CLIENT_PORT, ETCD_PEER_PORT, PKI
+from windlass.domain.host.layout import (
+    API_PORT,
+    DRILL_LABEL,
+    DRILLS,
+    ENCRYPTION_CONFIG,
+    ETC,
+    ETCD_CLIENT_PORT,
+    ETCD_PEER_PORT,
+    PKI,
+)
 from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, issue_pki
 from windlass.domain.spec import Cluster, load_cluster
 
-DRILLS = "/var/lib/windlass/drills"
-LABEL = "io.windlass.drill"
 ETCD, API = "windlass-drill-etcd", "windlass-drill-apiserver"
 _NAME = "drill"
 _CLIENT = f"https://127.0.0.1:{ETCD_CLIENT_PORT}"
@@ -164,12 +171,12 @@ class DrillPlan:
         curl += ["--cert", f"{pki}/client.crt", "--key", f"{pki}/client.key"]
         # Of Secrets the API server must decrypt what it returns; that it gives of them is only the metadata.
         curl += ["-H", "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"]
-        desired = shlex.join([*curl, f"https://127.0.0.1:6443{path}"])
+        desired = shlex.join([*curl, f"https://127.0.0.1:{API_PORT}{path}"])
         return f"exec nsenter --net=/proc/$(docker inspect -f '{{{{.State.Pid}}}}' {ETCD})/ns/net {desired}\n"
 
     def _run(self, *words: str, memory: int) -> list[str]:
         return [
-            *("docker", "run", *words, "--label", f"{LABEL}={self.id}", "--read-only", "--cap-drop", "ALL"),
+            *("docker", "run", *words, "--label", f"{DRILL_LABEL}={self.id}", "--read-only", "--cap-drop", "ALL"),
             *("--security-opt", "no-new-privileges:true", "--cpus", "1", "--memory", str(memory)),
             *("--log-opt", "max-size=5m", "--pids-limit", "2048"),
             *("--volume", f"{self.directory}:{self.directory}"),
@@ -196,7 +203,7 @@ def plan_drill(drill: str, images: Images, database_bytes: int, state: BundleSta
 def cleanup_script() -> str:
     """Return the script that removes every trace of drills from a host."""
     return f"""
-docker ps --all --quiet --filter label={LABEL} | xargs -r docker rm --force --volumes >/dev/null
+docker ps --all --quiet --filter label={DRILL_LABEL} | xargs -r docker rm --force --volumes >/dev/null
 rm -rf {DRILLS}
 """
 

@@ -90,7 +90,9 @@ class Upgrade(Section):
 
     approval: Approval = setting("required", "required: a person approves each roll; automatic: none is asked.")
     max_unavailable: Share = setting(1, "Workers that may be out of service at once, as number or percentage.")
-    max_surge: Share = setting(0, "Workers that may be added for the time of the roll, as number or percentage.")
+    max_surge: Share = setting(
+        0, "Workers that may be added for the time of a rollout: planned, not there yet; only 0 is accepted."
+    )
     drain_seconds: int = setting(
         300, "Seconds within which the pods must leave a node; else the roll stops and names them.", ge=1, le=86400
     )

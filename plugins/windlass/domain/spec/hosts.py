@@ -68,9 +68,7 @@ class Host(Section):
 class Hosts(Section):
     """The machines of the cluster."""
 
-    provider: str = setting(
-        "static", "What makes and destroys hosts: static, lab, ec2, libcloud, or `module:Class` of your own."
-    )
+    provider: str = setting("static", "What makes and destroys hosts: static, lab, ec2, or `module:Class` of your own.")
     connection: str | None = setting(
         None,
         "Airflow connection of the provider's own login, such as one of type aws with `region_name` in its extra; "

@@ -28,8 +28,8 @@ def load_cluster(
 ) -> Cluster:
     """Read and check a cluster spec; SpecError with every problem, one a line, as `file:line: path: wrong; right`.
 
-    `known_versions` and `known_stacks` are the catalog's; None leaves them unchecked. `other_clusters` may not share
-    hosts.
+    `known_versions` and `known_stacks` are the catalog's; a stored spec is read without, and then what an earlier
+    Windlass accepted stays readable. `other_clusters` may not share hosts.
     """
     document = read_document(text)
     cluster, found = _check(document, lambda one: problems(one, known_versions, other_clusters, known_stacks))

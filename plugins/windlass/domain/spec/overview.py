@@ -12,6 +12,7 @@ from windlass.domain.catalog import Catalog
 from windlass.domain.lease import Lease
 from windlass.domain.spec import topology
 from windlass.domain.spec.models import Cluster
+from windlass.operation_names import Operation
 
 Standing = Literal["healthy", "repairing", "ill", "needs help", "not watched"]
 STALE = timedelta(minutes=15)
@@ -73,7 +74,7 @@ def standing(known: KnownCluster, now: datetime) -> Standing:
     """Return how a cluster is, in a word or two; the worst of what is known."""
     if known.alerts:
         return "needs help"
-    if known.lease is not None and known.lease.operation == "heal_cluster":
+    if known.lease is not None and known.lease.operation == Operation.REMEDIATE:
         return "repairing"
     if not is_watched(known.status, now):
         return "not watched"

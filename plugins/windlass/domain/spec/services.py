@@ -10,7 +10,7 @@ from windlass.domain.spec.base import Many, Section, setting
 class Network(Section):
     """How pods and services talk to each other."""
 
-    driver: str = setting("flannel", "Network driver: flannel, none (bring your own manifests), or `module:Class`.")
+    driver: str = setting("flannel", "Network driver: flannel or none (bring your own manifests).")
     backend: Literal["vxlan", "host-gw"] = setting(
         "vxlan", "How flannel carries packets between hosts; host-gw needs all hosts on one layer-2 network."
     )
@@ -22,7 +22,7 @@ class Network(Section):
 class Dns(Section):
     """How names are resolved in the cluster."""
 
-    driver: str = setting("coredns", "DNS driver: coredns, none (bring your own manifests), or `module:Class`.")
+    driver: str = setting("coredns", "DNS driver: coredns or none (bring your own manifests).")
     upstreams: Many[str] = setting(
         [], "IPv4 addresses (with :port if it is not 53) asked for names outside; empty: those of the hosts."
     )
@@ -31,22 +31,20 @@ class Dns(Section):
 class Storage(Section):
     """Where volumes come from."""
 
-    driver: str = setting(
-        "local-path", "Storage driver: local-path, none (bring your own manifests), or `module:Class`."
-    )
+    driver: str = setting("local-path", "Storage driver: local-path or none (bring your own manifests).")
 
 
 class LoadBalancer(Section):
     """Who answers at the external addresses of services."""
 
-    driver: str = setting("none", "Load balancer: none, metallb, or `module:Class`.")
+    driver: str = setting("none", "Load balancer: none or metallb.")
     addresses: Many[str] = setting([], "IPv4 ranges that it may give away, as CIDR or as `first-last`.")
 
 
 class Monitoring(Section):
     """Who measures what pods and nodes use."""
 
-    driver: str = setting("none", "Metrics: none, metrics-server, or `module:Class`.")
+    driver: str = setting("none", "Metrics: none or metrics-server.")
 
 
 class Artifacts(Section):

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Self
 import grpc
 
 from windlass.domain.etcd.status import Alarm, AlarmKind, ContentHash, ListedMember, MemberStatus, Snapshot
+from windlass.domain.host.layout import ETCD_CLIENT_PORT
 from windlass.domain.pki import ETCD_CLIENT, Credential, Pki, Signer
 from windlass.effects.etcd.failures import code_of, translated
 from windlass.effects.etcd.keyspace import Keyspace
@@ -44,7 +45,7 @@ class EtcdTarget:
 
     host: str
     address: str = "127.0.0.1"
-    port: int = 2379
+    port: int = ETCD_CLIENT_PORT
     server_name: str | None = None
 
 

@@ -8,12 +8,13 @@ from datetime import UTC
 
 from windlass.domain.servicelog import Event
 from windlass.effects.kubernetes.client import EVENTS, KubernetesClient, Object
+from windlass.operation_names import Operation
 
 _NAMESPACE = "default"
 """Where Kubernetes itself puts the events of nodes, and of all else that is in no namespace."""
 _LONGEST = 1000
 """Bytes that the API takes as the message of an event, and some less."""
-_REASONS = {"watch_health": "WindlassHealth"}
+_REASONS: dict[str, str] = {Operation.WATCH: "WindlassHealth"}
 
 
 def tell_kubernetes(client: KubernetesClient, entries: Iterable[tuple[str, Event]]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 KILL_AFTER = timedelta(seconds=2)
@@ -19,7 +19,6 @@ _NO_SUDO = re.compile(
     r"|is not in the sudoers file"
     r"|^Sorry, user \S+ (is not allowed to|may not run) "
 )
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def command_line(argv: Sequence[str], *, as_root: bool = False, limit: timedelta | None = None) -> str:
@@ -35,14 +34,6 @@ def command_line(argv: Sequence[str], *, as_root: bool = False, limit: timedelta
     become = ["sudo", "-n", "--"] if as_root else []
     guard = ["timeout", "-k", f"{KILL_AFTER.total_seconds():g}", seconds]
     return f"LC_ALL=C.UTF-8 {shlex.join([*become, *guard, *argv])}; exit $?"
-
-
-def with_env(argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """Give `argv` with variables set; they are visible in the host's process list, so never secrets."""
-    for name in env:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"not the name of a variable: {name!r}")
-    return ["env", *(f"{name}={value}" for name, value in env.items()), *argv]
 
 
 def lacks_sudo(stderr: str) -> bool:

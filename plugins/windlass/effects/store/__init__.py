@@ -3,7 +3,7 @@
 from windlass.domain.rollout.record import Pause, RolloutRecord
 from windlass.effects.store.contract import ListedObject, Store, Stored
 from windlass.effects.store.host_keys import HostKeys
-from windlass.effects.store.leases import Leases
+from windlass.effects.store.leases import Leases, RunLease
 from windlass.effects.store.log import ServiceLog
 from windlass.effects.store.memory import MemoryStore
 from windlass.effects.store.records import ClusterRecords, list_clusters
@@ -17,6 +17,7 @@ __all__ = [
     "MemoryStore",
     "Pause",
     "RolloutRecord",
+    "RunLease",
     "S3Store",
     "ServiceLog",
     "Store",

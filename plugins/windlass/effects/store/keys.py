@@ -114,11 +114,6 @@ def log_prefix(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}log/"
 
 
-def catalog_result_key(name: str) -> str:
-    """Return the key of the record of one catalog test."""
-    return f"catalog/results/{name}.json"
-
-
 def published_lock_key(version: str) -> str:
     """Return the key of the digests that the publishers gave for a Kubernetes release."""
     return f"catalog/published/{version}.json"

@@ -106,3 +106,42 @@ class Leases:
         key, data = self.key(cluster), lease.to_bytes()
         written = self.store.create(key, data) if tag is None else self.store.replace(key, data, tag)
         return written is not None
+
+
+@dataclass(frozen=True)
+class RunLease:
+    """The lease of one cluster as one run holds it or asks for it; see `Leases` for the errors."""
+
+    leases: Leases
+    cluster: str
+    owner: Owner
+    """The run; the DAG that it is of is the operation that others read of."""
+
+    def current(self) -> Lease | None:
+        """Return the lease, whoever holds it; None if nobody does."""
+        return self.leases.current(self.cluster)
+
+    def effective(self) -> Lease | None:
+        """Return the lease that keeps others away, whoever holds it; None if nobody is kept away."""
+        return self.leases.effective(self.cluster)
+
+    def last(self) -> Lease | None:
+        """Return the lease as it was last held, by whomever, released or not; None if nobody ever held it."""
+        return self.leases.last(self.cluster)
+
+    def acquire(self) -> Lease:
+        """Take the lease, or keep it if this run has it; RefusedError names the run that holds it instead."""
+        return self.leases.acquire(self.cluster, self.owner, self.owner.dag_id)
+
+    def heartbeat(self) -> Lease:
+        """Renew this run's lease; RefusedError if it no longer holds it. Ask before each change."""
+        return self.leases.heartbeat(self.cluster, self.owner)
+
+    def release(self) -> bool:
+        """Release the lease; False if this run did not hold it (any more), which changes nothing."""
+        return self.leases.release(self.cluster, self.owner)
+
+    def was_abandoned(self) -> bool:
+        """Tell whether another run that has ended still holds the lease: it died, and may have left things undone."""
+        lease = self.current()
+        return lease is not None and lease.owner != self.owner and self.leases.is_finished(lease.owner) is True

@@ -9,6 +9,7 @@ from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.etcd import observe_etcd
@@ -39,7 +40,7 @@ def _nodes(session: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iterat
     except (NotReadyError, UnreachableError) as error:
         yield (
             f"whether {', '.join(names)} are nodes cannot be told ({error}): bring the API up first, or trigger "
-            "`delete_cluster` if the cluster never came up"
+            f"`{Operation.DELETE}` if the cluster never came up"
         )
         return
     for name in names:
@@ -58,7 +59,7 @@ def _members(session: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iter
     if not look.statuses:
         yield (
             f"whether {', '.join(names)} are members of etcd cannot be told ({'; '.join(look.reasons.values())}): heal "
-            "etcd first, or trigger `delete_cluster` if the cluster never came up"
+            f"etcd first, or trigger `{Operation.DELETE}` if the cluster never came up"
         )
         return
     members = {member.name for member in look.membership.members}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from windlass.domain.host.containers import COMPONENT_LABEL, DIGEST_LABEL, PROJECT_LABEL
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.file_drift import FileDrift, desired_files, find_file_drift
-from windlass.domain.host.layout import DOCKER_DAEMON
+from windlass.domain.host.layout import COMPONENT_LABEL, DIGEST_LABEL, DOCKER_DAEMON, PROJECT_LABEL
 from windlass.domain.pki import Pki, desired_certificates
 from windlass.domain.rendering import HostFiles, Install, host_installs, render_host
 from windlass.domain.rendering.stacks import OWN_COMPONENTS
@@ -17,6 +16,7 @@ from windlass.domain.scripts.install import content_directory
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 from windlass.operations.apply.prepare import CONTAINERD, SETTINGS, containerd_reads, docker_settings
 from windlass.operations.apply.start import kubelet_reads
 from windlass.operations.cluster import Changes, ClusterSession
@@ -31,7 +31,7 @@ def check_version(stored: Cluster | None, desired: Cluster) -> None:
     before, after = stored.spec.kubernetes.version, desired.spec.kubernetes.version
     raise RefusedError(
         f"spec.kubernetes.version: cluster `{desired.name}` runs {before}, the spec says {after}; an apply never "
-        f"changes it: trigger `upgrade_cluster` with version {after}, or put {before} back into the spec"
+        f"changes it: trigger `{Operation.UPGRADE}` with version {after}, or put {before} back into the spec"
     )
 
 
@@ -39,12 +39,12 @@ def refuse_during_rollout(cluster: str, before: str, after: str) -> None:
     """RefusedError: hosts of a cluster amid a roll are at two versions or specs, and an apply knows only one."""
     if before == after:
         raise RefusedError(
-            f"cluster `{cluster}` is amid the roll of a changed spec; end that first: trigger `upgrade_cluster` with "
-            "that spec, which goes on from where it stopped, or without one, which goes back to the stored one"
+            f"cluster `{cluster}` is amid the roll of a changed spec; end that first: trigger `{Operation.UPGRADE}` "
+            "with that spec, which goes on from where it stopped, or without one, which goes back to the stored one"
         )
     raise RefusedError(
-        f"cluster `{cluster}` is on its way from {before} to {after}; end that first: trigger `upgrade_cluster` with "
-        f"version {after}, which goes on from where it stopped"
+        f"cluster `{cluster}` is on its way from {before} to {after}; end that first: trigger `{Operation.UPGRADE}` "
+        f"with version {after}, which goes on from where it stopped"
     )
 
 
@@ -139,7 +139,7 @@ _RUNNING = f"{{{{if {_STACK}}}}}{{{{{_COMPONENT}}}}}={{{{{_DIGEST}}}}}{{{{end}}}
 
 def _running_digests(connection: Connection) -> dict[str, str]:
     """Return the digest of each component that a stack runs; what an operation runs for a while is no stack's."""
-    argv = ["docker", "ps", "--filter", "label=io.windlass.component", "--filter", "status=running"]
+    argv = ["docker", "ps", "--filter", f"label={COMPONENT_LABEL}", "--filter", "status=running"]
     lines = connection.run([*argv, "--format", _RUNNING], sudo=True).stdout.split()
     return {name: digest for name, _, digest in (line.partition("=") for line in lines)}
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from windlass.domain.host.layout import CLUSTER_MARK
 from windlass.domain.scripts.uninstall import removal_script
-from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
-from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.apply.verify import FOUNDATION
 from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.waiting import wait_until
@@ -62,13 +61,3 @@ def _remove(session: ClusterSession, connection: Connection) -> Changes:
     if mark is not None and mark.decode().strip() != session.cluster.name:
         raise RefusedError(f"{connection.host}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")
     return run_script(connection, removal_script(session.cluster.spec.network.pod_cidr))
-
-
-def unreachable_hosts(session: ClusterSession) -> dict[str, str]:
-    """Return the hosts that do not answer, with the reason, so that a deletion can say what it leaves behind."""
-
-    def knock(_: Host, connection: Connection) -> None:
-        connection.run(["true"])
-
-    outcomes = session.try_on_hosts(session.hosts, knock)
-    return {name: str(one.error) for name, one in outcomes.items() if isinstance(one.error, WindlassError)}

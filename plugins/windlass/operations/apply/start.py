@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
-from windlass.domain.host.layout import KUBECONFIGS, KUBELET_CONFIG, PKI, PROXY_PORT, SYSTEMD, kubernetes_binaries
+from windlass.domain.host.layout import (
+    KUBECONFIGS,
+    KUBELET_CONFIG,
+    PKI,
+    PROXY_PORT,
+    SEALED_PKI,
+    SYSTEMD,
+    kubernetes_binaries,
+    stack_directory,
+)
 from windlass.domain.pki import Pki, files_for
 from windlass.domain.scripts.apply import service_digests, stack_script, unit_script
 from windlass.domain.spec.models import Cluster, Host
@@ -35,9 +44,6 @@ def seed_host(cluster: Cluster, pki: Pki, sealed: RemoteFile, host: Host, connec
     if "control-plane" in host.roles and connection.put(SEALED_PKI, sealed.content, mode=0o600):
         changed.append("sealed PKI")
     return tuple(changed)
-
-
-SEALED_PKI = "/etc/windlass/pki.sealed"
 
 
 def start_etcd(session: ClusterSession) -> dict[str, Changes]:
@@ -95,7 +101,7 @@ def bring_up(connection: Connection, stacks: Iterable[str]) -> Changes:
     """Bring up those of `stacks` that were laid down on the host."""
     changed: list[str] = []
     for stack in stacks:
-        compose = connection.read(f"/etc/windlass/stacks/{stack}/compose.yaml")
+        compose = connection.read(f"{stack_directory(stack)}/compose.yaml")
         if compose is not None:
             changed += run_script(connection, stack_script(stack, service_digests(compose.decode())), timeout=_UP)
     return tuple(changed)

@@ -15,7 +15,7 @@ from windlass.errors import SkippedError, WindlassError
 from windlass.operations.backup.expire import expire
 from windlass.operations.backup.status import backup_state, how_old
 from windlass.operations.backup.take import Stopwatch, take_bundle
-from windlass.operations.backup.turn import backup_turn
+from windlass.operations.backup.turn import held
 from windlass.operations.run import Attempt, ClusterRun
 
 
@@ -39,13 +39,13 @@ def back_up(run: ClusterRun, attempt: Attempt, watch: Stopwatch) -> BundleManife
 @contextmanager
 def _turn(run: ClusterRun, attempt: Attempt, vault: Vault) -> Iterator[None]:
     state = backup_state(vault)
-    holder = attempt.leases.effective(run.name)
+    holder = run.lease().effective()
     if why_not := unsafe_beside(holder, has_bundles=state.newest is not None):
         raise put_off(f"no backup is taken now: {why_not}", is_by_person=attempt.is_by_person)
     # Asked before the turn is taken, which counts as an attempt.
     if not attempt.is_by_person and not _is_lacking(run, state):
         raise SkippedError("a bundle was taken since this run was asked for")
-    with backup_turn(attempt, run.name, run.owner):
+    with held(run.backup_lease(), "a backup is being taken already", is_by_person=attempt.is_by_person):
         yield
 
 

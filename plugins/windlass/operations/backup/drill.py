@@ -12,8 +12,9 @@ from typing import Any
 
 from windlass.domain.backup import SNAPSHOT, BundleId, BundleManifest, Comparison, DrillRecord, drill_id
 from windlass.domain.catalog import Release
+from windlass.domain.host.layout import DATA, DRILLS
 from windlass.domain.rendering import image_reference
-from windlass.domain.scripts.restore_drill import DRILLS, DrillPlan, Images, cleanup_script, plan_drill
+from windlass.domain.scripts.restore_drill import DrillPlan, Images, cleanup_script, plan_drill
 from windlass.domain.spec.models import Host
 from windlass.effects.bundles import Vault
 from windlass.effects.ssh.connection import Connection, RemoteFile
@@ -251,7 +252,7 @@ def _send(connection: Connection, path: str, pieces: Iterator[bytes]) -> None:
 
 
 def _free_bytes(connection: Connection) -> int:
-    lines = connection.run(["df", "-Pk", "/var/lib/windlass"], sudo=True).stdout.splitlines()
+    lines = connection.run(["df", "-Pk", DATA], sudo=True).stdout.splitlines()
     try:
         return int(lines[-1].split()[3]) * 1024
     except (IndexError, ValueError) as error:

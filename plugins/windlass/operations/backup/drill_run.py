@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from windlass.domain.backup import NEWEST, BundleId, Candidate, DrillRecord, choose
 from windlass.domain.backup.versions import release_for
-from windlass.effects.store import Leases
 from windlass.errors import IntegrityError
+from windlass.operation_names import Operation
 from windlass.operations.backup.drill import clear_drills, run_drill
 from windlass.operations.backup.take import Stopwatch
-from windlass.operations.backup.turn import drill_leases, drill_turn
+from windlass.operations.backup.turn import held
 from windlass.operations.run import Attempt, ClusterRun, Tell
 
 
@@ -26,7 +26,7 @@ def prove_bundle(run: ClusterRun, attempt: Attempt, bundle: BundleId, watch: Sto
     cluster = run.cluster()
     vault = run.vault(cluster)
     with (
-        drill_turn(attempt, run.name, run.owner),
+        held(run.drill_lease(), "another drill runs", is_by_person=attempt.is_by_person),
         attempt.alerting(lambda error: f"drill with bundle {bundle} could not be made: {error}"),
         run.session(cluster) as session,
     ):
@@ -35,22 +35,22 @@ def prove_bundle(run: ClusterRun, attempt: Attempt, bundle: BundleId, watch: Sto
     if not record.is_proof:
         text = f"drill with bundle {bundle} on {record.host or 'no host'} failed: {record.failure}"
         attempt.alert(text)
-        raise IntegrityError(f"{text}; look at the record {record.id}, and take a new bundle with etcd_backup")
+        raise IntegrityError(f"{text}; look at the record {record.id}, and take a new bundle with {Operation.BACK_UP}")
     run.log(f"drill: bundle {bundle} is proven: {record.milliseconds['total'] / 1000:.0f} s on {record.host}")
     return record
 
 
-def clear_after_drill(run: ClusterRun, operations: Leases, tell: Tell) -> list[str]:
+def clear_after_drill(run: ClusterRun, tell: Tell) -> list[str]:
     """Remove what a drill left on hosts, unless another one runs; return the hosts that answered.
 
     Those that do not answer are looked at by the next drill there.
     """
-    leases = drill_leases(operations)
-    held = leases.effective(run.name)
-    if held is not None and held.owner != run.owner:
-        tell(f"another drill runs: {held.owner}")
+    lease = run.drill_lease()
+    holder = lease.effective()
+    if holder is not None and holder.owner != run.owner:
+        tell(f"another drill runs: {holder.owner}")
         return []
     with run.session(run.cluster()) as session:
         outcomes = session.try_on_hosts(session.hosts, lambda _, connection: clear_drills(connection))
-    leases.release(run.name, run.owner)
+    lease.release()
     return [name for name, outcome in outcomes.items() if outcome.is_ok]

@@ -8,15 +8,16 @@ from datetime import datetime
 from windlass.domain.backup import BundleId
 from windlass.domain.backup.fixed_point import BackupState
 from windlass.domain.backup.schedule import TELL_AGAIN_AFTER, BackupProgress, age_text
+from windlass.domain.lease import Lease
 from windlass.effects.bundles import Vault
-from windlass.effects.store import Leases, Store
+from windlass.effects.store import Store
 from windlass.effects.store.keys import backup_alert_key
 
 
-def progress_of(vault: Vault, leases: Leases) -> BackupProgress:
-    """Return how far backups have come; `leases` are those of backups, whose last one tells of the last attempt."""
-    bundles, last = vault.inventory().bundles, leases.last(vault.cluster)
-    return BackupProgress(bundles[-1].time if bundles else None, last.acquired if last else None)
+def progress_of(vault: Vault, attempt: Lease | None) -> BackupProgress:
+    """Return how far backups have come; `attempt` is the lease of backups as it was last held."""
+    bundles = vault.inventory().bundles
+    return BackupProgress(bundles[-1].time if bundles else None, attempt.acquired if attempt else None)
 
 
 def backup_state(vault: Vault) -> BackupState:

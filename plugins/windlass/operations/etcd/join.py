@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from windlass.domain.etcd import status
 from windlass.domain.etcd.membership import Observation
-from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA, STACKS, SYSTEMD, stack_directory
+from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA, PKI, STACKS, SYSTEMD, stack_directory
 from windlass.domain.scripts.install import CHANGED
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
@@ -75,7 +75,7 @@ def is_prepared(connection: Connection, cluster: str, host: Host) -> bool:
 
 
 def _prepared_script(host: Host) -> str:
-    desired = {"etcd": "/etc/windlass/pki/etcd/peer.key", "control-plane": "/etc/windlass/pki/apiserver.key"}
+    desired = {"etcd": f"{PKI}/etcd/peer.key", "control-plane": f"{PKI}/apiserver.key"}
     keys = [desired[role] for role in host.roles if role in desired]
     files = [*keys, f"{SYSTEMD}/kubelet.service"] if host.is_node else keys
     stacks = ["api-proxy", *(role for role in host.roles if role in desired)]

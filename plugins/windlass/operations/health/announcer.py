@@ -12,6 +12,7 @@ from typing import Any
 from windlass.domain.health import TOLD_WHEN_OVER, Effects, Finding, Status, Transition
 from windlass.domain.servicelog import Event
 from windlass.errors import WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.health.fleet import Fleet
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ HELD_SECONDS = 5.0
 WRITERS = 8
 MOST_EVENTS = 1000
 """How many entries of the service log are kept while the store does not take them."""
-OPERATION = "watch_health"
 
 
 @dataclass
@@ -195,7 +195,7 @@ def _transition_event(transition: Transition, now: datetime) -> Event:
     why = f": {transition.evidence}" if transition.evidence and transition.after is Status.UNHEALTHY else ""
     return Event(
         time=now,
-        operation=OPERATION,
+        operation=Operation.WATCH,
         text=f"{subject} is {transition.after.value}, it was {transition.before.value}{seen or ', unseen'}{why}",
         level="warning" if transition.after in {Status.UNHEALTHY, Status.UNKNOWN} else "info",
         host=subject.host,
@@ -208,7 +208,7 @@ def _finding_event(finding: Finding, now: datetime, *, is_over: bool) -> Event:
     what = f"{finding.kind.value.replace('_', ' ')}: {finding.component} on {finding.host or 'the cluster'}"
     return Event(
         time=now,
-        operation=OPERATION,
+        operation=Operation.WATCH,
         text=f"over: {what}" if is_over else f"{what}; {finding.evidence}",
         level="info" if is_over else "error",
         host=finding.host,

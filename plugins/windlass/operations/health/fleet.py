@@ -17,9 +17,7 @@ from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store
 from windlass.effects.store.keys import CLUSTERS, SPEC_MARKS, bundles_prefix, spec_key
-
-HEALING = "heal_cluster"
-"""The DAG whose own lease is no reason to keep quiet."""
+from windlass.operation_names import Operation
 
 Logins = Callable[[Cluster], list[SshTarget]]
 """Gives the login on each host of a cluster, without the keys that were trusted on first use."""
@@ -113,7 +111,7 @@ class Fleet:
     def held_by(self, cluster: str, now: datetime) -> str | None:
         """Return who changes the cluster now as planned, so that repair has to wait; None if nobody does."""
         lease = Leases(self.store, lambda _: None, lambda: now).current(cluster)
-        if lease is None or now >= lease.expires or lease.owner.dag_id == HEALING:
+        if lease is None or now >= lease.expires or lease.owner.dag_id == Operation.REMEDIATE:
             return None
         return str(lease.owner)
 

@@ -10,11 +10,11 @@ from datetime import timedelta
 from windlass.domain.backup import SNAPSHOT, BundleId
 from windlass.domain.recovery import RecoveryRequest, joined_pki, plan_recovery, reduced
 from windlass.domain.recovery.handover import RecoveryHandover
-from windlass.domain.remediation.contention import HEAL
 from windlass.domain.spec import dump_cluster
-from windlass.effects.store import Leases
+from windlass.effects.store import RunLease
 from windlass.effects.store.recoveries import RecoveryRecord, save_recovery
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 from windlass.operations.apply.certificates import ensure_pki
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import ClusterSession
@@ -33,7 +33,7 @@ _PATIENCE = timedelta(minutes=3)
 """How long one try waits for a run that remediates; Airflow tries again after it."""
 
 
-def take_over_cluster(run: ClusterRun, leases: Leases) -> None:
+def take_over_cluster(lease: RunLease) -> None:
     """Take the lease; RefusedError names the run that holds it instead.
 
     A remediation, which a disaster starts too, is waited for: it ends as soon as it sees that it cannot help.
@@ -42,10 +42,10 @@ def take_over_cluster(run: ClusterRun, leases: Leases) -> None:
 
     def held() -> str:
         try:
-            leases.acquire(run.name, run.owner, run.owner.dag_id)
+            lease.acquire()
         except RefusedError as refusal:
-            holder = leases.effective(run.name)
-            if holder is not None and holder.operation != HEAL:
+            holder = lease.effective()
+            if holder is not None and holder.operation != Operation.REMEDIATE:
                 raise
             return str(refusal)
         return ""

@@ -10,7 +10,7 @@ from functools import partial
 
 import yaml
 
-from windlass.domain.host.layout import stack_directory
+from windlass.domain.host.layout import ETCD_DATA, stack_directory
 from windlass.domain.scripts.restore import Restore, receive_argv, restore_script, state_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.broadcast import broadcast
@@ -43,7 +43,6 @@ class Stage:
 
     stage: str
     """`switched`, `restored`, or empty."""
-    has_old_data: bool
     free_bytes: int | None
 
 
@@ -55,7 +54,7 @@ def stages(work: RecoveryContext) -> dict[str, Stage]:
         said = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=timedelta(seconds=30)).stdout
         values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
         free = int(values["free"]) * 1024 if values.get("free") else None
-        return Stage(values.get("stage", ""), "old" in values, free)
+        return Stage(values.get("stage", ""), free)
 
     return work.session.on_hosts("see how far the recovery has come", work.etcd_hosts, look)
 
@@ -90,7 +89,7 @@ def _check_room(found: Mapping[str, Stage], hosts: list[str], size: int) -> None
     ]
     if short:
         raise RefusedError(
-            f"restoring beside the old data needs {needed // 2**20} MiB below /var/lib/windlass/etcd: "
+            f"restoring beside the old data needs {needed // 2**20} MiB below {ETCD_DATA}: "
             f"{'; '.join(short)}; free some, then clear this task"
         )
 

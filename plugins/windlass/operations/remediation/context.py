@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Protocol
 
-from windlass.domain.host.desired import DesiredHost, desired_hosts
+from windlass.domain.host.host_checks import HostChecks, host_checks
 from windlass.domain.pki import Pki
 from windlass.domain.remediation import HealthReport, History, NeedsOperator
 from windlass.domain.remediation.plan import RunOrigin
@@ -110,9 +110,9 @@ class RemediationContext:
     """Waits so many seconds."""
 
     @cached_property
-    def desired(self) -> Mapping[str, DesiredHost]:
+    def desired(self) -> Mapping[str, HostChecks]:
         """What belongs on each host."""
-        return desired_hosts(self.session.cluster, self.session.release)
+        return host_checks(self.session.cluster, self.session.release)
 
     @property
     def keys(self) -> Pki:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_component, read_container
-from windlass.domain.host.drift import container_drift, other_version
+from windlass.domain.host.container_drift import container_drift, other_version
+from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.file_drift import FileDrift, desired_files, find_file_drift
-from windlass.domain.host.layout import DOCKER_DAEMON, SYSTEMD
+from windlass.domain.host.layout import CLUSTER_LABEL, DOCKER_DAEMON, PROGRAMS, SYSTEMD
 from windlass.domain.pki import Pki, desired_certificates, issue_pki
-from windlass.domain.remediation import ObservedCluster, ObservedHost
+from windlass.domain.remediation import ClusterHealth, HostHealth
 from windlass.domain.rendering import HostFiles, render_host
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.yamltext import read_yaml
@@ -25,28 +25,28 @@ from windlass.operations.remediation.observe import side_by_side
 
 _PATIENCE = timedelta(seconds=40)
 _KUBELET = f"{SYSTEMD}/kubelet.service"
-_RELEASE = re.compile(r"/opt/windlass/(v\d+\.\d+\.\d+)/bin/kubelet\b")
+_RELEASE = re.compile(rf"{PROGRAMS}/(v\d+\.\d+\.\d+)/bin/kubelet\b")
 
 
-def detect_drift(work: RemediationContext, seen: ObservedCluster) -> ObservedCluster:
+def detect_drift(work: RemediationContext, seen: ClusterHealth) -> ClusterHealth:
     """Return what was seen with all that differs from what was rendered; hosts that do not answer stay as they are."""
     renewed = issue_pki(work.session.cluster, seen.at, work.keys)
     able = {host.name: host for host in seen.hosts if host.is_reachable and not _is_engine_ill(host)}
 
-    def one(name: str) -> ObservedHost:
+    def one(name: str) -> HostHealth:
         host = next(host for host in work.session.hosts if host.name == name)
         return _compare(work, able[name], host, renewed)
 
     found = side_by_side(able, one, _PATIENCE)
-    hosts = tuple(result if isinstance(result := found.get(host.name), ObservedHost) else host for host in seen.hosts)
+    hosts = tuple(result if isinstance(result := found.get(host.name), HostHealth) else host for host in seen.hosts)
     return replace(seen, hosts=hosts)
 
 
-def _is_engine_ill(host: ObservedHost) -> bool:
+def _is_engine_ill(host: HostHealth) -> bool:
     return any(unit.unit == "docker" and unit.health != "healthy" for unit in host.units)
 
 
-def _compare(work: RemediationContext, seen: ObservedHost, host: Host, renewed: Pki) -> ObservedHost:
+def _compare(work: RemediationContext, seen: HostHealth, host: Host, renewed: Pki) -> HostHealth:
     session, connection = work.session, work.session.connections.get(host.name)
     files = render_host(session.cluster, session.release, host, session.lock, session.mirror, gather_facts(connection))
     services, containers = _services(files), _containers(connection, session.cluster)

@@ -10,8 +10,9 @@ from windlass.domain.servicelog import Event
 from windlass.effects.kubernetes.client import KubernetesClient
 from windlass.effects.kubernetes.events import tell_kubernetes
 from windlass.effects.store import ClusterRecords, ServiceLog
+from windlass.operation_names import Operation
 
-_OPERATIONS = frozenset({"watch_health", "heal_cluster"})
+_OPERATIONS = frozenset({Operation.WATCH, Operation.REMEDIATE})
 _LASTING = timedelta(hours=1)
 """Kubernetes keeps events for as long."""
 _OVERLAP = timedelta(minutes=1)

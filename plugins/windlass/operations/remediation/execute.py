@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from windlass.domain.host.containers import CRASHES
-from windlass.domain.host.desired import ENGINE, KUBELET, DesiredHost
-from windlass.domain.host.layout import stack_directory
-from windlass.domain.host.observed import ETCD
+from windlass.domain.host.health import ETCD
+from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks
+from windlass.domain.host.layout import CORDONED_BY, KUBELET_PORT, stack_directory
 from windlass.domain.pki import issue_pki
 from windlass.domain.remediation import Action
 from windlass.domain.remediation.actions import CERTIFICATES, Kind
@@ -18,13 +18,13 @@ from windlass.domain.scripts.install import CHANGED
 from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
+from windlass.operation_names import Operation
 from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import SERVING, bring_up, seed_host, start_kubelet
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import ReplacementContext, replace_member
 from windlass.operations.remediation.context import Note, RemediationContext
-from windlass.operations.remediation.observe import CORDONED_BY
 from windlass.operations.waiting import wait_until
 
 _START = timedelta(minutes=3)
@@ -150,7 +150,7 @@ def _renew(work: RemediationContext, repair: Action) -> Changes:
 
 def _cordon(work: RemediationContext, repair: Action) -> Changes:
     with kubernetes_api(work.session, work.keys, _API) as client:
-        annotations = {CORDONED_BY: "heal_cluster"}
+        annotations = {CORDONED_BY: Operation.REMEDIATE}
         change = {"metadata": {"annotations": annotations}, "spec": {"unschedulable": True}}
         client.patch(NODES, repair.host, change)
     return (f"node {repair.host} cordoned",)
@@ -196,7 +196,7 @@ def watch(work: RemediationContext, repair: Action) -> float:
     return time.monotonic() - started
 
 
-def watch_script(desired: DesiredHost, repair: Action) -> tuple[str, timedelta]:
+def watch_script(desired: HostChecks, repair: Action) -> tuple[str, timedelta]:
     """Return the script that waits on the host itself until the thing is well, and how long it waits at most."""
     service = desired.service(repair.thing)
     if service is not None:
@@ -208,9 +208,9 @@ def watch_script(desired: DesiredHost, repair: Action) -> tuple[str, timedelta]:
     if repair.thing == ENGINE:
         return _poll("timeout 3 docker ps -q >/dev/null 2>&1", 1, _UNIT_LIMIT, "docker does not answer"), _UNIT_LIMIT
     if repair.thing == KUBELET:
-        url = f"https://{desired.host.address}:10250/healthz"
+        url = f"https://{desired.host.address}:{KUBELET_PORT}/healthz"
         ask = f"[ \"$(curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 {url})\" = 401 ]"
-        return _poll(ask, 1, _UNIT_LIMIT, "port 10250 does not answer"), _UNIT_LIMIT
+        return _poll(ask, 1, _UNIT_LIMIT, f"port {KUBELET_PORT} does not answer"), _UNIT_LIMIT
     if repair.kind == "restart-unit":
         ask = f"systemctl is-active --quiet {repair.thing}"
         return _poll(ask, 2, _UNIT_LIMIT, "systemd does not call it active"), _UNIT_LIMIT

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from windlass.domain.etcd.membership import assess
 from windlass.domain.etcd.quorum import Membership
-from windlass.domain.host.desired import DesiredHost
-from windlass.domain.host.observed import ETCD, STARTED
-from windlass.domain.remediation import HealthReport, ObservedCluster, ObservedHost, ObservedService
-from windlass.domain.scripts.inspect_host import inspect_script, parse_inspection
+from windlass.domain.host.health import ETCD, STARTED
+from windlass.domain.host.host_checks import HostChecks
+from windlass.domain.host.layout import CORDONED_BY
+from windlass.domain.remediation import ClusterHealth, HealthReport, HostHealth, ServiceHealth
+from windlass.domain.scripts.check_health import health_script, parse_health
 from windlass.effects.kubernetes.client import NODES
 from windlass.errors import NotReadyError, WindlassError
 from windlass.operations.cluster_api import kubernetes_api
@@ -30,11 +31,9 @@ _PATIENCE = timedelta(seconds=6)
 _API = timedelta(seconds=10)
 _ROUNDS = 3
 _ROUND_SECONDS = 5
-CORDONED_BY = "io.windlass/cordoned-by"
-"""Annotation of a node that repair has cordoned, and opens again."""
 
 
-def look(work: RemediationContext, reports: Mapping[str, HealthReport], *, is_patient: bool = False) -> ObservedCluster:
+def look(work: RemediationContext, reports: Mapping[str, HealthReport], *, is_patient: bool = False) -> ClusterHealth:
     """Return how the cluster is; what fails a check and is in no report is looked at until it is sure.
 
     A host that does not answer at once holds nobody up, unless `is_patient`: then it is asked once more, for longer.
@@ -51,7 +50,7 @@ def look(work: RemediationContext, reports: Mapping[str, HealthReport], *, is_pa
         hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
     if not work.machines.makes_hosts:
         hosts = {name: replace(host, is_bare=False) for name, host in hosts.items()}
-    seen = ObservedCluster(work.clock(), tuple(hosts.values()), reports=reports, rollout=work.rollout)
+    seen = ClusterHealth(work.clock(), tuple(hosts.values()), reports=reports, rollout=work.rollout)
     # Only etcd itself tells of a member that runs well and was never given its vote.
     return replace(seen, membership=_membership(work, seen) if is_patient or _is_etcd_ill(seen) else None)
 
@@ -65,7 +64,7 @@ def _gone(work: RemediationContext) -> frozenset[str]:
         return frozenset()
 
 
-def observe_cordons(work: RemediationContext, seen: ObservedCluster) -> ObservedCluster:
+def observe_cordons(work: RemediationContext, seen: ClusterHealth) -> ClusterHealth:
     """Return what was seen with which nodes are cordoned, and by whom; None where the Kubernetes API says nothing."""
     try:
         with kubernetes_api(work.session, work.keys, _API) as client:
@@ -75,14 +74,14 @@ def observe_cordons(work: RemediationContext, seen: ObservedCluster) -> Observed
     return replace(seen, hosts=tuple(_with_cordon(host, nodes.get(host.name)) for host in seen.hosts))
 
 
-def _with_cordon(host: ObservedHost, node: Mapping[str, Any] | None) -> ObservedHost:
+def _with_cordon(host: HostHealth, node: Mapping[str, Any] | None) -> HostHealth:
     if node is None:
         return replace(host, is_cordoned=None, has_our_cordon=False)
     is_ours = CORDONED_BY in node["metadata"].get("annotations", {})
     return replace(host, is_cordoned=bool(node["spec"].get("unschedulable")), has_our_cordon=is_ours)
 
 
-def _is_told(host: ObservedHost, reports: Mapping[str, HealthReport]) -> bool:
+def _is_told(host: HostHealth, reports: Mapping[str, HealthReport]) -> bool:
     failing = [one.component for one in host.services if one.state in STARTED and one.answers == "unhealthy"]
     failing += [unit.unit for unit in host.units if unit.is_suspect]
     return all(f"{host.name}/{thing}" in reports for thing in failing)
@@ -90,33 +89,33 @@ def _is_told(host: ObservedHost, reports: Mapping[str, HealthReport]) -> bool:
 
 def _look_at(
     work: RemediationContext, names: Iterable[str], reports: Mapping[str, HealthReport], rounds: int
-) -> dict[str, ObservedHost]:
-    def one(name: str) -> ObservedHost:
+) -> dict[str, HostHealth]:
+    def one(name: str) -> HostHealth:
         desired = work.desired[name]
         reported = frozenset(report.thing for report in reports.values() if report.host == name)
         connection = work.session.connections.get(name)
         limit = timedelta(seconds=30 + rounds * _ROUND_SECONDS)
-        script = inspect_script(desired, rounds).encode()
+        script = health_script(desired, rounds).encode()
         said = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=limit).stdout
-        return parse_inspection(said, desired, reported, work.clock())
+        return parse_health(said, desired, reported, work.clock())
 
     patience = _PATIENCE + timedelta(seconds=0 if rounds == 1 else 10 + rounds * _ROUND_SECONDS)
     found = side_by_side(names, one, patience)
     return {
-        name: result if isinstance(result, ObservedHost) else unseen(work.desired[name], str(result))
+        name: result if isinstance(result, HostHealth) else unseen(work.desired[name], str(result))
         for name, result in found.items()
     }
 
 
-def unseen(desired: DesiredHost, why: str) -> ObservedHost:
+def unseen(desired: HostChecks, why: str) -> HostHealth:
     """Return a host that could not be looked at: nothing about it is known."""
     services = tuple(
-        ObservedService(one.component, one.stack, "unknown", "unknown", strategy=one.check.strategy)
+        ServiceHealth(one.component, one.stack, "unknown", "unknown", strategy=one.check.strategy)
         for one in desired.services
     )
     is_worker = not {"etcd", "control-plane"} & set(desired.host.roles)
     reason = why.removeprefix(f"{desired.host.name}: ")
-    return ObservedHost(desired.host.name, is_worker=is_worker, unreachable=reason, services=services)
+    return HostHealth(desired.host.name, is_worker=is_worker, unreachable=reason, services=services)
 
 
 def side_by_side(names: Iterable[str], act: Callable[[str], T], patience: timedelta) -> dict[str, T | WindlassError]:
@@ -152,13 +151,13 @@ def result_of(name: str, future: Future[Any], patience: timedelta) -> Any:
     raise error
 
 
-def _is_etcd_ill(seen: ObservedCluster) -> bool:
+def _is_etcd_ill(seen: ClusterHealth) -> bool:
     """Say whether a member may have to be acted on, so that etcd's own view matters."""
     members = [(host, one) for host in seen.hosts for one in host.services if one.component == ETCD]
     return any(seen.health(host, one) != "healthy" or one.drift for host, one in members)
 
 
-def _membership(work: RemediationContext, seen: ObservedCluster) -> Membership | None:
+def _membership(work: RemediationContext, seen: ClusterHealth) -> Membership | None:
     silent = {host.name: host.unreachable for host in seen.hosts if not host.is_reachable}
     try:
         return assess(observe_members(work.session, work.keys, silent))

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from windlass.domain.remediation import (
     Action,
+    ClusterHealth,
     HealthReport,
     History,
     NeedsOperator,
-    ObservedCluster,
     RemediationPlan,
     plan_actions,
 )
@@ -100,7 +100,7 @@ class _Run:
         self._settle(seen, plan)
         return self._outcome(plan)
 
-    def _plan(self, *, is_deep: bool) -> tuple[ObservedCluster, RemediationPlan]:
+    def _plan(self, *, is_deep: bool) -> tuple[ClusterHealth, RemediationPlan]:
         self.work.beat()
         self._listen()
         seen = look(self.work, self.reports, is_patient=is_deep)
@@ -143,7 +143,7 @@ class _Run:
                 self.told.add(f"{note.host}/{note.component}")
                 self.work.note(note)
 
-    def _act(self, seen: ObservedCluster, repairs: tuple[Action, ...]) -> None:
+    def _act(self, seen: ClusterHealth, repairs: tuple[Action, ...]) -> None:
         for repair in repairs:
             self.history = self.history.tried(repair.key, seen.at)
             if repair.kind == "cordon":
@@ -210,7 +210,7 @@ class _Run:
             left = (plan.next_time - self.work.clock()).total_seconds()
             self.work.pause(min(max(left, 0.5), 5.0))
 
-    def _settle(self, seen: ObservedCluster, plan: RemediationPlan) -> None:
+    def _settle(self, seen: ClusterHealth, plan: RemediationPlan) -> None:
         """Tell people of what needs them and was not told yet, and of what no longer does."""
         stands = {stop.key: str(stop) for stop in plan.stops}
         stands |= {f"{_DRIFT}{one.key}": _shown(one) for one in plan.reported}
@@ -244,7 +244,7 @@ def _left(repair: Action) -> str:
     return f"{repair}: left to the next run, as this one has taken {_LONGEST.total_seconds() / 60:.0f} min"
 
 
-def _may_stand(key: str, seen: ObservedCluster, waiting: frozenset[str], *, is_drift: bool) -> bool:
+def _may_stand(key: str, seen: ClusterHealth, waiting: frozenset[str], *, is_drift: bool) -> bool:
     """Say whether nobody knows that what people were told of a thing is over: it was not seen, or only waits."""
     if key in waiting:
         return True
@@ -271,7 +271,7 @@ def _alerts(stops: tuple[NeedsOperator, ...], stands: Mapping[str, str], before:
             yield Note(f"over: {text.partition(';')[0]}", "info", host, key.rpartition("/")[2], key=key)
 
 
-def _decided(seen: ObservedCluster, repair: Action) -> Note:
+def _decided(seen: ClusterHealth, repair: Action) -> Note:
     """Return the line of the service log on an act, as Rancher's service log had it."""
     same = [one for host in seen.hosts for one in _things(seen, host.name) if one[0] == repair.thing]
     healthy = sum(health == "healthy" for _, health in same)
@@ -295,7 +295,7 @@ def _decided(seen: ObservedCluster, repair: Action) -> Note:
     return Note(text, "warning", repair.host, repair.thing, details)
 
 
-def _things(seen: ObservedCluster, name: str) -> list[tuple[str, str]]:
+def _things(seen: ClusterHealth, name: str) -> list[tuple[str, str]]:
     host = seen.host(name)
     services = [(one.component, seen.health(host, one)) for one in host.services]
     return [*services, *((unit.unit, unit.health) for unit in host.units)]

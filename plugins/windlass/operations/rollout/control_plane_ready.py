@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from windlass.domain.host.layout import CONTROLLER_MANAGER_PORT, SCHEDULER_PORT
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.operations.etcd.clients import etcd_member
@@ -11,7 +12,7 @@ from windlass.operations.rollout.api_server import not_ready, not_up
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.waiting import wait_until
 
-CONTROLLERS = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
+CONTROLLERS = {"kube-controller-manager": CONTROLLER_MANAGER_PORT, "kube-scheduler": SCHEDULER_PORT}
 """The port of each one's /healthz, on the host's own address."""
 _ASK = timedelta(seconds=10)
 

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from windlass.domain.host.layout import CORDONED
 from windlass.domain.rollout.disruption import leaves_with_drain, name_of
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
 
-CORDONED = "io.windlass/cordoned"
-"""On a node that a roll cordoned, so that it is opened again; a node that somebody else cordoned stays so."""
 _PAUSE_SECONDS = 0.5
 
 

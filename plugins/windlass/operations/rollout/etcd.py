@@ -9,8 +9,7 @@ from datetime import timedelta
 
 from windlass.domain.etcd import status as etcd_status
 from windlass.domain.etcd.quorum import Member, Membership, Stop, check_planned_outage, check_stop, what_if
-from windlass.domain.host.containers import VERSION_LABEL
-from windlass.domain.host.layout import ETCD_CLIENT_PORT, PKI
+from windlass.domain.host.layout import ETCD_CLIENT_PORT, PKI, VERSION_LABEL
 from windlass.domain.pki import Pki
 from windlass.domain.rollout.version_skew import minor_of
 from windlass.effects.ssh.connection import Connection

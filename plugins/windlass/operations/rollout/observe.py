@@ -11,12 +11,16 @@ from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.file_drift import FileDrift, FileState, desired_files, find_file_drift
 from windlass.domain.host.layout import (
     CNI_BINARIES,
+    COMPONENT_LABEL,
     CONTAINERD_CONFIG,
     CONTAINERD_SOCKET,
+    DIGEST_LABEL,
     DOCKER_DAEMON,
+    DOCKER_PLUGINS,
     KUBELET_CONFIG,
     STACKS,
     SYSTEMD,
+    VERSION_LABEL,
     artifact_directory,
 )
 from windlass.domain.pki import Pki, desired_certificates
@@ -38,7 +42,7 @@ _TIMEOUT = timedelta(seconds=30)
 _KUBELET_UNIT = f"{SYSTEMD}/kubelet.service"
 _CONTAINERD_UNIT = f"{SYSTEMD}/{CONTAINERD}.service"
 _COMPOSE = "compose.yaml"
-_SHARED = (CNI_BINARIES, "/usr/local/lib/docker")
+_SHARED = (CNI_BINARIES, DOCKER_PLUGINS)
 """Where programs are found by a path without a version in it."""
 
 
@@ -170,10 +174,7 @@ def _told(what: str, old: str | None, new: str, *, is_running: bool) -> str:
 def services_of(compose: str) -> dict[str, RunningService]:
     """Return version and digest of each component in a rendered Compose file."""
     labels = [service["labels"] for service in read_yaml(compose)["services"].values()]
-    return {
-        one["io.windlass.component"]: RunningService(str(one.get("io.windlass.version", "")), one["io.windlass.digest"])
-        for one in labels
-    }
+    return {one[COMPONENT_LABEL]: RunningService(str(one.get(VERSION_LABEL, "")), one[DIGEST_LABEL]) for one in labels}
 
 
 def _missing(session: ClusterSession, host: Host, seen: HostInspection) -> Iterator[str]:
@@ -221,8 +222,8 @@ def _pair(words: list[str]) -> tuple[str, str]:
 
 
 def _look_script(session: ClusterSession, host: Host) -> str:
-    labels = "|".join(f'{{{{.Label "io.windlass.{name}"}}}}' for name in ("component", "version", "digest"))
-    filters = "--filter label=io.windlass.component --filter status=running"
+    labels = "|".join(f'{{{{.Label "{name}"}}}}' for name in (COMPONENT_LABEL, VERSION_LABEL, DIGEST_LABEL))
+    filters = f"--filter label={COMPONENT_LABEL} --filter status=running"
     lines = [f"docker ps {filters} --format {shlex.quote(f'service {labels}')} 2>/dev/null"]
     images = host_images(session.cluster, session.release, host, session.lock, session.mirror)
     desired = [shlex.quote(one.reference) for one in images if one.runtime == "docker"]

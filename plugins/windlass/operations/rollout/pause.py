@@ -5,21 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from windlass.domain.rollout.record import Pause, RolloutRecord
-from windlass.effects.store import Leases
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 from windlass.operations.run import ClusterRun, Tell
 
-UPGRADE = "upgrade_cluster"
 
-
-def ask_to_pause(run: ClusterRun, leases: Leases, tell: Tell) -> Pause:
+def ask_to_pause(run: ClusterRun, tell: Tell) -> Pause:
     """Return what was asked of which run; RefusedError if no rollout is at work."""
-    lease = leases.effective(run.name)
-    if lease is None or lease.owner.dag_id != UPGRADE:
+    lease = run.lease().effective()
+    if lease is None or lease.owner.dag_id != Operation.UPGRADE:
         raise _nothing_to_pause(run.name, run.records.rollout())
     pause = Pause(lease.owner.run_id, run.owner.run_id, datetime.now(UTC).isoformat(timespec="seconds"), run.reason)
     run.records.ask_pause(pause)
-    text = f"{run.owner.dag_id}: run {pause.run} of {UPGRADE} was asked to pause before its next step"
+    text = f"{run.owner.dag_id}: run {pause.run} of {Operation.UPGRADE} was asked to pause before its next step"
     run.log(text)
     tell(text)
     return pause

@@ -11,6 +11,7 @@ from windlass.domain.scripts.apply import service_digests, stack_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.errors import UnreachableError, WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.apply.prepare import remote_files
 from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
@@ -96,7 +97,7 @@ def _gone_back(rollout: RolloutContext, part: StackPart, error: WindlassError) -
         return DidNotComeUpError(
             f"{what} did not come up, and {stays if may_go_back is None else 'is past the point of no return'}: "
             f"{reason}; mend the cause and run the same upgrade again, which goes on from here, or restore the bundle "
-            "from before: `disaster_recovery` with `restore_versions`"
+            f"from before: `{Operation.RECOVER}` with `restore_versions`"
         )
     rollout.tell(f"{what}: putting the old version back")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from windlass.domain.rollout import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, Step
@@ -64,8 +63,3 @@ def _fetch(rollout: RolloutContext, host: Host, connection: Connection) -> Chang
     installs = desired_installs(rollout.session, host, gather_facts(connection))
     script = fetch_script(installs, rollout.session.lock, rollout.session.mirror)
     return (*run_script(connection, script, timeout=_DOWNLOADS), *pull_images(rollout.session, host, connection))
-
-
-def tell_changes(changes: dict[str, Changes]) -> Sequence[str]:
-    """Return what was changed as lines `HOST: WHAT`."""
-    return [f"{host}: {what}" for host, whats in changes.items() for what in whats]

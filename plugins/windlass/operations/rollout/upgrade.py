@@ -16,8 +16,8 @@ from windlass.domain.rollout.result import UpgradeRun
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.domain.spec import dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
-from windlass.effects.store import Leases
 from windlass.errors import SkippedError, WindlassError
+from windlass.operation_names import Operation
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
@@ -56,9 +56,9 @@ def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> Upgrad
     return UpgradePlan(value, is_rolled_out(path, gate.steps, run.records.rollout()))
 
 
-def take_over_cluster(run: ClusterRun, leases: Leases) -> None:
+def take_over_cluster(run: ClusterRun) -> None:
     """Take the cluster's lease; RefusedError names the run that holds it instead."""
-    leases.acquire(run.name, run.owner, run.owner.dag_id)
+    run.lease().acquire()
     run.records.drop_pause()  # which was meant for a run before
 
 
@@ -98,18 +98,16 @@ def skip_if_paused(run: ClusterRun, step: Step, tell: Tell, *, has_begun: bool) 
         raise SkippedError(f"paused before {step.label}: {pause}")
 
 
-def do_upgrade_step(
-    run: ClusterRun, leases: Leases, request: UpgradeRequest, step: Step, tell: Tell
-) -> dict[str, Changes]:
+def do_upgrade_step(run: ClusterRun, request: UpgradeRequest, step: Step, tell: Tell) -> dict[str, Changes]:
     """Do a step under the lease and return what was changed by host; the log says where an upgrade has stopped."""
-    leases.acquire(run.name, run.owner, run.owner.dag_id)
+    run.lease().acquire()
     path = path_of(run, request)
     sealed = RemoteFile(run.records.sealed_pki() or b"", mode=0o600)
     try:
         with open_sessions(run, path) as (session, before):
             return do_step(RolloutContext(session, before, run.pki(), tell), step, sealed)
     except WindlassError as error:
-        details = {"step": step.value(), "continue": f"upgrade_cluster with version {path.release.version}"}
+        details = {"step": step.value(), "continue": f"{Operation.UPGRADE} with version {path.release.version}"}
         run.log(f"{run.owner.dag_id}: stopped at {step.label}: {error}", level="error", details=details)
         raise
 
@@ -128,10 +126,14 @@ def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: boo
 
 
 def end_upgrade_run(run: ClusterRun, ended: UpgradeRun, tell: Tell) -> dict[str, Any]:
-    """Return what the run came to; unless it only planned, the service log says so."""
+    """Return what the run came to; unless it only planned, write it to the service log and give the lease back.
+
+    Steps that were tried again after the run's end have taken the lease anew.
+    """
     pause = run.records.pause() if ended.undone else None
-    text, value = f"upgrade_cluster: {ended.sentence(pause)}", ended.value(run.name)
+    text, value = f"{Operation.UPGRADE}: {ended.sentence(pause)}", ended.value(run.name)
     tell(text)
     if ended.state != "planned":
         run.log(text, details={key: one for key, one in value.items() if key != "cluster"})
+        run.lease().release()
     return value

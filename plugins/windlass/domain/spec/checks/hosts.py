@@ -10,7 +10,9 @@ from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
 
 _MEMBERS: Path = ("spec", "hosts", "members")
-_PROVIDERS = ("static", "lab", "ec2", "libcloud")
+_PROVIDERS = ("static", "lab", "ec2")
+_STORED_PROVIDER = "libcloud"
+"""Earlier releases accepted it, so that a stored spec may have it; nothing makes such hosts."""
 _MOST_ETCD_HOSTS = 7
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _NAME_PART = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
@@ -55,7 +57,7 @@ def addresses(cluster: Cluster) -> Iterator[Problem]:
 def provider(cluster: Cluster) -> Iterator[Problem]:
     """Check that the provider is a built-in one or a class of the user's own."""
     named = cluster.spec.hosts.provider
-    if named not in _PROVIDERS and not is_own_class(named):
+    if named not in (*_PROVIDERS, _STORED_PROVIDER) and not is_own_class(named):
         advice = f"{suggestion(named, _PROVIDERS)} a provider of your own is written `module:Class`"
         yield Problem(("spec", "hosts", "provider"), f"no host provider `{named}` is known", advice)
 

@@ -56,11 +56,11 @@ def windows(cluster: Cluster) -> Iterator[Problem]:
 
 
 def room_to_roll_out(cluster: Cluster) -> Iterator[Problem]:
-    """Check that a roll may take a worker out of service or add one."""
+    """Check that a rollout may take a worker out of service; a stored spec may have maxSurge instead."""
     upgrade = cluster.spec.upgrade
     if upgrade.max_unavailable in {0, "0%"} and upgrade.max_surge in {0, "0%"}:
-        wrong = "no worker may be out of service and none may be added, so that no roll can go on"
-        yield Problem(("spec", "upgrade", "maxUnavailable"), wrong, "set this or maxSurge to 1 or more")
+        wrong = "no worker may be out of service, so that no roll can go on"
+        yield Problem(("spec", "upgrade", "maxUnavailable"), wrong, "set it to 1 or more")
 
 
 CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (schedules, backup_places, windows, room_to_roll_out)

@@ -53,7 +53,7 @@ def stack_problems(cluster: Cluster, known_stacks: Mapping[str, StackTemplate] |
 
 
 def drivers(cluster: Cluster) -> Iterator[Problem]:
-    """Check that each driver is a built-in one, `none`, or a class of the user's own."""
+    """Check that each driver is a built-in one or `none`; a class may stand in a stored spec, see `not_there`."""
     spec = cluster.spec
     chosen = {
         "network": spec.network.driver,
@@ -65,7 +65,7 @@ def drivers(cluster: Cluster) -> Iterator[Problem]:
     for section, driver in chosen.items():
         known = _DRIVERS[section]
         if driver not in known and not is_own_class(driver):
-            advice = f"{suggestion(driver, known)} a driver of your own is written `module:Class`"
+            advice = f"{suggestion(driver, known)} for one of your own say `none`, and use spec.manifests"
             yield Problem(("spec", section, "driver"), f"no driver `{driver}` is known", advice)
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from windlass.domain.host.containers import CLUSTER_LABEL, Container, by_component, read_container
-from windlass.domain.host.desired import ENGINE, KUBELET, DesiredHost, DesiredService
-from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA
-from windlass.domain.host.observed import ETCD, GONE, ObservedHost, ObservedService, ObservedUnit, Sight
+from windlass.domain.host.containers import Container, by_component, read_container
+from windlass.domain.host.health import ETCD, GONE, HostHealth, ServiceHealth, Sight, UnitHealth
+from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, ServiceCheck
+from windlass.domain.host.layout import CLUSTER_LABEL, CLUSTER_MARK, ETCD_DATA, KUBELET_PORT
 from windlass.errors import NotReadyError
 
 _FULL_KIB = 64 * 1024
@@ -67,7 +67,7 @@ inspected() {
 """
 
 
-def inspect_script(desired: DesiredHost, rounds: int = 1) -> str:
+def health_script(desired: HostChecks, rounds: int = 1) -> str:
     """Return the script that looks at a host; what fails a check is asked up to `rounds` times, a second apart."""
     lines = [
         f"rounds={rounds}; filter={shlex.quote(f'label={CLUSTER_LABEL}={desired.cluster}')}",
@@ -78,7 +78,7 @@ def inspect_script(desired: DesiredHost, rounds: int = 1) -> str:
         words = shlex.join(service.probe(desired.host.address))
         lines.append(f"probe {service.component} '' {words} >$work/probe-{service.component} &")
     if KUBELET in desired.units:
-        ask = f"curl -s -k -o /dev/null -w '%{{http_code}}' --max-time 3 https://{desired.host.address}:10250/healthz"
+        ask = f"curl -s -k -o /dev/null -w '%{{http_code}}' --max-time 3 https://{desired.host.address}:{KUBELET_PORT}/healthz"
         # It turns down whoever has no certificate: then it lives.
         lines.append(f"probe {KUBELET} 401 {ask} >$work/probe-{KUBELET} &")
     lines += [f"unit {unit}" for unit in desired.units]
@@ -106,7 +106,7 @@ class _Inspection:
     reported: frozenset[str] = field(default_factory=frozenset)
 
 
-def parse_inspection(text: str, desired: DesiredHost, reported: frozenset[str], now: datetime) -> ObservedHost:
+def parse_health(text: str, desired: HostChecks, reported: frozenset[str], now: datetime) -> HostHealth:
     """Read what the script printed; `reported` are the things of this host that the watch calls unhealthy.
 
     NotReadyError if the answer is cut short.
@@ -116,7 +116,7 @@ def parse_inspection(text: str, desired: DesiredHost, reported: frozenset[str], 
         raise NotReadyError(f"{desired.host.name}: its answer is cut short after {len(text)} bytes; look again")
     is_answering = said.values.get("engine") == "answers"
     free = said.values.get("free_kib")
-    return ObservedHost(
+    return HostHealth(
         name=desired.host.name,
         is_worker=not {"etcd", "control-plane"} & set(desired.host.roles),
         services=tuple(_service(one, said, now, is_answering=is_answering) for one in desired.services),
@@ -162,14 +162,14 @@ def _container(line: str) -> Container | None:
         return None
 
 
-def _service(desired: DesiredService, said: _Inspection, now: datetime, *, is_answering: bool) -> ObservedService:
+def _service(desired: ServiceCheck, said: _Inspection, now: datetime, *, is_answering: bool) -> ServiceHealth:
     container = said.containers.get(desired.component)
     state = "unknown" if not is_answering else "missing" if container is None else container.state
     answers, failed, told = _answer(said.probes.get(desired.component, []), desired.check.port)
     if state in GONE:
         answers = "unhealthy"
     started = container.started if container is not None else None
-    return ObservedService(
+    return ServiceHealth(
         component=desired.component,
         stack=desired.stack,
         state=state,
@@ -213,33 +213,33 @@ def _answer(words: list[str], port: int) -> tuple[Sight, int, str]:
     return "unhealthy", failed, f"port {port} {told}"
 
 
-def _unit(unit: str, said: _Inspection) -> ObservedUnit:
+def _unit(unit: str, said: _Inspection) -> UnitHealth:
     words = said.units.get(unit, [])
     if len(words) < 3 or words[0] == "unknown":
-        return ObservedUnit(unit, "unknown", "systemd did not tell")
+        return UnitHealth(unit, "unknown", "systemd did not tell")
     active, sub, process = words[0], words[1], words[2]
     if process in {"T", "t"}:
-        return ObservedUnit(unit, "unhealthy", "its process is stopped (SIGSTOP)")
+        return UnitHealth(unit, "unhealthy", "its process is stopped (SIGSTOP)")
     if active in {"inactive", "failed"}:
         result = words[3] if len(words) > 3 else ""
-        return ObservedUnit(
+        return UnitHealth(
             unit, "unhealthy", f"it is {active} ({result})" if result not in {"", "-", "success"} else f"it is {active}"
         )
     is_reported = unit in said.reported
     if active != "active":
-        return ObservedUnit(unit, "unhealthy" if is_reported else "unknown", f"it is {active} ({sub})")
+        return UnitHealth(unit, "unhealthy" if is_reported else "unknown", f"it is {active} ({sub})")
     return _active_unit(unit, said, is_reported=is_reported)
 
 
-def _active_unit(unit: str, said: _Inspection, *, is_reported: bool) -> ObservedUnit:
+def _active_unit(unit: str, said: _Inspection, *, is_reported: bool) -> UnitHealth:
     """Judge a unit that systemd calls active by whether it answers."""
     engine = said.values.get("engine")
     if unit == ENGINE and engine != "answers":
         is_ill = is_reported or engine == _HANGING
-        return ObservedUnit(unit, "unhealthy" if is_ill else "unknown", "it runs and does not answer", is_suspect=True)
+        return UnitHealth(unit, "unhealthy" if is_ill else "unknown", "it runs and does not answer", is_suspect=True)
     if unit == KUBELET:
-        answers, failed, told = _answer(said.probes.get(KUBELET, []), 10250)
+        answers, failed, told = _answer(said.probes.get(KUBELET, []), KUBELET_PORT)
         if answers == "unhealthy":
             is_ill = is_reported or failed >= _ENOUGH
-            return ObservedUnit(unit, "unhealthy" if is_ill else "unknown", told, is_suspect=True)
-    return ObservedUnit(unit, "healthy")
+            return UnitHealth(unit, "unhealthy" if is_ill else "unknown", told, is_suspect=True)
+    return UnitHealth(unit, "healthy")

@@ -40,7 +40,7 @@ class HealthReport:
 
 
 @dataclass(frozen=True)
-class ObservedService:
+class ServiceHealth:
     """One service of a stack on one host."""
 
     component: str
@@ -81,7 +81,7 @@ class ObservedService:
 
 
 @dataclass(frozen=True)
-class ObservedUnit:
+class UnitHealth:
     """One systemd unit on one host."""
 
     unit: str
@@ -92,7 +92,7 @@ class ObservedUnit:
 
 
 @dataclass(frozen=True)
-class ObservedHost:
+class HostHealth:
     """One host of the spec."""
 
     name: str
@@ -104,8 +104,8 @@ class ObservedHost:
     """Whether its provider, which makes hosts, says that there is no such machine (running) any more."""
     is_bare: bool = False
     """Whether it is a machine that its provider has made, and that nothing of the cluster is on yet."""
-    services: tuple[ObservedService, ...] = ()
-    units: tuple[ObservedUnit, ...] = ()
+    services: tuple[ServiceHealth, ...] = ()
+    units: tuple[UnitHealth, ...] = ()
     is_compared: bool = False
     """Whether it was compared with what was rendered for it: else nothing is known of what differs."""
     lost_files: tuple[str, ...] = ()
@@ -136,17 +136,17 @@ class ObservedHost:
         fails = any(one.state in STARTED and one.answers == "unhealthy" for one in self.services)
         return fails or any(unit.is_suspect for unit in self.units)
 
-    def service(self, component: str) -> ObservedService | None:
+    def service(self, component: str) -> ServiceHealth | None:
         """Return what was seen of one service; None if it does not belong here."""
         return next((one for one in self.services if one.component == component), None)
 
 
 @dataclass(frozen=True)
-class ObservedCluster:
+class ClusterHealth:
     """All hosts of the spec, and etcd's own view of its members."""
 
     at: datetime
-    hosts: tuple[ObservedHost, ...]
+    hosts: tuple[HostHealth, ...]
     membership: Membership | None = None
     """None where no member could be asked."""
     reports: Mapping[str, HealthReport] = field(default_factory=dict)
@@ -154,25 +154,25 @@ class ObservedCluster:
     rollout: str = ""
     """What roll has begun and not ended, in words: what differs may be what it has changed already."""
 
-    def host(self, name: str) -> ObservedHost:
+    def host(self, name: str) -> HostHealth:
         """Return one host; KeyError if it is none of the cluster's."""
         for host in self.hosts:
             if host.name == name:
                 return host
         raise KeyError(name)
 
-    def is_ill(self, host: ObservedHost) -> bool:
+    def is_ill(self, host: HostHealth) -> bool:
         """Say whether a host, or a part of it, does not do its work."""
         if not host.is_reachable:
             return True
         units = any(unit.health == "unhealthy" for unit in host.units)
         return units or any(self.health(host, service) == "unhealthy" for service in host.services)
 
-    def is_well(self, host: ObservedHost) -> bool:
+    def is_well(self, host: HostHealth) -> bool:
         """Say whether every part of a host is known to do its work."""
         units = all(unit.health == "healthy" for unit in host.units)
         return host.is_reachable and units and all(self.health(host, one) == "healthy" for one in host.services)
 
-    def health(self, host: ObservedHost, service: ObservedService) -> Sight:
+    def health(self, host: HostHealth, service: ServiceHealth) -> Sight:
         """Return how a service is, the watch's word included."""
         return service.health(is_reported=f"{host.name}/{service.component}" in self.reports)

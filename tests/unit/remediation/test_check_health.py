@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from windlass.domain.host.desired import DesiredHost, desired_hosts
-from windlass.domain.remediation import Action, ObservedHost
-from windlass.domain.scripts.inspect_host import inspect_script, parse_inspection
+from windlass.domain.host.host_checks import HostChecks, host_checks
+from windlass.domain.remediation import Action, HostHealth
+from windlass.domain.scripts.check_health import health_script, parse_health
 from windlass.domain.spec import load_cluster
 from windlass.effects.catalog import load_catalog
 from windlass.errors import NotReadyError
@@ -54,7 +54,7 @@ class Place:
     """A directory that says how the host is."""
 
     state: Path
-    desired: DesiredHost
+    desired: HostChecks
 
     def say(self, name: str, text: str = "") -> None:
         (self.state / name).write_text(text)
@@ -64,10 +64,10 @@ class Place:
         running = {name: states.get(name.replace("-", "_"), "running") for name in names}
         self.say("containers", "".join(inspected(name, state) + "\n" for name, state in running.items() if state))
 
-    def look(self, rounds: int = 1, reported: frozenset[str] = frozenset()) -> ObservedHost:
-        script = inspect_script(self.desired, rounds).replace("sleep 1", "sleep 0")
+    def look(self, rounds: int = 1, reported: frozenset[str] = frozenset()) -> HostHealth:
+        script = health_script(self.desired, rounds).replace("sleep 1", "sleep 0")
         done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=60)
-        return parse_inspection(done.stdout, self.desired, reported, NOW)
+        return parse_health(done.stdout, self.desired, reported, NOW)
 
 
 def inspected(component: str, state: str) -> str:
@@ -82,14 +82,14 @@ def inspected(component: str, state: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def hosts() -> dict[str, DesiredHost]:
+def hosts() -> dict[str, HostChecks]:
     cluster = load_cluster((ROOT / "include/clusters/ha-3-1.yaml").read_text(), "ha")
     catalog = load_catalog(ROOT / "include" / "templates" / "kubernetes")
-    return desired_hosts(cluster, catalog.release(cluster.spec.kubernetes.version))
+    return host_checks(cluster, catalog.release(cluster.spec.kubernetes.version))
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: dict[str, DesiredHost]) -> Iterator[Place]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: dict[str, HostChecks]) -> Iterator[Place]:
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, text in {"docker": DOCKER, "systemctl": SYSTEMCTL, "curl": CURL}.items():
@@ -223,10 +223,10 @@ def test_a_kubelet_that_systemd_restarts_is_unknown_until_the_watch_says_so(plac
 
 def test_an_answer_that_is_cut_short_is_no_answer(place: Place) -> None:
     with pytest.raises(NotReadyError, match="cut short"):
-        parse_inspection("engine=answers\n", place.desired, frozenset(), NOW)
+        parse_health("engine=answers\n", place.desired, frozenset(), NOW)
 
 
-def test_every_probe_trusts_only_the_clusters_own_authorities(hosts: dict[str, DesiredHost]) -> None:
+def test_every_probe_trusts_only_the_clusters_own_authorities(hosts: dict[str, HostChecks]) -> None:
     for host in hosts.values():
         for service in host.services:
             words = service.probe(host.host.address)

@@ -22,7 +22,7 @@ KUBELET = "kubelet"
 
 
 @dataclass(frozen=True)
-class DesiredService:
+class ServiceCheck:
     """One service of a stack that belongs on a host."""
 
     component: str
@@ -57,38 +57,38 @@ class DesiredService:
 
 
 @dataclass(frozen=True)
-class DesiredHost:
+class HostChecks:
     """What belongs on one host."""
 
     host: Host
     cluster: str
-    services: tuple[DesiredService, ...]
+    services: tuple[ServiceCheck, ...]
 
     @property
     def units(self) -> tuple[str, ...]:
         """The systemd units."""
         return (ENGINE, CONTAINERD, KUBELET) if self.host.is_node else (ENGINE,)
 
-    def service(self, component: str) -> DesiredService | None:
+    def service(self, component: str) -> ServiceCheck | None:
         """Return one service; None if it does not belong here."""
         return next((one for one in self.services if one.component == component), None)
 
 
-def desired_hosts(cluster: Cluster, release: Release) -> dict[str, DesiredHost]:
+def host_checks(cluster: Cluster, release: Release) -> dict[str, HostChecks]:
     """Return what belongs on each host, by its name; SpecError if a stack's own declaration is wrong."""
     return {host.name: _desired(cluster, release, host) for host in cluster.spec.hosts.members}
 
 
-def _desired(cluster: Cluster, release: Release, host: Host) -> DesiredHost:
+def _desired(cluster: Cluster, release: Release, host: Host) -> HostChecks:
     # Which images run makes no difference to how they are asked: any digest does.
     digests = {release.artifact("image", name): Locked(f"sha256:{'0' * 64}", 0, "none") for name in release.images}
     inputs = HostInputs(ClusterInputs(cluster, release, Lock("none", digests), _NOBODY), host, _FACTS)
     services = [
-        DesiredService(component, stack, check)
+        ServiceCheck(component, stack, check)
         for stack in host_stacks(cluster, host)
         for component, check in read_health(render_stack(stack, inputs)[_compose(stack)].text).items()
     ]
-    return DesiredHost(host, cluster.name, tuple(services))
+    return HostChecks(host, cluster.name, tuple(services))
 
 
 def _compose(stack: str) -> str:

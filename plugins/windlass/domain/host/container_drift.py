@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from windlass.domain.host.containers import DIGEST_LABEL, VERSION_LABEL, Container
+from windlass.domain.host.containers import Container
+from windlass.domain.host.layout import DIGEST_LABEL, VERSION_LABEL
 
 
 def container_drift(service: Mapping[str, Any], container: Container) -> tuple[str, ...]:

@@ -1,0 +1,43 @@
+"""Checks for what the format has words for and nothing here does: refused in a new spec, with what to do instead.
+
+A stored spec is not asked: an earlier Windlass accepted it, and its cluster is to be watched and backed up as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from windlass.domain.spec.checks.syntax import is_own_class
+from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.problem import Problem
+
+
+def not_there(cluster: Cluster) -> Iterator[Problem]:
+    """Yield each setting that would have no effect."""
+    yield from _own_drivers(cluster)
+    if cluster.spec.hosts.provider == "libcloud":
+        right = "make the hosts by other means and say `static`, or name a class of your own as `module:Class`"
+        yield Problem(("spec", "hosts", "provider"), "no host provider `libcloud` is known", right)
+    upgrade = cluster.spec.upgrade
+    if upgrade.max_surge not in {0, "0%"}:
+        wrong = "no worker can be added for the time of a rollout: that is planned, not there yet"
+        right = "set it to 0; to keep capacity during a rollout, add a worker to spec.hosts.members first"
+        if upgrade.max_unavailable in {0, "0%"}:
+            right = "set it to 0 and maxUnavailable to 1 or more"
+        yield Problem(("spec", "upgrade", "maxSurge"), wrong, right)
+
+
+def _own_drivers(cluster: Cluster) -> Iterator[Problem]:
+    spec = cluster.spec
+    chosen = {
+        "network": spec.network.driver,
+        "dns": spec.dns.driver,
+        "storage": spec.storage.driver,
+        "loadBalancer": spec.load_balancer.driver,
+        "monitoring": spec.monitoring.driver,
+    }
+    for section, driver in chosen.items():
+        if is_own_class(driver):
+            wrong = f"`{driver}`: a class of your own as driver is planned, not there yet"
+            right = "say `none`, and bring the objects of your driver under spec.manifests"
+            yield Problem(("spec", section, "driver"), wrong, right)

@@ -1,0 +1,28 @@
+"""The name of each operation, once.
+
+An operation has one name everywhere: it is the id of its DAG, what a lease and the service log record of it, and what
+messages tell people to trigger. The files in dags/ have the same names. Stored leases and log entries hold these
+strings, so a name once given stays.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Operation(StrEnum):
+    """What Windlass does to a cluster, or for all of them."""
+
+    APPLY = "create_cluster"
+    """Brings a cluster to its spec, whether there is one yet or not."""
+    DELETE = "delete_cluster"
+    WATCH = "watch_health"
+    REMEDIATE = "heal_cluster"
+    BACK_UP = "etcd_backup"
+    SCHEDULE_BACKUPS = "backup_dispatch"
+    DRILL = "restore_drill"
+    RECOVER = "disaster_recovery"
+    UPGRADE = "upgrade_cluster"
+    PAUSE_UPGRADE = "pause_upgrade"
+    WATCH_CATALOG = "catalog_watch"
+    REPLACE_MEMBER = "replace_member"
