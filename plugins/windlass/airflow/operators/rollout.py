@@ -77,7 +77,8 @@ class UpgradeCheckOperator(ClusterOperator):
         """Return the steps; RefusedError if the gate is closed by now."""
         left = check_again(run, upgrade_request(context["params"]), self.log.info)
         context["ti"].xcom_push(key=IS_COMPLETE, value=left.goes_to_the_end)
-        # There is always a step, since Airflow skips what follows an empty list.
+        # There is always a step, since Airflow skips what follows an empty list (its guide to dynamic task mapping,
+        # "Automatically skipping zero-length maps").
         return [step.value() for step in left.steps] or [Step(PREFETCH, (), ()).value()]
 
 

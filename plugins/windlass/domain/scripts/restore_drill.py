@@ -160,7 +160,8 @@ class DrillPlan:
 
         `etcdutl hashkv` would hash the file without a server, but that of etcd 3.6 panics on the first key that has
         a lease ("no lessor to attach lease": it opens the store with none, server/storage/mvcc/kvstore.go), and every
-        cluster of Kubernetes has such keys. HashKV is the same in all releases.
+        cluster of Kubernetes has such keys: https://github.com/etcd-io/etcd/issues/21105. HashKV is the same in all
+        releases.
         """
         return self.etcdctl("endpoint", "hashkv", f"--rev={revision}", f"--command-timeout={_HASH_LIMIT}", _FIELDS)
 

@@ -14,6 +14,7 @@ from windlass.domain.rollout.question import render_question
 from windlass.domain.rollout.record import RolloutRecord, carried_on
 from windlass.domain.rollout.result import UpgradeRun
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
+from windlass.domain.servicelog import Detail
 from windlass.domain.spec import dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import SkippedError, WindlassError
@@ -107,7 +108,10 @@ def do_upgrade_step(run: ClusterRun, request: UpgradeRequest, step: Step, tell: 
         with open_sessions(run, path) as (session, before):
             return do_step(RolloutContext(session, before, run.pki(), tell), step, sealed)
     except WindlassError as error:
-        details = {"step": step.value(), "continue": f"{Operation.UPGRADE} with version {path.release.version}"}
+        details: dict[str, Detail] = {
+            "step": step.value(),
+            "continue": f"{Operation.UPGRADE} with version {path.release.version}",
+        }
         run.log(f"{run.owner.dag_id}: stopped at {step.label}: {error}", level="error", details=details)
         raise
 
