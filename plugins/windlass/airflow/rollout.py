@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from windlass.airflow.operators.step_order import left_undone
+from windlass.airflow.step_order import left_undone
 from windlass.domain.rollout.result import UpgradeRun
 from windlass.domain.rollout.upgrade_path import UpgradeRequest
 

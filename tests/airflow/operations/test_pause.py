@@ -12,9 +12,9 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.task.trigger_rule import TriggerRule
 
-from windlass.airflow.operators.rollout import UpgradeResultOperator, UpgradeStepOperator
-from windlass.airflow.operators.step_order import UpgradePauseOperator, left_undone, require_step_order
+from windlass.airflow.operators.rollout import UpgradePauseOperator, UpgradeResultOperator, UpgradeStepOperator
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.step_order import left_undone, require_step_order
 from windlass.domain.lease import Owner
 from windlass.domain.rollout import Step
 from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause, RunLease

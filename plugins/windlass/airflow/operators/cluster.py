@@ -9,13 +9,11 @@ from airflow.sdk import Context
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
-from windlass.domain.apply.summary import summary
-from windlass.domain.spec import dump_cluster
-from windlass.operations.apply.certificates import ensure_pki
+from windlass.operations.apply.certificates import seed_cluster
 from windlass.operations.apply.delete import confirm_deletion, drain_users, forget_cluster, take_off_hosts
+from windlass.operations.apply.record import record_changes
 from windlass.operations.apply.services import start_services, verify_services
-from windlass.operations.apply.start import seed_certificates
-from windlass.operations.apply.validate import validate_spec
+from windlass.operations.apply.validate import take_over_cluster, validate_spec
 
 
 class ClusterValidateOperator(ClusterOperator):
@@ -40,10 +38,7 @@ class ClusterLeaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        cluster = run.desired(context["params"].get("spec"))
-        run.lease().acquire()
-        if run.records.save_spec(dump_cluster(cluster)):
-            self.log.info("the spec is stored")
+        take_over_cluster(run, context["params"].get("spec"), self.log.info)
         return str(run.owner)
 
 
@@ -61,11 +56,8 @@ class ClusterCertificatesOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host."""
-        cluster = run.cluster()
         run.lease().heartbeat()
-        pki, sealed = ensure_pki(run, cluster)
-        with run.session(cluster) as session:
-            return self.tell(seed_certificates(session, pki, sealed))
+        return self.tell(seed_cluster(run))
 
 
 class ClusterServicesOperator(ClusterOperator):
@@ -145,11 +137,9 @@ class ClusterRecordOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return the line that was written; a run that only planned writes none."""
-        operation = run.owner.dag_id
         if context["params"].get("plan_only"):
-            return f"{operation}: planned only, nothing was changed"
+            return f"{run.owner.dag_id}: planned only, nothing was changed"
         results = {step: context["ti"].xcom_pull(task_ids=step) for step in self.steps}
-        text = summary(operation, results)
-        run.log(text, details={step: result for step, result in results.items() if result})
+        text = record_changes(run, results)
         self.log.info("%s", text)
         return text

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.operators.step_order import require_step_order
 from windlass.airflow.rollout import IS_COMPLETE, upgrade_request, upgrade_run
 from windlass.airflow.run_context import RunContext
-from windlass.domain.rollout import PREFETCH, Step, approval_of
+from windlass.airflow.step_order import require_step_order
+from windlass.domain.rollout import PREFETCH, Step
+from windlass.operations.rollout.pause import ask_to_pause
 from windlass.operations.rollout.upgrade import (
+    approval_for,
     check_again,
     do_upgrade_step,
     end_upgrade_run,
@@ -50,10 +51,8 @@ class UpgradeApprovalOperator(ClusterApprovalOperator):
     def approved_by(self, context: Context) -> str:
         """Return why nobody needs to be asked; empty if somebody must."""
         params = context["params"]
-        settings = RunContext.of(context).cluster().spec.upgrade
-        approval = approval_of(
-            settings,
-            datetime.now(UTC),
+        approval = approval_for(
+            RunContext.of(context),
             auto_approve=bool(params.get("auto_approve")),
             outside_window=bool(params.get("outside_window")),
         )
@@ -127,3 +126,12 @@ class UpgradeResultOperator(ClusterOperator):
         """Return the result: `state` is planned, nothing, done or paused."""
         ended = upgrade_run(context, gate=self.gate, check=self.check, rollout=self.rollout)
         return end_upgrade_run(run, ended, self.log.info)
+
+
+class UpgradePauseOperator(ClusterOperator):
+    """Asks the rollout that is at work to pause before its next step. Needs no lease, and changes no host."""
+
+    def act(self, context: Context, run: RunContext) -> dict[str, str]:
+        """Return which run was asked; RefusedError if no rollout is at work."""
+        pause = ask_to_pause(run, self.log.info)
+        return {"cluster": run.name, "run": pause.run, "asked": pause.asked}

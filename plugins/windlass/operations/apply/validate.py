@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from windlass.domain.apply.immutable import dropped_hosts, refuse_what_no_apply_changes
 from windlass.domain.pki import check_authorities
 from windlass.domain.pki.user_ca import refuse_other_authorities
-from windlass.domain.spec import Cluster, diff_clusters
+from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
 from windlass.operations.apply.leaving_hosts import refuse_hosts_that_are_in_use
 from windlass.operations.apply.plan import check_version, refuse_during_rollout
-from windlass.operations.run import ClusterRun
+from windlass.operations.run import ClusterRun, Tell
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,14 @@ class ValidSpec:
         """Say what it is, in one line."""
         version = self.cluster.spec.kubernetes.version
         return f"cluster {self.cluster.name}, Kubernetes {version}: {'; '.join(self.hosts)}"
+
+
+def take_over_cluster(run: ClusterRun, spec: str | None, tell: Tell) -> None:
+    """Take the cluster's lease and store the spec; RefusedError names the run that holds the lease instead."""
+    cluster = run.desired(spec)
+    run.lease().acquire()
+    if run.records.save_spec(dump_cluster(cluster)):
+        tell("the spec is stored")
 
 
 def validate_spec(run: ClusterRun, spec: str | None) -> ValidSpec:

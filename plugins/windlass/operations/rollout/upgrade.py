@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from windlass.domain.rollout import Step, steps_until
+from windlass.domain.rollout import Approval, Step, approval_of, steps_until
 from windlass.domain.rollout.fixed_point import is_rolled_out
 from windlass.domain.rollout.plan_text import plan_text, question_of
 from windlass.domain.rollout.question import render_question
@@ -55,6 +55,12 @@ def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> Upgrad
         "question": render_question(question_of(path, gate, steps)),
     }
     return UpgradePlan(value, is_rolled_out(path, gate.steps, run.records.rollout()))
+
+
+def approval_for(run: ClusterRun, *, auto_approve: bool, outside_window: bool) -> Approval:
+    """Return whether a person must approve a rollout that would start now; both switches are the run's own."""
+    settings = run.cluster().spec.upgrade
+    return approval_of(settings, datetime.now(UTC), auto_approve=auto_approve, outside_window=outside_window)
 
 
 def take_over_cluster(run: ClusterRun) -> None:

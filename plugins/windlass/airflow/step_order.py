@@ -1,4 +1,4 @@
-"""The steps of a rollout in their order, as Airflow's mapped tasks know it, and the request to pause between two."""
+"""The steps of a rollout in their order, as the states of Airflow's mapped tasks tell it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.run_context import RunContext
 from windlass.domain.rollout.step_order import StepTurn, turn_of, undone_steps
 from windlass.errors import RefusedError, SkippedError
-from windlass.operations.rollout.pause import ask_to_pause
 
 _TURN = timedelta(seconds=5)
 
@@ -39,12 +36,3 @@ def _states(context: Context, task_id: str) -> dict[int, str | None]:
     found = ti.get_task_states(ti.dag_id, task_ids=[task_id], run_ids=[run_id]).get(run_id, {})
     numbered = {name.removeprefix(f"{task_id}_"): state for name, state in found.items()}
     return {int(number): state for number, state in numbered.items() if number.isdecimal()}
-
-
-class UpgradePauseOperator(ClusterOperator):
-    """Asks the rollout that is at work to pause before its next step. Needs no lease, and changes no host."""
-
-    def act(self, context: Context, run: RunContext) -> dict[str, str]:
-        """Return which run was asked; RefusedError if no rollout is at work."""
-        pause = ask_to_pause(run, self.log.info)
-        return {"cluster": run.name, "run": pause.run, "asked": pause.asked}
