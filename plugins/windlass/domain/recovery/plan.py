@@ -101,9 +101,9 @@ def _check_dead(cluster: Cluster, survey: Survey, origin: BundleOrigin) -> None:
             f"same, {twice}"
         )
     needed = len(observed.desired) // 2 + 1
-    if len(observed.unseen) >= needed:
+    if len(observed.unknown) >= needed:
         raise RefusedError(
-            f"cluster `{cluster.name}` may live: {', '.join(observed.unseen)} could not be seen, and {needed} members "
+            f"cluster `{cluster.name}` may live: {', '.join(observed.unknown)} could not be seen, and {needed} members "
             f"are a quorum. Look from elsewhere, or switch those hosts off; if you know that they are gone, {twice}"
         )
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from windlass.domain.etcd.membership import Observation
+from windlass.domain.etcd.membership import EtcdObservation
 
 
 @dataclass(frozen=True)
 class Survey:
     """What was found of a cluster: its etcd members, and which hosts answer."""
 
-    observed: Observation
+    observed: EtcdObservation
     unreachable: Mapping[str, str]
     """Hosts of the spec that do not answer, with the reason."""
     life: str | None = None

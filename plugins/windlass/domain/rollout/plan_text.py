@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from windlass.domain.rollout.gate_result import GateResult
 from windlass.domain.rollout.plan import Step
-from windlass.domain.rollout.question import Question, quorum_after
+from windlass.domain.rollout.question import RolloutQuestion, quorum_after
 from windlass.domain.rollout.upgrade_path import UpgradePath
 
 
@@ -26,7 +26,7 @@ def plan_text(path: UpgradePath, gate: GateResult, steps: Sequence[Step]) -> str
     return "\n".join(lines)
 
 
-def question_of(path: UpgradePath, gate: GateResult, steps: Sequence[Step]) -> Question:
+def question_of(path: UpgradePath, gate: GateResult, steps: Sequence[Step]) -> RolloutQuestion:
     """Return what a person is asked who is to approve `steps`."""
     notes = tuple(path.release.notes)
-    return Question(path.after.name, path.name, gate.report, tuple(steps), gate.membership, notes)
+    return RolloutQuestion(path.after.name, path.name, gate.report, tuple(steps), gate.membership, notes)

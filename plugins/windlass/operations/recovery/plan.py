@@ -20,7 +20,7 @@ from windlass.domain.recovery import (
     version_for,
 )
 from windlass.domain.recovery.handover import RecoveryHandover, approved_in_advance
-from windlass.domain.recovery.question import Question, plan_text, render_question
+from windlass.domain.recovery.question import RecoveryQuestion, plan_text, render_question
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.domain.spec.version import at_version
 from windlass.effects.bundles import Vault
@@ -73,7 +73,7 @@ def _handover(
     manifest, cluster = source.manifest, source.cluster
     version, live = cluster.spec.kubernetes.version, found.observed.revision
     loss = DataLoss(manifest.id, manifest.bundle.time, manifest.content.revision, datetime.now(UTC), live)
-    question = Question(cluster.name, version, plan, loss)
+    question = RecoveryQuestion(cluster.name, version, plan, loss)
     return RecoveryHandover(
         bundle=manifest.id,
         version=version,
