@@ -78,10 +78,6 @@ def check_stems(sources: Sequence[Source], same_subject: Mapping[str, str] = SAM
     shared = {stem: found for stem, found in folders.items() if len(found) > 1}
     strays = {stem: found for stem, found in sorted(shared.items()) if stem not in same_subject}
     percent = 100 * len(strays) / len(folders)
-    broken = [
-        f"{', '.join(sorted(found))}: `{stem}` is not about the same; {_ADVICE}" for stem, found in strays.items()
-    ]
-    return Result(
-        f"stems shared {percent:.0f} %, {len(shared) - len(strays)} more on purpose",
-        broken if percent > MOST_PERCENT else (),
-    )
+    broken = [f"`{stem}` in {', '.join(sorted(found))}: not one subject; {_ADVICE}" for stem, found in strays.items()]
+    figure = f"stems shared {percent:.0f} %, {len(shared) - len(strays)} more on purpose"
+    return Result(figure, broken if percent > MOST_PERCENT else ())

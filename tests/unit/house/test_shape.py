@@ -95,7 +95,7 @@ def test_a_name_in_two_folders_counts_unless_it_is_listed() -> None:
     result = check_stems(found, {"plan": "what is going to be done"})
 
     assert result.figure == "stems shared 33 %, 1 more on purpose"
-    assert [line.split(";")[0] for line in result.broken] == ["a, b: `base` is not about the same"]
+    assert [line.split(";")[0] for line in result.broken] == ["`base` in a, b: not one subject"]
 
 
 def test_up_to_five_percent_of_names_may_be_shared() -> None:
