@@ -36,8 +36,7 @@ from windlass.effects.etcd import EtcdClient
 from windlass.errors import IntegrityError
 from windlass.operations.backup.stacks import stacks_on_hosts
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.etcd.clients import etcd_prefix
-from windlass.operations.etcd.members import Members, etcd_members
+from windlass.operations.etcd.clients import EtcdClients, etcd_clients, etcd_prefix
 
 _DIGEST_BYTES = 32
 """etcd appends the sum of the database to a snapshot."""
@@ -71,8 +70,8 @@ def take_bundle(
     """
     watch = watch or Stopwatch()
     started = datetime.now(UTC)
-    with etcd_members(session, pki) as members, Spool() as spool:
-        source = snapshot_source(members.statuses, members.unseen)
+    with etcd_clients(session, pki) as members, Spool() as spool:
+        source = snapshot_source(members.statuses, members.reasons)
         status, client = members.statuses[source], members.clients[source]
         check_room(status.database_bytes)
         with watch.step("snapshot"):
@@ -145,7 +144,7 @@ def _uids(client: EtcdClient, prefix: bytes, revision: int) -> Mapping[str, str]
     }
 
 
-def _etcd_record(source: str, members: Members) -> EtcdRecord:
+def _etcd_record(source: str, members: EtcdClients) -> EtcdRecord:
     status, client = members.statuses[source], members.clients[source]
     listed = tuple(
         MemberRecord(
