@@ -19,6 +19,7 @@ from windlass.domain.backup import (
     DatabaseContent,
     EtcdRecord,
     MemberRecord,
+    Part,
     read_content,
     snapshot_source,
 )
@@ -85,10 +86,7 @@ def take_bundle(
         with watch.step("gather"):
             state = _state(session, pki)
         with watch.step("store"):
-            written = {
-                SNAPSHOT: vault.write_part(bundle, SNAPSHOT, cast("BinaryIO", spool.reader())),
-                STATE: vault.write_part(bundle, STATE, cast("BinaryIO", PieceReader([state.to_bytes()]))),
-            }
+            written = _write_parts(vault, bundle, spool, state)
     if written[SNAPSHOT].clear_sha256 != snapshot.sha256:
         raise IntegrityError(
             f"{vault.cluster}: bundle {bundle}: what was stored is not the snapshot that {source} sent"
@@ -164,6 +162,13 @@ def _etcd_record(source: str, members: EtcdClients) -> EtcdRecord:
         source=source,
         source_is_leader=status.is_leader,
     )
+
+
+def _write_parts(vault: Vault, bundle: BundleId, spool: Spool, state: BundleState) -> Mapping[str, Part]:
+    return {
+        SNAPSHOT: vault.write_part(bundle, SNAPSHOT, cast("BinaryIO", spool.reader())),
+        STATE: vault.write_part(bundle, STATE, cast("BinaryIO", PieceReader([state.to_bytes()]))),
+    }
 
 
 def _state(session: ClusterSession, pki: Pki) -> BundleState:
