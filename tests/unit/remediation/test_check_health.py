@@ -229,7 +229,7 @@ def test_an_answer_that_is_cut_short_is_no_answer(place: Place) -> None:
 def test_every_probe_trusts_only_the_clusters_own_authorities(hosts: dict[str, HostChecks]) -> None:
     for host in hosts.values():
         for service in host.services:
-            words = service.probe(host.host.address)
+            words = service.probe(host.host.address).argv
             assert words[-1].startswith("http://127.0.0.1:") or "--cacert" in words
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from windlass.domain.host.containers import CRASHES
 from windlass.domain.host.health import ETCD
-from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks
+from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, kubelet_probe
 from windlass.domain.host.layout import CORDONED_BY, KUBELET_PORT, stack_directory
 from windlass.domain.pki import issue_pki
 from windlass.domain.remediation import Action
@@ -208,15 +208,14 @@ def watch_script(desired: HostChecks, action: Action) -> tuple[str, timedelta]:
     service = desired.service(action.component)
     if service is not None:
         check = service.check
-        ask = f"code=$({shlex.join(service.probe(desired.host.address))}); case $code in 2??) true ;; *) false ;; esac"
+        ask = f"code=$({service.probe(desired.host.address)}); case $code in 2??) true ;; *) false ;; esac"
         limit = max(check.reinitializing_timeout, timedelta(seconds=20))
         lost = _crash_script(action.component) if action.component == ETCD else ":"
         return _poll(ask, check.healthy_threshold, limit, "port answers ${code:-nothing}", lost), limit
     if action.component == ENGINE:
         return _poll("timeout 3 docker ps -q >/dev/null 2>&1", 1, _UNIT_LIMIT, "docker does not answer"), _UNIT_LIMIT
     if action.component == KUBELET:
-        url = f"https://{desired.host.address}:{KUBELET_PORT}/healthz"
-        ask = f"[ \"$(curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 {url})\" = 401 ]"
+        ask = f'[ "$({kubelet_probe(desired.host.address, timedelta(seconds=2))})" = 401 ]'
         return _poll(ask, 1, _UNIT_LIMIT, f"port {KUBELET_PORT} does not answer"), _UNIT_LIMIT
     if action.kind == "restart-unit":
         ask = f"systemctl is-active --quiet {action.component}"
