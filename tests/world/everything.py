@@ -32,7 +32,8 @@ from windlass.effects.ssh.pool import Connections
 from windlass.effects.store.keys import spec_key
 from windlass.operations import cluster_api, waiting
 from windlass.operations.backup import take
-from windlass.operations.remediation import RemediationContext, context
+from windlass.operations.remediation import Surroundings, context
+from windlass.operations.remediation.contend import Waiting
 from windlass.operations.rollout import api_server, drain, gather
 from world.deaths import Boundaries, Boundary, Killed
 from world.etcd import Etcd
@@ -89,8 +90,9 @@ class World:
         patch.setattr(available, "load_catalog", lambda _: CATALOG)
         patch.setattr(available, "catalog_standing", lambda *_: "tested")
         patch.setattr(take, "datetime", self.clock)
-        awake = partial(RemediationContext, clock=partial(self.clock.now, UTC), pause=self.clock.sleep)
-        patch.setattr(remediation, "RemediationContext", awake)
+        quick = Waiting(sleep=self.clock.sleep)
+        around = partial(Surroundings, clock=partial(self.clock.now, UTC), waiting=quick)
+        patch.setattr(remediation, "Surroundings", around)
         patch.setattr(notifications, "Variable", SimpleNamespace(get=lambda *_, **__: None))
 
     def machine_at(self, seen_from: str, address: str) -> Machine | None:

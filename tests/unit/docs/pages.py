@@ -47,7 +47,7 @@ def place(cell: str) -> Place:
 
 
 def defined_in(path: Path) -> set[str]:
-    """Return what a module defines or imports, and the words that it uses as keys."""
+    """Return what a module defines, imports or names, and the words that it uses as keys."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
@@ -59,6 +59,8 @@ def defined_in(path: Path) -> set[str]:
                 names.add(node.asname or node.name)
             case ast.Constant(value=str()):
                 names.add(str(node.value))
+            case ast.Attribute():
+                names.add(node.attr)
             case ast.arg():
                 names.add(node.arg)
     return names

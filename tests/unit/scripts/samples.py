@@ -6,18 +6,20 @@ from datetime import timedelta
 from pathlib import Path
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.host.desired import DesiredHost, DesiredLink, DesiredUnit
 from windlass.domain.host.health_check import HealthCheck
 from windlass.domain.host.host_checks import HostChecks, ServiceCheck
 from windlass.domain.rendering import MirrorAddresses
-from windlass.domain.rendering.installs import HostDirectory, Install
-from windlass.domain.scripts.apply import after_api, loaded_script, settings_script, stack_script, unit_script
+from windlass.domain.rendering.installs import HostDirectory, HostImage, Install
+from windlass.domain.scripts.apply import after_api, settings_script, stack_script, unit_script
 from windlass.domain.scripts.backup import pack_stacks_script
 from windlass.domain.scripts.check_health import health_script
 from windlass.domain.scripts.combine import at_once, in_turn
-from windlass.domain.scripts.containers import inspect_containers_script
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.etcd_member import member_ended_script, observe_member_script, restart_member_script
 from windlass.domain.scripts.facts import facts_script
 from windlass.domain.scripts.hooks import hook_script
+from windlass.domain.scripts.inspect_host import inspect_host
 from windlass.domain.scripts.install import (
     directories_script,
     distribution_docker_script,
@@ -28,7 +30,6 @@ from windlass.domain.scripts.install import (
     node_images_script,
 )
 from windlass.domain.scripts.join import join_script, prepared_script, way_script
-from windlass.domain.scripts.observe_rollout import NodeParts, observe_rollout_script
 from windlass.domain.scripts.preflight import surroundings_script
 from windlass.domain.scripts.recreate import recreate_script, restart_script
 from windlass.domain.scripts.restore import (
@@ -43,7 +44,7 @@ from windlass.domain.scripts.restore_drill import DrillPlan, Images, cleanup_scr
 from windlass.domain.scripts.script import Script
 from windlass.domain.scripts.smoke_test import keep_word_script, serve_page_script
 from windlass.domain.scripts.uninstall import removal_script
-from windlass.domain.scripts.user_stacks import remove_others_script
+from windlass.domain.scripts.user_stacks import ask_tcp_script, remove_others_script
 from windlass.domain.scripts.wait_healthy import wait_script
 from windlass.domain.spec.models import Host
 
@@ -78,6 +79,22 @@ _DESIRED = HostChecks(
 )
 
 
+_DESIRED_HOST = DesiredHost(
+    _HOST,
+    programs=(),
+    links=(DesiredLink("/opt/cni/bin/bridge", "/opt/windlass/artifacts/02/bridge", "cni-plugins"),),
+    files={},
+    certificates=None,
+    settings={"docker settings": ("/etc/docker/daemon.json",)},
+    units=(
+        DesiredUnit("windlass-containerd", "containerd", "v2.2.0", ("/etc/windlass/containerd/config.toml",), ()),
+        DesiredUnit("kubelet", "kubelet", "v1.37.2", tuple(_UNIT[0]), tuple(_UNIT[1])),
+    ),
+    services={},
+    images=(HostImage("docker", Artifact("image", "etcd", "v3.6.5"), _IMAGES[0]),),
+)
+
+
 def _wait(component: str, *, is_unit: bool = False) -> Script:
     wait = wait_script(_DESIRED, component, is_unit=is_unit)
     assert wait is not None
@@ -90,6 +107,7 @@ _SINGLE = (
     at_once("pull-images", _PULL, _NODE_PULL),
     in_turn("install-host", docker_script("/opt/windlass/artifacts/0123"), directories_script([])),
     in_turn("pull-images-of-pods", unit_script("windlass-containerd", *_UNIT), _NODE_PULL),
+    ask_tcp_script(CurlProbe("telnet://127.0.0.1:3306", timedelta(seconds=3))),
     cleanup_script(),
     directories_script([HostDirectory("/var/lib/windlass/etcd", 0o700), HostDirectory("/var/lib/my data", 0o755)]),
     distribution_docker_script(),
@@ -97,16 +115,14 @@ _SINGLE = (
     facts_script(),
     fetch_script(_INSTALLS, _LOCK, _MIRROR),
     hook_script("apt-get upgrade -y", _HOST),
-    inspect_containers_script("demo"),
+    inspect_host(_DESIRED_HOST),
     health_script(_DESIRED, rounds=3),
     install_script(_INSTALLS, _LOCK, _MIRROR),
     join_script("cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380", "member.replaced-0123-1f"),
     keep_word_script(),
-    loaded_script({"docker settings": ["/etc/docker/daemon.json"]}, {"kubelet": _UNIT}),
     member_ended_script(),
     _NODE_PULL,
     observe_member_script(),
-    observe_rollout_script(_IMAGES, ["/opt/cni/bin/bridge"], NodeParts("/opt/ctr", _UNIT, _UNIT)),
     pack_stacks_script(),
     prepared_script(_HOST),
     _PULL,

@@ -21,8 +21,6 @@ def tell_facts(machine: Machine, arguments: Arguments) -> Iterator[str]:
         "memory_kib=8000000", "cgroup=2", "swap_known=yes", "cap_bounding=1ffffffffff", f"address={machine.address}",
         "disk=/var/lib 90000000", "disk=/var/lib/windlass 90000000", "nameserver=192.0.2.53", *docker, *cluster,
         *(f"tool={tool}" for tool in ("iptables", "curl", "conntrack", "mount", "nsenter")),
-        *(f"unit={unit} active" for unit in sorted(machine.units)),
-        *(f"artifact={path.rpartition('/')[2]}" for path in sorted(machine.artifacts)),
         "complete=yes",
     ]  # fmt: skip
 
@@ -98,21 +96,8 @@ def start_unit(machine: Machine, arguments: Arguments) -> Iterator[str]:
     unit, reads = arguments["unit"], (list(arguments["files"]), list(arguments["binaries"]))
     machine.reads[unit] = reads
     digest = machine.digest(*reads)
-    if not is_current(machine, unit, digest):
+    if machine.applied(unit) != digest or unit not in machine.units:
         yield from _start(machine, unit, digest)
-
-
-def is_current(machine: Machine, unit: str, digest: str) -> bool:
-    """Tell whether a unit runs with what has this digest."""
-    return machine.applied(unit) == digest and unit in machine.units
-
-
-def check_loaded(machine: Machine, arguments: Arguments) -> Iterator[str]:
-    """Tell which settings and units are current."""
-    for what, files in arguments["settings"].items():
-        yield from [what] if machine.applied(what.replace(" ", "-")) == machine.digest(files) else []
-    for unit, reads in arguments["units"].items():
-        yield from [unit] if is_current(machine, unit, machine.digest(*reads)) else []
 
 
 def load_settings(machine: Machine, arguments: Arguments) -> Iterator[str]:
@@ -156,7 +141,6 @@ SCRIPTS: dict[str, Act] = {
     "fetch-artifacts": install,
     "start-unit": start_unit,
     "load-settings": load_settings,
-    "check-loaded": check_loaded,
     "pull-docker-images": pull_docker_images,
     "pull-node-images": pull_node_images,
     "make-directories": make_directories,

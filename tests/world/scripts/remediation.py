@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from windlass.domain.scripts.recreate import NO_COMPOSE_FILE
@@ -42,10 +42,11 @@ def _is_well(machine: Machine, service: str) -> bool:
 def inspect(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Tell all about each container."""
     for (project, service), labels in machine.containers.items():
-        yield json.dumps(_inspected(service, labels, machine.made[project, service]))
+        yield json.dumps(inspected(service, labels, machine.made[project, service]))
 
 
-def _inspected(service: str, labels: dict[str, str], made: dict[str, Any]) -> dict[str, Any]:
+def inspected(service: str, labels: Mapping[str, str], made: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what Docker says of a container that was made from a Compose service."""
     mounts = [
         {"Type": "bind", "Source": one["source"], "Destination": one["target"], "RW": not one.get("read_only")}
         for one in made.get("volumes", [])
@@ -98,5 +99,4 @@ SCRIPTS: dict[str, Act] = {
     "wait-until-healthy": watch,
     "recreate-container": recreate,
     "restart-unit": restart_unit,
-    "inspect-containers": inspect,
 }

@@ -14,7 +14,7 @@ _WHERE = "(all of them: the log of the task `plan`)"
 
 
 @dataclass(frozen=True)
-class Question:
+class RecoveryQuestion:
     """What is asked, and what there is to know for the answer."""
 
     cluster: str
@@ -24,7 +24,7 @@ class Question:
     loss: DataLoss
 
 
-def render_question(question: Question) -> str:
+def render_question(question: RecoveryQuestion) -> str:
     """Return the question as Markdown of bounded length."""
     plan, loss = question.plan, question.loss
     comes_back = f"Kubernetes **{escape(question.version)}** comes back on {_names(plan.hosts)}"
@@ -36,6 +36,13 @@ def render_question(question: Question) -> str:
         section("What is left out", left_out),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def plan_text(question: RecoveryQuestion) -> str:
+    """Return all of it for the log."""
+    plan = question.plan
+    comes_back = f"cluster `{question.cluster}`, Kubernetes {question.version}, comes back on {', '.join(plan.hosts)}"
+    return f"{comes_back}\n{question.loss}\n{plan}\n{OUTAGE}"
 
 
 def _lost(loss: DataLoss) -> list[str]:

@@ -36,8 +36,8 @@ class HostState:
 
     stale: Mapping[str, str] = field(default_factory=dict)
     """What must change, and how, in words: by `STACK/SERVICE` for containers, else `kubelet`, `containerd`,
-    `files`, `certificates`, `programs`, `hooks` that have not run there, or `cordon` for a node that an earlier roll
-    left cordoned."""
+    `files`, `settings`, `certificates`, `programs`, `hooks` that have not run there, or `cordon` for a node that an
+    earlier roll left cordoned."""
     missing: tuple[str, ...] = ()
     """Artifacts and images that must be fetched first."""
 
@@ -129,7 +129,10 @@ def _hosts(cluster: Cluster, states: Mapping[str, HostState]) -> Iterator[Step]:
 
 
 def _drains(host: Host, state: HostState) -> bool:
-    """Whether pods must leave a node: kubelet or runtime below them change, or hooks run, which may stop anything."""
+    """Whether pods must leave a node: kubelet or runtime below them change, or hooks run, which may stop anything.
+
+    A newer kubelet may restart every container: https://github.com/kubernetes/kubernetes/issues/129385.
+    """
     return host.is_node and bool({KUBELET, "containerd", HOOKS} & set(state.stale))
 
 

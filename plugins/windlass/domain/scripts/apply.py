@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from windlass.domain.host.layout import (
     APPLIED,
@@ -15,11 +16,9 @@ from windlass.domain.host.layout import (
     PROXY_PORT,
     STACKS,
 )
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.yamltext import read_yaml
-
-Reads = tuple[Sequence[str], Sequence[str]]
-"""The files and the binaries that a unit reads when it starts."""
 
 
 def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> Script:
@@ -28,9 +27,9 @@ def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> Scr
     `files` count by their content (a directory by all in it), `binaries` by where their links lead, since they are
     stored by content.
     """
-    name, applied = shlex.quote(unit), shlex.quote(f"{APPLIED}/{unit}")
+    name, applied = shlex.quote(unit), noted(unit)
     text = f"""set -eu
-{_digest(files, binaries)}
+{digest_lines(files, binaries)}
 if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then exit 0; fi
 mkdir -p {APPLIED}
 systemctl daemon-reload
@@ -49,28 +48,15 @@ def after_api(start: Script) -> Script:
     return Script(start.name, {**start.arguments, "after_api": True}, _UNTIL_API + start.text)
 
 
+_API_ANSWERS = CurlProbe(f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=2), ca=f"{PKI}/ca.crt")
 _UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
 until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
-  curl -fs -o /dev/null --max-time 2 --cacert {PKI}/ca.crt https://127.0.0.1:{PROXY_PORT}/readyz; do sleep 0.3; done
+  {_API_ANSWERS} >/dev/null 2>&1; do sleep 0.3; done
 """
 
 
-def loaded_script(settings: Mapping[str, Sequence[str]], units: Mapping[str, Reads]) -> Script:
-    """Return a script that prints the names of the settings and units that need not be loaded or started again."""
-    parts = [_settings_state(what, files) for what, files in settings.items()]
-    parts += [unit_state(unit, *reads) for unit, reads in units.items()]
-    return Script("check-loaded", {"settings": dict(settings), "units": dict(units)}, "".join(parts))
-
-
-def unit_state(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str:
-    """Return the lines that print the unit's name if `unit_script` would leave it alone; they change nothing."""
-    name, applied = shlex.quote(unit), shlex.quote(f"{APPLIED}/{unit}")
-    return f"""{_digest(files, binaries)}
-if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then echo {name}; fi
-"""
-
-
-def _digest(files: Sequence[str], binaries: Sequence[str] = ()) -> str:
+def digest_lines(files: Sequence[str], binaries: Sequence[str] = ()) -> str:
+    """Return the shell lines that set `digest` to that of all that is read; as `noted` if nothing changed."""
     listed = f"find {shlex.join(files)} -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum"
     led_to = f"readlink -f {shlex.join(binaries)}" if binaries else ":"
     return f"digest=$( {{ {listed}; {led_to}\n  }} | sha256sum | cut -d' ' -f1)"
@@ -121,9 +107,9 @@ def settings_script(what: str, files: Sequence[str]) -> Script:
 
     That it was done is noted on the host, so that what was broken off between the two is made up for.
     """
-    applied = _settings_applied(what)
+    applied = noted(what)
     text = f"""set -eu
-{_digest(files)}
+{digest_lines(files)}
 [ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0
 {_LOAD[what]}
 mkdir -p {APPLIED}
@@ -133,14 +119,8 @@ echo "{CHANGED}{what}"
     return Script("load-settings", {"what": what, "files": tuple(files)}, text)
 
 
-def _settings_state(what: str, files: Sequence[str]) -> str:
-    """Return the lines that print `what` if `settings_script` would leave it alone; they change nothing."""
-    return f"""{_digest(files)}
-[ "$(cat {_settings_applied(what)} 2>/dev/null)" != "$digest" ] || echo {shlex.quote(what)}
-"""
-
-
-def _settings_applied(what: str) -> str:
+def noted(what: str) -> str:
+    """Return the path, quoted, of the file that says what a unit or settings were last started or loaded with."""
     return shlex.quote(f"{APPLIED}/{what.replace(' ', '-')}")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from datetime import timedelta
 
 from windlass.domain.host.layout import ETCD_DATA, PKI, STACKS, SYSTEMD, stack_directory
+from windlass.domain.scripts.curl import CurlProbe, tell_unreached
 from windlass.domain.scripts.etcd_member import CONTAINER
 from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.spec.models import Host
@@ -16,13 +18,13 @@ ASIDE = "member.replaced"
 
 def way_script(others: Mapping[str, str]) -> Script:
     """Return the script that names those of `others` (name to peer address) which cannot be reached."""
-    lines = [
-        # Without a certificate curl fails later than at connecting (7) or at its time limit (28).
-        f"( curl -sk --connect-timeout 3 --max-time 5 {shlex.quote(url)} >/dev/null 2>&1;"
-        f" case $? in 7|28) echo {shlex.quote(CHANGED + name)} ;; esac ) &"
-        for name, url in others.items()
-    ]
+    # Without a certificate of a peer the member turns it down: then it is reached.
+    lines = [tell_unreached(_reaching(url), CHANGED + name) for name, url in others.items()]
     return Script("check-members-reached", {"others": dict(others)}, "\n".join([*lines, "wait"]) + "\n")
+
+
+def _reaching(url: str) -> CurlProbe:
+    return CurlProbe(url, timedelta(seconds=5), "connection", is_trusted=True, connects_within=timedelta(seconds=3))
 
 
 def prepared_script(host: Host) -> Script:

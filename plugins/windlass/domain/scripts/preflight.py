@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from datetime import timedelta
 
+from windlass.domain.scripts.curl import CurlProbe, tell_unreached
 from windlass.domain.scripts.script import Script
 
+_CONNECTS, _ANSWERS = timedelta(seconds=3), timedelta(seconds=5)
 UNREACHED = "unreached="
 FSYNC = "fsync_ns="
 """Begin the lines that say what was not reached, and how long a small write to disk took on average."""
@@ -17,16 +20,10 @@ def surroundings_script(hosts: Mapping[str, str], sites: Mapping[str, str], *, h
 
     `hosts` are addresses with port by name; `sites` are the URLs that artifacts come from, by what they are called.
     """
-    lines = [
-        # sshd answers a request that is none of its own at once, which curl takes for bad HTTP: that host is reached.
-        # curl ends with 28 after a time-out and with 7 when refused or without a route: both are no answer.
-        f"( curl -s --connect-timeout 3 --max-time 5 http://{address} >/dev/null 2>&1;"
-        f" case $? in 7|28) {_say_unreached(f'{name} ({address})')} ;; esac ) &"
-        for name, address in hosts.items()
-    ]
+    # sshd answers a request that is none of its own at once, which curl takes for bad HTTP: that host is reached.
+    lines = [tell_unreached(_reaching(where), f"{UNREACHED}{name} ({where})") for name, where in hosts.items()]
     lines += [
-        f"( curl -fsSL --connect-timeout 3 --max-time 5 {shlex.quote(url)} >/dev/null 2>&1"
-        f" || {_say_unreached(name)} ) &"
+        f"( {_fetching(url)} >/dev/null 2>&1 || echo {shlex.quote(f'{UNREACHED}{name}')} ) &"
         for name, url in sites.items()
     ]
     if has_etcd:
@@ -35,8 +32,12 @@ def surroundings_script(hosts: Mapping[str, str], sites: Mapping[str, str], *, h
     return Script("check-surroundings", arguments, "\n".join([*lines, "wait"]) + "\n")
 
 
-def _say_unreached(what: str) -> str:
-    return f"echo {shlex.quote(f'{UNREACHED}{what}')}"
+def _reaching(address: str) -> CurlProbe:
+    return CurlProbe(f"http://{address}", _ANSWERS, "connection", connects_within=_CONNECTS)
+
+
+def _fetching(url: str) -> CurlProbe:
+    return CurlProbe(url, _ANSWERS, connects_within=_CONNECTS, others=("--location",))
 
 
 _MEASURE_FSYNC = f"""file=$(mktemp /var/lib/windlass-preflight.XXXXXX) || exit 0

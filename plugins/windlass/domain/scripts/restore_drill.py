@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from windlass.domain.backup.state import BundleState
 from windlass.domain.host.layout import (
@@ -24,6 +24,7 @@ from windlass.domain.host.layout import (
     PKI,
 )
 from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, issue_pki
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec import Cluster, load_cluster
 
@@ -171,12 +172,17 @@ class DrillPlan:
     def ask_api(self, path: str) -> Script:
         """Return the script that asks the throwaway API server, from within its own network."""
         pki = f"{self.directory}/etc/pki"
-        curl = ["curl", "-sS", "--fail-with-body", "--max-time", "20", "--cacert", f"{pki}/ca.crt"]
-        curl += ["--cert", f"{pki}/client.crt", "--key", f"{pki}/client.key"]
         # Of Secrets the API server must decrypt what it returns; that it gives of them is only the metadata.
-        curl += ["-H", "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"]
-        desired = shlex.join([*curl, f"https://127.0.0.1:{API_PORT}{path}"])
-        text = f"exec nsenter --net=/proc/$(docker inspect -f '{{{{.State.Pid}}}}' {ETCD})/ns/net {desired}\n"
+        metadata = "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
+        probe = CurlProbe(
+            f"https://127.0.0.1:{API_PORT}{path}",
+            timedelta(seconds=20),
+            "success or why",
+            ca=f"{pki}/ca.crt",
+            client=f"{pki}/client",
+            others=("-H", metadata),
+        )
+        text = f"exec nsenter --net=/proc/$(docker inspect -f '{{{{.State.Pid}}}}' {ETCD})/ns/net {probe}\n"
         return Script("ask-drill-api", {"path": path}, text)
 
     def receive(self) -> Script:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from windlass.domain.catalog.stack_files import OWN_STACKS
 from windlass.domain.host.layout import STACKS
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.script import CHANGED, Script
 
 
@@ -28,3 +29,8 @@ for directory in {STACKS}/*/; do
 done
 """
     return Script("remove-other-stacks", {"keep": names}, text)
+
+
+def ask_tcp_script(probe: CurlProbe) -> Script:
+    """Return the script that asks by telnet: a session whose input ends at once is over as soon as it stands."""
+    return Script("ask-tcp", {"url": probe.url}, f"{probe} </dev/null")

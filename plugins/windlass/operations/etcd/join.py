@@ -6,7 +6,7 @@ import hashlib
 from datetime import timedelta
 
 from windlass.domain.etcd import status
-from windlass.domain.etcd.membership import Observation
+from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA
 from windlass.domain.scripts.etcd_member import CONTAINER
 from windlass.domain.scripts.join import ASIDE, join_script, prepared_script, way_script
@@ -25,9 +25,9 @@ _SPARE_BYTES = 256 * 1024 * 1024
 """The raft log and what a restart needs, beside the database."""
 
 
-def make_ready(work: ReplacementContext, host: Host, connection: Connection, observed: Observation) -> None:
+def make_ready(work: ReplacementContext, host: Host, connection: Connection, observed: EtcdObservation) -> None:
     """See that the member can be started before the old one is given up: the host's files, images and room."""
-    database = max((one.status.database_bytes for one in observed.seen.values() if one.status), default=0)
+    database = max((one.status.database_bytes for one in observed.observed.values() if one.status), default=0)
     free = observed.at(host.name).free_bytes
     if free is not None and free < database + _SPARE_BYTES:
         raise RefusedError(
@@ -41,7 +41,7 @@ def make_ready(work: ReplacementContext, host: Host, connection: Connection, obs
         seed_host(work.session.cluster, work.pki, work.sealed, host, connection)
 
 
-def _check_way(host: Host, connection: Connection, observed: Observation) -> None:
+def _check_way(host: Host, connection: Connection, observed: EtcdObservation) -> None:
     """Refuse where the host does not reach the members that it would join: it would be given up for nothing."""
     others = {name: url for name, url in observed.desired.items() if name != host.name and observed.at(name).has_leader}
     unreached = run_script(connection, way_script(others), timeout=timedelta(seconds=30))

@@ -1,6 +1,6 @@
 deadline=$(( $(date +%s) + 60 ))
 until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
-  curl -fs -o /dev/null --max-time 2 --cacert /etc/windlass/pki/ca.crt https://127.0.0.1:7443/readyz; do sleep 0.3; done
+  curl -fsS --cacert /etc/windlass/pki/ca.crt --max-time 2 https://127.0.0.1:7443/readyz >/dev/null 2>&1; do sleep 0.3; done
 set -eu
 digest=$( { find /etc/systemd/system/kubelet.service '/etc/windlass/my config' -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; readlink -f /opt/windlass/v1.37.2/bin/kubelet
   } | sha256sum | cut -d' ' -f1)

@@ -1,1 +1,0 @@
-docker ps -aq --filter label=io.windlass.cluster=demo | xargs -r docker inspect --format '{{json .}}'
