@@ -21,6 +21,7 @@ SAME_SUBJECT = {
     "containers": "containers on a host",
     "context": "what the folder's operation works with",
     "contract": "what each implementation in the folder keeps",
+    "drift": "how what the folder is about differs from what is desired",
     "drill": "the restore drill",
     "errors": "errors raised on purpose, and what Airflow makes of them",
     "etcd": "etcd members",
