@@ -21,7 +21,7 @@ from windlass.domain.host.health import HostHealth, ServiceHealth
 from windlass.domain.host.layout import DOCKER_DAEMON, KUBELET_CONFIG, PROJECT_LABEL, VERSION_LABEL
 from windlass.domain.host.observed import LoadedFiles, ObservedHost, ObservedUnit
 from windlass.domain.pki import desired_certificates, issue_pki
-from windlass.domain.remediation.drifted import with_drift
+from windlass.domain.remediation.drift import with_drift
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rollout.stale import host_state
 from windlass.operations.apply.plan import plan_steps

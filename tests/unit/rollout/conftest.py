@@ -19,13 +19,13 @@ from windlass.domain.host.layout import DOCKER_DAEMON, PROJECT_LABEL
 from windlass.domain.rendering import MirrorAddresses, host_images, host_installs, merge_daemon_settings, render_host
 from windlass.domain.scripts.install import content_directory
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.version import at_version
 from windlass.effects.catalog import load_catalog
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.apply.prepare import remote_files
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.rollout.context import at_version
 from world.scripts.remediation import inspected
 
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
