@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 
+from windlass.domain.scripts.script import Script
 
-def removal_script(pod_cidr: str) -> str:
+
+def removal_script(pod_cidr: str) -> Script:
     """Return the script; routes into `pod_cidr`, which host-gw lays over the host's own interface, go as well."""
-    return f"pods={shlex.quote(pod_cidr)}\n{_SCRIPT}"
+    return Script("remove-cluster", {"pod_cidr": pod_cidr}, f"pods={shlex.quote(pod_cidr)}\n{_TEXT}")
 
 
-_SCRIPT = r"""
+_TEXT = r"""
 set -u
 gone() { echo "changed: $1"; }
 
@@ -74,4 +76,4 @@ systemctl daemon-reload
 left=$(ls -A /var/lib/windlass /var/lib/kubelet 2>/dev/null | grep -v ':$' | grep .)
 [ -z "$left" ] || { echo "could not remove: $left" >&2; exit 1; }
 """
-"""Prints `changed: WHAT` for each thing it took away; a second run prints nothing. Docker Engine stays."""
+"""Prints `changed: WHAT` for everything that it took away; a second run prints nothing. Docker Engine stays."""
