@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from windlass.domain.host.layout import ETCD_DATA, stack_directory
+from windlass.domain.host.layout import DATA, ETCD_DATA, stack_directory
 from windlass.domain.scripts.script import CHANGED, Script
 
 CONTAINER = "windlass-etcd"
@@ -25,7 +25,7 @@ case $state in
   *) echo process=stopped ;;
 esac
 ls {shlex.quote(ETCD_DATA)}/member/wal/*.wal >/dev/null 2>&1 && echo data=yes || echo data=no
-for directory in {shlex.quote(ETCD_DATA)} /var/lib/windlass /var/lib; do
+for directory in {shlex.quote(ETCD_DATA)} {DATA} /var/lib; do
   [ -d "$directory" ] && df -Pk "$directory" | awk 'NR > 1 {{print "free=" $4}}' && break
 done
 """

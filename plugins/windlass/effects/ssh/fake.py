@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from windlass.domain.scripts.script import Script
 from windlass.effects.ssh.connection import CommandResult, RemoteFile, SshTarget
+from windlass.effects.ssh.fake_call import Call
 from windlass.effects.ssh.fake_connection import FakeConnection
 from windlass.effects.ssh.fake_stream import StreamHandler
 from windlass.errors import UnreachableError
@@ -31,17 +32,6 @@ class UnscriptedError(AssertionError):
 @dataclass(frozen=True)
 class Hangs:
     """The answer of a command that never ends."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """What was asked of a host. File operations show as `<put>`, `<put_tree>`, `<read>`, `<stat>` and the paths."""
-
-    argv: tuple[str, ...]
-    sudo: bool = False
-    stdin: bytes | None = field(default=None, repr=False)
-    script: Script | None = None
-    """The script that was run, for answers that go by its name and arguments."""
 
 
 Reply = CommandResult | str | Hangs

@@ -16,13 +16,14 @@ from windlass.domain.host.file_drift import ROOT, Absent, FileState, ObservedFil
 from windlass.domain.scripts.script import Script
 from windlass.effects.ssh import file_state, shell
 from windlass.effects.ssh.connection import DEFAULT_TIMEOUT, CommandResult, RemoteFile
+from windlass.effects.ssh.fake_call import Call
 from windlass.effects.ssh.fake_stream import FakeStream
 from windlass.effects.ssh.output import BoundedOutput, Lines
 from windlass.effects.ssh.tunnel import TcpForward, Tunnel, UnixBridge
 from windlass.errors import CommandError, CommandFailure, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
-    from windlass.effects.ssh.fake import Call, FakeHost, Hangs
+    from windlass.effects.ssh.fake import FakeHost, Hangs
 
 
 class FakeConnection:
@@ -158,8 +159,6 @@ class FakeConnection:
     def _operation(
         self, argv: tuple[str, ...], *, sudo: bool, stdin: bytes | None = None, script: Script | None = None
     ) -> Iterator[Call]:
-        from windlass.effects.ssh.fake import Call  # noqa: PLC0415 - fake makes connections, so it imports us
-
         if self._is_closed:
             raise UnreachableError(f"{self.host}: this connection was closed; ask for a new one")
         if sudo and not self._fake.has_sudo:

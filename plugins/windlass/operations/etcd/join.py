@@ -1,4 +1,4 @@
-"""Let a host join etcd as a learner: see that it can, keep its old data aside, start it, wait until it has joined."""
+"""Let a host join etcd as a learner: check that it can, keep its old data aside, start it, wait until it has joined."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SPARE_BYTES = 256 * 1024 * 1024
 
 def make_ready(work: ReplacementContext, host: Host, connection: Connection, observed: EtcdObservation) -> None:
     """See that the member can be started before the old one is given up: the host's files, images and room."""
-    database = max((one.status.database_bytes for one in observed.observed.values() if one.status), default=0)
+    database = max((one.status.database_bytes for one in observed.members.values() if one.status), default=0)
     free = observed.at(host.name).free_bytes
     if free is not None and free < database + _SPARE_BYTES:
         raise RefusedError(
@@ -36,7 +36,7 @@ def make_ready(work: ReplacementContext, host: Host, connection: Connection, obs
         )
     _check_way(host, connection, observed)
     if not is_prepared(connection, work.session.cluster.name, host):
-        work.tell(f"{host.name}: it has lost what a host of this cluster has; it is prepared anew")
+        work.tell(f"{host.name}: it has lost what a host of this cluster has; it is prepared again")
         prepare_host(work.session, host, connection)
         seed_host(work.session.cluster, work.pki, work.sealed, host, connection)
 
@@ -48,7 +48,7 @@ def _check_way(host: Host, connection: Connection, observed: EtcdObservation) ->
     if unreached:
         raise RefusedError(
             f"{host.name}: it cannot reach etcd on {', '.join(unreached)}, and could not join; "
-            "mend the network between them, then clear this task"
+            "fix the network between them, then clear this task"
         )
 
 
@@ -68,18 +68,22 @@ def join(work: ReplacementContext, host: Host, connection: Connection) -> None:
     aside = f"{ASIDE}-{hashlib.sha256(cluster.encode()).hexdigest()[:4]}-{max(one.member_id for one in members):x}"
     run_script(connection, join_script(cluster, aside), timeout=timedelta(minutes=2))
 
-    def look() -> str:
+    def lacks() -> str:
         with serving_client(work, but=host.name) as asked:
             mine = [one for one in asked.members() if peer_url(host) in one.peer_urls]
         if not any(one.has_started for one in mine):
             return f"{host.name}: etcd has not joined; see `docker logs {CONTAINER}` there"
         return "" if observe_members(work.session, work.pki).at(host.name).has_leader else f"{host.name}: no leader yet"
 
-    wait_until(look, _JOINED, f"etcd: {host.name} joins as a learner")
+    wait_until(lacks, _JOINED, f"etcd: {host.name} joins as a learner")
 
 
 def initial_cluster(members: tuple[status.ListedMember, ...], host: Host) -> str:
-    """Return the members as a new one has to be told them: `name=address` of each, its own name for its address."""
+    """Return the members as a new one takes them: `name=address` of each, its own name for its address.
+
+    etcd starts only if they are just those that the cluster has by now:
+    https://etcd.io/docs/v3.6/op-guide/runtime-reconf-design/
+    """
     pairs = [
         f"{host.name if address == peer_url(host) else one.name}={address}"
         for one in members

@@ -61,7 +61,7 @@ def observe_members(session: ClusterSession, pki: Pki, unreachable: Mapping[str,
     own = observe_etcd(session, pki, unreachable)
     credentials = EtcdCredentials.of(pki)
     others = {address: _ask_from(session, own.statuses, address, credentials) for address in _unanswered(own)}
-    return replace(own, observed={**own.observed, **others})
+    return replace(own, members={**own.members, **others})
 
 
 def _observe(connection: Connection, credentials: EtcdCredentials, within: timedelta) -> ObservedMember:
@@ -116,13 +116,13 @@ def _answer(
 
 def _unanswered(observation: EtcdObservation) -> tuple[str, ...]:
     """Return the addresses of members that their own hosts said nothing of, or that are on no host of the spec."""
-    addresses = {address for member in observation.listed() for address in member.peer_urls} | set(observation.observed)
+    addresses = {address for member in observation.listed() for address in member.peer_urls} | set(observation.members)
     unknown = ObservedMember("unknown")
     return tuple(
         sorted(
             address
             for address in addresses
-            if (one := observation.observed.get(address, unknown)).process == "unknown" and one.status is None
+            if (one := observation.members.get(address, unknown)).process == "unknown" and one.status is None
         )
     )
 
