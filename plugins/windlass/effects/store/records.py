@@ -108,12 +108,12 @@ class ClusterRecords:
         return keys
 
     def repairs(self) -> History:
-        """Return how often each thing was repaired of late, and the alerts that stand."""
+        """Return how often each component was acted on lately, and the alerts that stand."""
         stored = self.store.get(remediation_key(self.cluster))
         return History() if stored is None else History.from_bytes(stored.data)
 
     def save_repairs(self, history: History) -> None:
-        """Store what was repaired of late."""
+        """Store what was acted on lately."""
         self.store.put(remediation_key(self.cluster), history.to_bytes())
 
     def echoed(self) -> datetime:
