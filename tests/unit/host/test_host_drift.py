@@ -24,8 +24,8 @@ from windlass.domain.pki import desired_certificates, issue_pki
 from windlass.domain.remediation.drift import with_drift
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rollout.stale import host_state
+from windlass.domain.spec.version import at_version
 from windlass.operations.apply.plan import plan_steps
-from windlass.operations.rollout.context import at_version
 from world.scripts.remediation import inspected
 
 FACTS = parse_facts("cgroup=2\ncpus=2\ndocker=20.10\ncomplete=yes")
