@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Context
 
-from windlass.airflow.artifacts import artifacts_of
-from windlass.airflow.run_context import RunContext, templates_directory
+from windlass.airflow.run_context import RunContext
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.catalog.tested import changed_since, is_accepted, lacking, standing
@@ -21,7 +20,6 @@ from windlass.domain.rollout.gate_rules import judge
 from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
 from windlass.domain.rollout.question import Question, quorum_after
 from windlass.domain.spec import Cluster
-from windlass.effects.catalog import load_record
 from windlass.errors import WindlassError
 from windlass.operation_names import Operation
 from windlass.operations.backup.take import take_bundle
@@ -63,7 +61,7 @@ class UpgradePath:
 def sites(run: RunContext, upgrade_path: UpgradePath) -> Iterator[tuple[ClusterSession, ClusterSession]]:
     """Give the cluster as it shall be, and as it was before, on the same connections."""
     with run.session(upgrade_path.before) as before:
-        source = artifacts_of(upgrade_path.after, upgrade_path.release, run.store)
+        source = run.artifacts(upgrade_path.after, upgrade_path.release)
         yield session_at(before, upgrade_path.after, upgrade_path.release, source), before
 
 
@@ -87,7 +85,7 @@ def check_gate(run: RunContext, upgrade_path: UpgradePath, *, allow_untested: bo
     """Look at everything, and judge and plan by it."""
     with sites(run, upgrade_path) as (session, before):
         found = gather(session, before, run.pki())
-        tested = _tested(upgrade_path.release, session.lock, allowed=allow_untested)
+        tested = _tested(run, upgrade_path.release, session.lock, allowed=allow_untested)
     states = found.gate_inputs.states
     is_seen = all(host.name in states for host in session.hosts)
     steps = plan_rollout(upgrade_path.after, states, leader=found.leader, add_ons=found.add_ons) if is_seen else ()
@@ -96,9 +94,9 @@ def check_gate(run: RunContext, upgrade_path: UpgradePath, *, allow_untested: bo
     return GateResult(GateReport(findings), steps, found.etcd_id, found.gate_inputs.membership)
 
 
-def _tested(release: Release, lock: Lock, *, allowed: bool) -> GateFinding:
+def _tested(run: RunContext, release: Release, lock: Lock, *, allowed: bool) -> GateFinding:
     """Return the finding on whether a record says that the release has passed its tests, with these bytes."""
-    record = load_record(templates_directory(), release.version)
+    record = run.services.release_tests(release.version)
     stands = standing(release, record, lock)
     if is_accepted(stands):
         changed = changed_since(release, record, lock) if record is not None else ()

@@ -8,17 +8,17 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from windlass.airflow.connections import open_store
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
-from windlass.airflow.notifications import Notice, send
-from windlass.airflow.run_context import templates_directory
+from windlass.airflow.services import airflow_services
+from windlass.domain.catalog.tested import standing
+from windlass.domain.notice import Notice
 from windlass.domain.rollout.available import AvailableUpgrade, available_upgrades
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import load_cluster
-from windlass.effects.catalog import catalog_standing, load_catalog
-from windlass.effects.store import ClusterRecords, ServiceLog, Store, list_clusters
+from windlass.effects.store import ClusterRecords, ServiceLog, list_clusters
 from windlass.effects.store.keys import offer_key
 from windlass.errors import WindlassError
+from windlass.operations.services import Services
 
 
 class CatalogWatchOperator(BaseOperator):
@@ -33,14 +33,16 @@ class CatalogWatchOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, list[str]]:
         """Return the versions that each cluster was told of now."""
         with ending_on_permanent_errors():
-            return tell_clusters(open_store(), context)
+            return tell_clusters(airflow_services(), context)
 
 
-def tell_clusters(store: Store, context: Context) -> dict[str, list[str]]:
+def tell_clusters(services: Services, context: Context) -> dict[str, list[str]]:
     """Tell every cluster what it was not told yet."""
-    directory = templates_directory()
-    catalog = load_catalog(directory)
-    standings = {version: catalog_standing(directory, release) for version, release in catalog.releases.items()}
+    store, catalog = services.store, services.catalog
+    standings = {
+        version: standing(release, services.release_tests(version), None)
+        for version, release in catalog.releases.items()
+    }
     told: dict[str, list[str]] = {}
     for name in list_clusters(store):
         try:
@@ -48,19 +50,19 @@ def tell_clusters(store: Store, context: Context) -> dict[str, list[str]]:
         except WindlassError:
             continue
         for offer in available_upgrades(catalog, cluster.spec.kubernetes.version, standings):
-            if _tell(store, name, offer, context):
+            if _tell(services, name, offer, context):
                 told.setdefault(name, []).append(offer.version)
     return told
 
 
-def _tell(store: Store, cluster: str, offer: AvailableUpgrade, context: Context) -> bool:
+def _tell(services: Services, cluster: str, offer: AvailableUpgrade, context: Context) -> bool:
     """Tell one cluster of one release, unless it was told before."""
-    key, run = offer_key(cluster, offer.version), context["dag_run"]
+    store, key, run = services.store, offer_key(cluster, offer.version), context["dag_run"]
     if store.get(key) is not None:
         return False
     event = Event(datetime.now(UTC), run.dag_id, offer.text, run_id=run.run_id, details=offer.value())
     ServiceLog(store, cluster).append(event, writer=run.dag_id)
-    send([Notice(cluster, offer.text, is_alert=True)], context)
+    services.notify([Notice(cluster, offer.text, is_alert=True)], context)
     # Last, since one that is told of twice, by a run that died here, is better off than one that is never told. There
     # is one run at a time.
     record = {**offer.value(), "told": datetime.now(UTC).isoformat(timespec="seconds")}

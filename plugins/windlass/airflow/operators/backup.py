@@ -12,13 +12,13 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from windlass.airflow.backup_assets import BACKUPS, DRILLS
-from windlass.airflow.connections import open_store
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
-from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.services import airflow_services
 from windlass.domain.backup import BundleId, BundleManifest
 from windlass.domain.backup.schedule import BackupProgress, is_drill_due, is_due, overdue_since, unsafe_beside
+from windlass.domain.notice import Notice
 from windlass.effects.bundles import Vault
 from windlass.effects.store import list_clusters
 from windlass.errors import TRANSIENT, NotReadyError, RefusedError, WindlassError
@@ -42,8 +42,8 @@ class BackupDispatchOperator(BaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Return the clusters whose backup was started. A cluster that cannot be looked at holds up no other."""
         with ending_on_permanent_errors():
-            store = open_store()
-            places = [RunContext.of_cluster(name, context) for name in list_clusters(store)]
+            services = airflow_services()
+            places = [RunContext.of_cluster(name, context, services) for name in list_clusters(services.store)]
         due = [run.name for run in places if self._is_due(context, run)]
         if not due:
             raise AirflowSkipException("no backup is due")
@@ -219,4 +219,4 @@ def notify_alert(context: Context, run: RunContext, text: str, level: Any = "err
     """Write a line to the cluster's service log and tell whoever wants to know; the store may be what is away."""
     with contextlib.suppress(WindlassError):
         run.log(text, level=level)
-    send([Notice(run.name, text, level, component="etcd", is_alert=True)], context)
+    run.services.notify([Notice(run.name, text, level, component="etcd", is_alert=True)], context)

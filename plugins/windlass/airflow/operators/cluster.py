@@ -7,9 +7,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from windlass.airflow.authorities import user_authorities
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
 from windlass.domain.apply.immutable import dropped_hosts, refuse_what_no_apply_changes
 from windlass.domain.pki import Pki, check_authorities, issue_pki
@@ -98,7 +96,7 @@ def _check_change(stored: Cluster, desired: Cluster, run: RunContext) -> None:
 
 def _check_given(cluster: Cluster, run: RunContext) -> None:
     """Tell of an authority of the user's that cannot be used before anything starts."""
-    if given := user_authorities(cluster):
+    if given := run.services.authorities(cluster):
         check_authorities(given, datetime.now(UTC))
         refuse_other_authorities(given, run.records.pki(run.keys))
 
@@ -117,7 +115,7 @@ class ClusterCertificatesOperator(ClusterOperator):
 
 def seeded_pki(run: RunContext, cluster: Cluster) -> tuple[Pki, RemoteFile]:
     """Return the stored PKI, with what it lacks made and what is old renewed, and its sealed copy for hosts."""
-    existing, given = run.records.pki(run.keys), user_authorities(cluster)
+    existing, given = run.records.pki(run.keys), run.services.authorities(cluster)
     refuse_other_authorities(given, existing)
     pki = issue_pki(cluster, datetime.now(UTC), existing, given)
     run.records.save_pki(pki, run.keys)
@@ -135,10 +133,15 @@ class ClusterServicesOperator(ClusterOperator):
             self.log.info("an API server is ready")
             changed = list(apply_services(session, client))
             changed += register_nodes(session, client)
-            wait_until(lambda: nodes_missing(session, client), _NODES_READY, "wait for nodes")
+            wait_until(lambda: nodes_missing(session, client), _NODES_READY, "wait for nodes", session.clock)
             self.log.info("all nodes are Ready")
             changed += label_nodes(session, client)
-            wait_until(lambda: workloads_missing(client, FOUNDATION), _NODES_READY, "wait for foundation services")
+            wait_until(
+                lambda: workloads_missing(client, FOUNDATION),
+                _NODES_READY,
+                "wait for foundation services",
+                session.clock,
+            )
             own = start_own_stacks(session)
         changed += [f"{one} of {host}" for host, changes in own.items() for one in changes]
         for one in changed:
@@ -183,7 +186,7 @@ class ClusterDrainOperator(ClusterOperator):
         """Return what was ended."""
         try:
             with run.session(run.cluster()) as session, kubernetes_api(session, run.pki(), _API_ANSWERS) as client:
-                return list(drain(client))
+                return list(drain(client, session.clock))
         except NotReadyError as error:
             self.log.warning("not drained: %s", error)
             return []
@@ -199,7 +202,7 @@ class ClusterRemoveOperator(ClusterOperator):
         """Return what was removed by host; the error names every host that it could not be removed from."""
         run.lease().heartbeat()
         cluster = run.cluster()
-        provider = host_provider(cluster)
+        provider = run.services.provider(cluster)
         if provider.makes_hosts:
             return self.tell(dict.fromkeys(provider.destroy(cluster), ("destroyed",)))
         with run.session(cluster) as session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,6 +35,7 @@ from windlass.domain.recovery import (
 from windlass.domain.recovery.question import OUTAGE, Question, render_question
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
+from windlass.effects.clock import Clock
 from windlass.effects.store import RunLease
 from windlass.effects.store.recoveries import RecoveryRecord, recoveries, save_recovery
 from windlass.errors import NotReadyError, RefusedError
@@ -164,7 +164,7 @@ class RecoveryLeaseOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         recovery, spec = RecoveryHandover.of(context), context["params"].get("spec")
-        self._acquire(run.lease())
+        self._acquire(run.lease(), run.services.clock)
         vault = vault_of(run, spec)
         manifest = vault.manifest(BundleId.parse(recovery.bundle))
         state = vault.state(manifest)
@@ -175,8 +175,8 @@ class RecoveryLeaseOperator(ClusterOperator):
             self.log.info("the spec is stored, with Kubernetes %s", recovery.version)
         return str(run.owner)
 
-    def _acquire(self, lease: RunLease) -> None:
-        deadline = time.monotonic() + _PATIENCE.total_seconds()
+    def _acquire(self, lease: RunLease, clock: Clock) -> None:
+        deadline = clock.monotonic() + _PATIENCE.total_seconds()
         while True:
             try:
                 lease.acquire()
@@ -184,11 +184,11 @@ class RecoveryLeaseOperator(ClusterOperator):
                 holder = lease.effective()
                 if holder is not None and holder.operation != Operation.REMEDIATE:
                     raise
-                if time.monotonic() > deadline:
+                if clock.monotonic() > deadline:
                     raise NotReadyError(f"recovery waits: {refusal}") from refusal
             else:
                 return
-            time.sleep(_PAUSE_SECONDS)
+            clock.sleep(_PAUSE_SECONDS)
 
 
 class RecoveryRestoreOperator(ClusterOperator):

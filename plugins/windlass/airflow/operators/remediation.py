@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,12 +10,10 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.assets import REPAIRS, findings_in
-from windlass.airflow.hooks.host import HostHook
-from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
 from windlass.domain.health import Finding
+from windlass.domain.notice import Notice
 from windlass.domain.pki import Pki
 from windlass.domain.remediation.contention import contention_of
 from windlass.domain.remediation.plan import RunOrigin
@@ -70,7 +67,7 @@ class ClusterHealOperator(ClusterOperator):
                 self._tell_kubernetes(work, run)
         finally:
             run.lease().release()
-            send(_notices(run.name, [one for one in notes if not one.key]), context)
+            run.services.notify(_notices(run.name, [one for one in notes if not one.key]), context)
         return {key: list(lines) for key, lines in outcome.__dict__.items()}
 
     def _show(self, context: Context, run: RunContext, findings: Iterable[Finding]) -> dict[str, list[str]]:
@@ -82,7 +79,8 @@ class ClusterHealOperator(ClusterOperator):
 
     def _take_turn(self, run: RunContext, began: datetime) -> bool:
         """Take the lease, or wait for the run that has it; False if that run does what this one is for."""
-        lease, deadline, is_told = run.lease(), time.monotonic() + _PATIENCE.total_seconds(), False
+        clock = run.services.clock
+        lease, deadline, is_told = run.lease(), clock.monotonic() + _PATIENCE.total_seconds(), False
         while True:
             turn = contention_of(lease.current(), run.owner, began)
             if turn == "leave":
@@ -96,11 +94,11 @@ class ClusterHealOperator(ClusterOperator):
                 if not is_told:
                     self.log.info("%s", refusal)
                     is_told = True
-                if time.monotonic() > deadline:
+                if clock.monotonic() > deadline:
                     raise NotReadyError(f"repair waits: {refusal}") from refusal
             else:
                 return True
-            time.sleep(_PAUSE_SECONDS)
+            clock.sleep(_PAUSE_SECONDS)
 
     @contextmanager
     def _healing(
@@ -113,7 +111,7 @@ class ClusterHealOperator(ClusterOperator):
             self.log.info("%s", one.text)
             log.append(_event(run, one), writer=run.owner.dag_id)
             if one.key:
-                self._alert(_notices(run.name, [one]), context)
+                self._alert(_notices(run.name, [one]), context, run)
 
         def store(pki: Pki) -> RemoteFile:
             run.records.save_pki(pki, run.keys)
@@ -134,12 +132,14 @@ class ClusterHealOperator(ClusterOperator):
                 hear=_listener(context, run),
                 asked=RunOrigin(by_person=_is_by_person(context)),
                 rollout=f"{rollout} is not over" if rollout else "",
+                clock=run.services.clock.now,
+                pause=run.services.clock.sleep,
             )
 
-    def _alert(self, notices: list[Notice], context: Context) -> None:
+    def _alert(self, notices: list[Notice], context: Context, run: RunContext) -> None:
         """Tell people at once: what the history records as told must have been, should this task be killed."""
         try:
-            send(notices, context)
+            run.services.notify(notices, context)
         except WindlassError:
             self.log.exception("people could not be told; the repair goes on")
 
@@ -164,21 +164,21 @@ class ProvidedMachines:
     @property
     def makes_hosts(self) -> bool:
         """Whether the spec's provider makes hosts; see `Machines`."""
-        return host_provider(self._session.cluster).makes_hosts
+        return self._run.services.provider(self._session.cluster).makes_hosts
 
     def gone(self) -> frozenset[str]:
         """Return the hosts without a running machine; see `Machines`."""
         cluster = self._session.cluster
-        provider = host_provider(cluster)
+        provider = self._run.services.provider(cluster)
         return frozenset(provider.missing(cluster)) if provider.makes_hosts else frozenset()
 
     def make(self, host: str) -> None:
         """Make or start what is gone; see `Machines`."""
         cluster, keys = self._session.cluster, HostKeys(self._run.store, self._run.name)
-        made = host_provider(cluster).provide(cluster, f"{self._run.owner.run_id}-{host}")
+        made = self._run.services.provider(cluster).provide(cluster, f"{self._run.owner.run_id}-{host}")
         for name in made:
             keys.forget(name)
-        fresh = HostHook(cluster.spec.hosts.ssh.connection).connections(cluster, keys)
+        fresh = self._run.services.connect(cluster, keys)
         for name in {host, *made}:
             self._session.connections.renew(fresh.target(name))
 

@@ -93,7 +93,7 @@ def _comes_back(work: ReplacementContext, host: Host, connection: Connection) ->
         return f"{host.name}: etcd is not well"
 
     try:
-        wait_until(look, _COMES_BACK, f"{host.name}: start etcd again")
+        wait_until(look, _COMES_BACK, f"{host.name}: start etcd again", work.session.clock)
     except (NotReadyError, RefusedError):
         return False
     return True
@@ -166,7 +166,7 @@ def _promote(work: ReplacementContext, member_id: int, name: str) -> None:
                 client.promote(member_id)
         return ""
 
-    wait_until(look, _CATCHES_UP, f"etcd: {name} catches up")
+    wait_until(look, _CATCHES_UP, f"etcd: {name} catches up", work.session.clock)
 
 
 def _start_the_rest(work: ReplacementContext, host: Host, connection: Connection) -> Changes:

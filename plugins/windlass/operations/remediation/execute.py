@@ -127,7 +127,7 @@ def _replace_host(work: RemediationContext, repair: Action) -> Changes:
         work.session.connections.get(host.name).run(["true"])
         return ""
 
-    wait_until(look, _MACHINE, f"{host.name} answers SSH")
+    wait_until(look, _MACHINE, f"{host.name} answers SSH", work.session.clock)
     connection = work.session.connections.get(host.name)
     changed = prepare_host(work.session, host, connection)
     sealed = work.keyring.renew(work.keys)
