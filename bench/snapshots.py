@@ -12,8 +12,9 @@ import sys
 import threading
 from pathlib import Path
 
-from bench.opened import opened
 from windlass.operations.etcd.members import etcd_members
+
+from bench.opened import opened
 
 
 class _Nowhere:

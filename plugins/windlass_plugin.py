@@ -1,6 +1,8 @@
 """What Airflow's plugin loader finds of Windlass.
 
-Every process of Airflow imports this file, each task included: it must stay cheap. What needs more than the standard
+Every process of Airflow imports this file, each task included: it must stay cheap. It is the only one that Airflow may
+load from here, as it runs each file that it finds under its bare name, which `.airflowignore` prevents
+(https://github.com/apache/airflow/issues/63548). What needs more than the standard
 library is imported where it is used.
 """
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from windlass.airflow import services
+from windlass.airflow import run_context, services
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog.tested import PROOF, SuiteOutcome, TestRecord, record_of
 from windlass.domain.rendering import MirrorAddresses
@@ -24,7 +24,7 @@ from windlass.domain.spec import load_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.clock import Clock
-from windlass.effects.etcd import EtcdTarget, client
+from windlass.effects.etcd import EtcdClient, EtcdTarget
 from windlass.effects.kubernetes.client import KubernetesClient
 from windlass.effects.providers import StaticProvider
 from windlass.effects.ssh.fake import FakeHosts
@@ -71,7 +71,8 @@ class World:
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Let the Airflow layer find this world where it looks for the real one."""
         patch.setattr(services, "_build", self._services)
-        patch.setattr(client, "_Channel", partial(_channel, self))
+        # The same each time, and half of the time that a run takes.
+        patch.setattr(run_context, "load_cluster", _once(load_cluster))
 
     def _services(self, store_conn_id: str) -> Services:
         """Return what the Airflow layer works with in this world, whatever the store's connection is called."""
@@ -92,7 +93,11 @@ class World:
             authorities=lambda _: {},
             notify=lambda *_: None,
             clock=Clock(partial(self.clock.now, UTC), self.clock.monotonic, self.clock.sleep),
-            clients=Clients(kubernetes=partial(KubernetesClient, transport=transport), missing_artifacts=lambda _: ()),
+            clients=Clients(
+                etcd=partial(EtcdClient, open_channel=partial(_channel, self)),
+                kubernetes=partial(KubernetesClient, transport=transport),
+                missing_artifacts=lambda _: (),
+            ),
         )
 
     def machine_at(self, seen_from: str, address: str) -> Machine | None:
@@ -180,6 +185,21 @@ class World:
 def _usual(key: str) -> str:
     """Return a key without what is different in each run; empty if all of it is."""
     return "" if re.search("/(bundles|drills|recoveries)/", key) else key
+
+
+_known: dict[str, Any] = {}
+
+
+def _once(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same function, which makes the same value but once."""
+
+    def made(*arguments: Any, **known: Any) -> Any:
+        key = repr((make.__name__, arguments, known))
+        if key not in _known:
+            _known[key] = make(*arguments, **known)
+        return _known[key]
+
+    return made
 
 
 @cache

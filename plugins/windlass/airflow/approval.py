@@ -17,7 +17,8 @@ class ClusterApprovalOperator(ApprovalOperator):
     """
 
     def __init__(self, *, fail_on_reject: bool = True, **options: Any) -> None:
-        # Tried again, since Airflow may lose an answer that comes within the second in which it asked.
+        # Tried again, since Airflow may lose an answer that comes within the second in which it asked. Compare, of
+        # deferred tasks that go on before the scheduler has seen them wait, apache/airflow issue 72716.
         super().__init__(fail_on_reject=fail_on_reject, **{**TASK_DEFAULTS, **options})
 
     def execute(self, context: Context) -> Any:

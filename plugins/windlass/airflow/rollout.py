@@ -18,7 +18,7 @@ from windlass.domain.rollout import GateReport, Step, check_target, plan_rollout
 from windlass.domain.rollout.gate import GateFinding, GateLevel
 from windlass.domain.rollout.gate_rules import judge
 from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
-from windlass.domain.rollout.question import Question, quorum_after
+from windlass.domain.rollout.question import RolloutQuestion, quorum_after
 from windlass.domain.spec import Cluster
 from windlass.errors import WindlassError
 from windlass.operation_names import Operation
@@ -149,7 +149,7 @@ def plan_text(upgrade_path: UpgradePath, gate_result: GateResult, steps: tuple[S
     return "\n".join(lines)
 
 
-def question_of(upgrade_path: UpgradePath, gate_result: GateResult, steps: tuple[Step, ...]) -> Question:
+def question_of(upgrade_path: UpgradePath, gate_result: GateResult, steps: tuple[Step, ...]) -> RolloutQuestion:
     """Return what a person is asked who is to approve `steps`."""
     name, notes = upgrade_path.after.name, tuple(upgrade_path.release.notes)
-    return Question(name, upgrade_path.name, gate_result.report, steps, gate_result.membership, notes)
+    return RolloutQuestion(name, upgrade_path.name, gate_result.report, steps, gate_result.membership, notes)

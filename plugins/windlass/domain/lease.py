@@ -1,4 +1,8 @@
-"""Who may change a cluster now: the lease's value, and the rule that decides; the store only carries it out."""
+"""Who may change a cluster now: the lease's value, and the rule that decides; the store only carries it out.
+
+A lease may outlive its run: a run that times out has its unfinished tasks skipped, teardowns among them, so that nobody
+gives the lease back (https://github.com/apache/airflow/issues/30264). So the run's state decides, before the clock.
+"""
 
 from __future__ import annotations
 

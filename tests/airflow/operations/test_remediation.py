@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock, Mock
@@ -21,9 +20,10 @@ from windlass.airflow.operators.remediation import ClusterHealOperator
 from windlass.airflow.run_context import RunContext
 from windlass.domain.health import Finding, Kind
 from windlass.domain.lease import Owner
+from windlass.domain.remediation.triggers import findings_of
 from windlass.effects.store import Leases, MemoryStore, RunLease
-from windlass.errors import NotReadyError, SpecError
-from windlass.operations.remediation import Note, RemediationResult
+from windlass.errors import SpecError
+from windlass.operations.remediation import Note, RemediationResult, operation
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 ME = Owner("heal_cluster", "mine")
@@ -72,20 +72,29 @@ def test_a_run_is_about_every_finding_but_where_it_names_one(asked: Any, found: 
     ]
     event = Mock(extra={"findings": [one.to_dict() for one in given]})
     at, run = Mock(spec=RunContext), context(finding=given[asked].id if isinstance(asked, int) else asked)
-    at.name, at.records.status.return_value = "demo", None
+    at.name = "demo"
     run["triggering_asset_events"] = {REPAIRS: [event]}
 
-    assert remediation._findings(run, at) == tuple(given[index] for index in found)
+    request = remediation._request(run, at)
+
+    assert findings_of(request, None, SINCE) == tuple(given[index] for index in found)
+
+
+@pytest.mark.parametrize(
+    ("run_type", "by_person"), [("manual", True), ("asset_triggered", False), ("scheduled", False)]
+)
+def test_a_run_knows_whether_a_person_started_it(run_type: str, *, by_person: bool) -> None:
+    run = context()
+    run["dag_run"].run_type = run_type
+    assert remediation._request(run, RunContext.of(run)).by_person is by_person
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Any:
+def run() -> Any:
     made = Mock(spec=RunContext, owner=ME)
     made.name = "demo"
     leases = Leases(MemoryStore(), lambda _: False, lambda: datetime.now(UTC))
     made.lease.return_value = RunLease(leases, "demo", ME)
-    monkeypatch.setattr(remediation, "_PATIENCE", timedelta(seconds=0.05))
-    monkeypatch.setattr(remediation, "_PAUSE_SECONDS", 0.01)
     return made
 
 
@@ -93,28 +102,6 @@ def test_what_was_found_before_a_cluster_was_deleted_ends_well(run: Any) -> None
     run.records.spec.return_value = run.records.status.return_value = None
     assert ClusterHealOperator(task_id="heal").act(context(), run) == {"the cluster was deleted": []}
     assert run.lease().current() is None
-
-
-def test_a_free_cluster_is_taken_at_once(run: Any) -> None:
-    assert ClusterHealOperator(task_id="heal")._take_turn(run, datetime.now(UTC))
-    assert run.lease().current().owner == ME
-
-
-def test_another_operation_is_waited_for_and_named_when_it_takes_too_long(run: Any) -> None:
-    replace(run.lease(), owner=Owner("upgrade_cluster", "one")).acquire()
-    with pytest.raises(NotReadyError, match=r"repair waits: .*upgrade_cluster \(run one\)"):
-        ClusterHealOperator(task_id="heal")._take_turn(run, datetime.now(UTC) - timedelta(hours=1))
-
-
-def test_another_repair_run_is_left_to_it_once_it_will_look_again(run: Any) -> None:
-    other = replace(run.lease(), owner=Owner("heal_cluster", "other"))
-    other.acquire()
-    began = datetime.now(UTC)
-    operator = ClusterHealOperator(task_id="heal")
-    with pytest.raises(NotReadyError):
-        operator._take_turn(run, began)
-    other.heartbeat()
-    assert not operator._take_turn(run, began)
 
 
 class Recorder(BaseNotifier):
@@ -176,12 +163,12 @@ def test_people_are_alerted_while_a_repair_is_still_at_work_and_a_wrong_variable
     run.records.store, run.records.cluster = MemoryStore(), "demo"
     told_by_then: list[list[str]] = []
 
-    def repair(work: Any) -> RemediationResult:
-        work.note(Note("no quorum; recover", "error", key="etcd"))
+    def remediate(context: Any, *_: Any) -> RemediationResult:
+        context.report(Note("no quorum; recover", "error", key="etcd"))
         told_by_then.append([*told])
         return RemediationResult((), (), (), (), ())
 
-    monkeypatch.setattr(remediation, "heal", repair)
+    monkeypatch.setattr(operation, "remediate", remediate)
     assert ClusterHealOperator(task_id="heal").act(context(), run)["done"] == []
     assert told_by_then == [["no quorum; recover"] if is_readable else []]
     assert told == told_by_then[0]

@@ -12,13 +12,16 @@ import pytest
 from unit.rollout.test_immutable import BEFORE, ROLES, with_host, with_network
 from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
 from windlass.domain.apply.immutable import dropped_hosts, refuse_what_no_apply_changes
-from windlass.domain.etcd.quorum import Member, Membership
+from windlass.domain.etcd.membership import EtcdObservation
+from windlass.domain.etcd.status import ListedMember, MemberStatus, ObservedMember
 from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.apply import leaving_hosts
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.rollout.etcd import ObservedEtcd
+
+DESIRED = {host.name: f"https://{host.address}:2380" for host in BEFORE.hosts_with("etcd")}
+STATUS = MemberStatus(1, 7, 1, 1107, "3.7.3", 2, 9, 9, 1, 1, 2, is_learner=False, errors=())
 
 
 @pytest.mark.parametrize(
@@ -68,13 +71,12 @@ class _Answers:
             raise NotReadyError("no API server is ready")
         yield Mock(**{"list.return_value": [{"metadata": {"name": name}} for name in self.nodes]})
 
-    def etcd(self, *_: Any) -> ObservedEtcd:
+    def etcd(self, *_: Any, **__: Any) -> EtcdObservation:
         if self.members is None:
-            return ObservedEtcd(Membership((), frozenset()), {}, {"cp-1": "cp-1: refused"})
-        members = tuple(
-            Member(name, number, "voter", started=True, health="healthy") for number, name in enumerate(self.members)
-        )
-        return ObservedEtcd(Membership(members, frozenset(self.members)), {"cp-1": Mock()}, {})
+            return EtcdObservation(DESIRED, {DESIRED["cp-1"]: ObservedMember("unknown", reason="cp-1: refused")})
+        names = dict.fromkeys(["cp-1", *self.members])
+        listed = tuple(ListedMember(number, name, (f"at {name}",)) for number, name in enumerate(names))
+        return EtcdObservation(DESIRED, {DESIRED["cp-1"]: ObservedMember("running", STATUS, listed)})
 
 
 def leave(monkeypatch: pytest.MonkeyPatch, answers: _Answers, *names: str) -> None:
@@ -103,3 +105,13 @@ def test_a_host_that_may_be_in_use_may_not_leave(
 def test_one_that_is_no_part_of_the_cluster_any_more_may(monkeypatch: pytest.MonkeyPatch) -> None:
     leave(monkeypatch, _Answers(["cp-1", "cp-2"], ["cp-1", "cp-2"]), "cp-3", "w-1")
     leave(monkeypatch, _Answers(["cp-1"], None), "w-1")
+
+
+def test_one_whose_member_has_not_started_yet_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = _Answers([], ["cp-1"])
+    added = ListedMember(9, "", (DESIRED["cp-3"],), is_learner=True)
+    listed = (ListedMember(1, "cp-1", (DESIRED["cp-1"],)), added)
+    observation = EtcdObservation(DESIRED, {DESIRED["cp-1"]: ObservedMember("running", STATUS, listed)})
+    monkeypatch.setattr(answers, "etcd", lambda *_, **__: observation)
+    with pytest.raises(RefusedError, match="cp-3 is a member of etcd"):
+        leave(monkeypatch, answers, "cp-3")

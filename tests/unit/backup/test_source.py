@@ -31,3 +31,8 @@ def test_a_member_without_space_can_still_give_a_snapshot() -> None:
 def test_without_a_leader_there_is_no_snapshot() -> None:
     with pytest.raises(NotReadyError, match="b: knows no leader; c: no route"):
         snapshot_source({"b": status(2, leader=0)}, {"c": "no route"})
+
+
+def test_one_that_complains_of_what_nobody_can_read_gives_no_snapshot() -> None:
+    unread = replace(status(2), errors=("a complaint that nobody here can read",))
+    assert snapshot_source({"a": status(1), "b": unread}, {}) == "a"

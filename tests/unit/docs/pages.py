@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,3 +44,29 @@ def place(cell: str) -> Place:
     """Read a path with the names behind it."""
     path, *names = code(cell)
     return Place(path, tuple(names))
+
+
+def defined_in(path: Path) -> set[str]:
+    """Return what a module defines, imports or names, and the words that it uses as keys."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names.add(node.name)
+            case ast.Name(ctx=ast.Store()):
+                names.add(node.id)
+            case ast.alias():
+                names.add(node.asname or node.name)
+            case ast.Constant(value=str()):
+                names.add(str(node.value))
+            case ast.Attribute():
+                names.add(node.attr)
+            case ast.arg():
+                names.add(node.arg)
+    return names
+
+
+def has(where: Place, name: str) -> bool:
+    """Tell whether a name is in a file: in Python as a name of it, elsewhere as text."""
+    path = ROOT / where.path
+    return name in (defined_in(path) if path.suffix == ".py" else path.read_text(encoding="utf-8"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 from dataclasses import replace
@@ -17,7 +16,7 @@ from windlass.domain.rendering import MirrorAddresses, render_host
 from windlass.domain.spec import load_cluster
 from windlass.effects.catalog import load_catalog
 
-from .pages import DOCS, ROOT, Place, place, rows, sections
+from .pages import DOCS, ROOT, Place, has, place, rows, sections
 
 PAGE = sections(DOCS / "adding.md")
 SEARCHES = PAGE["Ten searches"]
@@ -49,29 +48,6 @@ spec:
     members:
       - {name: cp-1, address: 192.0.2.11, roles: [etcd, control-plane]}
 """
-
-
-def defined_in(path: Path) -> set[str]:
-    """Return what a module defines or imports, and the words that it uses as keys."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                names.add(node.name)
-            case ast.Name(ctx=ast.Store()):
-                names.add(node.id)
-            case ast.alias():
-                names.add(node.asname or node.name)
-            case ast.Constant(value=str()):
-                names.add(str(node.value))
-            case ast.arg():
-                names.add(node.arg)
-    return names
-
-
-def has(where: Place, name: str) -> bool:
-    path = ROOT / where.path
-    return name in (defined_in(path) if path.suffix == ".py" else path.read_text(encoding="utf-8"))
 
 
 def test_there_are_five_recipes_and_ten_searches() -> None:

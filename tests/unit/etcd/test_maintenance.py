@@ -6,18 +6,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.domain.etcd.maintenance import (
-    EtcdObservation,
-    alarms_to_clear,
-    compaction,
-    complaints,
-    next_defragmentation,
-)
-from windlass.domain.etcd.status import Alarm, ListedMember, MemberStatus
+from windlass.domain.etcd.maintenance import alarms_to_clear, compaction, complaints, next_defragmentation
+from windlass.domain.etcd.membership import EtcdObservation
+from windlass.domain.etcd.status import Alarm, ListedMember, MemberStatus, ObservedMember
 
 MIB = 1024 * 1024
 HOSTS = ("a", "b", "c")
 IDS = {"a": 1, "b": 2, "c": 3}
+URLS = {host: f"https://{host}:2380" for host in HOSTS}
 
 
 def status(host: str, size: int = 400, used: int = 100, leader: int = 1) -> MemberStatus:
@@ -30,9 +26,15 @@ def look(
     statuses: Mapping[str, MemberStatus] | None = None, *alarms: Alarm, hosts: tuple[str, ...] = HOSTS
 ) -> EtcdObservation:
     seen = {host: status(host) for host in hosts} if statuses is None else statuses
-    members = [ListedMember(IDS[host], host, (f"https://{host}:2380",)) for host in hosts]
-    unseen = {host: "no route" for host in hosts if host not in seen}
-    return EtcdObservation(seen, unseen, members, alarms, frozenset(hosts))
+    listed = tuple(ListedMember(IDS[host], host, (URLS[host],)) for host in hosts)
+    errors = tuple(f"memberID:{one.member_id} alarm:{one.kind} " for one in alarms)
+    observed = {
+        URLS[host]: ObservedMember("running", replace(seen[host], errors=errors), listed)
+        if host in seen
+        else ObservedMember("unknown", reason="no route")
+        for host in hosts
+    }
+    return EtcdObservation({host: URLS[host] for host in hosts}, observed)
 
 
 NOSPACE = Alarm(2, "NOSPACE")
@@ -61,8 +63,10 @@ def test_no_member_pauses_unless_the_others_hold_quorum(lost: set[str], full: bo
 
 def test_a_member_that_is_still_a_learner_keeps_the_others_running() -> None:
     seen = look()
-    learner = replace(seen.members[2], is_learner=True)
-    assert next_defragmentation(replace(seen, members=[*seen.members[:2], learner]), frozenset()) is None
+    listed = seen.listed()
+    learner = (*listed[:2], replace(listed[2], is_learner=True))
+    observed = {url: replace(one, listed=learner) for url, one in seen.observed.items()}
+    assert next_defragmentation(replace(seen, observed=observed), frozenset()) is None
 
 
 def test_a_single_member_pauses_only_when_it_is_full() -> None:

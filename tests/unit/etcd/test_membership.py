@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from windlass.domain.etcd.membership import Observation, ObservedMember, Process, assess, name_of
-from windlass.domain.etcd.status import ListedMember, MemberStatus
+from windlass.domain.etcd.membership import EtcdObservation, assess, name_of
+from windlass.domain.etcd.status import ListedMember, MemberStatus, ObservedMember, Process
 from windlass.errors import NotReadyError, RefusedError
 
 DESIRED = {f"cp-{number}": f"https://192.0.2.{number}:2380" for number in (1, 2, 3)}
@@ -20,11 +20,11 @@ def well(member: int, listed: tuple[ListedMember, ...] = LISTED) -> ObservedMemb
     return ObservedMember("running", status(member), listed, has_data=True)
 
 
-def observe(*seen: ObservedMember, desired: dict[str, str] | None = None) -> Observation:
-    return Observation(desired or DESIRED, dict(zip(DESIRED.values(), seen, strict=False)))
+def observe(*seen: ObservedMember, desired: dict[str, str] | None = None) -> EtcdObservation:
+    return EtcdObservation(desired or DESIRED, dict(zip(DESIRED.values(), seen, strict=False)))
 
 
-def healths(observed: Observation) -> dict[str, str]:
+def healths(observed: EtcdObservation) -> dict[str, str]:
     return {member.name: member.health for member in assess(observed).members}
 
 
@@ -72,7 +72,7 @@ def test_a_member_at_an_address_that_is_no_hosts_of_the_spec_is_judged_by_those_
     asked = ObservedMember("unknown", asked_from=frozenset({"cp-1", "cp-2"}))
 
     assert healths(seen)["cp-3"] == "unknown"
-    assert healths(replace(seen, seen={**seen.seen, old.peer_urls[0]: asked}))["cp-3"] == "unhealthy"
+    assert healths(replace(seen, observed={**seen.observed, old.peer_urls[0]: asked}))["cp-3"] == "unhealthy"
 
 
 def test_one_that_never_started_goes_by_its_address_and_is_on_the_host_of_that_address() -> None:
@@ -95,7 +95,7 @@ def test_without_a_leader_the_members_are_still_known() -> None:
 
     assert healths(observed) == {"cp-1": "unhealthy", "cp-2": "unhealthy", "cp-3": "unknown"}
     assert not observed.has_leader
-    assert observed.unseen == ("cp-3",)
+    assert observed.unknown == ("cp-3",)
     assert observed.revision == 42
 
 

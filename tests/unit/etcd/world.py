@@ -19,13 +19,13 @@ from windlass.domain.pki import issue_pki
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
+from windlass.effects.etcd import EtcdTarget
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.etcd import ReplacementContext
-from windlass.operations.etcd.observe import MemberRoute
+from windlass.operations.etcd import ReplacementContext, clients
 
 NAMES = ("cp-1", "cp-2", "cp-3")
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
@@ -91,7 +91,7 @@ class World:
         """Return what a replacement works with in this world."""
         hosts = [self._host(name) for name in NAMES]
         fakes = FakeHosts(hosts)
-        monkeypatch.setattr(MemberRoute, "client", lambda door, *_: self._client(door))
+        monkeypatch.setattr(clients, "EtcdClient", lambda target, *_: self._client(target))
         mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
         connections = Connections(fakes.targets(), fakes)
         session = ClusterSession(cluster(), CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, connections)
@@ -129,11 +129,10 @@ class World:
         self.act(f"join {name}")
 
     @contextmanager
-    def _client(self, door: MemberRoute) -> Iterator[Any]:
-        name = door.connection.host
-        if not self.hosts[name].runs:
-            raise UnreachableError(f"{name}: refused")
-        yield Client(self, name)
+    def _client(self, target: EtcdTarget) -> Iterator[Any]:
+        if not self.hosts[target.host].runs:
+            raise UnreachableError(f"{target.host}: refused")
+        yield Client(self, target.host)
 
 
 @dataclass

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.domain.etcd.membership import Observation, ObservedMember
-from windlass.domain.etcd.status import ListedMember, MemberStatus
+from windlass.domain.etcd.membership import EtcdObservation
+from windlass.domain.etcd.status import ListedMember, MemberStatus, ObservedMember
 from windlass.domain.pki import EncryptionKey, Pki, issue_pki
 from windlass.domain.recovery import (
     REVISION_GAP,
@@ -60,7 +60,7 @@ def survey(letters: str, *, worker: bool = True, life: str | None = "mine") -> S
     unreachable = {name: f"{name}: no route" for name, letter in zip(ETCD, letters, strict=True) if letter == "?"}
     if not worker:
         unreachable["w-1"] = "w-1: no route"
-    return Survey(Observation(DESIRED, seen), unreachable, life)
+    return Survey(EtcdObservation(DESIRED, seen), unreachable, life)
 
 
 BUNDLE = BundleOrigin(1042, "mine", has_our_keys=True)

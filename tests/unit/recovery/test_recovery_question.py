@@ -7,14 +7,14 @@ import pytest
 from unit.markdown.shown import headings, items
 from unit.recovery.test_recovery import NOW
 from windlass.domain.recovery import DataLoss, RecoveryPlan
-from windlass.domain.recovery.question import Question, render_question
+from windlass.domain.recovery.question import RecoveryQuestion, render_question
 
 PLAN = RecoveryPlan(("cp-1", "cp-2", "w-1"), ("cp-1", "cp-2"), ("cp-3",), "0 of 3")
 LOSS = DataLoss("20261124T075300Z-r1042", NOW.replace(hour=7, minute=53), 1042, NOW, 1107)
 
 
 def shown(plan: RecoveryPlan = PLAN, loss: DataLoss = LOSS) -> str:
-    return render_question(Question("demo", "v1.37.2", plan, loss))
+    return render_question(RecoveryQuestion("demo", "v1.37.2", plan, loss))
 
 
 def texts(markdown: str, heading: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Clusters as a repair run may see them, made of a few words each."""
+"""Clusters as a remediation run may see them, made of a few words each."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def service(component: str, state: str = "running", answers: str = "healthy", **
     return replace(made, initializing=timedelta(seconds=60), **more)  # type: ignore[arg-type]
 
 
-def units(*ill: str) -> tuple[UnitHealth, ...]:
+def units(*unhealthy: str) -> tuple[UnitHealth, ...]:
     return tuple(
-        UnitHealth(unit, "unhealthy" if unit in ill else "healthy")
+        UnitHealth(unit, "unhealthy" if unit in unhealthy else "healthy")
         for unit in ("docker", "windlass-containerd", "kubelet")
     )
 
@@ -38,8 +38,8 @@ def control_plane(name: str, *different: ServiceHealth, **more: object) -> HostH
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def worker(name: str, *ill: str, **more: object) -> HostHealth:
-    return replace(HostHealth(name, is_worker=True, services=(service("api-proxy"),), units=units(*ill)), **more)  # type: ignore[arg-type]
+def worker(name: str, *unhealthy: str, **more: object) -> HostHealth:
+    return replace(HostHealth(name, is_worker=True, services=(service("api-proxy"),), units=units(*unhealthy)), **more)  # type: ignore[arg-type]
 
 
 def membership(hosts: Iterable[HostHealth]) -> Membership:

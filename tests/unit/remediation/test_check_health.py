@@ -165,7 +165,7 @@ def test_of_a_silent_engine_its_containers_are_unknown(place: Place) -> None:
     assert {unit.unit: unit.health for unit in place.look(rounds=3).units}["docker"] == "unhealthy"
 
 
-def test_an_engine_that_does_not_tell_of_every_container_has_not_said_that_one_is_missing(place: Place) -> None:
+def test_an_engine_that_does_not_report_of_every_container_has_not_said_that_one_is_missing(place: Place) -> None:
     whole = (place.state / "containers").read_text()
     for text, is_broken_off in ((whole.splitlines()[0] + "\n", True), (whole[: len(whole) // 2] + "\n", False)):
         place.say("containers", text)
@@ -214,7 +214,7 @@ def test_a_unit_that_is_down_or_whose_process_is_stopped_is_unhealthy(place: Pla
     assert found["windlass-containerd"] == ("unhealthy", "its process is stopped (SIGSTOP)")
 
 
-def test_a_kubelet_that_systemd_restarts_is_unknown_until_the_watch_says_so(place: Place) -> None:
+def test_a_kubelet_that_systemd_restarts_is_unknown_until_the_monitor_says_so(place: Place) -> None:
     place.say("unit-kubelet", "activating")
     assert {one.unit: one.health for one in place.look().units}["kubelet"] == "unknown"
     reported = place.look(reported=frozenset({"kubelet"}))
@@ -229,12 +229,12 @@ def test_an_answer_that_is_cut_short_is_no_answer(place: Place) -> None:
 def test_every_probe_trusts_only_the_clusters_own_authorities(hosts: dict[str, HostChecks]) -> None:
     for host in hosts.values():
         for service in host.services:
-            words = service.probe(host.host.address)
+            words = service.probe(host.host.address).argv
             assert words[-1].startswith("http://127.0.0.1:") or "--cacert" in words
 
 
 @pytest.mark.parametrize(("is_gentle", "ends_first"), [(False, True), (True, False)])
-def test_one_that_is_ill_is_ended_at_once_and_one_that_works_is_given_its_time(
+def test_one_that_is_unhealthy_is_ended_at_once_and_one_that_works_is_given_its_time(
     place: Place, *, is_gentle: bool, ends_first: bool
 ) -> None:
     stacks = place.state / "control-plane"
@@ -249,7 +249,7 @@ def test_one_that_is_ill_is_ended_at_once_and_one_that_works_is_given_its_time(
     assert calls[-1].endswith("up -d --no-deps --force-recreate kube-apiserver")
 
 
-def test_a_container_is_not_made_anew_while_another_script_works_on_its_stack(place: Place) -> None:
+def test_a_container_is_not_recreated_while_another_script_works_on_its_stack(place: Place) -> None:
     stack = place.state / "control-plane"
     stack.mkdir()
     (stack / "compose.yaml").write_text("services: {}")

@@ -23,7 +23,7 @@ def test_a_free_cluster_or_ones_own_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("heartbeat", "turn"), [(EARLIER, "wait"), (NOW, "wait"), (LATER, "leave")])
-def test_another_repair_run_is_left_to_it_once_it_is_sure_to_look_again(heartbeat: datetime, turn: str) -> None:
+def test_another_remediation_run_is_left_to_it_once_it_is_sure_to_look_again(heartbeat: datetime, turn: str) -> None:
     assert contention_of(replace(grant(OTHER, "heal_cluster", NOW), heartbeat=heartbeat), ME, NOW) == turn
 
 
@@ -48,10 +48,10 @@ def test_a_process_that_is_down_is_acted_on_and_a_cut_network_only_told() -> Non
     told, full = notices_of(found, NOW)
     assert full.key == "w-1// disk_full"
     assert told.key == "cp-3/etcd network_cut"
-    assert "mend the network" in str(told)
+    assert "fix the network" in str(told)
 
 
-def test_whatever_repair_has_not_ended_for_long_is_told_but_for_a_host_of_which_the_run_tells() -> None:
+def test_whatever_remediation_has_not_ended_for_long_is_reported_but_for_a_host_of_which_the_run_tells() -> None:
     found = [finding(Kind.NODE_NOT_READY, "w-1", "node"), finding(Kind.HOST_DOWN, "w-2", "host")]
     assert notices_of(found, NOW + timedelta(minutes=9)) == ()
     assert [one.key for one in notices_of(found, NOW + timedelta(minutes=11))] == ["w-1/node node_not_ready"]

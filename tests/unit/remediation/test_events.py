@@ -48,7 +48,7 @@ def tell(records: ClusterRecords, api: Api) -> None:
     record_events(records, api, untold(records, NOW))  # type: ignore[arg-type]
 
 
-def test_transitions_and_acts_are_told_in_their_order_and_nothing_else(records: ClusterRecords) -> None:
+def test_transitions_and_acts_are_reported_in_their_order_and_nothing_else(records: ClusterRecords) -> None:
     write(records, "long ago", 90)
     write(records, "etcd on cp-1 is unhealthy", 31)  # before midnight
     write(records, "made by another operation", 2, operation="create_cluster")
@@ -63,7 +63,7 @@ def test_transitions_and_acts_are_told_in_their_order_and_nothing_else(records: 
     assert told[0]["firstTimestamp"] == "2026-11-23T23:59:00Z"
 
 
-def test_nothing_is_told_twice_and_what_was_written_late_is_told(records: ClusterRecords) -> None:
+def test_nothing_is_reported_twice_and_what_was_written_late_is_told(records: ClusterRecords) -> None:
     api = Api()
     write(records, "first", 20)
     write(records, "second", 10)
@@ -76,7 +76,7 @@ def test_nothing_is_told_twice_and_what_was_written_late_is_told(records: Cluste
     assert api.asked - asked == 3  # of what was told before only the last minute is tried again
 
 
-def test_what_a_cluster_without_an_api_missed_it_is_told_later(records: ClusterRecords) -> None:
+def test_what_a_cluster_without_an_api_missed_it_is_reported_later(records: ClusterRecords) -> None:
     api = Api()
     write(records, "first", 20)
     write(records, "second", 10)

@@ -1,11 +1,11 @@
-"""Repair runs on hosts in memory that answer as real ones do, and break as told."""
+"""Remediation runs on hosts in memory that answer as real ones do, and break as told."""
 
 from __future__ import annotations
 
 import functools
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.catalog import Release
 from windlass.domain.health import Finding, Kind
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.layout import DOCKER_DAEMON
@@ -25,6 +25,8 @@ from windlass.domain.remediation.plan import RunOrigin
 from windlass.domain.remediation.triggers import MonitorReports, monitor_reports
 from windlass.domain.rendering import MirrorAddresses, render_host
 from windlass.domain.spec import Cluster, load_cluster
+from windlass.domain.spec.models import Host
+from windlass.domain.yamltext import read_yaml
 from windlass.effects.catalog import load_catalog
 from windlass.effects.kubernetes.client import Resource
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
@@ -37,9 +39,11 @@ from windlass.operations.remediation import (
     Note,
     RemediationContext,
     RemediationResult,
+    RunCallbacks,
+    RunStart,
     execute,
-    heal,
     observe,
+    remediate,
     run,
     show_plan,
 )
@@ -62,6 +66,36 @@ def pki() -> Pki:
     return issue_pki(cluster(), NOW)
 
 
+@functools.cache
+def compose_services(content: bytes) -> dict[str, dict[str, Any]]:
+    services: dict[str, dict[str, Any]] = read_yaml(content.decode())["services"]
+    return services
+
+
+@functools.cache
+def release() -> Release:
+    return load_catalog(ROOT / "include/templates/kubernetes").release(cluster().spec.kubernetes.version)
+
+
+@functools.cache
+def lock() -> Lock:
+    images = [Artifact("image", name, version) for name, version in release().images.items()]
+    files = [Artifact("file", name, version) for name, version in release().files.items()]
+    return Lock("modules", {one: Locked(f"sha256:{'1' * 64}", 1, "build") for one in [*images, *files]})
+
+
+@functools.cache
+def files_by_host() -> Mapping[str, Mapping[str, RemoteFile]]:
+    """What an apply has written to each host; the values are shared by all tests, and none changes them."""
+    return {host.name: _files_of(host) for host in cluster().spec.hosts.members}
+
+
+def _files_of(host: Host) -> Mapping[str, RemoteFile]:
+    rendered = render_host(cluster(), release(), host, lock(), MIRROR, parse_facts(FACTS))
+    files = {path: RemoteFile(file.content, file.mode) for path, file in rendered.items() if path != DOCKER_DAEMON}
+    return files | {p: RemoteFile(f.content, f.mode) for p, f in files_for(cluster(), host, pki()).items()}
+
+
 @dataclass
 class World:
     """All hosts, what runs on them, and the time."""
@@ -77,10 +111,12 @@ class World:
     looks: int = 0
     age: timedelta = timedelta(hours=1)
     """For how long each container has run."""
-    hear: Callable[[], MonitorReports | None] = field(default=lambda: None)
+    monitor: Callable[[], MonitorReports | None] = field(default=lambda: None)
+    heartbeat: Callable[[], object] = field(default=lambda: None)
+    on_note: Callable[[Note], object] = field(default=lambda _: None)
     machines: Machines = field(default_factory=NoMachines)
     slowness: timedelta = timedelta(seconds=60)
-    """How long what stays ill is watched in vain."""
+    """How long what stays unhealthy is watched without success."""
 
     def answer(self, name: str, call: Call) -> CommandResult | str:
         script = (call.stdin or b"").decode()
@@ -107,13 +143,13 @@ class World:
         lines += [f"unit={unit} active running - success" for unit in ("docker", "windlass-containerd", "kubelet")]
         lines += [json.dumps(one) for one in self.inspected(name)]
         for component in self.services(name):
-            is_well = f"{name}/{component}" not in self.broken
-            lines.append(f"probe={component} ok 0" if is_well else f"probe={component} 3 000 7")
+            is_healthy = f"{name}/{component}" not in self.broken
+            lines.append(f"probe={component} ok 0" if is_healthy else f"probe={component} 3 000 7")
         return "\n".join([*lines, "probe=kubelet ok 0", "complete=yes"]) + "\n"
 
     def services(self, name: str) -> dict[str, dict[str, Any]]:
-        files = {path: file for path, file in self.hosts[name].files.items() if path.endswith("compose.yaml")}
-        return {k: v for file in files.values() for k, v in yaml.safe_load(file.content)["services"].items()}
+        files = [file.content for path, file in self.hosts[name].files.items() if path.endswith("compose.yaml")]
+        return {k: v for content in files for k, v in compose_services(content).items()}
 
     def inspected(self, name: str) -> list[dict[str, Any]]:
         return [self._inspect(name, component, service) for component, service in self.services(name).items()]
@@ -137,35 +173,34 @@ class World:
     def pause(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def heal(
-        self,
-        *reports: HealthReport,
-        beat: Callable[[], object] = lambda: None,
-        by_person: bool = False,
-        told: tuple[NeedsOperator, ...] = (),
+    def remediate(
+        self, *reports: HealthReport, by_person: bool = False, notices: tuple[NeedsOperator, ...] = ()
     ) -> RemediationResult:
         self.notes.clear()
-        return heal(self.work(*reports, beat=beat, by_person=by_person, told=told))
+        return remediate(self.context(), self.callbacks(), self.start(*reports, by_person=by_person, notices=notices))
 
-    def shown(self) -> RemediationPlan:
-        return show_plan(self.work())
+    def plan(self) -> RemediationPlan:
+        return show_plan(self.context(), self.start())
 
-    def work(
-        self,
-        *reports: HealthReport,
-        beat: Callable[[], object] = lambda: None,
-        by_person: bool = False,
-        told: tuple[NeedsOperator, ...] = (),
-    ) -> RemediationContext:
-        return RemediationContext(
-            session=self.session, keyring=Keyring(pki, lambda _: RemoteFile(b"sealed")), history=lambda: self.history,
-            save=self.save, note=self.notes.append, beat=beat, reports={one.key: one for one in reports}, told=told,
-            hear=self.hear, machines=self.machines, asked=RunOrigin(by_person=by_person), clock=lambda: self.now,
-            pause=self.pause,
-        )  # fmt: skip
+    def start(
+        self, *reports: HealthReport, by_person: bool = False, notices: tuple[NeedsOperator, ...] = ()
+    ) -> RunStart:
+        by_key = {one.key: one for one in reports}
+        return RunStart(self.history, by_key, notices, RunOrigin(by_person=by_person))
+
+    def context(self) -> RemediationContext:
+        keyring = Keyring(pki, lambda _: RemoteFile(b"sealed"))
+        return RemediationContext(self.session, keyring, self.report, self.machines, clock=lambda: self.now)
+
+    def callbacks(self) -> RunCallbacks:
+        return RunCallbacks(self.save, self.heartbeat, self.monitor, self.pause)
+
+    def report(self, note: Note) -> None:
+        self.notes.append(note)
+        self.on_note(note)
 
     @property
-    def told(self) -> list[str]:
+    def texts(self) -> list[str]:
         return [note.text for note in self.notes]
 
 
@@ -176,42 +211,35 @@ def no_etcd(*_: object) -> None:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(observe, "observe_members", no_etcd)
-    release = load_catalog(ROOT / "include/templates/kubernetes").release(cluster().spec.kubernetes.version)
-    images = [Artifact("image", name, version) for name, version in release.images.items()]
-    files = [Artifact("file", name, version) for name, version in release.files.items()]
-    lock = Lock("modules", {one: Locked(f"sha256:{'1' * 64}", 1, "build") for one in [*images, *files]})
     hosts = {host.name: FakeHost(host.name) for host in cluster().spec.hosts.members}
     fakes = FakeHosts(hosts.values())
-    made = World(ClusterSession(cluster(), release, lock, MIRROR, Connections(fakes.targets(), fakes)), hosts)
+    made = World(ClusterSession(cluster(), release(), lock(), MIRROR, Connections(fakes.targets(), fakes)), hosts)
     for host in cluster().spec.hosts.members:
-        fake = hosts[host.name]
-        rendered = render_host(cluster(), release, host, lock, MIRROR, parse_facts(FACTS))
-        fake.files |= {p: RemoteFile(f.content, f.mode) for p, f in rendered.items() if p != DOCKER_DAEMON}
-        fake.files |= {p: RemoteFile(f.content, f.mode) for p, f in files_for(cluster(), host, pki()).items()}
-        fake.on("sh", "-s", answer=functools.partial(made.answer, host.name))
+        hosts[host.name].files |= files_by_host()[host.name]
+        hosts[host.name].on("sh", "-s", answer=functools.partial(made.answer, host.name))
     return made
 
 
 def test_a_healthy_cluster_is_left_alone(world: World) -> None:
-    outcome = world.heal()
-    assert (outcome.done, outcome.is_well, world.acts, world.told) == ((), True, [], [])
+    outcome = world.remediate()
+    assert (outcome.done, outcome.is_healthy, world.acts, world.texts) == ((), True, [], [])
 
 
-def test_what_the_watch_found_is_repaired_and_told_in_one_line(world: World) -> None:
+def test_what_the_monitor_found_is_acted_on_and_reported_in_one_line(world: World) -> None:
     world.broken["cp-2/kube-apiserver"] = "exited"
-    outcome = world.heal(HealthReport("cp-2", "kube-apiserver", 3, ("cp-1", "cp-3", "w-1")))
+    outcome = world.remediate(HealthReport("cp-2", "kube-apiserver", 3, ("cp-1", "cp-3", "w-1")))
     assert world.acts == ["cp-2/kube-apiserver"]
-    assert outcome.is_well
-    assert world.told[0] == (
+    assert outcome.is_healthy
+    assert world.texts[0] == (
         "Requested 3, Healthy 2, Recreated 1: kube-apiserver on cp-2, 3 failed checks seen from cp-1, cp-3, w-1 "
         "(it ended with 137)"
     )
-    assert world.told[1].startswith("kube-apiserver on cp-2 is well again after ")
+    assert world.texts[1].startswith("kube-apiserver on cp-2 is healthy again after ")
 
 
-def test_two_of_the_control_plane_are_repaired_one_after_the_other(world: World) -> None:
+def test_two_of_the_control_plane_are_acted_on_one_after_the_other(world: World) -> None:
     world.broken |= {"cp-1/kube-scheduler": "exited", "cp-3/kube-apiserver": "exited"}
-    world.heal(HealthReport("cp-1", "kube-scheduler"), HealthReport("cp-3", "kube-apiserver"))
+    world.remediate(HealthReport("cp-1", "kube-scheduler"), HealthReport("cp-3", "kube-apiserver"))
     assert world.acts == ["cp-3/kube-apiserver", "cp-1/kube-scheduler"]
 
 
@@ -222,29 +250,31 @@ def test_a_try_is_recorded_before_it_is_made(world: World) -> None:
         if world.notes:
             raise RuntimeError("the task was killed")
 
+    world.heartbeat = die
     with pytest.raises(RuntimeError):
-        world.heal(HealthReport("cp-2", "kube-scheduler"), beat=die)
+        world.remediate(HealthReport("cp-2", "kube-scheduler"))
+    world.heartbeat = lambda: None
     assert world.history.count("cp-2/kube-scheduler", world.now) == 1
     assert world.acts == []
-    assert world.heal(HealthReport("cp-2", "kube-scheduler")).is_well
+    assert world.remediate(HealthReport("cp-2", "kube-scheduler")).is_healthy
 
 
-def test_repair_gives_up_after_five_tries_says_so_once_and_takes_it_back_when_it_is_over(world: World) -> None:
+def test_remediation_gives_up_after_five_tries_says_so_once_and_takes_it_back_when_it_is_over(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "stuck"
-    outcome = world.heal(HealthReport("cp-2", "kube-scheduler"))
+    outcome = world.remediate(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"] * 5
-    assert not outcome.is_well
-    assert "was repaired 5 times and is still ill" in world.told[-1]
+    assert not outcome.is_healthy
+    assert "was acted on 5 times and is still unhealthy" in world.texts[-1]
 
     world.now += timedelta(hours=1)
-    again = world.heal(HealthReport("cp-2", "kube-scheduler"))
+    again = world.remediate(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"] * 5
-    assert again.stops == outcome.stops
+    assert again.needs_operator == outcome.needs_operator
     assert [note for note in world.notes if note.key] == []
 
     del world.broken["cp-2/kube-scheduler"]
-    assert world.heal().is_well
-    assert world.told[-1].startswith("over: kube-scheduler on cp-2 was repaired 5 times")
+    assert world.remediate().is_healthy
+    assert world.texts[-1].startswith("over: kube-scheduler on cp-2 was acted on 5 times")
 
 
 class Nodes:
@@ -285,10 +315,10 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Nodes:
     return made
 
 
-def test_a_worker_that_repair_gave_up_on_is_cordoned_once(world: World, nodes: Nodes) -> None:
+def test_a_worker_that_remediation_gave_up_on_is_cordoned_once(world: World, nodes: Nodes) -> None:
     world.broken["w-1/api-proxy"] = "stuck"
     for _ in range(3):
-        world.heal()
+        world.remediate()
     assert (nodes.cordoned, nodes.patched) == (["w-1"], ["w-1"])
     assert world.acts == ["w-1/api-proxy"] * 5
 
@@ -298,43 +328,43 @@ def test_a_cordon_of_which_no_answer_came_is_taken_back_all_the_same(
 ) -> None:
     real = nodes.patch
 
-    def patch(*told: Any) -> None:
-        real(*told)
+    def patch(*change: Any) -> None:
+        real(*change)
         raise NotReadyError("the answer did not come")
 
     monkeypatch.setattr(nodes, "patch", patch)
     world.broken["w-1/api-proxy"] = "stuck"
-    world.heal(HealthReport("w-1", "api-proxy"))
+    world.remediate(HealthReport("w-1", "api-proxy"))
     assert nodes.cordoned == ["w-1"]
     monkeypatch.setattr(nodes, "patch", real)
     del world.broken["w-1/api-proxy"]
-    assert world.heal().is_well
+    assert world.remediate().is_healthy
     assert (nodes.cordoned, world.history.cordoned) == ([], frozenset())
 
 
 @pytest.mark.parametrize("by_person", [False, True])
-def test_a_worker_that_repair_cordoned_is_opened_once_it_is_well(
+def test_a_worker_that_remediation_cordoned_is_opened_once_it_is_well(
     world: World, nodes: Nodes, *, by_person: bool
 ) -> None:
     world.broken["w-1/api-proxy"] = "stuck"
-    world.heal()
+    world.remediate()
     world.history = History.from_bytes(world.history.to_bytes())
-    world.heal()
+    world.remediate()
     assert nodes.cordoned == ["w-1"]
 
     del world.broken["w-1/api-proxy"]
-    outcome = world.heal(by_person=by_person)
+    outcome = world.remediate(by_person=by_person)
 
     assert (nodes.cordoned, nodes.nodes["w-1"]["metadata"]["annotations"]) == ([], {})
-    assert outcome.done == ("uncordon host on w-1: all of it is well again",)
-    assert "node w-1 takes new pods again" in world.told
+    assert outcome.done == ("uncordon host on w-1: all of it is healthy again",)
+    assert "node w-1 takes new pods again" in world.texts
     assert world.history.cordoned == frozenset()
-    assert world.heal().done == ()
+    assert world.remediate().done == ()
 
 
-def test_what_repair_did_is_told_in_a_form_for_programs_too(world: World) -> None:
+def test_what_remediation_did_is_reported_in_a_form_for_programs_too(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "exited"
-    world.heal(HealthReport("cp-2", "kube-scheduler"))
+    world.remediate(HealthReport("cp-2", "kube-scheduler"))
     acts = [(note.host, note.component, note.details["act"]) for note in world.notes if "act" in note.details]
     assert acts == [("cp-2", "kube-scheduler", "recreate")]
 
@@ -343,45 +373,45 @@ def test_a_run_whose_time_is_over_looks_once_more_and_says_what_it_leaves(world:
     world.broken |= {"cp-2/kube-scheduler": "exited", "cp-3/kube-scheduler": "exited"}
     looks_before: list[int] = []
 
-    def hear() -> None:
+    def monitor() -> None:
         if world.acts and not looks_before:
             looks_before.append(world.looks)
             world.now += timedelta(minutes=9)
 
-    world.hear = hear
-    outcome = world.heal(HealthReport("cp-2", "kube-scheduler"), HealthReport("cp-3", "kube-scheduler"))
+    world.monitor = monitor
+    outcome = world.remediate(HealthReport("cp-2", "kube-scheduler"), HealthReport("cp-3", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]
     assert world.looks > looks_before[0]
-    left = [text for text in world.told if "left to the next run" in text]
-    assert left == list(outcome.held)
+    left = [text for text in world.texts if "left to the next run" in text]
+    assert left == list(outcome.deferred)
     assert "kube-scheduler on cp-3" in left[0]
-    assert not outcome.is_well
+    assert not outcome.is_healthy
 
 
 def test_tries_that_take_longer_than_what_is_forgiven_are_counted_all_the_same(world: World) -> None:
     world.broken["cp-2/kube-scheduler"], world.slowness = "stuck", timedelta(minutes=7)
     for _ in range(8):
-        world.heal(HealthReport("cp-2", "kube-scheduler"))
+        world.remediate(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"] * 5
 
 
-def test_what_repair_gave_up_on_is_not_over_while_nobody_sees_it(world: World) -> None:
+def test_what_remediation_gave_up_on_is_not_over_while_nobody_observes_it(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "stuck"
-    world.heal(HealthReport("cp-2", "kube-scheduler"))
+    world.remediate(HealthReport("cp-2", "kube-scheduler"))
     world.hosts["cp-2"].is_reachable = False
-    world.heal()
-    assert [text for text in world.told if text.startswith("over: kube-scheduler")] == []
+    world.remediate()
+    assert [text for text in world.texts if text.startswith("over: kube-scheduler")] == []
     world.hosts["cp-2"].is_reachable = True
-    world.heal(HealthReport("cp-2", "kube-scheduler"))
+    world.remediate(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"] * 5
 
 
-def test_what_a_person_has_mended_is_told_to_be_over_by_the_run_that_they_start(world: World) -> None:
+def test_what_a_person_has_fixed_is_reported_to_be_over_by_the_run_that_they_start(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "stuck"
-    world.heal(HealthReport("cp-2", "kube-scheduler"))
+    world.remediate(HealthReport("cp-2", "kube-scheduler"))
     del world.broken["cp-2/kube-scheduler"]
-    assert world.heal(by_person=True).is_well
-    assert world.told[-1].startswith("over: kube-scheduler on cp-2 was repaired 5 times")
+    assert world.remediate(by_person=True).is_healthy
+    assert world.texts[-1].startswith("over: kube-scheduler on cp-2 was acted on 5 times")
 
 
 class UntoldMachines(NoMachines):
@@ -389,13 +419,13 @@ class UntoldMachines(NoMachines):
         raise RefusedError("the credentials have expired")
 
 
-def test_a_provider_that_does_not_tell_which_machines_are_gone_holds_up_nothing(world: World) -> None:
+def test_a_provider_that_does_not_report_which_machines_are_gone_holds_up_nothing(world: World) -> None:
     world.machines = UntoldMachines()
     world.hosts["w-1"].is_reachable = False
     world.broken["cp-2/kube-scheduler"] = "exited"
-    world.heal(HealthReport("cp-2", "kube-scheduler"))
+    world.remediate(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]
-    assert "w-1 does not answer" in world.told[-1]
+    assert "w-1 does not answer" in world.texts[-1]
 
 
 class Provider(NoMachines):
@@ -419,39 +449,39 @@ def test_a_machine_that_was_made_and_not_prepared_is_prepared_by_the_next_run(
     world.machines = provider if is_provided else NoMachines()
     bare = "engine=silent\nunit=docker inactive dead - -\nmark=\nmember_data=no\ncomplete=yes\n"
     monkeypatch.setattr(world, "look", lambda name: bare if name == "w-1" else real(name))
-    world.heal()
+    world.remediate()
     decided = {note.details["act"] for note in world.notes if note.host == "w-1" and "act" in note.details}
     assert decided - {"cordon"} == ({"replace-host"} if is_provided else {"restart-unit"})
     assert set(provider.asked) == ({"w-1"} if is_provided else set())
 
 
-def test_a_long_repair_of_a_worker_keeps_no_other_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_remediation_of_a_worker_keeps_no_other_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     may_end, real = threading.Event(), execute.prepare_host
 
-    def prepare(*told: Any) -> Any:
+    def prepare(*given: Any) -> Any:
         world.broken["cp-2/kube-scheduler"] = "exited"
         assert may_end.wait(60)
-        return real(*told)
+        return real(*given)
 
-    def note(one: Note) -> None:
-        world.notes.append(one)
-        if one.text.startswith("kube-scheduler on cp-2 is well again"):
+    def on_note(one: Note) -> None:
+        if one.text.startswith("kube-scheduler on cp-2 is healthy again"):
             may_end.set()
 
     monkeypatch.setattr(execute, "prepare_host", prepare)
     world.hosts["w-1"].files["/etc/windlass/stacks/api-proxy/haproxy.cfg"] = RemoteFile(b"# by hand", 0o644)
-    stands = "files on w-1 was repaired 5 times"
+    stands = "files on w-1 was acted on 5 times"
     world.history = History(alerts={"w-1/files": stands})
-    outcome = heal(replace(world.work(), note=note))
+    world.on_note = on_note
+    outcome = world.remediate()
     assert [done.partition(":")[0] for done in outcome.done] == [
         "recreate kube-scheduler on cp-2",
         "restore-files files on w-1",
     ]
-    assert outcome.is_well
-    assert world.told[-1] == f"over: {stands}"  # and not before it was
+    assert outcome.is_healthy
+    assert world.texts[-1] == f"over: {stands}"  # and not before it was
 
 
-def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_repaired(
+def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_acted_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = observe.parse_health
@@ -463,28 +493,28 @@ def test_a_host_that_says_what_nobody_understands_keeps_no_other_from_being_repa
 
     monkeypatch.setattr(observe, "parse_health", parse)
     world.broken["cp-2/kube-scheduler"] = "exited"
-    world.heal(HealthReport("cp-2", "kube-scheduler"))
+    world.remediate(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]
-    assert "w-1 does not answer: ValueError: not a number" in world.told[-1]
+    assert "w-1 does not answer: ValueError: not a number" in world.texts[-1]
 
 
-def test_a_unit_file_that_is_no_text_is_laid_down_again_like_any_other(world: World) -> None:
+def test_a_unit_file_that_is_no_text_is_written_again_like_any_other(world: World) -> None:
     world.hosts["w-1"].files["/etc/systemd/system/kubelet.service"] = RemoteFile(b"\xff", 0o644)
-    assert any(repair.key == "w-1/files" for repair in world.shown().repairs)
+    assert any(action.key == "w-1/files" for action in world.plan().actions)
 
 
-def test_people_are_told_before_a_run_waits(world: World) -> None:
+def test_people_are_reported_before_a_run_waits(world: World) -> None:
     world.hosts["w-1"].is_reachable = False
     world.broken["cp-2/kube-scheduler"] = "exited"
     world.history = History({"cp-2/kube-scheduler": Tries(2, world.now)})
     told_at: list[int] = []
 
     def pause(seconds: float) -> None:
-        told_at.append(sum(text.startswith("w-1 does not answer") for text in world.told))
+        told_at.append(sum(text.startswith("w-1 does not answer") for text in world.texts))
         world.now += timedelta(seconds=seconds)
 
     world.pause = pause  # type: ignore[method-assign]
-    world.heal(HealthReport("cp-2", "kube-scheduler"))
+    world.remediate(HealthReport("cp-2", "kube-scheduler"))
     assert set(told_at) == {1}
 
 
@@ -492,54 +522,54 @@ def found(kind: Kind, component: str, since: datetime) -> Finding:
     return Finding("ha", "cp-2", component, kind, since, ("cp-1", "cp-3"), "hung", failed_checks=3)
 
 
-def test_a_run_that_waits_acts_on_what_the_watch_finds_meanwhile(world: World) -> None:
+def test_a_run_that_waits_acts_on_what_the_monitor_finds_meanwhile(world: World) -> None:
     world.broken |= {"cp-2/kube-scheduler": "running", "cp-1/api-proxy": "exited"}
     world.age = timedelta(seconds=5)  # for ever: it is started again and again
     began = world.now
 
-    def hear() -> MonitorReports | None:
+    def monitor() -> MonitorReports | None:
         waited = world.now - began > timedelta(seconds=30)
         return monitor_reports([found(Kind.PROCESS_DOWN, "kube-scheduler", world.now)], world.now) if waited else None
 
-    world.hear = hear
-    world.heal(HealthReport("cp-1", "api-proxy"))
+    world.monitor = monitor
+    world.remediate(HealthReport("cp-1", "api-proxy"))
     assert world.acts[:2] == ["cp-1/api-proxy", "cp-2/kube-scheduler"]
 
 
-def test_what_was_watched_in_vain_is_tried_again_without_its_time_to_start(world: World) -> None:
+def test_what_was_watched_without_success_is_tried_again_without_its_time_to_start(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "running"
     world.age = timedelta(seconds=5)
-    outcome = world.heal(HealthReport("cp-2", "kube-scheduler", 3))
+    outcome = world.remediate(HealthReport("cp-2", "kube-scheduler", 3))
     assert world.acts == ["cp-2/kube-scheduler"] * 5
-    assert "was repaired 5 times" in outcome.stops[0]
+    assert "was acted on 5 times" in outcome.needs_operator[0]
 
 
-def test_what_failed_before_it_was_repaired_is_not_repaired_again(world: World) -> None:
+def test_what_failed_before_it_was_acted_on_is_not_acted_on_again(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "exited"
     since = world.now - timedelta(seconds=10)
-    world.hear = lambda: monitor_reports([found(Kind.PROCESS_DOWN, "kube-scheduler", since)], world.now)
+    world.monitor = lambda: monitor_reports([found(Kind.PROCESS_DOWN, "kube-scheduler", since)], world.now)
     reports: list[str] = []
-    real = observe.look
+    real = observe.observe_cluster
 
-    def look(work: RemediationContext, known: Any, **more: Any) -> Any:
+    def observed(context: RemediationContext, known: Any, **more: Any) -> Any:
         reports.extend(known)
-        return real(work, known, **more)
+        return real(context, known, **more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "look", look)
-        assert world.heal().is_well
+        patch.setattr(run, "observe_cluster", observed)
+        assert world.remediate().is_healthy
     assert reports == ["cp-2/kube-scheduler"]
 
 
-def test_what_people_need_no_longer_be_told_is_taken_back_by_the_run_that_is_at_it(world: World) -> None:
-    cut = monitor_reports([found(Kind.NETWORK_CUT, "kubelet", world.now)], world.now).told
-    assert "network cut" in world.heal(told=cut).stops[0]
-    world.hear = lambda: monitor_reports([], world.now)
-    assert world.heal(told=cut).stops == ()
-    assert world.told[-1].startswith("over: kubelet on cp-2: network cut")
+def test_what_people_need_no_longer_be_reported_is_taken_back_by_the_run_that_is_at_it(world: World) -> None:
+    cut = monitor_reports([found(Kind.NETWORK_CUT, "kubelet", world.now)], world.now).notices
+    assert "network cut" in world.remediate(notices=cut).needs_operator[0]
+    world.monitor = lambda: monitor_reports([], world.now)
+    assert world.remediate(notices=cut).needs_operator == ()
+    assert world.texts[-1].startswith("over: kubelet on cp-2: network cut")
 
 
-def test_drift_that_is_only_shown_is_told_once_and_once_that_it_is_over(world: World) -> None:
+def test_drift_that_is_only_shown_is_reported_once_and_once_that_it_is_over(world: World) -> None:
     spec = cluster().spec
     settings = spec.repair.model_copy(update={"drift": "report"})
     only_shown = cluster().model_copy(update={"spec": spec.model_copy(update={"repair": settings})})
@@ -547,13 +577,13 @@ def test_drift_that_is_only_shown_is_told_once_and_once_that_it_is_over(world: W
     path = "/etc/windlass/stacks/api-proxy/haproxy.cfg"
     rendered = world.hosts["w-1"].files[path]
     world.hosts["w-1"].files[path] = RemoteFile(b"other")
-    told = []
+    notes = []
     for _ in range(2):
-        assert len(world.heal().reported) == 1
-        told += [(note.host, note.component, note.key) for note in world.notes]
-    assert told == [("w-1", "files", "drift w-1/files")]
+        assert len(world.remediate().reported) == 1
+        notes += [(note.host, note.component, note.key) for note in world.notes]
+    assert notes == [("w-1", "files", "drift w-1/files")]
     world.hosts["w-1"].files[path] = rendered
-    assert world.heal().reported == ()
+    assert world.remediate().reported == ()
     assert [(note.host, note.text.partition(" files")[0]) for note in world.notes] == [
         ("w-1", "over: drift, only shown: restore-files")
     ]
@@ -571,24 +601,24 @@ def open_to_all(world: World, path: str = KEY) -> RemoteFile:
 
 
 @pytest.mark.parametrize("path", [KEY, "/etc/windlass/pki/apiserver.crt", "/etc/windlass/kubeconfigs/admin.conf"])
-def test_a_certificate_that_is_open_to_all_is_closed_and_nothing_is_issued_or_started_anew(
+def test_a_certificate_that_is_open_to_all_is_closed_and_nothing_is_issued_or_started_again(
     world: World, path: str
 ) -> None:
     before = open_to_all(world, path)
     fault = f"{path}: mode 0666 -> 0{before.mode:o}, owner nobody -> root"
-    outcome = world.heal()
+    outcome = world.remediate()
     assert [done.partition(" (")[0] for done in outcome.done] == [f"restore-files certificates on cp-1: {fault}"]
     assert world.hosts["cp-1"].files[path] == before
     assert set(world.hosts["cp-1"].writes) == {path, "/etc/windlass/pki.sealed"}
-    assert (outcome.is_well, world.acts) == (True, [])
-    assert world.heal().done == ()
+    assert (outcome.is_healthy, world.acts) == (True, [])
+    assert world.remediate().done == ()
 
 
 def test_another_owner_of_a_rendered_file_is_put_right(world: World) -> None:
     path = "/etc/windlass/stacks/etcd/compose.yaml"
     before = open_to_all(world, path)
-    assert [repair.reason for repair in world.shown().repairs] == [f"{path}: mode 0666 -> 0644, owner nobody -> root"]
-    world.heal()
+    assert [action.reason for action in world.plan().actions] == [f"{path}: mode 0666 -> 0644, owner nobody -> root"]
+    world.remediate()
     assert world.hosts["cp-1"].files[path] == before
     assert world.acts == []
 
@@ -599,56 +629,52 @@ def test_a_certificate_that_is_open_to_all_is_only_shown_where_the_spec_says_so(
     only_shown = cluster().model_copy(update={"spec": spec.model_copy(update={"repair": settings})})
     world.session = replace(world.session, cluster=only_shown)
     open_to_all(world)
-    outcome = world.heal()
+    outcome = world.remediate()
     assert outcome.done == ()
     assert outcome.reported == (f"restore-files certificates on cp-1: {KEY}: mode 0666 -> 0600, owner nobody -> root",)
     assert world.hosts["cp-1"].files[KEY].mode == 0o666
 
 
-def test_a_file_that_could_not_be_looked_at_is_not_taken_to_be_as_issued(world: World) -> None:
+def test_a_file_that_could_not_be_observed_is_not_taken_to_be_as_issued(world: World) -> None:
     world.hosts["cp-1"].unreadable.add(KEY)
-    (repair,) = world.shown().repairs
-    assert (repair.key, repair.reason) == (
+    (action,) = world.plan().actions
+    assert (action.key, action.reason) == (
         "cp-1/certificates",
         f"{KEY} could not be looked at (its content cannot be read)",
     )
-    assert world.heal().is_well
-    assert world.shown().is_empty
+    assert world.remediate().is_healthy
+    assert world.plan().is_empty
 
 
-def test_certificates_that_soon_end_are_told_with_their_keys(world: World) -> None:
+def test_certificates_that_soon_end_are_reported_with_their_keys(world: World) -> None:
     world.now += timedelta(days=80)
-    plan = world.shown()
-    found = {one.key: one.reason for one in [*plan.repairs, *(held.repair for held in plan.held)]}
+    plan = world.plan()
+    found = {one.key: one.reason for one in [*plan.actions, *(deferred.action for deferred in plan.deferred)]}
     due = [f"/etc/windlass/pki/{name} is due for renewal" for name in ("kubelet-client.crt", "kubelet-client.key")]
     assert found["w-1/certificates"].startswith(", ".join(due))
 
 
-def test_a_person_begins_the_count_anew(world: World) -> None:
+def test_a_person_begins_the_count_again(world: World) -> None:
     world.broken["cp-2/kube-scheduler"] = "stuck"
-    world.heal(HealthReport("cp-2", "kube-scheduler"))
+    world.remediate(HealthReport("cp-2", "kube-scheduler"))
     world.broken["cp-2/kube-scheduler"] = "exited"
-    assert world.heal(by_person=True).is_well
+    assert world.remediate(by_person=True).is_healthy
 
 
-def test_a_host_that_does_not_answer_keeps_no_other_from_being_repaired(world: World) -> None:
+def test_a_host_that_does_not_answer_keeps_no_other_from_being_acted_on(world: World) -> None:
     world.hosts["w-1"].is_reachable = False
     world.broken["cp-1/kube-apiserver"] = "exited"
-    outcome = world.heal(HealthReport("cp-1", "kube-apiserver"))
+    outcome = world.remediate(HealthReport("cp-1", "kube-apiserver"))
     assert world.acts == ["cp-1/kube-apiserver"]
-    assert outcome.stops[0].startswith("w-1 does not answer")
+    assert outcome.needs_operator[0].startswith("w-1 does not answer")
 
 
 def test_a_file_that_was_changed_is_found_and_one_container_by_other_hands_too(world: World) -> None:
     path = "/etc/windlass/stacks/api-proxy/haproxy.cfg"
     world.hosts["w-1"].files[path] = RemoteFile(b"other")
     del world.hosts["cp-1"].files["/etc/windlass/pki/apiserver.key"]
-    work = RemediationContext(
-        session=world.session, keyring=Keyring(pki, lambda _: RemoteFile(b"")), history=History, save=world.save,
-        note=world.notes.append, beat=lambda: None, clock=lambda: world.now,
-    )  # fmt: skip
-    plan = show_plan(work)
-    found = {one.key: one.reason for one in [*plan.repairs, *(held.repair for held in plan.held)]}
+    plan = world.plan()
+    found = {one.key: one.reason for one in [*plan.actions, *(deferred.action for deferred in plan.deferred)]}
     assert found == {
         "w-1/files": f"{path} is another",
         "cp-1/certificates": "/etc/windlass/pki/apiserver.key is lost",

@@ -1,4 +1,4 @@
-"""Whatever breaks, in whatever order: repair ends, touches nothing healthy, and never costs etcd its quorum."""
+"""Whatever breaks, in whatever order: remediation ends, touches nothing healthy, and never costs etcd its quorum."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNITS = ("docker", "windlass-containerd", "kubelet")
 
 @dataclass
 class World:
-    """What is broken, by `host/thing`; what can be repaired, and what was done."""
+    """What is broken, by `host/component`; what can be repaired, and what was done."""
 
     broken: dict[str, str]
     hopeless: frozenset[str]
@@ -37,7 +37,7 @@ class World:
     done: list[Action] = field(default_factory=list)
     cordoned: set[str] = field(default_factory=set)
 
-    def seen(self) -> ClusterHealth:
+    def observed(self) -> ClusterHealth:
         hosts = tuple(self._host(name) for name in NAMES)
         reports = [HealthReport(*key.split("/"), 3) for key in self.broken]
         made = cluster(*hosts, reports=reports)
@@ -50,11 +50,11 @@ class World:
             empty = worker(name) if name.startswith("w") else control_plane(name)
             unseen = tuple(replace(one, state="unknown", answers="unknown") for one in empty.services)
             return replace(empty, unreachable="timed out", services=unseen, has_member_data=None)
-        services = [self._service(thing, state) for thing, state in mine.items() if thing not in UNITS]
-        ill = units(*(thing for thing in mine if thing in UNITS))
+        services = [self._service(component, state) for component, state in mine.items() if component not in UNITS]
+        unhealthy = units(*(component for component in mine if component in UNITS))
         if name.startswith("w"):
-            return replace(worker(name), units=ill, is_cordoned=name in self.cordoned)
-        return control_plane(name, *services, units=ill, has_member_data=mine.get("etcd") != "lost")
+            return replace(worker(name), units=unhealthy, is_cordoned=name in self.cordoned)
+        return control_plane(name, *services, units=unhealthy, has_member_data=mine.get("etcd") != "lost")
 
     def _service(self, component: str, state: str) -> object:
         match state:
@@ -75,16 +75,16 @@ class World:
         return found if found.serving else None
 
     def act(self, planned: RemediationPlan) -> None:
-        for repair in planned.repairs:
-            self.history = self.history.tried(repair.key, NOW + timedelta(seconds=self.seconds))
-            self.done.append(repair)
-            if repair.kind == "cordon":
-                self.cordoned.add(repair.host)
-            if repair.key not in self.hopeless and repair.key in self.broken:
-                del self.broken[repair.key]
+        for action in planned.actions:
+            self.history = self.history.tried(action.key, NOW + timedelta(seconds=self.seconds))
+            self.done.append(action)
+            if action.kind == "cordon":
+                self.cordoned.add(action.host)
+            if action.key not in self.hopeless and action.key in self.broken:
+                del self.broken[action.key]
                 at = NOW + timedelta(seconds=self.seconds)
-                self.history = self.history.ended(repair.key, at, is_back=True)
-        self.history = self.history.alerted({stop.key: stop.why for stop in planned.stops})
+                self.history = self.history.ended(action.key, at, is_back=True)
+        self.history = self.history.alerted({need.key: need.why for need in planned.needs_operator})
         self.seconds += 8
 
 
@@ -92,43 +92,43 @@ class World:
 def worlds(draw: st.DrawFn) -> World:
     broken: dict[str, str] = {}
     for name in draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=4)):
-        things = st.sampled_from(UNITS if name.startswith("w") else CONTROL_PLANE + UNITS)
-        for thing in draw(st.lists(things, unique=True, min_size=1, max_size=3)):
-            broken[f"{name}/{thing}"] = draw(STATES)
+        components = st.sampled_from(UNITS if name.startswith("w") else CONTROL_PLANE + UNITS)
+        for component in draw(st.lists(components, unique=True, min_size=1, max_size=3)):
+            broken[f"{name}/{component}"] = draw(STATES)
     hopeless = draw(st.sets(st.sampled_from(sorted(broken)), max_size=2)) if broken else set()
     return World(broken, frozenset(hopeless))
 
 
-def check(world: World, seen: ClusterHealth, planned: RemediationPlan) -> None:
-    for repair in planned.repairs:
-        is_cordon = repair.kind == "cordon"
-        assert is_cordon or repair.key in world.broken, f"{repair} touches what is healthy"
-        assert seen.host(repair.host).is_reachable
-    ours = [one for one in planned.repairs if not one.host.startswith("w")]
+def check(world: World, observed: ClusterHealth, planned: RemediationPlan) -> None:
+    for action in planned.actions:
+        is_cordon = action.kind == "cordon"
+        assert is_cordon or action.key in world.broken, f"{action} touches what is healthy"
+        assert observed.host(action.host).is_reachable
+    ours = [one for one in planned.actions if not one.host.startswith("w")]
     assert len(ours) <= 1
-    for repair in ours:
-        if repair.kind == "replace-member":
-            assert seen.membership is not None
-            assert seen.membership.has_quorum
-    ill = {key.partition("/")[0] for key in world.broken if key.startswith("w")}
-    if len(ill) > 1:
-        assert [one for one in planned.repairs if one.host.startswith("w") and one.kind != "cordon"] == []
+    for action in ours:
+        if action.kind == "replace-member":
+            assert observed.membership is not None
+            assert observed.membership.has_quorum
+    unhealthy = {key.partition("/")[0] for key in world.broken if key.startswith("w")}
+    if len(unhealthy) > 1:
+        assert [one for one in planned.actions if one.host.startswith("w") and one.kind != "cordon"] == []
 
 
 @settings(max_examples=120, deadline=None)
 @given(worlds())
-def test_repair_ends_and_keeps_its_rules_all_the_way(world: World) -> None:
+def test_remediation_ends_and_keeps_its_rules_all_the_way(world: World) -> None:
     rules, rounds = Settings(), 0
     while True:
-        seen = world.seen()
-        planned = plan_actions(rules, seen, world.history)
-        check(world, seen, planned)
-        if not planned.repairs and planned.next_time is None:
+        observed = world.observed()
+        planned = plan_actions(rules, observed, world.history)
+        check(world, observed, planned)
+        if not planned.actions and planned.next_time is None:
             break
         world.act(planned)
         rounds += 1
-        assert rounds < 400, f"repair does not come to an end: {planned}"
-        if not planned.repairs and planned.next_time is not None:
+        assert rounds < 400, f"the run does not come to an end: {planned}"
+        if not planned.actions and planned.next_time is not None:
             world.seconds = max(world.seconds, (planned.next_time - NOW).total_seconds())
     for key in {one.key for one in world.done}:
         assert sum(one.key == key for one in world.done) <= rules.tries
@@ -136,14 +136,14 @@ def test_repair_ends_and_keeps_its_rules_all_the_way(world: World) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(worlds())
-def test_what_can_be_repaired_within_the_rules_is(world: World) -> None:
+def test_what_can_be_acted_on_within_the_rules_is(world: World) -> None:
     world.hopeless = frozenset()
     members = [world.broken.get(f"{name}/etcd") for name in NAMES[:3]]
     is_down = {key.partition("/")[0] for key, state in world.broken.items() if state == "down"}
     ill_workers = {key.partition("/")[0] for key in world.broken if key.startswith("w")}
     for _ in range(100):
-        planned = plan_actions(Settings(), world.seen(), world.history)
-        if not planned.repairs and planned.next_time is None:
+        planned = plan_actions(Settings(), world.observed(), world.history)
+        if not planned.actions and planned.next_time is None:
             break
         world.act(planned)
         if planned.next_time is not None:

@@ -9,6 +9,7 @@ import pytest
 from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
 from windlass.domain.catalog import Release
 from windlass.domain.etcd.quorum import Member, Membership
+from windlass.domain.etcd.status import Alarm
 from windlass.domain.rollout import HostState, RunningVersions, Step
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge
@@ -80,7 +81,7 @@ LONELY: Any = {"metadata": {"name": "one", "namespace": "x"}, "spec": {"nodeName
         ({"membership": sick(health="unhealthy")}, "etcd members", "cp-1 is unhealthy"),
         ({"membership": sick(role="learner")}, "etcd members", "cp-1 is still a learner"),
         ({"membership": Membership(MEMBERS[1:], NAMES)}, "etcd members", "cp-1 is no member"),
-        ({"alarms": ("NOSPACE of member 1",)}, "etcd members", "alarm NOSPACE"),
+        ({"alarms": (Alarm(1, "NOSPACE"),)}, "etcd members", "alarm NOSPACE"),
         ({"api_reasons": {"cp-2": "cp-2: not ready"}}, "API servers", "cp-2: not ready"),
         ({"workloads": Workloads(nodes=(*NODES[:-1], DOWN))}, "nodes", "w-1: kubelet is silent"),
         ({"workloads": Workloads(nodes=NODES[:-1])}, "nodes", "w-1: the API has no such node"),

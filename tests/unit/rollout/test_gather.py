@@ -4,10 +4,9 @@ from typing import Any
 
 from unit.rollout.conftest import LOCK, NEW, OLD, World
 from windlass.domain.artifacts import Artifact
-from windlass.domain.etcd.quorum import Membership
+from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.rollout.gate_rules import Workloads
 from windlass.domain.rollout.version_skew import skew_problems
-from windlass.operations.rollout.etcd import ObservedEtcd
 from windlass.operations.rollout.gather import _free, ready_services, running_versions
 from windlass.operations.rollout.observe import observe_hosts
 
@@ -53,7 +52,7 @@ def test_a_component_that_is_ahead_is_told_whatever_the_one_beside_it_runs(world
         proxy("cp-3", NEW, namespace="mine"),
     ]
     looks = {name: outcome.get() for name, outcome in observe_hosts(world.session, None).items()}
-    etcd = ObservedEtcd(Membership((), frozenset()), {}, {})
+    etcd = EtcdObservation({}, {})
 
     running = running_versions(looks, etcd, Workloads(pods=pods), (world.session.lock,))
 

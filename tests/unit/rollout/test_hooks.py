@@ -77,7 +77,7 @@ def test_hooks_that_were_broken_off_are_due_again_although_they_had_run_before(w
     desired = spec_with(world, upgrade=HOOKS)
     listen(world)
     change(roll_of(world, desired))
-    world.machines["cp-1"].fake.on("curl", "-sSk", answer=fails_at(10259))
+    world.machines["cp-1"].fake.on("curl", "-sS", "--insecure", answer=fails_at(10259))
     listen(world, lambda script: CommandResult(1, "", "no") if script == "uname -r" else "")
     with pytest.raises(DidNotComeUpError):
         change(roll_of(world, desired))

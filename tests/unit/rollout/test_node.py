@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
@@ -12,6 +13,7 @@ import pytest
 
 from unit.rollout.conftest import NEW, OLD, World, install
 from unit.rollout.test_api_server import STATS
+from windlass.domain.etcd.status import MemberStatus
 from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Cluster
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
@@ -24,6 +26,7 @@ from windlass.operations.rollout.stacks import DidNotComeUpError
 
 LIMITS = Limits(planes_ready=timedelta(0), node_ready=timedelta(0), pods_ready=timedelta(0))
 ETCD, CONTROL_PLANE = (f"/etc/windlass/stacks/{stack}/compose.yaml" for stack in ("etcd", "control-plane"))
+MEMBER = MemberStatus(1, 9, 7, 50, "3.7.3", 2, 7, 7, 100, 100, 200, is_learner=False, errors=())
 CONTROLLERS = "kube-controller-manager kube-scheduler"
 
 
@@ -52,12 +55,12 @@ def around(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(node, "kubernetes_api", lambda *_: nullcontext(Api(world)))
     monkeypatch.setattr(node, "seed_host", lambda *_: ())
-    member = Mock(**{"status.return_value.leader_id": 7})
+    member = Mock(**{"status.return_value": MEMBER})
     monkeypatch.setattr(control_plane_ready, "etcd_member", lambda *_: nullcontext(member))
     for machine in world.machines.values():
         machine.fake.on("curl", "-fsS", answer=STATS)
         machine.fake.on("curl", "-sS", answer="ok")
-        machine.fake.on("curl", "-sSk", answer="ok")
+        machine.fake.on("curl", "-sS", "--insecure", answer="ok")
         machine.fake.on("journalctl", answer="")
     target, machine = world.at(NEW), world.machines["cp-1"]
     units, versions = set(machine.units), dict(machine.versions)
@@ -104,13 +107,13 @@ def test_a_host_whose_controllers_serve_is_done(world: World) -> None:
 
 @pytest.mark.parametrize(("port", "name"), [(10257, "kube-controller-manager"), (10259, "kube-scheduler")])
 def test_a_controller_that_does_not_serve_stops_the_roll_at_the_first_host(world: World, port: int, name: str) -> None:
-    world.machines["cp-1"].fake.on("curl", "-sSk", answer=fails_at(port))
+    world.machines["cp-1"].fake.on("curl", "-sS", "--insecure", answer=fails_at(port))
     with pytest.raises(DidNotComeUpError, match=rf"cp-1: {name} does not serve.*the old version runs on it again"):
         change(roll_of(world))
 
 
 def test_etcd_and_the_api_server_do_not_go_back_with_a_host(world: World) -> None:
-    world.machines["cp-1"].fake.on("curl", "-sSk", answer=fails_at(10259))
+    world.machines["cp-1"].fake.on("curl", "-sS", "--insecure", answer=fails_at(10259))
     before = {path: world.machines["cp-1"].fake.files[path] for path in (ETCD, CONTROL_PLANE)}
 
     with pytest.raises(DidNotComeUpError):
@@ -129,7 +132,7 @@ def test_etcd_and_the_api_server_do_not_go_back_with_a_host(world: World) -> Non
 def test_an_etcd_member_that_a_hook_has_taken_away_stops_the_roll(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    member = Mock(**{"status.return_value.leader_id": 0})
+    member = Mock(**{"status.return_value": replace(MEMBER, leader_id=0)})
     monkeypatch.setattr(control_plane_ready, "etcd_member", lambda *_: nullcontext(member))
     with pytest.raises(DidNotComeUpError, match="cp-1: its etcd member knows no leader"):
         change(roll_of(world))
@@ -139,7 +142,7 @@ def test_a_flag_of_a_controller_goes_back_with_the_file_that_has_it(world: World
     machine = world.machines["cp-1"]
     install(world.session, world.session.hosts[0], machine)
     before = dict(machine.fake.files)
-    machine.fake.on("curl", "-sSk", answer=fails_at(10259))
+    machine.fake.on("curl", "-sS", "--insecure", answer=fails_at(10259))
     desired = spec_with(world, components={"kube-scheduler": {"extraArgs": {"no-such-flag": "x"}}})
 
     with pytest.raises(DidNotComeUpError, match="the old version runs on it again"):

@@ -9,7 +9,7 @@ from unit.rollout.test_gate import MEMBERS, NAMES
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, GateReport, Step
 from windlass.domain.rollout.gate import GateFinding, GateLevel, finding, warning
-from windlass.domain.rollout.question import Question, render_question
+from windlass.domain.rollout.question import RolloutQuestion, render_question
 
 SOUND = GateFinding("nodes", GateLevel.PASSED, "all nodes are Ready")
 WARNED = warning("outage", ["the API is away"], "let everybody know", "")
@@ -20,7 +20,9 @@ PASSAGE = "v1.36.3 -> v1.37.2"
 
 
 def asked(*steps: Step, findings: tuple[GateFinding, ...] = (SOUND,), **more: Any) -> str:
-    return render_question(Question("demo", PASSAGE, GateReport(findings), steps, Membership(MEMBERS, NAMES), **more))
+    return render_question(
+        RolloutQuestion("demo", PASSAGE, GateReport(findings), steps, Membership(MEMBERS, NAMES), **more)
+    )
 
 
 def rolled(*names: str, what: str = "kubelet v1.36.3 -> v1.37.2") -> Step:

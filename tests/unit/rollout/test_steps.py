@@ -8,14 +8,14 @@ from unittest.mock import Mock
 import pytest
 
 from unit.rollout.conftest import NEW, World
-from windlass.domain.etcd.quorum import Membership
+from windlass.domain.etcd.membership import EtcdObservation, assess
+from windlass.domain.etcd.status import ObservedMember
 from windlass.domain.pki import Pki
 from windlass.domain.rollout import API_SERVER, ETCD, Step
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import NotReadyError
 from windlass.operations.rollout import steps
 from windlass.operations.rollout.context import RolloutContext
-from windlass.operations.rollout.etcd import ObservedEtcd
 from windlass.operations.rollout.steps import do_step
 
 SERVICES = {ETCD: "etcd", API_SERVER: "kube-apiserver"}
@@ -62,6 +62,7 @@ def test_one_that_a_try_before_left_stopped_is_started_whatever_the_others_do(
 
 
 def test_that_no_member_answers_is_no_answer_yet() -> None:
-    look = ObservedEtcd(Membership((), frozenset({"cp-1"})), {}, {"cp-1": "cp-1: connection refused"})
-    with pytest.raises(NotReadyError, match="no etcd member answers: cp-1: connection refused"):
-        look.member("cp-1")
+    silent = ObservedMember("stopped", reason="cp-1: connection refused")
+    observation = EtcdObservation({"cp-1": "https://192.0.2.1:2380"}, {"https://192.0.2.1:2380": silent})
+    with pytest.raises(NotReadyError, match=r"no member answers.*: cp-1: connection refused"):
+        assess(observation)

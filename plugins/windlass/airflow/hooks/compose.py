@@ -22,7 +22,7 @@ class ComposeHook(DockerHook):
 
     The way there is a local Unix socket, each connection to which is one run of `docker system dial-stdio` as root
     over the host's own SSH connection: nothing listens on the host, and its engine needs no TLS. For DAGs of people's
-    own, to look at containers and restart them; Windlass's operations go another way (docs/decisions, 94 and 106).
+    own, to look at containers and restart them; Windlass's operations go another way (docs/decisions, 94 and 95).
     """
 
     def __init__(self, bridge: Bridge, host: str, timeout: timedelta = _TIMEOUT) -> None:

@@ -32,7 +32,7 @@ from windlass.domain.recovery import (
     plan_recovery,
     version_for,
 )
-from windlass.domain.recovery.question import OUTAGE, Question, render_question
+from windlass.domain.recovery.question import OUTAGE, RecoveryQuestion, render_question
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import Clock
@@ -105,7 +105,7 @@ class RecoveryPlanOperator(ClusterOperator):
             if cluster.spec.recovery.approval == "automatic"
             else "",
             text=_text(desired, plan, loss),
-            question=render_question(Question(cluster.name, version, plan, loss)),
+            question=render_question(RecoveryQuestion(cluster.name, version, plan, loss)),
         )
         self.log.info("%s", recovery.text)
         if params.get("plan_only"):

@@ -121,7 +121,8 @@ class UpgradeCheckOperator(ClusterOperator):
         self._remember(run, upgrade_path)
         for step in steps:
             self.log.info("%s: %s", step.label, "; ".join(step.does))
-        # There is always a step, since Airflow skips what follows an empty list.
+        # There is always a step, since Airflow skips what follows an empty list (its guide to dynamic task mapping,
+        # "Automatically skipping zero-length maps").
         return [step.value() for step in steps] or [Step(PREFETCH, (), ()).value()]
 
     def _remember(self, run: RunContext, upgrade_path: UpgradePath) -> None:

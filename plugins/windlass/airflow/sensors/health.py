@@ -38,6 +38,8 @@ class ClusterHealthSensor(BaseOperator):
     def execute(self, context: Context) -> str:  # noqa: ARG002 (as the base has it)
         """Look once; defer if the cluster is not healthy yet."""
         with ending_on_permanent_errors():
+            # Asked before it defers: a trigger that fires at once may be overtaken by the executor's word that the
+            # deferring task has ended, which fails it. https://github.com/apache/airflow/issues/72716
             readiness = look(self.cluster, datetime.now(UTC))
         if not readiness.is_healthy:
             self._wait(readiness)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from windlass.domain.etcd.status import MemberStatus
+from windlass.domain.etcd.status import MemberStatus, status_health
 from windlass.errors import NotReadyError
 
 
-def snapshot_source(statuses: Mapping[str, MemberStatus], unseen: Mapping[str, str]) -> str:
+def snapshot_source(statuses: Mapping[str, MemberStatus], reasons: Mapping[str, str]) -> str:
     """Return the host whose member gives the snapshot.
 
     `statuses` are by host in the order in which they were asked, the leader's first if there is one: then a follower
-    that has applied what the leader had is as fresh. NotReadyError, with the reasons in `unseen`, if none can give one.
+    that has applied what the leader had is as fresh. NotReadyError if none can give one; `reasons` say why others
+    do not answer.
     """
     usable = {host: status for host, status in statuses.items() if _is_usable(status)}
     leaders = [host for host, status in usable.items() if status.is_leader]
     if not leaders:
         told = [f"{host}: {', '.join(status.errors) or 'knows no leader'}" for host, status in statuses.items()]
-        reasons = "; ".join([*told, *(f"{host}: {why}" for host, why in unseen.items())])
-        raise NotReadyError(f"no snapshot can be taken: no etcd member leads ({reasons}); bring etcd back first")
+        why = "; ".join([*told, *(f"{host}: {reason}" for host, reason in reasons.items())])
+        raise NotReadyError(f"no snapshot can be taken: no etcd member leads ({why}); bring etcd back first")
     leader = usable[leaders[0]]
     fresh = [
         host
@@ -31,5 +32,4 @@ def snapshot_source(statuses: Mapping[str, MemberStatus], unseen: Mapping[str, s
 
 
 def _is_usable(status: MemberStatus) -> bool:
-    corrupt = any("CORRUPT" in error.upper() for error in status.errors)
-    return bool(status.leader_id) and not status.is_learner and not corrupt
+    return status_health(status) == "healthy" and not status.is_learner

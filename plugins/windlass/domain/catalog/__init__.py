@@ -5,14 +5,14 @@ from __future__ import annotations
 from windlass.domain.catalog.parsing import CatalogFiles, parse_catalog
 from windlass.domain.catalog.release import Catalog, Release, RemovedApi
 from windlass.domain.catalog.stack_files import parse_stacks
-from windlass.domain.catalog.stacks import Question, StackTemplate
+from windlass.domain.catalog.stacks import StackQuestion, StackTemplate
 
 __all__ = [
     "Catalog",
     "CatalogFiles",
-    "Question",
     "Release",
     "RemovedApi",
+    "StackQuestion",
     "StackTemplate",
     "parse_catalog",
     "parse_stacks",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from windlass.domain.catalog.parsing import TEMPLATE_SUFFIX, CatalogFiles, CatalogSection, parse_document
-from windlass.domain.catalog.stacks import AnswerKind, Question, StackTemplate
+from windlass.domain.catalog.stacks import AnswerKind, StackQuestion, StackTemplate
 from windlass.errors import SpecError
 
 STACK_FILE = "stack.yaml"
@@ -68,8 +68,8 @@ def _templates(texts: Mapping[str, str], name: str) -> dict[str, str]:
     }
 
 
-def _question(file: str, one: _Question) -> Question:
-    question = Question(
+def _question(file: str, one: _Question) -> StackQuestion:
+    question = StackQuestion(
         one.variable, one.label, one.type, one.default, tuple(one.options), one.pattern, one.min, one.max
     )
     if one.default is not None and (wrong := question.problem(one.default)):

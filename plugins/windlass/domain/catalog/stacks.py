@@ -14,7 +14,7 @@ _PYTHON_TYPES: Mapping[AnswerKind, str] = {"string": "str", "integer": "int", "b
 
 
 @dataclass(frozen=True)
-class Question:
+class StackQuestion:
     """One value that a stack is rendered with."""
 
     variable: str
@@ -51,7 +51,7 @@ class StackTemplate:
 
     name: str
     description: str
-    questions: tuple[Question, ...] = ()
+    questions: tuple[StackQuestion, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
     """Version of each image that it runs; `release` for the one of the Kubernetes release."""
     templates: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -1,151 +1,126 @@
 """Which members an etcd cluster has and how each is, put together from what hosts and members said.
 
 A member is known by its peer address, since that is where it is and what etcd knows of one that never started. What
-was seen of one address is a `ObservedMember`; `assess` makes a `Membership` of all of them, for the rules of
+was observed at one address is an `ObservedMember`; `assess` makes a `Membership` of all of them, for the rules of
 `windlass.domain.etcd.quorum` to judge.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
 from windlass.domain.etcd import quorum
-from windlass.domain.etcd import status as etcd_status
-from windlass.domain.etcd.quorum import MemberHealth, Membership
+from windlass.domain.etcd.quorum import Membership
+from windlass.domain.etcd.status import Alarm, ListedMember, MemberHealth, MemberStatus, ObservedMember, member_health
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operation_names import Operation
 
-Process = Literal["running", "stopped", "absent", "unknown"]
-
-_CORRUPT = re.compile(r"memberID:(\d+) +alarm:CORRUPT")
-
 
 @dataclass(frozen=True)
-class ObservedMember:
-    """What was seen of the member at one peer address."""
-
-    process: Process
-    """As its host says; unknown where the host did not answer, or is none of the spec's."""
-    status: etcd_status.MemberStatus | None = None
-    """What the member says of itself; None where it gave no answer."""
-    listed: tuple[etcd_status.ListedMember, ...] = ()
-    """The members that it knows; empty where it gave no answer."""
-    has_data: bool | None = None
-    """Whether its data directory holds a log; None where nobody could tell."""
-    free_bytes: int | None = None
-    """Room on the disk of its data directory; None where nobody could tell."""
-    asked_from: frozenset[str] = field(default_factory=frozenset)
-    """Hosts that asked it in vain over the network."""
-    reason: str = ""
-    """Why there is no answer."""
-
-    @property
-    def has_leader(self) -> bool:
-        """Say whether the member answers and follows a leader, or leads."""
-        return self.status is not None and self.status.leader_id != 0
-
-    @property
-    def is_alarmed(self) -> bool:
-        """Say whether the member's own data is known to be corrupt."""
-        if self.status is None:
-            return False
-        accused = {int(found) for error in self.status.errors for found in _CORRUPT.findall(error)}
-        return self.status.member_id in accused
-
-
-@dataclass(frozen=True)
-class Observation:
-    """All that was seen of one etcd cluster at one time."""
+class EtcdObservation:
+    """All that was observed of one etcd cluster at one time."""
 
     desired: Mapping[str, str]
     """Peer address of each etcd host of the spec, by its name."""
-    seen: Mapping[str, ObservedMember]
+    observed: Mapping[str, ObservedMember]
     """By peer address."""
 
     def at(self, host: str) -> ObservedMember:
-        """Return what was seen of the member that should be on `host`."""
-        return self.seen.get(self.desired[host], ObservedMember("unknown"))
+        """Return what was observed of the member that should be on `host`."""
+        return self.observed.get(self.desired[host], ObservedMember("unknown"))
+
+    def health(self, host: str) -> MemberHealth:
+        """Judge the member on `host` by its own answer, listed or not. RefusedError if two clusters have a leader."""
+        return member_health(self.at(host), cluster_id=self.cluster_id)
+
+    @property
+    def statuses(self) -> dict[str, MemberStatus]:
+        """Return what the members on hosts of the spec say, by host; one that gave no answer is absent."""
+        said = {host: self.at(host).status for host in self.desired}
+        return {host: status for host, status in said.items() if status is not None}
+
+    @property
+    def leader(self) -> str | None:
+        """Return the host of the leader; None if no member that answers leads."""
+        return next((host for host, status in self.statuses.items() if status.is_leader), None)
 
     @property
     def has_leader(self) -> bool:
-        """Say whether any member follows a leader: then there is a quorum, whoever could be seen."""
-        return any(sighting.has_leader for sighting in self.seen.values())
+        """Say whether any member follows a leader: then there is a quorum, whoever could be asked."""
+        return any(one.has_leader for one in self.observed.values())
 
     @property
-    def unseen(self) -> tuple[str, ...]:
+    def unknown(self) -> tuple[str, ...]:
         """Return the etcd hosts of the spec of whose member nothing is known."""
-        seen = {host: self.at(host) for host in self.desired}
-        return tuple(sorted(host for host, one in seen.items() if one.status is None and one.process == "unknown"))
+        found = {host: self.at(host) for host in self.desired}
+        return tuple(sorted(host for host, one in found.items() if one.status is None and one.process == "unknown"))
 
     @property
     def revision(self) -> int | None:
-        """Return the newest revision that a member told; None if none did."""
-        return max((one.status.revision for one in self.seen.values() if one.status is not None), default=None)
+        """Return the newest revision that a member reported; None if none did."""
+        return max((one.status.revision for one in self.observed.values() if one.status is not None), default=None)
 
-    def reasons(self) -> tuple[str, ...]:
-        """Return why members gave no answer."""
-        return tuple(one.reason for one in self.seen.values() if one.reason)
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Return why members gave no answer, by host of the spec, or else by peer address."""
+        hosts = {address: host for host, address in self.desired.items()}
+        return {hosts.get(address, address): one.reason for address, one in self.observed.items() if one.reason}
 
-    def listed(self) -> tuple[etcd_status.ListedMember, ...]:
-        """Return the cluster's own list of its members; empty if no member told one."""
-        telling = self._of_cluster()
-        with_leader = [one for one in telling if one.has_leader] or telling
-        newest = max(with_leader, key=_applied, default=None)
-        return newest.listed if newest is not None else ()
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Return the alarms of the cluster, as its best informed member has them; empty if no member answers."""
+        said = self._best_informed()
+        return said.status.alarms if said is not None and said.status is not None else ()
+
+    def listed(self) -> tuple[ListedMember, ...]:
+        """Return the cluster's own list of its members; empty if no member gave one."""
+        said = self._best_informed()
+        return said.listed if said is not None else ()
 
     @property
     def cluster_id(self) -> int | None:
-        """Return the id of the cluster; None if no member told one. RefusedError if two clusters have a leader."""
-        led = Counter(one.status.cluster_id for one in self.seen.values() if one.status and one.has_leader)
+        """Return the id of the cluster; None if no member said one. RefusedError if two clusters have a leader."""
+        led = Counter(one.status.cluster_id for one in self.observed.values() if one.status and one.has_leader)
         if len(led) > 1:
             hosts = {cluster: self._hosts_of(cluster) for cluster in led}
-            told = "; ".join(f"{cluster:x} on {', '.join(names)}" for cluster, names in sorted(hosts.items()))
+            found = "; ".join(f"{cluster:x} on {', '.join(names)}" for cluster, names in sorted(hosts.items()))
             raise RefusedError(
-                f"etcd: the hosts run {len(led)} clusters at once ({told}); see which one the API servers use, stop "
+                f"etcd: the hosts run {len(led)} clusters at once ({found}); see which one the API servers use, stop "
                 "the stack `etcd` on the hosts of the other, then replace those members"
             )
-        found = led or Counter(one.status.cluster_id for one in self.seen.values() if one.status)
-        return found.most_common(1)[0][0] if found else None
+        ids = led or Counter(one.status.cluster_id for one in self.observed.values() if one.status)
+        return ids.most_common(1)[0][0] if ids else None
 
-    def _of_cluster(self) -> list[ObservedMember]:
-        desired = self.cluster_id
-        return [one for one in self.seen.values() if one.status and one.listed and one.status.cluster_id == desired]
+    def _best_informed(self) -> ObservedMember | None:
+        """Return the member whose list of members counts: of those with a leader the one that has applied most."""
+        cluster = self.cluster_id
+        listing = [one for one in self.observed.values() if one.status and one.listed]
+        ours = [one for one in listing if one.status and one.status.cluster_id == cluster]
+        return max([one for one in ours if one.has_leader] or ours, key=_applied, default=None)
 
     def _hosts_of(self, cluster_id: int) -> list[str]:
-        return [
-            host
-            for host, address in self.desired.items()
-            if (one := self.seen.get(address)) and one.status and one.status.cluster_id == cluster_id
-        ]
+        return [host for host, status in self.statuses.items() if status.cluster_id == cluster_id]
 
 
-def _applied(sighting: ObservedMember) -> int:
-    return sighting.status.raft_applied_index if sighting.status else 0
+def _applied(member: ObservedMember) -> int:
+    return member.status.raft_applied_index if member.status else 0
 
 
-def assess(observed: Observation) -> Membership:
-    """Return the members with the health of each; NotReadyError if no member told who they are."""
-    listed = observed.listed()
+def assess(observation: EtcdObservation) -> Membership:
+    """Return the members with the health of each; NotReadyError if no member said who they are."""
+    listed = observation.listed()
     if not listed:
-        told = "; ".join(observed.reasons()) or "nobody was asked"
+        reasons = "; ".join(observation.reasons.values()) or "nobody was asked"
         raise NotReadyError(
-            f"etcd: no member answers, so that its members are not known: {told}; "
+            f"etcd: no member answers, so that its members are not known: {reasons}; "
             f"start the stack `etcd` on its hosts, or run the DAG {Operation.RECOVER}"
         )
-    serving = frozenset(
-        address for member in listed for address in member.peer_urls if _answers(member, observed, address)
-    )
-    members = tuple(_member(one, observed, serving) for one in listed)
-    return Membership(members, frozenset(observed.desired))
+    return Membership(tuple(_member(one, observation) for one in listed), frozenset(observation.desired))
 
 
-def name_of(
-    member: quorum.Member, listed: Iterable[etcd_status.ListedMember], desired: Mapping[str, str]
-) -> str | None:
+def name_of(member: quorum.Member, listed: Iterable[ListedMember], desired: Mapping[str, str]) -> str | None:
     """Return the host of the spec that a member is on, by its name or its address; None if it is on none."""
     if member.name in desired:
         return member.name
@@ -153,34 +128,18 @@ def name_of(
     return next((host for host, address in desired.items() if address in addresses), None)
 
 
-def _member(listed: etcd_status.ListedMember, observed: Observation, serving: frozenset[str]) -> quorum.Member:
+def _member(listed: ListedMember, observation: EtcdObservation) -> quorum.Member:
     name = listed.name or listed.peer_urls[0]
     role: quorum.MemberRole = "learner" if listed.is_learner else "voter"
-    health = _health(listed, observed, serving)
-    return quorum.Member(name, listed.member_id, role, listed.has_started, health)
+    return quorum.Member(name, listed.member_id, role, listed.has_started, _health(listed, observation))
 
 
-def _health(listed: etcd_status.ListedMember, observed: Observation, serving: frozenset[str]) -> MemberHealth:
-    sightings = [observed.seen[address] for address in listed.peer_urls if address in observed.seen]
-    if any(address in serving for address in listed.peer_urls):
-        return "healthy"
-    if any(one.status is not None for one in sightings):
-        return "unhealthy"  # another member, another cluster, no leader, or corrupt
-    if any(one.process != "unknown" for one in sightings):
-        return "unhealthy"  # its host says so
-    is_theirs = any(address in observed.desired.values() for address in listed.peer_urls)
-    if not is_theirs and any(one.asked_from for one in sightings):
-        return "unhealthy"  # no host of the spec: those that have members are all who can tell
-    return "unknown"
-
-
-def _answers(listed: etcd_status.ListedMember, observed: Observation, address: str) -> bool:
-    sighting = observed.seen.get(address)
-    return (
-        sighting is not None
-        and sighting.status is not None
-        and sighting.status.member_id == listed.member_id
-        and sighting.status.cluster_id == observed.cluster_id
-        and sighting.has_leader
-        and not sighting.is_alarmed
-    )
+def _health(listed: ListedMember, observation: EtcdObservation) -> MemberHealth:
+    """Judge a listed member by all of its addresses: one at which it serves is enough, what is known comes next."""
+    has_host = any(address in observation.desired.values() for address in listed.peer_urls)
+    judged = {
+        member_health(observation.observed[address], listed.member_id, observation.cluster_id, has_host=has_host)
+        for address in listed.peer_urls
+        if address in observation.observed
+    }
+    return "healthy" if "healthy" in judged else "unhealthy" if "unhealthy" in judged else "unknown"

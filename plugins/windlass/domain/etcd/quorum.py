@@ -18,11 +18,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from windlass.domain.etcd.status import MemberHealth
 from windlass.errors import RefusedError
 from windlass.operation_names import Operation
 
 MemberRole = Literal["voter", "learner"]
-MemberHealth = Literal["healthy", "unhealthy", "unknown"]
 Refuse = Callable[[str, str], RefusedError]
 """Makes the error of a refusal from why, and the way out."""
 

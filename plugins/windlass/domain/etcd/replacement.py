@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from windlass.domain.etcd.drift import etcd_drift
 from windlass.domain.etcd.quorum import (
     Addition,
     Member,
@@ -51,7 +52,8 @@ def plan_replacement(name: str, membership: Membership) -> tuple[PlannedStep, ..
     """
     if name not in membership.desired:
         raise RefusedError(f"etcd: the spec has no etcd host `{name}`; it has {', '.join(sorted(membership.desired))}")
-    return tuple(_planned(name, membership))
+    is_settled = all(one.member != name for one in etcd_drift(membership))
+    return () if is_settled and not membership.unfinished else tuple(_planned(name, membership))
 
 
 def _planned(name: str, membership: Membership) -> Iterator[PlannedStep]:

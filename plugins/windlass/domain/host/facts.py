@@ -76,6 +76,8 @@ class HostFacts:
     cpus: int
     memory_kib: int
     cgroup_version: int
+    """kubelet refuses 1 since Kubernetes 1.35 unless `failCgroupV1` is false (KEP 5573, which removes it altogether):
+    https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/5573-remove-cgroup-v1"""
     swaps: tuple[str, ...]
     cap_bounding: int
     addresses: tuple[str, ...]
@@ -97,7 +99,11 @@ class HostFacts:
 
     @property
     def has_sys_resource(self) -> bool:
-        """Whether processes here may lower their OOM score and raise limits."""
+        """Whether processes here may lower their OOM score and raise limits.
+
+        Without, runc creates no container that asks for a lower score, which containerd has to keep from it:
+        https://github.com/containerd/nerdctl/issues/1515.
+        """
         return bool(self.cap_bounding >> CAP_SYS_RESOURCE & 1)
 
 

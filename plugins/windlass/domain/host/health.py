@@ -1,4 +1,4 @@
-"""A cluster as a repair run sees it: every host, what should run there, and how sure that is."""
+"""A cluster as a remediation run observes it: every host, what should run there, and how sure that is."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ STARTED = frozenset({"running", "restarting"})
 
 @dataclass(frozen=True)
 class HealthReport:
-    """What the watch said of one thing: how many checks of it failed in a row, and who saw that."""
+    """What the monitor said of one component: how many checks of it failed in a row, and who saw that."""
 
     host: str
-    thing: str
+    component: str
     """Component or unit, such as `kube-apiserver` or `kubelet`."""
     failed_checks: int = 1
     seen_from: tuple[str, ...] = ()
@@ -35,8 +35,8 @@ class HealthReport:
 
     @property
     def key(self) -> str:
-        """What tells this thing from every other of the cluster."""
-        return f"{self.host}/{self.thing}"
+        """What identifies this component in the cluster."""
+        return f"{self.host}/{self.component}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ServiceHealth:
     answers: Sight
     """Whether its own check passes now."""
     reason: str = ""
-    """What was seen, in words, such as `exited with 137`."""
+    """What was observed, in words, such as `exited with 137`."""
     failed_checks: int = 0
     """How many checks of this run failed in a row."""
     age: timedelta | None = None
@@ -69,7 +69,7 @@ class ServiceHealth:
     def health(self, *, is_reported: bool) -> Sight:
         """Return whether it does its work; one that runs and fails checks is unhealthy only after enough of them.
 
-        `is_reported` says that the watch, which has counted, called it unhealthy.
+        `is_reported` says that the monitor, which has counted, called it unhealthy.
         """
         if self.state == "unknown" or self.state not in GONE | {"paused", "restarting", "running"}:
             return "healthy" if self.answers == "healthy" else "unknown"
@@ -123,7 +123,7 @@ class HostHealth:
     is_cordoned: bool | None = False
     """None where the Kubernetes API could not be asked."""
     has_our_cordon: bool = False
-    """Whether it was repair that cordoned its node, as the Kubernetes API says."""
+    """Whether it was remediation that cordoned its node, as the Kubernetes API says."""
 
     @property
     def is_reachable(self) -> bool:
@@ -137,7 +137,7 @@ class HostHealth:
         return fails or any(unit.is_suspect for unit in self.units)
 
     def service(self, component: str) -> ServiceHealth | None:
-        """Return what was seen of one service; None if it does not belong here."""
+        """Return what was observed of one service; None if it does not belong here."""
         return next((one for one in self.services if one.component == component), None)
 
 
@@ -150,9 +150,9 @@ class ClusterHealth:
     membership: Membership | None = None
     """None where no member could be asked."""
     reports: Mapping[str, HealthReport] = field(default_factory=dict)
-    """What the watch said, by `host/thing`."""
+    """What the monitor said, by `host/component`."""
     rollout: str = ""
-    """What roll has begun and not ended, in words: what differs may be what it has changed already."""
+    """What rollout has begun and not ended, in words: what differs may be what it has changed already."""
 
     def host(self, name: str) -> HostHealth:
         """Return one host; KeyError if it is none of the cluster's."""
@@ -161,18 +161,18 @@ class ClusterHealth:
                 return host
         raise KeyError(name)
 
-    def is_ill(self, host: HostHealth) -> bool:
+    def is_unhealthy(self, host: HostHealth) -> bool:
         """Say whether a host, or a part of it, does not do its work."""
         if not host.is_reachable:
             return True
         units = any(unit.health == "unhealthy" for unit in host.units)
         return units or any(self.health(host, service) == "unhealthy" for service in host.services)
 
-    def is_well(self, host: HostHealth) -> bool:
+    def is_healthy(self, host: HostHealth) -> bool:
         """Say whether every part of a host is known to do its work."""
         units = all(unit.health == "healthy" for unit in host.units)
         return host.is_reachable and units and all(self.health(host, one) == "healthy" for one in host.services)
 
     def health(self, host: HostHealth, service: ServiceHealth) -> Sight:
-        """Return how a service is, the watch's word included."""
+        """Return how a service is, the monitor's word included."""
         return service.health(is_reported=f"{host.name}/{service.component}" in self.reports)

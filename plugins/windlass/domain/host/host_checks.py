@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
-from windlass.domain.host.layout import PKI, stack_directory
+from windlass.domain.host.layout import KUBELET_PORT, PKI, stack_directory
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.stacks import host_stacks, render_stack
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec.models import Cluster, Host
 
 _NOBODY = MirrorAddresses("http://mirror.invalid", "mirror.invalid")
@@ -29,31 +31,26 @@ class ServiceCheck:
     stack: str
     check: HealthCheck
 
-    def probe(self, address: str) -> tuple[str, ...]:
-        """Return the words of the curl command that asks it, on its own host, whether it is well."""
+    def probe(self, address: str) -> CurlProbe:
+        """Return the probe that asks it, on its own host, whether it is well: by the code of its answer."""
         check = self.check
         where = address if check.address == "host" else "127.0.0.1"
         path = check.request_line.split()[1] if check.request_line else ""
-        trust: list[str] = []
-        if check.client_certificate:
-            directory = check.client_certificate.rpartition("/")[0]
-            certificate = ["--cert", f"{check.client_certificate}.crt", "--key", f"{check.client_certificate}.key"]
-            trust = ["--cacert", f"{directory}/ca.crt", *certificate]
-        elif check.protocol == "https":
-            trust = ["--cacert", f"{PKI}/ca.crt"]
-        limit = ("--max-time", f"{check.response_timeout.total_seconds():g}")
         scheme = "telnet" if check.protocol == "tcp" else check.protocol
-        return (
-            "curl",
-            "-s",
-            "-o",
-            "/dev/null",
-            "-w",
-            "%{http_code}",
-            *limit,
-            *trust,
+        client = check.client_certificate or ""
+        directory = client.rpartition("/")[0] if client else PKI
+        return CurlProbe(
             f"{scheme}://{where}:{check.port}{path}",
+            check.response_timeout,
+            "code",
+            ca=f"{directory}/ca.crt" if client or check.protocol == "https" else "",
+            client=client,
         )
+
+
+def kubelet_probe(address: str, within: timedelta) -> CurlProbe:
+    """Return the probe of a kubelet: it turns down whoever has no certificate with 401, and so lives."""
+    return CurlProbe(f"https://{address}:{KUBELET_PORT}/healthz", within, "code", is_trusted=True)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,8 @@ PROXY_CHECK_TIMEOUT_SECONDS = 2
 API_SHUTDOWN_DELAY_SECONDS = 8
 """How long an API server that is told to stop still serves: longer than every proxy needs to notice.
 
-A proxy needs at most PROXY_CHECK_FALL checks, each of its interval and its timeout: 6 s.
+A proxy needs at most PROXY_CHECK_FALL checks, each of its interval and its timeout: 6 s. Its /readyz fails from the
+first moment on (https://github.com/kubernetes/kubernetes/pull/88911).
 """
 API_STOP_GRACE_SECONDS = 75
 """Longer still: the delay, and the 60 s that a request may take."""

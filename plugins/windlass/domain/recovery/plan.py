@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from windlass.domain.etcd.membership import Observation
+from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError, UnreachableError
 from windlass.operation_names import Operation
@@ -37,7 +37,7 @@ class RecoveryRequest:
 class Survey:
     """What was found of a cluster: its etcd members, and which hosts answer."""
 
-    observed: Observation
+    observed: EtcdObservation
     unreachable: Mapping[str, str]
     """Hosts of the spec that do not answer, with the reason."""
     life: str | None = None
@@ -130,9 +130,9 @@ def _check_dead(cluster: Cluster, survey: Survey, origin: BundleOrigin) -> None:
             f"same, {twice}"
         )
     needed = len(observed.desired) // 2 + 1
-    if len(observed.unseen) >= needed:
+    if len(observed.unknown) >= needed:
         raise RefusedError(
-            f"cluster `{cluster.name}` may live: {', '.join(observed.unseen)} could not be seen, and {needed} members "
+            f"cluster `{cluster.name}` may live: {', '.join(observed.unknown)} could not be seen, and {needed} members "
             f"are a quorum. Look from elsewhere, or switch those hosts off; if you know that they are gone, {twice}"
         )
 

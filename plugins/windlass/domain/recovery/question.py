@@ -14,7 +14,7 @@ _WHERE = "(all of them: the log of the task `plan`)"
 
 
 @dataclass(frozen=True)
-class Question:
+class RecoveryQuestion:
     """What is asked, and what there is to know for the answer."""
 
     cluster: str
@@ -24,7 +24,7 @@ class Question:
     loss: DataLoss
 
 
-def render_question(question: Question) -> str:
+def render_question(question: RecoveryQuestion) -> str:
     """Return the question as Markdown of bounded length."""
     plan, loss = question.plan, question.loss
     comes_back = f"Kubernetes **{escape(question.version)}** comes back on {_names(plan.hosts)}"

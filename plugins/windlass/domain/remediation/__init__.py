@@ -1,4 +1,4 @@
-"""Repair as rules: from what was seen of a cluster to what is done about it, what is held back, and why; pure."""
+"""Remediation as rules, without any effect: from what was observed to actions, what is deferred, and why."""
 
 from windlass.domain.host.health import (
     ClusterHealth,

@@ -1,4 +1,4 @@
-"""What a repair run decides: acts, acts held back, and where it stops and asks for a person."""
+"""What a remediation run decides: actions, what is deferred, and where an operator is needed."""
 
 from __future__ import annotations
 
@@ -34,44 +34,44 @@ WORDS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Action:
-    """One act on one thing of one host."""
+    """One action on one component of one host."""
 
     kind: Kind
     host: str
-    thing: str
+    component: str
     """Component, unit, `FILES`, `CERTIFICATES` or `host`."""
     reason: str
     failed_checks: int = 0
     seen_from: tuple[str, ...] = ()
     is_drift: bool = False
-    """Whether the thing works, but is not as rendered."""
+    """Whether the component works, but is not as rendered."""
     stack: str = ""
 
     @property
     def key(self) -> str:
-        """What tells the thing from every other of the cluster; its tries are counted under this."""
-        return f"{self.host}/{self.thing}"
+        """What identifies the component in the cluster; its tries are counted under this."""
+        return f"{self.host}/{self.component}"
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.thing} on {self.host}: {self.reason}"
+        return f"{self.kind} {self.component} on {self.host}: {self.reason}"
 
 
 @dataclass(frozen=True)
 class Deferred:
-    """An act that is not taken now, and why."""
+    """An action that is not taken now, and why."""
 
-    repair: Action
+    action: Action
     because: str
     until: datetime | None = None
     """When it may be taken, if time is all that it waits for."""
 
     def __str__(self) -> str:
-        return f"not now: {self.repair}; {self.because}"
+        return f"not now: {self.action}; {self.because}"
 
 
 @dataclass(frozen=True)
 class NeedsOperator:
-    """Where repair ends and a person is needed: what is wrong, and the way out."""
+    """Where remediation ends and a person is needed: what is wrong, and the way out."""
 
     key: str
     why: str
@@ -85,17 +85,17 @@ class NeedsOperator:
 class RemediationPlan:
     """What is done now, what is not and why, where a person is needed, and what only differs and is only shown."""
 
-    repairs: tuple[Action, ...] = ()
-    held: tuple[Deferred, ...] = ()
-    stops: tuple[NeedsOperator, ...] = ()
+    actions: tuple[Action, ...] = ()
+    deferred: tuple[Deferred, ...] = ()
+    needs_operator: tuple[NeedsOperator, ...] = ()
     reported: tuple[Action, ...] = ()
 
     @property
     def next_time(self) -> datetime | None:
         """When the first of what only waits for time may be taken; None if nothing does."""
-        return min((one.until for one in self.held if one.until is not None), default=None)
+        return min((one.until for one in self.deferred if one.until is not None), default=None)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing at all is wrong."""
-        return not (self.repairs or self.held or self.stops or self.reported)
+        return not (self.actions or self.deferred or self.needs_operator or self.reported)

@@ -22,14 +22,14 @@ _ORDER = (
 )
 """What others need comes first."""
 _HELPLESS_TRIES = 2
-"""A member that was started anew this often in vain has lost or spoilt its data."""
+"""A member that was restarted so often without success has lost its data, or they are damaged."""
 
 
-def candidates(seen: ClusterHealth, failed: Mapping[str, int]) -> list[Action]:
-    """Return what would be done, what others need first; damage before drift; `failed` are the tries in vain."""
-    able = [host for host in seen.hosts if host.is_reachable and not host.is_bare]
-    found = [repair for host in able for repair in _of_host(seen, host, failed)]
-    for host in seen.hosts:
+def candidates(observed: ClusterHealth, failed: Mapping[str, int]) -> list[Action]:
+    """Return what would be done, what others need first, damage before drift; `failed` counts tries without success."""
+    able = [host for host in observed.hosts if host.is_reachable and not host.is_bare]
+    found = [action for host in able for action in _of_host(observed, host, failed)]
+    for host in observed.hosts:
         if host.is_gone and not host.is_reachable:
             why = f"its provider says that it is gone: {host.unreachable}"
             found.append(Action("replace-host", host.name, "host", why))
@@ -37,59 +37,60 @@ def candidates(seen: ClusterHealth, failed: Mapping[str, int]) -> list[Action]:
             found.append(
                 Action("replace-host", host.name, "host", "its machine is new, with nothing of the cluster on it")
             )
-    return sorted(found, key=lambda repair: (repair.is_drift, _rank(repair.thing)))
+    return sorted(found, key=lambda action: (action.is_drift, _rank(action.component)))
 
 
-def _rank(thing: str) -> int:
-    return _ORDER.index(thing) if thing in _ORDER else len(_ORDER)
+def _rank(component: str) -> int:
+    return _ORDER.index(component) if component in _ORDER else len(_ORDER)
 
 
-def _of_host(seen: ClusterHealth, host: HostHealth, failed: Mapping[str, int]) -> Iterator[Action]:
+def _of_host(observed: ClusterHealth, host: HostHealth, failed: Mapping[str, int]) -> Iterator[Action]:
     for unit in host.units:
         if unit.health == "unhealthy":
-            yield _repair(seen, host, unit)
+            yield _action_on(observed, host, unit)
     yield from _of_files(host)
     for service in host.services:
-        health = seen.health(host, service)
-        if service.component == ETCD and health == "unhealthy" and _is_lost(seen, host, service, failed):
-            yield _repair(seen, host, service, "replace-member")
+        health = observed.health(host, service)
+        if service.component == ETCD and health == "unhealthy" and _is_lost(observed, host, service, failed):
+            yield _action_on(observed, host, service, "replace-member")
         elif health == "unhealthy":
-            yield _repair(seen, host, service, "recreate")
-        elif service.component == ETCD and health == "healthy" and _has_no_vote(seen, host):
+            yield _action_on(observed, host, service, "recreate")
+        elif service.component == ETCD and health == "healthy" and _has_no_vote(observed, host):
             why = "it is a learner still: its replacement broke off before it got its vote"
             yield Action("replace-member", host.name, ETCD, why, stack=service.stack)
         elif service.drift and service.state not in {"unknown", "missing"}:
-            told = _few(service.drift)
-            yield Action("recreate", host.name, service.component, told, is_drift=True, stack=service.stack)
+            yield Action(
+                "recreate", host.name, service.component, _few(service.drift), is_drift=True, stack=service.stack
+            )
 
 
-def _is_lost(seen: ClusterHealth, host: HostHealth, service: ServiceHealth, failed: Mapping[str, int]) -> bool:
+def _is_lost(observed: ClusterHealth, host: HostHealth, service: ServiceHealth, failed: Mapping[str, int]) -> bool:
     """Say whether to start it again cannot help: its data are gone, or starting it did not help before."""
-    if seen.membership is not None:
-        mine = next((member for member in seen.membership.members if member.name == host.name), None)
+    if observed.membership is not None:
+        mine = next((member for member in observed.membership.members if member.name == host.name), None)
         if host.has_member_data is False and mine is not None and mine.started:
             return True
         # Its vote was taken and nothing was put into its place: a replacement that broke off.
-        if mine is None and host.name in seen.membership.desired and seen.membership.has_quorum:
+        if mine is None and host.name in observed.membership.desired and observed.membership.has_quorum:
             return True
     return failed.get(f"{host.name}/{service.component}", 0) >= _HELPLESS_TRIES
 
 
-def _has_no_vote(seen: ClusterHealth, host: HostHealth) -> bool:
-    members = seen.membership.members if seen.membership is not None else ()
+def _has_no_vote(observed: ClusterHealth, host: HostHealth) -> bool:
+    members = observed.membership.members if observed.membership is not None else ()
     return any(one.name == host.name and one.role == "learner" and one.is_serving for one in members)
 
 
-def _repair(
-    seen: ClusterHealth, host: HostHealth, what: ServiceHealth | UnitHealth, kind: Kind = "restart-unit"
+def _action_on(
+    observed: ClusterHealth, host: HostHealth, what: ServiceHealth | UnitHealth, kind: Kind = "restart-unit"
 ) -> Action:
-    thing = what.unit if isinstance(what, UnitHealth) else what.component
-    report = seen.reports.get(f"{host.name}/{thing}")
+    component = what.unit if isinstance(what, UnitHealth) else what.component
+    report = observed.reports.get(f"{host.name}/{component}")
     own = 0 if isinstance(what, UnitHealth) else what.failed_checks
     return Action(
         kind,
         host.name,
-        thing,
+        component,
         what.reason,
         failed_checks=report.failed_checks if report else own,
         seen_from=report.seen_from if report else (host.name,),
@@ -106,9 +107,9 @@ def _of_files(host: HostHealth) -> Iterator[Action]:
         yield _files("restore-files", host, FILES, host.lost_files)
 
 
-def _files(kind: Kind, host: HostHealth, thing: str, paths: tuple[str, ...]) -> Action:
-    # Without a host's files nothing fails at once, but the next start would: no check has seen it, so it is drift.
-    return Action(kind, host.name, thing, _few(paths), is_drift=kind == "restore-files")
+def _files(kind: Kind, host: HostHealth, component: str, paths: tuple[str, ...]) -> Action:
+    # Without a host's files nothing fails at once, but the next start would: no check has observed it, so it is drift.
+    return Action(kind, host.name, component, _few(paths), is_drift=kind == "restore-files")
 
 
 def _few(words: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Whether a repair run may begin, has to wait for another run on the same cluster, or may leave all to it."""
+"""Whether a remediation run may begin, has to wait for another run on the same cluster, or may leave all to it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ Contention = Literal["ask", "wait", "leave"]
 def contention_of(holder: Lease | None, owner: Owner, began: datetime) -> Contention:
     """Return what the run of `owner`, which began at `began`, does about a cluster whose lease is `holder`'s.
 
-    Another repair run that gave a sign of life after that looks at the whole cluster once more before it ends, so that
-    it sees whatever this run was started for. Any other operation is waited for: repair never works beside it.
+    Another remediation run that gave a sign of life after that observes the whole cluster once more before it ends, so
+    that it finds whatever this run was started for. Any other operation is waited for: none changes a cluster beside
+    remediation.
     """
     if holder is None or holder.released or holder.owner == owner:
         return "ask"

@@ -1,4 +1,4 @@
-"""How often each thing was repaired of late: what the brake counts. A value, stored with the cluster."""
+"""How often each component was acted on lately: what the limit of tries counts. A value, stored with the cluster."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from windlass.errors import IntegrityError
 
 FORGIVEN_AFTER = timedelta(minutes=5)
-"""A thing that fails again later than this after its last repair ended begins to be counted anew."""
+"""A component that fails again later than this after its last action ended is counted from the beginning."""
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
 class Tries:
-    """The repairs of one thing in a row."""
+    """The actions of one component in a row."""
 
     count: int
     last: datetime
@@ -28,23 +28,23 @@ class Tries:
 
 @dataclass(frozen=True)
 class History:
-    """The repairs of late, by `host/thing`, and the alerts that still stand."""
+    """The actions of late, by `host/component`, and the alerts that still stand."""
 
     tries: Mapping[str, Tries] = field(default_factory=dict)
     alerts: Mapping[str, str] = field(default_factory=dict)
-    """What people were told and was not taken back yet, by its key."""
+    """What people were notified of and was not taken back yet, by its key."""
     cordoned: frozenset[str] = frozenset()
-    """Hosts whose nodes repair has cordoned and not opened again."""
+    """Hosts whose nodes remediation has cordoned and not opened again."""
 
     def count(self, key: str, now: datetime) -> int:
-        """Return how often in a row the thing was repaired by now; what stands as an alert is not forgiven by time."""
+        """Return how many tries in a row the component has had; time does not forgive what stands as an alert."""
         found = self.tries.get(key)
         if found is None or (now - found.last > FORGIVEN_AFTER and key not in self.alerts):
             return 0
         return found.count
 
     def free_at(self, key: str, now: datetime) -> datetime:
-        """Return when the thing may be repaired again: after pauses that grow with each try."""
+        """Return when the component may be acted on again: after pauses that grow with each try."""
         count = self.count(key, now)
         return now if count == 0 else self.tries[key].last + pause_after(count)
 
@@ -54,21 +54,21 @@ class History:
         return replace(self, tries={**self.tries, key: Tries(self.count(key, now) + 1, now, failed)})
 
     def ended(self, key: str, now: datetime, *, is_back: bool) -> History:
-        """Return the history with the last try of the thing as one that ended at `now`: a long one counts from then."""
+        """Return the history with the component's last try as one that ended at `now`: a long one counts from then."""
         last = self.tries[key]
         return replace(self, tries={**self.tries, key: Tries(last.count, now, 0 if is_back else last.failed)})
 
     def failed(self, key: str, now: datetime) -> int:
-        """Return how many of the last tries, in a row, did not bring the thing back."""
+        """Return how many of the last tries, in a row, did not bring the component back."""
         return self.tries[key].failed if self.count(key, now) else 0
 
     def forgotten(self, key: str) -> History:
-        """Return the history without the thing: it has come back."""
+        """Return the history without the component: it has come back."""
         tries = {name: one for name, one in self.tries.items() if name != key}
         return replace(self, tries=tries, alerts={name: text for name, text in self.alerts.items() if name != key})
 
     def asked(self) -> History:
-        """Return the history as one that a person begins anew; what people were told stays told until it is over."""
+        """Return the history as one that a person starts over; alerts stand until they are over."""
         return replace(self, tries={})
 
     def alerted(self, alerts: Mapping[str, str]) -> History:
@@ -109,7 +109,7 @@ class History:
             return cls(tries, alerts, frozenset(map(str, document.get("cordoned", ()))))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise IntegrityError(
-                f"the record of repairs in the store is not readable ({error!r}); delete repairs.json to begin anew"
+                f"the record of actions in the store is not readable ({error!r}); delete repairs.json to start over"
             ) from error
 
 

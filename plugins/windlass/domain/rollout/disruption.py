@@ -101,7 +101,10 @@ def stranded_budgets(budgets: Iterable[Object], without_place: Sequence[Object])
 
 
 def shared_pods(budgets: Sequence[Object], pods: Iterable[Object]) -> list[str]:
-    """Return pods that more than one budget covers: the API refuses to evict them whatever their state."""
+    """Return pods that more than one budget covers: the API refuses to evict them whatever their state.
+
+    https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/ (it answers 500)
+    """
     told = []
     for pod in pods:
         names = [name_of(budget) for budget in budgets if _covers(budget, pod)]

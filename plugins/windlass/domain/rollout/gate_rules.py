@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from windlass.domain.catalog import Release
+from windlass.domain.etcd.drift import etcd_drift
 from windlass.domain.etcd.quorum import Membership
+from windlass.domain.etcd.status import Alarm
 from windlass.domain.host.layout import EVICTABLE
 from windlass.domain.rollout.disruption import (
     Object,
@@ -59,7 +61,7 @@ class GateInputs:
     membership: Membership
     etcd_reasons: Mapping[str, str]
     """Why members do not answer."""
-    alarms: tuple[str, ...]
+    alarms: tuple[Alarm, ...]
     api_reasons: Mapping[str, str]
     """Why API servers are not ready."""
     workloads: Workloads
@@ -108,10 +110,7 @@ def _health(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterat
         "bring the host back, or take it out of the spec",
         "all hosts answer",
     )
-    members = [f"{one.name} is {one.health}" for one in seen.membership.members if not one.is_serving]
-    members += [f"{one.name} is still a learner" for one in seen.membership.members if one.role == "learner"]
-    members += [f"{name} is no member" for name in seen.membership.missing]
-    members += [f"alarm {alarm}" for alarm in seen.alarms]
+    members = [str(drift) for drift in etcd_drift(seen.membership, seen.alarms)]
     members += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
     remedy = f"heal the member first: `{Operation.REMEDIATE}`"
     yield finding("etcd members", members, remedy, f"{seen.membership.count} voters are healthy")

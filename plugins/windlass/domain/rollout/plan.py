@@ -129,7 +129,10 @@ def _hosts(cluster: Cluster, states: Mapping[str, HostState]) -> Iterator[Step]:
 
 
 def _drains(host: Host, state: HostState) -> bool:
-    """Whether pods must leave a node: kubelet or runtime below them change, or hooks run, which may stop anything."""
+    """Whether pods must leave a node: kubelet or runtime below them change, or hooks run, which may stop anything.
+
+    A newer kubelet may restart every container: https://github.com/kubernetes/kubernetes/issues/129385.
+    """
     return host.is_node and bool({KUBELET, "containerd", HOOKS} & set(state.stale))
 
 

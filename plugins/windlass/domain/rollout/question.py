@@ -22,7 +22,7 @@ _WHERE = "(all of them: the log of the task `gate`)"
 
 
 @dataclass(frozen=True)
-class Question:
+class RolloutQuestion:
     """What is asked, and what there is to know for the answer."""
 
     cluster: str
@@ -56,7 +56,7 @@ class _Stage:
         return same and self.is_whole and other.is_whole and self.kind in {ETCD, API_SERVER, HOST}
 
 
-def render_question(question: Question) -> str:
+def render_question(question: RolloutQuestion) -> str:
     """Return the question as Markdown of bounded length."""
     findings = sorted(question.report.findings, key=lambda one: list(_LEVELS).index(one.verdict))
     open_ones = [one for one in findings if one.verdict is not GateLevel.PASSED]
@@ -74,7 +74,7 @@ def render_question(question: Question) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _summary(question: Question) -> str:
+def _summary(question: RolloutQuestion) -> str:
     report, hosts = question.report, {host for step in question.steps for host in step.hosts}
     told = [_count(len(report.blocked), "finding") + " that blocks"] if report.blocked else []
     told += [_count(len(report.warnings), "warning") if report.warnings else "no warnings"]

@@ -15,7 +15,7 @@ from typing import Any
 
 from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.health import ETCD, GONE, HostHealth, ServiceHealth, Sight, UnitHealth
-from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, ServiceCheck
+from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, ServiceCheck, kubelet_probe
 from windlass.domain.host.layout import CLUSTER_LABEL, CLUSTER_MARK, ETCD_DATA, KUBELET_PORT
 from windlass.errors import NotReadyError
 
@@ -75,10 +75,10 @@ def health_script(desired: HostChecks, rounds: int = 1) -> str:
         _PRELUDE,
     ]
     for service in desired.services:
-        words = shlex.join(service.probe(desired.host.address))
-        lines.append(f"probe {service.component} '' {words} >$work/probe-{service.component} &")
+        probe = service.probe(desired.host.address)
+        lines.append(f"probe {service.component} '' {probe} >$work/probe-{service.component} &")
     if KUBELET in desired.units:
-        ask = f"curl -s -k -o /dev/null -w '%{{http_code}}' --max-time 3 https://{desired.host.address}:{KUBELET_PORT}/healthz"
+        ask = kubelet_probe(desired.host.address, timedelta(seconds=3))
         # It turns down whoever has no certificate: then it lives.
         lines.append(f"probe {KUBELET} 401 {ask} >$work/probe-{KUBELET} &")
     lines += [f"unit {unit}" for unit in desired.units]

@@ -7,10 +7,9 @@ bundle's keys only those of Secrets at rest are laid down, since without them no
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from windlass.domain.backup.state import BundleState
 from windlass.domain.host.layout import (
@@ -24,6 +23,7 @@ from windlass.domain.host.layout import (
     PKI,
 )
 from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, issue_pki
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec import Cluster, load_cluster
 
 ETCD, API = "windlass-drill-etcd", "windlass-drill-apiserver"
@@ -160,19 +160,25 @@ class DrillPlan:
 
         `etcdutl hashkv` would hash the file without a server, but that of etcd 3.6 panics on the first key that has
         a lease ("no lessor to attach lease": it opens the store with none, server/storage/mvcc/kvstore.go), and every
-        cluster of Kubernetes has such keys. HashKV is the same in all releases.
+        cluster of Kubernetes has such keys: https://github.com/etcd-io/etcd/issues/21105. HashKV is the same in all
+        releases.
         """
         return self.etcdctl("endpoint", "hashkv", f"--rev={revision}", f"--command-timeout={_HASH_LIMIT}", _FIELDS)
 
     def ask_api(self, path: str) -> str:
         """Return the script that asks the throwaway API server, from within its own network."""
         pki = f"{self.directory}/etc/pki"
-        curl = ["curl", "-sS", "--fail-with-body", "--max-time", "20", "--cacert", f"{pki}/ca.crt"]
-        curl += ["--cert", f"{pki}/client.crt", "--key", f"{pki}/client.key"]
         # Of Secrets the API server must decrypt what it returns; that it gives of them is only the metadata.
-        curl += ["-H", "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"]
-        desired = shlex.join([*curl, f"https://127.0.0.1:{API_PORT}{path}"])
-        return f"exec nsenter --net=/proc/$(docker inspect -f '{{{{.State.Pid}}}}' {ETCD})/ns/net {desired}\n"
+        metadata = "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
+        probe = CurlProbe(
+            f"https://127.0.0.1:{API_PORT}{path}",
+            timedelta(seconds=20),
+            "success or why",
+            ca=f"{pki}/ca.crt",
+            client=f"{pki}/client",
+            others=("-H", metadata),
+        )
+        return f"exec nsenter --net=/proc/$(docker inspect -f '{{{{.State.Pid}}}}' {ETCD})/ns/net {probe}\n"
 
     def _run(self, *words: str, memory: int) -> list[str]:
         return [

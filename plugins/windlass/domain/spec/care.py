@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from windlass.domain.host.layout import AUDIT_LOGS
 from windlass.domain.spec.base import Many, Section, Share, section, setting
 
 Approval = Literal["required", "automatic"]
@@ -14,7 +15,7 @@ Approval = Literal["required", "automatic"]
 class Security(Section):
     """What is enforced from the first minute on."""
 
-    audit_log: bool = setting(default=True, text="Whether API servers write an audit log to /var/log/windlass/audit.")
+    audit_log: bool = setting(default=True, text=f"Whether API servers write an audit log to {AUDIT_LOGS}.")
     encrypt_secrets: bool = setting(default=True, text="Whether Secrets are encrypted in etcd.")
     pod_security: Literal["privileged", "baseline", "restricted"] = setting(
         "baseline", "Pod Security level enforced in namespaces that set none."

@@ -20,7 +20,7 @@ from windlass.domain.spec.care import (
     Upgrade,
 )
 from windlass.domain.spec.hosts import Bastion, Host, Hosts, Role, Ssh
-from windlass.domain.spec.platform import Api, CaReferences, Component, Etcd, Kubernetes, Manifest, Pki, Stack
+from windlass.domain.spec.platform import Api, CaReferences, Component, Etcd, Kubernetes, Manifest, PkiSection, Stack
 from windlass.domain.spec.services import (
     Artifacts,
     Dns,
@@ -57,7 +57,7 @@ __all__ = [
     "Metadata",
     "Monitoring",
     "Network",
-    "Pki",
+    "PkiSection",
     "Recovery",
     "Repair",
     "Retention",
@@ -82,7 +82,7 @@ class ClusterSpec(Section):
     kubernetes: Kubernetes = Field(description="Which Kubernetes runs.")
     hosts: Hosts = Field(description="The machines of the cluster.")
     api: Api = section(Api, "How clients reach the Kubernetes API.")
-    pki: Pki = section(Pki, "Who signs certificates.")
+    pki: PkiSection = section(PkiSection, "Who signs certificates.")
     etcd: Etcd = section(Etcd, "How etcd runs.")
     network: Network = section(Network, "How pods and services talk to each other.")
     dns: Dns = section(Dns, "How names are resolved in the cluster.")

@@ -38,7 +38,7 @@ class CaReferences(Section):
     front_proxy: str | None = setting(None, "Connection of the front-proxy CA; null: Windlass makes one.", min_length=1)
 
 
-class Pki(Section):
+class PkiSection(Section):
     """Who signs certificates."""
 
     ca: CaReferences | None = setting(None, "Your own CAs; null: Windlass makes one for each purpose.")

@@ -164,7 +164,7 @@ class EtcdClient:
         """Return the hash of all keys up to `revision` (0: the newest), to compare members with one another."""
         request = rpc.HashKVRequest(revision=revision)
         response = self._call("hashing", self._etcd.maintenancestub.HashKV, request, deadline)
-        # Before 3.6 the answer does not say which revision was hashed.
+        # Before 3.6 the answer does not say which revision was hashed: https://github.com/etcd-io/etcd/pull/14537
         hashed = response.hash_revision or revision or response.header.revision
         return ContentHash(response.hash, hashed, response.compact_revision)
 

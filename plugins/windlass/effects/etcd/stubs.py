@@ -1,6 +1,7 @@
 """The only module that imports etcd3.
 
-etcd3's generated code is older than today's protobuf can load, and than learners. So its descriptions of the messages
+etcd3's generated code is older than today's protobuf can load (https://github.com/kragniz/python-etcd3/issues/2709),
+and than learners. So its descriptions of the messages
 are read from its files without running them, what etcd added since (api/etcdserverpb/rpc.proto of etcd 3.7) is added
 to them, and the classes are built in a descriptor pool of our own, which leaves protobuf's global one alone. They are
 then put where etcd3 looks for its generated modules.

@@ -88,7 +88,7 @@ def _shake_hands(target: SshTarget, transport: paramiko.Transport, timeout: time
     reason: object = f"no answer within {timeout.total_seconds():g} s"
     try:
         transport.start_client(timeout=timeout.total_seconds())
-        # start_client returns silently when the time is over.
+        # start_client returns silently when the time is over: https://github.com/paramiko/paramiko/pull/2327
         if transport.is_active() and transport.initial_kex_done:
             return
     except BROKEN as error:

@@ -195,7 +195,8 @@ def make_client(config: StoreConfig) -> S3Client:
         read_timeout=60,
         retries={"mode": "standard", "total_max_attempts": 4},
         s3={"addressing_style": "path" if config.endpoint_url else "auto"},
-        # Older S3 servers refuse the newer checksums; what matters is sealed or has sums of its own anyway.
+        # Older S3 servers refuse the checksums that boto3 sends since 1.36; what matters is sealed or has sums of its
+        # own anyway. https://github.com/boto/boto3/issues/4392
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )

@@ -58,7 +58,7 @@ def register_nodes(session: ClusterSession, client: KubernetesClient, within: ti
     """Wait until the API knows every node; after `within` restart the kubelets of those that it does not know.
 
     A kubelet registers its node once, after its start: where somebody deleted the node, or the API lost its data, it
-    never does so again by itself.
+    never does so again by itself (https://github.com/kubernetes/kubernetes/issues/71398).
     """
 
     def unknown() -> list[Host]:

@@ -8,11 +8,13 @@ from datetime import timedelta
 
 from windlass.domain.host.facts import FACTS_SCRIPT, HostFacts, parse_facts
 from windlass.domain.host.preflight import PreflightAnswer
+from windlass.domain.scripts.curl import CurlProbe, tell_unreached
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.operations.cluster import ClusterSession
 
 _TIMEOUT = timedelta(seconds=30)
+_CONNECTS, _ANSWERS = timedelta(seconds=3), timedelta(seconds=5)
 _UNREACHED = "unreached="
 _FSYNC = "fsync_ns="
 
@@ -57,14 +59,15 @@ def _surroundings_script(session: ClusterSession, host: Host) -> str:
     port = session.cluster.spec.hosts.ssh.port
     lines = [
         # sshd answers a request that is none of its own at once, which curl takes for bad HTTP: that host is reached.
-        # curl ends with 28 after a time-out and with 7 when refused or without a route: both are no answer.
-        f"( curl -s --connect-timeout 3 --max-time 5 http://{other.address}:{port} >/dev/null 2>&1;"
-        f" case $? in 7|28) {_timed_out(other, port)} ;; esac ) &"
+        tell_unreached(
+            CurlProbe(f"http://{other.address}:{port}", _ANSWERS, "connection", connects_within=_CONNECTS),
+            f"{_UNREACHED}{other.name} ({other.address}:{port})",
+        )
         for other in session.hosts
         if other.name != host.name
     ]
-    health, told = shlex.quote(session.mirror.probe), shlex.quote(f"{_UNREACHED}{_source_of(session)}")
-    lines.append(f"( curl -fsSL --connect-timeout 3 --max-time 5 {health} >/dev/null 2>&1 || echo {told} ) &")
+    source = CurlProbe(session.mirror.probe, _ANSWERS, connects_within=_CONNECTS, others=("--location",))
+    lines.append(f"( {source} >/dev/null 2>&1 || echo {shlex.quote(f'{_UNREACHED}{_source_of(session)}')} ) &")
     if "etcd" in host.roles:
         lines.append(_FSYNC_SCRIPT)
     return "\n".join([*lines, "wait"]) + "\n"
@@ -76,10 +79,6 @@ def _source_of(session: ClusterSession) -> str:
         if session.mirror.files
         else f"the official sites ({session.mirror.probe})"
     )
-
-
-def _timed_out(other: Host, port: int) -> str:
-    return f"echo {shlex.quote(f'{_UNREACHED}{other.name} ({other.address}:{port})')}"
 
 
 _FSYNC_SCRIPT = f"""file=$(mktemp /var/lib/windlass-preflight.XXXXXX) || exit 0

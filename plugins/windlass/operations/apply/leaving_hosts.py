@@ -12,9 +12,9 @@ from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.rollout.etcd import observe_etcd
+from windlass.operations.etcd.observe import observe_etcd
 
-_API_ANSWERS = timedelta(seconds=15)
+_ANSWERS_WITHIN = timedelta(seconds=15)
 
 
 def refuse_hosts_that_are_in_use(session: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> None:
@@ -35,7 +35,7 @@ def _nodes(session: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iterat
     if not names:
         return
     try:
-        with kubernetes_api(session, pki, _API_ANSWERS) as client:
+        with kubernetes_api(session, pki, _ANSWERS_WITHIN) as client:
             there = {node["metadata"]["name"] for node in client.list(NODES)}
     except (NotReadyError, UnreachableError) as error:
         yield (
@@ -55,14 +55,17 @@ def _members(session: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> Iter
     names = [host.name for host in leaving if "etcd" in host.roles]
     if not names:
         return
-    look = observe_etcd(session, pki)
-    if not look.statuses:
+    observation = observe_etcd(session, pki, answers_within=_ANSWERS_WITHIN)
+    listed = observation.listed()
+    if not listed:
+        reasons = "; ".join(observation.reasons.values())
         yield (
-            f"whether {', '.join(names)} are members of etcd cannot be told ({'; '.join(look.reasons.values())}): heal "
+            f"whether {', '.join(names)} are members of etcd cannot be told ({reasons}): heal "
             f"etcd first, or trigger `{Operation.DELETE}` if the cluster never came up"
         )
         return
-    members = {member.name for member in look.membership.members}
+    # One that was added and has not started yet has no name there, only its address.
+    members = {member.name for member in listed} | {address for member in listed for address in member.peer_urls}
     for name in names:
-        if name in members:
+        if {name, observation.desired[name]} & members:
             yield f"{name} is a member of etcd: remove it there while the others hold quorum, stop it, and apply again"

@@ -18,6 +18,7 @@ from windlass.domain.host.layout import (
 )
 from windlass.domain.pki import Pki, files_for
 from windlass.domain.scripts.apply import service_digests, stack_script, unit_script
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
@@ -74,9 +75,10 @@ def start_kubelets(session: ClusterSession) -> dict[str, Changes]:
     return session.on_hosts("start kubelets", nodes, lambda _, connection: run_script(connection, script, timeout=_UP))
 
 
+_API_ANSWERS = CurlProbe(f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=2), ca=f"{PKI}/ca.crt")
 _UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
 until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
-  curl -fs -o /dev/null --max-time 2 --cacert {PKI}/ca.crt https://127.0.0.1:{PROXY_PORT}/readyz; do sleep 0.3; done
+  {_API_ANSWERS} >/dev/null 2>&1; do sleep 0.3; done
 """
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from windlass.domain.catalog.stack_files import OWN_STACKS
 from windlass.domain.host.layout import STACKS, stack_directory
 from windlass.domain.rendering import HealthCheck, host_stacks, read_health
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.install import CHANGED
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
@@ -88,23 +89,18 @@ def _ask(connection: Connection, host: Host, check: HealthCheck) -> str:
 def probe_argv(check: HealthCheck, address: str) -> list[str]:
     """Return the command that asks as `check` says; it exits 0 if the service answers well."""
     where = "127.0.0.1" if check.address == "loopback" else address
-    seconds = f"{check.response_timeout.total_seconds():g}"
-    curl = ["curl", "-sS", "--max-time", seconds]
     if check.protocol == "tcp":
         # A telnet session whose input ends at once is over as soon as the connection stands.
-        return ["sh", "-c", f"{shlex.join([*curl, f'telnet://{where}:{check.port}'])} </dev/null"]
+        probe = CurlProbe(f"telnet://{where}:{check.port}", check.response_timeout, "any answer")
+        return ["sh", "-c", f"{probe} </dev/null"]
     method, path = check.request_line.split()[:2]
-    identity = ["--cert", f"{check.client_certificate}.crt", "--key", f"{check.client_certificate}.key"]
-    trust = ["--insecure"] if check.protocol == "https" else []
-    url = f"{check.protocol}://{where}:{check.port}{path}"
     return [
-        *curl,
-        "--fail",
-        "-o",
-        "/dev/null",
-        "-X",
-        method,
-        *trust,
-        *(identity if check.client_certificate else []),
-        url,
+        *CurlProbe(
+            f"{check.protocol}://{where}:{check.port}{path}",
+            check.response_timeout,
+            client=check.client_certificate or "",
+            is_trusted=check.protocol == "https",
+            is_silent=True,
+            others=("-X", method),
+        ).argv
     ]

@@ -12,6 +12,7 @@ from windlass.domain.host.layout import KUBECONFIGS, PKI, PROXY_PORT, kubernetes
 from windlass.domain.pki import Pki, check_certificate
 from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.rendering import image_reference
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NAMESPACES, PODS, SERVICE_ACCOUNTS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
@@ -39,11 +40,11 @@ def verify_cluster(session: ClusterSession, pki: Pki, client: KubernetesClient) 
 
 def _check_proxies(session: ClusterSession) -> None:
     """Ask each host's own proxy for /readyz, as the components there do; it may still be finding its API servers."""
-    argv = ["curl", "-fsS", "--max-time", "5", "--cacert", f"{PKI}/ca.crt", f"https://127.0.0.1:{PROXY_PORT}/readyz"]
+    probe = CurlProbe(f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=5), ca=f"{PKI}/ca.crt")
 
     def ask(_: Host, connection: Connection) -> None:
         def look() -> str:
-            answer = connection.run(argv, sudo=True, check=False)
+            answer = connection.run(probe.argv, sudo=True, check=False)
             return "" if answer.exit_code == 0 else f"{connection.host}: {answer.stderr.strip()}"
 
         wait_until(look, _TIMEOUT, f"{connection.host}: verify its proxy", session.clock)

@@ -18,6 +18,7 @@ from windlass.domain.backup import (
     DatabaseContent,
     EtcdRecord,
     MemberRecord,
+    Part,
     read_content,
     snapshot_source,
 )
@@ -34,8 +35,7 @@ from windlass.effects.etcd import EtcdClient
 from windlass.errors import IntegrityError
 from windlass.operations.backup.stacks import stacks_on_hosts
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.etcd.clients import etcd_prefix
-from windlass.operations.etcd.members import Members, etcd_members
+from windlass.operations.etcd.clients import EtcdClients, etcd_clients, etcd_prefix
 
 _DIGEST_BYTES = 32
 """etcd appends the sum of the database to a snapshot."""
@@ -69,8 +69,8 @@ def take_bundle(
     """
     watch = watch or Stopwatch()
     started = session.clock.now()
-    with etcd_members(session, pki) as members, Spool() as spool:
-        source = snapshot_source(members.statuses, members.unseen)
+    with etcd_clients(session, pki) as members, Spool() as spool:
+        source = snapshot_source(members.statuses, members.reasons)
         status, client = members.statuses[source], members.clients[source]
         check_room(status.database_bytes)
         with watch.step("snapshot"):
@@ -85,10 +85,7 @@ def take_bundle(
         with watch.step("gather"):
             state = _state(session, pki)
         with watch.step("store"):
-            written = {
-                SNAPSHOT: vault.write_part(bundle, SNAPSHOT, cast("BinaryIO", spool.reader())),
-                STATE: vault.write_part(bundle, STATE, cast("BinaryIO", PieceReader([state.to_bytes()]))),
-            }
+            written = _write_parts(vault, bundle, spool, state)
     if written[SNAPSHOT].clear_sha256 != snapshot.sha256:
         raise IntegrityError(
             f"{vault.cluster}: bundle {bundle}: what was stored is not the snapshot that {source} sent"
@@ -146,7 +143,7 @@ def _uids(client: EtcdClient, prefix: bytes, revision: int) -> Mapping[str, str]
     }
 
 
-def _etcd_record(source: str, members: Members) -> EtcdRecord:
+def _etcd_record(source: str, members: EtcdClients) -> EtcdRecord:
     status, client = members.statuses[source], members.clients[source]
     listed = tuple(
         MemberRecord(
@@ -164,6 +161,13 @@ def _etcd_record(source: str, members: Members) -> EtcdRecord:
         source=source,
         source_is_leader=status.is_leader,
     )
+
+
+def _write_parts(vault: Vault, bundle: BundleId, spool: Spool, state: BundleState) -> Mapping[str, Part]:
+    return {
+        SNAPSHOT: vault.write_part(bundle, SNAPSHOT, cast("BinaryIO", spool.reader())),
+        STATE: vault.write_part(bundle, STATE, cast("BinaryIO", PieceReader([state.to_bytes()]))),
+    }
 
 
 def _state(session: ClusterSession, pki: Pki) -> BundleState:

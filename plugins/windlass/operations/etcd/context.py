@@ -9,11 +9,11 @@ from datetime import timedelta
 
 from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Host
-from windlass.effects.etcd import EtcdClient, EtcdCredentials
+from windlass.effects.etcd import EtcdClient
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import NotReadyError, RefusedError, WindlassError
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.etcd.observe import MemberRoute
+from windlass.operations.etcd.clients import etcd_member
 
 ANSWERS_WITHIN = timedelta(seconds=5)
 
@@ -43,16 +43,16 @@ class ReplacementContext:
 @contextmanager
 def serving_client(work: ReplacementContext, but: str) -> Iterator[EtcdClient]:
     """Give a client of a member that has a leader, not the one that is being replaced if there is another."""
-    credentials, reasons = EtcdCredentials.of(work.pki), []
+    reasons = []
     hosts = sorted(work.session.cluster.hosts_with("etcd"), key=lambda host: host.name == but)
     for host in hosts:
         try:
-            with MemberRoute(work.session.connections.get(host.name)).client(credentials, ANSWERS_WITHIN) as client:
+            with etcd_member(work.session, work.pki, host.name, ANSWERS_WITHIN) as client:
                 client.members()
         except WindlassError as error:
             reasons.append(str(error))
             continue
-        with MemberRoute(work.session.connections.get(host.name)).client(credentials, ANSWERS_WITHIN) as client:
+        with etcd_member(work.session, work.pki, host.name, ANSWERS_WITHIN) as client:
             yield client
             return
     raise NotReadyError(f"etcd: no member takes changes now: {'; '.join(reasons)}")

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from windlass.domain.etcd import status
-from windlass.domain.etcd.membership import Observation
+from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA, PKI, STACKS, SYSTEMD, stack_directory
+from windlass.domain.scripts.curl import CurlProbe, tell_unreached
 from windlass.domain.scripts.install import CHANGED
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
@@ -28,9 +29,9 @@ ASIDE = "member.replaced"
 """Where a replaced member's data is kept, below the data directory: only that of the last replacement."""
 
 
-def make_ready(work: ReplacementContext, host: Host, connection: Connection, observed: Observation) -> None:
+def make_ready(work: ReplacementContext, host: Host, connection: Connection, observed: EtcdObservation) -> None:
     """See that the member can be started before the old one is given up: the host's files, images and room."""
-    database = max((one.status.database_bytes for one in observed.seen.values() if one.status), default=0)
+    database = max((one.status.database_bytes for one in observed.observed.values() if one.status), default=0)
     free = observed.at(host.name).free_bytes
     if free is not None and free < database + _SPARE_BYTES:
         raise RefusedError(
@@ -44,7 +45,7 @@ def make_ready(work: ReplacementContext, host: Host, connection: Connection, obs
         seed_host(work.session.cluster, work.pki, work.sealed, host, connection)
 
 
-def _check_way(host: Host, connection: Connection, observed: Observation) -> None:
+def _check_way(host: Host, connection: Connection, observed: EtcdObservation) -> None:
     """Refuse where the host does not reach the members that it would join: it would be given up for nothing."""
     others = {name: url for name, url in observed.desired.items() if name != host.name and observed.at(name).has_leader}
     unreached = run_script(connection, way_script(others), timeout=timedelta(seconds=30))
@@ -57,13 +58,13 @@ def _check_way(host: Host, connection: Connection, observed: Observation) -> Non
 
 def way_script(others: Mapping[str, str]) -> str:
     """Return the script that names those of `others` (name to peer address) which cannot be reached."""
-    lines = [
-        # Without a certificate curl fails later than at connecting (7) or at its time limit (28).
-        f"( curl -sk --connect-timeout 3 --max-time 5 {shlex.quote(url)} >/dev/null 2>&1;"
-        f" case $? in 7|28) echo {shlex.quote(CHANGED + name)} ;; esac ) &"
-        for name, url in others.items()
-    ]
+    # Without a certificate of a peer the member turns it down: then it is reached.
+    lines = [tell_unreached(_reaching(url), CHANGED + name) for name, url in others.items()]
     return "\n".join([*lines, "wait"]) + "\n"
+
+
+def _reaching(url: str) -> CurlProbe:
+    return CurlProbe(url, timedelta(seconds=5), "connection", is_trusted=True, connects_within=timedelta(seconds=3))
 
 
 def is_prepared(connection: Connection, cluster: str, host: Host) -> bool:

@@ -1,25 +1,29 @@
-"""See how each etcd member is: ask its host, ask it itself, and where the host does not answer, ask it from others."""
+"""Observe etcd: ask each member's host and the member itself, and where the host is silent ask it from others."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from windlass.domain.etcd.membership import Observation, ObservedMember, Process
-from windlass.domain.host.layout import ETCD_CLIENT_PORT, ETCD_DATA, ETCD_PEER_PORT
+from windlass.domain.etcd.membership import EtcdObservation
+from windlass.domain.etcd.status import ObservedMember, Process
+from windlass.domain.host.layout import ETCD_DATA, ETCD_PEER_PORT
 from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Host
-from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
+from windlass.effects.etcd import EtcdCredentials
 from windlass.effects.ssh.connection import Connection
-from windlass.errors import WindlassError
+from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.cluster import ClusterSession
+from windlass.operations.etcd.clients import MemberRoute, etcd_client
 
 CONTAINER = "windlass-etcd"
 _ANSWERS_WITHIN = timedelta(seconds=3)
+_ASK_AGAIN = timedelta(seconds=1)
+"""What must be left of a member's time to ask it again after a connection broke."""
 _SCRIPT = f"""
 state=$(docker inspect --format '{{{{.State.Status}}}}' {CONTAINER} 2>/dev/null)
 case $state in
@@ -41,80 +45,101 @@ def peer_url(host: Host) -> str:
     return f"https://{host.address}:{ETCD_PEER_PORT}"
 
 
-def observe_members(session: ClusterSession, pki: Pki, unreachable: Mapping[str, str] | None = None) -> Observation:
-    """Return what can be seen of the members, all hosts side by side; what cannot be seen is unknown, not dead.
+def observe_etcd(
+    session: ClusterSession,
+    pki: Pki,
+    unreachable: Mapping[str, str] | None = None,
+    answers_within: timedelta = _ANSWERS_WITHIN,
+) -> EtcdObservation:
+    """Return what each member's own host and the member itself say, side by side; a silent host's is unknown.
 
     Hosts that are known to be `unreachable`, each with the reason, are not waited for again.
     """
     hosts = session.cluster.hosts_with("etcd")
-    credentials = EtcdCredentials.of(pki)
-    gone = dict(unreachable or {})
-    asked = [host for host in hosts if host.name not in gone]
-    outcomes = session.try_on_hosts(asked, lambda _, connection: _look(connection, credentials))
-    gone |= {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
-    seen = {
-        peer_url(host): ObservedMember("unknown", reason=gone[host.name])
-        if host.name in gone
+    credentials, silent = EtcdCredentials.of(pki), dict(unreachable or {})
+    outcomes = session.look_on_hosts(
+        [host for host in hosts if host.name not in silent],
+        lambda _, connection: _observe(
+            MemberRoute(connection, open_client=session.clients.etcd), credentials, answers_within
+        ),
+    )
+    silent |= {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
+    observed = {
+        peer_url(host): ObservedMember("unknown", reason=silent[host.name])
+        if host.name in silent
         else outcomes[host.name].get()
         for host in hosts
     }
-    observed = Observation({host.name: peer_url(host) for host in hosts}, seen)
-    answering = [host.name for host in hosts if observed.at(host.name).status is not None]
-    others = {address: _ask_from(session, answering, address, credentials) for address in _not_seen(observed)}
-    return replace(observed, seen={**seen, **others})
+    return EtcdObservation({host.name: peer_url(host) for host in hosts}, observed)
 
 
-def _look(connection: Connection, credentials: EtcdCredentials) -> ObservedMember:
+def observe_members(session: ClusterSession, pki: Pki, unreachable: Mapping[str, str] | None = None) -> EtcdObservation:
+    """Return the same, with what the hosts of other members see of those that their own hosts say nothing of."""
+    own = observe_etcd(session, pki, unreachable)
+    credentials = EtcdCredentials.of(pki)
+    others = {address: _ask_from(session, own.statuses, address, credentials) for address in _unanswered(own)}
+    return replace(own, observed={**own.observed, **others})
+
+
+def _observe(route: MemberRoute, credentials: EtcdCredentials, within: timedelta) -> ObservedMember:
+    observed = _ask_host(route.through)
+    if observed.process == "absent":
+        return replace(observed, reason=f"{route.through.host}: etcd does not run there")
+    asked = _ask(route, credentials, observed, within)
+    # Nothing was asked if the host went away meanwhile: then this raises, and the member is unknown.
+    return asked if asked.status is not None else replace(_ask_host(route.through), reason=asked.reason)
+
+
+def _ask_host(connection: Connection) -> ObservedMember:
     said = connection.run(["sh", "-s"], sudo=True, stdin=_SCRIPT.encode(), timeout=timedelta(seconds=20)).stdout
     values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     processes: dict[str, Process] = {"running": "running", "stopped": "stopped", "absent": "absent"}
-    sighting = ObservedMember(
+    return ObservedMember(
         processes.get(values.get("process", ""), "unknown"),
         has_data={"yes": True, "no": False}.get(values.get("data", "")),
         free_bytes=int(values["free"]) * 1024 if values.get("free") else None,
     )
-    if sighting.process == "absent":
-        return replace(sighting, reason=f"{connection.host}: etcd does not run there")
-    return _ask(MemberRoute(connection), credentials, sighting)
 
 
-@dataclass(frozen=True)
-class MemberRoute:
-    """A way to a member: through a host, to an address as that host sees it."""
-
-    connection: Connection
-    address: str = "127.0.0.1"
-    port: int = ETCD_CLIENT_PORT
-
-    @contextmanager
-    def client(self, credentials: EtcdCredentials, within: timedelta = _ANSWERS_WITHIN) -> Iterator[EtcdClient]:
-        """Give a client of the member."""
-        with self.connection.forward(self.address, self.port) as forward:
-            target = EtcdTarget(self.connection.host, *forward.address)
-            with EtcdClient(target, credentials, within) as client:
-                yield client
-
-
-def _ask(door: MemberRoute, credentials: EtcdCredentials, sighting: ObservedMember) -> ObservedMember:
-    try:
-        with door.client(credentials) as client:
-            known = replace(sighting, status=client.status())
-            # A learner tells how it is, and nothing else.
-            is_learner = known.status is not None and known.status.is_learner
-            return known if is_learner else replace(known, listed=client.members(linearizable=False))
-    except WindlassError as error:
-        return replace(sighting, reason=str(error))
+def _ask(
+    route: MemberRoute, credentials: EtcdCredentials, observed: ObservedMember, within: timedelta = _ANSWERS_WITHIN
+) -> ObservedMember:
+    """Ask a member; once more in the time that is left if the connection broke, which says nothing of the member."""
+    end, reason = time.monotonic() + within.total_seconds(), ""
+    for _ in range(2):
+        left = timedelta(seconds=end - time.monotonic())
+        if reason and left < _ASK_AGAIN:
+            break
+        try:
+            return _answer(route, credentials, observed, left)
+        except UnreachableError as error:
+            reason = str(error)
+        except WindlassError as error:
+            return replace(observed, reason=str(error))
+    return replace(observed, reason=reason)
 
 
-def _not_seen(observed: Observation) -> tuple[str, ...]:
-    """Return the addresses of members that their own hosts told nothing of, or that are on no host of the spec."""
-    addresses = {address for member in observed.listed() for address in member.peer_urls} | set(observed.seen)
+def _answer(
+    route: MemberRoute, credentials: EtcdCredentials, observed: ObservedMember, within: timedelta
+) -> ObservedMember:
+    with etcd_client(route, credentials, within) as client:
+        status = client.status()
+        # A learner serves its status and refuses the list ("rpc not supported for learner"):
+        # https://etcd.io/docs/v3.6/learning/design-learner/, https://github.com/etcd-io/etcd/issues/18801
+        # The list is as this member has it: a linearizable one takes a quorum, which may be what is missing.
+        listed = () if status.is_learner else client.members(linearizable=False)
+    return replace(observed, status=status, listed=listed)
+
+
+def _unanswered(observation: EtcdObservation) -> tuple[str, ...]:
+    """Return the addresses of members that their own hosts said nothing of, or that are on no host of the spec."""
+    addresses = {address for member in observation.listed() for address in member.peer_urls} | set(observation.observed)
     unknown = ObservedMember("unknown")
     return tuple(
         sorted(
             address
             for address in addresses
-            if (one := observed.seen.get(address, unknown)).process == "unknown" and one.status is None
+            if (one := observation.observed.get(address, unknown)).process == "unknown" and one.status is None
         )
     )
 
@@ -126,14 +151,15 @@ def _ask_from(
     asked, reasons = [], []
     for name in hosts:
         try:
-            door = MemberRoute(session.connections.get(name), urlsplit(address).hostname or address)
+            through, there = session.connections.get(name), urlsplit(address).hostname or address
+            route = MemberRoute(through, there, open_client=session.clients.etcd)
         except WindlassError:
             continue
-        sighting = _ask(door, credentials, ObservedMember("unknown"))
-        if sighting.status is not None:
-            return sighting
+        observed = _ask(route, credentials, ObservedMember("unknown"))
+        if observed.status is not None:
+            return observed
         asked.append(name)
-        reasons.append(sighting.reason)
+        reasons.append(observed.reason)
     return ObservedMember(
-        "unknown", asked_from=frozenset(asked), reason=f"{address}: {'; '.join(reasons) or 'not seen'}"
+        "unknown", asked_from=frozenset(asked), reason=f"{address}: {'; '.join(reasons) or 'not asked'}"
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from windlass.domain.etcd.membership import Observation, assess
+from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.quorum import Addition, Membership, Promotion, Removal, check
 from windlass.domain.etcd.replacement import PlannedStep, Start, plan_replacement
 from windlass.domain.host.layout import stack_directory
@@ -46,7 +46,7 @@ def replace_member(work: ReplacementContext, name: str) -> Changes:
     """
     host = work.host(name)
     observed = observe_members(work.session, work.pki)
-    if _is_well(observed, name) and not plan_replacement(name, assess(observed)):
+    if observed.health(name) == "healthy" and not plan_replacement(name, assess(observed)):
         return ()
     connection = work.session.connections.get(name)
     if _is_worth_a_start(observed, name):
@@ -57,22 +57,17 @@ def replace_member(work: ReplacementContext, name: str) -> Changes:
     return _carry_out(work, host, connection)
 
 
-def _is_well(observed: Observation, name: str) -> bool:
-    sighting = observed.at(name)
-    return sighting.has_leader and not sighting.is_alarmed
-
-
-def _is_worth_a_start(observed: Observation, name: str) -> bool:
+def _is_worth_a_start(observed: EtcdObservation, name: str) -> bool:
     """Say whether the member has its data and, for all that is known, its vote: it may only have to be started.
 
     That takes nothing away from quorum, so that it is tried whatever the state of the others.
     """
-    sighting, listed = observed.at(name), observed.listed()
+    member, listed = observed.at(name), observed.listed()
     voters = {address for one in listed if not one.is_learner for address in one.peer_urls}
-    is_other = sighting.status is not None and sighting.status.cluster_id != observed.cluster_id
     is_voter = not listed or observed.desired[name] in voters
-    is_lost = sighting.is_alarmed or is_other or not is_voter
-    return bool(sighting.has_data) and not is_lost and not _is_well(observed, name)
+    status = member.status
+    is_lost = status is not None and (status.is_corrupt or status.cluster_id != observed.cluster_id)
+    return bool(member.has_data) and is_voter and not is_lost and observed.health(name) != "healthy"
 
 
 def _comes_back(work: ReplacementContext, host: Host, connection: Connection) -> bool:
@@ -85,7 +80,7 @@ def _comes_back(work: ReplacementContext, host: Host, connection: Connection) ->
 
     def look() -> str:
         observed = observe_members(work.session, work.pki)
-        if _is_well(observed, host.name):
+        if observed.health(host.name) == "healthy":
             return ""
         # One that ended again will not do better the next time.
         if run_script(connection, _HAS_ENDED):

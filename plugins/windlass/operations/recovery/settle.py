@@ -41,5 +41,6 @@ def settle(work: RecoveryContext, absent: Iterable[str]) -> tuple[str, ...]:
 def _restart_kubelet(work: RecoveryContext, _: Host, connection: Connection) -> Changes:
     if started := start_kubelet(work.session, connection):
         return started
+    # What it has cached is of revisions that never were: https://github.com/kubernetes/kubernetes/issues/118501
     connection.run(["systemctl", "restart", "kubelet"], sudo=True)
     return ("restarted kubelet",)

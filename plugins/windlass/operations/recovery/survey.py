@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from windlass.domain.backup.continuity import KUBE_SYSTEM
-from windlass.domain.etcd.membership import Observation
+from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.kubeobjects import uid_of
 from windlass.domain.pki import Pki
 from windlass.domain.recovery import Survey
@@ -32,7 +32,7 @@ def survey(session: ClusterSession, pki: Pki) -> Survey:
     return Survey(observed, unreachable, _life(session, pki, observed))
 
 
-def _life(session: ClusterSession, pki: Pki, observed: Observation) -> str | None:
+def _life(session: ClusterSession, pki: Pki, observed: EtcdObservation) -> str | None:
     """Return the UID of kube-system as a member with a leader has it; empty if there is none, None if none can tell."""
     key = f"{etcd_prefix(session.cluster)}/namespaces/{KUBE_SYSTEM}".encode()
     for host in observed.desired:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from windlass.domain.etcd.membership import Observation
+from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.scripts.restore import STOP_SCRIPT, switch_script, way_back
 from windlass.effects.etcd import EtcdClient
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
@@ -64,13 +64,13 @@ def _start_members(work: RecoveryContext) -> None:
 
     def look() -> str:
         observed = observe_members(work.session, work.pki)
-        return "" if _is_led(work, observed) else "; ".join(observed.reasons()) or "no leader yet"
+        return "" if _is_led(work, observed) else "; ".join(observed.reasons.values()) or "no leader yet"
 
     wait_until(look, _LEADER, "wait for etcd's leader", work.session.clock)
     work.tell("etcd has a leader")
 
 
-def _is_led(work: RecoveryContext, observed: Observation) -> bool:
+def _is_led(work: RecoveryContext, observed: EtcdObservation) -> bool:
     led = sum(observed.at(host.name).has_leader for host in work.etcd_hosts)
     return led > len(work.etcd_hosts) // 2
 

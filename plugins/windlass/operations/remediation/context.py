@@ -1,4 +1,4 @@
-"""What a repair run works with."""
+"""What a remediation run works with."""
 
 from __future__ import annotations
 
@@ -11,26 +11,12 @@ from typing import Protocol
 
 from windlass.domain.host.host_checks import HostChecks, host_checks
 from windlass.domain.pki import Pki
-from windlass.domain.remediation import HealthReport, History, NeedsOperator
-from windlass.domain.remediation.plan import RunOrigin
+from windlass.domain.remediation import History
+from windlass.domain.remediation.notes import Note
 from windlass.domain.remediation.triggers import MonitorReports
-from windlass.domain.servicelog import Detail, Level
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import RefusedError
 from windlass.operations.cluster import ClusterSession
-
-
-@dataclass(frozen=True)
-class Note:
-    """One line for the service log: what was decided or done, and to what."""
-
-    text: str
-    level: Level = "info"
-    host: str = ""
-    component: str = ""
-    details: Mapping[str, Detail] = field(default_factory=dict)
-    key: str = ""
-    """What an alert or its end is about; empty for all other lines."""
 
 
 class Machines(Protocol):
@@ -65,7 +51,7 @@ class NoMachines:
 
 
 class Keyring:
-    """The cluster's PKI, read when it is first needed, since most repairs need no key; and the way to renew it."""
+    """The cluster's PKI, read when it is first needed, since most actions need no key; and the way to renew it."""
 
     def __init__(self, load: Callable[[], Pki], store: Callable[[Pki], RemoteFile]) -> None:
         self._load = load
@@ -87,27 +73,16 @@ class Keyring:
 
 @dataclass(frozen=True)
 class RemediationContext:
-    """One run on one cluster: where, with whose keys, on whose word, and who is told."""
+    """One run on one cluster: where it acts, with whose keys, and where it writes what it does."""
 
     session: ClusterSession
     keyring: Keyring
-    history: Callable[[], History]
-    save: Callable[[History], None]
-    note: Callable[[Note], None]
-    beat: Callable[[], object]
-    """Says that the run goes on; raises if it has lost the cluster's lease. Called before each look."""
+    report: Callable[[Note], None]
+    """Writes a line to the service log, and notifies people of it if it has a key."""
     machines: Machines = field(default_factory=NoMachines)
-    reports: Mapping[str, HealthReport] = field(default_factory=dict)
-    told: tuple[NeedsOperator, ...] = ()
-    """What the watch found that repair can do nothing about."""
-    hear: Callable[[], MonitorReports | None] = field(default=lambda: None)
-    """Says what the watch has found by now; None where that is what the run began with. Asked before each look."""
-    asked: RunOrigin = field(default_factory=RunOrigin)
     rollout: str = ""
-    """What roll of the cluster has begun and not ended, in words."""
+    """What rollout of the cluster has begun and not ended, in words."""
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    pause: Callable[[float], None] = time.sleep
-    """Waits so many seconds."""
 
     @cached_property
     def desired(self) -> Mapping[str, HostChecks]:
@@ -118,3 +93,16 @@ class RemediationContext:
     def keys(self) -> Pki:
         """The cluster's PKI."""
         return self.keyring.pki
+
+
+@dataclass(frozen=True)
+class RunCallbacks:
+    """What a run asks of whoever has started it."""
+
+    save: Callable[[History], None]
+    heartbeat: Callable[[], object]
+    """Renews the cluster's lease; raises if the run has lost it."""
+    monitor: Callable[[], MonitorReports | None] = field(default=lambda: None)
+    """Returns what the monitor has found by now; None where that is what the run began with."""
+    pause: Callable[[float], None] = time.sleep
+    """Waits so many seconds."""

@@ -1,4 +1,4 @@
-"""Act on one thing of one host, and watch until it is well again."""
+"""Execute an action on one component of one host, and wait until the component is healthy again."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from datetime import timedelta
 
 from windlass.domain.host.containers import CRASHES
 from windlass.domain.host.health import ETCD
-from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks
+from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, kubelet_probe
 from windlass.domain.host.layout import CORDONED_BY, KUBELET_PORT, stack_directory
 from windlass.domain.pki import issue_pki
 from windlass.domain.remediation import Action
 from windlass.domain.remediation.actions import CERTIFICATES, Kind
+from windlass.domain.remediation.notes import Note
 from windlass.domain.scripts.install import CHANGED
 from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import Connection
@@ -24,7 +25,7 @@ from windlass.operations.apply.start import SERVING, bring_up, seed_host, start_
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import ReplacementContext, replace_member
-from windlass.operations.remediation.context import Note, RemediationContext
+from windlass.operations.remediation.context import RemediationContext
 from windlass.operations.waiting import wait_until
 
 _START = timedelta(minutes=3)
@@ -34,49 +35,55 @@ _OTHERS = timedelta(minutes=2)
 """How long another Compose on the same stack is waited for."""
 _UNIT_LIMIT = timedelta(seconds=60)
 _NO_COMPOSE_FILE = 66
-"""Exit code of the script that makes a container anew where its Compose file is lost (EX_NOINPUT of sysexits.h)."""
+"""Exit code of the script that recreates a container where its Compose file is lost (EX_NOINPUT of sysexits.h)."""
 
 
-def act(work: RemediationContext, repair: Action) -> Changes:
+def perform(context: RemediationContext, action: Action) -> float:
+    """Execute an action and wait for its component; return the seconds until that was healthy. Errors say why not."""
+    execute(context, action)
+    return await_healthy(context, action)
+
+
+def execute(context: RemediationContext, action: Action) -> Changes:
     """Do what was planned; what was changed. Errors of `windlass.errors` say why it could not be done."""
-    return _HANDLERS[repair.kind](work, repair)
+    return _HANDLERS[action.kind](context, action)
 
 
-def _connection(work: RemediationContext, repair: Action) -> Connection:
-    return work.session.connections.get(repair.host)
+def _connection(context: RemediationContext, action: Action) -> Connection:
+    return context.session.connections.get(action.host)
 
 
-def _recreate(work: RemediationContext, repair: Action) -> Changes:
-    connection = _connection(work, repair)
-    script = recreate_script(repair.stack, repair.thing, is_gentle=repair.is_drift)
+def _recreate(context: RemediationContext, action: Action) -> Changes:
+    connection = _connection(context, action)
+    script = recreate_script(action.stack, action.component, is_gentle=action.is_drift)
     done = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=_START, check=False)
     if done.exit_code == _NO_COMPOSE_FILE:
-        _prepare(work, repair)
+        _prepare(context, action)
     elif done.exit_code == 0:
-        return (f"container {repair.thing}",)
+        return (f"container {action.component}",)
     return run_script(connection, script, timeout=_START)
 
 
-def _restart(work: RemediationContext, repair: Action) -> Changes:
-    return run_script(_connection(work, repair), restart_script(repair.thing), timeout=_START)
+def _restart(context: RemediationContext, action: Action) -> Changes:
+    return run_script(_connection(context, action), restart_script(action.component), timeout=_START)
 
 
-def _prepare(work: RemediationContext, repair: Action) -> Changes:
-    return prepare_host(work.session, work.desired[repair.host].host, _connection(work, repair))
+def _prepare(context: RemediationContext, action: Action) -> Changes:
+    return prepare_host(context.session, context.desired[action.host].host, _connection(context, action))
 
 
-def _restore(work: RemediationContext, repair: Action) -> Changes:
-    """Lay down again what differs, whether rendered or issued; what has read the same content is not restarted."""
-    if repair.thing != CERTIFICATES:
-        return _prepare(work, repair)
-    host, sealed = work.desired[repair.host].host, work.keyring.renew(work.keys)
-    return seed_host(work.session.cluster, work.keys, sealed, host, _connection(work, repair))
+def _restore(context: RemediationContext, action: Action) -> Changes:
+    """Write again what differs, whether rendered or issued; what has read the same content is not restarted."""
+    if action.component != CERTIFICATES:
+        return _prepare(context, action)
+    host, sealed = context.desired[action.host].host, context.keyring.renew(context.keys)
+    return seed_host(context.session.cluster, context.keys, sealed, host, _connection(context, action))
 
 
 def recreate_script(stack: str, component: str, *, is_gentle: bool) -> str:
-    """Return the script that makes one container of a stack anew, from the Compose file as it lies on the host.
+    """Return the script that recreates one container of a stack, from the Compose file as it lies on the host.
 
-    One that works gets its time to stop (`is_gentle`); one that is ill is ended at once, whatever state it is in.
+    One that works gets its time to stop (`is_gentle`); one that is unhealthy is ended at once, whatever state it is in.
     Whoever works on the stack already, for a caller that is gone, is waited for by the lock that `stack_script` takes.
     """
     name, project = shlex.quote(f"windlass-{component}"), f"windlass-{stack}"
@@ -110,57 +117,57 @@ echo "{CHANGED}unit {unit}"
 """
 
 
-def _replace_member(work: RemediationContext, repair: Action) -> Changes:
-    def tell(text: str) -> None:
-        work.note(Note(text, host=repair.host, component=repair.thing))
+def _replace_member(context: RemediationContext, action: Action) -> Changes:
+    def progress(text: str) -> None:
+        context.report(Note(text, host=action.host, component=action.component))
 
-    sealed = work.keyring.renew(work.keys)
-    return replace_member(ReplacementContext(work.session, work.keys, sealed, tell), repair.host)
+    sealed = context.keyring.renew(context.keys)
+    return replace_member(ReplacementContext(context.session, context.keys, sealed, progress), action.host)
 
 
-def _replace_host(work: RemediationContext, repair: Action) -> Changes:
-    """Have the machine made anew, and make a host of this cluster of it; each step can be made twice."""
-    host = work.desired[repair.host].host
-    work.machines.make(host.name)
+def _replace_host(context: RemediationContext, action: Action) -> Changes:
+    """Have the machine recreated, and make a host of this cluster of it; each step can be made twice."""
+    host = context.desired[action.host].host
+    context.machines.make(host.name)
 
-    def look() -> str:
-        work.session.connections.get(host.name).run(["true"])
+    def answers() -> str:
+        context.session.connections.get(host.name).run(["true"])
         return ""
 
-    wait_until(look, _MACHINE, f"{host.name} answers SSH", work.session.clock)
-    connection = work.session.connections.get(host.name)
-    changed = prepare_host(work.session, host, connection)
-    sealed = work.keyring.renew(work.keys)
-    changed += seed_host(work.session.cluster, work.keys, sealed, host, connection)
+    wait_until(answers, _MACHINE, f"{host.name} answers SSH", context.session.clock)
+    connection = context.session.connections.get(host.name)
+    changed = prepare_host(context.session, host, connection)
+    sealed = context.keyring.renew(context.keys)
+    changed += seed_host(context.session.cluster, context.keys, sealed, host, connection)
     if "etcd" in host.roles:
-        changed += _replace_member(work, repair)
+        changed += _replace_member(context, action)
     changed += bring_up(connection, SERVING)
-    return (*changed, *(start_kubelet(work.session, connection) if host.is_node else ()))
+    return (*changed, *(start_kubelet(context.session, connection) if host.is_node else ()))
 
 
-def _renew(work: RemediationContext, repair: Action) -> Changes:
-    """Renew what soon ends in the whole PKI, and lay down what this host needs of it."""
-    host = work.desired[repair.host].host
-    renewed = issue_pki(work.session.cluster, work.clock(), work.keys)
-    sealed = work.keyring.renew(renewed)
-    connection = _connection(work, repair)
-    changed = seed_host(work.session.cluster, renewed, sealed, host, connection)
-    return (*changed, *(start_kubelet(work.session, connection) if host.is_node else ()))
+def _renew(context: RemediationContext, action: Action) -> Changes:
+    """Renew what soon ends in the whole PKI, and write what this host needs of it."""
+    host = context.desired[action.host].host
+    renewed = issue_pki(context.session.cluster, context.clock(), context.keys)
+    sealed = context.keyring.renew(renewed)
+    connection = _connection(context, action)
+    changed = seed_host(context.session.cluster, renewed, sealed, host, connection)
+    return (*changed, *(start_kubelet(context.session, connection) if host.is_node else ()))
 
 
-def _cordon(work: RemediationContext, repair: Action) -> Changes:
-    with kubernetes_api(work.session, work.keys, _API) as client:
+def _cordon(context: RemediationContext, action: Action) -> Changes:
+    with kubernetes_api(context.session, context.keys, _API) as client:
         annotations = {CORDONED_BY: Operation.REMEDIATE}
         change = {"metadata": {"annotations": annotations}, "spec": {"unschedulable": True}}
-        client.patch(NODES, repair.host, change)
-    return (f"node {repair.host} cordoned",)
+        client.patch(NODES, action.host, change)
+    return (f"node {action.host} cordoned",)
 
 
-def _uncordon(work: RemediationContext, repair: Action) -> Changes:
-    with kubernetes_api(work.session, work.keys, _API) as client:
+def _uncordon(context: RemediationContext, action: Action) -> Changes:
+    with kubernetes_api(context.session, context.keys, _API) as client:
         change = {"metadata": {"annotations": {CORDONED_BY: None}}, "spec": {"unschedulable": None}}
-        client.patch(NODES, repair.host, change)
-    return (f"node {repair.host} open for pods",)
+        client.patch(NODES, action.host, change)
+    return (f"node {action.host} open for pods",)
 
 
 _HANDLERS: dict[Kind, Callable[[RemediationContext, Action], Changes]] = {
@@ -175,44 +182,43 @@ _HANDLERS: dict[Kind, Callable[[RemediationContext, Action], Changes]] = {
 }
 
 
-def watch(work: RemediationContext, repair: Action) -> float:
-    """Wait until what was repaired passes its checks as often as it must; return the seconds that took.
+def await_healthy(context: RemediationContext, action: Action) -> float:
+    """Wait until what was acted on passes its checks as often as it must; return the seconds that took.
 
     NotReadyError if it does not within its time to start.
     """
-    desired = work.desired[repair.host]
-    script, limit = watch_script(desired, repair)
+    desired = context.desired[action.host]
+    script, limit = watch_script(desired, action)
     if not script:
         return 0.0
     started = time.monotonic()
-    connection = work.session.connections.get(repair.host)
+    connection = context.session.connections.get(action.host)
     done = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=limit + _API, check=False)
     if done.exit_code != 0:
         said = done.stdout.strip().splitlines()
         why = said[-1] if said else "no answer"
         raise NotReadyError(
-            f"{repair.thing} on {repair.host} is not back after {time.monotonic() - started:.0f} s: {why}"
+            f"{action.component} on {action.host} is not back after {time.monotonic() - started:.0f} s: {why}"
         )
     return time.monotonic() - started
 
 
-def watch_script(desired: HostChecks, repair: Action) -> tuple[str, timedelta]:
-    """Return the script that waits on the host itself until the thing is well, and how long it waits at most."""
-    service = desired.service(repair.thing)
+def watch_script(desired: HostChecks, action: Action) -> tuple[str, timedelta]:
+    """Return the script that waits on the host itself until the component is healthy, and how long it waits at most."""
+    service = desired.service(action.component)
     if service is not None:
         check = service.check
-        ask = f"code=$({shlex.join(service.probe(desired.host.address))}); case $code in 2??) true ;; *) false ;; esac"
+        ask = f"code=$({service.probe(desired.host.address)}); case $code in 2??) true ;; *) false ;; esac"
         limit = max(check.reinitializing_timeout, timedelta(seconds=20))
-        lost = _crash_script(repair.thing) if repair.thing == ETCD else ":"
+        lost = _crash_script(action.component) if action.component == ETCD else ":"
         return _poll(ask, check.healthy_threshold, limit, "port answers ${code:-nothing}", lost), limit
-    if repair.thing == ENGINE:
+    if action.component == ENGINE:
         return _poll("timeout 3 docker ps -q >/dev/null 2>&1", 1, _UNIT_LIMIT, "docker does not answer"), _UNIT_LIMIT
-    if repair.thing == KUBELET:
-        url = f"https://{desired.host.address}:{KUBELET_PORT}/healthz"
-        ask = f"[ \"$(curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 {url})\" = 401 ]"
+    if action.component == KUBELET:
+        ask = f'[ "$({kubelet_probe(desired.host.address, timedelta(seconds=2))})" = 401 ]'
         return _poll(ask, 1, _UNIT_LIMIT, f"port {KUBELET_PORT} does not answer"), _UNIT_LIMIT
-    if repair.kind == "restart-unit":
-        ask = f"systemctl is-active --quiet {repair.thing}"
+    if action.kind == "restart-unit":
+        ask = f"systemctl is-active --quiet {action.component}"
         return _poll(ask, 2, _UNIT_LIMIT, "systemd does not call it active"), _UNIT_LIMIT
     return "", timedelta(0)
 

@@ -1,4 +1,4 @@
-"""Look at a whole cluster: all hosts side by side, and etcd's own view where a member is ill."""
+"""Observe a whole cluster: all hosts side by side, and etcd's own view where a member may be unhealthy."""
 
 from __future__ import annotations
 
@@ -33,45 +33,49 @@ _ROUNDS = 3
 _ROUND_SECONDS = 5
 
 
-def look(work: RemediationContext, reports: Mapping[str, HealthReport], *, is_patient: bool = False) -> ClusterHealth:
-    """Return how the cluster is; what fails a check and is in no report is looked at until it is sure.
+def observe_cluster(
+    context: RemediationContext, reports: Mapping[str, HealthReport], *, is_patient: bool = False
+) -> ClusterHealth:
+    """Return how the cluster is; what fails a check and is in no report is observed until it is sure.
 
     A host that does not answer at once holds nobody up, unless `is_patient`: then it is asked once more, for longer.
     """
-    hosts = _look_at(work, work.desired, reports, rounds=1)
+    hosts = _observe_hosts(context, context.desired, reports, rounds=1)
     silent = [name for name, host in hosts.items() if not host.is_reachable]
     if is_patient and silent:
-        hosts |= _look_at(work, silent, reports, rounds=_ROUNDS)
-    unsure = [name for name, host in hosts.items() if host.has_suspects and not _is_told(host, reports)]
+        hosts |= _observe_hosts(context, silent, reports, rounds=_ROUNDS)
+    unsure = [name for name, host in hosts.items() if host.has_suspects and not _are_suspects_reported(host, reports)]
     if unsure:
-        hosts |= _look_at(work, unsure, reports, rounds=_ROUNDS)
+        hosts |= _observe_hosts(context, unsure, reports, rounds=_ROUNDS)
     if not all(host.is_reachable for host in hosts.values()):
-        gone = _gone(work)
+        gone = _gone(context)
         hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
-    if not work.machines.makes_hosts:
+    if not context.machines.makes_hosts:
         hosts = {name: replace(host, is_bare=False) for name, host in hosts.items()}
-    seen = ClusterHealth(work.clock(), tuple(hosts.values()), reports=reports, rollout=work.rollout)
-    # Only etcd itself tells of a member that runs well and was never given its vote.
-    return replace(seen, membership=_membership(work, seen) if is_patient or _is_etcd_ill(seen) else None)
+    observed = ClusterHealth(context.clock(), tuple(hosts.values()), reports=reports, rollout=context.rollout)
+    # Only etcd itself knows of a member that serves and was never given its vote.
+    return replace(
+        observed, membership=_membership(context, observed) if is_patient or _is_etcd_in_doubt(observed) else None
+    )
 
 
-def _gone(work: RemediationContext) -> frozenset[str]:
-    """Return the hosts whose machines are known to be gone; a provider that does not tell holds up nothing else."""
+def _gone(context: RemediationContext) -> frozenset[str]:
+    """Return the hosts whose machines are known to be gone; a provider that does not answer holds up nothing else."""
     try:
-        return work.machines.gone()
+        return context.machines.gone()
     except WindlassError as error:
-        log.warning("nobody can tell which machines are gone: %s", error)
+        log.warning("it is not known which machines are gone: %s", error)
         return frozenset()
 
 
-def observe_cordons(work: RemediationContext, seen: ClusterHealth) -> ClusterHealth:
-    """Return what was seen with which nodes are cordoned, and by whom; None where the Kubernetes API says nothing."""
+def observe_cordons(context: RemediationContext, observed: ClusterHealth) -> ClusterHealth:
+    """Return what was observed with the cordons of nodes, and whose they are; None where the API says nothing."""
     try:
-        with kubernetes_api(work.session, work.keys, _API) as client:
+        with kubernetes_api(context.session, context.keys, _API) as client:
             nodes = {node["metadata"]["name"]: node for node in client.list(NODES)}
     except WindlassError:
         nodes = {}
-    return replace(seen, hosts=tuple(_with_cordon(host, nodes.get(host.name)) for host in seen.hosts))
+    return replace(observed, hosts=tuple(_with_cordon(host, nodes.get(host.name)) for host in observed.hosts))
 
 
 def _with_cordon(host: HostHealth, node: Mapping[str, Any] | None) -> HostHealth:
@@ -81,34 +85,34 @@ def _with_cordon(host: HostHealth, node: Mapping[str, Any] | None) -> HostHealth
     return replace(host, is_cordoned=bool(node["spec"].get("unschedulable")), has_our_cordon=is_ours)
 
 
-def _is_told(host: HostHealth, reports: Mapping[str, HealthReport]) -> bool:
+def _are_suspects_reported(host: HostHealth, reports: Mapping[str, HealthReport]) -> bool:
     failing = [one.component for one in host.services if one.state in STARTED and one.answers == "unhealthy"]
     failing += [unit.unit for unit in host.units if unit.is_suspect]
-    return all(f"{host.name}/{thing}" in reports for thing in failing)
+    return all(f"{host.name}/{component}" in reports for component in failing)
 
 
-def _look_at(
-    work: RemediationContext, names: Iterable[str], reports: Mapping[str, HealthReport], rounds: int
+def _observe_hosts(
+    context: RemediationContext, names: Iterable[str], reports: Mapping[str, HealthReport], rounds: int
 ) -> dict[str, HostHealth]:
     def one(name: str) -> HostHealth:
-        desired = work.desired[name]
-        reported = frozenset(report.thing for report in reports.values() if report.host == name)
-        connection = work.session.connections.get(name)
+        desired = context.desired[name]
+        reported = frozenset(report.component for report in reports.values() if report.host == name)
+        connection = context.session.connections.get(name)
         limit = timedelta(seconds=30 + rounds * _ROUND_SECONDS)
         script = health_script(desired, rounds).encode()
-        said = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=limit).stdout
-        return parse_health(said, desired, reported, work.clock())
+        output = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=limit).stdout
+        return parse_health(output, desired, reported, context.clock())
 
     patience = _PATIENCE + timedelta(seconds=0 if rounds == 1 else 10 + rounds * _ROUND_SECONDS)
     found = side_by_side(names, one, patience)
     return {
-        name: result if isinstance(result, HostHealth) else unseen(work.desired[name], str(result))
+        name: result if isinstance(result, HostHealth) else unobserved(context.desired[name], str(result))
         for name, result in found.items()
     }
 
 
-def unseen(desired: HostChecks, why: str) -> HostHealth:
-    """Return a host that could not be looked at: nothing about it is known."""
+def unobserved(desired: HostChecks, why: str) -> HostHealth:
+    """Return a host that could not be observed: nothing about it is known."""
     services = tuple(
         ServiceHealth(one.component, one.stack, "unknown", "unknown", strategy=one.check.strategy)
         for one in desired.services
@@ -124,7 +128,7 @@ def side_by_side(names: Iterable[str], act: Callable[[str], T], patience: timede
     A call that is left behind ends by its own time limit; what it gives then is dropped.
     """
     desired = list(names)
-    pool = ThreadPoolExecutor(max(1, len(desired)), thread_name_prefix="windlass-look")
+    pool = ThreadPoolExecutor(max(1, len(desired)), thread_name_prefix="windlass-observe")
     try:
         futures: dict[str, Future[T]] = {
             name: pool.submit(contextvars.copy_context().run, act, name) for name in desired
@@ -145,21 +149,21 @@ def result_of(name: str, future: Future[Any], patience: timedelta) -> Any:
     if isinstance(error, WindlassError):
         return error
     if isinstance(error, Exception):
-        # Whatever is wrong there, the other hosts are looked at and repaired.
+        # Whatever is wrong there, the other hosts are observed and acted on.
         log.error("%s: not as expected", name, exc_info=error)
         return NotReadyError(f"{name}: {type(error).__name__}: {error}")
     raise error
 
 
-def _is_etcd_ill(seen: ClusterHealth) -> bool:
+def _is_etcd_in_doubt(observed: ClusterHealth) -> bool:
     """Say whether a member may have to be acted on, so that etcd's own view matters."""
-    members = [(host, one) for host in seen.hosts for one in host.services if one.component == ETCD]
-    return any(seen.health(host, one) != "healthy" or one.drift for host, one in members)
+    members = [(host, one) for host in observed.hosts for one in host.services if one.component == ETCD]
+    return any(observed.health(host, one) != "healthy" or one.drift for host, one in members)
 
 
-def _membership(work: RemediationContext, seen: ClusterHealth) -> Membership | None:
-    silent = {host.name: host.unreachable for host in seen.hosts if not host.is_reachable}
+def _membership(context: RemediationContext, observed: ClusterHealth) -> Membership | None:
+    silent = {host.name: host.unreachable for host in observed.hosts if not host.is_reachable}
     try:
-        return assess(observe_members(work.session, work.keys, silent))
+        return assess(observe_members(context.session, context.keys, silent))
     except WindlassError:
         return None

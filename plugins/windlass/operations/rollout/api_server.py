@@ -7,6 +7,7 @@ import io
 from datetime import timedelta
 
 from windlass.domain.host.layout import API_PORT, PKI, PROXY_STATUS_PORT
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import RefusedError, WindlassError
@@ -17,7 +18,7 @@ from windlass.operations.waiting import wait_until
 
 SERVER = "kube-apiserver"
 _OTHERS = timedelta(seconds=30)
-_ASK = timedelta(seconds=10)
+_ASK, _ANSWERS = timedelta(seconds=10), timedelta(seconds=5)
 _ENDS = 5
 
 
@@ -74,9 +75,8 @@ def _check_that_it_runs(connection: Connection) -> None:
 
 def not_ready(connection: Connection) -> str:
     """Return what the API server on a host lacks for being ready; empty if it is."""
-    url = f"https://127.0.0.1:{API_PORT}/readyz"
-    argv = ["curl", "-sS", "--max-time", "5", "--cacert", f"{PKI}/ca.crt", url]
-    result = connection.run(argv, sudo=True, check=False, timeout=_ASK)
+    probe = CurlProbe(f"https://127.0.0.1:{API_PORT}/readyz", _ANSWERS, "any answer", ca=f"{PKI}/ca.crt")
+    result = connection.run(probe.argv, sudo=True, check=False, timeout=_ASK)
     if result.stdout.strip() == "ok":
         return ""
     lines = (result.stdout.strip() or result.stderr.strip() or "no answer").splitlines()
@@ -88,8 +88,8 @@ def not_up(rollout: RolloutContext, server: str) -> str:
     """Return the hosts whose proxy does not send requests to `server`; those that cannot be asked do not count."""
 
     def ask(_: Host, connection: Connection) -> bool:
-        url = f"http://127.0.0.1:{PROXY_STATUS_PORT}/stats;csv"
-        return is_up(connection.run(["curl", "-fsS", "--max-time", "5", url], timeout=_ASK).stdout, server)
+        probe = CurlProbe(f"http://127.0.0.1:{PROXY_STATUS_PORT}/stats;csv", _ANSWERS)
+        return is_up(connection.run(probe.argv, timeout=_ASK).stdout, server)
 
     outcomes = rollout.session.try_on_hosts(rollout.session.hosts, ask)
     seen = {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from windlass.domain.etcd.status import status_health
 from windlass.domain.host.layout import CONTROLLER_MANAGER_PORT, SCHEDULER_PORT
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.operations.etcd.clients import etcd_member
@@ -34,13 +36,18 @@ def _not_serving(rollout: RolloutContext, host: Host) -> str:
 
 def _without_leader(rollout: RolloutContext, host: str) -> str:
     with etcd_member(rollout.session, rollout.pki, host) as client:
-        return "" if client.status().leader_id else f"{host}: its etcd member knows no leader"
+        status = client.status()
+    if not status.leader_id:
+        return f"{host}: its etcd member knows no leader"
+    health = status_health(status)
+    return "" if health == "healthy" else f"{host}: its etcd member is {health}: {'; '.join(status.errors)}"
 
 
 def _unhealthy(connection: Connection, host: Host, controller: str) -> str:
     # It shows a certificate of its own host's name alone; who answers at this address is known by the way there.
     url = f"https://{host.address}:{CONTROLLERS[controller]}/healthz"
-    answer = connection.run(["curl", "-sSk", "--max-time", "5", url], check=False, timeout=_ASK)
+    probe = CurlProbe(url, timedelta(seconds=5), "any answer", is_trusted=True)
+    answer = connection.run(probe.argv, check=False, timeout=_ASK)
     if answer.stdout.strip() == "ok":
         return ""
     lines = (answer.stdout.strip() or answer.stderr.strip() or "no answer").splitlines()

@@ -4,99 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
-from windlass.domain.etcd import status as etcd_status
-from windlass.domain.etcd.quorum import Member, Membership, Stop, check_planned_outage, check_stop, what_if
+from windlass.domain.etcd.change import check_change, member_named
+from windlass.domain.etcd.membership import EtcdObservation, assess
+from windlass.domain.etcd.quorum import Membership, Stop, what_if
+from windlass.domain.etcd.status import status_health
 from windlass.domain.host.layout import ETCD_CLIENT_PORT, PKI, VERSION_LABEL
-from windlass.domain.pki import Pki
 from windlass.domain.rollout.version_skew import minor_of
+from windlass.domain.scripts.curl import CurlProbe
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
-from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.etcd.clients import etcd_member
+from windlass.operations.etcd.observe import observe_etcd
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.stacks import StackPart, change_part
 
-_LOOK = timedelta(seconds=15)
+ANSWERS_WITHIN = timedelta(seconds=15)
 """A busy member counts as healthy as long as it answers within this."""
-ONE_BY_ONE = 3
-"""So many voters it takes to change one without an outage."""
-
-
-@dataclass(frozen=True)
-class MemberAnswer:
-    """What one member said."""
-
-    status: etcd_status.MemberStatus
-    members: tuple[etcd_status.ListedMember, ...]
-    alarms: tuple[etcd_status.Alarm, ...]
-
-
-@dataclass(frozen=True)
-class ObservedEtcd:
-    """The members as etcd lists them, and how each sees itself."""
-
-    membership: Membership
-    statuses: Mapping[str, etcd_status.MemberStatus]
-    """By host; one that does not answer is absent."""
-    reasons: Mapping[str, str]
-    """Why a host's member does not answer."""
-    alarms: tuple[str, ...] = ()
-
-    @property
-    def leader(self) -> str | None:
-        """Return the host of the leader; None if no member that answers leads."""
-        return next((host for host, status in self.statuses.items() if status.is_leader), None)
-
-    @property
-    def cluster_id(self) -> str:
-        """Return which etcd this is, in hex; empty if no member answers."""
-        return next((f"{status.cluster_id:x}" for status in self.statuses.values()), "")
-
-    def member(self, host: str) -> Member:
-        """Return the member on `host`; RefusedError if etcd lists none so named, NotReadyError if nobody answers."""
-        if not self.statuses:
-            raise NotReadyError(f"no etcd member answers: {'; '.join(self.reasons.values())}")
-        for member in self.membership.members:
-            if member.name == host:
-                return member
-        raise RefusedError(f"{host}: etcd lists no member of that name; look at the members before anything is changed")
-
-
-def observe_etcd(session: ClusterSession, pki: Pki) -> ObservedEtcd:
-    """Ask every member how it sees itself, and which members there are."""
-    hosts = session.cluster.hosts_with("etcd")
-    outcomes = session.look_on_hosts(hosts, lambda host, _: _ask(session, pki, host.name))
-    answers = {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok}
-    reasons = {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
-    statuses = {name: answer.status for name, answer in answers.items()}
-    healthy = {status.member_id for status in statuses.values() if status.leader_id and not status.errors}
-    first = next(iter(answers.values()), None)
-    members = tuple(_member(listed, healthy) for listed in (first.members if first else ()))
-    alarms = tuple(f"{alarm.kind} of member {alarm.member_id:x}" for alarm in (first.alarms if first else ()))
-    return ObservedEtcd(Membership(members, frozenset(host.name for host in hosts)), statuses, reasons, alarms)
-
-
-def _ask(session: ClusterSession, pki: Pki, host: str) -> MemberAnswer:
-    with etcd_member(session, pki, host, _LOOK) as client:
-        status = client.status()
-        try:
-            return MemberAnswer(status, client.members(), client.alarms())
-        except (NotReadyError, UnreachableError):  # there is no quorum: the list as this member has it
-            return MemberAnswer(status, client.members(linearizable=False), ())
-
-
-def _member(listed: etcd_status.ListedMember, healthy: set[int]) -> Member:
-    return Member(
-        listed.name or listed.peer_urls[0],
-        listed.member_id,
-        "learner" if listed.is_learner else "voter",
-        started=listed.has_started,
-        health="healthy" if listed.member_id in healthy else "unhealthy",
-    )
 
 
 def change_etcd(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
@@ -104,10 +30,10 @@ def change_etcd(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
 
     `stops` says whether it does stop for that: one that was changed already is only waited for.
     """
-    look = observe_etcd(rollout.before, rollout.pki)
+    observation = observe_etcd(rollout.before, rollout.pki, answers_within=ANSWERS_WITHIN)
     if stops:
-        _let_go(rollout, look, host)
-    reached = max((status.raft_applied_index for status in look.statuses.values()), default=0)
+        _let_go(rollout, observation, host)
+    reached = max((status.raft_applied_index for status in observation.statuses.values()), default=0)
 
     def missing(session: ClusterSession) -> str:
         desired = session.release.images["etcd"].removeprefix("v")
@@ -117,6 +43,8 @@ def change_etcd(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
             return f"it runs {status.version}, not {desired}"
         if not status.leader_id:
             return "it knows no leader"
+        if status_health(status) != "healthy":
+            return f"it is {status_health(status)}: {'; '.join(status.errors)}"
         behind = reached - status.raft_applied_index
         return f"it is {behind} entries behind" if behind > 0 else ""
 
@@ -124,25 +52,28 @@ def change_etcd(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
     return change_part(rollout, part)
 
 
-def _let_go(rollout: RolloutContext, look: ObservedEtcd, host: str) -> None:
+def _let_go(rollout: RolloutContext, observation: EtcdObservation, host: str) -> None:
     """Make sure that the member may stop, and that another one leads by then."""
-    member = look.member(host)
-    rollout.tell(f"etcd {host}: {what_if(look.membership, Stop(member))}")
-    if len(look.membership.voters) < ONE_BY_ONE and member.is_serving:
-        check_planned_outage(member, look.membership)
-    else:
-        check_stop(member, look.membership)
-    _hand_over_the_lead(rollout, look, host)
+    membership = assess(observation)
+    member = member_named(host, membership)
+    rollout.tell(f"etcd {host}: {what_if(membership, Stop(member))}")
+    check_change(member, membership, observation)
+    if observation.leader == host:
+        _hand_over_the_lead(rollout, membership, host)
 
 
-def _hand_over_the_lead(rollout: RolloutContext, look: ObservedEtcd, host: str) -> None:
-    """Have another member lead before this one stops, so that no request waits for an election."""
-    others = [name for name in look.statuses if name != host and look.member(name).is_serving]
-    if look.leader != host or not others:
+def _hand_over_the_lead(rollout: RolloutContext, membership: Membership, host: str) -> None:
+    """Have another member lead before this one stops, so that no request waits for an election.
+
+    etcd hands over by itself when it stops, to any member, and waits for one that is gone:
+    https://github.com/etcd-io/etcd/pull/6038, https://github.com/etcd-io/etcd/issues/15702
+    """
+    heir = next((voter for voter in membership.voters if voter.name != host and voter.is_serving), None)
+    if heir is None:
         return
     with etcd_member(rollout.before, rollout.pki, host) as client:
-        client.move_leader(look.statuses[others[0]].member_id)
-    rollout.tell(f"etcd {host}: {others[0]} leads now")
+        client.move_leader(heir.id)
+    rollout.tell(f"etcd {host}: {heir.name} leads now")
 
 
 def may_go_back(rollout: RolloutContext) -> bool | None:
@@ -171,12 +102,12 @@ def _container_minor(connection: Connection) -> int:
     """Return the minor release that the member's container here was made of, whether it runs or not."""
     label = f'{{{{index .Config.Labels "{VERSION_LABEL}"}}}}'
     argv = ["docker", "inspect", "--type", "container", "--format", label, "windlass-etcd"]
-    return minor_of(connection.run(argv, sudo=True, timeout=_LOOK).stdout.strip())
+    return minor_of(connection.run(argv, sudo=True, timeout=ANSWERS_WITHIN).stdout.strip())
 
 
 def _cluster_minor(connection: Connection) -> int:
     """Return the minor release that the whole etcd cluster has agreed on, as the member here says."""
-    tls = ["--cacert", f"{PKI}/etcd/ca.crt", "--cert", f"{PKI}/etcd/server.crt", "--key", f"{PKI}/etcd/server.key"]
-    url = f"https://127.0.0.1:{ETCD_CLIENT_PORT}/version"
-    answer = connection.run(["curl", "-fsS", "--max-time", "5", *tls, url], sudo=True).stdout
+    url, pki = f"https://127.0.0.1:{ETCD_CLIENT_PORT}/version", f"{PKI}/etcd"
+    probe = CurlProbe(url, timedelta(seconds=5), ca=f"{pki}/ca.crt", client=f"{pki}/server")
+    answer = connection.run(probe.argv, sudo=True).stdout
     return minor_of(f"v{json.loads(answer)['etcdcluster']}")

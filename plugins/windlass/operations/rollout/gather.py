@@ -10,6 +10,8 @@ from typing import Any
 
 from windlass.domain.apply.smoke_test import NAMESPACE as TRIAL
 from windlass.domain.artifacts import Artifact, Lock
+from windlass.domain.etcd.membership import EtcdObservation, assess
+from windlass.domain.etcd.quorum import Membership
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
 from windlass.domain.pki.issuance import expiring
@@ -22,12 +24,13 @@ from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, PODS, Resource
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
-from windlass.errors import WindlassError
+from windlass.errors import NotReadyError, RefusedError, WindlassError
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import credentials_of, kubernetes_api
+from windlass.operations.etcd.observe import observe_etcd
 from windlass.operations.rollout.addons import changed_add_ons
 from windlass.operations.rollout.drain import is_ours
-from windlass.operations.rollout.etcd import ObservedEtcd, observe_etcd
+from windlass.operations.rollout.etcd import ANSWERS_WITHIN
 from windlass.operations.rollout.observe import InspectedHost, drifted_parts, observe_hosts
 from windlass.operations.rollout.removed_apis import scan
 from windlass.operations.waiting import asked_again, wait_until
@@ -61,7 +64,7 @@ def gather(session: ClusterSession, before: ClusterSession, pki: Pki) -> Gathere
     with ThreadPoolExecutor(max_workers=6) as pool:
         looks = pool.submit(observe_hosts, session, pki)
         old_looks = pool.submit(observe_hosts, before, pki)
-        etcd = pool.submit(observe_etcd, before, pki)
+        etcd = pool.submit(observe_etcd, before, pki, answers_within=ANSWERS_WITHIN)
         servers = pool.submit(_ask_api_servers, session, pki)
         objects = pool.submit(_ask_api, session, pki)
         lacking = pool.submit(_lacking, session)
@@ -90,7 +93,7 @@ class _Api:
 class _Answers:
     looks: Mapping[str, HostOutcome[InspectedHost]]
     old_looks: Mapping[str, HostOutcome[InspectedHost]]
-    etcd: ObservedEtcd
+    etcd: EtcdObservation
     servers: Mapping[str, HostOutcome[tuple[ApiUse, ...]]]
     api: _Api
     lacking: tuple[str, ...]
@@ -104,14 +107,15 @@ def _together(session: ClusterSession, before: ClusterSession, pki: Pki, found: 
         servers["the API"] = found.api.reason
     asked = {use for outcome in found.servers.values() if outcome.is_ok for use in outcome.get()}
     requests, unsure = without_own(asked, found.api.own)
+    membership, cluster_id, etcd_reasons = _judged(found.etcd)
     gate_inputs = GateInputs(
         running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, before.lock)),
         states=with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads),
         drifted=drifted_parts(old, looks),
         unreachable={name: str(outcome.error) for name, outcome in found.looks.items() if not outcome.is_ok},
-        membership=found.etcd.membership,
-        etcd_reasons=found.etcd.reasons,
-        alarms=found.etcd.alarms,
+        membership=membership,
+        etcd_reasons=etcd_reasons,
+        alarms=found.etcd.alarms if cluster_id else (),
         api_reasons=servers,
         workloads=found.api.workloads,
         uses=tuple(sorted({*requests, *found.api.uses})),
@@ -121,7 +125,15 @@ def _together(session: ClusterSession, before: ClusterSession, pki: Pki, found: 
         needed_kib={name: _needed(session, name, look) for name, look in looks.items()},
         lacking=found.lacking,
     )
-    return GatheredInputs(gate_inputs, found.etcd.leader, found.etcd.cluster_id, found.api.add_ons)
+    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons)
+
+
+def _judged(etcd: EtcdObservation) -> tuple[Membership, str, Mapping[str, str]]:
+    """Return the members, the id of their cluster in hex, and why members do not answer or cannot be judged."""
+    try:
+        return assess(etcd), f"{etcd.cluster_id:x}", etcd.reasons
+    except (NotReadyError, RefusedError) as error:  # no member answers, or members of two clusters do
+        return Membership((), frozenset(etcd.desired)), "", {**etcd.reasons, "etcd": str(error)}
 
 
 def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[str, HostState]:
@@ -134,7 +146,7 @@ def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[
 
 
 def running_versions(
-    looks: Mapping[str, InspectedHost], etcd: ObservedEtcd, workloads: Workloads, locks: Iterable[Lock]
+    looks: Mapping[str, InspectedHost], etcd: EtcdObservation, workloads: Workloads, locks: Iterable[Lock]
 ) -> RunningVersions:
     """Return which version of each component runs where; a proxy's is that of its image's digest in `locks`."""
 

@@ -1,0 +1,82 @@
+"""How a host asks over HTTP whether something serves: one curl command, built and quoted in one place."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+Expected = Literal["any answer", "success", "success or why", "code", "connection"]
+_NOTHING_ANSWERS = "7|28"
+"""How curl exits, as a pattern of `case`, where nothing answers: refused or no route (7), no answer in time (28).
+
+https://everything.curl.dev/cmdline/exitcode.html. With any other failure, such as one of TLS, something did answer.
+"""
+_MODES: dict[Expected, tuple[str, ...]] = {
+    "any answer": ("-sS",),
+    "success": ("-fsS",),
+    "success or why": ("-sS", "--fail-with-body"),
+    "code": ("-s", "-o", "/dev/null", "-w", "%{http_code}"),
+    "connection": ("-s", "-o", "/dev/null"),
+}
+
+
+@dataclass(frozen=True)
+class CurlProbe:
+    """One request, and what of its answer counts.
+
+    `expected` is one of: `any answer`, which is printed whatever its status; `success`, which is printed, or else curl
+    fails; `success or why`, of which both are printed; `code`, the status alone, 000 without one; `connection`, for
+    which see `tell_unreached`.
+    """
+
+    url: str
+    within: timedelta
+    """Until all of the answer has come."""
+    expected: Expected = "success"
+    ca: str = ""
+    """File of the CA that the server's certificate must be of; empty for those that the host itself trusts."""
+    client: str = ""
+    """Path without suffix of the client certificate (.crt) and its key (.key)."""
+    is_trusted: bool = False
+    """Whether any certificate will do: who answers there is known by the way there, or does not matter."""
+    connects_within: timedelta | None = None
+    is_silent: bool = False
+    """Whether an answer is not printed."""
+    others: tuple[str, ...] = ()
+    """Further options, such as a method or a header."""
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """Return the command."""
+        return ("curl", *_MODES[self.expected], *self._trust(), *self._limits(), *self.others, self.url)
+
+    def __str__(self) -> str:
+        """Return the command as a shell takes it."""
+        return shlex.join(self.argv)
+
+    def _limits(self) -> Iterator[str]:
+        if self.is_silent:
+            yield from ("-o", "/dev/null")
+        if self.connects_within is not None:
+            yield from ("--connect-timeout", _seconds(self.connects_within))
+        yield from ("--max-time", _seconds(self.within))
+
+    def _trust(self) -> Iterator[str]:
+        if self.is_trusted:
+            yield "--insecure"
+        if self.ca:
+            yield from ("--cacert", self.ca)
+        if self.client:
+            yield from ("--cert", f"{self.client}.crt", "--key", f"{self.client}.key")
+
+
+def tell_unreached(probe: CurlProbe, line: str) -> str:
+    """Return the shell line that asks, in the background, and prints `line` if nothing at all answers."""
+    return f"( {probe} >/dev/null 2>&1; case $? in {_NOTHING_ANSWERS}) echo {shlex.quote(line)} ;; esac ) &"
+
+
+def _seconds(time: timedelta) -> str:
+    return f"{time.total_seconds():g}"

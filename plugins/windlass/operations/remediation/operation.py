@@ -1,0 +1,216 @@
+"""One remediation of a cluster from its request to its result: lease, run, service log, alerts, events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from windlass.domain.lease import Owner
+from windlass.domain.pki import Pki
+from windlass.domain.remediation.notes import Note
+from windlass.domain.remediation.plan import RunOrigin
+from windlass.domain.remediation.state import RunStart
+from windlass.domain.remediation.summary import plan_lines
+from windlass.domain.remediation.triggers import (
+    MonitorReports,
+    RunRequest,
+    finding_line,
+    findings_of,
+    monitor_reports,
+    newer_reports,
+)
+from windlass.domain.sealing import MasterKeys
+from windlass.domain.servicelog import Event
+from windlass.domain.spec import Cluster
+from windlass.effects.ssh.connection import RemoteFile
+from windlass.effects.store import ClusterRecords, RunLease, ServiceLog, Store
+from windlass.errors import WindlassError
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.remediation.contend import Waiting, take_lease
+from windlass.operations.remediation.context import Keyring, Machines, RemediationContext, RunCallbacks
+from windlass.operations.remediation.events import record_events, untold
+from windlass.operations.remediation.run import remediate, show_plan
+
+_API = timedelta(seconds=10)
+
+
+class RemediationRun(Protocol):
+    """The run that remediates, and its cluster: in Airflow it is the run context."""
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        ...
+
+    @property
+    def owner(self) -> Owner:
+        """The run, as leases name it."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why the run was started, as whoever started it says; may be empty."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        ...
+
+    @property
+    def keys(self) -> MasterKeys:
+        """The master keys."""
+        ...
+
+    @property
+    def records(self) -> ClusterRecords:
+        """What the store knows of the cluster."""
+        ...
+
+    def cluster(self) -> Cluster:
+        """Return the stored spec; SpecError if there is none."""
+        ...
+
+    def pki(self) -> Pki:
+        """Return the stored PKI."""
+        ...
+
+    def session(self, cluster: Cluster) -> AbstractContextManager[ClusterSession]:
+        """Connect to the cluster's hosts as they are needed."""
+        ...
+
+    def lease(self) -> RunLease:
+        """Return the lease of the cluster's operations."""
+        ...
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a remediation uses besides its run: who makes machines, who is notified, and the time."""
+
+    machines: Callable[[ClusterSession], Machines]
+    log: Callable[[str], None]
+    """Writes a line to the task's own log."""
+    notify: Callable[[Sequence[Note]], None]
+    """Notifies people; may raise a WindlassError."""
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    waiting: Waiting = field(default_factory=Waiting)
+
+
+class Remediation:
+    """One run that was asked for by a request."""
+
+    def __init__(self, run: RemediationRun, request: RunRequest, around: Surroundings) -> None:
+        self._run = run
+        self._request = request
+        self._around = around
+        self._status = run.records.status()
+        self._findings = findings_of(request, self._status, around.clock())
+        self._notes: list[Note] = []
+
+    def run(self) -> dict[str, list[str]]:
+        """Remediate; return what was done, what failed, what is deferred, and what needs an operator."""
+        run = self._run
+        if self._is_deleted():
+            return {"the cluster was deleted": []}
+        if not take_lease(run.lease(), self._request.began, self._around.log, self._around.waiting):
+            return {"left to the run that is at it": []}
+        try:
+            with self._context() as context:
+                result = remediate(context, self._callbacks(), self._start())
+                self._record_events(context)
+        finally:
+            run.lease().release()
+            self._around.notify([one for one in self._notes if not one.key])
+        return result.to_dict()
+
+    def show(self) -> dict[str, list[str]]:
+        """Return what a run would do now; nothing is changed."""
+        if self._is_deleted():
+            return {"the cluster was deleted": []}
+        with self._context() as context:
+            lines = plan_lines(show_plan(context, self._start()))
+        for line in lines:
+            self._around.log(line)
+        return {"plan": lines}
+
+    def _is_deleted(self) -> bool:
+        """Say whether there is nothing to do as the cluster was deleted since; a person is given an error instead."""
+        for finding in self._findings:
+            self._around.log(finding_line(finding))
+        if self._request.by_person or self._run.records.spec() is not None:
+            return False
+        self._around.log(f"cluster {self._run.name} was deleted since: nothing is left to remediate")
+        return True
+
+    def _start(self) -> RunStart:
+        found = monitor_reports(self._findings, self._around.clock())
+        origin = RunOrigin(by_person=self._request.by_person)
+        return RunStart(self._run.records.repairs(), found.reports, found.notices, origin)
+
+    def _callbacks(self) -> RunCallbacks:
+        run, around = self._run, self._around
+        lease = run.lease()
+        return RunCallbacks(run.records.save_repairs, lease.heartbeat, self._monitor, around.waiting.sleep)
+
+    def _monitor(self) -> MonitorReports | None:
+        return newer_reports(self._request, self._status, self._run.records.status(), self._around.clock())
+
+    @contextmanager
+    def _context(self) -> Iterator[RemediationContext]:
+        run, rollout = self._run, self._run.records.rollout()
+        with run.session(run.cluster()) as session:
+            yield RemediationContext(
+                session=session,
+                keyring=Keyring(run.pki, self._store_pki),
+                report=self._report,
+                machines=self._around.machines(session),
+                rollout=f"{rollout} is not over" if rollout else "",
+                clock=self._around.clock,
+            )
+
+    def _store_pki(self, pki: Pki) -> RemoteFile:
+        self._run.records.save_pki(pki, self._run.keys)
+        return RemoteFile(self._run.records.sealed_pki() or b"", mode=0o600)
+
+    def _report(self, note: Note) -> None:
+        self._notes.append(note)
+        self._around.log(note.text)
+        ServiceLog(self._run.store, self._run.name).append(self._event(note), writer=self._run.owner.dag_id)
+        if note.key:
+            self._alert(note)
+
+    def _alert(self, note: Note) -> None:
+        """Notify people at once: what the history records as an alert must have been one, should the task be killed."""
+        try:
+            self._around.notify([note])
+        except WindlassError as error:
+            self._around.log(f"people could not be notified, and the remediation goes on: {error}")
+
+    def _event(self, note: Note) -> Event:
+        owner = self._run.owner
+        return Event(
+            time=self._around.clock(),
+            operation=owner.dag_id,
+            text=note.text,
+            level=note.level,
+            run_id=owner.run_id,
+            reason=self._run.reason,
+            host=note.host,
+            component=note.component,
+            details=note.details,
+        )
+
+    def _record_events(self, context: RemediationContext) -> None:
+        """Leave what was observed and done as events too; a later run does so for a cluster that does not answer."""
+        try:
+            entries = untold(self._run.records, self._around.clock())
+            if entries:
+                with kubernetes_api(context.session, context.keys, _API) as client:
+                    record_events(self._run.records, client, entries)
+        except WindlassError as error:
+            self._around.log(f"no events in Kubernetes: {error}")

@@ -1,0 +1,53 @@
+"""The README's map is true, what it calls planned is not there, and what it calls there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .pages import ROOT, code, rows, sections
+
+README = ROOT / "README.md"
+PAGE = sections(README)
+DAGS = {path.stem for path in (ROOT / "dags").glob("*.py")}
+MAP = {path: cells[1] for cells in rows(PAGE["Find your way"]) for path in code(cells[0])}
+PLANNED_DAGS = {name for cells in rows(PAGE["Planned, not there yet"]) for name in code(cells[0])[:1]}
+LINKS = {
+    (page, target)
+    for page in (README, *(ROOT / "docs").rglob("*.md"))
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    if "://" not in target
+}
+
+
+@pytest.mark.parametrize("path", MAP)
+def test_the_map_is_true(path: str) -> None:
+    where = ROOT / path
+    assert where.exists()
+    if path.startswith("plugins/windlass/"):
+        named = [name for name in code(MAP[path]) if not name.endswith(".py")]
+        assert [name for name in named if not (where / name).is_dir()] == []
+
+
+def test_every_layer_of_the_package_is_on_the_map() -> None:
+    layers = {one.parent.name for one in (ROOT / "plugins" / "windlass").glob("*/__init__.py")}
+    assert {f"plugins/windlass/{layer}/" for layer in layers} <= MAP.keys()
+
+
+def test_the_table_of_operations_has_dags_that_are_there() -> None:
+    before = README.read_text(encoding="utf-8").split("\n## ")[0]
+    named = {name for cells in rows(before) for name in code(cells[1])}
+    assert named <= DAGS
+    assert DAGS - named == {"backup_dispatch"}  # it starts others
+
+
+def test_what_is_planned_is_not_there() -> None:
+    assert {"rotate_certificates", "rehearse_upgrade", "apply_cluster"} <= PLANNED_DAGS
+    assert not PLANNED_DAGS & DAGS
+
+
+@pytest.mark.parametrize(("page", "target"), sorted(LINKS), ids=lambda value: getattr(value, "name", value))
+def test_links_lead_to_files(page: Path, target: str) -> None:
+    assert (page.parent / target).exists()

@@ -1,0 +1,68 @@
+"""A file's name says its subject: files of one name in several folders are about the same."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from tools.house.source import Result, Source
+
+MOST_PERCENT = 5
+SAME_SUBJECT = {
+    "addons": "what runs in every cluster: applied at first, and at a rollout",
+    "approval": "what a person is asked before a rollout, and what the answer holds for",
+    "artifacts": "what is fetched, by its lock",
+    "available": "releases that a cluster can go to",
+    "backup": "bundles: the command and the operators",
+    "catalog": "the catalog of releases",
+    "checks": "what is checked of a component: planned here, done on the host",
+    "client": "the client of the service that the folder is about",
+    "cluster": "one cluster at work",
+    "containers": "containers on a host",
+    "context": "what the folder's operation works with",
+    "contract": "what each implementation in the folder keeps",
+    "drill": "the restore drill",
+    "errors": "errors raised on purpose, and what Airflow makes of them",
+    "etcd": "etcd members",
+    "events": "the service log as events in Kubernetes",
+    "failures": "what a service's own errors mean to Windlass",
+    "fleet": "all clusters that are watched",
+    "health": "the health of components",
+    "hooks": "what the user has run around a rollout",
+    "host_keys": "SSH keys of hosts",
+    "host_report": "what a host says of itself: sent there, read here",
+    "immutable": "what of a spec cannot be changed",
+    "kubeconfig": "kubeconfigs",
+    "layout": "where files are",
+    "mirror": "the mirror of artifacts",
+    "model": "the values that the folder is about",
+    "monitor": "the watch over a cluster: the pure machine and what drives it",
+    "observe": "what the folder's operation has to know of a cluster as it is",
+    "plan": "what the folder's operation is going to do",
+    "platform": "sections of the spec about the platform, and their checks",
+    "question": "what a person is asked",
+    "readiness": "whether something can be begun",
+    "recovery": "disaster recovery",
+    "removed_apis": "APIs that a release no longer serves",
+    "restore": "etcd's data from a bundle",
+    "restore_drill": "the restore drill",
+    "rollout": "a change of a running cluster, host by host",
+    "stacks": "Compose stacks",
+    "status": "the judgement of what the folder is about",
+}
+"""Names that stand in several folders on purpose: one subject on several floors, or one part of each."""
+
+
+def check_stems(sources: Sequence[Source], same_subject: Mapping[str, str] = SAME_SUBJECT) -> Result:
+    """Measure how many of the names that files have stand in several folders without being about the same."""
+    folders = defaultdict(set)
+    for source in sources:
+        if source.path.stem != "__init__":
+            folders[source.path.stem].add(str(source.path.parent))
+    shared = {stem: found for stem, found in folders.items() if len(found) > 1}
+    strays = {stem: found for stem, found in sorted(shared.items()) if stem not in same_subject}
+    percent = 100 * len(strays) / len(folders)
+    broken = [f"tools/house/stems.py: no two folders have `{stem}`" for stem in same_subject if stem not in shared]
+    if percent > MOST_PERCENT:
+        broken += [f"{', '.join(sorted(found))}: `{stem}` is not about the same" for stem, found in strays.items()]
+    return Result(f"stems shared {percent:.0f} %, {len(shared) - len(strays)} more on purpose", broken)
