@@ -14,6 +14,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from unit.backup.examples import manifest, new_keys
+from unit.services import services_of
 from windlass.airflow.operators import backup
 from windlass.airflow.operators.backup import BackupProveOperator, BackupTakeOperator
 from windlass.domain.backup import SNAPSHOT, STATE, BundleId
@@ -33,6 +34,8 @@ class Place:
 
     def __init__(self, settings: Backup) -> None:
         self.name, self.owner, self.store = "demo", Owner("etcd_backup", "mine"), MemoryStore()
+        self.sent: list[Any] = []
+        self.services = services_of(self.store, notify=lambda notices, _: self.sent.extend(notices))
         self.settings, self.told, self.others_have_ended = settings, [], False
         self.bundles = Vault(self.store, "demo", KEYS)
 
@@ -74,10 +77,9 @@ def run() -> Any:
     return Place(Backup(schedule="*/5 * * * *"))
 
 
-@pytest.fixture(autouse=True)
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    notices: list[Any] = []
-    monkeypatch.setattr(backup, "send", lambda told, _: notices.extend(told))
+@pytest.fixture
+def sent(run: Any) -> list[Any]:
+    notices: list[Any] = run.sent
     return notices
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -8,12 +9,17 @@ import pytest
 import yaml
 from airflow.dag_processing.dagbag import DagBag
 
-from windlass.airflow.operators import available
+from unit.services import services_of
 from windlass.airflow.operators.available import tell_clusters
+from windlass.domain.artifacts import Lock
+from windlass.domain.catalog.tested import PROOF, SuiteOutcome, TestRecord, record_of
+from windlass.effects.catalog import load_catalog
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.keys import offer_key, spec_key
+from windlass.operations.services import Services
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
+CATALOG = load_catalog(DAGS.with_name("include") / "templates" / "kubernetes")
 
 
 def spec(name: str, version: str) -> str:
@@ -31,14 +37,21 @@ def store() -> MemoryStore:
     return made
 
 
-def test_each_cluster_is_told_once_of_what_it_may_move_to(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def services(store: MemoryStore, notify: Callable[[Any, Any], None], *, are_tested: bool = True) -> Services:
+    def record(version: str) -> TestRecord | None:
+        outcome = SuiteOutcome(passed=len(PROOF), failed=0, modules=tuple(PROOF))
+        return record_of(CATALOG.release(version), Lock("modules", {}), outcome, "2026-11-24") if are_tested else None
+
+    return services_of(store, load_catalog=lambda: CATALOG, release_tests=record, notify=notify)
+
+
+def test_each_cluster_is_told_once_of_what_it_may_move_to(store: MemoryStore) -> None:
     sent: list[Any] = []
-    monkeypatch.setattr(available, "send", lambda notices, context: sent.extend(notices))
-    monkeypatch.setattr(available, "catalog_standing", lambda directory, release: "tested")
+    given = services(store, lambda notices, _: sent.extend(notices))
     context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
 
-    assert tell_clusters(store, context) == {"old": ["v1.37.2"]}
-    assert tell_clusters(store, context) == {}
+    assert tell_clusters(given, context) == {"old": ["v1.37.2"]}
+    assert tell_clusters(given, context) == {}
 
     assert [(notice.cluster, notice.is_alert) for notice in sent] == [("old", True)]
     assert "etcd v3.6.16 -> v3.7.3" in sent[0].text
@@ -48,28 +61,24 @@ def test_each_cluster_is_told_once_of_what_it_may_move_to(store: MemoryStore, mo
     assert ServiceLog(store, "new").newest() == ()
 
 
-def test_a_cluster_whose_telling_broke_off_is_told_by_the_next_run(
-    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cluster_whose_telling_broke_off_is_told_by_the_next_run(store: MemoryStore) -> None:
     sent: list[Any] = []
 
     def die(notices: Any, context: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(available, "send", die)
-    monkeypatch.setattr(available, "catalog_standing", lambda directory, release: "tested")
     context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
     with pytest.raises(KeyboardInterrupt):
-        tell_clusters(store, context)
+        tell_clusters(services(store, die), context)
 
-    monkeypatch.setattr(available, "send", lambda notices, context: sent.extend(notices))
-    assert tell_clusters(store, context) == {"old": ["v1.37.2"]}
+    given = services(store, lambda notices, _: sent.extend(notices))
+    assert tell_clusters(given, context) == {"old": ["v1.37.2"]}
     assert len(sent) == 1
 
 
-def test_an_untested_release_is_not_told_of(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(available, "catalog_standing", lambda directory, release: "untested")
-    assert tell_clusters(store, {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}) == {}  # type: ignore[arg-type]
+def test_an_untested_release_is_not_told_of(store: MemoryStore) -> None:
+    context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
+    assert tell_clusters(services(store, Mock(), are_tested=False), context) == {}
 
 
 def test_the_catalog_is_looked_at_by_itself_and_never_twice_at_once() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from unit.backup.examples import manifest, new_keys
 from unit.rollout.conftest import CATALOG
+from unit.services import quick_clock, services_of
 from windlass.airflow.operators import recovery as recovery_operators
 from windlass.airflow.operators.recovery import RecoveryApprovalOperator, RecoveryLeaseOperator, RecoveryPlanOperator
 from windlass.airflow.recovery import RecoveryHandover, check_same, cluster_of, wish_of, with_version
@@ -110,14 +111,13 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """A workplace over a store in memory, with one bundle."""
     run = Mock(spec=RunContext, owner=Owner("disaster_recovery", "one"), keys=new_keys(), store=MemoryStore())
     run.name = "demo"
-    run.is_finished = Mock(return_value=False)
+    run.services, run.is_finished = services_of(run.store, clock=quick_clock()), Mock(return_value=False)
     leases = Leases(run.store, run.is_finished, lambda: datetime.now(UTC))
     run.lease.return_value = RunLease(leases, "demo", run.owner)
     run.stored.return_value = run.desired.return_value = cluster()
     run.records.pki.return_value = issue_pki(cluster(), datetime.now(UTC))
     state = BundleState(run.records.pki.return_value, dump_cluster(cluster()), True, {}, {})  # noqa: FBT003
     run.vault.return_value = Mock(spec=Vault, **{"state.return_value": state})
-    monkeypatch.setattr(recovery_operators, "_PAUSE_SECONDS", 0)
     return run
 
 
@@ -147,8 +147,7 @@ def test_a_repair_run_is_waited_for_and_any_other_operation_is_not(stored: Mock)
         RecoveryLeaseOperator(task_id="lease").act(context(), stored)
 
 
-def test_a_repair_run_without_end_is_a_reason_to_try_again(stored: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery_operators, "_PATIENCE", timedelta())
+def test_a_repair_run_without_end_is_a_reason_to_try_again(stored: Mock) -> None:
     replace(stored.lease(), owner=Owner("heal_cluster", "one")).acquire()
     with pytest.raises(NotReadyError, match=r"recovery waits: .* heal_cluster"):
         RecoveryLeaseOperator(task_id="lease").act(context(), stored)

@@ -7,26 +7,23 @@ import pytest
 
 from unit.rollout.test_immutable import BEFORE, with_network
 from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
+from unit.services import services_of
 from windlass.airflow.operators import cluster as cluster_operators
 from windlass.airflow.operators.cluster import ClusterValidateOperator
 from windlass.airflow.run_context import RunContext
 from windlass.domain.spec import Cluster
+from windlass.effects.store import MemoryStore
 from windlass.errors import RefusedError
 
 
 def validate(desired: Cluster, pki: Any) -> Any:
-    run = Mock(spec=RunContext, keys=Mock())
+    run = Mock(spec=RunContext, keys=Mock(), services=services_of(MemoryStore(), authorities=lambda _: {}))
     run.name = "demo"
     run.stored.return_value, run.desired.return_value = BEFORE, desired
     run.records.pki.return_value, run.records.rollout.return_value = pki, None
     run.session.return_value = Mock(__enter__=Mock(), __exit__=Mock(return_value=None))
     context: Any = {"params": {"spec": "given"}}
     return ClusterValidateOperator(task_id="validate").act(context, run)
-
-
-@pytest.fixture(autouse=True)
-def no_given_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_operators, "user_authorities", lambda _: {})
 
 
 def test_what_an_apply_cannot_bring_about_is_refused_before_anything_is_stored() -> None:
