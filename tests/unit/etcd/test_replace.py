@@ -27,12 +27,12 @@ def is_whole(world: World) -> bool:
     return voters == set(NAMES) and len(world.members) == len(NAMES) and all(one.runs for one in world.hosts.values())
 
 
-def test_a_healthy_member_is_left_alone(world: World, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_healthy_member_is_left_alone(world: World, told: list[str]) -> None:
     assert replace_member(world.work(told), "cp-2") == ()
     assert world.did == []
 
 
-def test_a_member_without_data_is_replaced(world: World, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_without_data_is_replaced(world: World, told: list[str]) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
     world.lag = 3
 
@@ -47,9 +47,7 @@ def test_a_member_without_data_is_replaced(world: World, told: list[str], monkey
     assert replace_member(work, "cp-2") == ()
 
 
-def test_a_member_that_only_has_to_start_is_started(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_member_that_only_has_to_start_is_started(world: World, told: list[str]) -> None:
     world.hosts["cp-2"].runs = False
 
     assert replace_member(world.work(told), "cp-2") == ("started etcd on cp-2",)
@@ -58,9 +56,7 @@ def test_a_member_that_only_has_to_start_is_started(
     assert is_whole(world)
 
 
-def test_a_member_that_does_not_come_back_is_replaced(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_member_that_does_not_come_back_is_replaced(world: World, told: list[str]) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="damaged")
 
     replace_member(world.work(told), "cp-2")
@@ -69,9 +65,7 @@ def test_a_member_that_does_not_come_back_is_replaced(
     assert is_whole(world)
 
 
-def test_starting_is_tried_without_quorum_and_can_bring_it_back(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_starting_is_tried_without_quorum_and_can_bring_it_back(world: World, told: list[str]) -> None:
     world.hosts["cp-2"].runs = world.hosts["cp-3"].runs = False
 
     replace_member(world.work(told), "cp-2")
@@ -80,7 +74,7 @@ def test_starting_is_tried_without_quorum_and_can_bring_it_back(
     assert world.has_quorum
 
 
-def test_nothing_is_removed_without_quorum(world: World, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_removed_without_quorum(world: World, told: list[str]) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
     world.hosts["cp-3"].runs = False
 
@@ -89,18 +83,14 @@ def test_nothing_is_removed_without_quorum(world: World, told: list[str], monkey
     assert world.did == []
 
 
-def test_without_any_member_nobody_can_tell_who_they_are(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_any_member_nobody_can_tell_who_they_are(world: World, told: list[str]) -> None:
     for name in NAMES:
         world.hosts[name] = Process(runs=False, member_id=None, data="none")
     with pytest.raises(NotReadyError, match="no member answers"):
         replace_member(world.work(told), "cp-2")
 
 
-def test_a_member_on_a_host_that_does_not_answer_is_not_removed(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_member_on_a_host_that_does_not_answer_is_not_removed(world: World, told: list[str]) -> None:
     work = world.work(told)
     world.hosts["cp-2"].runs = False
     connector = work.session.connections._connector
@@ -111,9 +101,7 @@ def test_a_member_on_a_host_that_does_not_answer_is_not_removed(
     assert world.did == []
 
 
-def test_a_host_that_does_not_reach_the_others_is_not_given_up_for_nothing(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_that_does_not_reach_the_others_is_not_given_up_for_nothing(world: World, told: list[str]) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
     work = world.work(told)
     host = work.session.connections._connector.hosts["cp-2"]  # type: ignore[union-attr]  # a FakeHosts
@@ -125,7 +113,7 @@ def test_a_host_that_does_not_reach_the_others_is_not_given_up_for_nothing(
     assert world.did == []
 
 
-def test_what_never_started_goes_first(world: World, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_never_started_goes_first(world: World, told: list[str]) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
     world.members[50] = ListedMember(50, "", ("https://192.0.2.77:2380",), is_learner=True)
 
@@ -137,9 +125,7 @@ def test_what_never_started_goes_first(world: World, told: list[str], monkeypatc
 
 @pytest.mark.parametrize("step", range(1, 6))
 @pytest.mark.parametrize("data", ["none", "damaged"])
-def test_a_replacement_that_broke_off_anywhere_goes_on(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch, step: int, data: str
-) -> None:
+def test_a_replacement_that_broke_off_anywhere_goes_on(world: World, told: list[str], step: int, data: str) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data=data)
     world.breaks_after = step
     work = world.work(told)

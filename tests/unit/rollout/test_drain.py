@@ -87,6 +87,7 @@ def test_a_node_that_may_not_be_drained_is_open_again() -> None:
     api.refused["a"] = 'admission webhook "no" denied the request'
     rollout: Any = Mock()
     rollout.session.cluster.spec.upgrade.drain_seconds = 60
+    rollout.session.clock = quick_clock()
     with pytest.raises(RefusedError, match="denied the request"):
         node._drain(rollout, api, "w-1")
     assert api.node["spec"]["unschedulable"] is None
