@@ -28,7 +28,7 @@ def test_a_killed_api_server_is_noticed_and_made_anew_and_nothing_else_is_touche
         text for text in texts if text.startswith("Requested 3, Healthy 2, Recreated 1: kube-apiserver on cp-2, ")
     )
     assert "failed checks seen from cp-1" in decided or "failed checks seen from cp-3" in decided
-    assert texts[-1].startswith("kube-apiserver on cp-2 is well again after ")
+    assert texts[-1].startswith("kube-apiserver on cp-2 is healthy again after ")
     with cluster.api() as client:
         events = client.list(EVENTS, "default")
     assert decided in {event.get("message") for event in events}
@@ -41,7 +41,7 @@ def test_a_run_on_a_healthy_cluster_changes_nothing_and_says_so(cluster: Ground)
         planned = cluster.run("heal_cluster", plan_only=True).succeeded()
 
     assert run.result("heal") == {"done": [], "failed": [], "held": [], "stops": [], "reported": []}
-    assert planned.result("heal") == {"plan": ["all is well and as rendered: nothing to do"]}
+    assert planned.result("heal") == {"plan": ["all is healthy and as rendered: nothing to do"]}
 
 
 @pytest.mark.full
@@ -62,4 +62,4 @@ def test_what_is_not_as_rendered_is_shown_as_a_plan_and_put_right(cluster: Groun
     assert cluster.on("cp-2", f"stat -c '%a %U:%G' {KEY}").strip() == "600 root:root"
     wait_for(lambda: "by hand" not in cluster.on("w-1", "cat /etc/windlass/stacks/api-proxy/haproxy.cfg"), "the file")
     again = cluster.run("heal_cluster", plan_only=True).succeeded()
-    assert again.result("heal") == {"plan": ["all is well and as rendered: nothing to do"]}
+    assert again.result("heal") == {"plan": ["all is healthy and as rendered: nothing to do"]}

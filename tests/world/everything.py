@@ -16,8 +16,12 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from windlass.airflow import run_context, services
+from windlass.airflow.run_context import RunContext
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog.tested import PROOF, SuiteOutcome, TestRecord, record_of
+from windlass.domain.host.drift import HostDrift
+from windlass.domain.lease import Owner
+from windlass.domain.pki import desired_certificates
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
@@ -30,6 +34,7 @@ from windlass.effects.providers import StaticProvider
 from windlass.effects.ssh.fake import FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store.keys import spec_key
+from windlass.operations.compare_host import compare_host
 from windlass.operations.services import Clients, Services
 from world.deaths import Boundaries, Boundary, Killed
 from world.etcd import Etcd
@@ -154,6 +159,20 @@ class World:
             self.machines[name].restore(machine)
         self.store.objects = dict(stored)
         self.etcd.clusters, self.runs = pickle.loads(others)  # noqa: S301 - it is our own, of a moment ago
+
+    def drift(self) -> dict[str, HostDrift]:
+        """Return how each host differs from what belongs on it by the stored spec."""
+        run = RunContext(self.name, Owner("create_cluster", "compare"), lambda _: None, self.services)
+        with run.session(run.cluster()) as session:
+            pki = run.records.pki(run.keys)
+            certificates = {
+                host.name: desired_certificates(session.cluster, host, pki) if pki else None for host in session.hosts
+            }
+            return session.on_hosts(
+                "compare",
+                session.hosts,
+                lambda host, connection: compare_host(session, host, connection, certificates[host.name]).drift,
+            )
 
     @property
     def is_known(self) -> bool:

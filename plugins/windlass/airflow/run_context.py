@@ -12,13 +12,16 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from windlass.airflow.services import airflow_services
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Catalog, Release
+from windlass.domain.catalog.tested import TestRecord
 from windlass.domain.lease import Owner
-from windlass.domain.pki import Pki
+from windlass.domain.pki import Credential, Pki, Signer
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, load_cluster
+from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
+from windlass.effects.clock import Clock
 from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import backup_lease_key, drill_lease_key, lease_key
 from windlass.errors import NotReadyError, SpecError
@@ -73,6 +76,11 @@ class RunContext:
         return self.services.catalog
 
     @property
+    def clock(self) -> Clock:
+        """The time, and waiting."""
+        return self.services.clock
+
+    @property
     def records(self) -> ClusterRecords:
         """What the store knows of the cluster."""
         return ClusterRecords(self.store, self.name)
@@ -118,13 +126,21 @@ class RunContext:
             raise NotReadyError(f"cluster `{self.name}` has no certificates yet; run the task that seeds them first")
         return pki
 
-    def vault(self, cluster: Cluster) -> Vault:
-        """Return the cluster's recovery bundles, wherever its spec keeps them."""
-        return self.services.vault(cluster.name, cluster.spec.backup.target)
+    def authorities(self, cluster: Cluster) -> Mapping[Signer, Credential]:
+        """Return the authorities of the user's own that the spec refers to, from Airflow's connections."""
+        return self.services.authorities(cluster)
 
     def artifacts(self, cluster: Cluster, release: Release) -> tuple[Lock, MirrorAddresses]:
         """Return where the hosts of `cluster` get the artifacts of a release from."""
         return self.services.artifacts(cluster, release, self.store)
+
+    def release_tests(self, version: str) -> TestRecord | None:
+        """Return what is recorded of a release's tests; None if nothing is."""
+        return self.services.release_tests(version)
+
+    def vault(self, cluster: Cluster) -> Vault:
+        """Return the cluster's recovery bundles, wherever its spec keeps them."""
+        return self.services.vault(cluster.name, cluster.spec.backup.target)
 
     @contextmanager
     def session(self, cluster: Cluster) -> Iterator[ClusterSession]:
@@ -162,6 +178,12 @@ class RunContext:
             details=details or {},
         )
         ServiceLog(self.store, self.name).append(event, writer=self.owner.dag_id)
+
+
+def is_by_person(context: Mapping[str, Any]) -> bool:
+    """Tell whether a person started the run that `context` belongs to."""
+    run_type = context["dag_run"].run_type
+    return is_started_by_person(str(getattr(run_type, "value", run_type)))
 
 
 def finished_by(context: Mapping[str, Any]) -> Callable[[Owner], bool | None]:

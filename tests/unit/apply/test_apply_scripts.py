@@ -12,21 +12,24 @@ from pathlib import Path
 import psutil
 import pytest
 
+from windlass.domain.host.desired import DesiredHost, DesiredUnit
+from windlass.domain.host.facts import parse_facts
+from windlass.domain.host.observed import ObservedHost
 from windlass.domain.scripts import apply
 from windlass.domain.scripts.apply import (
     service_digests,
     settings_script,
-    settings_state_script,
     stack_script,
     unit_script,
-    unit_state_script,
 )
-from windlass.domain.scripts.install import changes_of
+from windlass.domain.scripts.inspect_host import inspect_host, parse_inspection
+from windlass.domain.scripts.script import changes_of
+from windlass.domain.spec.models import Host
 
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >> $STATE/calls
 case $1 in
-  is-active) [ -e $STATE/active ] ;;
+  is-active) [ -e $STATE/active ] && echo active ;;
   restart) [ ! -e $STATE/broken ] && touch $STATE/active ;;
 esac
 """
@@ -42,6 +45,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("STATE", str(tmp_path))
     monkeypatch.setattr(apply, "APPLIED", f"{tmp_path}/applied")
+    monkeypatch.setitem(apply._LOAD, "kernel settings", "systemctl load")
     (tmp_path / "config").write_text("a: 1\n")
     (tmp_path / "v1").touch()
     (tmp_path / "v2").touch()
@@ -50,7 +54,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start(state: Path) -> subprocess.CompletedProcess[str]:
-    script = unit_script("kubelet", [str(state / "config")], [str(state / "program")])
+    script = unit_script("kubelet", [str(state / "config")], [str(state / "program")]).text
     return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
 
 
@@ -94,7 +98,9 @@ def test_a_stack_that_runs_as_rendered_is_left_alone(state: Path) -> None:
     docker = state / "bin" / "docker"
     docker.write_text("#!/bin/sh\n[ $1 = ps ] && printf 'b=sha256:2\\na=sha256:1\\n'\n")
     docker.chmod(0o755)
-    script = stack_script("etcd", {"a": "sha256:1", "b": "sha256:2"}).replace("/etc/windlass/stacks/etcd", str(state))
+    script = stack_script("etcd", {"a": "sha256:1", "b": "sha256:2"}).text.replace(
+        "/etc/windlass/stacks/etcd", str(state)
+    )
 
     done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
 
@@ -109,17 +115,27 @@ def test_digests_are_those_of_the_labels() -> None:
     assert service_digests(compose) == {"etcd": "sha256:1"}
 
 
-def test_a_look_at_a_unit_tells_whether_starting_would_leave_it_alone(state: Path) -> None:
-    def look() -> str:
-        script = unit_state_script("kubelet", [str(state / "config")], [str(state / "program")])
-        return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True).stdout.strip()
+def inspected(state: Path, *, is_node: bool = True) -> ObservedHost:
+    """Have the host inspected, as far as it has one kind of settings and, as a node, one unit."""
+    host = Host(name="cp-1", address="192.0.2.11", roles=("worker",))
+    unit = DesiredUnit("kubelet", "kubelet", "v1", (str(state / "config"),), (str(state / "program"),))
+    settings = {"kernel settings": (str(state / "config"), str(state / "absent"))}
+    desired = DesiredHost(host, (), (), {}, {}, settings, (unit,) if is_node else (), {}, ())
+    script = inspect_host(desired)
+    done = subprocess.run(script.argv, input=script.stdin, capture_output=True, check=True, timeout=30)
+    return parse_inspection(done.stdout.decode(), "cp-1", parse_facts("complete=yes"), {})
 
-    assert look() == ""
+
+def test_an_inspected_unit_is_current_if_starting_would_leave_it_alone(state: Path) -> None:
+    assert not inspected(state).units["kubelet"].is_current
     start(state)
-    assert look() == "kubelet"
+    assert inspected(state).units["kubelet"].is_current
     (state / "config").write_text("a: 3\n")
-    assert look() == ""
-    assert restarts(state) == 1
+    assert not inspected(state).units["kubelet"].is_current
+    start(state)
+    (state / "active").unlink()
+    assert not inspected(state).units["kubelet"].is_current
+    assert restarts(state) == 2
 
 
 def test_of_a_stack_one_service_alone_is_brought_up(state: Path) -> None:
@@ -132,8 +148,8 @@ def test_of_a_stack_one_service_alone_is_brought_up(state: Path) -> None:
 
     def up(api: str) -> tuple[str, ...]:
         script = stack_script("none", {"api": api, "other": "sha256:new"}, only=["api"])
-        script = script.replace("/etc/windlass/stacks/none", str(state))
-        done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=30)
+        text = script.text.replace("/etc/windlass/stacks/none", str(state))
+        done = subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, check=True, timeout=30)
         return changes_of(done.stdout)
 
     assert up("sha256:1") == ()
@@ -153,7 +169,9 @@ def test_a_second_script_waits_for_one_whose_caller_is_gone(state: Path) -> None
     (state / "bin" / "docker").write_text(DOCKER)
     (state / "bin" / "docker").chmod(0o755)
     os.mkfifo(state / "gate")
-    script = stack_script("none", {"api": "sha256:2"}, only=["api"]).replace("/etc/windlass/stacks/none", str(state))
+    script = stack_script("none", {"api": "sha256:2"}, only=["api"]).text.replace(
+        "/etc/windlass/stacks/none", str(state)
+    )
     begin = partial(subprocess.Popen, ["sh", "-c", script], stdout=subprocess.PIPE, text=True)
 
     with begin() as first:
@@ -173,7 +191,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def load(state: Path) -> subprocess.CompletedProcess[str]:
-    script = settings_script("kernel settings", [str(state / "config"), str(state / "absent")], "systemctl load")
+    script = settings_script("kernel settings", [str(state / "config"), str(state / "absent")]).text
     return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
 
 
@@ -192,6 +210,4 @@ def test_settings_are_loaded_when_they_changed_and_again_if_that_was_broken_off(
 
 
 def are_loaded(state: Path) -> bool:
-    script = settings_state_script("kernel settings", [str(state / "config"), str(state / "absent")])
-    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=30)
-    return done.stdout == "kernel settings\n"
+    return inspected(state, is_node=False).settings["kernel settings"].is_current

@@ -18,8 +18,9 @@ from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.health import Finding, Kind
 from windlass.domain.host.facts import parse_facts
+from windlass.domain.host.host_checks import host_checks
 from windlass.domain.host.layout import DOCKER_DAEMON
-from windlass.domain.pki import Pki, files_for, issue_pki
+from windlass.domain.pki import Pki, desired_certificates, files_for, issue_pki
 from windlass.domain.remediation import HealthReport, History, NeedsOperator, RemediationPlan, Tries
 from windlass.domain.remediation.plan import RunOrigin
 from windlass.domain.remediation.triggers import MonitorReports, monitor_reports
@@ -41,6 +42,8 @@ from windlass.operations.remediation import (
     RemediationResult,
     RunCallbacks,
     RunStart,
+    context,
+    detect_drift,
     execute,
     observe,
     remediate,
@@ -119,22 +122,23 @@ class World:
     """How long what stays unhealthy is watched without success."""
 
     def answer(self, name: str, call: Call) -> CommandResult | str:
-        script = (call.stdin or b"").decode()
-        if "say complete yes" in script and "say engine answers" in script:
+        script = call.script
+        assert script is not None
+        if script.name == "check-health":
             self.looks += 1
             return self.look(name)
-        if "force-recreate" in script:
-            component = script.rpartition("container ")[2].partition('"')[0]
+        if script.name == "recreate-container":
+            component = script.arguments["component"]
             self.acts.append(f"{name}/{component}")
             if self.broken.get(f"{name}/{component}") not in {"stuck", "running"}:
                 self.broken.pop(f"{name}/{component}", None)
             return f"changed: container {component}\n"
-        if "passes=0" in script:
+        if script.name == "wait-until-healthy":
             stuck = [key for key, state in self.broken.items() if state == "stuck" and key.startswith(f"{name}/")]
             stuck += [key for key, state in self.broken.items() if state == "running" and key.startswith(f"{name}/")]
             self.now += self.slowness if stuck else timedelta(seconds=2)
             return CommandResult(1, "port answers 000\n", "") if stuck else ""
-        if "docker inspect" in script:
+        if script.name == "inspect-containers":
             return "".join(json.dumps(one) + "\n" for one in self.inspected(name))
         return FACTS
 
@@ -208,9 +212,41 @@ def no_etcd(*_: object) -> None:
     raise NotReadyError("there is no etcd here to ask")
 
 
+def once(make: Callable[..., Any], *, key: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same function, which makes a value once for all that has the same key; it must not be changed."""
+    made: dict[Any, Any] = {}
+
+    def known(*given: Any) -> Any:
+        name = key(*given)
+        if name not in made:
+            made[name] = (make(*given), given)  # what was given is kept, so that no other value gets its identity
+        return made[name][0]
+
+    return known
+
+
+def due(keys: Pki, renewed: Pki) -> frozenset[str]:
+    return frozenset(name for name, leaf in keys.leaves.items() if renewed.leaves[name] is not leaf)
+
+
+ONCE = {
+    (detect_drift, "render_host"): once(
+        render_host, key=lambda spec, _r, host, _l, _m, facts: (id(spec), host.name, repr(facts))
+    ),
+    (detect_drift, "read_yaml"): functools.cache(read_yaml),
+    (detect_drift, "desired_certificates"): once(
+        desired_certificates, key=lambda spec, host, keys, renewed: (id(spec), host.name, id(keys), due(keys, renewed))
+    ),
+    (context, "host_checks"): once(host_checks, key=lambda spec, _: id(spec)),
+}
+"""What every observation renders again, by where it is used: the same for all tests that change nothing of it."""
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(observe, "observe_members", no_etcd)
+    for (module, name), cached in ONCE.items():
+        monkeypatch.setattr(module, name, cached)
     hosts = {host.name: FakeHost(host.name) for host in cluster().spec.hosts.members}
     fakes = FakeHosts(hosts.values())
     made = World(ClusterSession(cluster(), release(), lock(), MIRROR, Connections(fakes.targets(), fakes)), hosts)
@@ -442,6 +478,7 @@ class Provider(NoMachines):
 
 
 @pytest.mark.parametrize("is_provided", [True, False])
+@pytest.mark.usefixtures("nodes")
 def test_a_machine_that_was_made_and_not_prepared_is_prepared_by_the_next_run(
     world: World, monkeypatch: pytest.MonkeyPatch, *, is_provided: bool
 ) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from collections.abc import Iterator
 
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.script import CHANGED
 from world.machine import Machine
-from world.scripts.script import Script, ScriptError
+from world.scripts.script import Act, Arguments, ScriptError
 
 
-def tell_facts(machine: Machine, script: str) -> Iterator[str]:
-    """Answer FACTS_SCRIPT."""
+def tell_facts(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Tell what the host is."""
     docker = ["docker=20.10.24", "compose=v2.40.3"] if machine.is_docker_up else []
     cluster = [f"cluster={mark}"] if (mark := machine.text("/etc/windlass/cluster").strip()) else []
     yield from [
@@ -22,36 +21,30 @@ def tell_facts(machine: Machine, script: str) -> Iterator[str]:
         "memory_kib=8000000", "cgroup=2", "swap_known=yes", "cap_bounding=1ffffffffff", f"address={machine.address}",
         "disk=/var/lib 90000000", "disk=/var/lib/windlass 90000000", "nameserver=192.0.2.53", *docker, *cluster,
         *(f"tool={tool}" for tool in ("iptables", "curl", "conntrack", "mount", "nsenter")),
-        *(f"unit={unit} active" for unit in sorted(machine.units)),
-        *(f"artifact={path.rpartition('/')[2]}" for path in sorted(machine.artifacts)),
         "complete=yes",
     ]  # fmt: skip
 
 
-def look_around(machine: Machine, script: str) -> Iterator[str]:
+def look_around(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Reach everything, on a fast disk."""
-    if "fsync_ns=" in script:
+    if arguments["has_etcd"]:
         yield "fsync_ns=100000"
 
 
-def install(machine: Machine, script: str) -> Iterator[str]:
+def install(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Fetch artifacts and link them."""
-    for line in script.splitlines():
-        if line.startswith("fetch "):
-            _, directory, label, *_ = shlex.split(line)
-            if directory not in machine.artifacts:
-                machine.step()
-                machine.artifacts.add(directory)
-                yield f"{CHANGED}{label}"
-        elif line.startswith("link "):
-            _, target, path = shlex.split(line)
-            if machine.links.get(path) != target:
-                machine.step()
-                machine.links[path] = target
-                yield f"{CHANGED}{path}"
+    for kind, first, second, *_ in arguments["steps"]:
+        if kind == "fetch" and first not in machine.artifacts:
+            machine.step()
+            machine.artifacts.add(first)
+            yield f"{CHANGED}{second}"
+        elif kind == "link" and machine.links.get(second) != first:
+            machine.step()
+            machine.links[second] = first
+            yield f"{CHANGED}{second}"
 
 
-def install_docker(machine: Machine, script: str) -> Iterator[str]:
+def install_docker(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Install the engine's packages and start it."""
     if machine.has_docker and not machine.is_docker_unfinished:
         return
@@ -66,18 +59,18 @@ def install_docker(machine: Machine, script: str) -> Iterator[str]:
     yield f"{CHANGED}docker engine"
 
 
-def make_directories(machine: Machine, script: str) -> Iterator[str]:
+def make_directories(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Make directories with their modes."""
-    for path, mode in re.findall(r"mkdir -p (\S+); chmod (\d+) ", script):
+    for path, mode in arguments["modes"].items():
         if machine.directories.get(path) != int(mode, 8):
             machine.step()
             machine.directories[path] = int(mode, 8)
             yield f"{CHANGED}{path}"
 
 
-def pull_images(machine: Machine, script: str) -> Iterator[str]:
-    """Pull images into Docker or the pods' containerd."""
-    for desired in re.findall(r"docker pull -q (\S+)", script):
+def pull_docker_images(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Pull images into Docker."""
+    for desired in arguments["images"]:
         if desired in machine.images:
             continue
         if not machine.is_docker_up or not machine.may_pull_from(desired.partition("/")[0]):
@@ -85,7 +78,11 @@ def pull_images(machine: Machine, script: str) -> Iterator[str]:
         machine.step()
         machine.images.add(desired)
         yield f"{CHANGED}image {desired}"
-    for desired in re.findall(r"pull --local --hosts-dir \S+ (\S+)", script):
+
+
+def pull_node_images(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Pull images into the pods' containerd."""
+    for desired in arguments["images"]:
         if f"pods {desired}" not in machine.images:
             if "windlass-containerd" not in machine.units:
                 raise ScriptError(f"cannot pull {desired}: no containerd")
@@ -94,43 +91,33 @@ def pull_images(machine: Machine, script: str) -> Iterator[str]:
             yield f"{CHANGED}image {desired}"
 
 
-_READS = re.compile(
-    r"digest=\$\( \{ find (.*?) -type f .*?; (?:readlink -f (.*?)|:)\n  \}.*?\n(.*?)(?=\ndigest=|\Z)", re.DOTALL
-)
+def start_unit(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Start a unit whose files changed, or that does not run."""
+    unit, reads = arguments["unit"], (list(arguments["files"]), list(arguments["binaries"]))
+    machine.reads[unit] = reads
+    digest = machine.digest(*reads)
+    if machine.applied(unit) != digest or unit not in machine.units:
+        yield from _start(machine, unit, digest)
 
 
-def start_or_load(machine: Machine, script: str) -> Iterator[str]:
-    """Start units and load settings whose files changed, or tell which are current."""
-    for files, binaries, rest in _READS.findall(script):
-        digest = machine.digest(shlex.split(files), shlex.split(binaries))
-        if unit := re.search(r"systemctl is-active --quiet (\S+); then (exit 0|echo)", rest):
-            only_tell = unit[2] == "echo"
-            if not only_tell:
-                machine.reads[unit[1]] = (shlex.split(files), shlex.split(binaries))
-            yield from _unit(machine, unit[1], digest, only_tell=only_tell)
-        elif told := re.search(r"\|\| echo '(.+)'", rest):
-            yield from [told[1]] if machine.applied(told[1].replace(" ", "-")) == digest else []
-        else:
-            yield from _settings(machine, re.findall(rf'echo "{CHANGED}(.+)"', rest)[-1], digest)
+def load_settings(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Load settings whose files changed."""
+    yield from _settings(machine, arguments["what"], machine.digest(arguments["files"]))
 
 
 _KUBELET = re.compile(r"/opt/windlass/(v[^/]+)/bin/kubelet\b")
 
 
-def _unit(machine: Machine, unit: str, digest: str, *, only_tell: bool) -> Iterator[str]:
-    is_current = machine.applied(unit) == digest and unit in machine.units
-    if only_tell:
-        yield from [unit] if is_current else []
-    elif not is_current:
-        machine.step()
-        machine.units.add(unit)
-        machine.ill = machine.ill - {unit}
-        machine.loaded[unit] = digest
-        if unit == "kubelet":
-            machine.loaded["kubelet version"] = _KUBELET.findall(machine.text("/etc/systemd/system/kubelet.service"))[0]
-        machine.step()
-        machine.note_applied(unit, digest)
-        yield f"{CHANGED}unit {unit}"
+def _start(machine: Machine, unit: str, digest: str) -> Iterator[str]:
+    machine.step()
+    machine.units.add(unit)
+    machine.ill = machine.ill - {unit}
+    machine.loaded[unit] = digest
+    if unit == "kubelet":
+        machine.loaded["kubelet version"] = _KUBELET.findall(machine.text("/etc/systemd/system/kubelet.service"))[0]
+    machine.step()
+    machine.note_applied(unit, digest)
+    yield f"{CHANGED}unit {unit}"
 
 
 def _settings(machine: Machine, what: str, digest: str) -> Iterator[str]:
@@ -146,12 +133,15 @@ def _settings(machine: Machine, what: str, digest: str) -> Iterator[str]:
     yield f"{CHANGED}{what}"
 
 
-SCRIPTS: dict[str, Script] = {
-    "say complete yes": tell_facts,
-    "unreached=": look_around,
-    "dpkg --force-confold": install_docker,
-    "fetch() {": install,
-    "digest=$(": start_or_load,
-    "trap 'rm -rf $work' EXIT": pull_images,
-    "stat -c %a": make_directories,
+SCRIPTS: dict[str, Act] = {
+    "gather-facts": tell_facts,
+    "check-surroundings": look_around,
+    "install-docker": install_docker,
+    "install-artifacts": install,
+    "fetch-artifacts": install,
+    "start-unit": start_unit,
+    "load-settings": load_settings,
+    "pull-docker-images": pull_docker_images,
+    "pull-node-images": pull_node_images,
+    "make-directories": make_directories,
 }

@@ -1,0 +1,56 @@
+"""The script that finds out what a host holds and runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from world.machine import Machine
+from world.scripts.remediation import inspect
+from world.scripts.script import Act, Arguments
+
+_VERSIONS = {
+    "kubelet": ("/etc/systemd/system/kubelet.service", r"/opt/windlass/(v[^/]+)/bin/kubelet\b"),
+    "containerd": (
+        "/etc/systemd/system/windlass-containerd.service",
+        r"/opt/windlass/containerd/([^/]+)/bin/containerd\b",
+    ),
+}
+
+
+def inspect_host(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Tell what is unpacked, linked, loaded and runs."""
+    yield "programs=known"
+    yield from (f"program={path.rpartition('/')[2]}" for path in sorted(machine.artifacts))
+    yield from _docker(machine, arguments)
+    for path in arguments["links"]:
+        if path in machine.links:
+            yield f"link={path} {machine.links[path]}"
+    for name, files in arguments["settings"].items():
+        yield f"setting={machine.digest(files)}:{machine.applied(name.replace(' ', '-')) or ''}:{name}"
+    for unit, reads in arguments["units"].items():
+        yield from _unit(machine, unit, machine.digest(*reads))
+    yield "complete=yes"
+
+
+def _docker(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    yield f"engine={'answers' if machine.is_docker_up else 'silent'}"
+    if machine.is_docker_up:
+        yield from inspect(machine, arguments)
+        yield "images=docker"
+        yield from (f"image=docker {image}" for image in arguments["images"] if image in machine.images)
+
+
+def _unit(machine: Machine, unit: str, digest: str) -> Iterator[str]:
+    state = "active" if unit in machine.units else "inactive"
+    yield f"unit={unit}:{state}:{digest}:{machine.applied(unit) or ''}"
+    path, pattern = _VERSIONS[unit.removeprefix("windlass-")]
+    if found := re.search(pattern, machine.text(path)):
+        yield f"version={unit.removeprefix('windlass-')} {found[1]}"
+    if unit == "windlass-containerd" and unit in machine.units:
+        yield "images=containerd"
+        held = (one.removeprefix("pods ") for one in sorted(machine.images) if one.startswith("pods "))
+        yield from (f"image=containerd {one}" for one in held)
+
+
+SCRIPTS: dict[str, Act] = {"inspect-host": inspect_host}
