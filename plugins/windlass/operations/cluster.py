@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -13,9 +13,11 @@ from windlass.domain.catalog import Release
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.scripts.script import Script, changes_of
 from windlass.domain.spec.models import Cluster, Host
+from windlass.effects.clock import SYSTEM_CLOCK, Clock
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
 from windlass.effects.ssh.pool import Connections
+from windlass.operations.services import Clients, Services
 from windlass.operations.waiting import asked_again
 
 T = TypeVar("T")
@@ -32,6 +34,10 @@ class ClusterSession:
     lock: Lock
     mirror: MirrorAddresses
     connections: Connections
+    clock: Clock = SYSTEM_CLOCK
+    """Of all waiting for this cluster, and of the times that are written down."""
+    clients: Clients = field(default_factory=Clients)
+    """How to talk to its etcd, its API servers and its mirror."""
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -61,10 +67,17 @@ def open_session(
     release: Release,
     source: tuple[Lock, MirrorAddresses],
     connections: Connections,
+    services: Services | None = None,
 ) -> Iterator[ClusterSession]:
-    """Connect to the hosts as they are needed, and drop all connections at the end."""
+    """Connect to the hosts as they are needed, and drop all connections at the end.
+
+    Without `services` the clock is this machine's, and everything is reached over the network.
+    """
+    session = ClusterSession(cluster, release, *source, connections)
+    if services is not None:
+        session = replace(session, clock=services.clock, clients=services.clients)
     with connections:
-        yield ClusterSession(cluster, release, *source, connections)
+        yield session
 
 
 def run_script(

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from unit.services import quick_clock
 from windlass.domain.artifacts import Lock
 from windlass.domain.etcd.status import ListedMember, MemberStatus
 from windlass.domain.host.layout import CLUSTER_MARK
@@ -25,7 +24,8 @@ from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.etcd import ReplacementContext, clients
+from windlass.operations.etcd import ReplacementContext
+from windlass.operations.services import Clients
 
 NAMES = ("cp-1", "cp-2", "cp-3")
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
@@ -87,14 +87,21 @@ class World:
         running = {process.member_id for process in self.hosts.values() if process.runs}
         return sum(one.member_id in running for one in voters) > len(voters) // 2
 
-    def work(self, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> ReplacementContext:
+    def work(self, told: list[str]) -> ReplacementContext:
         """Return what a replacement works with in this world."""
         hosts = [self._host(name) for name in NAMES]
         fakes = FakeHosts(hosts)
-        monkeypatch.setattr(clients, "EtcdClient", lambda target, *_: self._client(target))
         mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
         connections = Connections(fakes.targets(), fakes)
-        session = ClusterSession(cluster(), CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, connections)
+        session = ClusterSession(
+            cluster(),
+            CATALOG.release("v1.37.2"),
+            Lock("modules", {}),
+            mirror,
+            connections,
+            clock=quick_clock(),
+            clients=Clients(etcd=lambda target, *_: self._client(target)),
+        )
         return ReplacementContext(session, PKI, RemoteFile(b"sealed"), told.append)
 
     def _host(self, name: str) -> FakeHost:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from windlass.domain.scripts.script import Script
 from windlass.effects.ssh.connection import CommandResult, RemoteFile, SshTarget
@@ -46,7 +46,7 @@ class FakeHost:
     `before` and `after` see every operation and may raise: an error from `before` means that nothing was done, one
     from `after` that it was done and the answer got lost. `services` maps what `forward` reaches to real local
     addresses. `writes` lists the paths that were changed; a file whose path is `unreadable` is there until it is
-    written anew, and nobody can tell how it is.
+    written anew, and nobody can tell how it is. `tunnel` gives what `forward` returns in place of a real tunnel.
     """
 
     name: str
@@ -56,6 +56,7 @@ class FakeHost:
     files: dict[str, RemoteFile] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     services: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    tunnel: Callable[[str, int], Any] | None = None
     before: Callable[[Call], None] | None = None
     after: Callable[[Call], None] | None = None
     calls: list[Call] = field(default_factory=list)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import PurePosixPath
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from windlass.domain.host.file_drift import ROOT, Absent, FileState, ObservedFile, OtherKind, Unknown
 from windlass.domain.scripts.script import Script
@@ -129,8 +129,10 @@ class FakeConnection:
             return FakeStream.served(self.host, argv, _wait_for_end)
         return FakeStream.printed(self.host, argv, (answer.exit_code, answer.stdout.encode(), answer.stderr))
 
-    def forward(self, host: str, port: int) -> TcpForward:
+    def forward(self, host: str, port: int) -> Any:
         """Tunnel to the local service that stands for `host`:`port`; see `Connection.forward`."""
+        if self._fake.tunnel is not None:
+            return self._fake.tunnel(host, port)
         tunnel = TcpForward(partial(self._reach, host, port), f"{self.host}: tunnel to {host}:{port}")
         self._tunnels.append(tunnel)
         return tunnel

@@ -32,7 +32,8 @@ def start_own_stacks(session: ClusterSession) -> dict[str, Changes]:
         own = [stack.name for stack in session.cluster.spec.stacks if stack.runs_on(host)]
         changed = (*_remove_others(session, host, connection), *bring_up(connection, own))
         for service, check in _checks(connection, own):
-            wait_until(partial(_ask, connection, host, check), _HEALTHY, f"{host.name}: wait for {service}")
+            look = partial(_ask, connection, host, check)
+            wait_until(look, _HEALTHY, f"{host.name}: wait for {service}", session.clock)
         return changed
 
     return session.on_hosts("start the user's stacks", session.hosts, start)

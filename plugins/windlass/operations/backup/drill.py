@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from windlass.domain.backup import SNAPSHOT, BundleId, BundleManifest, Comparison, DrillRecord, drill_id
@@ -17,6 +17,7 @@ from windlass.domain.scripts.restore_drill import ENCRYPTED, DrillPlan, Images, 
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Host
 from windlass.effects.bundles import Vault
+from windlass.effects.clock import Clock
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.errors import CommandError, IntegrityError, NotReadyError, RefusedError, WindlassError
 from windlass.operations.backup.take import Stopwatch
@@ -36,6 +37,7 @@ class _Drill:
     manifest: BundleManifest
     connection: Connection
     watch: Stopwatch
+    clock: Clock
     comparisons: list[Comparison] = field(default_factory=list)
 
     def compare(self, what: str, expected: object, found: object) -> None:
@@ -82,7 +84,7 @@ def run_drill(
     `release` is that of the bundle. A failure of the drill is in the record; what is raised is only that the record
     could not be stored. The caller sees to it that there is one drill at a time.
     """
-    started = datetime.now(UTC)
+    started = session.clock.now()
     drill: _Drill | None = None
     host, failure, disproves = "", "", False
     try:
@@ -93,7 +95,7 @@ def run_drill(
             images = Images(*(image_reference(name, release, session.lock, session.mirror) for name in _IMAGES))
             size = manifest.parts[SNAPSHOT].clear_bytes
             plan = plan_drill(drill_id(bundle, started), images, size, vault.state(manifest), started)
-            drill = _Drill(plan, manifest, connection, watch)
+            drill = _Drill(plan, manifest, connection, watch, session.clock)
             with _clean(connection):
                 _restore(drill, vault)
                 _try_etcd(drill)
@@ -113,7 +115,7 @@ def run_drill(
         host=host,
         by=by,
         started=started,
-        finished=datetime.now(UTC),
+        finished=session.clock.now(),
         milliseconds=watch.milliseconds,
         comparisons=comparisons,
         failure=failure,
@@ -165,7 +167,7 @@ def _try_etcd(drill: _Drill) -> None:
     plan, content = drill.plan, drill.manifest.content
     with drill.watch.step("etcd"):
         drill.command(plan.start_etcd())
-        _until(lambda: drill.command(plan.etcdctl("endpoint", "health")), "wait for the throwaway etcd")
+        _until(lambda: drill.command(plan.etcdctl("endpoint", "health")), "wait for the throwaway etcd", drill.clock)
         # At once: the leases run again, and what they take with them when they end raises the revision.
         counted = _fields(drill.command(plan.count(content.revision)))
         drill.compare("revision of the running etcd", content.revision, counted.get("Revision"))
@@ -185,7 +187,7 @@ def _try_api(drill: _Drill) -> None:
     manifest = drill.manifest
     with drill.watch.step("API server"):
         drill.command(drill.plan.start_api_server())
-        _until(lambda: drill.ask("/api/v1?timeout=5s"), "wait for the throwaway API server")
+        _until(lambda: drill.ask("/api/v1?timeout=5s"), "wait for the throwaway API server", drill.clock)
     with drill.watch.step("compare"):
         for what, path, expected in (
             ("UIDs of namespaces", "/api/v1/namespaces", manifest.namespaces),
@@ -226,7 +228,7 @@ def _metadata(drill: _Drill, path: str, limit: int = 0) -> Iterator[Mapping[str,
         following = f"&continue={token}"
 
 
-def _until(look: Callable[[], object], doing: str) -> None:
+def _until(look: Callable[[], object], doing: str, clock: Clock) -> None:
     def missing() -> str:
         try:
             look()
@@ -234,7 +236,7 @@ def _until(look: Callable[[], object], doing: str) -> None:
             return str(error)
         return ""
 
-    wait_until(missing, _READY, doing)
+    wait_until(missing, _READY, doing, clock)
 
 
 def _send(connection: Connection, receive: Script, pieces: Iterator[bytes]) -> None:

@@ -75,7 +75,7 @@ def join(work: ReplacementContext, host: Host, connection: Connection) -> None:
             return f"{host.name}: etcd has not joined; see `docker logs {CONTAINER}` there"
         return "" if observe_members(work.session, work.pki).at(host.name).has_leader else f"{host.name}: no leader yet"
 
-    wait_until(lacks, _JOINED, f"etcd: {host.name} joins as a learner")
+    wait_until(lacks, _JOINED, f"etcd: {host.name} joins as a learner", work.session.clock)
 
 
 def initial_cluster(members: tuple[status.ListedMember, ...], host: Host) -> str:

@@ -44,7 +44,9 @@ def observe_etcd(
     credentials, silent = EtcdCredentials.of(pki), dict(unreachable or {})
     outcomes = session.look_on_hosts(
         [host for host in hosts if host.name not in silent],
-        lambda _, connection: _observe(connection, credentials, answers_within),
+        lambda _, connection: _observe(
+            MemberRoute(connection, open_client=session.clients.etcd), credentials, answers_within
+        ),
     )
     silent |= {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
     observed = {
@@ -64,13 +66,13 @@ def observe_members(session: ClusterSession, pki: Pki, unreachable: Mapping[str,
     return replace(own, members={**own.members, **others})
 
 
-def _observe(connection: Connection, credentials: EtcdCredentials, within: timedelta) -> ObservedMember:
-    observed = _ask_host(connection)
+def _observe(route: MemberRoute, credentials: EtcdCredentials, within: timedelta) -> ObservedMember:
+    observed = _ask_host(route.through)
     if observed.process == "absent":
-        return replace(observed, reason=f"{connection.host}: etcd does not run there")
-    asked = _ask(MemberRoute(connection), credentials, observed, within)
+        return replace(observed, reason=f"{route.through.host}: etcd does not run there")
+    asked = _ask(route, credentials, observed, within)
     # Nothing was asked if the host went away meanwhile: then this raises, and the member is unknown.
-    return asked if asked.status is not None else replace(_ask_host(connection), reason=asked.reason)
+    return asked if asked.status is not None else replace(_ask_host(route.through), reason=asked.reason)
 
 
 def _ask_host(connection: Connection) -> ObservedMember:
@@ -134,7 +136,8 @@ def _ask_from(
     asked, reasons = [], []
     for name in hosts:
         try:
-            route = MemberRoute(session.connections.get(name), urlsplit(address).hostname or address)
+            through, there = session.connections.get(name), urlsplit(address).hostname or address
+            route = MemberRoute(through, there, open_client=session.clients.etcd)
         except WindlassError:
             continue
         observed = _ask(route, credentials, ObservedMember("unknown"))

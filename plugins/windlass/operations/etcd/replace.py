@@ -88,7 +88,7 @@ def _comes_back(work: ReplacementContext, host: Host, connection: Connection) ->
         return f"{host.name}: etcd is {observed.health(host.name)}"
 
     try:
-        wait_until(lacks, _COMES_BACK, f"{host.name}: start etcd again")
+        wait_until(lacks, _COMES_BACK, f"{host.name}: start etcd again", work.session.clock)
     except (NotReadyError, RefusedError):
         return False
     return True
@@ -149,7 +149,7 @@ def _promote(work: ReplacementContext, member_id: int, name: str) -> None:
                 client.promote(member_id)
         return ""
 
-    wait_until(lacks, _CATCHES_UP, f"etcd: {name} catches up")
+    wait_until(lacks, _CATCHES_UP, f"etcd: {name} catches up", work.session.clock)
 
 
 def _start_the_rest(work: ReplacementContext, host: Host, connection: Connection) -> Changes:

@@ -66,7 +66,7 @@ def _start_members(work: RecoveryContext) -> None:
         observed = observe_members(work.session, work.pki)
         return "" if _is_led(work, observed) else "; ".join(observed.reasons.values()) or "no leader yet"
 
-    wait_until(look, _LEADER, "wait for etcd's leader")
+    wait_until(look, _LEADER, "wait for etcd's leader", work.session.clock)
     work.tell("etcd has a leader")
 
 
@@ -121,7 +121,7 @@ def _first_write(work: RecoveryContext, bundle: str) -> str:
             client.apply(mark)
             return ""
 
-        wait_until(write, timedelta(seconds=60), "write to the API")
+        wait_until(write, timedelta(seconds=60), "write to the API", work.session.clock)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     work.tell(f"the API took its first write at {now}")
     return now

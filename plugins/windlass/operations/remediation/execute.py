@@ -89,7 +89,7 @@ def _replace_host(context: RemediationContext, action: Action) -> Changes:
         context.session.connections.get(host.name).run(["true"])
         return ""
 
-    wait_until(answers, _MACHINE, f"{host.name} answers SSH")
+    wait_until(answers, _MACHINE, f"{host.name} answers SSH", context.session.clock)
     connection = context.session.connections.get(host.name)
     changed = prepare_host(context.session, host, connection)
     sealed = context.keyring.renew(context.keys)
