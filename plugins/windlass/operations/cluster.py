@@ -11,7 +11,7 @@ from typing import TypeVar
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.rendering import MirrorAddresses
-from windlass.domain.scripts.install import changes_of
+from windlass.domain.scripts.script import Script, changes_of
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
@@ -69,15 +69,12 @@ def open_session(
 
 def run_script(
     connection: Connection,
-    script: str,
+    script: Script,
     timeout: timedelta = timedelta(minutes=5),
     on_line: Callable[[str], None] | None = None,
 ) -> Changes:
     """Run a script as root and return what it says that it changed; CommandError if it fails."""
-    # In braces the shell runs nothing before it has read all: a connection that is lost half-way leaves half a script.
-    whole = f"{{\n{script}\n}}\n".encode()
-    result = connection.run(["sh", "-s"], sudo=True, stdin=whole, timeout=timeout, on_line=on_line)
-    return changes_of(result.stdout)
+    return changes_of(connection.run_script(script, timeout=timeout, on_line=on_line).stdout)
 
 
 def put_files(connection: Connection, files: Mapping[str, RemoteFile]) -> bool:

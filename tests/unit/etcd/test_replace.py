@@ -126,8 +126,7 @@ def test_a_host_that_does_not_reach_the_others_is_not_given_up_for_nothing(
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
     work = world.work(monkeypatch, told)
     host = work.session.connections._connector.hosts["cp-2"]  # type: ignore[union-attr]  # a FakeHosts
-    answer = host._answers["sh", "-s"]
-    host.on("sh", "-s", answer=lambda call: "changed: cp-1\n" if b"--connect-timeout" in call.stdin else answer(call))
+    host.on_script("check-members-reached", answer="changed: cp-1\n")
 
     with pytest.raises(RefusedError, match="it cannot reach etcd on cp-1, and could not join"):
         replace_member(work, "cp-2")

@@ -105,25 +105,26 @@ class World:
         return host
 
     def _script(self, name: str, call: Call) -> str:
-        text, process = (call.stdin or b"").decode(), self.hosts[name]
-        if "echo process=running" in text:
+        assert call.script is not None
+        asked, process = call.script.name, self.hosts[name]
+        if asked == "observe-member":
             state, data = "running" if process.runs else "stopped", "no" if process.data == "none" else "yes"
             return f"process={state}\ndata={data}\n"
-        if "WINDLASS_ETCD_STATE=existing" in text:
-            self._join(name, text)
+        if asked == "join-member":
+            self._join(name, call.script.arguments["cluster"])
             return "changed: etcd\n"
-        if "up -d" in text:
+        if asked in {"restart-member", "start-stack"}:
             process.runs = process.data == "good" and process.member_id in self.members
             self.act(f"start {name}")
             return "changed: etcd\n"
-        if "RestartCount" in text:
+        if asked == "check-member-ended":
             return "" if process.runs else "changed: ended\n"
-        return "" if "--connect-timeout" in text else "changed: nothing\n"
+        return "" if asked == "check-members-reached" else "changed: nothing\n"
 
-    def _join(self, name: str, text: str) -> None:
+    def _join(self, name: str, cluster: str) -> None:
         (mine,) = [one for one in self.members.values() if url(name) in one.peer_urls]
         addresses = {address for one in self.members.values() for address in one.peer_urls}
-        assert all(f"={address}" in text for address in addresses)
+        assert all(f"={address}" in cluster for address in addresses)
         self.members[mine.member_id] = replace(mine, name=name)
         self.hosts[name] = Process(member_id=mine.member_id)
         self.act(f"join {name}")

@@ -17,12 +17,13 @@ import psutil
 import pytest
 
 from windlass.domain.host.host_checks import HostChecks, host_checks
-from windlass.domain.remediation import Action, HostHealth
+from windlass.domain.remediation import HostHealth
 from windlass.domain.scripts.check_health import health_script, parse_health
+from windlass.domain.scripts.recreate import recreate_script
+from windlass.domain.scripts.wait_healthy import wait_script
 from windlass.domain.spec import load_cluster
 from windlass.effects.catalog import load_catalog
 from windlass.errors import NotReadyError
-from windlass.operations.remediation.execute import recreate_script, watch_script
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -65,7 +66,7 @@ class Place:
         self.say("containers", "".join(inspected(name, state) + "\n" for name, state in running.items() if state))
 
     def look(self, rounds: int = 1, reported: frozenset[str] = frozenset()) -> HostHealth:
-        script = health_script(self.desired, rounds).replace("sleep 1", "sleep 0")
+        script = health_script(self.desired, rounds).text.replace("sleep 1", "sleep 0")
         done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=60)
         return parse_health(done.stdout, self.desired, reported, NOW)
 
@@ -240,7 +241,7 @@ def test_one_that_is_unhealthy_is_ended_at_once_and_one_that_works_is_given_its_
     stacks = place.state / "control-plane"
     stacks.mkdir()
     (stacks / "compose.yaml").write_text("services: {}")
-    script = recreate_script("control-plane", "kube-apiserver", is_gentle=is_gentle)
+    script = recreate_script("control-plane", "kube-apiserver", is_gentle=is_gentle).text
     script = script.replace("/etc/windlass/stacks", str(place.state))
     done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=60)
     calls = (place.state / "calls").read_text().splitlines()
@@ -253,7 +254,7 @@ def test_a_container_is_not_recreated_while_another_script_works_on_its_stack(pl
     stack = place.state / "control-plane"
     stack.mkdir()
     (stack / "compose.yaml").write_text("services: {}")
-    script = recreate_script("control-plane", "kube-apiserver", is_gentle=False)
+    script = recreate_script("control-plane", "kube-apiserver", is_gentle=False).text
     script = script.replace("/etc/windlass/stacks", str(place.state))
     held = os.open(stack, os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)  # as `stack_script` has it
@@ -270,7 +271,7 @@ def test_a_container_is_not_recreated_while_another_script_works_on_its_stack(pl
 
 
 def test_a_container_whose_compose_file_is_lost_is_not_touched(place: Place) -> None:
-    script = recreate_script("control-plane", "kube-apiserver", is_gentle=False)
+    script = recreate_script("control-plane", "kube-apiserver", is_gentle=False).text
     script = script.replace("/etc/windlass/stacks", str(place.state))
     done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 66
@@ -278,9 +279,11 @@ def test_a_container_whose_compose_file_is_lost_is_not_touched(place: Place) -> 
 
 
 def test_the_wait_ends_when_the_check_passes_and_tells_the_last_answer_when_it_does_not(place: Place) -> None:
-    script, limit = watch_script(place.desired, Action("recreate", place.desired.host.name, "kube-apiserver", ""))
+    wait = wait_script(place.desired, "kube-apiserver", is_unit=False)
+    assert wait is not None
+    script, limit = wait
     assert limit == timedelta(seconds=60)
-    quick = script.replace("sleep 1", "sleep 0").replace("+ 60", "+ 1")
+    quick = script.text.replace("sleep 1", "sleep 0").replace("+ 60", "+ 1")
     assert subprocess.run(["sh", "-s"], input=quick, text=True, check=False, timeout=60).returncode == 0
     place.say("refuses-6443")
     done = subprocess.run(["sh", "-s"], input=quick, capture_output=True, text=True, check=False, timeout=60)

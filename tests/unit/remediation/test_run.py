@@ -127,22 +127,23 @@ class World:
     """How long what stays unhealthy is watched without success."""
 
     def answer(self, name: str, call: Call) -> CommandResult | str:
-        script = (call.stdin or b"").decode()
-        if "say complete yes" in script and "say engine answers" in script:
+        script = call.script
+        assert script is not None
+        if script.name == "check-health":
             self.looks += 1
             return self.look(name)
-        if "force-recreate" in script:
-            component = script.rpartition("container ")[2].partition('"')[0]
+        if script.name == "recreate-container":
+            component = script.arguments["component"]
             self.acts.append(f"{name}/{component}")
             if self.broken.get(f"{name}/{component}") not in {"stuck", "running"}:
                 self.broken.pop(f"{name}/{component}", None)
             return f"changed: container {component}\n"
-        if "passes=0" in script:
+        if script.name == "wait-until-healthy":
             stuck = [key for key, state in self.broken.items() if state == "stuck" and key.startswith(f"{name}/")]
             stuck += [key for key, state in self.broken.items() if state == "running" and key.startswith(f"{name}/")]
             self.now += self.slowness if stuck else timedelta(seconds=2)
             return CommandResult(1, "port answers 000\n", "") if stuck else ""
-        if call.argv[2:] == ("inspect-host",):
+        if script.name == "inspect-host":
             return "\n".join(self.inspect_host(name)) + "\n"
         return FACTS
 

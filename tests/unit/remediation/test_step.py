@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -28,10 +29,10 @@ from windlass.domain.remediation.commands import (
     MonitorAnswered,
     Observe,
     ObserveCordons,
-    Pause,
     Report,
     Save,
     StartInBackground,
+    Wait,
 )
 from windlass.domain.remediation.history import pause_after
 from windlass.domain.remediation.plan import RunOrigin
@@ -93,7 +94,7 @@ def test_a_full_observation_follows_where_nothing_obvious_is_left() -> None:
 
 
 def test_a_try_is_counted_and_stored_noted_and_the_lease_renewed_before_it_is_made() -> None:
-    state, commands = observing(begun(REPORT), ENDED)
+    _state, commands = observing(begun(REPORT), ENDED)
     assert kinds(commands) == [Save, Report, Heartbeat, Execute]
     save, note, _, execute = commands
     assert isinstance(save, Save)
@@ -166,12 +167,12 @@ def test_what_waits_only_for_its_time_is_waited_for_in_short_pauses_after_people
     tried = History({SCHEDULER: Tries(3, NOW)})  # so that its next try is due after 20 s
     silent = cluster(control_plane("cp-2", service("kube-scheduler", "exited")), worker("w-1", unreachable="timed out"))
     state, commands = observing(begun(history=tried), silent)
-    assert kinds(commands) == [Report, Report, Save, Pause, Heartbeat, AskMonitor]
+    assert kinds(commands) == [Report, Report, Save, Wait, Heartbeat, AskMonitor]
     assert "w-1 does not answer: timed out" in texts(commands)[1]
-    assert Pause(5.0) in commands
+    assert Wait(5.0) in commands
     assert (state.depth, state.result) == ("quick", None)
     state, commands = observing(replace(state, depth="full"), silent, 19.9)
-    assert [one for one in commands if isinstance(one, Report | Pause)] == [Pause(0.5)]
+    assert [one for one in commands if isinstance(one, Report | Wait)] == [Wait(0.5)]
 
 
 def test_a_late_run_observes_once_more_in_full_and_says_what_it_leaves() -> None:
@@ -317,7 +318,7 @@ def check_pauses(begun: list[tuple[float, Action]]) -> None:
         times.setdefault(action.key, []).append(at)
     for key, tries in times.items():
         assert len(tries) <= SETTINGS.tries, f"{key} is tried {len(tries)} times"
-        for count, (first, second) in enumerate(zip(tries, tries[1:], strict=False), start=1):
+        for count, (first, second) in enumerate(itertools.pairwise(tries), start=1):
             assert second - first >= pause_after(count).total_seconds(), f"{key} is tried again within its pause"
 
 

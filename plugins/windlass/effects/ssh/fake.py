@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
+from windlass.domain.scripts.script import Script
 from windlass.effects.ssh.connection import CommandResult, RemoteFile, SshTarget
+from windlass.effects.ssh.fake_call import Call
 from windlass.effects.ssh.fake_connection import FakeConnection
 from windlass.effects.ssh.fake_stream import StreamHandler
 from windlass.errors import UnreachableError
@@ -30,15 +32,6 @@ class UnscriptedError(AssertionError):
 @dataclass(frozen=True)
 class Hangs:
     """The answer of a command that never ends."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """What was asked of a host. File operations show as `<put>`, `<put_tree>`, `<read>`, `<stat>` and the paths."""
-
-    argv: tuple[str, ...]
-    sudo: bool = False
-    stdin: bytes | None = field(default=None, repr=False)
 
 
 Reply = CommandResult | str | Hangs
@@ -78,6 +71,10 @@ class FakeHost:
         """
         self._answers[prefix] = answer
 
+    def on_script(self, name: str, answer: Answer = "") -> None:
+        """Answer scripts of this name; the handler finds the script itself in `Call.script`."""
+        self.on("sh", "-s", name, answer=answer)
+
     def on_stream(self, *prefix: str, handler: StreamHandler) -> None:
         """Serve streams of commands that begin with these words: `handler` gets the far end, may give an exit code."""
         self._streams[prefix] = handler
@@ -90,6 +87,10 @@ class FakeHost:
     def commands(self) -> list[tuple[str, ...]]:
         """Give the words of every command that was run, without file operations."""
         return [call.argv for call in self.calls if not call.argv[0].startswith("<")]
+
+    def scripts(self) -> list[Script]:
+        """Give every script that was run."""
+        return [call.script for call in self.calls if call.script is not None]
 
     def check_reachable(self) -> None:
         """Raise if the host is set to be unreachable."""

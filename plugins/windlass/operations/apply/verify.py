@@ -13,6 +13,7 @@ from windlass.domain.pki import Pki, check_certificate
 from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.rendering import image_reference
 from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.smoke_test import keep_word_script
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NAMESPACES, PODS, SERVICE_ACCOUNTS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
@@ -118,8 +119,7 @@ def _reach(session: ClusterSession, pod: str, url: str) -> str:
 
 def _check_volume(session: ClusterSession) -> None:
     word = datetime.now(UTC).strftime("%H%M%S%f")
-    command = f"echo {word} > /data/word && sync && cat /data/word"
-    answer = kubectl(session, ["exec", "-n", NAMESPACE, VOLUME_POD, "--", "sh", "-c", command])
+    answer = kubectl(session, ["exec", "-n", NAMESPACE, VOLUME_POD, "--", *keep_word_script().argv_with_text, word])
     if answer.strip() != word:
         raise WindlassError(f"verify: the volume gave back `{answer.strip()[:80]}`; look at the storage driver's log")
 

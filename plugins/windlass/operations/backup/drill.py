@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from windlass.domain.backup import SNAPSHOT, BundleId, BundleManifest, Compariso
 from windlass.domain.catalog import Release
 from windlass.domain.host.layout import DATA, DRILLS
 from windlass.domain.rendering import image_reference
-from windlass.domain.scripts.restore_drill import DrillPlan, Images, cleanup_script, plan_drill
+from windlass.domain.scripts.restore_drill import ENCRYPTED, DrillPlan, Images, cleanup_script, plan_drill
+from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Host
 from windlass.effects.bundles import Vault
 from windlass.effects.ssh.connection import Connection, RemoteFile
@@ -26,7 +26,6 @@ from windlass.operations.waiting import wait_until
 _STEP = timedelta(minutes=5)
 _READY = timedelta(seconds=90)
 _PAGE = 500
-_ENCRYPTED = "k8s:enc:"
 
 
 @dataclass
@@ -51,8 +50,7 @@ class _Drill:
 
     def ask(self, path: str) -> Any:
         """Return what the throwaway API server answers."""
-        script = self.plan.ask_api(path)
-        return json.loads(self.connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=_STEP).stdout)
+        return json.loads(self.connection.run_script(self.plan.ask_api(path), timeout=_STEP).stdout)
 
 
 def drill_host(session: ClusterSession) -> Host:
@@ -130,7 +128,7 @@ _IMAGES = ("etcd", "kube-apiserver")
 
 def clear_drills(connection: Connection) -> None:
     """Remove what drills left on a host."""
-    connection.run(["sh", "-s"], sudo=True, stdin=cleanup_script().encode(), timeout=_STEP)
+    connection.run_script(cleanup_script(), timeout=_STEP)
 
 
 @contextmanager
@@ -155,7 +153,7 @@ def _restore(drill: _Drill, vault: Vault) -> None:
     drill.connection.run(["mkdir", "-p", "-m", "0700", DRILLS, plan.directory], sudo=True)
     drill.connection.put_tree(plan.directory, files)
     with watch.step("fetch"), vault.open_part(drill.manifest, SNAPSHOT) as pieces:
-        _send(drill.connection, plan.snapshot, pieces)
+        _send(drill.connection, plan.receive(), pieces)
     with watch.step("status"):
         status = json.loads(drill.command(plan.status()))
         drill.compare("revision", drill.manifest.content.revision, status["revision"])
@@ -209,10 +207,9 @@ def _decrypt(drill: _Drill) -> None:
         drill.watch.tell("there is no Secret in the bundle, so that none was decrypted")
         return
     key = f"/registry/secrets/{first['namespace']}/{first['name']}"
-    stored = drill.plan.etcdctl("get", key, "--print-value-only", f"--rev={drill.manifest.content.revision}")
-    script = f"{shlex.join(stored)} | head -c {len(_ENCRYPTED)}\n"  # the rest is nobody's business, encrypted or not
-    beginning = drill.connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=_STEP).stdout
-    how = "decrypted" if beginning == _ENCRYPTED else "read, stored in clear"
+    script = drill.plan.stored_secret(key, drill.manifest.content.revision)
+    beginning = drill.connection.run_script(script, timeout=_STEP).stdout
+    how = "decrypted" if beginning == ENCRYPTED else "read, stored in clear"
     drill.compare("a Secret", how, how)
 
 
@@ -240,9 +237,8 @@ def _until(look: Callable[[], object], doing: str) -> None:
     wait_until(missing, _READY, doing)
 
 
-def _send(connection: Connection, path: str, pieces: Iterator[bytes]) -> None:
-    """Write a stream to a new file of root's."""
-    with connection.open_channel(["sh", "-c", 'umask 077; exec cat >"$1"', "sh", path], sudo=True) as channel:
+def _send(connection: Connection, receive: Script, pieces: Iterator[bytes]) -> None:
+    with connection.open_script(receive) as channel:
         for piece in pieces:
             channel.sendall(piece)
         channel.finish_input()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,8 +10,9 @@ from urllib.parse import urlsplit
 
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.status import ObservedMember, Process
-from windlass.domain.host.layout import ETCD_DATA, ETCD_PEER_PORT
+from windlass.domain.host.layout import ETCD_PEER_PORT
 from windlass.domain.pki import Pki
+from windlass.domain.scripts.etcd_member import observe_member_script
 from windlass.domain.spec.models import Host
 from windlass.effects.etcd import EtcdCredentials
 from windlass.effects.ssh.connection import Connection
@@ -20,24 +20,9 @@ from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd.clients import MemberRoute, etcd_client
 
-CONTAINER = "windlass-etcd"
 _ANSWERS_WITHIN = timedelta(seconds=3)
 _ASK_AGAIN = timedelta(seconds=1)
 """What must be left of a member's time to ask it again after a connection broke."""
-_SCRIPT = f"""
-state=$(docker inspect --format '{{{{.State.Status}}}}' {CONTAINER} 2>/dev/null)
-case $state in
-  running) echo process=running ;;
-  '') if pgrep -x etcd >/dev/null; then echo process=running
-      elif docker version >/dev/null 2>&1 || ! command -v docker >/dev/null; then echo process=absent
-      else echo process=stopped; fi ;;
-  *) echo process=stopped ;;
-esac
-ls {shlex.quote(ETCD_DATA)}/member/wal/*.wal >/dev/null 2>&1 && echo data=yes || echo data=no
-for directory in {shlex.quote(ETCD_DATA)} /var/lib/windlass /var/lib; do
-  [ -d "$directory" ] && df -Pk "$directory" | awk 'NR > 1 {{print "free=" $4}}' && break
-done
-"""
 
 
 def peer_url(host: Host) -> str:
@@ -76,7 +61,7 @@ def observe_members(session: ClusterSession, pki: Pki, unreachable: Mapping[str,
     own = observe_etcd(session, pki, unreachable)
     credentials = EtcdCredentials.of(pki)
     others = {address: _ask_from(session, own.statuses, address, credentials) for address in _unanswered(own)}
-    return replace(own, observed={**own.observed, **others})
+    return replace(own, members={**own.members, **others})
 
 
 def _observe(connection: Connection, credentials: EtcdCredentials, within: timedelta) -> ObservedMember:
@@ -89,7 +74,7 @@ def _observe(connection: Connection, credentials: EtcdCredentials, within: timed
 
 
 def _ask_host(connection: Connection) -> ObservedMember:
-    said = connection.run(["sh", "-s"], sudo=True, stdin=_SCRIPT.encode(), timeout=timedelta(seconds=20)).stdout
+    said = connection.run_script(observe_member_script(), timeout=timedelta(seconds=20)).stdout
     values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     processes: dict[str, Process] = {"running": "running", "stopped": "stopped", "absent": "absent"}
     return ObservedMember(
@@ -131,13 +116,13 @@ def _answer(
 
 def _unanswered(observation: EtcdObservation) -> tuple[str, ...]:
     """Return the addresses of members that their own hosts said nothing of, or that are on no host of the spec."""
-    addresses = {address for member in observation.listed() for address in member.peer_urls} | set(observation.observed)
+    addresses = {address for member in observation.listed() for address in member.peer_urls} | set(observation.members)
     unknown = ObservedMember("unknown")
     return tuple(
         sorted(
             address
             for address in addresses
-            if (one := observation.observed.get(address, unknown)).process == "unknown" and one.status is None
+            if (one := observation.members.get(address, unknown)).process == "unknown" and one.status is None
         )
     )
 

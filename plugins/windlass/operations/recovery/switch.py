@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from windlass.domain.etcd.membership import EtcdObservation
-from windlass.domain.scripts.restore import STOP_SCRIPT, switch_script, way_back
+from windlass.domain.scripts.restore import stop_script, switch_script, way_back
 from windlass.effects.etcd import EtcdClient
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.apply.start import SERVING, bring_up, start_kubelet
@@ -46,7 +46,7 @@ def switch_over(work: RecoveryContext, before: dict[str, Stage], bundle: str) ->
 def _stop(work: RecoveryContext) -> None:
     hosts = [host for host in work.session.hosts if {"etcd", "control-plane"} & set(host.roles)]
     stopped = work.session.on_hosts(
-        "stop the control plane and etcd", hosts, lambda _, connection: run_script(connection, STOP_SCRIPT, _STOP)
+        "stop the control plane and etcd", hosts, lambda _, connection: run_script(connection, stop_script(), _STOP)
     )
     work.told(stopped)
 
