@@ -1,7 +1,7 @@
 """Real SSH servers on loopback, one for each address that is asked for, behind which simulated hosts answer.
 
 Run as a process of its own: `python -m bench.loopback_hosts PORT HOST_KEY`. Each line on stdin is an order to the
-simulated world: `end ADDRESS PORT` or `mend ADDRESS PORT`. It says `ready` when it listens.
+simulated world: `end ADDRESS PORT` or `fix ADDRESS PORT`. It says `ready` when it listens.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def _rounds(bench: Workbench, component: str) -> tuple[float, ...]:
 
 
 def _notice(watched: Watched, host: str, component: str) -> float:
-    """Kill a component's container; return the seconds until that is known, after it is mended."""
+    """Kill a component's container; return the seconds until that is known, after it is fixed."""
     container = f"windlass-{component}"
     watched.until_calm()
     began = time.monotonic()

@@ -1,6 +1,6 @@
-"""Repair a cluster: look at all of it, put right what is ill or not as rendered, and watch until it is well.
+"""Repair a cluster: look at all of it, put right what is unhealthy or not as rendered, and watch until it is healthy.
 
-Health starts a run as soon as it finds something; a person starts one to have everything looked at and tried anew.
+Health starts a run as soon as it finds something; a person starts one to have everything looked at and tried again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What tests of repair ask of a cluster: that it is well by its own word, and what was touched meanwhile."""
+"""What tests of repair ask of a cluster: that it is healthy by its own word, and what was touched meanwhile."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _PLANE = "api-proxy etcd kube-apiserver kube-controller-manager kube-scheduler"
 
 
 def ails(ground: Ground) -> list[str]:
-    """Return everything that is not as it should be, in words; empty if the cluster is well."""
+    """Return everything that is not as it should be, in words; empty if the cluster is healthy."""
     with ThreadPoolExecutor(len(HOSTS)) as pool:
         found = [line for lines in pool.map(lambda host: _host_ails(ground, host), HOSTS) for line in lines]
     if not found:
@@ -76,7 +76,7 @@ def wait_until_well(ground: Ground, within: timedelta = WELL) -> None:
             last = [str(error)]
         if last and time.monotonic() > deadline:
             log = "\n".join(reversed(ground.service_log()[:30]))
-            raise AssertionError(f"not well within {within}: {last}\nservice log:\n{log}")
+            raise AssertionError(f"unhealthy within {within}: {last}\nservice log:\n{log}")
         time.sleep(_LOOK_SECONDS if last else 0)
 
 
@@ -91,7 +91,7 @@ def wait_until_calm(ground: Ground) -> None:
 
 @contextmanager
 def only_touching(ground: Ground, *things: str) -> Iterator[None]:
-    """Fail unless within the block nothing began anew but `things`, each as `host/name`."""
+    """Fail unless within the block nothing was started again but `things`, each as `host/name`."""
     before = ground.beginnings()
     yield
     after = ground.beginnings()

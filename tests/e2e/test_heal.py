@@ -15,7 +15,7 @@ from windlass.effects.store import ServiceLog
 KEY = "/etc/windlass/pki/apiserver.key"
 
 
-def test_a_killed_api_server_is_noticed_and_made_anew_and_nothing_else_is_touched(cluster: Ground) -> None:
+def test_a_killed_api_server_is_noticed_and_recreated_and_nothing_else_is_touched(cluster: Ground) -> None:
     with cluster.watched(), only_touching(cluster, "cp-2/kube-apiserver"), writer(cluster) as writing:
         cluster.on("cp-2", "docker kill windlass-kube-apiserver")
         wait_until_well(cluster, timedelta(minutes=2))

@@ -62,7 +62,7 @@ def healing(ground: Ground) -> Iterator[Ground]:
 
 @pytest.fixture(autouse=True)
 def well(healing: Ground) -> None:
-    """Begin each test with a cluster that is well, whatever became of the test before."""
+    """Begin each test with a cluster that is healthy, whatever became of the test before."""
     wait_until_well(healing)
     wait_until_calm(healing)
 

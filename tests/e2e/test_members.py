@@ -25,7 +25,7 @@ def test_a_member_whose_data_is_gone_is_replaced_while_others_take_writes(cluste
 
 
 @pytest.mark.full
-def test_a_member_that_is_well_is_left_alone(cluster: Ground) -> None:
+def test_a_member_that_is_healthy_is_left_alone(cluster: Ground) -> None:
     before = cluster.beginnings()
 
     run = cluster.run("replace_member", host="cp-3").succeeded()

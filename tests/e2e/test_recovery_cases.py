@@ -187,14 +187,14 @@ def test_on_the_hosts_that_came_back_a_smaller_cluster_rises_and_the_others_join
     check(cluster, writing, manifest, restored_at=lost_at)
 
 
-def test_members_that_began_anew_after_their_loss_are_recovered_like_dead_ones(cluster: Ground) -> None:
+def test_members_that_started_over_after_their_loss_are_recovered_like_dead_ones(cluster: Ground) -> None:
     with writer(cluster) as writing:
         manifest = back_up(cluster)
     lose(cluster, delete_data, delete_data, delete_data)
     _begin_anew(cluster)
     empty = back_up(cluster)  # as the schedule would
     refusal = cluster.run(DAG, auto_approve=True).refused("plan")
-    assert f"bundle {empty.id} is of an etcd that lost its data and began anew after bundle {manifest.id}" in refusal
+    assert f"bundle {empty.id} is of an etcd that lost its data and started over after bundle {manifest.id}" in refusal
 
     cluster.run(DAG, auto_approve=True, bundle=manifest.id).succeeded()
 
@@ -209,7 +209,7 @@ def _begin_anew(ground: Ground) -> None:
     """
     names = "windlass-kube-apiserver windlass-kube-controller-manager windlass-kube-scheduler"
     for host in ETCD_HOSTS:
-        # Made anew, as by anybody who applies the stack: a member that joined once would else look for the others.
+        # Recreated, as by anybody who applies the stack: a member that joined once would else look for the others.
         again = "cd /etc/windlass/stacks/etcd && docker compose -p windlass-etcd -f compose.yaml up -d"
         ground.on(host, f"docker stop --time 1 {names} >/dev/null; docker rm -f windlass-etcd; {again} 2>&1")
     wait_for(lambda: is_healthy(ground, "cp-1"), "a new and empty etcd cluster")

@@ -1,6 +1,6 @@
 """What goes wrong on the way from 1.36.3 to 1.37.2: the cluster serves, and the run says what is wrong and goes on.
 
-In an order that spares making clusters anew: first what leaves a cluster of the old version as it found it.
+In an order that spares making clusters again: first what leaves a cluster of the old version as it found it.
 """
 
 from __future__ import annotations

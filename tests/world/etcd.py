@@ -123,7 +123,7 @@ class Etcd:
             self.current.revision += 1
 
     def keys(self, cluster: Cluster) -> Iterator[tuple[bytes, bytes]]:
-        """Give keys and values in order, as API servers lay them down."""
+        """Give keys and values in order, as API servers write them."""
         kept = {f"/registry/{_REGISTRY.get(what, what)}/{where}/{name}": one
                 for (what, where, name), one in cluster.objects.items()}  # fmt: skip
         for key, one in sorted(kept.items()):

@@ -101,7 +101,7 @@ class Machine:
         return _services(self.text(f"/etc/windlass/stacks/{stack}/compose.yaml"))
 
     def create(self, stack: str, service: str, *, joins: bool = False) -> None:
-        """Make a container anew as its stack's file says, and start it."""
+        """Make a container again as its stack's file says, and start it."""
         desired, project = self.compose(stack)[service], f"windlass-{stack}"
         self.containers[project, service] = {PROJECT: project, **desired["labels"]}
         self.made[project, service] = desired

@@ -26,7 +26,7 @@ def artifacts_of(cluster: Cluster, release: Release, store: Store) -> tuple[Lock
     """Return where hosts get a release's artifacts, and the digests that they check.
 
     Which of the two follows from spec and settings alone, never from what answers at the moment: other sources have
-    other bytes, and every container would be made anew. SpecError if the spec wants a mirror and none is named.
+    other bytes, and every container would be recreated. SpecError if the spec wants a mirror and none is named.
     """
     mirror = mirror_of(cluster)
     if mirror is not None:

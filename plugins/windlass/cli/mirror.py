@@ -28,7 +28,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=fill)
     _add_source(parser)
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only artifacts with this name")
-    parser.add_argument("--verify", action="store_true", help="read everything first, and make anew what is damaged")
+    parser.add_argument("--verify", action="store_true", help="read everything first, and recreate what is damaged")
     below = parser.add_subparsers(metavar="ACTION")
     listing = below.add_parser("list", help="show every artifact with its state and digest")
     _add_source(listing)
@@ -55,7 +55,7 @@ def fill(arguments: argparse.Namespace) -> int:
     with held(cache.mirror_root() / "fill.lock"):
         if arguments.verify:
             for path in drop_damaged(source_cache, wanted):
-                print(f"mirror: {path} was damaged and is made anew")
+                print(f"mirror: {path} was damaged and is recreated")
         filled = _run(choice.source, missing(choice.source, source_cache, wanted), commands)
     _select(choice.source, complete=not filled.failed and not arguments.only)
     return _report(filled, len(wanted), source_cache.directory)

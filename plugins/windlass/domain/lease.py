@@ -89,7 +89,7 @@ def grant(owner: Owner, operation: str, now: datetime) -> Lease:
 
 
 def beat(lease: Lease, now: datetime) -> Lease:
-    """Return `lease` with its life begun anew; never shortened, should the clock have gone back."""
+    """Return `lease` with its life started over; never shortened, should the clock have gone back."""
     return replace(lease, heartbeat=max(now, lease.heartbeat), expires=max(now + LEASE_LIFE, lease.expires))
 
 

@@ -38,7 +38,7 @@ class Containers:
     def restart(self, component: str) -> Container:
         """Restart a component's container within its own time to stop, and return it as it is then.
 
-        NotReadyError if there is none. The container stays the same one: to make it anew from its Compose file is
+        NotReadyError if there is none. The container stays the same one: to recreate it from its Compose file is
         `docker compose up --force-recreate`, on the host.
         """
         found = self.find(component)

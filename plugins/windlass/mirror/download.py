@@ -110,7 +110,7 @@ class Downloader:
         with self._client.stream("GET", download.url, headers=headers) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 _discard(download)
-                raise _TransientError("the server cannot continue the download; it starts anew")
+                raise _TransientError("the server cannot continue the download; it starts over")
             _check_status(response, download.url)
             start = have if _continues_at(response, have) else 0
             _remember_validator(download, response)

@@ -127,7 +127,7 @@ class Fill:
         except WindlassError as failure:
             error = failure
         except OSError as failure:
-            error = WindlassError(f"this machine: {artifact}: {failure}; mend that and run again")
+            error = WindlassError(f"this machine: {artifact}: {failure}; fix that and run again")
             error.__cause__ = failure
         finally:
             if (artifact.kind, artifact.name) == ("file", _REGISTRY):

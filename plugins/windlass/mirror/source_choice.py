@@ -45,6 +45,6 @@ def choose(wanted: str, open_source: Callable[[str], Source]) -> SourceChoice:
     problem = modules.problem()
     if problem is not None:
         raise UnreachableError(
-            f"no source can be used: official: {unreachable}; modules: {problem}; mend one of the two and run again"
+            f"no source can be used: official: {unreachable}; modules: {problem}; fix one of the two and run again"
         )
     return SourceChoice(modules, f"the official sites cannot be used: {unreachable}")

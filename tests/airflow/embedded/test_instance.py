@@ -38,7 +38,7 @@ def test_starting_again_leaves_a_running_one_alone(client: AirflowClient, home: 
     assert up(home, SETTINGS) == status(home)
 
 
-def test_other_settings_start_it_anew_at_the_same_address(client: AirflowClient, home: Home) -> None:
+def test_other_settings_start_it_again_at_the_same_address(client: AirflowClient, home: Home) -> None:
     before = status(home)
     changed = replace(SETTINGS, connections={"trial": json.dumps({"conn_type": "generic", "host": "elsewhere"})})
 

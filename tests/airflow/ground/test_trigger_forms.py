@@ -101,9 +101,9 @@ def test_the_installed_airflow_has_these_rules() -> None:
         r"([\w$]+)=(\w)=>!!\2\.schema\.type&&\(!Array\.isArray\(\2\.schema\.type\)\|\|!\2\.schema\.type\.includes\(`null`\)\)",
         text,
     )
-    assert required, "the form has another rule for what is required: read it anew"
+    assert required, "the form has another rule for what is required: read it again"
     blocks = rf"{re.escape(required[1])}\((\w)\)&&\(\1\.value===null\|\|\1\.value===void 0\|\|\1\.value===``\)"
-    assert re.search(blocks, text), "the form has another rule for what disables its button: read it anew"
+    assert re.search(blocks, text), "the form has another rule for what disables its button: read it again"
 
 
 @pytest.mark.parametrize("dag_id", NAMES)

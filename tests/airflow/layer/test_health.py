@@ -94,7 +94,7 @@ def test_the_dag_is_started_by_what_is_found() -> None:
     assert dag.get_task("dispatch").outlets == [REPAIRS]
 
 
-async def test_watching_that_broke_off_begins_anew(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_watching_that_broke_off_starts_over(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     class Poller:
         made = 0
 

@@ -1,4 +1,4 @@
-"""Somebody opens a key to all: whatever looks at the host shows it, and closes it without starting anything anew."""
+"""Somebody opens a key to all: whatever looks at the host shows it, and closes it without starting anything again."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_an_apply_plans_it_takes_the_lease_and_closes_it(new: New) -> None:
     assert again.states["lease"] == "skipped"
 
 
-def test_a_file_that_could_not_be_looked_at_is_written_anew(new: New) -> None:
+def test_a_file_that_could_not_be_looked_at_is_written_again(new: New) -> None:
     world, _ = world_with_open_files(new)
     world.run("create_cluster")
     for host, path in (("cp-1", KEY), ("w-1", CONFIG)):
@@ -58,7 +58,7 @@ def test_a_file_that_could_not_be_looked_at_is_written_anew(new: New) -> None:
     run = world.run("create_cluster")
 
     assert run.results["plan.preflight"] == {
-        "cp-1": ["lay down 1 certificate files"],
+        "cp-1": ["write 1 certificate files"],
         "w-1": [f"write {CONFIG}", "start kubelet"],
     }
     assert world.run("create_cluster").states["lease"] == "skipped"

@@ -35,7 +35,7 @@ DIRECTORIES = ("dev", "proc", "tmp", "work", "run", "var/lib/windlass/etcd", "va
 
 
 def build_tree(tree: Path, cluster: Cluster, kit: Any) -> None:
-    """Make a host's file system: HAProxy's image, the other programs added, and every file that Windlass lays down."""
+    """Make a host's file system: HAProxy's image, the other programs added, and every file that Windlass writes."""
     release = kit.catalog.release(cluster.spec.kubernetes.version)
     shutil.copytree(kit.unpack("haproxy", release.images["haproxy"]), tree, symlinks=True)
     programs = tree / "usr" / "local" / "bin"
@@ -104,7 +104,7 @@ def test_secrets_lie_encrypted_in_etcd(told: dict[str, Any]) -> None:
     assert "in-the-clear" not in told["secret"]
 
 
-def test_strangers_learn_whether_it_is_well_and_nothing_else(told: dict[str, Any]) -> None:
+def test_strangers_learn_whether_it_is_healthy_and_nothing_else(told: dict[str, Any]) -> None:
     assert told["anonymous"] == {
         "6443/livez?exclude=etcd": 200,
         "6443/readyz": 200,

@@ -117,7 +117,7 @@ def ask(connection: http.client.HTTPSConnection) -> str:
 def until(condition: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + DEADLINE
     while not condition():
-        assert time.monotonic() < end, f"waited {DEADLINE} s in vain for {what}"
+        assert time.monotonic() < end, f"waited {DEADLINE} s for {what}"
         time.sleep(0.05)
 
 

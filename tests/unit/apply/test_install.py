@@ -160,7 +160,7 @@ def test_a_run_after_one_that_failed_does_only_what_is_missing(place: Place, loc
     assert (place.root / "bin/inner").read_text() == "inner"
 
 
-def test_leftovers_of_a_run_that_ended_amid_are_cleared_and_those_of_one_that_goes_on_stay(
+def test_leftovers_of_a_run_that_broke_off_are_cleared_and_those_of_one_that_goes_on_stay(
     place: Place, lock: Lock
 ) -> None:
     directory = Path(install.content_directory(lock.digest(TOOL)))

@@ -36,7 +36,7 @@ def test_no_answer_yet_is_waited_for(error: Exception) -> None:
     assert pending == []
 
 
-def test_what_no_waiting_can_mend_is_told_at_once() -> None:
+def test_what_no_waiting_can_fix_is_told_at_once() -> None:
     def look() -> str:
         raise RefusedError("forbidden")
 

@@ -110,7 +110,7 @@ def test_a_scheduled_run_whose_bundle_came_meanwhile_is_skipped_and_one_asked_fo
     assert take(run, is_by_person=True) is taken.return_value
 
 
-def test_an_etcd_that_has_begun_anew_is_told_of_once_and_the_last_bundle_of_before_is_named(
+def test_an_etcd_that_has_started_over_is_told_of_once_and_the_last_bundle_of_before_is_named(
     run: FakeRun, taken: Mock, alerts: Alerts
 ) -> None:
     before = run.hold_bundle(timedelta(hours=3))

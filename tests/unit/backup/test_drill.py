@@ -238,7 +238,7 @@ def test_what_is_tried_reaches_no_network(plan: DrillPlan) -> None:
     assert api[api.index("--network") + 1] == "container:windlass-drill-etcd"
 
 
-def test_of_the_clusters_keys_only_those_of_its_secrets_are_laid_down(plan: DrillPlan, pki: Pki) -> None:
+def test_of_the_clusters_keys_only_those_of_its_secrets_are_written(plan: DrillPlan, pki: Pki) -> None:
     laid = b"\n".join(plan.files.values()).decode()
     found = {secret for secret in secrets(pki) if secret in laid}
     assert found == {key.key.reveal() for key in pki.encryption_keys}

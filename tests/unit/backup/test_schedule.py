@@ -52,7 +52,7 @@ def test_a_bundle_after_the_last_time_is_enough() -> None:
     assert is_due(EVERY_FIVE, "demo", BackupProgress(begun(-10), begun(-10)), begun(4))
 
 
-def test_an_attempt_in_vain_is_made_again_soon_and_not_at_once() -> None:
+def test_an_attempt_without_success_is_made_again_soon_and_not_at_once() -> None:
     failed = BackupProgress(begun(-60), begun(1))
     assert not is_due(EVERY_FIVE, "demo", failed, begun(2))
     assert is_due(EVERY_FIVE, "demo", failed, begun(3))

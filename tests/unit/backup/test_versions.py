@@ -42,7 +42,7 @@ def test_data_of_its_own_minor_release_or_an_older_one_is_opened(release: object
     assert can_open(OLD if release is OLD else NEW, taken(etcd))
 
 
-def test_what_was_taken_amid_an_upgrade_is_tried_with_the_release_that_follows() -> None:
+def test_what_was_taken_during_an_upgrade_is_tried_with_the_release_that_follows() -> None:
     assert release_for(CATALOG, taken("3.6.16")).version == "v1.36.3"
     assert release_for(CATALOG, taken("3.7.3")).version == "v1.37.2"
     with pytest.raises(RefusedError, match=r"no release that may follow v1.36.3 comes with that"):

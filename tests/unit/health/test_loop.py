@@ -377,7 +377,7 @@ def test_a_look_that_was_stuck_is_followed_by_one_that_is_told_whatever_it_sees(
     ]
 
 
-def test_a_host_to_which_the_api_tells_no_node_says_so_and_one_that_is_asked_anew_tells_all(
+def test_a_host_to_which_the_api_tells_no_node_says_so_and_one_that_is_asked_again_tells_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = io.BytesIO()

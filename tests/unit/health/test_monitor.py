@@ -172,7 +172,7 @@ def test_a_new_subject_has_time_to_come_up() -> None:
     assert [one.component for one in made.opened] == ["kube-apiserver"]
 
 
-def test_a_watcher_that_begins_anew_gives_no_time_and_tells_nothing_twice() -> None:
+def test_a_watcher_that_starts_over_gives_no_time_and_tells_nothing_twice() -> None:
     made = world()
     made.down.add(API)
     made.run(10)

@@ -356,7 +356,7 @@ async def test_old_backups_are_no_finding_any_more_once_none_are_to_be_taken(
         await until(lambda: not (ClusterRecords(store, "demo").status() or {"findings": [1]})["findings"], "it is over")
 
 
-async def test_a_line_over_which_nothing_comes_is_dropped_and_dialled_anew(
+async def test_a_line_over_which_nothing_comes_is_dropped_and_dialled_again(
     store: MemoryStore, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = SimulatedWorld()

@@ -131,7 +131,7 @@ CASES: dict[str, tuple[Change, list[str], list[str], dict[str, str]]] = {
         lambda host: replace(host, links={**host.links, "/opt/windlass/cni/bin/bridge": "/elsewhere"}),
         ["/opt/windlass/cni/bin/bridge does not lead to cni-plugins"],
         ["link /opt/windlass/cni/bin/bridge"],
-        {"programs": "programs linked anew"},
+        {"programs": "programs relinked"},
     ),
     "a file is lost": (
         with_file(SYSCTL, Absent()),
@@ -161,7 +161,7 @@ CASES: dict[str, tuple[Change, list[str], list[str], dict[str, str]]] = {
         with_file(KUBELET_CONFIG, FileState("0" * 64, 0o644, "root:root", "0:0")),
         [f"{KUBELET_CONFIG} is another", "kubelet reads files that differ"],
         [f"write {KUBELET_CONFIG}", "start kubelet"],
-        {"kubelet": "kubelet started anew"},
+        {"kubelet": "kubelet restarted"},
     ),
     "a key is open to all": (
         with_mode(KUBELET_KEY, 0o644),
@@ -172,14 +172,14 @@ CASES: dict[str, tuple[Change, list[str], list[str], dict[str, str]]] = {
     "a certificate of the kubelet is lost": (
         with_file(KUBELET_CERTIFICATE, Absent()),
         [f"{KUBELET_CERTIFICATE} is lost", "kubelet reads files that differ"],
-        ["lay down 1 certificate files", "start kubelet"],
-        {"kubelet": "kubelet started anew", "certificates": "certificates: 1 files"},
+        ["write 1 certificate files", "start kubelet"],
+        {"kubelet": "kubelet restarted", "certificates": "certificates: 1 files"},
     ),
     "settings were not loaded": (
         lambda host: replace(host, settings={**host.settings, "kernel settings": LoadedFiles("2", "1")}),
         ["kernel settings are not loaded as they lie there"],
         ["load kernel settings"],
-        {"settings": "kernel settings loaded anew"},
+        {"settings": "kernel settings reloaded"},
     ),
     "a unit runs with older files": (
         with_unit(CONTAINERD, ObservedUnit("active", LoadedFiles("2", "1"))),
@@ -215,7 +215,7 @@ CASES: dict[str, tuple[Change, list[str], list[str], dict[str, str]]] = {
         with_container(SCHEDULER, container(SCHEDULER, **{PROJECT_LABEL: ""})),
         [f"{SCHEDULER}: it is of no stack"],
         [f"start {SCHEDULER}"],
-        {f"control-plane/{SCHEDULER}": f"{SCHEDULER} started anew"},
+        {f"control-plane/{SCHEDULER}": f"{SCHEDULER} restarted"},
     ),
     "a container is of another version": (
         with_container(
@@ -285,7 +285,7 @@ def test_of_a_host_of_which_nothing_is_known_nothing_is_as_desired() -> None:
 def test_an_engine_that_did_not_tell_may_run_what_is_to_be_changed() -> None:
     found = drift(lambda host: replace(host, containers=Unknown("Docker did not tell of all containers")))
     told = host_state(found).stale
-    assert told["etcd/etcd"] == "etcd started anew"
+    assert told["etcd/etcd"] == "etcd restarted"
     assert "etcd: unknown: Docker did not tell of all containers" in [one.text for one in found.differences]
 
 
@@ -304,7 +304,7 @@ def test_certificates_that_were_never_issued_are_a_difference() -> None:
     bare = replace(desired(), certificates=None)
     found = find_host_drift(bare, applied())
     assert [one.text for one in found.differences] == ["certificates are still to be issued"]
-    assert plan_steps(found) == ("make and lay down certificates",)
+    assert plan_steps(found) == ("make and write certificates",)
 
 
 def test_remediation_sees_what_it_puts_right() -> None:

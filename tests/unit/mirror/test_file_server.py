@@ -140,7 +140,7 @@ def test_knows_nothing_else(tmp_path: Path, address: tuple[str, int], path: str)
     assert ask(address, path)[0] == 404
 
 
-def test_serves_the_lock_and_says_that_it_is_well(tmp_path: Path, address: tuple[str, int]) -> None:
+def test_serves_the_lock_and_says_that_it_is_healthy(tmp_path: Path, address: tuple[str, int]) -> None:
     assert ask(address, "/lock.json")[0] == 404
     put(tmp_path, "tool", CONTENT)
 

@@ -143,7 +143,7 @@ def test_without_sum_and_without_validator_nothing_is_continued(
     assert [seen.headers.get("Range") for seen in publishers.requests(RUNC_PATH)] == [None, None]
 
 
-def test_a_spoilt_partial_download_is_fetched_anew(
+def test_a_spoilt_partial_download_is_fetched_again(
     publishers: Publishers,
     published: Resource,
     make_source: Callable[..., OfficialSource],

@@ -110,7 +110,7 @@ def test_what_lives_or_may_live_is_only_overwritten_if_told_twice(
 
 
 @pytest.mark.parametrize("life", ["", "another"])
-def test_members_that_began_anew_are_not_taken_for_the_cluster(life: str) -> None:
+def test_members_that_started_over_are_not_taken_for_the_cluster(life: str) -> None:
     # Their data was lost, and they were started with an empty directory each: a leader, and nothing of what was.
     assert plan_recovery(cluster(), survey("lll", life=life), RecoveryRequest("newest"), NEWER).is_whole
 
@@ -121,7 +121,7 @@ def test_members_that_began_anew_are_not_taken_for_the_cluster(life: str) -> Non
         ("mine", NEWER),  # somebody went back to old data
         (None, NEWER),
         ("another", replace(NEWER, revision=1107)),
-        ("another", replace(NEWER, has_our_keys=False)),  # deleted and made anew: the bundle is a former cluster's
+        ("another", replace(NEWER, has_our_keys=False)),  # deleted and recreated: the bundle is a former cluster's
     ],
 )
 def test_what_may_be_the_cluster_as_it_goes_on_is_taken_for_it(life: str | None, origin: BundleOrigin) -> None:

@@ -262,11 +262,13 @@ def of_lives(*taken: tuple[BundleId, str, Pki]) -> Vault:
 
 @pytest.mark.parametrize("life", ["another", ""])
 @pytest.mark.parametrize("desired", ["newest", "2026-12-01"])
-def test_between_what_was_and_what_began_anew_somebody_must_choose(pki: Pki, life: str, desired: str) -> None:
+def test_between_what_was_and_what_started_over_somebody_must_choose(pki: Pki, life: str, desired: str) -> None:
     renewed = replace(pki, leaves={}, encryption_keys=())
     vault = of_lives((OLDER, "first", pki), (BUNDLE, "first", pki), (LATER, life, pki), (LAST, life, renewed))
 
-    with pytest.raises(RefusedError, match=rf"{LAST} is of an etcd that .* began anew after bundle {BUNDLE} was taken"):
+    with pytest.raises(
+        RefusedError, match=rf"{LAST} is of an etcd that .* started over after bundle {BUNDLE} was taken"
+    ):
         choose_verified(vault, desired, pytest.fail)
     for named in (BUNDLE, LAST):
         assert choose_verified(vault, str(named), pytest.fail).bundle == named
@@ -276,7 +278,7 @@ def test_between_what_was_and_what_began_anew_somebody_must_choose(pki: Pki, lif
 def test_keys_that_nobody_can_read_are_no_proof_of_another_cluster(pki: Pki) -> None:
     vault = of_lives((BUNDLE, "first", pki), (LATER, "another", pki))
     vault.store.delete(f"clusters/demo/bundles/{BUNDLE}/{STATE}")
-    with pytest.raises(RefusedError, match="began anew"):
+    with pytest.raises(RefusedError, match="started over"):
         choose_verified(vault, "newest", pytest.fail)
 
 

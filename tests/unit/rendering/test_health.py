@@ -40,7 +40,7 @@ def test_the_proxy_can_be_looked_at_only_from_its_own_host(render: Any) -> None:
     assert (check.address, check.protocol, check.port) == ("loopback", "http", 7444)
 
 
-def test_an_api_server_without_etcd_does_not_count_as_ill(render: Any) -> None:
+def test_an_api_server_without_etcd_does_not_count_as_unhealthy(render: Any) -> None:
     assert "exclude=etcd" in checks(render(), "control-plane")["kube-apiserver"].request_line
 
 

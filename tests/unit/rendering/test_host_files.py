@@ -178,7 +178,7 @@ class TestDocker:
 
     @pytest.mark.parametrize("existing", ["{", "[]"])
     def test_refuses_settings_that_it_cannot_read(self, existing: str) -> None:
-        with pytest.raises(SpecError, match="mend it or move it away"):
+        with pytest.raises(SpecError, match="fix it or move it away"):
             merge_daemon_settings(existing, "{}")
 
 

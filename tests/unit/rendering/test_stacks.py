@@ -55,7 +55,7 @@ class TestEtcd:
         assert sources == {"/etc/windlass/pki/etcd", "/var/lib/windlass/etcd"}
 
     @pytest.mark.parametrize(("topology", "host", "quorum"), [("overlapping", "cp-1", 2), ("separate", "etcd-1", 1)])
-    def test_is_replaced_only_while_a_majority_is_well(
+    def test_is_replaced_only_while_a_majority_is_healthy(
         self, render: Any, topology: str, host: str, quorum: int
     ) -> None:
         health = render(topology).service(host, "etcd", "etcd")["x-windlass-health"]

@@ -54,7 +54,7 @@ def test_a_nodes_own_pods_and_those_that_have_ended_stay() -> None:
     assert drained_pods([pod("web"), own, ended, pod("other", node="w-2")], ["w-1"]) == [pod("web")]
 
 
-def test_a_pod_that_nobody_would_make_anew_is_named_unless_its_owner_allows_it() -> None:
+def test_a_pod_that_nobody_would_make_again_is_named_unless_its_owner_allows_it() -> None:
     lonely = pod("lonely", owners=[])
     allowed = pod("allowed", owners=[])
     allowed["metadata"]["annotations"] = {EVICTABLE: "true"}

@@ -53,7 +53,7 @@ def test_a_hook_that_fails_is_told_and_not_run_again(world: World, when: str) ->
     assert "cp-1" in due(world, desired)
 
 
-def test_hooks_that_the_spec_has_anew_run_on_each_host_once(world: World) -> None:
+def test_hooks_that_the_spec_has_again_run_on_each_host_once(world: World) -> None:
     desired, ran = spec_with(world, upgrade=HOOKS), listen(world)
     assert due(world, desired) == dict.fromkeys(world.machines, "hooks run: 1 before, 1 after")
 

@@ -140,23 +140,23 @@ def test_certificates_that_are_open_to_all_are_put_right_without_a_start(world: 
 
 def test_a_file_that_could_not_be_looked_at_is_not_taken_to_be_as_rendered(world: World) -> None:
     world.machines["w-1"].fake.unreadable.add(KUBELET_CONFIG)
-    assert states(world.session)["w-1"].stale == {"kubelet": "kubelet started anew"}
+    assert states(world.session)["w-1"].stale == {"kubelet": "kubelet restarted"}
 
 
-def test_a_program_that_leads_elsewhere_is_linked_anew(world: World) -> None:
+def test_a_program_that_leads_elsewhere_is_linked_again(world: World) -> None:
     machine = world.machines["w-1"]
     machine.links["/opt/windlass/cni/bin/bridge"] = "/somewhere/else"
-    assert states(world.session)["w-1"].stale == {"programs": "programs linked anew"}
+    assert states(world.session)["w-1"].stale == {"programs": "programs relinked"}
 
 
-def test_changed_flags_are_told_as_starting_anew(world: World) -> None:
+def test_changed_flags_are_told_as_starting_again(world: World) -> None:
     document = world.session.cluster.model_dump(mode="json", by_alias=True)
     document["spec"]["components"] = {"kube-scheduler": {"extraArgs": {"v": "3"}}}
     desired = type(world.session.cluster).model_validate(document)
 
     found = states(world.at("v1.36.3", desired))
 
-    assert found["cp-3"].stale == {"control-plane/kube-scheduler": "kube-scheduler started anew"}
+    assert found["cp-3"].stale == {"control-plane/kube-scheduler": "kube-scheduler restarted"}
     assert found["w-1"].stale == {}
 
 

@@ -78,12 +78,12 @@ def test_nothing_to_do_is_no_step() -> None:
 
 def test_a_changed_flag_touches_its_component_alone() -> None:
     states = {name: HostState() for name in OVERLAPPING} | {
-        name: HostState({CONTROLLERS[1]: "kube-scheduler started anew"}) for name in ("cp-1", "cp-3")
+        name: HostState({CONTROLLERS[1]: "kube-scheduler restarted"}) for name in ("cp-1", "cp-3")
     }
     steps = plan_rollout(cluster(OVERLAPPING), states, leader="cp-1", add_ons=())
     assert [(step.label, step.does, step.drains) for step in steps] == [
-        ("host cp-1", ("cp-1: kube-scheduler started anew",), False),
-        ("host cp-3", ("cp-3: kube-scheduler started anew",), False),
+        ("host cp-1", ("cp-1: kube-scheduler restarted",), False),
+        ("host cp-3", ("cp-3: kube-scheduler restarted",), False),
     ]
 
 

@@ -6,7 +6,7 @@ from windlass.effects.ssh.fake import FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 
 
-def test_a_host_that_is_another_machine_is_reached_anew_by_its_new_login() -> None:
+def test_a_host_that_is_another_machine_is_reached_again_by_its_new_login() -> None:
     hosts = FakeHosts([FakeHost("cp-1")])
     (target,) = hosts.targets()
     with Connections([target], hosts) as connections:

@@ -50,7 +50,7 @@ def test_storing_the_same_pki_again_writes_nothing(pki: Pki) -> None:
     assert records.save_pki(replace(pki, leaves={}), master)
 
 
-def test_a_new_first_master_key_seals_the_pki_anew(pki: Pki) -> None:
+def test_a_new_first_master_key_seals_the_pki_again(pki: Pki) -> None:
     store, old, new = MemoryStore(), new_master_key().reveal(), new_master_key().reveal()
     records = ClusterRecords(store, "demo")
     records.save_pki(pki, keys(old))

@@ -62,7 +62,7 @@ def is_mended(world: World) -> bool:
 
 
 CASES = {
-    "make a container anew": Case(SMALL, "heal_cluster", {}, end_scheduler, is_well, stride=3),
+    "make a container again": Case(SMALL, "heal_cluster", {}, end_scheduler, is_well, stride=3),
     "restart a unit": Case(SMALL, "heal_cluster", {}, stop_kubelet, is_well, stride=3),
     "put drift right": Case(SMALL, "heal_cluster", {}, drift, is_mended, stride=11),
     "replace a member": Case(THREE, "heal_cluster", {}, lose_member, is_well, stride=3),

@@ -1,4 +1,4 @@
-"""Scripts that look at an etcd member, start it again, or have it join anew."""
+"""Scripts that look at an etcd member, start it again, or have it join again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def observe(machine: Machine, arguments: Arguments) -> Iterator[str]:
 
 
 def start_again(machine: Machine, arguments: Arguments) -> Iterator[str]:
-    """Make the container anew, on the data that is there."""
+    """Make the container again, on the data that is there."""
     _remove(machine)
     machine.step()
     machine.create("etcd", "etcd")

@@ -1,4 +1,4 @@
-"""Scripts of repair: look at all of a host, make a container anew, restart a unit, watch until something is well."""
+"""Scripts of remediation: inspect a host, recreate a container, restart a unit, watch until something is healthy."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def inspected(service: str, labels: Mapping[str, str], made: Mapping[str, Any]) 
 
 
 def recreate(machine: Machine, arguments: Arguments) -> Iterator[str]:
-    """Make one container anew."""
+    """Make one container again."""
     stack, service = arguments["stack"], arguments["component"]
     if not machine.text(f"/etc/windlass/stacks/{stack}/compose.yaml"):
         raise ScriptError("there is no Compose file", NO_COMPOSE_FILE)

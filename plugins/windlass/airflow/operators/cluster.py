@@ -51,7 +51,7 @@ class ClusterReleaseOperator(ClusterOperator):
 
 
 class ClusterCertificatesOperator(ClusterOperator):
-    """Makes what is missing of the cluster's certificates, renews what is old, and lays them down on the hosts."""
+    """Makes what is missing of the cluster's certificates, renews what is old, and writes them to the hosts."""
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host."""

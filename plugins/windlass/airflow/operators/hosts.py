@@ -74,7 +74,7 @@ class _PhaseOperator(ClusterOperator):
 
 
 class HostPrepareOperator(_PhaseOperator):
-    """Installs what is missing, lays files down, starts containerd, pulls images."""
+    """Installs what is missing, writes files , starts containerd, pulls images."""
 
     phase = staticmethod(prepare_hosts)
 

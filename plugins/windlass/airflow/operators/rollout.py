@@ -115,7 +115,7 @@ class UpgradeVerifyOperator(ClusterOperator):
 class UpgradeResultOperator(ClusterOperator):
     """Says in one value what the run came to, and writes it to the cluster's service log.
 
-    It gives the lease back too: steps that were tried again after the run's end have taken it anew.
+    It gives the lease back too: steps that were tried again after the run's end have taken it again.
     """
 
     def __init__(self, *, gate: str, check: str, rollout: str, **options: Any) -> None:

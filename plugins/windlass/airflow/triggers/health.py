@@ -45,7 +45,7 @@ class ClusterHealthTrigger(BaseEventTrigger):
                         yield _event({"findings": [finding.to_dict() for finding in findings]})
                 except Exception:
                     # A trigger that ended would watch no cluster any more, and say so to nobody.
-                    self.log.exception("watching broke off; it begins anew")
+                    self.log.exception("watching broke off; it starts over")
             await asyncio.sleep(_STORE_RETRY_SECONDS)
 
     async def fleet_monitor(self) -> FleetMonitor | None:

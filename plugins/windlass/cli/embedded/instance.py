@@ -50,7 +50,7 @@ def status(home: Home) -> RunningInstance | None:
 def up(home: Home, settings: Settings, *, on_progress: Callable[[str], None] = lambda _: None) -> RunningInstance:
     """Start the instance and return once all of its components are healthy.
 
-    One that runs with just these settings is left as it is; one that runs with others is started anew.
+    One that runs with just these settings is left as it is; one that runs with others is restarted.
     """
     home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _exclusive(home):

@@ -1,4 +1,4 @@
-"""Whether two bundles of one name are of one cluster, or of an etcd that lost its data in between and began anew.
+"""Whether two bundles of one name are of one cluster, or of an etcd that lost its data in between and started over.
 
 The namespace kube-system is made once in a cluster's life: the first API server makes it in an empty etcd, nobody can
 delete it, and every recovery brings it back. So its UID tells one life from another, whatever etcd's own ids are: those
@@ -26,7 +26,7 @@ def revision_lost(before: BundleId, after: BundleManifest) -> str:
         return ""
     return (
         f"etcd's revision went back from {before.revision} to {after.content.revision}: it has lost its data and "
-        f"begun anew, or the cluster was recreated; what was there before is in bundle {before}, which "
+        f"started over, or the cluster was recreated; what was there before is in bundle {before}, which "
         f"{Operation.RECOVER} takes if its id is given"
     )
 
@@ -34,7 +34,7 @@ def revision_lost(before: BundleId, after: BundleManifest) -> str:
 def broken_off(before: BundleManifest, after: BundleManifest) -> RefusedError:
     """Return the refusal to choose between two lives of one cluster, with the way to name one."""
     return RefusedError(
-        f"cluster `{after.cluster}`: bundle {after.id} is of an etcd that lost its data and began anew after bundle "
+        f"cluster `{after.cluster}`: bundle {after.id} is of an etcd that lost its data and started over after bundle "
         f"{before.id} was taken: its namespace {KUBE_SYSTEM} is another one. Name one as `bundle`: {before.id} brings "
         f"back what was there before, {after.id} what has been written since"
     )

@@ -22,7 +22,7 @@ _API_SERVER = "kube-apiserver"
 def written_by(running: str, stacks: Mapping[str, Mapping[str, bytes]]) -> str:
     """Return the newest Kubernetes version that may have written what etcd holds.
 
-    That is what the spec has (`running`), or the newest of what the API servers on the hosts are to run: amid a roll
+    That is what the spec has (`running`), or the newest of what the API servers on the hosts are to run: during a roll
     some are newer than the stored spec.
     """
     found = (_api_server(files[_API_SERVERS]) for files in stacks.values() if _API_SERVERS in files)
@@ -56,7 +56,7 @@ def check_etcd(release: Release, manifest: BundleManifest, older: Iterator[Bundl
     named = f"name the newest bundle that it can open, {before}, as `bundle`" if before else "there is no older bundle"
     raise RefusedError(
         f"bundle {manifest.id} holds data of etcd v{manifest.etcd.version}, and Kubernetes {release.version} comes "
-        f"with etcd {release.images['etcd']}, which cannot open that: it was taken amid an upgrade. "
+        f"with etcd {release.images['etcd']}, which cannot open that: it was taken during an upgrade. "
         f"Nothing was changed. Recover with the release that was being rolled out: trigger {Operation.RECOVER} with a "
         f"`spec` of that version and without `restore_versions`; or, to lose what was written since, {named}"
     )
@@ -65,7 +65,7 @@ def check_etcd(release: Release, manifest: BundleManifest, older: Iterator[Bundl
 def release_for(catalog: Catalog, manifest: BundleManifest) -> Release:
     """Return the release to try a bundle with: the one that it is labelled with, or the oldest after it that opens it.
 
-    One that was taken amid an upgrade may be of a newer etcd than its release's. RefusedError if the catalog has none.
+    One taken during an upgrade may be of a newer etcd than its release's. RefusedError if the catalog has none.
     """
     labelled = catalog.release(manifest.kubernetes_version)
     for release in (labelled, *catalog.upgrades_of(labelled.version)):

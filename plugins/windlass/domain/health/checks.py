@@ -55,7 +55,7 @@ class Check:
     address: str
     vantages: tuple[str, ...]
     accepts: tuple[int, ...] = ()
-    """Status codes besides 2xx that say it is well: kubelet lives if it turns down whoever has no certificate."""
+    """Status codes besides 2xx that say it is healthy: kubelet lives if it turns down whoever has no certificate."""
 
     @cached_property
     def thresholds(self) -> Thresholds:

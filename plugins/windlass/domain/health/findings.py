@@ -19,7 +19,7 @@ class Kind(Enum):
     HOST_DOWN = "host_down"
     """Nothing of the host answers anybody, Airflow neither; `component` is `host`."""
     NETWORK_CUT = "network_cut"
-    """Others cannot reach it, but the host itself says that the component is well."""
+    """Others cannot reach it, but the host itself says that the component is healthy."""
     CERTIFICATE_INVALID = "certificate_invalid"
     """The component answers with a certificate that is expired or not the right one."""
     UNIT_DOWN = "unit_down"

@@ -15,7 +15,7 @@ class ProbeOutcome(Enum):
     HUNG = "hung"
     """No answer in time, though the host answers elsewhere: the process hangs."""
     BAD = "bad"
-    """An answer that says it is not well, or none that makes sense."""
+    """An answer that says it is unhealthy, or none that makes sense."""
     TLS = "tls"
     """A certificate that is not valid or not the right one."""
     SILENT = "silent"

@@ -24,7 +24,7 @@ class Readiness:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether all is well, and was looked at of late."""
+        """Whether all is healthy, and was looked at of late."""
         return not self.reasons
 
 

@@ -1,7 +1,7 @@
 """Watching one subject: who looks, what they see, and what follows from it.
 
 Calm, one vantage point looks. On its first failed look the others are woken, and the host itself is asked what it
-says; they rest again when all is well. Nothing here does anything: orders say what the vantage points are to do.
+says; they rest again when all is healthy. Nothing here does anything: orders say what the vantage points are to do.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class SubjectMonitor:
         return host in self._histories
 
     def forget(self, vantage: str) -> None:
-        """Begin anew with a vantage point whose probe loop was started again."""
+        """Begin again with a vantage point whose probe loop was started again."""
         if vantage in self._histories:
             self._histories[vantage] = ProbeHistory()
 

@@ -83,7 +83,7 @@ class Container:
 def by_component(listed: Iterable[Container]) -> dict[str, Container]:
     """Return containers, listed as Docker does with the newest first, by component.
 
-    Where making one anew was broken off, the old one lies beside it by another name: then the one that runs counts.
+    Where making one again was broken off, the old one lies beside it by another name: then the one that runs counts.
     """
     found: dict[str, Container] = {}
     for one in listed:

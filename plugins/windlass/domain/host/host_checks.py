@@ -1,4 +1,4 @@
-"""What should run on a host, and how each part says that it is well: read from the stacks as they are rendered."""
+"""What should run on a host, and how each part says that it is healthy: read from the stacks as they are rendered."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ServiceCheck:
     check: HealthCheck
 
     def probe(self, address: str) -> CurlProbe:
-        """Return the probe that asks it, on its own host, whether it is well: by the code of its answer."""
+        """Return the probe that asks it, on its own host, whether it is healthy: by the code of its answer."""
         check = self.check
         where = address if check.address == "host" else "127.0.0.1"
         path = check.request_line.split()[1] if check.request_line else ""

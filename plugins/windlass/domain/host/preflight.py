@@ -1,6 +1,6 @@
 """Preflight: whether hosts can take a cluster, judged from what they said, before anything is changed.
 
-Every check looks at every host, so that one report shows all there is to mend.
+Every check looks at every host, so that one report shows all there is to fix.
 """
 
 from __future__ import annotations

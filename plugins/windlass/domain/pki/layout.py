@@ -32,7 +32,7 @@ _KUBECONFIGS = {
 
 @dataclass(frozen=True)
 class HostFile:
-    """One file to lay down; its content may be secret, so that repr hides it."""
+    """One file to write; its content may be secret, so that repr hides it."""
 
     content: bytes = field(repr=False)
     mode: int = 0o644

@@ -9,7 +9,7 @@ def is_served(survey: Survey, origin: BundleOrigin) -> bool:
     """Tell whether etcd has a quorum again, and what it serves is the bundle's data or has gone on from there.
 
     Revisions never go back, and kube-system is made once. Members with a leader that are behind the bundle and have
-    another kube-system, or none, were started with empty directories: they have begun anew, and a recovery brings the
+    another kube-system, or none, were started with empty directories: they have started over, and a recovery brings the
     data back. But not where the keys are others too: then the cluster was deleted and recreated, the bundle is of the
     one that was before, and what is served is the cluster. What nobody can tell counts for what is served.
     """

@@ -35,7 +35,7 @@ def _read(existing: str | None) -> dict[str, Any]:
     try:
         settings = json.loads(existing)
     except ValueError as error:
-        raise SpecError(f"{DOCKER_DAEMON} is no JSON: {error}; mend it or move it away") from error
+        raise SpecError(f"{DOCKER_DAEMON} is no JSON: {error}; fix it or move it away") from error
     if not isinstance(settings, dict):
-        raise SpecError(f"{DOCKER_DAEMON} is no JSON object; mend it or move it away")
+        raise SpecError(f"{DOCKER_DAEMON} is no JSON object; fix it or move it away")
     return settings

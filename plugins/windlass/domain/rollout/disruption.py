@@ -47,7 +47,7 @@ def drained_pods(pods: Iterable[Object], nodes: Iterable[str]) -> list[Object]:
 
 
 def orphans(pods: Iterable[Object]) -> list[str]:
-    """Return the pods that nobody would make anew elsewhere; one that is being deleted is no loss."""
+    """Return the pods that nobody would recreate elsewhere; one that is being deleted is no loss."""
     return [
         name_of(pod)
         for pod in pods

@@ -112,10 +112,10 @@ def _health(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterat
     )
     members = [str(drift) for drift in etcd_drift(seen.membership, seen.alarms)]
     members += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
-    remedy = f"heal the member first: `{Operation.REMEDIATE}`"
+    remedy = f"fix the member first: `{Operation.REMEDIATE}`"
     yield finding("etcd members", members, remedy, f"{seen.membership.count} voters are healthy")
     down = [reason for name, reason in seen.api_reasons.items() if name not in seen.unreachable]
-    yield finding("API servers", down, f"heal it first: `{Operation.REMEDIATE}`", "all API servers are ready")
+    yield finding("API servers", down, f"fix it first: `{Operation.REMEDIATE}`", "all API servers are ready")
     remedy = f"make it Ready first: `{Operation.REMEDIATE}`"
     yield finding("nodes", _nodes(cluster, seen), remedy, "all nodes are Ready")
     yield warning("outage", _outages(cluster, steps), "let everybody know, or add hosts", "nothing stops serving")
@@ -144,8 +144,8 @@ def _outages(cluster: Cluster, steps: Sequence[Step]) -> Iterator[str]:
 def _removed_apis(seen: GateInputs, target: Release) -> GateFinding:
     told = sorted({str(use) for use in seen.uses})
     remedy = (
-        "have whoever uses it use the newer version, and apply the objects anew in that; API servers count requests "
-        "for as long as they run, so start them anew afterwards, one by one"
+        "have whoever uses it use the newer version, and apply the objects again in that; API servers count requests "
+        "for as long as they run, so restart them afterwards, one by one"
     )
     if told or not seen.unsure_uses:
         return finding("removed APIs", told, remedy, f"nothing uses what {target.version} no longer serves")
@@ -179,8 +179,8 @@ def _workloads(seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]
     yield finding(
         "pods without a controller",
         orphans(leaving),
-        f"nobody would make them anew: delete them, or annotate them with {EVICTABLE}=true",
-        "every pod that leaves a node is made anew",
+        f"nobody would recreate them: delete them, or annotate them with {EVICTABLE}=true",
+        "every pod that leaves a node is recreated",
     )
     yield warning(
         "capacity",

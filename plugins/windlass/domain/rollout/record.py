@@ -49,7 +49,7 @@ def carried_on(known: RolloutRecord | None, begun: RolloutRecord) -> RolloutReco
     """Return what is to be kept while `begun` is at work, given what is `known` of one that has not ended.
 
     What began before says since when hosts differ, and which bundle leads back. A rollout that changes no version
-    leaves all of it; one that goes to another version than the known one begins anew.
+    leaves all of it; one that goes to another version than the known one starts over.
     """
     if known is None:
         return begun

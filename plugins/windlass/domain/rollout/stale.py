@@ -31,9 +31,9 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
         component = unit.unit.component
         yield component, _change(component, unit.version, unit.unit.version, is_running=unit.is_current)
     if drift.links:
-        yield "programs", "programs linked anew"
+        yield "programs", "programs relinked"
     if drift.settings:
-        yield "settings", f"{', '.join(drift.settings)} loaded anew"
+        yield "settings", f"{', '.join(drift.settings)} reloaded"
     parts = [f"{stack_directory(one.service.stack)}/" for one in services]
     own = {path for unit in drift.units for path in unit.unit.own_files}
     rest = [one for one in drift.files if one.path not in own and not one.path.startswith(tuple(parts))]
@@ -46,7 +46,7 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
 def _change(what: str, old: str | None, new: str, *, is_running: bool) -> str:
     if old is not None and old != new:
         return f"{what} {old} -> {new}"
-    return f"{what} started anew" if is_running else f"{what} started"
+    return f"{what} restarted" if is_running else f"{what} started"
 
 
 def _file(drift: FileDrift) -> str:

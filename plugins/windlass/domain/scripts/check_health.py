@@ -25,7 +25,7 @@ _FULL_KIB = 64 * 1024
 _HANGING = "hangs"
 """An engine that did not answer within 3 s, and then not within 10 s either."""
 _ENOUGH = 3
-"""Failed looks in a row at a unit that runs, until it counts as ill."""
+"""Failed looks in a row at a unit that runs, until it counts as unhealthy."""
 
 _FAILURES = {
     "7": "refuses connections",
@@ -211,7 +211,7 @@ def _answer(words: list[str], port: int) -> tuple[Sight, int, str]:
         return "unhealthy", failed, f"port {port} answers {code}"
     told = _FAILURES.get(left)
     if told is None:
-        # A certificate that does not verify, or curl itself: to start the process anew would not change it.
+        # A certificate that does not verify, or curl itself: to start the process again would not change it.
         return "unknown", 0, f"port {port} cannot be asked (curl {left})"
     return "unhealthy", failed, f"port {port} {told}"
 

@@ -2,7 +2,7 @@
 
 Both share one network namespace that has only a loopback device, so that what is restored can reach nothing: neither
 the cluster it is a copy of, nor webhooks, nor kubelets. They have certificates of their own, made for the drill; of the
-bundle's keys only those of Secrets at rest are laid down, since without them nothing could be read.
+bundle's keys only those of Secrets at rest are written, since without them nothing could be read.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ class DrillPlan:
 
 
 def plan_drill(drill: str, images: Images, database_bytes: int, state: BundleState, now: datetime) -> DrillPlan:
-    """Return what a drill lays down and runs; only the keys in it are random."""
+    """Return what a drill writes and runs; only the keys in it are random."""
     spec = load_cluster(state.spec, "spec in the bundle").spec
     cluster = _throwaway(spec.kubernetes.version)
     pki = issue_pki(cluster, now)

@@ -17,7 +17,7 @@ PKI = "/etc/windlass/pki"
 DISKS = ("/var/lib/windlass", "/var/lib/docker", "/")
 SOCKETS = {"docker": "/var/run/docker.sock"}
 RESTARTS = 3
-"""How often systemd has to start a unit anew, with less than CALM reports in between, until that is told."""
+"""How often systemd has to start a unit again, with less than CALM reports in between, until that is told."""
 CALM = 6
 """Reports without a restart after which earlier ones are forgotten; also for how many a unit may be starting."""
 ENGINE_WAIT = 8.0
@@ -46,7 +46,7 @@ class UnitHistory:
         """Return a unit's state; `restarting` if it ends again and again, `stuck` if it takes too long to start."""
         grown = restarts - self._restarts if 0 <= self._restarts < restarts else 0
         self._calm = 0 if grown else self._calm + 1
-        # One that somebody else restarted counts its own restarts anew.
+        # One that somebody else restarted counts its own restarts again.
         self._recent = 0 if self._calm >= CALM or restarts < self._restarts else self._recent + grown
         self._restarts = restarts
         self._starting = self._starting + 1 if state == "activating" else 0

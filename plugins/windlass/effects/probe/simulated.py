@@ -128,7 +128,7 @@ class SimulatedLine:
             self._listener.on_end(reason)
 
     def look_again(self) -> None:
-        """Look at everything anew, each at a moment of its own."""
+        """Look at everything again, each at a moment of its own."""
         for watching in self._watched.values():
             watching.wake()
 

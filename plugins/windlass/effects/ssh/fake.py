@@ -46,7 +46,7 @@ class FakeHost:
     `before` and `after` see every operation and may raise: an error from `before` means that nothing was done, one
     from `after` that it was done and the answer got lost. `services` maps what `forward` reaches to real local
     addresses. `writes` lists the paths that were changed; a file whose path is `unreadable` is there until it is
-    written anew, and nobody can tell how it is. `tunnel` gives what `forward` returns in place of a real tunnel.
+    written again, and nobody can tell how it is. `tunnel` gives what `forward` returns in place of a real tunnel.
     """
 
     name: str

@@ -60,7 +60,7 @@ class Leases:
         raise NotReadyError(f"cluster `{cluster}`: its lease changed {_ROUNDS} times while {owner} asked for it")
 
     def heartbeat(self, cluster: str, owner: Owner) -> Lease:
-        """Begin the life of the owner's lease anew; RefusedError if it no longer holds it. Ask before each change.
+        """Begin the life of the owner's lease again; RefusedError if it no longer holds it. Ask before each change.
 
         A run that gave it back and was taken up again, by clearing its failed tasks, has it back unless another had it
         meanwhile.

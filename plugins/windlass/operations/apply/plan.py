@@ -28,10 +28,10 @@ def check_version(stored: Cluster | None, desired: Cluster) -> None:
 
 
 def refuse_during_rollout(cluster: str, before: str, after: str) -> None:
-    """RefusedError: hosts of a cluster amid a roll are at two versions or specs, and an apply knows only one."""
+    """RefusedError: hosts of a cluster during a roll are at two versions or specs, and an apply knows only one."""
     if before == after:
         raise RefusedError(
-            f"cluster `{cluster}` is amid the roll of a changed spec; end that first: trigger `{Operation.UPGRADE}` "
+            f"cluster `{cluster}` has a rollout of a changed spec under way; end that first: `{Operation.UPGRADE}` "
             "with that spec, which goes on from where it stopped, or without one, which goes back to the stored one"
         )
     raise RefusedError(
@@ -76,15 +76,15 @@ def plan_steps(drift: HostDrift) -> Changes:
 
 def _certificates(drift: HostDrift) -> Iterator[str]:
     if drift.has_no_certificates:
-        yield "make and lay down certificates"
+        yield "make and write certificates"
     changed = [one for one in drift.certificates if not one.is_access_only]
     if changed:
-        yield f"lay down {len(changed)} certificate files"
+        yield f"write {len(changed)} certificate files"
     yield from _restored(drift.certificates)
 
 
 def _restored(drift: Iterable[FileDrift]) -> list[str]:
-    """Return what is done about files whose content is as desired: whatever has read them need not start anew."""
+    """Return what is done about files whose content is as desired: whatever has read them need not start again."""
     return [f"restore {one}" for one in drift if one.is_access_only]
 
 

@@ -79,7 +79,7 @@ def kubelet_script(version: str) -> Script:
 
 
 def bring_up(connection: Connection, stacks: Iterable[str]) -> Changes:
-    """Bring up those of `stacks` that were laid down on the host."""
+    """Bring up those of `stacks` that were written on the host."""
     changed: list[str] = []
     for stack in stacks:
         compose = connection.read(f"{stack_directory(stack)}/compose.yaml")

@@ -54,9 +54,7 @@ def _checks(connection: Connection, stacks: Iterable[str]) -> Iterator[tuple[str
     for stack in stacks:
         compose = connection.read(f"{stack_directory(stack)}/compose.yaml")
         if compose is None:
-            raise NotReadyError(
-                f"{connection.host}: stack {stack} was not laid down; clear the task that prepares hosts"
-            )
+            raise NotReadyError(f"{connection.host}: stack {stack} was not written; clear the task that prepares hosts")
         yield from read_health(compose.decode()).items()
 
 

@@ -104,7 +104,7 @@ class ClusterMonitor:
             self._pass_on(before)
         for channel in self._channels.values():
             if is_airflow_cut:
-                channel.forgive(now)  # to dial all hosts of all clusters anew would help none of them
+                channel.forgive(now)  # to dial all hosts of all clusters again would help none of them
             else:
                 channel.check(now)
 

@@ -42,7 +42,7 @@ class ReadPace:
     reading: float = 0.05
     """Between two readings of specs, so that not all are read at once."""
     rereads: int = 33
-    """How many specs are read anew at each look that by their marks are as they were, in turn: marks may be missing."""
+    """How many specs are read again at each look whose marks are as they were, in turn: marks may be missing."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class FleetMonitor:
         try:
             return ClusterMonitor(watched, known, self._told(name))
         except (WindlassError, KeyError, TypeError, ValueError, AttributeError) as error:
-            log.warning("%s: its last observation is not readable (%r); it is watched anew", name, error)
+            log.warning("%s: its last observation is not readable (%r); it is watched again", name, error)
             return ClusterMonitor(watched, None, self._told(name))
 
     def _told(self, name: str) -> Callable[[Effects], None]:

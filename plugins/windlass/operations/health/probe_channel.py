@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Pauses before the next attempt; the last is kept. Each is lengthened by up to half, so that not all try at once."""
 DEAF_SECONDS = 4 * BEAT
-"""After so long without a word a channel is dropped and dialled anew: it may be dead, and TCP not know for minutes."""
+"""After so long without a word a channel is dropped and dialled again: it may be dead, and TCP not know for minutes."""
 
 
 OFFSET_SECONDS = 60.0
@@ -92,14 +92,14 @@ class ProbeChannel:
         self.say(ALIVE)
 
     def check(self, now: float) -> None:
-        """Drop a line over which nothing has come for long; its keeper dials anew."""
+        """Drop a line over which nothing has come for long; its keeper dials again."""
         if self._line is not None and self._on_end is not None and now - self._heard > DEAF_SECONDS:
             on_end = self._on_end
             self._drop()
             on_end(f"nothing was heard for {now - self._heard:.0f} s")
 
     def forgive(self, now: float) -> None:
-        """Begin to count anew how long nothing has come: that was not the line's fault."""
+        """Begin to count again how long nothing has come: that was not the line's fault."""
         self._heard = now
 
     def stop(self) -> None:

@@ -18,7 +18,7 @@ def choose_verified(vault: Vault, desired: str, tell: Callable[[str], None]) -> 
     """Return the manifest of the bundle that `wanted` names, once all of the bundle was read and found true.
 
     Where no certain one was named, one that is damaged is passed over for the next older; IntegrityError if it was
-    named by its id. RefusedError if there is none, or if etcd began anew before it was taken: then somebody must say
+    named by its id. RefusedError if there is none, or if etcd started over before it was taken: then somebody must say
     which of the two lives is wanted.
     """
     candidates = list(_candidates(vault, desired))

@@ -24,7 +24,7 @@ _LEADER = timedelta(seconds=90)
 _API_READY = timedelta(seconds=150)
 _STOP = timedelta(minutes=2)
 STALE = ("masterleases/", "leases/kube-system/")
-"""Below the API servers' prefix: who serves the API, and who leads. Their holders are gone; new ones write anew."""
+"""Below the API servers' prefix: who serves the API, and who leads. Their holders are gone; new ones write again."""
 
 
 def switch_over(work: RecoveryContext, before: dict[str, Stage], bundle: str) -> str:

@@ -63,7 +63,7 @@ def _not_holding(rollout: RolloutContext, host: str) -> str:
 
 
 def _check_that_it_runs(connection: Connection) -> None:
-    """Raise if the API server ends again and again: waiting for it to be ready is in vain.
+    """Raise if the API server ends again and again: waiting for it to be ready would not help.
 
     One that merely does not reach etcd yet takes 20 s to give up, and so never ends that often.
     """

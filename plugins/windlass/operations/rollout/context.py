@@ -51,7 +51,7 @@ class RolloutContext:
         for host in self.session.hosts:
             if host.name == name:
                 return host
-        raise SpecError(f"the spec has no host `{name}` any more; plan the roll anew")
+        raise SpecError(f"the spec has no host `{name}` any more; plan the roll again")
 
     def connection(self, name: str) -> Connection:
         """Return the connection to a host."""

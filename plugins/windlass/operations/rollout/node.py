@@ -139,7 +139,7 @@ def _gone_back(rollout: RolloutContext, client: KubernetesClient, host: Host, er
             return DidNotComeUpError(f"{host.name} did not come up: {reason}; nor was it put back: {again}")
         reason = f"{reason}; the old version runs on it again"
     return DidNotComeUpError(
-        f"{host.name} did not come up: {reason}; the cluster serves; mend the cause, then run the same upgrade again: "
+        f"{host.name} did not come up: {reason}; the cluster serves; fix the cause, then run the same upgrade again: "
         "it goes on from here"
     )
 

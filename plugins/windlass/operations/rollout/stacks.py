@@ -96,7 +96,7 @@ def _gone_back(rollout: RolloutContext, part: StackPart, error: WindlassError) -
         stays = "may be past the point of no return, which nothing that answers can tell"
         return DidNotComeUpError(
             f"{what} did not come up, and {stays if may_go_back is None else 'is past the point of no return'}: "
-            f"{reason}; mend the cause and run the same upgrade again, which goes on from here, or restore the bundle "
+            f"{reason}; fix the cause and run the same upgrade again, which goes on from here, or restore the bundle "
             f"from before: `{Operation.RECOVER}` with `restore_versions`"
         )
     rollout.tell(f"{what}: putting the old version back")
@@ -106,7 +106,7 @@ def _gone_back(rollout: RolloutContext, part: StackPart, error: WindlassError) -
     except WindlassError as again:
         return DidNotComeUpError(f"{what} did not come up: {reason}; nor did the old version: {again}")
     return DidNotComeUpError(
-        f"{what} did not come up, and the old version runs again: {reason}; the cluster serves; mend the cause, then "
+        f"{what} did not come up, and the old version runs again: {reason}; the cluster serves; fix the cause, then "
         "run the same upgrade again: it goes on from here"
     )
 

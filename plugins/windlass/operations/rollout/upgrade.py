@@ -138,7 +138,7 @@ def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: boo
 def end_upgrade_run(run: ClusterRun, ended: UpgradeRun, tell: Tell) -> dict[str, Any]:
     """Return what the run came to; unless it only planned, write it to the service log and give the lease back.
 
-    Steps that were tried again after the run's end have taken the lease anew.
+    Steps that were tried again after the run's end have taken the lease again.
     """
     pause = run.records.pause() if ended.undone else None
     text, value = f"{Operation.UPGRADE}: {ended.sentence(pause)}", ended.value(run.name)
