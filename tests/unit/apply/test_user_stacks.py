@@ -86,4 +86,4 @@ def test_a_service_is_asked_as_its_check_says() -> None:
     assert probe_argv(check(address="loopback"), "192.0.2.1")[-1] == "http://127.0.0.1:80/healthz"
     secure = probe_argv(check(protocol="https", client_certificate="/pki/health"), "192.0.2.1")
     assert {"--insecure", "/pki/health.crt", "/pki/health.key"} <= set(secure)
-    assert "telnet://192.0.2.1:80" in probe_argv(check(protocol="tcp"), "192.0.2.1")[-1]
+    assert "telnet://192.0.2.1:80" in probe_argv(check(protocol="tcp"), "192.0.2.1")[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,14 +17,16 @@ import pytest
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.health import Finding, Kind
+from windlass.domain.host.desired import desired_host
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.host_checks import host_checks
-from windlass.domain.host.layout import DOCKER_DAEMON
+from windlass.domain.host.layout import DOCKER_DAEMON, PROJECT_LABEL
 from windlass.domain.pki import Pki, desired_certificates, files_for, issue_pki
 from windlass.domain.remediation import HealthReport, History, NeedsOperator, RemediationPlan, Tries
 from windlass.domain.remediation.plan import RunOrigin
 from windlass.domain.remediation.triggers import MonitorReports, monitor_reports
-from windlass.domain.rendering import MirrorAddresses, render_host
+from windlass.domain.rendering import MirrorAddresses, merge_daemon_settings, render_host
+from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.domain.spec.models import Host
 from windlass.domain.yamltext import read_yaml
@@ -34,6 +36,7 @@ from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.operations import compare_host
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.remediation import (
     Keyring,
@@ -95,7 +98,9 @@ def files_by_host() -> Mapping[str, Mapping[str, RemoteFile]]:
 
 def _files_of(host: Host) -> Mapping[str, RemoteFile]:
     rendered = render_host(cluster(), release(), host, lock(), MIRROR, parse_facts(FACTS))
-    files = {path: RemoteFile(file.content, file.mode) for path, file in rendered.items() if path != DOCKER_DAEMON}
+    daemon = rendered[DOCKER_DAEMON]
+    merged = replace(daemon, content=merge_daemon_settings(None, daemon.text).encode())
+    files = {path: RemoteFile(one.content, one.mode) for path, one in {**rendered, DOCKER_DAEMON: merged}.items()}
     return files | {p: RemoteFile(f.content, f.mode) for p, f in files_for(cluster(), host, pki()).items()}
 
 
@@ -138,9 +143,21 @@ class World:
             stuck += [key for key, state in self.broken.items() if state == "running" and key.startswith(f"{name}/")]
             self.now += self.slowness if stuck else timedelta(seconds=2)
             return CommandResult(1, "port answers 000\n", "") if stuck else ""
-        if script.name == "inspect-containers":
-            return "".join(json.dumps(one) + "\n" for one in self.inspected(name))
+        if script.name == "inspect-host":
+            return "\n".join(self.inspect_host(name)) + "\n"
         return FACTS
+
+    def inspect_host(self, name: str) -> Iterator[str]:
+        """Tell that all is there and loaded; containers are as they are."""
+        host = next(host for host in self.session.hosts if host.name == name)
+        inputs = HostInputs(ClusterInputs(cluster(), release(), lock(), MIRROR), host, parse_facts(FACTS))
+        desired = compare_host.desired_host(inputs, None, None)
+        yield from ("programs=known", "engine=answers", "complete=yes")
+        yield from (f"program={one.directory}" for one in desired.programs)
+        yield from (f"link={one.path} {one.target}" for one in desired.links)
+        yield from (f"setting=1:1:{setting}" for setting in desired.settings)
+        yield from (f"unit={unit.name}:active:1:1" for unit in desired.units)
+        yield from (json.dumps(one) for one in self.inspected(name))
 
     def look(self, name: str) -> str:
         lines = ["engine=answers", "member_data=yes", "free_kib=99999999"]
@@ -164,7 +181,8 @@ class World:
                    "RW": not one.get("read_only")} for one in service.get("volumes", [])]  # fmt: skip
         return {
             "Id": "0", "Name": f"/windlass-{component}", "Mounts": mounts,
-            "Config": {"Image": service["image"], "Labels": service["labels"], "Entrypoint": service["entrypoint"],
+            "Config": {"Image": service["image"], "Labels": {**service["labels"], PROJECT_LABEL: "windlass-any"},
+                       "Entrypoint": service["entrypoint"],
                        "Cmd": service["command"]},
             "State": {"Status": "exited" if state == "stuck" else state, "ExitCode": 137,
                       "StartedAt": (self.now - self.age).isoformat().replace("+00:00", "Z")},
@@ -230,10 +248,16 @@ def due(keys: Pki, renewed: Pki) -> frozenset[str]:
 
 
 ONCE = {
-    (detect_drift, "render_host"): once(
-        render_host, key=lambda spec, _r, host, _l, _m, facts: (id(spec), host.name, repr(facts))
+    (compare_host, "desired_host"): once(
+        desired_host,
+        key=lambda inputs, certificates, settings: (
+            id(inputs.whole.cluster),
+            inputs.host.name,
+            repr(inputs.facts),
+            id(certificates),
+            settings,
+        ),
     ),
-    (detect_drift, "read_yaml"): functools.cache(read_yaml),
     (detect_drift, "desired_certificates"): once(
         desired_certificates, key=lambda spec, host, keys, renewed: (id(spec), host.name, id(keys), due(keys, renewed))
     ),
