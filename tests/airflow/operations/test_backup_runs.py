@@ -9,13 +9,15 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from unit.backup.examples import manifest
-from windlass.airflow import alerts
+from unit.services import services_of
 from windlass.airflow.alerts import attempt_of
 from windlass.airflow.backup_assets import BACKUPS, DRILLS
 from windlass.airflow.operators import backup
 from windlass.airflow.operators.backup import BackupDispatchOperator, BackupProveOperator, BackupTakeOperator
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
+from windlass.effects.store import MemoryStore
+from windlass.effects.store.keys import spec_key
 from windlass.errors import NotReadyError, RefusedError, SkippedError, UnreachableError
 
 
@@ -32,9 +34,9 @@ def run() -> Any:
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def sent(run: Any) -> list[Any]:
     notices: list[Any] = []
-    monkeypatch.setattr(alerts, "send", lambda told, _: notices.extend(told))
+    run.services = services_of(MemoryStore(), notify=lambda told, _: notices.extend(told))
     return notices
 
 
@@ -92,8 +94,10 @@ def test_a_drill_that_is_due_is_started_and_one_that_is_not_is_skipped(
 
 @pytest.fixture
 def dispatch(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    monkeypatch.setattr(backup, "open_store", Mock())
-    monkeypatch.setattr(backup, "list_clusters", lambda _: ("a", "b", "c"))
+    store = MemoryStore()
+    for name in ("a", "b", "c"):
+        store.put(spec_key(name), b"")
+    monkeypatch.setattr(backup, "airflow_services", lambda: services_of(store))
     due = Mock(side_effect=lambda run, *_: run.name != "b")
     monkeypatch.setattr(backup, "should_start_backup", due)
     return due

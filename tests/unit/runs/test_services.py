@@ -1,12 +1,10 @@
-"""Services are passed in: two clusters of one process may have others, and the world in memory replaces one place."""
+"""Services are passed in: two clusters of one process may have others."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Self
 from unittest.mock import Mock
 
@@ -23,10 +21,6 @@ from windlass.operations.cluster import open_session
 from windlass.operations.etcd.clients import etcd_member
 from windlass.operations.services import Clients, Services
 from windlass.operations.waiting import wait_until
-
-TESTS = Path(__file__).resolve().parents[2]
-MOST_PATCHES = 2
-"""Where the Airflow layer builds its services, and a memory of specs that were read."""
 
 
 class EtcdOf:
@@ -88,9 +82,3 @@ def test_nothing_is_opened_before_it_is_asked_for_and_each_thing_once() -> None:
     assert opened == ["catalog"]
     with pytest.raises(FrozenInstanceError):
         services.clock = quick_clock()  # type: ignore[misc]  # that is what is refused
-
-
-def test_the_world_in_memory_is_passed_in_and_hardly_patched() -> None:
-    world = "\n".join(path.read_text(encoding="utf-8") for path in (TESTS / "world").rglob("*.py"))
-    patches = re.findall(r"\bpatch\.(?:setattr|setenv|setitem|delattr)\(([^)]*)", world)
-    assert len(patches) <= MOST_PATCHES, patches
