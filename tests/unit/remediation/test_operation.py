@@ -114,7 +114,7 @@ def remediating(
     monkeypatch: pytest.MonkeyPatch, act: Callable[[Any, RunCallbacks, RunStart], RemediationResult]
 ) -> Around:
     monkeypatch.setattr(operation, "remediate", act)
-    monkeypatch.setattr(operation, "untold", lambda *_: [])
+    monkeypatch.setattr(operation, "unreported", lambda *_: [])
     return Around()
 
 
@@ -137,8 +137,8 @@ def test_a_run_holds_the_lease_while_it_is_at_work_and_releases_it_whatever_come
 
 def test_a_result_has_the_keys_that_its_readers_know(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     around = remediating(monkeypatch, lambda *_: result("a"))
-    told = Remediation(run, RunRequest(NOW), around.surroundings()).run()
-    assert told == {"done": ["a"], "failed": ["f"], "held": ["d"], "stops": ["n"], "reported": ["r"]}
+    given = Remediation(run, RunRequest(NOW), around.surroundings()).run()
+    assert given == {"done": ["a"], "failed": ["f"], "held": ["d"], "stops": ["n"], "reported": ["r"]}
 
 
 @pytest.mark.parametrize("is_plan", [False, True])

@@ -1,4 +1,4 @@
-"""Remediation runs on hosts in memory that answer as real ones do, and break as told."""
+"""Remediation runs on hosts in memory that answer as real ones do, and break as tests say."""
 
 from __future__ import annotations
 
@@ -107,11 +107,11 @@ class World:
     hosts: dict[str, FakeHost]
     now: datetime = NOW
     broken: dict[str, str] = field(default_factory=dict)
-    """Docker's word for what is not running, by `host/component`; `stuck` starts again and again in vain."""
+    """Docker's word for what is not running, by `host/component`; `stuck` starts again and again without success."""
     history: History = field(default_factory=History)
     notes: list[Note] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
-    looks: int = 0
+    observations: int = 0
     age: timedelta = timedelta(hours=1)
     """For how long each container has run."""
     monitor: Callable[[], MonitorReports | None] = field(default=lambda: None)
@@ -124,8 +124,8 @@ class World:
     def answer(self, name: str, call: Call) -> CommandResult | str:
         script = (call.stdin or b"").decode()
         if "say complete yes" in script and "say engine answers" in script:
-            self.looks += 1
-            return self.look(name)
+            self.observations += 1
+            return self.inspection(name)
         if "force-recreate" in script:
             component = script.rpartition("container ")[2].partition('"')[0]
             self.acts.append(f"{name}/{component}")
@@ -141,7 +141,7 @@ class World:
             return "".join(json.dumps(one) + "\n" for one in self.inspected(name))
         return FACTS
 
-    def look(self, name: str) -> str:
+    def inspection(self, name: str) -> str:
         lines = ["engine=answers", "member_data=yes", "free_kib=99999999"]
         lines += [f"unit={unit} active running - success" for unit in ("docker", "windlass-containerd", "kubelet")]
         lines += [json.dumps(one) for one in self.inspected(name)]
@@ -406,17 +406,17 @@ def test_what_remediation_did_is_reported_in_a_form_for_programs_too(world: Worl
 
 def test_a_run_whose_time_is_over_looks_once_more_and_says_what_it_leaves(world: World) -> None:
     world.broken |= {"cp-2/kube-scheduler": "exited", "cp-3/kube-scheduler": "exited"}
-    looks_before: list[int] = []
+    observed_before: list[int] = []
 
     def monitor() -> None:
-        if world.acts and not looks_before:
-            looks_before.append(world.looks)
+        if world.acts and not observed_before:
+            observed_before.append(world.observations)
             world.now += timedelta(minutes=9)
 
     world.monitor = monitor
     outcome = world.remediate(HealthReport("cp-2", "kube-scheduler"), HealthReport("cp-3", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]
-    assert world.looks > looks_before[0]
+    assert world.observations > observed_before[0]
     left = [text for text in world.texts if "left to the next run" in text]
     assert left == list(outcome.deferred)
     assert "kube-scheduler on cp-3" in left[0]
@@ -481,10 +481,10 @@ class Provider(NoMachines):
 def test_a_machine_that_was_made_and_not_prepared_is_prepared_by_the_next_run(
     world: World, monkeypatch: pytest.MonkeyPatch, *, is_provided: bool
 ) -> None:
-    real, provider = world.look, Provider()
+    real, provider = world.inspection, Provider()
     world.machines = provider if is_provided else NoMachines()
     bare = "engine=silent\nunit=docker inactive dead - -\nmark=\nmember_data=no\ncomplete=yes\n"
-    monkeypatch.setattr(world, "look", lambda name: bare if name == "w-1" else real(name))
+    monkeypatch.setattr(world, "inspection", lambda name: bare if name == "w-1" else real(name))
     world.remediate()
     decided = {note.details["act"] for note in world.notes if note.host == "w-1" and "act" in note.details}
     assert decided - {"cordon"} == ({"replace-host"} if is_provided else {"restart-unit"})
@@ -543,15 +543,15 @@ def test_people_are_reported_before_a_run_waits(world: World) -> None:
     world.hosts["w-1"].is_reachable = False
     world.broken["cp-2/kube-scheduler"] = "exited"
     world.history = History({"cp-2/kube-scheduler": Tries(2, world.now)})
-    told_at: list[int] = []
+    noted_at: list[int] = []
 
     def pause(seconds: float) -> None:
-        told_at.append(sum(text.startswith("w-1 does not answer") for text in world.texts))
+        noted_at.append(sum(text.startswith("w-1 does not answer") for text in world.texts))
         world.now += timedelta(seconds=seconds)
 
     world.pause = pause  # type: ignore[method-assign]
     world.remediate(HealthReport("cp-2", "kube-scheduler"))
-    assert set(told_at) == {1}
+    assert set(noted_at) == {1}
 
 
 def found(kind: Kind, component: str, since: datetime) -> Finding:
