@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from windlass.airflow.operators.step_order import UpgradePauseOperator
+from windlass.airflow.operators.rollout import UpgradePauseOperator
 from windlass.airflow.params import cluster_param, reason_param
 from windlass.operation_names import Operation
 

@@ -1,7 +1,7 @@
 """Every error that Windlass raises on purpose.
 
-All derive from `WindlassError`. What `TRANSIENT` lists is worth another try; whatever else is raised needs a person or
-another input. A message says where, what, why and what to do next:
+All derive from `WindlassError`. What `TRANSIENT` lists is worth another try; `SkippedError` is no failure; whatever
+else is raised needs a person or another input. A message says where, what, why and what to do next:
 ``cp-1: `docker compose up -d etcd` exited 1: no space left on device; free space under /var/lib/docker``.
 """
 
@@ -33,6 +33,14 @@ class IntegrityError(WindlassError):
 
 class NotReadyError(WindlassError):
     """Something is not ready yet; the same step may work later."""
+
+
+class WaitingError(NotReadyError):
+    """The step has to wait for another run; nothing has failed."""
+
+
+class SkippedError(WindlassError):
+    """The step is not to be done by this run, which is no failure; the message gives the reason."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import psutil
 import yaml
 
 from windlass.cli.embedded import instance
-from windlass.cli.embedded.client import AirflowClient, RunState
+from windlass.cli.embedded.client import AirflowClient, DagRunState
 from windlass.cli.embedded.layout import Home, Settings
 from windlass.cli.embedded.processes import session_members
 from windlass.cli.embedded.secret_files import login
@@ -155,7 +155,7 @@ class Ground:
             self.client.clear_failed(dag_id, run_id)
         return self.finish(dag_id, run_id)
 
-    def _ended(self, state: RunState) -> Run:
+    def _ended(self, state: DagRunState) -> Run:
         return Run(state.dag_id, state.run_id, state.state, self.client)
 
     def task_process(self, dag_id: str, run_id: str, task_id: str, within: timedelta = RUN_LIMIT) -> psutil.Process:
@@ -274,7 +274,7 @@ class Ground:
         subjects = status["subjects"]
         return bool(subjects) and not status["findings"] and all(one["status"] == "healthy" for one in subjects)
 
-    def repairs(self) -> list[RunState]:
+    def repairs(self) -> list[DagRunState]:
         """Return the newest repair runs, the newest first."""
         return self.client.runs("heal_cluster", limit=100)
 

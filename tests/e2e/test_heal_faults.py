@@ -15,7 +15,7 @@ from e2e.breaking import Fault, all_faults
 from e2e.etcd import check, writer
 from e2e.ground import HOSTS, Ground, wait_for
 from e2e.remediation import acts_since, is_told, only_touching, wait_until_calm, wait_until_well, wrong_acts
-from windlass.cli.embedded.client import RunState
+from windlass.cli.embedded.client import DagRunState
 from windlass_lab.faults import cut, mend
 
 pytestmark = pytest.mark.full
@@ -90,13 +90,13 @@ def test_a_cluster_gets_over_it_and_loses_no_write(healing: Ground, names: tuple
         assert wrong_acts(healing, began, faults) == set()
 
 
-def begun(ground: Ground, known: set[str]) -> RunState:
+def begun(ground: Ground, known: set[str]) -> DagRunState:
     """Return the repair run that is at work now."""
 
-    def find() -> RunState | None:
+    def find() -> DagRunState | None:
         return next((run for run in ground.repairs() if run.run_id not in known and not run.has_ended), None)
 
-    found: RunState = wait_for(find, "a repair run", timedelta(seconds=90))
+    found: DagRunState = wait_for(find, "a repair run", timedelta(seconds=90))
     return found
 
 

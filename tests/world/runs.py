@@ -13,6 +13,7 @@ from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
+from windlass.errors import SkippedError
 
 
 @dataclass
@@ -156,7 +157,7 @@ def execute(task: Task, run: Run, runs: Mapping[str, Run]) -> None:
             run.results[name] = [*run.results[name][: task.map_index], result]
     except DownstreamTasksSkipped as skipping:
         run.states |= {one if isinstance(one, str) else one[0]: "skipped" for one in skipping.tasks}
-    except AirflowSkipException:
+    except (AirflowSkipException, SkippedError):
         run.states[task.task_id] = "skipped"
         return
     run.states[task.task_id] = "success"

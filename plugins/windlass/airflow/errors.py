@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from windlass.errors import TRANSIENT, WindlassError
+from windlass.errors import TRANSIENT, SkippedError, WindlassError
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -36,10 +36,15 @@ TASK_DEFAULTS: Mapping[str, Any] = {
 
 @contextmanager
 def ending_on_permanent_errors() -> Iterator[None]:
-    """Turn a permanent error of ours into `AirflowFailException`, which Airflow never retries; also a decorator."""
+    """Turn a permanent error of ours into `AirflowFailException`, which Airflow never retries; also a decorator.
+
+    What is skipped is no failure, and becomes `AirflowSkipException`.
+    """
     try:
         yield
     except TRANSIENT:
         raise
+    except SkippedError as reason:
+        raise AirflowSkipException(str(reason)) from reason
     except WindlassError as error:
         raise AirflowFailException(str(error)) from error

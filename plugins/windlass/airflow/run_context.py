@@ -14,16 +14,21 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from windlass.airflow.artifacts import artifacts_of
+from windlass.airflow.authorities import user_authorities
 from windlass.airflow.connections import master_keys, open_bundle_store, open_store
 from windlass.airflow.hooks.host import HostHook
-from windlass.domain.catalog import Catalog
+from windlass.domain.artifacts import Lock
+from windlass.domain.catalog import Catalog, Release
+from windlass.domain.catalog.tested import TestRecord
 from windlass.domain.lease import Owner
-from windlass.domain.pki import Pki
+from windlass.domain.pki import Credential, Pki, Signer
+from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, load_cluster
+from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
-from windlass.effects.catalog import load_catalog
+from windlass.effects.catalog import load_catalog, load_record
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, RunLease, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import backup_lease_key, drill_lease_key, lease_key
 from windlass.errors import NotReadyError, SpecError
@@ -127,6 +132,18 @@ class RunContext:
             raise NotReadyError(f"cluster `{self.name}` has no certificates yet; run the task that seeds them first")
         return pki
 
+    def authorities(self, cluster: Cluster) -> Mapping[Signer, Credential]:
+        """Return the authorities of the user's own that the spec refers to, from Airflow's connections."""
+        return user_authorities(cluster)
+
+    def artifacts(self, cluster: Cluster, release: Release) -> tuple[Lock, MirrorAddresses]:
+        """Return where the hosts of `cluster` get the artifacts of a release from."""
+        return artifacts_of(cluster, release, self.store)
+
+    def release_tests(self, version: str) -> TestRecord | None:
+        """Return what is recorded of a release's tests; None if nothing is."""
+        return load_record(templates_directory(), version)
+
     def vault(self, cluster: Cluster) -> Vault:
         """Return the cluster's recovery bundles, wherever its spec keeps them."""
         target = cluster.spec.backup.target
@@ -138,7 +155,7 @@ class RunContext:
         release = self.catalog.release(cluster.spec.kubernetes.version)
         hook = HostHook(cluster.spec.hosts.ssh.connection)
         connections = hook.connections(cluster, HostKeys(self.store, cluster.name))
-        with open_session(cluster, release, artifacts_of(cluster, release, self.store), connections) as session:
+        with open_session(cluster, release, self.artifacts(cluster, release), connections) as session:
             yield session
 
     def lease(self) -> RunLease:
@@ -169,6 +186,12 @@ class RunContext:
             details=details or {},
         )
         ServiceLog(self.store, self.name).append(event, writer=self.owner.dag_id)
+
+
+def is_by_person(context: Mapping[str, Any]) -> bool:
+    """Tell whether a person started the run that `context` belongs to."""
+    run_type = context["dag_run"].run_type
+    return is_started_by_person(str(getattr(run_type, "value", run_type)))
 
 
 def finished_by(context: Mapping[str, Any]) -> Callable[[Owner], bool | None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.cli.airflow_access import HELP, open_client
-from windlass.cli.embedded.client import AirflowClient, RunState, TaskView
+from windlass.cli.embedded.client import AirflowClient, DagRunState, TaskView
 from windlass.errors import RefusedError, SpecError, WindlassError
 from windlass.operation_names import Operation
 
@@ -80,7 +80,7 @@ def _spec(path: Path | None) -> str | None:
         raise SpecError(f"{path}: cannot be read: {error.strerror}; give the path of a cluster spec") from error
 
 
-def _end(client: AirflowClient, state: RunState) -> int:
+def _end(client: AirflowClient, state: DagRunState) -> int:
     """Print what the run came to: its result as JSON, or why it did not get there."""
     if state.state == "success":
         result = client.xcom(state.dag_id, state.run_id, _RESULTS[state.dag_id])
@@ -93,7 +93,7 @@ def _end(client: AirflowClient, state: RunState) -> int:
     raise kind(f"{state.dag_id} (run {state.run_id}): {told}")
 
 
-def _reason(client: AirflowClient, state: RunState, task: TaskView) -> str:
+def _reason(client: AirflowClient, state: DagRunState, task: TaskView) -> str:
     """Return the error that ended a task, out of its log."""
     lines = client.log(state.dag_id, state.run_id, task).splitlines()
     marked = [line for line in lines if "AirflowFailException" in line or "Error" in line]

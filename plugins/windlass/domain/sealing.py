@@ -93,19 +93,6 @@ def new_master_key() -> Secret:
     return Secret(base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode())
 
 
-def seal(source: BinaryIO, target: BinaryIO, keys: MasterKeys, context: str) -> None:
-    """Write `source` to `target`, sealed for `context`."""
-    target.writelines(sealed_pieces(source, keys, context))
-
-
-def unseal(source: BinaryIO, target: BinaryIO, keys: MasterKeys, context: str) -> None:
-    """Write what was sealed in `source` to `target`.
-
-    IntegrityError with the reason if anything is amiss; `target` then holds a true beginning and is to be discarded.
-    """
-    target.writelines(unsealed_pieces(source, keys, context))
-
-
 def seal_bytes(data: bytes, keys: MasterKeys, context: str) -> bytes:
     """Return `data` sealed for `context`."""
     return b"".join(sealed_pieces(io.BytesIO(data), keys, context))

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 from airflow.sdk import RetryAction
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferralError
 
 import windlass
 from windlass.airflow.errors import RETRY_POLICY, ending_on_permanent_errors
@@ -16,8 +16,10 @@ from windlass.errors import (
     IntegrityError,
     NotReadyError,
     RefusedError,
+    SkippedError,
     SpecError,
     UnreachableError,
+    WaitingError,
     WindlassError,
 )
 
@@ -30,7 +32,12 @@ def test_a_permanent_error_ends_the_task_with_its_own_words(kind: type[Exception
     assert isinstance(raised.value.__cause__, kind)
 
 
-@pytest.mark.parametrize("kind", [NotReadyError, UnreachableError])
+def test_what_is_skipped_is_no_failure() -> None:
+    with pytest.raises(AirflowSkipException, match="no backup is due"), ending_on_permanent_errors():
+        raise SkippedError("no backup is due")
+
+
+@pytest.mark.parametrize("kind", [NotReadyError, UnreachableError, WaitingError])
 def test_a_transient_error_is_left_to_retries(kind: type[Exception]) -> None:
     with pytest.raises(kind), ending_on_permanent_errors():
         raise kind("cp-1: later")
@@ -53,6 +60,7 @@ def test_it_serves_as_a_decorator() -> None:
     [
         (NotReadyError("x"), RetryAction.RETRY),
         (UnreachableError("x"), RetryAction.RETRY),
+        (WaitingError("x"), RetryAction.RETRY),
         (TaskDeferralError("x"), RetryAction.RETRY),
         (RefusedError("x"), RetryAction.FAIL),
         (KeyError("x"), RetryAction.FAIL),

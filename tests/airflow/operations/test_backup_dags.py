@@ -2,15 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk.exceptions import AirflowSkipException
 
-from windlass.airflow.operators import backup
-from windlass.airflow.operators.backup import BackupTakeOperator, is_by_person
-from windlass.errors import NotReadyError
+from windlass.airflow.operators.backup import BackupTakeOperator
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 
@@ -44,18 +40,6 @@ def test_no_backfill_runs_them(dags: Any, name: str) -> None:
     kinds = {str(getattr(kind, "value", kind)) for kind in dags[name].allowed_run_types}
     assert "backfill" not in kinds
     assert "manual" in kinds
-
-
-def test_a_run_with_a_partition_was_not_asked_for_by_a_person() -> None:
-    assert is_by_person({"dag_run": Mock(partition_key=None)})  # type: ignore[typeddict-item]
-    assert not is_by_person({"dag_run": Mock(partition_key="demo")})  # type: ignore[typeddict-item]
-
-
-def test_where_a_backup_cannot_be_taken_now_a_schedule_skips_and_a_person_waits() -> None:
-    with pytest.raises(AirflowSkipException):
-        backup._wait_or_skip("a recovery runs", is_asked_for=False)
-    with pytest.raises(NotReadyError):
-        backup._wait_or_skip("a recovery runs", is_asked_for=True)
 
 
 def test_taking_is_tried_again() -> None:

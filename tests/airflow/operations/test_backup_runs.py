@@ -1,231 +1,109 @@
-"""What the tasks of backups do, over a store in memory; taking itself is tested against real members elsewhere."""
+"""How the tasks of backups and drills hand Airflow's run to their operations, which are tested without Airflow."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from unit.backup.examples import manifest, new_keys
+from unit.backup.examples import manifest
+from windlass.airflow import alerts
+from windlass.airflow.alerts import attempt_of
+from windlass.airflow.backup_assets import BACKUPS, DRILLS
 from windlass.airflow.operators import backup
-from windlass.airflow.operators.backup import BackupProveOperator, BackupTakeOperator
-from windlass.domain.backup import SNAPSHOT, STATE, BundleId
+from windlass.airflow.operators.backup import BackupDispatchOperator, BackupProveOperator, BackupTakeOperator
+from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
-from windlass.domain.spec.care import Backup, Drill
-from windlass.effects.bundles import Vault
-from windlass.effects.store import Leases, MemoryStore, RunLease
-from windlass.effects.store.keys import backup_lease_key
-from windlass.errors import NotReadyError, RefusedError, UnreachableError
-
-OTHER = Owner("etcd_backup", "another")
-KEYS = new_keys()
+from windlass.errors import NotReadyError, RefusedError, SkippedError, UnreachableError
 
 
-class Place:
-    """A workplace over a store in memory."""
-
-    def __init__(self, settings: Backup) -> None:
-        self.name, self.owner, self.store = "demo", Owner("etcd_backup", "mine"), MemoryStore()
-        self.settings, self.told, self.others_have_ended = settings, [], False
-        self.bundles = Vault(self.store, "demo", KEYS)
-
-    def cluster(self) -> Any:
-        return Mock(spec=["spec"], **{"spec.backup": self.settings})
-
-    def vault(self, _: Any) -> Vault:
-        return self.bundles
-
-    def pki(self) -> Any:
-        return Mock()
-
-    @contextmanager
-    def session(self, _: Any) -> Iterator[Any]:
-        yield Mock()
-
-    def lease(self) -> RunLease:
-        return RunLease(Leases(self.store, self._has_ended, lambda: datetime.now(UTC)), "demo", self.owner)
-
-    def backup_lease(self) -> RunLease:
-        leases = Leases(self.store, self._has_ended, lambda: datetime.now(UTC), backup_lease_key)
-        return RunLease(leases, "demo", self.owner)
-
-    def _has_ended(self, _: Owner) -> bool:
-        return self.others_have_ended
-
-    def log(self, text: str, *, level: str = "info", details: Any = None) -> None:
-        self.told.append((level, text))
-
-    def hold(self, age: timedelta) -> BundleId:
-        bundle = BundleId.of(datetime.now(UTC) - age, 1042)
-        parts = {name: self.bundles.write_part(bundle, name, io.BytesIO(b"x")) for name in (SNAPSHOT, STATE)}
-        self.bundles.commit(manifest(id=str(bundle), parts=parts))
-        return bundle
+def context(*, run_type: str = "asset_triggered", attempt: int = 9) -> Any:
+    run = Mock(dag_id="etcd_backup", run_id="mine", partition_key="demo", run_type=run_type)
+    return {"ti": Mock(try_number=attempt), "dag_run": run, "params": {}, "outlet_events": {DRILLS: Mock()}}
 
 
 @pytest.fixture
 def run() -> Any:
-    return Place(Backup(schedule="*/5 * * * *"))
+    made = Mock(spec=RunContext, owner=Owner("etcd_backup", "mine"))
+    made.name = "demo"
+    return made
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     notices: list[Any] = []
-    monkeypatch.setattr(backup, "send", lambda told, _: notices.extend(told))
+    monkeypatch.setattr(alerts, "send", lambda told, _: notices.extend(told))
     return notices
 
 
-def context(*, partition: str | None = "demo", attempt: int = 9) -> Any:
-    ti = Mock(try_number=attempt)
-    return {"ti": ti, "dag_run": Mock(partition_key=partition), "params": {}, "outlet_events": Mock()}
+@pytest.mark.parametrize(("attempt", "is_last"), [(1, False), (2, False), (3, True)])
+@pytest.mark.parametrize(("run_type", "is_by_person"), [("manual", True), ("asset_triggered", False)])
+def test_an_operation_knows_who_started_it_and_whether_it_is_tried_again(
+    run: Any, attempt: int, run_type: str, *, is_last: bool, is_by_person: bool
+) -> None:
+    made = attempt_of(context(run_type=run_type, attempt=attempt), run, retries=2)
+    assert (made.is_last, made.is_by_person) == (is_last, is_by_person)
 
 
-def taking(monkeypatch: pytest.MonkeyPatch, result: Any) -> Mock:
-    taken = Mock(side_effect=result) if isinstance(result, Exception) else Mock(return_value=result)
-    monkeypatch.setattr(backup, "take_bundle", taken)
-    return taken
+def test_an_alert_is_a_line_of_the_log_and_a_notice_even_while_the_store_is_away(run: Any, sent: list[Any]) -> None:
+    run.log.side_effect = UnreachableError("the store is away")
+    attempt_of(context(), run, 0).alert("backups do not come")
+    run.log.assert_called_once_with("backups do not come", level="error")
+    assert [(one.cluster, one.level, one.is_alert) for one in sent] == [("demo", "error", True)]
 
 
-def take(run: Any, **asked: Any) -> Any:
-    return BackupTakeOperator(task_id="take", retries=2).act(context(**asked), run)
+def test_the_bundle_is_the_result(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup, "back_up", lambda *_: manifest())
+    taken = BackupTakeOperator(task_id="take").act(context(), run)
+    assert (taken["bundle"], taken["keys"], taken["source"]) == (manifest().id, 400, "cp-1")
 
 
-def test_a_bundle_is_taken_and_the_turn_given_back(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    taking(monkeypatch, manifest())
-    assert take(run)["bundle"] == manifest().id
-    last = run.backup_lease().last()
-    assert last.released
+@pytest.mark.parametrize(
+    ("raised", "ends"),
+    [
+        (SkippedError("taken since"), AirflowSkipException),
+        (NotReadyError("taken since"), NotReadyError),
+        (RefusedError("taken since"), AirflowFailException),
+    ],
+)
+def test_what_is_skipped_waits_or_fails_does_so_in_airflow(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, ends: type[Exception]
+) -> None:
+    monkeypatch.setattr(backup, "attempt_of", Mock())
+    monkeypatch.setattr(backup, "back_up", Mock(side_effect=raised))
+    with pytest.raises(ends, match="taken since"):
+        BackupTakeOperator(task_id="take").execute(context())
 
 
-def test_two_backups_of_a_cluster_never_run_at_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = taking(monkeypatch, manifest())
-    replace(run.backup_lease(), owner=OTHER).acquire()
-    with pytest.raises(AirflowSkipException, match="being taken already"):
-        take(run)
-    with pytest.raises(NotReadyError, match="being taken already"):
-        take(run, partition=None)
-    taken.assert_not_called()
-
-
-def test_the_turn_of_a_run_that_has_ended_is_taken_over(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    taking(monkeypatch, manifest())
-    replace(run.backup_lease(), owner=OTHER).acquire()
-    run.others_have_ended = True
-    assert take(run)
-
-
-def test_beside_a_recovery_none_is_taken_and_beside_a_repair_one_is(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    taking(monkeypatch, manifest())
-    recovery = replace(run.lease(), owner=Owner("disaster_recovery", "one"))
-    repair = replace(run.lease(), owner=Owner("heal_cluster", "one"))
-    recovery.acquire()
-    with pytest.raises(AirflowSkipException, match="being replaced"):
-        take(run)
-    recovery.release()
-    repair.acquire()
-    assert take(run)
-
-
-def test_a_recovery_that_ended_without_giving_its_lease_back_stops_no_backups(
+def test_a_drill_that_is_due_is_started_and_one_that_is_not_is_skipped(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taking(monkeypatch, manifest())
-    replace(run.lease(), owner=Owner("disaster_recovery", "one")).acquire()
-    run.others_have_ended = True
-    assert take(run)
-
-
-def test_a_scheduled_run_whose_bundle_came_meanwhile_is_skipped_and_one_asked_for_is_not(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taking(monkeypatch, manifest())
-    run.settings = Backup(schedule="30 3 * * *")
-    run.hold(timedelta())
-    with pytest.raises(AirflowSkipException, match="taken since"):
-        take(run)
-    assert take(run, partition=None)
-
-
-def test_an_etcd_that_has_begun_anew_is_told_of_once_and_the_last_bundle_of_before_is_named(
-    run: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
-) -> None:
-    before = run.hold(timedelta(hours=3))
-    emptied = manifest().content.model_copy(update={"revision": 7})
-    taking(monkeypatch, manifest().model_copy(update={"content": emptied}))
-    assert take(run)
-    ((level, text),) = run.told
-    assert level == "error"
-    assert "went back from 1042 to 7" in text
-    assert f"bundle {before}" in text
-    assert len(sent) == 1
-
-
-def test_a_failed_backup_tells_how_old_the_newest_good_one_is(
-    run: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
-) -> None:
-    run.hold(timedelta(hours=3))
-    taking(monkeypatch, RefusedError("this machine has no room"))
-    with pytest.raises(RefusedError):
-        take(run)
-    ((level, text),) = run.told
-    assert level == "error"
-    assert "backup failed, the newest good bundle is 3 h old" in text
-    assert "this machine has no room" in text
-    assert [notice.is_alert for notice in sent] == [True]
-    assert run.backup_lease().last().released
-
-
-def test_nobody_is_told_of_a_failure_that_is_tried_again(
-    run: Any, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
-) -> None:
-    taking(monkeypatch, UnreachableError("the store does not answer"))
-    with pytest.raises(UnreachableError):
-        take(run, attempt=1)
-    assert sent == []
-    with pytest.raises(UnreachableError):
-        take(run, attempt=3)
-    assert len(sent) == 1
-
-
-def test_the_first_bundle_of_a_day_is_handed_to_a_drill(run: Any) -> None:
-    run.settings = Backup(drill=Drill(schedule="30 3 * * *"))
     operator, asked = BackupProveOperator(task_id="prove"), context()
-    with pytest.raises(AirflowSkipException, match="no drill is due"):
-        operator.act(asked, run)
-    run.hold(timedelta())
-    accessor = Mock()
-    asked["outlet_events"] = {backup.DRILLS: accessor}
+    due = Mock()
+    monkeypatch.setattr(backup, "require_drill_due", due)
     assert operator.act(asked, run) == "demo"
-    accessor.add_partitions.assert_called_once_with("demo")
+    asked["outlet_events"][DRILLS].add_partitions.assert_called_once_with("demo")
+    due.side_effect = SkippedError("no drill is due")
+    with pytest.raises(AirflowSkipException, match="no drill is due"):
+        operator.execute(asked)
 
 
-def look(run: Any) -> bool:
-    return backup._look(context(), run)
+@pytest.fixture
+def dispatch(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    monkeypatch.setattr(backup, "open_store", Mock())
+    monkeypatch.setattr(backup, "list_clusters", lambda _: ("a", "b", "c"))
+    due = Mock(side_effect=lambda run, *_: run.name != "b")
+    monkeypatch.setattr(backup, "should_start_backup", due)
+    return due
 
 
-def test_a_cluster_is_dispatched_when_its_time_has_come(run: Any) -> None:
-    assert look(run)
-    replace(run.backup_lease(), owner=OTHER).acquire()
-    assert not look(run)
-    run.settings = Backup(schedule=None)
-    assert not look(run)
-
-
-def test_missing_backups_are_told_once_and_so_is_their_return(run: Any, sent: list[Any]) -> None:
-    run.hold(timedelta(hours=5))
-    look(run)
-    look(run)
-    assert [text.partition(";")[0] for _, text in run.told] == ["backups do not come"]
-    assert "is 5 h old" in run.told[0][1]
-    run.hold(timedelta())
-    look(run)
-    look(run)
-    assert [level for level, _ in run.told] == ["error", "info"]
-    assert "backups come again" in run.told[1][1]
-    assert len(sent) == 2
+def test_a_partition_is_started_for_each_cluster_that_is_due(dispatch: Mock) -> None:
+    asked = context()
+    asked["outlet_events"] = {BACKUPS: Mock()}
+    assert BackupDispatchOperator(task_id="dispatch").execute(asked) == ["a", "c"]
+    asked["outlet_events"][BACKUPS].add_partitions.assert_called_once_with(["a", "c"])
+    dispatch.side_effect = lambda *_: False
+    with pytest.raises(AirflowSkipException, match="no backup is due"):
+        BackupDispatchOperator(task_id="dispatch").execute(asked)

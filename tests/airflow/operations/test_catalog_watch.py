@@ -5,71 +5,31 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-import yaml
 from airflow.dag_processing.dagbag import DagBag
 
+from unit.rollout.test_announce import spec
 from windlass.airflow.operators import available
-from windlass.airflow.operators.available import tell_clusters
-from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
-from windlass.effects.store.keys import offer_key, spec_key
+from windlass.airflow.operators.available import CatalogWatchOperator
+from windlass.effects.store import ClusterRecords, MemoryStore
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 
 
-def spec(name: str, version: str) -> str:
-    members = [{"name": "a", "address": "192.0.2.1", "roles": ["etcd", "control-plane", "worker"]}]
-    body = {"kubernetes": {"version": version}, "hosts": {"members": members}}
-    return yaml.safe_dump({"apiVersion": "windlass/v1", "kind": "Cluster", "metadata": {"name": name}, "spec": body})
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    made = MemoryStore()
-    for name, version in {"old": "v1.36.3", "new": "v1.37.2"}.items():
-        ClusterRecords(made, name).save_spec(spec(name, version))
-    made.put(spec_key("broken"), b"no: spec")
-    return made
-
-
-def test_each_cluster_is_told_once_of_what_it_may_move_to(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[Any] = []
-    monkeypatch.setattr(available, "send", lambda notices, context: sent.extend(notices))
-    monkeypatch.setattr(available, "catalog_standing", lambda directory, release: "tested")
-    context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
-
-    assert tell_clusters(store, context) == {"old": ["v1.37.2"]}
-    assert tell_clusters(store, context) == {}
-
-    assert [(notice.cluster, notice.is_alert) for notice in sent] == [("old", True)]
-    assert "etcd v3.6.16 -> v3.7.3" in sent[0].text
-    (event,) = ServiceLog(store, "old").newest()
-    assert event.text == sent[0].text
-    assert store.get(offer_key("old", "v1.37.2")) is not None
-    assert ServiceLog(store, "new").newest() == ()
-
-
-def test_a_cluster_whose_telling_broke_off_is_told_by_the_next_run(
-    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("standing", "told"), [("tested", {"old": ["v1.37.2"]}), ("untested", {})])
+def test_people_are_alerted_of_tested_releases(
+    monkeypatch: pytest.MonkeyPatch, standing: str, told: dict[str, list[str]]
 ) -> None:
     sent: list[Any] = []
-
-    def die(notices: Any, context: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(available, "send", die)
-    monkeypatch.setattr(available, "catalog_standing", lambda directory, release: "tested")
-    context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
-    with pytest.raises(KeyboardInterrupt):
-        tell_clusters(store, context)
-
+    store = MemoryStore()
+    ClusterRecords(store, "old").save_spec(spec("old", "v1.36.3"))
+    monkeypatch.setattr(available, "open_store", lambda: store)
     monkeypatch.setattr(available, "send", lambda notices, context: sent.extend(notices))
-    assert tell_clusters(store, context) == {"old": ["v1.37.2"]}
-    assert len(sent) == 1
+    monkeypatch.setattr(available, "catalog_standing", lambda directory, release: standing)
+    context: Any = {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}
 
+    assert CatalogWatchOperator(task_id="watch").execute(context) == told
 
-def test_an_untested_release_is_not_told_of(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(available, "catalog_standing", lambda directory, release: "untested")
-    assert tell_clusters(store, {"dag_run": Mock(dag_id="catalog_watch", run_id="run")}) == {}  # type: ignore[arg-type]
+    assert [(notice.cluster, notice.is_alert) for notice in sent] == [("old", True)] * len(told)
 
 
 def test_the_catalog_is_looked_at_by_itself_and_never_twice_at_once() -> None:

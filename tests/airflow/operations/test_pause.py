@@ -9,16 +9,16 @@ from unittest.mock import Mock
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.task.trigger_rule import TriggerRule
 
-from windlass.airflow.operators.rollout import UpgradeLeaseOperator, UpgradeResultOperator
-from windlass.airflow.operators.step_order import UpgradePauseOperator, left_undone, pause_if_asked, require_step_order
+from windlass.airflow.operators.rollout import UpgradePauseOperator, UpgradeResultOperator, UpgradeStepOperator
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.step_order import left_undone, require_step_order
 from windlass.domain.lease import Owner
 from windlass.domain.rollout import Step
-from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause, RolloutRecord, RunLease
-from windlass.errors import RefusedError
+from windlass.effects.store import ClusterRecords, Leases, MemoryStore, Pause, RunLease
+from windlass.errors import RefusedError, SkippedError
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 ROLLING, ASKING = Owner("upgrade_cluster", "one"), Owner("pause_upgrade", "two")
@@ -37,15 +37,15 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-def run(store: MemoryStore, owner: Owner, *, has_ended: bool = False) -> Any:
+def run(store: MemoryStore, owner: Owner) -> Any:
     made = Mock(spec=RunContext, owner=owner, records=ClusterRecords(store, "demo"), reason=PAUSE.reason)
     made.name = "demo"
-    made.lease.side_effect = lambda: lease_of(store, owner, has_ended=has_ended)
+    made.lease.side_effect = lambda: lease_of(store, owner)
     return made
 
 
-def lease_of(store: MemoryStore, owner: Owner, *, has_ended: bool = False) -> RunLease:
-    return RunLease(Leases(store, lambda _: has_ended, lambda: datetime.now(UTC)), "demo", owner)
+def lease_of(store: MemoryStore, owner: Owner) -> RunLease:
+    return RunLease(Leases(store, lambda _: False, lambda: datetime.now(UTC)), "demo", owner)
 
 
 def context(states: dict[str, str | None] | None = None, mine: int = 0, tries: int = 1) -> Any:
@@ -66,35 +66,21 @@ def test_a_step_waits_for_all_before_it_and_fails_once_one_failed() -> None:
 
 
 def test_no_step_is_done_after_one_that_a_pause_has_kept_from_being_done() -> None:
-    with pytest.raises(AirflowSkipException):
+    with pytest.raises(SkippedError):
         require_step_order(context({"roll_0": "success", "roll_1": "skipped", "roll_2": "running"}, 2))
     assert left_undone(context({"roll_0": "success", "roll_1": "skipped", "roll_12": "skipped"}), "roll") == {1, 12}
     assert left_undone(context({"roll": "skipped"}), "roll") == frozenset()
 
 
-def test_a_step_that_has_not_begun_is_not_done_and_one_that_has_is_done_to_its_end(store: MemoryStore) -> None:
-    here = run(store, ROLLING)
-    pause_if_asked(context(), here, STEP)
-    here.records.ask_pause(PAUSE)
-    with pytest.raises(AirflowSkipException, match=r"paused before etcd cp-2.*by run two \(the shop is full\)"):
-        pause_if_asked(context(), here, STEP)
-    pause_if_asked(context(tries=2), here, STEP)
-
-
-def test_what_was_asked_of_another_run_is_nothing_to_this_one(store: MemoryStore) -> None:
-    later = run(store, Owner("upgrade_cluster", "three"))
-    later.records.ask_pause(PAUSE)
-    pause_if_asked(context(), later, STEP)
-
-
-def test_the_next_run_drops_the_request_and_so_does_the_end_of_the_roll(store: MemoryStore) -> None:
+def test_a_step_that_is_tried_again_has_begun_and_is_not_paused(store: MemoryStore) -> None:
     here = run(store, ROLLING)
     here.records.ask_pause(PAUSE)
-    UpgradeLeaseOperator(task_id="lease").act(context(), here)
-    assert here.records.pause() is None
-    here.records.ask_pause(PAUSE)
-    here.records.end_rollout()
-    assert here.records.pause() is None
+    step = UpgradeStepOperator(task_id="roll", step=STEP.value())
+    with pytest.raises(SkippedError, match="paused before etcd cp-2"):
+        step.act(context(), here)
+    here.lease.side_effect = RefusedError("it goes on to the lease")
+    with pytest.raises(RefusedError, match="goes on to the lease"):
+        step.act(context(tries=2), here)
 
 
 def test_the_run_that_rolls_is_asked(store: MemoryStore) -> None:
@@ -107,27 +93,6 @@ def test_the_run_that_rolls_is_asked(store: MemoryStore) -> None:
     assert pause == Pause("one", "two", told["asked"], PAUSE.reason)
     assert told["run"] == "one"
     assert "run one of upgrade_cluster was asked to pause" in here.log.call_args.args[0]
-
-
-@pytest.mark.parametrize(
-    ("holder", "has_ended", "rollout", "told"),
-    [
-        (None, False, False, "no upgrade is at work"),
-        (Owner("heal_cluster", "one"), False, False, "no upgrade is at work"),
-        (ROLLING, True, True, "the roll from v1.36.3 to v1.37.2 .* is not at work now"),
-    ],
-)
-def test_where_no_roll_is_at_work_there_is_nothing_to_pause(
-    store: MemoryStore, holder: Owner | None, told: str, *, has_ended: bool, rollout: bool
-) -> None:
-    here = run(store, ASKING, has_ended=has_ended)
-    if holder:
-        lease_of(store, holder).acquire()
-    if rollout:
-        here.records.save_rollout(RolloutRecord("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00"))
-    with pytest.raises(RefusedError, match=told):
-        UpgradePauseOperator(task_id="ask").act(context(), here)
-    assert here.records.pause() is None
 
 
 @pytest.mark.parametrize(

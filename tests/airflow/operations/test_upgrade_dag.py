@@ -7,12 +7,14 @@ from unittest.mock import Mock
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from windlass.airflow.operators.rollout import UpgradeCheckOperator, UpgradeResultOperator
+from windlass.airflow.operators import rollout as operators
+from windlass.airflow.operators.rollout import UpgradeCheckOperator, UpgradeGateOperator, UpgradeResultOperator
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.domain.rollout import Step
-from windlass.effects.store import ClusterRecords, MemoryStore, RolloutRecord
+from windlass.operations.rollout.upgrade import StepsLeft, UpgradePlan
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 STEP = Step("etcd", ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",)).value()
@@ -92,33 +94,27 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
         run.lease.return_value.release.assert_called_once_with()
 
 
-BETWEEN = RolloutRecord("v1.36.3", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "20261124T065500Z-r1")
-CHANGED = RolloutRecord("v1.37.2", "v1.37.2", "one", "2026-11-24T07:00:00+00:00", "20261124T065500Z-r1")
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "known", "kept"),
-    [
-        ("v1.36.3", "v1.37.2", None, None),
-        ("v1.36.3", "v1.37.2", BETWEEN, (BETWEEN.began, BETWEEN.bundle)),
-        ("v1.37.2", "v1.37.2", None, None),
-        ("v1.37.2", "v1.37.2", CHANGED, (CHANGED.began, CHANGED.bundle)),
-        ("v1.36.3", "v1.36.3", BETWEEN, (BETWEEN.began, BETWEEN.bundle)),
-    ],
-)
-def test_that_a_roll_is_under_way_is_recorded_whatever_it_changes_until_it_ends(
-    before: str, after: str, known: RolloutRecord | None, kept: tuple[str, str] | None
+@pytest.mark.parametrize(("settled", "plan_only"), [(True, False), (False, True), (False, False)])
+def test_what_comes_after_the_gate_is_skipped_if_nothing_is_to_be_done_or_only_planned(
+    monkeypatch: pytest.MonkeyPatch, *, settled: bool, plan_only: bool
 ) -> None:
-    run = Mock(spec=RunContext, owner=Owner("upgrade_cluster", "two"), records=ClusterRecords(MemoryStore(), "demo"))
-    run.vault.return_value.inventory.return_value.bundles = ("20261124T075500Z-r9",)
-    if known:
-        run.records.save_rollout(known)
-    upgrade_path = Mock(release=Mock(version=after))
-    upgrade_path.before.spec.kubernetes.version = before
+    monkeypatch.setattr(operators, "plan_upgrade", lambda *_: UpgradePlan({"to": "v1.37.2"}, settled))
+    gate = UpgradeGateOperator(task_id="gate", skips=["approval"])
+    context: Any = {"params": {"plan_only": plan_only}, "ti": Mock()}
+    if settled or plan_only:
+        with pytest.raises(DownstreamTasksSkipped):
+            gate.act(context, Mock())
+        context["ti"].xcom_push.assert_called_once_with(key="return_value", value={"to": "v1.37.2"})
+    else:
+        assert gate.act(context, Mock()) == {"to": "v1.37.2"}
 
-    UpgradeCheckOperator(task_id="check")._remember(run, upgrade_path)
 
-    found = run.records.rollout()
-    assert found is not None
-    assert (found.began, found.bundle) == kept if kept else found.bundle == "20261124T075500Z-r9"
-    assert f"the roll {'of a changed spec at' if found.before == found.after else 'from v1.36.3 to'} v1." in str(found)
+@pytest.mark.parametrize("steps", [(Step("etcd", ("cp-2",), ()),), ()])
+def test_the_check_always_gives_a_step_and_says_whether_that_is_all(
+    monkeypatch: pytest.MonkeyPatch, steps: tuple[Step, ...]
+) -> None:
+    monkeypatch.setattr(operators, "check_again", lambda *_: StepsLeft(steps, goes_to_the_end=True))
+    context: Any = {"params": {}, "ti": Mock()}
+    given = UpgradeCheckOperator(task_id="check").act(context, Mock())
+    assert [one["kind"] for one in given] == (["etcd"] if steps else ["prefetch"])
+    context["ti"].xcom_push.assert_called_once_with(key="is_complete", value=True)

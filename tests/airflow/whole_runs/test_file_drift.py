@@ -57,7 +57,10 @@ def test_a_file_that_could_not_be_looked_at_is_written_anew(new: New) -> None:
 
     run = world.run("create_cluster")
 
-    assert run.results["plan.preflight"] == {"cp-1": ["lay down 1 certificate files"], "w-1": [f"write {CONFIG}"]}
+    assert run.results["plan.preflight"] == {
+        "cp-1": ["lay down 1 certificate files"],
+        "w-1": [f"write {CONFIG}", "start kubelet"],
+    }
     assert world.run("create_cluster").states["lease"] == "skipped"
 
 

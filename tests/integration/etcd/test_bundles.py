@@ -8,6 +8,7 @@ import json
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.backup import SNAPSHOT, read_content
+from windlass.domain.etcd.membership import assess
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import Cluster
@@ -27,7 +29,9 @@ from windlass.effects.store import MemoryStore
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.backup.take import Stopwatch, take_bundle
 from windlass.operations.cluster import ClusterSession
+from windlass.operations.etcd import observe
 from windlass.operations.etcd.maintain import keep_in_order
+from windlass.operations.waiting import wait_until
 
 if TYPE_CHECKING:
     from conftest import Etcd
@@ -50,6 +54,7 @@ def site_of(etcd: Etcd, cluster: Cluster, running: int) -> ClusterSession:
     for host, member in zip(hosts[:running], etcd.members, strict=False):
         host.services[("127.0.0.1", 2379)] = ("127.0.0.1", member.client_port)
         host.on("sh", "-c", answer=stacks())
+        host.on("sh", "-s", answer="process=running\ndata=yes\nfree=90000000\n")
     for host in hosts[running:]:
         host.is_reachable = False
     fakes = FakeHosts(hosts)
@@ -163,7 +168,16 @@ def write_until_full(client: EtcdClient) -> None:
         client.keys.put(b"the same key", b"x" * 500_000)
 
 
-def test_a_full_database_is_written_to_again(spare_etcd: Etcd, etcd_pki: tuple[Cluster, Any]) -> None:
+def observe_by_port(etcd: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell members apart by the ports of their peers: all are on one address here, and none at the usual port."""
+    urls = {member.name: member.peer_url for member in etcd.members}
+    monkeypatch.setattr(observe, "peer_url", lambda host: urls[host.name])
+
+
+def test_a_full_database_is_written_to_again(
+    spare_etcd: Etcd, etcd_pki: tuple[Cluster, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe_by_port(spare_etcd, monkeypatch)
     first = spare_etcd.members[:3]
     for member in first:
         spare_etcd.start(member, first=first, flags=("--quota-backend-bytes=16777216",))
@@ -174,6 +188,9 @@ def test_a_full_database_is_written_to_again(spare_etcd: Etcd, etcd_pki: tuple[C
         with pytest.raises(RefusedError, match="space exceeded"):
             write_until_full(client)
         assert "NOSPACE" in {alarm.kind for alarm in client.alarms()}
+        observed = observe.observe_etcd(session, spare_etcd.pki)
+        assert set(observed.alarms) == set(client.alarms())
+        assert [observed.health(member.name) for member in first] == ["healthy"] * 3
         kept = keep_in_order(session, spare_etcd.pki, lambda: True)
         assert kept.done[0].startswith("compacted to revision")
         assert sum("defragmented" in line for line in kept.done) == 3
@@ -181,10 +198,40 @@ def test_a_full_database_is_written_to_again(spare_etcd: Etcd, etcd_pki: tuple[C
         client.keys.put(b"the same key", b"again")
 
 
+def test_members_that_die_are_observed_as_they_are(
+    spare_etcd: Etcd, etcd_pki: tuple[Cluster, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe_by_port(spare_etcd, monkeypatch)
+    first = spare_etcd.members[:3]
+    for member in first:
+        spare_etcd.start(member, first=first)
+    for member in first:
+        spare_etcd.wait_for_leader(member)
+    session = site_of(spare_etcd, etcd_pki[0], running=3)
+
+    def healths() -> dict[str, str]:
+        observed = observe.observe_etcd(session, spare_etcd.pki)
+        return {member.name: member.health for member in assess(observed).members}
+
+    with session.connections:
+        assert healths() == {"etcd-1": "healthy", "etcd-2": "healthy", "etcd-3": "healthy"}
+        spare_etcd.stop(first[2])
+        assert healths()["etcd-3"] == "unhealthy"
+        spare_etcd.stop(first[1])
+        # The last one is alone as soon as it has noticed.
+        wait_until(lambda: "" if set(healths().values()) == {"unhealthy"} else "it has a leader", _NOTICES, "no leader")
+
+
+_NOTICES = timedelta(seconds=30)
+
+
 def test_upkeep_leaves_members_alone_while_an_operation_runs(etcd: Etcd, session: ClusterSession) -> None:
     assert keep_in_order(session, etcd.pki, lambda: False).done == ()
 
 
-def test_upkeep_of_a_cluster_in_order_does_nothing(etcd: Etcd, session: ClusterSession) -> None:
+def test_upkeep_of_a_cluster_in_order_does_nothing(
+    etcd: Etcd, session: ClusterSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe_by_port(etcd, monkeypatch)
     kept = keep_in_order(session, etcd.pki, lambda: True)
     assert (kept.done, kept.complaints) == ((), ())

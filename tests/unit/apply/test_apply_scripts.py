@@ -12,21 +12,24 @@ from pathlib import Path
 import psutil
 import pytest
 
+from windlass.domain.host.desired import DesiredHost, DesiredUnit
+from windlass.domain.host.facts import parse_facts
+from windlass.domain.host.observed import ObservedHost
 from windlass.domain.scripts import apply
 from windlass.domain.scripts.apply import (
     service_digests,
     settings_script,
-    settings_state_script,
     stack_script,
     unit_script,
-    unit_state_script,
 )
+from windlass.domain.scripts.inspect_host import inspect_host, parse_inspection
 from windlass.domain.scripts.install import changes_of
+from windlass.domain.spec.models import Host
 
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >> $STATE/calls
 case $1 in
-  is-active) [ -e $STATE/active ] ;;
+  is-active) [ -e $STATE/active ] && echo active ;;
   restart) [ ! -e $STATE/broken ] && touch $STATE/active ;;
 esac
 """
@@ -109,17 +112,27 @@ def test_digests_are_those_of_the_labels() -> None:
     assert service_digests(compose) == {"etcd": "sha256:1"}
 
 
-def test_a_look_at_a_unit_tells_whether_starting_would_leave_it_alone(state: Path) -> None:
-    def look() -> str:
-        script = unit_state_script("kubelet", [str(state / "config")], [str(state / "program")])
-        return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True).stdout.strip()
+def inspected(state: Path, *, is_node: bool = True) -> ObservedHost:
+    """Have the host inspected, as far as it has one kind of settings and, as a node, one unit."""
+    host = Host(name="cp-1", address="192.0.2.11", roles=("worker",))
+    unit = DesiredUnit("kubelet", "kubelet", "v1", (str(state / "config"),), (str(state / "program"),))
+    settings = {"kernel settings": (str(state / "config"), str(state / "absent"))}
+    desired = DesiredHost(host, (), (), {}, {}, settings, (unit,) if is_node else (), {}, ())
+    script = inspect_host(desired)
+    done = subprocess.run(script.argv, input=script.stdin, capture_output=True, check=True, timeout=30)
+    return parse_inspection(done.stdout.decode(), "cp-1", parse_facts("complete=yes"), {})
 
-    assert look() == ""
+
+def test_an_inspected_unit_is_current_if_starting_would_leave_it_alone(state: Path) -> None:
+    assert not inspected(state).units["kubelet"].is_current
     start(state)
-    assert look() == "kubelet"
+    assert inspected(state).units["kubelet"].is_current
     (state / "config").write_text("a: 3\n")
-    assert look() == ""
-    assert restarts(state) == 1
+    assert not inspected(state).units["kubelet"].is_current
+    start(state)
+    (state / "active").unlink()
+    assert not inspected(state).units["kubelet"].is_current
+    assert restarts(state) == 2
 
 
 def test_of_a_stack_one_service_alone_is_brought_up(state: Path) -> None:
@@ -192,6 +205,4 @@ def test_settings_are_loaded_when_they_changed_and_again_if_that_was_broken_off(
 
 
 def are_loaded(state: Path) -> bool:
-    script = settings_state_script("kernel settings", [str(state / "config"), str(state / "absent")])
-    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=30)
-    return done.stdout == "kernel settings\n"
+    return inspected(state, is_node=False).settings["kernel settings"].is_current

@@ -90,16 +90,14 @@ def test_a_flag_in_its_one_file_reaches_the_component(tmp_path: Path) -> None:
         flags.write('sample-flag: "7"\n')
     cluster, catalog = load_cluster(SPEC, "spec"), load_catalog(tmp_path / "templates" / "kubernetes")
     release = catalog.release("v1.37.2")
-    locked = {
-        Artifact(kind, name, version): Locked(f"sha256:{'0' * 64}", 1, "build")
-        for kind, versions in (("file", release.files), ("image", release.images))
-        for name, version in versions.items()
-    }
+    files = [Artifact("file", name, version) for name, version in release.files.items()]
+    images = [Artifact("image", name, version) for name, version in release.images.items()]
+    locked = dict.fromkeys([*files, *images], Locked(f"sha256:{'0' * 64}", 1, "build"))
     facts = replace(parse_facts("complete=yes"), cgroup_version=2, cpus=2, cap_bounding=1 << CAP_SYS_RESOURCE)
     mirror = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")
 
-    files = render_host(cluster, release, cluster.spec.hosts.members[0], Lock("modules", locked), mirror, facts)
+    rendered = render_host(cluster, release, cluster.spec.hosts.members[0], Lock("modules", locked), mirror, facts)
 
-    compose = yaml.safe_load(files["/etc/windlass/stacks/control-plane/compose.yaml"].text)
+    compose = yaml.safe_load(rendered["/etc/windlass/stacks/control-plane/compose.yaml"].text)
     with_flag = [name for name, service in compose["services"].items() if "--sample-flag=7" in service["command"]]
     assert with_flag == ["kube-apiserver"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,18 +13,20 @@ import pytest
 from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
+from windlass.domain.host.desired import SETTINGS, DesiredService, read_services
 from windlass.domain.host.facts import FACTS_SCRIPT, parse_facts
-from windlass.domain.rendering import MirrorAddresses, host_images, host_installs
+from windlass.domain.host.layout import DOCKER_DAEMON, PROJECT_LABEL
+from windlass.domain.rendering import MirrorAddresses, host_images, host_installs, merge_daemon_settings, render_host
 from windlass.domain.scripts.install import content_directory
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.version import at_version
 from windlass.effects.catalog import load_catalog
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.apply.prepare import remote_files
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.rollout.context import at_version
-from windlass.operations.rollout.observe import rendered_files, services_of
+from world.scripts.remediation import inspected
 
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
 MIRROR = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
@@ -48,32 +51,38 @@ class Machine:
     """What one fake host says of itself; its files are those of the fake."""
 
     fake: FakeHost
-    services: dict[str, str] = field(default_factory=dict)
-    """`VERSION|DIGEST` of what runs, by component."""
+    services: dict[str, DesiredService] = field(default_factory=dict)
+    """What each running container was made from, by component."""
     units: set[str] = field(default_factory=set)
+    """Those that run with what lies there."""
     versions: dict[str, str] = field(default_factory=dict)
     artifacts: set[str] = field(default_factory=set)
     images: set[str] = field(default_factory=set)
     links: dict[str, str] = field(default_factory=dict)
+    not_loaded: set[str] = field(default_factory=set)
     scripts: list[str] = field(default_factory=list)
     """Scripts that were run besides those that only look."""
 
     def answer(self, call: Call) -> str:
         script = (call.stdin or b"").decode()
         if script == FACTS_SCRIPT:
-            lines = [f"artifact={name}" for name in sorted(self.artifacts)]
-            return "\n".join(["cgroup=2", "cpus=2", "docker=20.10", "cluster=demo", *lines, "complete=yes"])
-        if "service {{" in script:
+            return "cgroup=2\ncpus=2\ndocker=20.10\ncluster=demo\ncomplete=yes"
+        if call.argv[2:] == ("inspect-host",):
             return "\n".join(self._said())
         self.scripts.append(script)
         return ""
 
-    def _said(self) -> list[str]:
-        lines = [f"service {name}|{state}" for name, state in self.services.items()]
-        lines += [f"unit {unit}" for unit in self.units]
-        lines += [f"version {name} {version}" for name, version in self.versions.items()]
-        lines += [f"image {image}" for image in self.images]
-        return lines + [f"link {path} {target}" for path, target in self.links.items()]
+    def _said(self) -> Iterator[str]:
+        yield from ("programs=known", "engine=answers", "images=docker", "images=containerd", "complete=yes")
+        yield from (f"program={name}" for name in self.artifacts)
+        for name, service in self.services.items():
+            labels = {PROJECT_LABEL: f"windlass-{service.stack}", **service.definition["labels"]}
+            yield json.dumps(inspected(name, labels, service.definition))
+        yield from (f"setting=1:{'2' if name in self.not_loaded else '1'}:{name}" for name in SETTINGS)
+        yield from (f"unit={unit}:active:1:1" for unit in self.units)
+        yield from (f"version={name} {version}" for name, version in self.versions.items())
+        yield from (f"image={runtime} {image}" for image in self.images for runtime in ("docker", "containerd"))
+        yield from (f"link={path} {target}" for path, target in self.links.items())
 
 
 @dataclass(frozen=True)
@@ -92,12 +101,13 @@ class World:
 def install(session: ClusterSession, host: Host, machine: Machine) -> None:
     """Have a machine run and hold what the site wants of it."""
     facts = parse_facts("cgroup=2\ncpus=2\ndocker=20.10\ncomplete=yes")
-    files = rendered_files(session, host, facts)
+    files = render_host(session.cluster, session.release, host, session.lock, session.mirror, facts)
+    daemon = files[DOCKER_DAEMON]
+    files = {**files, DOCKER_DAEMON: replace(daemon, content=merge_daemon_settings(None, daemon.text).encode())}
     machine.fake.files.update({path: RemoteFile(file.content, file.mode) for path, file in remote_files(files).items()})
     for path, file in files.items():
         if path.endswith("/compose.yaml"):
-            for component, service in services_of(file.text).items():
-                machine.services[component] = f"{service.version}|{service.digest}"
+            machine.services |= read_services(path.split("/")[-2], file.text)
     machine.units = {"kubelet", "windlass-containerd"} if host.is_node else set()
     machine.versions = {"kubelet": session.release.version, "containerd": session.release.files["containerd"]}
     for one in host_installs(session.release, host):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from unit.rollout.conftest import LOCK, NEW, OLD, World
 from windlass.domain.artifacts import Artifact
 from windlass.domain.etcd.membership import EtcdObservation
+from windlass.domain.host.layout import VERSION_LABEL
 from windlass.domain.rollout.gate_rules import Workloads
 from windlass.domain.rollout.version_skew import skew_problems
 from windlass.operations.rollout.gather import _free, ready_services, running_versions
@@ -43,8 +45,9 @@ def proxy(node: str, version: str, **metadata: Any) -> dict[str, Any]:
 
 def test_a_component_that_is_ahead_is_told_whatever_the_one_beside_it_runs(world: World) -> None:
     services = world.machines["cp-1"].services
-    digest = services["kube-scheduler"].partition("|")[2]
-    services["kube-scheduler"] = f"{NEW}|{digest}"
+    scheduler = services["kube-scheduler"]
+    labels = {**scheduler.definition["labels"], VERSION_LABEL: NEW}
+    services["kube-scheduler"] = replace(scheduler, definition={**scheduler.definition, "labels": labels})
     pods = [
         proxy("w-1", NEW),
         proxy("cp-1", OLD),

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from windlass.cli import upgrade
-from windlass.cli.embedded.client import RunState, TaskView
+from windlass.cli.embedded.client import DagRunState, TaskView
 from windlass.cli.main import main
 from windlass.cli.upgrade import add_commands, conf_of
 
@@ -43,7 +43,7 @@ def test_a_pause_is_asked_for_with_a_reason_and_nothing_else(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = Mock()
-    client.follow.side_effect = lambda dag, run, show, **_: RunState(dag, run, "success")
+    client.follow.side_effect = lambda dag, run, show, **_: DagRunState(dag, run, "success")
     client.xcom.return_value = {"cluster": "demo", "run": "one"}
     monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
 
@@ -58,7 +58,7 @@ def test_a_pause_is_asked_for_with_a_reason_and_nothing_else(
 
 def test_a_pause_of_nothing_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     client = Mock()
-    client.follow.side_effect = lambda dag, run, show, **_: RunState(dag, run, "failed")
+    client.follow.side_effect = lambda dag, run, show, **_: DagRunState(dag, run, "failed")
     client.tasks.return_value = [TaskView("ask", "", -1, 1, "failed", 1.0)]
     client.log.return_value = "AirflowFailException: demo: no upgrade is at work: there is nothing to pause"
     monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
@@ -73,9 +73,9 @@ def test_what_a_pipeline_reads_is_the_result_alone(
 ) -> None:
     client = Mock()
 
-    def follow(dag: str, run: str, show: Any, **_: Any) -> RunState:
+    def follow(dag: str, run: str, show: Any, **_: Any) -> DagRunState:
         show(TaskView("roll", "etcd cp-2", 0, 1, "success", 3.2))
-        return RunState(dag, run, "success")
+        return DagRunState(dag, run, "success")
 
     client.follow.side_effect = follow
     client.xcom.return_value = {"state": "done"}
@@ -93,7 +93,7 @@ def test_the_exit_code_tells_a_refusal_from_a_failure(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, failed: str, code: int
 ) -> None:
     client = Mock()
-    client.follow.side_effect = lambda dag, run, show, **_: RunState(dag, run, "failed")
+    client.follow.side_effect = lambda dag, run, show, **_: DagRunState(dag, run, "failed")
     client.tasks.return_value = [TaskView(failed, "", -1, 1, "failed", 1.0)]
     client.log.return_value = "AirflowFailException: disk: w-1 is full"
     monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))

@@ -18,12 +18,12 @@ from windlass.domain.sealing import (
     MasterKeys,
     check_signature,
     new_master_key,
-    seal,
     seal_bytes,
+    sealed_pieces,
     sealed_with,
     sign,
-    unseal,
     unseal_bytes,
+    unsealed_pieces,
 )
 from windlass.errors import IntegrityError, RefusedError
 
@@ -162,8 +162,8 @@ def test_the_format_is_as_documented() -> None:
 
 def test_short_reads_of_a_pipe_do_not_end_a_chunk() -> None:
     sealed, opened = io.BytesIO(), io.BytesIO()
-    seal(Dribble(THREE), sealed, KEYS, PLACE)
-    unseal(Dribble(sealed.getvalue()), opened, KEYS, PLACE)
+    sealed.writelines(sealed_pieces(Dribble(THREE), KEYS, PLACE))
+    opened.writelines(unsealed_pieces(Dribble(sealed.getvalue()), KEYS, PLACE))
     assert opened.getvalue() == THREE
 
 
@@ -185,7 +185,7 @@ class Nowhere(io.RawIOBase):
 def test_memory_does_not_grow_with_the_object() -> None:
     tracemalloc.start()
     try:
-        seal(Zeros(64 * 1024 * 1024), Nowhere(), KEYS, PLACE)
+        Nowhere().writelines(sealed_pieces(Zeros(64 * 1024 * 1024), KEYS, PLACE))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from world.machine import Machine
-from world.scripts import drills, hosts, members, recovery, remediation, rollout, stacks
+from world.scripts import drills, hosts, inspection, members, recovery, remediation, rollout, stacks
 from world.scripts.script import Script, ScriptError
 
 __all__ = ["SCRIPTS", "Script", "ScriptError", "run_script"]
 
-_MODULES = (remediation, members, recovery, rollout, drills, hosts, stacks)
+_MODULES = (inspection, remediation, members, recovery, rollout, drills, hosts, stacks)
 SCRIPTS: dict[str, Script] = {words: act for module in _MODULES for words, act in module.SCRIPTS.items()}
 """What a script does, by words that only scripts of its kind have; the first that fits counts."""
 

@@ -22,8 +22,6 @@ def tell_facts(machine: Machine, script: str) -> Iterator[str]:
         "memory_kib=8000000", "cgroup=2", "swap_known=yes", "cap_bounding=1ffffffffff", f"address={machine.address}",
         "disk=/var/lib 90000000", "disk=/var/lib/windlass 90000000", "nameserver=192.0.2.53", *docker, *cluster,
         *(f"tool={tool}" for tool in ("iptables", "curl", "conntrack", "mount", "nsenter")),
-        *(f"unit={unit} active" for unit in sorted(machine.units)),
-        *(f"artifact={path.rpartition('/')[2]}" for path in sorted(machine.artifacts)),
         "complete=yes",
     ]  # fmt: skip
 
@@ -94,22 +92,18 @@ def pull_images(machine: Machine, script: str) -> Iterator[str]:
             yield f"{CHANGED}image {desired}"
 
 
-_READS = re.compile(
+READS = re.compile(
     r"digest=\$\( \{ find (.*?) -type f .*?; (?:readlink -f (.*?)|:)\n  \}.*?\n(.*?)(?=\ndigest=|\Z)", re.DOTALL
 )
 
 
 def start_or_load(machine: Machine, script: str) -> Iterator[str]:
-    """Start units and load settings whose files changed, or tell which are current."""
-    for files, binaries, rest in _READS.findall(script):
+    """Start units and load settings whose files changed."""
+    for files, binaries, rest in READS.findall(script):
         digest = machine.digest(shlex.split(files), shlex.split(binaries))
-        if unit := re.search(r"systemctl is-active --quiet (\S+); then (exit 0|echo)", rest):
-            only_tell = unit[2] == "echo"
-            if not only_tell:
-                machine.reads[unit[1]] = (shlex.split(files), shlex.split(binaries))
-            yield from _unit(machine, unit[1], digest, only_tell=only_tell)
-        elif told := re.search(r"\|\| echo '(.+)'", rest):
-            yield from [told[1]] if machine.applied(told[1].replace(" ", "-")) == digest else []
+        if unit := re.search(r"systemctl is-active --quiet (\S+); then exit 0", rest):
+            machine.reads[unit[1]] = (shlex.split(files), shlex.split(binaries))
+            yield from _unit(machine, unit[1], digest)
         else:
             yield from _settings(machine, re.findall(rf'echo "{CHANGED}(.+)"', rest)[-1], digest)
 
@@ -117,11 +111,8 @@ def start_or_load(machine: Machine, script: str) -> Iterator[str]:
 _KUBELET = re.compile(r"/opt/windlass/(v[^/]+)/bin/kubelet\b")
 
 
-def _unit(machine: Machine, unit: str, digest: str, *, only_tell: bool) -> Iterator[str]:
-    is_current = machine.applied(unit) == digest and unit in machine.units
-    if only_tell:
-        yield from [unit] if is_current else []
-    elif not is_current:
+def _unit(machine: Machine, unit: str, digest: str) -> Iterator[str]:
+    if machine.applied(unit) != digest or unit not in machine.units:
         machine.step()
         machine.units.add(unit)
         machine.ill = machine.ill - {unit}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from windlass.domain.scripts.install import CHANGED
@@ -43,10 +43,11 @@ def _is_well(machine: Machine, service: str) -> bool:
 def inspect(machine: Machine, script: str) -> Iterator[str]:
     """Tell all about each container."""
     for (project, service), labels in machine.containers.items():
-        yield json.dumps(_inspected(service, labels, machine.made[project, service]))
+        yield json.dumps(inspected(service, labels, machine.made[project, service]))
 
 
-def _inspected(service: str, labels: dict[str, str], made: dict[str, Any]) -> dict[str, Any]:
+def inspected(service: str, labels: Mapping[str, str], made: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what Docker says of a container that was made from a Compose service."""
     mounts = [
         {"Type": "bind", "Source": one["source"], "Destination": one["target"], "RW": not one.get("read_only")}
         for one in made.get("volumes", [])
@@ -99,5 +100,4 @@ SCRIPTS: dict[str, Script] = {
     "passes=0": watch,
     "--force-recreate": recreate,
     "systemctl reset-failed": restart_unit,
-    "xargs -r docker inspect": inspect,
 }

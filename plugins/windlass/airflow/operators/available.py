@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
@@ -12,13 +10,9 @@ from windlass.airflow.connections import open_store
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.notifications import Notice, send
 from windlass.airflow.run_context import templates_directory
-from windlass.domain.rollout.available import AvailableUpgrade, available_upgrades
-from windlass.domain.servicelog import Event
-from windlass.domain.spec import load_cluster
+from windlass.domain.lease import Owner
 from windlass.effects.catalog import catalog_standing, load_catalog
-from windlass.effects.store import ClusterRecords, ServiceLog, Store, list_clusters
-from windlass.effects.store.keys import offer_key
-from windlass.errors import WindlassError
+from windlass.operations.rollout.announce import UpgradeAnnouncer
 
 
 class CatalogWatchOperator(BaseOperator):
@@ -32,37 +26,12 @@ class CatalogWatchOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, list[str]]:
         """Return the versions that each cluster was told of now."""
+
+        def notify(cluster: str, text: str) -> None:
+            send([Notice(cluster, text, is_alert=True)], context)
+
         with ending_on_permanent_errors():
-            return tell_clusters(open_store(), context)
-
-
-def tell_clusters(store: Store, context: Context) -> dict[str, list[str]]:
-    """Tell every cluster what it was not told yet."""
-    directory = templates_directory()
-    catalog = load_catalog(directory)
-    standings = {version: catalog_standing(directory, release) for version, release in catalog.releases.items()}
-    told: dict[str, list[str]] = {}
-    for name in list_clusters(store):
-        try:
-            cluster = load_cluster(ClusterRecords(store, name).spec() or "", f"stored spec of {name}")
-        except WindlassError:
-            continue
-        for offer in available_upgrades(catalog, cluster.spec.kubernetes.version, standings):
-            if _tell(store, name, offer, context):
-                told.setdefault(name, []).append(offer.version)
-    return told
-
-
-def _tell(store: Store, cluster: str, offer: AvailableUpgrade, context: Context) -> bool:
-    """Tell one cluster of one release, unless it was told before."""
-    key, run = offer_key(cluster, offer.version), context["dag_run"]
-    if store.get(key) is not None:
-        return False
-    event = Event(datetime.now(UTC), run.dag_id, offer.text, run_id=run.run_id, details=offer.value())
-    ServiceLog(store, cluster).append(event, writer=run.dag_id)
-    send([Notice(cluster, offer.text, is_alert=True)], context)
-    # Last, since one that is told of twice, by a run that died here, is better off than one that is never told. There
-    # is one run at a time.
-    record = {**offer.value(), "told": datetime.now(UTC).isoformat(timespec="seconds")}
-    store.put(key, json.dumps(record, indent=1).encode())
-    return True
+            directory, run = templates_directory(), context["dag_run"]
+            catalog = load_catalog(directory)
+            standings = {version: catalog_standing(directory, release) for version, release in catalog.releases.items()}
+            return UpgradeAnnouncer(open_store(), Owner(run.dag_id, run.run_id), notify).announce(catalog, standings)

@@ -10,9 +10,7 @@ from airflow.sdk import Context
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
-from windlass.domain.host.preflight import check_hosts, refuse
-from windlass.operations.apply.gather_facts import ask_hosts
-from windlass.operations.apply.plan import plan_apply, plan_text
+from windlass.operations.apply.preflight import preflight
 from windlass.operations.apply.prepare import prepare_hosts
 from windlass.operations.apply.start import start_control_plane, start_etcd, start_kubelets
 from windlass.operations.cluster import Changes, ClusterSession
@@ -55,16 +53,11 @@ class HostPreflightOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return the plan by host; RefusedError lists every problem of every host."""
-        cluster = run.desired(context["params"].get("spec"))
-        with run.session(cluster) as session:
-            answers = ask_hosts(session)
-            refuse(check_hosts(cluster, answers))
-            facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
-            plan = plan_apply(session, facts, run.records.pki(run.keys))
-        self.log.info("%s", plan_text(cluster, plan))
-        is_changed = run.stored() != cluster or run.lease().was_abandoned()
-        result = {host: list(steps) for host, steps in plan.items()}
-        if context["params"].get("plan_only") or not (any(plan.values()) or is_changed):
+        params = context["params"]
+        plan = preflight(run, params.get("spec"), was_abandoned=run.lease().was_abandoned())
+        self.log.info("%s", plan.text)
+        result = {host: list(steps) for host, steps in plan.steps.items()}
+        if params.get("plan_only") or plan.is_settled:
             self.skip(context, self.skips, result)
         return result
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from airflow.sdk import Context
 
@@ -14,7 +13,7 @@ from windlass.airflow.hooks.host import HostHook
 from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.providers import host_provider
-from windlass.airflow.run_context import RunContext
+from windlass.airflow.run_context import RunContext, is_by_person
 from windlass.domain.remediation.triggers import RunRequest
 from windlass.effects.store import HostKeys
 from windlass.operations.cluster import ClusterSession
@@ -64,18 +63,13 @@ class ProvidedMachines:
             self._session.connections.renew(fresh.target(name))
 
 
-def _is_by_person(context: Context) -> bool:
-    run: Any = context["dag_run"]
-    return str(getattr(run.run_type, "value", run.run_type)) == "manual"
-
-
 def _request(context: Context, run: RunContext) -> RunRequest:
     events = (context.get("triggering_asset_events") or {}).get(REPAIRS, [])
     return RunRequest(
         began=datetime.now(UTC),
         findings=findings_in(events, run.name),
         only=context["params"].get("finding") or "",
-        by_person=_is_by_person(context),
+        by_person=is_by_person(context),
     )
 
 

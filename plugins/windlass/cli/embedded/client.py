@@ -23,7 +23,7 @@ _ENDED = frozenset({"success", "failed"})
 
 
 @dataclass(frozen=True)
-class RunState:
+class DagRunState:
     """How far a DAG run has come."""
 
     dag_id: str
@@ -74,7 +74,7 @@ class AirflowClient:
         """Give up the connection."""
         self._http.close()
 
-    def trigger(self, dag_id: str, *, run_id: str, conf: Mapping[str, Any] | None = None) -> RunState:
+    def trigger(self, dag_id: str, *, run_id: str, conf: Mapping[str, Any] | None = None) -> DagRunState:
         """Start a run; a run that has this id already is returned as it is, so that a repeated call is harmless."""
         body = {"dag_run_id": run_id, "conf": dict(conf or {}), "logical_date": None}
         answer = self._send("POST", f"{_API}/dags/{dag_id}/dagRuns", json=body)
@@ -111,11 +111,11 @@ class AirflowClient:
                 raise NotReadyError(f"DAG {dag_id} is not known after {within.total_seconds():.0f} s: {causes}")
             time.sleep(0.3)
 
-    def run(self, dag_id: str, run_id: str) -> RunState:
+    def run(self, dag_id: str, run_id: str) -> DagRunState:
         """Return the state of a run."""
         return _run_state(self._checked(self._send("GET", f"{_API}/dags/{dag_id}/dagRuns/{run_id}")))
 
-    def runs(self, dag_id: str, *, limit: int = 20) -> list[RunState]:
+    def runs(self, dag_id: str, *, limit: int = 20) -> list[DagRunState]:
         """Return the newest runs of a DAG, the newest first."""
         query = {"limit": limit, "order_by": "-run_after"}
         found = self._checked(self._send("GET", f"{_API}/dags/{dag_id}/dagRuns", params=query))
@@ -140,7 +140,9 @@ class AirflowClient:
             if not page[key] or offset >= page["total_entries"]:
                 return
 
-    def follow(self, dag_id: str, run_id: str, on_change: Callable[[TaskView], None], *, within: timedelta) -> RunState:
+    def follow(
+        self, dag_id: str, run_id: str, on_change: Callable[[TaskView], None], *, within: timedelta
+    ) -> DagRunState:
         """Report each change of a task until the run ends; raise `UnreachableError` when it takes longer."""
         seen: dict[tuple[str, int], tuple[str, int]] = {}
 
@@ -152,11 +154,11 @@ class AirflowClient:
 
         return self._poll(dag_id, run_id, report, within)
 
-    def wait(self, dag_id: str, run_id: str, *, within: timedelta) -> RunState:
+    def wait(self, dag_id: str, run_id: str, *, within: timedelta) -> DagRunState:
         """Return the state in which a run ended; raise `UnreachableError` when it takes longer."""
         return self._poll(dag_id, run_id, lambda: None, within)
 
-    def _poll(self, dag_id: str, run_id: str, look: Callable[[], None], within: timedelta) -> RunState:
+    def _poll(self, dag_id: str, run_id: str, look: Callable[[], None], within: timedelta) -> DagRunState:
         deadline = time.monotonic() + within.total_seconds()
         while True:
             state = self.run(dag_id, run_id)
@@ -217,8 +219,8 @@ def _detail(answer: httpx.Response) -> str:
         return answer.text[:500]
 
 
-def _run_state(item: Mapping[str, Any]) -> RunState:
-    return RunState(dag_id=item["dag_id"], run_id=item["dag_run_id"], state=item["state"])
+def _run_state(item: Mapping[str, Any]) -> DagRunState:
+    return DagRunState(dag_id=item["dag_id"], run_id=item["dag_run_id"], state=item["state"])
 
 
 def _task_view(item: Mapping[str, Any]) -> TaskView:

@@ -2,7 +2,7 @@
 
 from windlass.domain.backup.choice import NEWEST, NEWEST_PROVEN, BundleTrust, Candidate, choose
 from windlass.domain.backup.content import DatabaseContent, read_content
-from windlass.domain.backup.continuity import broken_off, life_of
+from windlass.domain.backup.continuity import broken_off, life_of, revision_lost
 from windlass.domain.backup.drills import Comparison, DrillRecord, bundle_of_drill, drill_id, parse_drill
 from windlass.domain.backup.ids import BundleId
 from windlass.domain.backup.manifest import (
@@ -51,5 +51,6 @@ __all__ = [
     "parse_drill",
     "parse_manifest",
     "read_content",
+    "revision_lost",
     "snapshot_source",
 ]

@@ -7,8 +7,10 @@ follow from the members' names and from the recoveries.
 
 from __future__ import annotations
 
+from windlass.domain.backup.ids import BundleId
 from windlass.domain.backup.manifest import BundleManifest
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 KUBE_SYSTEM = "kube-system"
 
@@ -16,6 +18,17 @@ KUBE_SYSTEM = "kube-system"
 def life_of(manifest: BundleManifest) -> str:
     """Return the UID of kube-system in a bundle; empty if there was none, as in an etcd that just began."""
     return manifest.namespaces.get(KUBE_SYSTEM, "")
+
+
+def revision_lost(before: BundleId, after: BundleManifest) -> str:
+    """Say that etcd lost its data between two bundles, and which one has it; empty if revisions went on."""
+    if before.revision <= after.content.revision:
+        return ""
+    return (
+        f"etcd's revision went back from {before.revision} to {after.content.revision}: it has lost its data and "
+        f"begun anew, or the cluster was recreated; what was there before is in bundle {before}, which "
+        f"{Operation.RECOVER} takes if its id is given"
+    )
 
 
 def broken_off(before: BundleManifest, after: BundleManifest) -> RefusedError:

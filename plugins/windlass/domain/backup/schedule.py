@@ -38,12 +38,18 @@ def is_due(schedule: str, cluster: str, progress: BackupProgress, now: datetime)
     A time of the schedule that was missed is made up for once. Clusters with the same schedule begin at different
     times, each always by the same delay.
     """
+    since = due_since(schedule, cluster, progress.newest, now)
+    return since is not None and _may_try(since, progress.attempted, now)
+
+
+def due_since(schedule: str, cluster: str, newest: datetime | None, now: datetime) -> datetime | None:
+    """Return since when a bundle should be there that is not; None if the newest one is as new as it should be."""
     fired = last_time(schedule, now - jitter(schedule, cluster, now))
-    if progress.newest is not None and progress.newest >= fired:
-        return False
-    if progress.attempted is None or progress.attempted < fired:
-        return True
-    return now - progress.attempted >= TRY_AGAIN_AFTER
+    return None if newest is not None and newest >= fired else fired
+
+
+def _may_try(since: datetime, attempted: datetime | None, now: datetime) -> bool:
+    return attempted is None or attempted < since or now - attempted >= TRY_AGAIN_AFTER
 
 
 def is_drill_due(schedule: str, newest_drill: datetime | None, bundle: datetime) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from windlass.domain.host.containers import Container
-from windlass.domain.host.layout import DIGEST_LABEL, VERSION_LABEL
+from windlass.domain.host.layout import DIGEST_LABEL
 
 
 def container_drift(service: Mapping[str, Any], container: Container) -> tuple[str, ...]:
@@ -52,9 +52,3 @@ def _mounts(mounts: list[Mapping[str, Any]]) -> set[tuple[str, str, bool]]:
 
 def _desired_mounts(service: Mapping[str, Any]) -> set[tuple[str, str, bool]]:
     return {(one["source"], one["target"], not one.get("read_only", False)) for one in service.get("volumes", [])}
-
-
-def other_version(service: Mapping[str, Any], container: Container) -> str:
-    """Return the version that the container runs if it is not the rendered one; empty if it is."""
-    desired, has = service["labels"].get(VERSION_LABEL), container.labels.get(VERSION_LABEL)
-    return f"{container.component} {has}" if has is not None and has != desired else ""

@@ -12,6 +12,7 @@ from windlass.domain.host.layout import (
     CONFIG_LABEL,
     DIGEST_LABEL,
     PROJECT_LABEL,
+    VERSION_LABEL,
 )
 
 _SERVICE_LABEL = "com.docker.compose.service"
@@ -67,6 +68,11 @@ class Container:
     def digest(self) -> str | None:
         """Return the digest of the Compose service that it was made from; None if it carries none."""
         return self.labels.get(DIGEST_LABEL)
+
+    @property
+    def version(self) -> str | None:
+        """Return the version of what it runs; None if it does not say."""
+        return self.labels.get(VERSION_LABEL)
 
     @property
     def config_digest(self) -> str | None:

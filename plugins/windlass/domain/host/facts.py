@@ -1,4 +1,8 @@
-"""What a host is: one read-only shell script that asks, one pure parser that reads the answer.
+"""What a machine is, before and besides all that Windlass puts there: its system, its room, its container engine.
+
+Preflight asks for it before anything is installed, and files are rendered by it; so it is asked for apart from what a
+host holds and runs (`windlass.domain.scripts.inspect_host`), which only says something once it is known what belongs
+there. One read-only shell script asks, one pure parser reads the answer.
 
 The script needs a POSIX shell and what a plain Linux server has; it prints lines `key=value`, a key once for each
 value it has. What it could not tell it leaves out, and the parser keeps that apart from "no": such a fact is None.
@@ -6,14 +10,11 @@ value it has. What it could not tell it leaves out, and the parser keeps that ap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from windlass.domain.host.layout import DOCKER_UNFINISHED
 from windlass.errors import NotReadyError
-
-T = TypeVar("T")
 
 CAP_SYS_RESOURCE = 24
 """Number of the capability in Linux's capability.h."""
@@ -53,8 +54,6 @@ fi
 docker compose version --short 2>/dev/null | sed 's/^v*/compose=v/'
 for tool in iptables curl conntrack mount nsenter; do command -v $tool >/dev/null && say tool $tool; done
 [ -r /etc/windlass/cluster ] && say cluster "$(cat /etc/windlass/cluster)"
-for unit in kubelet windlass-containerd docker; do say unit "$unit $(systemctl is-active $unit 2>/dev/null)"; done
-ls /opt/windlass/artifacts 2>/dev/null | sed 's/^/artifact=/'
 say complete yes
 """.replace("DOCKER_UNFINISHED", DOCKER_UNFINISHED)
 
@@ -93,9 +92,6 @@ class HostFacts:
     tools: frozenset[str]
     cluster: str | None
     """The cluster this host belongs to already."""
-    units: dict[str, str]
-    """systemd's word for the state of each unit that matters."""
-    artifacts: frozenset[str]
 
     @property
     def has_sys_resource(self) -> bool:
@@ -143,7 +139,7 @@ def _facts_of(values: dict[str, list[str]]) -> HostFacts:
         swaps=tuple(values.get("swap", ())),
         cap_bounding=int(one("cap_bounding") or "0", 16),
         addresses=tuple(values.get("address", ())),
-        disk_free_kib=_pairs(values.get("disk", ()), int),
+        disk_free_kib=_kib(values.get("disk", ())),
         resolv_conf=one("resolv_conf") or "/etc/resolv.conf",
         nameservers=tuple(values.get("nameserver", ())),
         listening=frozenset(int(port, 16) for port in values.get("listening_hex", ())),
@@ -152,16 +148,10 @@ def _facts_of(values: dict[str, list[str]]) -> HostFacts:
         compose_version=one("compose"),
         tools=frozenset(values.get("tool", ())),
         cluster=one("cluster"),
-        units=_pairs(values.get("unit", ()), str),
-        artifacts=frozenset(values.get("artifact", ())),
     )
 
 
-def _pairs(lines: Sequence[str], convert: Callable[[str], T]) -> dict[str, T]:
-    """Split lines of a name and one word; a line without the word tells nothing and is left out."""
-    found = {}
-    for line in lines:
-        name, _, word = line.partition(" ")
-        if word:
-            found[name] = convert(word)
-    return found
+def _kib(lines: Sequence[str]) -> dict[str, int]:
+    """Split lines of a path and a number; a line without the number tells nothing and is left out."""
+    found = (line.partition(" ") for line in lines)
+    return {path: int(number) for path, _, number in found if number}

@@ -2,8 +2,9 @@
 
 from windlass.domain.recovery.identity import is_of_one_cluster, joined_pki, version_for
 from windlass.domain.recovery.loss import DataLoss
-from windlass.domain.recovery.plan import BundleOrigin, RecoveryPlan, RecoveryRequest, Survey, plan_recovery, reduced
+from windlass.domain.recovery.plan import RecoveryPlan, RecoveryRequest, plan_recovery, reduced
 from windlass.domain.recovery.revisions import REVISION_GAP, bump_for
+from windlass.domain.recovery.survey import BundleOrigin, Survey
 
 __all__ = [
     "REVISION_GAP",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from windlass.domain.etcd.membership import EtcdObservation
+from windlass.domain.recovery.fixed_point import is_served
+from windlass.domain.recovery.survey import BundleOrigin, Survey
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError, UnreachableError
 from windlass.operation_names import Operation
@@ -31,17 +31,6 @@ class RecoveryRequest:
     def is_told_twice(self, cluster: str) -> bool:
         """Say whether it was said on purpose that live data may be thrown away."""
         return self.overwrite_healthy and self.confirm_name == cluster
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What was found of a cluster: its etcd members, and which hosts answer."""
-
-    observed: EtcdObservation
-    unreachable: Mapping[str, str]
-    """Hosts of the spec that do not answer, with the reason."""
-    life: str | None = None
-    """UID of the namespace kube-system that members with a leader have; empty if they have none, None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +65,6 @@ class RecoveryPlan:
         return f"{self.quorum}\nleft out, since they do not answer: {', '.join(self.absent)}. {'. '.join(LEFT_OUT)}"
 
 
-@dataclass(frozen=True)
-class BundleOrigin:
-    """What a bundle is of, to be told from what is there now."""
-
-    revision: int
-    life: str
-    """See `windlass.domain.backup.life_of`."""
-    has_our_keys: bool
-    """Whether it is of the cluster whose keys are stored, and not of a former one of the same name."""
-
-
 def plan_recovery(cluster: Cluster, survey: Survey, wish: RecoveryRequest, origin: BundleOrigin) -> RecoveryPlan:
     """Return the plan; RefusedError where data that lives would be thrown away and nobody said so twice.
 
@@ -113,17 +91,10 @@ def plan_recovery(cluster: Cluster, survey: Survey, wish: RecoveryRequest, origi
 
 
 def _check_dead(cluster: Cluster, survey: Survey, origin: BundleOrigin) -> None:
-    """Refuse unless etcd is known to have no quorum, or to have lost its data: what is not seen is not dead.
-
-    Revisions never go back, and kube-system is made once. Members with a leader that are behind the bundle and have
-    another kube-system, or none, were started with empty directories: they have begun anew. But not where the keys are
-    others too: then the cluster was deleted and made anew, and the bundle is of the one that was before.
-    """
+    """Refuse unless etcd is known to have no quorum, or to have lost its data: what is not observed is not dead."""
     twice = f"trigger it with `overwrite_healthy` and `confirm_name: {cluster.name}`"
     observed = survey.observed
-    is_behind = (observed.revision or 0) < origin.revision
-    is_another = survey.life is not None and survey.life != origin.life
-    if observed.has_leader and not (is_behind and is_another and origin.has_our_keys):
+    if is_served(survey, origin):
         raise RefusedError(
             f"cluster `{cluster.name}` lives: etcd has a leader, and a recovery would throw away what was written "
             f"since the bundle; one failed member is replaced by {Operation.REPLACE_MEMBER}. To do it all the "

@@ -38,6 +38,13 @@ def render_question(question: RecoveryQuestion) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def plan_text(question: RecoveryQuestion) -> str:
+    """Return all of it for the log."""
+    plan = question.plan
+    comes_back = f"cluster `{question.cluster}`, Kubernetes {question.version}, comes back on {', '.join(plan.hosts)}"
+    return f"{comes_back}\n{question.loss}\n{plan}\n{OUTAGE}"
+
+
 def _lost(loss: DataLoss) -> list[str]:
     bundle = f"The bundle was taken {loss.age} ago, at {loss.taken:%Y-%m-%d %H:%M:%S} UTC, at revision {loss.revision}"
     if loss.revisions is None:

@@ -86,8 +86,8 @@ class CollectBackground:
 
 
 @dataclass(frozen=True)
-class Pause:
-    """Wait."""
+class Wait:
+    """Let time pass before the next step."""
 
     seconds: float
 
@@ -103,7 +103,7 @@ Command = (
     | StartInBackground
     | AwaitBackground
     | CollectBackground
-    | Pause
+    | Wait
 )
 
 

@@ -31,11 +31,11 @@ from windlass.domain.remediation.commands import (
     MonitorAnswered,
     Observe,
     ObserveCordons,
-    Pause,
     Report,
     RunEvent,
     Save,
     StartInBackground,
+    Wait,
 )
 from windlass.domain.remediation.history import History
 from windlass.domain.remediation.notes import Note, decided_note, deferred_note, ended_note, left_note, left_text
@@ -198,7 +198,7 @@ def _act(state: RunState, observed: ClusterHealth, actions: tuple[Action, ...], 
 
 def _wait(state: RunState, observed: ClusterHealth, plan: RemediationPlan, left: timedelta) -> Step:
     state, commands = _settle(state, observed, plan)  # whoever is needed is notified before the run waits, not after
-    pause = Pause(min(max(left.total_seconds(), _SHORTEST_PAUSE), _LONGEST_PAUSE))
+    pause = Wait(min(max(left.total_seconds(), _SHORTEST_PAUSE), _LONGEST_PAUSE))
     return replace(state, depth="quick"), (*commands, pause, *_next_round(state))
 
 

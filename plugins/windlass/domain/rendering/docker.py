@@ -12,17 +12,20 @@ from windlass.errors import SpecError
 def merge_daemon_settings(existing: str | None, rendered: str) -> str:
     """Return daemon.json with Windlass's settings added to those `existing`.
 
-    What the owner of the host has set stays: only missing keys are added, and lists are united. SpecError if
-    `existing` is not JSON.
+    What the owner of the host has set stays: only missing keys are added, and lists are united. Where nothing is to be
+    added, `existing` stays as it was written. SpecError if it is not JSON.
     """
     desired: dict[str, Any] = json.loads(rendered)
-    merged = _read(existing)
+    before = _read(existing)
+    merged = dict(before)
     for key, value in desired.items():
         mine = merged.get(key)
         if isinstance(mine, list) and isinstance(value, list):
             merged[key] = mine + [item for item in value if item not in mine]
         else:
             merged.setdefault(key, value)
+    if existing is not None and merged == before:
+        return existing
     return json.dumps(merged, indent=2) + "\n"
 
 

@@ -36,8 +36,8 @@ class HostState:
 
     stale: Mapping[str, str] = field(default_factory=dict)
     """What must change, and how, in words: by `STACK/SERVICE` for containers, else `kubelet`, `containerd`,
-    `files`, `certificates`, `programs`, `hooks` that have not run there, or `cordon` for a node that an earlier roll
-    left cordoned."""
+    `files`, `settings`, `certificates`, `programs`, `hooks` that have not run there, or `cordon` for a node that an
+    earlier roll left cordoned."""
     missing: tuple[str, ...] = ()
     """Artifacts and images that must be fetched first."""
 

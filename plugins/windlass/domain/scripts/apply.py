@@ -16,9 +16,9 @@ def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str
     `files` count by their content (a directory by all in it), `binaries` by where their links lead, since they are
     stored by content.
     """
-    name, applied = shlex.quote(unit), shlex.quote(f"{APPLIED}/{unit}")
+    name, applied = shlex.quote(unit), noted(unit)
     return f"""set -eu
-{_digest(files, binaries)}
+{digest_lines(files, binaries)}
 if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then exit 0; fi
 mkdir -p {APPLIED}
 systemctl daemon-reload
@@ -31,15 +31,8 @@ echo "{CHANGED}unit {unit}"
 """
 
 
-def unit_state_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str:
-    """Return a script that prints the unit's name if `unit_script` would leave it alone; it changes nothing."""
-    name, applied = shlex.quote(unit), shlex.quote(f"{APPLIED}/{unit}")
-    return f"""{_digest(files, binaries)}
-if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then echo {name}; fi
-"""
-
-
-def _digest(files: Sequence[str], binaries: Sequence[str] = ()) -> str:
+def digest_lines(files: Sequence[str], binaries: Sequence[str] = ()) -> str:
+    """Return the shell lines that set `digest` to that of all that is read; as `noted` if nothing changed."""
     listed = f"find {shlex.join(files)} -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum"
     led_to = f"readlink -f {shlex.join(binaries)}" if binaries else ":"
     return f"digest=$( {{ {listed}; {led_to}\n  }} | sha256sum | cut -d' ' -f1)"
@@ -76,9 +69,9 @@ def settings_script(what: str, files: Sequence[str], load: str) -> str:
 
     That it was done is noted on the host, so that what was broken off between the two is made up for.
     """
-    applied = _settings_applied(what)
+    applied = noted(what)
     return f"""set -eu
-{_digest(files)}
+{digest_lines(files)}
 [ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0
 {load}
 mkdir -p {APPLIED}
@@ -87,14 +80,8 @@ echo "{CHANGED}{what}"
 """
 
 
-def settings_state_script(what: str, files: Sequence[str]) -> str:
-    """Return a script that prints `what` if `settings_script` would leave it alone; it changes nothing."""
-    return f"""{_digest(files)}
-[ "$(cat {_settings_applied(what)} 2>/dev/null)" != "$digest" ] || echo {shlex.quote(what)}
-"""
-
-
-def _settings_applied(what: str) -> str:
+def noted(what: str) -> str:
+    """Return the path, quoted, of the file that says what a unit or settings were last started or loaded with."""
     return shlex.quote(f"{APPLIED}/{what.replace(' ', '-')}")
 
 

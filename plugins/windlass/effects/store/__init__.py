@@ -1,11 +1,12 @@
 """The store: the only state of Windlass outside the hosts, in an S3 bucket."""
 
+from windlass.domain.rollout.record import Pause, RolloutRecord
 from windlass.effects.store.contract import ListedObject, Store, Stored
 from windlass.effects.store.host_keys import HostKeys
 from windlass.effects.store.leases import Leases, RunLease
 from windlass.effects.store.log import ServiceLog
 from windlass.effects.store.memory import MemoryStore
-from windlass.effects.store.records import ClusterRecords, Pause, RolloutRecord, list_clusters
+from windlass.effects.store.records import ClusterRecords, list_clusters
 from windlass.effects.store.s3 import S3Store, StoreConfig
 
 __all__ = [

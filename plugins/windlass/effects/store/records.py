@@ -11,6 +11,7 @@ from typing import Any
 
 from windlass.domain.pki import Pki
 from windlass.domain.remediation import History
+from windlass.domain.rollout.record import Pause, RolloutRecord
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.effects.store.contract import Store
 from windlass.effects.store.keys import (
@@ -36,42 +37,6 @@ def list_clusters(store: Store) -> tuple[str, ...]:
     """Return the names of the clusters whose spec is in `store`, sorted."""
     names = (name.removesuffix("/") for name in store.list_names(CLUSTERS))
     return tuple(name for name in names if "spec.yaml" in store.list_names(cluster_prefix(name)))
-
-
-@dataclass(frozen=True)
-class RolloutRecord:
-    """A roll between two versions, or of a changed spec, that has begun and not ended: hosts may be at either."""
-
-    before: str
-    after: str
-    run: str
-    """The run that went on with it last."""
-    began: str
-    """When it first began, as ISO 8601."""
-    bundle: str = ""
-    """The newest bundle when it first began: what the whole cluster goes back to. It is kept as long as this stands."""
-
-    def __str__(self) -> str:
-        way = (
-            f"from {self.before} to {self.after}" if self.before != self.after else f"of a changed spec at {self.after}"
-        )
-        return f"the roll {way} that began at {self.began}"
-
-
-@dataclass(frozen=True)
-class Pause:
-    """The request that a run of a roll ends before its next step."""
-
-    run: str
-    """The run that is to pause."""
-    by: str
-    """The run that asked."""
-    asked: str
-    """When, as ISO 8601."""
-    reason: str = ""
-
-    def __str__(self) -> str:
-        return f"a pause was asked for at {self.asked} by run {self.by}{f' ({self.reason})' if self.reason else ''}"
 
 
 @dataclass(frozen=True)

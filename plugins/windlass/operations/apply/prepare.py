@@ -6,16 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from windlass.domain.artifacts import Artifact
-from windlass.domain.catalog import Release
+from windlass.domain.host.desired import SETTINGS, containerd_unit
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.layout import (
     CLUSTER_MARK,
-    CONTAINERD_CONFIG,
     DOCKER_DAEMON,
     KERNEL_MODULES,
     KERNEL_PARAMETERS,
     REGISTRY_HOSTS,
-    SYSTEMD,
     artifact_directory,
     stack_directory,
 )
@@ -46,7 +44,6 @@ from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
 
-CONTAINERD = "windlass-containerd"
 _DOWNLOADS = timedelta(minutes=20)
 
 
@@ -93,10 +90,6 @@ def _engine_script(session: ClusterSession, engine: Artifact) -> str:
     return docker_script(content_directory(session.lock.digest(engine)))
 
 
-SETTINGS = {"kernel settings": [KERNEL_PARAMETERS, KERNEL_MODULES], "docker settings": [DOCKER_DAEMON]}
-"""The files that must be loaded when they change, by what they are called in plans."""
-
-
 def _marks_of_a_new_host(session: ClusterSession) -> dict[str, RemoteFile]:
     """Return what says that the spec's hooks are not due on a host that becomes the cluster's only now."""
     mark = hooks_mark(session.cluster)
@@ -141,14 +134,8 @@ def remote_files(files: HostFiles) -> dict[str, RemoteFile]:
 
 
 def _containerd_script(session: ClusterSession) -> str:
-    return unit_script(CONTAINERD, *containerd_reads(session.release))
-
-
-def containerd_reads(release: Release) -> tuple[list[str], list[str]]:
-    """Return the files that the pods' containerd reads, and its binaries: when any changes it is started anew."""
-    names = ("containerd", "runc")
-    binaries = [f"{artifact_directory(name, release.files[name])}/bin/{name}" for name in names]
-    return [f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG], binaries
+    unit = containerd_unit(session.release)
+    return unit_script(unit.name, unit.files, unit.binaries)
 
 
 def pull_images(session: ClusterSession, host: Host, connection: Connection) -> Changes:

@@ -6,16 +6,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
-from windlass.domain.host.layout import (
-    KUBECONFIGS,
-    KUBELET_CONFIG,
-    PKI,
-    PROXY_PORT,
-    SEALED_PKI,
-    SYSTEMD,
-    kubernetes_binaries,
-    stack_directory,
-)
+from windlass.domain.host.desired import kubelet_unit
+from windlass.domain.host.layout import PKI, PROXY_PORT, SEALED_PKI, stack_directory
 from windlass.domain.pki import Pki, files_for
 from windlass.domain.scripts.apply import service_digests, stack_script, unit_script
 from windlass.domain.scripts.curl import CurlProbe
@@ -89,14 +81,8 @@ def start_kubelet(session: ClusterSession, connection: Connection) -> Changes:
 
 def kubelet_script(version: str) -> str:
     """Return the script that starts a kubelet, or restarts it if what it reads has changed."""
-    return unit_script("kubelet", *kubelet_reads(version))
-
-
-def kubelet_reads(version: str) -> tuple[list[str], list[str]]:
-    """Return the files that a kubelet reads, and its binary: when any of them changes it is started anew."""
-    files = [f"{SYSTEMD}/kubelet.service", KUBELET_CONFIG, f"{KUBECONFIGS}/kubelet.conf"]
-    secrets = [f"{PKI}/kubelet.crt", f"{PKI}/kubelet-client.crt", f"{PKI}/ca.crt"]
-    return [*files, *secrets], [f"{kubernetes_binaries(version)}/kubelet"]
+    unit = kubelet_unit(version)
+    return unit_script(unit.name, unit.files, unit.binaries)
 
 
 def bring_up(connection: Connection, stacks: Iterable[str]) -> Changes:

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 
 from windlass.domain.backup import BundleId
+from windlass.domain.backup.fixed_point import BackupState
 from windlass.domain.backup.schedule import TELL_AGAIN_AFTER, BackupProgress, age_text
 from windlass.domain.lease import Lease
 from windlass.effects.bundles import Vault
@@ -17,6 +18,12 @@ def progress_of(vault: Vault, attempt: Lease | None) -> BackupProgress:
     """Return how far backups have come; `attempt` is the lease of backups as it was last held."""
     bundles = vault.inventory().bundles
     return BackupProgress(bundles[-1].time if bundles else None, attempt.acquired if attempt else None)
+
+
+def backup_state(vault: Vault) -> BackupState:
+    """Return what there is of the cluster's backups."""
+    bundles = vault.inventory().bundles
+    return BackupState(bundles[-1].time if bundles else None, newest_drill(vault))
 
 
 def newest_good(vault: Vault) -> BundleId | None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from windlass.domain.remediation.contention import contention_of
 from windlass.effects.store import RunLease
 from windlass.errors import NotReadyError, RefusedError
+from windlass.operation_names import Operation
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def take_lease(lease: RunLease, began: datetime, log: Callable[[str], None], wai
     waited, said = timedelta(), ""
     while True:
         if contention_of(lease.current(), lease.owner, began) == "leave":
-            log("another run of heal_cluster is at this cluster and will observe all of it again")
+            log(f"another run of {Operation.REMEDIATE} is at this cluster and will observe all of it again")
             return False
         try:
             lease.acquire()

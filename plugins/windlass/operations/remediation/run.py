@@ -20,11 +20,11 @@ from windlass.domain.remediation.commands import (
     MonitorAnswered,
     Observe,
     ObserveCordons,
-    Pause,
     Report,
     RunEvent,
     Save,
     StartInBackground,
+    Wait,
 )
 from windlass.domain.remediation.run import begin, step
 from windlass.domain.remediation.state import RunStart
@@ -81,7 +81,7 @@ class _Executor:
                 background.start(action)
             case AwaitBackground(seconds):
                 background.wait(seconds)
-            case Pause(seconds):
+            case Wait(seconds):
                 callbacks.pause(seconds)
             case _:
                 return self._answer(command)

@@ -64,9 +64,3 @@ def session_at(
     """Return the same place, with its hosts and connections, at another spec and release with its artifacts."""
     lock, mirror = source
     return replace(session, cluster=cluster, release=release, lock=lock, mirror=mirror)
-
-
-def at_version(cluster: Cluster, version: str) -> Cluster:
-    """Return the spec with another version of Kubernetes."""
-    kubernetes = cluster.spec.kubernetes.model_copy(update={"version": version})
-    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"kubernetes": kubernetes})})

@@ -12,6 +12,7 @@ from windlass.domain.apply.smoke_test import NAMESPACE as TRIAL
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.quorum import Membership
+from windlass.domain.host.containers import Container
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
 from windlass.domain.pki.issuance import expiring
@@ -122,7 +123,7 @@ def _together(session: ClusterSession, before: ClusterSession, pki: Pki, found: 
         uses=tuple(sorted({*requests, *found.api.uses})),
         unsure_uses=unsure,
         expiries={one.name: one.not_after for one in expiring(pki, datetime.now(UTC), _EVER)},
-        free_kib={name: _free(look.seen.facts.disk_free_kib) for name, look in looks.items()},
+        free_kib={name: _free(look.observed.facts.disk_free_kib) for name, look in looks.items()},
         needed_kib={name: _needed(session, name, look) for name, look in looks.items()},
         lacking=found.lacking,
     )
@@ -152,8 +153,8 @@ def running_versions(
     """Return which version of each component runs where; a proxy's is that of its image's digest in `locks`."""
 
     def of(component: str) -> dict[str, str]:
-        found = {name: look.seen.services.get(component) for name, look in looks.items()}
-        return {name: service.version for name, service in found.items() if service is not None}
+        found = {name: look.observed.running(component) for name, look in looks.items()}
+        return {name: one.version or "" for name, one in found.items() if isinstance(one, Container)}
 
     return RunningVersions(
         etcd={name: f"v{status.version}" for name, status in etcd.statuses.items()},

@@ -46,9 +46,9 @@ def _service(rollout: RolloutContext, name: str, service: str) -> Changes:
     One that does not run, as after a try that was broken off, takes nothing away by being started.
     """
     look = observe_host(rollout.session, rollout.pki, rollout.host(name), rollout.connection(name))
-    runs = service.rpartition("/")[2] in look.seen.services
+    may_run = look.observed.running(service.rpartition("/")[2]) is not None  # what nobody can tell of may run
     act = change_etcd if service == ETCD_SERVICE else change_api_server
-    return act(rollout, name, stops=runs and service in look.state.stale)
+    return act(rollout, name, stops=may_run and service in look.state.stale)
 
 
 def _host(rollout: RolloutContext, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:

@@ -1,0 +1,17 @@
+"""When a cluster is as an apply would leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from windlass.domain.spec import Cluster
+
+
+def is_applied(
+    plan: Mapping[str, Sequence[str]], stored: Cluster | None, desired: Cluster, *, was_abandoned: bool
+) -> bool:
+    """Tell whether nothing is left to do: no host is to be changed, and the desired spec is the stored one.
+
+    What a run that died left to do, such as to verify, cannot be observed on hosts: after one there is always a rest.
+    """
+    return not any(plan.values()) and stored == desired and not was_abandoned

@@ -1,0 +1,204 @@
+"""What belongs on a host, all of it: from the spec, the release, the lock and the PKI; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from windlass.domain.artifacts import Artifact, Lock
+from windlass.domain.catalog import Release
+from windlass.domain.host.file_drift import DesiredFile, desired_files
+from windlass.domain.host.layout import (
+    CNI_BINARIES,
+    COMPONENT_LABEL,
+    CONTAINERD_CONFIG,
+    DIGEST_LABEL,
+    DOCKER_DAEMON,
+    DOCKER_PLUGINS,
+    KERNEL_MODULES,
+    KERNEL_PARAMETERS,
+    KUBECONFIGS,
+    KUBELET_CONFIG,
+    PKI,
+    STACKS,
+    SYSTEMD,
+    VERSION_LABEL,
+    artifact_directory,
+    kubernetes_binaries,
+)
+from windlass.domain.rendering import (
+    HostFiles,
+    HostImage,
+    Install,
+    host_images,
+    host_installs,
+    merge_daemon_settings,
+    render_host,
+)
+from windlass.domain.rendering.context import ClusterInputs, HostInputs
+from windlass.domain.scripts.install import content_directory
+from windlass.domain.spec.models import Host
+from windlass.domain.yamltext import read_yaml
+
+ENGINE_PACKAGE = "docker-engine"
+CONTAINERD = "windlass-containerd"
+SETTINGS = {"kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES), "docker settings": (DOCKER_DAEMON,)}
+"""The files that must be loaded when they change, by what they are called in plans."""
+_COMPOSE = "compose.yaml"
+_SHARED = (CNI_BINARIES, DOCKER_PLUGINS)
+"""Where programs are found by a path without a version in it."""
+
+
+@dataclass(frozen=True)
+class DesiredProgram:
+    """One artifact that is to be unpacked."""
+
+    name: str
+    version: str
+    directory: str | None
+    """The name of its directory, which is that of its content; None for the engine, which is installed if it is there,
+    whoever brought it."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True)
+class DesiredLink:
+    """A path without a version in it by which a program is found."""
+
+    path: str
+    target: str
+    program: str
+    """The artifact that it leads to."""
+
+
+@dataclass(frozen=True)
+class DesiredUnit:
+    """One systemd unit, and what it reads when it starts: when any of that changes it is restarted."""
+
+    name: str
+    component: str
+    """What plans call it, such as `containerd`."""
+    version: str
+    files: tuple[str, ...]
+    binaries: tuple[str, ...]
+
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """What only this unit reads: its unit file and its configuration."""
+        return self.files[:2]
+
+
+@dataclass(frozen=True)
+class DesiredService:
+    """One container of a stack."""
+
+    component: str
+    stack: str
+    version: str
+    digest: str
+    """Of the service as rendered."""
+    definition: Mapping[str, Any]
+    """The Compose service."""
+
+
+@dataclass(frozen=True)
+class DesiredHost:
+    """One host as it should be."""
+
+    host: Host
+    programs: tuple[DesiredProgram, ...]
+    links: tuple[DesiredLink, ...]
+    files: Mapping[str, DesiredFile]
+    certificates: Mapping[str, DesiredFile] | None
+    """Certificates, keys and kubeconfigs; None while none are issued."""
+    settings: Mapping[str, tuple[str, ...]]
+    """The files that are to be loaded by kernel and engine, by what they are called in plans."""
+    units: tuple[DesiredUnit, ...]
+    services: Mapping[str, DesiredService]
+    """By component."""
+    images: tuple[HostImage, ...]
+    """What the host will run. They are worth having ahead; the runtimes fetch what is missing, and kubelet removes
+    what it does not use, so that a missing image is no drift."""
+
+    @property
+    def all_files(self) -> Mapping[str, DesiredFile]:
+        """Files and certificates."""
+        return {**self.files, **(self.certificates or {})}
+
+
+def desired_host(
+    inputs: HostInputs, certificates: Mapping[str, DesiredFile] | None, docker_settings: str | None
+) -> DesiredHost:
+    """Return what belongs on a host; `docker_settings` is what its daemon.json says, which is only added to.
+
+    SpecError if a template fails or daemon.json is not JSON, IntegrityError if the lock lacks what the host runs.
+    """
+    whole, host = inputs.whole, inputs.host
+    release = whole.release
+    files = render_host(whole.cluster, release, host, whole.lock, whole.mirror, inputs.facts)
+    daemon = files[DOCKER_DAEMON]
+    merged = replace(daemon, content=merge_daemon_settings(docker_settings, daemon.text).encode())
+    installs = host_installs(release, host)
+    return DesiredHost(
+        host,
+        tuple(_program(whole.lock, install.artifact) for install in installs),
+        tuple(_shared_links(whole, installs)),
+        desired_files({**files, DOCKER_DAEMON: merged}),
+        certificates,
+        SETTINGS,
+        (containerd_unit(release), kubelet_unit(release.version)) if host.is_node else (),
+        _services(files),
+        host_images(whole.cluster, release, host, whole.lock, whole.mirror),
+    )
+
+
+def containerd_unit(release: Release) -> DesiredUnit:
+    """Return the pods' container runtime."""
+    version = release.files["containerd"]
+    binaries = (f"{artifact_directory(name, release.files[name])}/bin/{name}" for name in ("containerd", "runc"))
+    files = (f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG)
+    return DesiredUnit(CONTAINERD, "containerd", version, files, tuple(binaries))
+
+
+def kubelet_unit(version: str) -> DesiredUnit:
+    """Return the kubelet of a release."""
+    files = (f"{SYSTEMD}/kubelet.service", KUBELET_CONFIG, f"{KUBECONFIGS}/kubelet.conf")
+    secrets = (f"{PKI}/kubelet.crt", f"{PKI}/kubelet-client.crt", f"{PKI}/ca.crt")
+    binaries = (f"{kubernetes_binaries(version)}/kubelet",)
+    return DesiredUnit("kubelet", "kubelet", version, (*files, *secrets), binaries)
+
+
+def read_services(stack: str, compose: str) -> dict[str, DesiredService]:
+    """Return the services of a rendered Compose file by component."""
+    found = {}
+    for definition in read_yaml(compose)["services"].values():
+        labels = definition["labels"]
+        component, version = labels[COMPONENT_LABEL], str(labels.get(VERSION_LABEL, ""))
+        found[component] = DesiredService(component, stack, version, labels[DIGEST_LABEL], definition)
+    return found
+
+
+def _services(files: HostFiles) -> dict[str, DesiredService]:
+    found: dict[str, DesiredService] = {}
+    for path, file in files.items():
+        if path.startswith(f"{STACKS}/") and path.endswith(f"/{_COMPOSE}"):
+            found |= read_services(path.split("/")[-2], file.text)
+    return found
+
+
+def _program(lock: Lock, artifact: Artifact) -> DesiredProgram:
+    is_engine = artifact.name == ENGINE_PACKAGE
+    directory = None if is_engine else content_directory(lock.digest(artifact)).rpartition("/")[2]
+    return DesiredProgram(artifact.name, artifact.version, directory)
+
+
+def _shared_links(whole: ClusterInputs, installs: tuple[Install, ...]) -> Iterator[DesiredLink]:
+    for install in installs:
+        for inner, path in install.links:
+            if path.startswith(_SHARED):
+                directory = content_directory(whole.lock.digest(install.artifact))
+                member = inner or whole.mirror.download(install.artifact).member or "file"
+                yield DesiredLink(path, f"{directory}/{member}", install.artifact.name)

@@ -1,0 +1,28 @@
+"""What remediation sees of the drift of a host; pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from windlass.domain.host.drift import HostDrift
+from windlass.domain.host.health import HostHealth
+
+
+def with_drift(health: HostHealth, drift: HostDrift) -> HostHealth:
+    """Return the health of a host together with how it differs from what belongs on it.
+
+    Settings that are not loaded and units that run with older files are left to `create_cluster` and `upgrade_cluster`,
+    which load and restart in order; the health check finds those that do not run, and users' stacks that are surplus
+    are stopped by `create_cluster`.
+    """
+    differs = {one.service.component: one.differs for one in drift.services}
+    installs = (one.text for one in drift.differences if one.kind in {"program", "link"})
+    return replace(
+        health,
+        services=tuple(replace(one, drift=differs.get(one.component, ())) for one in health.services),
+        is_compared=True,
+        lost_files=(*installs, *(str(one) for one in drift.files)),
+        bad_certificates=tuple(str(one) for one in drift.certificates if not one.is_access_only),
+        certificate_access=tuple(str(one) for one in drift.certificates if one.is_access_only),
+        other_version=drift.other_version,
+    )

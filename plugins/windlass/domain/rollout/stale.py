@@ -1,0 +1,67 @@
+"""What a rollout does about the drift of a host; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from windlass.domain.host.drift import HostDrift
+from windlass.domain.host.file_drift import FileDrift
+from windlass.domain.host.layout import stack_directory
+from windlass.domain.rollout.plan import HostState
+
+
+def host_state(drift: HostDrift) -> HostState:
+    """Return what of a host has to change, and what must be fetched for it.
+
+    A container that was changed by other hands, and is labelled as rendered, is left to `heal_cluster`; what of users'
+    stacks runs and does not belong there is left to `create_cluster`, which stops it.
+    """
+    return HostState(dict(_stale(drift)), tuple(_missing(drift)))
+
+
+def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
+    """Give parts in the order in which plans show them; a file that a part reads is told with that part."""
+    services = [one for one in drift.services if one.is_other_rendering]
+    for one in services:
+        old = one.version if one.is_running else None
+        name = one.service.component
+        is_running = one.is_running is not False  # where nobody could tell, it may well run
+        yield f"{one.service.stack}/{name}", _change(name, old, one.service.version, is_running=is_running)
+    for unit in drift.units:
+        component = unit.unit.component
+        yield component, _change(component, unit.version, unit.unit.version, is_running=unit.is_current)
+    if drift.links:
+        yield "programs", "programs linked anew"
+    if drift.settings:
+        yield "settings", f"{', '.join(drift.settings)} loaded anew"
+    parts = [f"{stack_directory(one.service.stack)}/" for one in services]
+    own = {path for unit in drift.units for path in unit.unit.own_files}
+    rest = [one for one in drift.files if one.path not in own and not one.path.startswith(tuple(parts))]
+    if rest:
+        yield "files", f"files: {', '.join(_file(one) for one in sorted(rest, key=lambda one: one.path))}"
+    if drift.certificates:
+        yield "certificates", _certificates(drift.certificates)
+
+
+def _change(what: str, old: str | None, new: str, *, is_running: bool) -> str:
+    if old is not None and old != new:
+        return f"{what} {old} -> {new}"
+    return f"{what} started anew" if is_running else f"{what} started"
+
+
+def _file(drift: FileDrift) -> str:
+    return str(drift) if drift.is_access_only else drift.path
+
+
+def _certificates(drift: Sequence[FileDrift]) -> str:
+    changed = [one for one in drift if not one.is_access_only]
+    return "certificates: " + ", ".join(
+        [*([f"{len(changed)} files"] if changed else []), *(str(one) for one in drift if one.is_access_only)]
+    )
+
+
+def _missing(drift: HostDrift) -> Iterator[str]:
+    for program in drift.programs:
+        yield str(program)
+    for image in drift.absent_images:
+        yield f"image {image.artifact.name} {image.artifact.version}"

@@ -1,0 +1,38 @@
+"""Look at every host, tell every problem of all of them at once, and plan; nothing is changed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from windlass.domain.apply.fixed_point import is_applied
+from windlass.domain.host.preflight import check_hosts, refuse
+from windlass.operations.apply.gather_facts import ask_hosts
+from windlass.operations.apply.plan import plan_apply, plan_text
+from windlass.operations.cluster import Changes
+from windlass.operations.run import ClusterRun
+
+
+@dataclass(frozen=True)
+class ApplyPlan:
+    """What is to be done on each host."""
+
+    steps: Mapping[str, Changes]
+    text: str
+    is_settled: bool
+    """Whether nothing is left to do."""
+
+
+def preflight(run: ClusterRun, spec: str | None, *, was_abandoned: bool) -> ApplyPlan:
+    """Return the plan; RefusedError lists every problem of every host.
+
+    `was_abandoned` says that the run before this one died, and may have left undone what no host shows.
+    """
+    cluster = run.desired(spec)
+    with run.session(cluster) as session:
+        answers = ask_hosts(session)
+        refuse(check_hosts(cluster, answers))
+        facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
+        plan = plan_apply(session, facts, run.records.pki(run.keys))
+    is_settled = is_applied(plan, run.stored(), cluster, was_abandoned=was_abandoned)
+    return ApplyPlan(plan, plan_text(cluster, plan), is_settled)

@@ -1,0 +1,43 @@
+"""Apply the foundation services, and use the cluster as its users will."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from windlass.operations.apply.addons import (
+    apply_services,
+    label_nodes,
+    nodes_missing,
+    register_nodes,
+    workloads_missing,
+)
+from windlass.operations.apply.user_stacks import start_own_stacks
+from windlass.operations.apply.verify import FOUNDATION, verify_cluster
+from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.run import ClusterRun, Tell
+from windlass.operations.waiting import wait_until
+
+_API_READY = timedelta(seconds=150)
+_NODES_READY = timedelta(seconds=120)
+
+
+def start_services(run: ClusterRun, tell: Tell) -> list[str]:
+    """Apply the services once an API server is ready, wait for nodes and services, and return what was changed."""
+    with run.session(run.cluster()) as session, kubernetes_api(session, run.pki(), _API_READY) as client:
+        tell("an API server is ready")
+        changed = list(apply_services(session, client))
+        changed += register_nodes(session, client)
+        wait_until(lambda: nodes_missing(session, client), _NODES_READY, "wait for nodes")
+        tell("all nodes are Ready")
+        changed += label_nodes(session, client)
+        wait_until(lambda: workloads_missing(client, FOUNDATION), _NODES_READY, "wait for foundation services")
+        own = start_own_stacks(session)
+    changed += [f"{one} of {host}" for host, changes in own.items() for one in changes]
+    return changed
+
+
+def verify_services(run: ClusterRun) -> tuple[str, ...]:
+    """Return what was shown to work; the error names host, component and reason."""
+    cluster, pki = run.cluster(), run.pki()
+    with run.session(cluster) as session, kubernetes_api(session, pki, _API_READY) as client:
+        return verify_cluster(session, pki, client)

@@ -1,0 +1,89 @@
+"""Observe everything that an upgrade could stumble over, judge and plan by it, and see to a bundle to go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from windlass.domain.backup import BundleId
+from windlass.domain.rollout import GateReport, plan_rollout
+from windlass.domain.rollout.gate import GateFinding
+from windlass.domain.rollout.gate_result import (
+    GateResult,
+    bundle_taken,
+    bundle_to_come,
+    is_young,
+    no_bundle,
+    release_finding,
+    young_bundle,
+)
+from windlass.domain.rollout.gate_rules import judge
+from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest, upgrade_path
+from windlass.effects.bundles import Vault
+from windlass.errors import WindlassError
+from windlass.operations.backup.take import take_bundle
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.rollout.context import session_at
+from windlass.operations.rollout.gather import gather
+from windlass.operations.run import ClusterRun, Tell
+
+
+def path_of(run: ClusterRun, request: UpgradeRequest) -> UpgradePath:
+    """Return where the run leads; RefusedError or SpecError if no rollout may go there."""
+    running = run.cluster()
+    given = run.desired(request.spec) if request.spec else None
+    return upgrade_path(run.catalog, running, given, request.version)
+
+
+@contextmanager
+def open_sessions(run: ClusterRun, path: UpgradePath) -> Iterator[tuple[ClusterSession, ClusterSession]]:
+    """Give the cluster as it shall be, and as it was before, on the same connections."""
+    with run.session(path.before) as before:
+        source = run.artifacts(path.after, path.release)
+        yield session_at(before, path.after, path.release, source), before
+
+
+def check_gate(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: Tell) -> GateResult:
+    """Return findings and plan, with a bundle to go back to if something is to be changed."""
+    result = _observe(run, path, request)
+    if not result.needs_bundle:
+        return result
+    return result.with_bundle(fresh_bundle(run, path, result.etcd_id, tell, take=not request.plan_only))
+
+
+def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> GateResult:
+    with open_sessions(run, path) as (session, before):
+        found = gather(session, before, run.pki())
+        record = run.release_tests(path.release.version)
+        tested = release_finding(path.release, record, session.lock, allowed=request.allow_untested)
+    inputs = found.gate_inputs
+    is_observed = all(host.name in inputs.states for host in session.hosts)
+    steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons) if is_observed else ()
+    report = judge(path.after, path.release, inputs, steps, datetime.now(UTC))
+    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.membership)
+
+
+def fresh_bundle(run: ClusterRun, path: UpgradePath, etcd_id: str, tell: Tell, *, take: bool) -> GateFinding:
+    """Return the finding on a bundle to go back to: the newest one if it is young, else one taken now.
+
+    One of another etcd (`etcd_id` is this one's), such as of a cluster of the same name before this one, is none.
+    Without `take` none is taken, and the finding says that one will be.
+    """
+    vault, now = run.vault(path.before), datetime.now(UTC)
+    newest = _newest_good(vault)
+    if newest is not None and is_young(newest, now) and vault.manifest(newest).etcd.cluster_id == etcd_id:
+        return young_bundle(newest, now)
+    if not take:
+        return bundle_to_come()
+    try:
+        with run.session(path.before) as session:
+            manifest = take_bundle(session, run.pki(), vault, str(run.owner))
+    except WindlassError as error:
+        return no_bundle(error)
+    tell(f"bundle {manifest.id} was taken and verified")
+    return bundle_taken(manifest.id)
+
+
+def _newest_good(vault: Vault) -> BundleId | None:
+    return next((one.bundle for one in vault.candidates(limit=1) if one.is_good), None)

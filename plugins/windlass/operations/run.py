@@ -1,0 +1,146 @@
+"""What an operation is given of the run that it works for: in Airflow it is the run context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from windlass.domain.artifacts import Lock
+from windlass.domain.catalog import Catalog, Release
+from windlass.domain.catalog.tested import TestRecord
+from windlass.domain.lease import Owner
+from windlass.domain.pki import Credential, Pki, Signer
+from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.sealing import MasterKeys
+from windlass.domain.servicelog import Detail, Level
+from windlass.domain.spec import Cluster
+from windlass.effects.bundles import Vault
+from windlass.effects.store import ClusterRecords, RunLease, Store
+from windlass.errors import TRANSIENT, SkippedError, WaitingError, WindlassError
+from windlass.operations.cluster import ClusterSession
+
+Tell = Callable[[str], None]
+
+
+class Alert(Protocol):
+    """Writes a line to the cluster's service log, and notifies whoever wants to know."""
+
+    def __call__(self, text: str, level: Level = "error") -> None:
+        """Alert people; it raises nothing because the store or a notifier is away."""
+        ...
+
+
+class ClusterRun(Protocol):
+    """One run, and the cluster that it is about: what may be read and written. Only what is asked for is opened."""
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        ...
+
+    @property
+    def owner(self) -> Owner:
+        """The run, as leases name it."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why the run was started, as whoever started it says; may be empty."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        ...
+
+    @property
+    def keys(self) -> MasterKeys:
+        """The master keys."""
+        ...
+
+    @property
+    def catalog(self) -> Catalog:
+        """Every release that Windlass knows."""
+        ...
+
+    @property
+    def records(self) -> ClusterRecords:
+        """What the store knows of the cluster."""
+        ...
+
+    def stored(self) -> Cluster | None:
+        """Return the stored spec; None if there is none."""
+        ...
+
+    def cluster(self) -> Cluster:
+        """Return the stored spec; SpecError if there is none."""
+        ...
+
+    def desired(self, text: str | None) -> Cluster:
+        """Return the spec in `text`, checked, or the stored one where there is no text."""
+        ...
+
+    def pki(self) -> Pki:
+        """Return the stored PKI; NotReadyError if it was not made yet."""
+        ...
+
+    def authorities(self, cluster: Cluster) -> Mapping[Signer, Credential]:
+        """Return the authorities of the user's own that the spec refers to."""
+        ...
+
+    def artifacts(self, cluster: Cluster, release: Release) -> tuple[Lock, MirrorAddresses]:
+        """Return where the hosts of `cluster` get the artifacts of a release from."""
+        ...
+
+    def release_tests(self, version: str) -> TestRecord | None:
+        """Return what is recorded of a release's tests; None if nothing is."""
+        ...
+
+    def vault(self, cluster: Cluster) -> Vault:
+        """Return the cluster's recovery bundles, wherever its spec keeps them."""
+        ...
+
+    def session(self, cluster: Cluster) -> AbstractContextManager[ClusterSession]:
+        """Connect to the cluster's hosts as they are needed."""
+        ...
+
+    def lease(self) -> RunLease:
+        """Return the lease of the cluster's operations, of which one at a time changes the cluster."""
+        ...
+
+    def backup_lease(self) -> RunLease:
+        """Return the lease of backups, which one run at a time takes beside whatever operation runs."""
+        ...
+
+    def drill_lease(self) -> RunLease:
+        """Return the lease of restore drills, which change nothing of the cluster."""
+        ...
+
+    def log(self, text: str, *, level: Level = "info", details: Mapping[str, Detail] | None = None) -> None:
+        """Write one line to the cluster's service log."""
+        ...
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of a task."""
+
+    alert: Alert
+    is_by_person: bool
+    """Whether a person started the run."""
+    is_last: bool
+    """Whether the task is not tried again by itself."""
+
+    @contextmanager
+    def alerting(self, text_of: Callable[[WindlassError], str]) -> Iterator[None]:
+        """Alert people of an error, unless another try may do. To wait for another run, or to skip, is none."""
+        try:
+            yield
+        except (SkippedError, WaitingError):
+            raise
+        except WindlassError as error:
+            if self.is_last or not isinstance(error, TRANSIENT):
+                self.alert(text_of(error))
+            raise
