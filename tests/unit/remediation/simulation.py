@@ -23,11 +23,11 @@ from windlass.domain.remediation.commands import (
     MonitorAnswered,
     Observe,
     ObserveCordons,
-    Pause,
     Report,
     RunEvent,
     Save,
     StartInBackground,
+    Wait,
 )
 from windlass.domain.remediation.run import begin, step
 from windlass.domain.remediation.state import RunStart, RunState
@@ -95,7 +95,7 @@ class Simulation:
                 self._begin(action)
                 took = 30.0 if action.key not in self.world.hopeless else 1e9
                 self.under_way[action.key] = (action, self.world.seconds + took)
-            case AwaitBackground(seconds) | Pause(seconds):
+            case AwaitBackground(seconds) | Wait(seconds):
                 self.world.seconds += seconds
             case Save(history):
                 assert History.from_bytes(history.to_bytes()) == history

@@ -17,6 +17,7 @@ import pytest
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.health import Finding, Kind
+from windlass.domain.host.desired import desired_host
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.host_checks import host_checks
 from windlass.domain.host.layout import DOCKER_DAEMON
@@ -34,6 +35,7 @@ from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.operations import compare_host
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.remediation import (
     Keyring,
@@ -229,10 +231,16 @@ def due(keys: Pki, renewed: Pki) -> frozenset[str]:
 
 
 ONCE = {
-    (detect_drift, "render_host"): once(
-        render_host, key=lambda spec, _r, host, _l, _m, facts: (id(spec), host.name, repr(facts))
+    (compare_host, "desired_host"): once(
+        desired_host,
+        key=lambda given, certificates, settings: (
+            id(given.whole.cluster),
+            given.host.name,
+            repr(given.facts),
+            id(certificates),
+            settings,
+        ),
     ),
-    (detect_drift, "read_yaml"): functools.cache(read_yaml),
     (detect_drift, "desired_certificates"): once(
         desired_certificates, key=lambda spec, host, keys, renewed: (id(spec), host.name, id(keys), due(keys, renewed))
     ),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
-from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki
 from windlass.domain.remediation.notes import Note
 from windlass.domain.remediation.plan import RunOrigin
@@ -22,11 +20,9 @@ from windlass.domain.remediation.triggers import (
     monitor_reports,
     newer_reports,
 )
-from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Event
-from windlass.domain.spec import Cluster
 from windlass.effects.ssh.connection import RemoteFile
-from windlass.effects.store import ClusterRecords, RunLease, ServiceLog, Store
+from windlass.effects.store import ServiceLog
 from windlass.errors import WindlassError
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
@@ -34,58 +30,9 @@ from windlass.operations.remediation.contend import Waiting, take_lease
 from windlass.operations.remediation.context import Keyring, Machines, RemediationContext, RunCallbacks
 from windlass.operations.remediation.events import record_events, unreported
 from windlass.operations.remediation.run import remediate, show_plan
+from windlass.operations.run import ClusterRun
 
 _API = timedelta(seconds=10)
-
-
-class RemediationRun(Protocol):
-    """The run that remediates, and its cluster: in Airflow it is the run context."""
-
-    @property
-    def name(self) -> str:
-        """The cluster's name."""
-        ...
-
-    @property
-    def owner(self) -> Owner:
-        """The run, as leases name it."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """Why the run was started, as whoever started it says; may be empty."""
-        ...
-
-    @property
-    def store(self) -> Store:
-        """The store."""
-        ...
-
-    @property
-    def keys(self) -> MasterKeys:
-        """The master keys."""
-        ...
-
-    @property
-    def records(self) -> ClusterRecords:
-        """What the store knows of the cluster."""
-        ...
-
-    def cluster(self) -> Cluster:
-        """Return the stored spec; SpecError if there is none."""
-        ...
-
-    def pki(self) -> Pki:
-        """Return the stored PKI."""
-        ...
-
-    def session(self, cluster: Cluster) -> AbstractContextManager[ClusterSession]:
-        """Connect to the cluster's hosts as they are needed."""
-        ...
-
-    def lease(self) -> RunLease:
-        """Return the lease of the cluster's operations."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -104,7 +51,7 @@ class Surroundings:
 class Remediation:
     """One run that was asked for by a request."""
 
-    def __init__(self, run: RemediationRun, request: RunRequest, around: Surroundings) -> None:
+    def __init__(self, run: ClusterRun, request: RunRequest, around: Surroundings) -> None:
         self._run = run
         self._request = request
         self._around = around
