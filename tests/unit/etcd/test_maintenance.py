@@ -65,8 +65,8 @@ def test_a_member_that_is_still_a_learner_keeps_the_others_running() -> None:
     seen = look()
     listed = seen.listed()
     learner = (*listed[:2], replace(listed[2], is_learner=True))
-    observed = {url: replace(one, listed=learner) for url, one in seen.observed.items()}
-    assert next_defragmentation(replace(seen, observed=observed), frozenset()) is None
+    observed = {url: replace(one, listed=learner) for url, one in seen.members.items()}
+    assert next_defragmentation(replace(seen, members=observed), frozenset()) is None
 
 
 def test_a_single_member_pauses_only_when_it_is_full() -> None:

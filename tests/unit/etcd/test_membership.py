@@ -72,7 +72,7 @@ def test_a_member_at_an_address_that_is_no_hosts_of_the_spec_is_judged_by_those_
     asked = ObservedMember("unknown", asked_from=frozenset({"cp-1", "cp-2"}))
 
     assert healths(seen)["cp-3"] == "unknown"
-    assert healths(replace(seen, observed={**seen.observed, old.peer_urls[0]: asked}))["cp-3"] == "unhealthy"
+    assert healths(replace(seen, members={**seen.members, old.peer_urls[0]: asked}))["cp-3"] == "unhealthy"
 
 
 def test_one_that_never_started_goes_by_its_address_and_is_on_the_host_of_that_address() -> None:

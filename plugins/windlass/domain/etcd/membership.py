@@ -24,12 +24,12 @@ class EtcdObservation:
 
     desired: Mapping[str, str]
     """Peer address of each etcd host of the spec, by its name."""
-    observed: Mapping[str, ObservedMember]
+    members: Mapping[str, ObservedMember]
     """By peer address."""
 
     def at(self, host: str) -> ObservedMember:
         """Return what was observed of the member that should be on `host`."""
-        return self.observed.get(self.desired[host], ObservedMember("unknown"))
+        return self.members.get(self.desired[host], ObservedMember("unknown"))
 
     def health(self, host: str) -> MemberHealth:
         """Judge the member on `host` by its own answer, listed or not. RefusedError if two clusters have a leader."""
@@ -49,7 +49,7 @@ class EtcdObservation:
     @property
     def has_leader(self) -> bool:
         """Say whether any member follows a leader: then there is a quorum, whoever could be asked."""
-        return any(one.has_leader for one in self.observed.values())
+        return any(one.has_leader for one in self.members.values())
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -60,13 +60,13 @@ class EtcdObservation:
     @property
     def revision(self) -> int | None:
         """Return the newest revision that a member reported; None if none did."""
-        return max((one.status.revision for one in self.observed.values() if one.status is not None), default=None)
+        return max((one.status.revision for one in self.members.values() if one.status is not None), default=None)
 
     @property
     def reasons(self) -> dict[str, str]:
         """Return why members gave no answer, by host of the spec, or else by peer address."""
         hosts = {address: host for host, address in self.desired.items()}
-        return {hosts.get(address, address): one.reason for address, one in self.observed.items() if one.reason}
+        return {hosts.get(address, address): one.reason for address, one in self.members.items() if one.reason}
 
     @property
     def alarms(self) -> tuple[Alarm, ...]:
@@ -82,7 +82,7 @@ class EtcdObservation:
     @property
     def cluster_id(self) -> int | None:
         """Return the id of the cluster; None if no member said one. RefusedError if two clusters have a leader."""
-        led = Counter(one.status.cluster_id for one in self.observed.values() if one.status and one.has_leader)
+        led = Counter(one.status.cluster_id for one in self.members.values() if one.status and one.has_leader)
         if len(led) > 1:
             hosts = {cluster: self._hosts_of(cluster) for cluster in led}
             found = "; ".join(f"{cluster:x} on {', '.join(names)}" for cluster, names in sorted(hosts.items()))
@@ -90,13 +90,13 @@ class EtcdObservation:
                 f"etcd: the hosts run {len(led)} clusters at once ({found}); see which one the API servers use, stop "
                 "the stack `etcd` on the hosts of the other, then replace those members"
             )
-        ids = led or Counter(one.status.cluster_id for one in self.observed.values() if one.status)
+        ids = led or Counter(one.status.cluster_id for one in self.members.values() if one.status)
         return ids.most_common(1)[0][0] if ids else None
 
     def _best_informed(self) -> ObservedMember | None:
         """Return the member whose list of members counts: of those with a leader the one that has applied most."""
         cluster = self.cluster_id
-        listing = [one for one in self.observed.values() if one.status and one.listed]
+        listing = [one for one in self.members.values() if one.status and one.listed]
         ours = [one for one in listing if one.status and one.status.cluster_id == cluster]
         return max([one for one in ours if one.has_leader] or ours, key=_applied, default=None)
 
@@ -138,8 +138,8 @@ def _health(listed: ListedMember, observation: EtcdObservation) -> MemberHealth:
     """Judge a listed member by all of its addresses: one at which it serves is enough, what is known comes next."""
     has_host = any(address in observation.desired.values() for address in listed.peer_urls)
     judged = {
-        member_health(observation.observed[address], listed.member_id, observation.cluster_id, has_host=has_host)
+        member_health(observation.members[address], listed.member_id, observation.cluster_id, has_host=has_host)
         for address in listed.peer_urls
-        if address in observation.observed
+        if address in observation.members
     }
     return "healthy" if "healthy" in judged else "unhealthy" if "unhealthy" in judged else "unknown"

@@ -1,4 +1,4 @@
-"""Let a host join etcd as a learner: see that it can, keep its old data aside, start it, wait until it has joined."""
+"""Let a host join etcd as a learner: check that it can, keep its old data aside, start it, wait until it has joined."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ASIDE = "member.replaced"
 
 def make_ready(work: ReplacementContext, host: Host, connection: Connection, observed: EtcdObservation) -> None:
     """See that the member can be started before the old one is given up: the host's files, images and room."""
-    database = max((one.status.database_bytes for one in observed.observed.values() if one.status), default=0)
+    database = max((one.status.database_bytes for one in observed.members.values() if one.status), default=0)
     free = observed.at(host.name).free_bytes
     if free is not None and free < database + _SPARE_BYTES:
         raise RefusedError(
@@ -40,7 +40,7 @@ def make_ready(work: ReplacementContext, host: Host, connection: Connection, obs
         )
     _check_way(host, connection, observed)
     if not is_prepared(connection, work.session.cluster.name, host):
-        work.tell(f"{host.name}: it has lost what a host of this cluster has; it is prepared anew")
+        work.tell(f"{host.name}: it has lost what a host of this cluster has; it is prepared again")
         prepare_host(work.session, host, connection)
         seed_host(work.session.cluster, work.pki, work.sealed, host, connection)
 
@@ -52,7 +52,7 @@ def _check_way(host: Host, connection: Connection, observed: EtcdObservation) ->
     if unreached:
         raise RefusedError(
             f"{host.name}: it cannot reach etcd on {', '.join(unreached)}, and could not join; "
-            "mend the network between them, then clear this task"
+            "fix the network between them, then clear this task"
         )
 
 
@@ -100,18 +100,22 @@ def join(work: ReplacementContext, host: Host, connection: Connection) -> None:
     aside = f"{ASIDE}-{hashlib.sha256(cluster.encode()).hexdigest()[:4]}-{max(one.member_id for one in members):x}"
     run_script(connection, join_script(cluster, aside), timeout=timedelta(minutes=2))
 
-    def look() -> str:
+    def lacks() -> str:
         with serving_client(work, but=host.name) as asked:
             mine = [one for one in asked.members() if peer_url(host) in one.peer_urls]
         if not any(one.has_started for one in mine):
             return f"{host.name}: etcd has not joined; see `docker logs {CONTAINER}` there"
         return "" if observe_members(work.session, work.pki).at(host.name).has_leader else f"{host.name}: no leader yet"
 
-    wait_until(look, _JOINED, f"etcd: {host.name} joins as a learner")
+    wait_until(lacks, _JOINED, f"etcd: {host.name} joins as a learner")
 
 
 def initial_cluster(members: tuple[status.ListedMember, ...], host: Host) -> str:
-    """Return the members as a new one has to be told them: `name=address` of each, its own name for its address."""
+    """Return the members as a new one takes them: `name=address` of each, its own name for its address.
+
+    etcd starts only if they are just those that the cluster has by now:
+    https://etcd.io/docs/v3.6/op-guide/runtime-reconf-design/
+    """
     pairs = [
         f"{host.name if address == peer_url(host) else one.name}={address}"
         for one in members
@@ -121,7 +125,11 @@ def initial_cluster(members: tuple[status.ListedMember, ...], host: Host) -> str
 
 
 def join_script(cluster: str, aside: str) -> str:
-    """Return the script that keeps old data aside (and drops what was kept before) and starts a member that joins."""
+    """Return the script that keeps old data aside (and drops what was kept before) and starts a member that joins.
+
+    With the data of a member that was removed it would find its own removal in the log, and end:
+    https://github.com/etcd-io/etcd/pull/15380
+    """
     return f"""set -eu
 docker rm -f {CONTAINER} >/dev/null 2>&1 || :
 mkdir -p -m 700 {ETCD_DATA}; cd {ETCD_DATA}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.status import ObservedMember, Process
-from windlass.domain.host.layout import ETCD_DATA, ETCD_PEER_PORT
+from windlass.domain.host.layout import DATA, ETCD_DATA, ETCD_PEER_PORT
 from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Host
 from windlass.effects.etcd import EtcdCredentials
@@ -34,7 +34,7 @@ case $state in
   *) echo process=stopped ;;
 esac
 ls {shlex.quote(ETCD_DATA)}/member/wal/*.wal >/dev/null 2>&1 && echo data=yes || echo data=no
-for directory in {shlex.quote(ETCD_DATA)} /var/lib/windlass /var/lib; do
+for directory in {shlex.quote(ETCD_DATA)} {DATA} /var/lib; do
   [ -d "$directory" ] && df -Pk "$directory" | awk 'NR > 1 {{print "free=" $4}}' && break
 done
 """
@@ -76,7 +76,7 @@ def observe_members(session: ClusterSession, pki: Pki, unreachable: Mapping[str,
     own = observe_etcd(session, pki, unreachable)
     credentials = EtcdCredentials.of(pki)
     others = {address: _ask_from(session, own.statuses, address, credentials) for address in _unanswered(own)}
-    return replace(own, observed={**own.observed, **others})
+    return replace(own, members={**own.members, **others})
 
 
 def _observe(connection: Connection, credentials: EtcdCredentials, within: timedelta) -> ObservedMember:
@@ -131,13 +131,13 @@ def _answer(
 
 def _unanswered(observation: EtcdObservation) -> tuple[str, ...]:
     """Return the addresses of members that their own hosts said nothing of, or that are on no host of the spec."""
-    addresses = {address for member in observation.listed() for address in member.peer_urls} | set(observation.observed)
+    addresses = {address for member in observation.listed() for address in member.peer_urls} | set(observation.members)
     unknown = ObservedMember("unknown")
     return tuple(
         sorted(
             address
             for address in addresses
-            if (one := observation.observed.get(address, unknown)).process == "unknown" and one.status is None
+            if (one := observation.members.get(address, unknown)).process == "unknown" and one.status is None
         )
     )
 

@@ -1,6 +1,6 @@
 """Replace one etcd member that failed, and no member that only has to be started again.
 
-Everything is looked at anew before each step, so that the operation can be run again wherever it broke off.
+Everything is observed again before each step, so that the operation can be run again wherever it broke off.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def replace_member(work: ReplacementContext, name: str) -> Changes:
     """Make the host `name` a healthy voting member again; what was done, nothing if it is one.
 
     A member whose data is there is started again first. One that does not come back is removed, its data kept aside,
-    and it joins anew as a learner, which is promoted when it has caught up. RefusedError with the reason where quorum
+    and it joins again as a learner, which is promoted when it has caught up. RefusedError with the reason where quorum
     would not hold, or where it cannot be told.
     """
     host = work.host(name)
@@ -51,7 +51,7 @@ def replace_member(work: ReplacementContext, name: str) -> Changes:
     connection = work.session.connections.get(name)
     if _is_worth_a_start(observed, name):
         if _comes_back(work, host, connection):
-            work.tell(f"{name}: etcd was started again and is well; it was not replaced")
+            work.tell(f"{name}: etcd was started again and is healthy; it was not replaced")
             return (f"started etcd on {name}", *_carry_out(work, host, connection))
         work.tell(f"{name}: etcd was started and does not come back within {_COMES_BACK.total_seconds():.0f} s")
     return _carry_out(work, host, connection)
@@ -71,24 +71,24 @@ def _is_worth_a_start(observed: EtcdObservation, name: str) -> bool:
 
 
 def _comes_back(work: ReplacementContext, host: Host, connection: Connection) -> bool:
-    """Start the member, unless its host has no stack any more, and say whether it is well soon."""
+    """Start the member, unless its host has no stack any more, and say whether it is healthy soon."""
     if connection.read(COMPOSE) is None:
         return False
     changes = run_script(connection, _RESTART, timeout=timedelta(minutes=2))
     if not changes:
         return False
 
-    def look() -> str:
+    def lacks() -> str:
         observed = observe_members(work.session, work.pki)
         if observed.health(host.name) == "healthy":
             return ""
         # One that ended again will not do better the next time.
         if run_script(connection, _HAS_ENDED):
             raise RefusedError(f"{host.name}: etcd ended again")
-        return f"{host.name}: etcd is not well"
+        return f"{host.name}: etcd is {observed.health(host.name)}"
 
     try:
-        wait_until(look, _COMES_BACK, f"{host.name}: start etcd again")
+        wait_until(lacks, _COMES_BACK, f"{host.name}: start etcd again")
     except (NotReadyError, RefusedError):
         return False
     return True
@@ -101,7 +101,7 @@ docker rm -f {CONTAINER} >/dev/null 2>&1 || :
 if docker compose -p windlass-etcd -f compose.yaml up -d >$log 2>&1; then echo "{CHANGED}etcd"
 else tail -n 3 $log >&2; fi
 """
-"""The container is made anew, so that what Docker counts of it is of this start."""
+"""The container is recreated, so that what Docker counts of it is of this start."""
 _HAS_ENDED = f"""
 set -- $(docker inspect --format '{{{{.State.Status}}}} {{{{.RestartCount}}}}' {CONTAINER} 2>/dev/null || echo gone 0)
 [ "$1" = running ] && [ "$2" -lt 2 ] || echo "{CHANGED}ended"
@@ -109,7 +109,7 @@ set -- $(docker inspect --format '{{{{.State.Status}}}} {{{{.RestartCount}}}}' {
 
 
 def _carry_out(work: ReplacementContext, host: Host, connection: Connection) -> Changes:
-    """Take the steps that are left, looking anew before each; what was done."""
+    """Take the steps that are left, observing etcd before each; what was done."""
     done: list[str] = []
     for _ in range(_MOST_STEPS):
         observed = observe_members(work.session, work.pki)
@@ -154,14 +154,16 @@ def _take(work: ReplacementContext, step: object, membership: Membership, connec
 def _promote(work: ReplacementContext, member_id: int, name: str) -> None:
     """Give the learner its vote as soon as it has caught up."""
 
-    def look() -> str:
+    # etcd refuses a learner that has not caught up with nine tenths of the leader's log ("in sync with leader"):
+    # https://etcd.io/docs/v3.6/learning/design-learner/
+    def lacks() -> str:
         with serving_client(work, but=name) as client:
             learners = {one.member_id for one in client.members() if one.is_learner}
             if member_id in learners:
                 client.promote(member_id)
         return ""
 
-    wait_until(look, _CATCHES_UP, f"etcd: {name} catches up")
+    wait_until(lacks, _CATCHES_UP, f"etcd: {name} catches up")
 
 
 def _start_the_rest(work: ReplacementContext, host: Host, connection: Connection) -> Changes:
