@@ -19,11 +19,12 @@ requirements: setup-python ## Pin requirements.in and requirements-dev.in anew, 
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --allow-unsafe requirements-dev.in -o requirements-dev.txt
 
-check: setup-python ## Lint, types, import contracts
+check: setup-python ## Lint, types, import contracts, the rules in tools/house
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports --no-logo
+	python -m tools.house
 
 format: setup-python ## Put the code into its one form
 	ruff format .

@@ -12,7 +12,8 @@ from datetime import timedelta
 import pytest
 
 from windlass.domain.host.file_drift import Absent, FileState, OtherKind
-from windlass.effects.ssh.connection import OUTPUT_LIMIT, CommandResult, Connection, RemoteFile
+from windlass.domain.scripts.script import Script
+from windlass.effects.ssh.connection import OUTPUT_LIMIT, Channel, CommandResult, Connection, RemoteFile
 from windlass.effects.ssh.fake import Answer, Call, Hangs
 from windlass.effects.ssh.fake_stream import StreamHandler
 from windlass.effects.ssh.fan_out import on_each
@@ -44,8 +45,9 @@ def echo_stream(far: socket.socket) -> int:
     return 0
 
 
-def receive(source: socket.socket, size: int) -> bytes:
-    source.settimeout(20)
+def receive(source: socket.socket | Channel, size: int) -> bytes:
+    if isinstance(source, socket.socket):
+        source.settimeout(20)
     data = b""
     while len(data) < size and (chunk := source.recv(size - len(data))):
         data += chunk
@@ -142,6 +144,43 @@ class CommandContract:
         world.connection.close()
         with pytest.raises(UnreachableError, match="closed"):
             world.connection.run(["true"])
+
+
+class ScriptContract:
+    def test_a_script_runs_as_root_under_its_name(self, world: World) -> None:
+        script = Script("show-name", {"words": ("a", "b")}, 'echo "$1" $(id -u); echo done >&2')
+        world.script(tuple(script.argv), CommandResult(0, "show-name 0\n", "done\n"))
+        assert world.connection.run_script(script) == CommandResult(0, "show-name 0\n", "done\n")
+
+    def test_a_failed_script_is_known_by_its_name(self, world: World) -> None:
+        script = Script("fail-at-once", {}, "echo no space left >&2; exit 7")
+        world.script(tuple(script.argv), CommandResult(7, "", "no space left\n"))
+        with pytest.raises(CommandError, match="`sh -s fail-at-once` exited 7: no space left"):
+            world.connection.run_script(script)
+        assert world.connection.run_script(script, check=False).exit_code == 7
+
+    def test_an_overdue_script_is_given_up_as_of_unknown_fate(self, world: World) -> None:
+        script = Script("sleep-long", {}, "sleep 600")
+        world.script(tuple(script.argv), Hangs())
+        with pytest.raises(UnreachableError, match=r"`sh -s sleep-long` took longer than 0\.3 s.*may still run"):
+            world.connection.run_script(script, timeout=timedelta(seconds=0.3))
+
+    def test_lines_of_a_script_are_handed_on(self, world: World) -> None:
+        script = Script("say-lines", {}, "echo one; echo two")
+        world.script(tuple(script.argv), "one\ntwo\n")
+        lines: list[str] = []
+        world.connection.run_script(script, on_line=lines.append)
+        assert lines == ["one", "two"]
+
+    def test_what_is_sent_to_an_open_script_is_data(self, world: World) -> None:
+        script = Script("give-back", {}, "exec cat")
+        world.script(tuple(script.argv_with_text), echo_stream)
+        with world.connection.open_script(script) as channel:
+            channel.sendall(b"echo $HOME")
+            channel.finish_input()
+            assert receive(channel, 10) == b"echo $HOME"
+            assert channel.recv(100) == b""
+            channel.wait()
 
 
 class FileContract:
@@ -294,5 +333,5 @@ class StreamContract:
             socket.create_connection(forward.address)
 
 
-class TransportContract(CommandContract, FileContract, StreamContract):
+class TransportContract(CommandContract, ScriptContract, FileContract, StreamContract):
     """All cases."""

@@ -26,7 +26,7 @@ from e2e.etcd import (
 from e2e.ground import CLUSTER, OVERLAPPING, Ground, wait_for
 from e2e.second_airflow import another_airflow
 from e2e.test_recovery import last_acknowledged
-from windlass.domain.scripts.restore import state_script
+from windlass.domain.scripts.restore import stage_script
 from windlass.effects.kubernetes.client import NAMESPACES
 from windlass.effects.store.keys import bundles_prefix, cluster_prefix
 from windlass.errors import WindlassError
@@ -135,7 +135,7 @@ def test_a_recovery_whose_tasks_are_killed_goes_on_where_it_was(cluster: Ground)
 
 
 def _has_come_to(ground: Ground, run_id: str, stage: str) -> bool:
-    return not stage or f"stage={stage}" in ground.on("cp-1", state_script(recovery_id(run_id)))
+    return not stage or f"stage={stage}" in ground.on("cp-1", stage_script(recovery_id(run_id)).text)
 
 
 def test_bundles_and_the_key_are_enough_for_new_hosts_and_a_new_airflow(cluster: Ground) -> None:

@@ -14,6 +14,7 @@ from unit.backup.examples import manifest, new_keys
 from windlass.domain.backup import SNAPSHOT, STATE, BundleId
 from windlass.domain.lease import Owner
 from windlass.effects.bundles import Vault
+from windlass.effects.clock import SYSTEM_CLOCK
 from windlass.effects.store import ClusterRecords, Leases, MemoryStore, RunLease
 from windlass.effects.store.keys import backup_lease_key, drill_lease_key, lease_key
 from windlass.operations.run import Attempt
@@ -25,7 +26,7 @@ class FakeRun:
     def __init__(self, owner: Owner, spec: Any = None, reason: str = "") -> None:
         self.name, self.owner, self.reason = "demo", owner, reason
         self.store, self.keys, self.catalog = MemoryStore(), new_keys(), Mock()
-        self.spec: Any = spec
+        self.clock, self.spec = SYSTEM_CLOCK, spec
         self.records: Any = ClusterRecords(self.store, self.name)
         self.bundles: Any = Vault(self.store, self.name, self.keys)
         self.sessions = Mock(side_effect=lambda _: Mock())

@@ -9,43 +9,44 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from windlass.airflow import artifacts, notifications, run_context
-from windlass.airflow.operators import available, remediation
+from windlass.airflow import run_context, services
+from windlass.airflow.run_context import RunContext
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.host.host_checks import host_checks
+from windlass.domain.catalog.tested import PROOF, SuiteOutcome, TestRecord, record_of
+from windlass.domain.host.drift import HostDrift
+from windlass.domain.lease import Owner
+from windlass.domain.pki import desired_certificates
+from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
-from windlass.effects.etcd import EtcdTarget, client
+from windlass.effects.clock import Clock
+from windlass.effects.etcd import EtcdClient, EtcdTarget
 from windlass.effects.kubernetes.client import KubernetesClient
+from windlass.effects.providers import StaticProvider
 from windlass.effects.ssh.fake import FakeHosts
-from windlass.effects.ssh.fake_connection import FakeConnection
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store.keys import spec_key
-from windlass.operations import cluster_api, waiting
-from windlass.operations.backup import take
-from windlass.operations.remediation import Surroundings, context
-from windlass.operations.remediation.contend import Waiting
-from windlass.operations.rollout import api_server, drain, gather
+from windlass.operations.compare_host import compare_host
+from windlass.operations.services import Clients, Services
 from world.deaths import Boundaries, Boundary, Killed
 from world.etcd import Etcd
 from world.etcd_api import EtcdChannel
 from world.kubernetes import KubernetesApi
 from world.machine import Machine
 from world.runs import Run, Task, execute, tasks
-from world.surroundings import Clock, MortalStore, QuickTime, Way
+from world.surroundings import MortalStore, Way, WorldClock
 
 ROOT = Path(__file__).resolve().parents[2]
-MIRROR = "http://192.0.2.1:8080"
-CATALOG = load_catalog(run_context.templates_directory())
+MIRROR = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")
+CATALOG = load_catalog(services.templates_directory())
 
 
 class World:
@@ -59,41 +60,50 @@ class World:
         self.machines: dict[str, Machine] = {}
         self.etcd = Etcd(self.machines)
         for one in cluster.spec.hosts.members:
-            self.machines[one.name] = Machine(one.name, one.address, self.boundaries, self.etcd)
+            machine = Machine(one.name, one.address, self.boundaries, self.etcd)
+            machine.host.tunnel = partial(_forward, self, one.name)
+            self.machines[one.name] = machine
         self.kubernetes = KubernetesApi(self.machines, self.boundaries, self.etcd)
-        self.clock = Clock()
+        self.clock = WorldClock()
         self.store = MortalStore(self.boundaries)
         self.keys = MasterKeys.parse(new_master_key().reveal())
+        self.store_connections: list[str] = []
+        """The connections that the store was asked for by, in order."""
+        self.services = self._built()
         self.runs: dict[str, Run] = {}
         self._numbers = itertools.count(1)
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Let the Airflow layer find this world where it looks for the real one."""
-        patch.setenv("WINDLASS_MIRROR", MIRROR)
-        patch.setattr(run_context, "open_store", lambda: self.store)
-        # The same each time, and most of the time that a run takes.
-        patch.setattr(run_context, "load_catalog", lambda _: CATALOG)
+        patch.setattr(services, "_build", self._services)
+        # The same each time, and half of the time that a run takes.
         patch.setattr(run_context, "load_cluster", _once(load_cluster))
-        patch.setattr(context, "host_checks", _once(host_checks))
-        patch.setattr(run_context, "master_keys", lambda: self.keys)
-        patch.setattr(artifacts, "fetch_lock", lambda _: lock())
-        patch.setattr(run_context, "HostHook", partial(_Hook, self))
+
+    def _services(self, store_conn_id: str) -> Services:
+        """Return what the Airflow layer works with in this world, whatever the store's connection is called."""
+        self.store_connections.append(store_conn_id)
+        return self.services
+
+    def _built(self) -> Services:
         transport = httpx.MockTransport(self.kubernetes.answer)
-        for module in (cluster_api, gather):
-            patch.setattr(module, "KubernetesClient", partial(KubernetesClient, transport=transport))
-        patch.setattr(gather, "missing_artifacts", lambda _: ())
-        patch.setattr(FakeConnection, "forward", lambda *way: _forward(self, *way))
-        patch.setattr(client, "_Channel", partial(_channel, self))
-        for module in (waiting, drain, api_server):
-            patch.setattr(module, "time", QuickTime())
-        patch.setattr(available, "open_store", lambda: self.store)
-        patch.setattr(available, "load_catalog", lambda _: CATALOG)
-        patch.setattr(available, "catalog_standing", lambda *_: "tested")
-        patch.setattr(take, "datetime", self.clock)
-        quick = Waiting(sleep=self.clock.sleep)
-        around = partial(Surroundings, clock=partial(self.clock.now, UTC), waiting=quick)
-        patch.setattr(remediation, "Surroundings", around)
-        patch.setattr(notifications, "Variable", SimpleNamespace(get=lambda *_, **__: None))
+        return Services(
+            open_store=lambda: self.store,
+            open_bundle_store=lambda _: self.store,
+            load_keys=lambda: self.keys,
+            load_catalog=lambda: CATALOG,
+            release_tests=_passed,
+            artifacts=lambda *_: (lock(), MIRROR),
+            connect=lambda *_: self.connections(),
+            provider=lambda _: StaticProvider(),
+            authorities=lambda _: {},
+            notify=lambda *_: None,
+            clock=Clock(partial(self.clock.now, UTC), self.clock.monotonic, self.clock.sleep),
+            clients=Clients(
+                etcd=partial(EtcdClient, open_channel=partial(_channel, self)),
+                kubernetes=partial(KubernetesClient, transport=transport),
+                missing_artifacts=lambda _: (),
+            ),
+        )
 
     def machine_at(self, seen_from: str, address: str) -> Machine | None:
         """Return the machine that an address leads to."""
@@ -150,6 +160,20 @@ class World:
         self.store.objects = dict(stored)
         self.etcd.clusters, self.runs = pickle.loads(others)  # noqa: S301 - it is our own, of a moment ago
 
+    def drift(self) -> dict[str, HostDrift]:
+        """Return how each host differs from what belongs on it by the stored spec."""
+        run = RunContext(self.name, Owner("create_cluster", "compare"), lambda _: None, self.services)
+        with run.session(run.cluster()) as session:
+            pki = run.records.pki(run.keys)
+            certificates = {
+                host.name: desired_certificates(session.cluster, host, pki) if pki else None for host in session.hosts
+            }
+            return session.on_hosts(
+                "compare",
+                session.hosts,
+                lambda host, connection: compare_host(session, host, connection, certificates[host.name]).drift,
+            )
+
     @property
     def is_known(self) -> bool:
         """Whether the store has the cluster's spec."""
@@ -182,22 +206,11 @@ def _usual(key: str) -> str:
     return "" if re.search("/(bundles|drills|recoveries)/", key) else key
 
 
-class _Hook:
-    """Logs in to the world's hosts."""
-
-    def __init__(self, world: World, _: str) -> None:
-        self._world = world
-
-    def connections(self, *_: Any) -> Connections:
-        """Return connections to all hosts."""
-        return self._world.connections()
-
-
 _known: dict[str, Any] = {}
 
 
 def _once(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the same function, which makes the same thing but once."""
+    """Return the same function, which makes the same value but once."""
 
     def made(*arguments: Any, **known: Any) -> Any:
         key = repr((make.__name__, arguments, known))
@@ -206,6 +219,13 @@ def _once(make: Callable[..., Any]) -> Callable[..., Any]:
         return _known[key]
 
     return made
+
+
+@cache
+def _passed(version: str) -> TestRecord:
+    """Return a record by which a release has passed its tests."""
+    outcome = SuiteOutcome(passed=len(PROOF), failed=0, modules=tuple(PROOF))
+    return record_of(CATALOG.release(version), lock(), outcome, "2026-11-24")
 
 
 @cache
@@ -232,8 +252,8 @@ def lock() -> Lock:
     return Lock("modules", {one: Locked(f"sha256:{n:016x}{n:048x}", 1, "build") for n, one in enumerate(ordered, 1)})
 
 
-def _forward(world: World, connection: FakeConnection, address: str, port: int) -> Way:
-    found = world.machine_at(connection.host, address)
+def _forward(world: World, host: str, address: str, port: int) -> Way:
+    found = world.machine_at(host, address)
     return Way(found.name if found else f"nobody at {address}", port)
 
 

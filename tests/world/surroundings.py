@@ -40,30 +40,23 @@ class MortalStore(MemoryStore):
         return wrapped
 
 
-class QuickTime:
-    """A clock for those who wait: sleeping takes no time."""
+class WorldClock:
+    """The time, which runs ahead between one process and the next: nobody is tried again within a second.
 
-    def __init__(self) -> None:
-        self._now = 0.0
-
-    def monotonic(self) -> float:
-        """Return the time slept so far."""
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        """Let the clock run ahead."""
-        self._now += seconds
-
-
-class Clock:
-    """The time of day, which runs ahead between one process and the next: nobody is tried again within a second."""
+    Who waits sets it forward, so that waiting takes no time.
+    """
 
     def __init__(self) -> None:
         self._ahead = timedelta()
+        self._slept = 0.0
 
     def now(self, zone: tzinfo) -> datetime:
-        """Return the time."""
+        """Return the time of day."""
         return datetime.now(zone) + self._ahead
+
+    def monotonic(self) -> float:
+        """Return the seconds waited so far."""
+        return self._slept
 
     def set_back(self, by: timedelta) -> None:
         """Let it be as long ago as that."""
@@ -72,6 +65,7 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
         self._ahead += timedelta(seconds=seconds)
+        self._slept += seconds
 
     def advance(self) -> None:
         """Let some seconds pass."""

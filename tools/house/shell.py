@@ -43,10 +43,12 @@ def _shell_in(source: Source) -> Iterator[str]:
         if found := _SYNTAX.search(_QUOTED.sub("", text)):
             yield f"{source.at(node)}: shell (`{found[0].strip()}`) stands outside {HOMES[0]}"
     for command in ast.walk(source.tree):
-        if isinstance(command, ast.List | ast.Tuple) and _hands_over(command.elts):
-            yield f"{source.at(command)}: a command for `sh -c` is put together outside {HOMES[0]}"
+        if isinstance(command, ast.List | ast.Tuple) and (words := _shell_command(command.elts)):
+            yield f"{source.at(command)}: a command for `{words}` is put together outside {HOMES[0]}"
 
 
-def _hands_over(words: Sequence[ast.expr]) -> bool:
+def _shell_command(words: Sequence[ast.expr]) -> str:
+    """Return the words by which a shell is handed a text, as an argument or on its stdin; empty if none is."""
     said = [word.value if isinstance(word, ast.Constant) else None for word in words]
-    return any(first in _SHELLS and second == "-c" for first, second in itertools.pairwise(said))
+    pairs = (f"{one} {two}" for one, two in itertools.pairwise(said) if one in _SHELLS and two in {"-c", "-s"})
+    return next(pairs, "")

@@ -7,8 +7,8 @@ from functools import partial
 
 from airflow.sdk import Context
 
-from windlass.airflow.notifications import Notice, send
 from windlass.airflow.run_context import RunContext, is_by_person
+from windlass.domain.notice import Notice
 from windlass.domain.servicelog import Level
 from windlass.errors import WindlassError
 from windlass.operations.run import Attempt
@@ -27,4 +27,4 @@ def notify_alert(context: Context, run: RunContext, text: str, level: Level = "e
     """Write a line to the cluster's service log and notify people; the store may be what is away."""
     with contextlib.suppress(WindlassError):
         run.log(text, level=level)
-    send([Notice(run.name, text, level, component="etcd", is_alert=True)], context)
+    run.services.notify([Notice(run.name, text, level, component="etcd", is_alert=True)], context)

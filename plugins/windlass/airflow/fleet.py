@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from windlass.airflow.connections import open_store
 from windlass.airflow.hooks.host import HostHook
-from windlass.airflow.run_context import templates_directory
+from windlass.airflow.services import airflow_services
 from windlass.domain.health import CheckReader
 from windlass.domain.health.readiness import Readiness, readiness_of
 from windlass.domain.spec import Cluster
-from windlass.effects.catalog import load_catalog
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.store import ClusterRecords
 from windlass.operations.health.fleet import Fleet, Shard
@@ -18,12 +16,13 @@ from windlass.operations.health.fleet import Fleet, Shard
 
 def open_fleet(shard: int = 0, shards: int = 1) -> Fleet:
     """Return a share of the clusters in the store; SpecError if a connection or the catalog is wrong."""
-    return Fleet(open_store(), load_catalog(templates_directory()), _logins, Shard(shard, shards), CheckReader())
+    services = airflow_services()
+    return Fleet(services.store, services.catalog, _logins, Shard(shard, shards), CheckReader())
 
 
 def look(cluster: str, now: datetime) -> Readiness:
     """Return how a cluster was when it was observed last."""
-    return readiness_of(ClusterRecords(open_store(), cluster).status(), now)
+    return readiness_of(ClusterRecords(airflow_services().store, cluster).status(), now)
 
 
 def _logins(cluster: Cluster) -> list[SshTarget]:

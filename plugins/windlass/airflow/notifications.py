@@ -25,28 +25,11 @@ from airflow.sdk import Context, Variable
 from airflow.sdk.bases.notifier import BaseNotifier
 from jinja2.sandbox import SandboxedEnvironment
 
+from windlass.domain.notice import Notice
 from windlass.errors import SpecError
 
 VARIABLE = "windlass_notifiers"
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Notice:
-    """One thing that people are told."""
-
-    cluster: str
-    text: str
-    level: str = "info"
-    host: str = ""
-    component: str = ""
-    is_alert: bool = False
-    """Whether it needs a person, or says that this is over."""
-
-    @property
-    def title(self) -> str:
-        """Return what fits into a subject."""
-        return f"[windlass] {self.cluster}: {self.text.partition(';')[0][:120]}"
 
 
 @dataclass(frozen=True)

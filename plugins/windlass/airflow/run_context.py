@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from windlass.airflow.artifacts import artifacts_of
-from windlass.airflow.authorities import user_authorities
-from windlass.airflow.connections import master_keys, open_bundle_store, open_store
-from windlass.airflow.hooks.host import HostHook
+from windlass.airflow.services import airflow_services
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.tested import TestRecord
@@ -28,21 +21,15 @@ from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
-from windlass.effects.catalog import load_catalog, load_record
-from windlass.effects.store import ClusterRecords, HostKeys, Leases, RunLease, ServiceLog, Store, list_clusters
+from windlass.effects.clock import Clock
+from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import backup_lease_key, drill_lease_key, lease_key
 from windlass.errors import NotReadyError, SpecError
 from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
+from windlass.operations.services import Services
 
 _UNFINISHED = {"queued", "running"}
-
-
-def templates_directory() -> Path:
-    """Return the catalog's directory in this checkout; the setting WINDLASS_INCLUDE names another `include`."""
-    include = os.environ.get("WINDLASS_INCLUDE")
-    root = Path(include) if include else Path(__file__).parents[3] / "include"
-    return root / "templates" / "kubernetes"
 
 
 @dataclass(frozen=True)
@@ -53,38 +40,45 @@ class RunContext:
     owner: Owner
     is_finished: Callable[[Owner], bool | None]
     """Whether another owner's run has ended; None where nobody can tell."""
+    services: Services
+    """What the run works with."""
     reason: str = ""
 
     @classmethod
-    def of(cls, context: Mapping[str, Any]) -> RunContext:
-        """Return the workplace of the run that `context` belongs to."""
+    def of(cls, context: Mapping[str, Any], services: Services | None = None) -> RunContext:
+        """Return the workplace of the run that `context` belongs to, with Airflow's services if none are given."""
         run, params = context["dag_run"], context["params"]
         # A run that a schedule of partitions started is about the cluster that its partition is named after.
         name = params.get("cluster") or getattr(run, "partition_key", None)
         if not name:
             raise SpecError(f"{run.dag_id}: the run is about no cluster; give its name in the param `cluster`")
-        return cls.of_cluster(name, context, params.get("reason") or "")
+        return cls.of_cluster(name, context, services or airflow_services(), params.get("reason") or "")
 
     @classmethod
-    def of_cluster(cls, name: str, context: Mapping[str, Any], reason: str = "") -> RunContext:
+    def of_cluster(cls, name: str, context: Mapping[str, Any], services: Services, reason: str = "") -> RunContext:
         """Return the workplace of the run that `context` belongs to at the cluster `name`, whatever the run names."""
         run = context["dag_run"]
-        return cls(name, Owner(run.dag_id, run.run_id), finished_by(context), reason)
+        return cls(name, Owner(run.dag_id, run.run_id), finished_by(context), services, reason)
 
-    @cached_property
+    @property
     def store(self) -> Store:
         """The store."""
-        return open_store()
+        return self.services.store
 
-    @cached_property
+    @property
     def keys(self) -> MasterKeys:
         """The master keys."""
-        return master_keys()
+        return self.services.keys
 
-    @cached_property
+    @property
     def catalog(self) -> Catalog:
         """Every release that Windlass knows."""
-        return load_catalog(templates_directory())
+        return self.services.catalog
+
+    @property
+    def clock(self) -> Clock:
+        """The time, and waiting."""
+        return self.services.clock
 
     @property
     def records(self) -> ClusterRecords:
@@ -134,28 +128,26 @@ class RunContext:
 
     def authorities(self, cluster: Cluster) -> Mapping[Signer, Credential]:
         """Return the authorities of the user's own that the spec refers to, from Airflow's connections."""
-        return user_authorities(cluster)
+        return self.services.authorities(cluster)
 
     def artifacts(self, cluster: Cluster, release: Release) -> tuple[Lock, MirrorAddresses]:
         """Return where the hosts of `cluster` get the artifacts of a release from."""
-        return artifacts_of(cluster, release, self.store)
+        return self.services.artifacts(cluster, release, self.store)
 
     def release_tests(self, version: str) -> TestRecord | None:
         """Return what is recorded of a release's tests; None if nothing is."""
-        return load_record(templates_directory(), version)
+        return self.services.release_tests(version)
 
     def vault(self, cluster: Cluster) -> Vault:
         """Return the cluster's recovery bundles, wherever its spec keeps them."""
-        target = cluster.spec.backup.target
-        return Vault(self.store if target is None else open_bundle_store(target), cluster.name, self.keys)
+        return self.services.vault(cluster.name, cluster.spec.backup.target)
 
     @contextmanager
     def session(self, cluster: Cluster) -> Iterator[ClusterSession]:
         """Open the cluster's site: connections are made as hosts are needed, and dropped at the end."""
         release = self.catalog.release(cluster.spec.kubernetes.version)
-        hook = HostHook(cluster.spec.hosts.ssh.connection)
-        connections = hook.connections(cluster, HostKeys(self.store, cluster.name))
-        with open_session(cluster, release, self.artifacts(cluster, release), connections) as session:
+        artifacts, connections = self.artifacts(cluster, release), self.services.connections(cluster)
+        with open_session(cluster, release, artifacts, connections, self.services) as session:
             yield session
 
     def lease(self) -> RunLease:
@@ -171,13 +163,13 @@ class RunContext:
         return self._lease(drill_lease_key)
 
     def _lease(self, key: Callable[[str], str]) -> RunLease:
-        leases = Leases(self.store, self.is_finished, lambda: datetime.now(UTC), key)
+        leases = Leases(self.store, self.is_finished, self.services.clock.now, key)
         return RunLease(leases, self.name, self.owner)
 
     def log(self, text: str, *, level: Level = "info", details: Mapping[str, Detail] | None = None) -> None:
         """Write one line to the cluster's service log."""
         event = Event(
-            time=datetime.now(UTC),
+            time=self.services.clock.now(),
             operation=self.owner.dag_id,
             text=text,
             level=level,

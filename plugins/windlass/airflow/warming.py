@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from windlass.airflow.run_context import templates_directory
+from windlass.airflow.services import airflow_services
 from windlass.domain.rendering.templates import Templates
-from windlass.effects.catalog import load_catalog
 from windlass.effects.store.s3 import StoreConfig, make_client
 
 
 def warm_up() -> None:
     """Read the description of S3 and compile the catalog's templates; nothing outside of this machine is asked."""
     make_client(StoreConfig("none")).close()
-    for release in load_catalog(templates_directory()).releases.values():
+    for release in airflow_services().catalog.releases.values():
         Templates(release).compile()

@@ -127,12 +127,11 @@ def _run(arguments: argparse.Namespace, dag: str, task: str, **params: Any) -> A
 def _vault(arguments: argparse.Namespace) -> Vault:
     take_connections(arguments.airflow)
     # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
-    from windlass.airflow.connections import master_keys, open_bundle_store, open_store  # noqa: PLC0415 - see above
-    from windlass.effects.bundles import Vault  # noqa: PLC0415 - see above
+    from windlass.airflow.services import airflow_services  # noqa: PLC0415 - see above
     from windlass.effects.store import ClusterRecords  # noqa: PLC0415 - see above
 
-    store = open_store()
-    text = ClusterRecords(store, arguments.cluster).spec()
+    services = airflow_services()
+    text = ClusterRecords(services.store, arguments.cluster).spec()
     # A cluster that was deleted, or whose spec was lost, may still have bundles in the store.
     target = load_cluster(text, f"stored spec of {arguments.cluster}").spec.backup.target if text else None
-    return Vault(open_bundle_store(target) if target else store, arguments.cluster, master_keys())
+    return services.vault(arguments.cluster, target)

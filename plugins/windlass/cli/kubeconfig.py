@@ -29,11 +29,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _write(arguments: argparse.Namespace) -> int:
     take_connections(arguments.airflow)
     # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
-    from windlass.airflow.connections import master_keys, open_store  # noqa: PLC0415 - see above
+    from windlass.airflow.services import airflow_services  # noqa: PLC0415 - see above
     from windlass.cli.access import grant_access  # noqa: PLC0415 - see above
 
     life = timedelta(hours=arguments.hours)
-    access = grant_access(open_store(), master_keys(), arguments.cluster, arguments.user, life)
+    services = airflow_services()
+    access = grant_access(services.store, services.keys, arguments.cluster, arguments.user, life)
     path = arguments.output or Path(f"{arguments.cluster}.kubeconfig")
     write_private(path, access.kubeconfig.reveal())
     print(f"export KUBECONFIG={path.resolve()}  # valid for {arguments.hours:g} hours")

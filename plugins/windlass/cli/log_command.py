@@ -38,10 +38,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _show(arguments: argparse.Namespace) -> int:
     take_connections(arguments.airflow)
     # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
-    from windlass.airflow.connections import open_store  # noqa: PLC0415 - see above
+    from windlass.airflow.services import airflow_services  # noqa: PLC0415 - see above
 
     pause = time.sleep if arguments.follow else None
-    for line in lines(open_store(), arguments, pause):
+    for line in lines(airflow_services().store, arguments, pause):
         print(line)
         sys.stdout.flush()
     return 0

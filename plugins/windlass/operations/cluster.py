@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.rendering import MirrorAddresses
-from windlass.domain.scripts.install import changes_of
+from windlass.domain.scripts.script import Script, changes_of
 from windlass.domain.spec.models import Cluster, Host
+from windlass.effects.clock import SYSTEM_CLOCK, Clock
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
 from windlass.effects.ssh.pool import Connections
+from windlass.operations.services import Clients, Services
 from windlass.operations.waiting import asked_again
 
 T = TypeVar("T")
@@ -32,6 +34,10 @@ class ClusterSession:
     lock: Lock
     mirror: MirrorAddresses
     connections: Connections
+    clock: Clock = SYSTEM_CLOCK
+    """Of all waiting for this cluster, and of the times that are written down."""
+    clients: Clients = field(default_factory=Clients)
+    """How to talk to its etcd, its API servers and its mirror."""
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -61,23 +67,27 @@ def open_session(
     release: Release,
     source: tuple[Lock, MirrorAddresses],
     connections: Connections,
+    services: Services | None = None,
 ) -> Iterator[ClusterSession]:
-    """Connect to the hosts as they are needed, and drop all connections at the end."""
+    """Connect to the hosts as they are needed, and drop all connections at the end.
+
+    Without `services` the clock is this machine's, and everything is reached over the network.
+    """
+    session = ClusterSession(cluster, release, *source, connections)
+    if services is not None:
+        session = replace(session, clock=services.clock, clients=services.clients)
     with connections:
-        yield ClusterSession(cluster, release, *source, connections)
+        yield session
 
 
 def run_script(
     connection: Connection,
-    script: str,
+    script: Script,
     timeout: timedelta = timedelta(minutes=5),
     on_line: Callable[[str], None] | None = None,
 ) -> Changes:
     """Run a script as root and return what it says that it changed; CommandError if it fails."""
-    # In braces the shell runs nothing before it has read all: a connection that is lost half-way leaves half a script.
-    whole = f"{{\n{script}\n}}\n".encode()
-    result = connection.run(["sh", "-s"], sudo=True, stdin=whole, timeout=timeout, on_line=on_line)
-    return changes_of(result.stdout)
+    return changes_of(connection.run_script(script, timeout=timeout, on_line=on_line).stdout)
 
 
 def put_files(connection: Connection, files: Mapping[str, RemoteFile]) -> bool:

@@ -28,7 +28,7 @@ def kubernetes_api(session: ClusterSession, pki: Pki, within: timedelta) -> Iter
     """
     with ExitStack() as opened:
         looking = _Looking(session, credentials_of(pki), opened)
-        wait_until(looking.look, within, "wait for an API server")
+        wait_until(looking.look, within, "wait for an API server", session.clock)
         yield looking.ready[0]
 
 
@@ -60,6 +60,6 @@ class _Looking:
     def _client(self, host: str) -> KubernetesClient:
         if host not in self._clients:
             forward = self._opened.enter_context(self._session.connections.get(host).forward("127.0.0.1", API_PORT))
-            client = KubernetesClient(*forward.address, self._credentials)
+            client = self._session.clients.kubernetes(*forward.address, self._credentials)
             self._clients[host] = self._opened.enter_context(client)
         return self._clients[host]

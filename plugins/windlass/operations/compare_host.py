@@ -51,8 +51,7 @@ def compare_host(
 def _observe(connection: Connection, desired: DesiredHost, facts: HostFacts) -> ObservedHost:
     """Find out what a host holds and runs, of what is desired there."""
     files = connection.stat([*desired.all_files, CLUSTER_MARK, HOOKS_MARK])
-    script = inspect_host(desired)
-    said = connection.run(script.argv, sudo=True, stdin=script.stdin, timeout=_TIMEOUT).stdout
+    said = connection.run_script(inspect_host(desired), timeout=_TIMEOUT).stdout
     return parse_inspection(said, desired.host.name, facts, files)
 
 

@@ -17,6 +17,7 @@ from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Level
 from windlass.domain.spec import Cluster
 from windlass.effects.bundles import Vault
+from windlass.effects.clock import Clock
 from windlass.effects.store import ClusterRecords, RunLease, Store
 from windlass.errors import TRANSIENT, SkippedError, WaitingError, WindlassError
 from windlass.operations.cluster import ClusterSession
@@ -63,6 +64,11 @@ class ClusterRun(Protocol):
     @property
     def catalog(self) -> Catalog:
         """Every release that Windlass knows."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time, and waiting."""
         ...
 
     @property

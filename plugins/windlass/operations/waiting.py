@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
+from windlass.effects.clock import Clock
 from windlass.errors import TRANSIENT, NotReadyError, UnreachableError
 
 T = TypeVar("T")
@@ -14,12 +14,12 @@ T = TypeVar("T")
 _PAUSE_SECONDS = 0.5
 
 
-def wait_until(look: Callable[[], str], within: timedelta, doing: str) -> None:
+def wait_until(look: Callable[[], str], within: timedelta, doing: str, clock: Clock) -> None:
     """Call `look` until it returns an empty text; what it returns else is what is still missing.
 
     NotReadyError with the last of that after `within`. That the other side does not answer (yet) counts as missing.
     """
-    deadline = time.monotonic() + within.total_seconds()
+    deadline = clock.monotonic() + within.total_seconds()
     while True:
         try:
             missing = look()
@@ -27,9 +27,9 @@ def wait_until(look: Callable[[], str], within: timedelta, doing: str) -> None:
             missing = str(error)
         if not missing:
             return
-        if time.monotonic() >= deadline:
+        if clock.monotonic() >= deadline:
             raise NotReadyError(f"{doing}: not done after {within.total_seconds():.0f} s: {missing}")
-        time.sleep(_PAUSE_SECONDS)
+        clock.sleep(_PAUSE_SECONDS)
 
 
 def asked_again(look: Callable[[], T]) -> T:

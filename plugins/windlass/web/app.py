@@ -14,12 +14,10 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from windlass.airflow.connections import master_keys, open_store
-from windlass.airflow.run_context import templates_directory
+from windlass.airflow.services import airflow_services
 from windlass.domain.catalog import Catalog
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
-from windlass.effects.catalog import load_catalog
 from windlass.effects.store import Store, list_clusters
 from windlass.errors import UnreachableError, WindlassError
 from windlass.web.access import User, may_operate, reader
@@ -71,13 +69,13 @@ async def _told(_: Request, error: Exception) -> JSONResponse:
 
 def store() -> Store:
     """Return the store; a dependency, so that tests can give another."""
-    return open_store()
+    return airflow_services().store
 
 
 def keys() -> MasterKeys | None:
     """Return the master keys; None where this API server has none, and what they would check stays unknown."""
     try:
-        return master_keys()
+        return airflow_services().keys
     except WindlassError as error:
         log.warning("drills are not shown: %s", error)
         return None
@@ -86,7 +84,7 @@ def keys() -> MasterKeys | None:
 @lru_cache(maxsize=1)
 def catalog() -> Catalog:
     """Return every release that Windlass knows."""
-    return load_catalog(templates_directory())
+    return airflow_services().catalog
 
 
 TheStore = Annotated[Store, Depends(store)]

@@ -13,6 +13,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
+from unit.services import services_of
 from windlass.airflow import fleet
 from windlass.airflow.assets import REPAIRS, findings_asset, findings_in
 from windlass.airflow.operators.health import FindingsDispatchOperator
@@ -39,7 +40,7 @@ def event(*findings: Finding, is_triggers: bool = True) -> Any:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     made = MemoryStore()
-    monkeypatch.setattr(fleet, "open_store", lambda: made)
+    monkeypatch.setattr(fleet, "airflow_services", lambda: services_of(made))
     return made
 
 

@@ -12,6 +12,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import Variable
 from airflow.sdk.bases.notifier import BaseNotifier
 
+from unit.services import services_of
 from windlass.airflow import notifications
 from windlass.airflow.assets import REPAIRS
 from windlass.airflow.notifications import VARIABLE, ClusterNotifier, Notice, receivers, send
@@ -95,6 +96,7 @@ def run() -> Any:
     made.name = "demo"
     leases = Leases(MemoryStore(), lambda _: False, lambda: datetime.now(UTC))
     made.lease.return_value = RunLease(leases, "demo", ME)
+    made.services = services_of(MemoryStore(), notify=send)
     return made
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from windlass.domain.host.layout import KUBELET_CONFIG
+from windlass.domain.host.layout import DOCKER_DAEMON, KUBELET_CONFIG
 from world import World
 from world.specs import SMALL
 
@@ -84,3 +84,33 @@ def test_repair_closes_it_or_shows_it_as_the_spec_says(new: New, drift: str) -> 
     else:
         assert [one.partition(" (")[0] for one in result["done"]] == [told]
         assert machine.state() == before
+
+
+def test_repair_fetches_a_program_that_is_gone(new: New) -> None:
+    world = new(SMALL)
+    world.run("create_cluster", spec=SMALL)
+    machine = world.machines["w-1"]
+    before = machine.state()
+    lost = machine.links["/opt/windlass/cni/bin/bridge"].rpartition("/")[0]
+    machine.artifacts.discard(lost)
+    assert [one.kind for one in world.drift()["w-1"].differences] == ["program"]
+
+    (done,) = world.run("heal_cluster").results["heal"]["done"]
+
+    assert done.startswith("restore-files files on w-1: cni-plugins ")
+    assert machine.state() == before
+    assert world.drift()["w-1"].is_empty
+
+
+def test_settings_of_docker_that_nobody_can_read_hide_no_certificate_and_are_told(new: New) -> None:
+    world = new(SMALL)
+    world.run("create_cluster", spec=SMALL)
+    files = world.machines["cp-1"].host.files
+    files[KEY] = replace(files[KEY], mode=0o666)
+    files[DOCKER_DAEMON] = replace(files[DOCKER_DAEMON], content=b"{")
+
+    result = world.run("heal_cluster").results["heal"]
+
+    assert files[KEY].mode == 0o600
+    assert any("daemon.json is no JSON" in one for one in (*result["failed"], *result["held"], *result["stops"]))
+    assert files[DOCKER_DAEMON].content == b"{"

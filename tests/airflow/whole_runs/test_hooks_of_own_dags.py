@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from windlass.airflow.hooks import cluster as cluster_hook
-from windlass.airflow.hooks import store as store_hook
 from windlass.airflow.hooks.cluster import ClusterHook
 from windlass.airflow.hooks.etcd import EtcdHook
 from windlass.airflow.hooks.kubernetes import KubernetesHook
@@ -33,17 +31,10 @@ def world(new: Callable[[str], World]) -> World:
 
 
 @pytest.fixture
-def asked(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give the connections whose store was opened."""
-    ids: list[str] = []
-
-    def open_store(conn_id: str) -> Any:
-        ids.append(conn_id)
-        return world.store
-
-    monkeypatch.setattr(cluster_hook, "open_store", open_store)
-    monkeypatch.setattr(store_hook, "open_store", open_store)
-    return ids
+def asked(world: World) -> list[str]:
+    """Give the connections that the store is asked for by from now on."""
+    world.store_connections.clear()
+    return world.store_connections
 
 
 def test_each_hook_takes_the_stores_connection_and_the_clusters_name(world: World, asked: list[str]) -> None:

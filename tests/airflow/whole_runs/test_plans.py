@@ -67,6 +67,7 @@ def test_what_was_applied_leaves_nothing_to_plan(
         spec = spec_of(roles, version, desired)
         assert set(world.run("create_cluster", spec=spec).states.values()) <= {"success", "skipped"}
         state = world.state()
+        assert {name: list(drift.differences) for name, drift in world.drift().items() if not drift.is_empty} == {}
 
         again = world.run("create_cluster", spec=spec)
 

@@ -53,8 +53,8 @@ def site_of(etcd: Etcd, cluster: Cluster, running: int) -> ClusterSession:
     hosts = [FakeHost(member.name) for member in etcd.members]
     for host, member in zip(hosts[:running], etcd.members, strict=False):
         host.services[("127.0.0.1", 2379)] = ("127.0.0.1", member.client_port)
-        host.on("sh", "-c", answer=stacks())
-        host.on("sh", "-s", answer="process=running\ndata=yes\nfree=90000000\n")
+        host.on_script("pack-stacks", answer=stacks())
+        host.on_script("observe-member", answer="process=running\ndata=yes\nfree=90000000\n")
     for host in hosts[running:]:
         host.is_reachable = False
     fakes = FakeHosts(hosts)

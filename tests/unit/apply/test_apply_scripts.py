@@ -23,7 +23,7 @@ from windlass.domain.scripts.apply import (
     unit_script,
 )
 from windlass.domain.scripts.inspect_host import inspect_host, parse_inspection
-from windlass.domain.scripts.install import changes_of
+from windlass.domain.scripts.script import changes_of
 from windlass.domain.spec.models import Host
 
 SYSTEMCTL = """#!/bin/sh
@@ -45,6 +45,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("STATE", str(tmp_path))
     monkeypatch.setattr(apply, "APPLIED", f"{tmp_path}/applied")
+    monkeypatch.setitem(apply._LOAD, "kernel settings", "systemctl load")
     (tmp_path / "config").write_text("a: 1\n")
     (tmp_path / "v1").touch()
     (tmp_path / "v2").touch()
@@ -53,7 +54,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start(state: Path) -> subprocess.CompletedProcess[str]:
-    script = unit_script("kubelet", [str(state / "config")], [str(state / "program")])
+    script = unit_script("kubelet", [str(state / "config")], [str(state / "program")]).text
     return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
 
 
@@ -97,7 +98,9 @@ def test_a_stack_that_runs_as_rendered_is_left_alone(state: Path) -> None:
     docker = state / "bin" / "docker"
     docker.write_text("#!/bin/sh\n[ $1 = ps ] && printf 'b=sha256:2\\na=sha256:1\\n'\n")
     docker.chmod(0o755)
-    script = stack_script("etcd", {"a": "sha256:1", "b": "sha256:2"}).replace("/etc/windlass/stacks/etcd", str(state))
+    script = stack_script("etcd", {"a": "sha256:1", "b": "sha256:2"}).text.replace(
+        "/etc/windlass/stacks/etcd", str(state)
+    )
 
     done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
 
@@ -145,8 +148,8 @@ def test_of_a_stack_one_service_alone_is_brought_up(state: Path) -> None:
 
     def up(api: str) -> tuple[str, ...]:
         script = stack_script("none", {"api": api, "other": "sha256:new"}, only=["api"])
-        script = script.replace("/etc/windlass/stacks/none", str(state))
-        done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=30)
+        text = script.text.replace("/etc/windlass/stacks/none", str(state))
+        done = subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, check=True, timeout=30)
         return changes_of(done.stdout)
 
     assert up("sha256:1") == ()
@@ -166,7 +169,9 @@ def test_a_second_script_waits_for_one_whose_caller_is_gone(state: Path) -> None
     (state / "bin" / "docker").write_text(DOCKER)
     (state / "bin" / "docker").chmod(0o755)
     os.mkfifo(state / "gate")
-    script = stack_script("none", {"api": "sha256:2"}, only=["api"]).replace("/etc/windlass/stacks/none", str(state))
+    script = stack_script("none", {"api": "sha256:2"}, only=["api"]).text.replace(
+        "/etc/windlass/stacks/none", str(state)
+    )
     begin = partial(subprocess.Popen, ["sh", "-c", script], stdout=subprocess.PIPE, text=True)
 
     with begin() as first:
@@ -186,7 +191,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def load(state: Path) -> subprocess.CompletedProcess[str]:
-    script = settings_script("kernel settings", [str(state / "config"), str(state / "absent")], "systemctl load")
+    script = settings_script("kernel settings", [str(state / "config"), str(state / "absent")]).text
     return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
 
 

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from windlass.domain.scripts.script import Script
 from windlass.effects.ssh.fake import Call, FakeHost
 from windlass.operations.cluster import run_script
 
@@ -22,7 +23,10 @@ def sent() -> bytes:
         return run_as_sent(received[0]).stdout.decode()
 
     host.on("sh", "-s", answer=answer)
-    assert run_script(host.connect(), "set -eu\necho changed: one\necho changed: two") == ("one", "two")
+    assert run_script(host.connect(), Script("say-changes", {}, "set -eu\necho changed: one\necho changed: two")) == (
+        "one",
+        "two",
+    )
     return received[0]
 
 
@@ -34,5 +38,5 @@ def test_a_script_that_arrives_in_part_does_nothing(sent: bytes) -> None:
 def test_a_script_that_fails_ends_with_its_code() -> None:
     host = FakeHost("cp-1")
     host.on("sh", "-s", answer=lambda call: f"changed: {run_as_sent(call.stdin or b'').returncode}")
-    assert run_script(host.connect(), "set -e\nexit 65\n") == ("65",)
-    assert run_script(host.connect(), "set -e\nfalse\necho never\n") == ("1",)
+    assert run_script(host.connect(), Script("end", {}, "set -e\nexit 65\n")) == ("65",)
+    assert run_script(host.connect(), Script("end", {}, "set -e\nfalse\necho never\n")) == ("1",)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from windlass.domain.scripts import install as scripts_install
-from windlass.domain.scripts.install import changes_of, docker_script
+from windlass.domain.scripts.install import docker_script
+from windlass.domain.scripts.script import changes_of
 
 DPKG = """#!/bin/sh
 echo "dpkg $*" >> $STATE/calls
@@ -42,7 +43,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def install(state: Path) -> subprocess.CompletedProcess[str]:
-    script = docker_script("/packages").replace("/var/log", str(state))
+    script = docker_script("/packages").text.replace("/var/log", str(state))
     return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
 
 

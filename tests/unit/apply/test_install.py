@@ -20,16 +20,15 @@ from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
 from windlass.domain.scripts import install
+from windlass.domain.scripts.combine import at_once, in_turn
 from windlass.domain.scripts.install import (
     NO_DOWNLOAD,
     WRONG_CHECKSUM,
-    at_once,
-    changes_of,
     directories_script,
     docker_images_script,
-    in_turn,
     install_script,
 )
+from windlass.domain.scripts.script import Script, changes_of
 
 TOOL = Artifact("file", "tool", "v1")
 ARCHIVE = Artifact("file", "archive", "v2")
@@ -59,7 +58,7 @@ class Place:
             Install(TOOL, (("", f"{self.root}/bin/tool"),)),
             Install(ARCHIVE, (("bin/inner", f"{self.root}/bin/inner"),)),
         ]
-        script = install_script(desired, lock, MirrorAddresses(self.url, "unused:1"))
+        script = install_script(desired, lock, MirrorAddresses(self.url, "unused:1")).text
         return subprocess.run(shell, input=script, capture_output=True, text=True, check=False, timeout=60)
 
     @property
@@ -196,7 +195,7 @@ def test_directories_are_made_once_and_their_modes_kept(tmp_path: Path) -> None:
 
     def run() -> tuple[str, ...]:
         done = subprocess.run(
-            ["sh", "-s"], input=directories_script(desired), capture_output=True, text=True, check=True
+            ["sh", "-s"], input=directories_script(desired).text, capture_output=True, text=True, check=True
         )
         return changes_of(done.stdout)
 
@@ -206,21 +205,25 @@ def test_directories_are_made_once_and_their_modes_kept(tmp_path: Path) -> None:
     assert run() == (f"{tmp_path}/open",)
 
 
-def run_script(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
+def run_script(script: Script) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", "-s"], input=script.text, capture_output=True, text=True, check=False, timeout=30)
+
+
+def lines(*texts: str) -> tuple[Script, ...]:
+    return tuple(Script("say-words", {}, text) for text in texts)
 
 
 def test_scripts_in_turn_end_with_the_first_that_fails() -> None:
-    assert run_script(in_turn("echo one; exit 0", "echo two")).stdout == "one\ntwo\n"
-    done = run_script(in_turn("echo one", "set -eu\nfalse; echo not reached", "echo two"))
+    assert run_script(in_turn("all", *lines("echo one; exit 0", "echo two"))).stdout == "one\ntwo\n"
+    done = run_script(in_turn("all", *lines("echo one", "set -eu\nfalse; echo not reached", "echo two")))
     assert (done.returncode, done.stdout) == (1, "one\n")
-    assert run_script(in_turn("exit 65", "echo two")).returncode == WRONG_CHECKSUM
+    assert run_script(in_turn("all", *lines("exit 65", "echo two"))).returncode == WRONG_CHECKSUM
 
 
 def test_scripts_at_once_all_run_and_one_failure_is_enough() -> None:
-    done = run_script(at_once("exit 69", "sleep 0.1; echo two"))
+    done = run_script(at_once("all", *lines("exit 69", "sleep 0.1; echo two")))
     assert (done.returncode, done.stdout) == (NO_DOWNLOAD, "two\n")
-    assert run_script(at_once("true", "exit 0")).returncode == 0
+    assert run_script(at_once("all", *lines("true", "exit 0"))).returncode == 0
 
 
 DOCKER = """#!/bin/sh

@@ -66,7 +66,7 @@ def test_leaves_a_host_of_another_cluster_alone(session: ClusterSession, hosts: 
         remove_from_hosts(session)
 
     assert hosts["w-1"].commands() == []
-    assert hosts["cp-1"].commands() == [("sh", "-s")]
+    assert hosts["cp-1"].commands() == [("sh", "-s", "remove-cluster")]
 
 
 def test_names_every_host_that_it_could_not_be_removed_from(
@@ -88,7 +88,7 @@ def test_a_host_that_does_not_answer_is_named_and_the_others_are_cleaned(
         remove_from_hosts(session)
 
     assert "cp-1" not in str(raised.value)
-    assert hosts["cp-1"].commands() == [("sh", "-s")]
+    assert hosts["cp-1"].commands() == [("sh", "-s", "remove-cluster")]
 
 
 @pytest.mark.parametrize("typed", ["", "Demo", "demo "])

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from windlass.domain.rendering import HealthCheck
-from windlass.domain.scripts.install import changes_of
-from windlass.operations.apply.user_stacks import probe_argv, remove_others_script
+from windlass.domain.scripts.script import changes_of
+from windlass.domain.scripts.user_stacks import remove_others_script
+from windlass.operations.apply.user_stacks import probe_argv
 
 DOCKER = """#!/bin/sh
 echo "$*" >> $STATE/calls
@@ -27,13 +28,13 @@ def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bin" / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("STATE", str(tmp_path))
-    monkeypatch.setattr("windlass.operations.apply.user_stacks.STACKS", str(tmp_path / "stacks"))
+    monkeypatch.setattr("windlass.domain.scripts.user_stacks.STACKS", str(tmp_path / "stacks"))
     return tmp_path / "stacks"
 
 
 def remove_others(*desired: str) -> tuple[str, ...]:
     argv = ["sh", "-s"]
-    script = remove_others_script(desired)
+    script = remove_others_script(desired).text
     done = subprocess.run(argv, input=script, capture_output=True, text=True, check=True, timeout=30)
     return changes_of(done.stdout)
 
@@ -85,4 +86,4 @@ def test_a_service_is_asked_as_its_check_says() -> None:
     assert probe_argv(check(address="loopback"), "192.0.2.1")[-1] == "http://127.0.0.1:80/healthz"
     secure = probe_argv(check(protocol="https", client_certificate="/pki/health"), "192.0.2.1")
     assert {"--insecure", "/pki/health.crt", "/pki/health.key"} <= set(secure)
-    assert "telnet://192.0.2.1:80" in probe_argv(check(protocol="tcp"), "192.0.2.1")[-1]
+    assert "telnet://192.0.2.1:80" in probe_argv(check(protocol="tcp"), "192.0.2.1")[2]

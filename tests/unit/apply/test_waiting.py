@@ -5,27 +5,22 @@ from datetime import timedelta
 
 import pytest
 
+from unit.services import quick_clock
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
-from windlass.operations import waiting
 from windlass.operations.waiting import asked_again, wait_until
 
 LONG = timedelta(minutes=1)
 
 
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "_PAUSE_SECONDS", 0.0)
-
-
 def test_looks_until_nothing_is_missing() -> None:
     answers = iter(["two nodes", "one node", ""])
-    wait_until(lambda: next(answers), LONG, "wait")
+    wait_until(lambda: next(answers), LONG, "wait", quick_clock())
     assert list(answers) == []
 
 
 def test_says_what_was_missing_last() -> None:
     with pytest.raises(NotReadyError, match="wait for nodes: not done after 0 s: w-1 is not there"):
-        wait_until(lambda: "w-1 is not there", timedelta(0), "wait for nodes")
+        wait_until(lambda: "w-1 is not there", timedelta(0), "wait for nodes", quick_clock())
 
 
 @pytest.mark.parametrize("error", [NotReadyError("not yet"), UnreachableError("no answer")])
@@ -37,7 +32,7 @@ def test_no_answer_yet_is_waited_for(error: Exception) -> None:
             raise pending.pop()
         return ""
 
-    wait_until(look, LONG, "wait")
+    wait_until(look, LONG, "wait", quick_clock())
     assert pending == []
 
 
@@ -46,7 +41,7 @@ def test_what_no_waiting_can_mend_is_told_at_once() -> None:
         raise RefusedError("forbidden")
 
     with pytest.raises(RefusedError, match="forbidden"):
-        wait_until(look, LONG, "wait")
+        wait_until(look, LONG, "wait", quick_clock())
 
 
 def failing(*errors: Exception) -> Callable[[], str]:

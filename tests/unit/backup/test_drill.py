@@ -14,7 +14,6 @@ import pytest
 from unit.backup.examples import BUNDLE, manifest, new_keys, part
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.backup import SNAPSHOT, STATE, BundleState, DrillRecord
-from windlass.domain.host.layout import DRILLS
 from windlass.domain.pki import Pki, secrets
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.scripts.restore_drill import DrillPlan, Images, plan_drill
@@ -83,14 +82,15 @@ class DrillHost(FakeHost):
         return ""
 
     def _script(self, call: Call) -> CommandResult | str:
-        script = (call.stdin or b"").decode()
-        if "/registry/secrets/" in script:
+        assert call.script is not None
+        if call.script.name == "show-stored-secret":
             return str(self.said["secret"])
-        if "/api/v1/secrets" in script and self.said["secret"] == "unreadable":
+        path = call.script.arguments.get("path", "")
+        if path.startswith("/api/v1/secrets") and self.said["secret"] == "unreadable":
             return CommandResult(22, '{"message": "unable to transform key"}', "curl: (22) 500")
         lists = {"namespaces": ("default", self.said["uid"]), "nodes": ("cp-1", NODE), "secrets": ("token", "1")}
         for kind, (name, uid) in lists.items():
-            if f"/api/v1/{kind}?" in script:
+            if path.startswith(f"/api/v1/{kind}?"):
                 items = [{"metadata": {"name": name, "namespace": "default", "uid": uid}}]
                 return json.dumps({"metadata": {}, "items": items})
         return "{}"
@@ -126,8 +126,7 @@ def session(cluster: Cluster, hosts: list[Any]) -> ClusterSession:
 
 
 def is_clean(host: DrillHost) -> bool:
-    last = [call.stdin or b"" for call in host.calls if call.argv == ("sh", "-s")][-1].decode()
-    return f"rm -rf {DRILLS}" in last and "docker rm --force" in last
+    return host.scripts()[-1].name == "remove-drills"
 
 
 def test_a_bundle_that_comes_back_as_it_was_is_proven(drill: Any, vault: Vault) -> None:
@@ -192,9 +191,10 @@ def test_a_host_without_room_disproves_nothing(drill: Any) -> None:
 
 def test_a_server_that_does_not_start_disproves_nothing(drill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backup_drill, "_READY", timedelta())
-    monkeypatch.setattr(DrillPlan, "ask_api", lambda *_: "curl that finds nobody")
     monkeypatch.setattr(
-        DrillHost, "_script", lambda _, call: CommandResult(7, "", "refused") if b"curl" in call.stdin else ""
+        DrillHost,
+        "_script",
+        lambda _, call: CommandResult(7, "", "refused") if call.script.name == "ask-drill-api" else "",
     )
     record, host = drill()
     assert (record.is_proof, record.disproves) == (False, False)
@@ -246,7 +246,7 @@ def test_of_the_clusters_keys_only_those_of_its_secrets_are_laid_down(plan: Dril
 
 def test_no_command_shows_a_secret(plan: DrillPlan, pki: Pki) -> None:
     commands = [plan.status(), plan.restore(), plan.start_etcd(), plan.start_api_server(), plan.hash(1)]
-    words = "\n".join([*(shlex.join(command) for command in commands), plan.ask_api("/api")])
+    words = "\n".join([*(shlex.join(command) for command in commands), plan.ask_api("/api").text])
     assert not [secret for secret in secrets(pki) if secret in words]
 
 

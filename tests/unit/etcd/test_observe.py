@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,8 @@ from unit.etcd.world import NAMES, PKI, Client, World
 from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.effects.etcd import EtcdTarget
 from windlass.errors import UnreachableError
-from windlass.operations.etcd import clients
 from windlass.operations.etcd.observe import observe_etcd, observe_members
+from windlass.operations.services import Clients
 
 OnCall = Callable[[str], None]
 
@@ -24,9 +25,7 @@ def world() -> World:
     return World.healthy()
 
 
-def observe(
-    world: World, monkeypatch: pytest.MonkeyPatch, on_call: OnCall, through: Any = observe_etcd
-) -> EtcdObservation:
+def observe(world: World, on_call: OnCall, through: Any = observe_etcd) -> EtcdObservation:
     """Observe with `on_call` called before a member is asked, with the host that it is asked through."""
 
     @contextmanager
@@ -34,9 +33,7 @@ def observe(
         on_call(target.host)
         yield Client(world, target.host)
 
-    work = world.work(monkeypatch, [])
-    monkeypatch.setattr(clients, "EtcdClient", client)
-    observation: EtcdObservation = through(work.session, PKI)
+    observation: EtcdObservation = through(replace(world.work([]).session, clients=Clients(etcd=client)), PKI)
     return observation
 
 
@@ -44,24 +41,24 @@ def healths(observation: EtcdObservation) -> dict[str, str]:
     return {member.name: member.health for member in assess(observation).members}
 
 
-def test_members_that_serve_are_healthy_and_one_of_them_leads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    observation = observe(world, monkeypatch, lambda _: None)
+def test_members_that_serve_are_healthy_and_one_of_them_leads(world: World) -> None:
+    observation = observe(world, lambda _: None)
     assert healths(observation) == dict.fromkeys(NAMES, "healthy")
     assert observation.leader == "cp-1"
     assert observation.reasons == {}
 
 
-def test_one_that_hangs_on_a_host_that_answers_is_unhealthy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_hangs_on_a_host_that_answers_is_unhealthy(world: World) -> None:
     def hang(host: str) -> None:
         if host == "cp-2":
             raise UnreachableError("cp-2: no answer in time")
 
-    observation = observe(world, monkeypatch, hang)
+    observation = observe(world, hang)
     assert healths(observation)["cp-2"] == "unhealthy"
     assert observation.reasons == {"cp-2": "cp-2: no answer in time"}
 
 
-def test_one_whose_connection_breaks_once_is_asked_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_whose_connection_breaks_once_is_asked_again(world: World) -> None:
     asked: list[str] = []
 
     def break_once(host: str) -> None:
@@ -69,7 +66,7 @@ def test_one_whose_connection_breaks_once_is_asked_again(world: World, monkeypat
         if asked.count("cp-2") == 1 and host == "cp-2":
             raise UnreachableError("cp-2: the connection was lost")
 
-    assert healths(observe(world, monkeypatch, break_once))["cp-2"] == "healthy"
+    assert healths(observe(world, break_once))["cp-2"] == "healthy"
     assert sorted(asked) == ["cp-1", "cp-2", "cp-2", "cp-3"]
 
 
@@ -91,14 +88,14 @@ def test_one_whose_host_goes_away_while_it_is_asked_is_unknown(world: World, mon
             gone.add(host)
             raise UnreachableError("cp-2: the connection was lost")
 
-    observation = observe(world, monkeypatch, go_away)
+    observation = observe(world, go_away)
     assert healths(observation)["cp-2"] == "unknown"
     assert scripts.count("cp-2") >= 2
 
 
 @pytest.mark.parametrize(("through", "asked_through"), [(observe_etcd, set()), (observe_members, {"cp-1", "cp-3"})])
 def test_a_member_whose_host_is_silent_is_unknown_whoever_asks(
-    world: World, monkeypatch: pytest.MonkeyPatch, through: Any, asked_through: set[str]
+    world: World, through: Any, asked_through: set[str]
 ) -> None:
     asked: list[str] = []
 
@@ -110,13 +107,13 @@ def test_a_member_whose_host_is_silent_is_unknown_whoever_asks(
     def known_to_be_gone(*given: Any) -> Any:
         return through(*given, {"cp-2": "cp-2: no route"})
 
-    observation = observe(world, monkeypatch, refuse_others, known_to_be_gone)
+    observation = observe(world, refuse_others, known_to_be_gone)
     assert healths(observation) == {"cp-1": "healthy", "cp-2": "unknown", "cp-3": "healthy"}
     assert observation.unknown == ("cp-2",)
     assert observation.at("cp-2").asked_from == asked_through
 
 
-def test_a_busy_member_is_given_the_time_that_its_caller_says(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_member_is_given_the_time_that_its_caller_says(world: World) -> None:
     given: list[timedelta] = []
 
     @contextmanager
@@ -124,7 +121,6 @@ def test_a_busy_member_is_given_the_time_that_its_caller_says(world: World, monk
         given.append(deadline)
         yield Client(world, target.host)
 
-    work = world.work(monkeypatch, [])
-    monkeypatch.setattr(clients, "EtcdClient", client)
-    observe_etcd(work.session, PKI, answers_within=timedelta(seconds=15))
+    session = replace(world.work([]).session, clients=Clients(etcd=client))
+    observe_etcd(session, PKI, answers_within=timedelta(seconds=15))
     assert all(timedelta(seconds=14) < one <= timedelta(seconds=15) for one in given)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from unit.etcd.world import NAMES, Process, World, url
 from windlass.domain.etcd.status import ListedMember
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
-from windlass.operations import waiting
-from windlass.operations.etcd import plan_member, replace, replace_member
+from windlass.operations.etcd import plan_member, replace_member
 
 WHOLE = ["remove cp-2", f"add {url('cp-2')}", "join cp-2", "promote 100"]
-
-
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(replace, "_COMES_BACK", timedelta(seconds=1))
 
 
 @pytest.fixture
@@ -36,16 +27,16 @@ def is_whole(world: World) -> bool:
     return voters == set(NAMES) and len(world.members) == len(NAMES) and all(one.runs for one in world.hosts.values())
 
 
-def test_a_healthy_member_is_left_alone(world: World, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert replace_member(world.work(monkeypatch, told), "cp-2") == ()
+def test_a_healthy_member_is_left_alone(world: World, told: list[str]) -> None:
+    assert replace_member(world.work(told), "cp-2") == ()
     assert world.did == []
 
 
-def test_a_member_without_data_is_replaced(world: World, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_without_data_is_replaced(world: World, told: list[str]) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
     world.lag = 3
 
-    work = world.work(monkeypatch, told)
+    work = world.work(told)
     assert len(plan_member(work, "cp-2")) == 4
     done = replace_member(work, "cp-2")
 
@@ -56,61 +47,51 @@ def test_a_member_without_data_is_replaced(world: World, told: list[str], monkey
     assert replace_member(work, "cp-2") == ()
 
 
-def test_a_member_that_only_has_to_start_is_started(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_member_that_only_has_to_start_is_started(world: World, told: list[str]) -> None:
     world.hosts["cp-2"].runs = False
 
-    assert replace_member(world.work(monkeypatch, told), "cp-2") == ("started etcd on cp-2",)
+    assert replace_member(world.work(told), "cp-2") == ("started etcd on cp-2",)
 
     assert world.did == ["start cp-2"]
     assert is_whole(world)
 
 
-def test_a_member_that_does_not_come_back_is_replaced(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_member_that_does_not_come_back_is_replaced(world: World, told: list[str]) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="damaged")
 
-    replace_member(world.work(monkeypatch, told), "cp-2")
+    replace_member(world.work(told), "cp-2")
 
     assert world.did == ["start cp-2", *WHOLE]
     assert is_whole(world)
 
 
-def test_starting_is_tried_without_quorum_and_can_bring_it_back(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_starting_is_tried_without_quorum_and_can_bring_it_back(world: World, told: list[str]) -> None:
     world.hosts["cp-2"].runs = world.hosts["cp-3"].runs = False
 
-    replace_member(world.work(monkeypatch, told), "cp-2")
+    replace_member(world.work(told), "cp-2")
 
     assert world.did == ["start cp-2"]
     assert world.has_quorum
 
 
-def test_nothing_is_removed_without_quorum(world: World, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_removed_without_quorum(world: World, told: list[str]) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
     world.hosts["cp-3"].runs = False
 
     with pytest.raises(RefusedError, match=r"only 0 of 3 voters.*disaster_recovery"):
-        replace_member(world.work(monkeypatch, told), "cp-2")
+        replace_member(world.work(told), "cp-2")
     assert world.did == []
 
 
-def test_without_any_member_nobody_can_tell_who_they_are(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_any_member_nobody_can_tell_who_they_are(world: World, told: list[str]) -> None:
     for name in NAMES:
         world.hosts[name] = Process(runs=False, member_id=None, data="none")
     with pytest.raises(NotReadyError, match="no member answers"):
-        replace_member(world.work(monkeypatch, told), "cp-2")
+        replace_member(world.work(told), "cp-2")
 
 
-def test_a_member_on_a_host_that_does_not_answer_is_not_removed(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work = world.work(monkeypatch, told)
+def test_a_member_on_a_host_that_does_not_answer_is_not_removed(world: World, told: list[str]) -> None:
+    work = world.work(told)
     world.hosts["cp-2"].runs = False
     connector = work.session.connections._connector
     connector.hosts["cp-2"].is_reachable = False  # type: ignore[union-attr]  # a FakeHosts
@@ -120,25 +101,22 @@ def test_a_member_on_a_host_that_does_not_answer_is_not_removed(
     assert world.did == []
 
 
-def test_a_host_that_does_not_reach_the_others_is_not_given_up_for_nothing(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_that_does_not_reach_the_others_is_not_given_up_for_nothing(world: World, told: list[str]) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
-    work = world.work(monkeypatch, told)
+    work = world.work(told)
     host = work.session.connections._connector.hosts["cp-2"]  # type: ignore[union-attr]  # a FakeHosts
-    answer = host._answers["sh", "-s"]
-    host.on("sh", "-s", answer=lambda call: "changed: cp-1\n" if b"--connect-timeout" in call.stdin else answer(call))
+    host.on_script("check-members-reached", answer="changed: cp-1\n")
 
     with pytest.raises(RefusedError, match="it cannot reach etcd on cp-1, and could not join"):
         replace_member(work, "cp-2")
     assert world.did == []
 
 
-def test_what_never_started_goes_first(world: World, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_never_started_goes_first(world: World, told: list[str]) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
     world.members[50] = ListedMember(50, "", ("https://192.0.2.77:2380",), is_learner=True)
 
-    replace_member(world.work(monkeypatch, told), "cp-2")
+    replace_member(world.work(told), "cp-2")
 
     assert world.did == ["remove https://192.0.2.77:2380", *WHOLE]
     assert is_whole(world)
@@ -146,12 +124,10 @@ def test_what_never_started_goes_first(world: World, told: list[str], monkeypatc
 
 @pytest.mark.parametrize("step", range(1, 6))
 @pytest.mark.parametrize("data", ["none", "damaged"])
-def test_a_replacement_that_broke_off_anywhere_goes_on(
-    world: World, told: list[str], monkeypatch: pytest.MonkeyPatch, step: int, data: str
-) -> None:
+def test_a_replacement_that_broke_off_anywhere_goes_on(world: World, told: list[str], step: int, data: str) -> None:
     world.hosts["cp-2"] = Process(runs=False, member_id=2, data=data)
     world.breaks_after = step
-    work = world.work(monkeypatch, told)
+    work = world.work(told)
     try:
         replace_member(work, "cp-2")
     except UnreachableError:

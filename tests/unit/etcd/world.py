@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from unit.services import quick_clock
 from windlass.domain.artifacts import Lock
 from windlass.domain.etcd.status import ListedMember, MemberStatus
 from windlass.domain.host.layout import CLUSTER_MARK
@@ -25,7 +24,8 @@ from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.etcd import ReplacementContext, clients
+from windlass.operations.etcd import ReplacementContext
+from windlass.operations.services import Clients
 
 NAMES = ("cp-1", "cp-2", "cp-3")
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
@@ -87,14 +87,21 @@ class World:
         running = {process.member_id for process in self.hosts.values() if process.runs}
         return sum(one.member_id in running for one in voters) > len(voters) // 2
 
-    def work(self, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> ReplacementContext:
+    def work(self, told: list[str]) -> ReplacementContext:
         """Return what a replacement works with in this world."""
         hosts = [self._host(name) for name in NAMES]
         fakes = FakeHosts(hosts)
-        monkeypatch.setattr(clients, "EtcdClient", lambda target, *_: self._client(target))
         mirror = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
         connections = Connections(fakes.targets(), fakes)
-        session = ClusterSession(cluster(), CATALOG.release("v1.37.2"), Lock("modules", {}), mirror, connections)
+        session = ClusterSession(
+            cluster(),
+            CATALOG.release("v1.37.2"),
+            Lock("modules", {}),
+            mirror,
+            connections,
+            clock=quick_clock(),
+            clients=Clients(etcd=lambda target, *_: self._client(target)),
+        )
         return ReplacementContext(session, PKI, RemoteFile(b"sealed"), told.append)
 
     def _host(self, name: str) -> FakeHost:
@@ -105,25 +112,26 @@ class World:
         return host
 
     def _script(self, name: str, call: Call) -> str:
-        text, process = (call.stdin or b"").decode(), self.hosts[name]
-        if "echo process=running" in text:
+        assert call.script is not None
+        asked, process = call.script.name, self.hosts[name]
+        if asked == "observe-member":
             state, data = "running" if process.runs else "stopped", "no" if process.data == "none" else "yes"
             return f"process={state}\ndata={data}\n"
-        if "WINDLASS_ETCD_STATE=existing" in text:
-            self._join(name, text)
+        if asked == "join-member":
+            self._join(name, call.script.arguments["cluster"])
             return "changed: etcd\n"
-        if "up -d" in text:
+        if asked in {"restart-member", "start-stack"}:
             process.runs = process.data == "good" and process.member_id in self.members
             self.act(f"start {name}")
             return "changed: etcd\n"
-        if "RestartCount" in text:
+        if asked == "check-member-ended":
             return "" if process.runs else "changed: ended\n"
-        return "" if "--connect-timeout" in text else "changed: nothing\n"
+        return "" if asked == "check-members-reached" else "changed: nothing\n"
 
-    def _join(self, name: str, text: str) -> None:
+    def _join(self, name: str, cluster: str) -> None:
         (mine,) = [one for one in self.members.values() if url(name) in one.peer_urls]
         addresses = {address for one in self.members.values() for address in one.peer_urls}
-        assert all(f"={address}" in text for address in addresses)
+        assert all(f"={address}" in cluster for address in addresses)
         self.members[mine.member_id] = replace(mine, name=name)
         self.hosts[name] = Process(member_id=mine.member_id)
         self.act(f"join {name}")

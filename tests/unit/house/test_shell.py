@@ -35,11 +35,12 @@ def test_shell_around_a_value_is_found() -> None:
     assert len(check_shell([source("line = f'[ -e {path} ] && cat {path}'")]).broken) == 1
 
 
-def test_a_command_for_a_shell_is_found() -> None:
-    result = check_shell([source('argv = ["docker", "exec", name, "sh", "-c", text]')])
+@pytest.mark.parametrize("how", ["-c", "-s"])
+def test_a_command_for_a_shell_is_found(how: str) -> None:
+    result = check_shell([source(f'argv = ["docker", "exec", name, "sh", "{how}", text]')])
 
     place, what = result.broken[0].split(": ")
-    assert (place, what.split(" is")[0]) == ("plugins/windlass/domain/sample.py:1", "a command for `sh -c`")
+    assert (place, what.split(" is")[0]) == ("plugins/windlass/domain/sample.py:1", f"a command for `sh {how}`")
 
 
 @pytest.mark.parametrize("home", ["domain/scripts/install.py", "effects/ssh/shell.py"])

@@ -16,7 +16,8 @@ from windlass.domain.artifacts import Artifact, lock_text, parse_lock
 from windlass.domain.catalog import Release
 from windlass.domain.rendering.installs import Install
 from windlass.domain.scripts import install as scripts_install
-from windlass.domain.scripts.install import WRONG_CHECKSUM, changes_of, install_script
+from windlass.domain.scripts.install import WRONG_CHECKSUM, install_script
+from windlass.domain.scripts.script import changes_of
 from windlass.effects.catalog import load_catalog
 from windlass.errors import IntegrityError, SpecError, WindlassError
 from windlass.mirror.download import RetryPolicy
@@ -100,7 +101,7 @@ def install(root: Path, catalog: OfficialCatalog) -> subprocess.CompletedProcess
     artifacts = [KUBELET, FLANNEL]
     wanted = [Install(KUBELET, (("", f"{root}/bin/kubelet"),)), Install(FLANNEL, (("", f"{root}/bin/flannel"),))]
     lock = published_lock(catalog, artifacts, QUICK)
-    script = install_script(wanted, lock, official_addresses(catalog, artifacts))
+    script = install_script(wanted, lock, official_addresses(catalog, artifacts)).text
     return subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=60)
 
 

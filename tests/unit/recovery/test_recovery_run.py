@@ -14,6 +14,7 @@ from unit.backup.examples import manifest
 from unit.cluster_run import FakeRun, held_by
 from unit.recovery.test_recovery import BUNDLE, NEWER, survey
 from unit.rollout.conftest import CATALOG
+from unit.services import quick_clock
 from windlass.domain.backup import BundleState
 from windlass.domain.lease import Owner
 from windlass.domain.pki import issue_pki
@@ -25,7 +26,6 @@ from windlass.domain.spec.care import Recovery
 from windlass.domain.spec.version import at_version
 from windlass.effects.store import RolloutRecord
 from windlass.errors import NotReadyError, RefusedError
-from windlass.operations import waiting
 from windlass.operations.recovery import plan as planning
 from windlass.operations.recovery import recovery_run
 from windlass.operations.recovery.plan import cluster_of, plan_run
@@ -68,7 +68,6 @@ def run(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     made.catalog = CATALOG
     made.records.save_pki(PKI, made.keys)
     made.bundles = Mock(**{"state.return_value": STATE, "inventory.return_value.bundles": ()})
-    monkeypatch.setattr(waiting, "_PAUSE_SECONDS", 0)
     return made
 
 
@@ -185,7 +184,7 @@ def test_a_repair_run_is_waited_for_and_any_other_operation_is_not(run: FakeRun)
     held_by(HEALING, run.lease())
     answers = iter([False] * 5)
     run.is_finished = lambda _: next(answers, True)
-    take_over_cluster(run.lease())
+    take_over_cluster(run.lease(), quick_clock())
     held = run.lease().current()
     assert held is not None
     assert held.owner == ME
@@ -194,14 +193,14 @@ def test_a_repair_run_is_waited_for_and_any_other_operation_is_not(run: FakeRun)
     run.is_finished = lambda _: False
     held_by(Owner("create_cluster", "one"), run.lease())
     with pytest.raises(RefusedError, match="is being changed by create_cluster"):
-        take_over_cluster(run.lease())
+        take_over_cluster(run.lease(), quick_clock())
 
 
 def test_a_repair_run_without_end_is_a_reason_to_try_again(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery_run, "_PATIENCE", timedelta())
     held_by(HEALING, run.lease())
     with pytest.raises(NotReadyError, match=r"recovery waits: .* heal_cluster"):
-        take_over_cluster(run.lease())
+        take_over_cluster(run.lease(), quick_clock())
 
 
 def test_what_the_bundle_has_and_the_store_lacks_is_stored(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from windlass.domain.backup import SNAPSHOT, STATE, BundleId, BundleManifest, Bu
 from windlass.domain.host.layout import CLUSTER_MARK
 from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.rendering import MirrorAddresses
-from windlass.domain.scripts.restore import receive_argv
+from windlass.domain.scripts.restore import receive_script
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
@@ -63,7 +63,7 @@ class Member:
     def host(self) -> FakeHost:
         made = FakeHost(self.name)
         made.on("sh", "-s", answer=self._script)
-        made.on_stream(*receive_argv(ID), handler=self._receive)
+        made.on_stream(*receive_script(ID).argv_with_text, handler=self._receive)
         made.files[CLUSTER_MARK] = RemoteFile(b"demo\n")
         made.files["/etc/windlass/stacks/etcd/compose.yaml"] = RemoteFile(COMPOSE)
         return made
@@ -73,21 +73,22 @@ class Member:
             self.got += data
 
     def _script(self, call: Call) -> str:
-        text = (call.stdin or b"").decode()
-        if "etcdutl" in text:
+        assert call.script is not None
+        name, arguments = call.script.name, call.script.arguments
+        if name == "restore-snapshot":
             self.did.append("restore")
-            assert f"--name={self.name}" in text
-            assert "--initial-cluster=cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380" in text
-            assert "registry/etcd@sha256:1 snapshot restore" in text
+            assert arguments["name"] == self.name
+            assert arguments["initial_cluster"] == "cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380"
+            assert arguments["image"] == "registry/etcd@sha256:1"
             self.stage = "restored"
             return "changed: restored\n"
-        if "docker stop -t 0" in text:
+        if name == "stop-control-plane":
             self.did.append("stop")
             return "changed: stopped etcd\n"
-        if "member.before-" in text:
+        if name == "switch-data":
             self.did.append("switch")
             return "changed: put the restored data in place\n"
-        if "stage=switched" in text:
+        if name == "check-restore":
             return f"stage={self.stage}\nfree={self.free_kib}\n"
         return "changed: nothing\n" if self.is_prepared else ""
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from windlass.domain.host.layout import ETCD_DATA
-from windlass.domain.scripts.install import changes_of
 from windlass.domain.scripts.restore import (
-    STOP_SCRIPT,
     Restore,
-    receive_argv,
+    receive_script,
     restore_script,
-    state_script,
+    stage_script,
+    stop_script,
     switch_script,
     way_back,
 )
+from windlass.domain.scripts.script import Script, changes_of
 
 DOCKER = """#!/bin/sh
 echo "$*" >> $STATE/calls
@@ -45,19 +45,19 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-def run(data: Path, script: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    text = script.replace(ETCD_DATA, str(data))
+def run(data: Path, script: Script, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
+    text = script.text.replace(ETCD_DATA, str(data))
     if stdin is not None:
         subprocess.run(["sh", "-c", text], input=stdin, check=True, timeout=30)
     return subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, check=False, timeout=30)
 
 
 def receive(data: Path) -> None:
-    run(data, receive_argv("abc")[2], b"snapshot")
+    run(data, receive_script("abc"), b"snapshot")
 
 
 def stage(data: Path) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in run(data, state_script("abc")).stdout.splitlines())
+    return dict(line.split("=", 1) for line in run(data, stage_script("abc")).stdout.splitlines())
 
 
 def test_the_old_data_gives_way_and_is_kept(data: Path) -> None:
@@ -131,7 +131,7 @@ def test_what_restores_has_no_network_and_no_rights(data: Path, tmp_path: Path) 
 
 
 def test_the_api_is_stopped_before_etcd_and_not_waited_for(data: Path, tmp_path: Path) -> None:
-    assert changes_of(run(data, STOP_SCRIPT).stdout) == ("stopped the control plane", "stopped etcd")
+    assert changes_of(run(data, stop_script()).stdout) == ("stopped the control plane", "stopped etcd")
     stops = [line for line in (tmp_path / "calls").read_text().splitlines() if line.startswith("stop ")]
     assert stops == ["stop -t 0 api", "stop -t 10 etcd"]
 

@@ -44,13 +44,13 @@ class Log(list[str]):
         return made
 
     def _started(self, host: str, call: Call) -> str:
-        text = (call.stdin or b"").decode()
-        if "systemctl restart kubelet" in text:
-            assert f"/opt/windlass/{BEFORE}/bin/kubelet" in text
-            self.append(f"kubelet on {host}")
-        for stack in STACKS[host]:
-            if f"cd /etc/windlass/stacks/{stack}" in text:
-                self.append(f"{stack} on {host}")
+        assert call.script is not None
+        arguments = call.script.arguments
+        if call.script.name == "start-unit":
+            assert arguments["binaries"] == (f"/opt/windlass/{BEFORE}/bin/kubelet",)
+            self.append(f"{arguments['unit']} on {host}")
+        if call.script.name == "start-stack":
+            self.append(f"{arguments['stack']} on {host}")
         return "changed: something\n"
 
 

@@ -1,4 +1,4 @@
-"""The script that observes a host runs for real, with programs on PATH that stand for docker, systemctl and curl."""
+"""The script that looks at a host runs for real, with programs on PATH that stand for docker, systemctl and curl."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ import psutil
 import pytest
 
 from windlass.domain.host.host_checks import HostChecks, host_checks
-from windlass.domain.remediation import Action, HostHealth
+from windlass.domain.remediation import HostHealth
 from windlass.domain.scripts.check_health import health_script, parse_health
+from windlass.domain.scripts.recreate import recreate_script
+from windlass.domain.scripts.wait_healthy import wait_script
 from windlass.domain.spec import load_cluster
 from windlass.effects.catalog import load_catalog
 from windlass.errors import NotReadyError
-from windlass.operations.remediation.execute import recreate_script, watch_script
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -64,8 +65,8 @@ class Place:
         running = {name: states.get(name.replace("-", "_"), "running") for name in names}
         self.say("containers", "".join(inspected(name, state) + "\n" for name, state in running.items() if state))
 
-    def observe(self, rounds: int = 1, reported: frozenset[str] = frozenset()) -> HostHealth:
-        script = health_script(self.desired, rounds).replace("sleep 1", "sleep 0")
+    def look(self, rounds: int = 1, reported: frozenset[str] = frozenset()) -> HostHealth:
+        script = health_script(self.desired, rounds).text.replace("sleep 1", "sleep 0")
         done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=60)
         return parse_health(done.stdout, self.desired, reported, NOW)
 
@@ -104,19 +105,19 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: dict[str, Host
 
 
 def test_of_a_healthy_host_all_is_healthy(place: Place) -> None:
-    observed = place.observe()
-    assert {one.component for one in observed.services} == {
+    seen = place.look()
+    assert {one.component for one in seen.services} == {
         "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "api-proxy"}  # fmt: skip
-    assert {one.health(is_reported=False) for one in observed.services} == {"healthy"}
-    assert {unit.unit: unit.health for unit in observed.units} == {
+    assert {one.health(is_reported=False) for one in seen.services} == {"healthy"}
+    assert {unit.unit: unit.health for unit in seen.units} == {
         "docker": "healthy", "windlass-containerd": "healthy", "kubelet": "healthy"}  # fmt: skip
-    assert not observed.has_suspects
+    assert not seen.has_suspects
 
 
 def test_a_container_that_ended_and_one_that_is_missing_are_unhealthy(place: Place) -> None:
     place.containers(kube_apiserver="exited", kube_scheduler="")
-    observed = place.observe()
-    ended, missing = observed.service("kube-apiserver"), observed.service("kube-scheduler")
+    seen = place.look()
+    ended, missing = seen.service("kube-apiserver"), seen.service("kube-scheduler")
     assert ended
     assert missing
     assert (ended.health(is_reported=False), ended.reason) == ("unhealthy", "it ended with 137")
@@ -125,7 +126,7 @@ def test_a_container_that_ended_and_one_that_is_missing_are_unhealthy(place: Pla
 
 def test_one_that_runs_and_does_not_answer_is_suspect_first_and_unhealthy_after_enough_looks(place: Place) -> None:
     place.say("refuses-6443")
-    once, thrice = place.observe(), place.observe(rounds=3)
+    once, thrice = place.look(), place.look(rounds=3)
     first, last = once.service("kube-apiserver"), thrice.service("kube-apiserver")
     assert first
     assert last
@@ -139,15 +140,15 @@ def test_one_that_runs_and_does_not_answer_is_suspect_first_and_unhealthy_after_
 def test_one_that_starts_again_and_again_is_suspect_like_one_that_runs(place: Place) -> None:
     place.containers(kube_apiserver="restarting")
     place.say("refuses-6443")
-    assert place.observe().has_suspects
-    found = place.observe(rounds=3).service("kube-apiserver")
+    assert place.look().has_suspects
+    found = place.look(rounds=3).service("kube-apiserver")
     assert found
     assert found.health(is_reported=False) == "unhealthy"
 
 
 def test_a_certificate_that_does_not_verify_says_nothing_of_the_process(place: Place) -> None:
     place.say("tls-6443")
-    found = place.observe(rounds=3).service("kube-apiserver")
+    found = place.look(rounds=3).service("kube-apiserver")
     assert found
     assert found.health(is_reported=True) == "unknown"
     assert "curl 60" in found.reason
@@ -156,13 +157,13 @@ def test_a_certificate_that_does_not_verify_says_nothing_of_the_process(place: P
 def test_of_a_silent_engine_its_containers_are_unknown(place: Place) -> None:
     place.say("hangs")
     place.say("refuses-6443")
-    observed = place.observe()
-    found, others = observed.service("kube-apiserver"), observed.service("etcd")
+    seen = place.look()
+    found, others = seen.service("kube-apiserver"), seen.service("etcd")
     assert found
     assert others
     assert (found.health(is_reported=True), others.health(is_reported=True)) == ("unknown", "healthy")
-    assert observed.has_suspects
-    assert {unit.unit: unit.health for unit in place.observe(rounds=3).units}["docker"] == "unhealthy"
+    assert seen.has_suspects
+    assert {unit.unit: unit.health for unit in place.look(rounds=3).units}["docker"] == "unhealthy"
 
 
 def test_an_engine_that_does_not_report_of_every_container_has_not_said_that_one_is_missing(place: Place) -> None:
@@ -171,9 +172,9 @@ def test_an_engine_that_does_not_report_of_every_container_has_not_said_that_one
         place.say("containers", text)
         if is_broken_off:
             place.say("breaks-off")
-        for observed in (place.observe(), place.observe(rounds=3)):
-            assert {one.health(is_reported=True) for one in observed.services} == {"healthy"}
-            assert {unit.health for unit in observed.units if unit.unit == "docker"} == {"unknown"}
+        for seen in (place.look(), place.look(rounds=3)):
+            assert {one.health(is_reported=True) for one in seen.services} == {"healthy"}
+            assert {unit.health for unit in seen.units if unit.unit == "docker"} == {"unknown"}
         (place.state / "breaks-off").unlink(missing_ok=True)
 
 
@@ -187,7 +188,7 @@ def test_one_that_ends_soon_after_each_start_is_not_just_starting(
     document["State"]["FinishedAt"] = ended.isoformat().replace("+00:00", ".2Z")
     others = (place.state / "containers").read_text().splitlines()[1:]
     place.say("containers", "\n".join([json.dumps(document), *(one for one in others if '"etcd"' not in one)]) + "\n")
-    etcd = place.observe().service("etcd")
+    etcd = place.look().service("etcd")
     assert etcd
     assert etcd.is_crashing is is_crashing
 
@@ -196,7 +197,7 @@ def test_one_that_was_to_be_replaced_counts_for_nothing_beside_the_one_that_runs
     running = (place.state / "containers").read_text()
     for text in (running + inspected("etcd", "exited") + "\n", inspected("etcd", "exited") + "\n" + running):
         place.say("containers", text)
-        etcd = place.observe().service("etcd")
+        etcd = place.look().service("etcd")
         assert etcd
         assert etcd.health(is_reported=False) == "healthy"
 
@@ -207,17 +208,17 @@ def test_a_unit_that_is_down_or_whose_process_is_stopped_is_unhealthy(place: Pla
         stopped.send_signal(19)
         os.waitid(os.P_PID, stopped.pid, os.WSTOPPED)
         place.say("pid-windlass-containerd", str(stopped.pid))
-        observed = place.observe()
+        seen = place.look()
         stopped.kill()
-    found = {unit.unit: (unit.health, unit.reason) for unit in observed.units}
+    found = {unit.unit: (unit.health, unit.reason) for unit in seen.units}
     assert found["kubelet"] == ("unhealthy", "it is failed")
     assert found["windlass-containerd"] == ("unhealthy", "its process is stopped (SIGSTOP)")
 
 
 def test_a_kubelet_that_systemd_restarts_is_unknown_until_the_monitor_says_so(place: Place) -> None:
     place.say("unit-kubelet", "activating")
-    assert {one.unit: one.health for one in place.observe().units}["kubelet"] == "unknown"
-    reported = place.observe(reported=frozenset({"kubelet"}))
+    assert {one.unit: one.health for one in place.look().units}["kubelet"] == "unknown"
+    reported = place.look(reported=frozenset({"kubelet"}))
     assert {one.unit: one.health for one in reported.units}["kubelet"] == "unhealthy"
 
 
@@ -240,7 +241,7 @@ def test_one_that_is_unhealthy_is_ended_at_once_and_one_that_works_is_given_its_
     stacks = place.state / "control-plane"
     stacks.mkdir()
     (stacks / "compose.yaml").write_text("services: {}")
-    script = recreate_script("control-plane", "kube-apiserver", is_gentle=is_gentle)
+    script = recreate_script("control-plane", "kube-apiserver", is_gentle=is_gentle).text
     script = script.replace("/etc/windlass/stacks", str(place.state))
     done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=60)
     calls = (place.state / "calls").read_text().splitlines()
@@ -253,10 +254,10 @@ def test_a_container_is_not_recreated_while_another_script_works_on_its_stack(pl
     stack = place.state / "control-plane"
     stack.mkdir()
     (stack / "compose.yaml").write_text("services: {}")
-    script = recreate_script("control-plane", "kube-apiserver", is_gentle=False)
+    script = recreate_script("control-plane", "kube-apiserver", is_gentle=False).text
     script = script.replace("/etc/windlass/stacks", str(place.state))
-    lock = os.open(stack, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)  # as `stack_script` has it
+    held = os.open(stack, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)  # as `stack_script` has it
     with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as waiting:
         try:
             deadline = time.monotonic() + 30
@@ -265,12 +266,12 @@ def test_a_container_is_not_recreated_while_another_script_works_on_its_stack(pl
                 assert waiting.poll() is None
             assert not (place.state / "calls").exists()
         finally:
-            os.close(lock)
+            os.close(held)
         assert waiting.communicate(timeout=30)[0] == "changed: container kube-apiserver\n"
 
 
 def test_a_container_whose_compose_file_is_lost_is_not_touched(place: Place) -> None:
-    script = recreate_script("control-plane", "kube-apiserver", is_gentle=False)
+    script = recreate_script("control-plane", "kube-apiserver", is_gentle=False).text
     script = script.replace("/etc/windlass/stacks", str(place.state))
     done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 66
@@ -278,11 +279,12 @@ def test_a_container_whose_compose_file_is_lost_is_not_touched(place: Place) -> 
 
 
 def test_the_wait_ends_when_the_check_passes_and_tells_the_last_answer_when_it_does_not(place: Place) -> None:
-    script, limit = watch_script(place.desired, Action("recreate", place.desired.host.name, "kube-apiserver", ""))
+    wait = wait_script(place.desired, "kube-apiserver", is_unit=False)
+    assert wait is not None
+    script, limit = wait
     assert limit == timedelta(seconds=60)
-    quick = script.replace("sleep 1", "sleep 0")
+    quick = script.text.replace("sleep 1", "sleep 0").replace("+ 60", "+ 1")
     assert subprocess.run(["sh", "-s"], input=quick, text=True, check=False, timeout=60).returncode == 0
     place.say("refuses-6443")
-    short = quick.replace("+ 60", "+ 1")
-    done = subprocess.run(["sh", "-s"], input=short, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(["sh", "-s"], input=quick, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (1, "port answers 000\n")

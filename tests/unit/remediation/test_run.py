@@ -1,11 +1,11 @@
-"""Remediation runs on hosts in memory that answer as real ones do, and break as tests say."""
+"""Remediation runs on hosts in memory that answer as real ones do, and break as told."""
 
 from __future__ import annotations
 
 import functools
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,12 +20,13 @@ from windlass.domain.health import Finding, Kind
 from windlass.domain.host.desired import desired_host
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.host_checks import host_checks
-from windlass.domain.host.layout import DOCKER_DAEMON
+from windlass.domain.host.layout import DOCKER_DAEMON, PROJECT_LABEL
 from windlass.domain.pki import Pki, desired_certificates, files_for, issue_pki
 from windlass.domain.remediation import HealthReport, History, NeedsOperator, RemediationPlan, Tries
 from windlass.domain.remediation.plan import RunOrigin
 from windlass.domain.remediation.triggers import MonitorReports, monitor_reports
-from windlass.domain.rendering import MirrorAddresses, render_host
+from windlass.domain.rendering import MirrorAddresses, merge_daemon_settings, render_host
+from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.domain.spec.models import Host
 from windlass.domain.yamltext import read_yaml
@@ -97,7 +98,9 @@ def files_by_host() -> Mapping[str, Mapping[str, RemoteFile]]:
 
 def _files_of(host: Host) -> Mapping[str, RemoteFile]:
     rendered = render_host(cluster(), release(), host, lock(), MIRROR, parse_facts(FACTS))
-    files = {path: RemoteFile(file.content, file.mode) for path, file in rendered.items() if path != DOCKER_DAEMON}
+    daemon = rendered[DOCKER_DAEMON]
+    merged = replace(daemon, content=merge_daemon_settings(None, daemon.text).encode())
+    files = {path: RemoteFile(one.content, one.mode) for path, one in {**rendered, DOCKER_DAEMON: merged}.items()}
     return files | {p: RemoteFile(f.content, f.mode) for p, f in files_for(cluster(), host, pki()).items()}
 
 
@@ -109,11 +112,11 @@ class World:
     hosts: dict[str, FakeHost]
     now: datetime = NOW
     broken: dict[str, str] = field(default_factory=dict)
-    """Docker's word for what is not running, by `host/component`; `stuck` starts again and again without success."""
+    """Docker's word for what is not running, by `host/component`; `stuck` starts again and again in vain."""
     history: History = field(default_factory=History)
     notes: list[Note] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
-    observations: int = 0
+    looks: int = 0
     age: timedelta = timedelta(hours=1)
     """For how long each container has run."""
     monitor: Callable[[], MonitorReports | None] = field(default=lambda: None)
@@ -124,26 +127,39 @@ class World:
     """How long what stays unhealthy is watched without success."""
 
     def answer(self, name: str, call: Call) -> CommandResult | str:
-        script = (call.stdin or b"").decode()
-        if "say complete yes" in script and "say engine answers" in script:
-            self.observations += 1
-            return self.inspection(name)
-        if "force-recreate" in script:
-            component = script.rpartition("container ")[2].partition('"')[0]
+        script = call.script
+        assert script is not None
+        if script.name == "check-health":
+            self.looks += 1
+            return self.look(name)
+        if script.name == "recreate-container":
+            component = script.arguments["component"]
             self.acts.append(f"{name}/{component}")
             if self.broken.get(f"{name}/{component}") not in {"stuck", "running"}:
                 self.broken.pop(f"{name}/{component}", None)
             return f"changed: container {component}\n"
-        if "passes=0" in script:
+        if script.name == "wait-until-healthy":
             stuck = [key for key, state in self.broken.items() if state == "stuck" and key.startswith(f"{name}/")]
             stuck += [key for key, state in self.broken.items() if state == "running" and key.startswith(f"{name}/")]
             self.now += self.slowness if stuck else timedelta(seconds=2)
             return CommandResult(1, "port answers 000\n", "") if stuck else ""
-        if "docker inspect" in script:
-            return "".join(json.dumps(one) + "\n" for one in self.inspected(name))
+        if script.name == "inspect-host":
+            return "\n".join(self.inspect_host(name)) + "\n"
         return FACTS
 
-    def inspection(self, name: str) -> str:
+    def inspect_host(self, name: str) -> Iterator[str]:
+        """Tell that all is there and loaded; containers are as they are."""
+        host = next(host for host in self.session.hosts if host.name == name)
+        inputs = HostInputs(ClusterInputs(cluster(), release(), lock(), MIRROR), host, parse_facts(FACTS))
+        desired = compare_host.desired_host(inputs, None, None)
+        yield from ("programs=known", "engine=answers", "complete=yes")
+        yield from (f"program={one.directory}" for one in desired.programs)
+        yield from (f"link={one.path} {one.target}" for one in desired.links)
+        yield from (f"setting=1:1:{setting}" for setting in desired.settings)
+        yield from (f"unit={unit.name}:active:1:1" for unit in desired.units)
+        yield from (json.dumps(one) for one in self.inspected(name))
+
+    def look(self, name: str) -> str:
         lines = ["engine=answers", "member_data=yes", "free_kib=99999999"]
         lines += [f"unit={unit} active running - success" for unit in ("docker", "windlass-containerd", "kubelet")]
         lines += [json.dumps(one) for one in self.inspected(name)]
@@ -165,7 +181,8 @@ class World:
                    "RW": not one.get("read_only")} for one in service.get("volumes", [])]  # fmt: skip
         return {
             "Id": "0", "Name": f"/windlass-{component}", "Mounts": mounts,
-            "Config": {"Image": service["image"], "Labels": service["labels"], "Entrypoint": service["entrypoint"],
+            "Config": {"Image": service["image"], "Labels": {**service["labels"], PROJECT_LABEL: "windlass-any"},
+                       "Entrypoint": service["entrypoint"],
                        "Cmd": service["command"]},
             "State": {"Status": "exited" if state == "stuck" else state, "ExitCode": 137,
                       "StartedAt": (self.now - self.age).isoformat().replace("+00:00", "Z")},
@@ -233,10 +250,10 @@ def due(keys: Pki, renewed: Pki) -> frozenset[str]:
 ONCE = {
     (compare_host, "desired_host"): once(
         desired_host,
-        key=lambda given, certificates, settings: (
-            id(given.whole.cluster),
-            given.host.name,
-            repr(given.facts),
+        key=lambda inputs, certificates, settings: (
+            id(inputs.whole.cluster),
+            inputs.host.name,
+            repr(inputs.facts),
             id(certificates),
             settings,
         ),
@@ -414,17 +431,17 @@ def test_what_remediation_did_is_reported_in_a_form_for_programs_too(world: Worl
 
 def test_a_run_whose_time_is_over_looks_once_more_and_says_what_it_leaves(world: World) -> None:
     world.broken |= {"cp-2/kube-scheduler": "exited", "cp-3/kube-scheduler": "exited"}
-    observed_before: list[int] = []
+    looks_before: list[int] = []
 
     def monitor() -> None:
-        if world.acts and not observed_before:
-            observed_before.append(world.observations)
+        if world.acts and not looks_before:
+            looks_before.append(world.looks)
             world.now += timedelta(minutes=9)
 
     world.monitor = monitor
     outcome = world.remediate(HealthReport("cp-2", "kube-scheduler"), HealthReport("cp-3", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]
-    assert world.observations > observed_before[0]
+    assert world.looks > looks_before[0]
     left = [text for text in world.texts if "left to the next run" in text]
     assert left == list(outcome.deferred)
     assert "kube-scheduler on cp-3" in left[0]
@@ -489,10 +506,10 @@ class Provider(NoMachines):
 def test_a_machine_that_was_made_and_not_prepared_is_prepared_by_the_next_run(
     world: World, monkeypatch: pytest.MonkeyPatch, *, is_provided: bool
 ) -> None:
-    real, provider = world.inspection, Provider()
+    real, provider = world.look, Provider()
     world.machines = provider if is_provided else NoMachines()
     bare = "engine=silent\nunit=docker inactive dead - -\nmark=\nmember_data=no\ncomplete=yes\n"
-    monkeypatch.setattr(world, "inspection", lambda name: bare if name == "w-1" else real(name))
+    monkeypatch.setattr(world, "look", lambda name: bare if name == "w-1" else real(name))
     world.remediate()
     decided = {note.details["act"] for note in world.notes if note.host == "w-1" and "act" in note.details}
     assert decided - {"cordon"} == ({"replace-host"} if is_provided else {"restart-unit"})
@@ -551,15 +568,15 @@ def test_people_are_reported_before_a_run_waits(world: World) -> None:
     world.hosts["w-1"].is_reachable = False
     world.broken["cp-2/kube-scheduler"] = "exited"
     world.history = History({"cp-2/kube-scheduler": Tries(2, world.now)})
-    noted_at: list[int] = []
+    told_at: list[int] = []
 
     def pause(seconds: float) -> None:
-        noted_at.append(sum(text.startswith("w-1 does not answer") for text in world.texts))
+        told_at.append(sum(text.startswith("w-1 does not answer") for text in world.texts))
         world.now += timedelta(seconds=seconds)
 
     world.pause = pause  # type: ignore[method-assign]
     world.remediate(HealthReport("cp-2", "kube-scheduler"))
-    assert set(noted_at) == {1}
+    assert set(told_at) == {1}
 
 
 def found(kind: Kind, component: str, since: datetime) -> Finding:

@@ -172,6 +172,10 @@ class TestDocker:
         once = merge_daemon_settings('{"insecure-registries": ["a:1"]}', rendered)
         assert merge_daemon_settings(once, rendered) == once
 
+    def test_what_needs_no_addition_stays_as_its_owner_has_written_it(self) -> None:
+        existing = '{"dns": ["192.0.2.9"],  "insecure-registries": ["a:1", "b:2"]}'
+        assert merge_daemon_settings(existing, '{"insecure-registries": ["b:2"]}') == existing
+
     @pytest.mark.parametrize("existing", ["{", "[]"])
     def test_refuses_settings_that_it_cannot_read(self, existing: str) -> None:
         with pytest.raises(SpecError, match="mend it or move it away"):

@@ -14,10 +14,11 @@ from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.host.desired import SETTINGS, DesiredService, read_services
-from windlass.domain.host.facts import FACTS_SCRIPT, parse_facts
+from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.layout import DOCKER_DAEMON, PROJECT_LABEL
 from windlass.domain.rendering import MirrorAddresses, host_images, host_installs, merge_daemon_settings, render_host
 from windlass.domain.scripts.install import content_directory
+from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.version import at_version
 from windlass.effects.catalog import load_catalog
@@ -60,16 +61,16 @@ class Machine:
     images: set[str] = field(default_factory=set)
     links: dict[str, str] = field(default_factory=dict)
     not_loaded: set[str] = field(default_factory=set)
-    scripts: list[str] = field(default_factory=list)
+    scripts: list[Script] = field(default_factory=list)
     """Scripts that were run besides those that only look."""
 
     def answer(self, call: Call) -> str:
-        script = (call.stdin or b"").decode()
-        if script == FACTS_SCRIPT:
+        assert call.script is not None
+        if call.script.name == "gather-facts":
             return "cgroup=2\ncpus=2\ndocker=20.10\ncluster=demo\ncomplete=yes"
-        if call.argv[2:] == ("inspect-host",):
+        if call.script.name == "inspect-host":
             return "\n".join(self._said())
-        self.scripts.append(script)
+        self.scripts.append(call.script)
         return ""
 
     def _said(self) -> Iterator[str]:

@@ -7,10 +7,10 @@ from unittest.mock import Mock
 
 import pytest
 
+from unit.services import quick_clock
 from windlass.domain.host.layout import CORDONED
 from windlass.effects.kubernetes.client import Resource
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
-from windlass.operations.rollout import drain as rollout_drain
 from windlass.operations.rollout import node
 from windlass.operations.rollout.drain import DrainError, cordon, drain_node, uncordon
 
@@ -59,13 +59,8 @@ class FakeApi:
         del self.pods[name]
 
 
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollout_drain, "_PAUSE_SECONDS", 0.0)
-
-
 def drain(api: Any, within: timedelta, tell: Callable[[str], None] = print) -> int:
-    return drain_node(api, "w-1", within, tell)
+    return drain_node(api, "w-1", within, tell, quick_clock())
 
 
 def test_all_but_the_nodes_own_pods_leave() -> None:
@@ -92,6 +87,7 @@ def test_a_node_that_may_not_be_drained_is_open_again() -> None:
     api.refused["a"] = 'admission webhook "no" denied the request'
     rollout: Any = Mock()
     rollout.session.cluster.spec.upgrade.drain_seconds = 60
+    rollout.session.clock = quick_clock()
     with pytest.raises(RefusedError, match="denied the request"):
         node._drain(rollout, api, "w-1")
     assert api.node["spec"]["unschedulable"] is None

@@ -27,14 +27,13 @@ def listen(world: World, answer: Callable[[str], CommandResult | str] = lambda _
     machine, ran = world.machines["cp-1"], list[str]()
 
     def heard(call: Call) -> CommandResult | str:
-        told, _, script = (call.stdin or b"").decode().strip().partition("\n")
-        if script not in {"apt-get upgrade", "uname -r"}:
-            return machine.answer(call)
-        assert told == "export WINDLASS_HOST=cp-1 WINDLASS_ROLES=etcd,control-plane"
-        ran.append(script)
-        return answer(script)
+        assert call.script is not None
+        hook = call.script.arguments["hook"]
+        assert call.script.text.startswith("export WINDLASS_HOST=cp-1 WINDLASS_ROLES=etcd,control-plane\n")
+        ran.append(hook)
+        return answer(hook)
 
-    machine.fake.on("sh", "-s", answer=heard)
+    machine.fake.on_script("run-hook", answer=heard)
     return ran
 
 

@@ -123,10 +123,10 @@ def test_etcd_and_the_api_server_do_not_go_back_with_a_host(world: World) -> Non
     assert {path: machine.fake.files[path] for path in before} == before
     assert set(versions_on(world, ETCD)) == {"v3.7.3"}
     assert OLD in kubelet_of(world)
-    ups = [script for script in machine.scripts if "docker compose" in script]
-    back = ups[next(number for number, script in enumerate(ups) if f"--no-deps {CONTROLLERS}" in script) :]
-    assert not [script for script in back if "windlass-etcd" in script]
-    assert not [script for script in back if "windlass-control-plane" in script and "--no-deps" not in script]
+    ups = [script.arguments for script in machine.scripts if script.name == "start-stack"]
+    back = ups[next(number for number, up in enumerate(ups) if " ".join(up["only"]) == CONTROLLERS) :]
+    assert not [up for up in back if up["stack"] == "etcd"]
+    assert not [up for up in back if up["stack"] == "control-plane" and not up["only"]]
 
 
 def test_an_etcd_member_that_a_hook_has_taken_away_stops_the_roll(

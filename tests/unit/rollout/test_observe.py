@@ -45,7 +45,7 @@ def test_another_version_changes_what_is_of_another_version_and_nothing_else(wor
 
 def test_a_host_that_is_lost_once_is_asked_again(world: World) -> None:
     machine = world.machines["cp-2"]
-    lost = [UnreachableError("cp-2: the connection was lost while `sh -s` ran")]
+    lost = [UnreachableError("cp-2: the connection was lost while `sh -s gather-facts` ran")]
 
     def lose(call: Call) -> None:
         if call.argv[0] == "sh" and lost:

@@ -1,50 +1,31 @@
-"""What a machine does on a script that came on stdin; one function a kind of script, in a module a kind of work.
+"""What a machine does on a script; one function for the scripts of a name, in a module for each kind of work.
 
 Each is a generator: it yields what the script prints and calls `machine.step()` before each change, so that a process
-can die amid a script. That real scripts do what is done here is shown where they run for real, in unit/operations.
+can die during a script. That real scripts do what is done here is shown where they run for real, in unit/operations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from windlass.domain.scripts.script import Script
 from world.machine import Machine
 from world.scripts import drills, hosts, inspection, members, recovery, remediation, rollout, stacks
-from world.scripts.script import Script, ScriptError
+from world.scripts.script import Act, ScriptError
 
-__all__ = ["SCRIPTS", "Script", "ScriptError", "run_script"]
+__all__ = ["SCRIPTS", "Act", "ScriptError", "run_script"]
 
 _MODULES = (inspection, remediation, members, recovery, rollout, drills, hosts, stacks)
-SCRIPTS: dict[str, Script] = {words: act for module in _MODULES for words, act in module.SCRIPTS.items()}
-"""What a script does, by words that only scripts of its kind have; the first that fits counts."""
+SCRIPTS: dict[str, Act] = {name: act for module in _MODULES for name, act in module.SCRIPTS.items()}
+"""What a script does, by its name."""
 
 
-def run_script(machine: Machine, script: str) -> Iterator[str]:
-    """Do what a script says, part by part; LookupError if no function here understands one."""
-    for part in _parts(script):
-        if part not in {"", "set -eu"}:
-            yield from _understand(machine, part)(machine, part)
-
-
-def _parts(script: str) -> Iterator[str]:
-    """Give the scripts that a script is made of: those in parentheses on lines of their own, or else all of it."""
-    lines = script.strip().removeprefix("{\n").removesuffix("\n}").splitlines()
-    if "(" not in lines:
-        yield "\n".join(lines).strip()
-        return
-    depth, part = 0, list[str]()
-    for line in lines:
-        depth -= line.startswith(")")
-        if depth > 0:
-            part.append(line)
-        elif part:
-            yield from _parts("\n".join(part))
-            part = []
-        depth += line == "("
-
-
-def _understand(machine: Machine, script: str) -> Script:
-    for words, act in SCRIPTS.items():
-        if words in script:
-            return act
-    raise LookupError(f"{machine.name}: no function in world.scripts understands this script:\n{script}")
+def run_script(machine: Machine, script: Script) -> Iterator[str]:
+    """Do what a script does, and of one that is made of several what each does; LookupError if none here knows it."""
+    if parts := script.arguments.get("scripts"):
+        for part in parts:
+            yield from run_script(machine, part)
+    elif act := SCRIPTS.get(script.name):
+        yield from act(machine, script.arguments)
+    else:
+        raise LookupError(f"{machine.name}: no function in world.scripts knows the script {script.name}")

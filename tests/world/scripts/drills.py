@@ -11,7 +11,7 @@ from windlass.domain.backup import DatabaseContent, read_content
 from windlass.effects.ssh.connection import CommandResult
 from windlass.effects.ssh.fake import Call
 from world.machine import Machine, refused
-from world.scripts.script import Script, ScriptError
+from world.scripts.script import Act, Arguments, ScriptError
 
 _ETCD, _API = "windlass-drill-etcd", "windlass-drill-apiserver"
 _SUM_BYTES = 32
@@ -62,7 +62,7 @@ def _objects(machine: Machine) -> dict[tuple[str, str, str], dict[str, Any]]:
     return machine.etcd.content_of(snapshot)
 
 
-def clear(machine: Machine, script: str) -> Iterator[str]:
+def clear(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Remove every trace."""
     if machine.drills:
         machine.step()
@@ -74,22 +74,22 @@ def clear(machine: Machine, script: str) -> Iterator[str]:
     yield from ()
 
 
-def ask_api(machine: Machine, script: str) -> Iterator[str]:
+def ask_api(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Answer as the throwaway API server."""
     if not {_ETCD, _API} <= machine.drills:
         raise ScriptError("Connection refused", 7)
-    plural = re.findall(r"https://127.0.0.1:6443/api/v1/?([a-z]*)", script)[0]
+    plural = re.findall(r"/api/v1/?([a-z]*)", arguments["path"])[0]
     found = [one["metadata"] for (name, _, _), one in sorted(_objects(machine).items()) if name == plural]
     yield json.dumps({"items": [{"metadata": one} for one in found], "metadata": {}})
 
 
-def show_secret(machine: Machine, script: str) -> Iterator[str]:
+def show_secret(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Show how a Secret begins in etcd."""
     yield "k8s:enc:"
 
 
-SCRIPTS: dict[str, Script] = {
-    "label=io.windlass.drill": clear,
-    "exec nsenter --net=": ask_api,
-    "etcdctl": show_secret,
+SCRIPTS: dict[str, Act] = {
+    "remove-drills": clear,
+    "ask-drill-api": ask_api,
+    "show-stored-secret": show_secret,
 }

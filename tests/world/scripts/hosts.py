@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from collections.abc import Iterator
 
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.script import CHANGED
 from world.machine import Machine
-from world.scripts.script import Script, ScriptError
+from world.scripts.script import Act, Arguments, ScriptError
 
 
-def tell_facts(machine: Machine, script: str) -> Iterator[str]:
-    """Answer FACTS_SCRIPT."""
+def tell_facts(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Tell what the host is."""
     docker = ["docker=20.10.24", "compose=v2.40.3"] if machine.is_docker_up else []
     cluster = [f"cluster={mark}"] if (mark := machine.text("/etc/windlass/cluster").strip()) else []
     yield from [
@@ -26,30 +25,26 @@ def tell_facts(machine: Machine, script: str) -> Iterator[str]:
     ]  # fmt: skip
 
 
-def look_around(machine: Machine, script: str) -> Iterator[str]:
+def look_around(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Reach everything, on a fast disk."""
-    if "fsync_ns=" in script:
+    if arguments["has_etcd"]:
         yield "fsync_ns=100000"
 
 
-def install(machine: Machine, script: str) -> Iterator[str]:
+def install(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Fetch artifacts and link them."""
-    for line in script.splitlines():
-        if line.startswith("fetch "):
-            _, directory, label, *_ = shlex.split(line)
-            if directory not in machine.artifacts:
-                machine.step()
-                machine.artifacts.add(directory)
-                yield f"{CHANGED}{label}"
-        elif line.startswith("link "):
-            _, target, path = shlex.split(line)
-            if machine.links.get(path) != target:
-                machine.step()
-                machine.links[path] = target
-                yield f"{CHANGED}{path}"
+    for kind, first, second, *_ in arguments["steps"]:
+        if kind == "fetch" and first not in machine.artifacts:
+            machine.step()
+            machine.artifacts.add(first)
+            yield f"{CHANGED}{second}"
+        elif kind == "link" and machine.links.get(second) != first:
+            machine.step()
+            machine.links[second] = first
+            yield f"{CHANGED}{second}"
 
 
-def install_docker(machine: Machine, script: str) -> Iterator[str]:
+def install_docker(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Install the engine's packages and start it."""
     if machine.has_docker and not machine.is_docker_unfinished:
         return
@@ -64,18 +59,18 @@ def install_docker(machine: Machine, script: str) -> Iterator[str]:
     yield f"{CHANGED}docker engine"
 
 
-def make_directories(machine: Machine, script: str) -> Iterator[str]:
+def make_directories(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Make directories with their modes."""
-    for path, mode in re.findall(r"mkdir -p (\S+); chmod (\d+) ", script):
+    for path, mode in arguments["modes"].items():
         if machine.directories.get(path) != int(mode, 8):
             machine.step()
             machine.directories[path] = int(mode, 8)
             yield f"{CHANGED}{path}"
 
 
-def pull_images(machine: Machine, script: str) -> Iterator[str]:
-    """Pull images into Docker or the pods' containerd."""
-    for desired in re.findall(r"docker pull -q (\S+)", script):
+def pull_docker_images(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Pull images into Docker."""
+    for desired in arguments["images"]:
         if desired in machine.images:
             continue
         if not machine.is_docker_up or not machine.may_pull_from(desired.partition("/")[0]):
@@ -83,7 +78,11 @@ def pull_images(machine: Machine, script: str) -> Iterator[str]:
         machine.step()
         machine.images.add(desired)
         yield f"{CHANGED}image {desired}"
-    for desired in re.findall(r"pull --local --hosts-dir \S+ (\S+)", script):
+
+
+def pull_node_images(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Pull images into the pods' containerd."""
+    for desired in arguments["images"]:
         if f"pods {desired}" not in machine.images:
             if "windlass-containerd" not in machine.units:
                 raise ScriptError(f"cannot pull {desired}: no containerd")
@@ -92,36 +91,33 @@ def pull_images(machine: Machine, script: str) -> Iterator[str]:
             yield f"{CHANGED}image {desired}"
 
 
-READS = re.compile(
-    r"digest=\$\( \{ find (.*?) -type f .*?; (?:readlink -f (.*?)|:)\n  \}.*?\n(.*?)(?=\ndigest=|\Z)", re.DOTALL
-)
+def start_unit(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Start a unit whose files changed, or that does not run."""
+    unit, reads = arguments["unit"], (list(arguments["files"]), list(arguments["binaries"]))
+    machine.reads[unit] = reads
+    digest = machine.digest(*reads)
+    if machine.applied(unit) != digest or unit not in machine.units:
+        yield from _start(machine, unit, digest)
 
 
-def start_or_load(machine: Machine, script: str) -> Iterator[str]:
-    """Start units and load settings whose files changed."""
-    for files, binaries, rest in READS.findall(script):
-        digest = machine.digest(shlex.split(files), shlex.split(binaries))
-        if unit := re.search(r"systemctl is-active --quiet (\S+); then exit 0", rest):
-            machine.reads[unit[1]] = (shlex.split(files), shlex.split(binaries))
-            yield from _unit(machine, unit[1], digest)
-        else:
-            yield from _settings(machine, re.findall(rf'echo "{CHANGED}(.+)"', rest)[-1], digest)
+def load_settings(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Load settings whose files changed."""
+    yield from _settings(machine, arguments["what"], machine.digest(arguments["files"]))
 
 
 _KUBELET = re.compile(r"/opt/windlass/(v[^/]+)/bin/kubelet\b")
 
 
-def _unit(machine: Machine, unit: str, digest: str) -> Iterator[str]:
-    if machine.applied(unit) != digest or unit not in machine.units:
-        machine.step()
-        machine.units.add(unit)
-        machine.ill = machine.ill - {unit}
-        machine.loaded[unit] = digest
-        if unit == "kubelet":
-            machine.loaded["kubelet version"] = _KUBELET.findall(machine.text("/etc/systemd/system/kubelet.service"))[0]
-        machine.step()
-        machine.note_applied(unit, digest)
-        yield f"{CHANGED}unit {unit}"
+def _start(machine: Machine, unit: str, digest: str) -> Iterator[str]:
+    machine.step()
+    machine.units.add(unit)
+    machine.ill = machine.ill - {unit}
+    machine.loaded[unit] = digest
+    if unit == "kubelet":
+        machine.loaded["kubelet version"] = _KUBELET.findall(machine.text("/etc/systemd/system/kubelet.service"))[0]
+    machine.step()
+    machine.note_applied(unit, digest)
+    yield f"{CHANGED}unit {unit}"
 
 
 def _settings(machine: Machine, what: str, digest: str) -> Iterator[str]:
@@ -137,12 +133,15 @@ def _settings(machine: Machine, what: str, digest: str) -> Iterator[str]:
     yield f"{CHANGED}{what}"
 
 
-SCRIPTS: dict[str, Script] = {
-    "say complete yes": tell_facts,
-    "unreached=": look_around,
-    "dpkg --force-confold": install_docker,
-    "fetch() {": install,
-    "digest=$(": start_or_load,
-    "trap 'rm -rf $work' EXIT": pull_images,
-    "stat -c %a": make_directories,
+SCRIPTS: dict[str, Act] = {
+    "gather-facts": tell_facts,
+    "check-surroundings": look_around,
+    "install-docker": install_docker,
+    "install-artifacts": install,
+    "fetch-artifacts": install,
+    "start-unit": start_unit,
+    "load-settings": load_settings,
+    "pull-docker-images": pull_docker_images,
+    "pull-node-images": pull_node_images,
+    "make-directories": make_directories,
 }

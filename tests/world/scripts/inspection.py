@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 
 from world.machine import Machine
-from world.scripts.hosts import READS
 from world.scripts.remediation import inspect
-from world.scripts.script import Script
+from world.scripts.script import Act, Arguments
 
 _VERSIONS = {
     "kubelet": ("/etc/systemd/system/kubelet.service", r"/opt/windlass/(v[^/]+)/bin/kubelet\b"),
@@ -20,30 +18,27 @@ _VERSIONS = {
 }
 
 
-def inspect_host(machine: Machine, script: str) -> Iterator[str]:
+def inspect_host(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Tell what is unpacked, linked, loaded and runs."""
     yield "programs=known"
     yield from (f"program={path.rpartition('/')[2]}" for path in sorted(machine.artifacts))
-    yield from _docker(machine, script)
-    for path in re.findall(r"^\[ ! -L (\S+) \]", script, re.MULTILINE):
+    yield from _docker(machine, arguments)
+    for path in arguments["links"]:
         if path in machine.links:
             yield f"link={path} {machine.links[path]}"
-    for files, binaries, rest in READS.findall(script):
-        digest = machine.digest(shlex.split(files), shlex.split(binaries))
-        if setting := re.search(r':([a-z ]+)"$', rest.splitlines()[0]):
-            yield f"setting={digest}:{machine.applied(setting[1].replace(' ', '-')) or ''}:{setting[1]}"
-        else:
-            yield from _unit(machine, re.findall(r'say unit "([^:]+):', rest)[0], digest)
+    for name, files in arguments["settings"].items():
+        yield f"setting={machine.digest(files)}:{machine.applied(name.replace(' ', '-')) or ''}:{name}"
+    for unit, reads in arguments["units"].items():
+        yield from _unit(machine, unit, machine.digest(*reads))
     yield "complete=yes"
 
 
-def _docker(machine: Machine, script: str) -> Iterator[str]:
+def _docker(machine: Machine, arguments: Arguments) -> Iterator[str]:
     yield f"engine={'answers' if machine.is_docker_up else 'silent'}"
     if machine.is_docker_up:
-        yield from inspect(machine, script)
+        yield from inspect(machine, arguments)
         yield "images=docker"
-        asked = re.findall(r"docker image inspect (\S+) >", script)
-        yield from (f"image=docker {image}" for image in asked if image in machine.images)
+        yield from (f"image=docker {image}" for image in arguments["images"] if image in machine.images)
 
 
 def _unit(machine: Machine, unit: str, digest: str) -> Iterator[str]:
@@ -58,4 +53,4 @@ def _unit(machine: Machine, unit: str, digest: str) -> Iterator[str]:
         yield from (f"image=containerd {one}" for one in held)
 
 
-SCRIPTS: dict[str, Script] = {"say engine $engine": inspect_host}
+SCRIPTS: dict[str, Act] = {"inspect-host": inspect_host}

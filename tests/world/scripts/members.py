@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.script import CHANGED
 from world.etcd import DATA
 from world.machine import Machine
-from world.scripts.script import Script
+from world.scripts.script import Act, Arguments
 
 _STACK = "windlass-etcd"
 
 
-def observe(machine: Machine, script: str) -> Iterator[str]:
+def observe(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Say whether the member runs and has data."""
     runs = machine.serves("etcd") and machine.etcd.up(machine) is not None
     yield f"process={'running' if runs else 'stopped' if machine.is_docker_up else 'absent'}"
@@ -21,7 +20,7 @@ def observe(machine: Machine, script: str) -> Iterator[str]:
     yield "free=90000000"
 
 
-def start_again(machine: Machine, script: str) -> Iterator[str]:
+def start_again(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Make the container anew, on the data that is there."""
     _remove(machine)
     machine.step()
@@ -29,32 +28,31 @@ def start_again(machine: Machine, script: str) -> Iterator[str]:
     yield f"{CHANGED}etcd"
 
 
-def has_ended(machine: Machine, script: str) -> Iterator[str]:
+def has_ended(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Say whether it ended again."""
     if machine.etcd.up(machine) is None:
         yield f"{CHANGED}ended"
 
 
-def try_way(machine: Machine, script: str) -> Iterator[str]:
+def try_way(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Reach all other members."""
     yield from ()
 
 
-def tell_prepared(machine: Machine, script: str) -> Iterator[str]:
+def tell_prepared(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Say whether files and images are there."""
-    files = re.findall(r"^for file in (.*?); do", script, re.MULTILINE)[0].split()
-    stacks = re.findall(r"^for stack in (.*?); do", script, re.MULTILINE)[0].split()
-    files += [f"/etc/windlass/stacks/{stack}/compose.yaml" for stack in stacks]
+    stacks = arguments["stacks"]
+    files = [*arguments["files"], *(f"/etc/windlass/stacks/{stack}/compose.yaml" for stack in stacks)]
     if not all(machine.text(file) for file in files):
         return
     if all(one["image"] in machine.images for stack in stacks for one in machine.compose(stack).values()):
         yield f"{CHANGED}nothing"
 
 
-def join(machine: Machine, script: str) -> Iterator[str]:
+def join(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Keep old data aside, and start a member that joins."""
     _remove(machine)
-    aside = re.findall(r"mv member (\S+);", script)[0].strip("'")
+    aside = arguments["aside"]
     if DATA in machine.data:
         machine.step()
         machine.data = {name: one for name, one in machine.data.items() if not name.startswith("member.replaced-")}
@@ -71,11 +69,11 @@ def _remove(machine: Machine) -> None:
         del machine.containers[_STACK, "etcd"]
 
 
-SCRIPTS: dict[str, Script] = {
-    "echo process=running": observe,
-    "WINDLASS_ETCD_STATE=existing": join,
-    "RestartCount": has_ended,
-    "--connect-timeout 3 --max-time 5 https": try_way,
-    'docker image inspect "$image"': tell_prepared,
-    "docker rm -f windlass-etcd": start_again,
+SCRIPTS: dict[str, Act] = {
+    "observe-member": observe,
+    "join-member": join,
+    "check-member-ended": has_ended,
+    "check-members-reached": try_way,
+    "check-prepared": tell_prepared,
+    "restart-member": start_again,
 }

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Iterator
 
-from windlass.domain.scripts.install import CHANGED
 from windlass.domain.scripts.restore import MARK
+from windlass.domain.scripts.script import CHANGED
 from windlass.effects.ssh.connection import RemoteFile
 from world.deaths import Killed
 from world.etcd import DATA, Data, url
 from world.machine import Machine
-from world.scripts.script import Script, ScriptError
-
-_ID = re.compile(r"restore-([0-9a-f]+)")
+from world.scripts.script import Act, Arguments, ScriptError
 
 
-def tell_stage(machine: Machine, script: str) -> Iterator[str]:
+def tell_stage(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Say how far a recovery has come."""
-    name = _ID.findall(script)[0]
+    name = arguments["recovery"]
     if machine.text(MARK).strip() == name:
         yield "stage=switched"
     elif f"restore-{name}" in machine.data:
@@ -31,8 +28,9 @@ def tell_stage(machine: Machine, script: str) -> Iterator[str]:
 
 def receive(machine: Machine, far: socket.socket) -> int:
     """Take what a stream brings; a process that dies meanwhile leaves half of it."""
-    argv = machine.host.calls[-1].argv
-    path = argv[4] if len(argv) > 4 else re.findall(r'cat > "(\S+)"', argv[2])[0]
+    script = machine.host.calls[-1].script
+    assert script is not None
+    path = script.arguments["path"]
     content = b"".join(iter(lambda: far.recv(65536), b""))
     machine.received = {**machine.received, path: content[: len(content) // 2]}
     try:
@@ -43,17 +41,14 @@ def receive(machine: Machine, far: socket.socket) -> int:
     return 0
 
 
-def restore(machine: Machine, script: str) -> Iterator[str]:
+def restore(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Restore the snapshot that was received, beside what is there."""
-    name = _ID.findall(script)[0]
+    name = arguments["id"]
     if f"restore-{name}" in machine.data:
         return
     snapshot = machine.received.get(f"/var/lib/windlass/etcd/restore-{name}/snapshot.db", b"")
-    words = dict(re.findall(r"'?--(initial-cluster|initial-cluster-token|bump-revision)=([^'\s]+)'?", script))
     machine.step()
-    number = machine.etcd.restored(
-        snapshot, words["initial-cluster"], words["initial-cluster-token"], int(words["bump-revision"])
-    )
+    number = machine.etcd.restored(snapshot, arguments["initial_cluster"], arguments["token"], arguments["bump"])
     if number is None:
         raise ScriptError("snapshot file integrity check failed")
     members = machine.etcd.clusters[number].members
@@ -63,7 +58,7 @@ def restore(machine: Machine, script: str) -> Iterator[str]:
     yield f"{CHANGED}restored the snapshot beside the old data"
 
 
-def stop(machine: Machine, script: str) -> Iterator[str]:
+def stop(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Stop the control plane, then etcd."""
     for stack in ("control-plane", "etcd"):
         running = [service for project, service in machine.containers if project == f"windlass-{stack}"]
@@ -74,9 +69,9 @@ def stop(machine: Machine, script: str) -> Iterator[str]:
         yield from [f"{CHANGED}stopped {stack}"] if running else []
 
 
-def switch(machine: Machine, script: str) -> Iterator[str]:
+def switch(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Put the restored data in the old one's place."""
-    name = _ID.findall(script)[0]
+    name = arguments["recovery"]
     if f"restore-{name}" in machine.data:
         if DATA in machine.data:
             machine.step()
@@ -91,9 +86,9 @@ def switch(machine: Machine, script: str) -> Iterator[str]:
     machine.received = {path: one for path, one in machine.received.items() if "/restore-" not in path}
 
 
-SCRIPTS: dict[str, Script] = {
-    "echo stage=switched": tell_stage,
-    "--mark-compacted": restore,
-    "docker stop -t 0": stop,
-    "mv -T member member.before-": switch,
+SCRIPTS: dict[str, Act] = {
+    "check-restore": tell_stage,
+    "restore-snapshot": restore,
+    "stop-control-plane": stop,
+    "switch-data": switch,
 }

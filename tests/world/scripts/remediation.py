@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.recreate import NO_COMPOSE_FILE
+from windlass.domain.scripts.script import CHANGED
 from world.etcd import DATA
 from world.machine import STATE, Machine
-from world.scripts.script import Script, ScriptError
+from world.scripts.script import Act, Arguments, ScriptError
 
 _STARTED = "2026-11-01T08:00:00Z"
-_NO_COMPOSE_FILE = 66
 
 
-def look(machine: Machine, script: str) -> Iterator[str]:
+def look(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Tell of units, containers, and what each service answers."""
-    rounds = re.findall(r"rounds=(\d)", script)[0]
-    for unit in re.findall(r"^unit ([a-z-]+)$", script, re.MULTILINE):
+    rounds = arguments["rounds"]
+    for unit in arguments["units"]:
         yield f"unit={unit} {'active running S success' if _is_active(machine, unit) else 'inactive dead - success'}"
     if machine.is_docker_up:
         yield "engine=answers"
-        yield from inspect(machine, script)
-    for thing in re.findall(r"^probe (\S+) ", script, re.MULTILINE):
-        is_well = _is_active(machine, thing) if thing == "kubelet" else _is_well(machine, thing)
-        yield f"probe={thing} ok 0" if is_well else f"probe={thing} {rounds} 000 7"
+        yield from inspect(machine, arguments)
+    for component in (*arguments["services"], *({"kubelet"} & set(arguments["units"]))):
+        is_well = _is_active(machine, component) if component == "kubelet" else _is_well(machine, component)
+        yield f"probe={component} ok 0" if is_well else f"probe={component} {rounds} 000 7"
     yield f"member_data={'yes' if DATA in machine.data else 'no'}"
     yield "free_kib=90000000"
     yield "complete=yes"
@@ -40,7 +39,7 @@ def _is_well(machine: Machine, service: str) -> bool:
     return machine.serves(service) and (service != "etcd" or machine.etcd.up(machine) is not None)
 
 
-def inspect(machine: Machine, script: str) -> Iterator[str]:
+def inspect(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Tell all about each container."""
     for (project, service), labels in machine.containers.items():
         yield json.dumps(inspected(service, labels, machine.made[project, service]))
@@ -64,11 +63,11 @@ def inspected(service: str, labels: Mapping[str, str], made: Mapping[str, Any]) 
     }
 
 
-def recreate(machine: Machine, script: str) -> Iterator[str]:
+def recreate(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Make one container anew."""
-    stack, service = re.findall(r"-p windlass-(\S+) -f .*--force-recreate (\S+) ", script)[0]
+    stack, service = arguments["stack"], arguments["component"]
     if not machine.text(f"/etc/windlass/stacks/{stack}/compose.yaml"):
-        raise ScriptError("there is no Compose file", _NO_COMPOSE_FILE)
+        raise ScriptError("there is no Compose file", NO_COMPOSE_FILE)
     if machine.containers.get((f"windlass-{stack}", service)):
         machine.step()
         del machine.containers[f"windlass-{stack}", service]
@@ -77,9 +76,9 @@ def recreate(machine: Machine, script: str) -> Iterator[str]:
     yield f"{CHANGED}container {service}"
 
 
-def restart_unit(machine: Machine, script: str) -> Iterator[str]:
+def restart_unit(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Start a unit again, with what lies on the host."""
-    unit = re.findall(r"systemctl reset-failed (\S+)", script)[0]
+    unit = arguments["unit"]
     machine.step()
     machine.units = machine.units | {unit}
     machine.ill = machine.ill - {unit}
@@ -87,7 +86,7 @@ def restart_unit(machine: Machine, script: str) -> Iterator[str]:
     yield f"{CHANGED}unit {unit}"
 
 
-def watch(machine: Machine, script: str) -> Iterator[str]:
+def watch(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """End well once all containers do."""
     services = [service for _, service in machine.containers]
     if machine.ill or not all(_is_well(machine, service) for service in services):
@@ -95,9 +94,9 @@ def watch(machine: Machine, script: str) -> Iterator[str]:
     yield from ()
 
 
-SCRIPTS: dict[str, Script] = {
-    "say engine answers": look,
-    "passes=0": watch,
-    "--force-recreate": recreate,
-    "systemctl reset-failed": restart_unit,
+SCRIPTS: dict[str, Act] = {
+    "check-health": look,
+    "wait-until-healthy": watch,
+    "recreate-container": recreate,
+    "restart-unit": restart_unit,
 }

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from world.machine import Machine
-from world.scripts.script import Script
+from world.scripts.script import Act, Arguments
 
 
-def update_system(machine: Machine, script: str) -> Iterator[str]:
+def update_system(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Do what a hook of a spec does."""
     machine.step()
-    machine.loaded["system"] = script.splitlines()[-1]
+    machine.loaded["system"] = arguments["hook"]
     machine.step()
     yield "done"
 
 
-SCRIPTS: dict[str, Script] = {"apt-get upgrade": update_system}
+SCRIPTS: dict[str, Act] = {"run-hook": update_system}

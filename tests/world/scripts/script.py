@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from world.machine import Machine
 
-Script = Callable[[Machine, str], Iterator[str]]
-"""Yields what the script prints."""
+Arguments = Mapping[str, Any]
+Act = Callable[[Machine, Arguments], Iterator[str]]
+"""Does what the script of one name does, by its arguments, and yields what it prints."""
 
 
 class ScriptError(Exception):

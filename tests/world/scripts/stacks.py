@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Iterator
 
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.script import CHANGED
 from world.machine import PROJECT, Machine
-from world.scripts.script import Script, ScriptError
+from world.scripts.script import Act, Arguments, ScriptError
 
 
-def bring_stack_up(machine: Machine, script: str) -> Iterator[str]:
+def bring_stack_up(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Start the containers of a stack that do not run as its file says."""
-    match = re.search(r"cd /etc/windlass/stacks/(\S+)\n.*? up -d (.*?) >", script)
-    assert match, script
-    stack, chosen = match.groups()
+    stack = arguments["stack"]
     if not machine.is_docker_up:
         raise ScriptError("Cannot connect to the Docker daemon")
     project, services = f"windlass-{stack}", machine.compose(stack)
-    only = shlex.split(chosen.removeprefix("--no-deps")) if chosen.startswith("--no-deps") else list(services)
+    only = arguments["only"]
     changed = False
     for service in [name for there, name in machine.containers if there == project]:
-        if chosen == "--remove-orphans" and service not in services:
+        if not only and service not in services:
             machine.step()
             del machine.containers[project, service]
             changed = True
-    for service in only:
+    for service in only or services:
         if machine.containers.get((project, service)) != {PROJECT: project, **services[service]["labels"]}:
             machine.step()
             machine.create(stack, service)
             changed = True
     if changed:
-        yield f"{CHANGED}{', '.join(only) if chosen.startswith('--no-deps') else f'stack {stack}'}"
+        yield f"{CHANGED}{', '.join(only) or f'stack {stack}'}"
 
 
-def remove_other_stacks(machine: Machine, script: str) -> Iterator[str]:
+def remove_other_stacks(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Take down the stacks that are not wanted."""
-    match = re.search(r"case \$stack in (.*)\|'\*'\)", script)
-    assert match, script
-    keep = match[1].split("|")
     there = {path.split("/")[4] for path in machine.host.files if path.startswith("/etc/windlass/stacks/")}
-    for stack in sorted(there - set(keep)):
+    for stack in sorted(there - set(arguments["keep"])):
         machine.step()
         machine.containers = {key: one for key, one in machine.containers.items() if key[0] != f"windlass-{stack}"}
         machine.step()
@@ -51,7 +44,7 @@ def remove_other_stacks(machine: Machine, script: str) -> Iterator[str]:
         yield f"{CHANGED}removed stack {stack}"
 
 
-def remove_cluster(machine: Machine, script: str) -> Iterator[str]:
+def remove_cluster(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Give the host back as it was, Docker Engine apart."""
     for unit in ("kubelet", "windlass-containerd"):
         if unit in machine.units:
@@ -82,8 +75,8 @@ def remove_cluster(machine: Machine, script: str) -> Iterator[str]:
         yield f"{CHANGED}files"
 
 
-SCRIPTS: dict[str, Script] = {
-    "docker compose -p": bring_stack_up,
-    f"{CHANGED}removed stack ": remove_other_stacks,
-    "containerd-shim-runc-v2": remove_cluster,
+SCRIPTS: dict[str, Act] = {
+    "start-stack": bring_stack_up,
+    "remove-other-stacks": remove_other_stacks,
+    "remove-cluster": remove_cluster,
 }

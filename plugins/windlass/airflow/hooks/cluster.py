@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import Self
 
 from airflow.sdk import BaseHook
 
-from windlass.airflow.connections import STORE_CONNECTION, open_store
+from windlass.airflow.connections import STORE_CONNECTION
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.services import airflow_services
 from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki
 from windlass.effects.ssh.connection import Connection
-from windlass.effects.store import Store
 from windlass.operations.cluster import ClusterSession
 
 
@@ -47,7 +46,7 @@ class ClusterHook(BaseHook):
     @cached_property
     def _stored(self) -> RunContext:
         nobody = Owner("hook", "none")  # it takes no lease and writes no log
-        return _StoredCluster(self.cluster, nobody, lambda _: None, store_conn_id=self.store_conn_id)
+        return RunContext(self.cluster, nobody, lambda _: None, airflow_services(self.store_conn_id))
 
     def connection(self, host: str) -> Connection:
         """Return the SSH connection to a host of the cluster; UnreachableError if it does not answer."""
@@ -65,15 +64,3 @@ class ClusterHook(BaseHook):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-@dataclass(frozen=True)
-class _StoredCluster(RunContext):
-    """A cluster as the store behind a connection of any name has it, for no run of Windlass's own."""
-
-    store_conn_id: str = STORE_CONNECTION
-
-    @cached_property
-    def store(self) -> Store:
-        """The store."""
-        return open_store(self.store_conn_id)

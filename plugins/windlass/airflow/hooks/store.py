@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import BaseHook
 
-from windlass.airflow.connections import STORE_CONNECTION, open_store
+from windlass.airflow.connections import STORE_CONNECTION
+from windlass.airflow.services import airflow_services
 from windlass.effects.store import ClusterRecords, ServiceLog, Store
 
 
@@ -20,7 +21,7 @@ class StoreHook(BaseHook):
 
     def get_conn(self) -> Store:
         """Return the store; SpecError if the connection is missing or incomplete."""
-        return open_store(self.store_conn_id)
+        return airflow_services(self.store_conn_id).store
 
     def records(self, cluster: str) -> ClusterRecords:
         """Return what the store knows of a cluster."""

@@ -6,12 +6,11 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from windlass.airflow.connections import open_store
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
-from windlass.airflow.notifications import Notice, send
-from windlass.airflow.run_context import templates_directory
+from windlass.airflow.services import airflow_services
+from windlass.domain.catalog.tested import standing
 from windlass.domain.lease import Owner
-from windlass.effects.catalog import catalog_standing, load_catalog
+from windlass.domain.notice import Notice
 from windlass.operations.rollout.announce import UpgradeAnnouncer
 
 
@@ -26,12 +25,15 @@ class CatalogWatchOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, list[str]]:
         """Return the versions that each cluster was told of now."""
+        services = airflow_services()
 
         def notify(cluster: str, text: str) -> None:
-            send([Notice(cluster, text, is_alert=True)], context)
+            services.notify([Notice(cluster, text, is_alert=True)], context)
 
         with ending_on_permanent_errors():
-            directory, run = templates_directory(), context["dag_run"]
-            catalog = load_catalog(directory)
-            standings = {version: catalog_standing(directory, release) for version, release in catalog.releases.items()}
-            return UpgradeAnnouncer(open_store(), Owner(run.dag_id, run.run_id), notify).announce(catalog, standings)
+            catalog, run = services.catalog, context["dag_run"]
+            standings = {
+                version: standing(release, services.release_tests(version))
+                for version, release in catalog.releases.items()
+            }
+            return UpgradeAnnouncer(services.store, Owner(run.dag_id, run.run_id), notify).announce(catalog, standings)

@@ -9,10 +9,10 @@ from airflow.sdk import BaseOperator, Context
 
 from windlass.airflow.alerts import attempt_of, notify_alert
 from windlass.airflow.backup_assets import BACKUPS, DRILLS
-from windlass.airflow.connections import open_store
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.services import airflow_services
 from windlass.effects.store import list_clusters
 from windlass.errors import SkippedError
 from windlass.operations.backup.backup_run import back_up, expire_bundles, require_drill_due
@@ -30,7 +30,8 @@ class BackupDispatchOperator(BaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Return the clusters whose backup was started. A cluster that cannot be looked at holds up no other."""
         with ending_on_permanent_errors():
-            runs = [RunContext.of_cluster(name, context) for name in list_clusters(open_store())]
+            services = airflow_services()
+            runs = [RunContext.of_cluster(name, context, services) for name in list_clusters(services.store)]
             due = [run.name for run in runs if self._is_due(context, run)]
             if not due:
                 raise SkippedError("no backup is due")

@@ -7,7 +7,6 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
 from windlass.operations.apply.certificates import seed_cluster
 from windlass.operations.apply.delete import confirm_deletion, drain_users, forget_cluster, take_off_hosts
@@ -116,7 +115,7 @@ class ClusterRemoveOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
         run.lease().heartbeat()
-        return self.tell(take_off_hosts(run, host_provider(run.cluster())))
+        return self.tell(take_off_hosts(run, run.services.provider(run.cluster())))
 
 
 class ClusterForgetOperator(ClusterOperator):

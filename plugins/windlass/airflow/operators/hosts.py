@@ -8,7 +8,6 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext
 from windlass.operations.apply.preflight import preflight
 from windlass.operations.apply.prepare import prepare_hosts
@@ -29,7 +28,7 @@ class HostProvisionOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the names of the hosts that were made or started, or would be."""
         cluster = run.desired(context["params"].get("spec"))
-        provider = host_provider(cluster)
+        provider = run.services.provider(cluster)
         if context["params"].get("plan_only"):
             if missing := list(provider.missing(cluster)):
                 self.log.info("would be made: %s", ", ".join(missing))

@@ -68,7 +68,7 @@ class RecoveryLeaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        take_over_cluster(run.lease())
+        take_over_cluster(run.lease(), run.clock)
         adopt_bundle(run, context["params"].get("spec") or "", recovery_plan(context), self.log.info)
         return str(run.owner)
 

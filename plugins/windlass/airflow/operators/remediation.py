@@ -9,15 +9,14 @@ from functools import partial
 from airflow.sdk import Context
 
 from windlass.airflow.assets import REPAIRS, findings_in
-from windlass.airflow.hooks.host import HostHook
-from windlass.airflow.notifications import Notice, send
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.providers import host_provider
 from windlass.airflow.run_context import RunContext, is_by_person
+from windlass.domain.notice import Notice
 from windlass.domain.remediation.triggers import RunRequest
 from windlass.effects.store import HostKeys
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.remediation import Note, Remediation, Surroundings
+from windlass.operations.remediation.contend import Waiting
 
 
 class ClusterHealOperator(ClusterOperator):
@@ -25,10 +24,13 @@ class ClusterHealOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was done, what failed, what is deferred, and what needs an operator."""
+        clock = run.services.clock
         around = Surroundings(
             machines=partial(ProvidedMachines, run=run),
             log=partial(self.log.info, "%s"),
-            notify=lambda notes: send(_notices(run.name, notes), context),
+            notify=lambda notes: run.services.notify(_notices(run.name, notes), context),
+            clock=clock.now,
+            waiting=Waiting(sleep=clock.sleep),
         )
         remediation = Remediation(run, _request(context, run), around)
         return remediation.show() if context["params"].get("plan_only") else remediation.run()
@@ -44,21 +46,21 @@ class ProvidedMachines:
     @property
     def makes_hosts(self) -> bool:
         """Whether the spec's provider makes hosts; see `Machines`."""
-        return host_provider(self._session.cluster).makes_hosts
+        return self._run.services.provider(self._session.cluster).makes_hosts
 
     def gone(self) -> frozenset[str]:
         """Return the hosts without a running machine; see `Machines`."""
         cluster = self._session.cluster
-        provider = host_provider(cluster)
+        provider = self._run.services.provider(cluster)
         return frozenset(provider.missing(cluster)) if provider.makes_hosts else frozenset()
 
     def make(self, host: str) -> None:
         """Make or start what is gone; see `Machines`."""
         cluster, keys = self._session.cluster, HostKeys(self._run.store, self._run.name)
-        made = host_provider(cluster).provide(cluster, f"{self._run.owner.run_id}-{host}")
+        made = self._run.services.provider(cluster).provide(cluster, f"{self._run.owner.run_id}-{host}")
         for name in made:
             keys.forget(name)
-        fresh = HostHook(cluster.spec.hosts.ssh.connection).connections(cluster, keys)
+        fresh = self._run.services.connect(cluster, keys)
         for name in {host, *made}:
             self._session.connections.renew(fresh.target(name))
 

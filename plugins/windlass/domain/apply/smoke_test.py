@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from windlass.domain.scripts.smoke_test import serve_page_script
+
 NAMESPACE = "windlass-verify"
 NAME = "verify"
 VOLUME_POD = "verify-volume"
@@ -14,8 +16,6 @@ def trial_objects(image: str, *, has_volume: bool) -> list[dict[str, Any]]:
     """Return the test's objects: they tolerate every taint, since every node is to be tried."""
     metadata = {"name": NAME, "namespace": NAMESPACE}
     labels = {"app": NAME}
-    page = "mkdir -p /tmp/www && echo windlass > /tmp/www/index.html"
-    serve = f"{page} && echo serving && exec httpd -f -p {PORT} -h /tmp/www"
     pod = {
         "tolerations": [{"operator": "Exists"}],
         "terminationGracePeriodSeconds": 0,
@@ -23,7 +23,7 @@ def trial_objects(image: str, *, has_volume: bool) -> list[dict[str, Any]]:
             {
                 "name": NAME,
                 "image": image,
-                "command": ["sh", "-c", serve],
+                "command": serve_page_script("windlass", PORT).argv_with_text,
                 "readinessProbe": {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
                 "resources": {"limits": {"memory": "64Mi"}},
             }

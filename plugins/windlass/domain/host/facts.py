@@ -2,10 +2,9 @@
 
 Preflight asks for it before anything is installed, and files are rendered by it; so it is asked for apart from what a
 host holds and runs (`windlass.domain.scripts.inspect_host`), which only says something once it is known what belongs
-there. One read-only shell script asks, one pure parser reads the answer.
+there. `windlass.domain.scripts.facts` asks; it prints lines `key=value`, a key once for each value it has.
 
-The script needs a POSIX shell and what a plain Linux server has; it prints lines `key=value`, a key once for each
-value it has. What it could not tell it leaves out, and the parser keeps that apart from "no": such a fact is None.
+What the script could not tell it leaves out, and the parser keeps that apart from "no": such a fact is None.
 """
 
 from __future__ import annotations
@@ -13,49 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from windlass.domain.host.layout import DOCKER_UNFINISHED
 from windlass.errors import NotReadyError
 
 CAP_SYS_RESOURCE = 24
 """Number of the capability in Linux's capability.h."""
-
-
-FACTS_SCRIPT = r"""
-say() { printf '%s=%s\n' "$1" "$2"; }
-if [ -r /etc/os-release ]; then
-  . /etc/os-release; say os_id "$ID"; say os_version "${VERSION_ID:-}"; say os_name "$PRETTY_NAME"
-fi
-say kernel "$(uname -r)"
-say arch "$(uname -m)"
-say hostname "$(uname -n)"
-say epoch "$(date +%s.%N)"
-say machine_id "$(cat /etc/machine-id 2>/dev/null)"
-say init "$(cat /proc/1/comm)"
-say cpus "$(nproc)"
-awk '/^MemTotal/ {print "memory_kib=" $2}' /proc/meminfo
-if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then say cgroup 2; else say cgroup 1; fi
-awk 'NR > 1 {print "swap=" $1}' /proc/swaps; say swap_known yes
-awk '/^CapBnd/ {print "cap_bounding=" $2}' /proc/self/status
-ip -o addr show 2>/dev/null | awk '{sub("/.*", "", $4); print "address=" $4}'
-for directory in /var/lib/windlass /var/lib /; do
-  df -Pk $directory 2>/dev/null | awk -v name=$directory 'NR > 1 {print "disk=" name " " $4}'
-done
-if [ -L /etc/resolv.conf ] || grep -q '^nameserver 127\.0\.0\.53' /etc/resolv.conf; then
-  [ -s /run/systemd/resolve/resolv.conf ] && say resolv_conf /run/systemd/resolve/resolv.conf
-fi
-awk '/^nameserver/ {print "nameserver=" $2}' /etc/resolv.conf
-cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
-  awk '$4 == "0A" {split($2, a, ":"); print "listening_hex=" a[2]}' | sort -u
-if [ -w /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable yes
-elif [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable no; fi
-if command -v dockerd >/dev/null && [ ! -e DOCKER_UNFINISHED ]; then
-  say docker "$(docker version --format '{{.Server.Version}}' 2>/dev/null || echo stopped)"
-fi
-docker compose version --short 2>/dev/null | sed 's/^v*/compose=v/'
-for tool in iptables curl conntrack mount nsenter; do command -v $tool >/dev/null && say tool $tool; done
-[ -r /etc/windlass/cluster ] && say cluster "$(cat /etc/windlass/cluster)"
-say complete yes
-""".replace("DOCKER_UNFINISHED", DOCKER_UNFINISHED)
 
 
 @dataclass(frozen=True)
@@ -104,7 +64,7 @@ class HostFacts:
 
 
 def parse_facts(text: str) -> HostFacts:
-    """Read what FACTS_SCRIPT printed; NotReadyError if the output is cut short."""
+    """Read what the script printed; NotReadyError if the output is cut short."""
     values: dict[str, list[str]] = {}
     for line in text.splitlines():
         key, separator, value = line.partition("=")

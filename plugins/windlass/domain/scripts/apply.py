@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
-from windlass.domain.host.layout import APPLIED, COMPONENT_LABEL, DIGEST_LABEL, STACKS
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.host.layout import (
+    APPLIED,
+    COMPONENT_LABEL,
+    DIGEST_LABEL,
+    KERNEL_MODULES,
+    KERNEL_PARAMETERS,
+    PKI,
+    PROXY_PORT,
+    STACKS,
+)
+from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.yamltext import read_yaml
 
 
-def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> str:
+def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> Script:
     """Return a script that enables and starts a systemd unit, or restarts it if what it reads has changed since.
 
     `files` count by their content (a directory by all in it), `binaries` by where their links lead, since they are
     stored by content.
     """
     name, applied = shlex.quote(unit), noted(unit)
-    return f"""set -eu
+    text = f"""set -eu
 {digest_lines(files, binaries)}
 if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then exit 0; fi
 mkdir -p {APPLIED}
@@ -29,6 +40,19 @@ fi
 echo "$digest" > {applied}.new; mv {applied}.new {applied}
 echo "{CHANGED}unit {unit}"
 """
+    return Script("start-unit", {"unit": unit, "files": tuple(files), "binaries": tuple(binaries)}, text)
+
+
+def after_api(start: Script) -> Script:
+    """Return a script that starts a kubelet as `start` does; one that does not run yet waits for an API server."""
+    return Script(start.name, {**start.arguments, "after_api": True}, _UNTIL_API + start.text)
+
+
+_API_ANSWERS = CurlProbe(f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=2), ca=f"{PKI}/ca.crt")
+_UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
+until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
+  {_API_ANSWERS} >/dev/null 2>&1; do sleep 0.3; done
+"""
 
 
 def digest_lines(files: Sequence[str], binaries: Sequence[str] = ()) -> str:
@@ -38,7 +62,7 @@ def digest_lines(files: Sequence[str], binaries: Sequence[str] = ()) -> str:
     return f"digest=$( {{ {listed}; {led_to}\n  }} | sha256sum | cut -d' ' -f1)"
 
 
-def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = ()) -> str:
+def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = ()) -> Script:
     """Return a script that brings a Compose stack up unless each of its services (name to digest) runs as rendered.
 
     With `only` it looks at these services alone, and leaves the others as they are, whatever their file says. A script
@@ -52,7 +76,7 @@ def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = 
     labels = f'{{{{.Label "{COMPONENT_LABEL}"}}}}={{{{.Label "{DIGEST_LABEL}"}}}}'
     told = ", ".join(only) or f"stack {stack}"
     filters = f"--filter label=com.docker.compose.project={project} --filter status=running"
-    return f"""set -eu
+    text = f"""set -eu
 exec 9<{STACKS}/{stack}
 flock 9
 have=$(docker ps {filters} --format {shlex.quote(labels)}{picked} | LC_ALL=C sort)
@@ -62,22 +86,37 @@ cd {STACKS}/{stack}
 if ! docker compose -p {project} -f compose.yaml up -d {chosen} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
 echo "{CHANGED}{told}"
 """
+    return Script("start-stack", {"stack": stack, "services": dict(services), "only": tuple(only)}, text)
 
 
-def settings_script(what: str, files: Sequence[str], load: str) -> str:
-    """Return a script that has `files` loaded by the shell lines `load` if they changed since that was last done.
+_LOAD = {
+    # Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters.
+    "kernel settings": f"""
+[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :
+sysctl -q -e -p {KERNEL_PARAMETERS} || :
+""",
+    # A restart takes all settings; where containers run, a reload takes the registries, which is what they need.
+    "docker settings": """
+if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
+""",
+}
+
+
+def settings_script(what: str, files: Sequence[str]) -> Script:
+    """Return a script that has the settings in `files` loaded if they changed since that was last done.
 
     That it was done is noted on the host, so that what was broken off between the two is made up for.
     """
     applied = noted(what)
-    return f"""set -eu
+    text = f"""set -eu
 {digest_lines(files)}
 [ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0
-{load}
+{_LOAD[what]}
 mkdir -p {APPLIED}
 echo "$digest" > {applied}.new; mv {applied}.new {applied}
 echo "{CHANGED}{what}"
 """
+    return Script("load-settings", {"what": what, "files": tuple(files)}, text)
 
 
 def noted(what: str) -> str:

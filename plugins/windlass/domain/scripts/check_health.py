@@ -17,6 +17,7 @@ from windlass.domain.host.containers import Container, by_component, read_contai
 from windlass.domain.host.health import ETCD, GONE, HostHealth, ServiceHealth, Sight, UnitHealth
 from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, ServiceCheck, kubelet_probe
 from windlass.domain.host.layout import CLUSTER_LABEL, CLUSTER_MARK, ETCD_DATA, KUBELET_PORT
+from windlass.domain.scripts.script import Script
 from windlass.errors import NotReadyError
 
 _FULL_KIB = 64 * 1024
@@ -67,7 +68,7 @@ inspected() {
 """
 
 
-def health_script(desired: HostChecks, rounds: int = 1) -> str:
+def health_script(desired: HostChecks, rounds: int = 1) -> Script:
     """Return the script that looks at a host; what fails a check is asked up to `rounds` times, a second apart."""
     lines = [
         f"rounds={rounds}; filter={shlex.quote(f'label={CLUSTER_LABEL}={desired.cluster}')}",
@@ -92,7 +93,9 @@ def health_script(desired: HostChecks, rounds: int = 1) -> str:
     lines.append(f"if [ -d {ETCD_DATA}/member/wal ]; then say member_data yes; else say member_data no; fi")
     lines.append("df -Pk /var/lib/windlass 2>/dev/null | awk 'NR > 1 {print \"free_kib=\" $4}'")
     lines.append("wait; cat $work/probe-* 2>/dev/null; say complete yes")
-    return "\n".join(lines) + "\n"
+    services = tuple(one.component for one in desired.services)
+    arguments = {"services": services, "units": desired.units, "rounds": rounds}
+    return Script("check-health", arguments, "\n".join(lines) + "\n")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What is installed on a host, and the shell scripts that do it; each looks first and changes only what is missing.
+"""What is installed on a host, and the scripts that do it; each looks first and changes only what is missing.
 
 The scripts need a POSIX shell, curl, tar and sha256sum, run as root with the script on stdin, and print a line
-`changed: WHAT` for each thing they changed.
+`changed: WHAT` for everything that they changed.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from windlass.domain.artifacts import Lock
 from windlass.domain.host.layout import ARTIFACTS, DOCKER_UNFINISHED
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
+from windlass.domain.scripts.script import CHANGED, Script
 
 WRONG_CHECKSUM = 65
 """Exit code of a script that got other bytes than the lock promises (EX_DATAERR of sysexits.h)."""
 NO_DOWNLOAD = 69
 """Exit code of a script that could not fetch something (EX_UNAVAILABLE of sysexits.h)."""
+Step = tuple[str, ...]
+"""`fetch` with directory, label, URL, SHA-256 and kind, or `link` with target and path."""
 
-CHANGED = "changed: "
 
-
-def install_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresses) -> str:
+def install_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresses) -> Script:
     """Return the script that fetches `installs` from the mirror, checks them against the lock, and links them.
 
     IntegrityError if the lock has no digest of one of them.
     """
-    lines = (line for install in installs for line in _install(install, lock.digest(install.artifact), mirror))
-    return "\n".join([_PRELUDE, *lines]) + "\n"
+    steps = [step for one in installs for step in (_fetch(one, lock, mirror), *_links(one, lock, mirror))]
+    return Script("install-artifacts", {"steps": tuple(steps)}, _steps_text(steps))
 
 
-def fetch_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresses) -> str:
+def fetch_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresses) -> Script:
     """Return the script that fetches and checks as `install_script` does, and links nothing: what runs stays as it is.
 
     IntegrityError if the lock has no digest of one of them.
     """
-    lines = (
-        line
-        for install in installs
-        for line in _install(install, lock.digest(install.artifact), mirror)
-        if line.startswith("fetch ")
-    )
-    return "\n".join([_PRELUDE, *lines]) + "\n"
+    steps = [_fetch(install, lock, mirror) for install in installs]
+    return Script("fetch-artifacts", {"steps": tuple(steps)}, _steps_text(steps))
+
+
+def _steps_text(steps: Sequence[Step]) -> str:
+    return "\n".join([_PRELUDE, *map(shlex.join, steps)]) + "\n"
 
 
 _PRELUDE = f"""set -eu
@@ -74,15 +74,18 @@ link() {{ # target path
 }}"""
 
 
-def _install(install: Install, digest: str, mirror: MirrorAddresses) -> Iterator[str]:
-    artifact, checksum = install.artifact, digest.removeprefix("sha256:")
+def _fetch(install: Install, lock: Lock, mirror: MirrorAddresses) -> Step:
+    artifact, digest = install.artifact, lock.digest(install.artifact)
     download = mirror.download(artifact)
     is_archive = not install.links or download.member or any(inner for inner, _ in install.links)
-    directory = content_directory(digest)
-    label = f"{artifact.name} {artifact.version}"
-    yield shlex.join(["fetch", directory, label, download.url, checksum, "archive" if is_archive else "file"])
+    label, checksum = f"{artifact.name} {artifact.version}", digest.removeprefix("sha256:")
+    return "fetch", content_directory(digest), label, download.url, checksum, "archive" if is_archive else "file"
+
+
+def _links(install: Install, lock: Lock, mirror: MirrorAddresses) -> Iterator[Step]:
+    directory, member = content_directory(lock.digest(install.artifact)), mirror.download(install.artifact).member
     for inner, path in install.links:
-        yield shlex.join(["link", f"{directory}/{inner or download.member or 'file'}", path])
+        yield "link", f"{directory}/{inner or member or 'file'}", path
 
 
 def content_directory(digest: str) -> str:
@@ -90,23 +93,24 @@ def content_directory(digest: str) -> str:
     return f"{ARTIFACTS}/{digest.removeprefix('sha256:')[:16]}"
 
 
-def directories_script(directories: Iterable[HostDirectory]) -> str:
+def directories_script(directories: Iterable[HostDirectory]) -> Script:
     """Return the script that makes directories which are missing or have another mode."""
+    modes = {one.path: f"{one.mode:o}" for one in directories}
     lines = ["set -eu"]
-    for one in directories:
-        path, mode = shlex.quote(one.path), f"{one.mode:o}"
+    for name, mode in modes.items():
+        path = shlex.quote(name)
         there = f'[ "$(stat -c %a {path} 2>/dev/null)" = {mode} ]'
         lines.append(f'{there} || {{ mkdir -p {path}; chmod {mode} {path}; echo "{CHANGED}"{path}; }}')
-    return "\n".join(lines) + "\n"
+    return Script("make-directories", {"modes": modes}, "\n".join(lines) + "\n")
 
 
-def docker_script(packages: str) -> str:
+def docker_script(packages: str) -> Script:
     """Return the script that installs Docker Engine from the .deb files in `packages`.
 
     It does nothing where an engine is installed, unless the installation was broken off: then it is done again. While
     another process holds dpkg's lock, such as an installation whose task was killed, it waits.
     """
-    return _engine_script(f"""
+    install = f"""
 again=--skip-same-version
 # What is unpacked but was not set up counts as the same version.
 [ $broken_off = no ] || again=
@@ -115,26 +119,28 @@ until dpkg --force-confold $again -i {shlex.quote(packages)}/*.deb >$log 2>&1; d
   if ! grep -q 'locked by another process' $log || [ "$(date +%s)" -ge $deadline ]; then tail -n 3 $log >&2; exit 1; fi
   sleep 1
 done
-""")
+"""
+    return Script("install-docker", {"packages": packages}, _engine_text(install))
 
 
 _LOCK_SECONDS = 240
 """Less than what a script may take in all, so that the one who holds the lock is named."""
 
 
-def distribution_docker_script() -> str:
+def distribution_docker_script() -> Script:
     """Return the script that installs Docker Engine from the host's own distribution, whose packages are signed.
 
     For hosts without a mirror that brings it; one that was broken off is done again.
     """
     apt = f"apt-get -o DPkg::Lock::Timeout={_LOCK_SECONDS}"
-    return _engine_script(f"""
+    install = f"""
 if ! {{ {{ [ $broken_off = no ] || dpkg --configure -a; }} && {apt} update && {apt} install -y docker.io iptables
   }} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
-""")
+"""
+    return Script("install-distribution-docker", {}, _engine_text(install))
 
 
-def _engine_script(install: str) -> str:
+def _engine_text(install: str) -> str:
     return f"""set -eu
 unfinished={DOCKER_UNFINISHED} broken_off=yes
 if [ ! -e $unfinished ]; then
@@ -152,19 +158,21 @@ echo "{CHANGED}docker engine"
 """
 
 
-def docker_images_script(references: Iterable[str]) -> str:
+def docker_images_script(references: Iterable[str]) -> Script:
     """Return the script that pulls images into Docker, side by side, where they are missing."""
     listing = "docker images --digests --format '{{.Repository}}@{{.Digest}}'"
-    return _images_script(references, listing, "docker pull -q")
+    images = tuple(references)
+    return Script("pull-docker-images", {"images": images}, _images_text(images, listing, "docker pull -q"))
 
 
-def node_images_script(references: Iterable[str], ctr: str, hosts_directory: str) -> str:
+def node_images_script(references: Iterable[str], ctr: str, hosts_directory: str) -> Script:
     """Return the script that pulls images into kubelet's containerd, side by side, where they are missing."""
-    images = f"{ctr} -a /run/windlass/containerd.sock -n k8s.io images"
-    return _images_script(references, f"{images} ls -q", f"{images} pull --local --hosts-dir {hosts_directory}")
+    images, command = tuple(references), f"{ctr} -a /run/windlass/containerd.sock -n k8s.io images"
+    text = _images_text(images, f"{command} ls -q", f"{command} pull --local --hosts-dir {hosts_directory}")
+    return Script("pull-node-images", {"images": images, "ctr": ctr, "hosts_directory": hosts_directory}, text)
 
 
-def _images_script(references: Iterable[str], listing: str, pull: str) -> str:
+def _images_text(references: Iterable[str], listing: str, pull: str) -> str:
     # Asked once: a look at each image costs more than all the rest of a run that has nothing to do.
     lines = ["set -u", "work=$(mktemp -d)", "trap 'rm -rf $work' EXIT", f"{listing} >$work/have 2>/dev/null || :"]
     for number, reference in enumerate(references):
@@ -174,19 +182,3 @@ def _images_script(references: Iterable[str], listing: str, pull: str) -> str:
         fetch = f"{{ {pull} {image} >$work/{number} 2>&1 && {done}; }}"
         lines.append(f"grep -qxF {image} $work/have || {{ {fetch} || {failed}; }} &")
     return "\n".join([*lines, "wait", f"[ ! -e $work/failed ] || exit {NO_DOWNLOAD}"]) + "\n"
-
-
-def in_turn(*scripts: str) -> str:
-    """Return one script that runs `scripts` in turn, each in a shell of its own, up to the first that fails."""
-    return "set -e\n" + "".join(f"(\n{script}\n)\n" for script in scripts)
-
-
-def at_once(*scripts: str) -> str:
-    """Return one script that runs `scripts` side by side, each in a shell of its own; it fails if one of them does."""
-    started = "".join(f'(\n{script}\n) & all="$all $!"\n' for script in scripts)
-    return f'all=""; code=0\n{started}for one in $all; do wait "$one" || code=$?; done\n[ $code = 0 ] || exit $code\n'
-
-
-def changes_of(output: str) -> tuple[str, ...]:
-    """Return what a script says that it changed."""
-    return tuple(line.removeprefix(CHANGED) for line in output.splitlines() if line.startswith(CHANGED))

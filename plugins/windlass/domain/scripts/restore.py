@@ -7,10 +7,10 @@ Below the data directory of etcd, `restore-ID` is where a snapshot is restored b
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from windlass.domain.host.layout import ETCD_DATA
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.script import CHANGED, Script
 
 MARK = f"{ETCD_DATA}/recovered"
 """Holds the id of the recovery that the data comes from."""
@@ -40,9 +40,9 @@ def restore_directory(recovery: str) -> str:
     return f"{ETCD_DATA}/restore-{recovery}"
 
 
-def state_script(recovery: str) -> str:
+def stage_script(recovery: str) -> Script:
     """Return the script that says how far the recovery of that id has come on a host, and what room there is."""
-    return f"""
+    text = f"""
 if [ "$(cat {MARK} 2>/dev/null)" = {shlex.quote(recovery)} ]; then echo stage=switched
 elif [ -e {restore_directory(recovery)}/done ]; then echo stage=restored; fi
 [ -e {ETCD_DATA}/member ] && echo old=yes
@@ -50,16 +50,17 @@ for directory in {ETCD_DATA} /var/lib/windlass /var/lib; do
   [ -d "$directory" ] && df -Pk "$directory" | awk 'NR > 1 {{print "free=" $4}}' && break
 done
 """
+    return Script("check-restore", {"recovery": recovery}, text)
 
 
-def receive_argv(recovery: str) -> list[str]:
-    """Return the command that takes a snapshot from its standard input."""
+def receive_script(recovery: str) -> Script:
+    """Return the script that takes a snapshot from its standard input."""
     directory = restore_directory(recovery)
     text = f'set -e; umask 077; mkdir -p "{directory}"; rm -rf "{directory}/data"; cat > "{directory}/snapshot.db"'
-    return ["sh", "-c", text]
+    return Script("receive-snapshot", {"path": f"{directory}/snapshot.db"}, text)
 
 
-def restore_script(restore: Restore) -> str:
+def restore_script(restore: Restore) -> Script:
     """Return the script that restores the snapshot which was received, beside the old data.
 
     etcdutl runs in a one-off container of the member's own image: no network, no capabilities, nothing writable but
@@ -77,7 +78,7 @@ def restore_script(restore: Restore) -> str:
     words = [f"--{name}={value}" for name, value in flags.items()]
     confined = "--rm --network none --read-only --cap-drop ALL --security-opt no-new-privileges"
     argv = shlex.join([restore.image, "snapshot", "restore", "/restore/snapshot.db", "--mark-compacted", *words])
-    return f"""set -eu
+    text = f"""set -eu
 cd {restore.directory}
 exec 9>lock; flock -w 300 9
 [ ! -e done ] || exit 0
@@ -90,9 +91,15 @@ rm -f snapshot.db
 sync -f data; touch done
 echo "{CHANGED}restored the snapshot beside the old data"
 """
+    return Script("restore-snapshot", asdict(restore), text)
 
 
-STOP_SCRIPT = f"""set -eu
+def stop_script() -> Script:
+    """Return the script that stops the control plane of a host, then its member of etcd."""
+    return Script("stop-control-plane", {}, _STOP)
+
+
+_STOP = f"""set -eu
 command -v docker >/dev/null || exit 0
 of() {{ docker ps -q --filter "label=com.docker.compose.project=windlass-$1"; docker ps -q --filter status=restarting \
   --filter "label=com.docker.compose.project=windlass-$1"; }}
@@ -103,10 +110,10 @@ control=$(of control-plane | sort -u); members=$(of etcd | sort -u)
 """
 
 
-def switch_script(recovery: str) -> str:
+def switch_script(recovery: str) -> Script:
     """Return the script that puts the restored data in the old one's place, and keeps the old one."""
     restored, kept = restore_directory(recovery), f"member.before-{recovery}"
-    return f"""set -eu
+    text = f"""set -eu
 cd {ETCD_DATA}
 if [ -e {restored}/data/member ]; then
   [ ! -e member ] || {{ mv -T member {kept}; echo "{CHANGED}kept the old data as {ETCD_DATA}/{kept}"; }}
@@ -117,6 +124,7 @@ echo {shlex.quote(recovery)} > recovered
 rm -rf restore-*
 sync -f .
 """
+    return Script("switch-data", {"recovery": recovery}, text)
 
 
 def way_back(recovery: str, hosts: tuple[str, ...]) -> str:

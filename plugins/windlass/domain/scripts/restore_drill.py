@@ -7,6 +7,7 @@ bundle's keys only those of Secrets at rest are laid down, since without them no
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,9 +25,12 @@ from windlass.domain.host.layout import (
 )
 from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, issue_pki
 from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.script import Script
 from windlass.domain.spec import Cluster, load_cluster
 
 ETCD, API = "windlass-drill-etcd", "windlass-drill-apiserver"
+ENCRYPTED = "k8s:enc:"
+"""How the value of a Secret begins in etcd if it is encrypted there."""
 _NAME = "drill"
 _CLIENT = f"https://127.0.0.1:{ETCD_CLIENT_PORT}"
 _PEER = f"https://127.0.0.1:{ETCD_PEER_PORT}"
@@ -165,7 +169,7 @@ class DrillPlan:
         """
         return self.etcdctl("endpoint", "hashkv", f"--rev={revision}", f"--command-timeout={_HASH_LIMIT}", _FIELDS)
 
-    def ask_api(self, path: str) -> str:
+    def ask_api(self, path: str) -> Script:
         """Return the script that asks the throwaway API server, from within its own network."""
         pki = f"{self.directory}/etc/pki"
         # Of Secrets the API server must decrypt what it returns; that it gives of them is only the metadata.
@@ -178,7 +182,20 @@ class DrillPlan:
             client=f"{pki}/client",
             others=("-H", metadata),
         )
-        return f"exec nsenter --net=/proc/$(docker inspect -f '{{{{.State.Pid}}}}' {ETCD})/ns/net {probe}\n"
+        text = f"exec nsenter --net=/proc/$(docker inspect -f '{{{{.State.Pid}}}}' {ETCD})/ns/net {probe}\n"
+        return Script("ask-drill-api", {"path": path}, text)
+
+    def receive(self) -> Script:
+        """Return the script that takes the snapshot from its standard input, into a file for root alone."""
+        return Script(
+            "receive-drill-snapshot", {"path": self.snapshot}, f"umask 077; exec cat >{shlex.quote(self.snapshot)}"
+        )
+
+    def stored_secret(self, key: str, revision: int) -> Script:
+        """Return the script that shows how the value at `key` begins; the rest is nobody's business."""
+        stored = shlex.join(self.etcdctl("get", key, "--print-value-only", f"--rev={revision}"))
+        arguments = {"key": key, "revision": revision}
+        return Script("show-stored-secret", arguments, f"{stored} | head -c {len(ENCRYPTED)}\n")
 
     def _run(self, *words: str, memory: int) -> list[str]:
         return [
@@ -206,12 +223,13 @@ def plan_drill(drill: str, images: Images, database_bytes: int, state: BundleSta
     return DrillPlan(drill, images, database_bytes, spec.network.service_cidr, files)
 
 
-def cleanup_script() -> str:
+def cleanup_script() -> Script:
     """Return the script that removes every trace of drills from a host."""
-    return f"""
+    text = f"""
 docker ps --all --quiet --filter label={DRILL_LABEL} | xargs -r docker rm --force --volumes >/dev/null
 rm -rf {DRILLS}
 """
+    return Script("remove-drills", {}, text)
 
 
 def _client(pki: Pki) -> dict[str, bytes]:

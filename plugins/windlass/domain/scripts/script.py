@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+CHANGED = "changed: "
+"""Begins each line by which a script says what it changed."""
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -48,3 +50,8 @@ class Script:
     def argv_with_text(self) -> list[str]:
         """Return the command that carries the text itself, for a script whose stdin is data; the name is its `$0`."""
         return ["sh", "-c", self.text, self.name]
+
+
+def changes_of(output: str) -> tuple[str, ...]:
+    """Return what a script says that it changed."""
+    return tuple(line.removeprefix(CHANGED) for line in output.splitlines() if line.startswith(CHANGED))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shlex
 
+from windlass.domain.host.layout import CLUSTER_LABEL
+from windlass.domain.scripts.script import Script
 
-def removal_script(pod_cidr: str) -> str:
+
+def removal_script(pod_cidr: str) -> Script:
     """Return the script; routes into `pod_cidr`, which host-gw lays over the host's own interface, go as well."""
-    return f"pods={shlex.quote(pod_cidr)}\n{_SCRIPT}"
+    return Script("remove-cluster", {"pod_cidr": pod_cidr}, f"pods={shlex.quote(pod_cidr)}\n{_TEXT}")
 
 
-_SCRIPT = r"""
+_TEXT = r"""
 set -u
 gone() { echo "changed: $1"; }
 
@@ -28,7 +31,7 @@ stop_unit windlass-containerd
 
 if command -v docker >/dev/null; then
   # Windlass's own also where their labels were lost; the user's by the label that all of them carry.
-  own=$(docker ps -a --filter label=io.windlass.cluster --format '{{.Label "com.docker.compose.project"}}' | sort -u)
+  own=$(docker ps -a --filter label=CLUSTER_LABEL --format '{{.Label "com.docker.compose.project"}}' | sort -u)
   for project in $(printf '%s\n' windlass-etcd windlass-control-plane windlass-api-proxy $own | sort -u); do
     containers=$(docker ps -aq --filter "label=com.docker.compose.project=$project")
     [ -z "$containers" ] || { docker rm -fv $containers >/dev/null && gone "stack ${project#windlass-}"; }
@@ -73,5 +76,5 @@ done
 systemctl daemon-reload
 left=$(ls -A /var/lib/windlass /var/lib/kubelet 2>/dev/null | grep -v ':$' | grep .)
 [ -z "$left" ] || { echo "could not remove: $left" >&2; exit 1; }
-"""
-"""Prints `changed: WHAT` for each thing it took away; a second run prints nothing. Docker Engine stays."""
+""".replace("CLUSTER_LABEL", CLUSTER_LABEL)
+"""Prints `changed: WHAT` for everything that it took away; a second run prints nothing. Docker Engine stays."""

@@ -85,12 +85,19 @@ class EtcdClient:
 
     Raises UnreachableError (no connection, or no answer in time: what was asked may have happened), NotReadyError (no
     leader, a learner not in sync), RefusedError and IntegrityError, each with the host's name.
+    `open_channel` gives what the calls go through in place of gRPC over TLS, for tests.
     """
 
-    def __init__(self, target: EtcdTarget, credentials: EtcdCredentials, deadline: timedelta = DEADLINE) -> None:
+    def __init__(
+        self,
+        target: EtcdTarget,
+        credentials: EtcdCredentials,
+        deadline: timedelta = DEADLINE,
+        open_channel: Callable[[EtcdTarget, EtcdCredentials, timedelta], Any] | None = None,
+    ) -> None:
         self._target = target
         self._deadline = deadline.total_seconds()
-        self._etcd = _Channel(target, credentials, deadline)
+        self._etcd = (open_channel or _Channel)(target, credentials, deadline)
         self.keys = Keyspace(self._etcd.kvstub, target.host, deadline)
         """The keys and values."""
 

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from windlass.domain.host.file_drift import ROOT, ObservedFile
+from windlass.domain.scripts.script import Script
 from windlass.effects.ssh import files as remote_files
 from windlass.effects.ssh import shell
 from windlass.effects.ssh.channel import SshChannel
@@ -130,6 +131,17 @@ class SshConnection:
             raise CommandError(CommandFailure(self.host, command.argv, code, result.stderr))
         return result
 
+    def run_script(
+        self,
+        script: Script,
+        *,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        check: bool = True,
+        on_line: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        """Run a script as root; see `Connection.run_script`."""
+        return self.run(script.argv, sudo=True, stdin=script.stdin, timeout=timeout, check=check, on_line=on_line)
+
     def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = ROOT) -> bool:
         """Write a file; see `Connection.put`."""
         return remote_files.put(self.host, self._run_as_root, path, RemoteFile(content, mode, owner))
@@ -156,6 +168,10 @@ class SshConnection:
         except LostError as error:
             raise self._lost(argv) from error
         return stream
+
+    def open_script(self, script: Script) -> SshChannel:
+        """Start a script as a stream; see `Connection.open_script`."""
+        return self.open_channel(script.argv_with_text, sudo=True)
 
     def forward(self, host: str, port: int) -> TcpForward:
         """Tunnel a local port to `host`:`port` as this host sees it; see `Connection.forward`."""

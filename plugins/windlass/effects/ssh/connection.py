@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from windlass.domain.host.file_drift import ROOT, ObservedFile
+from windlass.domain.scripts.script import Script
 
 DEFAULT_TIMEOUT = timedelta(minutes=2)
 OUTPUT_LIMIT = 8 * 1024 * 1024
@@ -167,6 +168,17 @@ class Connection(Protocol):
         """
         ...
 
+    def run_script(
+        self,
+        script: Script,
+        *,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        check: bool = True,
+        on_line: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        """Run a script as root; its name is in the host's process list and in errors. Else as `run`."""
+        ...
+
     def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = ROOT) -> bool:
         """Write a file as root, atomically (temporary file, fsync, owner, mode, rename), with missing directories.
 
@@ -191,6 +203,10 @@ class Connection(Protocol):
 
     def open_channel(self, argv: Sequence[str], *, sudo: bool = False) -> Channel:
         """Start a command and give its stdin and stdout as a stream, without a time limit."""
+        ...
+
+    def open_script(self, script: Script) -> Channel:
+        """Start a script as root and give its stdin and stdout as a stream, without a time limit."""
         ...
 
     def forward(self, host: str, port: int) -> Forward:

@@ -13,9 +13,11 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from windlass.domain.scripts.script import Script
 from windlass.effects.ssh.connection import CommandResult, RemoteFile, SshTarget
+from windlass.effects.ssh.fake_call import Call
 from windlass.effects.ssh.fake_connection import FakeConnection
 from windlass.effects.ssh.fake_stream import StreamHandler
 from windlass.errors import UnreachableError
@@ -32,15 +34,6 @@ class Hangs:
     """The answer of a command that never ends."""
 
 
-@dataclass(frozen=True)
-class Call:
-    """What was asked of a host. File operations show as `<put>`, `<put_tree>`, `<read>`, `<stat>` and the paths."""
-
-    argv: tuple[str, ...]
-    sudo: bool = False
-    stdin: bytes | None = field(default=None, repr=False)
-
-
 Reply = CommandResult | str | Hangs
 Handler = Callable[[Call], Reply]
 Answer = Reply | Handler
@@ -53,7 +46,7 @@ class FakeHost:
     `before` and `after` see every operation and may raise: an error from `before` means that nothing was done, one
     from `after` that it was done and the answer got lost. `services` maps what `forward` reaches to real local
     addresses. `writes` lists the paths that were changed; a file whose path is `unreadable` is there until it is
-    written anew, and nobody can tell how it is.
+    written anew, and nobody can tell how it is. `tunnel` gives what `forward` returns in place of a real tunnel.
     """
 
     name: str
@@ -63,6 +56,7 @@ class FakeHost:
     files: dict[str, RemoteFile] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     services: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    tunnel: Callable[[str, int], Any] | None = None
     before: Callable[[Call], None] | None = None
     after: Callable[[Call], None] | None = None
     calls: list[Call] = field(default_factory=list)
@@ -78,6 +72,10 @@ class FakeHost:
         """
         self._answers[prefix] = answer
 
+    def on_script(self, name: str, answer: Answer = "") -> None:
+        """Answer scripts of this name; the handler finds the script itself in `Call.script`."""
+        self.on("sh", "-s", name, answer=answer)
+
     def on_stream(self, *prefix: str, handler: StreamHandler) -> None:
         """Serve streams of commands that begin with these words: `handler` gets the far end, may give an exit code."""
         self._streams[prefix] = handler
@@ -90,6 +88,10 @@ class FakeHost:
     def commands(self) -> list[tuple[str, ...]]:
         """Give the words of every command that was run, without file operations."""
         return [call.argv for call in self.calls if not call.argv[0].startswith("<")]
+
+    def scripts(self) -> list[Script]:
+        """Give every script that was run."""
+        return [call.script for call in self.calls if call.script is not None]
 
     def check_reachable(self) -> None:
         """Raise if the host is set to be unreachable."""

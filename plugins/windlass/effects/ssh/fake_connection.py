@@ -10,18 +10,20 @@ from datetime import timedelta
 from functools import partial
 from pathlib import PurePosixPath
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from windlass.domain.host.file_drift import ROOT, Absent, FileState, ObservedFile, OtherKind, Unknown
+from windlass.domain.scripts.script import Script
 from windlass.effects.ssh import file_state, shell
 from windlass.effects.ssh.connection import DEFAULT_TIMEOUT, CommandResult, RemoteFile
+from windlass.effects.ssh.fake_call import Call
 from windlass.effects.ssh.fake_stream import FakeStream
 from windlass.effects.ssh.output import BoundedOutput, Lines
 from windlass.effects.ssh.tunnel import TcpForward, Tunnel, UnixBridge
 from windlass.errors import CommandError, CommandFailure, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
-    from windlass.effects.ssh.fake import Call, FakeHost
+    from windlass.effects.ssh.fake import FakeHost, Hangs
 
 
 class FakeConnection:
@@ -51,12 +53,38 @@ class FakeConnection:
         shell.command_line(argv)
         with self._operation(tuple(argv), sudo=sudo, stdin=stdin) as call:
             answer = self._fake.answer(call)
+        return self._ended(call, answer, timeout, check=check, on_line=on_line)
+
+    def run_script(
+        self,
+        script: Script,
+        *,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        check: bool = True,
+        on_line: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        """Give the scripted answer; see `Connection.run_script`."""
+        with self._operation(tuple(script.argv), sudo=True, stdin=script.stdin, script=script) as call:
+            answer = self._fake.answer(call)
+        return self._ended(call, answer, timeout, check=check, on_line=on_line)
+
+    def _ended(
+        self,
+        call: Call,
+        answer: CommandResult | Hangs,
+        timeout: timedelta,
+        *,
+        check: bool,
+        on_line: Callable[[str], None] | None,
+    ) -> CommandResult:
         if not isinstance(answer, CommandResult):
             seconds = f"{timeout.total_seconds():g}"
-            raise UnreachableError(f"{self.host}: `{' '.join(argv)}` took longer than {seconds} s; it may still run")
+            raise UnreachableError(
+                f"{self.host}: `{' '.join(call.argv)}` took longer than {seconds} s; it may still run"
+            )
         result = _as_streamed(answer, on_line)
         if check and result.exit_code != 0:
-            raise CommandError(CommandFailure(self.host, tuple(argv), result.exit_code, result.stderr))
+            raise CommandError(CommandFailure(self.host, call.argv, result.exit_code, result.stderr))
         return result
 
     def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = ROOT) -> bool:
@@ -86,7 +114,14 @@ class FakeConnection:
 
     def open_channel(self, argv: Sequence[str], *, sudo: bool = False) -> FakeStream:
         """Start a scripted stream; see `Connection.open_channel`."""
-        with self._operation(tuple(argv), sudo=sudo) as call:
+        return self._open(tuple(argv), sudo=sudo)
+
+    def open_script(self, script: Script) -> FakeStream:
+        """Start a scripted stream; see `Connection.open_script`."""
+        return self._open(tuple(script.argv_with_text), sudo=True, script=script)
+
+    def _open(self, argv: tuple[str, ...], *, sudo: bool, script: Script | None = None) -> FakeStream:
+        with self._operation(argv, sudo=sudo, script=script) as call:
             if handler := self._fake.stream_handler(argv):
                 return FakeStream.served(self.host, argv, handler)
             answer = self._fake.answer(call)
@@ -94,8 +129,10 @@ class FakeConnection:
             return FakeStream.served(self.host, argv, _wait_for_end)
         return FakeStream.printed(self.host, argv, (answer.exit_code, answer.stdout.encode(), answer.stderr))
 
-    def forward(self, host: str, port: int) -> TcpForward:
+    def forward(self, host: str, port: int) -> Any:
         """Tunnel to the local service that stands for `host`:`port`; see `Connection.forward`."""
+        if self._fake.tunnel is not None:
+            return self._fake.tunnel(host, port)
         tunnel = TcpForward(partial(self._reach, host, port), f"{self.host}: tunnel to {host}:{port}")
         self._tunnels.append(tunnel)
         return tunnel
@@ -121,14 +158,14 @@ class FakeConnection:
         self.close()
 
     @contextmanager
-    def _operation(self, argv: tuple[str, ...], *, sudo: bool, stdin: bytes | None = None) -> Iterator[Call]:
-        from windlass.effects.ssh.fake import Call  # noqa: PLC0415 - fake makes connections, so it imports us
-
+    def _operation(
+        self, argv: tuple[str, ...], *, sudo: bool, stdin: bytes | None = None, script: Script | None = None
+    ) -> Iterator[Call]:
         if self._is_closed:
             raise UnreachableError(f"{self.host}: this connection was closed; ask for a new one")
         if sudo and not self._fake.has_sudo:
             raise RefusedError(f"{self.host}: ops cannot become root by sudo without a password")
-        call = Call(argv, sudo, stdin)
+        call = Call(argv, sudo, stdin, script)
         self._fake.begin(call)
         yield call
         self._fake.end(call)

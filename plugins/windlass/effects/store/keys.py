@@ -75,7 +75,7 @@ def status_key(cluster: str) -> str:
 
 
 def remediation_key(cluster: str) -> str:
-    """Return the key of the record of remediation: tries of each component lately, and the alerts that stand."""
+    """Return the key of the record of actions: how often each component was acted on, and the alerts that stand."""
     return f"{cluster_prefix(cluster)}repairs.json"
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from windlass.domain.rendering import AddonManifest, node_labels, render_manifests
 from windlass.domain.rendering.manifests import OWN_ADDON
 from windlass.domain.spec.models import Host
+from windlass.effects.clock import Clock
 from windlass.effects.kubernetes.client import NODES, KubernetesClient, Resource
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import fan_out
@@ -31,16 +32,16 @@ def apply_services(session: ClusterSession, client: KubernetesClient) -> Changes
     for manifest in render_manifests(session.cluster, session.release, session.lock, session.mirror):
         addons.setdefault(OWN_ADDON if manifest.is_users else manifest.addon, []).append(manifest)
     own = addons.pop(OWN_ADDON, [])
-    outcomes = fan_out(addons, lambda addon: _apply_all(client, addons[addon]))
+    outcomes = fan_out(addons, lambda addon: _apply_all(client, addons[addon], session.clock))
     ours = [change for outcome in outcomes.values() for change in outcome.get()]
-    return (*ours, *_apply_all(client, own))
+    return (*ours, *_apply_all(client, own, session.clock))
 
 
-def _apply_all(client: KubernetesClient, manifests: Iterable[AddonManifest]) -> Changes:
-    return tuple(str(manifest) for manifest in manifests if _apply(client, manifest))
+def _apply_all(client: KubernetesClient, manifests: Iterable[AddonManifest], clock: Clock) -> Changes:
+    return tuple(str(manifest) for manifest in manifests if _apply(client, manifest, clock))
 
 
-def _apply(client: KubernetesClient, manifest: AddonManifest) -> bool:
+def _apply(client: KubernetesClient, manifest: AddonManifest, clock: Clock) -> bool:
     changed = False
 
     def attempt() -> str:
@@ -49,7 +50,7 @@ def _apply(client: KubernetesClient, manifest: AddonManifest) -> bool:
         return ""
 
     # A kind may be unknown to the API for a moment after its definition was applied.
-    wait_until(attempt, _KIND_KNOWN, f"apply {manifest} of {manifest.addon}")
+    wait_until(attempt, _KIND_KNOWN, f"apply {manifest} of {manifest.addon}", clock)
     return changed
 
 
@@ -65,7 +66,9 @@ def register_nodes(session: ClusterSession, client: KubernetesClient, within: ti
         return [host for host in session.hosts if host.is_node and host.name not in known]
 
     try:
-        wait_until(lambda: ", ".join(host.name for host in unknown()), within, "wait for kubelets to register")
+        wait_until(
+            lambda: ", ".join(host.name for host in unknown()), within, "wait for kubelets to register", session.clock
+        )
     except NotReadyError:
         late = unknown()
         session.on_hosts("restart kubelets", late, lambda _, connection: _restart_kubelet(connection))

@@ -11,8 +11,6 @@ from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.layout import (
     CLUSTER_MARK,
     DOCKER_DAEMON,
-    KERNEL_MODULES,
-    KERNEL_PARAMETERS,
     REGISTRY_HOSTS,
     artifact_directory,
     stack_directory,
@@ -28,17 +26,17 @@ from windlass.domain.rendering import (
 )
 from windlass.domain.rollout.hooks import HOOKS_MARK, hooks_mark
 from windlass.domain.scripts.apply import settings_script, unit_script
+from windlass.domain.scripts.combine import at_once, in_turn
 from windlass.domain.scripts.install import (
-    at_once,
     content_directory,
     directories_script,
     distribution_docker_script,
     docker_images_script,
     docker_script,
-    in_turn,
     install_script,
     node_images_script,
 )
+from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.apply.gather_facts import gather_facts
@@ -65,7 +63,7 @@ def prepare_host(
     laid = remote_files({path: file for path, file in files.items() if not path.startswith(left)})
     changed += _lay_down(session, connection, laid | ({} if facts.cluster else _marks_of_a_new_host(session)))
     containerd = [_containerd_script(session)] if host.is_node else []
-    script = at_once(*_pulls(session, host, containerd))
+    script = at_once("pull-images", *_pulls(session, host, containerd))
     return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))
 
 
@@ -74,7 +72,7 @@ def _install(session: ClusterSession, host: Host, connection: Connection, facts:
     if facts.docker_version is None:
         scripts.append(_engine_script(session, session.release.artifact("file", "docker-engine")))
     scripts.append(directories_script(host_directories(session.cluster, host)))
-    return run_script(connection, in_turn(*scripts), timeout=_DOWNLOADS)
+    return run_script(connection, in_turn("install-host", *scripts), timeout=_DOWNLOADS)
 
 
 def desired_installs(session: ClusterSession, host: Host, facts: HostFacts) -> list[Install]:
@@ -84,7 +82,7 @@ def desired_installs(session: ClusterSession, host: Host, facts: HostFacts) -> l
     return [one for one in installs if one.artifact.name != "docker-engine" or not skips_engine]
 
 
-def _engine_script(session: ClusterSession, engine: Artifact) -> str:
+def _engine_script(session: ClusterSession, engine: Artifact) -> Script:
     if not session.mirror.brings_engine:
         return distribution_docker_script()
     return docker_script(content_directory(session.lock.digest(engine)))
@@ -100,15 +98,10 @@ def _lay_down(session: ClusterSession, connection: Connection, files: Mapping[st
     remote = {**files, CLUSTER_MARK: RemoteFile(f"{session.cluster.name}\n".encode())}
     docker = remote.pop(DOCKER_DAEMON)
     changed = ["files"] if put_files(connection, remote) else []
-    changed += run_script(
-        connection, settings_script("kernel settings", SETTINGS["kernel settings"], _LOAD_KERNEL_SETTINGS)
-    )
+    changed += run_script(connection, settings_script("kernel settings", SETTINGS["kernel settings"]))
     settings = docker_settings(connection, docker.content.decode())
     connection.put(DOCKER_DAEMON, settings, mode=docker.mode, owner=docker.owner)
-    return (
-        *changed,
-        *run_script(connection, settings_script("docker settings", SETTINGS["docker settings"], _RELOAD_DOCKER)),
-    )
+    return (*changed, *run_script(connection, settings_script("docker settings", SETTINGS["docker settings"])))
 
 
 def docker_settings(connection: Connection, rendered: str) -> bytes:
@@ -117,37 +110,26 @@ def docker_settings(connection: Connection, rendered: str) -> bytes:
     return merge_daemon_settings(existing.decode() if existing is not None else None, rendered).encode()
 
 
-_LOAD_KERNEL_SETTINGS = f"""
-[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :
-sysctl -q -e -p {KERNEL_PARAMETERS} || :
-"""
-"""Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters."""
-_RELOAD_DOCKER = """
-if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
-"""
-"""A restart takes all settings; where containers run, a reload takes the registries, which is what they need."""
-
-
 def remote_files(files: HostFiles) -> dict[str, RemoteFile]:
     """Return rendered files as the transport takes them."""
     return {path: RemoteFile(file.content, file.mode, file.owner) for path, file in files.items()}
 
 
-def _containerd_script(session: ClusterSession) -> str:
+def _containerd_script(session: ClusterSession) -> Script:
     unit = containerd_unit(session.release)
     return unit_script(unit.name, unit.files, unit.binaries)
 
 
 def pull_images(session: ClusterSession, host: Host, connection: Connection) -> Changes:
     """Pull what the host will run and does not have."""
-    return run_script(connection, at_once(*_pulls(session, host)), timeout=_DOWNLOADS)
+    return run_script(connection, at_once("pull-images", *_pulls(session, host)), timeout=_DOWNLOADS)
 
 
-def _pulls(session: ClusterSession, host: Host, before_nodes: Sequence[str] = ()) -> Iterator[str]:
+def _pulls(session: ClusterSession, host: Host, before_nodes: Sequence[Script] = ()) -> Iterator[Script]:
     """Yield the script of each runtime's images; the pods' runtime may have to be started by `before_nodes` first."""
     images = host_images(session.cluster, session.release, host, session.lock, session.mirror)
     yield docker_images_script([image.reference for image in images if image.runtime == "docker"])
     references = [image.reference for image in images if image.runtime == "containerd"]
     if references:
         ctr = f"{artifact_directory('containerd', session.release.files['containerd'])}/bin/ctr"
-        yield in_turn(*before_nodes, node_images_script(references, ctr, REGISTRY_HOSTS))
+        yield in_turn("pull-images-of-pods", *before_nodes, node_images_script(references, ctr, REGISTRY_HOSTS))

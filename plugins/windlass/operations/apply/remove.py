@@ -7,6 +7,7 @@ from typing import Any
 
 from windlass.domain.host.layout import CLUSTER_MARK
 from windlass.domain.scripts.uninstall import removal_script
+from windlass.effects.clock import Clock
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError, RefusedError
@@ -23,7 +24,7 @@ def check_name(cluster: str, confirmed: str) -> None:
         raise RefusedError(f"deleting `{cluster}` needs its name in `confirm_name`, which says `{confirmed}`")
 
 
-def drain(client: KubernetesClient) -> Changes:
+def drain(client: KubernetesClient, clock: Clock) -> Changes:
     """Cordon all nodes and end the users' pods with their own grace, as far as that goes within half a minute."""
     for node in client.list(NODES):
         client.patch(NODES, node["metadata"]["name"], {"spec": {"unschedulable": True}})
@@ -31,7 +32,7 @@ def drain(client: KubernetesClient) -> Changes:
     for pod in asked:
         client.delete(PODS, pod["metadata"]["name"], pod["metadata"]["namespace"])
     try:
-        wait_until(lambda: _left(client), _DRAIN, "drain")
+        wait_until(lambda: _left(client), _DRAIN, "drain", clock)
     except NotReadyError:
         return ("pods (some did not end in time)",)
     return ("pods",) if asked else ()

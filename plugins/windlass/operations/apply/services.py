@@ -27,10 +27,11 @@ def start_services(run: ClusterRun, tell: Tell) -> list[str]:
         tell("an API server is ready")
         changed = list(apply_services(session, client))
         changed += register_nodes(session, client)
-        wait_until(lambda: nodes_missing(session, client), _NODES_READY, "wait for nodes")
+        wait_until(lambda: nodes_missing(session, client), _NODES_READY, "wait for nodes", session.clock)
         tell("all nodes are Ready")
         changed += label_nodes(session, client)
-        wait_until(lambda: workloads_missing(client, FOUNDATION), _NODES_READY, "wait for foundation services")
+        doing = "wait for foundation services"
+        wait_until(lambda: workloads_missing(client, FOUNDATION), _NODES_READY, doing, session.clock)
         own = start_own_stacks(session)
     changed += [f"{one} of {host}" for host, changes in own.items() for one in changes]
     return changed

@@ -7,10 +7,10 @@ from datetime import timedelta
 from functools import partial
 
 from windlass.domain.host.desired import kubelet_unit
-from windlass.domain.host.layout import PKI, PROXY_PORT, SEALED_PKI, stack_directory
+from windlass.domain.host.layout import SEALED_PKI, stack_directory
 from windlass.domain.pki import Pki, files_for
-from windlass.domain.scripts.apply import service_digests, stack_script, unit_script
-from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.apply import after_api, service_digests, stack_script, unit_script
+from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
@@ -63,15 +63,8 @@ def start_kubelets(session: ClusterSession) -> dict[str, Changes]:
     and take time from the API servers that start meanwhile.
     """
     nodes = [host for host in session.hosts if host.is_node]
-    script = _UNTIL_API + kubelet_script(session.release.version)
+    script = after_api(kubelet_script(session.release.version))
     return session.on_hosts("start kubelets", nodes, lambda _, connection: run_script(connection, script, timeout=_UP))
-
-
-_API_ANSWERS = CurlProbe(f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=2), ca=f"{PKI}/ca.crt")
-_UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
-until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
-  {_API_ANSWERS} >/dev/null 2>&1; do sleep 0.3; done
-"""
 
 
 def start_kubelet(session: ClusterSession, connection: Connection) -> Changes:
@@ -79,7 +72,7 @@ def start_kubelet(session: ClusterSession, connection: Connection) -> Changes:
     return run_script(connection, kubelet_script(session.release.version), timeout=_UP)
 
 
-def kubelet_script(version: str) -> str:
+def kubelet_script(version: str) -> Script:
     """Return the script that starts a kubelet, or restarts it if what it reads has changed."""
     unit = kubelet_unit(version)
     return unit_script(unit.name, unit.files, unit.binaries)

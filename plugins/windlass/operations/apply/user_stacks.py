@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 
-from windlass.domain.catalog.stack_files import OWN_STACKS
-from windlass.domain.host.layout import STACKS, stack_directory
+from windlass.domain.host.layout import stack_directory
 from windlass.domain.rendering import HealthCheck, host_stacks, read_health
 from windlass.domain.scripts.curl import CurlProbe
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.user_stacks import ask_tcp_script, remove_others_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
@@ -34,7 +32,8 @@ def start_own_stacks(session: ClusterSession) -> dict[str, Changes]:
         own = [stack.name for stack in session.cluster.spec.stacks if stack.runs_on(host)]
         changed = (*_remove_others(session, host, connection), *bring_up(connection, own))
         for service, check in _checks(connection, own):
-            wait_until(partial(_ask, connection, host, check), _HEALTHY, f"{host.name}: wait for {service}")
+            look = partial(_ask, connection, host, check)
+            wait_until(look, _HEALTHY, f"{host.name}: wait for {service}", session.clock)
         return changed
 
     return session.on_hosts("start the user's stacks", session.hosts, start)
@@ -49,24 +48,6 @@ def remove_other_stacks(session: ClusterSession) -> dict[str, Changes]:
 
 def _remove_others(session: ClusterSession, host: Host, connection: Connection) -> Changes:
     return run_script(connection, remove_others_script(host_stacks(session.cluster, host)))
-
-
-def remove_others_script(desired: Iterable[str]) -> str:
-    """Return a script that takes down the user's stacks but those `wanted`, with their files and without their data.
-
-    Windlass's own stay whatever the spec says: a member of etcd leaves only where the others keep quorum.
-    """
-    keep = "|".join(shlex.quote(name) for name in dict.fromkeys([*OWN_STACKS, *desired]))
-    return f"""set -eu
-for directory in {STACKS}/*/; do
-  stack=${{directory%/}}; stack=${{stack##*/}}
-  case $stack in {keep}|'*') continue ;; esac
-  containers=$(docker ps -aq --filter "label=com.docker.compose.project=windlass-$stack")
-  [ -z "$containers" ] || docker rm -fv $containers >/dev/null
-  rm -rf "$directory"
-  echo "{CHANGED}removed stack $stack"
-done
-"""
 
 
 def _checks(connection: Connection, stacks: Iterable[str]) -> Iterator[tuple[str, HealthCheck]]:
@@ -91,7 +72,7 @@ def probe_argv(check: HealthCheck, address: str) -> list[str]:
     if check.protocol == "tcp":
         # A telnet session whose input ends at once is over as soon as the connection stands.
         probe = CurlProbe(f"telnet://{where}:{check.port}", check.response_timeout, "any answer")
-        return ["sh", "-c", f"{probe} </dev/null"]
+        return ask_tcp_script(probe).argv_with_text
     method, path = check.request_line.split()[:2]
     return [
         *CurlProbe(

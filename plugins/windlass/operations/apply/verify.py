@@ -13,6 +13,7 @@ from windlass.domain.pki import Pki, check_certificate
 from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.rendering import image_reference
 from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.smoke_test import keep_word_script
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NAMESPACES, PODS, SERVICE_ACCOUNTS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
@@ -27,8 +28,8 @@ FOUNDATION = frozenset({"kube-system", "kube-flannel", "local-path-storage", "me
 
 def verify_cluster(session: ClusterSession, pki: Pki, client: KubernetesClient) -> tuple[str, ...]:
     """Try what a cluster is for, and return what was shown; NotReadyError or WindlassError names what is not so."""
-    wait_until(lambda: nodes_missing(session, client), _TIMEOUT, "verify: nodes")
-    wait_until(lambda: workloads_missing(client, FOUNDATION), _TIMEOUT, "verify: foundation services")
+    wait_until(lambda: nodes_missing(session, client), _TIMEOUT, "verify: nodes", session.clock)
+    wait_until(lambda: workloads_missing(client, FOUNDATION), _TIMEOUT, "verify: foundation services", session.clock)
     _check_proxies(session)
     _check_certificates(session, pki)
     shown = ["all nodes Ready", "foundation services ready", "API through every proxy", "certificates"]
@@ -47,7 +48,7 @@ def _check_proxies(session: ClusterSession) -> None:
             answer = connection.run(probe.argv, sudo=True, check=False)
             return "" if answer.exit_code == 0 else f"{connection.host}: {answer.stderr.strip()}"
 
-        wait_until(look, _TIMEOUT, f"{connection.host}: verify its proxy")
+        wait_until(look, _TIMEOUT, f"{connection.host}: verify its proxy", session.clock)
 
     session.on_hosts("verify the API through each proxy", [host for host in session.hosts if host.is_node], ask)
 
@@ -67,23 +68,26 @@ def _check_certificates(session: ClusterSession, pki: Pki) -> None:
 
 def _check_workload(session: ClusterSession, client: KubernetesClient) -> tuple[str, ...]:
     """Run a web server on every node, reach it by name from every node, write a volume and read it back."""
-    wait_until(lambda: _left_of_last_time(client), _TIMEOUT, "verify: the last trial's namespace")
+    wait_until(lambda: _left_of_last_time(client), _TIMEOUT, "verify: the last trial's namespace", session.clock)
     image = image_reference("toolbox", session.release, session.lock, session.mirror)
     has_volume = session.cluster.spec.storage.driver != "none"
     namespace, *others = trial_objects(image, has_volume=has_volume)
     client.apply(namespace)
     # A pod without it is refused; controllers that have just been restarted take seconds to elect who makes it.
-    wait_until(lambda: _account_missing(client), _TIMEOUT, "verify: the trial's service account")
+    wait_until(lambda: _account_missing(client), _TIMEOUT, "verify: the trial's service account", session.clock)
     for desired in others:
         client.apply(desired)
     nodes = [host for host in session.hosts if host.is_node]
-    wait_until(lambda: _pods_missing(client, len(nodes) + has_volume), _TIMEOUT, "verify: test pods")
+    wait_until(lambda: _pods_missing(client, len(nodes) + has_volume), _TIMEOUT, "verify: test pods", session.clock)
     pods = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in client.list(PODS, NAMESPACE, "app=verify")}
     url = f"http://{NAME}.{NAMESPACE}.svc.cluster.local:{PORT}/"
 
     def reach(host: Host, _: Connection) -> None:
         wait_until(
-            lambda: _reach(session, pods[host.name], url), _TIMEOUT, f"verify: service from a pod on {host.name}"
+            lambda: _reach(session, pods[host.name], url),
+            _TIMEOUT,
+            f"verify: service from a pod on {host.name}",
+            session.clock,
         )
 
     session.on_hosts("verify a service from every node", nodes, reach)
@@ -118,8 +122,7 @@ def _reach(session: ClusterSession, pod: str, url: str) -> str:
 
 def _check_volume(session: ClusterSession) -> None:
     word = datetime.now(UTC).strftime("%H%M%S%f")
-    command = f"echo {word} > /data/word && sync && cat /data/word"
-    answer = kubectl(session, ["exec", "-n", NAMESPACE, VOLUME_POD, "--", "sh", "-c", command])
+    answer = kubectl(session, ["exec", "-n", NAMESPACE, VOLUME_POD, "--", *keep_word_script().argv_with_text, word])
     if answer.strip() != word:
         raise WindlassError(f"verify: the volume gave back `{answer.strip()[:80]}`; look at the storage driver's log")
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from windlass.domain.backup import SNAPSHOT, BundleId, BundleManifest, Comparison, DrillRecord, drill_id
 from windlass.domain.catalog import Release
 from windlass.domain.host.layout import DATA, DRILLS
 from windlass.domain.rendering import image_reference
-from windlass.domain.scripts.restore_drill import DrillPlan, Images, cleanup_script, plan_drill
+from windlass.domain.scripts.restore_drill import ENCRYPTED, DrillPlan, Images, cleanup_script, plan_drill
+from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Host
 from windlass.effects.bundles import Vault
+from windlass.effects.clock import Clock
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.errors import CommandError, IntegrityError, NotReadyError, RefusedError, WindlassError
 from windlass.operations.backup.take import Stopwatch
@@ -26,7 +27,6 @@ from windlass.operations.waiting import wait_until
 _STEP = timedelta(minutes=5)
 _READY = timedelta(seconds=90)
 _PAGE = 500
-_ENCRYPTED = "k8s:enc:"
 
 
 @dataclass
@@ -37,6 +37,7 @@ class _Drill:
     manifest: BundleManifest
     connection: Connection
     watch: Stopwatch
+    clock: Clock
     comparisons: list[Comparison] = field(default_factory=list)
 
     def compare(self, what: str, expected: object, found: object) -> None:
@@ -51,8 +52,7 @@ class _Drill:
 
     def ask(self, path: str) -> Any:
         """Return what the throwaway API server answers."""
-        script = self.plan.ask_api(path)
-        return json.loads(self.connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=_STEP).stdout)
+        return json.loads(self.connection.run_script(self.plan.ask_api(path), timeout=_STEP).stdout)
 
 
 def drill_host(session: ClusterSession) -> Host:
@@ -84,7 +84,7 @@ def run_drill(
     `release` is that of the bundle. A failure of the drill is in the record; what is raised is only that the record
     could not be stored. The caller sees to it that there is one drill at a time.
     """
-    started = datetime.now(UTC)
+    started = session.clock.now()
     drill: _Drill | None = None
     host, failure, disproves = "", "", False
     try:
@@ -95,7 +95,7 @@ def run_drill(
             images = Images(*(image_reference(name, release, session.lock, session.mirror) for name in _IMAGES))
             size = manifest.parts[SNAPSHOT].clear_bytes
             plan = plan_drill(drill_id(bundle, started), images, size, vault.state(manifest), started)
-            drill = _Drill(plan, manifest, connection, watch)
+            drill = _Drill(plan, manifest, connection, watch, session.clock)
             with _clean(connection):
                 _restore(drill, vault)
                 _try_etcd(drill)
@@ -115,7 +115,7 @@ def run_drill(
         host=host,
         by=by,
         started=started,
-        finished=datetime.now(UTC),
+        finished=session.clock.now(),
         milliseconds=watch.milliseconds,
         comparisons=comparisons,
         failure=failure,
@@ -130,7 +130,7 @@ _IMAGES = ("etcd", "kube-apiserver")
 
 def clear_drills(connection: Connection) -> None:
     """Remove what drills left on a host."""
-    connection.run(["sh", "-s"], sudo=True, stdin=cleanup_script().encode(), timeout=_STEP)
+    connection.run_script(cleanup_script(), timeout=_STEP)
 
 
 @contextmanager
@@ -155,7 +155,7 @@ def _restore(drill: _Drill, vault: Vault) -> None:
     drill.connection.run(["mkdir", "-p", "-m", "0700", DRILLS, plan.directory], sudo=True)
     drill.connection.put_tree(plan.directory, files)
     with watch.step("fetch"), vault.open_part(drill.manifest, SNAPSHOT) as pieces:
-        _send(drill.connection, plan.snapshot, pieces)
+        _send(drill.connection, plan.receive(), pieces)
     with watch.step("status"):
         status = json.loads(drill.command(plan.status()))
         drill.compare("revision", drill.manifest.content.revision, status["revision"])
@@ -167,7 +167,7 @@ def _try_etcd(drill: _Drill) -> None:
     plan, content = drill.plan, drill.manifest.content
     with drill.watch.step("etcd"):
         drill.command(plan.start_etcd())
-        _until(lambda: drill.command(plan.etcdctl("endpoint", "health")), "wait for the throwaway etcd")
+        _until(lambda: drill.command(plan.etcdctl("endpoint", "health")), "wait for the throwaway etcd", drill.clock)
         # At once: the leases run again, and what they take with them when they end raises the revision.
         counted = _fields(drill.command(plan.count(content.revision)))
         drill.compare("revision of the running etcd", content.revision, counted.get("Revision"))
@@ -187,7 +187,7 @@ def _try_api(drill: _Drill) -> None:
     manifest = drill.manifest
     with drill.watch.step("API server"):
         drill.command(drill.plan.start_api_server())
-        _until(lambda: drill.ask("/api/v1?timeout=5s"), "wait for the throwaway API server")
+        _until(lambda: drill.ask("/api/v1?timeout=5s"), "wait for the throwaway API server", drill.clock)
     with drill.watch.step("compare"):
         for what, path, expected in (
             ("UIDs of namespaces", "/api/v1/namespaces", manifest.namespaces),
@@ -209,10 +209,9 @@ def _decrypt(drill: _Drill) -> None:
         drill.watch.tell("there is no Secret in the bundle, so that none was decrypted")
         return
     key = f"/registry/secrets/{first['namespace']}/{first['name']}"
-    stored = drill.plan.etcdctl("get", key, "--print-value-only", f"--rev={drill.manifest.content.revision}")
-    script = f"{shlex.join(stored)} | head -c {len(_ENCRYPTED)}\n"  # the rest is nobody's business, encrypted or not
-    beginning = drill.connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=_STEP).stdout
-    how = "decrypted" if beginning == _ENCRYPTED else "read, stored in clear"
+    script = drill.plan.stored_secret(key, drill.manifest.content.revision)
+    beginning = drill.connection.run_script(script, timeout=_STEP).stdout
+    how = "decrypted" if beginning == ENCRYPTED else "read, stored in clear"
     drill.compare("a Secret", how, how)
 
 
@@ -229,7 +228,7 @@ def _metadata(drill: _Drill, path: str, limit: int = 0) -> Iterator[Mapping[str,
         following = f"&continue={token}"
 
 
-def _until(look: Callable[[], object], doing: str) -> None:
+def _until(look: Callable[[], object], doing: str, clock: Clock) -> None:
     def missing() -> str:
         try:
             look()
@@ -237,12 +236,11 @@ def _until(look: Callable[[], object], doing: str) -> None:
             return str(error)
         return ""
 
-    wait_until(missing, _READY, doing)
+    wait_until(missing, _READY, doing, clock)
 
 
-def _send(connection: Connection, path: str, pieces: Iterator[bytes]) -> None:
-    """Write a stream to a new file of root's."""
-    with connection.open_channel(["sh", "-c", 'umask 077; exec cat >"$1"', "sh", path], sudo=True) as channel:
+def _send(connection: Connection, receive: Script, pieces: Iterator[bytes]) -> None:
+    with connection.open_script(receive) as channel:
         for piece in pieces:
             channel.sendall(piece)
         channel.finish_input()

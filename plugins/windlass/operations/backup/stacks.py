@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from windlass.domain.host.layout import STACKS
+from windlass.domain.scripts.backup import pack_stacks_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import IntegrityError
@@ -29,14 +30,10 @@ def stacks_on_hosts(session: ClusterSession) -> Mapping[str, Mapping[str, bytes]
 
 
 def _stacks(host: Host, connection: Connection) -> Mapping[str, bytes]:
-    packed = connection.run(["sh", "-c", _PACK], sudo=True, timeout=_TIMEOUT).stdout
+    packed = connection.run_script(pack_stacks_script(), timeout=_TIMEOUT).stdout
     try:
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed, validate=True))) as archive:
             files = [(member.name, archive.extractfile(member)) for member in archive if member.isfile()]
             return {f"{STACKS}/{name.removeprefix('./')}": file.read() for name, file in files if file is not None}
     except (ValueError, tarfile.TarError) as error:
         raise IntegrityError(f"{host.name}: the stacks below {STACKS} could not be read: {error}") from error
-
-
-_PACK = f"tar -C {STACKS} -czf - . | base64 -w 0"
-"""As text, since that is what the output of a command is."""

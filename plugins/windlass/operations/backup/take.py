@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import BinaryIO, cast
 
 from windlass.domain.backup import (
@@ -69,7 +68,7 @@ def take_bundle(
     is not what it should be, RefusedError without room, UnreachableError where store or hosts do not answer.
     """
     watch = watch or Stopwatch()
-    started = datetime.now(UTC)
+    started = session.clock.now()
     with etcd_clients(session, pki) as members, Spool() as spool:
         source = snapshot_source(members.statuses, members.reasons)
         status, client = members.statuses[source], members.clients[source]
@@ -95,7 +94,7 @@ def take_bundle(
         cluster=vault.cluster,
         id=str(bundle),
         started=started,
-        finished=datetime.now(UTC),
+        finished=session.clock.now(),
         by=by,
         etcd=etcd,
         content=content,

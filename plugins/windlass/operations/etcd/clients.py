@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +29,8 @@ class MemberRoute:
     through: Connection
     address: str = "127.0.0.1"
     port: int = ETCD_CLIENT_PORT
+    open_client: Callable[..., EtcdClient] = EtcdClient
+    """Gives the client once the tunnel is there; see `Clients.etcd`."""
 
 
 @contextmanager
@@ -41,14 +43,14 @@ def etcd_client(
     """
     with route.through.forward(route.address, route.port) as forward:
         target = EtcdTarget(route.through.host, *forward.address)
-        with EtcdClient(target, credentials, deadline) as client:
+        with route.open_client(target, credentials, deadline) as client:
             yield client
 
 
 @contextmanager
 def etcd_member(session: ClusterSession, pki: Pki, host: str, deadline: timedelta = DEADLINE) -> Iterator[EtcdClient]:
     """Give a client of the member on `host`, through that host, by Windlass's own certificate; see `etcd_client`."""
-    route = MemberRoute(session.connections.get(host))
+    route = MemberRoute(session.connections.get(host), open_client=session.clients.etcd)
     with etcd_client(route, EtcdCredentials.of(pki), deadline) as client:
         yield client
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
-from collections.abc import Mapping
 from datetime import timedelta
 
 from windlass.domain.etcd import status
 from windlass.domain.etcd.membership import EtcdObservation
-from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA, PKI, STACKS, SYSTEMD, stack_directory
-from windlass.domain.scripts.curl import CurlProbe, tell_unreached
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA
+from windlass.domain.scripts.etcd_member import CONTAINER
+from windlass.domain.scripts.join import ASIDE, join_script, prepared_script, way_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import RefusedError
@@ -19,14 +17,12 @@ from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import seed_host
 from windlass.operations.cluster import run_script
 from windlass.operations.etcd.context import ReplacementContext, serving_client
-from windlass.operations.etcd.observe import CONTAINER, observe_members, peer_url
+from windlass.operations.etcd.observe import observe_members, peer_url
 from windlass.operations.waiting import wait_until
 
 _JOINED = timedelta(minutes=1)
 _SPARE_BYTES = 256 * 1024 * 1024
 """The raft log and what a restart needs, beside the database."""
-ASIDE = "member.replaced"
-"""Where a replaced member's data is kept, below the data directory: only that of the last replacement."""
 
 
 def make_ready(work: ReplacementContext, host: Host, connection: Connection, observed: EtcdObservation) -> None:
@@ -56,40 +52,12 @@ def _check_way(host: Host, connection: Connection, observed: EtcdObservation) ->
         )
 
 
-def way_script(others: Mapping[str, str]) -> str:
-    """Return the script that names those of `others` (name to peer address) which cannot be reached."""
-    # Without a certificate of a peer the member turns it down: then it is reached.
-    lines = [tell_unreached(_reaching(url), CHANGED + name) for name, url in others.items()]
-    return "\n".join([*lines, "wait"]) + "\n"
-
-
-def _reaching(url: str) -> CurlProbe:
-    return CurlProbe(url, timedelta(seconds=5), "connection", is_trusted=True, connects_within=timedelta(seconds=3))
-
-
 def is_prepared(connection: Connection, cluster: str, host: Host) -> bool:
     """Say whether the host still has what it was prepared with: its mark, and by its roles keys, images, binaries."""
     mark = connection.read(CLUSTER_MARK)
     if mark is None or mark.decode().strip() != cluster:
         return False
-    return bool(run_script(connection, _prepared_script(host)))
-
-
-def _prepared_script(host: Host) -> str:
-    desired = {"etcd": f"{PKI}/etcd/peer.key", "control-plane": f"{PKI}/apiserver.key"}
-    keys = [desired[role] for role in host.roles if role in desired]
-    files = [*keys, f"{SYSTEMD}/kubelet.service"] if host.is_node else keys
-    stacks = ["api-proxy", *(role for role in host.roles if role in desired)]
-    return f"""
-for file in {shlex.join(files)}; do [ -s "$file" ] || exit 0; done
-for stack in {shlex.join(stacks)}; do
-  cd {STACKS}/$stack 2>/dev/null || exit 0
-  for image in $(sed -n 's/^ *image: *"*\\([^"]*\\)"*$/\\1/p' compose.yaml); do
-    docker image inspect "$image" >/dev/null 2>&1 || exit 0
-  done
-done
-echo "{CHANGED}nothing"
-"""
+    return bool(run_script(connection, prepared_script(host)))
 
 
 def join(work: ReplacementContext, host: Host, connection: Connection) -> None:
@@ -107,7 +75,7 @@ def join(work: ReplacementContext, host: Host, connection: Connection) -> None:
             return f"{host.name}: etcd has not joined; see `docker logs {CONTAINER}` there"
         return "" if observe_members(work.session, work.pki).at(host.name).has_leader else f"{host.name}: no leader yet"
 
-    wait_until(lacks, _JOINED, f"etcd: {host.name} joins as a learner")
+    wait_until(lacks, _JOINED, f"etcd: {host.name} joins as a learner", work.session.clock)
 
 
 def initial_cluster(members: tuple[status.ListedMember, ...], host: Host) -> str:
@@ -122,21 +90,3 @@ def initial_cluster(members: tuple[status.ListedMember, ...], host: Host) -> str
         for address in one.peer_urls
     ]
     return ",".join(sorted(pairs))
-
-
-def join_script(cluster: str, aside: str) -> str:
-    """Return the script that keeps old data aside (and drops what was kept before) and starts a member that joins.
-
-    With the data of a member that was removed it would find its own removal in the log, and end:
-    https://github.com/etcd-io/etcd/pull/15380
-    """
-    return f"""set -eu
-docker rm -f {CONTAINER} >/dev/null 2>&1 || :
-mkdir -p -m 700 {ETCD_DATA}; cd {ETCD_DATA}
-if [ -e member ]; then rm -rf {ASIDE}-*; mv member {shlex.quote(aside)}; fi
-cd {stack_directory("etcd")}
-log=$(mktemp); trap 'rm -f $log' EXIT
-export WINDLASS_ETCD_STATE=existing WINDLASS_ETCD_CLUSTER={shlex.quote(cluster)}
-if ! docker compose -p windlass-etcd -f compose.yaml up -d >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
-echo "{CHANGED}etcd"
-"""

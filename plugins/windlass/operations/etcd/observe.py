@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,8 +10,9 @@ from urllib.parse import urlsplit
 
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.status import ObservedMember, Process
-from windlass.domain.host.layout import DATA, ETCD_DATA, ETCD_PEER_PORT
+from windlass.domain.host.layout import ETCD_PEER_PORT
 from windlass.domain.pki import Pki
+from windlass.domain.scripts.etcd_member import observe_member_script
 from windlass.domain.spec.models import Host
 from windlass.effects.etcd import EtcdCredentials
 from windlass.effects.ssh.connection import Connection
@@ -20,24 +20,9 @@ from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd.clients import MemberRoute, etcd_client
 
-CONTAINER = "windlass-etcd"
 _ANSWERS_WITHIN = timedelta(seconds=3)
 _ASK_AGAIN = timedelta(seconds=1)
 """What must be left of a member's time to ask it again after a connection broke."""
-_SCRIPT = f"""
-state=$(docker inspect --format '{{{{.State.Status}}}}' {CONTAINER} 2>/dev/null)
-case $state in
-  running) echo process=running ;;
-  '') if pgrep -x etcd >/dev/null; then echo process=running
-      elif docker version >/dev/null 2>&1 || ! command -v docker >/dev/null; then echo process=absent
-      else echo process=stopped; fi ;;
-  *) echo process=stopped ;;
-esac
-ls {shlex.quote(ETCD_DATA)}/member/wal/*.wal >/dev/null 2>&1 && echo data=yes || echo data=no
-for directory in {shlex.quote(ETCD_DATA)} {DATA} /var/lib; do
-  [ -d "$directory" ] && df -Pk "$directory" | awk 'NR > 1 {{print "free=" $4}}' && break
-done
-"""
 
 
 def peer_url(host: Host) -> str:
@@ -59,7 +44,9 @@ def observe_etcd(
     credentials, silent = EtcdCredentials.of(pki), dict(unreachable or {})
     outcomes = session.look_on_hosts(
         [host for host in hosts if host.name not in silent],
-        lambda _, connection: _observe(connection, credentials, answers_within),
+        lambda _, connection: _observe(
+            MemberRoute(connection, open_client=session.clients.etcd), credentials, answers_within
+        ),
     )
     silent |= {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok}
     observed = {
@@ -79,17 +66,17 @@ def observe_members(session: ClusterSession, pki: Pki, unreachable: Mapping[str,
     return replace(own, members={**own.members, **others})
 
 
-def _observe(connection: Connection, credentials: EtcdCredentials, within: timedelta) -> ObservedMember:
-    observed = _ask_host(connection)
+def _observe(route: MemberRoute, credentials: EtcdCredentials, within: timedelta) -> ObservedMember:
+    observed = _ask_host(route.through)
     if observed.process == "absent":
-        return replace(observed, reason=f"{connection.host}: etcd does not run there")
-    asked = _ask(MemberRoute(connection), credentials, observed, within)
+        return replace(observed, reason=f"{route.through.host}: etcd does not run there")
+    asked = _ask(route, credentials, observed, within)
     # Nothing was asked if the host went away meanwhile: then this raises, and the member is unknown.
-    return asked if asked.status is not None else replace(_ask_host(connection), reason=asked.reason)
+    return asked if asked.status is not None else replace(_ask_host(route.through), reason=asked.reason)
 
 
 def _ask_host(connection: Connection) -> ObservedMember:
-    said = connection.run(["sh", "-s"], sudo=True, stdin=_SCRIPT.encode(), timeout=timedelta(seconds=20)).stdout
+    said = connection.run_script(observe_member_script(), timeout=timedelta(seconds=20)).stdout
     values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     processes: dict[str, Process] = {"running": "running", "stopped": "stopped", "absent": "absent"}
     return ObservedMember(
@@ -149,7 +136,8 @@ def _ask_from(
     asked, reasons = [], []
     for name in hosts:
         try:
-            route = MemberRoute(session.connections.get(name), urlsplit(address).hostname or address)
+            through, there = session.connections.get(name), urlsplit(address).hostname or address
+            route = MemberRoute(through, there, open_client=session.clients.etcd)
         except WindlassError:
             continue
         observed = _ask(route, credentials, ObservedMember("unknown"))

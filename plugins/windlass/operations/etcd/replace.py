@@ -11,7 +11,7 @@ from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.quorum import Addition, Membership, Promotion, Removal, check
 from windlass.domain.etcd.replacement import PlannedStep, Start, plan_replacement
 from windlass.domain.host.layout import stack_directory
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.etcd_member import member_ended_script, restart_member_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError, RefusedError
@@ -19,7 +19,7 @@ from windlass.operations.apply.start import SERVING, bring_up, start_kubelet
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.etcd.context import ReplacementContext, serving_client
 from windlass.operations.etcd.join import join, make_ready
-from windlass.operations.etcd.observe import CONTAINER, observe_members, peer_url
+from windlass.operations.etcd.observe import observe_members, peer_url
 from windlass.operations.waiting import wait_until
 
 _COMES_BACK = timedelta(seconds=12)
@@ -74,7 +74,7 @@ def _comes_back(work: ReplacementContext, host: Host, connection: Connection) ->
     """Start the member, unless its host has no stack any more, and say whether it is healthy soon."""
     if connection.read(COMPOSE) is None:
         return False
-    changes = run_script(connection, _RESTART, timeout=timedelta(minutes=2))
+    changes = run_script(connection, restart_member_script(), timeout=timedelta(minutes=2))
     if not changes:
         return False
 
@@ -83,29 +83,15 @@ def _comes_back(work: ReplacementContext, host: Host, connection: Connection) ->
         if observed.health(host.name) == "healthy":
             return ""
         # One that ended again will not do better the next time.
-        if run_script(connection, _HAS_ENDED):
+        if run_script(connection, member_ended_script()):
             raise RefusedError(f"{host.name}: etcd ended again")
         return f"{host.name}: etcd is {observed.health(host.name)}"
 
     try:
-        wait_until(lacks, _COMES_BACK, f"{host.name}: start etcd again")
+        wait_until(lacks, _COMES_BACK, f"{host.name}: start etcd again", work.session.clock)
     except (NotReadyError, RefusedError):
         return False
     return True
-
-
-_RESTART = f"""set -eu
-cd {stack_directory("etcd")}
-log=$(mktemp); trap 'rm -f $log' EXIT
-docker rm -f {CONTAINER} >/dev/null 2>&1 || :
-if docker compose -p windlass-etcd -f compose.yaml up -d >$log 2>&1; then echo "{CHANGED}etcd"
-else tail -n 3 $log >&2; fi
-"""
-"""The container is recreated, so that what Docker counts of it is of this start."""
-_HAS_ENDED = f"""
-set -- $(docker inspect --format '{{{{.State.Status}}}} {{{{.RestartCount}}}}' {CONTAINER} 2>/dev/null || echo gone 0)
-[ "$1" = running ] && [ "$2" -lt 2 ] || echo "{CHANGED}ended"
-"""
 
 
 def _carry_out(work: ReplacementContext, host: Host, connection: Connection) -> Changes:
@@ -163,7 +149,7 @@ def _promote(work: ReplacementContext, member_id: int, name: str) -> None:
                 client.promote(member_id)
         return ""
 
-    wait_until(lacks, _CATCHES_UP, f"etcd: {name} catches up")
+    wait_until(lacks, _CATCHES_UP, f"etcd: {name} catches up", work.session.clock)
 
 
 def _start_the_rest(work: ReplacementContext, host: Host, connection: Connection) -> Changes:

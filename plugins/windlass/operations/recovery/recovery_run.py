@@ -11,6 +11,7 @@ from windlass.domain.backup import SNAPSHOT, BundleId
 from windlass.domain.recovery import RecoveryRequest, joined_pki, plan_recovery, reduced
 from windlass.domain.recovery.handover import RecoveryHandover
 from windlass.domain.spec import dump_cluster
+from windlass.effects.clock import Clock
 from windlass.effects.store import RunLease
 from windlass.effects.store.recoveries import RecoveryRecord, save_recovery
 from windlass.errors import RefusedError
@@ -33,7 +34,7 @@ _PATIENCE = timedelta(minutes=3)
 """How long one try waits for a run that remediates; Airflow tries again after it."""
 
 
-def take_over_cluster(lease: RunLease) -> None:
+def take_over_cluster(lease: RunLease, clock: Clock) -> None:
     """Take the lease; RefusedError names the run that holds it instead.
 
     A remediation, which a disaster starts too, is waited for: it ends as soon as it sees that it cannot help.
@@ -50,7 +51,7 @@ def take_over_cluster(lease: RunLease) -> None:
             return str(refusal)
         return ""
 
-    wait_until(held, _PATIENCE, "recovery waits")
+    wait_until(held, _PATIENCE, "recovery waits", clock)
 
 
 def adopt_bundle(run: ClusterRun, spec: str, recovery: RecoveryHandover, tell: Tell) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 import yaml
 
 from windlass.domain.host.layout import ETCD_DATA, stack_directory
-from windlass.domain.scripts.restore import Restore, receive_argv, restore_script, state_script
+from windlass.domain.scripts.restore import Restore, receive_script, restore_script, stage_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.broadcast import broadcast
 from windlass.effects.ssh.connection import Channel, Connection
@@ -48,10 +48,10 @@ class Stage:
 
 def stages(work: RecoveryContext) -> dict[str, Stage]:
     """Return how far this recovery has come on each etcd host."""
-    script = state_script(work.id)
+    script = stage_script(work.id)
 
     def look(_: Host, connection: Connection) -> Stage:
-        said = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=timedelta(seconds=30)).stdout
+        said = connection.run_script(script, timeout=timedelta(seconds=30)).stdout
         values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
         free = int(values["free"]) * 1024 if values.get("free") else None
         return Stage(values.get("stage", ""), free)
@@ -96,7 +96,7 @@ def _check_room(found: Mapping[str, Stage], hosts: list[str], size: int) -> None
 
 def _send(work: RecoveryContext, hosts: list[Host], source: SnapshotSource) -> None:
     def open_channel(host: Host) -> Channel:
-        return work.session.connections.get(host.name).open_channel(receive_argv(work.id), sudo=True)
+        return work.session.connections.get(host.name).open_script(receive_script(work.id))
 
     with source.open as pieces:
         broadcast(pieces, {host.name: partial(open_channel, host) for host in hosts}, "send the snapshot")

@@ -31,7 +31,7 @@ def settle(work: RecoveryContext, absent: Iterable[str]) -> tuple[str, ...]:
     with kubernetes_api(work.session, work.pki, _API_READY) as client:
         changed = [f"removed the node {name}" for name in absent if client.delete(NODES, name)]
         changed += apply_services(work.session, client)
-        wait_until(lambda: nodes_missing(work.session, client), _NODES_READY, "wait for nodes")
+        wait_until(lambda: nodes_missing(work.session, client), _NODES_READY, "wait for nodes", work.session.clock)
         changed += label_nodes(work.session, client)
     for one in changed:
         work.tell(one)

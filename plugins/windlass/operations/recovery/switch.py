@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from windlass.domain.etcd.membership import EtcdObservation
-from windlass.domain.scripts.restore import STOP_SCRIPT, switch_script, way_back
+from windlass.domain.scripts.restore import stop_script, switch_script, way_back
 from windlass.effects.etcd import EtcdClient
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.apply.start import SERVING, bring_up, start_kubelet
@@ -46,7 +46,7 @@ def switch_over(work: RecoveryContext, before: dict[str, Stage], bundle: str) ->
 def _stop(work: RecoveryContext) -> None:
     hosts = [host for host in work.session.hosts if {"etcd", "control-plane"} & set(host.roles)]
     stopped = work.session.on_hosts(
-        "stop the control plane and etcd", hosts, lambda _, connection: run_script(connection, STOP_SCRIPT, _STOP)
+        "stop the control plane and etcd", hosts, lambda _, connection: run_script(connection, stop_script(), _STOP)
     )
     work.told(stopped)
 
@@ -66,7 +66,7 @@ def _start_members(work: RecoveryContext) -> None:
         observed = observe_members(work.session, work.pki)
         return "" if _is_led(work, observed) else "; ".join(observed.reasons.values()) or "no leader yet"
 
-    wait_until(look, _LEADER, "wait for etcd's leader")
+    wait_until(look, _LEADER, "wait for etcd's leader", work.session.clock)
     work.tell("etcd has a leader")
 
 
@@ -121,7 +121,7 @@ def _first_write(work: RecoveryContext, bundle: str) -> str:
             client.apply(mark)
             return ""
 
-        wait_until(write, timedelta(seconds=60), "write to the API")
+        wait_until(write, timedelta(seconds=60), "write to the API", work.session.clock)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     work.tell(f"the API took its first write at {now}")
     return now

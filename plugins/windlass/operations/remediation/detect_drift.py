@@ -10,7 +10,7 @@ from windlass.domain.host.drift import HostDrift
 from windlass.domain.host.file_drift import find_file_drift
 from windlass.domain.pki import Pki, desired_certificates, issue_pki
 from windlass.domain.remediation import ClusterHealth, HostHealth
-from windlass.domain.remediation.drifted import with_drift
+from windlass.domain.remediation.drift import with_drift
 from windlass.domain.spec.models import Host
 from windlass.errors import IntegrityError, SpecError
 from windlass.operations.compare_host import compare_host

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from windlass.domain.host.containers import CRASHES
-from windlass.domain.host.health import ETCD
-from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, kubelet_probe
-from windlass.domain.host.layout import CORDONED_BY, KUBELET_PORT, stack_directory
+from windlass.domain.host.layout import CORDONED_BY
 from windlass.domain.pki import issue_pki
 from windlass.domain.remediation import Action
 from windlass.domain.remediation.actions import CERTIFICATES, Kind
 from windlass.domain.remediation.notes import Note
-from windlass.domain.scripts.install import CHANGED
+from windlass.domain.scripts.recreate import NO_COMPOSE_FILE, recreate_script, restart_script
+from windlass.domain.scripts.wait_healthy import wait_script
 from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
@@ -31,11 +28,6 @@ from windlass.operations.waiting import wait_until
 _START = timedelta(minutes=3)
 _API = timedelta(seconds=15)
 _MACHINE = timedelta(minutes=5)
-_OTHERS = timedelta(minutes=2)
-"""How long another Compose on the same stack is waited for."""
-_UNIT_LIMIT = timedelta(seconds=60)
-_NO_COMPOSE_FILE = 66
-"""Exit code of the script that recreates a container where its Compose file is lost (EX_NOINPUT of sysexits.h)."""
 
 
 def perform(context: RemediationContext, action: Action) -> float:
@@ -56,8 +48,8 @@ def _connection(context: RemediationContext, action: Action) -> Connection:
 def _recreate(context: RemediationContext, action: Action) -> Changes:
     connection = _connection(context, action)
     script = recreate_script(action.stack, action.component, is_gentle=action.is_drift)
-    done = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=_START, check=False)
-    if done.exit_code == _NO_COMPOSE_FILE:
+    done = connection.run_script(script, timeout=_START, check=False)
+    if done.exit_code == NO_COMPOSE_FILE:
         _prepare(context, action)
     elif done.exit_code == 0:
         return (f"container {action.component}",)
@@ -80,43 +72,6 @@ def _restore(context: RemediationContext, action: Action) -> Changes:
     return seed_host(context.session.cluster, context.keys, sealed, host, _connection(context, action))
 
 
-def recreate_script(stack: str, component: str, *, is_gentle: bool) -> str:
-    """Return the script that recreates one container of a stack, from the Compose file as it lies on the host.
-
-    One that works gets its time to stop (`is_gentle`); one that is unhealthy is ended at once, whatever state it is in.
-    Whoever works on the stack already, for a caller that is gone, is waited for by the lock that `stack_script` takes.
-    """
-    name, project = shlex.quote(f"windlass-{component}"), f"windlass-{stack}"
-    up = f"docker compose -p {project} -f compose.yaml up -d --no-deps --force-recreate {shlex.quote(component)}"
-    first = f"{up} >$log 2>&1 || " if is_gentle else ""
-    return f"""set -eu
-cd {stack_directory(stack)} 2>/dev/null && [ -s compose.yaml ] || exit {_NO_COMPOSE_FILE}
-exec 9<.
-flock -w {_OTHERS.seconds} 9 || {{ echo "another Compose has held {stack} for {_OTHERS.seconds} s" >&2; exit 1; }}
-log=$(mktemp); trap 'rm -f $log' EXIT
-{first}{{
-  docker rm -f {name} >/dev/null 2>&1 || :
-  {up} >$log 2>&1 || {{ tail -n 3 $log >&2; exit 1; }}
-}}
-echo "{CHANGED}container {component}"
-"""
-
-
-def restart_script(unit: str) -> str:
-    """Return the script that restarts a systemd unit, which ends a process that was stopped as well."""
-    return f"""set -u
-systemctl daemon-reload
-# A stopped process holds up an orderly end for as long as systemd is patient.
-[ "$(awk '/^State:/ {{print $2}}' /proc/$(systemctl show -p MainPID --value {unit})/status 2>/dev/null)" != T ] ||
-  systemctl kill -s KILL --kill-who=main {unit}
-systemctl reset-failed {unit} 2>/dev/null
-if ! systemctl restart {unit}; then
-  journalctl -u {unit} -n 3 --no-pager -o cat >&2; exit 1
-fi
-echo "{CHANGED}unit {unit}"
-"""
-
-
 def _replace_member(context: RemediationContext, action: Action) -> Changes:
     def progress(text: str) -> None:
         context.report(Note(text, host=action.host, component=action.component))
@@ -134,7 +89,7 @@ def _replace_host(context: RemediationContext, action: Action) -> Changes:
         context.session.connections.get(host.name).run(["true"])
         return ""
 
-    wait_until(answers, _MACHINE, f"{host.name} answers SSH")
+    wait_until(answers, _MACHINE, f"{host.name} answers SSH", context.session.clock)
     connection = context.session.connections.get(host.name)
     changed = prepare_host(context.session, host, connection)
     sealed = context.keyring.renew(context.keys)
@@ -188,12 +143,13 @@ def await_healthy(context: RemediationContext, action: Action) -> float:
     NotReadyError if it does not within its time to start.
     """
     desired = context.desired[action.host]
-    script, limit = watch_script(desired, action)
-    if not script:
+    wait = wait_script(desired, action.component, is_unit=action.kind == "restart-unit")
+    if wait is None:
         return 0.0
+    script, limit = wait
     started = time.monotonic()
     connection = context.session.connections.get(action.host)
-    done = connection.run(["sh", "-s"], sudo=True, stdin=script.encode(), timeout=limit + _API, check=False)
+    done = connection.run_script(script, timeout=limit + _API, check=False)
     if done.exit_code != 0:
         said = done.stdout.strip().splitlines()
         why = said[-1] if said else "no answer"
@@ -201,45 +157,3 @@ def await_healthy(context: RemediationContext, action: Action) -> float:
             f"{action.component} on {action.host} is not back after {time.monotonic() - started:.0f} s: {why}"
         )
     return time.monotonic() - started
-
-
-def watch_script(desired: HostChecks, action: Action) -> tuple[str, timedelta]:
-    """Return the script that waits on the host itself until the component is healthy, and how long it waits at most."""
-    service = desired.service(action.component)
-    if service is not None:
-        check = service.check
-        ask = f"code=$({service.probe(desired.host.address)}); case $code in 2??) true ;; *) false ;; esac"
-        limit = max(check.reinitializing_timeout, timedelta(seconds=20))
-        lost = _crash_script(action.component) if action.component == ETCD else ":"
-        return _poll(ask, check.healthy_threshold, limit, "port answers ${code:-nothing}", lost), limit
-    if action.component == ENGINE:
-        return _poll("timeout 3 docker ps -q >/dev/null 2>&1", 1, _UNIT_LIMIT, "docker does not answer"), _UNIT_LIMIT
-    if action.component == KUBELET:
-        ask = f'[ "$({kubelet_probe(desired.host.address, timedelta(seconds=2))})" = 401 ]'
-        return _poll(ask, 1, _UNIT_LIMIT, f"port {KUBELET_PORT} does not answer"), _UNIT_LIMIT
-    if action.kind == "restart-unit":
-        ask = f"systemctl is-active --quiet {action.component}"
-        return _poll(ask, 2, _UNIT_LIMIT, "systemd does not call it active"), _UNIT_LIMIT
-    return "", timedelta(0)
-
-
-def _crash_script(component: str) -> str:
-    """Return the lines that end the wait for a container which Docker starts again and again.
-
-    Of a member of etcd whose data are spoilt nothing else comes, and its time to start is long.
-    """
-    return f"""restarts=$(timeout 5 docker inspect -f '{{{{.RestartCount}}}}' windlass-{component} 2>/dev/null)
-  if [ "${{restarts:-0}}" -ge {CRASHES} ] 2>/dev/null; then
-    echo "it ends again and again; see docker logs windlass-{component}"; exit 1
-  fi"""
-
-
-def _poll(ask: str, passes: int, limit: timedelta, why: str, lost: str = ":") -> str:
-    return f"""end=$(( $(date +%s) + {limit.seconds} )); passes=0
-while [ $(date +%s) -lt $end ]; do
-  if {ask}; then passes=$((passes + 1)); [ $passes -lt {passes} ] || exit 0; sleep 1
-  else passes=0; sleep 0.5; fi
-  {lost}
-done
-echo "{why}"; exit 1
-"""

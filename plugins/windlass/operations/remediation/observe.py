@@ -99,8 +99,7 @@ def _observe_hosts(
         reported = frozenset(report.component for report in reports.values() if report.host == name)
         connection = context.session.connections.get(name)
         limit = timedelta(seconds=30 + rounds * _ROUND_SECONDS)
-        script = health_script(desired, rounds).encode()
-        output = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=limit).stdout
+        output = connection.run_script(health_script(desired, rounds), timeout=limit).stdout
         return parse_health(output, desired, reported, context.clock())
 
     patience = _PATIENCE + timedelta(seconds=0 if rounds == 1 else 10 + rounds * _ROUND_SECONDS)

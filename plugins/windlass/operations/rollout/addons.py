@@ -25,7 +25,7 @@ def change_add_ons(rollout: RolloutContext) -> Changes:
         changed = (*apply_services(rollout.session, client), *label_nodes(rollout.session, client))
         for one in changed:
             rollout.tell(f"changed: {one}")
-        wait_until(lambda: rolling_out(client), rollout.limits.services_ready, "add-ons")
+        wait_until(lambda: rolling_out(client), rollout.limits.services_ready, "add-ons", rollout.session.clock)
     return changed
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from datetime import timedelta
 
 from windlass.domain.host.layout import API_PORT, PKI, PROXY_STATUS_PORT
@@ -28,16 +27,19 @@ def change_api_server(rollout: RolloutContext, host: str, *, stops: bool) -> Cha
 
     `stops` says whether it does stop for that: one that was changed already is only waited for.
     """
+    clock = rollout.session.clock
     others = [one.name for one in rollout.session.cluster.hosts_with("control-plane") if one.name != host]
     if others and stops:
-        wait_until(lambda: _check_others(rollout, others), _OTHERS, f"{host}: the other API servers")
+        wait_until(lambda: _check_others(rollout, others), _OTHERS, f"{host}: the other API servers", clock)
     changed = change_part(
         rollout,
         StackPart(
             host, "control-plane", (SERVER,), lambda _: _not_holding(rollout, host), rollout.limits.api_ready, always
         ),
     )
-    wait_until(lambda: not_up(rollout, host), rollout.limits.api_ready, f"{host}: its API server for all proxies")
+    wait_until(
+        lambda: not_up(rollout, host), rollout.limits.api_ready, f"{host}: its API server for all proxies", clock
+    )
     return changed
 
 
@@ -49,14 +51,15 @@ def _check_others(rollout: RolloutContext, others: list[str]) -> str:
 
 def _not_holding(rollout: RolloutContext, host: str) -> str:
     """Return whether the API server is not ready, or does not stay so for as long as it must."""
-    connection, until = rollout.connection(host), time.monotonic() + rollout.limits.api_hold.total_seconds()
+    connection, clock = rollout.connection(host), rollout.session.clock
+    until = clock.monotonic() + rollout.limits.api_hold.total_seconds()
     while True:
         reason = not_ready(connection)
         if reason:
             _check_that_it_runs(connection)
-        if reason or time.monotonic() > until:
+        if reason or clock.monotonic() > until:
             return reason
-        time.sleep(0.5)
+        clock.sleep(0.5)
 
 
 def _check_that_it_runs(connection: Connection) -> None:

@@ -21,7 +21,8 @@ _ASK = timedelta(seconds=10)
 
 def wait_for_planes(rollout: RolloutContext, host: Host) -> None:
     """Wait until what the host has of etcd and the control plane serves; NotReadyError says what does not."""
-    wait_until(lambda: _not_serving(rollout, host), rollout.limits.planes_ready, f"{host.name}: etcd and control plane")
+    doing = f"{host.name}: etcd and control plane"
+    wait_until(lambda: _not_serving(rollout, host), rollout.limits.planes_ready, doing, rollout.session.clock)
 
 
 def _not_serving(rollout: RolloutContext, host: Host) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from windlass.domain.host.layout import CORDONED
 from windlass.domain.rollout.disruption import leaves_with_drain, name_of
+from windlass.effects.clock import Clock
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
 
@@ -44,12 +44,14 @@ def is_ours(node: dict[str, Any]) -> bool:
     return bool(node["metadata"].get("annotations", {}).get(CORDONED) == "true")
 
 
-def drain_node(client: KubernetesClient, node: str, within: timedelta, tell: Callable[[str], None]) -> int:
+def drain_node(
+    client: KubernetesClient, node: str, within: timedelta, tell: Callable[[str], None], clock: Clock
+) -> int:
     """Evict all pods that are not the node's own, and wait until they are gone; how many there were.
 
     DrainError after `within`, with the name of each pod that is left and of the budget that keeps it.
     """
-    deadline = time.monotonic() + within.total_seconds()
+    deadline = clock.monotonic() + within.total_seconds()
     reasons: dict[str, str] = {}
     seen: set[str] = set()
     while True:
@@ -64,9 +66,9 @@ def drain_node(client: KubernetesClient, node: str, within: timedelta, tell: Cal
                 tell(f"{node}: evicting {name_of(pod)}")
             seen.add(name_of(pod))
             reasons[name_of(pod)] = _evict(client, pod)
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             raise _too_long(node, within, {name_of(pod): reasons[name_of(pod)] for pod in left or []})
-        time.sleep(_PAUSE_SECONDS)
+        clock.sleep(_PAUSE_SECONDS)
 
 
 def pods_on(client: KubernetesClient, node: str) -> list[dict[str, Any]]:

@@ -22,8 +22,7 @@ from windlass.domain.rollout.gate_rules import GateInputs, Workloads
 from windlass.domain.rollout.removed_apis import ApiUse, OwnRequest, requested, without_own
 from windlass.domain.rollout.version_skew import proxy_versions
 from windlass.domain.spec.models import Host
-from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient, Resource
-from windlass.effects.mirror import missing_artifacts
+from windlass.effects.kubernetes.client import NODES, PODS, Resource
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import NotReadyError, RefusedError, WindlassError
@@ -201,7 +200,7 @@ def _lacking(session: ClusterSession) -> tuple[str, ...]:
     }
     if not session.mirror.files:  # the publishers' own sites: their lock is what they answered
         return tuple(f"{one} (not in the lock)" for one in sorted(desired) if one not in session.lock.artifacts)
-    return missing_artifacts({one: _url(session, one) for one in sorted(desired)})
+    return session.clients.missing_artifacts({one: _url(session, one) for one in sorted(desired)})
 
 
 def _url(session: ClusterSession, artifact: Artifact) -> str | None:
@@ -224,10 +223,10 @@ def _ask_api_servers(session: ClusterSession, pki: Pki) -> Mapping[str, HostOutc
     def ask(_: Host, connection: Connection) -> tuple[ApiUse, ...]:
         with (
             connection.forward("127.0.0.1", API_PORT) as forward,
-            KubernetesClient(*forward.address, credentials_of(pki)) as client,
+            session.clients.kubernetes(*forward.address, credentials_of(pki)) as client,
         ):
             problem = f"{connection.host}: its API server is not ready"
-            wait_until(lambda: "" if client.is_ready() else problem, _BUSY, "look at API servers")
+            wait_until(lambda: "" if client.is_ready() else problem, _BUSY, "look at API servers", session.clock)
             return tuple(requested(client.text("/metrics"), session.release))
 
     return session.look_on_hosts(session.cluster.hosts_with("control-plane"), ask)

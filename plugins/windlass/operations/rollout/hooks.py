@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from windlass.domain.rollout.hooks import HOOKS_MARK, UNFINISHED, hooks_mark
+from windlass.domain.scripts.hooks import hook_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import WindlassError
@@ -33,8 +34,7 @@ def hooks_around(rollout: RolloutContext, host: Host) -> Iterator[None]:
 
 def _run(rollout: RolloutContext, host: Host, connection: Connection, when: str, hooks: Sequence[str]) -> None:
     for number, hook in enumerate(hooks, 1):
-        script = f"{_told(host)}\n{hook}\n".encode()
-        result = connection.run(["sh", "-s"], sudo=True, stdin=script, timeout=rollout.limits.hook, check=False)
+        result = connection.run_script(hook_script(hook, host), timeout=rollout.limits.hook, check=False)
         if result.exit_code:
             last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["no output"]
             raise WindlassError(
@@ -42,8 +42,3 @@ def _run(rollout: RolloutContext, host: Host, connection: Connection, when: str,
                 f"{result.exit_code}: {last[0]}"
             )
         rollout.tell(f"{connection.host}: hook {when} {number} of {len(hooks)} is done")
-
-
-def _told(host: Host) -> str:
-    """Return what lets a hook do different things on different hosts."""
-    return f"export WINDLASS_HOST={shlex.quote(host.name)} WINDLASS_ROLES={shlex.quote(','.join(host.roles))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from windlass.domain.apply.readiness import is_ready
@@ -48,12 +49,12 @@ def change_host(rollout: RolloutContext, name: str, sealed: RemoteFile, *, drain
             serving = serving_pods(client, name)
             changed = _change(rollout, host, sealed)
             wait_for_planes(rollout, host)
-            wait_until(lambda: _not_back(client, rollout.session, name), rollout.limits.node_ready, f"{name}: its node")
+            _wait_for_node(rollout, client, rollout.session, name)
         except UnreachableError:
             raise
         except WindlassError as error:
             raise _gone_back(rollout, client, host, error) from error
-        wait_until_they_serve(client, name, serving, rollout.limits.pods_ready, rollout.tell)
+        wait_until_they_serve(client, name, serving, rollout.limits.pods_ready, rollout.tell, rollout.session.clock)
         if uncordon(client, name):
             rollout.tell(f"{name}: open for pods again")
     return changed
@@ -66,15 +67,21 @@ def wait_again(rollout: RolloutContext, name: str) -> Changes:
     if not host.is_node:
         return ()
     with kubernetes_api(rollout.session, rollout.pki, _API) as client:
-        wait_until(lambda: _not_back(client, rollout.session, name), rollout.limits.node_ready, f"{name}: its node")
+        _wait_for_node(rollout, client, rollout.session, name)
         return ("open for pods",) if uncordon(client, name) else ()
+
+
+def _wait_for_node(rollout: RolloutContext, client: KubernetesClient, session: ClusterSession, name: str) -> None:
+    """Wait until the node is Ready with the kubelet of the session's release."""
+    look = partial(_not_back, client, session, name)
+    wait_until(look, rollout.limits.node_ready, f"{name}: its node", session.clock)
 
 
 def _drain(rollout: RolloutContext, client: KubernetesClient, name: str) -> None:
     upgrade = rollout.session.cluster.spec.upgrade
     cordon(client, name)
     try:
-        count = drain_node(client, name, timedelta(seconds=upgrade.drain_seconds), rollout.tell)
+        count = drain_node(client, name, timedelta(seconds=upgrade.drain_seconds), rollout.tell, rollout.session.clock)
     except WindlassError:
         # Also if an eviction was refused: nothing has been changed on the node, and it would stay closed.
         with contextlib.suppress(WindlassError):
@@ -126,9 +133,7 @@ def _gone_back(rollout: RolloutContext, client: KubernetesClient, host: Host, er
         try:
             rollout.tell(f"{host.name}: putting the old version back")
             put_back(rollout, host)
-            wait_until(
-                lambda: _not_back(client, rollout.before, host.name), rollout.limits.node_ready, f"{host.name}: node"
-            )
+            _wait_for_node(rollout, client, rollout.before, host.name)
             uncordon(client, host.name)
         except WindlassError as again:
             return DidNotComeUpError(f"{host.name} did not come up: {reason}; nor was it put back: {again}")

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from windlass.domain.apply.readiness import is_ready
 from windlass.domain.rollout.disruption import leaves_with_drain
+from windlass.effects.clock import Clock
 from windlass.effects.kubernetes.client import KubernetesClient
 from windlass.errors import NotReadyError
 from windlass.operations.rollout.context import Tell
@@ -21,7 +22,7 @@ def serving_pods(client: KubernetesClient, node: str) -> frozenset[str]:
 
 
 def wait_until_they_serve(
-    client: KubernetesClient, node: str, before: Collection[str], within: timedelta, tell: Tell
+    client: KubernetesClient, node: str, before: Collection[str], within: timedelta, tell: Tell, clock: Clock
 ) -> None:
     """Wait until the pods `before` that are still on a node are ready again; tell which are not `within`, and go on.
 
@@ -42,6 +43,6 @@ def wait_until_they_serve(
     if not before:
         return
     try:
-        wait_until(missing, within, f"{node}: wait for pods that were ready before")
+        wait_until(missing, within, f"{node}: wait for pods that were ready before", clock)
     except NotReadyError as error:
         tell(f"{error}; the roll goes on")

@@ -53,7 +53,7 @@ def change_part(rollout: RolloutContext, part: StackPart) -> Changes:
 
 
 def _wait(session: ClusterSession, part: StackPart) -> None:
-    wait_until(lambda: part.missing(session), part.within, f"{part.host}: {', '.join(part.services)}")
+    wait_until(lambda: part.missing(session), part.within, f"{part.host}: {', '.join(part.services)}", session.clock)
 
 
 def lay_and_start(session: ClusterSession, part: StackPart) -> Changes:

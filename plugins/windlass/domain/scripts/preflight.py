@@ -1,0 +1,49 @@
+"""The script that tries what a host must reach, and for a host of etcd how fast its disk is."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from datetime import timedelta
+
+from windlass.domain.scripts.curl import CurlProbe, tell_unreached
+from windlass.domain.scripts.script import Script
+
+_CONNECTS, _ANSWERS = timedelta(seconds=3), timedelta(seconds=5)
+UNREACHED = "unreached="
+FSYNC = "fsync_ns="
+"""Begin the lines that say what was not reached, and how long a small write to disk took on average."""
+
+
+def surroundings_script(hosts: Mapping[str, str], sites: Mapping[str, str], *, has_etcd: bool) -> Script:
+    """Return a script that tries the SSH ports of other `hosts` and the `sites`, and for a host of etcd the disk.
+
+    `hosts` are addresses with port by name; `sites` are the URLs that artifacts come from, by what they are called.
+    """
+    # sshd answers a request that is none of its own at once, which curl takes for bad HTTP: that host is reached.
+    lines = [tell_unreached(_reaching(where), f"{UNREACHED}{name} ({where})") for name, where in hosts.items()]
+    lines += [
+        f"( {_fetching(url)} >/dev/null 2>&1 || echo {shlex.quote(f'{UNREACHED}{name}')} ) &"
+        for name, url in sites.items()
+    ]
+    if has_etcd:
+        lines.append(_MEASURE_FSYNC)
+    arguments = {"hosts": dict(hosts), "sites": dict(sites), "has_etcd": has_etcd}
+    return Script("check-surroundings", arguments, "\n".join([*lines, "wait"]) + "\n")
+
+
+def _reaching(address: str) -> CurlProbe:
+    return CurlProbe(f"http://{address}", _ANSWERS, "connection", connects_within=_CONNECTS)
+
+
+def _fetching(url: str) -> CurlProbe:
+    return CurlProbe(url, _ANSWERS, connects_within=_CONNECTS, others=("--location",))
+
+
+_MEASURE_FSYNC = f"""file=$(mktemp /var/lib/windlass-preflight.XXXXXX) || exit 0
+start=$(date +%s%N)
+dd if=/dev/zero of="$file" bs=2k count=20 oflag=dsync status=none
+end=$(date +%s%N)
+rm -f "$file"
+echo "{FSYNC}$(( (end - start) / 20 ))"
+"""

@@ -1,0 +1,18 @@
+"""Scripts that verification runs in pods of its own."""
+
+from __future__ import annotations
+
+from windlass.domain.scripts.script import Script
+
+
+def serve_page_script(page: str, port: int) -> Script:
+    """Return the script of a web server with one page."""
+    directory = "/tmp/www"  # noqa: S108 - the container's own
+    write = f"mkdir -p {directory} && echo {page} > {directory}/index.html"
+    text = f"{write} && echo serving && exec httpd -f -p {port} -h {directory}"
+    return Script("serve-page", {"page": page, "port": port}, text)
+
+
+def keep_word_script() -> Script:
+    """Return the script that writes a word, its argument, to the volume and reads it back."""
+    return Script("keep-word", {}, 'echo "$1" > /data/word && sync && cat /data/word')

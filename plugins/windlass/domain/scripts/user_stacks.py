@@ -1,0 +1,36 @@
+"""The script that takes stacks off a host which its spec does not have there (any more)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from windlass.domain.catalog.stack_files import OWN_STACKS
+from windlass.domain.host.layout import STACKS
+from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.script import CHANGED, Script
+
+
+def remove_others_script(desired: Iterable[str]) -> Script:
+    """Return a script that takes down the user's stacks but those `desired`, with their files and without their data.
+
+    Windlass's own stay whatever the spec says: a member of etcd leaves only where the others keep quorum.
+    """
+    names = tuple(dict.fromkeys([*OWN_STACKS, *desired]))
+    keep = "|".join(shlex.quote(name) for name in names)
+    text = f"""set -eu
+for directory in {STACKS}/*/; do
+  stack=${{directory%/}}; stack=${{stack##*/}}
+  case $stack in {keep}|'*') continue ;; esac
+  containers=$(docker ps -aq --filter "label=com.docker.compose.project=windlass-$stack")
+  [ -z "$containers" ] || docker rm -fv $containers >/dev/null
+  rm -rf "$directory"
+  echo "{CHANGED}removed stack $stack"
+done
+"""
+    return Script("remove-other-stacks", {"keep": names}, text)
+
+
+def ask_tcp_script(probe: CurlProbe) -> Script:
+    """Return the script that asks by telnet: a session whose input ends at once is over as soon as it stands."""
+    return Script("ask-tcp", {"url": probe.url}, f"{probe} </dev/null")

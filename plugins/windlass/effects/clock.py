@@ -1,0 +1,27 @@
+"""The time, and waiting: whoever works with a cluster has both from one value, so that a test can give its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What time it is, and how to let it pass; by default this machine's own."""
+
+    now: Callable[[], datetime] = _utc_now
+    """The time of day, in UTC; it may jump when the machine's clock is set."""
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds since some moment; never goes back, so that deadlines are made of it."""
+    sleep: Callable[[float], None] = time.sleep
+    """Waits so many seconds."""
+
+
+SYSTEM_CLOCK = Clock()

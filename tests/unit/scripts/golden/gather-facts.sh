@@ -1,0 +1,35 @@
+
+say() { printf '%s=%s\n' "$1" "$2"; }
+if [ -r /etc/os-release ]; then
+  . /etc/os-release; say os_id "$ID"; say os_version "${VERSION_ID:-}"; say os_name "$PRETTY_NAME"
+fi
+say kernel "$(uname -r)"
+say arch "$(uname -m)"
+say hostname "$(uname -n)"
+say epoch "$(date +%s.%N)"
+say machine_id "$(cat /etc/machine-id 2>/dev/null)"
+say init "$(cat /proc/1/comm)"
+say cpus "$(nproc)"
+awk '/^MemTotal/ {print "memory_kib=" $2}' /proc/meminfo
+if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then say cgroup 2; else say cgroup 1; fi
+awk 'NR > 1 {print "swap=" $1}' /proc/swaps; say swap_known yes
+awk '/^CapBnd/ {print "cap_bounding=" $2}' /proc/self/status
+ip -o addr show 2>/dev/null | awk '{sub("/.*", "", $4); print "address=" $4}'
+for directory in /var/lib/windlass /var/lib /; do
+  df -Pk $directory 2>/dev/null | awk -v name=$directory 'NR > 1 {print "disk=" name " " $4}'
+done
+if [ -L /etc/resolv.conf ] || grep -q '^nameserver 127\.0\.0\.53' /etc/resolv.conf; then
+  [ -s /run/systemd/resolve/resolv.conf ] && say resolv_conf /run/systemd/resolve/resolv.conf
+fi
+awk '/^nameserver/ {print "nameserver=" $2}' /etc/resolv.conf
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+  awk '$4 == "0A" {split($2, a, ":"); print "listening_hex=" a[2]}' | sort -u
+if [ -w /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable yes
+elif [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable no; fi
+if command -v dockerd >/dev/null && [ ! -e /opt/windlass/docker-unfinished ]; then
+  say docker "$(docker version --format '{{.Server.Version}}' 2>/dev/null || echo stopped)"
+fi
+docker compose version --short 2>/dev/null | sed 's/^v*/compose=v/'
+for tool in iptables curl conntrack mount nsenter; do command -v $tool >/dev/null && say tool $tool; done
+[ -r /etc/windlass/cluster ] && say cluster "$(cat /etc/windlass/cluster)"
+say complete yes

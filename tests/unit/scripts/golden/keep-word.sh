@@ -1,0 +1,1 @@
+echo "$1" > /data/word && sync && cat /data/word

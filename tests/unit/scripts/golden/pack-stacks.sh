@@ -1,0 +1,1 @@
+tar -C /etc/windlass/stacks -czf - . | base64 -w 0

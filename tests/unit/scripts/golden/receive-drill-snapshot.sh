@@ -1,0 +1,1 @@
+umask 077; exec cat >/var/lib/windlass/drills/d1/snapshot.db

@@ -1,0 +1,1 @@
+set -e; umask 077; mkdir -p "/var/lib/windlass/etcd/restore-abc"; rm -rf "/var/lib/windlass/etcd/restore-abc/data"; cat > "/var/lib/windlass/etcd/restore-abc/snapshot.db"

@@ -1,0 +1,1 @@
+docker exec windlass-drill-etcd etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/windlass/pki/etcd/ca.crt --cert=/etc/windlass/pki/etcd/apiserver-client.crt --key=/etc/windlass/pki/etcd/apiserver-client.key get /registry/secrets/default/one --print-value-only --rev=1042 | head -c 8
