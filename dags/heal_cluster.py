@@ -1,6 +1,6 @@
-"""Repair a cluster: look at all of it, put right what is unhealthy or not as rendered, and watch until it is healthy.
+"""Remediate a cluster: observe all of it, fix what is unhealthy or not as rendered, and wait until it is healthy.
 
-Health starts a run as soon as it finds something; a person starts one to have everything looked at and tried again.
+Health starts a run as soon as it finds something; a person starts one to have everything observed and tried again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FINDING = Param(
     description_md="Id of what health found. Empty: everything that is found now.",
 )
 
-# One task: to look, to act and to watch belong together, and each further task costs a second of an outage.
+# One task: to observe, to act and to wait belong together, and each further task costs a second of an outage.
 with DAG(
     dag_id=Operation.REMEDIATE,
     description=(__doc__ or "").splitlines()[0],

@@ -25,7 +25,7 @@ UNITS = ("docker", "windlass-containerd", "kubelet")
 
 @dataclass
 class World:
-    """What is broken, by `host/component`; what can be repaired, and what was done."""
+    """What is broken, by `host/component`; what cannot be fixed, and what was done."""
 
     broken: dict[str, str]
     hopeless: frozenset[str]
@@ -45,8 +45,8 @@ class World:
         mine = {key.partition("/")[2]: state for key, state in self.broken.items() if key.startswith(f"{name}/")}
         if "down" in mine.values():
             empty = worker(name) if name.startswith("w") else control_plane(name)
-            unseen = tuple(replace(one, state="unknown", answers="unknown") for one in empty.services)
-            return replace(empty, unreachable="timed out", services=unseen, has_member_data=None)
+            unknown = tuple(replace(one, state="unknown", answers="unknown") for one in empty.services)
+            return replace(empty, unreachable="timed out", services=unknown, has_member_data=None)
         services = [self._service(component, state) for component, state in mine.items() if component not in UNITS]
         unhealthy = units(*(component for component in mine if component in UNITS))
         if name.startswith("w"):

@@ -82,7 +82,7 @@ class Simulation:
             case AskMonitor():
                 return MonitorAnswered(None)
             case Observe(depth, reports):
-                self.world.seconds += 1
+                self.world.seconds += 5
                 self.observed = self._observe(is_full=depth == "full", reports=set(reports))
                 return ClusterObserved(self.observed)
             case ObserveCordons(observed):

@@ -36,7 +36,7 @@ def finding(kind: Kind, host: str = "cp-2", component: str = "kube-apiserver") -
     return Finding("demo", host, component, kind, NOW, ("cp-1", "w-1"), "refused from cp-1, w-1", failed_checks=3)
 
 
-def test_a_process_that_is_down_is_acted_on_and_a_cut_network_only_told() -> None:
+def test_a_process_that_is_down_is_acted_on_and_a_cut_network_only_reported() -> None:
     found = [
         finding(Kind.PROCESS_DOWN),
         finding(Kind.NETWORK_CUT, "cp-3", "etcd"),
@@ -45,10 +45,10 @@ def test_a_process_that_is_down_is_acted_on_and_a_cut_network_only_told() -> Non
     ]
     (report,) = reports_of(found).values()
     assert (report.key, report.failed_checks, report.seen_from) == ("cp-2/kube-apiserver", 3, ("cp-1", "w-1"))
-    told, full = notices_of(found, NOW)
+    cut, full = notices_of(found, NOW)
     assert full.key == "w-1// disk_full"
-    assert told.key == "cp-3/etcd network_cut"
-    assert "fix the network" in str(told)
+    assert cut.key == "cp-3/etcd network_cut"
+    assert "fix the network" in str(cut)
 
 
 def test_whatever_remediation_has_not_ended_for_long_is_reported_but_for_a_host_of_which_the_run_tells() -> None:

@@ -27,8 +27,8 @@ def host(name: str, state: State) -> HostHealth:
                 name, service("etcd", "restarting", answers="unhealthy", failed_checks=3), has_member_data=False
             )
         case "down":
-            unseen = service("etcd", "unknown", answers="unknown")
-            return control_plane(name, unseen, unreachable="timed out", has_member_data=None)
+            unknown = service("etcd", "unknown", answers="unknown")
+            return control_plane(name, unknown, unreachable="timed out", has_member_data=None)
 
 
 def plan(*states: State) -> RemediationPlan:
@@ -95,7 +95,7 @@ def test_without_quorum_to_be_had_remediation_stops_and_offers_disaster_recovery
     assert any("disaster_recovery" in need.way_out for need in planned.needs_operator)
 
 
-def test_members_that_hang_are_left_while_another_is_not_seen() -> None:
+def test_members_that_hang_are_left_while_another_is_unknown() -> None:
     assert acts(plan("hangs", "hangs", "down")) == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.errors import UnreachableError
-from windlass.operations.remediation.events import record_events, untold
+from windlass.operations.remediation.events import record_events, unreported
 
 NOW = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
 
@@ -44,8 +44,8 @@ def write(records: ClusterRecords, text: str, ago: float, host: str = "cp-1", op
     ServiceLog(records.store, records.cluster).append(entry, writer=operation)
 
 
-def tell(records: ClusterRecords, api: Api) -> None:
-    record_events(records, api, untold(records, NOW))  # type: ignore[arg-type]
+def report(records: ClusterRecords, api: Api) -> None:
+    record_events(records, api, unreported(records, NOW))  # type: ignore[arg-type]
 
 
 def test_transitions_and_acts_are_reported_in_their_order_and_nothing_else(records: ClusterRecords) -> None:
@@ -55,25 +55,25 @@ def test_transitions_and_acts_are_reported_in_their_order_and_nothing_else(recor
     write(records, "Recreated 1", 1, operation="heal_cluster")
     write(records, "backup old", 0, host="")
     api = Api()
-    tell(records, api)
+    report(records, api)
     assert api.messages == ["etcd on cp-1 is unhealthy", "Recreated 1", "backup old"]
-    told = list(api.objects.values())
-    assert [one["reason"] for one in told] == ["WindlassHealth", "WindlassRepair", "WindlassHealth"]
-    assert [one["involvedObject"]["kind"] for one in told] == ["Node", "Node", "Namespace"]
-    assert told[0]["firstTimestamp"] == "2026-11-23T23:59:00Z"
+    objects = list(api.objects.values())
+    assert [one["reason"] for one in objects] == ["WindlassHealth", "WindlassRepair", "WindlassHealth"]
+    assert [one["involvedObject"]["kind"] for one in objects] == ["Node", "Node", "Namespace"]
+    assert objects[0]["firstTimestamp"] == "2026-11-23T23:59:00Z"
 
 
-def test_nothing_is_reported_twice_and_what_was_written_late_is_told(records: ClusterRecords) -> None:
+def test_nothing_is_reported_twice_and_what_was_written_late_is_reported(records: ClusterRecords) -> None:
     api = Api()
     write(records, "first", 20)
     write(records, "second", 10)
-    tell(records, api)
+    report(records, api)
     asked = api.asked
     write(records, "written late", 10.5)
     write(records, "third", 5)
-    tell(records, api)
+    report(records, api)
     assert api.messages == ["first", "second", "written late", "third"]
-    assert api.asked - asked == 3  # of what was told before only the last minute is tried again
+    assert api.asked - asked == 3  # of what was reported before only the last minute is tried again
 
 
 def test_what_a_cluster_without_an_api_missed_it_is_reported_later(records: ClusterRecords) -> None:
@@ -82,7 +82,7 @@ def test_what_a_cluster_without_an_api_missed_it_is_reported_later(records: Clus
     write(records, "second", 10)
     api.answers = 1
     with pytest.raises(UnreachableError):
-        tell(records, api)
+        report(records, api)
     api.answers = 1000
-    tell(records, api)
+    report(records, api)
     assert api.messages == ["first", "second"]

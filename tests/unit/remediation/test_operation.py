@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from unit.cluster_run import FakeRun
 from windlass.domain.health import Finding, Kind
 from windlass.domain.lease import Owner
 from windlass.domain.remediation import History, RemediationPlan
 from windlass.domain.remediation.triggers import RunRequest, findings_of, newer_reports
-from windlass.effects.store import ClusterRecords, Leases, MemoryStore, RunLease, ServiceLog
+from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog
 from windlass.errors import NotReadyError, RefusedError, SpecError
 from windlass.operations.remediation import (
     Note,
@@ -33,26 +34,13 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ME, OTHER = Owner("heal_cluster", "mine"), Owner("heal_cluster", "other")
 
 
-@dataclass
-class Run:
-    """A run on a cluster of which only the store exists."""
+class Run(FakeRun):
+    """A run on a cluster of which only the store exists, at noon."""
 
-    name: str = "demo"
-    owner: Owner = ME
-    reason: str = "rack 2"
-    keys: Any = None
-    store: MemoryStore = field(default_factory=MemoryStore)
-    is_session_open: bool = False
-
-    @property
-    def records(self) -> Any:
-        return Records(self.store, self.name)
-
-    def cluster(self) -> Any:
-        return SimpleNamespace(spec=None)
-
-    def pki(self) -> Any:
-        raise AssertionError("nothing here needs a key")
+    def __init__(self) -> None:
+        super().__init__(ME, SimpleNamespace(spec=None), reason="rack 2")
+        self.records = Records(self.store, self.name)
+        self.is_session_open = False
 
     @contextmanager
     def session(self, cluster: Any) -> Iterator[Any]:
@@ -61,7 +49,7 @@ class Run:
         self.is_session_open = False
 
     def lease(self) -> RunLease:
-        return RunLease(Leases(self.store, lambda _: False, lambda: NOW), self.name, self.owner)
+        return RunLease(Leases(self.store, self.is_finished, lambda: NOW), self.name, self.owner)
 
 
 class Records(ClusterRecords):
@@ -114,7 +102,7 @@ def remediating(
     monkeypatch: pytest.MonkeyPatch, act: Callable[[Any, RunCallbacks, RunStart], RemediationResult]
 ) -> Around:
     monkeypatch.setattr(operation, "remediate", act)
-    monkeypatch.setattr(operation, "untold", lambda *_: [])
+    monkeypatch.setattr(operation, "unreported", lambda *_: [])
     return Around()
 
 
@@ -137,8 +125,8 @@ def test_a_run_holds_the_lease_while_it_is_at_work_and_releases_it_whatever_come
 
 def test_a_result_has_the_keys_that_its_readers_know(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     around = remediating(monkeypatch, lambda *_: result("a"))
-    told = Remediation(run, RunRequest(NOW), around.surroundings()).run()
-    assert told == {"done": ["a"], "failed": ["f"], "held": ["d"], "stops": ["n"], "reported": ["r"]}
+    given = Remediation(run, RunRequest(NOW), around.surroundings()).run()
+    assert given == {"done": ["a"], "failed": ["f"], "held": ["d"], "stops": ["n"], "reported": ["r"]}
 
 
 @pytest.mark.parametrize("is_plan", [False, True])

@@ -63,8 +63,8 @@ def test_what_the_monitor_reports_and_the_run_observes_healthy_is_left_alone() -
 
 
 def test_what_could_not_be_observed_is_left_alone() -> None:
-    unseen = service("kube-apiserver", "unknown", answers="unknown")
-    observed = cluster(control_plane("cp-1", unseen), reports=[HealthReport("cp-1", "kube-apiserver", 3)])
+    unknown = service("kube-apiserver", "unknown", answers="unknown")
+    observed = cluster(control_plane("cp-1", unknown), reports=[HealthReport("cp-1", "kube-apiserver", 3)])
     assert plan(observed).is_empty
 
 
@@ -114,13 +114,13 @@ def test_certificates_with_another_mode_or_owner_are_drift_unless_others_must_be
         assert (action.kind, action.reason) == ("renew-certificates", f"/etc/windlass/y is lost, {opened}")
 
 
-def test_what_works_is_not_stopped_for_its_drift_while_its_like_elsewhere_is_unhealthy_or_unseen() -> None:
+def test_what_works_is_not_stopped_for_its_drift_while_its_like_elsewhere_is_unhealthy_or_unknown() -> None:
     other = control_plane("cp-2", service("kube-apiserver", drift=("its digest is another",)))
     given_up = History({"cp-1/kube-apiserver": Tries(5, NOW)}, {"cp-1/kube-apiserver": "given up"})
     assert acts(plan(cluster(control_plane("cp-1", service("kube-apiserver", "exited")), other), given_up)) == []
-    unseen = plan(cluster(other, control_plane("cp-3", unreachable="timed out")))
-    assert acts(unseen) == []
-    assert "cp-3 is not healthy" in holds(unseen)["cp-2/kube-apiserver"]
+    unknown = plan(cluster(other, control_plane("cp-3", unreachable="timed out")))
+    assert acts(unknown) == []
+    assert "cp-3 is not healthy" in holds(unknown)["cp-2/kube-apiserver"]
     assert acts(plan(cluster(other))) == [("recreate", "cp-2/kube-apiserver")]
 
 
@@ -184,7 +184,7 @@ def test_damage_is_acted_on_where_drift_is_only_shown() -> None:
     assert acts(plan(observed, settings=Settings(drift="report"))) == [("recreate", "cp-1/kube-scheduler")]
 
 
-def test_a_host_of_another_version_is_not_brought_to_the_specs_by_repair() -> None:
+def test_a_host_of_another_version_is_not_brought_to_the_specs_by_remediation() -> None:
     other = service("kube-scheduler", drift=("its digest is another",))
     host = control_plane("cp-1", other, service("kube-apiserver", "exited"), other_version="v1.36.3")
     planned = plan(cluster(host))
@@ -245,7 +245,7 @@ def test_a_node_that_remediation_cordoned_is_opened_once_its_host_is_known_to_be
 def test_what_a_rollout_may_have_changed_is_left_to_it_and_what_is_unhealthy_is_acted_on() -> None:
     other = service("kube-scheduler", drift=("it was made from another rendering",))
     host = control_plane("cp-1", other, service("kube-apiserver", "exited"), lost_files=("/etc/windlass/x is another",))
-    rollout = "the roll of a changed spec at v1.37.2 that began at noon is not over"
+    rollout = "the rollout of a changed spec at v1.37.2 that began at noon is not over"
     planned = plan(replace(cluster(host), rollout=rollout))
     assert acts(planned) == [("recreate", "cp-1/kube-apiserver")]
     for key in ("cp-1/kube-scheduler", "cp-1/files"):
@@ -280,8 +280,8 @@ def test_an_engine_that_does_not_answer_comes_before_what_runs_in_it() -> None:
 
 
 def gone(name: str) -> HostHealth:
-    unseen = [service(one, "unknown", answers="unknown") for one in CONTROL_PLANE]
-    return control_plane(name, *unseen, unreachable="timed out", is_gone=True, has_member_data=None)
+    unknown = [service(one, "unknown", answers="unknown") for one in CONTROL_PLANE]
+    return control_plane(name, *unknown, unreachable="timed out", is_gone=True, has_member_data=None)
 
 
 def test_a_host_whose_machine_is_gone_is_recreated_while_the_others_hold_quorum() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -94,7 +94,7 @@ def test_a_full_observation_follows_where_nothing_obvious_is_left() -> None:
 
 
 def test_a_try_is_counted_and_stored_noted_and_the_lease_renewed_before_it_is_made() -> None:
-    _state, commands = observing(begun(REPORT), ENDED)
+    _, commands = observing(begun(REPORT), ENDED)
     assert kinds(commands) == [Save, Report, Heartbeat, Execute]
     save, note, _, execute = commands
     assert isinstance(save, Save)
@@ -134,6 +134,14 @@ def test_a_long_action_on_a_worker_goes_on_in_the_background_and_its_host_is_lef
     state, commands = observing(state, cluster(worker("w-1", "kubelet")), 2)
     assert texts(commands) == ["not now: restart-unit kubelet on w-1: ; a longer action on its host is under way"]
     assert kinds(commands)[-2:] == [AwaitBackground, CollectBackground]
+
+
+def test_what_else_is_due_on_a_host_comes_before_a_long_action_there() -> None:
+    host = worker("w-1", "kubelet", lost_files=("/etc/windlass/x is another",), is_compared=True)
+    _, commands = observing(begun(), cluster(host))
+    assert not any(isinstance(one, StartInBackground) for one in commands)
+    assert [[action.key for action in one.actions] for one in commands if isinstance(one, Execute)] == [["w-1/kubelet"]]
+    assert "other actions on its host come first" in texts(commands)[0]
 
 
 def test_others_are_acted_on_while_an_action_is_in_the_background() -> None:
@@ -318,11 +326,11 @@ def check_pauses(begun: list[tuple[float, Action]]) -> None:
         times.setdefault(action.key, []).append(at)
     for key, tries in times.items():
         assert len(tries) <= SETTINGS.tries, f"{key} is tried {len(tries)} times"
-        for count, (first, second) in enumerate(itertools.pairwise(tries), start=1):
+        for count, (first, second) in enumerate(pairwise(tries), start=1):
             assert second - first >= pause_after(count).total_seconds(), f"{key} is tried again within its pause"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(drifting_worlds(), st.sampled_from([2.0, 60.0, 200.0]))
 def test_a_run_always_ends_and_keeps_its_pauses_and_limits(world: World, slowness: float) -> None:
     simulation = Checked(world, slowness)
@@ -330,11 +338,11 @@ def test_a_run_always_ends_and_keeps_its_pauses_and_limits(world: World, slownes
     assert state is not None
     assert state.result is not None
     assert state.saved == state.history == world.history
-    assert (state.background, simulation.under_way or {}) == ({}, simulation.under_way or {})
+    assert state.background == {}
     check_pauses(simulation.begun)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drifting_worlds(), st.lists(st.integers(1, 60), max_size=3))
 def test_runs_that_are_killed_anywhere_keep_the_pauses_and_limits_all_the_same(world: World, kills: list[int]) -> None:
     simulation = Checked(world)

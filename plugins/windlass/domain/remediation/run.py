@@ -85,11 +85,11 @@ def step(state: RunState, event: RunEvent, now: datetime) -> Step:
             plan = plan_actions(state.settings, cluster, state.history, state.origin)
             if _do_cordons_matter(state, plan):
                 return state, (ObserveCordons(cluster),)
-            return _decide(state, cluster, _limit(state, plan), now)
+            return _decide(state, cluster, _limit(state, cluster, plan), now)
         case CordonsObserved(cluster):
             state = replace(state, history=_with_cordons(state.history, cluster))
             plan = plan_actions(state.settings, cluster, state.history, state.origin)
-            return _decide(state, cluster, _limit(state, plan), now)
+            return _decide(state, cluster, _limit(state, cluster, plan), now)
 
 
 def _next_round(state: RunState) -> tuple[Command, ...]:
@@ -125,16 +125,28 @@ def _with_cordons(history: History, cluster: ClusterHealth) -> History:
     return history.with_cordons_seen(ours, unknown)
 
 
-def _limit(state: RunState, plan: RemediationPlan) -> RemediationPlan:
-    """Return the plan with the monitor's notices, and without what waits for an action in the background."""
-    hosts = {one.action.host for one in state.background.values()}
-    busy = [one for one in plan.actions if one.host in hosts]
+def _limit(state: RunState, observed: ClusterHealth, plan: RemediationPlan) -> RemediationPlan:
+    """Return the plan with the monitor's notices; a host where a longer action is under way is left alone meanwhile."""
+    busy = {one.action.host for one in state.background.values()}
+    others = {one.host for one in plan.actions if not _is_long(observed, one)}
+    deferred = [Deferred(one, "a longer action on its host is under way") for one in plan.actions if one.host in busy]
+    deferred += [
+        Deferred(one, "other actions on its host come first")
+        for one in plan.actions
+        if one.host in others - busy and _is_long(observed, one)
+    ]
+    later = [one.action for one in deferred]
     return replace(
         plan,
-        actions=tuple(one for one in plan.actions if one not in busy),
-        deferred=(*plan.deferred, *(Deferred(one, "a longer action on its host is under way") for one in busy)),
+        actions=tuple(one for one in plan.actions if one not in later),
+        deferred=(*plan.deferred, *deferred),
         needs_operator=(*plan.needs_operator, *state.notices),
     )
+
+
+def _is_long(observed: ClusterHealth, action: Action) -> bool:
+    """Say whether an action goes on in the background."""
+    return action.kind in LONG and observed.host(action.host).is_worker
 
 
 def _decide(state: RunState, observed: ClusterHealth, plan: RemediationPlan, now: datetime) -> Step:
@@ -171,7 +183,7 @@ def _act(state: RunState, observed: ClusterHealth, actions: tuple[Action, ...], 
         history = history.with_cordon(action.host) if action.kind == "cordon" else history
     # Before anything is done: what was killed half-way counts as a try, and its cordon is taken back some day.
     state, saved = _save(replace(state, history=history, depth="quick"))
-    background = [one for one in actions if one.kind in LONG and observed.host(one.host).is_worker]
+    background = [one for one in actions if _is_long(observed, one)]
     under_way = {one.key: BackgroundAction(one, now) for one in background}
     state = replace(state, background={**state.background, **under_way})
     rest = tuple(one for one in actions if one not in background)

@@ -1,4 +1,4 @@
-"""What the service log says of health and repair, told to the cluster itself as events."""
+"""What the service log says of health and remediation, reported to the cluster itself as events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPERATIONS = frozenset({Operation.WATCH, Operation.REMEDIATE})
 _LASTING = timedelta(hours=1)
 """Kubernetes keeps events for as long."""
 _OVERLAP = timedelta(minutes=1)
-"""An entry may be written later than one of a later time; what is told twice is written once."""
+"""An entry may be written later than one of a later time; what is reported twice is written once."""
 _MOST = 200
 
 
@@ -24,18 +24,18 @@ Entry = tuple[str, Event]
 """An entry of the service log, with its name there."""
 
 
-def untold(records: ClusterRecords, now: datetime) -> list[Entry]:
-    """Return what was found, decided and done since the cluster was told last, the newest first.
+def unreported(records: ClusterRecords, now: datetime) -> list[Entry]:
+    """Return what was found, decided and done since this was reported to the cluster last, the newest first.
 
     Transitions that started no run are among what the next one finds here; so is what a cluster whose API did not
-    answer could not be told.
+    answer could not be given.
     """
     since = max(records.echoed() - _OVERLAP, now - _LASTING)
     return list(itertools.islice(_entries(records, since), _MOST))
 
 
 def record_events(records: ClusterRecords, client: KubernetesClient, entries: Sequence[Entry]) -> None:
-    """Tell the cluster what `untold` gave, the oldest first."""
+    """Report to the cluster what `unreported` gave, the oldest first."""
     tell_kubernetes(client, reversed(entries))
     if entries:
         records.save_echoed(entries[0][1].time)

@@ -28,7 +28,7 @@ from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.remediation.contend import Waiting, take_lease
 from windlass.operations.remediation.context import Keyring, Machines, RemediationContext, RunCallbacks
-from windlass.operations.remediation.events import record_events, untold
+from windlass.operations.remediation.events import record_events, unreported
 from windlass.operations.remediation.run import remediate, show_plan
 from windlass.operations.run import ClusterRun
 
@@ -155,7 +155,7 @@ class Remediation:
     def _record_events(self, context: RemediationContext) -> None:
         """Leave what was observed and done as events too; a later run does so for a cluster that does not answer."""
         try:
-            entries = untold(self._run.records, self._around.clock())
+            entries = unreported(self._run.records, self._around.clock())
             if entries:
                 with kubernetes_api(context.session, context.keys, _API) as client:
                     record_events(self._run.records, client, entries)
