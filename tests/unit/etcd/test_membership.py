@@ -59,7 +59,7 @@ def test_a_member_that_answers_otherwise_than_it_should_is_unhealthy(said: Membe
     assert healths(observe(well(1), well(2), ObservedMember("running", said, LISTED)))["cp-3"] == "unhealthy"
 
 
-def test_an_alarm_about_another_member_or_about_space_does_not_make_a_member_ill() -> None:
+def test_an_alarm_about_another_member_or_about_space_does_not_make_a_member_unhealthy() -> None:
     errors = ("memberID:3 alarm:CORRUPT ", "memberID:1 alarm:NOSPACE ")
     first = ObservedMember("running", status(1, errors=errors), LISTED)
     assert healths(observe(first, well(2), well(3)))["cp-1"] == "healthy"

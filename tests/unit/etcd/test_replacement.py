@@ -39,7 +39,7 @@ WHOLE = ["Removal", "Addition", "Start", "Promotion"]
     [
         (cluster(member(1), member(2), member(3)), []),
         (cluster(member(1), member(2), DEAD), WHOLE),
-        (cluster(member(1), member(2)), WHOLE[1:]),  # joins anew, as after a recovery with fewer hosts
+        (cluster(member(1), member(2)), WHOLE[1:]),  # joins again, as after a recovery with fewer hosts
         (cluster(member(1), member(2), UNSTARTED), WHOLE),  # broken off before it started
         (cluster(member(1), member(2), LEARNER), ["Promotion"]),  # broken off while it caught up
         (cluster(member(1), member(2), replace(LEARNER, health="unhealthy")), WHOLE),

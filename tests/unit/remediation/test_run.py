@@ -112,7 +112,7 @@ class World:
     hosts: dict[str, FakeHost]
     now: datetime = NOW
     broken: dict[str, str] = field(default_factory=dict)
-    """Docker's word for what is not running, by `host/component`; `stuck` starts again and again in vain."""
+    """Docker's word for what is not running, by `host/component`; `stuck` starts again and again without success."""
     history: History = field(default_factory=History)
     notes: list[Note] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
@@ -403,7 +403,7 @@ def test_a_cordon_of_which_no_answer_came_is_taken_back_all_the_same(
 
 
 @pytest.mark.parametrize("by_person", [False, True])
-def test_a_worker_that_remediation_cordoned_is_opened_once_it_is_well(
+def test_a_worker_that_remediation_cordoned_is_opened_once_it_is_healthy(
     world: World, nodes: Nodes, *, by_person: bool
 ) -> None:
     world.broken["w-1/api-proxy"] = "stuck"
