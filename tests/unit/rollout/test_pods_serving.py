@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from unit.services import quick_clock
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.operations.rollout.pods_serving import serving_pods, wait_until_they_serve
 
@@ -36,7 +37,7 @@ def test_pods_of_the_node_itself_and_those_that_are_not_ready_do_not_serve() -> 
 def test_a_pod_that_is_called_not_ready_for_a_moment_is_waited_for() -> None:
     api, told = Looks([pod("web", ready=False)], [pod("web")]), list[str]()
 
-    wait_until_they_serve(api, "cp-1", {"uid of web"}, SOON, told.append)
+    wait_until_they_serve(api, "cp-1", {"uid of web"}, SOON, told.append, quick_clock())
 
     assert told == []
     assert api.states == [[pod("web")]]
@@ -45,7 +46,7 @@ def test_a_pod_that_is_called_not_ready_for_a_moment_is_waited_for() -> None:
 def test_a_pod_that_does_not_come_back_is_told_and_holds_nothing_up() -> None:
     told: list[str] = []
 
-    wait_until_they_serve(Looks([pod("web", ready=False)]), "cp-1", {"uid of web"}, AT_ONCE, told.append)
+    wait_until_they_serve(Looks([pod("web", ready=False)]), "cp-1", {"uid of web"}, AT_ONCE, told.append, quick_clock())
 
     assert told == ["cp-1: wait for pods that were ready before: not done after 0 s: default/web; the roll goes on"]
 
@@ -54,6 +55,6 @@ def test_pods_that_were_not_ready_before_or_that_leave_are_not_waited_for() -> N
     shown = [pod("broken", ready=False), pod("web", ready=False, deletionTimestamp="2026-01-01T00:00:00Z")]
     told: list[str] = []
 
-    wait_until_they_serve(Looks(shown), "cp-1", {"uid of web"}, AT_ONCE, told.append)
+    wait_until_they_serve(Looks(shown), "cp-1", {"uid of web"}, AT_ONCE, told.append, quick_clock())
 
     assert told == []

@@ -8,10 +8,9 @@ from airflow.sdk import BaseOperator, Context
 
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.services import airflow_services
-from windlass.domain.catalog.tested import standing
 from windlass.domain.lease import Owner
 from windlass.domain.notice import Notice
-from windlass.operations.rollout.announce import UpgradeAnnouncer
+from windlass.operations.rollout.announce import UpgradeAnnouncer, release_standings
 
 
 class CatalogWatchOperator(BaseOperator):
@@ -32,8 +31,5 @@ class CatalogWatchOperator(BaseOperator):
 
         with ending_on_permanent_errors():
             catalog, run = services.catalog, context["dag_run"]
-            standings = {
-                version: standing(release, services.release_tests(version))
-                for version, release in catalog.releases.items()
-            }
-            return UpgradeAnnouncer(services.store, Owner(run.dag_id, run.run_id), notify).announce(catalog, standings)
+            announcer = UpgradeAnnouncer(services.store, Owner(run.dag_id, run.run_id), notify)
+            return announcer.announce(catalog, release_standings(services))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from windlass.domain.catalog import Catalog
-from windlass.domain.catalog.tested import Standing
+from windlass.domain.catalog.tested import Standing, standing
 from windlass.domain.lease import Owner
 from windlass.domain.rollout.available import AvailableUpgrade, available_upgrades
 from windlass.domain.servicelog import Event
@@ -16,6 +16,13 @@ from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.store import ClusterRecords, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import offer_key
 from windlass.errors import WindlassError
+from windlass.operations.services import Services
+
+
+def release_standings(services: Services) -> dict[str, Standing]:
+    """Return how each release of the catalog stands, by its record of tests; which bytes a mirror has is not asked."""
+    releases = services.catalog.releases
+    return {version: standing(release, services.release_tests(version)) for version, release in releases.items()}
 
 
 @dataclass(frozen=True)
