@@ -39,7 +39,7 @@ ORDER = (
     "test_heal_faults",
     "test_soak",
     "test_faults_before",
-    "test_faults_amid",
+    "test_faults_during",
     "test_topologies",
     "test_choices",
     "test_upgrade_faults",

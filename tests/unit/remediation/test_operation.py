@@ -233,6 +233,14 @@ def test_another_remediation_run_is_left_to_it_once_it_will_observe_all_again(ru
     assert run.lease().current().owner == OTHER  # type: ignore[union-attr]
 
 
+def test_a_remediation_run_that_died_is_not_left_anything(run: Run) -> None:
+    other = replace(run.lease(), owner=OTHER)
+    other.acquire()
+    replace(other, leases=replace(other.leases, clock=lambda: NOW + timedelta(seconds=1))).heartbeat()
+    mine = replace(run.lease(), leases=replace(run.lease().leases, is_finished=lambda _: True))
+    assert take_lease(mine, NOW, Around().lines.append, Waiting())
+
+
 STATUS = {"observed": NOW.isoformat(), "findings": [finding("docker").to_dict()]}
 
 

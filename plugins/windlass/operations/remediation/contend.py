@@ -30,7 +30,7 @@ def take_lease(lease: RunLease, began: datetime, log: Callable[[str], None], wai
     """
     waited, said = timedelta(), ""
     while True:
-        if contention_of(lease.current(), lease.owner, began) == "leave":
+        if contention_of(lease.effective(), lease.owner, began) == "leave":
             log(f"another run of {Operation.REMEDIATE} is at this cluster and will observe all of it again")
             return False
         try:
