@@ -31,8 +31,9 @@ MODULES = (
     "large",
     "upgrade_vs_kubeadm",
     "thousand_clusters",
-    "healing",
+    "remediation",
     "notice",
+    "remediation_tests",
 )
 """Every module with a benchmark, in the order in which they run."""
 
