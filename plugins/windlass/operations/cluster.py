@@ -53,7 +53,9 @@ class ClusterSession:
         by_name = {host.name: host for host in hosts}
         return fan_out(by_name, lambda name: act(by_name[name], self.connections.get(name)))
 
-    def look_on_hosts(self, hosts: Iterable[Host], look: Callable[[Host, Connection], T]) -> dict[str, HostOutcome[T]]:
+    def observe_on_hosts(
+        self, hosts: Iterable[Host], look: Callable[[Host, Connection], T]
+    ) -> dict[str, HostOutcome[T]]:
         """Look at something on `hosts` side by side; the outcome of each by host name.
 
         A host that was reached and then lost is asked once more before that counts.

@@ -12,7 +12,7 @@ from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.etcd.status import Alarm
 from windlass.domain.rollout import HostState, RunningVersions, Step
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
-from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge
+from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
 from windlass.domain.rollout.removed_apis import ApiUse
 from windlass.errors import RefusedError
 
@@ -44,7 +44,7 @@ DRAIN = (Step("host", ("w-1",), ("w-1: drain",), drains=True),)
 
 
 def report(gate_inputs: GateInputs = GOOD, steps: tuple[Step, ...] = DRAIN, **sections: Any) -> GateReport:
-    return judge(cluster(OVERLAPPING | WORKERS, **sections), TARGET, gate_inputs, steps, NOW)
+    return judge_gate(cluster(OVERLAPPING | WORKERS, **sections), TARGET, gate_inputs, steps, NOW)
 
 
 def test_a_healthy_cluster_passes_everything() -> None:
@@ -118,7 +118,7 @@ def judge_with_repair(gate_inputs: GateInputs, drift: str) -> GateReport:
     made = cluster(OVERLAPPING | WORKERS)
     repair = made.spec.repair.model_copy(update={"drift": drift})
     made = made.model_copy(update={"spec": made.spec.model_copy(update={"repair": repair})})
-    return judge(made, TARGET, gate_inputs, DRAIN, NOW)
+    return judge_gate(made, TARGET, gate_inputs, DRAIN, NOW)
 
 
 def test_an_outage_and_pods_without_a_place_are_warnings() -> None:
@@ -129,7 +129,7 @@ def test_an_outage_and_pods_without_a_place_are_warnings() -> None:
     }
     gate_inputs = replace(GOOD, workloads=Workloads(nodes=(READY,), pods=(owned,)))
     assert [finding.name for finding in report(gate_inputs).warnings] == ["capacity"]
-    one = judge(
+    one = judge_gate(
         cluster({"a": ["etcd", "control-plane", "worker"]}), TARGET, GOOD, (Step("api-server", ("a",), ()),), NOW
     )
     assert [finding.name for finding in one.warnings] == ["outage"]

@@ -54,7 +54,7 @@ def around(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have cp-1 as it is once etcd and all API servers are new, and everything serves."""
     monkeypatch.setattr(waiting, "_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(node, "kubernetes_api", lambda *_: nullcontext(Api(world)))
-    monkeypatch.setattr(node, "seed_host", lambda *_: ())
+    monkeypatch.setattr(node, "install_host_certificates", lambda *_: ())
     member = Mock(**{"status.return_value": MEMBER})
     monkeypatch.setattr(control_plane_ready, "etcd_member", lambda *_: nullcontext(member))
     for machine in world.machines.values():

@@ -8,7 +8,7 @@ from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
-from windlass.operations.apply.certificates import seed_cluster
+from windlass.operations.apply.certificates import issue_and_install
 from windlass.operations.apply.delete import confirm_deletion, drain_users, forget_cluster, take_off_hosts
 from windlass.operations.apply.record import record_changes
 from windlass.operations.apply.services import start_services, verify_services
@@ -56,7 +56,7 @@ class ClusterCertificatesOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host."""
         run.lease().heartbeat()
-        return self.tell(seed_cluster(run))
+        return self.tell(issue_and_install(run))
 
 
 class ClusterServicesOperator(ClusterOperator):

@@ -83,7 +83,7 @@ class History:
         """Return the history with the node of `host` open for pods; its tries are forgotten."""
         return replace(self.forgotten(f"{host}/host"), cordoned=self.cordoned - {host})
 
-    def with_cordons_seen(self, ours: frozenset[str], unseen: frozenset[str]) -> History:
+    def with_observed_cordons(self, ours: frozenset[str], unseen: frozenset[str]) -> History:
         """Return the history with the cordons that there are, as the API says; of nodes `unseen` what was known."""
         return replace(self, cordoned=ours | (self.cordoned & unseen))
 

@@ -122,7 +122,7 @@ def _do_cordons_matter(state: RunState, plan: RemediationPlan) -> bool:
 def _with_cordons(history: History, cluster: ClusterHealth) -> History:
     ours = frozenset(host.name for host in cluster.hosts if host.has_our_cordon)
     unknown = frozenset(host.name for host in cluster.hosts if host.is_cordoned is None)
-    return history.with_cordons_seen(ours, unknown)
+    return history.with_observed_cordons(ours, unknown)
 
 
 def _limit(state: RunState, observed: ClusterHealth, plan: RemediationPlan) -> RemediationPlan:

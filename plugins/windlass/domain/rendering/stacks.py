@@ -48,7 +48,7 @@ def render_stack(stack: str, inputs: HostInputs) -> dict[str, RenderedFile]:
     """Render the Compose file of `stack` for one host and what lies beside it, by absolute path."""
     templates = inputs.whole.templates
     directory = stack_directory(stack)
-    inputs = _as_seen_by(stack, inputs)
+    inputs = _as_reached_by(stack, inputs)
     context = inputs.context() | {
         "directory": directory,
         "data": stack_data_directory(stack),
@@ -91,7 +91,7 @@ def _files_beside(stack: str, inputs: HostInputs) -> list[str]:
     return sorted(name for name in names if name != _COMPOSE)
 
 
-def _as_seen_by(stack: str, inputs: HostInputs) -> HostInputs:
+def _as_reached_by(stack: str, inputs: HostInputs) -> HostInputs:
     release = inputs.whole.release.for_stack(stack)
     return replace(inputs, whole=replace(inputs.whole, release=release))
 

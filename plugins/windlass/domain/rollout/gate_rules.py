@@ -75,7 +75,7 @@ class GateInputs:
     """Requests for removed APIs of which it cannot be told whose they were."""
 
 
-def judge(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence[Step], now: datetime) -> GateReport:
+def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence[Step], now: datetime) -> GateReport:
     """Return what the gate says of upgrading `cluster` to `target` by `steps`."""
     return GateReport(
         (

@@ -62,14 +62,14 @@ def render_question(question: RolloutQuestion) -> str:
     open_ones = [one for one in findings if one.verdict is not GateLevel.PASSED]
     passed = [one for one in findings if one.verdict is GateLevel.PASSED]
     stages = _stages(question.steps, question.membership)
-    plan = [_told_stage(stage) for stage in stages]
+    plan = [_stage_item(stage) for stage in stages]
     parts = [
         f"## Upgrade {escape(question.cluster)}: {escape(question.upgrade_path)}?",
         _summary(question),
-        section("To look at first", map(_told_finding, open_ones)),
+        section("To look at first", map(_finding_item, open_ones)),
         section("The plan", first_of(plan, _STAGES, _WHERE)),
         section("Notes on the release", map(_text, question.notes)),
-        section("What passed", map(_told_finding, passed)),
+        section("What passed", map(_finding_item, passed)),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -87,7 +87,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _told_finding(finding: GateFinding) -> str:
+def _finding_item(finding: GateFinding) -> str:
     told = f"**{_LEVELS[finding.verdict]}** {escape(finding.name)}"
     problems = finding.problems or (finding.text,)
     remedy = [f"**What to do:** {_text(finding.remedy)}"] if finding.remedy else []
@@ -100,7 +100,7 @@ def _text(text: str) -> str:
     return escape(shortened(text, _TEXT))
 
 
-def _told_stage(stage: _Stage) -> str:
+def _stage_item(stage: _Stage) -> str:
     changes = [_text(change) for change in stage.changes]
     return item(_label(stage), first_of(changes, _CHANGES, f"changes {_WHERE}"))
 

@@ -160,7 +160,7 @@ def proxy_versions(pods: Iterable[Mapping[str, Any]], locks: Iterable[Lock]) -> 
 def _api_skew(running: RunningVersions) -> list[str]:
     minors = {minor_of(version) for version in running.api_servers.values()}
     if minors and max(minors) - min(minors) > 1:
-        return [f"API servers are more than one minor release apart: {_told(running.api_servers)}"]
+        return [f"API servers are more than one minor release apart: {_skew_text(running.api_servers)}"]
     return []
 
 
@@ -170,7 +170,7 @@ def _controller_skew(running: RunningVersions) -> list[str]:
     oldest = min(minor_of(version) for version in running.api_servers.values())
     newest = max(minor_of(version) for version in running.api_servers.values())
     return [
-        f"the {what} of {name} is at {version}, and API servers at {_told(running.api_servers)}"
+        f"the {what} of {name} is at {version}, and API servers at {_skew_text(running.api_servers)}"
         for what, versions in (("controller manager", running.managers), ("scheduler", running.schedulers))
         for name, version in versions.items()
         if not newest - 1 <= minor_of(version) <= oldest
@@ -183,7 +183,7 @@ def _kubelet_skew(running: RunningVersions) -> list[str]:
     oldest = min(minor_of(version) for version in running.api_servers.values())
     newest = max(minor_of(version) for version in running.api_servers.values())
     return [
-        f"{what} of {name} is at {version}, and API servers at {_told(running.api_servers)}"
+        f"{what} of {name} is at {version}, and API servers at {_skew_text(running.api_servers)}"
         for what, name, version in running.of_nodes
         if not newest - KUBELET_SKEW <= minor_of(version) <= oldest
     ]
@@ -192,9 +192,9 @@ def _kubelet_skew(running: RunningVersions) -> list[str]:
 def _etcd_skew(running: RunningVersions) -> list[str]:
     minors = {minor_of(version) for version in running.etcd.values()}
     if minors and max(minors) - min(minors) > 1:
-        return [f"etcd members are more than one minor release apart: {_told(running.etcd)}"]
+        return [f"etcd members are more than one minor release apart: {_skew_text(running.etcd)}"]
     return []
 
 
-def _told(versions: Mapping[str, str]) -> str:
+def _skew_text(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))

@@ -17,7 +17,7 @@ _LONGEST = 1000
 _REASONS: dict[str, str] = {Operation.WATCH: "WindlassHealth"}
 
 
-def tell_kubernetes(client: KubernetesClient, entries: Iterable[tuple[str, Event]]) -> None:
+def create_event(client: KubernetesClient, entries: Iterable[tuple[str, Event]]) -> None:
     """Write entries of the service log, each with its name there; one that is written already is left."""
     for name, entry in entries:
         client.create(EVENTS, _event(name, entry))

@@ -8,17 +8,17 @@ from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.pki.user_ca import refuse_other_authorities
 from windlass.domain.spec import Cluster
 from windlass.effects.ssh.connection import RemoteFile
-from windlass.operations.apply.start import seed_certificates
+from windlass.operations.apply.start import install_certificates
 from windlass.operations.cluster import Changes
 from windlass.operations.run import ClusterRun
 
 
-def seed_cluster(run: ClusterRun) -> dict[str, Changes]:
+def issue_and_install(run: ClusterRun) -> dict[str, Changes]:
     """Make the PKI as it should be, bring it to the hosts, and return what was changed by host."""
     cluster = run.cluster()
     pki, sealed = ensure_pki(run, cluster)
     with run.session(cluster) as session:
-        return seed_certificates(session, pki, sealed)
+        return install_certificates(session, pki, sealed)
 
 
 def ensure_pki(run: ClusterRun, cluster: Cluster) -> tuple[Pki, RemoteFile]:

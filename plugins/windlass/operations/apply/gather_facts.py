@@ -24,7 +24,7 @@ def gather_facts(connection: Connection) -> HostFacts:
 
 def ask_hosts(session: ClusterSession) -> dict[str, PreflightAnswer]:
     """Ask every host what it is and what it reaches; a host without an answer gives the reason."""
-    outcomes = session.look_on_hosts(session.hosts, lambda host, connection: _ask(session, host, connection))
+    outcomes = session.observe_on_hosts(session.hosts, lambda host, connection: _ask(session, host, connection))
     return {
         name: outcome.get()
         if outcome.is_ok

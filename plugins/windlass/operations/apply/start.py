@@ -18,13 +18,15 @@ from windlass.operations.cluster import Changes, ClusterSession, put_files, run_
 _UP = timedelta(minutes=5)
 
 
-def seed_certificates(session: ClusterSession, pki: Pki, sealed: RemoteFile) -> dict[str, Changes]:
+def install_certificates(session: ClusterSession, pki: Pki, sealed: RemoteFile) -> dict[str, Changes]:
     """Lay down on each host the keys and certificates that its roles need; what was changed on each."""
-    act = partial(seed_host, session.cluster, pki, sealed)
+    act = partial(install_host_certificates, session.cluster, pki, sealed)
     return session.on_hosts("seed certificates", session.hosts, act)
 
 
-def seed_host(cluster: Cluster, pki: Pki, sealed: RemoteFile, host: Host, connection: Connection) -> Changes:
+def install_host_certificates(
+    cluster: Cluster, pki: Pki, sealed: RemoteFile, host: Host, connection: Connection
+) -> Changes:
     """Lay down on one host the keys and certificates that its roles need; what was changed.
 
     Control-plane hosts keep a `sealed` copy of the whole PKI too, so that a lost store can be rebuilt from any of them.

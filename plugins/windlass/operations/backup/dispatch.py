@@ -8,7 +8,7 @@ from windlass.domain.backup.schedule import BackupProgress, is_due, overdue_sinc
 from windlass.effects.bundles import Vault
 from windlass.errors import WindlassError
 from windlass.operation_names import Operation
-from windlass.operations.backup.status import how_old, progress_of, should_tell
+from windlass.operations.backup.status import how_old, progress_of, should_notify
 from windlass.operations.run import Alert, ClusterRun, Tell
 
 
@@ -41,7 +41,7 @@ def _alert_if_overdue(run: ClusterRun, vault: Vault, schedule: str, progress: Ba
         return
     now = datetime.now(UTC)
     is_overdue = overdue_since(schedule, progress.newest, now) is not None
-    told = should_tell(run.store, run.name, is_overdue=is_overdue, now=now)
+    told = should_notify(run.store, run.name, is_overdue=is_overdue, now=now)
     if told == "missing":
         alert(f"backups do not come; {how_old(vault, now)}; see the runs of {Operation.BACK_UP}")
     elif told == "over":

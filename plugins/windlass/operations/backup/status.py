@@ -44,7 +44,7 @@ def how_old(vault: Vault, now: datetime) -> str:
     return age_text(newest.time if newest else None, now)
 
 
-def should_tell(store: Store, cluster: str, *, is_overdue: bool, now: datetime) -> str:
+def should_notify(store: Store, cluster: str, *, is_overdue: bool, now: datetime) -> str:
     """Return what to tell: `missing` (again after an hour), `over` once bundles come again, or nothing.
 
     What was told is kept in the store, so that it is told once however often this is asked.

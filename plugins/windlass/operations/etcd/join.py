@@ -14,7 +14,7 @@ from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import RefusedError
 from windlass.operations.apply.prepare import prepare_host
-from windlass.operations.apply.start import seed_host
+from windlass.operations.apply.start import install_host_certificates
 from windlass.operations.cluster import run_script
 from windlass.operations.etcd.context import ReplacementContext, serving_client
 from windlass.operations.etcd.observe import observe_members, peer_url
@@ -38,7 +38,7 @@ def make_ready(work: ReplacementContext, host: Host, connection: Connection, obs
     if not is_prepared(connection, work.session.cluster.name, host):
         work.tell(f"{host.name}: it has lost what a host of this cluster has; it is prepared again")
         prepare_host(work.session, host, connection)
-        seed_host(work.session.cluster, work.pki, work.sealed, host, connection)
+        install_host_certificates(work.session.cluster, work.pki, work.sealed, host, connection)
 
 
 def _check_way(host: Host, connection: Connection, observed: EtcdObservation) -> None:

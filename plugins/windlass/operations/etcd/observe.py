@@ -42,7 +42,7 @@ def observe_etcd(
     """
     hosts = session.cluster.hosts_with("etcd")
     credentials, silent = EtcdCredentials.of(pki), dict(unreachable or {})
-    outcomes = session.look_on_hosts(
+    outcomes = session.observe_on_hosts(
         [host for host in hosts if host.name not in silent],
         lambda _, connection: _observe(
             MemberRoute(connection, open_client=session.clients.etcd), credentials, answers_within

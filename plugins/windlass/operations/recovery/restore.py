@@ -17,7 +17,7 @@ from windlass.effects.ssh.broadcast import broadcast
 from windlass.effects.ssh.connection import Channel, Connection
 from windlass.errors import RefusedError
 from windlass.operations.apply.prepare import prepare_host
-from windlass.operations.apply.start import seed_host
+from windlass.operations.apply.start import install_host_certificates
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.etcd import is_prepared, peer_url
 from windlass.operations.recovery.context import RecoveryContext
@@ -79,7 +79,7 @@ def _prepare(work: RecoveryContext, host: Host, connection: Connection) -> Chang
     changed: Changes = ()
     if work.prepares_all or not is_prepared(connection, work.session.cluster.name, host):
         changed = prepare_host(work.session, host, connection)
-    return (*changed, *seed_host(work.session.cluster, work.pki, work.sealed, host, connection))
+    return (*changed, *install_host_certificates(work.session.cluster, work.pki, work.sealed, host, connection))
 
 
 def _check_room(found: Mapping[str, Stage], hosts: list[str], size: int) -> None:

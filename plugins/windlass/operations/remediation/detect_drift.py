@@ -24,7 +24,7 @@ _PATIENCE = timedelta(seconds=40)
 def detect_drift(work: RemediationContext, seen: ClusterHealth) -> ClusterHealth:
     """Return what was seen with all that differs from what was rendered; hosts that do not answer stay as they are."""
     renewed = issue_pki(work.session.cluster, seen.at, work.keys)
-    able = {host.name: host for host in seen.hosts if host.is_reachable and not _is_engine_ill(host)}
+    able = {host.name: host for host in seen.hosts if host.is_reachable and not _is_engine_unhealthy(host)}
 
     def one(name: str) -> HostHealth:
         host = next(host for host in work.session.hosts if host.name == name)
@@ -35,7 +35,7 @@ def detect_drift(work: RemediationContext, seen: ClusterHealth) -> ClusterHealth
     return replace(seen, hosts=hosts)
 
 
-def _is_engine_ill(host: HostHealth) -> bool:
+def _is_engine_unhealthy(host: HostHealth) -> bool:
     return any(unit.unit == "docker" and unit.health != "healthy" for unit in host.units)
 
 

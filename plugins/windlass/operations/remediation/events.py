@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from windlass.domain.servicelog import Event
 from windlass.effects.kubernetes.client import KubernetesClient
-from windlass.effects.kubernetes.events import tell_kubernetes
+from windlass.effects.kubernetes.events import create_event
 from windlass.effects.store import ClusterRecords, ServiceLog
 from windlass.operation_names import Operation
 
@@ -36,7 +36,7 @@ def unreported(records: ClusterRecords, now: datetime) -> list[Entry]:
 
 def record_events(records: ClusterRecords, client: KubernetesClient, entries: Sequence[Entry]) -> None:
     """Report to the cluster what `unreported` gave, the oldest first."""
-    tell_kubernetes(client, reversed(entries))
+    create_event(client, reversed(entries))
     if entries:
         records.save_echoed(entries[0][1].time)
 

@@ -18,7 +18,7 @@ from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
 from windlass.operation_names import Operation
 from windlass.operations.apply.prepare import prepare_host
-from windlass.operations.apply.start import SERVING, bring_up, seed_host, start_kubelet
+from windlass.operations.apply.start import SERVING, bring_up, install_host_certificates, start_kubelet
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import ReplacementContext, replace_member
@@ -69,7 +69,7 @@ def _restore(context: RemediationContext, action: Action) -> Changes:
     if action.component != CERTIFICATES:
         return _prepare(context, action)
     host, sealed = context.desired[action.host].host, context.keyring.renew(context.keys)
-    return seed_host(context.session.cluster, context.keys, sealed, host, _connection(context, action))
+    return install_host_certificates(context.session.cluster, context.keys, sealed, host, _connection(context, action))
 
 
 def _replace_member(context: RemediationContext, action: Action) -> Changes:
@@ -93,7 +93,7 @@ def _replace_host(context: RemediationContext, action: Action) -> Changes:
     connection = context.session.connections.get(host.name)
     changed = prepare_host(context.session, host, connection)
     sealed = context.keyring.renew(context.keys)
-    changed += seed_host(context.session.cluster, context.keys, sealed, host, connection)
+    changed += install_host_certificates(context.session.cluster, context.keys, sealed, host, connection)
     if "etcd" in host.roles:
         changed += _replace_member(context, action)
     changed += bring_up(connection, SERVING)
@@ -106,7 +106,7 @@ def _renew(context: RemediationContext, action: Action) -> Changes:
     renewed = issue_pki(context.session.cluster, context.clock(), context.keys)
     sealed = context.keyring.renew(renewed)
     connection = _connection(context, action)
-    changed = seed_host(context.session.cluster, renewed, sealed, host, connection)
+    changed = install_host_certificates(context.session.cluster, renewed, sealed, host, connection)
     return (*changed, *(start_kubelet(context.session, connection) if host.is_node else ()))
 
 

@@ -18,7 +18,7 @@ from windlass.domain.rollout.gate_result import (
     release_finding,
     young_bundle,
 )
-from windlass.domain.rollout.gate_rules import judge
+from windlass.domain.rollout.gate_rules import judge_gate
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest, upgrade_path
 from windlass.effects.bundles import Vault
 from windlass.errors import WindlassError
@@ -60,7 +60,7 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> Gat
     inputs = found.gate_inputs
     is_observed = all(host.name in inputs.states for host in session.hosts)
     steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons) if is_observed else ()
-    report = judge(path.after, path.release, inputs, steps, datetime.now(UTC))
+    report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
     return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.membership)
 
 

@@ -229,7 +229,7 @@ def _ask_api_servers(session: ClusterSession, pki: Pki) -> Mapping[str, HostOutc
             wait_until(lambda: "" if client.is_ready() else problem, _BUSY, "look at API servers", session.clock)
             return tuple(requested(client.text("/metrics"), session.release))
 
-    return session.look_on_hosts(session.cluster.hosts_with("control-plane"), ask)
+    return session.observe_on_hosts(session.cluster.hosts_with("control-plane"), ask)
 
 
 def _ask_api(session: ClusterSession, pki: Pki) -> _Api:

@@ -15,7 +15,7 @@ from windlass.effects.kubernetes.client import NODES, KubernetesClient
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.apply.prepare import prepare_host
-from windlass.operations.apply.start import bring_up, seed_host, start_kubelet
+from windlass.operations.apply.start import bring_up, install_host_certificates, start_kubelet
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.context import RolloutContext
@@ -96,7 +96,7 @@ def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile) -> Changes:
     with hooks_around(rollout, host):
         changed = [
             *prepare_host(session, host, connection),
-            *seed_host(session.cluster, rollout.pki, sealed, host, connection),
+            *install_host_certificates(session.cluster, rollout.pki, sealed, host, connection),
         ]
         changed += bring_up(connection, host_stacks(session.cluster, host))
         if host.is_node:

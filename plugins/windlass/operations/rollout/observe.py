@@ -31,7 +31,9 @@ class InspectedHost:
 
 def observe_hosts(session: ClusterSession, pki: Pki | None) -> dict[str, HostOutcome[InspectedHost]]:
     """Observe all hosts side by side; the outcome of each says why one could not be observed."""
-    return session.look_on_hosts(session.hosts, lambda host, connection: observe_host(session, pki, host, connection))
+    return session.observe_on_hosts(
+        session.hosts, lambda host, connection: observe_host(session, pki, host, connection)
+    )
 
 
 def observe_host(session: ClusterSession, pki: Pki | None, host: Host, connection: Connection) -> InspectedHost:
