@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from windlass.domain.spec.checks.platform import chosen_drivers
 from windlass.domain.spec.checks.syntax import is_own_class
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Problem
@@ -28,15 +29,7 @@ def not_there(cluster: Cluster) -> Iterator[Problem]:
 
 
 def _own_drivers(cluster: Cluster) -> Iterator[Problem]:
-    spec = cluster.spec
-    chosen = {
-        "network": spec.network.driver,
-        "dns": spec.dns.driver,
-        "storage": spec.storage.driver,
-        "loadBalancer": spec.load_balancer.driver,
-        "monitoring": spec.monitoring.driver,
-    }
-    for section, driver in chosen.items():
+    for section, driver in chosen_drivers(cluster).items():
         if is_own_class(driver):
             wrong = f"`{driver}`: a class of your own as driver is planned, not there yet"
             right = "say `none`, and bring the objects of your driver under spec.manifests"

@@ -52,17 +52,21 @@ def stack_problems(cluster: Cluster, known_stacks: Mapping[str, StackTemplate] |
             yield Problem((*path, "values", *([variable] if variable else [])), wrong, right)
 
 
-def drivers(cluster: Cluster) -> Iterator[Problem]:
-    """Check that each driver is a built-in one or `none`; a class may stand in a stored spec, see `not_there`."""
+def chosen_drivers(cluster: Cluster) -> dict[str, str]:
+    """Return the driver that a spec names, by the section that names it."""
     spec = cluster.spec
-    chosen = {
+    return {
         "network": spec.network.driver,
         "dns": spec.dns.driver,
         "storage": spec.storage.driver,
         "loadBalancer": spec.load_balancer.driver,
         "monitoring": spec.monitoring.driver,
     }
-    for section, driver in chosen.items():
+
+
+def drivers(cluster: Cluster) -> Iterator[Problem]:
+    """Check that each driver is a built-in one or `none`; a class may stand in a stored spec, see `not_there`."""
+    for section, driver in chosen_drivers(cluster).items():
         known = _DRIVERS[section]
         if driver not in known and not is_own_class(driver):
             advice = f"{suggestion(driver, known)} for one of your own say `none`, and use spec.manifests"
