@@ -37,7 +37,7 @@ def notice_etcd(bench: Workbench) -> Iterator[Figure]:
 
 @benchmark("watch_soak")
 def soak(bench: Workbench) -> Iterator[Figure]:
-    """Keep every core busy, and count what is taken for a failure that repair would act upon."""
+    """Keep every core busy, and count what is taken for a failure that remediation would act upon."""
     watched = watched_cluster(bench.cleanup)
     watched.repair(is_on=False)
     watched.until_calm()

@@ -1,4 +1,4 @@
-"""A cluster that is watched: one lab and one Airflow for all benchmarks of noticing and of repair."""
+"""A cluster that is watched: one lab and one Airflow for all benchmarks of noticing and of remediation."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ with DAG(
         map_index_template="{{ task.step['label'] }}",
         **TASK_DEFAULTS,  # which a mapped task does not have of itself
     ).expand(step=check.output)
-    # A roll that pauses skips what is left of it; one that had nothing to do at all is not verified.
+    # A rollout that pauses skips what is left of it; one that had nothing to do at all is not verified.
     verify = UpgradeVerifyOperator(
         task_id="verify", check="check", rollout="roll", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
     )

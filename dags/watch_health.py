@@ -1,4 +1,4 @@
-"""Watch all clusters all the time, and start a repair run of each cluster in which something is found.
+"""Watch all clusters all the time, and start a remediation run of each cluster in which something is found.
 
 The watching itself is no task: as long as this DAG is not paused, triggerers do it. What they find starts a run here,
 which starts `heal_cluster` for each cluster that it is about.
@@ -14,7 +14,7 @@ from windlass.operation_names import Operation
 
 with DAG(
     dag_id=Operation.WATCH,
-    description="Watch all clusters all the time, and start repair where something is found.",
+    description="Watch all clusters all the time, and start remediation where something is found.",
     doc_md=__doc__,
     schedule=[findings_asset()],
     tags=["windlass"],

@@ -39,7 +39,7 @@ class Fault:
     host: str
     begin: Callable[[Ground], None]
     end: Callable[[Ground], None] | None = None
-    """How it is over, if repair on the host cannot end it: a cut network, a host that is off."""
+    """How it is over, if remediation on the host cannot end it: a cut network, a host that is off."""
 
     def __str__(self) -> str:
         return f"{self.what} on {self.host}"

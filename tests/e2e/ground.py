@@ -252,7 +252,7 @@ class Ground:
 
     @contextmanager
     def watched(self, *, within: timedelta = timedelta(minutes=4)) -> Iterator[None]:
-        """Have health watch the cluster, and repair what it finds, within the block."""
+        """Have health watch the cluster, and remediation what it finds, within the block."""
         began = datetime.now(UTC)
         self.client.unpause("heal_cluster")
         self.client.unpause("watch_health")

@@ -1,4 +1,4 @@
-"""What tests of repair ask of a cluster: that it is healthy by its own word, and what was touched meanwhile."""
+"""What tests of remediation ask of a cluster: that it is healthy by its own word, and what was touched meanwhile."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def wait_until_calm(ground: Ground) -> None:
     """Wait until the watch calls all of a watched cluster healthy too, and no repair run is under way."""
     wait_for(
         lambda: ground.is_seen_healthy() and all(run.has_ended for run in ground.repairs()),
-        "the watch calls all healthy and repair runs have ended",
+        "the watch calls all healthy and remediation runs have ended",
         timedelta(minutes=6),
     )
 
@@ -110,12 +110,12 @@ def is_told(ground: Ground, began: datetime, words: str) -> bool:
 
 
 def acts_since(ground: Ground, began: datetime) -> set[str]:
-    """Return what repair has acted on since, each as `host/thing`."""
+    """Return what remediation has acted on since, each as `host/thing`."""
     return {f"{one.host}/{one.component}" for one in events_since(ground, began) if "act" in one.details}
 
 
 def wrong_acts(ground: Ground, began: datetime, faults: Iterable[Fault]) -> set[str]:
-    """Return what repair has acted on since although neither it nor its whole host was broken by `faults`."""
+    """Return what remediation has acted on since although neither it nor its whole host was broken by `faults`."""
     broken = tuple(faults)
     return {act for act in acts_since(ground, began) if not any(may_touch(fault, act) for fault in broken)}
 

@@ -1,4 +1,4 @@
-"""Everything that can break, several things at once, and Airflow itself in the middle of a repair: it ends healthy.
+"""Everything that can break, several things at once, and Airflow itself during a remediation: it ends healthy.
 
 One cluster for all of it. What is not here one by one comes at random in `test_soak`.
 """
@@ -91,12 +91,12 @@ def test_a_cluster_gets_over_it_and_loses_no_write(healing: Ground, names: tuple
 
 
 def begun(ground: Ground, known: set[str]) -> DagRunState:
-    """Return the repair run that is at work now."""
+    """Return the remediation run that is at work now."""
 
     def find() -> DagRunState | None:
         return next((run for run in ground.repairs() if run.run_id not in known and not run.has_ended), None)
 
-    found: DagRunState = wait_for(find, "a repair run", timedelta(seconds=90))
+    found: DagRunState = wait_for(find, "a remediation run", timedelta(seconds=90))
     return found
 
 

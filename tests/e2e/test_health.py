@@ -1,6 +1,6 @@
 """Watching a real cluster from Airflow's triggerer: what is noticed, and what must not be taken for trouble.
 
-Repair stays paused here, so that what is broken on purpose stays as it is until the test fixes it.
+Remediation stays paused here, so that what is broken on purpose stays as it is until the test fixes it.
 """
 
 from __future__ import annotations

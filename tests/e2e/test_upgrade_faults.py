@@ -44,7 +44,7 @@ def begun_since(ground: Ground, before: Mapping[str, str]) -> set[str]:
 
 
 def ends_with_nothing_to_do(ground: Ground) -> None:
-    """See that all that is left of a roll that was put back is its record, and that the next run ends that too."""
+    """See that all that is left of a rollout that was put back is its record, and that the next run ends that too."""
     assert upgrade(ground, None).succeeded().result("result")["changed"] == []
     assert ground.records.rollout() is None
 
@@ -179,7 +179,7 @@ def steps_done(ground: Ground, run_id: str) -> int:
 def test_a_roll_that_is_asked_to_pause_ends_well_serves_and_goes_on(old: Ground) -> None:
     run_id = old.start("upgrade_cluster", version=VERSION, **AGAIN)
     # One step fetches everything, three change etcd.
-    wait_for(lambda: steps_done(old, run_id) >= 4, "the roll has changed all of etcd", LONG)
+    wait_for(lambda: steps_done(old, run_id) >= 4, "the rollout has changed all of etcd", LONG)
     old.run("pause_upgrade", reason="the shop is full").succeeded()
     paused = old.finish("upgrade_cluster", run_id, LONG).succeeded()
 
@@ -234,7 +234,7 @@ def test_a_run_whose_every_step_is_killed_once_converges(old: Ground) -> None:
 def test_a_host_that_dies_in_the_middle_is_named_and_the_rest_follows_once_it_is_back(old: Ground) -> None:
     run_id = old.start("upgrade_cluster", version=VERSION, **AGAIN)
     # One step fetches everything, three change etcd, two API servers.
-    wait_for(lambda: steps_done(old, run_id) >= 6, "the roll has come to its third API server", LONG)
+    wait_for(lambda: steps_done(old, run_id) >= 6, "the rollout has come to its third API server", LONG)
     faults.kill(old.lab, "w-1")
     try:
         failed = old.finish("upgrade_cluster", run_id, LONG)

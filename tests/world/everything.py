@@ -117,7 +117,7 @@ class World:
         return Connections(hosts.targets(), hosts)
 
     def begin(self, dag_id: str, **params: Any) -> Run:
-        """Begin a run of a DAG; health starts those of repair, and a person all others."""
+        """Begin a run of a DAG; health starts those of remediation, and a person all others."""
         run = Run(dag_id, f"run-{next(self._numbers)}", {**_defaults(dag_id), "cluster": self.name, **params})
         self.runs[run.run_id] = run
         return run

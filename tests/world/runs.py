@@ -32,7 +32,7 @@ class Run:
 
     @property
     def kind(self) -> str:
-        """What started it: health in the case of repair, else a person."""
+        """What started it: health in the case of remediation, else a person."""
         return "asset_triggered" if self.dag_id == "heal_cluster" else "manual"
 
     @property

@@ -18,9 +18,9 @@ def require_step_order(context: Context) -> None:
     ti = context["ti"]
     match turn_of(_states(context, ti.task_id), -1 if ti.map_index is None else ti.map_index):
         case StepTurn.FAIL:
-            raise RefusedError("a step before this one failed: the roll has stopped")
+            raise RefusedError("a step before this one failed: the rollout has stopped")
         case StepTurn.SKIP:
-            raise SkippedError("the roll has paused before this step")
+            raise SkippedError("the rollout has paused before this step")
         case StepTurn.WAIT:
             raise AirflowRescheduleException(datetime.now(UTC) + _TURN)  # type: ignore[no-untyped-call]
 

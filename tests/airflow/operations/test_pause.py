@@ -1,4 +1,4 @@
-"""A roll that is at work pauses before its next step when it is asked to."""
+"""A rollout that is at work pauses before its next step when it is asked to."""
 
 from __future__ import annotations
 

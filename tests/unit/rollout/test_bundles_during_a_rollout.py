@@ -1,4 +1,4 @@
-"""A bundle that is taken during a roll is labelled with the newest release that may have written its data."""
+"""A bundle that is taken during a rollout is labelled with the newest release that may have written its data."""
 
 from __future__ import annotations
 

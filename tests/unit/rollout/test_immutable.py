@@ -37,7 +37,7 @@ def with_network(change: Mapping[str, str]) -> Cluster:
     ],
 )
 def test_what_would_leave_hosts_or_pods_behind_is_refused(after: Cluster, told: str) -> None:
-    with pytest.raises(RefusedError, match=f"demo: a roll cannot change this: .*{told}"):
+    with pytest.raises(RefusedError, match=f"demo: a rollout cannot change this: .*{told}"):
         refuse_what_no_rollout_changes(BEFORE, after)
 
 

@@ -48,7 +48,7 @@ def test_a_pod_that_does_not_come_back_is_told_and_holds_nothing_up() -> None:
 
     wait_until_they_serve(Looks([pod("web", ready=False)]), "cp-1", {"uid of web"}, AT_ONCE, told.append, quick_clock())
 
-    assert told == ["cp-1: wait for pods that were ready before: not done after 0 s: default/web; the roll goes on"]
+    assert told == ["cp-1: wait for pods that were ready before: not done after 0 s: default/web; the rollout goes on"]
 
 
 def test_pods_that_were_not_ready_before_or_that_leave_are_not_waited_for() -> None:

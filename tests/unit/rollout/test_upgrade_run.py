@@ -162,7 +162,9 @@ def test_that_a_roll_is_under_way_is_recorded_whatever_it_changes_until_it_ends(
     found = run.records.rollout()
     assert found is not None
     assert (found.began, found.bundle) == kept if kept else found.bundle == "20261124T075500Z-r9"
-    assert f"the roll {'of a changed spec at' if found.before == found.after else 'from v1.36.3 to'} v1." in str(found)
+    assert f"the rollout {'of a changed spec at' if found.before == found.after else 'from v1.36.3 to'} v1." in str(
+        found
+    )
     run.records.end_rollout()
     assert run.records.rollout() is None
 
@@ -206,7 +208,7 @@ def test_the_run_that_rolls_is_asked(run: FakeRun) -> None:
     [
         (None, False, False, "no upgrade is at work"),
         (Owner("heal_cluster", "one"), False, False, "no upgrade is at work"),
-        (ROLLING, True, True, "the roll from v1.36.3 to v1.37.2 .* is not at work now"),
+        (ROLLING, True, True, "the rollout from v1.36.3 to v1.37.2 .* is not at work now"),
     ],
 )
 def test_where_no_roll_is_at_work_there_is_nothing_to_pause(

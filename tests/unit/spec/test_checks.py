@@ -243,7 +243,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
         "lower-case",
     ),
     ({"spec.upgrade.windows": ["weekends 1-2"]}, "spec.upgrade.windows[0]", "no span of time", "HH:MM"),
-    ({"spec.upgrade.maxUnavailable": 0}, "spec.upgrade.maxUnavailable", "no roll can go on", "set it to 1"),
+    ({"spec.upgrade.maxUnavailable": 0}, "spec.upgrade.maxUnavailable", "no rollout can go on", "set it to 1"),
     ({"spec.upgrade.maxSurge": 1}, "spec.upgrade.maxSurge", "planned, not there yet", "set it to 0; to keep capacity"),
     (
         {"spec.upgrade": {"maxUnavailable": "0%", "maxSurge": "20%"}},

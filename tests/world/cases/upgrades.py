@@ -72,6 +72,6 @@ CASES = {
         stride=29,
         always=ENDS,
     ),
-    "pause a roll": Case(BEFORE, "pause_upgrade", {}, begin_a_roll, is_asked_to_pause, stride=1),
+    "pause a rollout": Case(BEFORE, "pause_upgrade", {}, begin_a_roll, is_asked_to_pause, stride=1),
     "tell of a release": Case(BEFORE, "catalog_watch", {}, create, is_told, stride=1),
 }

@@ -12,7 +12,7 @@ from windlass.airflow.errors import TASK_DEFAULTS
 
 
 class FindingsDispatchOperator(BaseOperator):
-    """Makes what was found a repair run of each cluster that it is about."""
+    """Makes what was found a remediation run of each cluster that it is about."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**TASK_DEFAULTS, "outlets": [REPAIRS], **options})

@@ -82,7 +82,7 @@ class UpgradeCheckOperator(ClusterOperator):
 
 
 class UpgradeStepOperator(ClusterOperator):
-    """Does one step of the roll; mapped over all of them, one at a time, each in its turn."""
+    """Does one step of the rollout; mapped over all of them, one at a time, each in its turn."""
 
     def __init__(self, *, step: Mapping[str, Any], **options: Any) -> None:
         super().__init__(**options)
@@ -97,7 +97,7 @@ class UpgradeStepOperator(ClusterOperator):
 
 
 class UpgradeVerifyOperator(ClusterOperator):
-    """Uses the cluster as its users will; if the roll is complete, the new spec is the cluster's from now on."""
+    """Uses the cluster as its users will; if the rollout is complete, the new spec is the cluster's from now on."""
 
     def __init__(self, *, check: str, rollout: str, **options: Any) -> None:
         super().__init__(**options)

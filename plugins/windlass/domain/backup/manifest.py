@@ -89,7 +89,7 @@ class BundleManifest(_Record):
     etcd: EtcdRecord
     content: Content
     kubernetes_version: str
-    """The newest that may have written what is in it: during a roll, of an API server that was changed already."""
+    """The newest that may have written what is in it: during a rollout, of an API server that was changed already."""
     namespaces: Mapping[str, str]
     """UID by name at the revision."""
     nodes: Mapping[str, str]

@@ -22,7 +22,7 @@ _API_SERVER = "kube-apiserver"
 def written_by(running: str, stacks: Mapping[str, Mapping[str, bytes]]) -> str:
     """Return the newest Kubernetes version that may have written what etcd holds.
 
-    That is what the spec has (`running`), or the newest of what the API servers on the hosts are to run: during a roll
+    That is what the spec has (`running`), or the newest of what the API servers on the hosts are to run: in a rollout
     some are newer than the stored spec.
     """
     found = (_api_server(files[_API_SERVERS]) for files in stacks.values() if _API_SERVERS in files)

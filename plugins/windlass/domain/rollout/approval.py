@@ -1,4 +1,4 @@
-"""Whether a person must approve a roll."""
+"""Whether a person must approve a rollout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Approval:
 
 
 def approval_of(settings: Upgrade, now: datetime, *, auto_approve: bool, outside_window: bool) -> Approval:
-    """Return whether a roll that would start `now` (with its zone) needs a person.
+    """Return whether a rollout that would start `now` (with its zone) needs a person.
 
     `auto_approve` answers in advance. Within a window of the spec nobody is asked. Outside of all windows somebody is,
     even where approval is automatic, unless the run says `outside_window`; without windows the spec's word counts.

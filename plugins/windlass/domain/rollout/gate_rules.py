@@ -215,7 +215,7 @@ def _drift(cluster: Cluster, seen: GateInputs) -> GateFinding:
     told = [f"{host}: {', '.join(parts)}" for host, parts in seen.drifted.items() if parts]
     passed = "every host is as its spec says"
     if cluster.spec.repair.drift == "repair":
-        return warning("drift", told, "the roll puts it right", passed)
+        return warning("drift", told, "the rollout puts it right", passed)
     return finding("drift", told, f"put it right first: `{Operation.APPLY}` with the stored spec", passed)
 
 
@@ -223,7 +223,7 @@ def _surge(cluster: Cluster) -> Iterator[GateFinding]:
     if cluster.spec.upgrade.max_surge in {0, "0%"}:
         return
     provider = cluster.spec.hosts.provider
-    told = [f"spec.upgrade.maxSurge: the host provider `{provider}` makes no hosts, so none is added for the roll"]
+    told = [f"spec.upgrade.maxSurge: the host provider `{provider}` makes no hosts, so none is added for the rollout"]
     yield warning("surge", told, "set it to 0, or add workers to the spec", "")
 
 

@@ -1,4 +1,4 @@
-"""What a roll cannot change, since it goes over the hosts that there are, and these serve all the while."""
+"""What a rollout cannot change, since it goes over the hosts that there are, and these serve all the while."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def refuse_what_no_rollout_changes(before: Cluster, after: Cluster) -> None:
     """RefusedError that names every change of the spec that would leave hosts or pods behind."""
     told = [text for change in diff_clusters(before, after) if (text := _why(change))]
     if told:
-        raise RefusedError(f"{after.name}: a roll cannot change this: {'; '.join(told)}; put it back into the spec")
+        raise RefusedError(f"{after.name}: a rollout cannot change this: {'; '.join(told)}; put it back into the spec")
 
 
 def _why(change: Change) -> str:

@@ -1,7 +1,7 @@
 """In which order a change rolls over the hosts: a pure function of what is wanted and what is seen.
 
-Nothing remembers how far a roll has come. Whatever runs already as it should is no part of the plan, so that the plan
-of a roll that broke off is what is left of it.
+Nothing remembers how far a rollout has come. Whatever runs already as it should is no part of the plan, so the plan
+of a rollout that broke off is what is left of it.
 
 The order: everything is fetched first, on all hosts. Then etcd, member by member, the leader last. Then API servers,
 one by one. Then what is left on each host: control-plane hosts one by one, workers in batches. Add-ons are last.
@@ -37,14 +37,14 @@ class HostState:
     stale: Mapping[str, str] = field(default_factory=dict)
     """What must change, and how, in words: by `STACK/SERVICE` for containers, else `kubelet`, `containerd`,
     `files`, `settings`, `certificates`, `programs`, `hooks` that have not run there, or `cordon` for a node that an
-    earlier roll left cordoned."""
+    earlier rollout left cordoned."""
     missing: tuple[str, ...] = ()
     """Artifacts and images that must be fetched first."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that a roll does, on hosts that it does it on side by side."""
+    """One thing that a rollout does, on hosts that it does it on side by side."""
 
     kind: StepKind
     hosts: tuple[str, ...]

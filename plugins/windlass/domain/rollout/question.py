@@ -1,4 +1,4 @@
-"""What a person reads before approving a roll, as Markdown: what the gate found, then the plan.
+"""What a person reads before approving a rollout, as Markdown: what the gate found, then the plan.
 
 What needs eyes comes first and what passed last. Steps that do the same on one host after another are told as one, so
 that fifty equal workers take one item. Whatever is left out says so, and where all of it is: the gate's log.

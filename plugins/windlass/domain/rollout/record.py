@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RolloutRecord:
-    """A roll between two versions, or of a changed spec, that has begun and not ended: hosts may be at either."""
+    """A rollout between two versions, or of a changed spec, that has begun and not ended: hosts may be at either."""
 
     before: str
     after: str
@@ -22,12 +22,12 @@ class RolloutRecord:
         way = (
             f"from {self.before} to {self.after}" if self.before != self.after else f"of a changed spec at {self.after}"
         )
-        return f"the roll {way} that began at {self.began}"
+        return f"the rollout {way} that began at {self.began}"
 
 
 @dataclass(frozen=True)
 class Pause:
-    """The request that a run of a roll ends before its next step."""
+    """The request that a run of a rollout ends before its next step."""
 
     run: str
     """The run that is to pause."""

@@ -73,7 +73,7 @@ class Repair(Section):
     max_unhealthy_workers: Share = setting(
         "20%", "Unhealthy workers, as number or percentage, above which repair stops and alerts."
     )
-    tries: int = setting(5, "How often one thing is repaired before repair stops and alerts.", ge=1, le=100)
+    tries: int = setting(5, "How often one thing is repaired before remediation stops and alerts.", ge=1, le=100)
     drift: Literal["repair", "report"] = setting(
         "repair", "What happens to a host that differs from what was rendered: put right, or shown as a plan."
     )
@@ -82,24 +82,24 @@ class Repair(Section):
 class Hooks(Section):
     """Shell commands run with sudo on each host around its upgrade."""
 
-    before: Many[str] = setting([], "Commands before the host is changed; one that fails stops the roll.")
-    after: Many[str] = setting([], "Commands after the host is changed; one that fails stops the roll.")
+    before: Many[str] = setting([], "Commands before the host is changed; one that fails stops the rollout.")
+    after: Many[str] = setting([], "Commands after the host is changed; one that fails stops the rollout.")
 
 
 class Upgrade(Section):
     """How changes roll over the hosts."""
 
-    approval: Approval = setting("required", "required: a person approves each roll; automatic: none is asked.")
+    approval: Approval = setting("required", "required: a person approves each rollout; automatic: none is asked.")
     max_unavailable: Share = setting(1, "Workers that may be out of service at once, as number or percentage.")
     max_surge: Share = setting(
         0, "Workers that may be added for the time of a rollout: planned, not there yet; only 0 is accepted."
     )
     drain_seconds: int = setting(
-        300, "Seconds within which the pods must leave a node; else the roll stops and names them.", ge=1, le=86400
+        300, "Seconds within which the pods must leave a node; else the rollout stops and names them.", ge=1, le=86400
     )
     windows: Many[str] = setting(
         [],
-        "When a roll may go without approval, each as `DAYS HH:MM-HH:MM [ZONE]`, such as `sat,sun 22:00-04:00 "
+        "When a rollout may go without approval, each as `DAYS HH:MM-HH:MM [ZONE]`, such as `sat,sun 22:00-04:00 "
         "Europe/Amsterdam` or `daily 01:00-05:00`; the zone is UTC if none is given.",
     )
     hooks: Hooks = section(Hooks, "Commands on each host before and after its upgrade.")

@@ -1,4 +1,4 @@
-"""Maintenance windows: `DAYS HH:MM-HH:MM [ZONE]`, times of each week in which a roll may go without approval."""
+"""Maintenance windows: `DAYS HH:MM-HH:MM [ZONE]`, times of each week in which a rollout may go without approval."""
 
 from __future__ import annotations
 

@@ -55,12 +55,12 @@ def host_keys_prefix(cluster: str) -> str:
 
 
 def rollout_key(cluster: str) -> str:
-    """Return the key of the record of a roll that is under way, or paused."""
+    """Return the key of the record of a rollout that is under way, or paused."""
     return f"{cluster_prefix(cluster)}roll.json"
 
 
 def pause_key(cluster: str) -> str:
-    """Return the key of the request that the roll that is under way pauses."""
+    """Return the key of the request that the rollout that is under way pauses."""
     return f"{cluster_prefix(cluster)}pause.json"
 
 

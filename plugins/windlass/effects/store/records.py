@@ -126,26 +126,26 @@ class ClusterRecords:
         self.store.put(echo_key(self.cluster), json.dumps({"until": until.isoformat()}).encode())
 
     def rollout(self) -> RolloutRecord | None:
-        """Return the roll that is under way or paused, or None: then every host is meant to be at the stored spec."""
+        """Return the rollout that is under way or paused; if None, every host is meant to be at the stored spec."""
         stored = self.store.get(rollout_key(self.cluster))
         return None if stored is None else RolloutRecord(**json.loads(stored.data))
 
     def save_rollout(self, rollout: RolloutRecord) -> None:
-        """Store that a roll is under way."""
+        """Store that a rollout is under way."""
         self.store.put(rollout_key(self.cluster), json.dumps(asdict(rollout), indent=1).encode())
 
     def end_rollout(self) -> None:
-        """Store that no roll is under way (any more)."""
+        """Store that no rollout is under way (any more)."""
         self.drop_pause()
         self.store.delete(rollout_key(self.cluster))
 
     def pause(self) -> Pause | None:
-        """Return what was asked of the roll that is under way, or None."""
+        """Return what was asked of the rollout that is under way, or None."""
         stored = self.store.get(pause_key(self.cluster))
         return None if stored is None else Pause(**json.loads(stored.data))
 
     def ask_pause(self, pause: Pause) -> None:
-        """Store that the roll that is under way is to pause."""
+        """Store that the rollout that is under way is to pause."""
         self.store.put(pause_key(self.cluster), json.dumps(asdict(pause), indent=1).encode())
 
     def drop_pause(self) -> None:

@@ -28,7 +28,7 @@ def check_version(stored: Cluster | None, desired: Cluster) -> None:
 
 
 def refuse_during_rollout(cluster: str, before: str, after: str) -> None:
-    """RefusedError: hosts of a cluster during a roll are at two versions or specs, and an apply knows only one."""
+    """RefusedError: hosts of a cluster during a rollout are at two versions or specs, and an apply knows only one."""
     if before == after:
         raise RefusedError(
             f"cluster `{cluster}` has a rollout of a changed spec under way; end that first: `{Operation.UPGRADE}` "

@@ -109,7 +109,7 @@ class Fleet:
         return None if stored is None else NewestBundle(stored.modified, is_bundle=False)
 
     def held_by(self, cluster: str, now: datetime) -> str | None:
-        """Return who changes the cluster now as planned, so that repair has to wait; None if nobody does."""
+        """Return who changes the cluster now as planned, so that remediation has to wait; None if nobody does."""
         lease = Leases(self.store, lambda _: None, lambda: now).current(cluster)
         if lease is None or now >= lease.expires or lease.owner.dag_id == Operation.REMEDIATE:
             return None

@@ -1,4 +1,4 @@
-"""What the steps of one roll share: where they come from, where they go to, and how long each may take."""
+"""What the steps of one rollout share: where they come from, where they go to, and how long each may take."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Limits:
-    """How long the steps of a roll may take."""
+    """How long the steps of a rollout may take."""
 
     etcd_ready: timedelta = timedelta(seconds=90)
     api_ready: timedelta = timedelta(seconds=120)
@@ -37,7 +37,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class RolloutContext:
-    """A roll from what runs (`before`) to what is wanted (`site`), both on the same connections."""
+    """A rollout from what runs (`before`) to what is desired (`session`), both on the same connections."""
 
     session: ClusterSession
     before: ClusterSession
@@ -51,7 +51,7 @@ class RolloutContext:
         for host in self.session.hosts:
             if host.name == name:
                 return host
-        raise SpecError(f"the spec has no host `{name}` any more; plan the roll again")
+        raise SpecError(f"the spec has no host `{name}` any more; plan the rollout again")
 
     def connection(self, name: str) -> Connection:
         """Return the connection to a host."""

@@ -31,7 +31,7 @@ def cordon(client: KubernetesClient, node: str) -> bool:
 
 
 def uncordon(client: KubernetesClient, node: str) -> bool:
-    """Open a node that a roll cordoned; whether that had to be done."""
+    """Open a node that a rollout cordoned; whether that had to be done."""
     found = client.get(NODES, node)
     if found is None or not is_ours(found):
         return False
@@ -40,7 +40,7 @@ def uncordon(client: KubernetesClient, node: str) -> bool:
 
 
 def is_ours(node: dict[str, Any]) -> bool:
-    """Whether a roll cordoned the node, and has not opened it again."""
+    """Whether a rollout cordoned the node, and has not opened it again."""
     return bool(node["metadata"].get("annotations", {}).get(CORDONED) == "true")
 
 

@@ -138,7 +138,7 @@ def _judged(etcd: EtcdObservation) -> tuple[Membership, str, Mapping[str, str]]:
 
 
 def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[str, HostState]:
-    """Return the states with what an earlier roll left cordoned among what is to be changed."""
+    """Return the states with what an earlier rollout left cordoned among what is to be changed."""
     left = {node["metadata"]["name"] for node in workloads.nodes if is_ours(dict(node))}
     return {
         name: HostState({**state.stale, "cordon": "open for pods again"}, state.missing) if name in left else state

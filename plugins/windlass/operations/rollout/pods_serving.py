@@ -45,4 +45,4 @@ def wait_until_they_serve(
     try:
         wait_until(missing, within, f"{node}: wait for pods that were ready before", clock)
     except NotReadyError as error:
-        tell(f"{error}; the roll goes on")
+        tell(f"{error}; the rollout goes on")

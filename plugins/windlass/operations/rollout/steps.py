@@ -1,4 +1,4 @@
-"""Do one step of a roll. Whatever is as wanted already is left alone, so that every step can run twice."""
+"""Do one step of a rollout. Whatever is as desired already is left alone, so that every step can run twice."""
 
 from __future__ import annotations
 
