@@ -46,7 +46,7 @@ class RunContext:
 
     @classmethod
     def of(cls, context: Mapping[str, Any], services: Services | None = None) -> RunContext:
-        """Return the workplace of the run that `context` belongs to, with Airflow's services if none are given."""
+        """Return the context of the run that `context` belongs to, with Airflow's services if none are given."""
         run, params = context["dag_run"], context["params"]
         # A run that a schedule of partitions started is about the cluster that its partition is named after.
         name = params.get("cluster") or getattr(run, "partition_key", None)
@@ -56,7 +56,7 @@ class RunContext:
 
     @classmethod
     def of_cluster(cls, name: str, context: Mapping[str, Any], services: Services, reason: str = "") -> RunContext:
-        """Return the workplace of the run that `context` belongs to at the cluster `name`, whatever the run names."""
+        """Return the context of the run that `context` belongs to at the cluster `name`, whatever the run names."""
         run = context["dag_run"]
         return cls(name, Owner(run.dag_id, run.run_id), finished_by(context), services, reason)
 

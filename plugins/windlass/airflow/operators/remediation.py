@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 
 from airflow.sdk import Context
@@ -68,7 +67,7 @@ class ProvidedMachines:
 def _request(context: Context, run: RunContext) -> RunRequest:
     events = (context.get("triggering_asset_events") or {}).get(REPAIRS, [])
     return RunRequest(
-        began=datetime.now(UTC),
+        began=run.clock.now(),
         findings=findings_in(events, run.name),
         only=context["params"].get("finding") or "",
         by_person=is_by_person(context),
