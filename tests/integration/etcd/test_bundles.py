@@ -22,6 +22,7 @@ from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import Cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
+from windlass.effects.clock import SYSTEM_CLOCK
 from windlass.effects.etcd import EtcdClient
 from windlass.effects.ssh.fake import FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
@@ -219,7 +220,12 @@ def test_members_that_die_are_observed_as_they_are(
         assert healths()["etcd-3"] == "unhealthy"
         spare_etcd.stop(first[1])
         # The last one is alone as soon as it has noticed.
-        wait_until(lambda: "" if set(healths().values()) == {"unhealthy"} else "it has a leader", _NOTICES, "no leader")
+        wait_until(
+            lambda: "" if set(healths().values()) == {"unhealthy"} else "it has a leader",
+            _NOTICES,
+            "no leader",
+            SYSTEM_CLOCK,
+        )
 
 
 _NOTICES = timedelta(seconds=30)
