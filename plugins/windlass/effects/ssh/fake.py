@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from windlass.domain.scripts.script import Script
 from windlass.effects.ssh.connection import CommandResult, RemoteFile, SshTarget
-from windlass.effects.ssh.fake_call import Call
+from windlass.effects.ssh.fake_call import Call, Hangs
 from windlass.effects.ssh.fake_connection import FakeConnection
 from windlass.effects.ssh.fake_stream import StreamHandler
 from windlass.errors import UnreachableError
@@ -27,11 +27,6 @@ T = TypeVar("T")
 
 class UnscriptedError(AssertionError):
     """A command reached a fake host that has no answer for it."""
-
-
-@dataclass(frozen=True)
-class Hangs:
-    """The answer of a command that never ends."""
 
 
 Reply = CommandResult | str | Hangs

@@ -10,26 +10,23 @@ from datetime import timedelta
 from functools import partial
 from pathlib import PurePosixPath
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from windlass.domain.host.file_drift import ROOT, Absent, FileState, ObservedFile, OtherKind, Unknown
 from windlass.domain.scripts.script import Script
 from windlass.effects.ssh import file_state, shell
 from windlass.effects.ssh.connection import DEFAULT_TIMEOUT, CommandResult, RemoteFile
-from windlass.effects.ssh.fake_call import Call
+from windlass.effects.ssh.fake_call import Answering, Call, Hangs
 from windlass.effects.ssh.fake_stream import FakeStream
 from windlass.effects.ssh.output import BoundedOutput, Lines
 from windlass.effects.ssh.tunnel import TcpForward, Tunnel, UnixBridge
 from windlass.errors import CommandError, CommandFailure, RefusedError, UnreachableError
 
-if TYPE_CHECKING:
-    from windlass.effects.ssh.fake import FakeHost, Hangs
-
 
 class FakeConnection:
     """A connection to a `FakeHost`; see `Connection`."""
 
-    def __init__(self, fake: FakeHost) -> None:
+    def __init__(self, fake: Answering) -> None:
         self._fake = fake
         self._tunnels: list[Tunnel] = []
         self._is_closed = False
