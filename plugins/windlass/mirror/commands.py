@@ -8,12 +8,15 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from windlass.errors import CommandError, CommandFailure, NotReadyError, WindlassError
 
 _KEPT_LINES = 30
+_ENDS_WITHIN_SECONDS, _PAUSE_SECONDS = 10.0, 0.05
+"""How long a program that is stopped may take, the second half of it under SIGKILL; and the pause between signals."""
 
 
 class Commands:
@@ -62,7 +65,7 @@ class Commands:
             self._stopped = True
             running = list(self._running)
         for process in running:
-            _signal_group(process, signal.SIGTERM)
+            _end_group(process)
 
     def _start(self, argv: Sequence[str], directory: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
         with self._guard:
@@ -104,8 +107,24 @@ def _collect(
             on_line(line.rstrip())
 
 
-def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
+def _end_group(process: subprocess.Popen[str]) -> None:
+    """End a program with all that it has started.
+
+    Once is not enough: what is just being started as the signal comes does not get it, and outlives its parent, since
+    Python holds signals back while it forks (https://github.com/python/cpython/pull/11671).
+    """
+    begun = time.monotonic()
+    while (elapsed := time.monotonic() - begun) < _ENDS_WITHIN_SECONDS:
+        is_late = elapsed > _ENDS_WITHIN_SECONDS / 2
+        if not _signal_group(process, signal.SIGKILL if is_late else signal.SIGTERM):
+            return
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> bool:
+    """Signal a program and all that it has started; whether there was anybody left."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
-        return  # it ended by itself meanwhile
+        return False
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from windlass.effects.bundles import Vault
 from world import World
@@ -17,10 +17,11 @@ def create(world: World) -> None:
 
 
 def hold_old_bundles(world: World) -> None:
-    """Have three bundles of one day, three days ago, of which one is to stay."""
+    """Have three bundles of one hour, three days ago, of which one is to stay."""
     create(world)
-    for age in (timedelta(days=3), timedelta(days=3, minutes=-1), timedelta(days=3, minutes=-2)):
-        world.clock.set_back(age)
+    since_half_past = timedelta(minutes=world.clock.now(UTC).minute - 30)
+    for later in (timedelta(), timedelta(minutes=1), timedelta(minutes=2)):
+        world.clock.set_back(timedelta(days=3) + since_half_past - later)
         world.run("etcd_backup")
     world.clock.set_back(timedelta())
 
