@@ -144,7 +144,7 @@ class RunContext:
 
     @contextmanager
     def session(self, cluster: Cluster) -> Iterator[ClusterSession]:
-        """Open the cluster's site: connections are made as hosts are needed, and dropped at the end."""
+        """Open a session on the cluster: connections are made as hosts are needed, and dropped at the end."""
         release = self.catalog.release(cluster.spec.kubernetes.version)
         artifacts, connections = self.artifacts(cluster, release), self.services.connections(cluster)
         with open_session(cluster, release, artifacts, connections, self.services) as session:

@@ -64,8 +64,7 @@ class Commands:
         with self._guard:
             self._stopped = True
             running = list(self._running)
-        for process in running:
-            _end_group(process)
+        _end_groups(running)
 
     def _start(self, argv: Sequence[str], directory: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
         with self._guard:
@@ -107,17 +106,16 @@ def _collect(
             on_line(line.rstrip())
 
 
-def _end_group(process: subprocess.Popen[str]) -> None:
-    """End a program with all that it has started.
+def _end_groups(left: list[subprocess.Popen[str]]) -> None:
+    """End programs, side by side, with all that they have started.
 
     Once is not enough: what is just being started as the signal comes does not get it, and outlives its parent, since
     Python holds signals back while it forks (https://github.com/python/cpython/pull/11671).
     """
     begun = time.monotonic()
-    while (elapsed := time.monotonic() - begun) < _ENDS_WITHIN_SECONDS:
-        is_late = elapsed > _ENDS_WITHIN_SECONDS / 2
-        if not _signal_group(process, signal.SIGKILL if is_late else signal.SIGTERM):
-            return
+    while left and (elapsed := time.monotonic() - begun) < _ENDS_WITHIN_SECONDS:
+        number = signal.SIGKILL if elapsed > _ENDS_WITHIN_SECONDS / 2 else signal.SIGTERM
+        left = [process for process in left if _signal_group(process, number)]
         time.sleep(_PAUSE_SECONDS)
 
 

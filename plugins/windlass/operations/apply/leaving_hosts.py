@@ -20,7 +20,7 @@ _ANSWERS_WITHIN = timedelta(seconds=15)
 def refuse_hosts_that_are_in_use(session: ClusterSession, pki: Pki, leaving: Sequence[Host]) -> None:
     """RefusedError with what to do if one of `leaving` is a node or a member still, or if nobody answers that.
 
-    `site` is the cluster as it was stored.
+    `session` is of the cluster as it was stored.
     """
     told = [*_nodes(session, pki, leaving), *_members(session, pki, leaving)]
     if told:

@@ -23,7 +23,7 @@ def recovery_id(run_id: str) -> str:
 
 @dataclass(frozen=True)
 class RecoveryContext:
-    """One recovery: the hosts that come back, as a site of their own, and what they get."""
+    """One recovery: the hosts that come back, in a session of their own, and what they get."""
 
     id: str
     session: ClusterSession

@@ -31,7 +31,7 @@ class StackPart:
     stack: str
     services: tuple[str, ...]
     missing: Callable[[ClusterSession], str]
-    """What is still missing for those of a site to count as up; empty once they are."""
+    """What is still missing for those of a session to count as up; empty once they are."""
     within: timedelta
     may_go_back: Callable[[], bool | None]
     """Whether the old ones may be put back; None if that cannot be told, and then they are not."""
@@ -57,7 +57,7 @@ def _wait(session: ClusterSession, part: StackPart) -> None:
 
 
 def lay_and_start(session: ClusterSession, part: StackPart) -> Changes:
-    """Lay the stack's files down as the site has them, and start those of its services that differ."""
+    """Write the stack's files as the session has them, and start those of its services that differ."""
     host = next(host for host in session.hosts if host.name == part.host)
     connection = session.connections.get(part.host)
     files = _files_of(session, host, part.stack)
@@ -66,7 +66,7 @@ def lay_and_start(session: ClusterSession, part: StackPart) -> Changes:
 
 
 def compose_of(session: ClusterSession, host: Host, stack: str) -> RemoteFile:
-    """Return the stack's Compose file as the site has it for the host."""
+    """Return the stack's Compose file as the session has it for the host."""
     return _files_of(session, host, stack)[f"{stack_directory(stack)}/compose.yaml"]
 
 
