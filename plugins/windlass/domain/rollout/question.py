@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from windlass.domain.etcd.quorum import Membership, Stop, what_if
 from windlass.domain.markdown import escape, first_of, item, section, shortened
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
-from windlass.domain.rollout.plan import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, Step, StepKind
+from windlass.domain.rollout.plan import API_SERVER, ETCD, HOST, LABELS, PREFETCH, Step, StepKind
 
 _LEVELS = {GateLevel.BLOCKED: "blocks", GateLevel.WARNING: "warns", GateLevel.PASSED: "passes"}
-_TITLES = {PREFETCH: "fetch", ETCD: "etcd", API_SERVER: "API server", HOST: "host", ADD_ONS: "add-ons"}
+_TITLES = {**LABELS, PREFETCH: "fetch"}
 _TEXT, _PROBLEMS, _STAGES, _CHANGES, _HOSTS = 600, 6, 30, 10, 8
 """How many characters of one text are shown, and how many items of each list."""
 _WHERE = "(all of them: the log of the task `gate`)"
