@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from windlass.domain.spec import Cluster, diff_clusters
-from windlass.domain.spec.diff import ABSENT, Change
+from windlass.domain.spec.diff import Change
 from windlass.errors import RefusedError
 
 _MEMBERS = ("spec", "hosts", "members")
@@ -23,10 +23,6 @@ def _why(change: Change) -> str:
     if change.path[: len(_MEMBERS)] != _MEMBERS:
         return ""
     path = ".".join(map(str, change.path))
-    if len(change.path) == _LENGTH and change.new is ABSENT:
-        return f"{path} is gone (what runs on that host would be left to itself)"
-    if len(change.path) == _LENGTH and change.old is ABSENT:
-        return f"{path} is new (there is nothing on it to be changed)"
-    if change.path[_LENGTH : _LENGTH + 1] in {("address",), ("roles",)}:
+    if change.path[_LENGTH : _LENGTH + 1] == ("address",):
         return f"{change} (members and nodes keep what they are)"
     return ""

@@ -59,6 +59,11 @@ def rollout_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}roll.json"
 
 
+def left_hosts_key(cluster: str) -> str:
+    """Return the key of the hosts that left the spec and of which something may be left."""
+    return f"{cluster_prefix(cluster)}left_hosts.json"
+
+
 def pause_key(cluster: str) -> str:
     """Return the key of the request that the rollout that is under way pauses."""
     return f"{cluster_prefix(cluster)}pause.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from windlass.domain.rollout import Approval, Step, approval_of, steps_until
 from windlass.domain.rollout.fixed_point import is_rolled_out
 from windlass.domain.rollout.plan_text import plan_text, question_of
 from windlass.domain.rollout.question import render_question
-from windlass.domain.rollout.record import RolloutRecord, carried_on
+from windlass.domain.rollout.record import RolloutRecord, carried_on, dump_hosts
 from windlass.domain.rollout.result import UpgradeRun
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.domain.servicelog import Detail
@@ -19,11 +19,13 @@ from windlass.domain.spec import dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import SkippedError, WindlassError
 from windlass.operation_names import Operation
+from windlass.operations.apply.certificates import ensure_pki
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.rollout.check_gate import check_gate, open_sessions, path_of
+from windlass.operations.rollout.check_gate import check_gate, open_views, path_of
 from windlass.operations.rollout.context import RolloutContext
+from windlass.operations.rollout.settle import hosts_left, seal_hosts, unreachable_hosts, without_hosts
 from windlass.operations.rollout.steps import do_step
 from windlass.operations.run import ClusterRun, Tell
 
@@ -80,10 +82,15 @@ class StepsLeft:
 def check_again(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> StepsLeft:
     """Look again, now that nobody else changes the cluster; RefusedError if the gate is closed by now."""
     path = path_of(run, request)
+    if run.missing_hosts(path.after):
+        remember_rollout(run, path)  # before they are made, or nobody would know of them
+        for name in run.make_hosts(path.after):
+            tell(f"{name}: made by its provider")
     gate = check_gate(run, path, request, tell)
     gate.report.refuse(f"{run.name}: {path.name}")
     steps = steps_until(gate.steps, path.after, request.stop_after)
     remember_rollout(run, path)
+    ensure_pki(run, path.transition.during)
     for step in steps:
         tell(f"{step.label}: {'; '.join(step.does)}")
     return StepsLeft(steps, steps == gate.steps)
@@ -93,7 +100,9 @@ def remember_rollout(run: ClusterRun, path: UpgradePath) -> None:
     """Store that a rollout is under way, with the bundle that was the newest when it first began."""
     newest = run.vault(path.before).inventory().bundles[-1:]
     began, bundle = datetime.now(UTC).isoformat(timespec="seconds"), "".join(map(str, newest))
-    begun = RolloutRecord(path.before.spec.kubernetes.version, path.release.version, run.owner.run_id, began, bundle)
+    before, after = path.before.spec.kubernetes.version, path.release.version
+    hosts = dump_hosts(path.transition.during.spec.hosts.members)
+    begun = RolloutRecord(before, after, run.owner.run_id, began, bundle, hosts)
     run.records.save_rollout(carried_on(run.records.rollout(), begun))
 
 
@@ -111,8 +120,9 @@ def do_upgrade_step(run: ClusterRun, request: UpgradeRequest, step: Step, tell: 
     path = path_of(run, request)
     sealed = RemoteFile(run.records.sealed_pki() or b"", mode=0o600)
     try:
-        with open_sessions(run, path) as (session, before):
-            return do_step(RolloutContext(session, before, run.pki(), tell), step, sealed)
+        with open_views(run, path) as views:
+            rollout = RolloutContext(views.session, views.before, run.pki(), tell, transition=path.transition)
+            return do_step(rollout, step, sealed, lambda name: run.destroy_host(path.transition.during, name))
     except WindlassError as error:
         details: dict[str, Detail] = {
             "step": step.value(),
@@ -125,11 +135,18 @@ def do_upgrade_step(run: ClusterRun, request: UpgradeRequest, step: Step, tell: 
 def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: bool) -> tuple[str, ...]:
     """Use the cluster as its users will; if the rollout is complete, the new spec is the cluster's from now on."""
     path, pki = path_of(run, request), run.pki()
-    with open_sessions(run, path) as (session, before):
-        now = session if is_complete else before
-        with kubernetes_api(now, pki, _API_READY) as client:
-            shown = verify_cluster(now, pki, client)
+    with open_views(run, path) as views:
+        now = views.session if is_complete else views.before
+        absent = unreachable_hosts(now)
+        with kubernetes_api(views.serving, pki, _API_READY) as client:
+            shown = verify_cluster(now, pki, client, absent)
+        if is_complete:
+            left = hosts_left(run, views)
+            seal_hosts(run, replace(views.session, cluster=without_hosts(path.after, absent)))
     if is_complete:
+        run.records.save_left_hosts(left)
+        for one in left:
+            run.log(f"{run.owner.dag_id}: {one.host.name} has left and is not clean: {one.reason}", level="warning")
         run.records.save_spec(dump_cluster(path.after))
         run.records.end_rollout()
     return shown

@@ -1,0 +1,76 @@
+"""Scripts about a host that leaves the cluster, or a plane of it: what is left, stop it, take it away."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from windlass.domain.host.layout import (
+    API_STOP_GRACE_SECONDS,
+    AUDIT_LOGS,
+    CLUSTER_LABEL,
+    CLUSTER_MARK,
+    DATA,
+    ETC,
+    ETCD_DATA,
+    PROJECT_LABEL,
+    SEALED_PKI,
+    SYSTEMD,
+    stack_directory,
+)
+from windlass.domain.scripts.script import CHANGED, Script
+
+WHOLE = "the cluster from the host"
+_LEFT = {
+    "etcd": ("its etcd stack and data", stack_directory("etcd")),
+    "control-plane": ("its control-plane stack", stack_directory("control-plane")),
+    "node": ("its kubelet and the pods' runtime", f"{SYSTEMD}/kubelet.service"),
+}
+"""What is told of each plane, and the path that is there as long as it is."""
+
+
+def leftovers_script(cluster: str, planes: Iterable[str], *, is_whole: bool) -> Script:
+    """Return the script that prints a change for everything of `cluster` that is left of what leaves a host.
+
+    With `is_whole` the host itself leaves; else it gives up `planes`. A host that is another cluster's by now has
+    nothing left of this one.
+    """
+    lines = [
+        f"mark=$(cat {CLUSTER_MARK} 2>/dev/null)",
+        f'case "$mark" in ""|{shlex.quote(cluster)}) ;; *) exit 0 ;; esac',
+    ]
+    if is_whole:
+        label = shlex.quote(f"label={CLUSTER_LABEL}={cluster}")
+        lines.append(
+            f'if [ -e {ETC} ] || [ -e {DATA} ] || [ -n "$(docker ps -aq --filter {label} 2>/dev/null)" ]; then '
+            f'echo "{CHANGED}{WHOLE}"; fi'
+        )
+    else:
+        lines += [f'[ ! -e {path} ] || echo "{CHANGED}{what}"' for what, path in (_LEFT[one] for one in sorted(planes))]
+    arguments = {"cluster": cluster, "planes": tuple(sorted(planes)), "is_whole": is_whole}
+    return Script("find-leftovers", arguments, "\n".join([*lines, ":"]) + "\n")
+
+
+def stop_stack_script(stack: str) -> Script:
+    """Return the script that stops the containers of a stack in their own time, and takes them away with its files."""
+    filters = f"--filter label={PROJECT_LABEL}=windlass-{stack}"
+    data = {"etcd": ETCD_DATA, "control-plane": f"{AUDIT_LOGS} {SEALED_PKI}"}[stack]
+    text = f"""set -eu
+containers=$(docker ps -aq {filters})
+if [ -n "$containers" ]; then
+  docker stop -t {API_STOP_GRACE_SECONDS} $containers >/dev/null
+  docker rm -fv $containers >/dev/null
+  echo "{CHANGED}stack {stack}"
+fi
+rm -rf {stack_directory(stack)} {data}
+"""
+    return Script("stop-stack", {"stack": stack}, text)
+
+
+def remove_files_script(paths: Iterable[str]) -> Script:
+    """Return the script that takes away files that belong to a plane that the host has given up."""
+    listed = tuple(sorted(paths))
+    text = (
+        f'for file in {shlex.join(listed)}; do [ ! -e "$file" ] || {{ rm -f "$file"; echo "{CHANGED}$file"; }}; done\n'
+    )
+    return Script("remove-files", {"paths": listed}, text)
