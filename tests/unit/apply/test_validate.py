@@ -28,7 +28,7 @@ def check(desired: Cluster, pki: Any) -> ValidSpec:
 
 
 def test_what_an_apply_cannot_bring_about_is_refused_before_anything_is_stored() -> None:
-    with pytest.raises(RefusedError, match="an apply cannot change this"):
+    with pytest.raises(RefusedError, match="a rollout cannot change this"):
         check(with_network({"podCidr": "10.99.0.0/16"}), Mock())
 
 

@@ -41,6 +41,9 @@ DOCKER_PLUGINS = "/usr/local/lib/docker"
 KERNEL_PARAMETERS = "/etc/sysctl.d/90-windlass.conf"
 KERNEL_MODULES = "/etc/modules-load.d/windlass.conf"
 
+SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc.cluster.local"
+"""Who signs the tokens of service accounts, where a spec names nobody else."""
+
 API_PORT = 6443
 PROXY_PORT = 7443
 PROXY_STATUS_PORT = 7444

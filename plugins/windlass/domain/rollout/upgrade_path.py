@@ -61,8 +61,9 @@ def upgrade_path(catalog: Catalog, running: Cluster, given: Cluster | None, vers
     after = given or running
     target = version or after.spec.kubernetes.version
     release = check_target(catalog, running.spec.kubernetes.version, target)
-    refuse_what_no_rollout_changes(running, after)
-    return UpgradePath(running, at_version(after, target), release)
+    desired = at_version(after, target)
+    refuse_what_no_rollout_changes(running, desired)
+    return UpgradePath(running, desired, release)
 
 
 def check_gone(path: UpgradePath, named: tuple[str, ...]) -> None:

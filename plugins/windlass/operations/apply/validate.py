@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from windlass.domain.apply.immutable import dropped_hosts, refuse_what_no_apply_changes
 from windlass.domain.pki import check_authorities
 from windlass.domain.pki.user_ca import refuse_other_authorities
+from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
 from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
+from windlass.domain.spec.diff import dropped_hosts
 from windlass.operations.apply.leaving_hosts import refuse_hosts_that_are_in_use
 from windlass.operations.apply.plan import check_version, refuse_during_rollout
 from windlass.operations.run import ClusterRun, Tell
@@ -68,7 +69,7 @@ def _check_change(run: ClusterRun, stored: Cluster, desired: Cluster) -> None:
     pki = run.records.pki(run.keys)
     if pki is None:
         return
-    refuse_what_no_apply_changes(stored, desired)
+    refuse_what_no_rollout_changes(stored, desired)
     if leaving := dropped_hosts(stored, desired):
         with run.session(stored) as session:
             refuse_hosts_that_are_in_use(session, pki, leaving)
