@@ -41,6 +41,12 @@ DOCKER_PLUGINS = "/usr/local/lib/docker"
 KERNEL_PARAMETERS = "/etc/sysctl.d/90-windlass.conf"
 KERNEL_MODULES = "/etc/modules-load.d/windlass.conf"
 
+API_PROXY = "API proxy"
+"""What plans call the settings of the stack `api-proxy`, which it takes over while it runs."""
+PROXY_SERVICE = "api-proxy"
+PROXY_CONFIG = f"{STACKS}/{PROXY_SERVICE}/haproxy.cfg"
+PROXY_CONTAINER = f"windlass-{PROXY_SERVICE}"
+
 API_PORT = 6443
 PROXY_PORT = 7443
 PROXY_STATUS_PORT = 7444
