@@ -43,6 +43,11 @@ KERNEL_MODULES = "/etc/modules-load.d/windlass.conf"
 
 SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc.cluster.local"
 """Who signs the tokens of service accounts, where a spec names nobody else."""
+API_PROXY = "API proxy"
+"""What plans call the settings of the stack `api-proxy`, which it takes over while it runs."""
+PROXY_SERVICE = "api-proxy"
+PROXY_CONFIG = f"{STACKS}/{PROXY_SERVICE}/haproxy.cfg"
+PROXY_CONTAINER = f"windlass-{PROXY_SERVICE}"
 
 API_PORT = 6443
 PROXY_PORT = 7443

@@ -54,6 +54,7 @@ ETCD_SERVICE = "etcd/etcd"
 API_SERVICE = "control-plane/kube-apiserver"
 KUBELET = "kubelet"
 PROXY = "proxy"
+"""The API proxy, where only the list of API servers behind it changes."""
 
 LABELS: Mapping[StepKind, str] = {
     PREFETCH: "fetch everything",
@@ -78,8 +79,8 @@ class HostState:
 
     stale: Mapping[str, str] = field(default_factory=dict)
     """What must change, and how, in words: by `STACK/SERVICE` for containers, else `kubelet`, `containerd`,
-    `files`, `settings`, `proxy`, `certificates`, `programs`, `hooks` that have not run there, or `cordon` for a node that an
-    earlier rollout left cordoned."""
+    `files`, `settings`, `proxy` for the list of API servers behind it, `certificates`, `programs`, `hooks` that have
+    not run there, or `cordon` for a node that an earlier rollout left cordoned."""
     missing: tuple[str, ...] = ()
     """Artifacts and images that must be fetched first."""
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from windlass.domain.host.drift import HostDrift
 from windlass.domain.host.file_drift import FileDrift
-from windlass.domain.host.layout import stack_directory
-from windlass.domain.rollout.plan import HostState
+from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG, stack_directory
+from windlass.domain.rollout.plan import PROXY, HostState
 
 
 def host_state(drift: HostDrift) -> HostState:
@@ -32,10 +32,13 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
         yield component, _change(component, unit.version, unit.unit.version, is_running=unit.is_current)
     if drift.links:
         yield "programs", "programs relinked"
-    if drift.settings:
-        yield "settings", f"{', '.join(drift.settings)} reloaded"
+    if settings := [one for one in drift.settings if one != API_PROXY]:
+        yield "settings", f"{', '.join(settings)} reloaded"
+    if API_PROXY in drift.settings:
+        yield PROXY, f"{API_PROXY} reloaded"
     parts = [f"{stack_directory(one.service.stack)}/" for one in services]
     own = {path for unit in drift.units for path in unit.unit.own_files}
+    own |= {PROXY_CONFIG} if API_PROXY in drift.settings else set()
     rest = [one for one in drift.files if one.path not in own and not one.path.startswith(tuple(parts))]
     if rest:
         yield "files", f"files: {', '.join(_file(one) for one in sorted(rest, key=lambda one: one.path))}"

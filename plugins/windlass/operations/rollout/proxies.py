@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from windlass.domain.host.desired import API_PROXY, SETTINGS
+from windlass.domain.host.desired import SETTINGS
+from windlass.domain.host.layout import API_PROXY
 from windlass.domain.rollout import WIDEN, Step
 from windlass.domain.scripts.apply import settings_script
 from windlass.domain.spec.models import Host
