@@ -19,6 +19,7 @@ from windlass.domain.spec import dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import SkippedError, WindlassError
 from windlass.operation_names import Operation
+from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
@@ -129,6 +130,7 @@ def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: boo
         now = session if is_complete else before
         with kubernetes_api(now, pki, _API_READY) as client:
             shown = verify_cluster(now, pki, client)
+            record_verified(run.records, now, pki)
     if is_complete:
         run.records.save_spec(dump_cluster(path.after))
         run.records.end_rollout()
