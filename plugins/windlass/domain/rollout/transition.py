@@ -28,7 +28,7 @@ def planes_of(host: Host | None) -> frozenset[Plane]:
 
 
 def merged_hosts(*groups: Iterable[Host]) -> tuple[Host, ...]:
-    """Return all hosts by name, each with the roles that it has in any of the groups; else as the first group has it."""
+    """Return all hosts by name: as the first group that has one knows it, with its roles in any of them."""
     found: dict[str, Host] = {}
     for host in (one for group in groups for one in group):
         found[host.name] = _with_roles(found[host.name], host.roles) if host.name in found else host

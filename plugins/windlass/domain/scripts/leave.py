@@ -19,6 +19,7 @@ from windlass.domain.host.layout import (
     stack_directory,
 )
 from windlass.domain.scripts.script import CHANGED, Script
+from windlass.domain.scripts.uninstall import node_removal_text
 
 WHOLE = "the cluster from the host"
 _LEFT = {
@@ -74,3 +75,8 @@ def remove_files_script(paths: Iterable[str]) -> Script:
         f'for file in {shlex.join(listed)}; do [ ! -e "$file" ] || {{ rm -f "$file"; echo "{CHANGED}$file"; }}; done\n'
     )
     return Script("remove-files", {"paths": listed}, text)
+
+
+def node_removal_script(pod_cidr: str) -> Script:
+    """Return the script that takes kubelet, the pods' runtime and their network off a host that stays."""
+    return Script("remove-node", {"pod_cidr": pod_cidr}, node_removal_text(pod_cidr))

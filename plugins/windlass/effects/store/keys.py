@@ -24,6 +24,11 @@ def spec_mark_key(cluster: str) -> str:
     return f"{SPEC_MARKS}{cluster}"
 
 
+def created_key(cluster: str) -> str:
+    """Return the key of the record that the cluster was verified once; without it the cluster is being created."""
+    return f"{cluster_prefix(cluster)}created.json"
+
+
 def lease_key(cluster: str) -> str:
     """Return the key of the lease."""
     return f"{cluster_prefix(cluster)}lease.json"

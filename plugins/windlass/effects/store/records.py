@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.pki import Pki
 from windlass.domain.remediation import History
 from windlass.domain.rollout.record import LeftHost, Pause, RolloutRecord
@@ -19,6 +20,7 @@ from windlass.effects.store.keys import (
     backup_alert_key,
     bundles_prefix,
     cluster_prefix,
+    created_key,
     echo_key,
     host_keys_prefix,
     left_hosts_key,
@@ -94,6 +96,7 @@ class ClusterRecords:
         # The spec last: as long as it is there, what broke off can be run again.
         keys = (
             *listed,
+            created_key(self.cluster),
             backup_alert_key(self.cluster),
             status_key(self.cluster),
             remediation_key(self.cluster),
@@ -108,6 +111,19 @@ class ClusterRecords:
         for key in keys:
             self.store.delete(key)
         return keys
+
+    def created(self) -> CreatedRecord | None:
+        """Return the record that the cluster was verified; None if it never was: then it is being created."""
+        stored = self.store.get(created_key(self.cluster))
+        if stored is None:
+            return None
+        document = json.loads(stored.data)
+        return CreatedRecord(datetime.fromisoformat(document["verified"]), document["etcd"])
+
+    def save_created(self, created: CreatedRecord) -> None:
+        """Store that the cluster was verified."""
+        document = {"verified": created.verified.isoformat(), "etcd": created.etcd}
+        self.store.put(created_key(self.cluster), json.dumps(document, indent=1).encode())
 
     def repairs(self) -> History:
         """Return how often each component was acted on lately, and the alerts that stand."""

@@ -34,5 +34,6 @@ def preflight(run: ClusterRun, spec: str | None, *, was_abandoned: bool) -> Appl
         refuse(check_hosts(cluster, answers))
         facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
         plan = plan_apply(session, facts, run.records.pki(run.keys))
-    is_settled = is_applied(plan, run.stored(), cluster, was_abandoned=was_abandoned)
+    is_created = run.records.created() is not None
+    is_settled = is_applied(plan, run.stored(), cluster, was_abandoned=was_abandoned, is_created=is_created)
     return ApplyPlan(plan, plan_text(cluster, plan), is_settled)

@@ -49,6 +49,7 @@ class ApiAnswer:
 
 
 def lacking_artifacts(session: ClusterSession) -> tuple[str, ...]:
+    """Return what the hosts will need and the mirror does not have."""
     desired = {install.artifact for host in session.hosts for install in host_installs(session.release, host)}
     desired |= {
         session.release.artifact("image", name)
@@ -94,6 +95,7 @@ def ask_api_servers(views: Views, pki: Pki) -> Mapping[str, HostOutcome[tuple[Ap
 
 
 def ask_api(views: Views, pki: Pki) -> ApiAnswer:
+    """Ask the API for nodes, pods and what an add-on would change; the reason is in the answer if it gives none."""
     try:
         return asked_again(lambda: _what_the_api_says(views, pki))
     except WindlassError as error:

@@ -70,15 +70,13 @@ def check_gate(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell
 
 
 def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> GateResult:
-    with open_views(run, path) as views:
-        views = replace(views, to_be_made=run.missing_hosts(path.after))
+    with open_views(run, path) as opened:
+        views = replace(opened, to_be_made=run.missing_hosts(path.after))
         found = gather(views, planned_pki(run, path))
         record = run.release_tests(path.release.version)
         tested = release_finding(path.release, record, views.session.lock, allowed=request.allow_untested)
     inputs = found.gate_inputs
-    steps = plan_rollout(
-        path.after, inputs.states, leader=found.leader, add_ons=found.add_ons, changes=found.changes
-    )
+    steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons, changes=found.changes)
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
     return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.membership)
 

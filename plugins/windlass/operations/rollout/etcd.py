@@ -62,9 +62,7 @@ def _let_go(rollout: RolloutContext, observation: EtcdObservation, host: str) ->
         hand_over_the_lead(rollout, membership, host)
 
 
-def hand_over_the_lead(
-    rollout: RolloutContext, membership: Membership, host: str, among: Collection[str] = ()
-) -> None:
+def hand_over_the_lead(rollout: RolloutContext, membership: Membership, host: str, among: Collection[str] = ()) -> None:
     """Have another member lead before this one stops, one of `among` if it can, so that no request waits.
 
     etcd hands over by itself when it stops, to any member, and waits for one that is gone:

@@ -12,15 +12,13 @@ from windlass.operations.etcd.replace import join_member
 from windlass.operations.rollout.context import RolloutContext
 
 
-def prepare_hosts_that_join(rollout: RolloutContext, names: tuple[str, ...], sealed: RemoteFile) -> dict[str, Changes]:
-    """Install what the hosts lack and lay down files and certificates; nothing that serves is started or restarted."""
-
-    def prepare(host: Host, connection: Connection) -> Changes:
-        changed = prepare_host(rollout.session, host, connection)
-        cluster = rollout.session.cluster
-        return (*changed, *install_host_certificates(cluster, rollout.pki, sealed, host, connection))
-
-    return rollout.session.on_hosts("prepare hosts", [rollout.host(name) for name in names], prepare)
+def prepare_joining_host(
+    rollout: RolloutContext, host: Host, connection: Connection, sealed: RemoteFile
+) -> Changes:
+    """Install what the host lacks and lay down files and certificates; nothing that serves is started or restarted."""
+    changed = prepare_host(rollout.session, host, connection)
+    certificates = install_host_certificates(rollout.session.cluster, rollout.pki, sealed, host, connection)
+    return (*changed, *certificates)
 
 
 def join_etcd(rollout: RolloutContext, name: str, sealed: RemoteFile) -> Changes:

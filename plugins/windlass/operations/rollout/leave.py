@@ -11,8 +11,7 @@ from windlass.domain.etcd.membership import assess, name_of
 from windlass.domain.etcd.quorum import Member, Membership, Removal, check, what_if
 from windlass.domain.pki.layout import files_for
 from windlass.domain.rollout.transition import CONTROL_PLANE, ETCD_PLANE, NODE, Transition, planes_of
-from windlass.domain.scripts.leave import remove_files_script, stop_stack_script
-from windlass.domain.scripts.uninstall import node_removal_script
+from windlass.domain.scripts.leave import node_removal_script, remove_files_script, stop_stack_script
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, KubernetesClient
 from windlass.effects.ssh.connection import RemoteFile
@@ -37,7 +36,7 @@ Destroy = Callable[[str], bool]
 
 
 def leave(rollout: RolloutContext, name: str, destroy: Destroy) -> Changes:
-    """Take from a host whatever it does for the cluster no more; a host that leaves as a whole is cleaned, or destroyed.
+    """Take from a host whatever it does for the cluster no more; one that leaves as a whole is cleaned, or destroyed.
 
     Each part is looked at before it is done, so that it goes on wherever it broke off.
     """

@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from windlass.domain.rollout import Step
-from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE
+from windlass.domain.rollout.plan import (
+    ADD_ONS,
+    API_SERVER,
+    API_SERVICE,
+    ETCD,
+    ETCD_JOIN,
+    ETCD_SERVICE,
+    FORGET,
+    HOST,
+    LEAVE,
+    NARROW,
+    PREFETCH,
+    PREPARE,
+    WIDEN,
+    Step,
+    StepKind,
+)
 from windlass.domain.scripts.install import fetch_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
@@ -17,7 +32,7 @@ from windlass.operations.rollout.addons import change_add_ons
 from windlass.operations.rollout.api_server import change_api_server
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.etcd import change_etcd
-from windlass.operations.rollout.join import join_etcd, prepare_hosts_that_join
+from windlass.operations.rollout.join import join_etcd, prepare_joining_host
 from windlass.operations.rollout.leave import Destroy, forget, leave
 from windlass.operations.rollout.node import change_host, wait_again
 from windlass.operations.rollout.observe import observe_host
@@ -33,37 +48,24 @@ def do_step(
 
     `destroy` has a host's provider destroy it, where that makes hosts.
     """
-    match step.kind:
-        case "prefetch":
-            return _on_hosts(rollout, step, "fetch", lambda host, connection: _fetch(rollout, host, connection))
-        case "prepare":
-            return prepare_hosts_that_join(rollout, step.hosts, sealed)
-        case "forget":
-            return {name: forget(rollout, name) for name in step.hosts}
-        case "etcd-join":
-            return {name: join_etcd(rollout, name, sealed) for name in step.hosts}
-        case "etcd":
-            return {name: _service(rollout, name, ETCD_SERVICE) for name in step.hosts}
-        case "widen-proxies" | "narrow-proxies":
-            return change_proxies(rollout, step)
-        case "api-server":  # several of them only where none runs yet
-            return _on_hosts(
-                rollout, step, "start API servers", lambda host, _: _service(rollout, host.name, API_SERVICE)
-            )
-        case "host":
-            return _on_hosts(
-                rollout, step, "change hosts", lambda host, _: _host(rollout, host, sealed, drains=step.drains)
-            )
-        case "leave":
-            return _on_hosts(rollout, step, "leave", lambda host, _: leave(rollout, host.name, destroy))
-        case "add-ons":
-            return {"cluster": change_add_ons(rollout)}
-
-
-def _on_hosts(
-    rollout: RolloutContext, step: Step, doing: str, act: Callable[[Host, Connection], Changes]
-) -> dict[str, Changes]:
-    return rollout.session.on_hosts(doing, [rollout.host(name) for name in step.hosts], act)
+    acts: dict[StepKind, Callable[[Host, Connection], Changes]] = {
+        PREFETCH: lambda host, connection: _fetch(rollout, host, connection),
+        PREPARE: lambda host, connection: prepare_joining_host(rollout, host, connection, sealed),
+        ETCD_JOIN: lambda host, _: join_etcd(rollout, host.name, sealed),
+        ETCD: lambda host, _: _service(rollout, host.name, ETCD_SERVICE),
+        # Several of them only where none runs yet.
+        API_SERVER: lambda host, _: _service(rollout, host.name, API_SERVICE),
+        HOST: lambda host, _: _host(rollout, host, sealed, drains=step.drains),
+        LEAVE: lambda host, _: leave(rollout, host.name, destroy),
+    }
+    if step.kind == ADD_ONS:
+        return {"cluster": change_add_ons(rollout)}
+    if step.kind in {WIDEN, NARROW}:
+        return change_proxies(rollout, step)
+    if step.kind == FORGET:  # a host that does not answer any more
+        return {name: forget(rollout, name) for name in step.hosts}
+    hosts = [rollout.host(name) for name in step.hosts]
+    return rollout.session.on_hosts(step.label, hosts, acts[step.kind])
 
 
 def _service(rollout: RolloutContext, name: str, service: str) -> Changes:

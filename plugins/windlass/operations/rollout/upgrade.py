@@ -20,6 +20,7 @@ from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import SkippedError, WindlassError
 from windlass.operation_names import Operation
 from windlass.operations.apply.certificates import ensure_pki
+from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
@@ -140,6 +141,7 @@ def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: boo
         absent = unreachable_hosts(now)
         with kubernetes_api(views.serving, pki, _API_READY) as client:
             shown = verify_cluster(now, pki, client, absent)
+        record_verified(run.records, views.during, pki)
         if is_complete:
             left = hosts_left(run, views)
             seal_hosts(run, replace(views.session, cluster=without_hosts(path.after, absent)))
