@@ -10,16 +10,21 @@ from windlass.domain.host.layout import (
     AUDIT_LOGS,
     CLUSTER_LABEL,
     CLUSTER_MARK,
+    CNI_CONFIG,
+    CONTAINERD_ROOT,
+    CONTAINERD_SOCKET,
     DATA,
     ETC,
     ETCD_DATA,
+    KERNEL_MODULES,
+    KUBELET_DATA,
     PROJECT_LABEL,
+    RUN,
     SEALED_PKI,
     SYSTEMD,
     stack_directory,
 )
 from windlass.domain.scripts.script import CHANGED, Script
-from windlass.domain.scripts.uninstall import node_removal_text
 
 WHOLE = "the cluster from the host"
 _LEFT = {
@@ -79,4 +84,41 @@ def remove_files_script(paths: Iterable[str]) -> Script:
 
 def node_removal_script(pod_cidr: str) -> Script:
     """Return the script that takes kubelet, the pods' runtime and their network off a host that stays."""
-    return Script("remove-node", {"pod_cidr": pod_cidr}, node_removal_text(pod_cidr))
+    return Script("remove-node", {"pod_cidr": pod_cidr}, f"pods={shlex.quote(pod_cidr)}\n{_REMOVE_NODE}")
+
+
+_REMOVE_NODE = f"""set -u
+stop_unit() {{
+  [ -e {SYSTEMD}/$1.service ] || return 0
+  systemctl disable --now --quiet "$1" 2>/dev/null; rm -f {SYSTEMD}/$1.service; echo "{CHANGED}unit $1"
+}}
+stop_unit kubelet
+# The shims of pods outlive containerd on purpose; they end here, each by its id.
+for pid in $(pgrep -f '^/.*containerd-shim-runc-v2 .*-address {CONTAINERD_SOCKET}'); do
+  for child in $(pgrep -P "$pid"); do kill -9 "$child" 2>/dev/null; done
+  kill -9 "$pid" 2>/dev/null
+done
+stop_unit windlass-containerd
+awk '{{print $2}}' /proc/mounts | sort -r | while read -r path; do
+  case $path in {KUBELET_DATA}/*|{RUN}/*|{CONTAINERD_ROOT}/*|/run/netns/cni-*) umount -l "$path" 2>/dev/null ;; esac
+done
+for namespace in $(ip netns list 2>/dev/null | awk '/^cni-/ {{print $1}}'); do ip netns delete "$namespace"; done
+for link in flannel.1 cni0 $(ip -o link | awk -F'[ :@]+' '$2 ~ /^veth/ && /cni0|cni-/ {{print $2}}'); do
+  ip link show "$link" >/dev/null 2>&1 && ip link delete "$link"
+done
+ip route show root "$pods" | awk '/ via / {{print $1}}' | while read -r route; do ip route delete "$route"; done
+for tables in iptables ip6tables; do
+  command -v $tables-save >/dev/null || continue
+  rules=$($tables-save 2>/dev/null)
+  case $rules in *KUBE-*|*CNI-*|*FLANNEL-*)
+    printf '%s\n' "$rules" | grep -vE 'KUBE-|CNI-|FLANNEL-' | $tables-restore ;;
+  esac
+done
+rm -rf {ETC}/kubelet {ETC}/containerd {CNI_CONFIG}/*flannel* /run/flannel {KERNEL_MODULES}
+for directory in {KUBELET_DATA} {CONTAINERD_ROOT}; do
+  [ ! -d "$directory" ] || find "$directory" -mindepth 1 -maxdepth 1 -exec rm -rf {{}} + 2>/dev/null
+done
+systemctl daemon-reload
+left=$(ls -A {KUBELET_DATA} {CONTAINERD_ROOT} 2>/dev/null | grep -v ':$' | grep .)
+[ -z "$left" ] || {{ echo "could not remove: $left" >&2; exit 1; }}
+"""

@@ -12,9 +12,7 @@ from windlass.operations.etcd.replace import join_member
 from windlass.operations.rollout.context import RolloutContext
 
 
-def prepare_joining_host(
-    rollout: RolloutContext, host: Host, connection: Connection, sealed: RemoteFile
-) -> Changes:
+def prepare_joining_host(rollout: RolloutContext, host: Host, connection: Connection, sealed: RemoteFile) -> Changes:
     """Install what the host lacks and lay down files and certificates; nothing that serves is started or restarted."""
     changed = prepare_host(rollout.session, host, connection)
     certificates = install_host_certificates(rollout.session.cluster, rollout.pki, sealed, host, connection)

@@ -138,7 +138,8 @@ def _stop_control_plane(rollout: RolloutContext, host: Host) -> Changes:
 
 def _strip(rollout: RolloutContext, transition: Transition, name: str) -> Changes:
     """Take from a host that stays what only the planes needed that it has given up: kubelet, keys, certificates."""
-    connection, done = rollout.connection(name), []
+    connection = rollout.connection(name)
+    done: list[str] = []
     if NODE in transition.lost(name):
         pods = rollout.session.cluster.spec.network.pod_cidr
         done += run_script(connection, node_removal_script(pods), timeout=_STOPS)

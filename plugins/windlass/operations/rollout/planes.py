@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from windlass.domain.etcd.membership import EtcdObservation, name_of
 from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.host.preflight import PreflightAnswer, PreflightFinding, check_hosts
-from windlass.domain.rollout.transition import Presence, Transition
+from windlass.domain.rollout.transition import Presence, Transition, without_hosts
 from windlass.domain.scripts.leave import leftovers_script
-from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.operations.apply.gather_facts import ask_hosts
@@ -80,15 +80,9 @@ def joining_findings(
     answers = {name: PreflightAnswer(facts) for name, facts in known.items()}
     hosts = [host for host in session.hosts if host.name in new]
     answers |= ask_hosts(session, hosts)
-    findings = check_hosts(_only(cluster, answers), answers)
+    silent = {host.name for host in session.hosts} - set(answers)
+    findings = check_hosts(without_hosts(cluster, silent), answers)
     return tuple(one for one in findings if one.host in new)
-
-
-def _only(cluster: Cluster, names: Iterable[str]) -> Cluster:
-    """Return the cluster with the hosts that answered alone."""
-    members = [host for host in cluster.spec.hosts.members if host.name in set(names)]
-    hosts = cluster.spec.hosts.model_copy(update={"members": members})
-    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"hosts": hosts})})
 
 
 def as_expected(membership: Membership, etcd: EtcdObservation, transition: Transition) -> Membership:

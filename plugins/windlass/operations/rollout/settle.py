@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from windlass.domain.host.layout import SEALED_PKI
 from windlass.domain.rollout.record import LeftHost
-from windlass.domain.spec.models import Cluster
 from windlass.operations.apply.certificates import ensure_pki
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.rollout.context import Views
@@ -18,13 +15,6 @@ def unreachable_hosts(session: ClusterSession) -> frozenset[str]:
     """Return the hosts that do not answer now."""
     outcomes = session.observe_on_hosts(session.hosts, lambda _, connection: connection.run(["true"]))
     return frozenset(name for name, outcome in outcomes.items() if not outcome.is_ok)
-
-
-def without_hosts(cluster: Cluster, names: Collection[str]) -> Cluster:
-    """Return the cluster without some of its hosts."""
-    members = [host for host in cluster.spec.hosts.members if host.name not in names]
-    hosts = cluster.spec.hosts.model_copy(update={"members": members})
-    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"hosts": hosts})})
 
 
 def hosts_left(run: ClusterRun, views: Views) -> tuple[LeftHost, ...]:

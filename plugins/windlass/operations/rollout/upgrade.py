@@ -13,6 +13,7 @@ from windlass.domain.rollout.plan_text import plan_text, question_of
 from windlass.domain.rollout.question import render_question
 from windlass.domain.rollout.record import RolloutRecord, carried_on, dump_hosts
 from windlass.domain.rollout.result import UpgradeRun
+from windlass.domain.rollout.transition import without_hosts
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.domain.servicelog import Detail
 from windlass.domain.spec import dump_cluster
@@ -26,7 +27,7 @@ from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.check_gate import check_gate, open_views, path_of
 from windlass.operations.rollout.context import RolloutContext
-from windlass.operations.rollout.settle import hosts_left, seal_hosts, unreachable_hosts, without_hosts
+from windlass.operations.rollout.settle import hosts_left, seal_hosts, unreachable_hosts
 from windlass.operations.rollout.steps import do_step
 from windlass.operations.run import ClusterRun, Tell
 
