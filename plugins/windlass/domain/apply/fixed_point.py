@@ -19,4 +19,4 @@ def is_applied(
 
     What a run that died left to do, such as to verify, cannot be observed on hosts: after one there is always a rest.
     """
-    return is_created and not any(plan.values()) and stored == desired and not was_abandoned
+    return is_created and not any(plan.values()) and stored == desired

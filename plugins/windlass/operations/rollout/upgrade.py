@@ -128,7 +128,7 @@ def do_upgrade_step(run: ClusterRun, request: UpgradeRequest, step: Step, tell: 
     except WindlassError as error:
         details: dict[str, Detail] = {
             "step": step.value(),
-            "continue": f"{Operation.UPGRADE} with version {path.release.version}",
+            "continue": f"{run.owner.dag_id} with version {path.release.version}",
         }
         run.log(f"{run.owner.dag_id}: stopped at {step.label}: {error}", level="error", details=details)
         raise
@@ -161,7 +161,7 @@ def end_upgrade_run(run: ClusterRun, ended: UpgradeRun, tell: Tell) -> dict[str,
     Steps that were tried again after the run's end have taken the lease again.
     """
     pause = run.records.pause() if ended.undone else None
-    text, value = f"{Operation.UPGRADE}: {ended.sentence(pause)}", ended.value(run.name)
+    text, value = f"{run.owner.dag_id}: {ended.sentence(pause)}", ended.value(run.name)
     tell(text)
     if ended.state != "planned":
         run.log(text, details={key: one for key, one in value.items() if key != "cluster"})
