@@ -22,6 +22,8 @@ class UpgradeRequest:
     stop_after: str = ""
     plan_only: bool = False
     allow_untested: bool = False
+    plan_digest: str = ""
+    """The digest of the only plan that may be done; empty for any."""
 
 
 @dataclass(frozen=True)

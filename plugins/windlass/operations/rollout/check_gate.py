@@ -24,6 +24,7 @@ from windlass.effects.bundles import Vault
 from windlass.errors import WindlassError
 from windlass.operations.backup.take import take_bundle
 from windlass.operations.cluster import ClusterSession
+from windlass.operations.rollout.contents import plan_details
 from windlass.operations.rollout.context import session_at
 from windlass.operations.rollout.gather import gather
 from windlass.operations.run import ClusterRun, Tell
@@ -57,11 +58,12 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> Gat
         found = gather(session, before, run.pki())
         record = run.release_tests(path.release.version)
         tested = release_finding(path.release, record, session.lock, allowed=request.allow_untested)
+        details = plan_details(session, run.pki(), found.hosts, found.gate_inputs.states)
     inputs = found.gate_inputs
     is_observed = all(host.name in inputs.states for host in session.hosts)
     steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons) if is_observed else ()
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
-    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.membership)
+    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.membership, details)
 
 
 def fresh_bundle(run: ClusterRun, path: UpgradePath, etcd_id: str, tell: Tell, *, take: bool) -> GateFinding:

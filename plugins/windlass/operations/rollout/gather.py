@@ -58,6 +58,8 @@ class GatheredInputs:
     leader: str | None
     etcd_id: str
     add_ons: tuple[str, ...]
+    hosts: Mapping[str, InspectedHost]
+    """The hosts that could be observed."""
 
 
 def gather(session: ClusterSession, before: ClusterSession, pki: Pki) -> GatheredInputs:
@@ -126,7 +128,7 @@ def _together(session: ClusterSession, before: ClusterSession, pki: Pki, found: 
         needed_kib={name: _needed(session, name, look) for name, look in looks.items()},
         lacking=found.lacking,
     )
-    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons)
+    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons, looks)
 
 
 def _judged(etcd: EtcdObservation) -> tuple[Membership, str, Mapping[str, str]]:
