@@ -6,22 +6,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from windlass.domain.etcd.quorum import Action, Addition, Member, Membership, Promotion, Removal, Stop, WhatIf, after
-from windlass.domain.rollout.plan import ETCD, Step
+from windlass.domain.rollout.plan import ETCD, ETCD_JOIN, Step
+from windlass.domain.rollout.transition import REMOVES_MEMBER
 
-_JOINS, _LEAVES = "etcd-join", "leave"
 
-
-def quorum_effects(kind: str, host: str, membership: Membership) -> tuple[Action, ...]:
-    """Return what a step of `kind` does to the members of etcd on one of its hosts; of most kinds nothing.
+def quorum_effects(step: Step, host: str, membership: Membership) -> tuple[Action, ...]:
+    """Return what a step does to the members of etcd on one of its hosts; of most kinds nothing.
 
     A member that stops comes back before the step ends; one that is added is promoted within the same step.
     """
     member = next((one for one in membership.members if one.name == host), None)
-    if kind == ETCD and member is not None:
+    if step.kind == ETCD and member is not None:
         return (Stop(member),)
-    if kind == _JOINS and (member is None or member.role == "learner"):
+    if step.kind == ETCD_JOIN and (member is None or member.role == "learner"):
         return _join(host, member, membership)
-    if kind == _LEAVES and member is not None:
+    if member is not None and f"{host}: {REMOVES_MEMBER}" in step.does:
         return (Removal(member),)
     return ()
 
@@ -37,7 +36,7 @@ def follow(membership: Membership, step: Step) -> tuple[tuple[WhatIf, ...], Memb
     """Return what a step does to quorum, and the members once it has ended well."""
     found = []
     for host in step.hosts:
-        actions = quorum_effects(step.kind, host, membership)
+        actions = quorum_effects(step, host, membership)
         then = membership
         for action in actions:
             then = _joined(after(then, action), action)

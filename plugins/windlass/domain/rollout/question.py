@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from windlass.domain.markdown import code_block, escape, first_of, item, section, shortened
 from windlass.domain.rollout.gate import GateFinding, GateLevel
-from windlass.domain.rollout.plan import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, StepKind
+from windlass.domain.rollout.plan import API_SERVER, ETCD, HOST, LABELS, PREFETCH, StepKind
 from windlass.domain.rollout.rollout_plan import PlannedStep, RolloutPlan, took_last
 
 _LEVELS = {GateLevel.BLOCKED: "blocks", GateLevel.WARNING: "warns", GateLevel.PASSED: "passes"}
-_TITLES = {PREFETCH: "fetch", ETCD: "etcd", API_SERVER: "API server", HOST: "host", ADD_ONS: "add-ons"}
+_TITLES = {**LABELS, PREFETCH: "fetch"}
 _TEXT, _PROBLEMS, _STAGES, _CHANGES, _HOSTS, _BLOCKS = 600, 6, 30, 10, 8, 20
 """How many characters of one text are shown, and how many items of each list."""
 _WHERE = "(all of them: the log of the task `gate`)"
@@ -105,7 +105,7 @@ def _stage_item(stage: _Stage) -> str:
 
 def _label(stage: _Stage) -> str:
     number = f"Step {stage.first}" if stage.first == stage.last else f"Steps {stage.first} to {stage.last}"
-    title, count = f"**{number}: {_TITLES.get(stage.kind, stage.kind)}**", len(stage.hosts)
+    title, count = f"**{number}: {_TITLES[stage.kind]}**", len(stage.hosts)
     took = took_last(stage.took, each=stage.last > stage.first)
     if not stage.hosts:
         return title + took

@@ -18,13 +18,13 @@ from windlass.domain.etcd.quorum import Membership, WhatIf
 from windlass.domain.rollout.durations import StepDurations, duration_text
 from windlass.domain.rollout.gate import GateReport
 from windlass.domain.rollout.gate_result import GateResult
-from windlass.domain.rollout.plan import API_SERVER, ETCD, HOST, Step
+from windlass.domain.rollout.plan import API_SERVER, API_SERVICE, ETCD, ETCD_SERVICE, HOST, PROXY, Step
 from windlass.domain.rollout.plan_details import PlanDetails
 from windlass.domain.rollout.plan_quorum import quorum_along
 from windlass.domain.rollout.upgrade_path import UpgradePath
 
-_NO_RESTART = frozenset({"files", "settings", "certificates", "programs", "hooks", "cordon"})
-_OF_OTHER_STEPS = frozenset({"etcd/etcd", "control-plane/kube-apiserver"})
+_NO_RESTART = frozenset({"files", "settings", "certificates", "programs", "hooks", "cordon", PROXY})
+_OF_OTHER_STEPS = frozenset({ETCD_SERVICE, API_SERVICE})
 
 
 @dataclass(frozen=True)
@@ -174,12 +174,14 @@ def _planned(step: Step, details: PlanDetails, quorum: tuple[WhatIf, ...], durat
 def _restarts(step: Step, parts: Sequence[str]) -> tuple[str, ...]:
     """Return the components of a host that start again in a step; those of kinds that start none are none."""
     if step.kind == ETCD:
-        return tuple(part.rpartition("/")[2] for part in parts if part == "etcd/etcd")
-    if step.kind == API_SERVER:
-        return tuple(part.rpartition("/")[2] for part in parts if part == "control-plane/kube-apiserver")
-    if step.kind == HOST:
-        return tuple(part.rpartition("/")[2] for part in parts if part not in _NO_RESTART | _OF_OTHER_STEPS)
-    return ()
+        found = [part for part in parts if part == ETCD_SERVICE]
+    elif step.kind == API_SERVER:
+        found = [part for part in parts if part == API_SERVICE]
+    elif step.kind == HOST:
+        found = [part for part in parts if part not in _NO_RESTART | _OF_OTHER_STEPS]
+    else:
+        found = []
+    return tuple(part.rpartition("/")[2] for part in found)
 
 
 def _contents(steps: Sequence[Step], details: PlanDetails) -> dict[str, str]:
