@@ -111,6 +111,14 @@ class Step:
         return cls(value["kind"], tuple(value["hosts"]), tuple(value["does"]), drains=value["drains"])
 
 
+def new_host_state(host: Host) -> HostState:
+    """Return what is to be done on a machine that has nothing of the cluster yet, once it was prepared."""
+    stale = {API_SERVICE: "kube-apiserver started"} if "control-plane" in host.roles else {}
+    if host.is_node:
+        return HostState({**stale, KUBELET: "kubelet and all else that it runs started"})
+    return HostState({**stale, "files": "all else that it runs started"})
+
+
 def plan_rollout(
     cluster: Cluster,
     states: Mapping[str, HostState],

@@ -17,6 +17,8 @@ Plane = Literal["etcd", "control-plane", "node"]
 ETCD_PLANE: Plane = "etcd"
 CONTROL_PLANE: Plane = "control-plane"
 NODE: Plane = "node"
+REMOVES_MEMBER = "remove its member from etcd"
+"""What a step says of a host whose member it takes out of etcd."""
 
 
 def planes_of(host: Host | None) -> frozenset[Plane]:
@@ -189,7 +191,7 @@ class _Joins:
 def _forgotten(transition: Transition, there: Presence) -> Iterator[tuple[str, tuple[str, ...]]]:
     for host in transition.leaving:
         if host.name in transition.gone:
-            does = [f"{host.name}: remove its member from etcd"] if host.name in there.members else []
+            does = [f"{host.name}: {REMOVES_MEMBER}"] if host.name in there.members else []
             does += [f"{host.name}: delete its node"] if host.name in there.nodes else []
             if does:
                 yield host.name, tuple(does)
@@ -213,5 +215,5 @@ def _leave(transition: Transition, there: Presence, host: Host) -> Iterator[str]
     if CONTROL_PLANE in lost and name in there.api_servers:
         yield f"{name}: stop its API server, which no proxy leads to any more"
     if ETCD_PLANE in lost and name in there.members:
-        yield f"{name}: remove its member from etcd"
+        yield f"{name}: {REMOVES_MEMBER}"
     yield from (f"{name}: remove {what}" for what in there.rest.get(name, ()))

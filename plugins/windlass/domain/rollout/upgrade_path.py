@@ -28,6 +28,8 @@ class UpgradeRequest:
     """Names of hosts that left the spec and are gone for good."""
     accept_new_host_key: tuple[str, ...] = ()
     """Names of hosts that were reinstalled, and whose new host key is trusted."""
+    plan_digest: str = ""
+    """The digest of the only plan that may be done; empty for any."""
 
 
 @dataclass(frozen=True)

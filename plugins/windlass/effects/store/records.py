@@ -12,6 +12,7 @@ from typing import Any
 from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.pki import Pki
 from windlass.domain.remediation import History
+from windlass.domain.rollout.durations import StepDurations
 from windlass.domain.rollout.record import LeftHost, Pause, RolloutRecord
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.effects.store.contract import Store
@@ -21,6 +22,7 @@ from windlass.effects.store.keys import (
     bundles_prefix,
     cluster_prefix,
     created_key,
+    durations_key,
     echo_key,
     host_keys_prefix,
     left_hosts_key,
@@ -104,6 +106,7 @@ class ClusterRecords:
             rollout_key(self.cluster),
             pause_key(self.cluster),
             left_hosts_key(self.cluster),
+            durations_key(self.cluster),
             pki_key(self.cluster),
             spec_mark_key(self.cluster),
             spec_key(self.cluster),
@@ -182,6 +185,15 @@ class ClusterRecords:
     def drop_pause(self) -> None:
         """Store that no pause is asked for (any more)."""
         self.store.delete(pause_key(self.cluster))
+
+    def durations(self) -> StepDurations:
+        """Return how long each kind of step of a rollout took last."""
+        stored = self.store.get(durations_key(self.cluster))
+        return StepDurations() if stored is None else StepDurations.of(json.loads(stored.data))
+
+    def save_durations(self, durations: StepDurations) -> None:
+        """Store how long each kind of step of a rollout took last."""
+        self.store.put(durations_key(self.cluster), json.dumps(durations.value(), indent=1).encode())
 
     def status(self) -> Mapping[str, Any] | None:
         """Return the last observation, or None if there is none."""

@@ -25,6 +25,7 @@ from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest, ch
 from windlass.effects.bundles import Vault
 from windlass.errors import WindlassError
 from windlass.operations.backup.take import take_bundle
+from windlass.operations.rollout.contents import plan_details
 from windlass.operations.rollout.context import Views, session_at
 from windlass.operations.rollout.gather import gather
 from windlass.operations.run import ClusterRun, Tell
@@ -72,13 +73,15 @@ def check_gate(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell
 def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> GateResult:
     with open_views(run, path) as opened:
         views = replace(opened, to_be_made=run.missing_hosts(path.after))
-        found = gather(views, planned_pki(run, path))
+        pki = planned_pki(run, path)
+        found = gather(views, pki)
         record = run.release_tests(path.release.version)
         tested = release_finding(path.release, record, views.session.lock, allowed=request.allow_untested)
+        details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states)
     inputs = found.gate_inputs
     steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons, changes=found.changes)
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
-    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.membership)
+    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.membership, details)
 
 
 def fresh_bundle(run: ClusterRun, path: UpgradePath, etcd_id: str, tell: Tell, *, take: bool) -> GateFinding:

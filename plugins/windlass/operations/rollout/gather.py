@@ -16,6 +16,7 @@ from windlass.domain.pki import Pki
 from windlass.domain.pki.issuance import expiring
 from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rollout import HostState, RunningVersions
+from windlass.domain.rollout.plan import new_host_state
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads
 from windlass.domain.rollout.removed_apis import ApiUse, without_own
 from windlass.domain.rollout.transition import PlaneChanges, Transition, plane_changes
@@ -45,6 +46,8 @@ class GatheredInputs:
     etcd_id: str
     add_ons: tuple[str, ...]
     changes: PlaneChanges
+    hosts: Mapping[str, InspectedHost]
+    """The hosts that could be observed."""
 
 
 def gather(views: Views, pki: Pki) -> GatheredInputs:
@@ -104,6 +107,9 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
     unreachable = {**silent, **found.leftovers.unreachable}
     states = with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads)
     changes = _changes(views, found, looks, membership, unreachable)
+    # A machine is told as what it will be, so that the plan is the same whether its provider has made it or not.
+    bare = [host for host in session.hosts if host.name in changes.prepare and not _is_marked(looks.get(host.name), session)]
+    states |= {host.name: new_host_state(host) for host in bare}
     gate_inputs = GateInputs(
         running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, views.before.lock)),
         states=states,
@@ -124,7 +130,7 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         absent_nodes=frozenset({*changes.node_joins, *unreachable, *(host.name for host in transition.leaving)}),
         to_be_made=views.to_be_made,
     )
-    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons, changes)
+    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons, changes, looks)
 
 
 def _changes(
@@ -135,14 +141,17 @@ def _changes(
     unreachable: Mapping[str, str],
 ) -> PlaneChanges:
     nodes = None if found.api.reason else [one["metadata"]["name"] for one in found.api.workloads.nodes]
-    name = views.session.cluster.name
     there = replace(
         presence_of(looks, found.etcd, membership, nodes, found.leftovers),
-        prepared=frozenset(host for host, look in looks.items() if look.observed.facts.cluster == name),
+        prepared=frozenset(host for host, look in looks.items() if _is_marked(look, views.session)),
         unreachable=frozenset(unreachable),
     )
     uncertified = frozenset(name for name, look in looks.items() if "certificates" in look.state.stale)
     return plane_changes(views.transition, there, uncertified)
+
+
+def _is_marked(look: InspectedHost | None, session: ClusterSession) -> bool:
+    return look is not None and look.observed.facts.cluster == session.cluster.name
 
 
 def _is_moving(name: str, changes: PlaneChanges, transition: Transition) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from windlass.domain.host.drift import HostDrift
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.file_drift import FileState, Unknown
 from windlass.domain.host.layout import DOCKER_DAEMON
@@ -27,6 +28,7 @@ class InspectedHost:
 
     observed: ObservedHost
     state: HostState
+    drift: HostDrift
 
 
 def observe_hosts(
@@ -45,7 +47,8 @@ def observe_host(session: ClusterSession, pki: Pki | None, host: Host, connectio
     state = host_state(found.drift)
     mark = found.observed.files.get(HOOKS_MARK, Unknown())
     due = hooks_due(session.cluster, mark.sha256 if isinstance(mark, FileState) else None)
-    return InspectedHost(found.observed, HostState({**state.stale, HOOKS: due}, state.missing) if due else state)
+    state = HostState({**state.stale, HOOKS: due}, state.missing) if due else state
+    return InspectedHost(found.observed, state, found.drift)
 
 
 def drifted_parts(old: Mapping[str, InspectedHost], new: Mapping[str, InspectedHost]) -> dict[str, tuple[str, ...]]:
