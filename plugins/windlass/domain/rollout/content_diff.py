@@ -22,7 +22,7 @@ def file_difference(path: str, old: bytes | None, new: bytes) -> tuple[str, ...]
     if is_secret_place(path):
         return ("its content is secret: it differs",)
     if max(len(old or b""), len(new)) > _LARGEST:
-        return (f"too large to be compared: {len(old or bytes())} -> {len(new)} bytes",)
+        return (f"too large to be compared: {len(old or b'')} -> {len(new)} bytes",)
     try:
         before = shown_lines(path, old.decode()) if old is not None else []
         after = shown_lines(path, new.decode())
