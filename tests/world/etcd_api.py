@@ -57,7 +57,7 @@ class EtcdChannel:
         act = getattr(self, name)
 
         def call(request: Any, _: float) -> Any:
-            cluster = self._etcd.up(self._found) if self._found else None
+            cluster = self._etcd.answers(self._found) if self._found else None
             if cluster is None:
                 raise EtcdError(grpc.StatusCode.UNAVAILABLE, "connection refused")
             return act(cluster, request)
