@@ -9,6 +9,8 @@ from windlass.domain.host.file_drift import FileDrift
 from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG, stack_directory
 from windlass.domain.rollout.plan import PROXY, HostState
 
+FILES, CERTIFICATES = "files", "certificates"
+
 
 def host_state(drift: HostDrift) -> HostState:
     """Return what of a host has to change, and what must be fetched for it.
@@ -36,14 +38,24 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
         yield "settings", f"{', '.join(settings)} reloaded"
     if API_PROXY in drift.settings:
         yield PROXY, f"{API_PROXY} reloaded"
-    parts = [f"{stack_directory(one.service.stack)}/" for one in services]
-    own = {path for unit in drift.units for path in unit.unit.own_files}
-    own |= {PROXY_CONFIG} if API_PROXY in drift.settings else set()
-    rest = [one for one in drift.files if one.path not in own and not one.path.startswith(tuple(parts))]
+    rest = [one for one in drift.files if part_of_file(drift, one.path) == FILES]
     if rest:
-        yield "files", f"files: {', '.join(_file(one) for one in sorted(rest, key=lambda one: one.path))}"
+        yield FILES, f"files: {', '.join(_file(one) for one in sorted(rest, key=lambda one: one.path))}"
     if drift.certificates:
-        yield "certificates", _certificates(drift.certificates)
+        yield CERTIFICATES, _certificates(drift.certificates)
+
+
+def part_of_file(drift: HostDrift, path: str) -> str:
+    """Return with which part of a host plans tell of a file that differs: what starts again for it, else the files."""
+    if path == PROXY_CONFIG and API_PROXY in drift.settings:
+        return PROXY
+    for unit in drift.units:
+        if path in unit.unit.own_files:
+            return unit.unit.component
+    for one in drift.services:
+        if one.is_other_rendering and path.startswith(f"{stack_directory(one.service.stack)}/"):
+            return f"{one.service.stack}/{one.service.component}"
+    return FILES
 
 
 def _change(what: str, old: str | None, new: str, *, is_running: bool) -> str:
