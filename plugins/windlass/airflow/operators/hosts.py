@@ -87,8 +87,9 @@ class EtcdBootstrapOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host; RefusedError says what speaks against a new cluster."""
         run.lease().heartbeat()
+        created = run.records.created()
         with run.session(run.cluster()) as session:
-            return self.tell(start_etcd(session, run.pki()))
+            return self.tell(start_etcd(session, run.pki(), created.etcd if created else None))
 
 
 class ControlPlaneRollOutOperator(_PhaseOperator):
