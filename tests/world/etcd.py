@@ -66,7 +66,10 @@ class Etcd:
     def start(self, machine: Machine, *, joins: bool = False, initial: str = "") -> bool:
         """Do what etcd does when it starts; False if it ends again, as it does without data and without others."""
         with self._one_at_a_time:
-            return machine.data[DATA].is_good if DATA in machine.data else self._begin(machine, initial, joins=joins)
+            runs = machine.data[DATA].is_good if DATA in machine.data else self._begin(machine, initial, joins=joins)
+            if found := self.up(machine):
+                self.leader(found)
+            return runs
 
     def _begin(self, machine: Machine, initial: str, *, joins: bool) -> bool:
         found = self.current if joins else self._first(initial) if initial else None
@@ -74,7 +77,8 @@ class Etcd:
         # One that has started before is told by the others that it must be replaced.
         if found is None or mine is None or mine.name:
             return False
-        found.members[mine.member_id] = replace(mine, name=machine.name)
+        clients = (f"https://{machine.address}:2379",)
+        found.members[mine.member_id] = replace(mine, name=machine.name, client_urls=clients)
         machine.data[DATA] = Data(found.id, mine.member_id)
         return True
 

@@ -199,7 +199,8 @@ class EtcdChannel:
 
 def _described(member: ListedMember) -> Any:
     return rpc.Member(
-        ID=member.member_id, name=member.name, peerURLs=member.peer_urls, isLearner=member.is_learner
+        ID=member.member_id, name=member.name, peerURLs=member.peer_urls, clientURLs=member.client_urls,
+        isLearner=member.is_learner,
     )  # fmt: skip
 
 

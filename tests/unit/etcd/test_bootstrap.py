@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from unit.etcd.world import cluster
 from windlass.domain.etcd.bootstrap import BootstrapHost, MemberOrigin, check_bootstrap, initial_cluster_of
-from windlass.domain.etcd.status import MemberStatus, ObservedMember
+from windlass.domain.etcd.status import ListedMember, MemberStatus, ObservedMember
 from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA, stack_directory
 from windlass.domain.scripts.bootstrap import bootstrap_script, member_origin_script, parse_member_origin
 from windlass.domain.scripts.script import changes_of
@@ -36,6 +36,15 @@ def origin(host: BootstrapHost, **changes: object) -> BootstrapHost:
     return replace(host, origin=replace(host.origin, **changes))  # type: ignore[arg-type]  # plain words
 
 
+def serving(*up: str) -> BootstrapHost:
+    """A member that answers, in a cluster of which these have come up."""
+    listed = [
+        ListedMember(number, name, (f"https://192.0.2.{number}:2380",), ("https://c:2379",) if name in up else ())
+        for number, name in enumerate(NAMES, 1)
+    ]
+    return member(SERVED, status=STATUS, listed=tuple(listed))
+
+
 def check(*hosts: BootstrapHost, created: str | None = None) -> tuple[str, ...]:
     return check_bootstrap(CLUSTER, dict(zip(NAMES, hosts, strict=True)), created)
 
@@ -51,6 +60,18 @@ def test_a_wholly_new_cluster_is_begun_on_all_hosts() -> None:
 @given(st.lists(st.sampled_from([FRESH, WAITING]), min_size=3, max_size=3))
 def test_a_bootstrap_that_broke_off_goes_on_with_those_that_have_not_begun(hosts: list[BootstrapHost]) -> None:
     assert check(*hosts) == tuple(name for name, host in zip(NAMES, hosts, strict=True) if host is FRESH)
+
+
+def test_a_bootstrap_goes_on_with_one_that_never_came_up_where_the_others_have_a_quorum() -> None:
+    two = serving("cp-1", "cp-2")
+    assert check(two, two, FRESH) == ("cp-3",)
+    assert check(two, WAITING, FRESH) == ("cp-3",)
+
+
+def test_two_clusters_at_once_are_no_ground_to_begin_on() -> None:
+    other = member(serving("cp-2"), status=replace(STATUS, cluster_id=0xDEF))
+    with pytest.raises(RefusedError, match="the hosts run 2 etcd clusters at once"):
+        check(serving("cp-1"), other, FRESH)
 
 
 def test_one_that_is_about_to_write_its_first_data_may_be_started_again() -> None:
@@ -75,11 +96,26 @@ SIGNS: dict[str, tuple[BootstrapHost, str]] = {
         member(FRESH, process="unknown"),
         "cp-2: nobody can tell whether it has a member (it did not say)",
     ),
-    "it answers": (
-        member(WAITING, status=STATUS),
-        "cp-2: its member answers, of the etcd cluster abc",
+    "it answers, and knows of one that came up": (
+        serving("cp-1", "cp-2"),
+        "cp-2: in the etcd cluster abc of its member cp-1 came up before",
     ),
-    "it has had a quorum": (SERVED, "cp-2: its member has had a quorum (it has applied 4 entries)"),
+    "it answers without a leader": (
+        member(serving("cp-2"), status=replace(STATUS, leader_id=0)),
+        "cp-2: its member answers and has no leader",
+    ),
+    "it answers, and lists other members": (
+        member(serving("cp-2"), listed=serving("cp-2").member.listed[:2]),
+        "cp-2: the etcd cluster abc has other members by now",
+    ),
+    "it answers, and nothing says how it began": (
+        origin(serving("cp-2"), initial_cluster=None),
+        "cp-2: it has data, and nothing says with which members that began",
+    ),
+    "it has had a quorum": (
+        SERVED,
+        "cp-2: its member has had a quorum (it has applied 4 entries), and does not answer",
+    ),
     "it does not say what it has applied": (
         origin(WAITING, applied=None),
         "cp-2: it has data, and its member does not say whether it ever had a quorum",
@@ -145,7 +181,7 @@ TRUTHS = st.lists(st.builds(Truth, *[st.booleans()] * 5), min_size=3, max_size=3
 def test_none_is_begun_while_data_of_a_quorum_lies_anywhere(
     *, truths: list[Truth], has_formed: bool, created: str | None
 ) -> None:
-    """Whatever was begun, lost and cannot be seen: as long as one host holds what a quorum agreed on."""
+    """Whatever was begun, lost and cannot be seen: as long as a host holds what a quorum agreed on."""
     begun = sum(truth.has_begun for truth in truths)
     formed = has_formed and begun > len(truths) // 2
     try:
