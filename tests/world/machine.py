@@ -100,15 +100,15 @@ class Machine:
         """Return the services of a stack as its file on the host says."""
         return _services(self.text(f"/etc/windlass/stacks/{stack}/compose.yaml"))
 
-    def create(self, stack: str, service: str, *, joins: bool = False) -> None:
-        """Make a container again as its stack's file says, and start it."""
+    def create(self, stack: str, service: str, *, joins: bool = False, initial: str = "") -> None:
+        """Make a container again as its stack's file says, and start it; etcd's may join, or be one of `initial`."""
         desired, project = self.compose(stack)[service], f"windlass-{stack}"
         self.containers[project, service] = {PROJECT: project, **desired["labels"]}
         self.made[project, service] = desired
         self.ill = self.ill - {service}
         if service == PROXY_SERVICE:
             self.load_proxy_config()
-        if service == ETCD and not self.etcd.start(self, joins=joins):
+        if service == ETCD and not self.etcd.start(self, joins=joins, initial=initial):
             self.end(service, "restarting")
 
     def end(self, service: str, state: str = "exited") -> None:

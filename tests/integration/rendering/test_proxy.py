@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import http.client
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -134,7 +135,8 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 def in_image(tree: Path, *words: str) -> list[str]:
     """Return the command that runs a program of the image as its container does, which starts itself again by name."""
-    return ["chroot", str(tree), *words]
+    own = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
+    return [*own, "chroot", str(tree), *words]
 
 
 def haproxy(tree: Path, *words: str) -> list[str]:
@@ -267,7 +269,7 @@ def test_one_with_a_certificate_of_another_authority_is_never_used(proxy: Proxy,
 DOCKER = """#!/bin/sh
 case $1 in
   inspect) echo "running {pid} sha256:1" ;;
-  exec) shift 2; exec chroot {tree} "$@" ;;
+  exec) shift 2; exec {in_image} "$@" ;;
   kill) kill -s USR2 {pid} ;;
   logs) echo its last words ;;
 esac
@@ -283,7 +285,7 @@ class Reload:
 
     def run(self) -> subprocess.CompletedProcess[str]:
         docker = self.directory / "docker"
-        docker.write_text(DOCKER.format(pid=self.proxy.pid, tree=self.proxy.tree))
+        docker.write_text(DOCKER.format(pid=self.proxy.pid, in_image=shlex.join(in_image(self.proxy.tree))))
         docker.chmod(0o755)
         (self.proxy.config.parent / "compose.yaml").write_text("sha256:1\n")
         text = settings_script(layout.API_PROXY, [layout.PROXY_CONFIG]).text

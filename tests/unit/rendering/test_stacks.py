@@ -22,12 +22,18 @@ def labels_of(rendering: Any, service: str, host: str = "cp-1") -> dict[str, str
 
 
 class TestEtcd:
-    def test_names_all_members_with_their_peer_addresses(self, render: Any) -> None:
+    def test_names_no_member_but_itself_and_no_other_cluster_than_one_that_exists(self, render: Any) -> None:
         rendering = render()
         environment = rendering.service("cp-2", "etcd", "etcd")["environment"]
-        members = environment["ETCD_INITIAL_CLUSTER"].removeprefix("${WINDLASS_ETCD_CLUSTER:-").removesuffix("}")
-        assert set(members.split(",")) == {f"cp-{number}=https://192.0.2.{10 + number}:2380" for number in (1, 2, 3)}
+        assert environment["ETCD_INITIAL_CLUSTER_STATE"] == "${WINDLASS_ETCD_STATE:-existing}"
+        assert environment["ETCD_INITIAL_CLUSTER"] == "${WINDLASS_ETCD_CLUSTER:-cp-2=https://192.0.2.12:2380}"
         assert rendering.flags("cp-2", "etcd", "etcd")["name"] == "cp-2"
+
+    def test_changes_nothing_of_a_member_when_another_host_joins(self, render: Any) -> None:
+        rendering = render()
+        before = dict(rendering.service("cp-1", "etcd", "etcd"))
+        health = {**before["x-windlass-health"], "quorum": 3}
+        assert digest_of({**before, "x-windlass-health": health}) == before["labels"]["io.windlass.digest"]
 
     def test_asks_clients_and_peers_for_certificates(self, render: Any) -> None:
         flags = render().flags("cp-1", "etcd", "etcd")
@@ -45,10 +51,6 @@ class TestEtcd:
         assert flags["quota-backend-bytes"] == "4294967296"
         assert (flags["heartbeat-interval"], flags["election-timeout"]) == ("300", "3000")
         assert render(etcd=slow).service("cp-1", "etcd", "etcd")["mem_limit"] > 4294967296
-
-    def test_starts_a_new_cluster_unless_told_otherwise_on_the_host(self, render: Any) -> None:
-        environment = render().service("cp-1", "etcd", "etcd")["environment"]
-        assert environment["ETCD_INITIAL_CLUSTER_STATE"] == "${WINDLASS_ETCD_STATE:-new}"
 
     def test_sees_no_keys_but_its_own(self, render: Any) -> None:
         sources = {mount["source"] for mount in render().service("cp-1", "etcd", "etcd")["volumes"]}

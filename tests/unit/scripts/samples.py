@@ -14,6 +14,7 @@ from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, HostImage, Install
 from windlass.domain.scripts.apply import after_api, settings_script, stack_script, unit_script
 from windlass.domain.scripts.backup import pack_stacks_script
+from windlass.domain.scripts.bootstrap import bootstrap_script, member_origin_script
 from windlass.domain.scripts.check_health import health_script
 from windlass.domain.scripts.combine import at_once, in_turn
 from windlass.domain.scripts.curl import CurlProbe
@@ -140,6 +141,8 @@ _SINGLE = (
         {"cp-2": "192.0.2.2:22"}, {"the mirror at http://192.0.2.9:8080": _MIRROR.probe}, has_etcd=True
     ),
     switch_script("abc"),
+    bootstrap_script("cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380"),
+    member_origin_script(),
     way_script({"cp-2": "https://192.0.2.2:2380"}),
     _DRILL.ask_api("/api/v1/namespaces?limit=500"),
     _DRILL.receive(),
