@@ -21,8 +21,8 @@ from windlass.airflow.operators.rollout import (
 def rollout_tasks(subject: str) -> UpgradeGateOperator:
     """Add the tasks of a rollout to the DAG at hand, and return the first; `subject` is what its approval asks.
 
-    Nothing holds the lease while a person is asked. What was planned before is planned again under the lease; if that is
-    another plan than the approved one, the lease is given back, and somebody is asked about the changes.
+    Nothing holds the lease while a person is asked. What was planned before is planned again under the lease; if that
+    is another plan than the approved one, the lease is given back, and somebody is asked about the changes.
     """
     gate = UpgradeGateOperator(task_id="gate", skips=["approval"])
     approval = _approval("approval", subject, asked_by="gate")

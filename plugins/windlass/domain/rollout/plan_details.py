@@ -98,12 +98,13 @@ def host_details(drift: HostDrift, found: HostContents) -> HostDetails:
 
 
 def _service(drift: ServiceDrift, found: HostContents) -> Iterator[str]:
-    """Yield why a service starts again, and how what it is made from changes."""
+    """Yield how what a service is made from changes; where that does not, why it starts again all the same."""
     path = f"{stack_directory(drift.service.stack)}/{_COMPOSE}"
-    told = [one for one in (drift.state, *drift.differs) if one and one != "it was made from another rendering"]
-    yield from (f"now: {one}" for one in told)
+    if drift.state:
+        yield f"now: {drift.state}"
     old = _services(drift.service.stack, found.old.get(path)).get(drift.service.component)
-    yield from service_difference(old.definition if old else None, drift.service.definition)
+    changes = service_difference(old.definition if old else None, drift.service.definition)
+    yield from changes or (f"now: {one}" for one in drift.differs)
 
 
 def _services(stack: str, compose: bytes | None) -> Mapping[str, DesiredService]:

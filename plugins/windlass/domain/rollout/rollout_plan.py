@@ -14,13 +14,13 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from windlass.domain.etcd.quorum import Membership, WhatIf
+from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout.durations import StepDurations, duration_text
 from windlass.domain.rollout.gate import GateReport
 from windlass.domain.rollout.gate_result import GateResult
 from windlass.domain.rollout.plan import API_SERVER, API_SERVICE, ETCD, ETCD_SERVICE, HOST, PROXY, Step
 from windlass.domain.rollout.plan_details import PlanDetails
-from windlass.domain.rollout.plan_quorum import quorum_along
+from windlass.domain.rollout.plan_quorum import QuorumEffect, quorum_along
 from windlass.domain.rollout.upgrade_path import UpgradePath
 
 _NO_RESTART = frozenset({"files", "settings", "certificates", "programs", "hooks", "cordon", PROXY})
@@ -36,7 +36,7 @@ class PlannedStep:
     """What differs, by the line of the step that it belongs to."""
     restarts: Mapping[str, tuple[str, ...]]
     """The components that start again, by host."""
-    quorum: tuple[WhatIf, ...]
+    quorum: tuple[QuorumEffect, ...]
     """What it does to etcd's quorum after all steps before it, for each member that it touches."""
     last_seconds: float | None
     """How long such a step took last; None if none is known of."""
@@ -47,10 +47,7 @@ class PlannedStep:
             **self.step.value(),
             "details": {line: list(shown[line]) for line in self.step.does if line in shown},
             "restarts": {host: list(names) for host, names in self.restarts.items()},
-            "quorum": [
-                {"now": one.now, "after": one.after, "tolerates": one.tolerates, "keeps": one.keeps_quorum}
-                for one in self.quorum
-            ],
+            "quorum": [one.value() for one in self.quorum],
             "last_seconds": self.last_seconds,
         }
 
@@ -165,7 +162,9 @@ def took_last(seconds: float | None, *, each: bool = False) -> str:
     return f" (took {'at most ' if each else ''}{duration_text(seconds)}{' each' if each else ''} last time)"
 
 
-def _planned(step: Step, details: PlanDetails, quorum: tuple[WhatIf, ...], durations: StepDurations) -> PlannedStep:
+def _planned(
+    step: Step, details: PlanDetails, quorum: tuple[QuorumEffect, ...], durations: StepDurations
+) -> PlannedStep:
     lines = {line: tuple(details.lines[line]) for line in step.does if details.lines.get(line)}
     restarts = {host: names for host in step.hosts if (names := _restarts(step, details.parts.get(host, ())))}
     return PlannedStep(step, lines, restarts, quorum, durations.last(step))
