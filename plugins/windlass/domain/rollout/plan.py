@@ -54,6 +54,7 @@ ETCD_SERVICE = "etcd/etcd"
 API_SERVICE = "control-plane/kube-apiserver"
 KUBELET = "kubelet"
 PROXY = "proxy"
+"""The API proxy, where only the list of API servers behind it changes."""
 
 LABELS: Mapping[StepKind, str] = {
     PREFETCH: "fetch everything",
@@ -78,8 +79,8 @@ class HostState:
 
     stale: Mapping[str, str] = field(default_factory=dict)
     """What must change, and how, in words: by `STACK/SERVICE` for containers, else `kubelet`, `containerd`,
-    `files`, `settings`, `proxy`, `certificates`, `programs`, `hooks` that have not run there, or `cordon` for a node that an
-    earlier rollout left cordoned."""
+    `files`, `settings`, `proxy` for the list of API servers behind it, `certificates`, `programs`, `hooks` that have
+    not run there, or `cordon` for a node that an earlier rollout left cordoned."""
     missing: tuple[str, ...] = ()
     """Artifacts and images that must be fetched first."""
 
@@ -108,6 +109,14 @@ class Step:
     def of(cls, value: Mapping[str, Any]) -> Step:
         """Read what `value` wrote."""
         return cls(value["kind"], tuple(value["hosts"]), tuple(value["does"]), drains=value["drains"])
+
+
+def new_host_state(host: Host) -> HostState:
+    """Return what is to be done on a machine that has nothing of the cluster yet, once it was prepared."""
+    stale = {API_SERVICE: "kube-apiserver started"} if "control-plane" in host.roles else {}
+    if host.is_node:
+        return HostState({**stale, KUBELET: "kubelet and all else that it runs started"})
+    return HostState({**stale, "files": "all else that it runs started"})
 
 
 def plan_rollout(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from windlass.domain.host.drift import HostDrift
 from windlass.domain.host.file_drift import FileDrift
-from windlass.domain.host.layout import stack_directory
-from windlass.domain.rollout.plan import HostState
+from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG, stack_directory
+from windlass.domain.rollout.plan import PROXY, HostState
 
 FILES, CERTIFICATES = "files", "certificates"
 
@@ -34,8 +34,10 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
         yield component, _change(component, unit.version, unit.unit.version, is_running=unit.is_current)
     if drift.links:
         yield "programs", "programs relinked"
-    if drift.settings:
-        yield "settings", f"{', '.join(drift.settings)} reloaded"
+    if settings := [one for one in drift.settings if one != API_PROXY]:
+        yield "settings", f"{', '.join(settings)} reloaded"
+    if API_PROXY in drift.settings:
+        yield PROXY, f"{API_PROXY} reloaded"
     rest = [one for one in drift.files if part_of_file(drift, one.path) == FILES]
     if rest:
         yield FILES, f"files: {', '.join(_file(one) for one in sorted(rest, key=lambda one: one.path))}"
@@ -45,6 +47,8 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
 
 def part_of_file(drift: HostDrift, path: str) -> str:
     """Return with which part of a host plans tell of a file that differs: what starts again for it, else the files."""
+    if path == PROXY_CONFIG and API_PROXY in drift.settings:
+        return PROXY
     for unit in drift.units:
         if path in unit.unit.own_files:
             return unit.unit.component

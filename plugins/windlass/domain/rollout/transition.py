@@ -7,7 +7,7 @@ stored spec, those of a rollout that has not ended, and those that left and coul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,7 +30,7 @@ def planes_of(host: Host | None) -> frozenset[Plane]:
 
 
 def merged_hosts(*groups: Iterable[Host]) -> tuple[Host, ...]:
-    """Return all hosts by name, each with the roles that it has in any of the groups; else as the first group has it."""
+    """Return all hosts by name: as the first group that has one knows it, with its roles in any of them."""
     found: dict[str, Host] = {}
     for host in (one for group in groups for one in group):
         found[host.name] = _with_roles(found[host.name], host.roles) if host.name in found else host
@@ -40,6 +40,13 @@ def merged_hosts(*groups: Iterable[Host]) -> tuple[Host, ...]:
 def _with_roles(host: Host, roles: Iterable[Role]) -> Host:
     added = [role for role in roles if role not in host.roles]
     return host.model_copy(update={"roles": [*host.roles, *added]}) if added else host
+
+
+def without_hosts(cluster: Cluster, names: Collection[str]) -> Cluster:
+    """Return the cluster without some of its hosts."""
+    members = [host for host in cluster.spec.hosts.members if host.name not in names]
+    hosts = cluster.spec.hosts.model_copy(update={"members": members})
+    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"hosts": hosts})})
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -62,7 +62,11 @@ class Etcd(Section):
 class Component(Section):
     """Settings of one component."""
 
-    extra_args: dict[str, str] = setting({}, "Command-line flags without their dashes, which replace Windlass's own.")
+    extra_args: dict[str, str | Annotated[Many[str], Field(min_length=1)]] = setting(
+        {},
+        "Command-line flags without their dashes, which replace Windlass's own; a list gives the flag once for each of "
+        "its values.",
+    )
 
 
 class Manifest(Section):

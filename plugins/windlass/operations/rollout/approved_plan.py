@@ -15,10 +15,11 @@ from windlass.domain.rollout import Step, steps_until
 from windlass.domain.rollout.gate_result import GateResult
 from windlass.domain.rollout.plan_changes import plan_changes
 from windlass.domain.rollout.question import render_question
-from windlass.domain.rollout.record import RolloutRecord, carried_on
+from windlass.domain.rollout.record import RolloutRecord, carried_on, dump_hosts
 from windlass.domain.rollout.rollout_plan import RolloutPlan, rollout_plan
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.errors import RefusedError
+from windlass.operations.apply.certificates import ensure_pki
 from windlass.operations.rollout.check_gate import check_gate, path_of
 from windlass.operations.run import ClusterRun, Tell
 
@@ -97,6 +98,7 @@ def check_again(
     back, since somebody has to be asked again.
     """
     run.lease().acquire()
+    _make_hosts(run, request, tell)
     made = make_plan(run, request, tell)
     refuse_other_plan(made.plan, request.plan_digest)
     value = made.plan.value()
@@ -106,7 +108,18 @@ def check_again(
         run.lease().release()
         return CheckedPlan(made.steps, made.goes_to_the_end, value, changes, render_question(made.plan, changes))
     remember_rollout(run, made.path)
+    # What joins needs certificates before its first step; what leaves keeps its own until it has left.
+    ensure_pki(run, made.path.transition.during)
     return CheckedPlan(made.steps, made.goes_to_the_end, value)
+
+
+def _make_hosts(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> None:
+    """Have the provider make hosts that the spec wants and that are not there; before it, they are written down."""
+    path = path_of(run, request)
+    if run.missing_hosts(path.after):
+        remember_rollout(run, path)
+        for name in run.make_hosts(path.after):
+            tell(f"{name}: made by its provider")
 
 
 def confirm_plan(run: ClusterRun, request: UpgradeRequest, checked: CheckedPlan, tell: Tell) -> CheckedPlan:
@@ -131,5 +144,7 @@ def remember_rollout(run: ClusterRun, path: UpgradePath) -> None:
     """Store that a rollout is under way, with the bundle that was the newest when it first began."""
     newest = run.vault(path.before).inventory().bundles[-1:]
     began, bundle = datetime.now(UTC).isoformat(timespec="seconds"), "".join(map(str, newest))
-    begun = RolloutRecord(path.before.spec.kubernetes.version, path.release.version, run.owner.run_id, began, bundle)
+    before, after = path.before.spec.kubernetes.version, path.release.version
+    hosts = dump_hosts(path.transition.during.spec.hosts.members)
+    begun = RolloutRecord(before, after, run.owner.run_id, began, bundle, hosts)
     run.records.save_rollout(carried_on(run.records.rollout(), begun))

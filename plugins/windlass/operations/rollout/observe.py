@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from windlass.domain.host.drift import HostDrift
@@ -31,10 +31,12 @@ class InspectedHost:
     drift: HostDrift
 
 
-def observe_hosts(session: ClusterSession, pki: Pki | None) -> dict[str, HostOutcome[InspectedHost]]:
-    """Observe all hosts side by side; the outcome of each says why one could not be observed."""
+def observe_hosts(
+    session: ClusterSession, pki: Pki | None, hosts: Iterable[Host] | None = None
+) -> dict[str, HostOutcome[InspectedHost]]:
+    """Observe `hosts`, or all, side by side; the outcome of each says why one could not be observed."""
     return session.observe_on_hosts(
-        session.hosts, lambda host, connection: observe_host(session, pki, host, connection)
+        session.hosts if hosts is None else hosts, lambda host, connection: observe_host(session, pki, host, connection)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,18 +11,22 @@ from windlass.domain.rollout import Approval, Step, approval_of
 from windlass.domain.rollout.fixed_point import is_rolled_out
 from windlass.domain.rollout.question import render_question
 from windlass.domain.rollout.result import UpgradeRun
+from windlass.domain.rollout.transition import without_hosts
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.domain.servicelog import Detail
 from windlass.domain.spec import dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import SkippedError, WindlassError
 from windlass.operation_names import Operation
+from windlass.operations.apply.certificates import ensure_pki
+from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.approved_plan import make_plan, refuse_other_plan
-from windlass.operations.rollout.check_gate import open_sessions, path_of
+from windlass.operations.rollout.check_gate import open_views, path_of
 from windlass.operations.rollout.context import RolloutContext
+from windlass.operations.rollout.settle import hosts_left, seal_hosts, unreachable_hosts
 from windlass.operations.rollout.steps import do_step
 from windlass.operations.run import ClusterRun, Tell
 
@@ -75,12 +79,13 @@ def do_upgrade_step(run: ClusterRun, request: UpgradeRequest, step: Step, tell: 
     path, began = path_of(run, request), run.clock.monotonic()
     sealed = RemoteFile(run.records.sealed_pki() or b"", mode=0o600)
     try:
-        with open_sessions(run, path) as (session, before):
-            changed = do_step(RolloutContext(session, before, run.pki(), tell), step, sealed)
+        with open_views(run, path) as views:
+            rollout = RolloutContext(views.session, views.before, run.pki(), tell, transition=path.transition)
+            changed = do_step(rollout, step, sealed, lambda name: run.destroy_host(path.transition.during, name))
     except WindlassError as error:
         details: dict[str, Detail] = {
             "step": step.value(),
-            "continue": f"{Operation.UPGRADE} with version {path.release.version}",
+            "continue": f"{run.owner.dag_id} with version {path.release.version}",
         }
         run.log(f"{run.owner.dag_id}: stopped at {step.label}: {error}", level="error", details=details)
         raise
@@ -99,11 +104,19 @@ def remember_duration(run: ClusterRun, path: UpgradePath, step: Step, seconds: f
 def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: bool) -> tuple[str, ...]:
     """Use the cluster as its users will; if the rollout is complete, the new spec is the cluster's from now on."""
     path, pki = path_of(run, request), run.pki()
-    with open_sessions(run, path) as (session, before):
-        now = session if is_complete else before
-        with kubernetes_api(now, pki, _API_READY) as client:
-            shown = verify_cluster(now, pki, client)
+    with open_views(run, path) as views:
+        now = views.session if is_complete else views.before
+        absent = unreachable_hosts(now)
+        with kubernetes_api(views.serving, pki, _API_READY) as client:
+            shown = verify_cluster(now, pki, client, absent)
+        record_verified(run.records, views.during, pki)
+        if is_complete:
+            left = hosts_left(run, views)
+            seal_hosts(run, replace(views.session, cluster=without_hosts(path.after, absent)))
     if is_complete:
+        run.records.save_left_hosts(left)
+        for one in left:
+            run.log(f"{run.owner.dag_id}: {one.host.name} has left and is not clean: {one.reason}", level="warning")
         run.records.save_spec(dump_cluster(path.after))
         run.records.end_rollout()
     return shown
@@ -115,7 +128,7 @@ def end_upgrade_run(run: ClusterRun, ended: UpgradeRun, tell: Tell) -> dict[str,
     Steps that were tried again after the run's end have taken the lease again.
     """
     pause = run.records.pause() if ended.undone else None
-    text, value = f"{Operation.UPGRADE}: {ended.sentence(pause)}", ended.value(run.name)
+    text, value = f"{run.owner.dag_id}: {ended.sentence(pause)}", ended.value(run.name)
     tell(text)
     if ended.state != "planned":
         run.log(text, details={key: one for key, one in value.items() if key != "cluster"})
