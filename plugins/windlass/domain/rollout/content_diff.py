@@ -36,11 +36,6 @@ def file_difference(path: str, old: bytes | None, new: bytes) -> tuple[str, ...]
     return _bounded(_unified(before, after)) or (_NOT_SHOWN,)
 
 
-def new_file(content: bytes) -> tuple[str, ...]:
-    """Return what is said of a file on a host that has none of this cluster yet."""
-    return (f"new: {len(content.splitlines())} lines",)
-
-
 def service_difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> tuple[str, ...]:
     """Return how a Compose service changes: its image, its flags one by one, and what else; `old` None: it is new."""
     if old is None:

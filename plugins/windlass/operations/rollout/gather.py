@@ -108,7 +108,9 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
     states = with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads)
     changes = _changes(views, found, looks, membership, unreachable)
     # A machine is told as what it will be, so that the plan is the same whether its provider has made it or not.
-    bare = [host for host in session.hosts if host.name in changes.prepare and not _is_marked(looks.get(host.name), session)]
+    bare = [
+        host for host in session.hosts if host.name in changes.prepare and not _is_marked(looks.get(host.name), session)
+    ]
     states |= {host.name: new_host_state(host) for host in bare}
     gate_inputs = GateInputs(
         running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, views.before.lock)),
