@@ -71,6 +71,13 @@ def plan_digest_param() -> Param:
     )
 
 
+def names_param(title: str, description: str) -> Param:
+    """Return a param that names hosts, which few runs need."""
+    kind = ["null", "array"]
+    items = {"type": "string"}
+    return Param(default=None, type=kind, items=items, title=title, description_md=description, section=MORE)
+
+
 def reason_param() -> Param:
     """Return the words that the cluster's service log shows for a run."""
     return Param(

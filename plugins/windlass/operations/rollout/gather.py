@@ -16,8 +16,8 @@ from windlass.domain.pki import Pki
 from windlass.domain.pki.issuance import expiring
 from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rollout import HostState, RunningVersions
-from windlass.domain.rollout.plan import new_host_state
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads
+from windlass.domain.rollout.plan import new_host_state
 from windlass.domain.rollout.removed_apis import ApiUse, without_own
 from windlass.domain.rollout.transition import PlaneChanges, Transition, plane_changes
 from windlass.domain.rollout.version_skew import proxy_versions
