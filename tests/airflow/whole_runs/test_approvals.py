@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -39,12 +39,16 @@ class Person:
 
 
 @pytest.fixture
-def person(new: Callable[[str], World], monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+def person(new: Callable[[str], World], monkeypatch: pytest.MonkeyPatch) -> Person:
     world = new(BEFORE)
     create(world)
     made = Person(world)
-    monkeypatch.setattr(approval.ApprovalOperator, "execute", lambda operator, context: made.answer(operator, context))
-    yield made
+
+    def execute(operator: Any, context: Any) -> dict[str, Any]:
+        return made.answer(operator, context)
+
+    monkeypatch.setattr(approval.ApprovalOperator, "execute", execute)
+    return made
 
 
 def change_file(world: World, number: int) -> None:
@@ -83,7 +87,9 @@ def test_a_plan_that_changes_whenever_it_is_approved_is_not_done(person: Person)
     person.meanwhile = lambda number: change_file(person.world, number)
     before = person.world.state()
 
-    with pytest.raises(RefusedError, match="has changed once more since it was approved, and nothing was begun") as told:
+    with pytest.raises(
+        RefusedError, match="has changed once more since it was approved, and nothing was begun"
+    ) as told:
         person.world.run("upgrade_cluster", **ASKED)
 
     assert f"other contents: host w-1: w-1: files: {FILE}" in str(told.value)
@@ -109,9 +115,7 @@ def test_who_gives_the_digest_of_a_plan_gets_that_plan_or_none(person: Person) -
     assert again.results["result"]["state"] == "nothing"
 
 
-def test_the_command_gives_the_text_and_the_json_of_the_run(
-    person: Person, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_gives_the_text_and_the_json_of_the_run(person: Person, capsys: pytest.CaptureFixture[str]) -> None:
     gate = person.world.run("upgrade_cluster", **ASKED, plan_only=True).results["gate"]
     before = person.world.state()
     words = ["plan", person.world.name, "--to", NEW, "--allow-untested"]

@@ -79,19 +79,30 @@ def documents(draw: st.DrawFn, secret: str) -> Any:
     return {**around, "part": draw(st.sampled_from([place, [place], {"x": place}]))}
 
 
-@given(st.sampled_from(NAMES), st.sampled_from(LINE_FORMS), st.sampled_from(PATHS), SECRETS, SECRETS, st.booleans())
+@given(
+    name=st.sampled_from(NAMES),
+    form=st.sampled_from(LINE_FORMS),
+    path=st.sampled_from(PATHS),
+    old=SECRETS,
+    new=SECRETS,
+    is_new=st.booleans(),
+)
 def test_no_secret_of_a_file_is_shown_whichever_way_it_is_written(
     name: str, form: str, path: str, old: str, new: str, *, is_new: bool
 ) -> None:
-    lines = [f"# a file\n{form.format(name=name, secret=secret)}\nlast = {number}\n" for number, secret in
-             enumerate((old, new))]
+    lines = [
+        f"# a file\n{form.format(name=name, secret=secret)}\nlast = {number}\n"
+        for number, secret in enumerate((old, new))
+    ]
     told = "\n".join(file_difference(path, None if is_new else lines[0].encode(), lines[1].encode()))
     assert old not in told
     assert new not in told
 
 
 @given(st.data(), st.sampled_from(["yaml", "json", "conflist"]), SECRETS, SECRETS)
-def test_no_secret_of_a_document_is_shown_wherever_it_stands(data: st.DataObject, suffix: str, old: str, new: str) -> None:
+def test_no_secret_of_a_document_is_shown_wherever_it_stands(
+    data: st.DataObject, suffix: str, old: str, new: str
+) -> None:
     dump = yaml.safe_dump if suffix == "yaml" else json.dumps
     before, after = (dump(data.draw(documents(secret))).encode() for secret in (old, new))
     told = "\n".join(file_difference(f"/etc/example/x.{suffix}", before, after))
@@ -185,7 +196,9 @@ def test_what_cannot_be_read_is_not_shown(path: str, new: bytes) -> None:
 
 @given(st.lists(st.text(max_size=400), max_size=200), st.lists(st.text(max_size=400), max_size=200))
 def test_a_difference_is_bounded_and_of_one_line_each(old: list[str], new: list[str]) -> None:
-    told = file_difference("/etc/x", "\n".join(old).encode("utf-8", "replace"), "\n".join(new).encode("utf-8", "replace"))
+    told = file_difference(
+        "/etc/x", "\n".join(old).encode("utf-8", "replace"), "\n".join(new).encode("utf-8", "replace")
+    )
     assert len(told) <= LINES
     assert all(len(line) <= WIDTH + 50 and line.isprintable() for line in told)
 
@@ -195,8 +208,17 @@ def test_a_very_large_file_is_not_compared() -> None:
 
 
 def test_flags_are_told_one_by_one() -> None:
-    old = {"image": "etcd@sha256:" + "a" * 64, "command": ["etcd", "--a=1", "--b=1", "--c=1", "--c=2"], "labels": {"x": 1}}
-    new = {"image": "etcd@sha256:" + "b" * 64, "command": ["etcd", "--b=2", "--c=1", "--d"], "labels": {"x": 2}, "user": 1}
+    old = {
+        "image": "etcd@sha256:" + "a" * 64,
+        "command": ["etcd", "--a=1", "--b=1", "--c=1", "--c=2"],
+        "labels": {"x": 1},
+    }
+    new = {
+        "image": "etcd@sha256:" + "b" * 64,
+        "command": ["etcd", "--b=2", "--c=1", "--d"],
+        "labels": {"x": 2},
+        "user": 1,
+    }
     assert service_difference(old, new) == (
         f"image: etcd@sha256:{'a' * 12}… -> etcd@sha256:{'b' * 12}…",
         "- --a=1",
