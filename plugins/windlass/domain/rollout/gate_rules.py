@@ -27,7 +27,9 @@ from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, fin
 from windlass.domain.rollout.plan import HostState, Step
 from windlass.domain.rollout.removed_apis import ApiUse
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
+from windlass.domain.spec.checks.flags import problems
 from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.version import at_version
 from windlass.operation_names import Operation
 
 CERTIFICATE_LEFT = timedelta(days=2)
@@ -80,6 +82,7 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
     return GateReport(
         (
             _skew(seen, target),
+            _flags(cluster, target),
             *_health(cluster, seen, steps),
             _removed_apis(seen, target),
             *_workloads(seen, steps),
@@ -101,6 +104,17 @@ def _skew(seen: GateInputs, target: Release) -> GateFinding:
     problems = [*skew_problems(seen.running), *target_problems(seen.running, target)]
     remedy = f"bring that component to its cluster's version first: `{Operation.APPLY}` with the stored spec"
     return finding("version skew", problems, remedy, "every component may go to the target in one step")
+
+
+def _flags(cluster: Cluster, target: Release) -> GateFinding:
+    """Check the spec's flags against what the target's components take: one that they do not know ends them."""
+    own = [name for name, component in cluster.spec.components.items() if component.extra_args]
+    if own and not target.flags:
+        doubt = f"what the components of {target.version} take is not recorded"
+        return warning("flags", [doubt], "record it: `windlass mirror`", "")
+    wrong = problems(at_version(cluster, target.version), {target.version: target.flags})
+    remedy = f"change it in the spec, and apply that first: `{Operation.APPLY}`"
+    return finding("flags", map(str, wrong), remedy, f"the components of {target.version} take every flag of the spec")
 
 
 def _health(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
