@@ -81,6 +81,28 @@ def test_flags_are_checked_against_the_target() -> None:
     assert flags_told(target, max_pods="500").verdict is GateLevel.BLOCKED
 
 
+def test_pods_that_come_back_and_webhooks_that_no_rollout_asks_are_told_and_block_nothing() -> None:
+    owner = [{"kind": "ReplicaSet", "name": "web"}]
+    pod: Any = {
+        "metadata": {"name": "web", "namespace": "x", "ownerReferences": owner},
+        "spec": {"nodeName": "w-1", "containers": [], "tolerations": [{"operator": "Exists"}]},
+        "status": {"phase": "Running"},
+    }
+    rules = [{"apiGroups": ["example.com"], "resources": ["*"], "operations": ["*"]}]
+    hooks: Any = [
+        {"name": "a", "clientConfig": {"service": {"namespace": "x", "name": "gone"}}, "rules": rules},
+        {"name": "b", "clientConfig": {"url": "https://192.0.2.9/b"}, "rules": rules},
+    ]
+    webhooks: Any = ({"metadata": {"name": "mine"}, "webhooks": hooks},)
+    found = report(replace(GOOD, workloads=Workloads(nodes=NODES, pods=(pod,), webhooks=webhooks)))
+    assert found.blocked == ()
+    assert {one.name: one.text for one in found.warnings} == {
+        "pods that come back": "x/web tolerates the cordon: it comes back to its node, and is not waited for",
+        "webhooks of your own": "a of mine (its service x/gone has no endpoint)",
+        "webhooks by URL": "b of mine (it is asked at https://192.0.2.9/b about what a rollout does not write)",
+    }
+
+
 def test_flags_of_a_release_that_nobody_asked_are_a_warning() -> None:
     unknown = flags_told(TARGET, v="3")
     assert (unknown.verdict, unknown.remedy) == (GateLevel.WARNING, "record it: `windlass mirror`")
