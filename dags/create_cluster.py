@@ -1,4 +1,4 @@
-"""Turn hosts into a secure, highly available Kubernetes cluster, or bring one to its changed spec."""
+"""Turn hosts into a secure, highly available Kubernetes cluster. What runs is changed by apply_cluster."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SPEC = Param(
 )
 
 with DAG(
-    dag_id=Operation.APPLY,
+    dag_id=Operation.CREATE,
     description=__doc__,
     doc_md=__doc__,
     schedule=None,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from unittest.mock import Mock
 
@@ -45,13 +46,28 @@ def test_before_there_are_keys_nothing_runs_and_anything_may_change() -> None:
     assert check(cluster(OVERLAPPING), None).hosts
 
 
+def settled(
+    plan: Mapping[str, tuple[str, ...]],
+    stored: Cluster | None,
+    desired: Cluster,
+    *,
+    was_abandoned: bool = False,
+    is_created: bool = True,
+) -> bool:
+    return is_applied(plan, stored, desired, was_abandoned=was_abandoned, is_created=is_created)
+
+
 def test_a_cluster_is_as_it_should_be_once_no_host_no_spec_and_no_dead_run_says_otherwise() -> None:
     done: dict[str, tuple[str, ...]] = {"cp-1": (), "w-1": ()}
-    assert is_applied(done, BEFORE, BEFORE, was_abandoned=False)
-    assert not is_applied({**done, "w-1": ("start kubelet",)}, BEFORE, BEFORE, was_abandoned=False)
-    assert not is_applied(done, None, BEFORE, was_abandoned=False)
-    assert not is_applied(done, BEFORE, with_network({"podCidr": "10.99.0.0/16"}), was_abandoned=False)
-    assert not is_applied(done, BEFORE, BEFORE, was_abandoned=True)
+    assert settled(done, BEFORE, BEFORE)
+    assert not settled({**done, "w-1": ("start kubelet",)}, BEFORE, BEFORE)
+    assert not settled(done, None, BEFORE)
+    assert not settled(done, BEFORE, with_network({"podCidr": "10.99.0.0/16"}))
+    assert not settled(done, BEFORE, BEFORE, was_abandoned=True)
+
+
+def test_a_cluster_that_was_never_verified_is_not_as_it_should_be_whatever_its_hosts_say() -> None:
+    assert not settled({"cp-1": (), "w-1": ()}, BEFORE, BEFORE, is_created=False)
 
 
 @pytest.mark.parametrize(

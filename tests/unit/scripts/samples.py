@@ -9,6 +9,7 @@ from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.host.desired import DesiredHost, DesiredLink, DesiredUnit
 from windlass.domain.host.health_check import HealthCheck
 from windlass.domain.host.host_checks import HostChecks, ServiceCheck
+from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, HostImage, Install
 from windlass.domain.scripts.apply import after_api, settings_script, stack_script, unit_script
@@ -149,9 +150,12 @@ _VARIANTS = {
     "load-settings.kernel": settings_script(
         "kernel settings", ["/etc/sysctl.d/90-windlass.conf", "/etc/modules-load.d/windlass.conf"]
     ),
+    "load-settings.proxy": settings_script(API_PROXY, [PROXY_CONFIG]),
     "recreate-container": recreate_script("etcd", "etcd", is_gentle=False),
     "recreate-container.gentle": recreate_script("control-plane", "kube-apiserver", is_gentle=True),
+    "recreate-container.proxy": recreate_script("api-proxy", "api-proxy", is_gentle=True),
     "start-stack": stack_script("control-plane", _SERVICES),
+    "start-stack.proxy": stack_script("api-proxy", {"api-proxy": "sha256:3"}),
     "start-stack.service": stack_script("control-plane", _SERVICES, only=["kube-scheduler"]),
     "start-unit": unit_script("kubelet", *_UNIT),
     "start-unit.after-api": after_api(unit_script("kubelet", *_UNIT)),

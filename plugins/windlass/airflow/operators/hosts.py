@@ -53,10 +53,11 @@ class HostPreflightOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return the plan by host; RefusedError lists every problem of every host."""
         params = context["params"]
-        plan = preflight(run, params.get("spec"), was_abandoned=run.lease().was_abandoned())
+        is_plan = bool(params.get("plan_only"))
+        plan = preflight(run, params.get("spec"), plan_only=is_plan)
         self.log.info("%s", plan.text)
         result = {host: list(steps) for host, steps in plan.steps.items()}
-        if params.get("plan_only") or plan.is_settled:
+        if is_plan or plan.is_settled:
             self.skip(context, self.skips, result)
         return result
 

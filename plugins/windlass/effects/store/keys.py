@@ -24,6 +24,11 @@ def spec_mark_key(cluster: str) -> str:
     return f"{SPEC_MARKS}{cluster}"
 
 
+def created_key(cluster: str) -> str:
+    """Return the key of the record that the cluster was verified once; without it the cluster is being created."""
+    return f"{cluster_prefix(cluster)}created.json"
+
+
 def lease_key(cluster: str) -> str:
     """Return the key of the lease."""
     return f"{cluster_prefix(cluster)}lease.json"
@@ -57,6 +62,16 @@ def host_keys_prefix(cluster: str) -> str:
 def rollout_key(cluster: str) -> str:
     """Return the key of the record of a rollout that is under way, or paused."""
     return f"{cluster_prefix(cluster)}roll.json"
+
+
+def left_hosts_key(cluster: str) -> str:
+    """Return the key of the hosts that left the spec and of which something may be left."""
+    return f"{cluster_prefix(cluster)}left_hosts.json"
+
+
+def durations_key(cluster: str) -> str:
+    """Return the key of the record of how long each kind of step of a rollout took last."""
+    return f"{cluster_prefix(cluster)}durations.json"
 
 
 def pause_key(cluster: str) -> str:

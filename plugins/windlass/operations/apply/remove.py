@@ -7,6 +7,7 @@ from typing import Any
 
 from windlass.domain.host.layout import CLUSTER_MARK
 from windlass.domain.scripts.uninstall import removal_script
+from windlass.domain.spec.models import Host
 from windlass.effects.clock import Clock
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
@@ -54,10 +55,13 @@ def remove_from_hosts(session: ClusterSession) -> dict[str, Changes]:
 
     A host that belongs to another cluster by now is refused and left alone.
     """
-    return session.on_hosts("remove the cluster", session.hosts, lambda _, connection: _remove(session, connection))
+    return session.on_hosts(
+        "remove the cluster", session.hosts, lambda host, connection: remove_from_host(session, host, connection)
+    )
 
 
-def _remove(session: ClusterSession, connection: Connection) -> Changes:
+def remove_from_host(session: ClusterSession, _: Host, connection: Connection) -> Changes:
+    """Remove all that belongs to the cluster from one host; one that belongs to another by now is refused."""
     mark = connection.read(CLUSTER_MARK)
     if mark is not None and mark.decode().strip() != session.cluster.name:
         raise RefusedError(f"{connection.host}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")

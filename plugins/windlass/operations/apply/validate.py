@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +11,8 @@ from windlass.domain.pki.user_ca import refuse_other_authorities
 from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
 from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
 from windlass.domain.spec.diff import dropped_hosts
+from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 from windlass.operations.apply.leaving_hosts import refuse_hosts_that_are_in_use
 from windlass.operations.apply.plan import check_version, refuse_during_rollout
 from windlass.operations.run import ClusterRun, Tell
@@ -51,10 +54,20 @@ def validate_spec(run: ClusterRun, spec: str | None) -> ValidSpec:
     if rollout := run.records.rollout():
         refuse_during_rollout(run.name, rollout.before, rollout.after)
     _check_authorities(run, cluster)
-    if stored is not None:
-        _check_change(run, stored, cluster)
     changes = () if stored is None else tuple(str(change) for change in diff_clusters(stored, cluster))
+    if stored is not None:
+        refuse_change_of_running(run, changes)
+        _check_change(run, stored, cluster)
     return ValidSpec(cluster, stored is None, changes)
+
+
+def refuse_change_of_running(run: ClusterRun, changes: Sequence[str]) -> None:
+    """RefusedError if a cluster that was verified once is to be changed: that takes guards which no creation has."""
+    if changes and run.records.created() is not None:
+        raise RefusedError(
+            f"cluster `{run.name}` runs, and a creation never changes what runs; nothing was changed: trigger "
+            f"`{Operation.APPLY}` with this spec, which does it step by step: {'; '.join(changes)}"
+        )
 
 
 def _check_authorities(run: ClusterRun, cluster: Cluster) -> None:

@@ -52,9 +52,20 @@ def replace_member(work: ReplacementContext, name: str) -> Changes:
     if _is_worth_a_start(observed, name):
         if _comes_back(work, host, connection):
             work.tell(f"{name}: etcd was started again and is healthy; it was not replaced")
-            return (f"started etcd on {name}", *_carry_out(work, host, connection))
+            return (f"started etcd on {name}", *_replaced(work, host, connection))
         work.tell(f"{name}: etcd was started and does not come back within {_COMES_BACK.total_seconds():.0f} s")
-    return _carry_out(work, host, connection)
+    return _replaced(work, host, connection)
+
+
+def join_member(work: ReplacementContext, name: str) -> Changes:
+    """Make the host `name`, which is no voting member yet, one; what was done. Nothing else on it is started."""
+    host = work.host(name)
+    return _carry_out(work, host, work.session.connections.get(name))
+
+
+def _replaced(work: ReplacementContext, host: Host, connection: Connection) -> Changes:
+    done = _carry_out(work, host, connection)
+    return (*done, *_start_the_rest(work, host, connection)) if done else ()
 
 
 def _is_worth_a_start(observed: EtcdObservation, name: str) -> bool:
@@ -102,7 +113,7 @@ def _carry_out(work: ReplacementContext, host: Host, connection: Connection) -> 
         membership = assess(observed)
         steps = plan_replacement(host.name, membership)
         if not steps:
-            return (*done, *_start_the_rest(work, host, connection)) if done else ()
+            return tuple(done)
         if any(isinstance(one.step, Start) for one in steps):
             make_ready(work, host, connection, observed)
         planned = steps[0]

@@ -17,6 +17,7 @@ from windlass.effects.store.recoveries import RecoveryRecord, save_recovery
 from windlass.errors import RefusedError
 from windlass.operation_names import Operation
 from windlass.operations.apply.certificates import ensure_pki
+from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
@@ -111,6 +112,7 @@ def verify_recovery(run: ClusterRun, recovery: RecoveryHandover, tell: Tell) -> 
         kubernetes_api(work.session, work.pki, _API_READY) as client,
     ):
         shown = verify_cluster(work.session, work.pki, client)
+        record_verified(run.records, work.session, work.pki)
     run.records.end_rollout()
     left_out = f"; left out: {', '.join(recovery.absent)}" if recovery.absent else ""
     run.log(

@@ -21,7 +21,7 @@ _DEPLOYMENTS = Resource("apps/v1", "deployments", namespaced=True)
 
 def change_add_ons(rollout: RolloutContext) -> Changes:
     """Apply every object that the spec picks, and wait until all of it runs again."""
-    with kubernetes_api(rollout.session, rollout.pki, _API) as client:
+    with kubernetes_api(rollout.during, rollout.pki, _API) as client:
         changed = (*apply_services(rollout.session, client), *label_nodes(rollout.session, client))
         for one in changed:
             rollout.tell(f"changed: {one}")
