@@ -121,7 +121,8 @@ def test_a_person_is_asked_with_the_plan_while_the_lease_is_free_and_may_say_no(
 
 def test_an_api_server_that_does_not_come_up_is_put_back(old: Ground) -> None:
     before = old.beginnings()
-    broken = old.spec(version=OLD, components={"kube-apiserver": {"extraArgs": {"no-such-flag": "x"}}})
+    flags = {"runtime-config": "no.such.group/v1=true"}
+    broken = old.spec(version=OLD, components={"kube-apiserver": {"extraArgs": flags}})
     with api_client(old, "w-1") as count:
         failed = upgrade(old, None, spec=broken)
 
@@ -129,7 +130,7 @@ def test_an_api_server_that_does_not_come_up_is_put_back(old: Ground) -> None:
     told = old.service_log()[0]
     assert "API server cp-1" in told
     assert "the old version runs again" in told
-    assert "no-such-flag" in told
+    assert "unknown api groups no.such.group/v1" in told
     assert count.failed == []
     assert begun_since(old, before) == {"cp-1/kube-apiserver"}
     ends_with_nothing_to_do(old)
@@ -137,7 +138,7 @@ def test_an_api_server_that_does_not_come_up_is_put_back(old: Ground) -> None:
 
 def test_a_controller_that_does_not_come_up_is_put_back_before_the_next_host_is_changed(old: Ground) -> None:
     before = old.beginnings()
-    broken = old.spec(version=OLD, components={"kube-scheduler": {"extraArgs": {"no-such-flag": "x"}}})
+    broken = old.spec(version=OLD, components={"kube-scheduler": {"extraArgs": {"logging-format": "no-such-format"}}})
 
     failed = upgrade(old, None, spec=broken)
 

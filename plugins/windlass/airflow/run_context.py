@@ -108,6 +108,7 @@ class RunContext:
             known_versions=catalog.versions,
             other_clusters=self._others(),
             known_stacks=catalog.stacks,
+            known_flags=catalog.flags,
         )
         if cluster.name != self.name:
             raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
