@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from e2e.ground import CLUSTER, HOSTS, Ground
+from e2e.ground import CLUSTER, HOSTS, OVERLAPPING, Ground
+from windlass.domain.spec import load_cluster
 from windlass.errors import WindlassError
 
 
@@ -15,13 +16,18 @@ def empty_ground(ground: Ground) -> None:
 
 def ensure_cluster(ground: Ground) -> None:
     """Have the cluster of 3 + 1 hosts; what is left of one that a test broke is taken down, and a new one made."""
-    if not _stands(ground):
+    if not stands(ground):
         empty_ground(ground)
         ground.create(ground.spec()).succeeded()
 
 
-def _stands(ground: Ground) -> bool:
+def stands(ground: Ground) -> bool:
+    """Tell whether the cluster of 3 + 1 hosts and no others is there, all nodes Ready, with no rollout under way."""
+    stored = ground.records.spec()
+    if stored is None or ground.records.rollout() is not None:
+        return False
+    hosts = {host.name: tuple(host.roles) for host in load_cluster(stored, "stored spec").spec.hosts.members}
     try:
-        return ground.records.spec() is not None and not ground.not_ready()
+        return hosts == OVERLAPPING and not ground.not_ready()
     except (WindlassError, AssertionError):  # nobody answers, or there are no keys yet
         return False
