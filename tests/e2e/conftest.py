@@ -43,7 +43,10 @@ ORDER = (
     "test_faults_during",
     "test_topologies",
     "test_choices",
+    "test_change_objects",
     "test_change_cases",
+    "test_change_replaced",
+    "test_change_planes",
     "test_upgrade_faults",
 )
 UPGRADING = ("test_upgrade", "test_upgrade_faults")
