@@ -60,8 +60,8 @@ def test_dns_that_somebody_deleted_is_found_by_the_watch_and_put_back(cluster: G
 
 
 def test_a_setting_that_somebody_changed_is_put_back(cluster: Ground) -> None:
-    with cluster.api() as client:
-        client.patch(DEPLOYMENTS, DNS[0], {"spec": {"template": {"spec": {"dnsPolicy": "ClusterFirst"}}}}, DNS[1])
+    patch = '{"spec": {"template": {"spec": {"dnsPolicy": "ClusterFirst"}}}}'
+    cluster.kubectl("cp-1", "-n", DNS[1], "patch", "deployment", DNS[0], "-p", patch)
 
     plan = cluster.apply(plan_only=True).succeeded()
 
