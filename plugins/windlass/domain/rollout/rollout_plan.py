@@ -74,15 +74,17 @@ class RolloutPlan:
     @cached_property
     def digest(self) -> str:
         """The SHA-256 of what will be done, in hexadecimal digits."""
-        done = {
+        goal = {
             "cluster": self.cluster,
             "from": self.versions[0],
             "to": self.versions[1],
-            "steps": [_canonical(planned) for planned in _ordered(self.steps)],
             "contents": dict(self.contents),
         }
-        text = json.dumps(done, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        found = hashlib.sha256()
+        for value in (goal, *(_canonical(planned) for planned in _ordered(self.steps))):
+            line = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+            found.update(f"{line}\n".encode())
+        return found.hexdigest()
 
     def value(self) -> dict[str, Any]:
         """Return all of it as plain values, for XCom, REST and commands."""
