@@ -1,4 +1,4 @@
-"""How one certificate differs from another, for people: whom it names, which names it is for, until when it is valid."""
+"""How one certificate differs from another, for people: whom it names, which names it is for, until when it holds."""
 
 from __future__ import annotations
 

@@ -194,8 +194,8 @@ def _contents(steps: Sequence[Step], details: PlanDetails) -> dict[str, str]:
 
 def _ordered(steps: Sequence[PlannedStep]) -> Iterator[PlannedStep]:
     """Yield steps in their order, but members of etcd by name: the leader goes last, and may change at any time."""
-    for kind, group in groupby(steps, key=lambda planned: planned.step.kind):
-        yield from sorted(group, key=lambda planned: planned.step.hosts) if kind == ETCD else group
+    for _, group in groupby(steps, key=lambda planned: planned.step.kind):
+        yield from sorted(group, key=lambda planned: planned.step.hosts if planned.step.kind == ETCD else ())
 
 
 def _canonical(planned: PlannedStep) -> dict[str, Any]:
