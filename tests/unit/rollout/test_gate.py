@@ -123,7 +123,7 @@ LONELY: Any = {"metadata": {"name": "one", "namespace": "x"}, "spec": {"nodeName
     ("changes", "name", "told"),
     [
         ({"running": RunningVersions(kubelets={"w-1": "v1.33.0"})}, "version skew", "kubelet of w-1"),
-        ({"unreachable": {"w-1": "w-1: no answer"}}, "hosts", "w-1: no answer"),
+        ({"unreachable": {"cp-1": "cp-1: no answer"}}, "hosts", "cp-1: no answer"),
         ({"membership": sick(health="unhealthy")}, "etcd members", "cp-1 is unhealthy"),
         ({"membership": sick(role="learner")}, "etcd members", "cp-1 is still a learner"),
         ({"membership": Membership(MEMBERS[1:], NAMES)}, "etcd members", "cp-1 is no member"),
@@ -145,6 +145,22 @@ def test_what_holds_an_upgrade_up_is_told_with_what_to_do(changes: Any, name: st
     assert blocked.remedy
     with pytest.raises(RefusedError, match="is refused by the gate"):
         found.refuse("an upgrade")
+
+
+def test_a_worker_without_an_answer_is_left_out_and_holds_nothing_up() -> None:
+    silent = replace(GOOD, unreachable={"w-1": "w-1: no answer"}, absent_nodes=frozenset({"w-1"}))
+    found = report(replace(silent, workloads=Workloads(nodes=(*NODES[:-1], DOWN))))
+    (told,) = [one for one in found.findings if one.verdict is not GateLevel.PASSED]
+    assert (told.name, told.verdict) == ("hosts", GateLevel.WARNING)
+    assert told.text == "left out: w-1: no answer"
+    assert "`apply_cluster` finishes it" in told.remedy
+
+
+def test_without_an_upgrade_any_host_without_an_answer_is_left_out() -> None:
+    there = replace(GOOD, running=replace(GOOD.running, api_servers={"cp-2": "v1.37.2"}))
+    found = report(replace(there, unreachable={"cp-1": "cp-1: no answer"}))
+    assert [one.text for one in found.warnings if one.name == "hosts"] == ["left out: cp-1: no answer"]
+    assert not found.blocked
 
 
 def test_a_host_without_an_answer_is_told_once() -> None:
