@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from windlass.operations.apply.addons import (
-    apply_services,
-    label_nodes,
-    nodes_missing,
-    register_nodes,
-    workloads_missing,
-)
+from windlass.operations.apply.addons import nodes_missing, register_nodes, workloads_missing
 from windlass.operations.apply.user_stacks import start_own_stacks
 from windlass.operations.apply.verify import FOUNDATION, verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.objects.apply import apply_services
+from windlass.operations.objects.nodes import label_nodes
 from windlass.operations.run import ClusterRun, Tell
 from windlass.operations.waiting import wait_until
 

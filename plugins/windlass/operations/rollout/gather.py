@@ -67,7 +67,7 @@ def gather(session: ClusterSession, before: ClusterSession, pki: Pki) -> Gathere
         old_looks = pool.submit(observe_hosts, before, pki)
         etcd = pool.submit(observe_etcd, before, pki, answers_within=ANSWERS_WITHIN)
         servers = pool.submit(_ask_api_servers, session, pki)
-        objects = pool.submit(_ask_api, session, pki)
+        objects = pool.submit(_ask_api, session, before, pki)
         lacking = pool.submit(_lacking, session)
     return _together(
         session,
@@ -232,14 +232,14 @@ def _ask_api_servers(session: ClusterSession, pki: Pki) -> Mapping[str, HostOutc
     return session.observe_on_hosts(session.cluster.hosts_with("control-plane"), ask)
 
 
-def _ask_api(session: ClusterSession, pki: Pki) -> _Api:
+def _ask_api(session: ClusterSession, before: ClusterSession, pki: Pki) -> _Api:
     try:
-        return asked_again(lambda: _what_the_api_says(session, pki))
+        return asked_again(lambda: _what_the_api_says(session, before, pki))
     except WindlassError as error:
         return _Api(Workloads(), reason=str(error))
 
 
-def _what_the_api_says(session: ClusterSession, pki: Pki) -> _Api:
+def _what_the_api_says(session: ClusterSession, before: ClusterSession, pki: Pki) -> _Api:
     with kubernetes_api(session, pki, _API) as client:
         workloads = Workloads(
             nodes=client.list(NODES),
@@ -249,7 +249,7 @@ def _what_the_api_says(session: ClusterSession, pki: Pki) -> _Api:
             ready_services=ready_services(client.list(_SLICES)),
         )
         uses, own = scan(client, session.release)
-        return _Api(workloads, uses, own, changed_add_ons(session, client))
+        return _Api(workloads, uses, own, changed_add_ons(session, client, before))
 
 
 def ready_services(slices: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
