@@ -25,9 +25,8 @@ class ObjectsApi(KubernetesApi):
         """How many requests there were, by method; dry runs count as `TRY`."""
         super().__init__({}, Boundaries(), cast("Etcd", self))
         for name in nodes:
-            self.put(
-                "nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {}}, "spec": {}}
-            )
+            metadata = {"name": name, "labels": {}}
+            self.put("nodes", {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {}, "status": {}})
 
     @property
     def objects(self) -> Objects:

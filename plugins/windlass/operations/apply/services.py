@@ -10,6 +10,7 @@ from windlass.operations.apply.verify import FOUNDATION, verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.apply import apply_services
 from windlass.operations.objects.nodes import label_nodes
+from windlass.operations.objects.spread import spread_dns
 from windlass.operations.run import ClusterRun, Tell
 from windlass.operations.waiting import wait_until
 
@@ -26,6 +27,7 @@ def start_services(run: ClusterRun, tell: Tell) -> list[str]:
         wait_until(lambda: nodes_missing(session, client), _NODES_READY, "wait for nodes", session.clock)
         tell("all nodes are Ready")
         changed += label_nodes(session, client)
+        changed += spread_dns(session, client)
         doing = "wait for foundation services"
         wait_until(lambda: workloads_missing(client, FOUNDATION), _NODES_READY, doing, session.clock)
         own = start_own_stacks(session)

@@ -13,6 +13,7 @@ from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.apply import apply_services
 from windlass.operations.objects.nodes import label_nodes, node_drift
 from windlass.operations.objects.observe import observe_objects
+from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.waiting import wait_until
 
@@ -26,10 +27,17 @@ def change_add_ons(rollout: RolloutContext) -> Changes:
     session, before = rollout.session, rollout.before
     with kubernetes_api(session, rollout.pki, _API) as client:
         changed = (*apply_services(session, client, before), *label_nodes(session, client, before))
-        for one in changed:
-            rollout.tell(one)
-        wait_until(lambda: rolling_out(client), rollout.limits.services_ready, "add-ons", session.clock)
-    return changed
+        _tell_and_wait(rollout, client, changed)
+        moved = spread_dns(session, client)
+        if moved:
+            _tell_and_wait(rollout, client, moved)
+    return (*changed, *moved)
+
+
+def _tell_and_wait(rollout: RolloutContext, client: KubernetesClient, changed: Changes) -> None:
+    for one in changed:
+        rollout.tell(one)
+    wait_until(lambda: rolling_out(client), rollout.limits.services_ready, "add-ons", rollout.session.clock)
 
 
 def rolling_out(client: KubernetesClient) -> str:

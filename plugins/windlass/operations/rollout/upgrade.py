@@ -22,6 +22,7 @@ from windlass.operation_names import Operation
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.check_gate import check_gate, open_sessions, path_of
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.steps import do_step
@@ -128,6 +129,8 @@ def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: boo
     with open_sessions(run, path) as (session, before):
         now = session if is_complete else before
         with kubernetes_api(now, pki, _API_READY) as client:
+            for moved in spread_dns(now, client):  # drained nodes were left by one replica after the other
+                run.log(moved)
             shown = verify_cluster(now, pki, client)
     if is_complete:
         run.records.save_spec(dump_cluster(path.after))
