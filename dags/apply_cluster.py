@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from windlass.airflow.params import MORE, auto_approve_param, common_params, names_param, plan_digest_param, switch_param
+from windlass.airflow.params import (
+    MORE,
+    auto_approve_param,
+    common_params,
+    names_param,
+    plan_digest_param,
+    switch_param,
+)
 from windlass.airflow.rollout_tasks import apply_tasks
 from windlass.operation_names import Operation
 
@@ -37,10 +44,11 @@ with DAG(
         stop_after=STOP_AFTER,
         gone=names_param(
             "Gone hosts",
-            "Hosts that left the spec and are gone for good: they are taken out of etcd and the API without being asked.",
+            "Hosts that left the spec and are gone for good: etcd and the API forget them without asking them.",
         ),
         accept_new_host_key=names_param(
-            "Accept new host key", "Hosts whose machine was reinstalled: the SSH host key that it shows now is recorded."
+            "Accept new host key",
+            "Hosts whose machine was reinstalled: the SSH host key that it shows now is recorded.",
         ),
         outside_window=switch_param(
             "Outside the window",

@@ -6,13 +6,13 @@ from airflow.sdk import DAG, Param
 
 from windlass.airflow.operators.cluster import (
     ClusterConfirmOperator,
+    ClusterDeletionLeaseOperator,
     ClusterDrainOperator,
     ClusterForgetOperator,
-    ClusterLeaseOperator,
     ClusterReleaseOperator,
     ClusterRemoveOperator,
 )
-from windlass.airflow.params import common_params, switch_param
+from windlass.airflow.params import common_params, gone_param, switch_param
 from windlass.operation_names import Operation
 
 CONFIRM_NAME = Param(
@@ -28,11 +28,11 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
-    params=common_params(confirm_name=CONFIRM_NAME, keep_backups=KEEP_BACKUPS),
+    params=common_params(confirm_name=CONFIRM_NAME, keep_backups=KEEP_BACKUPS, gone=gone_param()),
     allowed_run_types=["scheduled", "manual"],
 ):
     confirm = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
-    lease = ClusterLeaseOperator(task_id="lease")
+    lease = ClusterDeletionLeaseOperator(task_id="lease")
     drain = ClusterDrainOperator(task_id="drain")
     remove = ClusterRemoveOperator(task_id="remove")
     forget = ClusterForgetOperator(task_id="forget")

@@ -23,6 +23,8 @@ def upgrade_request(params: Mapping[str, Any]) -> UpgradeRequest:
         stop_after=params.get("stop_after") or "",
         plan_only=bool(params.get("plan_only")),
         allow_untested=bool(params.get("allow_untested")),
+        gone=tuple(params.get("gone") or ()),
+        accept_new_host_key=tuple(params.get("accept_new_host_key") or ()),
         plan_digest=params.get("plan_digest") or "",
     )
 

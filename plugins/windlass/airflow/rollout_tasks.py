@@ -7,6 +7,8 @@ from airflow.task.trigger_rule import TriggerRule
 from windlass.airflow.errors import TASK_DEFAULTS
 from windlass.airflow.operators.cluster import ClusterReleaseOperator
 from windlass.airflow.operators.rollout import (
+    ApplyGateOperator,
+    ClusterCreateOperator,
     UpgradeApprovalOperator,
     UpgradeCheckOperator,
     UpgradeConfirmOperator,
@@ -18,13 +20,20 @@ from windlass.airflow.operators.rollout import (
 )
 
 
-def rollout_tasks(subject: str) -> UpgradeGateOperator:
-    """Add the tasks of a rollout to the DAG at hand, and return the first; `subject` is what its approval asks.
+def apply_tasks(subject: str) -> None:
+    """Add the tasks of an apply to the DAG at hand: those of a rollout, and the creation of what is not there yet."""
+    gate = ApplyGateOperator(task_id="gate", skips=["approval"], creates="create")
+    create = ClusterCreateOperator(task_id="create")
+    gate >> create >> rollout_tasks(subject, gate)
 
-    Nothing holds the lease while a person is asked. What was planned before is planned again under the lease; if that is
+
+def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> UpgradeResultOperator:
+    """Add the tasks of a rollout to the DAG at hand, and return the last; `subject` is what its approval asks.
+
+    Nothing holds the lease while a person is asked. What was planned is planned again under the lease; if that is
     another plan than the approved one, the lease is given back, and somebody is asked about the changes.
     """
-    gate = UpgradeGateOperator(task_id="gate", skips=["approval"])
+    gate = gate or UpgradeGateOperator(task_id="gate", skips=["approval"])
     approval = _approval("approval", subject, asked_by="gate")
     lease = UpgradeLeaseOperator(task_id="lease")
     check = UpgradeCheckOperator(task_id="check", gate="gate", approval="approval", skips=["approve_changes"])
@@ -52,7 +61,7 @@ def rollout_tasks(subject: str) -> UpgradeGateOperator:
     check >> confirm >> rollout >> verify >> release
     # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
     [gate, verify, release] >> result
-    return gate
+    return result
 
 
 def _approval(task_id: str, subject: str, *, asked_by: str) -> UpgradeApprovalOperator:

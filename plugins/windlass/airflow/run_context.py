@@ -23,7 +23,7 @@ from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import Clock
 from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog, Store, list_clusters
-from windlass.effects.store.keys import backup_lease_key, drill_lease_key, lease_key
+from windlass.effects.store.keys import backup_lease_key, delete_lease_key, drill_lease_key, lease_key
 from windlass.errors import NotReadyError, SpecError
 from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
@@ -108,6 +108,7 @@ class RunContext:
             known_versions=catalog.versions,
             other_clusters=self._others(),
             known_stacks=catalog.stacks,
+            known_flags=catalog.flags,
         )
         if cluster.name != self.name:
             raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
@@ -177,6 +178,10 @@ class RunContext:
     def drill_lease(self) -> RunLease:
         """Return the lease of restore drills, which change nothing of the cluster."""
         return self._lease(drill_lease_key)
+
+    def delete_lease(self) -> RunLease:
+        """Return the lease of whoever deletes the cluster, which others stand back from."""
+        return self._lease(delete_lease_key)
 
     def _lease(self, key: Callable[[str], str]) -> RunLease:
         leases = Leases(self.store, self.is_finished, self.services.clock.now, key)

@@ -136,6 +136,10 @@ class ClusterRun(Protocol):
         """Return the lease of restore drills, which change nothing of the cluster."""
         ...
 
+    def delete_lease(self) -> RunLease:
+        """Return the lease of whoever deletes the cluster: while a run has it, nothing else begins that can wait."""
+        ...
+
     def log(self, text: str, *, level: Level = "info", details: Mapping[str, Detail] | None = None) -> None:
         """Write one line to the cluster's service log."""
         ...

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from unit.cluster_run import FakeRun
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.health import Finding, Kind
 from windlass.domain.lease import Owner
 from windlass.domain.remediation import History, RemediationPlan
@@ -27,7 +28,7 @@ from windlass.operations.remediation import (
     Surroundings,
     operation,
 )
-from windlass.operations.remediation.contend import Waiting, take_lease
+from windlass.operations.remediation.contend import Queue, Waiting, take_lease
 from windlass.operations.remediation.context import NoMachines
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -40,6 +41,7 @@ class Run(FakeRun):
     def __init__(self) -> None:
         super().__init__(ME, SimpleNamespace(spec=None), reason="rack 2")
         self.records = Records(self.store, self.name)
+        self.records.save_created(CreatedRecord(NOW, "a1"))
         self.is_session_open = False
 
     @contextmanager
@@ -198,9 +200,14 @@ def test_a_plan_is_only_shown_and_takes_no_lease(run: Run, monkeypatch: pytest.M
     assert run.lease().last() is None
 
 
+def alone(run: Run) -> Queue:
+    """Return the queue of a run that meets nobody who waits."""
+    return Queue(run.records)
+
+
 def test_a_free_cluster_is_taken_at_once(run: Run) -> None:
     around = Around()
-    assert take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=around.pauses.append))
+    assert take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=around.pauses.append), alone(run))
     assert run.lease().current().owner == ME  # type: ignore[union-attr]
     assert around.pauses == []
 
@@ -209,7 +216,9 @@ def test_another_operation_is_waited_for_and_named_when_it_takes_too_long(run: R
     around = Around()
     replace(run.lease(), owner=Owner("upgrade_cluster", "one")).acquire()
     with pytest.raises(NotReadyError, match=r"remediation waits: .*upgrade_cluster \(run one\)"):
-        take_lease(run.lease(), NOW - timedelta(hours=1), around.lines.append, Waiting(sleep=around.pauses.append))
+        take_lease(
+            run.lease(), NOW - timedelta(hours=1), around.lines.append, Waiting(sleep=around.pauses.append), alone(run)
+        )
     assert (len(around.lines), sum(around.pauses)) == (1, 180)
 
 
@@ -217,7 +226,7 @@ def test_an_operation_that_ends_meanwhile_is_followed(run: Run) -> None:
     other = replace(run.lease(), owner=Owner("upgrade_cluster", "one"))
     other.acquire()
     around = Around()
-    assert take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=lambda _: other.release()))
+    assert take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=lambda _: other.release()), alone(run))
 
 
 def test_another_remediation_run_is_left_to_it_once_it_will_observe_all_again(run: Run) -> None:
@@ -225,7 +234,7 @@ def test_another_remediation_run_is_left_to_it_once_it_will_observe_all_again(ru
     other = replace(run.lease(), owner=OTHER)
     other.acquire()
     with pytest.raises(NotReadyError):
-        take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=around.pauses.append))
+        take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=around.pauses.append), alone(run))
     later = replace(other, leases=replace(other.leases, clock=lambda: NOW + timedelta(seconds=1)))
     later.heartbeat()
     asked = Remediation(run, RunRequest(NOW), around.surroundings())
@@ -238,7 +247,7 @@ def test_a_remediation_run_that_died_is_not_left_anything(run: Run) -> None:
     other.acquire()
     replace(other, leases=replace(other.leases, clock=lambda: NOW + timedelta(seconds=1))).heartbeat()
     mine = replace(run.lease(), leases=replace(run.lease().leases, is_finished=lambda _: True))
-    assert take_lease(mine, NOW, Around().lines.append, Waiting())
+    assert take_lease(mine, NOW, Around().lines.append, Waiting(), alone(run))
 
 
 STATUS = {"observed": NOW.isoformat(), "findings": [finding("docker").to_dict()]}

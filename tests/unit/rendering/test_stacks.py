@@ -156,6 +156,18 @@ class TestExtraArgs:
             flags = rendering.flags("cp-1", "control-plane", name)
             assert (flags["v"] == "4") == (flags.get("new-flag") == "a b") == (name == component)
 
+    def test_a_flag_with_several_values_is_given_as_often(self, render: Any) -> None:
+        issuers = ["https://b", "https://a"]
+        rendering = render(components={"kube-apiserver": {"extraArgs": {"service-account-issuer": issuers}}})
+        command = rendering.service("cp-1", "control-plane", "kube-apiserver")["command"]
+        given = [word for word in command if word.startswith("--service-account-issuer")]
+        assert given == ["--service-account-issuer=https://b", "--service-account-issuer=https://a"]
+
+    def test_of_kubelet_too(self, render: Any) -> None:
+        rendering = render(components={"kubelet": {"extraArgs": {"allowed-unsafe-sysctls": ["net.*", "kernel.msg*"]}}})
+        unit = rendering.host("w-1")["/etc/systemd/system/kubelet.service"].text
+        assert "--allowed-unsafe-sysctls=net.* \\\n  --allowed-unsafe-sysctls=kernel.msg*\n" in unit
+
     def test_are_taken_literally_by_compose(self, render: Any) -> None:
         rendering = render(components={"etcd": {"extraArgs": {"name": "$HOME: {x}"}}})
         assert rendering.flags("cp-1", "etcd", "etcd")["name"] == "$$HOME: {x}"
@@ -163,6 +175,37 @@ class TestExtraArgs:
     def test_are_taken_literally_by_systemd(self, render: Any) -> None:
         rendering = render(components={"kubelet": {"extraArgs": {"x": 'a "b" 50%$'}}})
         assert '"--x=a \\"b\\" 50%%$$"' in rendering.host("w-1")["/etc/systemd/system/kubelet.service"].text
+
+
+class TestOidc:
+    PATH = "/etc/windlass/stacks/control-plane/authentication.yaml"
+
+    def test_nobody_else_says_who_somebody_is_unless_asked_for(self, render: Any) -> None:
+        assert set(render().yaml("cp-1", self.PATH)) == {"apiVersion", "kind", "anonymous"}
+
+    def test_providers_stand_in_the_file_that_api_servers_read(self, render: Any) -> None:
+        first = {"issuer": "https://id.example.com/realm", "clientId": "k8s", "ca": "PEM\n"}
+        first |= {"groupsClaim": "groups", "groupsPrefix": "oidc:", "requiredClaims": {"hd": "example.com"}}
+        second = {"issuer": "https://other.example.com", "clientId": "k8s", "usernameClaim": "email"}
+        file = render(api={"oidc": [first, second]}).yaml("cp-1", self.PATH)
+        assert file["jwt"] == [
+            {
+                "issuer": {
+                    "url": "https://id.example.com/realm",
+                    "audiences": ["k8s"],
+                    "certificateAuthority": "PEM\n",
+                },
+                "claimValidationRules": [{"claim": "hd", "requiredValue": "example.com"}],
+                "claimMappings": {
+                    "username": {"claim": "sub", "prefix": "https://id.example.com/realm#"},
+                    "groups": {"claim": "groups", "prefix": "oidc:"},
+                },
+            },
+            {
+                "issuer": {"url": "https://other.example.com", "audiences": ["k8s"]},
+                "claimMappings": {"username": {"claim": "email", "prefix": ""}},
+            },
+        ]
 
 
 class TestProxy:

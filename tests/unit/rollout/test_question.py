@@ -90,7 +90,7 @@ def test_fifty_equal_workers_take_one_item_and_fifty_different_ones_a_bounded_li
 
 def test_no_text_however_long_makes_the_question_endless() -> None:
     long = "x" * 100_000
-    many = tuple(f"w-1: {number} {long}" for number in range(500))
+    many = tuple(f"w-1: {number} {long[:5000]}" for number in range(500))
     told = asked(*(Step(HOST, ("w-1",), (f"w-1: {number}", *many)) for number in range(100)), findings=(WARNED,) * 20)
     assert len(told) < 300_000
     assert len(asked(findings=(GateFinding("nodes", GateLevel.WARNING, long, long),))) < 2_000

@@ -229,7 +229,7 @@ def test_the_log_says_where_an_upgrade_has_stopped_and_how_to_go_on(
     run: FakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upgrade, "do_step", Mock(side_effect=WindlassError("cp-2: etcd did not come up")))
-    monkeypatch.setattr(upgrade, "open_sessions", lambda *_: nullcontext((Mock(), Mock())))
+    monkeypatch.setattr(upgrade, "open_views", lambda *_: nullcontext(Mock()))
     with pytest.raises(WindlassError):
         do_upgrade_step(run, UpgradeRequest(version=NEW), STEP, ignore)
     assert run.lines == [("error", "upgrade_cluster: stopped at etcd cp-2: cp-2: etcd did not come up")]

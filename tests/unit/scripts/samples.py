@@ -32,6 +32,12 @@ from windlass.domain.scripts.install import (
     node_images_script,
 )
 from windlass.domain.scripts.join import join_script, prepared_script, way_script
+from windlass.domain.scripts.leave import (
+    leftovers_script,
+    node_removal_script,
+    remove_files_script,
+    stop_stack_script,
+)
 from windlass.domain.scripts.preflight import surroundings_script
 from windlass.domain.scripts.recreate import recreate_script, restart_script
 from windlass.domain.scripts.restore import (
@@ -124,12 +130,14 @@ _SINGLE = (
     keep_word_script(),
     member_ended_script(),
     _NODE_PULL,
+    node_removal_script("10.244.0.0/16"),
     observe_member_script(),
     pack_stacks_script(),
     prepared_script(_HOST),
     _PULL,
     receive_script("abc"),
     removal_script("10.244.0.0/16"),
+    remove_files_script(["/etc/windlass/pki/etcd/server.key", "/etc/windlass/my key"]),
     remove_others_script(["etcd", "my-stack"]),
     restart_member_script(),
     restart_script("kubelet"),
@@ -149,6 +157,8 @@ _SINGLE = (
     _DRILL.stored_secret("/registry/secrets/default/one", 1042),
 )
 _VARIANTS = {
+    "find-leftovers.host": leftovers_script("demo", ["etcd", "node"], is_whole=True),
+    "find-leftovers.planes": leftovers_script("demo", ["node", "etcd", "control-plane"], is_whole=False),
     "load-settings.docker": settings_script("docker settings", ["/etc/docker/daemon.json"]),
     "load-settings.kernel": settings_script(
         "kernel settings", ["/etc/sysctl.d/90-windlass.conf", "/etc/modules-load.d/windlass.conf"]
@@ -157,6 +167,8 @@ _VARIANTS = {
     "recreate-container": recreate_script("etcd", "etcd", is_gentle=False),
     "recreate-container.gentle": recreate_script("control-plane", "kube-apiserver", is_gentle=True),
     "recreate-container.proxy": recreate_script("api-proxy", "api-proxy", is_gentle=True),
+    "stop-stack.control-plane": stop_stack_script("control-plane"),
+    "stop-stack.etcd": stop_stack_script("etcd"),
     "start-stack": stack_script("control-plane", _SERVICES),
     "start-stack.proxy": stack_script("api-proxy", {"api-proxy": "sha256:3"}),
     "start-stack.service": stack_script("control-plane", _SERVICES, only=["kube-scheduler"]),

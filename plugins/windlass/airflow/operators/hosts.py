@@ -55,7 +55,7 @@ class HostPreflightOperator(ClusterOperator):
         """Return the plan by host; RefusedError lists every problem of every host."""
         params = context["params"]
         is_plan = bool(params.get("plan_only"))
-        plan = preflight(run, params.get("spec"), was_abandoned=run.lease().was_abandoned(), plan_only=is_plan)
+        plan = preflight(run, params.get("spec"), plan_only=is_plan)
         self.log.info("%s", plan.text)
         result = {host: list(steps) for host, steps in plan.steps.items()}
         if is_plan or plan.is_settled:

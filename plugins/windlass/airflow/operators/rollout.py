@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
+from windlass.airflow.errors import TASK_DEFAULTS
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.rollout import IS_COMPLETE, upgrade_request, upgrade_run
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.step_order import require_step_order
 from windlass.domain.rollout import PREFETCH, Step
+from windlass.operation_names import Operation
 from windlass.operations.rollout.approved_plan import CheckedPlan, check_again, confirm_plan
 from windlass.operations.rollout.pause import ask_to_pause
 from windlass.operations.rollout.upgrade import (
     approval_for,
     do_upgrade_step,
     end_upgrade_run,
+    is_to_be_created,
     plan_upgrade,
     skip_if_paused,
     take_over_cluster,
@@ -43,6 +47,49 @@ class UpgradeGateOperator(ClusterOperator):
         if plan.is_settled or request.plan_only:
             self.skip(context, self.skips, dict(plan.value))
         return dict(plan.value)
+
+
+class ApplyGateOperator(UpgradeGateOperator):
+    """Plans an apply as an upgrade is planned; a cluster that is not there yet is left to the task that creates it.
+
+    `creates` is that task; it is skipped where there is a cluster, and else all that follows the gate (`skips`) is.
+    """
+
+    def __init__(self, *, creates: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.creates = creates
+
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
+        """Return findings and plan, or that the cluster is created first."""
+        request = upgrade_request(context["params"])
+        if is_to_be_created(run, request):
+            self.log.info("cluster %s is not there yet, or not complete: `%s` makes it", run.name, Operation.CREATE)
+            self.skip(context, self.skips, {"creates": True})
+        plan = plan_upgrade(run, request, self.log.info)
+        is_over = plan.is_settled or request.plan_only
+        self.skip(context, [self.creates, *(self.skips if is_over else ())], dict(plan.value))
+
+
+class ClusterCreateOperator(TriggerDagRunOperator):
+    """Has a run of its own create the cluster, with this run's spec, and waits for its end."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            trigger_dag_id=Operation.CREATE,
+            trigger_run_id="apply__{{ run_id }}",
+            wait_for_completion=True,
+            # A try that was killed has triggered the run already, which goes on from where it is.
+            reset_dag_run=True,
+            poke_interval=10,
+            deferrable=True,
+            **{**TASK_DEFAULTS, **options},
+        )
+
+    def execute(self, context: Context) -> None:
+        """Trigger the run with what this one was given; the task fails if that run does."""
+        given = ("cluster", "spec", "plan_only", "reason")
+        self.conf = {name: context["params"].get(name) for name in given if context["params"].get(name) is not None}
+        super().execute(context)
 
 
 class UpgradeApprovalOperator(ClusterApprovalOperator):

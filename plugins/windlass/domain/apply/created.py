@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from windlass.operation_names import Operation
 
-BEING_CREATED = "being created"
+BEING_CREATED: Final = "being created"
 """The state of a cluster that has no `CreatedRecord` yet, as pages and messages call it."""
 
 

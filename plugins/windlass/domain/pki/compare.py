@@ -1,10 +1,13 @@
-"""How one certificate differs from another, for people: whom it names, which names it is for, until when it is valid."""
+"""How one certificate differs from another, for people: its subject, the names it is for, until when it is valid."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 
 from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
 
 from windlass.domain.pki.certificates import alternative_names
 
@@ -46,3 +49,18 @@ def _read(pem: bytes | None) -> x509.Certificate | None:
         return x509.load_pem_x509_certificate(pem)
     except ValueError:
         return None
+
+
+def certificate_identity(pem: bytes) -> str:
+    """Return a digest of what a certificate says, but for its key, its number and its time; ValueError if it is none.
+
+    Two that one authority issues for the same purpose have the same.
+    """
+    found = x509.load_pem_x509_certificate(pem)
+    extensions = sorted(
+        (one.oid.dotted_string, one.value.public_bytes().hex())
+        for one in found.extensions
+        if one.oid != ExtensionOID.SUBJECT_KEY_IDENTIFIER
+    )
+    said = [found.subject.public_bytes().hex(), found.issuer.public_bytes().hex(), extensions]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()

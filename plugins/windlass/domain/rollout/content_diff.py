@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,14 +16,16 @@ _LARGEST = 200_000
 _CONTEXT = 2
 _NOT_SHOWN = "what differs is not shown: values that may be secret, or comments and layout"
 _LABELS = "labels"
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]+")
 
 
 def file_difference(path: str, old: bytes | None, new: bytes) -> tuple[str, ...]:
     """Return how a file's content changes, as a unified diff without its head; `old` is None where there is no file."""
     if is_secret_place(path):
         return ("its content is secret: it differs",)
-    if max(len(old or b""), len(new)) > _LARGEST:
-        return (f"too large to be compared: {len(old or bytes())} -> {len(new)} bytes",)
+    sizes = len(old or b""), len(new)
+    if max(sizes) > _LARGEST:
+        return (f"too large to be compared: {sizes[0]} -> {sizes[1]} bytes",)
     try:
         before = shown_lines(path, old.decode()) if old is not None else []
         after = shown_lines(path, new.decode())
@@ -31,11 +34,6 @@ def file_difference(path: str, old: bytes | None, new: bytes) -> tuple[str, ...]
     if before is None or after is None:
         return ("its content is not shown: it differs",)
     return _bounded(_unified(before, after)) or (_NOT_SHOWN,)
-
-
-def new_file(content: bytes) -> tuple[str, ...]:
-    """Return what is said of a file on a host that has none of this cluster yet."""
-    return (f"new: {len(content.splitlines())} lines",)
 
 
 def service_difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> tuple[str, ...]:
@@ -52,7 +50,7 @@ def service_difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) ->
 
 def _image(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     if old.get("image") != new.get("image"):
-        yield f"image: {old.get('image')} -> {new.get('image')}"
+        yield _DIGEST.sub(r"\1…", f"image: {old.get('image')} -> {new.get('image')}")
 
 
 def _words(service: Mapping[str, Any]) -> list[str]:

@@ -13,13 +13,12 @@ from windlass.domain.etcd.status import Alarm
 from windlass.domain.host.layout import EVICTABLE
 from windlass.domain.rollout.disruption import (
     Object,
-    blocking_webhooks,
     drained_pods,
     homeless,
     impossible_budgets,
-    moving_webhooks,
     name_of,
     orphans,
+    returning_pods,
     shared_pods,
     stranded_budgets,
 )
@@ -27,7 +26,10 @@ from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, fin
 from windlass.domain.rollout.plan import API_SERVER, ETCD, ETCD_JOIN, FORGET, LEAVE, PREPARE, HostState, Step
 from windlass.domain.rollout.removed_apis import ApiUse
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
+from windlass.domain.rollout.webhooks import judge_webhooks, moving_webhooks, needed_groups
+from windlass.domain.spec.checks.flags import problems as flag_problems
 from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.version import at_version
 from windlass.operation_names import Operation
 
 CERTIFICATE_LEFT = timedelta(days=2)
@@ -86,8 +88,10 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
     return GateReport(
         (
             _skew(seen, target),
+            _flags(cluster, target),
             *_health(cluster, target, seen, steps),
             _removed_apis(seen, target),
+            *_webhooks(cluster, seen, steps),
             *_workloads(seen, steps),
             _certificates(seen, now),
             _disk(seen),
@@ -107,6 +111,17 @@ def _skew(seen: GateInputs, target: Release) -> GateFinding:
     problems = [*skew_problems(seen.running), *target_problems(seen.running, target)]
     remedy = f"bring that component to its cluster's version first: `{Operation.APPLY}` with the stored spec"
     return finding("version skew", problems, remedy, "every component may go to the target in one step")
+
+
+def _flags(cluster: Cluster, target: Release) -> GateFinding:
+    """Check the spec's flags against what the target's components take: one that they do not know ends them."""
+    own = [name for name, component in cluster.spec.components.items() if component.extra_args]
+    if own and not target.flags:
+        doubt = f"what the components of {target.version} take is not recorded"
+        return warning("flags", [doubt], "record it: `windlass mirror`", "")
+    wrong = flag_problems(at_version(cluster, target.version), {target.version: target.flags})
+    remedy = "change it in the spec, and give that to the upgrade"
+    return finding("flags", map(str, wrong), remedy, f"the components of {target.version} take every flag of the spec")
 
 
 def _health(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
@@ -183,18 +198,6 @@ def _workloads(seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]
     without = [homeless(work.nodes, work.pods, batch) for batch in batches]
     stranded = [told for pods in without for told in stranded_budgets(work.budgets, pods)]
     yield finding(
-        "admission webhooks",
-        blocking_webhooks(work.webhooks, work.ready_services),
-        "bring its service up, or set its failurePolicy to Ignore for the time of the upgrade",
-        "no webhook is in the way",
-    )
-    yield warning(
-        "webhook replicas",
-        moving_webhooks(work.webhooks, work.ready_services, batches),
-        "give its service a replica on another node, or it refuses what it is asked about until it runs elsewhere",
-        "every webhook that fails closed serves on while nodes are drained",
-    )
-    yield finding(
         "disruption budgets",
         [*impossible_budgets(work.budgets, leaving), *stranded, *shared_pods(work.budgets, leaving)],
         "add a replica or a node, or allow one pod to be away; give a pod one budget only",
@@ -206,11 +209,36 @@ def _workloads(seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]
         f"nobody would recreate them: delete them, or annotate them with {EVICTABLE}=true",
         "every pod that leaves a node is recreated",
     )
+    if back := returning_pods(leaving):
+        remedy = "nothing, if it bears that its node is changed under it; else take that toleration from it"
+        told = [f"{pod} tolerates the cordon: it comes back to its node, and is not waited for" for pod in back]
+        yield warning("pods that come back", told, remedy, "")
     yield warning(
         "capacity",
         (f"{pod} has nowhere else to run" for pod in sorted({name_of(pod) for pods in without for pod in pods})),
         "they wait until their node is back: add a worker, or accept that",
         "every pod that leaves a node has room on another",
+    )
+
+
+def _webhooks(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
+    work = seen.workloads
+    told = judge_webhooks(work.webhooks, work.ready_services, needed_groups(cluster))
+    remedy = "bring its service up, or set its failurePolicy to Ignore for the time of the upgrade"
+    yield finding("admission webhooks", told.blocking, remedy, "no webhook is in the way")
+    if told.unrelated:
+        doubt = "nothing, for the upgrade; to use what it guards bring its service up"
+        yield warning("webhooks of your own", told.unrelated, doubt, "")
+    if told.by_url:
+        remedy = (
+            "make sure that it answers all the while, or set its failurePolicy to Ignore for the time of the upgrade"
+        )
+        yield warning("webhooks by URL", told.by_url, remedy, "")
+    yield warning(
+        "webhook replicas",
+        moving_webhooks(work.webhooks, work.ready_services, [step.hosts for step in steps if step.drains]),
+        "give its service a replica on another node, or it refuses what it is asked about until it runs elsewhere",
+        "every webhook that fails closed serves on while nodes are drained",
     )
 
 

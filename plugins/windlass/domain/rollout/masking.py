@@ -143,6 +143,7 @@ def _mask_line(line: str) -> tuple[str, str | None]:
     """Return the line masked, and what followed the name of a secret in it; None if none is named."""
     if _PRIVATE_KEY in line:
         return HIDDEN, ""
+    line = _SCHEME.sub(rf"\1 {HIDDEN}", _URL_LOGIN.sub(rf"\1{HIDDEN}@", line))
     for found in _NAME.finditer(line):
         rest = line[found.end() :]
         if not is_secret_name(found[0]):
@@ -152,7 +153,7 @@ def _mask_line(line: str) -> tuple[str, str | None]:
         if _OWN_PATH.fullmatch(value.strip()):
             continue
         return (f"{line[: found.end()]}{after[0] if after else ' '}{HIDDEN}" if value else line), rest
-    return _SCHEME.sub(rf"\1 {HIDDEN}", _URL_LOGIN.sub(rf"\1{HIDDEN}@", line)), None
+    return line, None
 
 
 def _read_toml(text: str) -> Iterator[Any]:

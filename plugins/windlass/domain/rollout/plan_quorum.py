@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from windlass.domain.etcd.quorum import Action, Addition, Member, Membership, Promotion, Removal, Stop, WhatIf, after
 from windlass.domain.rollout.plan import ETCD, ETCD_JOIN, Step
 from windlass.domain.rollout.transition import REMOVES_MEMBER
+
+
+@dataclass(frozen=True)
+class QuorumEffect:
+    """What a step does to etcd's quorum: while it is under way, and once it has ended well."""
+
+    what_if: WhatIf
+    then: str
+    """Healthy voters of all voters after the step, such as `3 of 3`."""
+
+    def __str__(self) -> str:
+        return str(self.what_if)
+
+    def value(self) -> dict[str, Any]:
+        """Return it as plain values: `after` is so while the step is under way, `then` once it has ended."""
+        found = self.what_if
+        return {
+            "now": found.now,
+            "after": found.after,
+            "tolerates": found.tolerates,
+            "keeps": found.keeps_quorum,
+            "then": self.then,
+        }
 
 
 def quorum_effects(step: Step, host: str, membership: Membership) -> tuple[Action, ...]:
@@ -25,26 +49,26 @@ def quorum_effects(step: Step, host: str, membership: Membership) -> tuple[Actio
     return ()
 
 
-def quorum_along(membership: Membership, steps: Iterable[Step]) -> Iterator[tuple[WhatIf, ...]]:
+def quorum_along(membership: Membership, steps: Iterable[Step]) -> Iterator[tuple[QuorumEffect, ...]]:
     """Yield for each step what it does to quorum, for each member that it touches, given what those before it did."""
     for step in steps:
         effects, membership = follow(membership, step)
         yield effects
 
 
-def follow(membership: Membership, step: Step) -> tuple[tuple[WhatIf, ...], Membership]:
+def follow(membership: Membership, step: Step) -> tuple[tuple[QuorumEffect, ...], Membership]:
     """Return what a step does to quorum, and the members once it has ended well."""
     found = []
     for host in step.hosts:
-        actions = quorum_effects(step, host, membership)
-        then = membership
+        now, meanwhile, actions = membership, membership, quorum_effects(step, host, membership)
         for action in actions:
-            then = _joined(after(then, action), action)
-        if actions:
-            spare = max(0, then.serving - then.quorum)
-            found.append(WhatIf(membership.count, then.count, spare, then.has_quorum))
+            meanwhile = _joined(after(meanwhile, action), action)
         # What was stopped runs again at the end of its step, or the rollout stops there.
-        membership = _serving(then, host) if any(isinstance(one, Stop) for one in actions) else then
+        membership = _serving(meanwhile, host) if any(isinstance(one, Stop) for one in actions) else meanwhile
+        if actions:
+            spare = max(0, meanwhile.serving - meanwhile.quorum)
+            effect = WhatIf(now.count, meanwhile.count, spare, meanwhile.has_quorum)
+            found.append(QuorumEffect(effect, membership.count))
     return tuple(found), membership
 
 

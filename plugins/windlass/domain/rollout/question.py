@@ -74,7 +74,9 @@ def _summary(plan: RolloutPlan) -> str:
 
 def _differences(plan: RolloutPlan) -> str:
     """Return what differs in contents, a block for each line; equal ones are shown once, with the first host."""
-    told = [(line, lines) for line, lines in plan.shown_details.items() if not lines[0].startswith("as on ")]
+    shown, remarks = plan.shown_details, {line: told for one in plan.steps for line, told in one.remarks.items()}
+    lines_of = {line: (*remarks.get(line, ()), *shown.get(line, ())) for line in {**remarks, **shown}}
+    told = [(line, lines) for line, lines in lines_of.items() if not lines[0].startswith("as on ")]
     blocks = [f"{escape(line)}\n\n{code_block(lines, 'diff')}" for line, lines in told[:_BLOCKS]]
     if len(told) > _BLOCKS:
         blocks.append(f"and {len(told) - _BLOCKS} more {_WHERE}")

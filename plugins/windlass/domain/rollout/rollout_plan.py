@@ -14,14 +14,15 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from windlass.domain.etcd.quorum import Membership, WhatIf
+from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout.durations import StepDurations, duration_text
 from windlass.domain.rollout.gate import GateReport
 from windlass.domain.rollout.gate_result import GateResult
 from windlass.domain.rollout.plan import API_SERVER, API_SERVICE, ETCD, ETCD_SERVICE, HOST, PROXY, Step
-from windlass.domain.rollout.plan_details import PlanDetails
-from windlass.domain.rollout.plan_quorum import quorum_along
+from windlass.domain.rollout.plan_details import Lines, PlanDetails
+from windlass.domain.rollout.plan_quorum import QuorumEffect, quorum_along
 from windlass.domain.rollout.upgrade_path import UpgradePath
+from windlass.domain.spec import dump_cluster
 
 _NO_RESTART = frozenset({"files", "settings", "certificates", "programs", "hooks", "cordon", PROXY})
 _OF_OTHER_STEPS = frozenset({ETCD_SERVICE, API_SERVICE})
@@ -32,25 +33,25 @@ class PlannedStep:
     """One step, with all that is to be known of it beforehand."""
 
     step: Step
-    details: Mapping[str, tuple[str, ...]]
+    details: Lines
     """What differs, by the line of the step that it belongs to."""
-    restarts: Mapping[str, tuple[str, ...]]
+    remarks: Lines
+    """What is so at the moment, by line."""
+    restarts: Lines
     """The components that start again, by host."""
-    quorum: tuple[WhatIf, ...]
+    quorum: tuple[QuorumEffect, ...]
     """What it does to etcd's quorum after all steps before it, for each member that it touches."""
     last_seconds: float | None
     """How long such a step took last; None if none is known of."""
 
-    def value(self, shown: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    def value(self, shown: Lines) -> dict[str, Any]:
         """Return the step as plain values, with details as they are `shown`."""
         return {
             **self.step.value(),
             "details": {line: list(shown[line]) for line in self.step.does if line in shown},
+            "remarks": {line: list(told) for line, told in self.remarks.items()},
             "restarts": {host: list(names) for host, names in self.restarts.items()},
-            "quorum": [
-                {"now": one.now, "after": one.after, "tolerates": one.tolerates, "keeps": one.keeps_quorum}
-                for one in self.quorum
-            ],
+            "quorum": [one.value() for one in self.quorum],
             "last_seconds": self.last_seconds,
         }
 
@@ -68,6 +69,8 @@ class RolloutPlan:
     steps: tuple[PlannedStep, ...]
     contents: Mapping[str, str] = field(default_factory=dict)
     """The digests of what will be written, by host and path or component."""
+    spec: str = ""
+    """The digest of the desired spec."""
     notes: tuple[str, ...] = ()
     """What the catalog says of the release."""
 
@@ -78,6 +81,7 @@ class RolloutPlan:
             "cluster": self.cluster,
             "from": self.versions[0],
             "to": self.versions[1],
+            "spec": self.spec,
             "steps": [_canonical(planned) for planned in _ordered(self.steps)],
             "contents": dict(self.contents),
         }
@@ -124,6 +128,7 @@ class RolloutPlan:
             yield f"  {planned.step.label}{took_last(planned.last_seconds)}"
             for line in planned.step.does:
                 yield f"    - {line}"
+                yield from (f"        {told}" for told in planned.remarks.get(line, ()))
                 yield from (f"        {told}" for told in shown.get(line, ()))
             yield from (f"    - {told}" for told in effects_of(planned))
 
@@ -139,6 +144,7 @@ def rollout_plan(
         gate.report,
         planned_steps(steps, gate.membership, gate.details, durations),
         _contents(steps, gate.details),
+        hashlib.sha256(dump_cluster(path.after).encode()).hexdigest(),
         tuple(path.release.notes),
     )
 
@@ -165,10 +171,14 @@ def took_last(seconds: float | None, *, each: bool = False) -> str:
     return f" (took {'at most ' if each else ''}{duration_text(seconds)}{' each' if each else ''} last time)"
 
 
-def _planned(step: Step, details: PlanDetails, quorum: tuple[WhatIf, ...], durations: StepDurations) -> PlannedStep:
-    lines = {line: tuple(details.lines[line]) for line in step.does if details.lines.get(line)}
+def _planned(
+    step: Step, details: PlanDetails, quorum: tuple[QuorumEffect, ...], durations: StepDurations
+) -> PlannedStep:
+    lines, remarks = (
+        {line: told[line] for line in step.does if told.get(line)} for told in (details.lines, details.remarks)
+    )
     restarts = {host: names for host in step.hosts if (names := _restarts(step, details.parts.get(host, ())))}
-    return PlannedStep(step, lines, restarts, quorum, durations.last(step))
+    return PlannedStep(step, lines, remarks, restarts, quorum, durations.last(step))
 
 
 def _restarts(step: Step, parts: Sequence[str]) -> tuple[str, ...]:
@@ -193,7 +203,8 @@ def _contents(steps: Sequence[Step], details: PlanDetails) -> dict[str, str]:
 def _ordered(steps: Sequence[PlannedStep]) -> Iterator[PlannedStep]:
     """Yield steps in their order, but members of etcd by name: the leader goes last, and may change at any time."""
     for kind, group in groupby(steps, key=lambda planned: planned.step.kind):
-        yield from sorted(group, key=lambda planned: planned.step.hosts) if kind == ETCD else group
+        same = list(group)
+        yield from sorted(same, key=lambda planned: planned.step.hosts) if kind == ETCD else same
 
 
 def _canonical(planned: PlannedStep) -> dict[str, Any]:

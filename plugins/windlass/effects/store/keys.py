@@ -44,6 +44,16 @@ def drill_lease_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}drill-lease.json"
 
 
+def delete_lease_key(cluster: str) -> str:
+    """Return the key of the lease by which a run says that it deletes the cluster, before it may change anything."""
+    return f"{cluster_prefix(cluster)}delete.json"
+
+
+def waiting_key(cluster: str) -> str:
+    """Return the key of the record of which remediation run waits for the cluster's lease."""
+    return f"{cluster_prefix(cluster)}remediation-waits.json"
+
+
 def backup_alert_key(cluster: str) -> str:
     """Return the key of what was last told about missing backups."""
     return f"{cluster_prefix(cluster)}backup-alert.json"

@@ -33,6 +33,7 @@ from windlass.effects.store.keys import (
     spec_key,
     spec_mark_key,
     status_key,
+    waiting_key,
 )
 
 _NEVER = "1970-01-01T00:00:00+00:00"
@@ -62,11 +63,17 @@ class ClusterRecords:
         if is_other:
             self.store.put(spec_key(self.cluster), text.encode())
         # After it: whoever sees the mark finds the spec that it is of. And by itself: a try before may have died here.
-        key, mark = spec_mark_key(self.cluster), hashlib.sha256(text.encode()).hexdigest().encode()
+        self._mark(text)
+        return is_other
+
+    def _mark(self, spec: str) -> None:
+        """Have the mark be that of this spec, and of whether the cluster has come up: then it begins to be watched."""
+        created = self.store.get(created_key(self.cluster))
+        marked_by = spec.encode() if created is None else spec.encode() + created.data
+        key, mark = spec_mark_key(self.cluster), hashlib.sha256(marked_by).hexdigest().encode()
         marked = self.store.get(key)
         if marked is None or marked.data != mark:
             self.store.put(key, mark)
-        return is_other
 
     def pki(self, keys: MasterKeys) -> Pki | None:
         """Return the PKI, or None if there is none; IntegrityError if no key opens it."""
@@ -91,7 +98,7 @@ class ClusterRecords:
         return True
 
     def forget(self, *, keep_backups: bool) -> tuple[str, ...]:
-        """Remove the records of a cluster that is gone, and return their keys; its log and its lease stay."""
+        """Remove the records of a cluster that is gone, and return their keys; its log and its leases stay."""
         backups = () if keep_backups else (bundles_prefix(self.cluster),)
         prefixes = (*backups, host_keys_prefix(self.cluster))
         listed = [item.key for prefix in prefixes for item in self.store.list(prefix)]
@@ -99,6 +106,7 @@ class ClusterRecords:
         keys = (
             *listed,
             created_key(self.cluster),
+            waiting_key(self.cluster),
             backup_alert_key(self.cluster),
             status_key(self.cluster),
             remediation_key(self.cluster),
@@ -127,6 +135,16 @@ class ClusterRecords:
         """Store that the cluster was verified."""
         document = {"verified": created.verified.isoformat(), "etcd": created.etcd}
         self.store.put(created_key(self.cluster), json.dumps(document, indent=1).encode())
+        self._mark(self.spec() or "")
+
+    def waiting(self) -> str:
+        """Return which remediation run waits for the lease, the newest that does; empty if none ever did."""
+        stored = self.store.get(waiting_key(self.cluster))
+        return "" if stored is None else str(json.loads(stored.data)["run"])
+
+    def save_waiting(self, run: str) -> None:
+        """Store that this remediation run waits for the lease; any that waited before leaves all to it."""
+        self.store.put(waiting_key(self.cluster), json.dumps({"run": run}).encode())
 
     def repairs(self) -> History:
         """Return how often each component was acted on lately, and the alerts that stand."""

@@ -24,11 +24,8 @@ class ApplyPlan:
     """Whether nothing is left to do."""
 
 
-def preflight(run: ClusterRun, spec: str | None, *, was_abandoned: bool, plan_only: bool = False) -> ApplyPlan:
-    """Return the plan; RefusedError lists every problem of every host.
-
-    `was_abandoned` says that the run before this one died, and may have left undone what no host shows.
-    """
+def preflight(run: ClusterRun, spec: str | None, *, plan_only: bool = False) -> ApplyPlan:
+    """Return the plan; RefusedError lists every problem of every host, or that the cluster runs."""
     cluster = run.desired(spec)
     with run.session(cluster) as session:
         answers = ask_hosts(session)
@@ -38,5 +35,5 @@ def preflight(run: ClusterRun, spec: str | None, *, was_abandoned: bool, plan_on
     is_created = run.records.created() is not None
     if is_created and not plan_only:
         refuse_change_of_running(run, [f"{host}: {step}" for host, steps in plan.items() for step in steps])
-    is_settled = is_applied(plan, run.stored(), cluster, was_abandoned=was_abandoned, is_created=is_created)
+    is_settled = is_applied(plan, run.stored(), cluster, is_created=is_created)
     return ApplyPlan(plan, plan_text(cluster, plan), is_settled)

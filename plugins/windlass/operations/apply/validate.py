@@ -56,8 +56,7 @@ def validate_spec(run: ClusterRun, spec: str | None) -> ValidSpec:
     _check_authorities(run, cluster)
     changes = () if stored is None else tuple(str(change) for change in diff_clusters(stored, cluster))
     if stored is not None:
-        refuse_change_of_running(run, changes)
-        _check_change(run, stored, cluster)
+        _check_change(run, stored, cluster, changes)
     return ValidSpec(cluster, stored is None, changes)
 
 
@@ -77,12 +76,13 @@ def _check_authorities(run: ClusterRun, cluster: Cluster) -> None:
         refuse_other_authorities(given, run.records.pki(run.keys))
 
 
-def _check_change(run: ClusterRun, stored: Cluster, desired: Cluster) -> None:
-    """Refuse what an apply would leave half done. Before there are keys nothing runs, and anything may change."""
+def _check_change(run: ClusterRun, stored: Cluster, desired: Cluster, changes: Sequence[str]) -> None:
+    """Refuse what a creation would leave half done. Before there are keys nothing runs, and anything may change."""
     pki = run.records.pki(run.keys)
     if pki is None:
         return
     refuse_what_no_rollout_changes(stored, desired)
+    refuse_change_of_running(run, changes)
     if leaving := dropped_hosts(stored, desired):
         with run.session(stored) as session:
             refuse_hosts_that_are_in_use(session, pki, leaving)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.quorum import Addition, Membership, Promotion, Removal, check
-from windlass.domain.etcd.replacement import PlannedStep, Start, plan_replacement
+from windlass.domain.etcd.replacement import ReplacementStep, Start, plan_replacement
 from windlass.domain.host.layout import stack_directory
 from windlass.domain.scripts.etcd_member import member_ended_script, restart_member_script
 from windlass.domain.spec.models import Host
@@ -28,7 +28,7 @@ _CATCHES_UP = timedelta(minutes=10)
 COMPOSE = f"{stack_directory('etcd')}/compose.yaml"
 
 
-def plan_member(work: ReplacementContext, name: str) -> tuple[PlannedStep, ...]:
+def plan_member(work: ReplacementContext, name: str) -> tuple[ReplacementStep, ...]:
     """Return what a replacement of the member on the host `name` would do; RefusedError if it may not be done.
 
     NotReadyError where nobody can tell who the members are. Whether a start is enough is only found by trying.

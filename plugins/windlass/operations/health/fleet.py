@@ -16,7 +16,7 @@ from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store
-from windlass.effects.store.keys import CLUSTERS, SPEC_MARKS, bundles_prefix, spec_key
+from windlass.effects.store.keys import CLUSTERS, SPEC_MARKS, bundles_prefix, delete_lease_key, lease_key, spec_key
 from windlass.operation_names import Operation
 
 Logins = Callable[[Cluster], list[SshTarget]]
@@ -81,8 +81,9 @@ class Fleet:
         return {name: marks.get(name, "") for name in names if self.shard.has(name)}
 
     def spec(self, cluster: str) -> str | None:
-        """Return the text of the stored spec; None if the cluster is gone."""
-        return ClusterRecords(self.store, cluster).spec()
+        """Return the text of the stored spec; None if there is nothing to watch: it is gone, or being created."""
+        records = ClusterRecords(self.store, cluster)
+        return None if records.created() is None else records.spec()
 
     def watched(self, cluster: str, text: str) -> MonitoredCluster:
         """Return what there is to watch by a spec; SpecError if it cannot be understood or reached."""
@@ -110,10 +111,11 @@ class Fleet:
 
     def held_by(self, cluster: str, now: datetime) -> str | None:
         """Return who changes the cluster now as planned, so that remediation has to wait; None if nobody does."""
-        lease = Leases(self.store, lambda _: None, lambda: now).current(cluster)
-        if lease is None or now >= lease.expires or lease.owner.dag_id == Operation.REMEDIATE:
-            return None
-        return str(lease.owner)
+        for key in (delete_lease_key, lease_key):
+            lease = Leases(self.store, lambda _: None, lambda: now, key).current(cluster)
+            if lease is not None and now < lease.expires and lease.owner.dag_id != Operation.REMEDIATE:
+                return str(lease.owner)
+        return None
 
     def save(self, cluster: str, status: Mapping[str, Any], events: Iterable[Event]) -> None:
         """Store the last observation, and write the service log."""

@@ -55,8 +55,8 @@ def refuse_other_plan(plan: RolloutPlan, digest: str) -> None:
     if digest and digest != plan.digest:
         lines = "".join(f"\n  {line}" for planned in plan.steps for line in (planned.step.label, *planned.step.does))
         raise RefusedError(
-            f"{plan.cluster}: the plan is another by now than the one that `plan_digest` names ({digest}); read the new "
-            f"one, and give its digest if it may be done: {plan.digest}{lines}"
+            f"{plan.cluster}: the plan is another than the one that `plan_digest` names ({digest}); read this one, and "
+            f"give its digest if it may be done: {plan.digest}{lines}"
         )
 
 
@@ -134,7 +134,7 @@ def confirm_plan(run: ClusterRun, request: UpgradeRequest, checked: CheckedPlan,
     if again.changes:
         told = "".join(f"\n  {one}" for one in again.changes)
         raise RefusedError(
-            f"{run.name}: the plan has changed once more since it was approved, so that nothing was begun; see what else "
+            f"{run.name}: the plan has changed once more since it was approved, and nothing was begun; see what else "
             f"changes the cluster, and trigger the rollout again:{told}"
         )
     return again

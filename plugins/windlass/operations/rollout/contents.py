@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from windlass.domain.host.drift import HostDrift
-from windlass.domain.host.layout import CLUSTER_MARK, DOCKER_DAEMON
+from windlass.domain.host.layout import DOCKER_DAEMON
 from windlass.domain.pki import Pki, files_for
 from windlass.domain.rendering import merge_daemon_settings, render_host
 from windlass.domain.rollout.plan import HostState
@@ -27,8 +27,13 @@ from windlass.operations.rollout.observe import InspectedHost
 def plan_details(
     session: ClusterSession, pki: Pki, observed: Mapping[str, InspectedHost], states: Mapping[str, HostState]
 ) -> PlanDetails:
-    """Return what belongs to the lines of a plan made from `states`; only hosts that differ are asked anything."""
-    changed = [host for host in session.hosts if host.name in observed and _differs(observed[host.name].drift)]
+    """Return what belongs to the lines of a plan made from `states`; only hosts that differ are asked anything.
+
+    On a host that has nothing of the cluster yet all is written by the spec, and there is nothing to compare.
+    """
+    name = session.cluster.name
+    there = {host: found for host, found in observed.items() if found.observed.facts.cluster == name}
+    changed = [host for host in session.hosts if host.name in there and _differs(there[host.name].drift)]
 
     def compare(host: Host, connection: Connection) -> HostDetails:
         found = observed[host.name]
@@ -55,4 +60,4 @@ def _contents(
         new[DOCKER_DAEMON] = merged.encode()
     if found.drift.certificates:
         new |= {path: file.content for path, file in files_for(session.cluster, host, pki).items()}
-    return HostContents(old, new, is_new_host=old[CLUSTER_MARK] is None)
+    return HostContents(old, new)

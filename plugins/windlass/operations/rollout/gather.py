@@ -16,8 +16,8 @@ from windlass.domain.pki import Pki
 from windlass.domain.pki.issuance import expiring
 from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rollout import HostState, RunningVersions
-from windlass.domain.rollout.plan import new_host_state
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads
+from windlass.domain.rollout.plan import new_host_state
 from windlass.domain.rollout.removed_apis import ApiUse, without_own
 from windlass.domain.rollout.transition import PlaneChanges, Transition, plane_changes
 from windlass.domain.rollout.version_skew import proxy_versions
@@ -108,7 +108,9 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
     states = with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads)
     changes = _changes(views, found, looks, membership, unreachable)
     # A machine is told as what it will be, so that the plan is the same whether its provider has made it or not.
-    bare = [host for host in session.hosts if host.name in changes.prepare and not _is_marked(looks.get(host.name), session)]
+    bare = [
+        host for host in session.hosts if host.name in changes.prepare and not _is_marked(looks.get(host.name), session)
+    ]
     states |= {host.name: new_host_state(host) for host in bare}
     gate_inputs = GateInputs(
         running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, views.before.lock)),

@@ -17,8 +17,6 @@ from windlass.domain.servicelog import Detail
 from windlass.domain.spec import dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import SkippedError, WindlassError
-from windlass.operation_names import Operation
-from windlass.operations.apply.certificates import ensure_pki
 from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
@@ -39,6 +37,12 @@ class UpgradePlan:
 
     value: Mapping[str, Any]
     is_settled: bool
+
+
+def is_to_be_created(run: ClusterRun, request: UpgradeRequest) -> bool:
+    """Say whether there is no cluster yet that was ever verified; SpecError if the given spec is wrong."""
+    run.desired(request.spec)
+    return run.records.created() is None
 
 
 def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> UpgradePlan:
