@@ -52,7 +52,9 @@ class UpgradePath:
     def name(self) -> str:
         """Say it in words."""
         versions = (self.before.spec.kubernetes.version, self.after.spec.kubernetes.version)
-        return " -> ".join(versions) if versions[0] != versions[1] else f"{versions[0]} with a changed spec"
+        if versions[0] != versions[1]:
+            return " -> ".join(versions)
+        return f"{versions[0]} with {'its spec' if self.before == self.after else 'a changed spec'}"
 
 
 def upgrade_path(catalog: Catalog, running: Cluster, given: Cluster | None, version: str) -> UpgradePath:
