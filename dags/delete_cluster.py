@@ -11,6 +11,7 @@ from windlass.airflow.operators.cluster import (
     ClusterForgetOperator,
     ClusterReleaseOperator,
     ClusterRemoveOperator,
+    RunOutcomeOperator,
 )
 from windlass.airflow.params import common_params, gone_param, switch_param
 from windlass.operation_names import Operation
@@ -37,5 +38,8 @@ with DAG(
     remove = ClusterRemoveOperator(task_id="remove")
     forget = ClusterForgetOperator(task_id="forget")
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+    outcome = RunOutcomeOperator(task_id="outcome", last="forget").as_teardown(
+        setups=lease, on_failure_fail_dagrun=True
+    )
 
-    confirm >> lease >> drain >> remove >> forget >> release
+    confirm >> lease >> drain >> remove >> forget >> release >> outcome

@@ -6,7 +6,7 @@ from airflow.sdk import DAG, Param
 from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.errors import TASK_DEFAULTS
-from windlass.airflow.operators.cluster import ClusterReleaseOperator
+from windlass.airflow.operators.cluster import ClusterReleaseOperator, RunOutcomeOperator
 from windlass.airflow.operators.rollout import (
     UpgradeApprovalOperator,
     UpgradeCheckOperator,
@@ -90,7 +90,10 @@ with DAG(
         task_id="result", gate="gate", check="check", rollout="roll", trigger_rule=TriggerRule.NONE_FAILED
     )
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+    outcome = RunOutcomeOperator(task_id="outcome", last="result").as_teardown(
+        setups=lease, on_failure_fail_dagrun=True
+    )
 
-    gate >> approval >> lease >> check >> rollout >> verify >> release
+    gate >> approval >> lease >> check >> rollout >> verify >> release >> outcome
     # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
     [gate, verify, release] >> result
