@@ -50,7 +50,8 @@ def wait_until(
 ) -> None:
     """Call `look` until it returns an empty text; what it returns else is what is still missing.
 
-    That is told to `tell`, or else to whoever hears the clock's waits. NotReadyError with the last of that after `within`. That the other side does not answer (yet) counts as missing.
+    That is told to `tell`, or else to whoever hears the clock's waits. NotReadyError with the last of it after
+    `within`. That the other side does not answer (yet) counts as missing.
     """
     deadline = clock.monotonic() + within.total_seconds()
     progress = Progress(tell or clock.tell or _nobody, doing, clock)
