@@ -1,4 +1,4 @@
-"""Turn hosts into a secure, highly available Kubernetes cluster, or bring one to its changed spec."""
+"""Turn hosts into a secure, highly available Kubernetes cluster. What runs is changed by apply_cluster."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SPEC = Param(
 )
 
 with DAG(
-    dag_id=Operation.APPLY,
+    dag_id=Operation.CREATE,
     description=__doc__,
     doc_md=__doc__,
     schedule=None,
@@ -70,9 +70,7 @@ with DAG(
         trigger_rule=TriggerRule.NONE_FAILED,
     )
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
-    outcome = RunOutcomeOperator(task_id="outcome", last="record").as_teardown(
-        setups=lease, on_failure_fail_dagrun=True
-    )
+    outcome = RunOutcomeOperator(task_id="outcome", last="record").as_teardown(on_failure_fail_dagrun=True)
 
     validate >> provision >> preflight >> lease >> [prepare, certificates]
     for started in (etcd, control_plane, workers, services):

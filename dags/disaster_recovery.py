@@ -71,8 +71,6 @@ with DAG(
     settle = RecoverySettleOperator(task_id="settle")
     verify = RecoveryVerifyOperator(task_id="verify")
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
-    outcome = RunOutcomeOperator(task_id="outcome", last="verify").as_teardown(
-        setups=lease, on_failure_fail_dagrun=True
-    )
+    outcome = RunOutcomeOperator(task_id="outcome", last="verify").as_teardown(on_failure_fail_dagrun=True)
 
     plan >> approve >> lease >> restore >> settle >> verify >> release >> outcome

@@ -28,8 +28,6 @@ with DAG(
     lease = ClusterLeaseOperator(task_id="lease")
     replace = EtcdReplaceMemberOperator(task_id="replace")
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
-    outcome = RunOutcomeOperator(task_id="outcome", last="replace").as_teardown(
-        setups=lease, on_failure_fail_dagrun=True
-    )
+    outcome = RunOutcomeOperator(task_id="outcome", last="replace").as_teardown(on_failure_fail_dagrun=True)
 
     plan >> lease >> replace >> release >> outcome

@@ -36,6 +36,6 @@ with DAG(
     drill = DrillRunOperator(task_id="drill", retries=1)
     clear = DrillClearOperator(task_id="clear").as_teardown(setups=choose)
     # A drill may be left to another run; whether it failed Airflow sees by itself.
-    outcome = RunOutcomeOperator(task_id="outcome").as_teardown(setups=choose, on_failure_fail_dagrun=True)
+    outcome = RunOutcomeOperator(task_id="outcome").as_teardown(on_failure_fail_dagrun=True)
 
     choose >> drill >> clear >> outcome

@@ -90,7 +90,7 @@ def choices(ground: Ground) -> dict[str, Any]:
         "manifests": [{"name": "web", "content": WEB.replace("IMAGE", toolbox(ground))}],
         "stacks": [{"name": "edge-proxy", "roles": ["control-plane"], "values": {"ports": "8088:30080"}}],
     }
-    ground.apply(ground.spec(ROLES, **sections)).succeeded()
+    ground.create(ground.spec(ROLES, **sections)).succeeded()
     return sections | {"certificate": certificate}
 
 
@@ -137,15 +137,16 @@ def test_metrics_are_served(ground: Ground, choices: dict[str, Any]) -> None:
 
 
 def test_all_of_it_is_left_alone_by_a_second_apply(ground: Ground, choices: dict[str, Any]) -> None:
-    assert ground.apply().succeeded().result("record") == "create_cluster: nothing to change"
+    assert ground.create().succeeded().result("record") == "create_cluster: nothing to change"
+    assert ground.apply().succeeded().outcome == "nothing"
 
 
 def test_another_authority_is_refused_with_the_way_to_rotate(ground: Ground, choices: dict[str, Any]) -> None:
     stored = ground.records.spec()
     own_authority(ground)
-    refusal = ground.apply().refused("plan.validate")
-    assert "kubernetes authority is not the one that the cluster runs with" in refusal
-    assert "rotate_certificates" in refusal
+    for refusal in (ground.create().refused("plan.validate"), ground.apply().refused("gate")):
+        assert "kubernetes authority is not the one that the cluster runs with" in refusal
+        assert "rotate_certificates" in refusal
     assert ground.records.spec() == stored
 
 
@@ -156,7 +157,7 @@ def test_a_stack_that_the_spec_drops_is_taken_away(ground: Ground, choices: dict
 
     run = ground.apply(yaml.safe_dump(spec, width=10_000)).succeeded()
 
-    assert "stop edge-proxy" in run.log("plan.preflight")
+    assert "edge-proxy" in run.result("gate")["text"]
     assert ground.on("cp-1", "docker ps --format '{{.Names}} {{.ID}}' | sort") == before
     assert ground.on("cp-1", "ls /etc/windlass/stacks").split() == ["api-proxy", "control-plane", "etcd"]
 

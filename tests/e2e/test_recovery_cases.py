@@ -153,7 +153,7 @@ def test_bundles_and_the_key_are_enough_for_new_hosts_and_a_new_airflow(cluster:
 
     check(cluster, writing, manifest)
     assert missing(cluster) == []
-    assert not any(cluster.apply().succeeded().result("plan.preflight").values())
+    assert cluster.apply().succeeded().outcome == "nothing"
 
 
 def test_on_the_hosts_that_came_back_a_smaller_cluster_rises_and_the_others_join_it(cluster: Ground) -> None:

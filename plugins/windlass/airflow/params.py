@@ -48,19 +48,6 @@ def switch_param(title: str, description: str, *, default: bool = False, **form:
     return Param(default=default, type=["null", "boolean"], title=title, description_md=description, **form)
 
 
-def gone_param() -> Param:
-    """Return the names of hosts that nobody can reach any more, and that need not be cleaned."""
-    return Param(
-        default=None,
-        type=["null", "array"],
-        items={"type": "string"},
-        title="Hosts gone for good",
-        description_md="Names of hosts that will never answer again. Without this the run fails as long as a host "
-        "does not answer. What is on such a host stays there; one that answers is cleaned all the same.",
-        section=MORE,
-    )
-
-
 def plan_only_param() -> Param:
     """Return the param that ends a run after its plan."""
     return switch_param("Plan only", "Show what would be done, host by host, and change nothing.")
@@ -69,6 +56,26 @@ def plan_only_param() -> Param:
 def auto_approve_param() -> Param:
     """Return the param that answers approvals in advance; only a DAG that asks for one has it."""
     return switch_param("Approve in advance", "Do not wait for a person where the run would ask one.", section=MORE)
+
+
+def plan_digest_param() -> Param:
+    """Return the param that names the only plan that a run may do."""
+    return Param(
+        default=None,
+        type=["null", "string"],
+        pattern="^[0-9a-f]{64}$",
+        title="Plan digest",
+        description_md="Only go on if the plan is just this one: the digest that a run with “Plan only” has shown. "
+        "Empty: any plan, as it is approved.",
+        section=MORE,
+    )
+
+
+def names_param(title: str, description: str) -> Param:
+    """Return a param that names hosts, which few runs need."""
+    kind = ["null", "array"]
+    items = {"type": "string"}
+    return Param(default=None, type=kind, items=items, title=title, description_md=description, section=MORE)
 
 
 def reason_param() -> Param:

@@ -108,6 +108,7 @@ class RunContext:
             known_versions=catalog.versions,
             other_clusters=self._others(),
             known_stacks=catalog.stacks,
+            known_flags=catalog.flags,
         )
         if cluster.name != self.name:
             raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
@@ -149,6 +150,22 @@ class RunContext:
         artifacts, connections = self.artifacts(cluster, release), self.services.connections(cluster)
         with open_session(cluster, release, artifacts, connections, self.services) as session:
             yield session
+
+    def missing_hosts(self, cluster: Cluster) -> tuple[str, ...]:
+        """Return the hosts that the spec's provider is still to make."""
+        provider = self.services.provider(cluster)
+        return provider.missing(cluster) if provider.makes_hosts else ()
+
+    def make_hosts(self, cluster: Cluster) -> tuple[str, ...]:
+        """Have the provider make what is missing, and return the names of those hosts."""
+        return self.services.provider(cluster).provide(cluster, self.owner.run_id)
+
+    def destroy_host(self, cluster: Cluster, name: str) -> bool:
+        """Have the provider destroy one host; False where hosts are the user's own, and nothing was done."""
+        provider = self.services.provider(cluster)
+        if provider.makes_hosts:
+            provider.destroy(cluster, (name,))
+        return provider.makes_hosts
 
     def lease(self) -> RunLease:
         """Return the lease of the cluster's operations, of which one at a time changes the cluster."""

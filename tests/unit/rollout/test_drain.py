@@ -70,6 +70,54 @@ def test_all_but_the_nodes_own_pods_leave() -> None:
     assert told == ["w-1: evicting default/a", "w-1: evicting default/b"]
 
 
+class ComingBack(FakeApi):
+    """A controller puts each pod of its own back on the node as soon as it is evicted."""
+
+    def __init__(self, *pods: str, tolerations: tuple[dict[str, str], ...] = ()) -> None:
+        super().__init__(*pods)
+        self.made = 0
+        for name in pods:
+            self.pods[name] = self._made(name, tolerations)
+
+    def _made(self, name: str, tolerations: tuple[dict[str, str], ...]) -> dict[str, Any]:
+        self.made += 1
+        made = self._pod(name, "ReplicaSet")
+        made["metadata"] |= {"uid": f"{name}-{self.made}"}
+        made["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "controller": True, "uid": name}]
+        return made | {"spec": {"nodeName": "w-1", "tolerations": list(tolerations)}}
+
+    def evict(self, name: str, namespace: str) -> None:
+        tolerations = tuple(self.pods[name]["spec"]["tolerations"])
+        super().evict(name, namespace)
+        self.pods[name] = self._made(name, tolerations)
+
+
+def test_what_tolerates_the_cordon_is_evicted_once_and_not_waited_for() -> None:
+    api, told = ComingBack("a", "b", tolerations=({"operator": "Exists"},)), []
+    assert drain(api, LONG, told.append) == 2
+    assert api.made == 4
+    assert told == [
+        "w-1: evicting default/a",
+        "w-1: evicting default/b",
+        "w-1: default/a came back to the cordoned node; it is not waited for",
+        "w-1: default/b came back to the cordoned node; it is not waited for",
+    ]
+
+
+def test_what_a_controller_puts_there_past_the_scheduler_is_not_evicted_for_ever() -> None:
+    api = ComingBack("a")
+    assert drain(api, LONG) == 1
+    assert api.made == 5
+
+
+def test_what_came_back_does_not_hide_what_has_not_left() -> None:
+    api = ComingBack("a", "b", tolerations=({"operator": "Exists"},))
+    api.blocked = {"b"}
+    with pytest.raises(DrainError, match=r"default/b: Cannot evict pod b: budget web needs 2; make"):
+        drain(api, timedelta(seconds=2))
+    assert api.made == 3
+
+
 def test_an_api_that_is_away_for_a_moment_is_asked_again() -> None:
     api = FakeApi("a")
     api.away = 3

@@ -11,6 +11,10 @@ def test_a_run_that_came_to_its_last_task_is_no_failure() -> None:
     require_end("one", {"lease": "success", "roll_0": "success", "roll_1": "skipped", "result": "running"}, "result")
 
 
+def test_a_run_that_only_planned_is_no_failure() -> None:
+    require_end("one", {"plan": "success", "lease": "skipped", "verify": "skipped"}, "verify")
+
+
 @pytest.mark.parametrize("state", ["failed", "upstream_failed"])
 def test_a_run_one_of_whose_tasks_was_set_to_failed_is_a_failure_whatever_was_skipped_after_it(state: str) -> None:
     with pytest.raises(WindlassError, match=r"^one did not come to its end: failed: cluster\.services$"):

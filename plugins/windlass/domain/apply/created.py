@@ -24,4 +24,4 @@ class CreatedRecord:
 
 def being_created_text(cluster: str) -> str:
     """Return why nothing but its creation is done at a cluster that was never verified, and the way out."""
-    return f"{cluster} is {BEING_CREATED}: it was never verified; trigger `{Operation.APPLY}` again"
+    return f"{cluster} is {BEING_CREATED}: it was never verified; trigger `{Operation.CREATE}` again"

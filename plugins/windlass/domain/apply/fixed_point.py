@@ -12,11 +12,10 @@ def is_applied(
     stored: Cluster | None,
     desired: Cluster,
     *,
-    was_abandoned: bool,
     is_created: bool,
 ) -> bool:
     """Tell whether nothing is left to do: no host is to be changed, the desired spec is the stored one and verified.
 
-    What a run that died left to do, such as to verify, cannot be observed on hosts: after one there is always a rest.
+    What a creation that died left to do, such as to verify, cannot be observed on hosts.
     """
-    return is_created and not any(plan.values()) and stored == desired and not was_abandoned
+    return is_created and not any(plan.values()) and stored == desired

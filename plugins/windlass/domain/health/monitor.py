@@ -35,7 +35,7 @@ WHOLE_HOST = frozenset({HOST_COMPONENT, SSH})
 
 
 @dataclass(frozen=True)
-class Transition:
+class StatusChange:
     """A subject's status changed."""
 
     subject: Subject
@@ -50,7 +50,7 @@ class Effects:
     """What follows from what was taken in."""
 
     orders: list[ProbeOrder] = field(default_factory=list)
-    transitions: list[Transition] = field(default_factory=list)
+    transitions: list[StatusChange] = field(default_factory=list)
     opened: list[Finding] = field(default_factory=list)
     closed: list[Finding] = field(default_factory=list)
 
@@ -286,7 +286,7 @@ class HealthMonitor:
         return self._origin + timedelta(seconds=moment)
 
 
-def _transition(watch: SubjectMonitor, before: Status) -> Transition:
+def _transition(watch: SubjectMonitor, before: Status) -> StatusChange:
     trouble, consensus = watch.trouble, watch.consensus
     seen_from = tuple(view.vantage for view in consensus.agreeing) if consensus else ()
-    return Transition(watch.subject, before, watch.state.status, seen_from, trouble.evidence if trouble else "")
+    return StatusChange(watch.subject, before, watch.state.status, seen_from, trouble.evidence if trouble else "")

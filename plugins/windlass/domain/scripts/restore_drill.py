@@ -22,6 +22,7 @@ from windlass.domain.host.layout import (
     ETCD_CLIENT_PORT,
     ETCD_PEER_PORT,
     PKI,
+    SERVICE_ACCOUNT_ISSUER,
 )
 from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, issue_pki
 from windlass.domain.scripts.curl import CurlProbe
@@ -131,7 +132,7 @@ class DrillPlan:
             "advertise-address": "192.0.2.1",  # nobody is told: nothing is reconciled
             "endpoint-reconciler-type": "none",
             "service-cluster-ip-range": self.service_cidr,
-            "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
+            "service-account-issuer": SERVICE_ACCOUNT_ISSUER,
             "service-account-signing-key-file": f"{PKI}/service-account.key",
             "service-account-key-file": f"{PKI}/service-account.pub",
             "client-ca-file": f"{PKI}/ca.crt",

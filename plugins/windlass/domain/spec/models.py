@@ -20,7 +20,17 @@ from windlass.domain.spec.care import (
     Upgrade,
 )
 from windlass.domain.spec.hosts import Bastion, Host, Hosts, Role, Ssh
-from windlass.domain.spec.platform import Api, CaReferences, Component, Etcd, Kubernetes, Manifest, PkiSection, Stack
+from windlass.domain.spec.platform import (
+    Api,
+    CaReferences,
+    Component,
+    Etcd,
+    Kubernetes,
+    Manifest,
+    Oidc,
+    PkiSection,
+    Stack,
+)
 from windlass.domain.spec.services import (
     Artifacts,
     Dns,
@@ -57,6 +67,7 @@ __all__ = [
     "Metadata",
     "Monitoring",
     "Network",
+    "Oidc",
     "PkiSection",
     "Recovery",
     "Repair",

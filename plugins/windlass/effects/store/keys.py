@@ -74,6 +74,16 @@ def rollout_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}roll.json"
 
 
+def left_hosts_key(cluster: str) -> str:
+    """Return the key of the hosts that left the spec and of which something may be left."""
+    return f"{cluster_prefix(cluster)}left_hosts.json"
+
+
+def durations_key(cluster: str) -> str:
+    """Return the key of the record of how long each kind of step of a rollout took last."""
+    return f"{cluster_prefix(cluster)}durations.json"
+
+
 def pause_key(cluster: str) -> str:
     """Return the key of the request that the rollout that is under way pauses."""
     return f"{cluster_prefix(cluster)}pause.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.pki import Pki
 from windlass.domain.remediation import History
-from windlass.domain.rollout.record import Pause, RolloutRecord
+from windlass.domain.rollout.durations import StepDurations
+from windlass.domain.rollout.record import LeftHost, Pause, RolloutRecord
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.effects.store.contract import Store
 from windlass.effects.store.keys import (
@@ -21,8 +22,10 @@ from windlass.effects.store.keys import (
     bundles_prefix,
     cluster_prefix,
     created_key,
+    durations_key,
     echo_key,
     host_keys_prefix,
+    left_hosts_key,
     pause_key,
     pki_key,
     remediation_key,
@@ -110,6 +113,8 @@ class ClusterRecords:
             echo_key(self.cluster),
             rollout_key(self.cluster),
             pause_key(self.cluster),
+            left_hosts_key(self.cluster),
+            durations_key(self.cluster),
             pki_key(self.cluster),
             spec_mark_key(self.cluster),
             spec_key(self.cluster),
@@ -173,6 +178,19 @@ class ClusterRecords:
         self.drop_pause()
         self.store.delete(rollout_key(self.cluster))
 
+    def left_hosts(self) -> tuple[LeftHost, ...]:
+        """Return the hosts that left the spec and of which something may be left."""
+        stored = self.store.get(left_hosts_key(self.cluster))
+        return () if stored is None else tuple(LeftHost.of(one) for one in json.loads(stored.data))
+
+    def save_left_hosts(self, hosts: Iterable[LeftHost]) -> None:
+        """Store which hosts left the spec and may have something left; nothing is kept where there are none."""
+        values = [one.value() for one in hosts]
+        if values:
+            self.store.put(left_hosts_key(self.cluster), json.dumps(values, indent=1).encode())
+        else:
+            self.store.delete(left_hosts_key(self.cluster))
+
     def pause(self) -> Pause | None:
         """Return what was asked of the rollout that is under way, or None."""
         stored = self.store.get(pause_key(self.cluster))
@@ -185,6 +203,15 @@ class ClusterRecords:
     def drop_pause(self) -> None:
         """Store that no pause is asked for (any more)."""
         self.store.delete(pause_key(self.cluster))
+
+    def durations(self) -> StepDurations:
+        """Return how long each kind of step of a rollout took last."""
+        stored = self.store.get(durations_key(self.cluster))
+        return StepDurations() if stored is None else StepDurations.of(json.loads(stored.data))
+
+    def save_durations(self, durations: StepDurations) -> None:
+        """Store how long each kind of step of a rollout took last."""
+        self.store.put(durations_key(self.cluster), json.dumps(durations.value(), indent=1).encode())
 
     def status(self) -> Mapping[str, Any] | None:
         """Return the last observation, or None if there is none."""

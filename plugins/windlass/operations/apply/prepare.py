@@ -9,6 +9,7 @@ from windlass.domain.artifacts import Artifact
 from windlass.domain.host.desired import SETTINGS, containerd_unit
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.layout import (
+    API_PROXY,
     CLUSTER_MARK,
     DOCKER_DAEMON,
     REGISTRY_HOSTS,
@@ -103,7 +104,8 @@ def _lay_down(session: ClusterSession, connection: Connection, files: Mapping[st
     changed += run_script(connection, settings_script("kernel settings", SETTINGS["kernel settings"]))
     settings = docker_settings(connection, docker.content.decode())
     connection.put(DOCKER_DAEMON, settings, mode=docker.mode, owner=docker.owner)
-    return (*changed, *run_script(connection, settings_script("docker settings", SETTINGS["docker settings"])))
+    changed += run_script(connection, settings_script("docker settings", SETTINGS["docker settings"]))
+    return (*changed, *run_script(connection, settings_script(API_PROXY, SETTINGS[API_PROXY])))
 
 
 def docker_settings(connection: Connection, rendered: str) -> bytes:

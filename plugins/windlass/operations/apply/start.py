@@ -43,12 +43,6 @@ def install_host_certificates(
     return tuple(changed)
 
 
-def start_etcd(session: ClusterSession) -> dict[str, Changes]:
-    """Start the etcd members side by side: none is first, and they find each other by the list they all have."""
-    hosts = session.cluster.hosts_with("etcd")
-    return session.on_hosts("start etcd", hosts, lambda _, connection: bring_up(connection, ("etcd",)))
-
-
 def start_control_plane(session: ClusterSession) -> dict[str, Changes]:
     """Start API server, controller manager and scheduler, and on every host the proxy in front of all API servers."""
     return session.on_hosts(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from windlass.domain.health import TOLD_WHEN_OVER, Effects, Finding, Status, Transition
+from windlass.domain.health import TOLD_WHEN_OVER, Effects, Finding, Status, StatusChange
 from windlass.domain.servicelog import Event
 from windlass.effects.repeats import Repeats
 from windlass.errors import WindlassError
@@ -189,12 +189,12 @@ class Announcer:
         return True
 
 
-def _is_telling(transition: Transition) -> bool:
+def _is_telling(transition: StatusChange) -> bool:
     """Say whether people want to read of it: not that a new watcher saw at last what was so all the time."""
     return (transition.before, transition.after) != (Status.UNKNOWN, Status.HEALTHY)
 
 
-def _transition_event(transition: Transition, now: datetime) -> Event:
+def _transition_event(transition: StatusChange, now: datetime) -> Event:
     subject = transition.subject
     seen = f" seen from {', '.join(transition.seen_from)}" if transition.seen_from else ""
     why = f": {transition.evidence}" if transition.evidence and transition.after is Status.UNHEALTHY else ""

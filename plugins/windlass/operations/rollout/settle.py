@@ -1,0 +1,44 @@
+"""The end of a rollout: what has left and is not clean, what every control-plane host keeps, who was left out."""
+
+from __future__ import annotations
+
+from windlass.domain.host.layout import SEALED_PKI
+from windlass.domain.rollout.record import LeftHost
+from windlass.operations.apply.certificates import ensure_pki
+from windlass.operations.cluster import ClusterSession
+from windlass.operations.rollout.context import Views
+from windlass.operations.rollout.planes import find_leftovers
+from windlass.operations.run import ClusterRun
+
+
+def unreachable_hosts(session: ClusterSession) -> frozenset[str]:
+    """Return the hosts that do not answer now."""
+    outcomes = session.observe_on_hosts(session.hosts, lambda _, connection: connection.run(["true"]))
+    return frozenset(name for name, outcome in outcomes.items() if not outcome.is_ok)
+
+
+def hosts_left(run: ClusterRun, views: Views) -> tuple[LeftHost, ...]:
+    """Return the hosts that left the spec, or gave up a plane, and are not known to be clean."""
+    transition = views.transition
+    found = find_leftovers(views.during, transition)
+    since = {one.host.name: one.since for one in run.records.left_hosts()}
+    now = run.clock.now().isoformat(timespec="seconds")
+    left = []
+    for host in (*transition.leaving, *transition.shrinking):
+        is_gone = host.name in transition.gone
+        rest = found.rest.get(host.name, ())
+        if not is_gone and host.name not in found.unreachable and not rest:
+            continue
+        reason = "it is gone for good" if is_gone else found.unreachable.get(host.name) or f"it has {', '.join(rest)}"
+        left.append(LeftHost(host, since.get(host.name, now), reason, is_gone=is_gone))
+    return tuple(left)
+
+
+def seal_hosts(run: ClusterRun, session: ClusterSession) -> None:
+    """Store the PKI without the certificates of what has left, and give control-plane hosts their sealed copy of it."""
+    _, sealed = ensure_pki(run, session.cluster)
+    session.on_hosts(
+        "keep the sealed PKI",
+        session.cluster.hosts_with("control-plane"),
+        lambda _, connection: connection.put(SEALED_PKI, sealed.content, mode=0o600),
+    )
