@@ -85,8 +85,8 @@ def take_off_hosts(run: ClusterRun, provider: HostProvider, gone: Sequence[str] 
     with run.session(cluster) as session:
         removed = remove_from_hosts(session, gone)
     if left := [host.name for host in cluster.spec.hosts.members if host.name not in removed]:
-        names = ", ".join(left)
-        run.log(f"{run.owner.dag_id}: {names} did not answer and was not cleaned: gone for good", level="warning")
+        text = f"{', '.join(left)} did not answer and was not cleaned: it is said to be gone for good"
+        run.log(f"{run.owner.dag_id}: {text}", level="warning")
     return removed
 
 
