@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from windlass.domain.health import Effects, Finding
+from windlass.effects.repeats import Repeats
 from windlass.effects.ssh.listening import Dialler
 from windlass.errors import WindlassError
 from windlass.operations.health.announcer import Announcer
@@ -66,6 +67,7 @@ class FleetMonitor:
         self._texts: dict[str, str] = {}
         self._reads: dict[str, _Read] = {}
         self._backups = BackupAgeMonitor(self._newest)
+        self._repeats = Repeats()
 
     @property
     def monitors(self) -> tuple[ClusterMonitor, ...]:
@@ -232,7 +234,10 @@ class FleetMonitor:
     async def _ask(self, doing: str, ask: Callable[[], T]) -> T | None:
         """Ask the store, from a thread; None, and a word in the log, if it does not answer or says what it cannot."""
         try:
-            return await asyncio.to_thread(ask)
+            answer = await asyncio.to_thread(ask)
         except WindlassError as error:
-            log.warning("cannot %s: %s", doing, error)
+            if self._repeats.is_news(doing, str(error)):
+                log.warning("cannot %s: %s", doing, error)
             return None
+        self._repeats.is_over(doing)
+        return answer
