@@ -44,22 +44,27 @@ def _run(directory: Path) -> dict[str, float]:
         try:
             if server.stdout is None or server.stdout.readline().strip() != "ready":
                 raise WindlassError("the SSH servers did not start")
-            return _join(port, host_key, (directory / "login").read_text())
+            return _join(port, host_key, directory)
         finally:
             server.kill()
 
 
-def _join(port: str, host_key: str, login_key: str) -> dict[str, float]:
+def _join(port: str, host_key: str, directory: Path) -> dict[str, float]:
     argv = [sys.executable, "-m", "bench.joining_fleet", port, host_key, str(WORKERS)]
     paths = os.pathsep.join([str(_ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         argv,
-        input=login_key,
+        input=(directory / "login").read_text(),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
         cwd=_ROOT,
-        env={**os.environ, "PYTHONPATH": paths},
+        env={
+            **os.environ,
+            "PYTHONPATH": paths,
+            "AIRFLOW_HOME": str(directory),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        },
     )
     took: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return took

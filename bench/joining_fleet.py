@@ -1,7 +1,7 @@
 """The process in which a run of `apply_cluster` has a hundred workers join, on hosts and an API in memory.
 
-Run as a process of its own, with tests/ among its paths: `python -m bench.joining_fleet PORT HOST_KEY WORKERS`, the
-login key on standing input. All that goes to a host goes to a real SSH server on loopback first, over the client that
+Run as a process of its own, with tests/ among its paths and a home for Airflow: `python -m bench.joining_fleet PORT
+HOST_KEY WORKERS`, the login key on standing input. All that goes to a host goes to a real SSH server on loopback first, over the client that
 operations use, and takes as long on the host as it does on one of the lab. Last it prints the seconds of each task as
 one line of JSON.
 """
@@ -9,19 +9,13 @@ one line of JSON.
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-
-# Airflow reads its configuration when it is imported, which the world does.
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="windlass-bench-airflow-")
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 import pytest
 import yaml
