@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import threading
@@ -16,6 +15,7 @@ from windlass.domain.apply.smoke_test import NAMESPACE as TRIAL
 from world.deaths import Boundaries
 from world.etcd import Etcd, Objects
 from world.machine import Machine
+from world.server_side_apply import applied, merged
 
 Object = dict[str, Any]
 
@@ -62,7 +62,7 @@ class KubernetesApi:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         server = self._machines.get(request.url.host)
-        if server is None or not self.is_ready(server):
+        if not self.is_ready(server):
             raise httpx.ConnectError("connection refused", request=request)
         if request.url.path in {"/readyz", "/metrics"}:
             return httpx.Response(200, text="ok" if request.url.path == "/readyz" else "")
@@ -82,9 +82,9 @@ class KubernetesApi:
             self._boundaries.cross("kubernetes")
         return response
 
-    def is_ready(self, server: Machine) -> bool:
+    def is_ready(self, server: Machine | None) -> bool:
         """Whether the API server on a machine runs, and etcd has a quorum."""
-        return server.serves("kube-apiserver") and self._etcd.current is not None
+        return server is not None and server.serves("kube-apiserver") and self._etcd.current is not None
 
     @property
     def _objects(self) -> Objects:
@@ -166,13 +166,25 @@ class KubernetesApi:
         change, key = json.loads(request.content), _key(match)
         if key[:2] == ("pods", TRIAL) and ("serviceaccounts", TRIAL, "default") not in self._objects:
             return httpx.Response(403, json={"kind": "Status", "message": "serviceaccount default not found"})
-        before = self._objects.get(key)
-        if before is None and "merge-patch" in request.headers["Content-Type"]:
+        before, params = self._objects.get(key), request.url.params
+        if before is None and ("merge-patch" in request.headers["Content-Type"] or self._lacks_namespace(match)):
             return _missing(request.url.path)
-        after = _merged(before or {"metadata": {"uid": str(uuid.uuid4())}}, change)
-        if "dryRun" not in request.url.params:
-            self._objects[key] = after
+        if "merge-patch" in request.headers["Content-Type"]:
+            version = change.get("metadata", {}).pop("resourceVersion", None)
+            if version and version != (before or {})["metadata"].get("resourceVersion"):
+                return httpx.Response(409, json={"kind": "Status", "message": "the object has been modified"})
+            after = merged(before, change)
+        else:
+            after = applied(before or {"metadata": {"uid": str(uuid.uuid4())}}, change, params["fieldManager"])
+        if after != before and "dryRun" not in params:
+            self._objects[key] = _versioned(after)
         return httpx.Response(200, json=after)
+
+    def _lacks_namespace(self, match: re.Match[str]) -> bool:
+        """Say whether an object's namespace is not there; the system's own always are."""
+        namespace = match["namespace"]
+        is_system = namespace in {None, "default", "kube-system"}
+        return not is_system and ("namespaces", "", namespace) not in self._objects
 
     def _post(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
         made = json.loads(request.content)
@@ -180,12 +192,16 @@ class KubernetesApi:
             self._objects.pop(_key(match), None)
             return httpx.Response(201, json=made)
         key = (match["plural"], match["namespace"] or "", made["metadata"]["name"])
+        made["metadata"].setdefault("uid", str(uuid.uuid4()))
         if key in self._objects:
             return httpx.Response(409, json={"kind": "Status", "message": "there is one"})
-        self._objects[key] = made
+        self._objects[key] = _versioned(made)
         return httpx.Response(201, json=made)
 
     def _delete(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
+        uid = json.loads(request.content or "{}").get("preconditions", {}).get("uid")
+        if uid and self._objects.get(_key(match), {"metadata": {}})["metadata"].get("uid") not in {None, uid}:
+            return httpx.Response(409, json={"kind": "Status", "message": "the UID in the precondition differs"})
         if self._objects.pop(_key(match), None) is None:
             return _missing(request.url.path)
         if match["plural"] == "namespaces":
@@ -198,11 +214,10 @@ def _key(match: re.Match[str]) -> tuple[str, str, str]:
     return match["plural"], match["namespace"] or "", match["name"] or ""
 
 
-def _merged(old: Any, new: Any) -> Any:
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return copy.deepcopy(new)
-    merged = {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
-    return {key: value for key, value in merged.items() if value is not None}
+def _versioned(found: Object) -> Object:
+    """Return an object as one that was just written."""
+    version = int(found["metadata"].get("resourceVersion", "0")) + 1
+    return {**found, "metadata": {**found["metadata"], "resourceVersion": str(version)}}
 
 
 def _made(api_version: str, kind: str, name: str, namespace: str = "") -> Object:

@@ -80,6 +80,8 @@ EVICTABLE = "io.windlass/evict"
 """A pod without a controller that has this annotation (`true`) may be evicted, and is gone then."""
 CORDONED = "io.windlass/cordoned"
 """Annotation of a node that a rollout cordoned, so that it is opened again; one that somebody else cordoned stays."""
+NODE_SETTINGS = "io.windlass/settings"
+"""Annotation of a node: which labels and taints Windlass has set, so that those which leave the spec are removed."""
 CORDONED_BY = "io.windlass/cordoned-by"
 """Annotation of a node that remediation has cordoned, and opens again."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.host.layout import ADDON_LABEL
+from windlass.domain.objects.inventory import FIELD_MANAGER, MANAGED_BY_LABEL
 from windlass.domain.pki.bindings import group_bindings
 from windlass.domain.rendering.context import ClusterInputs
 from windlass.domain.rendering.images import MirrorAddresses
@@ -16,7 +17,7 @@ from windlass.domain.spec.models import Cluster
 from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
-_MANAGED_BY = {"app.kubernetes.io/managed-by": "windlass"}
+_MANAGED_BY = {MANAGED_BY_LABEL: FIELD_MANAGER}
 OWN_ADDON = "own"
 _EARLY_KINDS = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
 """Kinds that others need to be there first."""

@@ -170,6 +170,11 @@ def homeless(nodes: Sequence[Object], pods: Sequence[Object], drained: Sequence[
     return told
 
 
+def could_take(node: Object, pods: Sequence[Object], pod: Object) -> bool:
+    """Whether a node is Ready and open and could take the pod beside those of `pods` that run there."""
+    return _is_open(node) and _room(node, pods).takes(pod)
+
+
 def _room(node: Object, pods: Sequence[Object]) -> NodeCapacity:
     allocatable = node["status"].get("allocatable", {})
     mine = [pod for pod in pods if pod["spec"].get("nodeName") == node["metadata"]["name"]]

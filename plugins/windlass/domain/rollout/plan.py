@@ -147,8 +147,15 @@ def plan_rollout(
         *_hosts(cluster, hosts, states, changes),
         *narrows,
         *_leaves(cluster, changes),
-        *([Step(ADD_ONS, (), tuple(add_ons))] if add_ons else []),
+        *_add_ons(add_ons, changes),
     )
+
+
+def _add_ons(add_ons: Sequence[str], changes: PlaneChanges) -> Iterator[Step]:
+    """Yield the step on objects: those that would change, and the nodes that are none yet."""
+    does = (*add_ons, *(f"Node {name}: its labels and taints" for name in changes.node_joins))
+    if does:
+        yield Step(ADD_ONS, (), does)
 
 
 def _fetches(hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges) -> Iterator[Step]:

@@ -70,7 +70,9 @@ def judge_webhooks(
     configurations: Iterable[Object], ready_services: Collection[str], needed: Collection[str]
 ) -> WebhookReport:
     """Sort the webhooks that fail closed; `ready_services` (as namespace/name) have an endpoint that is ready."""
-    blocking, unrelated, by_url = [], [], []
+    blocking: list[str] = []
+    unrelated: list[str] = []
+    by_url: list[str] = []
     for webhook in closed_webhooks(configurations):
         if webhook.url:
             what = "whatever the rollout writes" if webhook.guards(needed) else "what a rollout does not write"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import ssl
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +20,9 @@ from typing import Any, Self
 
 import httpx
 
+from windlass.domain.objects.inventory import FIELD_MANAGER
 from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
 
-FIELD_MANAGER = "windlass"
-_KEPT_BY_SERVER = {"managedFields", "resourceVersion", "generation"}
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 
 Object = dict[str, Any]
@@ -80,6 +80,7 @@ class KubernetesClient:
             base_url=self._where, verify=context, timeout=timeout_seconds, trust_env=False, transport=transport
         )
         self._resources: dict[tuple[str, str], Resource] = {}
+        self._discovery = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -117,19 +118,27 @@ class KubernetesClient:
         items: list[Object] = self._object(response, f"list {resource.plural}")["items"]
         return items
 
-    def apply(self, desired: Object) -> bool:
-        """Apply an object server-side; whether that changed anything."""
-        resource = self.resource_of(desired)
+    def apply(self, desired: Object) -> Object:
+        """Apply an object server-side and return it as it is then; NotReadyError while its namespace is not there."""
+        return self._apply(desired, {})
+
+    def try_apply(self, desired: Object) -> Object:
+        """Return what `apply` would make of an object, by having the API server try it without keeping it."""
+        return self._apply(desired, {"dryRun": "All"})
+
+    def _apply(self, desired: Object, params: dict[str, str]) -> Object:
         name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace")
-        before = self.get(resource, name, namespace)
         response = self._send(
             "PATCH",
-            resource.path(namespace, name),
-            params={"fieldManager": FIELD_MANAGER, "force": "true"},
+            self.resource_of(desired).path(namespace, name),
+            params={"fieldManager": FIELD_MANAGER, "force": "true", **params},
             content=json.dumps(desired).encode(),
             headers={"Content-Type": "application/apply-patch+yaml"},
         )
-        return _content(self._object(response, f"apply {desired['kind']} {name}")) != _content(before)
+        doing = f"{'try' if params else 'apply'} {desired['kind']} {name}"
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise NotReadyError(f"{self._where}: cannot {doing}: {_reason(response)}")
+        return self._object(response, doing)
 
     def create(self, resource: Resource, desired: Object) -> bool:
         """Make an object; False if there is one of that name."""
@@ -140,25 +149,6 @@ class KubernetesClient:
         self._object(response, f"create {resource.plural}/{desired['metadata']['name']}")
         return True
 
-    def would_change(self, desired: Object) -> bool:
-        """Say whether `apply` would change anything, by having the API server try it without keeping it."""
-        name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace")
-        try:
-            resource = self.resource_of(desired)
-        except NotReadyError:  # a kind that an object before it defines
-            return True
-        before = self.get(resource, name, namespace)
-        if before is None:
-            return True
-        response = self._send(
-            "PATCH",
-            resource.path(namespace, name),
-            params={"fieldManager": FIELD_MANAGER, "force": "true", "dryRun": "All"},
-            content=json.dumps(desired).encode(),
-            headers={"Content-Type": "application/apply-patch+yaml"},
-        )
-        return _content(self._object(response, f"try {desired['kind']} {name}")) != _content(before)
-
     def text(self, path: str) -> str:
         """Return what a path that is no object of the API answers, such as /metrics."""
         response = self._send("GET", path, headers={"Accept": "text/plain"})
@@ -167,14 +157,23 @@ class KubernetesClient:
         return response.text
 
     def patch(self, resource: Resource, name: str, change: Object) -> Object:
-        """Merge `change` into an object without a namespace."""
+        """Merge `change` into an object without a namespace.
+
+        NotReadyError if `change` names a resourceVersion, and the object was changed since.
+        """
         headers = {"Content-Type": "application/merge-patch+json"}
         response = self._send("PATCH", resource.path(None, name), content=json.dumps(change).encode(), headers=headers)
+        if response.status_code == httpx.codes.CONFLICT:
+            raise NotReadyError(f"{self._where}: {resource.plural}/{name} was changed meanwhile: {_reason(response)}")
         return self._object(response, f"patch {resource.plural}/{name}")
 
-    def delete(self, resource: Resource, name: str, namespace: str | None = None) -> bool:
-        """Delete an object and what it owns; False if there was none."""
-        response = self._send("DELETE", resource.path(namespace, name), params={"propagationPolicy": "Background"})
+    def delete(self, resource: Resource, name: str, namespace: str | None = None, uid: str = "") -> bool:
+        """Delete an object and what it owns; False if there was none, or none any more that has this `uid`."""
+        body = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        options = body | ({"preconditions": {"uid": uid}} if uid else {})
+        response = self._send("DELETE", resource.path(namespace, name), content=json.dumps(options).encode())
+        if uid and response.status_code == httpx.codes.CONFLICT:
+            return False
         if response.status_code == httpx.codes.NOT_FOUND:
             return False
         self._object(response, f"delete {resource.plural}/{name}")
@@ -204,8 +203,9 @@ class KubernetesClient:
 
     def find_resource(self, api_version: str, kind: str) -> Resource | None:
         """Return where objects of a kind live, by asking the API once for each group and version; None: not served."""
-        if (api_version, kind) not in self._resources:
-            self._discover(api_version)
+        with self._discovery:
+            if (api_version, kind) not in self._resources:
+                self._discover(api_version)
         return self._resources.get((api_version, kind))
 
     def _discover(self, api_version: str) -> None:
@@ -243,14 +243,6 @@ def _reason(response: httpx.Response) -> str:
     except (ValueError, KeyError, TypeError):
         return response.text[:500]
     return message
-
-
-def _content(found: Object | None) -> Object | None:
-    """Return what somebody wants of an object, without what the API server and the controllers keep in it."""
-    if found is None:
-        return None
-    metadata = {key: value for key, value in found["metadata"].items() if key not in _KEPT_BY_SERVER}
-    return {key: value for key, value in found.items() if key != "status"} | {"metadata": metadata}
 
 
 def _context(credentials: Credentials) -> ssl.SSLContext:

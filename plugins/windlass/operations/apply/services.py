@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from windlass.operations.apply.addons import (
-    apply_services,
-    label_nodes,
-    nodes_missing,
-    register_nodes,
-    workloads_missing,
-)
+from windlass.operations.apply.addons import nodes_missing, register_nodes, workloads_missing
 from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.user_stacks import start_own_stacks
 from windlass.operations.apply.verify import FOUNDATION, verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.objects.apply import apply_services
+from windlass.operations.objects.nodes import label_nodes
+from windlass.operations.objects.spread import spread_dns
 from windlass.operations.run import ClusterRun, Tell
 from windlass.operations.waiting import wait_until
 
@@ -31,6 +28,7 @@ def start_services(run: ClusterRun, tell: Tell) -> list[str]:
         wait_until(lambda: nodes_missing(session, client), _NODES_READY, "wait for nodes", session.clock)
         tell("all nodes are Ready")
         changed += label_nodes(session, client)
+        changed += spread_dns(session, client)
         doing = "wait for foundation services"
         wait_until(lambda: workloads_missing(client, FOUNDATION), _NODES_READY, doing, session.clock)
         own = start_own_stacks(session)

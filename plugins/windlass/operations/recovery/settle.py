@@ -8,10 +8,12 @@ from datetime import timedelta
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import Connection
-from windlass.operations.apply.addons import apply_services, label_nodes, nodes_missing
+from windlass.operations.apply.addons import nodes_missing
 from windlass.operations.apply.start import start_kubelet
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.objects.apply import apply_services
+from windlass.operations.objects.nodes import label_nodes
 from windlass.operations.recovery.context import RecoveryContext
 from windlass.operations.waiting import wait_until
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from windlass.domain.rendering import render_manifests
+from windlass.domain.objects.drift import ObjectDrift
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
-from windlass.operations.apply.addons import apply_services, label_nodes
 from windlass.operations.apply.verify import FOUNDATION
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.objects.apply import apply_services
+from windlass.operations.objects.nodes import label_nodes, node_drift
+from windlass.operations.objects.observe import observe_objects
+from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.waiting import wait_until
 
@@ -20,13 +23,21 @@ _DEPLOYMENTS = Resource("apps/v1", "deployments", namespaced=True)
 
 
 def change_add_ons(rollout: RolloutContext) -> Changes:
-    """Apply every object that the spec picks, and wait until all of it runs again."""
+    """Apply every object that the spec picks, prune what left it, and wait until all of it runs again."""
+    session, before = rollout.session, rollout.before
     with kubernetes_api(rollout.during, rollout.pki, _API) as client:
-        changed = (*apply_services(rollout.session, client), *label_nodes(rollout.session, client))
-        for one in changed:
-            rollout.tell(f"changed: {one}")
-        wait_until(lambda: rolling_out(client), rollout.limits.services_ready, "add-ons", rollout.session.clock)
-    return changed
+        changed = (*apply_services(session, client, before), *label_nodes(session, client, before))
+        _tell_and_wait(rollout, client, changed)
+        moved = spread_dns(session, client)
+        if moved:
+            _tell_and_wait(rollout, client, moved)
+    return (*changed, *moved)
+
+
+def _tell_and_wait(rollout: RolloutContext, client: KubernetesClient, changed: Changes) -> None:
+    for one in changed:
+        rollout.tell(one)
+    wait_until(lambda: rolling_out(client), rollout.limits.services_ready, "add-ons", rollout.session.clock)
 
 
 def rolling_out(client: KubernetesClient) -> str:
@@ -61,7 +72,15 @@ def _state(found: dict[str, Any], desired: int, updated: int, available: int) ->
     return f"{available} of {desired} are available" if available < desired else ""
 
 
-def changed_add_ons(session: ClusterSession, client: KubernetesClient) -> tuple[str, ...]:
-    """Return which objects an apply would change, as the API server itself says; nothing is changed."""
-    manifests = render_manifests(session.cluster, session.release, session.lock, session.mirror)
-    return tuple(str(manifest) for manifest in manifests if client.would_change(dict(manifest.document)))
+def add_on_drift(
+    session: ClusterSession, client: KubernetesClient, before: ClusterSession | None = None
+) -> tuple[ObjectDrift, ...]:
+    """Return how objects and nodes differ from what is desired, as the API server itself says; nothing is changed."""
+    return (*observe_objects(session, client, before).all_drift, *node_drift(session, client, before))
+
+
+def changed_add_ons(
+    session: ClusterSession, client: KubernetesClient, before: ClusterSession | None = None
+) -> tuple[str, ...]:
+    """Return what an apply would change about objects and nodes, a line each; nothing is changed."""
+    return tuple(map(str, add_on_drift(session, client, before)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -89,7 +89,7 @@ def pods_on(client: KubernetesClient, node: str) -> list[dict[str, Any]]:
     return client.list(PODS, fields=f"spec.nodeName={node}")
 
 
-def _evict(client: KubernetesClient, pod: dict[str, Any]) -> str:
+def _evict(client: KubernetesClient, pod: Mapping[str, Any]) -> str:
     """Ask for a pod's eviction; why it stays, or that it is on its way out."""
     if "deletionTimestamp" in pod["metadata"]:
         return "it has not ended yet"

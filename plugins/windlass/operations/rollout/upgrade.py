@@ -21,6 +21,7 @@ from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
+from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.approved_plan import make_plan, refuse_other_plan
 from windlass.operations.rollout.check_gate import open_views, path_of
 from windlass.operations.rollout.context import RolloutContext
@@ -112,6 +113,8 @@ def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: boo
         now = views.session if is_complete else views.before
         absent = unreachable_hosts(now)
         with kubernetes_api(views.serving, pki, _API_READY) as client:
+            for moved in spread_dns(now, client):  # drained nodes were left by one replica after the other
+                run.log(moved)
             shown = verify_cluster(now, pki, client, absent)
         record_verified(run.records, views.during, pki)
         if is_complete:

@@ -1,0 +1,1 @@
+"""The objects that Windlass applies to a cluster: their inventory, how they differ, what is pruned."""
