@@ -15,6 +15,7 @@ SAME_SUBJECT = {
     "artifacts": "what is fetched, by its lock",
     "available": "releases that a cluster can go to",
     "backup": "bundles: the command and the operators",
+    "bootstrap": "the start of a new etcd cluster: whether it may be, its scripts, the start itself",
     "catalog": "the catalog of releases",
     "certificates": "the cluster's certificates",
     "checks": "what is checked of a component: planned here, done on the host",

@@ -48,7 +48,7 @@ def leftovers_script(cluster: str, planes: Iterable[str], *, is_whole: bool) -> 
     if is_whole:
         label = shlex.quote(f"label={CLUSTER_LABEL}={cluster}")
         lines.append(
-            f'if [ -e {ETC} ] || [ -e {DATA} ] || [ -n "$(docker ps -aq --filter {label} 2>/dev/null)" ]; then '
+            f'if [ -e {ETC} ] || [ -n "$(ls -A {DATA} 2>/dev/null | grep -vx lost+found)" ] || [ -n "$(docker ps -aq --filter {label} 2>/dev/null)" ]; then '
             f'echo "{CHANGED}{WHOLE}"; fi'
         )
     else:
