@@ -1,9 +1,9 @@
 """The process in which a run of `apply_cluster` has a hundred workers join, on hosts and an API in memory.
 
 Run as a process of its own, with tests/ among its paths and a home for Airflow: `python -m bench.joining_fleet PORT
-HOST_KEY WORKERS`, the login key on standing input. All that goes to a host goes to a real SSH server on loopback first, over the client that
-operations use, and takes as long on the host as it does on one of the lab. Last it prints the seconds of each task as
-one line of JSON.
+HOST_KEY WORKERS`, the login key on standing input. All that goes to a host goes to a real SSH server on loopback first,
+over the client that operations use, and takes as long on the host as it does on one of the lab. Last it prints the
+seconds of each task as one line of JSON.
 """
 
 from __future__ import annotations
