@@ -21,7 +21,13 @@ from windlass.domain.rollout.gate_result import (
     young_bundle,
 )
 from windlass.domain.rollout.gate_rules import judge_gate
-from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest, check_gone, upgrade_path
+from windlass.domain.rollout.upgrade_path import (
+    UpgradePath,
+    UpgradeRequest,
+    check_hosts_of,
+    upgrade_path,
+    with_left_hosts,
+)
 from windlass.effects.bundles import Vault
 from windlass.errors import WindlassError
 from windlass.operations.backup.take import take_bundle
@@ -37,10 +43,8 @@ def path_of(run: ClusterRun, request: UpgradeRequest) -> UpgradePath:
     given = run.desired(request.spec) if request.spec else None
     path = upgrade_path(run.catalog, running, given, request.version)
     rollout, left = run.records.rollout(), run.records.left_hosts()
-    known = (*(rollout.members if rollout else ()), *(one.host for one in left))
-    gone = frozenset((*request.gone, *(one.host.name for one in left if one.is_gone)))
-    path = replace(path, known=known, gone=gone)
-    check_gone(path, request.gone)
+    path = with_left_hosts(replace(path, known=rollout.members if rollout else ()), left, request.gone)
+    check_hosts_of(path, request)
     return path
 
 
@@ -81,7 +85,7 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> Gat
     inputs = found.gate_inputs
     steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons, changes=found.changes)
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
-    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.membership, details)
+    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.listed, details)
 
 
 def fresh_bundle(run: ClusterRun, path: UpgradePath, etcd_id: str, tell: Tell, *, take: bool) -> GateFinding:

@@ -24,13 +24,16 @@ def hosts_left(run: ClusterRun, views: Views) -> tuple[LeftHost, ...]:
     since = {one.host.name: one.since for one in run.records.left_hosts()}
     now = run.clock.now().isoformat(timespec="seconds")
     left = []
+    asked = {host.name for host in transition.asked}
     for host in (*transition.leaving, *transition.shrinking):
-        is_gone = host.name in transition.gone
-        rest = found.rest.get(host.name, ())
-        if not is_gone and host.name not in found.unreachable and not rest:
+        rest, is_gone = found.rest.get(host.name, ()), host.name in transition.gone
+        is_clean = host.name in found.rest and not rest
+        # An address that another host has by now says nothing any more of the one that has left.
+        is_taken = host.name not in asked and host.name in transition.recorded
+        if is_clean or is_taken:
             continue
-        reason = "it is gone for good" if is_gone else found.unreachable.get(host.name) or f"it has {', '.join(rest)}"
-        left.append(LeftHost(host, since.get(host.name, now), reason, is_gone=is_gone))
+        why = f"it has {', '.join(rest)}" if rest else found.unreachable.get(host.name, "it is gone for good")
+        left.append(LeftHost(host, since.get(host.name, now), why, is_gone=is_gone))
     return tuple(left)
 
 
