@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -123,8 +123,4 @@ class Fleet:
             log.append(event, writer=event.operation)
 
     def _targets(self, spec: Cluster) -> list[SshTarget]:
-        targets = self.logins(spec)
-        if not spec.spec.hosts.ssh.trust_on_first_use:
-            return targets
-        recorded = HostKeys(self.store, spec.name).lines()
-        return [replace(target, known_hosts=(*target.known_hosts, *recorded)) for target in targets]
+        return HostKeys(self.store, spec.name).known(self.logins(spec))
