@@ -48,8 +48,12 @@ def _with_roles(host: Host, roles: Iterable[Role]) -> Host:
 
 def without_hosts(cluster: Cluster, names: Collection[str]) -> Cluster:
     """Return the cluster without some of its hosts."""
-    members = [host for host in cluster.spec.hosts.members if host.name not in names]
-    hosts = cluster.spec.hosts.model_copy(update={"members": members})
+    return with_hosts(cluster, [host for host in cluster.spec.hosts.members if host.name not in names])
+
+
+def with_hosts(cluster: Cluster, members: Iterable[Host]) -> Cluster:
+    """Return the cluster with other hosts."""
+    hosts = cluster.spec.hosts.model_copy(update={"members": list(members)})
     return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"hosts": hosts})})
 
 
@@ -64,13 +68,18 @@ class Transition:
     """Names of hosts that are gone for good, as somebody said: nothing waits for them."""
     recorded: frozenset[str] = frozenset()
     """Those of `gone` of which somebody said so before this run: they are asked, and cleaned if they are back."""
+    left: frozenset[str] = frozenset()
+    """Hosts that left before this run, and are not known to be clean."""
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """Return the hosts whose nodes must not register again."""
+        return (self.gone | self.left) - {host.name for host in self.after.spec.hosts.members}
 
     @property
     def during(self) -> Cluster:
         """Return the desired spec with the hosts and roles that have not left yet: what is connected to and trusted."""
-        members = list(merged_hosts(self.after.spec.hosts.members, self.known))
-        hosts = self.after.spec.hosts.model_copy(update={"members": members})
-        return self.after.model_copy(update={"spec": self.after.spec.model_copy(update={"hosts": hosts})})
+        return with_hosts(self.after, merged_hosts(self.after.spec.hosts.members, self.known))
 
     @property
     def leaving(self) -> tuple[Host, ...]:

@@ -46,12 +46,14 @@ class UpgradePath:
     gone: frozenset[str] = frozenset()
     recorded: frozenset[str] = frozenset()
     """Those of `gone` of which somebody said so before."""
+    left: frozenset[str] = frozenset()
+    """Hosts that left before, and are not known to be clean."""
 
     @property
     def transition(self) -> Transition:
         """Return which hosts join and leave on the way."""
         known = merged_hosts(self.before.spec.hosts.members, self.known)
-        return Transition(self.after, known, self.gone, self.recorded)
+        return Transition(self.after, known, self.gone, self.recorded, self.left)
 
     @property
     def name(self) -> str:
@@ -86,6 +88,7 @@ def with_left_hosts(path: UpgradePath, left: Iterable[LeftHost], named: Iterable
         known=(*path.known, *(one.host for one in hosts)),
         gone=frozenset({*named, *recorded}),
         recorded=frozenset(recorded),
+        left=frozenset(one.host.name for one in hosts),
     )
 
 
