@@ -29,6 +29,8 @@ _URL_LOGIN = re.compile(r"(\w+://)\S*@")
 _SCHEME = re.compile(r"\b(Basic|Bearer|Negotiate|Digest)\s+\S.*", re.IGNORECASE)
 _OWN_PATH = re.compile(rf"[\"']?(?:{re.escape(ETC)}|{re.escape(DATA)})/[\w./-]+[\"',;]*")
 _PRIVATE_KEY = "PRIVATE KEY"
+_REFERS = frozenset({"operator", "effect", "path", "optional"})
+"""What stands beside a `key` that only names a label, a taint or an entry, as in objects of Kubernetes."""
 
 
 def is_secret_place(path: str) -> bool:
@@ -75,9 +77,10 @@ def mask_document(value: Any) -> Any:
             names_secret = any(
                 is_secret_name(str(one)) for name, one in value.items() if str(name).lower() in {"name", "key"}
             )
+            is_shown = {"name"} | ({"key"} if _REFERS & value.keys() else set())
             return {
                 str(name): HIDDEN
-                if _hides(str(name), one) or (names_secret and str(name) != "name")
+                if str(name) not in is_shown and (names_secret or _hides(str(name), one))
                 else mask_document(one)
                 for name, one in value.items()
             }

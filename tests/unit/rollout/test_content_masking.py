@@ -8,9 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from windlass.domain.bounded import LINES, WIDTH
 from windlass.domain.host.layout import DOCKER_DAEMON, ENCRYPTION_CONFIG, KUBECONFIGS, KUBELET_CONFIG, PKI, SYSTEMD
-from windlass.domain.rollout.content_diff import LINES, WIDTH, file_difference, service_difference
-from windlass.domain.rollout.masking import HIDDEN, is_secret_name, mask_document, mask_flag, shown_lines
+from windlass.domain.masking import HIDDEN, is_secret_name, mask_document, mask_flag, shown_lines
+from windlass.domain.rollout.content_diff import file_difference, service_difference
 
 NAMES = [
     "token",
