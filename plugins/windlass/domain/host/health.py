@@ -9,6 +9,7 @@ from typing import Literal
 
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.host.health_check import Strategy
+from windlass.domain.objects.health import AddonHealth
 
 Sight = Literal["healthy", "unhealthy", "unknown"]
 """`unknown`: nobody could look, which is neither good nor bad news."""
@@ -151,6 +152,8 @@ class ClusterHealth:
     """None where no member could be asked."""
     reports: Mapping[str, HealthReport] = field(default_factory=dict)
     """What the monitor said, by `host/component`."""
+    addons: tuple[AddonHealth, ...] | None = None
+    """The cluster's own services in Kubernetes; None where the API was not asked, or did not answer."""
     rollout: str = ""
     """What rollout has begun and not ended, in words: what differs may be what it has changed already."""
 

@@ -39,7 +39,7 @@ def announce_deletion(run: ClusterRun) -> None:
     run.delete_lease().acquire()
 
 
-def take_over_cluster(run: ClusterRun, tell: Tell) -> None:
+def take_over_to_delete(run: ClusterRun, tell: Tell) -> None:
     """Take the lease; RefusedError names the run that holds it instead.
 
     A remediation is waited for, which ends at its next round; then backups and drills that have begun. One that takes
@@ -58,8 +58,8 @@ def _at_it(run: ClusterRun) -> str:
     return "; ".join(f"{holder.owner} runs" for holder in holders if holder is not None)
 
 
-def go_on(run: ClusterRun) -> None:
-    """Renew what the run holds; RefusedError if it no longer holds it."""
+def keep_leases(run: ClusterRun) -> None:
+    """Renew both leases of the deletion; RefusedError if the run no longer holds them."""
     run.delete_lease().acquire()
     run.lease().heartbeat()
 
@@ -79,15 +79,14 @@ def take_off_hosts(run: ClusterRun, provider: HostProvider, gone: Sequence[str] 
 
     Hosts that are `gone` for good need not answer. The error names every other one that is not clean.
     """
-    go_on(run)
     cluster = run.cluster()
     if provider.makes_hosts:
         return dict.fromkeys(provider.destroy(cluster), ("destroyed",))
     with run.session(cluster) as session:
         removed = remove_from_hosts(session, gone)
     if left := [host.name for host in cluster.spec.hosts.members if host.name not in removed]:
-        names = ", ".join(left)
-        run.log(f"{run.owner.dag_id}: {names} did not answer and was not cleaned: gone for good", level="warning")
+        text = f"{', '.join(left)} did not answer and was not cleaned: it is said to be gone for good"
+        run.log(f"{run.owner.dag_id}: {text}", level="warning")
     return removed
 
 
