@@ -16,6 +16,7 @@ from windlass.domain.rollout.content_diff import file_difference, service_differ
 NAMES = [
     "token",
     "DB_PASSWORD",
+    "DB_PASS",
     "apiKey",
     "api-key",
     "client_secret",
@@ -47,6 +48,9 @@ LINE_FORMS = [
     "header Authorization: Bearer {secret}",
     'http-request set-header Authorization "Basic {secret}"',
     "user admin {name} {secret}",
+    "ExecStart=/usr/bin/curl -u admin:{secret} https://example.com",
+    "ExecStart=/usr/bin/curl --user=admin:{secret} https://example.com",
+    "Environment=A=1 \\\n  {name}={secret} \\\n  B=2",
     "-----BEGIN EC PRIVATE KEY-----\n{secret}\n-----END EC PRIVATE KEY-----",
 ]
 PATHS = [f"{SYSTEMD}/kubelet.service", "/etc/windlass/stacks/api-proxy/haproxy.cfg", "/etc/example/x.env"]
