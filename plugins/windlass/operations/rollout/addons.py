@@ -81,6 +81,6 @@ def add_on_drift(
 
 def changed_add_ons(
     session: ClusterSession, client: KubernetesClient, before: ClusterSession | None = None
-) -> tuple[str, ...]:
-    """Return what an apply would change about objects and nodes, a line each; nothing is changed."""
-    return tuple(map(str, add_on_drift(session, client, before)))
+) -> dict[str, tuple[str, ...]]:
+    """Return what an apply would change about objects and nodes, a line each with its details; nothing is changed."""
+    return {str(one): one.details for one in add_on_drift(session, client, before)}

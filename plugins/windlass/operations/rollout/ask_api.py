@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -44,7 +44,8 @@ class ApiAnswer:
     workloads: Workloads
     uses: tuple[ApiUse, ...] = ()
     own: tuple[OwnRequest, ...] = ()
-    add_ons: tuple[str, ...] = ()
+    add_ons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What would change of objects and nodes, a line each, with its details."""
     reason: str = ""
 
 

@@ -47,7 +47,8 @@ class GatheredInputs:
     gate_inputs: GateInputs
     leader: str | None
     etcd_id: str
-    add_ons: tuple[str, ...]
+    add_ons: Mapping[str, tuple[str, ...]]
+    """What would change of objects and nodes, a line each, with its details."""
     changes: PlaneChanges
     hosts: Mapping[str, InspectedHost]
     """The hosts that could be observed."""
