@@ -34,6 +34,8 @@ class Kind(Enum):
     """A certificate on the host has less than a third of its life left, or is about to run out."""
     BACKUP_OLD = "backup_old"
     """The newest bundle is older than the schedule allows; `host` is empty, `component` is `backup`."""
+    ADDON_UNAVAILABLE = "addon_unavailable"
+    """An object of one of the cluster's own services is missing, or its pods are not available; `host` is empty."""
 
 
 HOST_COMPONENT = "host"

@@ -249,7 +249,7 @@ def _what_the_api_says(session: ClusterSession, before: ClusterSession, pki: Pki
             ready_services=ready_services(client.list(_SLICES)),
         )
         uses, own = scan(client, session.release)
-        return _Api(workloads, uses, own, changed_add_ons(session, client, before))
+        return _Api(workloads, uses, own, changed_add_ons(session, client, before, pki))
 
 
 def ready_services(slices: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
