@@ -24,9 +24,12 @@ LOCAL_KINDS = frozenset(
         Kind.CLOCK_OFF,
         Kind.CERTIFICATE_EXPIRING,
         Kind.BACKUP_OLD,
+        Kind.LEFT_HOST,
     }
 )
 """Kinds that come from reports, not from looks."""
+ANSWERS = "answers"
+"""What a report on a host that has left says if it is back."""
 _CONFIRMED = 2
 """Bad reports in a row that make a finding, and good ones that end it."""
 
@@ -36,7 +39,7 @@ class HostReport:
     """One statement of a host about itself."""
 
     topic: str
-    """unit, disk, clock, certificate, node or backup."""
+    """unit, disk, clock, certificate, node, backup or left."""
     name: str
     value: str
 
@@ -98,6 +101,14 @@ def _backup(name: str, value: str) -> Condition | None:
     return Condition(Kind.BACKUP_OLD, name, text)
 
 
+def _left(name: str, value: str) -> Condition | None:
+    if value != ANSWERS:
+        return None
+    return Condition(
+        Kind.LEFT_HOST, name, f"{name} has left the cluster while it did not answer; it is back, to be cleaned"
+    )
+
+
 def _node(name: str, value: str) -> Condition | None:
     messages = value.split(",")
     if "Ready" in messages or value == "unknown":
@@ -105,7 +116,15 @@ def _node(name: str, value: str) -> Condition | None:
     return Condition(Kind.NODE_NOT_READY, NODE, f"Kubernetes says that node {name} is {value}")
 
 
-_RULES = {"unit": _unit, "disk": _disk, "clock": _clock, "certificate": _certificate, "node": _node, "backup": _backup}
+_RULES = {
+    "unit": _unit,
+    "disk": _disk,
+    "clock": _clock,
+    "certificate": _certificate,
+    "node": _node,
+    "backup": _backup,
+    "left": _left,
+}
 
 
 _UNIT_WORDS = {

@@ -150,4 +150,4 @@ def _conditions(pod: Object) -> Sequence[Mapping[str, Any]]:
 
 
 def _is_unready(condition: Mapping[str, Any]) -> bool:
-    return condition["type"] == "Ready" and condition["status"] == "False"
+    return bool(condition["type"] == "Ready" and condition["status"] == "False")

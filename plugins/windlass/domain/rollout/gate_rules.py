@@ -22,9 +22,11 @@ from windlass.domain.rollout.disruption import (
     shared_pods,
     stranded_budgets,
 )
-from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning
+from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning, without_passed
 from windlass.domain.rollout.plan import API_SERVER, ETCD, ETCD_JOIN, FORGET, LEAVE, PREPARE, HostState, Step
+from windlass.domain.rollout.quorum_gate import refused_changes
 from windlass.domain.rollout.removed_apis import ApiUse
+from windlass.domain.rollout.transition import STOPS_SERVER
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
 from windlass.domain.rollout.webhooks import judge_webhooks, moving_webhooks, needed_groups
 from windlass.domain.spec.checks.flags import problems as flag_problems
@@ -81,6 +83,15 @@ class GateInputs:
     """Nodes that nobody expects to be Ready: they join, leave, or do not answer."""
     to_be_made: tuple[str, ...] = ()
     """Hosts that their provider is still to make."""
+    members: Membership | None = None
+    """The members as etcd lists them, of which `membership` leaves out those that join and that are gone for good."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Why parts of hosts that answer are left as they are for now: hosts that do not answer are needed for them."""
+
+    @property
+    def listed(self) -> Membership:
+        """The members as etcd lists them."""
+        return self.members or self.membership
 
 
 def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence[Step], now: datetime) -> GateReport:
@@ -132,12 +143,7 @@ def _health(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence
         yield finding(
             "joining hosts", seen.joining, "fix the host, or take it out of the spec", "each can take its part"
         )
-    members = [str(drift) for drift in etcd_drift(seen.membership, seen.alarms)]
-    members += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
-    moves_members = is_upgrade or bool({ETCD, ETCD_JOIN, FORGET} & kinds) or not seen.membership.has_quorum
-    remedy = f"fix the member first: `{Operation.REMEDIATE}`"
-    judge = finding if moves_members else warning
-    yield judge("etcd members", members, remedy, f"{seen.membership.count} voters are healthy")
+    yield from _members(cluster, seen, steps, is_upgrade=is_upgrade)
     down = [reason for name, reason in seen.api_reasons.items() if name not in seen.unreachable]
     moves_servers = is_upgrade or bool({API_SERVER, LEAVE} & kinds) or "the API" in seen.api_reasons
     judge = finding if moves_servers else warning
@@ -148,6 +154,35 @@ def _health(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence
     yield warning("outage", _outages(cluster, steps), "let everybody know, or add hosts", "nothing stops serving")
 
 
+def _members(cluster: Cluster, seen: GateInputs, steps: Sequence[Step], *, is_upgrade: bool) -> Iterator[GateFinding]:
+    """Judge etcd: what is wrong on hosts that answer is fixed before members move; who is down is left out as they can.
+
+    That members may move while others are down is up to the rules of quorum, asked for each step.
+    """
+    drift = etcd_drift(seen.membership, seen.alarms)
+    told = [str(one) for one in drift if one.member not in seen.unreachable]
+    told += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
+    if not seen.listed.has_quorum:
+        told.append(f"etcd has no quorum: {seen.listed.count} voters are known to be healthy")
+    moves_members = is_upgrade or bool({ETCD, ETCD_JOIN, FORGET} & {step.kind for step in steps})
+    judge = finding if moves_members or not seen.listed.has_quorum else warning
+    remedy = f"fix the member first: `{Operation.REMEDIATE}`"
+    yield judge("etcd members", told, remedy, f"{seen.listed.count} voters are healthy")
+    yield from without_passed(
+        finding("etcd quorum", refused_changes(cluster, seen.listed, steps), "bring its members back first", ""),
+        finding("control plane", _last_servers(cluster, seen, steps), "bring another one back first", ""),
+    )
+
+
+def _last_servers(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[str]:
+    """Yield API servers that would stop for good while none that stays answers, or is started before."""
+    stays = {host.name for host in cluster.hosts_with("control-plane")}
+    if stays <= set(seen.unreachable):
+        for step in steps:
+            if step.kind == LEAVE and any(STOPS_SERVER in line for line in step.does):
+                yield f"{', '.join(step.hosts)}: no other API server can be reached"
+
+
 def _hosts(cluster: Cluster, seen: GateInputs, *, is_upgrade: bool) -> GateFinding:
     """Judge hosts that do not answer: they are left out, unless an upgrade would leave etcd or the API half done."""
     workers = {host.name for host in cluster.spec.hosts.members if set(host.roles) == {"worker"}}
@@ -155,6 +190,7 @@ def _hosts(cluster: Cluster, seen: GateInputs, *, is_upgrade: bool) -> GateFindi
     if is_upgrade and not set(seen.unreachable) <= workers:
         return finding("hosts", told, "bring the host back, or take it out of the spec", "")
     told = [f"left out: {one}" for one in told] + [f"its provider makes {name} first" for name in seen.to_be_made]
+    told += [f"{name} is left as it is until they are back: {why}" for name, why in sorted(seen.held.items())]
     remedy = f"once it is back, `{Operation.APPLY}` finishes it; one that is gone for good goes with the param `gone`"
     return warning("hosts", told, remedy, "all hosts answer")
 

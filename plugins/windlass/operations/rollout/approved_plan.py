@@ -21,6 +21,7 @@ from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.errors import RefusedError
 from windlass.operations.apply.certificates import ensure_pki
 from windlass.operations.rollout.check_gate import check_gate, path_of
+from windlass.operations.rollout.settle import remember_gone
 from windlass.operations.run import ClusterRun, Tell
 
 
@@ -108,6 +109,7 @@ def check_again(
         run.lease().release()
         return CheckedPlan(made.steps, made.goes_to_the_end, value, changes, render_question(made.plan, changes))
     remember_rollout(run, made.path)
+    remember_gone(run, made.path, request.gone)
     # What joins needs certificates before its first step; what leaves keeps its own until it has left.
     ensure_pki(run, made.path.transition.during)
     return CheckedPlan(made.steps, made.goes_to_the_end, value)

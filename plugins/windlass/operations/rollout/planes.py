@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from windlass.domain.etcd.membership import EtcdObservation, name_of
@@ -27,18 +27,21 @@ class Leftovers:
 
 
 def find_leftovers(session: ClusterSession, transition: Transition) -> Leftovers:
-    """Ask every host that leaves or gives up a plane what it still has; one that is gone for good is not asked."""
+    """Ask hosts that leave or give up a plane what they still have; that one stays gone is nothing to be told."""
     wholes = {host.name for host in transition.leaving}
-    hosts = [host for host in (*transition.leaving, *transition.shrinking) if host.name not in transition.gone]
 
     def ask(host: Host, connection: Connection) -> Changes:
         script = leftovers_script(session.cluster.name, transition.lost(host.name), is_whole=host.name in wholes)
         return run_script(connection, script)
 
-    outcomes = session.observe_on_hosts(hosts, ask)
+    outcomes = session.observe_on_hosts(transition.asked, ask)
     return Leftovers(
         {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok},
-        {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok},
+        {
+            name: str(outcome.error)
+            for name, outcome in outcomes.items()
+            if not outcome.is_ok and name not in transition.gone
+        },
     )
 
 
@@ -85,16 +88,21 @@ def joining_findings(
     return tuple(one for one in findings if one.host in new)
 
 
-def as_expected(membership: Membership, etcd: EtcdObservation, transition: Transition) -> Membership:
+def as_expected(
+    membership: Membership, etcd: EtcdObservation, transition: Transition, joins_now: Collection[str] = ()
+) -> Membership:
     """Return the members as they should be at this moment: who joins is not missed, who leaves is no stranger.
 
-    A member that leaves for good is left out: it is removed, whatever its health.
+    A member that leaves for good is left out: it is removed, whatever its health. So is the member that a host had
+    which joins again, `joins_now`, since its machine is new.
     """
     listed, hosts = etcd.listed(), etcd.desired
     named = {member.id: name_of(member, listed, hosts) for member in membership.members}
     members = tuple(one for one in membership.members if named[one.id] not in transition.gone)
     joins = {host.name for host in transition.after.hosts_with("etcd")}
-    settled = tuple(one for one in members if not _is_joining(one, named[one.id], joins))
+    settled = tuple(
+        one for one in members if named[one.id] not in joins_now and not _is_joining(one, named[one.id], joins)
+    )
     return replace(membership, members=settled, desired=frozenset(one.name for one in settled if named[one.id]))
 
 

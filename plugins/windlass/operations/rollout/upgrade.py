@@ -23,9 +23,10 @@ from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.approved_plan import make_plan, refuse_other_plan
+from windlass.operations.rollout.bar_nodes import bar_nodes
 from windlass.operations.rollout.check_gate import open_views, path_of
 from windlass.operations.rollout.context import RolloutContext
-from windlass.operations.rollout.settle import hosts_left, seal_hosts, unreachable_hosts
+from windlass.operations.rollout.settle import hosts_left, left_nodes, seal_hosts, unreachable_hosts
 from windlass.operations.rollout.steps import do_step
 from windlass.operations.run import ClusterRun, Tell
 
@@ -116,9 +117,11 @@ def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: boo
             for moved in spread_dns(now, client):  # drained nodes were left by one replica after the other
                 run.log(moved)
             shown = verify_cluster(now, pki, client, absent)
+            left = hosts_left(run, views) if is_complete else ()
+            if is_complete and (left or path.transition.barred):
+                bar_nodes(client, left_nodes(path.after, left))
         record_verified(run.records, views.during, pki)
         if is_complete:
-            left = hosts_left(run, views)
             seal_hosts(run, replace(views.session, cluster=without_hosts(path.after, absent)))
     if is_complete:
         run.records.save_left_hosts(left)
