@@ -62,7 +62,7 @@ def test_members_that_all_lost_their_data_after_the_cluster_was_verified_begin_n
     clusters = set(world.etcd.clusters)
     lose(world, world.machines)
 
-    with pytest.raises(RefusedError, match="the store says that the etcd cluster [0-9a-f]+ was verified once"):
+    with pytest.raises(RefusedError, match=r"the store says that the etcd cluster [0-9a-f]+ was verified once"):
         world.execute(task, run)
 
     assert set(world.etcd.clusters) == clusters

@@ -117,7 +117,7 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         states=states,
         drifted=drifted_parts(old, {name: look for name, look in looks.items() if name not in changes.prepare}),
         unreachable=unreachable,
-        membership=as_expected(membership, found.etcd, transition),
+        membership=as_expected(membership, found.etcd, transition, changes.forget),
         etcd_reasons={name: why for name, why in etcd_reasons.items() if not _is_moving(name, changes, transition)},
         alarms=found.etcd.alarms if cluster_id else (),
         api_reasons={name: why for name, why in servers.items() if not _is_moving(name, changes, transition)},
@@ -159,7 +159,7 @@ def _is_marked(look: InspectedHost | None, session: ClusterSession) -> bool:
 def _is_moving(name: str, changes: PlaneChanges, transition: Transition) -> bool:
     """Say whether a host is not to serve yet, or not any more: then nobody expects that it does."""
     joins = {*changes.etcd_joins, *changes.api_joins, *changes.prepare}
-    return name in joins or name in transition.gone or name in changes.leave
+    return name in joins or name in transition.gone or name in changes.leave or name in changes.forget
 
 
 def _judged(etcd: EtcdObservation) -> tuple[Membership, str, Mapping[str, str]]:

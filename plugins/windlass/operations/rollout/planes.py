@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from windlass.domain.etcd.membership import EtcdObservation, name_of
@@ -85,14 +85,16 @@ def joining_findings(
     return tuple(one for one in findings if one.host in new)
 
 
-def as_expected(membership: Membership, etcd: EtcdObservation, transition: Transition) -> Membership:
+def as_expected(
+    membership: Membership, etcd: EtcdObservation, transition: Transition, forgotten: Collection[str] = ()
+) -> Membership:
     """Return the members as they should be at this moment: who joins is not missed, who leaves is no stranger.
 
-    A member that leaves for good is left out: it is removed, whatever its health.
+    A member that leaves for good, or is to be `forgotten`, is left out: it is removed, whatever its health.
     """
     listed, hosts = etcd.listed(), etcd.desired
     named = {member.id: name_of(member, listed, hosts) for member in membership.members}
-    members = tuple(one for one in membership.members if named[one.id] not in transition.gone)
+    members = tuple(one for one in membership.members if named[one.id] not in transition.gone | set(forgotten))
     joins = {host.name for host in transition.after.hosts_with("etcd")}
     settled = tuple(one for one in members if not _is_joining(one, named[one.id], joins))
     return replace(membership, members=settled, desired=frozenset(one.name for one in settled if named[one.id]))
