@@ -7,7 +7,8 @@ The order: everything is fetched first, on all hosts, and those that join are pr
 are forgotten, so that etcd does not count on them. Members join etcd one by one, before any that is there is stopped
 and before any leaves; then the members that are there change one by one, the leader last. Every proxy learns of API
 servers that join before these start, side by side; then those that are there change one by one. Then what is left on
-each host: hosts that join side by side, control-plane hosts one by one, workers in batches. What leaves leaves last:
+each host: hosts that join side by side, control-plane hosts one by one, workers in batches; those on which
+nothing starts again go side by side as well. What leaves leaves last:
 no proxy leads to an API server that stops, and none counts on a member that goes. Add-ons are last of all.
 """
 
@@ -230,9 +231,10 @@ def _hosts(
     """Yield the rest of each host: what joins side by side, the control plane and etcd one by one, then workers."""
     changed = [host for host in hosts if _rest(states[host.name])]
     joining = tuple(host.name for host in changed if host.name in (*changes.prepare, *changes.node_joins))
-    if joining:
-        yield Step(HOST, joining, tuple(line for name in joining for line in _does_rest(name, states)))
-    changed = [host for host in changed if host.name not in joining]
+    quiet = tuple(host.name for host in changed if host.name not in joining and _is_quiet(states[host.name]))
+    for names in filter(None, (joining, quiet)):
+        yield Step(HOST, names, tuple(line for name in names for line in _does_rest(name, states)))
+    changed = [host for host in changed if host.name not in (*joining, *quiet)]
     for host in changed:
         if "worker" not in host.roles:
             yield Step(HOST, (host.name,), _does_rest(host.name, states))
@@ -272,6 +274,11 @@ def _drains(host: Host, state: HostState) -> bool:
     A newer kubelet may restart every container: https://github.com/kubernetes/kubernetes/issues/129385.
     """
     return host.is_node and bool({KUBELET, "containerd", HOOKS} & set(state.stale))
+
+
+def _is_quiet(state: HostState) -> bool:
+    """Whether nothing starts again for what is left to change on a host: then all such hosts go side by side."""
+    return set(_rest(state)) <= {"files", "certificates", "programs"}
 
 
 def _rest(state: HostState) -> list[str]:
