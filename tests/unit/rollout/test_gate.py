@@ -205,10 +205,6 @@ def test_an_outage_and_pods_without_a_place_are_warnings() -> None:
     assert [finding.name for finding in one.warnings] == ["outage"]
 
 
-def test_a_surge_that_nobody_can_make_is_a_warning() -> None:
-    assert [finding.name for finding in report(maxSurge=1).warnings] == ["surge"]
-
-
 def test_findings_read_well() -> None:
     blocked = GateFinding("disk", GateLevel.BLOCKED, "w-1 is full", "make room")
     assert str(blocked) == "blocked  disk: w-1 is full; make room"

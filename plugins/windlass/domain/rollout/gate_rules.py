@@ -113,7 +113,6 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
                 "the mirror has everything of the target",
             ),
             _drift(cluster, seen),
-            *_surge(cluster),
         )
     )
 
@@ -307,14 +306,6 @@ def _drift(cluster: Cluster, seen: GateInputs) -> GateFinding:
     if cluster.spec.repair.drift == "repair":
         return warning("drift", told, "the rollout puts it right", passed)
     return finding("drift", told, f"put it right first: `{Operation.APPLY}` with the stored spec", passed)
-
-
-def _surge(cluster: Cluster) -> Iterator[GateFinding]:
-    if cluster.spec.upgrade.max_surge in {0, "0%"}:
-        return
-    provider = cluster.spec.hosts.provider
-    told = [f"spec.upgrade.maxSurge: the host provider `{provider}` makes no hosts, so none is added for the rollout"]
-    yield warning("surge", told, "set it to 0, or add workers to the spec", "")
 
 
 def blocked(name: str, text: str, remedy: str) -> GateFinding:
