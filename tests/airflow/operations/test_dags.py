@@ -65,6 +65,8 @@ def run() -> Any:
     member = Mock()
     member.name = "cp-1"
     made.cluster.return_value.spec.hosts.members = [member]
+    made.cluster.return_value.model_copy.return_value = made.cluster.return_value
+    made.records.rollout.return_value, made.records.left_hosts.return_value = None, ()
     return made
 
 
