@@ -89,14 +89,18 @@ def test_deleting_needs_the_name() -> None:
     operator = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
     with pytest.raises(RefusedError, match="confirm_name"):
         operator.act(context(confirm_name="other"), run())
-    assert operator.act(context(confirm_name="demo"), run()) == ["cp-1"]
+    confirmed = run()
+    assert operator.act(context(confirm_name="demo"), confirmed) == ["cp-1"]
+    confirmed.delete_lease.return_value.acquire.assert_called_once_with()
 
 
 def test_planning_a_deletion_skips_it() -> None:
     operator = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
     asked = context(confirm_name="demo", plan_only=True)
+    planned = run()
     with pytest.raises(DownstreamTasksSkipped):
-        operator.act(asked, run())
+        operator.act(asked, planned)
+    planned.delete_lease.assert_not_called()
     asked["ti"].xcom_push.assert_called_once_with(key="return_value", value=["cp-1"])
 
 
