@@ -112,7 +112,7 @@ class RolloutPlan:
         for planned in self.steps:
             for line, told in planned.details.items():
                 host, _, change = line.partition(": ")
-                known = first.setdefault((change, told), host)
+                known = first.setdefault((change, told), host) if host in planned.step.hosts else host
                 shown[line] = told if known == host or len(told) == 1 else (f"as on {known}",)
         return shown
 

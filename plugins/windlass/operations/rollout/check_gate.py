@@ -83,9 +83,11 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: 
         found = gather(views, pki)
         record = run.release_tests(path.release.version)
         tested = release_finding(path.release, record, views.session.lock, allowed=request.allow_untested)
-        details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states)
+        details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states).with_lines(found.add_ons)
     inputs = found.gate_inputs
-    steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons, changes=found.changes)
+    steps = plan_rollout(
+        path.after, inputs.states, leader=found.leader, add_ons=tuple(found.add_ons), changes=found.changes
+    )
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
     return GateResult(GateReport((tested, *keys, *report.findings)), steps, found.etcd_id, inputs.listed, details)
 
