@@ -13,8 +13,9 @@ from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.etcd.status import Alarm
 from windlass.domain.rollout import HostState, RunningVersions, Step
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
-from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
+from windlass.domain.rollout.gate_rules import GateInputs, judge_gate
 from windlass.domain.rollout.removed_apis import ApiUse
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.domain.spec.models import Cluster
 from windlass.errors import RefusedError
 
