@@ -115,7 +115,7 @@ def _what_the_api_says(views: Views, pki: Pki) -> ApiAnswer:
         )
         is_upgrade = session.release != views.before.release  # only then is anything removed
         uses, own = scan(client, session.release) if is_upgrade else ((), ())
-        return ApiAnswer(workloads, uses, own, changed_add_ons(session, client, views.before))
+        return ApiAnswer(workloads, uses, own, changed_add_ons(session, client, views.before, pki))
 
 
 def ready_services(slices: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
