@@ -7,7 +7,7 @@ REST API, or from `kubeadm init`, until all nodes are Ready and the cluster's DN
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from bench.catalog import benchmark
 from bench.figure import Bar, Figure, Peer
@@ -17,11 +17,12 @@ from bench.rounds import alternate
 from bench.workbench import Workbench
 from windlass.cli.embedded.layout import project_directory
 from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.pool import Connections
-from windlass.operations.apply.prepare import prepare_hosts
+from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.cluster import open_session
 
 ROUNDS = 3
@@ -48,14 +49,19 @@ def _create() -> float:
         return took
 
 
-def prepare(stand: LabCluster) -> None:
-    """Put programs and images on the hosts and start their runtimes, and take away the files that create writes."""
+def prepare(stand: LabCluster, cluster: Cluster | None = None, names: Collection[str] | None = None) -> None:
+    """Put programs and images on hosts and start their runtimes, and take away the files that create writes.
+
+    All hosts of the stand's cluster, or those of the `names` in another `cluster`.
+    """
+    cluster = cluster or stand.cluster
     release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release(VERSION)
     mirror = MirrorAddresses(stand.lab.mirror_url, stand.lab.registry)
     connections = Connections([stand.lab.target(host.name) for host in stand.lab.hosts])
-    with open_session(stand.cluster, release, (fetch_lock(mirror.files), mirror), connections) as session:
-        prepare_hosts(session)
-        session.on_hosts("clear", session.hosts, lambda _, connection: _clear(connection))
+    with open_session(cluster, release, (fetch_lock(mirror.files), mirror), connections) as session:
+        hosts = [host for host in session.hosts if names is None or host.name in names]
+        session.on_hosts("prepare hosts", hosts, lambda host, connection: prepare_host(session, host, connection))
+        session.on_hosts("clear", hosts, lambda _, connection: _clear(connection))
 
 
 def _clear(connection: Connection) -> None:

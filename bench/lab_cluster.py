@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,9 +31,11 @@ from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.cluster_api import credentials_of
 from windlass_lab import demo_plan
+from windlass_lab.containers import container_name
+from windlass_lab.docker import docker
 from windlass_lab.lab import down, up
 from windlass_lab.model import BUCKET, Lab
-from windlass_lab.plan import LabPlan, host_names
+from windlass_lab.plan import LabPlan
 
 VERSION = "v1.37.2"
 _LOOK_SECONDS = 0.3
@@ -58,6 +60,17 @@ class LabCluster:
         """Return it for a release. Nothing is backed up by schedule: that would be part of what is timed."""
         document = yaml.safe_load(demo_plan.cluster_spec(self.lab, version))
         document["spec"]["backup"] = {"schedule": None, "drill": {"schedule": None}}
+        return yaml.safe_dump(document, sort_keys=False, width=10_000)
+
+    def spec_with(self, roles: Mapping[str, Sequence[str]], **sections: object) -> str:
+        """Return the spec on some hosts of the lab, with these roles; `sections` stand in the place of those of it."""
+        document = yaml.safe_load(self.spec)
+        hosts = document["spec"]["hosts"]
+        hosts["members"] = [
+            {"name": name, "address": self.lab.host(name).address, "roles": list(taken)}
+            for name, taken in roles.items()
+        ]
+        document["spec"].update(sections)
         return yaml.safe_dump(document, sort_keys=False, width=10_000)
 
     @cached_property
@@ -101,6 +114,11 @@ class LabCluster:
             wait_until(lambda: are_nodes_ready(hosts.get(first), kubectl, 4), "the nodes are not all Ready")
             wait_until(lambda: is_dns_answering(hosts.get(last), DNS_ADDRESS), "the DNS does not answer")
 
+    def on(self, host: str, script: str) -> str:
+        """Run a shell script on a host, past Windlass, and return what it printed."""
+        name = container_name(self.lab.name, host)
+        return docker("exec", "--interactive", name, "sh", "-s", stdin=script.encode(), host=host)
+
     def pss_mebibytes(self) -> float:
         """Return the memory of all processes of Windlass, Airflow and Postgres: what is shared counts once."""
         return sum(_pss(process) for process in session_members(self.running.runner)) / 2**20
@@ -118,15 +136,15 @@ class LabCluster:
 
 
 @contextmanager
-def lab_cluster(name: str, *, bare: bool = False) -> Iterator[LabCluster]:
-    """Make a new lab of 3 + 1 hosts and a new Airflow of that name, and remove both at the end."""
+def lab_cluster(name: str, *, bare: bool = False, hosts: Sequence[str] = demo_plan.HOSTS) -> Iterator[LabCluster]:
+    """Make a new lab, of 3 + 1 hosts unless told, and a new Airflow of that name, and remove both at the end."""
     home = Home.of(name)
     _clear(name, home)
     try:
-        lab, key = up(LabPlan(name, host_names("4"), bare=bare)), new_master_key()
+        lab, key = up(LabPlan(name, tuple(hosts), bare=bare)), new_master_key()
         running = instance.up(home, Settings(connections=demo_plan.connections(lab, key)))
         with AirflowClient(running.url, *login(home)) as airflow:
-            for dag in ("create_cluster", "delete_cluster", "watch_health"):
+            for dag in ("create_cluster", "apply_cluster", "delete_cluster", "watch_health"):
                 airflow.wait_for_dag(dag, within=timedelta(minutes=2))
             # What is broken on purpose is repaired only where that is what is timed.
             airflow.pause("watch_health")

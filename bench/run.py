@@ -23,7 +23,7 @@ MODULES = (
     "fan_out",
     "kubeadm_twin",
     "create_vs_kubeadm",
-    "applied_again",
+    "memory",
     "bare_hosts",
     "flat_memory",
     "backup",
@@ -34,6 +34,9 @@ MODULES = (
     "remediation",
     "notice",
     "remediation_tests",
+    "hundred_workers",
+    "changed_hosts",
+    "changed_spec",
 )
 """Every module with a benchmark, in the order in which they run."""
 

@@ -15,8 +15,6 @@ from windlass.domain.secret import Secret
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, S3Store, ServiceLog, StoreConfig
 from windlass.errors import NotReadyError
-from windlass_lab.containers import container_name
-from windlass_lab.docker import docker
 from windlass_lab.model import BUCKET
 
 HOSTS = ("cp-1", "cp-2", "cp-3")
@@ -59,8 +57,7 @@ class Watched:
 
     def on(self, host: str, script: str) -> str:
         """Run a shell script on a host, past Windlass, and return what it printed."""
-        name = container_name(self.stand.lab.name, host)
-        return docker("exec", "--interactive", name, "sh", "-s", stdin=script.encode(), host=host)
+        return self.stand.on(host, script)
 
     def until(self, condition: Callable[[], Any], what: str, pause: float = LOOK_SECONDS) -> None:
         """Look again and again until `condition` holds; NotReadyError, with the service log's end, if it never does."""

@@ -6,13 +6,14 @@ from airflow.sdk import DAG, Param
 
 from windlass.airflow.operators.cluster import (
     ClusterConfirmOperator,
+    ClusterDeletionLeaseOperator,
     ClusterDrainOperator,
     ClusterForgetOperator,
-    ClusterLeaseOperator,
     ClusterReleaseOperator,
     ClusterRemoveOperator,
+    RunOutcomeOperator,
 )
-from windlass.airflow.params import common_params, switch_param
+from windlass.airflow.params import common_params, names_param, switch_param
 from windlass.operation_names import Operation
 
 CONFIRM_NAME = Param(
@@ -21,6 +22,11 @@ CONFIRM_NAME = Param(
     description_md="The cluster's name once more. What is on its hosts is lost.",
 )
 KEEP_BACKUPS = switch_param("Keep backups", "Whether the cluster's bundles stay in the store.", default=True)
+GONE = names_param(
+    "Hosts gone for good",
+    "Hosts that will never answer again. Without this the run fails as long as a host does not answer. What is on such "
+    "a host stays there; one that answers is cleaned all the same.",
+)
 
 with DAG(
     dag_id=Operation.DELETE,
@@ -28,14 +34,15 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
-    params=common_params(confirm_name=CONFIRM_NAME, keep_backups=KEEP_BACKUPS),
+    params=common_params(confirm_name=CONFIRM_NAME, keep_backups=KEEP_BACKUPS, gone=GONE),
     allowed_run_types=["scheduled", "manual"],
 ):
     confirm = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
-    lease = ClusterLeaseOperator(task_id="lease")
+    lease = ClusterDeletionLeaseOperator(task_id="lease")
     drain = ClusterDrainOperator(task_id="drain")
     remove = ClusterRemoveOperator(task_id="remove")
     forget = ClusterForgetOperator(task_id="forget")
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+    outcome = RunOutcomeOperator(task_id="outcome", last="forget").as_teardown(on_failure_fail_dagrun=True)
 
-    confirm >> lease >> drain >> remove >> forget >> release
+    confirm >> lease >> drain >> remove >> forget >> release >> outcome

@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param
-from airflow.task.trigger_rule import TriggerRule
 
-from windlass.airflow.errors import TASK_DEFAULTS
-from windlass.airflow.operators.cluster import ClusterReleaseOperator
-from windlass.airflow.operators.rollout import (
-    UpgradeApprovalOperator,
-    UpgradeCheckOperator,
-    UpgradeGateOperator,
-    UpgradeLeaseOperator,
-    UpgradeResultOperator,
-    UpgradeStepOperator,
-    UpgradeVerifyOperator,
-)
-from windlass.airflow.params import MORE, auto_approve_param, common_params, switch_param
+from windlass.airflow.params import MORE, auto_approve_param, common_params, plan_digest_param, switch_param
+from windlass.airflow.rollout_tasks import rollout_tasks
 from windlass.operation_names import Operation
 
 VERSION = Param(
@@ -63,34 +52,9 @@ with DAG(
         stop_after=STOP_AFTER,
         outside_window=OUTSIDE_WINDOW,
         allow_untested=ALLOW_UNTESTED,
+        plan_digest=plan_digest_param(),
     ),
     allowed_run_types=["scheduled", "manual"],
     max_active_runs=16,
 ):
-    gate = UpgradeGateOperator(task_id="gate", skips=["approval"])
-    # Nothing holds the lease while a person is asked; what was looked at before is looked at again after.
-    approval = UpgradeApprovalOperator(
-        task_id="approval",
-        subject="Upgrade {{ params.cluster }} to {{ params.version or 'its changed spec' }}?",
-        body="{{ ti.xcom_pull(task_ids='gate')['question'] }}",
-    )
-    lease = UpgradeLeaseOperator(task_id="lease")
-    check = UpgradeCheckOperator(task_id="check")
-    rollout = UpgradeStepOperator.partial(
-        task_id="roll",
-        max_active_tis_per_dagrun=1,
-        map_index_template="{{ task.step['label'] }}",
-        **TASK_DEFAULTS,  # which a mapped task does not have of itself
-    ).expand(step=check.output)
-    # A rollout that pauses skips what is left of it; one that had nothing to do at all is not verified.
-    verify = UpgradeVerifyOperator(
-        task_id="verify", check="check", rollout="roll", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
-    )
-    result = UpgradeResultOperator(
-        task_id="result", gate="gate", check="check", rollout="roll", trigger_rule=TriggerRule.NONE_FAILED
-    )
-    release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
-
-    gate >> approval >> lease >> check >> rollout >> verify >> release
-    # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
-    [gate, verify, release] >> result
+    rollout_tasks("Upgrade {{ params.cluster }} to {{ params.version or 'its changed spec' }}?")

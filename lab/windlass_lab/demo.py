@@ -99,25 +99,25 @@ def _master_key() -> Secret:
 
 def _create(client: AirflowClient, spec: str, stage: _Stage) -> bool:
     """Have the cluster created, or follow the run that does it already; a failed run goes on where it failed."""
-    client.wait_for_dag(Operation.APPLY)
+    client.wait_for_dag(Operation.CREATE)
     run_id = demo_plan.run_id(spec)
     conf = {"cluster": NAME, "spec": spec, "reason": "windlass demo"}
-    run = client.trigger(Operation.APPLY, run_id=run_id, conf=conf)
+    run = client.trigger(Operation.CREATE, run_id=run_id, conf=conf)
     if run.state == "failed":
         stage.say(f"run {run_id} had failed; what failed runs again")
-        client.clear_failed(Operation.APPLY, run_id)
-    stage.say(f"run {run_id} of {Operation.APPLY}")
-    ended = client.follow(Operation.APPLY, run_id, stage.show_task, within=_LIMIT)
+        client.clear_failed(Operation.CREATE, run_id)
+    stage.say(f"run {run_id} of {Operation.CREATE}")
+    ended = client.follow(Operation.CREATE, run_id, stage.show_task, within=_LIMIT)
     if ended.state != "success":
         _show_failures(client, run_id, print)
     return ended.state == "success"
 
 
 def _show_failures(client: AirflowClient, run_id: str, show: Callable[[str], None]) -> None:
-    for task in client.tasks(Operation.APPLY, run_id):
+    for task in client.tasks(Operation.CREATE, run_id):
         if task.state == "failed":
             show(f"--- the end of the log of {task.task_id} {task.label}")
-            show("\n".join(client.log(Operation.APPLY, run_id, task).splitlines()[-_LOG_LINES:]))
+            show("\n".join(client.log(Operation.CREATE, run_id, task).splitlines()[-_LOG_LINES:]))
 
 
 def _grant(lab: Lab, key: Secret) -> Access:

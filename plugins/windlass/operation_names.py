@@ -13,8 +13,10 @@ from enum import StrEnum
 class Operation(StrEnum):
     """What Windlass does to a cluster, or for all of them."""
 
-    APPLY = "create_cluster"
-    """Brings a cluster to its spec, whether there is one yet or not."""
+    APPLY = "apply_cluster"
+    """Brings a cluster to its spec, whatever differs: the one door for all changes."""
+    CREATE = "create_cluster"
+    """Makes a cluster where nothing is, or goes on with one whose making broke off."""
     DELETE = "delete_cluster"
     WATCH = "watch_health"
     REMEDIATE = "heal_cluster"

@@ -14,9 +14,9 @@ import pytest
 
 from e2e.ground import VERSION, Ground, stand
 from e2e.leaks import CommandLines
-from e2e.upgrading import OLD, empty_ground
+from e2e.standing import empty_ground, ensure_cluster
+from e2e.upgrading import OLD
 from windlass.domain.catalog.tested import RELEASE_PROPERTY
-from windlass.errors import WindlassError
 
 KEEP = os.environ.get("WINDLASS_TEST_KEEP") == "1"
 NAME = os.environ.get("WINDLASS_TEST_NAME", "e2e")
@@ -25,6 +25,7 @@ ORDER = (
     "test_secrets",
     "test_apply",
     "test_two_runs",
+    "test_change",
     "test_api_server",
     "test_health",
     "test_heal",
@@ -42,6 +43,10 @@ ORDER = (
     "test_faults_during",
     "test_topologies",
     "test_choices",
+    "test_change_objects",
+    "test_change_cases",
+    "test_change_replaced",
+    "test_change_planes",
     "test_upgrade_faults",
 )
 UPGRADING = ("test_upgrade", "test_upgrade_faults")
@@ -86,13 +91,7 @@ def bare(ground: Ground) -> Ground:
 @pytest.fixture
 def cluster(ground: Ground) -> Ground:
     """The ground with the cluster of 3 + 1 hosts on it, as `test_create` leaves it, whatever a test before broke."""
-    try:
-        is_there = ground.records.spec() is not None and not ground.not_ready()
-    except WindlassError:  # nobody answers: applying the spec would wait for what is gone
-        is_there = False
-        empty_ground(ground)
-    if not is_there:
-        ground.apply(ground.spec()).succeeded()
+    ensure_cluster(ground)
     return ground
 
 

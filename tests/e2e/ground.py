@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -30,8 +30,9 @@ from windlass.operations.cluster_api import credentials_of
 from windlass_lab import demo_plan
 from windlass_lab.containers import container_name
 from windlass_lab.docker import docker
+from windlass_lab.hosts import delete as remove_host
 from windlass_lab.lab import down, up
-from windlass_lab.model import BUCKET, Lab
+from windlass_lab.model import BUCKET, Lab, save
 from windlass_lab.places import write_private
 from windlass_lab.plan import LabPlan
 
@@ -46,6 +47,10 @@ OVERLAPPING: Mapping[str, tuple[str, ...]] = {
     "w-1": ("worker",),
 }
 RUN_LIMIT = timedelta(minutes=6)
+CHANGE_LIMIT = timedelta(minutes=15)
+"""For runs that go over the hosts one by one."""
+APPROVED: Mapping[str, Any] = {"auto_approve": True, "allow_untested": True}
+"""Params of a run that changes a running cluster, and for which nobody is asked."""
 
 
 def wait_for(condition: Callable[[], Any], what: str, within: timedelta = timedelta(minutes=2)) -> Any:
@@ -92,6 +97,11 @@ class Run:
         assert self.state == "success", f"{self.run_id} ended in {self.state}: {self.states}\n{logs}"
         return self
 
+    @property
+    def outcome(self) -> str:
+        """What a rollout came to: planned, created, nothing, done or paused."""
+        return str(self.result("result")["state"])
+
     def refused(self, task_id: str) -> str:
         """Return the log of the task that failed; fail if the run did not end there."""
         assert (self.state, self.states[task_id]) == ("failed", "failed"), self.states
@@ -106,6 +116,17 @@ class Ground:
     home: Home
     client: AirflowClient
     master_key: Secret
+
+    @contextmanager
+    def more_hosts(self, *names: str) -> Iterator[Ground]:
+        """Give this ground with more hosts in its lab; at the end they are taken away, whatever is on them."""
+        lab = up(LabPlan(self.lab.name, names))
+        try:
+            yield replace(self, lab=lab)
+        finally:
+            for name in names:
+                remove_host(lab, lab.host(name))
+            save(self.lab)
 
     def spec(
         self,
@@ -142,9 +163,17 @@ class Ground:
         """Trigger a run and wait for its end."""
         return self.finish(dag_id, self.start(dag_id, **params))
 
-    def apply(self, spec: str | None = None, **params: Any) -> Run:
-        """Run `create_cluster` to its end."""
+    def create(self, spec: str | None = None, **params: Any) -> Run:
+        """Run `create_cluster` to its end: nothing that runs is changed by it."""
         return self.run("create_cluster", **({"spec": spec} if spec else {}), **params)
+
+    def apply(self, spec: str | None = None, **params: Any) -> Run:
+        """Run `apply_cluster` to its end: what runs is changed step by step, and what is not there yet is created."""
+        return self.finish("apply_cluster", self.start_apply(spec, **params), CHANGE_LIMIT)
+
+    def start_apply(self, spec: str | None = None, **params: Any) -> str:
+        """Trigger `apply_cluster`, for which nobody is asked, and return the run's id."""
+        return self.start("apply_cluster", **{**APPROVED, **({"spec": spec} if spec else {}), **params})
 
     def converge(self, dag_id: str, run_id: str) -> Run:
         """Wait for a run's end, as a person would who clears what failed, twice at most."""
@@ -285,10 +314,10 @@ class Ground:
         ready = {node["metadata"]["name"] for node in nodes if _is_ready(node)}
         return {name for name, roles in hosts.items() if set(roles) != {"etcd"}} - ready
 
-    def beginnings(self) -> dict[str, str]:
+    def beginnings(self, hosts: Sequence[str] = HOSTS) -> dict[str, str]:
         """Return when each container and unit of each host last began: equal before and after, nothing restarted."""
         found = {}
-        for host in HOSTS:
+        for host in hosts:
             for line in self.on(host, _BEGINNINGS).splitlines():
                 name, _, since = line.partition("=")
                 found[f"{host}/{name}"] = since
@@ -343,6 +372,7 @@ def stand(name: str, *, keep: bool) -> Iterator[Ground]:
         running = instance.up(home, Settings(connections=demo_plan.connections(lab, key)))
         with AirflowClient(running.url, *login(home)) as client:
             client.wait_for_dag("create_cluster", within=timedelta(minutes=2))
+            client.wait_for_dag("apply_cluster")
             client.wait_for_dag("delete_cluster")
             client.wait_for_dag("watch_health")
             # Most tests break things on purpose and look at what is left; those about repair turn it on.

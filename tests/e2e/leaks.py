@@ -14,7 +14,7 @@ import sqlalchemy
 from e2e.ground import HOSTS, Ground
 from windlass.domain.pki import secrets
 
-DAGS = ("create_cluster", "delete_cluster")
+DAGS = ("create_cluster", "apply_cluster", "delete_cluster")
 
 _HOST = r"""
 journalctl --no-pager -o cat

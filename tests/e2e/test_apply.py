@@ -12,6 +12,17 @@ def test_an_unchanged_spec_changes_nothing_and_says_so(cluster: Ground) -> None:
 
     run = cluster.apply().succeeded()
 
+    assert run.outcome == "nothing"
+    assert {run.states[task] for task in ("create", "approval", "lease", "check", "roll", "verify")} == {"skipped"}
+    assert "nothing to change" in cluster.service_log()[0]
+    assert cluster.beginnings() == before
+
+
+def test_creating_what_is_there_changes_nothing_and_says_so(cluster: Ground) -> None:
+    before = cluster.beginnings()
+
+    run = cluster.create().succeeded()
+
     assert not any(run.result("plan.preflight").values())
     assert "nothing to do on 4 hosts" in run.log("plan.preflight")
     assert {run.states[task] for task in ("lease", *CHANGING, "cluster.services", "verify")} == {"skipped"}
@@ -26,11 +37,22 @@ def test_only_planning_shows_the_plan_and_changes_nothing(cluster: Ground) -> No
 
     run = cluster.apply(changed, plan_only=True).succeeded()
 
-    plan = run.result("plan.preflight")
-    assert [step for step in plan["cp-2"] if "kube-scheduler" in step]
-    assert plan["w-1"] == []
-    assert "start kube-scheduler" in run.log("plan.preflight")
+    assert run.outcome == "planned"
+    plan = {line for step in run.result("gate")["steps"] for line in step["does"]}
+    assert plan == {f"{host}: kube-scheduler restarted" for host in ("cp-1", "cp-2", "cp-3")}
+    assert "kube-scheduler restarted" in run.log("gate")
     assert run.states["lease"] == "skipped"
+    assert cluster.records.spec() == stored
+    assert cluster.beginnings() == before
+
+
+def test_a_creation_refuses_to_change_what_runs_and_names_the_door(cluster: Ground) -> None:
+    before, stored = cluster.beginnings(), cluster.records.spec()
+
+    changed = cluster.spec(components={"kube-scheduler": {"extraArgs": {"v": "3"}}})
+    refusal = cluster.create(changed).refused("plan.validate")
+
+    assert "trigger `apply_cluster` with this spec" in refusal
     assert cluster.records.spec() == stored
     assert cluster.beginnings() == before
 
@@ -38,7 +60,7 @@ def test_only_planning_shows_the_plan_and_changes_nothing(cluster: Ground) -> No
 def test_another_version_is_refused_with_the_way_to_upgrade(cluster: Ground) -> None:
     before, stored = cluster.beginnings(), cluster.records.spec()
 
-    refusal = cluster.apply(cluster.spec(version="v1.36.3")).refused("plan.validate")
+    refusal = cluster.create(cluster.spec(version="v1.36.3")).refused("plan.validate")
 
     assert f"runs {VERSION}, the spec says v1.36.3" in refusal
     assert "`upgrade_cluster`" in refusal
@@ -61,7 +83,6 @@ def test_an_invalid_spec_is_refused_with_line_and_path(cluster: Ground, wrong: s
     text = spec.replace(good, wrong, 1)
     (line,) = [number for number, one in enumerate(text.splitlines(), 1) if "controlplane" in one or "colour" in one]
 
-    refusal = cluster.apply(text).refused("plan.validate")
-
-    assert f"spec:{line}: {told}" in refusal
+    for refusal in (cluster.create(text).refused("plan.validate"), cluster.apply(text).refused("gate")):
+        assert f"spec:{line}: {told}" in refusal
     assert cluster.records.spec() == stored

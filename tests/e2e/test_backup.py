@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from e2e.ground import CLUSTER, Ground, Run, wait_for
+from e2e.standing import ensure_cluster
 from windlass.domain.backup import BundleId, BundleTrust
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.effects.bundles import Vault
@@ -25,8 +26,7 @@ def vault_of(ground: Ground) -> Vault:
 @pytest.fixture(scope="module")
 def taken(ground: Ground) -> Run:
     """A bundle of a cluster with a Secret in it, taken by a run that a person started."""
-    if ground.records.spec() is None or ground.not_ready():
-        ground.apply(ground.spec()).succeeded()
+    ensure_cluster(ground)
     with ground.api() as client:
         client.apply({**SECRET, "stringData": {"word": "hunter2"}})
     return ground.run("etcd_backup").succeeded()

@@ -21,11 +21,13 @@ pytestmark = pytest.mark.full
 
 ROLES = {"cp-1": ("etcd", "control-plane"), "w-1": ("worker",)}
 OUTSIDE = "cp-3"
+ISSUERS = ["https://kubernetes.default.svc.cluster.local", "https://id.example.org"]
+FLAGS = {"max-requests-inflight": "399", "service-account-issuer": ISSUERS}
 UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized"
 WEB = """
 apiVersion: v1
 kind: Namespace
-metadata: {name: web}
+metadata: {name: web, labels: {pod-security.kubernetes.io/enforce: baseline}}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -86,11 +88,13 @@ def choices(ground: Ground) -> dict[str, Any]:
         "network": {"proxyMode": "nftables", "backend": "host-gw"},
         "loadBalancer": {"driver": "metallb", "addresses": [balancer_addresses(ground.lab)]},
         "monitoring": {"driver": "metrics-server"},
-        "components": {"kube-apiserver": {"extraArgs": {"max-requests-inflight": "399"}}},
+        "security": {"podSecurity": "restricted"},
+        "api": {"oidc": [{"issuer": "https://id.example.com", "clientId": "kubernetes"}]},
+        "components": {"kube-apiserver": {"extraArgs": FLAGS}},
         "manifests": [{"name": "web", "content": WEB.replace("IMAGE", toolbox(ground))}],
         "stacks": [{"name": "edge-proxy", "roles": ["control-plane"], "values": {"ports": "8088:30080"}}],
     }
-    ground.apply(ground.spec(ROLES, **sections)).succeeded()
+    ground.create(ground.spec(ROLES, **sections)).succeeded()
     return sections | {"certificate": certificate}
 
 
@@ -125,7 +129,18 @@ def test_the_users_authority_signs(ground: Ground, choices: dict[str, Any]) -> N
 def test_services_and_routes_are_as_chosen(ground: Ground, choices: dict[str, Any]) -> None:
     assert "table ip kube-proxy" in ground.on("w-1", "nft list tables")
     assert f"via {ground.lab.host('cp-1').address} dev eth0" in ground.on("w-1", "ip route")
-    assert "--max-requests-inflight=399" in ground.on("cp-1", "docker inspect windlass-kube-apiserver")
+    flags = ground.on("cp-1", "docker inspect windlass-kube-apiserver")
+    assert "--max-requests-inflight=399" in flags
+    assert all(f"--service-account-issuer={issuer}" in flags for issuer in ISSUERS)
+    assert "https://id.example.com" in ground.on("cp-1", "cat /etc/windlass/stacks/control-plane/authentication.yaml")
+
+
+def test_pods_meet_the_strictest_level_unless_their_namespace_says_otherwise(
+    ground: Ground, choices: dict[str, Any]
+) -> None:
+    kubectl = "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1) --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
+    refused = ground.on("cp-1", f"{kubectl} run bad --image=bad --dry-run=server 2>&1 || true")
+    assert 'violates PodSecurity "restricted' in refused
 
 
 def test_metrics_are_served(ground: Ground, choices: dict[str, Any]) -> None:
@@ -137,15 +152,16 @@ def test_metrics_are_served(ground: Ground, choices: dict[str, Any]) -> None:
 
 
 def test_all_of_it_is_left_alone_by_a_second_apply(ground: Ground, choices: dict[str, Any]) -> None:
-    assert ground.apply().succeeded().result("record") == "create_cluster: nothing to change"
+    assert ground.create().succeeded().result("record") == "create_cluster: nothing to change"
+    assert ground.apply().succeeded().outcome == "nothing"
 
 
 def test_another_authority_is_refused_with_the_way_to_rotate(ground: Ground, choices: dict[str, Any]) -> None:
     stored = ground.records.spec()
     own_authority(ground)
-    refusal = ground.apply().refused("plan.validate")
-    assert "kubernetes authority is not the one that the cluster runs with" in refusal
-    assert "rotate_certificates" in refusal
+    for refusal in (ground.create().refused("plan.validate"), ground.apply().refused("gate")):
+        assert "kubernetes authority is not the one that the cluster runs with" in refusal
+        assert "rotate_certificates" in refusal
     assert ground.records.spec() == stored
 
 
@@ -156,7 +172,7 @@ def test_a_stack_that_the_spec_drops_is_taken_away(ground: Ground, choices: dict
 
     run = ground.apply(yaml.safe_dump(spec, width=10_000)).succeeded()
 
-    assert "stop edge-proxy" in run.log("plan.preflight")
+    assert "edge-proxy" in run.result("gate")["text"]
     assert ground.on("cp-1", "docker ps --format '{{.Names}} {{.ID}}' | sort") == before
     assert ground.on("cp-1", "ls /etc/windlass/stacks").split() == ["api-proxy", "control-plane", "etcd"]
 

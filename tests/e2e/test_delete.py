@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+import pytest
+
 from e2e.ground import CLUSTER, HOSTS, Ground
 from windlass.effects.store.keys import bundle_key
 
+DOCKER = "/usr/local/bin/docker"
+STUBBORN = """#!/bin/sh
+# No container goes: it is as if each of them hung.
+[ "$1" != rm ] || exit 0
+exec /usr/bin/docker "$@"
+"""
 BACKUP = bundle_key(CLUSTER, "20260101T000000Z-kept", "manifest.json")
 
 
@@ -16,6 +24,23 @@ def test_another_name_deletes_nothing(cluster: Ground) -> None:
     assert cluster.beginnings() == before
 
 
+@pytest.mark.full
+def test_a_delete_that_leaves_something_behind_fails_says_what_and_keeps_the_cluster(cluster: Ground) -> None:
+    cluster.on("w-1", f"cat > {DOCKER} <<'END'\n{STUBBORN}END\nchmod 755 {DOCKER}")
+    try:
+        failed = cluster.run("delete_cluster", confirm_name=CLUSTER)
+    finally:
+        cluster.on("w-1", f"rm {DOCKER}")
+
+    told = failed.refused("remove")
+    assert "w-1" in told
+    assert "container" in told
+    assert cluster.records.spec() is not None
+    assert "taken off its hosts" not in cluster.service_log()[0]
+    cluster.run("delete_cluster", confirm_name=CLUSTER).succeeded()
+    assert {host: cluster.traces(host) for host in HOSTS} == {host: [] for host in HOSTS}
+
+
 def test_hosts_come_back_clean_and_fit_and_backups_stay(cluster: Ground) -> None:
     cluster.store.put(BACKUP, b"{}")
     assert cluster.traces("w-1"), "what is looked for is there before"
@@ -27,7 +52,7 @@ def test_hosts_come_back_clean_and_fit_and_backups_stay(cluster: Ground) -> None
     assert cluster.records.sealed_pki() is None
     assert cluster.store.get(BACKUP) is not None
     assert "taken off its hosts" in cluster.service_log()[0]
-    plan = cluster.apply(cluster.spec(), plan_only=True).succeeded().result("plan.preflight")
+    plan = cluster.create(cluster.spec(), plan_only=True).succeeded().result("plan.preflight")
     assert set(plan) == set(HOSTS)
     assert all(plan.values())
 

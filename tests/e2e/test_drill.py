@@ -13,7 +13,7 @@ import pytest
 
 from e2e.etcd import vault
 from e2e.ground import VERSION, Ground
-from e2e.upgrading import empty_ground
+from e2e.standing import empty_ground
 from windlass.domain.backup import BundleId, BundleTrust
 from windlass.effects.catalog import load_catalog
 
@@ -49,7 +49,7 @@ def backed(request: pytest.FixtureRequest, ground: Ground, release: str) -> Iter
             request.getfixturevalue("cluster")
         else:
             empty_ground(ground)
-            ground.apply(ground.spec(version=release)).succeeded()
+            ground.create(ground.spec(version=release)).succeeded()
         with ground.api() as client:
             client.apply({**SECRET, "stringData": {"word": "hunter2"}})
         taken = ground.run("etcd_backup").succeeded()

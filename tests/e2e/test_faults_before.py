@@ -108,7 +108,7 @@ Fault = Callable[[Ground], contextmanager]  # type: ignore[type-arg]  # it has n
 )
 def test_is_told_before_anything_changes(bare: Ground, fault: Fault, told: str) -> None:
     with fault(bare) as spec:
-        refusal = bare.apply(spec).refused("plan.preflight")
+        refusal = bare.create(spec).refused("plan.preflight")
 
     assert told in refusal
     assert bare.records.spec() is None

@@ -38,7 +38,8 @@ def test_a_run_of_which_every_task_is_killed_once_converges(bare: Ground) -> Non
     assert killed >= set(CHANGING)
     bare.converge("create_cluster", run_id).succeeded()
     assert not bare.not_ready()
-    assert bare.apply().succeeded().result("record") == "create_cluster: nothing to change"
+    assert bare.create().succeeded().result("record") == "create_cluster: nothing to change"
+    assert bare.apply().succeeded().outcome == "nothing"
 
 
 def test_a_disk_that_is_full_is_told_and_the_run_goes_on_once_there_is_room(bare: Ground) -> None:
@@ -124,9 +125,9 @@ def tampering_mirror(ground: Ground) -> Iterator[str]:
 
 def test_a_mirror_that_gives_other_bytes_than_its_lock_says_is_refused(bare: Ground) -> None:
     with tampering_mirror(bare) as mirror:
-        refusal = bare.apply(bare.spec(artifacts={"mirror": mirror})).refused("hosts.prepare")
+        refusal = bare.create(bare.spec(artifacts={"mirror": mirror})).refused("hosts.prepare")
 
     assert "cni-plugins has sha256" in refusal
     assert "but the lock says" in refusal
-    bare.apply(bare.spec()).succeeded()
+    bare.create(bare.spec()).succeeded()
     assert not bare.not_ready()

@@ -15,6 +15,7 @@ import pytest
 
 from e2e.ground import CLUSTER, HOSTS, Ground, wait_for
 from e2e.remediation import events_since, is_told
+from e2e.standing import ensure_cluster
 from windlass.domain.health import Finding
 from windlass.domain.servicelog import Event
 from windlass_lab.faults import cut, mend
@@ -28,8 +29,7 @@ NOTICED = timedelta(seconds=90)
 @pytest.fixture(scope="module")
 def watching(ground: Ground) -> Iterator[Ground]:
     """The cluster, seen to be healthy by a watcher in Airflow; repair paused."""
-    if ground.records.spec() is None or ground.not_ready():
-        ground.apply(ground.spec()).succeeded()
+    ensure_cluster(ground)
     began = datetime.now(UTC)
     wait_for(lambda: all(run.has_ended for run in ground.repairs()), "earlier repair runs have ended")
     ground.client.pause("heal_cluster")

@@ -26,10 +26,10 @@ SEPARATE = {"cp-1": ("control-plane",), "cp-2": ("etcd",), "cp-3": ("control-pla
 def test_is_created_verified_unchanged_and_deleted(
     bare: Ground, roles: Mapping[str, tuple[str, ...]], version: str, sections: Mapping[str, Any]
 ) -> None:
-    bare.apply(bare.spec(roles, version, **sections)).succeeded()
+    bare.create(bare.spec(roles, version, **sections)).succeeded()
 
     assert not bare.not_ready(roles)
-    again = bare.apply().succeeded()
-    assert again.result("record") == "create_cluster: nothing to change"
+    assert bare.create().succeeded().result("record") == "create_cluster: nothing to change"
+    assert bare.apply().succeeded().outcome == "nothing"
     bare.run("delete_cluster", confirm_name=CLUSTER).succeeded()
     assert {host: bare.traces(host) for host in HOSTS} == {host: [] for host in HOSTS}

@@ -13,8 +13,8 @@ import pytest
 
 from e2e.clients import NAME, NAMESPACE, api_client, run_web
 from e2e.etcd import is_healthy
-from e2e.ground import CLUSTER, HOSTS, VERSION, Ground, wait_for
-from e2e.upgrading import AGAIN, LONG, OLD, old_cluster, upgrade, versions
+from e2e.ground import APPROVED, CLUSTER, HOSTS, VERSION, Ground, wait_for
+from e2e.upgrading import LONG, OLD, old_cluster, upgrade, versions
 from windlass.cli.embedded.client import TaskView
 from windlass.domain.rollout.removed_apis import LAST_APPLIED
 from windlass.domain.spec import load_cluster
@@ -29,6 +29,8 @@ STANDALONE = {"cp-1": ("etcd", "control-plane", "worker")}
 SEPARATE = {"cp-1": ("control-plane",), "cp-2": ("etcd",), "cp-3": ("control-plane",), "w-1": ("worker",)}
 SMALL = {"cp-1": ("etcd", "control-plane"), "w-1": ("worker",)}
 REMOVED = "storage.k8s.io/v1beta1"
+BROKEN = {"feature-gates": "NoSuchGate=true"}
+"""Flags that every component knows, and ends by."""
 API_SERVERS = {f"{host}/kube-apiserver" for host in ("cp-1", "cp-2", "cp-3")}
 
 
@@ -121,7 +123,7 @@ def test_a_person_is_asked_with_the_plan_while_the_lease_is_free_and_may_say_no(
 
 def test_an_api_server_that_does_not_come_up_is_put_back(old: Ground) -> None:
     before = old.beginnings()
-    broken = old.spec(version=OLD, components={"kube-apiserver": {"extraArgs": {"no-such-flag": "x"}}})
+    broken = old.spec(version=OLD, components={"kube-apiserver": {"extraArgs": BROKEN}})
     with api_client(old, "w-1") as count:
         failed = upgrade(old, None, spec=broken)
 
@@ -129,7 +131,7 @@ def test_an_api_server_that_does_not_come_up_is_put_back(old: Ground) -> None:
     told = old.service_log()[0]
     assert "API server cp-1" in told
     assert "the old version runs again" in told
-    assert "no-such-flag" in told
+    assert "NoSuchGate" in told
     assert count.failed == []
     assert begun_since(old, before) == {"cp-1/kube-apiserver"}
     ends_with_nothing_to_do(old)
@@ -137,7 +139,7 @@ def test_an_api_server_that_does_not_come_up_is_put_back(old: Ground) -> None:
 
 def test_a_controller_that_does_not_come_up_is_put_back_before_the_next_host_is_changed(old: Ground) -> None:
     before = old.beginnings()
-    broken = old.spec(version=OLD, components={"kube-scheduler": {"extraArgs": {"no-such-flag": "x"}}})
+    broken = old.spec(version=OLD, components={"kube-scheduler": {"extraArgs": BROKEN}})
 
     failed = upgrade(old, None, spec=broken)
 
@@ -177,7 +179,7 @@ def steps_done(ground: Ground, run_id: str) -> int:
 
 
 def test_a_roll_that_is_asked_to_pause_ends_well_serves_and_goes_on(old: Ground) -> None:
-    run_id = old.start("upgrade_cluster", version=VERSION, **AGAIN)
+    run_id = old.start("upgrade_cluster", version=VERSION, **APPROVED)
     # One step fetches everything, three change etcd.
     wait_for(lambda: steps_done(old, run_id) >= 4, "the rollout has changed all of etcd", LONG)
     old.run("pause_upgrade", reason="the shop is full").succeeded()
@@ -193,7 +195,7 @@ def test_a_roll_that_is_asked_to_pause_ends_well_serves_and_goes_on(old: Ground)
     assert paused.states["verify"] == "success"
     assert versions(old)["w-1"] == OLD
     assert "is not at work now" in old.run("pause_upgrade").refused("ask")
-    refusal = old.apply(old.spec(version=OLD)).refused("plan.validate")
+    refusal = old.create(old.spec(version=OLD)).refused("plan.validate")
     assert f"is on its way from {OLD} to {VERSION}" in refusal
     rest = upgrade(old).succeeded()
     assert done + rest.result("result")["steps"] == [one["label"] for one in paused.result("gate")["steps"]]
@@ -221,7 +223,7 @@ def test_a_changed_flag_and_hooks_roll_like_an_upgrade(cluster: Ground) -> None:
 
 
 def test_a_run_whose_every_step_is_killed_once_converges(old: Ground) -> None:
-    run_id = old.start("upgrade_cluster", version=VERSION, **AGAIN)
+    run_id = old.start("upgrade_cluster", version=VERSION, **APPROVED)
     killed = old.kill_every_task_once("upgrade_cluster", run_id, LONG)
     steps = old.converge("upgrade_cluster", run_id).succeeded().result("result")["steps"]
 
@@ -232,7 +234,7 @@ def test_a_run_whose_every_step_is_killed_once_converges(old: Ground) -> None:
 
 
 def test_a_host_that_dies_in_the_middle_is_named_and_the_rest_follows_once_it_is_back(old: Ground) -> None:
-    run_id = old.start("upgrade_cluster", version=VERSION, **AGAIN)
+    run_id = old.start("upgrade_cluster", version=VERSION, **APPROVED)
     # One step fetches everything, three change etcd, two API servers.
     wait_for(lambda: steps_done(old, run_id) >= 6, "the rollout has come to its third API server", LONG)
     faults.kill(old.lab, "w-1")
@@ -251,7 +253,7 @@ def test_a_host_that_dies_in_the_middle_is_named_and_the_rest_follows_once_it_is
 
 
 def test_a_budget_that_blocks_the_drain_is_named_when_time_is_over(bare: Ground) -> None:
-    bare.apply(bare.spec(SMALL, OLD, upgrade={"drainSeconds": 20})).succeeded()
+    bare.create(bare.spec(SMALL, OLD, upgrade={"drainSeconds": 20})).succeeded()
     run_web(bare, OLD)
     # One of the two is not ready, so that the other may not go; that might change, so the gate lets it pass.
     broken = f"-n {NAMESPACE} get pods -l app={NAME} -o jsonpath={{.items[?(@.spec.nodeName!='w-1')].metadata.name}}"
@@ -274,7 +276,7 @@ def test_a_budget_that_blocks_the_drain_is_named_when_time_is_over(bare: Ground)
 
 @pytest.mark.parametrize("roles", [STANDALONE, SEPARATE], ids=["standalone", "separate"])
 def test_other_topologies_are_upgraded_too(bare: Ground, roles: Mapping[str, tuple[str, ...]]) -> None:
-    bare.apply(bare.spec(roles, OLD)).succeeded()
+    bare.create(bare.spec(roles, OLD)).succeeded()
     upgrade(bare).succeeded()
     assert set(versions(bare).values()) == {VERSION}
     assert upgrade(bare).succeeded().result("result")["state"] == "nothing"

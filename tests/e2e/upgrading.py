@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
 from typing import Any
 
-from e2e.ground import CLUSTER, HOSTS, VERSION, Ground, Run
+from e2e.ground import APPROVED, CHANGE_LIMIT, VERSION, Ground, Run
+from e2e.standing import empty_ground
 from windlass.domain.spec import load_cluster
 from windlass.effects.kubernetes.client import NODES
 from windlass.errors import WindlassError
 
 OLD = os.environ.get("WINDLASS_TEST_OLD_VERSION", "v1.36.3")
-LONG = timedelta(minutes=15)
-AGAIN = {"auto_approve": True, "allow_untested": True}
+LONG = CHANGE_LIMIT
 
 
 def upgrade(ground: Ground, version: str | None = VERSION, **params: Any) -> Run:
     """Run `upgrade_cluster` to its end."""
-    return ground.finish("upgrade_cluster", ground.start("upgrade_cluster", version=version, **AGAIN, **params), LONG)
+    run_id = ground.start("upgrade_cluster", version=version, **APPROVED, **params)
+    return ground.finish("upgrade_cluster", run_id, LONG)
 
 
 def versions(ground: Ground, via: str = "cp-1") -> dict[str, str]:
@@ -27,18 +27,11 @@ def versions(ground: Ground, via: str = "cp-1") -> dict[str, str]:
         return {one["metadata"]["name"]: one["status"]["nodeInfo"]["kubeletVersion"] for one in client.list(NODES)}
 
 
-def empty_ground(ground: Ground) -> None:
-    """Take down the cluster that is there, if any; nothing of it is left on any host."""
-    if ground.records.spec() is not None:
-        ground.run("delete_cluster", confirm_name=CLUSTER).succeeded()
-    assert {host: ground.traces(host) for host in HOSTS} == {host: [] for host in HOSTS}
-
-
 def old_cluster(ground: Ground) -> None:
     """Have a cluster of 3 + 1 hosts of the release before: the one that is there if it is such, or else a new one."""
     if not _is_old(ground):
         empty_ground(ground)
-        ground.apply(ground.spec(version=OLD)).succeeded()
+        ground.create(ground.spec(version=OLD)).succeeded()
 
 
 def _is_old(ground: Ground) -> bool:

@@ -16,7 +16,7 @@ from windlass.domain.lease import Owner
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import SYSTEM_CLOCK
 from windlass.effects.store import ClusterRecords, Leases, MemoryStore, RunLease
-from windlass.effects.store.keys import backup_lease_key, drill_lease_key, lease_key
+from windlass.effects.store.keys import backup_lease_key, delete_lease_key, drill_lease_key, lease_key
 from windlass.operations.run import Attempt
 
 
@@ -76,6 +76,9 @@ class FakeRun:
 
     def drill_lease(self) -> RunLease:
         return self._lease(drill_lease_key)
+
+    def delete_lease(self) -> RunLease:
+        return self._lease(delete_lease_key)
 
     def _lease(self, key: Callable[[str], str]) -> RunLease:
         leases = Leases(self.store, self.is_finished, lambda: datetime.now(UTC), key)

@@ -50,6 +50,8 @@ class Cluster:
     """The member that was made the leader, if it was one."""
     alarms: set[tuple[int, int]] = field(default_factory=set)
     """By member and kind."""
+    has_led: bool = False
+    """Whether it ever had a quorum: before, its members answer nobody."""
 
 
 class Etcd:
@@ -61,25 +63,27 @@ class Etcd:
         self._one_at_a_time = threading.Lock()
         self._snapshots: dict[bytes, Objects] = {}
 
-    def start(self, machine: Machine, *, joins: bool = False) -> bool:
-        """Do what etcd does when it starts; False if it ends again."""
+    def start(self, machine: Machine, *, joins: bool = False, initial: str = "") -> bool:
+        """Do what etcd does when it starts; False if it ends again, as it does without data and without others."""
         with self._one_at_a_time:
-            return machine.data[DATA].is_good if DATA in machine.data else self._begin(machine, joins=joins)
+            runs = machine.data[DATA].is_good if DATA in machine.data else self._begin(machine, initial, joins=joins)
+            if found := self.up(machine):
+                self.leader(found)
+            return runs
 
-    def _begin(self, machine: Machine, *, joins: bool) -> bool:
-        found = self.current if joins else self._first(machine)
+    def _begin(self, machine: Machine, initial: str, *, joins: bool) -> bool:
+        found = self.current if joins else self._first(initial) if initial else None
         mine = next((one for one in found.members.values() if url(machine) in one.peer_urls), None) if found else None
         # One that has started before is told by the others that it must be replaced.
         if found is None or mine is None or mine.name:
             return False
-        found.members[mine.member_id] = replace(mine, name=machine.name)
+        clients = (f"https://{machine.address}:2379",)
+        found.members[mine.member_id] = replace(mine, name=machine.name, client_urls=clients)
         machine.data[DATA] = Data(found.id, mine.member_id)
         return True
 
-    def _first(self, machine: Machine) -> Cluster:
-        """Return the cluster that the member's own settings name: a new one unless some machine has data of it."""
-        initial = machine.compose(SERVICE)[SERVICE]["environment"]["ETCD_INITIAL_CLUSTER"]
-        names = initial.partition(":-")[2].removesuffix("}")
+    def _first(self, names: str) -> Cluster:
+        """Return the cluster of the members that are named: a new one unless some machine has data of it."""
         number = zlib.crc32(",".join(sorted(names.split(","))).encode())
         if not any(one.data.get(DATA, Data(0, 0)).cluster == number for one in self.machines.values()):
             self.clusters[number] = Cluster(number, members_of(names))
@@ -99,7 +103,13 @@ class Etcd:
         voters = {number for number, one in cluster.members.items() if not one.is_learner}
         if 2 * len(up & voters) <= len(voters):
             return 0
+        cluster.has_led = True
         return cluster.chosen if cluster.chosen in up & voters else min(up & voters)
+
+    def answers(self, machine: Machine) -> Cluster | None:
+        """Return the cluster of a member that answers clients: none does before its first quorum."""
+        found = self.up(machine)
+        return found if found is not None and (self.leader(found) or found.has_led) else None
 
     @property
     def current(self) -> Cluster | None:

@@ -57,7 +57,7 @@ class EtcdChannel:
         act = getattr(self, name)
 
         def call(request: Any, _: float) -> Any:
-            cluster = self._etcd.up(self._found) if self._found else None
+            cluster = self._etcd.answers(self._found) if self._found else None
             if cluster is None:
                 raise EtcdError(grpc.StatusCode.UNAVAILABLE, "connection refused")
             return act(cluster, request)
@@ -199,7 +199,8 @@ class EtcdChannel:
 
 def _described(member: ListedMember) -> Any:
     return rpc.Member(
-        ID=member.member_id, name=member.name, peerURLs=member.peer_urls, isLearner=member.is_learner
+        ID=member.member_id, name=member.name, peerURLs=member.peer_urls, clientURLs=member.client_urls,
+        isLearner=member.is_learner,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from windlass.domain.host.layout import APPLIED
+from windlass.domain.host.layout import APPLIED, DIGEST_LABEL, PROXY_CONFIG, PROXY_SERVICE
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost
@@ -100,13 +100,15 @@ class Machine:
         """Return the services of a stack as its file on the host says."""
         return _services(self.text(f"/etc/windlass/stacks/{stack}/compose.yaml"))
 
-    def create(self, stack: str, service: str, *, joins: bool = False) -> None:
-        """Make a container again as its stack's file says, and start it."""
+    def create(self, stack: str, service: str, *, joins: bool = False, initial: str = "") -> None:
+        """Make a container again as its stack's file says, and start it; etcd's may join, or be one of `initial`."""
         desired, project = self.compose(stack)[service], f"windlass-{stack}"
         self.containers[project, service] = {PROJECT: project, **desired["labels"]}
         self.made[project, service] = desired
         self.ill = self.ill - {service}
-        if service == ETCD and not self.etcd.start(self, joins=joins):
+        if service == PROXY_SERVICE:
+            self.load_proxy_config()
+        if service == ETCD and not self.etcd.start(self, joins=joins, initial=initial):
             self.end(service, "restarting")
 
     def end(self, service: str, state: str = "exited") -> None:
@@ -136,6 +138,17 @@ class Machine:
     def load_docker_settings(self) -> None:
         """Have the engine read its settings."""
         self.loaded["docker"] = self.text(DOCKER_SETTINGS)
+
+    def load_proxy_config(self) -> None:
+        """Have the API proxy read which API servers there are."""
+        self.loaded["proxy"] = self.text(PROXY_CONFIG)
+
+    def runs_as_rendered(self, service: str) -> bool:
+        """Tell whether the container of a stack of that name runs, and was made from what lies there."""
+        labels = self.containers.get((f"windlass-{service}", service), {})
+        return (
+            STATE not in labels and labels.get(DIGEST_LABEL) == (self.compose(service)[service]["labels"][DIGEST_LABEL])
+        )
 
     def may_pull_from(self, registry: str) -> bool:
         """Whether the engine has read that this registry speaks plain HTTP."""

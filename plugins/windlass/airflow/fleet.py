@@ -22,7 +22,8 @@ def open_fleet(shard: int = 0, shards: int = 1) -> Fleet:
 
 def look(cluster: str, now: datetime) -> Readiness:
     """Return how a cluster was when it was observed last."""
-    return readiness_of(ClusterRecords(airflow_services().store, cluster).status(), now)
+    records = ClusterRecords(airflow_services().store, cluster)
+    return readiness_of(records.status(), now, is_created=records.created() is not None)
 
 
 def _logins(cluster: Cluster) -> list[SshTarget]:

@@ -58,6 +58,26 @@ def auto_approve_param() -> Param:
     return switch_param("Approve in advance", "Do not wait for a person where the run would ask one.", section=MORE)
 
 
+def plan_digest_param() -> Param:
+    """Return the param that names the only plan that a run may do."""
+    return Param(
+        default=None,
+        type=["null", "string"],
+        pattern="^[0-9a-f]{64}$",
+        title="Plan digest",
+        description_md="Only go on if the plan is just this one: the digest that a run with “Plan only” has shown. "
+        "Empty: any plan, as it is approved.",
+        section=MORE,
+    )
+
+
+def names_param(title: str, description: str) -> Param:
+    """Return a param that names hosts, which few runs need."""
+    kind = ["null", "array"]
+    items = {"type": "string"}
+    return Param(default=None, type=kind, items=items, title=title, description_md=description, section=MORE)
+
+
 def reason_param() -> Param:
     """Return the words that the cluster's service log shows for a run."""
     return Param(

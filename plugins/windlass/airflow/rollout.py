@@ -12,7 +12,7 @@ from windlass.domain.rollout.result import UpgradeRun
 from windlass.domain.rollout.upgrade_path import UpgradeRequest
 
 IS_COMPLETE = "is_complete"
-"""The XCom key by which the task `check` says whether its steps are all that is left."""
+"""The XCom key by which the task `confirm` says whether its steps are all that is left."""
 
 
 def upgrade_request(params: Mapping[str, Any]) -> UpgradeRequest:
@@ -23,18 +23,21 @@ def upgrade_request(params: Mapping[str, Any]) -> UpgradeRequest:
         stop_after=params.get("stop_after") or "",
         plan_only=bool(params.get("plan_only")),
         allow_untested=bool(params.get("allow_untested")),
+        gone=tuple(params.get("gone") or ()),
+        accept_new_host_key=tuple(params.get("accept_new_host_key") or ()),
+        plan_digest=params.get("plan_digest") or "",
     )
 
 
-def upgrade_run(context: Context, *, check: str, rollout: str, gate: str = "") -> UpgradeRun:
+def upgrade_run(context: Context, *, confirm: str, rollout: str, gate: str = "") -> UpgradeRun:
     """Read what the tasks of those names have handed over so far; nothing of the gate unless it is named."""
     pull = context["ti"].xcom_pull
-    steps, changes = pull(task_ids=check) or [], pull(task_ids=rollout) or []
+    steps, changes = pull(task_ids=confirm) or [], pull(task_ids=rollout) or []
     return UpgradeRun(
         request=upgrade_request(context["params"]),
         gate=(pull(task_ids=gate) if gate else None) or {},
         steps=steps,
         undone=left_undone(context, rollout) if steps else frozenset(),
-        goes_to_the_end=bool(pull(task_ids=check, key=IS_COMPLETE)),
+        goes_to_the_end=bool(pull(task_ids=confirm, key=IS_COMPLETE)),
         changes=[changes] if isinstance(changes, Mapping) else changes,  # Airflow gives the value of a single one bare
     )

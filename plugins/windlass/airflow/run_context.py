@@ -23,7 +23,7 @@ from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import Clock
 from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog, Store, list_clusters
-from windlass.effects.store.keys import backup_lease_key, drill_lease_key, lease_key
+from windlass.effects.store.keys import backup_lease_key, delete_lease_key, drill_lease_key, lease_key
 from windlass.errors import NotReadyError, SpecError
 from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
@@ -108,6 +108,7 @@ class RunContext:
             known_versions=catalog.versions,
             other_clusters=self._others(),
             known_stacks=catalog.stacks,
+            known_flags=catalog.flags,
         )
         if cluster.name != self.name:
             raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
@@ -150,6 +151,22 @@ class RunContext:
         with open_session(cluster, release, artifacts, connections, self.services) as session:
             yield session
 
+    def missing_hosts(self, cluster: Cluster) -> tuple[str, ...]:
+        """Return the hosts that the spec's provider is still to make."""
+        provider = self.services.provider(cluster)
+        return provider.missing(cluster) if provider.makes_hosts else ()
+
+    def make_hosts(self, cluster: Cluster) -> tuple[str, ...]:
+        """Have the provider make what is missing, and return the names of those hosts."""
+        return self.services.provider(cluster).provide(cluster, self.owner.run_id)
+
+    def destroy_host(self, cluster: Cluster, name: str) -> bool:
+        """Have the provider destroy one host; False where hosts are the user's own, and nothing was done."""
+        provider = self.services.provider(cluster)
+        if provider.makes_hosts:
+            provider.destroy(cluster, (name,))
+        return provider.makes_hosts
+
     def lease(self) -> RunLease:
         """Return the lease of the cluster's operations, of which one at a time changes the cluster."""
         return self._lease(lease_key)
@@ -161,6 +178,10 @@ class RunContext:
     def drill_lease(self) -> RunLease:
         """Return the lease of restore drills, which change nothing of the cluster."""
         return self._lease(drill_lease_key)
+
+    def delete_lease(self) -> RunLease:
+        """Return the lease of whoever deletes the cluster, which others stand back from."""
+        return self._lease(delete_lease_key)
 
     def _lease(self, key: Callable[[str], str]) -> RunLease:
         leases = Leases(self.store, self.is_finished, self.services.clock.now, key)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windlass.errors import NotReadyError, SpecError
+from windlass.errors import NotReadyError, SpecError, WindlassError
 from windlass.mirror import cache, places, source_choice
 from windlass.mirror.commands import Commands
 from windlass.mirror.filling import Fill, Filled, drop_damaged, missing, with_registry
@@ -50,6 +50,8 @@ def fill(arguments: argparse.Namespace) -> int:
     source_cache = cache.source_cache(choice.source.name)
     if not arguments.verify and not missing(choice.source, source_cache, wanted):
         _select(choice.source, complete=not arguments.only)
+        if places.lacks_flags(places.catalog_directory()):
+            _record_flags(source_cache, commands)
         print(f"mirror: all {len(wanted)} artifacts are there, in {source_cache.directory}")
         return 0
     with held(cache.mirror_root() / "fill.lock"):
@@ -57,6 +59,7 @@ def fill(arguments: argparse.Namespace) -> int:
             for path in drop_damaged(source_cache, wanted):
                 print(f"mirror: {path} was damaged and is recreated")
         filled = _run(choice.source, missing(choice.source, source_cache, wanted), commands)
+        _record_flags(source_cache, commands)
     _select(choice.source, complete=not filled.failed and not arguments.only)
     return _report(filled, len(wanted), source_cache.directory)
 
@@ -93,6 +96,19 @@ def _select(source: Source, *, complete: bool) -> None:
     except NotReadyError:
         pass  # anything is better than nothing
     cache.select_source(source.name)
+
+
+def _record_flags(source_cache: SourceCache, commands: Commands) -> None:
+    """Keep with the catalog what the mirrored components take on their command lines; specs are checked by it."""
+    from windlass.mirror.flag_record import record_flags  # noqa: PLC0415 (a fill that has nothing to do must not wait)
+
+    try:
+        changed = record_flags(places.catalog_directory(), source_cache, commands, cache.mirror_root() / "work")
+    except (WindlassError, OSError) as error:
+        print(f"mirror: the flags of components were not recorded: {error}; specs are checked without", file=sys.stderr)
+        return
+    for version in changed:
+        print(f"mirror: the flags that the components of {version} take are recorded in the catalog")
 
 
 def _interrupt(_number: int, _frame: object) -> None:

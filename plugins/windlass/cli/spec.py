@@ -6,11 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from windlass.domain.spec import Cluster, load_cluster, topology
 from windlass.domain.spec.schema import json_schema_text, reference_markdown
-from windlass.effects.catalog import load_stacks
+from windlass.effects.catalog import load_flags, load_stacks
 from windlass.errors import SpecError
 
 _INCLUDE = Path(__file__).resolve().parents[3] / "include"
@@ -37,13 +38,18 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _validate(arguments: argparse.Namespace) -> int:
     texts = {str(path): _read(path) for path in arguments.files}
-    versions, stacks = known_versions(arguments.catalog), load_stacks(arguments.catalog)
+    known = partial(
+        load_cluster,
+        known_versions=known_versions(arguments.catalog),
+        known_stacks=load_stacks(arguments.catalog),
+        known_flags=load_flags(arguments.catalog),
+    )
     readable = _readable(texts)
     wrong = list(_same_names(readable))
     for filename, text in texts.items():
         others = [cluster for other, cluster in readable.items() if other != filename]
         try:
-            cluster = load_cluster(text, filename, known_versions=versions, other_clusters=others, known_stacks=stacks)
+            cluster = known(text, filename, other_clusters=others)
         except SpecError as error:
             wrong.append(str(error))
         else:

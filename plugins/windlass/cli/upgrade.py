@@ -17,7 +17,7 @@ from windlass.operation_names import Operation
 
 _RESULTS: dict[str, str] = {Operation.UPGRADE: "result", Operation.PAUSE_UPGRADE: "ask"}
 """The task of each DAG that returns what the run came to."""
-_GATES = frozenset({"gate", "approval", "lease", "check", "ask"})
+_GATES = frozenset({"gate", "approval", "lease", "check", "approve_changes", "confirm", "ask"})
 """Tasks whose failure means that nothing was begun."""
 
 
@@ -28,6 +28,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--to", metavar="VERSION", help="release of the catalog (default: the one that runs)")
     parser.add_argument("--spec", type=Path, metavar="FILE", help="a changed spec to roll out")
     parser.add_argument("--plan", action="store_true", help="show gate and plan, change nothing")
+    parser.add_argument("--plan-digest", metavar="DIGEST", help="only go on if the plan is just this one")
     parser.add_argument("--approve", action="store_true", help="do not wait for a person")
     parser.add_argument("--stop-after", metavar="HOST", help="pause after the last step on this host")
     parser.add_argument(
@@ -62,6 +63,7 @@ def conf_of(arguments: argparse.Namespace) -> dict[str, Any]:
         "version": arguments.to,
         "spec": _spec(arguments.spec),
         "plan_only": arguments.plan,
+        "plan_digest": arguments.plan_digest,
         "auto_approve": arguments.approve,
         "stop_after": arguments.stop_after,
         "outside_window": arguments.outside_window,

@@ -10,6 +10,8 @@ from typing import Literal
 from windlass.errors import IntegrityError
 
 ArtifactKind = Literal["file", "image"]
+FLAGS_FILE = "flags.json"
+"""Beside the catalog.yaml of a release: which flags its components take, as the mirror has them."""
 
 
 @dataclass(frozen=True, order=True)

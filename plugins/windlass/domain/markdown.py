@@ -51,6 +51,14 @@ def item(text: str, below: Iterable[str] = ()) -> str:
     return "\n".join([text, *(f"  - {one}" for one in below)])
 
 
+def code_block(lines: Iterable[str], language: str) -> str:
+    """Return lines as a block of code, which no line of it can end."""
+    shown = ["".join(one if one.isprintable() else "\ufffd" for one in line) for line in lines]
+    longest = max((len(run[0]) for line in shown for run in re.finditer("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}{language}", *shown, fence])
+
+
 def section(heading: str, items: Iterable[str]) -> str:
     """Return a heading with the list of `items` below it; empty if there is nothing to list."""
     listed = "\n".join(f"- {one}" for one in items)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from windlass.domain.artifacts import Lock
+from windlass.domain.artifacts import FLAGS_FILE, Lock
 from windlass.domain.catalog import Catalog, CatalogFiles, Release, StackTemplate, parse_catalog, parse_stacks
-from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX
+from windlass.domain.catalog.flags import ReleaseFlags
+from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX, flags_of
 from windlass.domain.catalog.stack_files import STACK_FILE
 from windlass.domain.catalog.tested import RECORD_FILE, Standing, TestRecord, standing
 
@@ -26,8 +27,15 @@ def load_stacks(directory: Path) -> dict[str, StackTemplate]:
     return parse_stacks(_read(directory.with_name("stacks"), STACK_FILE))
 
 
+def load_flags(directory: Path) -> dict[str, ReleaseFlags]:
+    """Read the recorded flags of every release below `directory`, by version; IntegrityError if that cannot be."""
+    files = _read(directory, CATALOG_FILE)
+    return {path.parent.name: flags_of(files, path.parent.name) for path in directory.glob(f"v*/{CATALOG_FILE}")}
+
+
 def _read(directory: Path, file: str) -> CatalogFiles:
-    paths = [*directory.glob(f"*/{file}"), *directory.glob(f"*/**/*{TEMPLATE_SUFFIX}")]
+    beside = directory.glob(f"*/{FLAGS_FILE}")
+    paths = [*directory.glob(f"*/{file}"), *beside, *directory.glob(f"*/**/*{TEMPLATE_SUFFIX}")]
     directories = frozenset(path.name for path in directory.glob("*/"))
     texts = {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in paths}
     return CatalogFiles(str(directory), directories, texts)

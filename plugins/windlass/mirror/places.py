@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from windlass.domain.artifacts import Artifact
+from windlass.domain.artifacts import FLAGS_FILE, Artifact
 from windlass.domain.yamltext import read_yaml
 
 
@@ -14,6 +14,16 @@ def recipes_directory() -> Path:
     """Return include/mirror of this checkout; the setting WINDLASS_INCLUDE names another `include`."""
     include = os.environ.get("WINDLASS_INCLUDE")
     return (Path(include) if include else Path(__file__).parents[3] / "include") / "mirror"
+
+
+def catalog_directory() -> Path:
+    """Return the catalog of releases beside the recipes."""
+    return recipes_directory().with_name("templates") / "kubernetes"
+
+
+def lacks_flags(catalog: Path) -> bool:
+    """Tell whether a release of the catalog has no record of its components' flags; it reads no file."""
+    return any(not path.with_name(FLAGS_FILE).exists() for path in catalog.glob("v*/catalog.yaml"))
 
 
 def cache_directory() -> Path:

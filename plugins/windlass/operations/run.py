@@ -112,6 +112,18 @@ class ClusterRun(Protocol):
         """Connect to the cluster's hosts as they are needed."""
         ...
 
+    def missing_hosts(self, cluster: Cluster) -> tuple[str, ...]:
+        """Return the hosts that the spec's provider is still to make; none where they are machines of the user's."""
+        ...
+
+    def make_hosts(self, cluster: Cluster) -> tuple[str, ...]:
+        """Have the provider make what is missing, and return the names of those hosts."""
+        ...
+
+    def destroy_host(self, cluster: Cluster, name: str) -> bool:
+        """Have the provider destroy one host; False where hosts are the user's own, and nothing was done."""
+        ...
+
     def lease(self) -> RunLease:
         """Return the lease of the cluster's operations, of which one at a time changes the cluster."""
         ...
@@ -122,6 +134,10 @@ class ClusterRun(Protocol):
 
     def drill_lease(self) -> RunLease:
         """Return the lease of restore drills, which change nothing of the cluster."""
+        ...
+
+    def delete_lease(self) -> RunLease:
+        """Return the lease of whoever deletes the cluster: while a run has it, nothing else begins that can wait."""
         ...
 
     def log(self, text: str, *, level: Level = "info", details: Mapping[str, Detail] | None = None) -> None:

@@ -14,12 +14,47 @@ T = TypeVar("T")
 _PAUSE_SECONDS = 0.5
 
 
-def wait_until(look: Callable[[], str], within: timedelta, doing: str, clock: Clock) -> None:
+_TELL_AGAIN_SECONDS = 15.0
+_SHORTEST_SECONDS = 2.0
+"""Between two lines, so that what changes all the time fills no log."""
+
+
+def _nobody(_: str) -> None:
+    """Hear nothing."""
+
+
+class Progress:
+    """Tells what a wait is for: at once when that has changed, and again after a while though it has not."""
+
+    def __init__(self, tell: Callable[[str], None], doing: str, clock: Clock) -> None:
+        self._tell = tell
+        self._doing = doing
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._told, self._told_at = "", float("-inf")
+
+    def report(self, missing: str) -> None:
+        """Tell what is `missing`, unless that was told a short while ago."""
+        now = self._clock.monotonic()
+        if now - self._told_at >= (_SHORTEST_SECONDS if missing != self._told else _TELL_AGAIN_SECONDS):
+            self._tell(f"{self._doing}: {now - self._began:.0f} s: {missing}")
+            self._told, self._told_at = missing, now
+
+
+def wait_until(
+    look: Callable[[], str],
+    within: timedelta,
+    doing: str,
+    clock: Clock,
+    tell: Callable[[str], None] | None = None,
+) -> None:
     """Call `look` until it returns an empty text; what it returns else is what is still missing.
 
-    NotReadyError with the last of that after `within`. That the other side does not answer (yet) counts as missing.
+    That is told to `tell`, or else to whoever hears the clock's waits. NotReadyError with the last of it after
+    `within`. That the other side does not answer (yet) counts as missing.
     """
     deadline = clock.monotonic() + within.total_seconds()
+    progress = Progress(tell or clock.tell or _nobody, doing, clock)
     while True:
         try:
             missing = look()
@@ -29,6 +64,7 @@ def wait_until(look: Callable[[], str], within: timedelta, doing: str, clock: Cl
             return
         if clock.monotonic() >= deadline:
             raise NotReadyError(f"{doing}: not done after {within.total_seconds():.0f} s: {missing}")
+        progress.report(missing)
         clock.sleep(_PAUSE_SECONDS)
 
 

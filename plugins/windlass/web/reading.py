@@ -55,6 +55,7 @@ def read_known(store: Store, name: str, keys: MasterKeys | None) -> KnownCluster
         lease=None if lease is None or lease.released else lease,
         alerts=records.repairs().alerts,
         backups=read_backups(store, name, keys),
+        is_created=records.created() is not None,
     )
 
 

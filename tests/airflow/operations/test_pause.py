@@ -109,11 +109,11 @@ def test_the_result_says_after_which_step_it_paused_and_gives_the_lease_back(
     here.lease().acquire()
     here.records.ask_pause(PAUSE)
     given = [STEP.value(), Step("etcd", ("cp-1",), ()).value()]
-    known = {("gate", None): GATE, ("check", None): given, ("check", "is_complete"): True, ("roll", None): []}
+    known = {("gate", None): GATE, ("confirm", None): given, ("confirm", "is_complete"): True, ("roll", None): []}
     asked = context({f"roll_{number}": state for number, state in enumerate(states)})
     asked["ti"].xcom_pull.side_effect = lambda task_ids, key=None: known.get((task_ids, key))
 
-    result = UpgradeResultOperator(task_id="result", gate="gate", check="check", rollout="roll").act(asked, here)
+    result = UpgradeResultOperator(task_id="result", gate="gate", confirm="confirm", rollout="roll").act(asked, here)
 
     assert (result["state"], result["steps"]) == ("paused", steps)
     assert told in here.log.call_args.args[0]

@@ -10,11 +10,17 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from windlass.airflow.operators import rollout as operators
-from windlass.airflow.operators.rollout import UpgradeCheckOperator, UpgradeGateOperator, UpgradeResultOperator
+from windlass.airflow.operators.rollout import (
+    UpgradeCheckOperator,
+    UpgradeConfirmOperator,
+    UpgradeGateOperator,
+    UpgradeResultOperator,
+)
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.domain.rollout import Step
-from windlass.operations.rollout.upgrade import StepsLeft, UpgradePlan
+from windlass.operations.rollout.approved_plan import CheckedPlan
+from windlass.operations.rollout.upgrade import UpgradePlan
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 STEP = Step("etcd", ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",)).value()
@@ -33,7 +39,8 @@ def test_nothing_holds_the_lease_while_a_person_is_asked(dag: Any) -> None:
 
 def test_what_was_looked_at_before_is_looked_at_again_under_the_lease(dag: Any) -> None:
     assert dag.get_task("lease").downstream_task_ids >= {"check"}
-    assert dag.get_task("roll").upstream_task_ids == {"check"}
+    assert dag.get_task("roll").upstream_task_ids == {"confirm"}
+    assert dag.get_task("confirm").upstream_task_ids == {"check", "approve_changes"}
 
 
 def test_who_is_asked_reads_the_question_as_the_gate_made_it(dag: Any) -> None:
@@ -71,7 +78,7 @@ GATE = {"from": "v1.36.3", "to": "v1.37.2", "findings": [{"name": "capacity", "v
 def test_the_result_says_in_one_value_what_the_run_came_to(
     params: dict[str, Any], steps: Any, complete: Any, state: str, told: str, *, bare: bool
 ) -> None:
-    known = {("gate", None): GATE, ("check", None): steps, ("check", "is_complete"): complete}
+    known = {("gate", None): GATE, ("confirm", None): steps, ("confirm", "is_complete"): complete}
     changed = {"cp-2": ["etcd"]}
     known["roll", None] = (changed if bare else [changed]) if steps else None
     ti = Mock(dag_id="upgrade_cluster")
@@ -79,7 +86,7 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
     ti.xcom_pull.side_effect = lambda task_ids, key=None: known.get((task_ids, key))
     run = Mock(spec=RunContext, owner=Owner("upgrade_cluster", "one"))
     run.name = "demo"
-    operator = UpgradeResultOperator(task_id="result", gate="gate", check="check", rollout="roll")
+    operator = UpgradeResultOperator(task_id="result", gate="gate", confirm="confirm", rollout="roll")
 
     result = operator.act({"ti": ti, "params": params, "dag_run": Mock(run_id="one")}, run)  # type: ignore[typeddict-item]
 
@@ -110,11 +117,32 @@ def test_what_comes_after_the_gate_is_skipped_if_nothing_is_to_be_done_or_only_p
 
 
 @pytest.mark.parametrize("steps", [(Step("etcd", ("cp-2",), ()),), ()])
-def test_the_check_always_gives_a_step_and_says_whether_that_is_all(
+def test_what_is_confirmed_always_has_a_step_and_says_whether_that_is_all(
     monkeypatch: pytest.MonkeyPatch, steps: tuple[Step, ...]
 ) -> None:
-    monkeypatch.setattr(operators, "check_again", lambda *_: StepsLeft(steps, goes_to_the_end=True))
-    context: Any = {"params": {}, "ti": Mock()}
-    given = UpgradeCheckOperator(task_id="check").act(context, Mock())
+    plan = CheckedPlan(steps, goes_to_the_end=True, plan={"digest": "a"})
+    monkeypatch.setattr(operators, "confirm_plan", lambda *_: plan)
+    context: Any = {"params": {}, "ti": Mock(**{"xcom_pull.return_value": plan.value()})}
+    given = UpgradeConfirmOperator(task_id="confirm", check="check").act(context, Mock())
     assert [one["kind"] for one in given] == (["etcd"] if steps else ["prefetch"])
     context["ti"].xcom_push.assert_called_once_with(key="is_complete", value=True)
+
+
+@pytest.mark.parametrize("changes", [(), ("new: host w-1: w-1: files: /etc/x",)])
+@pytest.mark.parametrize("answer", [None, {"chosen_options": ["Approve"]}])
+def test_somebody_is_asked_again_only_about_a_plan_that_has_changed_since_somebody_approved_it(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, changes: tuple[str, ...]
+) -> None:
+    checked = CheckedPlan((), goes_to_the_end=True, plan={"digest": "b"}, changes=changes, question="## Again?")
+    known = {"gate": {"plan": {"digest": "a"}}, "approval": answer}
+    ti, given = Mock(**{"xcom_pull.side_effect": lambda task_ids: known[task_ids]}), []
+    monkeypatch.setattr(operators, "check_again", lambda *args: given.append(args[-1]) or checked)
+    operator = UpgradeCheckOperator(task_id="check", gate="gate", approval="approval", skips=["approve_changes"])
+    context: Any = {"params": {}, "ti": ti}
+    if changes:
+        assert operator.act(context, Mock())["question"] == "## Again?"
+    else:
+        with pytest.raises(DownstreamTasksSkipped) as skipped:
+            operator.act(context, Mock())
+        assert skipped.value.tasks == ["approve_changes"]
+    assert given == [{"digest": "a"} if answer else None]

@@ -5,21 +5,27 @@ from __future__ import annotations
 import csv
 import http.client
 import os
+import shlex
+import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import psutil
 import pytest
 
 from windlass.domain.host import layout
 from windlass.domain.pki.subjects import Signer
+from windlass.domain.scripts.apply import settings_script
+from windlass.domain.scripts.script import changes_of
 
 NAMES = ("cp-1", "cp-2")
 DEADLINE = 30.0
@@ -77,11 +83,17 @@ class Answer(BaseHTTPRequestHandler):
 
 @dataclass
 class Proxy:
+    tree: Path
     port: int
     status_port: int
     authority: Path
     servers: dict[str, ApiServer]
     connections: list[http.client.HTTPSConnection]
+    pid: int = 0
+
+    @property
+    def config(self) -> Path:
+        return self.tree / layout.PROXY_CONFIG.lstrip("/")
 
     def connect(self) -> http.client.HTTPSConnection:
         context = ssl.create_default_context(cafile=str(self.authority))
@@ -121,6 +133,12 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
+def in_image(tree: Path, *words: str) -> list[str]:
+    """Return the command that runs a program of the image as its container does, which starts itself again by name."""
+    own = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
+    return [*own, "chroot", str(tree), *words]
+
+
 def haproxy(tree: Path, *words: str) -> list[str]:
     """Return the command that runs the HAProxy of the image with the libraries of the image."""
     libraries = ":".join(str(tree / path) for path in ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"))
@@ -147,15 +165,21 @@ def proxy(tmp_path: Path, kit: Any) -> Iterator[Proxy]:
     servers = {name: ApiServer(name, certificate(tmp_path, name, pki)) for name in NAMES}
     authority = tmp_path / "ca.crt"
     authority.write_text(pki.authorities[Signer.KUBERNETES].certificate)
-    running = Proxy(free_port(), free_port(), authority, servers, [])
-
-    rendered = kit.files(cluster, cluster.spec.hosts.members[0])["/etc/windlass/stacks/api-proxy/haproxy.cfg"].text
-    config = tmp_path / "haproxy.cfg"
-    config.write_text(moved(rendered, running, members))
     release = kit.catalog.release("v1.37.2")
-    command = haproxy(kit.unpack("haproxy", release.images["haproxy"]), "-W", "-db", "-f", str(config))
+    tree = tmp_path / "image"
+    shutil.copytree(kit.unpack("haproxy", release.images["haproxy"]), tree, symlinks=True)
+    running = Proxy(tree, free_port(), free_port(), authority, servers, [])
+
+    rendered = kit.files(cluster, cluster.spec.hosts.members[0])[layout.PROXY_CONFIG].text
+    running.config.parent.mkdir(parents=True)
+    running.config.write_text(moved(rendered, running, members))
+    (tree / "ca.crt").write_text(authority.read_text())
+    (tree / "dev").mkdir(exist_ok=True)
+    (tree / "dev" / "null").touch()
+    command = in_image(tree, "haproxy", "-W", "-db", "-f", layout.PROXY_CONFIG)
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         until(lambda: answers(running.status_port), "HAProxy's status page")
+        running.pid = process.pid
         yield running
         process.terminate()
     running.close()
@@ -168,7 +192,7 @@ def moved(text: str, proxy: Proxy, members: list[dict[str, Any]]) -> str:
         text = text.replace(f"{member['address']}:{layout.API_PORT}", real)
     text = text.replace(f":{layout.PROXY_PORT}\n", f":{proxy.port}\n")
     text = text.replace(f":{layout.PROXY_STATUS_PORT}\n", f":{proxy.status_port}\n")
-    return text.replace(f"{layout.PKI}/ca.crt", str(proxy.authority))
+    return text.replace(f"{layout.PKI}/ca.crt", "/ca.crt")
 
 
 def answers(port: int) -> bool:
@@ -240,6 +264,128 @@ def test_one_with_a_certificate_of_another_authority_is_never_used(proxy: Proxy,
     proxy.servers["cp-1"].context.load_cert_chain(stem.with_suffix(".crt"), stem.with_suffix(".key"))
     proxy.wait_for(cp_1="DOWN", cp_2="UP")
     assert {ask(proxy.connect()) for _ in range(6)} == {"cp-2"}
+
+
+DOCKER = """#!/bin/sh
+case $1 in
+  inspect) echo "running {pid} sha256:1" ;;
+  exec) shift 2; exec {in_image} "$@" ;;
+  kill) kill -s USR2 {pid} ;;
+  logs) echo its last words ;;
+esac
+"""
+
+
+@dataclass
+class Reload:
+    """The script that has the proxy read its file again, on this machine."""
+
+    proxy: Proxy
+    directory: Path
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        docker = self.directory / "docker"
+        docker.write_text(DOCKER.format(pid=self.proxy.pid, in_image=shlex.join(in_image(self.proxy.tree))))
+        docker.chmod(0o755)
+        (self.proxy.config.parent / "compose.yaml").write_text("sha256:1\n")
+        text = settings_script(layout.API_PROXY, [layout.PROXY_CONFIG]).text
+        text = text.replace(layout.APPLIED, str(self.directory / "applied"))
+        # In the image the file is where it is on a host.
+        text = text.replace(f"find {layout.PROXY_CONFIG}", f"find {self.proxy.config}")
+        compose = f"{layout.STACKS}/api-proxy/compose.yaml"
+        text = text.replace(compose, str(self.proxy.config.parent / "compose.yaml"))
+        environment = os.environ | {"PATH": f"{self.directory}:{os.environ['PATH']}"}
+        return subprocess.run(
+            ["sh", "-s"], input=text, capture_output=True, text=True, check=False, timeout=DEADLINE, env=environment
+        )
+
+
+@dataclass
+class Clients:
+    """Clients that connect again and again, and count what fails."""
+
+    proxy: Proxy
+    count: int = 0
+    failures: list[str] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        self.threads = [threading.Thread(target=self._ask_on) for _ in range(3)]
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+    def asked(self, more: int) -> None:
+        """Wait until that many more requests were answered."""
+        before = self.count
+        until(lambda: self.count >= before + more or bool(self.failures), f"{more} answers")
+
+    def _ask_on(self) -> None:
+        while not self.ended.is_set():
+            try:
+                ask(self.proxy.connect())
+            except OSError as error:
+                self.failures.append(repr(error))
+            else:
+                self.count += 1
+
+
+def test_a_changed_list_of_api_servers_is_taken_over_and_no_connection_is_cut(proxy: Proxy, tmp_path: Path) -> None:
+    proxy.wait_for(cp_1="UP", cp_2="UP")
+    held = {name: next(one for one in iter(proxy.connect, None) if ask(one) == name) for name in NAMES}
+    whole = proxy.config.read_text()
+    without = "\n".join(line for line in whole.splitlines() if "server cp-2" not in line) + "\n"
+    reload = Reload(proxy, tmp_path)
+
+    with Clients(proxy) as clients:
+        for text in (without, whole, without):
+            clients.asked(10)
+            proxy.config.write_text(text)
+            done = reload.run()
+            assert (done.returncode, changes_of(done.stdout)) == (0, (layout.API_PROXY,)), done.stderr
+        clients.asked(10)
+
+    assert clients.failures == []
+    assert {ask(proxy.connect()) for _ in range(6)} == {"cp-1"}
+    assert {name: ask(one) for name, one in held.items()} == {name: name for name in NAMES}
+    assert changes_of(reload.run().stdout) == ()
+
+
+def test_a_file_that_haproxy_does_not_take_fails_loudly_and_the_proxy_serves_on(proxy: Proxy, tmp_path: Path) -> None:
+    proxy.wait_for(cp_1="UP", cp_2="UP")
+    good = proxy.config.read_text()
+    proxy.config.write_text(good + "    nonsense here\n")
+    reload = Reload(proxy, tmp_path)
+
+    for _ in range(2):
+        done = reload.run()
+        assert (done.returncode, changes_of(done.stdout)) == (1, ())
+        assert "nonsense" in done.stderr
+        assert "the API proxy goes on with what it had" in done.stderr
+    assert {ask(proxy.connect()) for _ in range(6)} == set(NAMES)
+
+    proxy.config.write_text(good)
+    assert changes_of(reload.run().stdout) == (layout.API_PROXY,)
+
+
+def test_a_proxy_with_connections_of_before_a_reload_ends_at_once_when_it_is_stopped(
+    proxy: Proxy, tmp_path: Path
+) -> None:
+    proxy.wait_for(cp_1="UP", cp_2="UP")
+    held = proxy.connect()
+    ask(held)
+    assert Reload(proxy, tmp_path).run().returncode == 0
+    workers = psutil.Process(proxy.pid).children()
+    assert len(workers) == 2
+
+    os.kill(proxy.pid, signal.SIGTERM)
+
+    assert psutil.wait_procs([psutil.Process(proxy.pid), *workers], timeout=4)[1] == []
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""An apply refuses what it would leave half done, with the way to get there; all else it may change."""
+"""Hosts leave a spec only once they are no part of the cluster any more."""
 
 from __future__ import annotations
 
@@ -9,49 +9,19 @@ from unittest.mock import Mock
 
 import pytest
 
-from unit.rollout.test_immutable import BEFORE, ROLES, with_host, with_network
-from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
-from windlass.domain.apply.immutable import dropped_hosts, refuse_what_no_apply_changes
+from unit.rollout.test_immutable import BEFORE
+from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.status import ListedMember, MemberStatus, ObservedMember
 from windlass.domain.pki import Pki
-from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.diff import dropped_hosts
+from windlass.domain.spec.models import Host
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.apply import leaving_hosts
 from windlass.operations.cluster import ClusterSession
 
 DESIRED = {host.name: f"https://{host.address}:2380" for host in BEFORE.hosts_with("etcd")}
 STATUS = MemberStatus(1, 7, 1, 1107, "3.7.3", 2, 9, 9, 1, 1, 2, is_learner=False, errors=())
-
-
-@pytest.mark.parametrize(
-    ("after", "told"),
-    [
-        (with_host("cp-3", address="192.0.2.99"), r"cp-3.address: 192.0.2.13 -> 192.0.2.99"),
-        (with_host("cp-3", roles=["control-plane"]), r"cp-3.roles: no etcd any more"),
-        (with_host("cp-3", roles=["etcd"]), r"cp-3.roles: no control-plane any more"),
-        (with_network({"podCidr": "10.99.0.0/16"}), r"spec.network.podCidr: "),
-        (with_network({"serviceCidr": "10.99.0.0/16"}), r"spec.network.serviceCidr: "),
-    ],
-)
-def test_what_would_be_left_as_it_was_is_refused(after: Cluster, told: str) -> None:
-    with pytest.raises(RefusedError, match=f"demo: an apply cannot change this, and changed nothing: .*{told}"):
-        refuse_what_no_apply_changes(BEFORE, after)
-
-
-@pytest.mark.parametrize(
-    "after",
-    [
-        BEFORE,
-        cluster(ROLES | {"w-2": WORKERS["w-2"]}),
-        cluster(OVERLAPPING),
-        with_host("cp-3", roles=["etcd", "control-plane", "worker"]),
-        with_host("w-1", labels={"a": "b"}),
-        with_network({"proxyMode": "nftables"}),
-    ],
-)
-def test_what_an_apply_brings_about_is_not(after: Cluster) -> None:
-    refuse_what_no_apply_changes(BEFORE, after)
 
 
 def test_hosts_that_the_spec_no_longer_has_are_told() -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from unit.cluster_run import FakeRun
+from unit.rollout.test_gate import NOW
 from unit.rollout.test_immutable import BEFORE, with_network
 from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.apply.fixed_point import is_applied
 from windlass.domain.apply.summary import summary
 from windlass.domain.lease import Owner
@@ -20,16 +23,27 @@ from windlass.operations.apply.validate import ValidSpec, validate_spec
 OWNER = Owner("delete_cluster", "one")
 
 
-def check(desired: Cluster, pki: Any) -> ValidSpec:
+def check(desired: Cluster, pki: Any, *, is_verified: bool = False) -> ValidSpec:
     run = FakeRun(Owner("create_cluster", "one"), BEFORE)
     run.desired = lambda _: desired
-    run.records = Mock(**{"pki.return_value": pki, "rollout.return_value": None})
+    created = CreatedRecord(NOW, "cafe") if is_verified else None
+    run.records = Mock(**{"pki.return_value": pki, "rollout.return_value": None, "created.return_value": created})
     return validate_spec(run, "given")
 
 
-def test_what_an_apply_cannot_bring_about_is_refused_before_anything_is_stored() -> None:
-    with pytest.raises(RefusedError, match="an apply cannot change this"):
-        check(with_network({"podCidr": "10.99.0.0/16"}), Mock())
+@pytest.mark.parametrize("is_verified", [True, False])
+def test_what_an_apply_cannot_bring_about_is_refused_before_anything_is_stored(*, is_verified: bool) -> None:
+    with pytest.raises(RefusedError, match="a rollout cannot change this"):
+        check(with_network({"podCidr": "10.99.0.0/16"}), Mock(), is_verified=is_verified)
+
+
+def test_a_cluster_that_was_verified_is_changed_by_apply_cluster_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    look = Mock()
+    monkeypatch.setattr(validate, "refuse_hosts_that_are_in_use", look)
+    with pytest.raises(RefusedError, match=r"trigger `apply_cluster` with this spec.*members.w-1: .* -> absent"):
+        check(cluster(OVERLAPPING), Mock(), is_verified=True)
+    look.assert_not_called()
+    assert check(BEFORE, Mock(), is_verified=True).changes == ()
 
 
 def test_hosts_that_the_spec_drops_are_looked_for_in_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,13 +59,26 @@ def test_before_there_are_keys_nothing_runs_and_anything_may_change() -> None:
     assert check(cluster(OVERLAPPING), None).hosts
 
 
-def test_a_cluster_is_as_it_should_be_once_no_host_no_spec_and_no_dead_run_says_otherwise() -> None:
+def settled(
+    plan: Mapping[str, tuple[str, ...]],
+    stored: Cluster | None,
+    desired: Cluster,
+    *,
+    is_created: bool = True,
+) -> bool:
+    return is_applied(plan, stored, desired, is_created=is_created)
+
+
+def test_a_cluster_is_as_it_should_be_once_no_host_and_no_spec_says_otherwise() -> None:
     done: dict[str, tuple[str, ...]] = {"cp-1": (), "w-1": ()}
-    assert is_applied(done, BEFORE, BEFORE, was_abandoned=False)
-    assert not is_applied({**done, "w-1": ("start kubelet",)}, BEFORE, BEFORE, was_abandoned=False)
-    assert not is_applied(done, None, BEFORE, was_abandoned=False)
-    assert not is_applied(done, BEFORE, with_network({"podCidr": "10.99.0.0/16"}), was_abandoned=False)
-    assert not is_applied(done, BEFORE, BEFORE, was_abandoned=True)
+    assert settled(done, BEFORE, BEFORE)
+    assert not settled({**done, "w-1": ("start kubelet",)}, BEFORE, BEFORE)
+    assert not settled(done, None, BEFORE)
+    assert not settled(done, BEFORE, with_network({"podCidr": "10.99.0.0/16"}))
+
+
+def test_a_cluster_that_was_never_verified_is_not_as_it_should_be_whatever_its_hosts_say() -> None:
+    assert not settled({"cp-1": (), "w-1": ()}, BEFORE, BEFORE, is_created=False)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass.domain.etcd.quorum import Addition, Member, Membership, Promotion, Removal, after
-from windlass.domain.etcd.replacement import PlannedStep, Start, plan_replacement
+from windlass.domain.etcd.replacement import ReplacementStep, Start, plan_replacement
 from windlass.errors import RefusedError
 
 NAMES = [f"cp-{number}" for number in range(1, 6)]
@@ -24,7 +24,7 @@ def cluster(*members: Member, desired: int = 3) -> Membership:
     return Membership(members, frozenset(NAMES[:desired]))
 
 
-def kinds(steps: tuple[PlannedStep, ...]) -> list[str]:
+def kinds(steps: tuple[ReplacementStep, ...]) -> list[str]:
     return [type(one.step).__name__ for one in steps]
 
 
@@ -103,7 +103,7 @@ memberships = st.builds(
 )
 
 
-def apply(membership: Membership, planned: PlannedStep) -> Membership:
+def apply(membership: Membership, planned: ReplacementStep) -> Membership:
     match planned.step:
         case Start():
             started = [

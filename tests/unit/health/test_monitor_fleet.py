@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckReader, Finding, Kind
@@ -24,7 +25,7 @@ from windlass.effects.probe.simulated import SimulatedWorld
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.contract import Stored
-from windlass.effects.store.keys import bundle_key, lease_key, spec_key
+from windlass.effects.store.keys import bundle_key, delete_lease_key, lease_key, spec_key
 from windlass.operations.health import announcer, backup_age, cluster_monitor
 from windlass.operations.health.backup_age import BackupAgeMonitor
 from windlass.operations.health.fleet import Fleet, NewestBundle, Shard
@@ -65,8 +66,16 @@ def catalog() -> Catalog:
 @pytest.fixture
 def store() -> MemoryStore:
     made = MemoryStore()
-    ClusterRecords(made, "demo").save_spec(spec("demo"))
+    save(made, "demo", spec("demo"))
     return made
+
+
+def save(store: MemoryStore, name: str, text: str) -> None:
+    """Store a cluster that has come up."""
+    records = ClusterRecords(store, name)
+    records.save_spec(text)
+    if records.created() is None:
+        records.save_created(CreatedRecord(NOON, "a1"))
 
 
 def logins(cluster: Cluster) -> list[SshTarget]:
@@ -125,15 +134,38 @@ async def test_finds_what_is_wrong_writes_it_down_and_its_end_too(store: MemoryS
     assert len(found) == 1
 
 
+async def test_a_cluster_is_watched_from_the_moment_that_it_was_verified(catalog: Catalog) -> None:
+    store, world = MemoryStore(), SimulatedWorld()
+    records = ClusterRecords(store, "demo")
+    records.save_spec(spec("demo"))
+    fleet = Fleet(store, catalog, logins, Shard(), CheckReader())
+    assert fleet.spec("demo") is None
+    before = fleet.marks()
+    async with watching(store, catalog, world) as (fleet_monitor, _):
+        await until(lambda: fleet_monitor._reads, "it was looked at")
+        assert fleet_monitor.monitors == ()
+        records.save_created(CreatedRecord(NOON, "a1"))
+        assert fleet.marks() != before, "so that it is read at once, however many there are"
+        await until(lambda: fleet_monitor.monitors, "it is watched")
+
+
+def test_findings_wait_while_a_cluster_is_to_be_deleted(store: MemoryStore, catalog: Catalog) -> None:
+    fleet = Fleet(store, catalog, logins, Shard(), CheckReader())
+    assert fleet.held_by("demo", NOON) is None
+    store.put(delete_lease_key("demo"), grant(Owner("delete_cluster", "d"), "delete_cluster", NOON).to_bytes())
+    assert fleet.held_by("demo", NOON) == "delete_cluster (run d)"
+    assert fleet.held_by("demo", NOON + timedelta(minutes=11)) is None
+
+
 async def test_clusters_come_and_go_and_change(store: MemoryStore, catalog: Catalog) -> None:
     world = SimulatedWorld()
     async with watching(store, catalog, world) as (fleet_monitor, _):
         await until(
             lambda: [cluster_monitor.cluster for cluster_monitor in fleet_monitor.monitors] == ["demo"], "the first"
         )
-        ClusterRecords(store, "other").save_spec(spec("other", 3))
+        save(store, "other", spec("other", 3))
         await until(lambda: len(fleet_monitor.monitors) == 2, "another one")
-        ClusterRecords(store, "other").save_spec(spec("other", 4))
+        save(store, "other", spec("other", 4))
         await until(lambda: "192.0.4.1" in fleet_monitor.monitors[1].watch.plan.hosts.values(), "its new addresses")
         ClusterRecords(store, "other").forget(keep_backups=True)
         await until(
@@ -145,7 +177,7 @@ async def test_clusters_come_and_go_and_change(store: MemoryStore, catalog: Cata
 async def test_an_observation_that_cannot_be_read_ends_no_watch(
     store: MemoryStore, catalog: Catalog, status: dict[str, object]
 ) -> None:
-    ClusterRecords(store, "other").save_spec(spec("other", 3))
+    save(store, "other", spec("other", 3))
     ClusterRecords(store, "demo").save_status(status)
     async with watching(store, catalog, SimulatedWorld()) as (fleet_monitor, _):
         await until(lambda: statuses(store, "other") == {"healthy"}, "the other is seen")
@@ -229,7 +261,7 @@ async def test_a_host_that_dies_is_one_finding_and_its_loop_starts_again(store: 
 async def test_one_spec_that_cannot_be_read_keeps_no_other_from_being_watched(
     store: MemoryStore, catalog: Catalog
 ) -> None:
-    ClusterRecords(store, "broken").save_spec("kind: Cluster")
+    save(store, "broken", "kind: Cluster")
     async with watching(store, catalog, SimulatedWorld()) as (fleet_monitor, _):
         await until(
             lambda: [cluster_monitor.cluster for cluster_monitor in fleet_monitor.monitors] == ["demo"], "the good one"
@@ -264,7 +296,7 @@ class Counting(MemoryStore):
 async def test_of_many_clusters_only_specs_that_changed_are_read_and_a_few_others_in_turn(catalog: Catalog) -> None:
     store, names = Counting(), [f"c-{number}" for number in range(12)]
     for number, name in enumerate(names):
-        ClusterRecords(store, name).save_spec(spec(name, number))
+        save(store, name, spec(name, number))
     fleet = Fleet(store, catalog, logins, Shard(), CheckReader())
     fleet_monitor = FleetMonitor(fleet, SimulatedWorld(), ReadPace(reading=0.0, rereads=2))
     await fleet_monitor._refresh_all(fleet.marks())
@@ -279,8 +311,8 @@ async def test_of_many_clusters_only_specs_that_changed_are_read_and_a_few_other
             await fleet_monitor._refresh_all(fleet.marks())
         assert store.asked["spec.yaml"] - before == 6
         assert fleet_monitor._to_read(fleet.marks()) == ["c-4", "c-5"]
-        ClusterRecords(store, "c-9").save_spec(spec("c-9", 99))
-        ClusterRecords(store, "new").save_spec(spec("new", 98))
+        save(store, "c-9", spec("c-9", 99))
+        save(store, "new", spec("new", 98))
         assert fleet_monitor._to_read(fleet.marks()) == ["c-9", "new", "c-4", "c-5"]
         store.put(spec_key("c-10"), spec("c-10", 97).encode())  # by other means: its turn comes
         for _ in range(6):
@@ -352,7 +384,7 @@ async def test_old_backups_are_no_finding_any_more_once_none_are_to_be_taken(
     store.put(bundle_key("demo", "20260101T000000Z-r7", "manifest.json"), b"{}")
     async with watching(store, catalog, SimulatedWorld()) as (_, found):
         await until(lambda: found, "a finding")
-        ClusterRecords(store, "demo").save_spec(spec("demo") + "  backup: {schedule: null}\n")
+        save(store, "demo", spec("demo") + "  backup: {schedule: null}\n")
         await until(lambda: not (ClusterRecords(store, "demo").status() or {"findings": [1]})["findings"], "it is over")
 
 

@@ -18,7 +18,15 @@ from windlass.domain.host.drift import HostDrift, find_host_drift, is_as_desired
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.file_drift import Absent, FileState, ObservedFile, Unknown
 from windlass.domain.host.health import HostHealth, ServiceHealth
-from windlass.domain.host.layout import DOCKER_DAEMON, KUBELET_CONFIG, PROJECT_LABEL, VERSION_LABEL
+from windlass.domain.host.layout import (
+    API_PROXY,
+    DOCKER_DAEMON,
+    KUBELET_CONFIG,
+    PROJECT_LABEL,
+    PROXY_CONFIG,
+    PROXY_SERVICE,
+    VERSION_LABEL,
+)
 from windlass.domain.host.observed import LoadedFiles, ObservedHost, ObservedUnit
 from windlass.domain.pki import desired_certificates, issue_pki
 from windlass.domain.remediation.drift import with_drift
@@ -180,6 +188,30 @@ CASES: dict[str, tuple[Change, list[str], list[str], dict[str, str]]] = {
         ["kernel settings are not loaded as they lie there"],
         ["load kernel settings"],
         {"settings": "kernel settings reloaded"},
+    ),
+    "the API proxy was not reloaded": (
+        lambda host: replace(host, settings={**host.settings, API_PROXY: LoadedFiles("2", "1")}),
+        ["API proxy has not loaded what lies there"],
+        ["load API proxy"],
+        {"proxy": "API proxy reloaded"},
+    ),
+    "the API proxy leads elsewhere": (
+        with_file(PROXY_CONFIG, FileState("0" * 64, 0o644, "root:root", "0:0")),
+        [f"{PROXY_CONFIG} is another", "API proxy has not loaded what lies there"],
+        [f"write {PROXY_CONFIG}", "load API proxy"],
+        {"proxy": "API proxy reloaded"},
+    ),
+    "the API proxy's file is open to all": (
+        with_mode(PROXY_CONFIG, 0o666),
+        [f"{PROXY_CONFIG}: mode 0666 -> 0644"],
+        [f"restore {PROXY_CONFIG}: mode 0666 -> 0644"],
+        {"files": f"files: {PROXY_CONFIG}: mode 0666 -> 0644"},
+    ),
+    "an API proxy that leads elsewhere does not run and reads its file when it starts": (
+        lambda host: with_file(PROXY_CONFIG, Absent())(with_container(PROXY_SERVICE, None)(host)),
+        [f"{PROXY_CONFIG} is lost", f"{PROXY_SERVICE}: there is no container of it"],
+        [f"write {PROXY_CONFIG}", f"start {PROXY_SERVICE}"],
+        {"api-proxy/api-proxy": "api-proxy started"},
     ),
     "a unit runs with older files": (
         with_unit(CONTAINERD, ObservedUnit("active", LoadedFiles("2", "1"))),

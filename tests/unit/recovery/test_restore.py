@@ -22,6 +22,7 @@ from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.scripts.restore import receive_script
 from windlass.domain.spec import Cluster, dump_cluster
+from windlass.domain.spec.flags import etcd_prefix
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.ssh.connection import RemoteFile
@@ -30,7 +31,6 @@ from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import MemoryStore
 from windlass.errors import IntegrityError, RefusedError, WindlassError
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.etcd.clients import etcd_prefix
 from windlass.operations.recovery import RecoveryContext, SnapshotSource, choose_verified, restore_beside, stages
 from windlass.operations.recovery.switch import _change_places, _stop, _telling_the_way_back
 

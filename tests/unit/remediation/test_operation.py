@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from unit.cluster_run import FakeRun
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.health import Finding, Kind
 from windlass.domain.lease import Owner
 from windlass.domain.remediation import History, RemediationPlan
 from windlass.domain.remediation.triggers import RunRequest, findings_of, newer_reports
 from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog
+from windlass.effects.store.keys import created_key
 from windlass.errors import NotReadyError, RefusedError, SpecError
 from windlass.operations.remediation import (
     Note,
@@ -27,8 +29,9 @@ from windlass.operations.remediation import (
     Surroundings,
     operation,
 )
-from windlass.operations.remediation.contend import Waiting, take_lease
+from windlass.operations.remediation.contend import Queue, Waiting, take_lease
 from windlass.operations.remediation.context import NoMachines
+from windlass.operations.stand_back import why_deleted
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ME, OTHER = Owner("heal_cluster", "mine"), Owner("heal_cluster", "other")
@@ -40,6 +43,7 @@ class Run(FakeRun):
     def __init__(self) -> None:
         super().__init__(ME, SimpleNamespace(spec=None), reason="rack 2")
         self.records = Records(self.store, self.name)
+        self.records.save_created(CreatedRecord(NOW, "a1"))
         self.is_session_open = False
 
     @contextmanager
@@ -198,9 +202,14 @@ def test_a_plan_is_only_shown_and_takes_no_lease(run: Run, monkeypatch: pytest.M
     assert run.lease().last() is None
 
 
+def alone(run: Run) -> Queue:
+    """Return the queue of a run that meets nobody who waits."""
+    return Queue(run.records)
+
+
 def test_a_free_cluster_is_taken_at_once(run: Run) -> None:
     around = Around()
-    assert take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=around.pauses.append))
+    assert take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=around.pauses.append), alone(run))
     assert run.lease().current().owner == ME  # type: ignore[union-attr]
     assert around.pauses == []
 
@@ -209,7 +218,9 @@ def test_another_operation_is_waited_for_and_named_when_it_takes_too_long(run: R
     around = Around()
     replace(run.lease(), owner=Owner("upgrade_cluster", "one")).acquire()
     with pytest.raises(NotReadyError, match=r"remediation waits: .*upgrade_cluster \(run one\)"):
-        take_lease(run.lease(), NOW - timedelta(hours=1), around.lines.append, Waiting(sleep=around.pauses.append))
+        take_lease(
+            run.lease(), NOW - timedelta(hours=1), around.lines.append, Waiting(sleep=around.pauses.append), alone(run)
+        )
     assert (len(around.lines), sum(around.pauses)) == (1, 180)
 
 
@@ -217,7 +228,7 @@ def test_an_operation_that_ends_meanwhile_is_followed(run: Run) -> None:
     other = replace(run.lease(), owner=Owner("upgrade_cluster", "one"))
     other.acquire()
     around = Around()
-    assert take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=lambda _: other.release()))
+    assert take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=lambda _: other.release()), alone(run))
 
 
 def test_another_remediation_run_is_left_to_it_once_it_will_observe_all_again(run: Run) -> None:
@@ -225,7 +236,7 @@ def test_another_remediation_run_is_left_to_it_once_it_will_observe_all_again(ru
     other = replace(run.lease(), owner=OTHER)
     other.acquire()
     with pytest.raises(NotReadyError):
-        take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=around.pauses.append))
+        take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=around.pauses.append), alone(run))
     later = replace(other, leases=replace(other.leases, clock=lambda: NOW + timedelta(seconds=1)))
     later.heartbeat()
     asked = Remediation(run, RunRequest(NOW), around.surroundings())
@@ -238,7 +249,73 @@ def test_a_remediation_run_that_died_is_not_left_anything(run: Run) -> None:
     other.acquire()
     replace(other, leases=replace(other.leases, clock=lambda: NOW + timedelta(seconds=1))).heartbeat()
     mine = replace(run.lease(), leases=replace(run.lease().leases, is_finished=lambda _: True))
-    assert take_lease(mine, NOW, Around().lines.append, Waiting())
+    assert take_lease(mine, NOW, Around().lines.append, Waiting(), alone(run))
+
+
+def waiting_beside(run: Run, name: str) -> Run:
+    """Return another remediation run on the same cluster."""
+    other = Run()
+    other.owner, other.store, other.records = Owner("heal_cluster", name), run.store, run.records
+    return other
+
+
+def test_of_all_runs_that_wait_for_another_operation_the_newest_goes_on_waiting(run: Run) -> None:
+    replace(run.lease(), owner=Owner("upgrade_cluster", "one")).acquire()
+    newer, around = waiting_beside(run, "newer"), Around()
+
+    def let_another_come(_: float) -> None:
+        with pytest.raises(NotReadyError):
+            take_lease(newer.lease(), NOW, lambda _: None, Waiting(sleep=lambda _: None), alone(newer))
+
+    assert not take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=let_another_come), alone(run))
+    assert "a newer run of heal_cluster waits for this cluster" in around.lines[-1]
+
+
+def test_a_person_who_waits_goes_on_waiting(run: Run) -> None:
+    other = replace(run.lease(), owner=Owner("upgrade_cluster", "one"))
+    other.acquire()
+
+    def let_another_come(_: float) -> None:
+        run.records.save_waiting("newer")
+        other.release()
+
+    queue = Queue(run.records, is_patient=True)
+    assert take_lease(run.lease(), NOW, Around().lines.append, Waiting(sleep=let_another_come), queue)
+
+
+def test_who_waits_gives_up_as_soon_as_the_cluster_is_to_be_deleted(run: Run) -> None:
+    replace(run.lease(), owner=Owner("upgrade_cluster", "one")).acquire()
+    delete, around = replace(run.delete_lease(), owner=Owner("delete_cluster", "d")), Around()
+    queue = Queue(run.records, lambda: why_deleted(run))
+    assert not take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=lambda _: delete.acquire()), queue)
+    assert around.lines[-1] == "demo is being deleted by delete_cluster (run d): nothing is done by this run"
+
+
+def test_a_run_leaves_the_cluster_to_a_delete_at_its_next_round(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def act(context: Any, callbacks: RunCallbacks, start: RunStart) -> RemediationResult:
+        callbacks.heartbeat()
+        replace(run.delete_lease(), owner=Owner("delete_cluster", "d")).acquire()
+        callbacks.heartbeat()
+        raise AssertionError("it would go on")
+
+    around = remediating(monkeypatch, act)
+    assert Remediation(run, RunRequest(NOW), around.surroundings()).run() == {"left to the run that is at it": []}
+    assert run.lease().current() is None
+    assert "demo is being deleted by delete_cluster (run d): the remediation ends" in around.lines[-1]
+
+
+@pytest.mark.parametrize("is_plan", [False, True])
+def test_a_cluster_that_was_never_verified_is_not_remediated(
+    run: Run, monkeypatch: pytest.MonkeyPatch, *, is_plan: bool
+) -> None:
+    run.store.delete(created_key("demo"))
+    around = remediating(monkeypatch, lambda *_: result("a"))
+    asked = Remediation(run, RunRequest(NOW), around.surroundings())
+    assert (asked.show() if is_plan else asked.run()) == {"the cluster is being created or deleted": []}
+    by_person = Remediation(run, RunRequest(NOW, by_person=True), around.surroundings())
+    with pytest.raises(RefusedError, match="being created: it was never verified; trigger `create_cluster` again"):
+        by_person.show() if is_plan else by_person.run()
+    assert run.lease().last() is None
 
 
 STATUS = {"observed": NOW.isoformat(), "findings": [finding("docker").to_dict()]}

@@ -249,7 +249,10 @@ def test_what_a_rollout_may_have_changed_is_left_to_it_and_what_is_unhealthy_is_
     planned = plan(replace(cluster(host), rollout=rollout))
     assert acts(planned) == [("recreate", "cp-1/kube-apiserver")]
     for key in ("cp-1/kube-scheduler", "cp-1/files"):
-        assert holds(planned)[key] == f"{rollout}; trigger `upgrade_cluster` to bring it to its end"
+        assert holds(planned)[key] == (
+            f"{rollout}; trigger `apply_cluster` with its spec, or `upgrade_cluster` with its version, "
+            "to bring it to its end"
+        )
 
 
 def test_when_too_many_workers_are_unhealthy_none_is_touched() -> None:

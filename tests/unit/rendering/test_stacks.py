@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from unit.rendering.conftest import SHIPPED, Rendering, make_cluster
 from windlass.domain.rendering import digest_of, host_directories, host_images, host_stacks, read_health
+from windlass.effects.catalog import load_catalog
 from windlass.errors import IntegrityError, SpecError
 
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -22,12 +24,18 @@ def labels_of(rendering: Any, service: str, host: str = "cp-1") -> dict[str, str
 
 
 class TestEtcd:
-    def test_names_all_members_with_their_peer_addresses(self, render: Any) -> None:
+    def test_names_no_member_but_itself_and_no_other_cluster_than_one_that_exists(self, render: Any) -> None:
         rendering = render()
         environment = rendering.service("cp-2", "etcd", "etcd")["environment"]
-        members = environment["ETCD_INITIAL_CLUSTER"].removeprefix("${WINDLASS_ETCD_CLUSTER:-").removesuffix("}")
-        assert set(members.split(",")) == {f"cp-{number}=https://192.0.2.{10 + number}:2380" for number in (1, 2, 3)}
+        assert environment["ETCD_INITIAL_CLUSTER_STATE"] == "${WINDLASS_ETCD_STATE:-existing}"
+        assert environment["ETCD_INITIAL_CLUSTER"] == "${WINDLASS_ETCD_CLUSTER:-cp-2=https://192.0.2.12:2380}"
         assert rendering.flags("cp-2", "etcd", "etcd")["name"] == "cp-2"
+
+    def test_changes_nothing_of_a_member_when_another_host_joins(self, render: Any) -> None:
+        rendering = render()
+        before = dict(rendering.service("cp-1", "etcd", "etcd"))
+        health = {**before["x-windlass-health"], "quorum": 3}
+        assert digest_of({**before, "x-windlass-health": health}) == before["labels"]["io.windlass.digest"]
 
     def test_asks_clients_and_peers_for_certificates(self, render: Any) -> None:
         flags = render().flags("cp-1", "etcd", "etcd")
@@ -45,10 +53,6 @@ class TestEtcd:
         assert flags["quota-backend-bytes"] == "4294967296"
         assert (flags["heartbeat-interval"], flags["election-timeout"]) == ("300", "3000")
         assert render(etcd=slow).service("cp-1", "etcd", "etcd")["mem_limit"] > 4294967296
-
-    def test_starts_a_new_cluster_unless_told_otherwise_on_the_host(self, render: Any) -> None:
-        environment = render().service("cp-1", "etcd", "etcd")["environment"]
-        assert environment["ETCD_INITIAL_CLUSTER_STATE"] == "${WINDLASS_ETCD_STATE:-new}"
 
     def test_sees_no_keys_but_its_own(self, render: Any) -> None:
         sources = {mount["source"] for mount in render().service("cp-1", "etcd", "etcd")["volumes"]}
@@ -154,6 +158,18 @@ class TestExtraArgs:
             flags = rendering.flags("cp-1", "control-plane", name)
             assert (flags["v"] == "4") == (flags.get("new-flag") == "a b") == (name == component)
 
+    def test_a_flag_with_several_values_is_given_as_often(self, render: Any) -> None:
+        issuers = ["https://b", "https://a"]
+        rendering = render(components={"kube-apiserver": {"extraArgs": {"service-account-issuer": issuers}}})
+        command = rendering.service("cp-1", "control-plane", "kube-apiserver")["command"]
+        given = [word for word in command if word.startswith("--service-account-issuer")]
+        assert given == ["--service-account-issuer=https://b", "--service-account-issuer=https://a"]
+
+    def test_of_kubelet_too(self, render: Any) -> None:
+        rendering = render(components={"kubelet": {"extraArgs": {"allowed-unsafe-sysctls": ["net.*", "kernel.msg*"]}}})
+        unit = rendering.host("w-1")["/etc/systemd/system/kubelet.service"].text
+        assert "--allowed-unsafe-sysctls=net.* \\\n  --allowed-unsafe-sysctls=kernel.msg*\n" in unit
+
     def test_are_taken_literally_by_compose(self, render: Any) -> None:
         rendering = render(components={"etcd": {"extraArgs": {"name": "$HOME: {x}"}}})
         assert rendering.flags("cp-1", "etcd", "etcd")["name"] == "$$HOME: {x}"
@@ -161,6 +177,37 @@ class TestExtraArgs:
     def test_are_taken_literally_by_systemd(self, render: Any) -> None:
         rendering = render(components={"kubelet": {"extraArgs": {"x": 'a "b" 50%$'}}})
         assert '"--x=a \\"b\\" 50%%$$"' in rendering.host("w-1")["/etc/systemd/system/kubelet.service"].text
+
+
+class TestOidc:
+    PATH = "/etc/windlass/stacks/control-plane/authentication.yaml"
+
+    def test_nobody_else_says_who_somebody_is_unless_asked_for(self, render: Any) -> None:
+        assert set(render().yaml("cp-1", self.PATH)) == {"apiVersion", "kind", "anonymous"}
+
+    def test_providers_stand_in_the_file_that_api_servers_read(self, render: Any) -> None:
+        first = {"issuer": "https://id.example.com/realm", "clientId": "k8s", "ca": "PEM\n"}
+        first |= {"groupsClaim": "groups", "groupsPrefix": "oidc:", "requiredClaims": {"hd": "example.com"}}
+        second = {"issuer": "https://other.example.com", "clientId": "k8s", "usernameClaim": "email"}
+        file = render(api={"oidc": [first, second]}).yaml("cp-1", self.PATH)
+        assert file["jwt"] == [
+            {
+                "issuer": {
+                    "url": "https://id.example.com/realm",
+                    "audiences": ["k8s"],
+                    "certificateAuthority": "PEM\n",
+                },
+                "claimValidationRules": [{"claim": "hd", "requiredValue": "example.com"}],
+                "claimMappings": {
+                    "username": {"claim": "sub", "prefix": "https://id.example.com/realm#"},
+                    "groups": {"claim": "groups", "prefix": "oidc:"},
+                },
+            },
+            {
+                "issuer": {"url": "https://other.example.com", "audiences": ["k8s"]},
+                "claimMappings": {"username": {"claim": "email", "prefix": ""}},
+            },
+        ]
 
 
 class TestProxy:
@@ -288,3 +335,16 @@ def _with_lock(rendering: Any, lock: Any) -> Any:
             return lock
 
     return Fixed(rendering.cluster, rendering.release)
+
+
+def test_host_names_may_have_dots() -> None:
+    cluster = make_cluster({"cp-1.example.com": ["etcd", "control-plane"], "w-1.example.com": ["worker"]})
+    rendering = Rendering(cluster, load_catalog(SHIPPED).release("v1.37.2"))
+    name = "cp-1.example.com"
+    assert rendering.flags(name, "etcd", "etcd")["name"] == name
+    environment = rendering.service(name, "etcd", "etcd")["environment"]
+    assert f"{name}=https://192.0.2.11:2380" in environment["ETCD_INITIAL_CLUSTER"]
+    proxy = rendering.host("w-1.example.com")["/etc/windlass/stacks/api-proxy/haproxy.cfg"].text
+    assert f"    server {name} 192.0.2.11:6443" in proxy
+    unit = rendering.host("w-1.example.com")["/etc/systemd/system/kubelet.service"].text
+    assert "--hostname-override=w-1.example.com" in unit

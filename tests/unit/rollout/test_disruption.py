@@ -7,13 +7,12 @@ import pytest
 
 from windlass.domain.host.layout import EVICTABLE
 from windlass.domain.rollout.disruption import (
-    blocking_webhooks,
     drained_pods,
     homeless,
     impossible_budgets,
-    moving_webhooks,
     orphans,
     quantity,
+    returning_pods,
     selects,
     shared_pods,
     stranded_budgets,
@@ -135,36 +134,29 @@ def test_quantities_are_read(text: str, value: str) -> None:
     assert quantity(text) == Decimal(value)
 
 
-def webhook(policy: str, service: dict[str, str] | None) -> dict[str, Any]:
-    client = {"service": service} if service else {"url": "https://192.0.2.1"}
-    return {
-        "metadata": {"name": "policies"},
-        "webhooks": [{"name": "check.example.org", "failurePolicy": policy, "clientConfig": client}],
-    }
-
-
-def test_a_webhook_that_fails_closed_without_anybody_behind_it_is_named() -> None:
-    service = {"namespace": "policy", "name": "gate"}
-    (told,) = blocking_webhooks([webhook("Fail", service)], frozenset())
-    assert told == "check.example.org of policies (its service policy/gate has no endpoint)"
-    assert list(blocking_webhooks([webhook("Fail", service)], frozenset({"policy/gate"}))) == []
-    assert list(blocking_webhooks([webhook("Ignore", service), webhook("Fail", None)], frozenset())) == []
+def tolerant(pod: dict[str, Any], **toleration: str) -> dict[str, Any]:
+    return {**pod, "spec": {**pod["spec"], "tolerations": [toleration]}}
 
 
 @pytest.mark.parametrize(
-    ("nodes", "batches", "told"),
+    ("toleration", "comes_back"),
     [
-        ({"w-1"}, [("w-1",), ("w-2",)], 1),
-        ({"w-1", "w-2"}, [("w-1",), ("w-2",)], 0),
-        ({"w-1", "w-2"}, [("w-1", "w-2")], 1),
-        ({"cp-1"}, [("w-1",)], 0),
-        (set(), [("w-1",)], 0),
+        ({"operator": "Exists"}, True),
+        ({"operator": "Exists", "effect": "NoSchedule"}, True),
+        ({"key": "node.kubernetes.io/unschedulable", "operator": "Exists"}, True),
+        ({"operator": "Exists", "effect": "NoExecute"}, False),
+        ({"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}, False),
     ],
 )
-def test_a_webhook_that_is_drained_away_as_a_whole_is_told(nodes: set[str], batches: Any, told: int) -> None:
-    hooks = [
-        webhook("Fail", {"namespace": "policy", "name": "gate"}),
-        webhook("Ignore", {"namespace": "p", "name": "g"}),
-    ]
-    ready = {"policy/gate": frozenset(nodes), "p/g": frozenset({"w-1"})}
-    assert len(list(moving_webhooks(hooks, ready, batches))) == told
+def test_what_tolerates_the_cordon_comes_back(toleration: dict[str, str], *, comes_back: bool) -> None:
+    owned = {"metadata": {"name": "a", "namespace": "x", "ownerReferences": [{"kind": "ReplicaSet"}]}, "spec": {}}
+    alone = {"metadata": {"name": "b", "namespace": "x"}, "spec": {}}
+    pods = [tolerant(owned, **toleration), tolerant(alone, **toleration)]
+    assert returning_pods(pods) == (["x/a"] if comes_back else [])
+
+
+def test_what_may_go_back_where_it_was_needs_no_other_place() -> None:
+    owned = {"metadata": {"name": "a", "namespace": "x", "ownerReferences": [{"kind": "ReplicaSet"}]}}
+    pod: dict[str, Any] = {**owned, "spec": {"nodeName": "w-1", "containers": []}, "status": {"phase": "Running"}}
+    assert homeless([], [pod], ["w-1"]) == [pod]
+    assert homeless([], [tolerant(pod, operator="Exists")], ["w-1"]) == []

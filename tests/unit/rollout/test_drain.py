@@ -6,9 +6,12 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unit.services import quick_clock
 from windlass.domain.host.layout import CORDONED
+from windlass.domain.rollout.eviction import DrainWatch
 from windlass.effects.kubernetes.client import Resource
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.rollout import node
@@ -68,6 +71,93 @@ def test_all_but_the_nodes_own_pods_leave() -> None:
     assert drain(api, LONG, told.append) == 2
     assert set(api.pods) == {"flannel"}
     assert told == ["w-1: evicting default/a", "w-1: evicting default/b"]
+
+
+class ComingBack(FakeApi):
+    """A controller puts each pod of its own back on the node as soon as it is evicted."""
+
+    def __init__(self, *pods: str, tolerations: tuple[dict[str, str], ...] = ()) -> None:
+        super().__init__(*pods)
+        self.made = 0
+        for name in pods:
+            self.pods[name] = self._made(name, tolerations)
+
+    def _made(self, name: str, tolerations: tuple[dict[str, str], ...]) -> dict[str, Any]:
+        self.made += 1
+        made = self._pod(name, "ReplicaSet")
+        made["metadata"] |= {"uid": f"{name}-{self.made}"}
+        made["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "controller": True, "uid": name}]
+        return made | {"spec": {"nodeName": "w-1", "tolerations": list(tolerations)}}
+
+    def evict(self, name: str, namespace: str) -> None:
+        tolerations = tuple(self.pods[name]["spec"]["tolerations"])
+        super().evict(name, namespace)
+        self.pods[name] = self._made(name, tolerations)
+
+
+def test_what_tolerates_the_cordon_is_evicted_once_and_not_waited_for() -> None:
+    api, told = ComingBack("a", "b", tolerations=({"operator": "Exists"},)), []
+    assert drain(api, LONG, told.append) == 2
+    assert api.made == 4
+    assert told == [
+        "w-1: evicting default/a",
+        "w-1: evicting default/b",
+        "w-1: default/a came back to the cordoned node; it is not waited for",
+        "w-1: default/b came back to the cordoned node; it is not waited for",
+    ]
+
+
+def test_what_a_controller_puts_there_past_the_scheduler_is_not_evicted_for_ever() -> None:
+    api = ComingBack("a")
+    assert drain(api, LONG) == 1
+    assert api.made == 5
+
+
+def test_what_came_back_does_not_hide_what_has_not_left() -> None:
+    api = ComingBack("a", "b", tolerations=({"operator": "Exists"},))
+    api.blocked = {"b"}
+    with pytest.raises(DrainError, match=r"default/b: Cannot evict pod b: budget web needs 2; make"):
+        drain(api, timedelta(seconds=2))
+    assert api.made == 3
+
+
+class Controllers:
+    """A node whose pods come back, each as its kind does, and a machine that says which are to be evicted."""
+
+    def __init__(self, kinds: list[str]) -> None:
+        self.made = 0
+        self.pods: dict[int, dict[str, Any]] = {}
+        self.kinds = dict(enumerate(kinds))
+        self.first = {self.put(number)["metadata"]["uid"] for number in self.kinds}
+
+    def put(self, number: int) -> dict[str, Any]:
+        self.made += 1
+        tolerations = [{"operator": "Exists"}] if self.kinds[number] == "tolerant" else []
+        owner = {"kind": "ReplicaSet", "controller": True, "uid": f"set-{number}"}
+        metadata = {"name": f"p-{number}", "namespace": "x", "uid": f"{self.made}", "ownerReferences": [owner]}
+        pod = {"metadata": metadata, "spec": {"tolerations": tolerations}, "status": {"phase": "Running"}}
+        self.pods[number] = pod
+        return pod
+
+    def evict(self, pod: Any) -> None:
+        number = int(pod["metadata"]["name"].partition("-")[2])
+        del self.pods[number]
+        if self.kinds[number] != "moves":
+            self.put(number)
+
+
+@given(st.lists(st.sampled_from(["moves", "tolerant", "pinned"]), max_size=5), st.randoms())
+def test_every_drain_ends_and_nothing_that_was_there_stays(kinds: list[str], random: Any) -> None:
+    node_pods, watch = Controllers(kinds), DrainWatch()
+    for _ in range(40):
+        leaving = watch.sort(node_pods.pods.values()).leaving
+        if not leaving:
+            break
+        node_pods.evict(random.choice(leaving))
+    left = watch.sort(node_pods.pods.values())
+    assert left.leaving == ()
+    assert not {pod["metadata"]["uid"] for pod in node_pods.pods.values()} & node_pods.first
+    assert {node_pods.kinds[int(pod["metadata"]["name"][2:])] for pod in left.returned} <= {"tolerant", "pinned"}
 
 
 def test_an_api_that_is_away_for_a_moment_is_asked_again() -> None:

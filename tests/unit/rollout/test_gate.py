@@ -8,12 +8,14 @@ import pytest
 
 from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
 from windlass.domain.catalog import Release
+from windlass.domain.catalog.flags import ComponentFlags, Flag
 from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.etcd.status import Alarm
 from windlass.domain.rollout import HostState, RunningVersions, Step
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
 from windlass.domain.rollout.removed_apis import ApiUse
+from windlass.domain.spec.models import Cluster
 from windlass.errors import RefusedError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -62,6 +64,58 @@ def test_requests_that_may_be_the_gates_own_are_a_warning_and_certain_uses_block
     assert told.verdict is GateLevel.BLOCKED
 
 
+def flags_told(target: Release, **flags: str) -> GateFinding:
+    components = {"kubelet": {"extraArgs": {name.replace("_", "-"): value for name, value in flags.items()}}}
+    document = cluster(OVERLAPPING | WORKERS).model_dump(mode="json", by_alias=True)
+    document["spec"]["components"] = components
+    found = judge_gate(Cluster.model_validate(document), target, GOOD, DRAIN, NOW)
+    return next(finding for finding in found.findings if finding.name == "flags")
+
+
+def test_flags_are_checked_against_the_target() -> None:
+    target = replace(TARGET, flags={"kubelet": ComponentFlags({"v": Flag("Level"), "max-pods": Flag("int32")})})
+    assert flags_told(target, v="3", max_pods="100").verdict is GateLevel.PASSED
+    gone = flags_told(target, boot_id_file="/proc/sys/kernel/random/boot_id")
+    assert gone.verdict is GateLevel.BLOCKED
+    assert "kubelet of v1.37.2 has no flag `boot-id-file`, and does not start with it" in gone.text
+    assert flags_told(target, max_pods="500").verdict is GateLevel.BLOCKED
+
+
+def test_pods_that_come_back_and_webhooks_that_no_rollout_asks_are_told_and_block_nothing() -> None:
+    owner = [{"kind": "ReplicaSet", "name": "web"}]
+    pod: Any = {
+        "metadata": {"name": "web", "namespace": "x", "ownerReferences": owner},
+        "spec": {"nodeName": "w-1", "containers": [], "tolerations": [{"operator": "Exists"}]},
+        "status": {"phase": "Running"},
+    }
+    rules = [{"apiGroups": ["example.com"], "resources": ["*"], "operations": ["*"]}]
+    hooks: Any = [
+        {"name": "a", "clientConfig": {"service": {"namespace": "x", "name": "gone"}}, "rules": rules},
+        {"name": "b", "clientConfig": {"url": "https://192.0.2.9/b"}, "rules": rules},
+    ]
+    webhooks: Any = ({"metadata": {"name": "mine"}, "webhooks": hooks},)
+    found = report(replace(GOOD, workloads=Workloads(nodes=NODES, pods=(pod,), webhooks=webhooks)))
+    assert found.blocked == ()
+    assert {one.name: one.text for one in found.warnings} == {
+        "pods that come back": "x/web tolerates the cordon: it comes back to its node, and is not waited for",
+        "webhooks of your own": "a of mine (its service x/gone has no endpoint)",
+        "webhooks by URL": "b of mine (it is asked at https://192.0.2.9/b about what a rollout does not write)",
+    }
+
+
+def test_pods_without_a_controller_are_lost_only_where_the_spec_says_so() -> None:
+    lonely = replace(GOOD, workloads=Workloads(nodes=NODES, pods=(LONELY,)))
+    assert [one.name for one in report(lonely).blocked] == ["pods without a controller"]
+    forced = report(lonely, drain={"force": True})
+    assert forced.blocked == ()
+    assert "x/one" in next(one.text for one in forced.warnings if one.name == "pods without a controller")
+
+
+def test_flags_of_a_release_that_nobody_asked_are_a_warning() -> None:
+    unknown = flags_told(TARGET, v="3")
+    assert (unknown.verdict, unknown.remedy) == (GateLevel.WARNING, "record it: `windlass mirror`")
+
+
 def sick(**changes: Any) -> Membership:
     return Membership((replace(MEMBERS[0], **changes), *MEMBERS[1:]), NAMES)
 
@@ -77,7 +131,7 @@ LONELY: Any = {"metadata": {"name": "one", "namespace": "x"}, "spec": {"nodeName
     ("changes", "name", "told"),
     [
         ({"running": RunningVersions(kubelets={"w-1": "v1.33.0"})}, "version skew", "kubelet of w-1"),
-        ({"unreachable": {"w-1": "w-1: no answer"}}, "hosts", "w-1: no answer"),
+        ({"unreachable": {"cp-1": "cp-1: no answer"}}, "hosts", "cp-1: no answer"),
         ({"membership": sick(health="unhealthy")}, "etcd members", "cp-1 is unhealthy"),
         ({"membership": sick(role="learner")}, "etcd members", "cp-1 is still a learner"),
         ({"membership": Membership(MEMBERS[1:], NAMES)}, "etcd members", "cp-1 is no member"),
@@ -99,6 +153,22 @@ def test_what_holds_an_upgrade_up_is_told_with_what_to_do(changes: Any, name: st
     assert blocked.remedy
     with pytest.raises(RefusedError, match="is refused by the gate"):
         found.refuse("an upgrade")
+
+
+def test_a_worker_without_an_answer_is_left_out_and_holds_nothing_up() -> None:
+    silent = replace(GOOD, unreachable={"w-1": "w-1: no answer"}, absent_nodes=frozenset({"w-1"}))
+    found = report(replace(silent, workloads=Workloads(nodes=(*NODES[:-1], DOWN))))
+    (told,) = [one for one in found.findings if one.verdict is not GateLevel.PASSED]
+    assert (told.name, told.verdict) == ("hosts", GateLevel.WARNING)
+    assert told.text == "left out: w-1: no answer"
+    assert "`apply_cluster` finishes it" in told.remedy
+
+
+def test_without_an_upgrade_any_host_without_an_answer_is_left_out() -> None:
+    there = replace(GOOD, running=replace(GOOD.running, api_servers={"cp-2": "v1.37.2"}))
+    found = report(replace(there, unreachable={"cp-1": "cp-1: no answer"}))
+    assert [one.text for one in found.warnings if one.name == "hosts"] == ["left out: cp-1: no answer"]
+    assert not found.blocked
 
 
 def test_a_host_without_an_answer_is_told_once() -> None:

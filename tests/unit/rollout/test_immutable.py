@@ -1,22 +1,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
+from unit.rollout.test_rollout_plan import OLD, OVERLAPPING, WORKERS, cluster
 from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
 from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.version import at_version
 from windlass.errors import RefusedError
 
 ROLES = OVERLAPPING | {"w-1": ["worker"]}
 BEFORE = cluster(ROLES)
 
 
-def with_host(name: str, **change: Any) -> Cluster:
+def with_host(host_name: str, **change: Any) -> Cluster:
     document = BEFORE.model_dump(mode="json", by_alias=True)
-    next(host for host in document["spec"]["hosts"]["members"] if host["name"] == name).update(change)
+    next(host for host in document["spec"]["hosts"]["members"] if host["name"] == host_name).update(change)
     return Cluster.model_validate(document)
 
 
@@ -26,19 +30,56 @@ def with_network(change: Mapping[str, str]) -> Cluster:
     return Cluster.model_validate(document)
 
 
+def with_flags(base: Cluster, **flags: str | list[str]) -> Cluster:
+    document = base.model_dump(mode="json", by_alias=True)
+    arguments = {name.replace("_", "-"): value for name, value in flags.items()}
+    document["spec"]["components"] = {"kube-apiserver": {"extraArgs": arguments}}
+    return Cluster.model_validate(document)
+
+
+OURS, OTHER, THIRD = "https://kubernetes.default.svc.cluster.local", "https://id.example.com", "https://id.example.org"
+
+
 @pytest.mark.parametrize(
     ("after", "told"),
     [
-        (cluster(OVERLAPPING), r"spec.hosts.members.w-1 is gone"),
-        (cluster(ROLES | {"w-2": WORKERS["w-2"]}), r"spec.hosts.members.w-2 is new"),
-        (with_host("cp-3", address="192.0.2.99"), r"cp-3.address: '192.0.2.13' -> '192.0.2.99'"),
-        (with_host("cp-3", roles=["control-plane"]), r"cp-3.roles: "),
-        (with_network({"podCidr": "10.99.0.0/16"}), r"spec.network.podCidr: "),
+        (
+            with_host("cp-3", address="192.0.2.99"),
+            r"cp-3.address: 192.0.2.13 -> 192.0.2.99 \(.*: give the other machine",
+        ),
+        (
+            with_host("w-1", name="w-9"),
+            r"members.w-9 has the address of w-1, which leaves \(.*: apply without w-9 first",
+        ),
+        (
+            with_network({"podCidr": "10.99.0.0/16"}),
+            r"spec.network.podCidr: .*keep their addresses: make a new cluster",
+        ),
+        (with_network({"serviceCidr": "10.99.0.0/16"}), r"spec.network.serviceCidr: .*: make a new cluster"),
+        (
+            with_network({"driver": "none"}),
+            r"spec.network.driver: 'flannel' -> 'none' \(pods keep.*: make a new cluster",
+        ),
+        (with_flags(BEFORE, etcd_prefix="/other"), r"etcd-prefix.*: /registry -> /other \(.*none of the objects"),
+        (
+            with_flags(BEFORE, service_account_issuer=OTHER),
+            r"service-account-issuer.*give .* in a first apply, .* second",
+        ),
+        (with_flags(BEFORE, service_account_issuer=[OTHER, OURS]), r"are not changed yet refuse tokens of `https://id"),
+        (at_version(cluster(OVERLAPPING), OLD), r"v1.37.2 -> v1.36.3 together with hosts or roles of w-1 \(.*first"),
+        (at_version(with_host("cp-3", roles=["etcd"]), OLD), r"together with hosts or roles of cp-3 \("),
     ],
 )
-def test_what_would_leave_hosts_or_pods_behind_is_refused(after: Cluster, told: str) -> None:
+def test_what_cannot_be_changed_is_refused_with_reason_and_way_out(after: Cluster, told: str) -> None:
     with pytest.raises(RefusedError, match=f"demo: a rollout cannot change this: .*{told}"):
         refuse_what_no_rollout_changes(BEFORE, after)
+
+
+def test_another_name_is_another_cluster() -> None:
+    document = BEFORE.model_dump(mode="json", by_alias=True)
+    document["metadata"]["name"] = "other"
+    with pytest.raises(RefusedError, match=r"metadata.name: 'demo' -> 'other' \(.*: make a new cluster"):
+        refuse_what_no_rollout_changes(BEFORE, Cluster.model_validate(document))
 
 
 @pytest.mark.parametrize(
@@ -46,9 +87,41 @@ def test_what_would_leave_hosts_or_pods_behind_is_refused(after: Cluster, told: 
     [
         BEFORE,
         cluster(ROLES, maxUnavailable=2),
+        cluster(OVERLAPPING),
+        cluster(ROLES | {"w-2": WORKERS["w-2"]}),
+        at_version(BEFORE, OLD),
+        with_host("cp-3", roles=["control-plane"]),
         with_host("w-1", labels={"a": "b"}),
         with_network({"proxyMode": "nftables"}),
+        with_flags(BEFORE, service_account_issuer=[OURS, OTHER]),
+        with_flags(BEFORE, etcd_prefix="registry"),
     ],
 )
 def test_everything_else_may_roll(after: Cluster) -> None:
     refuse_what_no_rollout_changes(BEFORE, after)
+
+
+ISSUERS = st.lists(st.sampled_from([OURS, OTHER, THIRD]), min_size=1, max_size=3, unique=True)
+
+
+@given(before=ISSUERS, after=ISSUERS)
+def test_no_token_is_refused_while_issuers_change(before: list[str], after: list[str]) -> None:
+    """Some API servers have the old list and some the new one, and each signs as the first of its own."""
+    old, new = (with_flags(BEFORE, service_account_issuer=issuers) for issuers in (before, after))
+    signed, accepted = {before[0], after[0]}, set(before) & set(after)
+    try:
+        refuse_what_no_rollout_changes(old, new)
+    except RefusedError:
+        assert not signed <= accepted
+    else:
+        assert signed <= accepted
+
+
+@given(before=ISSUERS, after=ISSUERS)
+def test_the_way_out_of_another_issuer_leads_there(before: list[str], after: list[str]) -> None:
+    old, new = before[0], after[0]
+    steps = [before, [old, new], [new, old], [new]] if old != new else [before, [old]]
+    for one, next_one in pairwise(steps):
+        refuse_what_no_rollout_changes(
+            with_flags(BEFORE, service_account_issuer=one), with_flags(BEFORE, service_account_issuer=next_one)
+        )

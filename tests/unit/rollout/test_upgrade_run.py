@@ -23,19 +23,19 @@ from windlass.domain.rollout.fixed_point import is_rolled_out
 from windlass.domain.rollout.gate import GateFinding, GateLevel
 from windlass.domain.rollout.gate_result import GateResult, release_finding
 from windlass.domain.rollout.plan import HostState
-from windlass.domain.rollout.plan_text import plan_text
 from windlass.domain.rollout.record import Pause, RolloutRecord
 from windlass.domain.rollout.result import UpgradeRun
+from windlass.domain.rollout.rollout_plan import rollout_plan
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest, upgrade_path
 from windlass.domain.spec.version import at_version
 from windlass.errors import RefusedError, SkippedError, WindlassError
-from windlass.operations.rollout import upgrade
+from windlass.operations.rollout import approved_plan, upgrade
+from windlass.operations.rollout.approved_plan import remember_rollout
 from windlass.operations.rollout.pause import ask_to_pause
 from windlass.operations.rollout.upgrade import (
     do_upgrade_step,
     end_upgrade_run,
     plan_upgrade,
-    remember_rollout,
     skip_if_paused,
     take_over_cluster,
 )
@@ -65,7 +65,7 @@ def ignore(_: str) -> None:
 
 
 def test_the_plan_says_what_each_step_on_etcd_does_to_its_quorum() -> None:
-    assert plan_text(PATH, RESULT, STEPS).splitlines()[-6:] == [
+    assert rollout_plan(PATH, RESULT, STEPS).text().splitlines()[-6:] == [
         "The plan, 2 steps:",
         "  etcd cp-2",
         "    - cp-2: etcd v3.6.16 -> v3.7.3",
@@ -78,12 +78,12 @@ def test_the_plan_says_what_each_step_on_etcd_does_to_its_quorum() -> None:
 def test_the_gate_hands_over_the_plan_as_text_and_the_question_as_markdown(
     run: FakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upgrade, "path_of", lambda *_: PATH)
-    monkeypatch.setattr(upgrade, "check_gate", lambda *_: RESULT)
+    monkeypatch.setattr(approved_plan, "path_of", lambda *_: PATH)
+    monkeypatch.setattr(approved_plan, "check_gate", lambda *_: RESULT)
 
     plan = plan_upgrade(run, UpgradeRequest(), ignore)
 
-    assert plan.value["text"] == plan_text(PATH, RESULT, STEPS)
+    assert plan.value["text"] == rollout_plan(PATH, RESULT, STEPS).text()
     assert [item.text for item in items(plan.value["question"], "The plan")] == [
         "Step 1: etcd on cp-2",
         "Step 2: host on cp-2",
@@ -94,7 +94,7 @@ def test_the_gate_hands_over_the_plan_as_text_and_the_question_as_markdown(
 
 def test_what_holds_an_upgrade_up_is_logged_and_refused(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = GateResult(GateReport((GateFinding("bundle", GateLevel.BLOCKED, "no member answers", "see why"),)), STEPS)
-    monkeypatch.setattr(upgrade, "check_gate", lambda *_: blocked)
+    monkeypatch.setattr(approved_plan, "check_gate", lambda *_: blocked)
     told: list[str] = []
     with pytest.raises(RefusedError, match=rf"demo: {OLD} -> {NEW} is refused by the gate:\n  bundle: no member"):
         plan_upgrade(run, UpgradeRequest(version=NEW), told.append)
@@ -229,7 +229,7 @@ def test_the_log_says_where_an_upgrade_has_stopped_and_how_to_go_on(
     run: FakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upgrade, "do_step", Mock(side_effect=WindlassError("cp-2: etcd did not come up")))
-    monkeypatch.setattr(upgrade, "open_sessions", lambda *_: nullcontext((Mock(), Mock())))
+    monkeypatch.setattr(upgrade, "open_views", lambda *_: nullcontext(Mock()))
     with pytest.raises(WindlassError):
         do_upgrade_step(run, UpgradeRequest(version=NEW), STEP, ignore)
     assert run.lines == [("error", "upgrade_cluster: stopped at etcd cp-2: cp-2: etcd did not come up")]

@@ -9,10 +9,12 @@ from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.host.desired import DesiredHost, DesiredLink, DesiredUnit
 from windlass.domain.host.health_check import HealthCheck
 from windlass.domain.host.host_checks import HostChecks, ServiceCheck
+from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, HostImage, Install
 from windlass.domain.scripts.apply import after_api, settings_script, stack_script, unit_script
 from windlass.domain.scripts.backup import pack_stacks_script
+from windlass.domain.scripts.bootstrap import bootstrap_script, member_origin_script
 from windlass.domain.scripts.check_health import health_script
 from windlass.domain.scripts.combine import at_once, in_turn
 from windlass.domain.scripts.curl import CurlProbe
@@ -30,6 +32,12 @@ from windlass.domain.scripts.install import (
     node_images_script,
 )
 from windlass.domain.scripts.join import join_script, prepared_script, way_script
+from windlass.domain.scripts.leave import (
+    leftovers_script,
+    node_removal_script,
+    remove_files_script,
+    stop_stack_script,
+)
 from windlass.domain.scripts.preflight import surroundings_script
 from windlass.domain.scripts.recreate import recreate_script, restart_script
 from windlass.domain.scripts.restore import (
@@ -59,7 +67,7 @@ _INSTALLS = (
 _IMAGES = ("192.0.2.9:5000/windlass/etcd@sha256:1", "192.0.2.9:5000/windlass/haproxy@sha256:2")
 _UNIT = (["/etc/systemd/system/kubelet.service", "/etc/windlass/my config"], ["/opt/windlass/v1.37.2/bin/kubelet"])
 _SERVICES = {"kube-apiserver": "sha256:1", "kube-scheduler": "sha256:2"}
-_DRILL = DrillPlan("d1", Images("etcd@sha256:1", "api@sha256:2"), 2**20, "10.96.0.0/12", {})
+_DRILL = DrillPlan("d1", Images("etcd@sha256:1", "api@sha256:2"), 2**20, "10.96.0.0/12", "/registry", {})
 _RESTORE = Restore("abc", "cp-1", "https://192.0.2.1:2380", "cp-1=https://192.0.2.1:2380", "demo-abc", 10**9, "etcd:1")
 
 
@@ -122,12 +130,14 @@ _SINGLE = (
     keep_word_script(),
     member_ended_script(),
     _NODE_PULL,
+    node_removal_script("10.244.0.0/16"),
     observe_member_script(),
     pack_stacks_script(),
     prepared_script(_HOST),
     _PULL,
     receive_script("abc"),
     removal_script("10.244.0.0/16"),
+    remove_files_script(["/etc/windlass/pki/etcd/server.key", "/etc/windlass/my key"]),
     remove_others_script(["etcd", "my-stack"]),
     restart_member_script(),
     restart_script("kubelet"),
@@ -139,19 +149,28 @@ _SINGLE = (
         {"cp-2": "192.0.2.2:22"}, {"the mirror at http://192.0.2.9:8080": _MIRROR.probe}, has_etcd=True
     ),
     switch_script("abc"),
+    bootstrap_script("cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380"),
+    member_origin_script(),
     way_script({"cp-2": "https://192.0.2.2:2380"}),
     _DRILL.ask_api("/api/v1/namespaces?limit=500"),
     _DRILL.receive(),
     _DRILL.stored_secret("/registry/secrets/default/one", 1042),
 )
 _VARIANTS = {
+    "find-leftovers.host": leftovers_script("demo", ["etcd", "node"], is_whole=True),
+    "find-leftovers.planes": leftovers_script("demo", ["node", "etcd", "control-plane"], is_whole=False),
     "load-settings.docker": settings_script("docker settings", ["/etc/docker/daemon.json"]),
     "load-settings.kernel": settings_script(
         "kernel settings", ["/etc/sysctl.d/90-windlass.conf", "/etc/modules-load.d/windlass.conf"]
     ),
+    "load-settings.proxy": settings_script(API_PROXY, [PROXY_CONFIG]),
     "recreate-container": recreate_script("etcd", "etcd", is_gentle=False),
     "recreate-container.gentle": recreate_script("control-plane", "kube-apiserver", is_gentle=True),
+    "recreate-container.proxy": recreate_script("api-proxy", "api-proxy", is_gentle=True),
+    "stop-stack.control-plane": stop_stack_script("control-plane"),
+    "stop-stack.etcd": stop_stack_script("etcd"),
     "start-stack": stack_script("control-plane", _SERVICES),
+    "start-stack.proxy": stack_script("api-proxy", {"api-proxy": "sha256:3"}),
     "start-stack.service": stack_script("control-plane", _SERVICES, only=["kube-scheduler"]),
     "start-unit": unit_script("kubelet", *_UNIT),
     "start-unit.after-api": after_api(unit_script("kubelet", *_UNIT)),

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.pki import Pki, issue_pki, secrets
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.servicelog import Event, Tally, event_name, health_text
 from windlass.domain.spec import Cluster
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog, list_clusters
+from windlass.effects.store.keys import created_key
 from windlass.errors import IntegrityError
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -82,6 +84,16 @@ def test_clusters_are_those_with_a_spec() -> None:
         ClusterRecords(store, name).save_spec("kind: Cluster")
     store.put("clusters/leftover/log/2026/11/23/x.json", b"")
     assert list_clusters(store) == ("one", "two")
+
+
+def test_a_cluster_is_being_created_until_it_was_verified_and_a_forgotten_one_is_no_longer_known() -> None:
+    records = ClusterRecords(MemoryStore(), "demo")
+    records.save_spec("kind: Cluster")
+    assert records.created() is None
+    records.save_created(CreatedRecord(NOW, "5fe2a19c40b3d877"))
+    assert records.created() == CreatedRecord(NOW, "5fe2a19c40b3d877")
+    assert created_key("demo") in records.forget(keep_backups=True)
+    assert records.created() is None
 
 
 def test_the_last_observation_comes_back() -> None:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 
+from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE
 from windlass.domain.scripts.script import CHANGED
 from world.machine import Machine
 from world.scripts.script import Act, Arguments, ScriptError
@@ -123,9 +124,13 @@ def _start(machine: Machine, unit: str, digest: str) -> Iterator[str]:
 def _settings(machine: Machine, what: str, digest: str) -> Iterator[str]:
     if machine.applied(what.replace(" ", "-")) == digest:
         return
+    if what == API_PROXY and not machine.runs_as_rendered(PROXY_SERVICE):
+        return
     machine.step()
     if what == "docker settings":
         machine.load_docker_settings()
+    elif what == API_PROXY:
+        machine.load_proxy_config()
     else:
         machine.loaded["kernel"] = machine.text("/etc/sysctl.d/90-windlass.conf")
     machine.step()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from windlass.domain.host.layout import CLUSTER_MARK
+from windlass.domain.scripts.bootstrap import INITIAL_CLUSTER
+from windlass.domain.scripts.restore import MARK
 from windlass.domain.scripts.script import CHANGED
+from windlass.effects.ssh.connection import RemoteFile
 from world.etcd import DATA
 from world.machine import Machine
 from world.scripts.script import Act, Arguments
@@ -63,6 +67,31 @@ def join(machine: Machine, arguments: Arguments) -> Iterator[str]:
     yield f"{CHANGED}etcd"
 
 
+def tell_origin(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Tell how the member began, and how much of its log it has applied."""
+    if mark := machine.text(CLUSTER_MARK).strip():
+        yield f"mark={mark}"
+    if initial := machine.text(INITIAL_CLUSTER).strip():
+        yield f"initial={initial}"
+    yield from (f"remains={name}" for name in machine.data if name != DATA)
+    if machine.text(MARK):
+        yield f"remains={MARK}"
+    cluster = machine.etcd.up(machine)
+    if cluster is not None:
+        yield f"applied={len(cluster.members) + 5 * cluster.has_led}"
+
+
+def bootstrap(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Start a member without data as one of a new cluster."""
+    if DATA in machine.data:
+        return
+    machine.step()
+    machine.host.files[INITIAL_CLUSTER] = RemoteFile(f"{arguments['initial_cluster']}\n".encode())
+    machine.step()
+    machine.create("etcd", "etcd", initial=arguments["initial_cluster"])
+    yield f"{CHANGED}stack etcd"
+
+
 def _remove(machine: Machine) -> None:
     if (_STACK, "etcd") in machine.containers:
         machine.step()
@@ -70,7 +99,9 @@ def _remove(machine: Machine) -> None:
 
 
 SCRIPTS: dict[str, Act] = {
+    "bootstrap-member": bootstrap,
     "observe-member": observe,
+    "observe-member-origin": tell_origin,
     "join-member": join,
     "check-member-ended": has_ended,
     "check-members-reached": try_way,

@@ -11,6 +11,7 @@ from windlass.domain.scripts.script import CHANGED
 from world.etcd import DATA
 from world.machine import STATE, Machine
 from world.scripts.script import Act, Arguments, ScriptError
+from world.scripts.stacks import note_proxy_config
 
 _STARTED = "2026-11-01T08:00:00Z"
 
@@ -73,6 +74,7 @@ def recreate(machine: Machine, arguments: Arguments) -> Iterator[str]:
         del machine.containers[f"windlass-{stack}", service]
     machine.step()
     machine.create(stack, service)
+    note_proxy_config(machine, service)
     yield f"{CHANGED}container {service}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG, PROXY_SERVICE
 from windlass.domain.scripts.script import CHANGED
 from world.machine import PROJECT, Machine
 from world.scripts.script import Act, Arguments, ScriptError
@@ -26,9 +27,17 @@ def bring_stack_up(machine: Machine, arguments: Arguments) -> Iterator[str]:
         if machine.containers.get((project, service)) != {PROJECT: project, **services[service]["labels"]}:
             machine.step()
             machine.create(stack, service)
+            note_proxy_config(machine, service)
             changed = True
     if changed:
         yield f"{CHANGED}{', '.join(only) or f'stack {stack}'}"
+
+
+def note_proxy_config(machine: Machine, service: str) -> None:
+    """Note what an API proxy has read when it started."""
+    if service == PROXY_SERVICE:
+        machine.step()
+        machine.note_applied(API_PROXY.replace(" ", "-"), machine.digest([PROXY_CONFIG]))
 
 
 def remove_other_stacks(machine: Machine, arguments: Arguments) -> Iterator[str]:

@@ -19,6 +19,7 @@ from windlass.operations.backup.backup_run import back_up, expire_bundles, requi
 from windlass.operations.backup.dispatch import should_start_backup
 from windlass.operations.backup.take import Stopwatch
 from windlass.operations.etcd.maintain import keep_in_order
+from windlass.operations.stand_back import stand_back
 
 
 class BackupDispatchOperator(BaseOperator):
@@ -89,7 +90,8 @@ class EtcdMaintenanceOperator(ClusterOperator):
     """Defragments etcd's members where it is worth it, ends the alarm of a full database, tells what needs a person."""
 
     def act(self, context: Context, run: RunContext) -> list[str]:
-        """Return what was done; nothing is done while an operation has the cluster."""
+        """Return what was done; nothing is done while an operation has the cluster, or it is being created."""
+        stand_back(run, "etcd is not maintained", is_by_person=False)
         with run.session(run.cluster()) as session:
             kept = keep_in_order(session, run.pki(), lambda: run.lease().effective() is None)
         for line in kept.done:

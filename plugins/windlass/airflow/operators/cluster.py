@@ -9,10 +9,19 @@ from airflow.sdk import Context
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
 from windlass.operations.apply.certificates import issue_and_install
-from windlass.operations.apply.delete import confirm_deletion, drain_users, forget_cluster, take_off_hosts
+from windlass.operations.apply.delete import (
+    announce_deletion,
+    confirm_deletion,
+    drain_users,
+    forget_cluster,
+    keep_leases,
+    take_off_hosts,
+    take_over_to_delete,
+)
 from windlass.operations.apply.record import record_changes
 from windlass.operations.apply.services import start_services, verify_services
 from windlass.operations.apply.validate import take_over_cluster, validate_spec
+from windlass.operations.outcome import require_end
 
 
 class ClusterValidateOperator(ClusterOperator):
@@ -46,8 +55,27 @@ class ClusterReleaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> None:
         """Release the lease if this run has it."""
+        run.delete_lease().release()
         if not run.lease().release():
             self.log.info("this run does not hold the lease (any more)")
+
+
+class RunOutcomeOperator(ClusterOperator):
+    """Fails where the run was broken off; a teardown that Airflow judges the run by, since it may see no other failure.
+
+    `last` is the task that each run comes to if it is not broken off; empty where a run may well skip all.
+    """
+
+    def __init__(self, *, last: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.last = last
+
+    def act(self, context: Context, run: RunContext) -> str:
+        """Return how the run ended; WindlassError if it did not come to its end."""
+        dag_run = context["dag_run"]
+        told = context["ti"].get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
+        require_end(dag_run.run_id, told.get(dag_run.run_id, {}), self.last)
+        return "came to its end"
 
 
 class ClusterCertificatesOperator(ClusterOperator):
@@ -91,11 +119,22 @@ class ClusterConfirmOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the hosts that the cluster will be taken off; RefusedError without the right confirmation."""
-        hosts = confirm_deletion(run, context["params"].get("confirm_name") or "")
+        params = context["params"]
+        hosts = confirm_deletion(run, params.get("confirm_name") or "", params.get("gone") or ())
         self.log.info("cluster %s will be taken off %s", run.name, ", ".join(hosts))
-        if context["params"].get("plan_only"):
+        if params.get("plan_only"):
             self.skip(context, self.skips, hosts)
+        announce_deletion(run)
         return hosts
+
+
+class ClusterDeletionLeaseOperator(ClusterOperator):
+    """Takes the cluster's lease to delete it: waits for remediation, and for backups and drills that have begun."""
+
+    def act(self, context: Context, run: RunContext) -> str:
+        """Return who holds the lease now; RefusedError names the run that holds it instead."""
+        take_over_to_delete(run, self.log.info)
+        return str(run.owner)
 
 
 class ClusterDrainOperator(ClusterOperator):
@@ -114,8 +153,9 @@ class ClusterRemoveOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
-        run.lease().heartbeat()
-        return self.tell(take_off_hosts(run, run.services.provider(run.cluster())))
+        keep_leases(run)
+        gone = context["params"].get("gone") or ()
+        return self.tell(take_off_hosts(run, run.services.provider(run.cluster()), gone))
 
 
 class ClusterForgetOperator(ClusterOperator):

@@ -8,7 +8,7 @@ from airflow.sdk import Context
 
 from windlass.airflow.alerts import attempt_of
 from windlass.airflow.operators.base import ClusterOperator
-from windlass.airflow.run_context import RunContext
+from windlass.airflow.run_context import RunContext, is_by_person
 from windlass.domain.backup import BundleId
 from windlass.operations.backup.drill_run import choose_for_drill, clear_after_drill, prove_bundle
 from windlass.operations.backup.take import Stopwatch
@@ -19,7 +19,7 @@ class DrillChooseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return the bundle's id; RefusedError if there is none."""
-        chosen = choose_for_drill(run, context["params"].get("bundle") or "")
+        chosen = choose_for_drill(run, context["params"].get("bundle") or "", is_by_person=is_by_person(context))
         self.log.info("bundle %s, %s so far", chosen.bundle, chosen.standing.value)
         return str(chosen.bundle)
 

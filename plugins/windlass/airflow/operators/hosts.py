@@ -11,8 +11,9 @@ from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
 from windlass.operations.apply.preflight import preflight
 from windlass.operations.apply.prepare import prepare_hosts
-from windlass.operations.apply.start import start_control_plane, start_etcd, start_kubelets
+from windlass.operations.apply.start import start_control_plane, start_kubelets
 from windlass.operations.cluster import Changes, ClusterSession
+from windlass.operations.etcd.bootstrap import start_etcd
 
 
 class HostProvisionOperator(ClusterOperator):
@@ -53,10 +54,11 @@ class HostPreflightOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return the plan by host; RefusedError lists every problem of every host."""
         params = context["params"]
-        plan = preflight(run, params.get("spec"), was_abandoned=run.lease().was_abandoned())
+        is_plan = bool(params.get("plan_only"))
+        plan = preflight(run, params.get("spec"), plan_only=is_plan)
         self.log.info("%s", plan.text)
         result = {host: list(steps) for host, steps in plan.steps.items()}
-        if params.get("plan_only") or plan.is_settled:
+        if is_plan or plan.is_settled:
             self.skip(context, self.skips, result)
         return result
 
@@ -79,10 +81,15 @@ class HostPrepareOperator(_PhaseOperator):
     phase = staticmethod(prepare_hosts)
 
 
-class EtcdBootstrapOperator(_PhaseOperator):
-    """Starts all etcd members at once."""
+class EtcdBootstrapOperator(ClusterOperator):
+    """Starts all etcd members at once, as a new cluster only if none of this one may exist."""
 
-    phase = staticmethod(start_etcd)
+    def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
+        """Return what was changed by host; RefusedError says what speaks against a new cluster."""
+        run.lease().heartbeat()
+        created = run.records.created()
+        with run.session(run.cluster()) as session:
+            return self.tell(start_etcd(session, run.pki(), created.etcd if created else None))
 
 
 class ControlPlaneRollOutOperator(_PhaseOperator):

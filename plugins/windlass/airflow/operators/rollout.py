@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
+from windlass.airflow.errors import TASK_DEFAULTS
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.rollout import IS_COMPLETE, upgrade_request, upgrade_run
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.step_order import require_step_order
 from windlass.domain.rollout import PREFETCH, Step
+from windlass.operation_names import Operation
+from windlass.operations.rollout.approved_plan import CheckedPlan, check_again, confirm_plan
 from windlass.operations.rollout.pause import ask_to_pause
 from windlass.operations.rollout.upgrade import (
     approval_for,
-    check_again,
     do_upgrade_step,
     end_upgrade_run,
+    is_to_be_created,
     plan_upgrade,
     skip_if_paused,
     take_over_cluster,
@@ -43,6 +47,49 @@ class UpgradeGateOperator(ClusterOperator):
         if plan.is_settled or request.plan_only:
             self.skip(context, self.skips, dict(plan.value))
         return dict(plan.value)
+
+
+class ApplyGateOperator(UpgradeGateOperator):
+    """Plans an apply as an upgrade is planned; a cluster that is not there yet is left to the task that creates it.
+
+    `creates` is that task; it is skipped where there is a cluster, and else all that follows the gate (`skips`) is.
+    """
+
+    def __init__(self, *, creates: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.creates = creates
+
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
+        """Return findings and plan, or that the cluster is created first."""
+        request = upgrade_request(context["params"])
+        if is_to_be_created(run, request):
+            self.log.info("cluster %s is not there yet, or not complete: `%s` makes it", run.name, Operation.CREATE)
+            self.skip(context, self.skips, {"creates": True})
+        plan = plan_upgrade(run, request, self.log.info)
+        is_over = plan.is_settled or request.plan_only
+        self.skip(context, [self.creates, *(self.skips if is_over else ())], dict(plan.value))
+
+
+class ClusterCreateOperator(TriggerDagRunOperator):
+    """Has a run of its own create the cluster, with this run's spec, and waits for its end."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            trigger_dag_id=Operation.CREATE,
+            trigger_run_id="apply__{{ run_id }}",
+            wait_for_completion=True,
+            # A try that was killed has triggered the run already, which goes on from where it is.
+            reset_dag_run=True,
+            poke_interval=10,
+            deferrable=True,
+            **{**TASK_DEFAULTS, **options},
+        )
+
+    def execute(self, context: Context) -> None:
+        """Trigger the run with what this one was given; the task fails if that run does."""
+        given = ("cluster", "spec", "plan_only", "reason")
+        self.conf = {name: context["params"].get(name) for name in given if context["params"].get(name) is not None}
+        super().execute(context)
 
 
 class UpgradeApprovalOperator(ClusterApprovalOperator):
@@ -70,15 +117,41 @@ class UpgradeLeaseOperator(ClusterOperator):
 
 
 class UpgradeCheckOperator(ClusterOperator):
-    """Looks again, now that nobody else changes the cluster, and gives the steps that are left to do."""
+    """Plans again, now that nobody else changes the cluster, and compares the plan with the one that was approved.
+
+    If it is the same, or nobody was asked, nobody is asked again: the tasks that would (`skips`) are skipped.
+    """
+
+    def __init__(self, *, gate: str, approval: str, skips: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.gate, self.approval, self.skips = gate, approval, skips
+
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
+        """Return the plan and what has changed since; RefusedError if the gate is closed by now."""
+        pull = context["ti"].xcom_pull
+        was_asked = pull(task_ids=self.approval) is not None
+        approved = pull(task_ids=self.gate)["plan"] if was_asked else None
+        checked = check_again(run, upgrade_request(context["params"]), self.log.info, approved)
+        if not checked.changes:
+            self.skip(context, self.skips, checked.value())
+        return checked.value()
+
+
+class UpgradeConfirmOperator(ClusterOperator):
+    """Gives the steps to do, under the lease: those of the approved plan, and no others."""
+
+    def __init__(self, *, check: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.check = check
 
     def act(self, context: Context, run: RunContext) -> list[dict[str, Any]]:
-        """Return the steps; RefusedError if the gate is closed by now."""
-        left = check_again(run, upgrade_request(context["params"]), self.log.info)
-        context["ti"].xcom_push(key=IS_COMPLETE, value=left.goes_to_the_end)
+        """Return the steps; RefusedError if the plan has changed once more since somebody was asked again."""
+        checked = CheckedPlan.of(context["ti"].xcom_pull(task_ids=self.check))
+        plan = confirm_plan(run, upgrade_request(context["params"]), checked, self.log.info)
+        context["ti"].xcom_push(key=IS_COMPLETE, value=plan.goes_to_the_end)
         # There is always a step, since Airflow skips what follows an empty list (its guide to dynamic task mapping,
         # "Automatically skipping zero-length maps").
-        return [step.value() for step in left.steps] or [Step(PREFETCH, (), ()).value()]
+        return [step.value() for step in plan.steps] or [Step(PREFETCH, (), ()).value()]
 
 
 class UpgradeStepOperator(ClusterOperator):
@@ -99,13 +172,13 @@ class UpgradeStepOperator(ClusterOperator):
 class UpgradeVerifyOperator(ClusterOperator):
     """Uses the cluster as its users will; if the rollout is complete, the new spec is the cluster's from now on."""
 
-    def __init__(self, *, check: str, rollout: str, **options: Any) -> None:
+    def __init__(self, *, confirm: str, rollout: str, **options: Any) -> None:
         super().__init__(**options)
-        self.check, self.rollout = check, rollout
+        self.confirm, self.rollout = confirm, rollout
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was shown to work."""
-        so_far = upgrade_run(context, check=self.check, rollout=self.rollout)
+        so_far = upgrade_run(context, confirm=self.confirm, rollout=self.rollout)
         shown = verify_upgrade(run, so_far.request, is_complete=so_far.is_complete)
         for one in shown:
             self.log.info("verified: %s", one)
@@ -118,13 +191,13 @@ class UpgradeResultOperator(ClusterOperator):
     It gives the lease back too: steps that were tried again after the run's end have taken it again.
     """
 
-    def __init__(self, *, gate: str, check: str, rollout: str, **options: Any) -> None:
+    def __init__(self, *, gate: str, confirm: str, rollout: str, **options: Any) -> None:
         super().__init__(**options)
-        self.gate, self.check, self.rollout = gate, check, rollout
+        self.gate, self.confirm, self.rollout = gate, confirm, rollout
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the result: `state` is planned, nothing, done or paused."""
-        ended = upgrade_run(context, gate=self.gate, check=self.check, rollout=self.rollout)
+        ended = upgrade_run(context, gate=self.gate, confirm=self.confirm, rollout=self.rollout)
         return end_upgrade_run(run, ended, self.log.info)
 
 

@@ -8,10 +8,14 @@ from windlass.domain.spec import Cluster
 
 
 def is_applied(
-    plan: Mapping[str, Sequence[str]], stored: Cluster | None, desired: Cluster, *, was_abandoned: bool
+    plan: Mapping[str, Sequence[str]],
+    stored: Cluster | None,
+    desired: Cluster,
+    *,
+    is_created: bool,
 ) -> bool:
-    """Tell whether nothing is left to do: no host is to be changed, and the desired spec is the stored one.
+    """Tell whether nothing is left to do: no host is to be changed, the desired spec is the stored one and verified.
 
-    What a run that died left to do, such as to verify, cannot be observed on hosts: after one there is always a rest.
+    What a creation that died left to do, such as to verify, cannot be observed on hosts.
     """
-    return not any(plan.values()) and stored == desired and not was_abandoned
+    return is_created and not any(plan.values()) and stored == desired

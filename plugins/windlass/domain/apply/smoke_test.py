@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from windlass.domain.scripts.smoke_test import serve_page_script
+from windlass.domain.scripts.smoke_test import PAGES, serve_page_script
 
 NAMESPACE = "windlass-verify"
 NAME = "verify"
 VOLUME_POD = "verify-volume"
 PORT = 8080
+_NOBODY = 65534
+_POD_SECURITY: dict[str, Any] = {
+    "runAsNonRoot": True,
+    "runAsUser": _NOBODY,
+    "runAsGroup": _NOBODY,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+_CONTAINER_SECURITY: dict[str, Any] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+"""Both together meet the strictest Pod Security level, `restricted`, which a spec may ask for everywhere."""
 
 
 def trial_objects(image: str, *, has_volume: bool) -> list[dict[str, Any]]:
-    """Return the test's objects: they tolerate every taint, since every node is to be tried."""
+    """Return the test's objects: they tolerate every taint, since every node is to be tried.
+
+    Their pods may run whatever spec.security.podSecurity is.
+    """
     metadata = {"name": NAME, "namespace": NAMESPACE}
     labels = {"app": NAME}
     pod = {
         "tolerations": [{"operator": "Exists"}],
         "terminationGracePeriodSeconds": 0,
+        "securityContext": _POD_SECURITY,
         "containers": [
             {
                 "name": NAME,
@@ -26,8 +39,12 @@ def trial_objects(image: str, *, has_volume: bool) -> list[dict[str, Any]]:
                 "command": serve_page_script("windlass", PORT).argv_with_text,
                 "readinessProbe": {"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
                 "resources": {"limits": {"memory": "64Mi"}},
+                "securityContext": _CONTAINER_SECURITY,
+                # Not every image lets everybody write there.
+                "volumeMounts": [{"name": "page", "mountPath": PAGES}],
             }
         ],
+        "volumes": [{"name": "page", "emptyDir": {"sizeLimit": "1Mi"}}],
     }
     template = {"metadata": {"labels": labels}, "spec": pod}
     objects: list[dict[str, Any]] = [
@@ -55,7 +72,13 @@ def _volume_workload(image: str) -> list[dict[str, Any]]:
         "metadata": {"name": VOLUME_POD, "namespace": NAMESPACE},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}},
     }
-    mount = {"name": "data", "mountPath": "/data"}
+    container = {
+        "name": NAME,
+        "image": image,
+        "command": ["sleep", "3600"],
+        "securityContext": _CONTAINER_SECURITY,
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -63,7 +86,8 @@ def _volume_workload(image: str) -> list[dict[str, Any]]:
         "spec": {
             "tolerations": [{"operator": "Exists"}],
             "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": NAME, "image": image, "command": ["sleep", "3600"], "volumeMounts": [mount]}],
+            "securityContext": _POD_SECURITY,
+            "containers": [container],
             "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": VOLUME_POD}}],
         },
     }

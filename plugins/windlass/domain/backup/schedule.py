@@ -94,7 +94,7 @@ def unsafe_beside(lease: Lease | None, *, has_bundles: bool) -> str:
         return ""
     if lease.operation in _UNSAFE_BESIDE:
         return f"{lease.owner} runs: {_UNSAFE_BESIDE[lease.operation]}"
-    if lease.operation == Operation.APPLY and not has_bundles:
+    if lease.operation == Operation.CREATE and not has_bundles:
         return f"{lease.owner} runs: the cluster is being made"
     return ""
 

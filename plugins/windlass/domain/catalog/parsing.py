@@ -11,6 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from windlass.domain.artifacts import FLAGS_FILE
+from windlass.domain.catalog.flags import ReleaseFlags, read_flags
 from windlass.domain.catalog.release import Catalog, Release, RemovedApi
 from windlass.domain.yamltext import compose_yaml, read_yaml
 from windlass.errors import SpecError
@@ -86,7 +88,14 @@ def _release(files: CatalogFiles, path: str) -> Release:
         removed_apis=tuple(RemovedApi(api.api_version, tuple(api.kinds), api.use) for api in document.removed_apis),
         notes=tuple(document.notes),
         templates=_templates(files, name, document.templates),
+        flags=flags_of(files, directory),
     )
+
+
+def flags_of(files: CatalogFiles, release: str) -> ReleaseFlags:
+    """Return the flags of the components of a release; none where nobody has recorded them."""
+    path = f"{release}/{FLAGS_FILE}"
+    return read_flags(files.texts[path], files.name(path)) if path in files.texts else {}
 
 
 def parse_document(model: type[Document], file: str, text: str) -> Document:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from windlass.domain.artifacts import Artifact, ArtifactKind
+from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.stacks import RELEASE_VERSION, StackTemplate
 from windlass.errors import SpecError
 
@@ -39,6 +40,9 @@ class Release:
     """Text of each template by its path below the first directory of the search path that has it."""
     stacks: Mapping[str, StackTemplate] = field(default_factory=dict, repr=False)
     """The stacks that a spec may pick, by name; their templates count among `templates`, below `stacks/NAME/`."""
+
+    flags: ReleaseFlags = field(default_factory=dict, repr=False)
+    """What each component takes on its command line, as recorded; empty if nobody has."""
 
     @property
     def minor(self) -> str:
@@ -89,6 +93,11 @@ class Catalog:
     def stacks(self) -> Mapping[str, StackTemplate]:
         """The stacks that a spec may pick, by name; every release has the same."""
         return next((release.stacks for release in self.releases.values()), {})
+
+    @property
+    def flags(self) -> Mapping[str, ReleaseFlags]:
+        """What the components of each release take on their command lines, by version."""
+        return {version: release.flags for version, release in self.releases.items()}
 
     def release(self, version: str) -> Release:
         """Return the release `version`; SpecError that names those there are."""

@@ -34,7 +34,7 @@ Step = Removal | Addition | Start | Promotion
 
 
 @dataclass(frozen=True)
-class PlannedStep:
+class ReplacementStep:
     """One step, and what it does to quorum."""
 
     step: Step
@@ -44,7 +44,7 @@ class PlannedStep:
         return self.text
 
 
-def plan_replacement(name: str, membership: Membership) -> tuple[PlannedStep, ...]:
+def plan_replacement(name: str, membership: Membership) -> tuple[ReplacementStep, ...]:
     """Return the steps that make the host `name` a healthy voter; none if it is one and nothing is left over.
 
     What an earlier change left halfway goes first, members that never started before all. RefusedError says which
@@ -56,7 +56,7 @@ def plan_replacement(name: str, membership: Membership) -> tuple[PlannedStep, ..
     return () if is_settled and not membership.unfinished else tuple(_planned(name, membership))
 
 
-def _planned(name: str, membership: Membership) -> Iterator[PlannedStep]:
+def _planned(name: str, membership: Membership) -> Iterator[ReplacementStep]:
     for member in sorted(membership.unfinished, key=lambda one: one.started):
         if member.name == name and member.is_serving:
             continue
@@ -70,7 +70,7 @@ def _planned(name: str, membership: Membership) -> Iterator[PlannedStep]:
             yield _checked(step, membership)
             membership = after(membership, step)
         yield _checked(Addition(name), membership)
-        yield PlannedStep(Start(name), f"start {name} without data, and wait until it has caught up")
+        yield ReplacementStep(Start(name), f"start {name} without data, and wait until it has caught up")
         membership = _started(name, after(membership, Addition(name)))
         mine = [membership.members[-1]]
     learner = next((member for member in mine if member.role == "learner" and member.is_serving), None)
@@ -82,9 +82,9 @@ def _planned(name: str, membership: Membership) -> Iterator[PlannedStep]:
         membership = after(membership, Removal(twin))
 
 
-def _checked(step: Removal | Addition | Promotion, membership: Membership) -> PlannedStep:
+def _checked(step: Removal | Addition | Promotion, membership: Membership) -> ReplacementStep:
     check(step, membership)
-    return PlannedStep(step, f"{_text(step)} ({what_if(membership, step)})")
+    return ReplacementStep(step, f"{_text(step)} ({what_if(membership, step)})")
 
 
 def _text(step: Removal | Addition | Promotion) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from windlass.domain.health.checks import Check, CheckPlan, CheckReader
 from windlass.domain.health.consensus import Agreement, Consensus, Thresholds, VantageView, decide
 from windlass.domain.health.findings import HOST_COMPONENT, TOLD_WHEN_OVER, Finding, Kind
-from windlass.domain.health.monitor import AIRFLOW, Effects, HealthMonitor, Transition
+from windlass.domain.health.monitor import AIRFLOW, Effects, HealthMonitor, StatusChange
 from windlass.domain.health.probe import ProbeHistory, ProbeOutcome, ProbeResult, Subject
 from windlass.domain.health.status import Status, SubjectState
 from windlass.domain.health.subject import ProbeOrder
@@ -30,10 +30,10 @@ __all__ = [
     "ProbeOutcome",
     "ProbeResult",
     "Status",
+    "StatusChange",
     "Subject",
     "SubjectState",
     "Thresholds",
-    "Transition",
     "VantageView",
     "decide",
     "vantages_of",

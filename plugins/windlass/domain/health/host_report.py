@@ -29,9 +29,12 @@ LOCAL_KINDS = frozenset(
         Kind.CERTIFICATE_EXPIRING,
         Kind.BACKUP_OLD,
         Kind.ADDON_UNAVAILABLE,
+        Kind.LEFT_HOST,
     }
 )
 """Kinds that come from reports, not from looks."""
+ANSWERS = "answers"
+"""What a report on a host that has left says if it is back."""
 _CONFIRMED = 2
 """Bad reports in a row that make a finding, and good ones that end it."""
 
@@ -41,7 +44,7 @@ class HostReport:
     """One statement of a host about itself."""
 
     topic: str
-    """unit, disk, clock, certificate, node, backup or addon."""
+    """unit, disk, clock, certificate, node, backup, addon or left."""
     name: str
     value: str
 
@@ -105,6 +108,14 @@ def _backup(name: str, value: str) -> Condition | None:
     return Condition(Kind.BACKUP_OLD, name, text)
 
 
+def _left(name: str, value: str) -> Condition | None:
+    if value != ANSWERS:
+        return None
+    return Condition(
+        Kind.LEFT_HOST, name, f"{name} has left the cluster while it did not answer; it is back, to be cleaned"
+    )
+
+
 def _node(name: str, value: str) -> Condition | None:
     messages = value.split(",")
     if "Ready" in messages or value == "unknown":
@@ -131,6 +142,7 @@ _RULES = {
     "node": _node,
     "backup": _backup,
     ADDON: _addon,
+    "left": _left,
 }
 
 

@@ -36,7 +36,7 @@ WHOLE_HOST = frozenset({HOST_COMPONENT, SSH})
 
 
 @dataclass(frozen=True)
-class Transition:
+class StatusChange:
     """A subject's status changed."""
 
     subject: Subject
@@ -51,7 +51,7 @@ class Effects:
     """What follows from what was taken in."""
 
     orders: list[ProbeOrder] = field(default_factory=list)
-    transitions: list[Transition] = field(default_factory=list)
+    transitions: list[StatusChange] = field(default_factory=list)
     opened: list[Finding] = field(default_factory=list)
     closed: list[Finding] = field(default_factory=list)
 
@@ -287,15 +287,14 @@ class HealthMonitor:
                 if at == host
             ]
             return not any(one.is_good for name, one in reports if name == component)
-        is_whole = component in WHOLE_HOST
-        about = [watch for watch in self._on(host) if is_whole or watch.subject.component == component]
+        about = [watch for watch in self._on(host) if component in WHOLE_HOST | {watch.subject.component}]
         return bool(about) and all(watch.state.status is Status.UNKNOWN for watch in about)
 
     def _time(self, moment: float) -> datetime:
         return self._origin + timedelta(seconds=moment)
 
 
-def _transition(watch: SubjectMonitor, before: Status) -> Transition:
+def _transition(watch: SubjectMonitor, before: Status) -> StatusChange:
     trouble, consensus = watch.trouble, watch.consensus
     seen_from = tuple(view.vantage for view in consensus.agreeing) if consensus else ()
-    return Transition(watch.subject, before, watch.state.status, seen_from, trouble.evidence if trouble else "")
+    return StatusChange(watch.subject, before, watch.state.status, seen_from, trouble.evidence if trouble else "")

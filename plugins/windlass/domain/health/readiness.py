@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from windlass.domain.apply.created import BEING_CREATED
 from windlass.domain.health.status import Status
 from windlass.operation_names import Operation
 
@@ -28,8 +29,10 @@ class Readiness:
         return not self.reasons
 
 
-def readiness_of(status: Mapping[str, Any] | None, now: datetime) -> Readiness:
-    """Return how a cluster stands by what the watcher wrote, at the time `now`."""
+def readiness_of(status: Mapping[str, Any] | None, now: datetime, *, is_created: bool = True) -> Readiness:
+    """Return how a cluster stands by what the watcher wrote, at the time `now`; one being created is not watched."""
+    if not is_created:
+        return Readiness((f"it is {BEING_CREATED}: `{Operation.CREATE}` has not verified it yet",))
     if status is None:
         return Readiness((f"it was never observed; is the DAG {Operation.WATCH} unpaused, and a triggerer running?",))
     observed = str(status["observed"])

@@ -10,6 +10,7 @@ from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Release
 from windlass.domain.host.file_drift import DesiredFile, desired_files
 from windlass.domain.host.layout import (
+    API_PROXY,
     CNI_BINARIES,
     COMPONENT_LABEL,
     CONTAINERD_CONFIG,
@@ -21,6 +22,7 @@ from windlass.domain.host.layout import (
     KUBECONFIGS,
     KUBELET_CONFIG,
     PKI,
+    PROXY_CONFIG,
     STACKS,
     SYSTEMD,
     VERSION_LABEL,
@@ -43,7 +45,11 @@ from windlass.domain.yamltext import read_yaml
 
 ENGINE_PACKAGE = "docker-engine"
 CONTAINERD = "windlass-containerd"
-SETTINGS = {"kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES), "docker settings": (DOCKER_DAEMON,)}
+SETTINGS = {
+    "kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES),
+    "docker settings": (DOCKER_DAEMON,),
+    API_PROXY: (PROXY_CONFIG,),
+}
 """The files that must be loaded when they change, by what they are called in plans."""
 _COMPOSE = "compose.yaml"
 _SHARED = (CNI_BINARIES, DOCKER_PLUGINS)
@@ -115,7 +121,7 @@ class DesiredHost:
     certificates: Mapping[str, DesiredFile] | None
     """Certificates, keys and kubeconfigs; None while none are issued."""
     settings: Mapping[str, tuple[str, ...]]
-    """The files that are to be loaded by kernel and engine, by what they are called in plans."""
+    """The files that are to be loaded by kernel, engine and API proxy, by what they are called in plans."""
     units: tuple[DesiredUnit, ...]
     services: Mapping[str, DesiredService]
     """By component."""

@@ -14,6 +14,7 @@ from typing import Literal
 from windlass.domain.host.container_drift import container_drift
 from windlass.domain.host.desired import DesiredHost, DesiredLink, DesiredProgram, DesiredService, DesiredUnit
 from windlass.domain.host.file_drift import FileDrift, Unknown, find_file_drift
+from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE
 from windlass.domain.host.observed import ObservedHost
 from windlass.domain.rendering import HostImage
 from windlass.domain.rendering.stacks import OWN_COMPONENTS
@@ -111,7 +112,8 @@ class HostDrift:
         for file in self.certificates:
             yield Difference("certificate", file.path, str(file))
         for name in self.settings:
-            yield Difference("setting", name, f"{name} are not loaded as they lie there")
+            text = "has not loaded what lies there" if name == API_PROXY else "are not loaded as they lie there"
+            yield Difference("setting", name, f"{name} {text}")
         for unit in self.units:
             yield Difference("unit", unit.unit.name, str(unit))
         for service in self.services:
@@ -145,15 +147,16 @@ def find_host_drift(desired: DesiredHost, observed: ObservedHost) -> HostDrift:
     files = find_file_drift(desired.files, observed.files)
     certificates = find_file_drift(desired.certificates or {}, observed.files)
     changed = {one.path for one in (*files, *certificates) if not one.is_access_only}
+    services = tuple(filter(None, (_service(one, observed) for one in desired.services.values())))
     return HostDrift(
         programs=tuple(one for one in desired.programs if not _is_installed(one, observed)),
         links=tuple(one for one in desired.links if observed.links.get(one.path) != one.target),
         files=files,
         certificates=certificates,
         has_no_certificates=desired.certificates is None,
-        settings=tuple(name for name in desired.settings if not _is_loaded(observed, name)),
+        settings=tuple(_settings(desired.settings, observed, changed, services)),
         units=tuple(_units(desired.units, observed, changed)),
-        services=tuple(filter(None, (_service(one, observed) for one in desired.services.values()))),
+        services=services,
         surplus=tuple(_surplus(desired.services, observed)),
         absent_images=tuple(one for one in desired.images if not observed.has_image(one.runtime, one.reference)),
     )
@@ -163,6 +166,25 @@ def _is_installed(program: DesiredProgram, observed: ObservedHost) -> bool:
     if program.directory is None:
         return observed.facts.docker_version is not None
     return not isinstance(observed.programs, Unknown) and program.directory in observed.programs
+
+
+def _settings(
+    settings: Mapping[str, tuple[str, ...]],
+    observed: ObservedHost,
+    changed: set[str],
+    services: tuple[ServiceDrift, ...],
+) -> Iterator[str]:
+    """Give what is not loaded. An API proxy loads its file also if that will change, and by itself when it starts."""
+    proxy = next((one for one in services if one.service.component == PROXY_SERVICE and one.is_other_rendering), None)
+    for name, files in settings.items():
+        if name != API_PROXY:
+            is_loaded = _is_loaded(observed, name)
+        elif proxy is not None:
+            is_loaded = proxy.is_running is not None
+        else:
+            is_loaded = _is_loaded(observed, name) and not changed & set(files)
+        if not is_loaded:
+            yield name
 
 
 def _is_loaded(observed: ObservedHost, name: str) -> bool:

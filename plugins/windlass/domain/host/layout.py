@@ -23,6 +23,7 @@ REGISTRY_HOSTS = f"{ETC}/containerd/certs.d"
 ETCD_DATA = f"{DATA}/etcd"
 APPLIED = f"{DATA}/applied"
 """What each unit was last started with: a file a unit, with the digest of all that it reads."""
+KUBELET_DATA = "/var/lib/kubelet"
 DRILLS = f"{DATA}/drills"
 AUDIT_LOGS = "/var/log/windlass/audit"
 CONTAINERD_ROOT = f"{DATA}/containerd"
@@ -40,6 +41,14 @@ DOCKER_DAEMON = "/etc/docker/daemon.json"
 DOCKER_PLUGINS = "/usr/local/lib/docker"
 KERNEL_PARAMETERS = "/etc/sysctl.d/90-windlass.conf"
 KERNEL_MODULES = "/etc/modules-load.d/windlass.conf"
+
+SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc.cluster.local"
+"""Who signs the tokens of service accounts, where a spec names nobody else."""
+API_PROXY = "API proxy"
+"""What plans call the settings of the stack `api-proxy`, which it takes over while it runs."""
+PROXY_SERVICE = "api-proxy"
+PROXY_CONFIG = f"{STACKS}/{PROXY_SERVICE}/haproxy.cfg"
+PROXY_CONTAINER = f"windlass-{PROXY_SERVICE}"
 
 API_PORT = 6443
 PROXY_PORT = 7443

@@ -100,7 +100,11 @@ class _ActionFilter:
                 action, f"the host runs {host.other_version}; trigger `{Operation.UPGRADE}` to bring it to the spec"
             )
         if self.observed.rollout and action.is_drift:
-            return Deferred(action, f"{self.observed.rollout}; trigger `{Operation.UPGRADE}` to bring it to its end")
+            return Deferred(
+                action,
+                f"{self.observed.rollout}; trigger `{Operation.APPLY}` with its spec, or `{Operation.UPGRADE}` with "
+                "its version, to bring it to its end",
+            )
         if host.is_full and action.kind != "restart-unit":
             return Deferred(
                 action, "its disk is full, and nothing that is started comes up", self.observed.at + _LOOK_AGAIN

@@ -15,7 +15,8 @@ from windlass.domain.host.facts import HostFacts
 from windlass.domain.rendering.images import MirrorAddresses, image_reference
 from windlass.domain.rendering.nodes import kubelet_labels, node_taints
 from windlass.domain.rendering.templates import Templates
-from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.flags import Flags, own_flags
+from windlass.domain.spec.models import Cluster, Host, Oidc
 
 _CIPHERS = (
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
@@ -57,7 +58,8 @@ class ClusterInputs:
             "versions": {**self.release.files, **self.release.images},
             "api_hosts": self.cluster.hosts_with("control-plane"),
             "dns_address": dns_address(self.cluster),
-            "flags": lambda component: own_flags(component, self.cluster),
+            "username_prefix": username_prefix,
+            "flags": lambda component: flag_pairs(own_flags(component, self.cluster)),
         }
 
 
@@ -106,18 +108,27 @@ def dns_address(cluster: Cluster) -> str:
     return str(ipaddress.ip_network(cluster.spec.network.service_cidr)[_DNS_SERVICE_NUMBER])
 
 
-def component_flags(component: str, templates: Templates, context: Mapping[str, Any]) -> dict[str, str]:
-    """Return the flags of `component` by name: the catalog's, replaced or added to by the spec's extraArgs."""
+def username_prefix(provider: Oidc) -> str:
+    """Return what is put before the names of a provider's users, as for the API server's `oidc-username-prefix`."""
+    if provider.username_prefix is not None:
+        return provider.username_prefix
+    return "" if provider.username_claim == "email" else f"{provider.issuer}#"
+
+
+def component_flags(component: str, templates: Templates, context: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the flags of `component`, as name and value: the catalog's, replaced or added to by the spec's extraArgs.
+
+    A name stands there several times where the spec gives it several values.
+    """
     flags = {
-        name: _flag_value(value) for name, value in templates.render_yaml(f"flags/{component}.yaml", context).items()
+        name: (_flag_value(value),) for name, value in templates.render_yaml(f"flags/{component}.yaml", context).items()
     }
-    return flags | own_flags(component, context["cluster"])
+    return flag_pairs(flags | own_flags(component, context["cluster"]))
 
 
-def own_flags(component: str, cluster: Cluster) -> dict[str, str]:
-    """Return the flags that the spec gives `component`, by name without dashes."""
-    own = cluster.spec.components.get(component)
-    return {name.lstrip("-"): value for name, value in own.extra_args.items()} if own else {}
+def flag_pairs(flags: Flags) -> tuple[tuple[str, str], ...]:
+    """Return each flag as often as it has values."""
+    return tuple((name, value) for name, values in flags.items() for value in values)
 
 
 def _flag_value(value: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from windlass.domain.host.health_check import overridden
+from windlass.domain.host.health_check import HEALTH_KEY, overridden
 from windlass.domain.host.layout import DIGEST_LABEL, stack_data_directory, stack_directory
 from windlass.domain.rendering.context import HostInputs, component_flags
 from windlass.domain.rendering.files import RenderedFile
@@ -35,12 +35,17 @@ def host_stacks(cluster: Cluster, host: Host) -> tuple[str, ...]:
 
 
 def digest_of(service: Mapping[str, Any] | str | bytes) -> str:
-    """Return `sha256:` and the digest of what was rendered: a text, or a Compose service less its digest label."""
+    """Return `sha256:` and the digest of what was rendered: a text, or what a Compose service runs.
+
+    Neither the digest's own label counts nor the health check, which the container does not know of: it follows the
+    number of members, and a change of it restarts nothing.
+    """
     if isinstance(service, str | bytes):
         content = service.encode() if isinstance(service, str) else service
     else:
         labels = {key: value for key, value in service.get("labels", {}).items() if key != DIGEST_LABEL}
-        content = json.dumps({**service, "labels": labels}, sort_keys=True, separators=(",", ":")).encode()
+        runs = {key: value for key, value in service.items() if key != HEALTH_KEY}
+        content = json.dumps({**runs, "labels": labels}, sort_keys=True, separators=(",", ":")).encode()
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 

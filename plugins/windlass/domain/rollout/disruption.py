@@ -1,11 +1,11 @@
-"""Whether pods can leave the nodes that are drained: budgets, room elsewhere, webhooks in the way. Pure.
+"""Whether pods can leave the nodes that are drained: budgets, and room elsewhere. Pure.
 
 Objects are the API's own JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -44,6 +44,19 @@ def drained_pods(pods: Iterable[Object], nodes: Iterable[str]) -> list[Object]:
     """Return the pods that must leave `nodes`."""
     desired = set(nodes)
     return [pod for pod in pods if pod["spec"].get("nodeName") in desired and leaves_with_drain(pod)]
+
+
+_CORDON: Object = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+
+
+def tolerates_cordon(pod: Object) -> bool:
+    """Whether a pod may be put on a node that is cordoned."""
+    return any(_tolerates(one, _CORDON) for one in pod["spec"].get("tolerations", []))
+
+
+def returning_pods(pods: Iterable[Object]) -> list[str]:
+    """Return those of `pods` (which must leave) that their controllers put back on the node while it is cordoned."""
+    return sorted(name_of(pod) for pod in pods if pod["metadata"].get("ownerReferences") and tolerates_cordon(pod))
 
 
 def orphans(pods: Iterable[Object]) -> list[str]:
@@ -141,11 +154,14 @@ class NodeCapacity:
 def homeless(nodes: Sequence[Object], pods: Sequence[Object], drained: Sequence[str]) -> list[Object]:
     """Return the pods of the `drained` nodes that no other node could take: they wait until their node is back.
 
-    A first-fit by requests, node selectors and taints; affinities are left to the scheduler.
+    A first-fit by requests, node selectors and taints; affinities are left to the scheduler. What tolerates the cordon
+    may go back where it was.
     """
     rooms = [_room(node, pods) for node in nodes if node["metadata"]["name"] not in drained and _is_open(node)]
     told: list[Object] = []
     for pod in drained_pods(pods, drained):
+        if tolerates_cordon(pod):
+            continue
         place = next((number for number, room in enumerate(rooms) if room.takes(pod)), None)
         if place is None:
             told.append(pod)
@@ -203,37 +219,3 @@ def quantity(text: str) -> Decimal:
     """Read a quantity of the API, such as `250m`, `64Mi` or `2`."""
     unit = next((unit for unit in sorted(_UNITS, key=len, reverse=True) if text.endswith(unit)), "")
     return Decimal(text.removesuffix(unit)) * _UNITS.get(unit, Decimal(1))
-
-
-def blocking_webhooks(configurations: Iterable[Object], ready_services: Collection[str]) -> Iterator[str]:
-    """Yield the webhooks that would refuse what an upgrade does: they fail closed, and their service does not answer.
-
-    `ready_services` are those (as namespace/name) that have an endpoint that is ready.
-    """
-    for webhook, service in _closed_webhooks(configurations):
-        if service not in ready_services:
-            yield f"{webhook} (its service {service} has no endpoint)"
-
-
-def moving_webhooks(
-    configurations: Iterable[Object], ready_services: Mapping[str, frozenset[str]], batches: Iterable[Sequence[str]]
-) -> Iterator[str]:
-    """Yield the webhooks that fail closed and are away for a moment, since one batch drains all that they run on.
-
-    `ready_services` has the nodes on which each service has endpoints that are ready.
-    """
-    drained = [frozenset(batch) for batch in batches]
-    for webhook, service in _closed_webhooks(configurations):
-        nodes = ready_services.get(service, frozenset())
-        if nodes and any(nodes <= batch for batch in drained):
-            yield f"{webhook} (its service {service} runs on {' and '.join(sorted(nodes))} alone)"
-
-
-def _closed_webhooks(configurations: Iterable[Object]) -> Iterator[tuple[str, str]]:
-    """Yield each webhook that fails closed and has a service, and which."""
-    for configuration in configurations:
-        for webhook in configuration.get("webhooks", []):
-            service = webhook.get("clientConfig", {}).get("service")
-            if service is not None and webhook.get("failurePolicy", "Fail") == "Fail":
-                name = f"{webhook['name']} of {configuration['metadata']['name']}"
-                yield name, f"{service['namespace']}/{service['name']}"

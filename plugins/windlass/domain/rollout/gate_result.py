@@ -12,6 +12,7 @@ from windlass.domain.catalog.tested import TestRecord, changed_since, is_accepte
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
 from windlass.domain.rollout.plan import Step
+from windlass.domain.rollout.plan_details import PlanDetails
 from windlass.operation_names import Operation
 
 BUNDLE_AGE = timedelta(minutes=10)
@@ -28,6 +29,8 @@ class GateResult:
     """Which etcd it is, in hex, as bundles tell it."""
     membership: Membership = field(default_factory=lambda: Membership((), frozenset()))
     """The members of etcd as they were observed."""
+    details: PlanDetails = field(default_factory=PlanDetails)
+    """What the steps change in contents."""
 
     @property
     def needs_bundle(self) -> bool:

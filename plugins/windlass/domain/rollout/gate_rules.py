@@ -13,21 +13,25 @@ from windlass.domain.etcd.status import Alarm
 from windlass.domain.host.layout import EVICTABLE
 from windlass.domain.rollout.disruption import (
     Object,
-    blocking_webhooks,
     drained_pods,
     homeless,
     impossible_budgets,
-    moving_webhooks,
     name_of,
     orphans,
+    returning_pods,
     shared_pods,
     stranded_budgets,
 )
-from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning
-from windlass.domain.rollout.plan import HostState, Step
+from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning, without_passed
+from windlass.domain.rollout.plan import API_SERVER, ETCD, ETCD_JOIN, FORGET, LEAVE, PREPARE, HostState, Step
+from windlass.domain.rollout.quorum_gate import refused_changes
 from windlass.domain.rollout.removed_apis import ApiUse
+from windlass.domain.rollout.transition import STOPS_SERVER
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
+from windlass.domain.rollout.webhooks import judge_webhooks, moving_webhooks, needed_groups
+from windlass.domain.spec.checks.flags import problems as flag_problems
 from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.version import at_version
 from windlass.operation_names import Operation
 
 CERTIFICATE_LEFT = timedelta(days=2)
@@ -73,6 +77,21 @@ class GateInputs:
     """Artifacts of the target that the mirror does not have."""
     unsure_uses: tuple[str, ...] = ()
     """Requests for removed APIs of which it cannot be told whose they were."""
+    joining: tuple[str, ...] = ()
+    """What stands in the way of hosts that join."""
+    absent_nodes: frozenset[str] = frozenset()
+    """Nodes that nobody expects to be Ready: they join, leave, or do not answer."""
+    to_be_made: tuple[str, ...] = ()
+    """Hosts that their provider is still to make."""
+    members: Membership | None = None
+    """The members as etcd lists them, of which `membership` leaves out those that join and that are gone for good."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Why parts of hosts that answer are left as they are for now: hosts that do not answer are needed for them."""
+
+    @property
+    def listed(self) -> Membership:
+        """The members as etcd lists them."""
+        return self.members or self.membership
 
 
 def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence[Step], now: datetime) -> GateReport:
@@ -80,9 +99,11 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
     return GateReport(
         (
             _skew(seen, target),
-            *_health(cluster, seen, steps),
+            _flags(cluster, target),
+            *_health(cluster, target, seen, steps),
             _removed_apis(seen, target),
-            *_workloads(seen, steps),
+            *_webhooks(cluster, seen, steps),
+            *_workloads(cluster, seen, steps),
             _certificates(seen, now),
             _disk(seen),
             finding(
@@ -103,41 +124,95 @@ def _skew(seen: GateInputs, target: Release) -> GateFinding:
     return finding("version skew", problems, remedy, "every component may go to the target in one step")
 
 
-def _health(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
-    yield finding(
-        "hosts",
-        (reason for _, reason in sorted(seen.unreachable.items())),
-        "bring the host back, or take it out of the spec",
-        "all hosts answer",
-    )
-    members = [str(drift) for drift in etcd_drift(seen.membership, seen.alarms)]
-    members += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
-    remedy = f"fix the member first: `{Operation.REMEDIATE}`"
-    yield finding("etcd members", members, remedy, f"{seen.membership.count} voters are healthy")
+def _flags(cluster: Cluster, target: Release) -> GateFinding:
+    """Check the spec's flags against what the target's components take: one that they do not know ends them."""
+    own = [name for name, component in cluster.spec.components.items() if component.extra_args]
+    if own and not target.flags:
+        doubt = f"what the components of {target.version} take is not recorded"
+        return warning("flags", [doubt], "record it: `windlass mirror`", "")
+    wrong = flag_problems(at_version(cluster, target.version), {target.version: target.flags})
+    remedy = "change it in the spec, and give that to the upgrade"
+    return finding("flags", map(str, wrong), remedy, f"the components of {target.version} take every flag of the spec")
+
+
+def _health(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
+    kinds = {step.kind for step in steps}
+    is_upgrade = any(one != target.version for one in seen.running.api_servers.values())
+    yield _hosts(cluster, seen, is_upgrade=is_upgrade)
+    if seen.joining or {PREPARE} & kinds:
+        yield finding(
+            "joining hosts", seen.joining, "fix the host, or take it out of the spec", "each can take its part"
+        )
+    yield from _members(cluster, seen, steps, is_upgrade=is_upgrade)
     down = [reason for name, reason in seen.api_reasons.items() if name not in seen.unreachable]
-    yield finding("API servers", down, f"fix it first: `{Operation.REMEDIATE}`", "all API servers are ready")
+    moves_servers = is_upgrade or bool({API_SERVER, LEAVE} & kinds) or "the API" in seen.api_reasons
+    judge = finding if moves_servers else warning
+    yield judge("API servers", down, f"fix it first: `{Operation.REMEDIATE}`", "all API servers are ready")
+    judge = finding if is_upgrade or any(step.drains for step in steps) else warning
     remedy = f"make it Ready first: `{Operation.REMEDIATE}`"
-    yield finding("nodes", _nodes(cluster, seen), remedy, "all nodes are Ready")
+    yield judge("nodes", _nodes(cluster, seen), remedy, "all nodes are Ready")
     yield warning("outage", _outages(cluster, steps), "let everybody know, or add hosts", "nothing stops serving")
+
+
+def _members(cluster: Cluster, seen: GateInputs, steps: Sequence[Step], *, is_upgrade: bool) -> Iterator[GateFinding]:
+    """Judge etcd: what is wrong on hosts that answer is fixed before members move; who is down is left out as they can.
+
+    That members may move while others are down is up to the rules of quorum, asked for each step.
+    """
+    drift = etcd_drift(seen.membership, seen.alarms)
+    told = [str(one) for one in drift if one.member not in seen.unreachable]
+    told += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
+    if not seen.listed.has_quorum:
+        told.append(f"etcd has no quorum: {seen.listed.count} voters are known to be healthy")
+    moves_members = is_upgrade or bool({ETCD, ETCD_JOIN, FORGET} & {step.kind for step in steps})
+    judge = finding if moves_members or not seen.listed.has_quorum else warning
+    remedy = f"fix the member first: `{Operation.REMEDIATE}`"
+    yield judge("etcd members", told, remedy, f"{seen.listed.count} voters are healthy")
+    yield from without_passed(
+        finding("etcd quorum", refused_changes(cluster, seen.listed, steps), "bring its members back first", ""),
+        finding("control plane", _last_servers(cluster, seen, steps), "bring another one back first", ""),
+    )
+
+
+def _last_servers(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[str]:
+    """Yield API servers that would stop for good while none that stays answers, or is started before."""
+    stays = {host.name for host in cluster.hosts_with("control-plane")}
+    if stays <= set(seen.unreachable):
+        for step in steps:
+            if step.kind == LEAVE and any(STOPS_SERVER in line for line in step.does):
+                yield f"{', '.join(step.hosts)}: no other API server can be reached"
+
+
+def _hosts(cluster: Cluster, seen: GateInputs, *, is_upgrade: bool) -> GateFinding:
+    """Judge hosts that do not answer: they are left out, unless an upgrade would leave etcd or the API half done."""
+    workers = {host.name for host in cluster.spec.hosts.members if set(host.roles) == {"worker"}}
+    told = [reason for _, reason in sorted(seen.unreachable.items())]
+    if is_upgrade and not set(seen.unreachable) <= workers:
+        return finding("hosts", told, "bring the host back, or take it out of the spec", "")
+    told = [f"left out: {one}" for one in told] + [f"its provider makes {name} first" for name in seen.to_be_made]
+    told += [f"{name} is left as it is until they are back: {why}" for name, why in sorted(seen.held.items())]
+    remedy = f"once it is back, `{Operation.APPLY}` finishes it; one that is gone for good goes with the param `gone`"
+    return warning("hosts", told, remedy, "all hosts answer")
 
 
 def _nodes(cluster: Cluster, seen: GateInputs) -> Iterator[str]:
     known = {node["metadata"]["name"] for node in seen.workloads.nodes}
     for host in cluster.spec.hosts.members:
-        if known and host.is_node and host.name not in known:
+        if known and host.is_node and host.name not in known | seen.absent_nodes:
             yield f"{host.name}: the API has no such node"
     for node in seen.workloads.nodes:
         conditions = node["status"].get("conditions", [])
         ready = next((one for one in conditions if one["type"] == "Ready"), None)
-        if ready is None or ready["status"] != "True":
+        is_expected = node["metadata"]["name"] not in seen.absent_nodes
+        if is_expected and (ready is None or ready["status"] != "True"):
             yield f"{node['metadata']['name']}: {ready['message'] if ready and 'message' in ready else 'not Ready'}"
 
 
 def _outages(cluster: Cluster, steps: Sequence[Step]) -> Iterator[str]:
     kinds = {step.kind for step in steps}
-    if "api-server" in kinds and len(cluster.hosts_with("control-plane")) == 1:
+    if API_SERVER in kinds and len(cluster.hosts_with("control-plane")) == 1:
         yield "there is one API server: the API is away while it is changed (pods run on)"
-    if "etcd" in kinds and len(cluster.hosts_with("etcd")) < 3:
+    if ETCD in kinds and len(cluster.hosts_with("etcd")) < 3:
         yield f"there are {len(cluster.hosts_with('etcd'))} etcd members: the API is away while one is changed"
 
 
@@ -152,41 +227,56 @@ def _removed_apis(seen: GateInputs, target: Release) -> GateFinding:
     return warning("removed APIs", seen.unsure_uses, "make sure that no client of yours uses that", "")
 
 
-def _workloads(seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
+def _workloads(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
     work, batches = seen.workloads, [step.hosts for step in steps if step.drains]
     drained = {name for batch in batches for name in batch}
     leaving = drained_pods(work.pods, drained)
     without = [homeless(work.nodes, work.pods, batch) for batch in batches]
     stranded = [told for pods in without for told in stranded_budgets(work.budgets, pods)]
     yield finding(
-        "admission webhooks",
-        blocking_webhooks(work.webhooks, work.ready_services),
-        "bring its service up, or set its failurePolicy to Ignore for the time of the upgrade",
-        "no webhook is in the way",
-    )
-    yield warning(
-        "webhook replicas",
-        moving_webhooks(work.webhooks, work.ready_services, batches),
-        "give its service a replica on another node, or it refuses what it is asked about until it runs elsewhere",
-        "every webhook that fails closed serves on while nodes are drained",
-    )
-    yield finding(
         "disruption budgets",
         [*impossible_budgets(work.budgets, leaving), *stranded, *shared_pods(work.budgets, leaving)],
         "add a replica or a node, or allow one pod to be away; give a pod one budget only",
         "every budget can be met",
     )
-    yield finding(
+    # Somebody said in the spec that these may be lost.
+    judge = warning if cluster.spec.upgrade.drain.force else finding
+    yield judge(
         "pods without a controller",
         orphans(leaving),
-        f"nobody would recreate them: delete them, or annotate them with {EVICTABLE}=true",
+        f"nobody recreates them: delete them, annotate them with {EVICTABLE}=true, or set spec.upgrade.drain.force",
         "every pod that leaves a node is recreated",
     )
+    if back := returning_pods(leaving):
+        remedy = "nothing, if it bears that its node is changed under it; else take that toleration from it"
+        told = [f"{pod} tolerates the cordon: it comes back to its node, and is not waited for" for pod in back]
+        yield warning("pods that come back", told, remedy, "")
     yield warning(
         "capacity",
         (f"{pod} has nowhere else to run" for pod in sorted({name_of(pod) for pods in without for pod in pods})),
         "they wait until their node is back: add a worker, or accept that",
         "every pod that leaves a node has room on another",
+    )
+
+
+def _webhooks(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
+    work = seen.workloads
+    told = judge_webhooks(work.webhooks, work.ready_services, needed_groups(cluster))
+    remedy = "bring its service up, or set its failurePolicy to Ignore for the time of the upgrade"
+    yield finding("admission webhooks", told.blocking, remedy, "no webhook is in the way")
+    if told.unrelated:
+        doubt = "nothing, for the upgrade; to use what it guards bring its service up"
+        yield warning("webhooks of your own", told.unrelated, doubt, "")
+    if told.by_url:
+        remedy = (
+            "make sure that it answers all the while, or set its failurePolicy to Ignore for the time of the upgrade"
+        )
+        yield warning("webhooks by URL", told.by_url, remedy, "")
+    yield warning(
+        "webhook replicas",
+        moving_webhooks(work.webhooks, work.ready_services, [step.hosts for step in steps if step.drains]),
+        "give its service a replica on another node, or it refuses what it is asked about until it runs elsewhere",
+        "every webhook that fails closed serves on while nodes are drained",
     )
 
 

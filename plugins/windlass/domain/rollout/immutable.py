@@ -1,32 +1,120 @@
-"""What a rollout cannot change, since it goes over the hosts that there are, and these serve all the while."""
+"""What cannot be changed on a running cluster, why, and what to do instead; hosts and roles may come and go."""
 
 from __future__ import annotations
 
-from windlass.domain.spec import Cluster, diff_clusters
-from windlass.domain.spec.diff import ABSENT, Change
-from windlass.errors import RefusedError
+from collections.abc import Callable, Iterator, Mapping
 
-_MEMBERS = ("spec", "hosts", "members")
-_LENGTH = len(_MEMBERS) + 1
+from windlass.domain.spec import Cluster, diff_clusters
+from windlass.domain.spec.flags import etcd_prefix, service_account_issuers
+from windlass.domain.spec.models import Host
+from windlass.domain.spec.problem import Path
+from windlass.errors import RefusedError
+from windlass.operation_names import Operation
+
+_NEW_CLUSTER = "make a new cluster for that, and move to it what runs in this one"
+_FIXED_SETTINGS: Mapping[Path, tuple[str, str]] = {
+    ("metadata", "name"): ("hosts, certificates, records and backups carry it", _NEW_CLUSTER),
+    ("spec", "network", "podCidr"): ("nodes and pods keep their addresses", _NEW_CLUSTER),
+    ("spec", "network", "serviceCidr"): ("services and the API's certificates keep their addresses", _NEW_CLUSTER),
+    ("spec", "network", "driver"): (
+        "pods keep the network that they were started with, and nodes with one cannot reach pods of the other",
+        _NEW_CLUSTER,
+    ),
+    ("spec", "network", "clusterDomain"): ("running pods and the accounts' tokens keep the old one", _NEW_CLUSTER),
+    ("spec", "network", "nodeMask"): ("nodes keep their ranges", _NEW_CLUSTER),
+}
+"""Reason and way out, by the path of a setting."""
 
 
 def refuse_what_no_rollout_changes(before: Cluster, after: Cluster) -> None:
-    """RefusedError that names every change of the spec that would leave hosts or pods behind."""
-    told = [text for change in diff_clusters(before, after) if (text := _why(change))]
+    """RefusedError that names every change that no rollout brings about, each with its reason and the way out."""
+    told = [text for rule in _RULES for text in rule(before, after)]
     if told:
-        raise RefusedError(f"{after.name}: a rollout cannot change this: {'; '.join(told)}; put it back into the spec")
+        raise RefusedError(
+            f"{after.name}: a rollout cannot change this: {'; '.join(told)}. Nothing was changed; put it back into the "
+            "spec"
+        )
 
 
-def _why(change: Change) -> str:
-    if change.is_of_ranges:
-        return f"{change} (what runs keeps its addresses)"
-    if change.path[: len(_MEMBERS)] != _MEMBERS:
-        return ""
-    path = ".".join(map(str, change.path))
-    if len(change.path) == _LENGTH and change.new is ABSENT:
-        return f"{path} is gone (what runs on that host would be left to itself)"
-    if len(change.path) == _LENGTH and change.old is ABSENT:
-        return f"{path} is new (there is nothing on it to be changed)"
-    if change.path[_LENGTH : _LENGTH + 1] in {("address",), ("roles",)}:
-        return f"{change} (members and nodes keep what they are)"
-    return ""
+def _settings(before: Cluster, after: Cluster) -> Iterator[str]:
+    for change in diff_clusters(before, after):
+        if change.path in _FIXED_SETTINGS:
+            reason, way_out = _FIXED_SETTINGS[change.path]
+            yield f"{change} ({reason}: {way_out})"
+
+
+def _etcd_prefix(before: Cluster, after: Cluster) -> Iterator[str]:
+    old, new = etcd_prefix(before), etcd_prefix(after)
+    if old != new:
+        yield (
+            f'spec.components.kube-apiserver.extraArgs["etcd-prefix"]: {old} -> {new} (API servers would find none of '
+            f"the objects that lie below {old}: {_NEW_CLUSTER})"
+        )
+
+
+def _service_account_issuer(before: Cluster, after: Cluster) -> Iterator[str]:
+    """Keep tokens good for all API servers: each signs as the first issuer of its list, and accepts those of all in it.
+
+    While a rollout is under way some have the old list and some the new one.
+    """
+    old, new = list(service_account_issuers(before)), list(service_account_issuers(after))
+    if old == new or (old[0] in new and new[0] in old):
+        return
+    lacking = f"tokens of pods that `{old[0]}` signed would be refused" if old[0] not in new else ""
+    early = f"API servers that are not changed yet refuse tokens of `{new[0]}`" if new[0] not in old else ""
+    yield (
+        f'spec.components.kube-apiserver.extraArgs["service-account-issuer"]: {old} -> {new} '
+        f"({lacking or early}: give {[old[0], new[0]]} in a first apply, {[new[0], old[0]]} in a second one, and drop "
+        f"`{old[0]}` once every pod has a new token, an hour later)"
+    )
+
+
+def _addresses(before: Cluster, after: Cluster) -> Iterator[str]:
+    """Hosts that stay keep their addresses, and a machine that leaves is not to join again in the same rollout."""
+    old, new = _hosts(before), _hosts(after)
+    for name in new.keys() & old.keys():
+        if old[name].address != new[name].address:
+            yield (
+                f"spec.hosts.members.{name}.address: {old[name].address} -> {new[name].address} (members of etcd, "
+                "nodes and certificates keep the old one: give the other machine another name, or take the host out "
+                "in one apply and put it back with its new address in the next; where all addresses changed at once, "
+                f"trigger `{Operation.RECOVER}` with the new spec)"
+            )
+    leaving = {host.address: name for name, host in old.items() if name not in new}
+    for name, host in new.items():
+        if name not in old and host.address in leaving:
+            yield (
+                f"spec.hosts.members.{name} has the address of {leaving[host.address]}, which leaves (a machine must "
+                f"have left before it joins under another name: apply without {name} first, then with it)"
+            )
+
+
+def _version_with_hosts(before: Cluster, after: Cluster) -> Iterator[str]:
+    """Let hosts join and leave at the version that runs."""
+    versions = before.spec.kubernetes.version, after.spec.kubernetes.version
+    if versions[0] == versions[1]:
+        return
+    old, new = _hosts(before), _hosts(after)
+    other = sorted(name for name in old.keys() | new.keys() if _roles(old.get(name)) != _roles(new.get(name)))
+    if other:
+        yield (
+            f"spec.kubernetes.version: {versions[0]} -> {versions[1]} together with hosts or roles of "
+            f"{', '.join(other)} (hosts join and leave at the version that runs: apply the one first, then the other)"
+        )
+
+
+def _hosts(cluster: Cluster) -> dict[str, Host]:
+    return {host.name: host for host in cluster.spec.hosts.members}
+
+
+def _roles(host: Host | None) -> frozenset[str]:
+    return frozenset(host.roles) if host else frozenset()
+
+
+_RULES: tuple[Callable[[Cluster, Cluster], Iterator[str]], ...] = (
+    _settings,
+    _etcd_prefix,
+    _service_account_issuer,
+    _addresses,
+    _version_with_hosts,
+)

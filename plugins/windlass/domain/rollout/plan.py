@@ -3,8 +3,12 @@
 Nothing remembers how far a rollout has come. Whatever runs already as it should is no part of the plan, so the plan
 of a rollout that broke off is what is left of it.
 
-The order: everything is fetched first, on all hosts. Then etcd, member by member, the leader last. Then API servers,
-one by one. Then what is left on each host: control-plane hosts one by one, workers in batches. Add-ons are last.
+The order: everything is fetched first, on all hosts, and those that join are prepared. Hosts that are gone for good
+are forgotten, so that etcd does not count on them. Members join etcd one by one, before any that is there is stopped
+and before any leaves; then the members that are there change one by one, the leader last. Every proxy learns of API
+servers that join before these start, side by side; then those that are there change one by one. Then what is left on
+each host: hosts that join side by side, control-plane hosts one by one, workers in batches. What leaves leaves last:
+no proxy leads to an API server that stops, and none counts on a member that goes. Add-ons are last of all.
 """
 
 from __future__ import annotations
@@ -15,19 +19,58 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from windlass.domain.rollout.hooks import HOOKS
+from windlass.domain.rollout.transition import PlaneChanges
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import SpecError
 
-StepKind = Literal["prefetch", "etcd", "api-server", "host", "add-ons"]
+StepKind = Literal[
+    "prefetch",
+    "prepare",
+    "forget",
+    "etcd-join",
+    "etcd",
+    "widen-proxies",
+    "api-server",
+    "host",
+    "narrow-proxies",
+    "leave",
+    "add-ons",
+]
 PREFETCH: StepKind = "prefetch"
+PREPARE: StepKind = "prepare"
+FORGET: StepKind = "forget"
+ETCD_JOIN: StepKind = "etcd-join"
 ETCD: StepKind = "etcd"
+WIDEN: StepKind = "widen-proxies"
+"""Proxies learn of API servers that join, and keep those that leave."""
 API_SERVER: StepKind = "api-server"
 HOST: StepKind = "host"
+NARROW: StepKind = "narrow-proxies"
+"""Proxies lead to the API servers of the spec alone."""
+LEAVE: StepKind = "leave"
 ADD_ONS: StepKind = "add-ons"
 
 ETCD_SERVICE = "etcd/etcd"
 API_SERVICE = "control-plane/kube-apiserver"
 KUBELET = "kubelet"
+PROXY = "proxy"
+"""The API proxy, where only the list of API servers behind it changes."""
+
+LABELS: Mapping[StepKind, str] = {
+    PREFETCH: "fetch everything",
+    PREPARE: "prepare",
+    FORGET: "forget",
+    ETCD_JOIN: "join etcd",
+    ETCD: "etcd",
+    WIDEN: "proxies to what joins",
+    API_SERVER: "API server",
+    HOST: "host",
+    NARROW: "proxies to what stays",
+    LEAVE: "leave",
+    ADD_ONS: "add-ons",
+}
+_OF_ALL = frozenset({PREFETCH, WIDEN, NARROW, ADD_ONS})
+"""Kinds of which a plan has one step, which is not told by its hosts."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +79,8 @@ class HostState:
 
     stale: Mapping[str, str] = field(default_factory=dict)
     """What must change, and how, in words: by `STACK/SERVICE` for containers, else `kubelet`, `containerd`,
-    `files`, `settings`, `certificates`, `programs`, `hooks` that have not run there, or `cordon` for a node that an
-    earlier rollout left cordoned."""
+    `files`, `settings`, `proxy` for the list of API servers behind it, `certificates`, `programs`, `hooks` that have
+    not run there, or `cordon` for a node that an earlier rollout left cordoned."""
     missing: tuple[str, ...] = ()
     """Artifacts and images that must be fetched first."""
 
@@ -56,13 +99,7 @@ class Step:
     @property
     def label(self) -> str:
         """Return the step's name, as pages and messages show it."""
-        return {
-            "prefetch": "fetch everything",
-            "etcd": "etcd",
-            "api-server": "API server",
-            "host": "host",
-            "add-ons": "add-ons",
-        }[self.kind] + (f" {', '.join(self.hosts)}" if self.kind in {"etcd", "api-server", "host"} else "")
+        return LABELS[self.kind] + ("" if self.kind in _OF_ALL else f" {', '.join(self.hosts)}")
 
     def value(self) -> dict[str, Any]:
         """Return the step as plain values, for XCom."""
@@ -74,58 +111,141 @@ class Step:
         return cls(value["kind"], tuple(value["hosts"]), tuple(value["does"]), drains=value["drains"])
 
 
+def new_host_state(host: Host) -> HostState:
+    """Return what is to be done on a machine that has nothing of the cluster yet, once it was prepared."""
+    stale = {API_SERVICE: "kube-apiserver started"} if "control-plane" in host.roles else {}
+    if host.is_node:
+        return HostState({**stale, KUBELET: "kubelet and all else that it runs started"})
+    return HostState({**stale, "files": "all else that it runs started"})
+
+
 def plan_rollout(
-    cluster: Cluster, states: Mapping[str, HostState], *, leader: str | None, add_ons: Sequence[str]
+    cluster: Cluster,
+    states: Mapping[str, HostState],
+    *,
+    leader: str | None,
+    add_ons: Sequence[str],
+    changes: PlaneChanges | None = None,
 ) -> tuple[Step, ...]:
     """Return the steps from what `states` say to what `cluster` wants, in order; empty if nothing is to be done.
 
-    `leader` is the host of etcd's leader, None where nobody leads or nobody could be asked; `add_ons` the objects of
-    the cluster that would change.
+    A host without a state did not answer, and is left out. `leader` is the host of etcd's leader, None where nobody
+    leads or nobody could be asked; `add_ons` the objects of the cluster that would change; `changes` what joins and
+    leaves.
     """
-    hosts = cluster.spec.hosts.members
-    steps = [*_etcd(hosts, states, leader), *_api_servers(hosts, states), *_hosts(cluster, states)]
-    if add_ons:
-        steps.append(Step(ADD_ONS, (), tuple(add_ons)))
-    fetched = tuple(f"{host.name}: fetch {what}" for host in hosts for what in states[host.name].missing)
-    if fetched:
-        places = tuple(host.name for host in hosts if states[host.name].missing)
-        steps.insert(0, Step(PREFETCH, places, fetched))
-    return tuple(steps)
+    changes = changes or PlaneChanges()
+    hosts = [host for host in cluster.spec.hosts.members if host.name in states]
+    widens, narrows = _proxies(hosts, states, changes)
+    return (
+        *_fetches(hosts, states, changes),
+        *_prepares(changes),
+        *(Step(FORGET, (name,), does) for name, does in changes.forget.items()),
+        *(Step(ETCD_JOIN, (name,), (f"{name}: join etcd as a learner, then vote",)) for name in changes.etcd_joins),
+        *_etcd(hosts, states, leader, changes),
+        *widens,
+        *_api_servers(hosts, states, changes),
+        *_hosts(cluster, hosts, states, changes),
+        *narrows,
+        *_leaves(cluster, changes),
+        *_add_ons(add_ons, changes),
+    )
 
 
-def _etcd(hosts: Sequence[Host], states: Mapping[str, HostState], leader: str | None) -> Iterator[Step]:
+def _add_ons(add_ons: Sequence[str], changes: PlaneChanges) -> Iterator[Step]:
+    """Yield the step on objects: those that would change, and the nodes that are none yet."""
+    does = (*add_ons, *(f"Node {name}: its labels and taints" for name in changes.node_joins))
+    if does:
+        yield Step(ADD_ONS, (), does)
+
+
+def _fetches(hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges) -> Iterator[Step]:
+    places = [host.name for host in hosts if states[host.name].missing and host.name not in changes.prepare]
+    if places:
+        yield Step(
+            PREFETCH, tuple(places), tuple(f"{name}: fetch {what}" for name in places for what in states[name].missing)
+        )
+
+
+def _prepares(changes: PlaneChanges) -> Iterator[Step]:
+    if changes.prepare:
+        does = tuple(f"{name}: install what it lacks, write files and certificates" for name in changes.prepare)
+        yield Step(PREPARE, changes.prepare, does)
+
+
+def _etcd(
+    hosts: Sequence[Host], states: Mapping[str, HostState], leader: str | None, changes: PlaneChanges
+) -> Iterator[Step]:
     stale = [host.name for host in hosts if ETCD_SERVICE in states[host.name].stale]
-    for name in sorted(stale, key=lambda name: name == leader):
+    for name in sorted((name for name in stale if name not in changes.etcd_joins), key=lambda name: name == leader):
         yield Step(ETCD, (name,), (_does(name, states, ETCD_SERVICE),))
 
 
-def _api_servers(hosts: Sequence[Host], states: Mapping[str, HostState]) -> Iterator[Step]:
-    for host in hosts:
-        if API_SERVICE in states[host.name].stale:
-            yield Step(API_SERVER, (host.name,), (_does(host.name, states, API_SERVICE),))
+def _proxies(
+    hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges
+) -> tuple[list[Step], list[Step]]:
+    """Return the steps that tell proxies of what joins, and of what leaves; one of both where only one is needed."""
+    names = [host.name for host in hosts if PROXY in states[host.name].stale and host.name not in changes.prepare]
+    if not names:
+        return [], []
+    does = tuple(_does(name, states, PROXY) for name in names)
+    # A node that leaves needs the API until its pods have left it.
+    leaving = tuple(name for name in changes.leave if name not in names and name in changes.drained)
+    widens = [Step(WIDEN, (*names, *leaving), does)] if changes.api_joins else []
+    narrows = [Step(NARROW, tuple(names), does)] if not widens or changes.has_leaving_api else []
+    return widens, narrows
 
 
-def _hosts(cluster: Cluster, states: Mapping[str, HostState]) -> Iterator[Step]:
-    """Yield the rest of each host: those of the control plane and etcd one by one, then pure workers in batches."""
-    changed = [host for host in cluster.spec.hosts.members if _rest(states[host.name])]
+def _api_servers(hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges) -> Iterator[Step]:
+    """Yield those that do not run yet, which start side by side, then the others one by one."""
+    stale = [host.name for host in hosts if API_SERVICE in states[host.name].stale]
+    joins = tuple(name for name in stale if name in changes.api_joins)
+    if joins:
+        yield Step(API_SERVER, joins, tuple(_does(name, states, API_SERVICE) for name in joins))
+    for name in stale:
+        if name not in joins:
+            yield Step(API_SERVER, (name,), (_does(name, states, API_SERVICE),))
+
+
+def _hosts(
+    cluster: Cluster, hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges
+) -> Iterator[Step]:
+    """Yield the rest of each host: what joins side by side, the control plane and etcd one by one, then workers."""
+    changed = [host for host in hosts if _rest(states[host.name])]
+    joining = tuple(host.name for host in changed if host.name in (*changes.prepare, *changes.node_joins))
+    if joining:
+        yield Step(HOST, joining, tuple(line for name in joining for line in _does_rest(name, states)))
+    changed = [host for host in changed if host.name not in joining]
     for host in changed:
         if "worker" not in host.roles:
             yield Step(HOST, (host.name,), _does_rest(host.name, states))
-    workers = [host for host in changed if "worker" in host.roles]
+    yield from _workers(cluster, [host for host in changed if "worker" in host.roles], states)
+
+
+def _workers(cluster: Cluster, workers: Sequence[Host], states: Mapping[str, HostState]) -> Iterator[Step]:
     has_another = sum(1 for host in cluster.spec.hosts.members if host.is_node) > 1
     drained = [host for host in workers if has_another and _drains(host, states[host.name])]
     for host in workers:
         if host not in drained:
             yield Step(HOST, (host.name,), _does_rest(host.name, states))
     # Hooks may stop whatever runs on a host, and so two members of etcd at once.
-    alone = [host for host in drained if set(host.roles) != {"worker"}]
-    rest = [host for host in drained if set(host.roles) == {"worker"}]
-    size = batch_size(cluster.spec.upgrade.max_unavailable, _count_workers(cluster))
-    batches = [[host] for host in alone] + [rest[start : start + size] for start in range(0, len(rest), size)]
-    for batch in batches:
-        names = tuple(host.name for host in batch)
+    alone = [host.name for host in drained if set(host.roles) != {"worker"}]
+    rest = [host.name for host in drained if set(host.roles) == {"worker"}]
+    for names in [(name,) for name in alone] + _batches(cluster, rest):
         does = tuple(line for name in names for line in (f"{name}: drain", *_does_rest(name, states)))
         yield Step(HOST, names, does, drains=True)
+
+
+def _batches(cluster: Cluster, names: Sequence[str]) -> list[tuple[str, ...]]:
+    size = batch_size(cluster.spec.upgrade.max_unavailable, _count_workers(cluster))
+    return [tuple(names[start : start + size]) for start in range(0, len(names), size)]
+
+
+def _leaves(cluster: Cluster, changes: PlaneChanges) -> Iterator[Step]:
+    """Yield those that serve nothing but pods, or nothing any more, in batches; all others one by one."""
+    light = [name for name in changes.leave if name not in changes.heavy]
+    for names in [*_batches(cluster, light), *((name,) for name in changes.leave if name in changes.heavy)]:
+        does = tuple(line for name in names for line in changes.leave[name])
+        yield Step(LEAVE, names, does, drains=any(name in changes.drained for name in names))
 
 
 def _drains(host: Host, state: HostState) -> bool:
@@ -137,7 +257,7 @@ def _drains(host: Host, state: HostState) -> bool:
 
 
 def _rest(state: HostState) -> list[str]:
-    return [name for name in state.stale if name not in {ETCD_SERVICE, API_SERVICE}]
+    return [name for name in state.stale if name not in {ETCD_SERVICE, API_SERVICE, PROXY}]
 
 
 def _does(host: str, states: Mapping[str, HostState], part: str) -> str:

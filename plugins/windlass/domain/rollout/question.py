@@ -9,31 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from windlass.domain.etcd.quorum import Membership, Stop, what_if
-from windlass.domain.markdown import escape, first_of, item, section, shortened
-from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
-from windlass.domain.rollout.plan import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, Step, StepKind
+from windlass.domain.markdown import code_block, escape, first_of, item, section, shortened
+from windlass.domain.rollout.gate import GateFinding, GateLevel
+from windlass.domain.rollout.plan import API_SERVER, ETCD, HOST, LABELS, PREFETCH, StepKind
+from windlass.domain.rollout.rollout_plan import PlannedStep, RolloutPlan, took_last
 
 _LEVELS = {GateLevel.BLOCKED: "blocks", GateLevel.WARNING: "warns", GateLevel.PASSED: "passes"}
-_TITLES = {PREFETCH: "fetch", ETCD: "etcd", API_SERVER: "API server", HOST: "host", ADD_ONS: "add-ons"}
-_TEXT, _PROBLEMS, _STAGES, _CHANGES, _HOSTS = 600, 6, 30, 10, 8
+_TITLES = {**LABELS, PREFETCH: "fetch"}
+_TEXT, _PROBLEMS, _STAGES, _CHANGES, _HOSTS, _BLOCKS = 600, 6, 30, 10, 8, 20
 """How many characters of one text are shown, and how many items of each list."""
 _WHERE = "(all of them: the log of the task `gate`)"
-
-
-@dataclass(frozen=True)
-class RolloutQuestion:
-    """What is asked, and what there is to know for the answer."""
-
-    cluster: str
-    upgrade_path: str
-    """From where to where, such as `v1.36.3 -> v1.37.2`."""
-    report: GateReport
-    steps: tuple[Step, ...]
-    membership: Membership
-    """The members of etcd as they were seen."""
-    notes: tuple[str, ...] = ()
-    """What the catalog says of the release."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +34,8 @@ class _Stage:
     """On how many hosts it is done side by side."""
     is_whole: bool
     """Whether its step does nothing else on other hosts."""
+    took: float | None
+    """The seconds that the longest of such steps took last; None if none is known of."""
 
     def takes(self, other: _Stage) -> bool:
         """Say whether `other`, which follows, is more of the same."""
@@ -56,31 +43,44 @@ class _Stage:
         return same and self.is_whole and other.is_whole and self.kind in {ETCD, API_SERVER, HOST}
 
 
-def render_question(question: RolloutQuestion) -> str:
-    """Return the question as Markdown of bounded length."""
-    findings = sorted(question.report.findings, key=lambda one: list(_LEVELS).index(one.verdict))
+def render_question(plan: RolloutPlan, changes: Sequence[str] = ()) -> str:
+    """Return the question as Markdown of bounded length; `changes` are those since a plan that was approved before."""
+    findings = sorted(plan.report.findings, key=lambda one: list(_LEVELS).index(one.verdict))
     open_ones = [one for one in findings if one.verdict is not GateLevel.PASSED]
     passed = [one for one in findings if one.verdict is GateLevel.PASSED]
-    stages = _stages(question.steps, question.membership)
-    plan = [_stage_item(stage) for stage in stages]
+    stages = [_stage_item(stage) for stage in _stages(plan.steps)]
     parts = [
-        f"## Upgrade {escape(question.cluster)}: {escape(question.upgrade_path)}?",
-        _summary(question),
+        f"## Upgrade {escape(plan.cluster)}: {escape(plan.name)}?",
+        _summary(plan),
+        section("Changed since the plan that was approved", map(_text, changes)),
         section("To look at first", map(_finding_item, open_ones)),
-        section("The plan", first_of(plan, _STAGES, _WHERE)),
-        section("Notes on the release", map(_text, question.notes)),
+        section("The plan", first_of(stages, _STAGES, _WHERE)),
+        _differences(plan),
+        section("Notes on the release", map(_text, plan.notes)),
         section("What passed", map(_finding_item, passed)),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _summary(question: RolloutQuestion) -> str:
-    report, hosts = question.report, {host for step in question.steps for host in step.hosts}
+def _summary(plan: RolloutPlan) -> str:
+    report, hosts = plan.report, {host for planned in plan.steps for host in planned.step.hosts}
     told = [_count(len(report.blocked), "finding") + " that blocks"] if report.blocked else []
     told += [_count(len(report.warnings), "warning") if report.warnings else "no warnings"]
     told += [f"{len(report.findings) - len(report.blocked) - len(report.warnings)} passed"]
-    plan = f"{_count(len(question.steps), 'step')} on {_count(len(hosts), 'host')}"
-    return f"The gate: **{', '.join(told)}**. The plan: **{plan if question.steps else 'nothing to do'}**."
+    steps = f"{_count(len(plan.steps), 'step')} on {_count(len(hosts), 'host')}"
+    gate = f"The gate: **{', '.join(told)}**. The plan: **{steps if plan.steps else 'nothing to do'}**."
+    return f"{gate} The approval is for just this plan: `{plan.digest}`." if plan.steps else gate
+
+
+def _differences(plan: RolloutPlan) -> str:
+    """Return what differs in contents, a block for each line; equal ones are shown once, with the first host."""
+    shown, remarks = plan.shown_details, {line: told for one in plan.steps for line, told in one.remarks.items()}
+    lines_of = {line: (*remarks.get(line, ()), *shown.get(line, ())) for line in {**remarks, **shown}}
+    told = [(line, lines) for line, lines in lines_of.items() if not lines[0].startswith("as on ")]
+    blocks = [f"{escape(line)}\n\n{code_block(lines, 'diff')}" for line, lines in told[:_BLOCKS]]
+    if len(told) > _BLOCKS:
+        blocks.append(f"and {len(told) - _BLOCKS} more {_WHERE}")
+    return "\n\n".join(["### What differs", *blocks]) if blocks else ""
 
 
 def _count(number: int, noun: str) -> str:
@@ -108,8 +108,9 @@ def _stage_item(stage: _Stage) -> str:
 def _label(stage: _Stage) -> str:
     number = f"Step {stage.first}" if stage.first == stage.last else f"Steps {stage.first} to {stage.last}"
     title, count = f"**{number}: {_TITLES[stage.kind]}**", len(stage.hosts)
+    took = took_last(stage.took, each=stage.last > stage.first)
     if not stage.hosts:
-        return title
+        return title + took
     names = [f"**{escape(name)}**" for name in stage.hosts]
     shown = names if count <= _HOSTS else [*names[:3], "…", names[-1]]
     pace = (
@@ -120,23 +121,29 @@ def _label(stage: _Stage) -> str:
         else "side by side"
     )
     of = f"{count} hosts, " if count > _HOSTS else ""
-    return f"{title} on {', '.join(shown)}" + (f" ({of}{pace})" if count > 1 else "")
+    return f"{title} on {', '.join(shown)}" + (f" ({of}{pace})" if count > 1 else "") + took
 
 
-def _stages(steps: Sequence[Step], membership: Membership) -> list[_Stage]:
+def _stages(steps: Sequence[PlannedStep]) -> list[_Stage]:
     """Return the plan with neighbours that do the same as one."""
     stages: list[_Stage] = []
-    for number, step in enumerate(steps, 1):
-        for stage in _parts(number, step, membership):
+    for number, planned in enumerate(steps, 1):
+        for stage in _parts(number, planned):
             if stages and stages[-1].takes(stage):
-                stages[-1] = replace(stages[-1], last=number, hosts=stages[-1].hosts + stage.hosts)
+                took = _longer(stages[-1].took, stage.took)
+                stages[-1] = replace(stages[-1], last=number, hosts=stages[-1].hosts + stage.hosts, took=took)
             else:
                 stages.append(stage)
     return stages
 
 
-def _parts(number: int, step: Step, membership: Membership) -> Iterator[_Stage]:
+def _longer(one: float | None, other: float | None) -> float | None:
+    return max((took for took in (one, other) if took is not None), default=None)
+
+
+def _parts(number: int, planned: PlannedStep) -> Iterator[_Stage]:
     """Yield a step by what it does: the hosts that it does the same on together."""
+    step = planned.step
     does: dict[str, list[str]] = {host: [] for host in step.hosts}
     for line in step.does:
         host, _, change = line.partition(": ")
@@ -144,13 +151,15 @@ def _parts(number: int, step: Step, membership: Membership) -> Iterator[_Stage]:
             does[host].append(change)
         else:
             does.setdefault("", []).append(line)
-    quorum = tuple(f"quorum: {told}" for told in quorum_after(membership, step))
+    quorum = tuple(f"quorum: {told}" for told in planned.quorum)
     groups: dict[tuple[str, ...], list[str]] = {}
     for host, changes in does.items():
-        groups.setdefault(_worded(step.kind, changes) + quorum, []).append(host)
+        restarts = planned.restarts.get(host, ())
+        also = (f"restarts {', '.join(restarts)}",) if restarts else ()
+        groups.setdefault(_worded(step.kind, changes) + also + quorum, []).append(host)
     for told, hosts in groups.items():
-        named = tuple(filter(None, hosts))
-        yield _Stage(step.kind, number, number, named, told, len(named), is_whole=len(groups) == 1)
+        named, is_whole = tuple(filter(None, hosts)), len(groups) == 1
+        yield _Stage(step.kind, number, number, named, told, len(named), is_whole, planned.last_seconds)
 
 
 def _worded(kind: StepKind, changes: Sequence[str]) -> tuple[str, ...]:
@@ -159,9 +168,3 @@ def _worded(kind: StepKind, changes: Sequence[str]) -> tuple[str, ...]:
         return tuple(changes)
     fetched = [change.removeprefix("fetch ") for change in changes]
     return (", ".join(first_of(fetched, _CHANGES, _WHERE)),)
-
-
-def quorum_after(membership: Membership, step: Step) -> list[str]:
-    """Return what a step does to etcd's quorum, for each member that it touches."""
-    touched = [member for member in membership.members if step.kind == ETCD and member.name in step.hosts]
-    return [str(what_if(membership, Stop(member))) for member in touched]

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from windlass.domain.rollout.record import Pause
 from windlass.domain.rollout.upgrade_path import UpgradeRequest
+from windlass.operation_names import Operation
 
-State = Literal["planned", "nothing", "done", "paused"]
+State = Literal["planned", "created", "nothing", "done", "paused"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class UpgradeRun:
     @property
     def state(self) -> State:
         """Return what the run came to."""
+        if self.gate.get("creates"):
+            return "created"
         if self.request.plan_only:
             return "planned"
         if not self.steps:
@@ -66,6 +69,7 @@ class UpgradeRun:
         way = f"{value['from']} -> {value['to']}"
         return {
             "planned": f"{way}: planned only, nothing was changed",
+            "created": f"there was no cluster: left to a run of `{Operation.CREATE}`",
             "nothing": f"{value['to']}: nothing to change",
             "done": f"{way}: done, {len(value['changed'])} changes",
             "paused": f"{way}: paused {self._where(pause)}",

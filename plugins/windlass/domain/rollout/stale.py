@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from windlass.domain.host.drift import HostDrift
 from windlass.domain.host.file_drift import FileDrift
-from windlass.domain.host.layout import stack_directory
-from windlass.domain.rollout.plan import HostState
+from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG, stack_directory
+from windlass.domain.rollout.plan import PROXY, HostState
+
+FILES, CERTIFICATES = "files", "certificates"
 
 
 def host_state(drift: HostDrift) -> HostState:
@@ -32,15 +34,28 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
         yield component, _change(component, unit.version, unit.unit.version, is_running=unit.is_current)
     if drift.links:
         yield "programs", "programs relinked"
-    if drift.settings:
-        yield "settings", f"{', '.join(drift.settings)} reloaded"
-    parts = [f"{stack_directory(one.service.stack)}/" for one in services]
-    own = {path for unit in drift.units for path in unit.unit.own_files}
-    rest = [one for one in drift.files if one.path not in own and not one.path.startswith(tuple(parts))]
+    if settings := [one for one in drift.settings if one != API_PROXY]:
+        yield "settings", f"{', '.join(settings)} reloaded"
+    if API_PROXY in drift.settings:
+        yield PROXY, f"{API_PROXY} reloaded"
+    rest = [one for one in drift.files if part_of_file(drift, one.path) == FILES]
     if rest:
-        yield "files", f"files: {', '.join(_file(one) for one in sorted(rest, key=lambda one: one.path))}"
+        yield FILES, f"files: {', '.join(_file(one) for one in sorted(rest, key=lambda one: one.path))}"
     if drift.certificates:
-        yield "certificates", _certificates(drift.certificates)
+        yield CERTIFICATES, _certificates(drift.certificates)
+
+
+def part_of_file(drift: HostDrift, path: str) -> str:
+    """Return with which part of a host plans tell of a file that differs: what starts again for it, else the files."""
+    if path == PROXY_CONFIG and API_PROXY in drift.settings:
+        return PROXY
+    for unit in drift.units:
+        if path in unit.unit.own_files:
+            return unit.unit.component
+    for one in drift.services:
+        if one.is_other_rendering and path.startswith(f"{stack_directory(one.service.stack)}/"):
+            return f"{one.service.stack}/{one.service.component}"
+    return FILES
 
 
 def _change(what: str, old: str | None, new: str, *, is_running: bool) -> str:

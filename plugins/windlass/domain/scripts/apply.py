@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from windlass.domain.host.layout import (
+    API_PROXY,
     APPLIED,
     COMPONENT_LABEL,
     DIGEST_LABEL,
     KERNEL_MODULES,
     KERNEL_PARAMETERS,
     PKI,
+    PROXY_CONFIG,
+    PROXY_CONTAINER,
     PROXY_PORT,
+    PROXY_SERVICE,
     STACKS,
 )
 from windlass.domain.scripts.curl import CurlProbe
@@ -31,27 +35,32 @@ def unit_script(unit: str, files: Sequence[str], binaries: Sequence[str]) -> Scr
     text = f"""set -eu
 {digest_lines(files, binaries)}
 if [ "$(cat {applied} 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet {name}; then exit 0; fi
-mkdir -p {APPLIED}
 systemctl daemon-reload
 systemctl enable --quiet {name} 2>/dev/null
 if ! systemctl restart {name}; then
   journalctl -u {name} -n 5 --no-pager -o cat >&2; echo "{unit} does not start; see journalctl -u {unit}" >&2; exit 1
 fi
-echo "$digest" > {applied}.new; mv {applied}.new {applied}
+{note_line(unit)}
 echo "{CHANGED}unit {unit}"
 """
     return Script("start-unit", {"unit": unit, "files": tuple(files), "binaries": tuple(binaries)}, text)
 
 
 def after_api(start: Script) -> Script:
-    """Return a script that starts a kubelet as `start` does; one that does not run yet waits for an API server."""
+    """Return a script that does what `start` does once an API server answers; it exits with NO_API if none does."""
     return Script(start.name, {**start.arguments, "after_api": True}, _UNTIL_API + start.text)
 
 
 _API_ANSWERS = CurlProbe(f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=2), ca=f"{PKI}/ca.crt")
-_UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
-until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
-  {_API_ANSWERS} >/dev/null 2>&1; do sleep 0.3; done
+NO_API = 75
+"""What `after_api` exits with where no API server has answered in time: sysexits' word for "try again later"."""
+_UNTIL_API = f"""deadline=$(( $(date +%s) + 240 ))
+until said=$({_API_ANSWERS} 2>&1); do
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    echo "no API server answers through this host's proxy, port {PROXY_PORT}: $said" >&2; exit {NO_API}
+  fi
+  sleep 0.3
+done
 """
 
 
@@ -75,6 +84,7 @@ def stack_script(stack: str, services: Mapping[str, str], only: Sequence[str] = 
     project = f"windlass-{stack}"
     labels = f'{{{{.Label "{COMPONENT_LABEL}"}}}}={{{{.Label "{DIGEST_LABEL}"}}}}'
     told = ", ".join(only) or f"stack {stack}"
+    reads, note = start_notes(stack)
     filters = f"--filter label=com.docker.compose.project={project} --filter status=running"
     text = f"""set -eu
 exec 9<{STACKS}/{stack}
@@ -82,13 +92,17 @@ flock 9
 have=$(docker ps {filters} --format {shlex.quote(labels)}{picked} | LC_ALL=C sort)
 if [ "$have" = {shlex.quote(want)} ]; then exit 0; fi
 log=$(mktemp); trap 'rm -f $log' EXIT
-cd {STACKS}/{stack}
-if ! docker compose -p {project} -f compose.yaml up -d {chosen} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
+cd {STACKS}/{stack}{reads}
+if ! docker compose -p {project} -f compose.yaml up -d {chosen} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi{note}
 echo "{CHANGED}{told}"
 """
     return Script("start-stack", {"stack": stack, "services": dict(services), "only": tuple(only)}, text)
 
 
+_PROXY_COMPOSE = f"{STACKS}/{PROXY_SERVICE}/compose.yaml"
+_STATE_AND_DIGEST = shlex.quote(
+    f'{{{{.State.Status}}}} {{{{.State.Pid}}}} {{{{index .Config.Labels "{DIGEST_LABEL}"}}}}'
+)
 _LOAD = {
     # Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters.
     "kernel settings": f"""
@@ -98,6 +112,31 @@ sysctl -q -e -p {KERNEL_PARAMETERS} || :
     # A restart takes all settings; where containers run, a reload takes the registries, which is what they need.
     "docker settings": """
 if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
+""",
+    # One that does not run reads its file when it is started, as does one that is to be recreated, whose HAProxy may be
+    # another than the file is for. A new worker takes the sockets over from the one before, so that no connection is
+    # refused or cut: https://docs.haproxy.org/2.6/management.html#4
+    API_PROXY: f"""
+running=$(docker inspect --format {_STATE_AND_DIGEST} {PROXY_CONTAINER} 2>/dev/null) || exit 0
+read -r state master rendered <<END
+$running
+END
+[ "$state" = running ] && grep -qF -- "$rendered" {_PROXY_COMPOSE} || exit 0
+log=$(mktemp); trap 'rm -f $log' EXIT
+if ! docker exec {PROXY_CONTAINER} haproxy -c -f {PROXY_CONFIG} >$log 2>&1; then
+  grep ALERT $log | head -n 3 >&2
+  echo "HAProxy does not take {PROXY_CONFIG}; the API proxy goes on with what it had" >&2; exit 1
+fi
+before=$(pgrep -P "$master" | sort) || :
+docker kill --signal USR2 {PROXY_CONTAINER} >/dev/null
+deadline=$(( $(date +%s) + 20 ))
+until [ -n "$(pgrep -P "$master" | grep -vxF -- "$before")" ]; do
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    docker logs --tail 3 {PROXY_CONTAINER} >&2
+    echo "the API proxy has not reloaded {PROXY_CONFIG}; see docker logs {PROXY_CONTAINER}" >&2; exit 1
+  fi
+  sleep 0.1
+done
 """,
 }
 
@@ -112,8 +151,7 @@ def settings_script(what: str, files: Sequence[str]) -> Script:
 {digest_lines(files)}
 [ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0
 {_LOAD[what]}
-mkdir -p {APPLIED}
-echo "$digest" > {applied}.new; mv {applied}.new {applied}
+{note_line(what)}
 echo "{CHANGED}{what}"
 """
     return Script("load-settings", {"what": what, "files": tuple(files)}, text)
@@ -122,6 +160,22 @@ echo "{CHANGED}{what}"
 def noted(what: str) -> str:
     """Return the path, quoted, of the file that says what a unit or settings were last started or loaded with."""
     return shlex.quote(f"{APPLIED}/{what.replace(' ', '-')}")
+
+
+def note_line(what: str) -> str:
+    """Return the shell line that notes `digest` as what a unit or settings were last started or loaded with."""
+    applied = noted(what)
+    return f'mkdir -p {APPLIED}; echo "$digest" > {applied}.new; mv {applied}.new {applied}'
+
+
+def start_notes(stack: str) -> tuple[str, str]:
+    """Return the shell lines to add before and after a start of a stack's containers, to note the settings they read.
+
+    The digest is taken before the start: what is written meanwhile is loaded once more, which does no harm.
+    """
+    if stack != PROXY_SERVICE:
+        return "", ""
+    return f"\n{digest_lines([PROXY_CONFIG])}", f"\n{note_line(API_PROXY)}"
 
 
 def service_digests(compose: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ import shlex
 from datetime import timedelta
 
 from windlass.domain.host.layout import stack_directory
+from windlass.domain.scripts.apply import start_notes
 from windlass.domain.scripts.script import CHANGED, Script
 
 NO_COMPOSE_FILE = 66
@@ -23,15 +24,16 @@ def recreate_script(stack: str, component: str, *, is_gentle: bool) -> Script:
     name, project = shlex.quote(f"windlass-{component}"), f"windlass-{stack}"
     up = f"docker compose -p {project} -f compose.yaml up -d --no-deps --force-recreate {shlex.quote(component)}"
     first = f"{up} >$log 2>&1 || " if is_gentle else ""
+    reads, note = start_notes(stack)
     text = f"""set -eu
 cd {stack_directory(stack)} 2>/dev/null && [ -s compose.yaml ] || exit {NO_COMPOSE_FILE}
 exec 9<.
 flock -w {_OTHERS.seconds} 9 || {{ echo "another Compose has held {stack} for {_OTHERS.seconds} s" >&2; exit 1; }}
-log=$(mktemp); trap 'rm -f $log' EXIT
+log=$(mktemp); trap 'rm -f $log' EXIT{reads}
 {first}{{
   docker rm -f {name} >/dev/null 2>&1 || :
   {up} >$log 2>&1 || {{ tail -n 3 $log >&2; exit 1; }}
-}}
+}}{note}
 echo "{CHANGED}container {component}"
 """
     arguments = {"stack": stack, "component": component, "is_gentle": is_gentle}

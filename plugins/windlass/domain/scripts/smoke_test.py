@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from windlass.domain.scripts.script import Script
 
+PAGES = "/srv/www"
+"""Where a web server of ours has its pages; the pod brings the directory."""
+
 
 def serve_page_script(page: str, port: int) -> Script:
     """Return the script of a web server with one page."""
-    directory = "/tmp/www"  # noqa: S108 - the container's own
-    write = f"mkdir -p {directory} && echo {page} > {directory}/index.html"
-    text = f"{write} && echo serving && exec httpd -f -p {port} -h {directory}"
+    text = f"echo {page} > {PAGES}/index.html && echo serving && exec httpd -f -p {port} -h {PAGES}"
     return Script("serve-page", {"page": page, "port": port}, text)
 
 

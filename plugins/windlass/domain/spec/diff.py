@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.problem import Path, path_text
 
 
@@ -39,16 +39,17 @@ class Change:
         """Say whether the change is at or below the path `start`."""
         return self.path[: len(start)] == start
 
-    @property
-    def is_of_ranges(self) -> bool:
-        """Say whether it is about the ranges of pods or services, which a cluster keeps for life."""
-        return any(self.is_within("spec", "network", name) for name in ("podCidr", "serviceCidr"))
-
 
 def diff_clusters(old: Cluster, new: Cluster) -> tuple[Change, ...]:
     """Return every path that differs, in the order of the new spec; nothing if they mean the same."""
     before, after = (_named(cluster.model_dump(mode="json", by_alias=True)) for cluster in (old, new))
     return tuple(_changes(before, after, ()))
+
+
+def dropped_hosts(old: Cluster, new: Cluster) -> tuple[Host, ...]:
+    """Return the hosts that the spec no longer has."""
+    kept = {host.name for host in new.spec.hosts.members}
+    return tuple(host for host in old.spec.hosts.members if host.name not in kept)
 
 
 def _changes(old: Any, new: Any, path: Path) -> list[Change]:

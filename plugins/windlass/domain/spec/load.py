@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.spec.checks import problems
 from windlass.domain.spec.document import Document, learn_types, read_document
@@ -25,14 +26,17 @@ def load_cluster(
     known_versions: Sequence[str] | None = None,
     other_clusters: Sequence[Cluster] = (),
     known_stacks: Mapping[str, StackTemplate] | None = None,
+    known_flags: Mapping[str, ReleaseFlags] | None = None,
 ) -> Cluster:
     """Read and check a cluster spec; SpecError with every problem, one a line, as `file:line: path: wrong; right`.
 
-    `known_versions` and `known_stacks` are the catalog's; a stored spec is read without, and then what an earlier
-    Windlass accepted stays readable. `other_clusters` may not share hosts.
+    `known_versions`, `known_stacks` and `known_flags` are the catalog's; a stored spec is read without, and then what
+    an earlier Windlass accepted stays readable. `other_clusters` may not share hosts.
     """
     document = read_document(text)
-    cluster, found = _check(document, lambda one: problems(one, known_versions, other_clusters, known_stacks))
+    cluster, found = _check(
+        document, lambda one: problems(one, known_versions, other_clusters, known_stacks, known_flags)
+    )
     if found or cluster is None:
         raise SpecError("\n".join(_located(document, filename, found)))
     return cluster

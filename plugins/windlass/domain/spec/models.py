@@ -11,6 +11,7 @@ from windlass.domain.spec.care import (
     Approval,
     Backup,
     BackupTarget,
+    Drain,
     Drill,
     Hooks,
     Recovery,
@@ -20,7 +21,17 @@ from windlass.domain.spec.care import (
     Upgrade,
 )
 from windlass.domain.spec.hosts import Bastion, Host, Hosts, Role, Ssh
-from windlass.domain.spec.platform import Api, CaReferences, Component, Etcd, Kubernetes, Manifest, PkiSection, Stack
+from windlass.domain.spec.platform import (
+    Api,
+    CaReferences,
+    Component,
+    Etcd,
+    Kubernetes,
+    Manifest,
+    Oidc,
+    PkiSection,
+    Stack,
+)
 from windlass.domain.spec.services import (
     Artifacts,
     Dns,
@@ -44,6 +55,7 @@ __all__ = [
     "ClusterSpec",
     "Component",
     "Dns",
+    "Drain",
     "Drill",
     "Etcd",
     "Health",
@@ -57,6 +69,7 @@ __all__ = [
     "Metadata",
     "Monitoring",
     "Network",
+    "Oidc",
     "PkiSection",
     "Recovery",
     "Repair",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from windlass.domain.apply.created import BEING_CREATED
 from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.lease import Lease
@@ -14,7 +15,7 @@ from windlass.domain.spec import topology
 from windlass.domain.spec.models import Cluster
 from windlass.operation_names import Operation
 
-Standing = Literal["healthy", "repairing", "ill", "needs help", "not watched"]
+Standing = Literal["being created", "healthy", "repairing", "ill", "needs help", "not watched"]
 STALE = timedelta(minutes=15)
 """A watch that has not written for this long does not run."""
 
@@ -38,6 +39,8 @@ class KnownCluster:
     lease: Lease | None
     alerts: Mapping[str, str]
     backups: Backups
+    is_created: bool = True
+    """Whether it was verified once: until then it is being created, whatever else is known of it."""
 
 
 def overview(known: KnownCluster, catalog: Catalog, now: datetime) -> dict[str, Any]:
@@ -73,6 +76,8 @@ def overview(known: KnownCluster, catalog: Catalog, now: datetime) -> dict[str, 
 
 def standing(known: KnownCluster, now: datetime) -> Standing:
     """Return how a cluster is, in a word or two; the worst of what is known."""
+    if not known.is_created:
+        return BEING_CREATED
     if known.alerts:
         return "needs help"
     if known.lease is not None and known.lease.operation == Operation.REMEDIATE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,25 @@ class Kubernetes(Section):
     )
 
 
+class Oidc(Section):
+    """An OpenID Connect provider that says who somebody is."""
+
+    issuer: str = Field(description="URL of the provider, with https, as its tokens name it.")
+    client_id: str = Field(description="Who the tokens must be for: the client's id at the provider.", min_length=1)
+    username_claim: str = setting("sub", "Claim of the token that is the user's name.", min_length=1)
+    username_prefix: str | None = setting(
+        None, "What is put before the user's name; null: issuer and `#`, but nothing for the claim email."
+    )
+    groups_claim: str | None = setting(
+        None, "Claim of the token that lists the user's groups; null: none.", min_length=1
+    )
+    groups_prefix: str = setting("", "What is put before each group's name.")
+    required_claims: dict[str, str] = setting({}, "Claims that a token must have, and their values.")
+    ca: str | None = setting(
+        None, "Certificates (PEM) by which the provider is known; null: those that the API server's image trusts."
+    )
+
+
 class Api(Section):
     """How clients reach the Kubernetes API."""
 
@@ -28,6 +47,7 @@ class Api(Section):
         "control-plane host and name the others as further contexts.",
     )
     extra_names: Many[str] = setting([], "Further DNS names and IPv4 addresses in the API servers' certificates.")
+    oidc: Many[Oidc] = setting([], "OpenID Connect providers whose tokens the API servers accept.")
 
 
 class CaReferences(Section):
@@ -62,7 +82,11 @@ class Etcd(Section):
 class Component(Section):
     """Settings of one component."""
 
-    extra_args: dict[str, str] = setting({}, "Command-line flags without their dashes, which replace Windlass's own.")
+    extra_args: dict[str, str | Annotated[Many[str], Field(min_length=1)]] = setting(
+        {},
+        "Command-line flags without their dashes, which replace Windlass's own; a list gives the flag once for each of "
+        "its values.",
+    )
 
 
 class Manifest(Section):

@@ -12,6 +12,7 @@ from windlass.domain.spec.problem import Path, Problem, nearest, path_text, sugg
 from windlass.domain.spec.schema import known_keys, places_of, schema_at
 
 _LONGEST = 60
+_NO_TEXTS = "is neither text nor a list of texts"
 _TYPES = {
     "string_type": "text",
     "bool_type": "true or false",
@@ -35,31 +36,33 @@ def shape_problems(error: ValidationError, value: Any) -> list[Problem]:
     found: dict[Path, Problem] = {}
     details = error.errors(include_url=False, include_input=False)
     for detail in details:
-        path = _path_in(value, detail["loc"])
+        path = _path_in(value, detail["loc"], detail["type"])
         found.setdefault(path, _problem(path, detail["type"], detail.get("ctx", {}), value))
-    # A list is "too short" as soon as one of its items is wrong: only the item is worth saying.
+    # A list is "too short", or none, as soon as one of its items is wrong: only the item is worth saying.
     noise = {
         path
         for path, problem in found.items()
-        if problem.wrong == "it is empty"
+        if (problem.wrong == "it is empty" or problem.wrong.endswith(_NO_TEXTS))
         and _at(value, path)
         and any(other[: len(path)] == path for other in found if other != path)
     }
     return [problem for path, problem in found.items() if path not in noise]
 
 
-def _path_in(value: Any, location: tuple[int | str, ...]) -> Path:
-    """Keep of pydantic's location what is a path of the document; a last key that is missing counts."""
+def _path_in(value: Any, location: tuple[int | str, ...], kind: str) -> Path:
+    """Keep of pydantic's location what is a path of the document; a last key that is missing counts.
+
+    A text may also be the name of one of several types that a value may have, which is no step.
+    """
     path: Path = ()
     for step in location:
         if isinstance(value, Mapping) and isinstance(step, str):
-            path = (*path, step)
             if step not in value:
-                return path
-            value = value[step]
+                return (*path, step) if kind == "missing" else path
+            path, value = (*path, step), value[step]
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             path, value = (*path, step), value[step]
-        else:
+        elif isinstance(step, int):
             return path
     return path
 
@@ -76,7 +79,9 @@ def _wrong_value(path: Path, kind: str, context: Mapping[str, Any], value: Any) 
     """Say what is wrong with the value of a known key, and what would be right."""
     node = schema_at(path) or {}
     given, wrong, right = _shown(value), "does not fit", _meaning(path) or "see docs/spec.md"
-    if "anyOf" in node:
+    if any(choice.get("type") == "array" for choice in node.get("anyOf", ())):
+        wrong, right = _NO_TEXTS, _type_advice("string_type", value) or right
+    elif "anyOf" in node:
         wrong, right = "is neither a number nor a percentage", "write a number such as 1, or a percentage such as 20%"
     elif kind == "literal_error":
         choices = node.get("enum", [node.get("const", context.get("expected", ""))])
@@ -117,6 +122,8 @@ def _where_to(key: str, around: Path) -> str:
 
 
 def _type_advice(kind: str, value: Any) -> str | None:
+    if kind == "string_type" and isinstance(value, list):
+        return "give at least one value" if not value else "write each value in quotes"
     if kind == "string_type" and isinstance(value, bool | int | float):
         return f"write it in quotes: {json.dumps(json.dumps(value))}"
     if kind == "bool_type":

@@ -5,6 +5,7 @@ Such a class is made with the spec's `hosts.settings` as its one argument, a map
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from windlass.domain.spec.models import Cluster
@@ -32,6 +33,9 @@ class HostProvider(Protocol):
         """
         ...
 
-    def destroy(self, cluster: Cluster) -> tuple[str, ...]:
-        """Destroy every host that was made for the cluster, and return their names; nothing on them is kept."""
+    def destroy(self, cluster: Cluster, names: Collection[str] | None = None) -> tuple[str, ...]:
+        """Destroy the hosts `names`, or every one that was made for the cluster; nothing on them is kept.
+
+        Returns the names of those that were there.
+        """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -83,9 +83,9 @@ class Ec2Provider:
         self._wait_until_running(cluster)
         return missing
 
-    def destroy(self, cluster: Cluster) -> tuple[str, ...]:
-        """Terminate every instance with the cluster's tag; see `HostProvider.destroy`."""
-        instances = self._instances(cluster)
+    def destroy(self, cluster: Cluster, names: Collection[str] | None = None) -> tuple[str, ...]:
+        """Terminate instances with the cluster's tag; see `HostProvider.destroy`."""
+        instances = [one for one in self._instances(cluster) if names is None or one.host in names]
         if instances:
             with _translated("terminate instances"):
                 self._client.terminate_instances(InstanceIds=[one.instance_id for one in instances])

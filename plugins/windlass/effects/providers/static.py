@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from windlass.domain.spec.models import Cluster
 
 
@@ -18,6 +20,6 @@ class StaticProvider:
         """Do nothing."""
         return ()
 
-    def destroy(self, cluster: Cluster) -> tuple[str, ...]:  # noqa: ARG002 (as the contract has it)
+    def destroy(self, cluster: Cluster, names: Collection[str] | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """Do nothing: hosts are given back as they were by removing the cluster from them."""
         return ()

@@ -24,6 +24,11 @@ def spec_mark_key(cluster: str) -> str:
     return f"{SPEC_MARKS}{cluster}"
 
 
+def created_key(cluster: str) -> str:
+    """Return the key of the record that the cluster was verified once; without it the cluster is being created."""
+    return f"{cluster_prefix(cluster)}created.json"
+
+
 def lease_key(cluster: str) -> str:
     """Return the key of the lease."""
     return f"{cluster_prefix(cluster)}lease.json"
@@ -37,6 +42,16 @@ def backup_lease_key(cluster: str) -> str:
 def drill_lease_key(cluster: str) -> str:
     """Return the key of the lease that the one drill of a cluster holds while it runs."""
     return f"{cluster_prefix(cluster)}drill-lease.json"
+
+
+def delete_lease_key(cluster: str) -> str:
+    """Return the key of the lease by which a run says that it deletes the cluster, before it may change anything."""
+    return f"{cluster_prefix(cluster)}delete.json"
+
+
+def waiting_key(cluster: str) -> str:
+    """Return the key of the record of which remediation run waits for the cluster's lease."""
+    return f"{cluster_prefix(cluster)}remediation-waits.json"
 
 
 def backup_alert_key(cluster: str) -> str:
@@ -54,9 +69,24 @@ def host_keys_prefix(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}known_hosts/"
 
 
+def accepted_host_keys_prefix(cluster: str) -> str:
+    """Return the folder of the host keys that somebody accepted in place of others, named as their hosts."""
+    return f"{cluster_prefix(cluster)}accepted_host_keys/"
+
+
 def rollout_key(cluster: str) -> str:
     """Return the key of the record of a rollout that is under way, or paused."""
     return f"{cluster_prefix(cluster)}roll.json"
+
+
+def left_hosts_key(cluster: str) -> str:
+    """Return the key of the hosts that left the spec and of which something may be left."""
+    return f"{cluster_prefix(cluster)}left_hosts.json"
+
+
+def durations_key(cluster: str) -> str:
+    """Return the key of the record of how long each kind of step of a rollout took last."""
+    return f"{cluster_prefix(cluster)}durations.json"
 
 
 def pause_key(cluster: str) -> str:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.pki import Pki
 from windlass.domain.remediation import History
-from windlass.domain.rollout.record import Pause, RolloutRecord
+from windlass.domain.rollout.durations import StepDurations
+from windlass.domain.rollout.record import LeftHost, Pause, RolloutRecord
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.effects.store.contract import Store
 from windlass.effects.store.keys import (
     CLUSTERS,
+    accepted_host_keys_prefix,
     backup_alert_key,
     bundles_prefix,
     cluster_prefix,
+    created_key,
+    durations_key,
     echo_key,
     host_keys_prefix,
+    left_hosts_key,
     pause_key,
     pki_key,
     remediation_key,
@@ -28,6 +34,7 @@ from windlass.effects.store.keys import (
     spec_key,
     spec_mark_key,
     status_key,
+    waiting_key,
 )
 
 _NEVER = "1970-01-01T00:00:00+00:00"
@@ -57,11 +64,17 @@ class ClusterRecords:
         if is_other:
             self.store.put(spec_key(self.cluster), text.encode())
         # After it: whoever sees the mark finds the spec that it is of. And by itself: a try before may have died here.
-        key, mark = spec_mark_key(self.cluster), hashlib.sha256(text.encode()).hexdigest().encode()
+        self._mark(text)
+        return is_other
+
+    def _mark(self, spec: str) -> None:
+        """Have the mark be that of this spec, and of whether the cluster has come up: then it begins to be watched."""
+        created = self.store.get(created_key(self.cluster))
+        marked_by = spec.encode() if created is None else spec.encode() + created.data
+        key, mark = spec_mark_key(self.cluster), hashlib.sha256(marked_by).hexdigest().encode()
         marked = self.store.get(key)
         if marked is None or marked.data != mark:
             self.store.put(key, mark)
-        return is_other
 
     def pki(self, keys: MasterKeys) -> Pki | None:
         """Return the PKI, or None if there is none; IntegrityError if no key opens it."""
@@ -86,19 +99,23 @@ class ClusterRecords:
         return True
 
     def forget(self, *, keep_backups: bool) -> tuple[str, ...]:
-        """Remove the records of a cluster that is gone, and return their keys; its log and its lease stay."""
+        """Remove the records of a cluster that is gone, and return their keys; its log and its leases stay."""
         backups = () if keep_backups else (bundles_prefix(self.cluster),)
-        prefixes = (*backups, host_keys_prefix(self.cluster))
+        prefixes = (*backups, host_keys_prefix(self.cluster), accepted_host_keys_prefix(self.cluster))
         listed = [item.key for prefix in prefixes for item in self.store.list(prefix)]
         # The spec last: as long as it is there, what broke off can be run again.
         keys = (
             *listed,
+            created_key(self.cluster),
+            waiting_key(self.cluster),
             backup_alert_key(self.cluster),
             status_key(self.cluster),
             remediation_key(self.cluster),
             echo_key(self.cluster),
             rollout_key(self.cluster),
             pause_key(self.cluster),
+            left_hosts_key(self.cluster),
+            durations_key(self.cluster),
             pki_key(self.cluster),
             spec_mark_key(self.cluster),
             spec_key(self.cluster),
@@ -106,6 +123,29 @@ class ClusterRecords:
         for key in keys:
             self.store.delete(key)
         return keys
+
+    def created(self) -> CreatedRecord | None:
+        """Return the record that the cluster was verified; None if it never was: then it is being created."""
+        stored = self.store.get(created_key(self.cluster))
+        if stored is None:
+            return None
+        document = json.loads(stored.data)
+        return CreatedRecord(datetime.fromisoformat(document["verified"]), document["etcd"])
+
+    def save_created(self, created: CreatedRecord) -> None:
+        """Store that the cluster was verified."""
+        document = {"verified": created.verified.isoformat(), "etcd": created.etcd}
+        self.store.put(created_key(self.cluster), json.dumps(document, indent=1).encode())
+        self._mark(self.spec() or "")
+
+    def waiting(self) -> str:
+        """Return which remediation run waits for the lease, the newest that does; empty if none ever did."""
+        stored = self.store.get(waiting_key(self.cluster))
+        return "" if stored is None else str(json.loads(stored.data)["run"])
+
+    def save_waiting(self, run: str) -> None:
+        """Store that this remediation run waits for the lease; any that waited before leaves all to it."""
+        self.store.put(waiting_key(self.cluster), json.dumps({"run": run}).encode())
 
     def repairs(self) -> History:
         """Return how often each component was acted on lately, and the alerts that stand."""
@@ -139,6 +179,19 @@ class ClusterRecords:
         self.drop_pause()
         self.store.delete(rollout_key(self.cluster))
 
+    def left_hosts(self) -> tuple[LeftHost, ...]:
+        """Return the hosts that left the spec and of which something may be left."""
+        stored = self.store.get(left_hosts_key(self.cluster))
+        return () if stored is None else tuple(LeftHost.of(one) for one in json.loads(stored.data))
+
+    def save_left_hosts(self, hosts: Iterable[LeftHost]) -> None:
+        """Store which hosts left the spec and may have something left; nothing is kept where there are none."""
+        values = [one.value() for one in hosts]
+        if values:
+            self.store.put(left_hosts_key(self.cluster), json.dumps(values, indent=1).encode())
+        else:
+            self.store.delete(left_hosts_key(self.cluster))
+
     def pause(self) -> Pause | None:
         """Return what was asked of the rollout that is under way, or None."""
         stored = self.store.get(pause_key(self.cluster))
@@ -151,6 +204,15 @@ class ClusterRecords:
     def drop_pause(self) -> None:
         """Store that no pause is asked for (any more)."""
         self.store.delete(pause_key(self.cluster))
+
+    def durations(self) -> StepDurations:
+        """Return how long each kind of step of a rollout took last."""
+        stored = self.store.get(durations_key(self.cluster))
+        return StepDurations() if stored is None else StepDurations.of(json.loads(stored.data))
+
+    def save_durations(self, durations: StepDurations) -> None:
+        """Store how long each kind of step of a rollout took last."""
+        self.store.put(durations_key(self.cluster), json.dumps(durations.value(), indent=1).encode())
 
     def status(self) -> Mapping[str, Any] | None:
         """Return the last observation, or None if there is none."""

@@ -60,13 +60,16 @@ def nodes_missing(session: ClusterSession, client: KubernetesClient) -> str:
     return "; ".join(missing)
 
 
-def workloads_missing(client: KubernetesClient, namespaces: frozenset[str]) -> str:
-    """Return which daemon sets and deployments in `namespaces` are not all there yet; empty if all are."""
+def workloads_missing(client: KubernetesClient, namespaces: frozenset[str], absent: int = 0) -> str:
+    """Return which daemon sets and deployments in `namespaces` are not all there yet; empty if all are.
+
+    Daemon sets may lack as many pods as nodes are `absent`.
+    """
     missing = []
     for found in client.list(_DAEMON_SETS):
         status = found["status"]
         desired, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
-        if found["metadata"]["namespace"] in namespaces and (desired == 0 or ready < desired):
+        if found["metadata"]["namespace"] in namespaces and (desired == 0 or ready < desired - absent):
             missing.append(f"{found['metadata']['namespace']}/{found['metadata']['name']}: {ready} of {desired} ready")
     for found in client.list(_DEPLOYMENTS):
         desired, ready = found["spec"]["replicas"], found["status"].get("readyReplicas", 0)

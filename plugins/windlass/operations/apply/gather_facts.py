@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 
 from windlass.domain.host.facts import HostFacts, parse_facts
@@ -22,9 +23,10 @@ def gather_facts(connection: Connection) -> HostFacts:
     return parse_facts(connection.run_script(facts_script(), timeout=_TIMEOUT).stdout)
 
 
-def ask_hosts(session: ClusterSession) -> dict[str, PreflightAnswer]:
-    """Ask every host what it is and what it reaches; a host without an answer gives the reason."""
-    outcomes = session.observe_on_hosts(session.hosts, lambda host, connection: _ask(session, host, connection))
+def ask_hosts(session: ClusterSession, hosts: Iterable[Host] | None = None) -> dict[str, PreflightAnswer]:
+    """Ask `hosts`, or all, what they are and what they reach; a host without an answer gives the reason."""
+    hosts = session.hosts if hosts is None else tuple(hosts)
+    outcomes = session.observe_on_hosts(hosts, lambda host, connection: _ask(session, host, connection))
     return {
         name: outcome.get()
         if outcome.is_ok

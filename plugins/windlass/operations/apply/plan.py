@@ -31,7 +31,7 @@ def refuse_during_rollout(cluster: str, before: str, after: str) -> None:
     """RefusedError: hosts of a cluster during a rollout are at two versions or specs, and an apply knows only one."""
     if before == after:
         raise RefusedError(
-            f"cluster `{cluster}` has a rollout of a changed spec under way; end that first: `{Operation.UPGRADE}` "
+            f"cluster `{cluster}` has a rollout of a changed spec under way; end that first: `{Operation.APPLY}` "
             "with that spec, which goes on from where it stopped, or without one, which goes back to the stored one"
         )
     raise RefusedError(

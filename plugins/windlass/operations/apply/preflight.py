@@ -9,6 +9,7 @@ from windlass.domain.apply.fixed_point import is_applied
 from windlass.domain.host.preflight import check_hosts, refuse
 from windlass.operations.apply.gather_facts import ask_hosts
 from windlass.operations.apply.plan import plan_apply, plan_text
+from windlass.operations.apply.validate import refuse_change_of_running
 from windlass.operations.cluster import Changes
 from windlass.operations.run import ClusterRun
 
@@ -23,16 +24,16 @@ class ApplyPlan:
     """Whether nothing is left to do."""
 
 
-def preflight(run: ClusterRun, spec: str | None, *, was_abandoned: bool) -> ApplyPlan:
-    """Return the plan; RefusedError lists every problem of every host.
-
-    `was_abandoned` says that the run before this one died, and may have left undone what no host shows.
-    """
+def preflight(run: ClusterRun, spec: str | None, *, plan_only: bool = False) -> ApplyPlan:
+    """Return the plan; RefusedError lists every problem of every host, or that the cluster runs."""
     cluster = run.desired(spec)
     with run.session(cluster) as session:
         answers = ask_hosts(session)
         refuse(check_hosts(cluster, answers))
         facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
         plan = plan_apply(session, facts, run.records.pki(run.keys))
-    is_settled = is_applied(plan, run.stored(), cluster, was_abandoned=was_abandoned)
+    is_created = run.records.created() is not None
+    if is_created and not plan_only:
+        refuse_change_of_running(run, [f"{host}: {step}" for host, steps in plan.items() for step in steps])
+    is_settled = is_applied(plan, run.stored(), cluster, is_created=is_created)
     return ApplyPlan(plan, plan_text(cluster, plan), is_settled)

@@ -9,6 +9,7 @@ from windlass.domain.artifacts import Artifact
 from windlass.domain.host.desired import SETTINGS, containerd_unit
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.layout import (
+    API_PROXY,
     CLUSTER_MARK,
     DOCKER_DAEMON,
     REGISTRY_HOSTS,
@@ -57,6 +58,7 @@ def prepare_host(
 ) -> Changes:
     """Prepare one host; what was changed. An unchanged host is only looked at, and the stacks `without` are left."""
     facts = gather_facts(connection)
+    session.tell(f"{host.name}: what is missing is downloaded and installed")
     changed = list(_install(session, host, connection, facts))
     files = render_host(session.cluster, session.release, host, session.lock, session.mirror, facts)
     left = tuple(f"{stack_directory(stack)}/" for stack in without)
@@ -64,6 +66,7 @@ def prepare_host(
     changed += _lay_down(session, connection, laid | ({} if facts.cluster else _marks_of_a_new_host(session)))
     containerd = [_containerd_script(session)] if host.is_node else []
     script = at_once("pull-images", *_pulls(session, host, containerd))
+    session.tell(f"{host.name}: files are written; images that are missing are pulled")
     return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))
 
 
@@ -101,7 +104,8 @@ def _lay_down(session: ClusterSession, connection: Connection, files: Mapping[st
     changed += run_script(connection, settings_script("kernel settings", SETTINGS["kernel settings"]))
     settings = docker_settings(connection, docker.content.decode())
     connection.put(DOCKER_DAEMON, settings, mode=docker.mode, owner=docker.owner)
-    return (*changed, *run_script(connection, settings_script("docker settings", SETTINGS["docker settings"])))
+    changed += run_script(connection, settings_script("docker settings", SETTINGS["docker settings"]))
+    return (*changed, *run_script(connection, settings_script(API_PROXY, SETTINGS[API_PROXY])))
 
 
 def docker_settings(connection: Connection, rendered: str) -> bytes:

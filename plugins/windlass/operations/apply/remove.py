@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from windlass.domain.host.layout import CLUSTER_MARK
 from windlass.domain.scripts.uninstall import removal_script
+from windlass.domain.spec.models import Host
 from windlass.effects.clock import Clock
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
-from windlass.errors import NotReadyError, RefusedError
+from windlass.effects.ssh.fan_out import values
+from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
 from windlass.operations.apply.verify import FOUNDATION
 from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.waiting import wait_until
 
 _DRAIN = timedelta(seconds=30)
+_REMOVAL = timedelta(minutes=10)
 
 
 def check_name(cluster: str, confirmed: str) -> None:
@@ -49,16 +54,37 @@ def _left(client: KubernetesClient) -> str:
     return ", ".join(pod["metadata"]["name"] for pod in pods)
 
 
-def remove_from_hosts(session: ClusterSession) -> dict[str, Changes]:
+def remove_from_hosts(session: ClusterSession, gone: Collection[str] = ()) -> dict[str, Changes]:
     """Remove all that belongs to the cluster from every host side by side; a second run changes nothing.
 
-    A host that belongs to another cluster by now is refused and left alone.
+    A host that belongs to another cluster by now is refused and left alone. Those that answer are cleaned whatever is
+    with the others; then the error names each that is not clean, and why. Hosts that are `gone` for good need not
+    answer, and are not in the result if they do not.
     """
-    return session.on_hosts("remove the cluster", session.hosts, lambda _, connection: _remove(session, connection))
+    outcomes = session.try_on_hosts(session.hosts, partial(remove_from_host, session))
+    outcomes = {
+        name: outcome
+        for name, outcome in outcomes.items()
+        if name not in gone or not isinstance(outcome.error, UnreachableError)
+    }
+    try:
+        return values(outcomes, "remove the cluster")
+    except WindlassError as error:
+        silent = [name for name, outcome in outcomes.items() if isinstance(outcome.error, UnreachableError)]
+        raise type(error)(f"{error}\n{_way_out(silent)}") from error
 
 
-def _remove(session: ClusterSession, connection: Connection) -> Changes:
+def _way_out(silent: Sequence[str]) -> str:
+    way = f"bring {', '.join(silent)} back, or trigger this again with `gone` if that is for good; " if silent else ""
+    return f"the cluster stays in the store until all hosts are clean: {way}a run begins where this one ended"
+
+
+def remove_from_host(session: ClusterSession, host: Host, connection: Connection) -> Changes:
+    """Remove all that belongs to the cluster from one host; what was removed, which is nothing at a second run.
+
+    RefusedError if the host belongs to another cluster by now; CommandError says everything that is left there.
+    """
     mark = connection.read(CLUSTER_MARK)
     if mark is not None and mark.decode().strip() != session.cluster.name:
-        raise RefusedError(f"{connection.host}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")
-    return run_script(connection, removal_script(session.cluster.spec.network.pod_cidr))
+        raise RefusedError(f"{host.name}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")
+    return run_script(connection, removal_script(session.cluster.spec.network.pod_cidr), timeout=_REMOVAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from windlass.operations.apply.addons import nodes_missing, register_nodes, workloads_missing
+from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.user_stacks import start_own_stacks
 from windlass.operations.apply.verify import FOUNDATION, verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
@@ -37,7 +38,12 @@ def start_services(run: ClusterRun, tell: Tell) -> list[str]:
 
 
 def verify_services(run: ClusterRun) -> tuple[str, ...]:
-    """Return what was shown to work; the error names host, component and reason."""
+    """Return what was shown to work; the error names host, component and reason.
+
+    From then on the cluster is not being created any more.
+    """
     cluster, pki = run.cluster(), run.pki()
     with run.session(cluster) as session, kubernetes_api(session, pki, _API_READY) as client:
-        return verify_cluster(session, pki, client)
+        shown = verify_cluster(session, pki, client)
+        record_verified(run.records, session, pki)
+    return shown

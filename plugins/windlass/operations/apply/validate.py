@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from windlass.domain.apply.immutable import dropped_hosts, refuse_what_no_apply_changes
 from windlass.domain.pki import check_authorities
 from windlass.domain.pki.user_ca import refuse_other_authorities
+from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
 from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
+from windlass.domain.spec.diff import dropped_hosts
+from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 from windlass.operations.apply.leaving_hosts import refuse_hosts_that_are_in_use
 from windlass.operations.apply.plan import check_version, refuse_during_rollout
 from windlass.operations.run import ClusterRun, Tell
@@ -50,10 +54,19 @@ def validate_spec(run: ClusterRun, spec: str | None) -> ValidSpec:
     if rollout := run.records.rollout():
         refuse_during_rollout(run.name, rollout.before, rollout.after)
     _check_authorities(run, cluster)
-    if stored is not None:
-        _check_change(run, stored, cluster)
     changes = () if stored is None else tuple(str(change) for change in diff_clusters(stored, cluster))
+    if stored is not None:
+        _check_change(run, stored, cluster, changes)
     return ValidSpec(cluster, stored is None, changes)
+
+
+def refuse_change_of_running(run: ClusterRun, changes: Sequence[str]) -> None:
+    """RefusedError if a cluster that was verified once is to be changed: that takes guards which no creation has."""
+    if changes and run.records.created() is not None:
+        raise RefusedError(
+            f"cluster `{run.name}` runs, and a creation never changes what runs; nothing was changed: trigger "
+            f"`{Operation.APPLY}` with this spec, which does it step by step: {'; '.join(changes)}"
+        )
 
 
 def _check_authorities(run: ClusterRun, cluster: Cluster) -> None:
@@ -63,12 +76,13 @@ def _check_authorities(run: ClusterRun, cluster: Cluster) -> None:
         refuse_other_authorities(given, run.records.pki(run.keys))
 
 
-def _check_change(run: ClusterRun, stored: Cluster, desired: Cluster) -> None:
-    """Refuse what an apply would leave half done. Before there are keys nothing runs, and anything may change."""
+def _check_change(run: ClusterRun, stored: Cluster, desired: Cluster, changes: Sequence[str]) -> None:
+    """Refuse what a creation would leave half done. Before there are keys nothing runs, and anything may change."""
     pki = run.records.pki(run.keys)
     if pki is None:
         return
-    refuse_what_no_apply_changes(stored, desired)
+    refuse_what_no_rollout_changes(stored, desired)
+    refuse_change_of_running(run, changes)
     if leaving := dropped_hosts(stored, desired):
         with run.session(stored) as session:
             refuse_hosts_that_are_in_use(session, pki, leaving)

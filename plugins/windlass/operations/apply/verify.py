@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ from windlass.domain.host.layout import KUBECONFIGS, PKI, PROXY_PORT, kubernetes
 from windlass.domain.pki import Pki, check_certificate
 from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.rendering import image_reference
+from windlass.domain.rollout.transition import without_hosts
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.smoke_test import keep_word_script
 from windlass.domain.spec.models import Host
@@ -26,10 +29,21 @@ _TIMEOUT = timedelta(seconds=90)
 FOUNDATION = frozenset({"kube-system", "kube-flannel", "local-path-storage", "metallb-system"})
 
 
-def verify_cluster(session: ClusterSession, pki: Pki, client: KubernetesClient) -> tuple[str, ...]:
-    """Try what a cluster is for, and return what was shown; NotReadyError or WindlassError names what is not so."""
+def verify_cluster(
+    session: ClusterSession, pki: Pki, client: KubernetesClient, absent: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Try what a cluster is for, and return what was shown; NotReadyError or WindlassError names what is not so.
+
+    Hosts that are `absent`, since they do not answer, are left out.
+    """
+    session = replace(session, cluster=without_hosts(session.cluster, absent))
     wait_until(lambda: nodes_missing(session, client), _TIMEOUT, "verify: nodes", session.clock)
-    wait_until(lambda: workloads_missing(client, FOUNDATION), _TIMEOUT, "verify: foundation services", session.clock)
+    wait_until(
+        lambda: workloads_missing(client, FOUNDATION, len(absent)),
+        _TIMEOUT,
+        "verify: foundation services",
+        session.clock,
+    )
     _check_proxies(session)
     _check_certificates(session, pki)
     shown = ["all nodes Ready", "foundation services ready", "API through every proxy", "certificates"]
@@ -78,7 +92,12 @@ def _check_workload(session: ClusterSession, client: KubernetesClient) -> tuple[
     for desired in others:
         client.apply(desired)
     nodes = [host for host in session.hosts if host.is_node]
-    wait_until(lambda: _pods_missing(client, len(nodes) + has_volume), _TIMEOUT, "verify: test pods", session.clock)
+    wait_until(
+        lambda: _pods_missing(client, {host.name for host in nodes}, len(nodes) + has_volume),
+        _TIMEOUT,
+        "verify: test pods",
+        session.clock,
+    )
     pods = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in client.list(PODS, NAMESPACE, "app=verify")}
     url = f"http://{NAME}.{NAMESPACE}.svc.cluster.local:{PORT}/"
 
@@ -140,8 +159,8 @@ def kubectl(session: ClusterSession, arguments: list[str]) -> str:
     raise NotReadyError(f"no control-plane host can be reached to run `kubectl {shlex.join(arguments)}`")
 
 
-def _pods_missing(client: KubernetesClient, desired: int) -> str:
-    pods = client.list(PODS, NAMESPACE)
+def _pods_missing(client: KubernetesClient, nodes: Collection[str], desired: int) -> str:
+    pods = [pod for pod in client.list(PODS, NAMESPACE) if pod["spec"].get("nodeName", "") in {"", *nodes}]
     waiting = [_why(pod) for pod in pods if not is_ready(pod)]
     if len(pods) < desired:
         waiting.append(f"{desired - len(pods)} of {desired} pods are not made yet")

@@ -17,13 +17,16 @@ from windlass.operations.backup.status import backup_state, how_old
 from windlass.operations.backup.take import Stopwatch, take_bundle
 from windlass.operations.backup.turn import held
 from windlass.operations.run import Attempt, ClusterRun
+from windlass.operations.stand_back import stand_back
 
 
 def back_up(run: ClusterRun, attempt: Attempt, watch: Stopwatch) -> BundleManifest:
     """Take one bundle; SkippedError where that is not safe now or none is lacking, WaitingError if a person asked.
 
-    Any other error is alerted, with the age of the newest good bundle, unless it is tried again.
+    RefusedError if a person asked for one of a cluster that is being created or deleted. Any other error is alerted,
+    with the age of the newest good bundle, unless it is tried again.
     """
+    stand_back(run, "no backup is taken", is_by_person=attempt.is_by_person)
     with attempt.alerting(lambda error: f"backup failed, {_age(run)}: {error}"):
         cluster = run.cluster()
         vault = run.vault(cluster)

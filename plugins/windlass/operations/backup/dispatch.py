@@ -10,6 +10,7 @@ from windlass.errors import WindlassError
 from windlass.operation_names import Operation
 from windlass.operations.backup.status import how_old, progress_of, should_notify
 from windlass.operations.run import Alert, ClusterRun, Tell
+from windlass.operations.stand_back import why_stand_back
 
 
 def should_start_backup(run: ClusterRun, alert: Alert, tell: Tell) -> bool:
@@ -18,6 +19,9 @@ def should_start_backup(run: ClusterRun, alert: Alert, tell: Tell) -> bool:
     A cluster that cannot be looked at is told, and not due: it holds up no other.
     """
     try:
+        if why := why_stand_back(run):
+            tell(f"no backup is started: {why}")
+            return False
         return _should_start(run, alert)
     except WindlassError as error:
         tell(f"{run.name}: whether a backup is due cannot be told: {error}")

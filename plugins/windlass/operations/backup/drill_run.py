@@ -10,10 +10,15 @@ from windlass.operations.backup.drill import clear_drills, run_drill
 from windlass.operations.backup.take import Stopwatch
 from windlass.operations.backup.turn import held
 from windlass.operations.run import Attempt, ClusterRun, Tell
+from windlass.operations.stand_back import stand_back
 
 
-def choose_for_drill(run: ClusterRun, desired: str) -> Candidate:
-    """Return the bundle that `desired` names, by id, by time, or the newest; RefusedError if there is none."""
+def choose_for_drill(run: ClusterRun, desired: str, *, is_by_person: bool) -> Candidate:
+    """Return the bundle that `desired` names, by id, by time, or the newest; RefusedError if there is none.
+
+    SkippedError, or RefusedError if a person asked, where the cluster is being created or deleted.
+    """
+    stand_back(run, "no drill is made", is_by_person=is_by_person)
     return choose(desired or NEWEST, run.vault(run.cluster()).candidates(), run.name)
 
 
@@ -23,6 +28,7 @@ def prove_bundle(run: ClusterRun, attempt: Attempt, bundle: BundleId, watch: Sto
     Whatever keeps the drill from being made is alerted too, unless it is tried again. SkippedError if another drill
     runs, WaitingError if a person asked.
     """
+    stand_back(run, "no drill is made", is_by_person=attempt.is_by_person)
     cluster = run.cluster()
     vault = run.vault(cluster)
     with (

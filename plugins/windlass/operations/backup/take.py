@@ -28,6 +28,7 @@ from windlass.domain.etcd.status import Snapshot as EtcdSnapshot
 from windlass.domain.kubeobjects import uid_of
 from windlass.domain.pki import Pki
 from windlass.domain.spec import dump_cluster
+from windlass.domain.spec.flags import etcd_prefix
 from windlass.effects.bundles import Spool, Vault
 from windlass.effects.bundles.spool import check_room
 from windlass.effects.bundles.streams import PieceReader
@@ -35,7 +36,7 @@ from windlass.effects.etcd import EtcdClient
 from windlass.errors import IntegrityError
 from windlass.operations.backup.stacks import stacks_on_hosts
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.etcd.clients import EtcdClients, etcd_clients, etcd_prefix
+from windlass.operations.etcd.clients import EtcdClients, etcd_clients
 
 _DIGEST_BYTES = 32
 """etcd appends the sum of the database to a snapshot."""

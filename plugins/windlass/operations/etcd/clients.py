@@ -10,8 +10,6 @@ from datetime import timedelta
 from windlass.domain.etcd.status import MemberStatus
 from windlass.domain.host.layout import ETCD_CLIENT_PORT
 from windlass.domain.pki import Pki
-from windlass.domain.rendering.context import own_flags
-from windlass.domain.spec.models import Cluster
 from windlass.effects.etcd import EtcdClient, EtcdCredentials, EtcdTarget
 from windlass.effects.etcd.client import DEADLINE
 from windlass.effects.ssh.connection import Connection
@@ -83,8 +81,3 @@ def etcd_clients(session: ClusterSession, pki: Pki) -> Iterator[EtcdClients]:
         lost = {name: str(outcome.error) for name, outcome in reached.items() if not outcome.is_ok}
         silent = {name: str(outcome.error) for name, outcome in again.items() if not outcome.is_ok}
         yield EtcdClients(clients, {**leaders, **followers}, {**lost, **silent})
-
-
-def etcd_prefix(cluster: Cluster) -> str:
-    """Return below which key the API servers keep everything."""
-    return "/" + own_flags("kube-apiserver", cluster).get("etcd-prefix", "registry").strip("/")

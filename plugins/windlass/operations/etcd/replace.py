@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.quorum import Addition, Membership, Promotion, Removal, check
-from windlass.domain.etcd.replacement import PlannedStep, Start, plan_replacement
+from windlass.domain.etcd.replacement import ReplacementStep, Start, plan_replacement
 from windlass.domain.host.layout import stack_directory
 from windlass.domain.scripts.etcd_member import member_ended_script, restart_member_script
 from windlass.domain.spec.models import Host
@@ -28,7 +28,7 @@ _CATCHES_UP = timedelta(minutes=10)
 COMPOSE = f"{stack_directory('etcd')}/compose.yaml"
 
 
-def plan_member(work: ReplacementContext, name: str) -> tuple[PlannedStep, ...]:
+def plan_member(work: ReplacementContext, name: str) -> tuple[ReplacementStep, ...]:
     """Return what a replacement of the member on the host `name` would do; RefusedError if it may not be done.
 
     NotReadyError where nobody can tell who the members are. Whether a start is enough is only found by trying.
@@ -52,9 +52,20 @@ def replace_member(work: ReplacementContext, name: str) -> Changes:
     if _is_worth_a_start(observed, name):
         if _comes_back(work, host, connection):
             work.tell(f"{name}: etcd was started again and is healthy; it was not replaced")
-            return (f"started etcd on {name}", *_carry_out(work, host, connection))
+            return (f"started etcd on {name}", *_replaced(work, host, connection))
         work.tell(f"{name}: etcd was started and does not come back within {_COMES_BACK.total_seconds():.0f} s")
-    return _carry_out(work, host, connection)
+    return _replaced(work, host, connection)
+
+
+def join_member(work: ReplacementContext, name: str) -> Changes:
+    """Make the host `name`, which is no voting member yet, one; what was done. Nothing else on it is started."""
+    host = work.host(name)
+    return _carry_out(work, host, work.session.connections.get(name))
+
+
+def _replaced(work: ReplacementContext, host: Host, connection: Connection) -> Changes:
+    done = _carry_out(work, host, connection)
+    return (*done, *_start_the_rest(work, host, connection)) if done else ()
 
 
 def _is_worth_a_start(observed: EtcdObservation, name: str) -> bool:
@@ -102,7 +113,7 @@ def _carry_out(work: ReplacementContext, host: Host, connection: Connection) -> 
         membership = assess(observed)
         steps = plan_replacement(host.name, membership)
         if not steps:
-            return (*done, *_start_the_rest(work, host, connection)) if done else ()
+            return tuple(done)
         if any(isinstance(one.step, Start) for one in steps):
             make_ready(work, host, connection, observed)
         planned = steps[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +12,12 @@ from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckPlan, CheckReader
 from windlass.domain.health.protocol import units_of
+from windlass.domain.rollout.transition import with_hosts
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store
-from windlass.effects.store.keys import CLUSTERS, SPEC_MARKS, bundles_prefix, spec_key
+from windlass.effects.store.keys import CLUSTERS, SPEC_MARKS, bundles_prefix, delete_lease_key, lease_key, spec_key
 from windlass.operation_names import Operation
 
 Logins = Callable[[Cluster], list[SshTarget]]
@@ -35,6 +36,8 @@ class MonitoredCluster:
     """When bundles are taken into the store, as cron; None if they are not."""
     reporters: tuple[str, ...]
     """The hosts that can ask Kubernetes about its nodes."""
+    left: Mapping[str, SshTarget] = field(default_factory=dict)
+    """The hosts that left the cluster and may not be clean, each with its login."""
     known: Mapping[str, Any] | None = None
     """The last observation, where another watcher left one."""
 
@@ -81,8 +84,9 @@ class Fleet:
         return {name: marks.get(name, "") for name in names if self.shard.has(name)}
 
     def spec(self, cluster: str) -> str | None:
-        """Return the text of the stored spec; None if the cluster is gone."""
-        return ClusterRecords(self.store, cluster).spec()
+        """Return the text of the stored spec; None if there is nothing to watch: it is gone, or being created."""
+        records = ClusterRecords(self.store, cluster)
+        return None if records.created() is None else records.spec()
 
     def watched(self, cluster: str, text: str) -> MonitoredCluster:
         """Return what there is to watch by a spec; SpecError if it cannot be understood or reached."""
@@ -96,8 +100,13 @@ class Fleet:
             units={host: units_of(spec, host) for host in hosts},
             backup_schedule=None if spec.spec.backup.target else spec.spec.backup.schedule,
             reporters=tuple(plane.name for plane in planes),
+            left=self._left(spec),
             known=ClusterRecords(self.store, cluster).status(),
         )
+
+    def left(self, cluster: str) -> tuple[str, ...]:
+        """Return the names of the hosts that left a cluster and are not known to be clean."""
+        return tuple(one.host.name for one in ClusterRecords(self.store, cluster).left_hosts())
 
     def newest(self, cluster: str) -> NewestBundle | None:
         """Return the newest bundle, or since when there should be one; None if there is no spec either."""
@@ -110,10 +119,11 @@ class Fleet:
 
     def held_by(self, cluster: str, now: datetime) -> str | None:
         """Return who changes the cluster now as planned, so that remediation has to wait; None if nobody does."""
-        lease = Leases(self.store, lambda _: None, lambda: now).current(cluster)
-        if lease is None or now >= lease.expires or lease.owner.dag_id == Operation.REMEDIATE:
-            return None
-        return str(lease.owner)
+        for key in (delete_lease_key, lease_key):
+            lease = Leases(self.store, lambda _: None, lambda: now, key).current(cluster)
+            if lease is not None and now < lease.expires and lease.owner.dag_id != Operation.REMEDIATE:
+                return str(lease.owner)
+        return None
 
     def save(self, cluster: str, status: Mapping[str, Any], events: Iterable[Event]) -> None:
         """Store the last observation, and write the service log."""
@@ -122,9 +132,12 @@ class Fleet:
         for event in events:
             log.append(event, writer=event.operation)
 
+    def _left(self, spec: Cluster) -> dict[str, SshTarget]:
+        """Return the logins on hosts that left, but for those whose address another host has by now."""
+        taken = {host.address: host.name for host in spec.spec.hosts.members}
+        hosts = [one.host for one in ClusterRecords(self.store, spec.name).left_hosts()]
+        away = [host for host in hosts if taken.get(host.address, host.name) == host.name]
+        return {one.name: one for one in self._targets(with_hosts(spec, away))} if away else {}
+
     def _targets(self, spec: Cluster) -> list[SshTarget]:
-        targets = self.logins(spec)
-        if not spec.spec.hosts.ssh.trust_on_first_use:
-            return targets
-        recorded = HostKeys(self.store, spec.name).lines()
-        return [replace(target, known_hosts=(*target.known_hosts, *recorded)) for target in targets]
+        return HostKeys(self.store, spec.name).known(self.logins(spec))

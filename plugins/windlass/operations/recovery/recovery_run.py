@@ -14,9 +14,8 @@ from windlass.domain.spec import dump_cluster
 from windlass.effects.clock import Clock
 from windlass.effects.store import RunLease
 from windlass.effects.store.recoveries import RecoveryRecord, save_recovery
-from windlass.errors import RefusedError
-from windlass.operation_names import Operation
 from windlass.operations.apply.certificates import ensure_pki
+from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
@@ -27,7 +26,7 @@ from windlass.operations.recovery.settle import settle
 from windlass.operations.recovery.survey import survey
 from windlass.operations.recovery.switch import switch_over
 from windlass.operations.run import ClusterRun, Tell
-from windlass.operations.waiting import wait_until
+from windlass.operations.take_over import take_from_remediation
 
 _API_READY = timedelta(seconds=150)
 _PATIENCE = timedelta(minutes=3)
@@ -40,18 +39,7 @@ def take_over_cluster(lease: RunLease, clock: Clock) -> None:
     A remediation, which a disaster starts too, is waited for: it ends as soon as it sees that it cannot help.
     NotReadyError if it does not.
     """
-
-    def held() -> str:
-        try:
-            lease.acquire()
-        except RefusedError as refusal:
-            holder = lease.effective()
-            if holder is not None and holder.operation != Operation.REMEDIATE:
-                raise
-            return str(refusal)
-        return ""
-
-    wait_until(held, _PATIENCE, "recovery waits", clock)
+    take_from_remediation(lease, clock, "recovery waits", _PATIENCE)
 
 
 def adopt_bundle(run: ClusterRun, spec: str, recovery: RecoveryHandover, tell: Tell) -> None:
@@ -111,6 +99,7 @@ def verify_recovery(run: ClusterRun, recovery: RecoveryHandover, tell: Tell) -> 
         kubernetes_api(work.session, work.pki, _API_READY) as client,
     ):
         shown = verify_cluster(work.session, work.pki, client)
+        record_verified(run.records, work.session, work.pki)
     run.records.end_rollout()
     left_out = f"; left out: {', '.join(recovery.absent)}" if recovery.absent else ""
     run.log(

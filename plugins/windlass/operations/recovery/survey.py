@@ -9,12 +9,13 @@ from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.kubeobjects import uid_of
 from windlass.domain.pki import Pki
 from windlass.domain.recovery import Survey
+from windlass.domain.spec.flags import etcd_prefix
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import WindlassError
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd import observe_members
-from windlass.operations.etcd.clients import etcd_member, etcd_prefix
+from windlass.operations.etcd.clients import etcd_member
 
 _ANSWERS_WITHIN = timedelta(seconds=5)
 

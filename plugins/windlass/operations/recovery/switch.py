@@ -9,13 +9,14 @@ from typing import Any
 
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.scripts.restore import stop_script, switch_script, way_back
+from windlass.domain.spec.flags import etcd_prefix
 from windlass.effects.etcd import EtcdClient
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.apply.start import SERVING, bring_up, start_kubelet
 from windlass.operations.cluster import run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import observe_members
-from windlass.operations.etcd.clients import etcd_member, etcd_prefix
+from windlass.operations.etcd.clients import etcd_member
 from windlass.operations.recovery.context import RecoveryContext
 from windlass.operations.recovery.restore import Stage
 from windlass.operations.waiting import wait_until

@@ -31,6 +31,10 @@ class BackgroundActions:
         """Wait until one of them ends, for so long at most."""
         wait([future for _, future in self._under_way.values()], seconds, FIRST_COMPLETED)
 
+    def finish(self, seconds: float) -> None:
+        """Wait until all of them have ended, for so long at most."""
+        wait([future for _, future in self._under_way.values()], seconds)
+
     def ended(self) -> Iterator[ActionResult]:
         """Yield those that have ended since the last time."""
         for key, (action, future) in list(self._under_way.items()):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from windlass.domain.health import Kind
 from windlass.domain.pki import Pki
 from windlass.domain.remediation.notes import Note
 from windlass.domain.remediation.plan import RunOrigin
@@ -23,14 +24,16 @@ from windlass.domain.remediation.triggers import (
 from windlass.domain.servicelog import Event
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store import ServiceLog
-from windlass.errors import WindlassError
+from windlass.errors import SkippedError, WindlassError
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.remediation.contend import Waiting, take_lease
+from windlass.operations.remediation.contend import Queue, Waiting, take_lease
 from windlass.operations.remediation.context import Keyring, Machines, RemediationContext, RunCallbacks
 from windlass.operations.remediation.events import record_events, unreported
+from windlass.operations.remediation.left_hosts import clean_left_hosts, left_hosts_that_answer
 from windlass.operations.remediation.run import remediate, show_plan
 from windlass.operations.run import ClusterRun
+from windlass.operations.stand_back import stand_back, why_deleted
 
 _API = timedelta(seconds=10)
 
@@ -62,37 +65,60 @@ class Remediation:
     def run(self) -> dict[str, list[str]]:
         """Remediate; return what was done, what failed, what is deferred, and what needs an operator."""
         run = self._run
-        if self._is_deleted():
-            return {"the cluster was deleted": []}
-        if not take_lease(run.lease(), self._request.began, self._around.log, self._around.waiting):
+        if nothing := self._why_nothing():
+            return {nothing: []}
+        queue = Queue(run.records, lambda: why_deleted(run), is_patient=self._request.by_person)
+        if not take_lease(run.lease(), self._request.began, self._around.log, self._around.waiting, queue):
             return {"left to the run that is at it": []}
         try:
+            # First: an API server that is none of the cluster's any more may serve there.
+            cleaned = self._clean_left_hosts() if any(one.kind is Kind.LEFT_HOST for one in self._findings) else ()
             with self._context() as context:
                 result = remediate(context, self._callbacks(), self._start())
                 self._record_events(context)
+            # Nothing waits for hosts that may never answer again.
+            cleaned += self._clean_left_hosts() if self._request.by_person and not cleaned else ()
+        except SkippedError as reason:
+            self._around.log(str(reason))
+            return {"left to the run that is at it": []}
         finally:
             run.lease().release()
             self._around.notify([one for one in self._notes if not one.key])
-        return result.to_dict()
+        return replace(result, done=(*cleaned, *result.done)).to_dict()
 
     def show(self) -> dict[str, list[str]]:
         """Return what a run would do now; nothing is changed."""
-        if self._is_deleted():
-            return {"the cluster was deleted": []}
+        if nothing := self._why_nothing():
+            return {nothing: []}
         with self._context() as context:
             lines = plan_lines(show_plan(context, self._start()))
+        lines = [*(f"would do: {one}" for one in left_hosts_that_answer(self._run)), *lines]
         for line in lines:
             self._around.log(line)
         return {"plan": lines}
 
-    def _is_deleted(self) -> bool:
-        """Say whether there is nothing to do as the cluster was deleted since; a person is given an error instead."""
+    def _clean_left_hosts(self) -> tuple[str, ...]:
+        """Clean hosts that left; whatever goes wrong there holds up nothing else."""
+        try:
+            return clean_left_hosts(self._run, self._report, by_person=self._request.by_person)
+        except WindlassError as error:
+            self._report(Note(f"hosts that have left could not be cleaned: {error}", level="error"))
+            return ()
+
+    def _why_nothing(self) -> str:
+        """Return why there is nothing to do, as the run's result says it; a person is given an error instead."""
         for finding in self._findings:
             self._around.log(finding_line(finding))
-        if self._request.by_person or self._run.records.spec() is not None:
-            return False
-        self._around.log(f"cluster {self._run.name} was deleted since: nothing is left to remediate")
-        return True
+        if self._run.records.spec() is None:
+            if not self._request.by_person:
+                self._around.log(f"cluster {self._run.name} was deleted since: nothing is left to remediate")
+            return "" if self._request.by_person else "the cluster was deleted"
+        try:
+            stand_back(self._run, "nothing is remediated", is_by_person=self._request.by_person)
+        except SkippedError as reason:
+            self._around.log(str(reason))
+            return "the cluster is being created or deleted"
+        return ""
 
     def _start(self) -> RunStart:
         found = monitor_reports(self._findings, self._around.clock())
@@ -101,8 +127,13 @@ class Remediation:
 
     def _callbacks(self) -> RunCallbacks:
         run, around = self._run, self._around
-        lease = run.lease()
-        return RunCallbacks(run.records.save_repairs, lease.heartbeat, self._monitor, around.waiting.sleep)
+        return RunCallbacks(run.records.save_repairs, self._go_on, self._monitor, around.waiting.sleep)
+
+    def _go_on(self) -> None:
+        """Renew the lease for another round; SkippedError if a run has begun to delete the cluster."""
+        if why := why_deleted(self._run):
+            raise SkippedError(f"{why}: the remediation ends, and leaves the cluster to it")
+        self._run.lease().heartbeat()
 
     def _monitor(self) -> MonitorReports | None:
         return newer_reports(self._request, self._status, self._run.records.status(), self._around.clock())

@@ -26,9 +26,10 @@ from windlass.domain.remediation.commands import (
     StartInBackground,
     Wait,
 )
-from windlass.domain.remediation.run import begin, step
-from windlass.domain.remediation.state import RunStart
+from windlass.domain.remediation.run import LIMIT, begin, step
+from windlass.domain.remediation.state import RunStart, RunState
 from windlass.domain.remediation.summary import RemediationResult
+from windlass.errors import SkippedError
 from windlass.operations.remediation.addons import observe_addons
 from windlass.operations.remediation.background import BackgroundActions
 from windlass.operations.remediation.context import RemediationContext, RunCallbacks
@@ -42,6 +43,16 @@ def remediate(context: RemediationContext, callbacks: RunCallbacks, start: RunSt
     executor = _Executor(context, callbacks)
     state, commands = begin(context.session.cluster.spec.repair, start, context.clock())
     due = deque(commands)
+    try:
+        return _until_nothing_is_due(executor, state, due, context)
+    except SkippedError:
+        executor.finish_background()  # whoever has the cluster next must not meet what this run has begun
+        raise
+
+
+def _until_nothing_is_due(
+    executor: _Executor, state: RunState, due: deque[Command], context: RemediationContext
+) -> RemediationResult:
     while due:
         event = executor.execute(due.popleft())
         if event is not None:
@@ -68,6 +79,10 @@ class _Executor:
         self._context = context
         self._callbacks = callbacks
         self._background = BackgroundActions(lambda action: perform(context, action))
+
+    def finish_background(self) -> None:
+        """Wait until what goes on in the background has ended, for as long as it may take."""
+        self._background.finish(LIMIT.total_seconds())
 
     def execute(self, command: Command) -> RunEvent | None:
         """Execute one command; return the answer to it, if it is one that is answered."""

@@ -27,7 +27,7 @@ _DEPLOYMENTS = Resource("apps/v1", "deployments", namespaced=True)
 def change_add_ons(rollout: RolloutContext) -> Changes:
     """Apply every object that the spec picks, prune what left it, and wait until all of it runs again."""
     session, before = rollout.session, rollout.before
-    with kubernetes_api(session, rollout.pki, _API) as client:
+    with kubernetes_api(rollout.during, rollout.pki, _API) as client:
         changed = (*apply_services(session, client, before), *label_nodes(session, client, before))
         _tell_and_wait(rollout, client, changed)
         rest = (*rewrite_secrets(session, client, rollout.pki), *spread_dns(session, client))
@@ -88,6 +88,6 @@ def add_on_drift(
 
 def changed_add_ons(
     session: ClusterSession, client: KubernetesClient, before: ClusterSession | None = None, pki: Pki | None = None
-) -> tuple[str, ...]:
-    """Return what an apply would change about objects and nodes, a line each; nothing is changed."""
-    return tuple(map(str, add_on_drift(session, client, before, pki)))
+) -> dict[str, tuple[str, ...]]:
+    """Return what an apply would change about objects and nodes, a line each with its details; nothing is changed."""
+    return {str(one): one.details for one in add_on_drift(session, client, before, pki)}

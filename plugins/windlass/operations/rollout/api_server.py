@@ -30,7 +30,7 @@ def change_api_server(rollout: RolloutContext, host: str, *, stops: bool) -> Cha
     clock = rollout.session.clock
     others = [one.name for one in rollout.session.cluster.hosts_with("control-plane") if one.name != host]
     if others and stops:
-        wait_until(lambda: _check_others(rollout, others), _OTHERS, f"{host}: the other API servers", clock)
+        wait_until(lambda: check_others(rollout, others), _OTHERS, f"{host}: the other API servers", clock)
     changed = change_part(
         rollout,
         StackPart(
@@ -43,8 +43,8 @@ def change_api_server(rollout: RolloutContext, host: str, *, stops: bool) -> Cha
     return changed
 
 
-def _check_others(rollout: RolloutContext, others: list[str]) -> str:
-    """Return why none of the other API servers could take this one's work; empty if one of them does for all."""
+def check_others(rollout: RolloutContext, others: list[str]) -> str:
+    """Return why none of the other API servers could take an API server's work; empty if one of them does for all."""
     reasons = [not_up(rollout, other) for other in others]
     return "" if "" in reasons else "; ".join(reasons)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from windlass.domain.backup import BundleId
+from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.rollout import GateReport, plan_rollout
 from windlass.domain.rollout.gate import GateFinding
 from windlass.domain.rollout.gate_result import (
@@ -19,13 +21,20 @@ from windlass.domain.rollout.gate_result import (
     young_bundle,
 )
 from windlass.domain.rollout.gate_rules import judge_gate
-from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest, upgrade_path
+from windlass.domain.rollout.upgrade_path import (
+    UpgradePath,
+    UpgradeRequest,
+    check_hosts_of,
+    upgrade_path,
+    with_left_hosts,
+)
 from windlass.effects.bundles import Vault
 from windlass.errors import WindlassError
 from windlass.operations.backup.take import take_bundle
-from windlass.operations.cluster import ClusterSession
-from windlass.operations.rollout.context import session_at
+from windlass.operations.rollout.contents import plan_details
+from windlass.operations.rollout.context import Views, session_at
 from windlass.operations.rollout.gather import gather
+from windlass.operations.rollout.host_keys import accept_host_keys
 from windlass.operations.run import ClusterRun, Tell
 
 
@@ -33,35 +42,54 @@ def path_of(run: ClusterRun, request: UpgradeRequest) -> UpgradePath:
     """Return where the run leads; RefusedError or SpecError if no rollout may go there."""
     running = run.cluster()
     given = run.desired(request.spec) if request.spec else None
-    return upgrade_path(run.catalog, running, given, request.version)
+    path = upgrade_path(run.catalog, running, given, request.version)
+    rollout, left = run.records.rollout(), run.records.left_hosts()
+    path = with_left_hosts(replace(path, known=rollout.members if rollout else ()), left, request.gone)
+    check_hosts_of(path, request)
+    return path
 
 
 @contextmanager
-def open_sessions(run: ClusterRun, path: UpgradePath) -> Iterator[tuple[ClusterSession, ClusterSession]]:
-    """Give the cluster as it shall be, and as it was before, on the same connections."""
-    with run.session(path.before) as before:
-        source = run.artifacts(path.after, path.release)
-        yield session_at(before, path.after, path.release, source), before
+def open_views(run: ClusterRun, path: UpgradePath) -> Iterator[Views]:
+    """Give the cluster as it shall be, as it was, and with all that joins and leaves, on the same connections."""
+    transition = path.transition
+    with run.session(transition.during) as during:
+        session = replace(during, cluster=path.after)
+        old = run.catalog.release(path.before.spec.kubernetes.version)
+        is_same = old == during.release and path.before.spec.artifacts == path.after.spec.artifacts
+        source = (during.lock, during.mirror) if is_same else run.artifacts(path.before, old)
+        yield Views(session, session_at(during, path.before, old, source), during, transition)
+
+
+def planned_pki(run: ClusterRun, path: UpgradePath) -> Pki:
+    """Return the PKI as the rollout will have it, with what is missing issued for the look alone; nothing is stored."""
+    during = path.transition.during
+    return issue_pki(during, run.clock.now(), run.pki(), run.authorities(during))
 
 
 def check_gate(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: Tell) -> GateResult:
     """Return findings and plan, with a bundle to go back to if something is to be changed."""
-    result = _observe(run, path, request)
+    result = _observe(run, path, request, tell)
     if not result.needs_bundle:
         return result
     return result.with_bundle(fresh_bundle(run, path, result.etcd_id, tell, take=not request.plan_only))
 
 
-def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> GateResult:
-    with open_sessions(run, path) as (session, before):
-        found = gather(session, before, run.pki())
+def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: Tell) -> GateResult:
+    with open_views(run, path) as opened:
+        views = replace(opened, to_be_made=run.missing_hosts(path.after))
+        keys = accept_host_keys(run, views.during, request, tell)
+        pki = planned_pki(run, path)
+        found = gather(views, pki)
         record = run.release_tests(path.release.version)
-        tested = release_finding(path.release, record, session.lock, allowed=request.allow_untested)
+        tested = release_finding(path.release, record, views.session.lock, allowed=request.allow_untested)
+        details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states).with_lines(found.add_ons)
     inputs = found.gate_inputs
-    is_observed = all(host.name in inputs.states for host in session.hosts)
-    steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons) if is_observed else ()
+    steps = plan_rollout(
+        path.after, inputs.states, leader=found.leader, add_ons=tuple(found.add_ons), changes=found.changes
+    )
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
-    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.membership)
+    return GateResult(GateReport((tested, *keys, *report.findings)), steps, found.etcd_id, inputs.listed, details)
 
 
 def fresh_bundle(run: ClusterRun, path: UpgradePath, etcd_id: str, tell: Tell, *, take: bool) -> GateFinding:

@@ -10,6 +10,7 @@ from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.pki import Pki
 from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.rollout.transition import Transition, planes_of
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import SpecError
@@ -45,10 +46,22 @@ class RolloutContext:
     tell: Tell
     """Hears each thing that is done, as it is done."""
     limits: Limits = Limits()
+    transition: Transition | None = None
+    """Which hosts join and leave; None where all stay what they are."""
+
+    @property
+    def during(self) -> ClusterSession:
+        """Return the place with all hosts that join and leave: who is asked for quorum, and for an API server."""
+        return replace(self.session, cluster=self.transition.during) if self.transition else self.session
+
+    def is_new(self, host: Host) -> bool:
+        """Say whether a host does something for the cluster that it did not before: then nothing can be put back."""
+        old = next((one for one in self.before.hosts if one.name == host.name), None)
+        return bool(planes_of(host) - planes_of(old))
 
     def host(self, name: str) -> Host:
         """Return the host of that name."""
-        for host in self.session.hosts:
+        for host in (*self.session.hosts, *self.during.hosts):
             if host.name == name:
                 return host
         raise SpecError(f"the spec has no host `{name}` any more; plan the rollout again")
@@ -56,6 +69,23 @@ class RolloutContext:
     def connection(self, name: str) -> Connection:
         """Return the connection to a host."""
         return self.session.connections.get(name)
+
+
+@dataclass(frozen=True)
+class Views:
+    """The cluster as it shall be, as it was before, and with everything that joins and leaves, on one place."""
+
+    session: ClusterSession
+    before: ClusterSession
+    during: ClusterSession
+    transition: Transition
+    to_be_made: tuple[str, ...] = ()
+    """Hosts that their provider has not made yet."""
+
+    @property
+    def serving(self) -> ClusterSession:
+        """Return the cluster with the API servers alone that may be there already."""
+        return self.before if self.transition.is_still else self.during
 
 
 def session_at(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from windlass.domain.host.layout import CORDONED
-from windlass.domain.rollout.disruption import leaves_with_drain, name_of
+from windlass.domain.rollout.disruption import name_of
+from windlass.domain.rollout.eviction import DrainWatch
 from windlass.effects.clock import Clock
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
@@ -49,26 +50,38 @@ def drain_node(
 ) -> int:
     """Evict all pods that are not the node's own, and wait until they are gone; how many there were.
 
+    What came back since, as a pod does that tolerates the cordon, is told once, and not waited for.
     DrainError after `within`, with the name of each pod that is left and of the budget that keeps it.
     """
     deadline = clock.monotonic() + within.total_seconds()
     reasons: dict[str, str] = {}
     seen: set[str] = set()
+    stay: set[str] = set()
+    watch = DrainWatch()
     while True:
         try:
-            left = [pod for pod in pods_on(client, node) if leaves_with_drain(pod)]
+            found = watch.sort(pods_on(client, node))
         except (NotReadyError, UnreachableError):
-            left = None
-        if left is not None and not left:
-            return len(seen)
-        for pod in left or []:
+            found = None
+        if found is not None:
+            _tell_who_stays(node, {name_of(pod) for pod in found.returned} - stay, tell)
+            stay |= {name_of(pod) for pod in found.returned}
+            if not found.leaving:
+                return len(seen)
+        left = found.leaving if found is not None else ()
+        for pod in left:
             if name_of(pod) not in seen:
                 tell(f"{node}: evicting {name_of(pod)}")
             seen.add(name_of(pod))
             reasons[name_of(pod)] = _evict(client, pod)
         if clock.monotonic() > deadline:
-            raise _too_long(node, within, {name_of(pod): reasons[name_of(pod)] for pod in left or []})
+            raise _too_long(node, within, {name_of(pod): reasons[name_of(pod)] for pod in left})
         clock.sleep(_PAUSE_SECONDS)
+
+
+def _tell_who_stays(node: str, pods: set[str], tell: Callable[[str], None]) -> None:
+    for pod in sorted(pods):
+        tell(f"{node}: {pod} came back to the cordoned node; it is not waited for")
 
 
 def pods_on(client: KubernetesClient, node: str) -> list[dict[str, Any]]:
@@ -76,7 +89,7 @@ def pods_on(client: KubernetesClient, node: str) -> list[dict[str, Any]]:
     return client.list(PODS, fields=f"spec.nodeName={node}")
 
 
-def _evict(client: KubernetesClient, pod: dict[str, Any]) -> str:
+def _evict(client: KubernetesClient, pod: Mapping[str, Any]) -> str:
     """Ask for a pod's eviction; why it stays, or that it is on its way out."""
     if "deletionTimestamp" in pod["metadata"]:
         return "it has not ended yet"

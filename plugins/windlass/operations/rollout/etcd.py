@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from windlass.domain.etcd.change import check_change, member_named
@@ -30,7 +30,7 @@ def change_etcd(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
 
     `stops` says whether it does stop for that: one that was changed already is only waited for.
     """
-    observation = observe_etcd(rollout.before, rollout.pki, answers_within=ANSWERS_WITHIN)
+    observation = observe_etcd(rollout.during, rollout.pki, answers_within=ANSWERS_WITHIN)
     if stops:
         _let_go(rollout, observation, host)
     reached = max((status.raft_applied_index for status in observation.statuses.values()), default=0)
@@ -59,19 +59,20 @@ def _let_go(rollout: RolloutContext, observation: EtcdObservation, host: str) ->
     rollout.tell(f"etcd {host}: {what_if(membership, Stop(member))}")
     check_change(member, membership, observation)
     if observation.leader == host:
-        _hand_over_the_lead(rollout, membership, host)
+        hand_over_the_lead(rollout, membership, host)
 
 
-def _hand_over_the_lead(rollout: RolloutContext, membership: Membership, host: str) -> None:
-    """Have another member lead before this one stops, so that no request waits for an election.
+def hand_over_the_lead(rollout: RolloutContext, membership: Membership, host: str, among: Collection[str] = ()) -> None:
+    """Have another member lead before this one stops, one of `among` if it can, so that no request waits.
 
     etcd hands over by itself when it stops, to any member, and waits for one that is gone:
     https://github.com/etcd-io/etcd/pull/6038, https://github.com/etcd-io/etcd/issues/15702
     """
-    heir = next((voter for voter in membership.voters if voter.name != host and voter.is_serving), None)
+    heirs = [voter for voter in membership.voters if voter.name != host and voter.is_serving]
+    heir = min(heirs, key=lambda one: one.name not in among, default=None)
     if heir is None:
         return
-    with etcd_member(rollout.before, rollout.pki, host) as client:
+    with etcd_member(rollout.during, rollout.pki, host) as client:
         client.move_leader(heir.id)
     rollout.tell(f"etcd {host}: {heir.name} leads now")
 

@@ -4,47 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import reduce
 
-from windlass.domain.apply.smoke_test import NAMESPACE as TRIAL
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.host.containers import Container
-from windlass.domain.host.layout import API_PORT
+from windlass.domain.host.preflight import PreflightFinding
 from windlass.domain.pki import Pki
 from windlass.domain.pki.issuance import expiring
 from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rollout import HostState, RunningVersions
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads
-from windlass.domain.rollout.removed_apis import ApiUse, OwnRequest, requested, without_own
+from windlass.domain.rollout.held import held_hosts, without_held
+from windlass.domain.rollout.plan import new_host_state
+from windlass.domain.rollout.quorum_gate import as_dead
+from windlass.domain.rollout.removed_apis import ApiUse, without_own
+from windlass.domain.rollout.transition import PlaneChanges, Transition, plane_changes
 from windlass.domain.rollout.version_skew import proxy_versions
-from windlass.domain.spec.models import Host
-from windlass.effects.kubernetes.client import NODES, PODS, Resource
-from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
-from windlass.errors import NotReadyError, RefusedError, WindlassError
+from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.cluster_api import credentials_of, kubernetes_api
 from windlass.operations.etcd.observe import observe_etcd
-from windlass.operations.rollout.addons import changed_add_ons
+from windlass.operations.rollout.ask_api import ApiAnswer, ask_api, ask_api_servers, lacking_artifacts
+from windlass.operations.rollout.context import Views
 from windlass.operations.rollout.drain import is_ours
 from windlass.operations.rollout.etcd import ANSWERS_WITHIN
 from windlass.operations.rollout.observe import InspectedHost, drifted_parts, observe_hosts
-from windlass.operations.rollout.removed_apis import scan
-from windlass.operations.waiting import asked_again, wait_until
+from windlass.operations.rollout.planes import Leftovers, as_expected, find_leftovers, joining_findings, presence_of
 
-_API = timedelta(seconds=20)
-_BUSY = timedelta(seconds=10)
-"""A busy API server counts as ready if it is within this."""
-_BUDGETS = Resource("policy/v1", "poddisruptionbudgets", namespaced=True)
-_SLICES = Resource("discovery.k8s.io/v1", "endpointslices", namespaced=True)
-_WEBHOOKS = tuple(
-    Resource("admissionregistration.k8s.io/v1", f"{kind}webhookconfigurations", namespaced=False)
-    for kind in ("validating", "mutating")
-)
 _EVER = timedelta(days=36_500)
 _UNPACKED = 2.5
 """How much room something takes once it is fetched and unpacked, in terms of its own size."""
@@ -52,42 +42,47 @@ _UNPACKED = 2.5
 
 @dataclass(frozen=True)
 class GatheredInputs:
-    """What was seen, and what a plan needs besides: who leads which etcd, and which objects would change."""
+    """What was seen, and what a plan needs besides: who leads which etcd, which objects would change, what moves."""
 
     gate_inputs: GateInputs
     leader: str | None
     etcd_id: str
-    add_ons: tuple[str, ...]
+    add_ons: Mapping[str, tuple[str, ...]]
+    """What would change of objects and nodes, a line each, with its details."""
+    changes: PlaneChanges
+    hosts: Mapping[str, InspectedHost]
+    """The hosts that could be observed."""
 
 
-def gather(session: ClusterSession, before: ClusterSession, pki: Pki) -> GatheredInputs:
+def gather(views: Views, pki: Pki) -> GatheredInputs:
     """Look at everything; what could not be seen is in the result as a reason, not as an error."""
-    with ThreadPoolExecutor(max_workers=6) as pool:
-        looks = pool.submit(observe_hosts, session, pki)
-        old_looks = pool.submit(observe_hosts, before, pki)
-        etcd = pool.submit(observe_etcd, before, pki, answers_within=ANSWERS_WITHIN)
-        servers = pool.submit(_ask_api_servers, session, pki)
-        objects = pool.submit(_ask_api, session, before, pki)
-        lacking = pool.submit(_lacking, session)
+    session, before, during = views.session, views.before, views.during
+    is_changed = session.cluster != before.cluster or session.release != before.release
+    known = {host.name for host in session.hosts} - set(views.to_be_made)
+    stays = [host for host in before.hosts if host.name in known]
+    with ThreadPoolExecutor(max_workers=7) as pool:
+        looks = pool.submit(observe_hosts, session, pki, [one for one in session.hosts if one.name in known])
+        old_looks = pool.submit(observe_hosts, before, pki, stays if is_changed else [])
+        etcd = pool.submit(observe_etcd, during, pki, answers_within=ANSWERS_WITHIN)
+        servers = pool.submit(ask_api_servers, views, pki)
+        objects = pool.submit(ask_api, views, pki)
+        lacking = pool.submit(lacking_artifacts, session)
+        leftovers = pool.submit(find_leftovers, during, views.transition)
+        joining = joining_findings(session, looks.result(), views.to_be_made)
     return _together(
-        session,
-        before,
+        views,
         pki,
         _Answers(
-            looks.result(), old_looks.result(), etcd.result(), servers.result(), objects.result(), lacking.result()
+            looks.result(),
+            old_looks.result() if is_changed else looks.result(),
+            etcd.result(),
+            servers.result(),
+            objects.result(),
+            lacking.result(),
+            leftovers.result(),
+            joining,
         ),
     )
-
-
-@dataclass(frozen=True)
-class _Api:
-    """What the API said, or why it said nothing."""
-
-    workloads: Workloads
-    uses: tuple[ApiUse, ...] = ()
-    own: tuple[OwnRequest, ...] = ()
-    add_ons: tuple[str, ...] = ()
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,11 +91,14 @@ class _Answers:
     old_looks: Mapping[str, HostOutcome[InspectedHost]]
     etcd: EtcdObservation
     servers: Mapping[str, HostOutcome[tuple[ApiUse, ...]]]
-    api: _Api
+    api: ApiAnswer
     lacking: tuple[str, ...]
+    leftovers: Leftovers
+    joining: tuple[PreflightFinding, ...]
 
 
-def _together(session: ClusterSession, before: ClusterSession, pki: Pki, found: _Answers) -> GatheredInputs:
+def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
+    session, transition = views.session, views.transition
     looks = {name: outcome.get() for name, outcome in found.looks.items() if outcome.is_ok}
     old = {name: outcome.get() for name, outcome in found.old_looks.items() if outcome.is_ok}
     servers = {name: str(outcome.error) for name, outcome in found.servers.items() if not outcome.is_ok}
@@ -109,15 +107,28 @@ def _together(session: ClusterSession, before: ClusterSession, pki: Pki, found: 
     asked = {use for outcome in found.servers.values() if outcome.is_ok for use in outcome.get()}
     requests, unsure = without_own(asked, found.api.own)
     membership, cluster_id, etcd_reasons = _judged(found.etcd)
+    silent = {name: str(outcome.error) for name, outcome in found.looks.items() if not outcome.is_ok}
+    unreachable = {**silent, **found.leftovers.unreachable}
+    states = with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads)
+    changes = _changes(views, found, looks, membership, unreachable)
+    # A machine is told as what it will be, so that the plan is the same whether its provider has made it or not.
+    bare = [
+        host for host in session.hosts if host.name in changes.prepare and not _is_marked(looks.get(host.name), session)
+    ]
+    states |= {host.name: new_host_state(host) for host in bare}
+    expected = as_expected(membership, found.etcd, transition, changes.etcd_joins)
+    held = held_hosts(views.session.cluster, states, unreachable, expected, found.etcd)
     gate_inputs = GateInputs(
-        running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, before.lock)),
-        states=with_cordons({name: look.state for name, look in looks.items()}, found.api.workloads),
-        drifted=drifted_parts(old, looks),
-        unreachable={name: str(outcome.error) for name, outcome in found.looks.items() if not outcome.is_ok},
-        membership=membership,
-        etcd_reasons=etcd_reasons,
+        running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, views.before.lock)),
+        states=without_held(states, held),
+        held=held,
+        drifted=drifted_parts(old, {name: look for name, look in looks.items() if name not in changes.prepare}),
+        unreachable=unreachable,
+        membership=expected,
+        members=reduce(as_dead, transition.gone, membership),
+        etcd_reasons={name: why for name, why in etcd_reasons.items() if not _is_moving(name, changes, transition)},
         alarms=found.etcd.alarms if cluster_id else (),
-        api_reasons=servers,
+        api_reasons={name: why for name, why in servers.items() if not _is_moving(name, changes, transition)},
         workloads=found.api.workloads,
         uses=tuple(sorted({*requests, *found.api.uses})),
         unsure_uses=unsure,
@@ -125,8 +136,40 @@ def _together(session: ClusterSession, before: ClusterSession, pki: Pki, found: 
         free_kib={name: _free(look.observed.facts.disk_free_kib) for name, look in looks.items()},
         needed_kib={name: _needed(session, name, look) for name, look in looks.items()},
         lacking=found.lacking,
+        joining=tuple(map(str, found.joining)),
+        absent_nodes=frozenset(
+            {*changes.prepare, *changes.node_joins, *unreachable, *(host.name for host in transition.leaving)}
+        ),
+        to_be_made=views.to_be_made,
     )
-    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons)
+    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons, changes, looks)
+
+
+def _changes(
+    views: Views,
+    found: _Answers,
+    looks: Mapping[str, InspectedHost],
+    membership: Membership,
+    unreachable: Mapping[str, str],
+) -> PlaneChanges:
+    nodes = None if found.api.reason else [one["metadata"]["name"] for one in found.api.workloads.nodes]
+    there = replace(
+        presence_of(looks, found.etcd, membership, nodes, found.leftovers),
+        prepared=frozenset(host for host, look in looks.items() if _is_marked(look, views.session)),
+        unreachable=frozenset(unreachable),
+    )
+    uncertified = frozenset(name for name, look in looks.items() if "certificates" in look.state.stale)
+    return plane_changes(views.transition, there, uncertified)
+
+
+def _is_marked(look: InspectedHost | None, session: ClusterSession) -> bool:
+    return look is not None and look.observed.facts.cluster == session.cluster.name
+
+
+def _is_moving(name: str, changes: PlaneChanges, transition: Transition) -> bool:
+    """Say whether a host is not to serve yet, or not any more: then nobody expects that it does."""
+    joins = {*changes.etcd_joins, *changes.api_joins, *changes.prepare}
+    return name in joins or name in transition.gone or name in changes.leave
 
 
 def _judged(etcd: EtcdObservation) -> tuple[Membership, str, Mapping[str, str]]:
@@ -189,76 +232,3 @@ def _needed(session: ClusterSession, name: str, look: InspectedHost) -> int:
 def _label(artifact: Artifact) -> str:
     prefix = "image " if artifact.kind == "image" else ""
     return f"{prefix}{artifact.name} {artifact.version}"
-
-
-def _lacking(session: ClusterSession) -> tuple[str, ...]:
-    desired = {install.artifact for host in session.hosts for install in host_installs(session.release, host)}
-    desired |= {
-        session.release.artifact("image", name)
-        for name in session.release.images
-        if not name.startswith(("metallb", "metrics-server")) or _uses(session, name)
-    }
-    if not session.mirror.files:  # the publishers' own sites: their lock is what they answered
-        return tuple(f"{one} (not in the lock)" for one in sorted(desired) if one not in session.lock.artifacts)
-    return session.clients.missing_artifacts({one: _url(session, one) for one in sorted(desired)})
-
-
-def _url(session: ClusterSession, artifact: Artifact) -> str | None:
-    """Return where the mirror gives an artifact; None if its lock does not know it, so that nothing can be checked."""
-    if artifact not in session.lock.artifacts:
-        return None
-    if artifact.kind == "file":
-        return session.mirror.download(artifact).url
-    return f"{session.mirror.registry_url}/v2/windlass/{artifact.name}/manifests/{session.lock.digest(artifact)}"
-
-
-def _uses(session: ClusterSession, image: str) -> bool:
-    spec = session.cluster.spec
-    return image.startswith((spec.load_balancer.driver, spec.monitoring.driver))
-
-
-def _ask_api_servers(session: ClusterSession, pki: Pki) -> Mapping[str, HostOutcome[tuple[ApiUse, ...]]]:
-    """Ask each API server whether it is ready, and for requests to what the target no longer serves."""
-
-    def ask(_: Host, connection: Connection) -> tuple[ApiUse, ...]:
-        with (
-            connection.forward("127.0.0.1", API_PORT) as forward,
-            session.clients.kubernetes(*forward.address, credentials_of(pki)) as client,
-        ):
-            problem = f"{connection.host}: its API server is not ready"
-            wait_until(lambda: "" if client.is_ready() else problem, _BUSY, "look at API servers", session.clock)
-            return tuple(requested(client.text("/metrics"), session.release))
-
-    return session.observe_on_hosts(session.cluster.hosts_with("control-plane"), ask)
-
-
-def _ask_api(session: ClusterSession, before: ClusterSession, pki: Pki) -> _Api:
-    try:
-        return asked_again(lambda: _what_the_api_says(session, before, pki))
-    except WindlassError as error:
-        return _Api(Workloads(), reason=str(error))
-
-
-def _what_the_api_says(session: ClusterSession, before: ClusterSession, pki: Pki) -> _Api:
-    with kubernetes_api(session, pki, _API) as client:
-        workloads = Workloads(
-            nodes=client.list(NODES),
-            pods=[pod for pod in client.list(PODS) if pod["metadata"]["namespace"] != TRIAL],
-            budgets=client.list(_BUDGETS),
-            webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
-            ready_services=ready_services(client.list(_SLICES)),
-        )
-        uses, own = scan(client, session.release)
-        return _Api(workloads, uses, own, changed_add_ons(session, client, before, pki))
-
-
-def ready_services(slices: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
-    """Return the services with an endpoint that is ready, as namespace/name, and on which nodes these are."""
-    nodes: dict[str, frozenset[str]] = {}
-    for found in slices:
-        service = found["metadata"].get("labels", {}).get("kubernetes.io/service-name")
-        ready = [one for one in found.get("endpoints") or [] if one.get("conditions", {}).get("ready") is not False]
-        if service and ready:
-            name = f"{found['metadata']['namespace']}/{service}"
-            nodes[name] = nodes.get(name, frozenset()) | {one.get("nodeName", "") for one in ready}
-    return nodes

@@ -42,7 +42,7 @@ def change_host(rollout: RolloutContext, name: str, sealed: RemoteFile, *, drain
         changed = _change(rollout, host, sealed)
         wait_for_planes(rollout, host)
         return changed
-    with kubernetes_api(rollout.session, rollout.pki, _API) as client:
+    with kubernetes_api(rollout.during, rollout.pki, _API) as client:
         if drains:
             _drain(rollout, client, name)
         try:
@@ -66,7 +66,7 @@ def wait_again(rollout: RolloutContext, name: str) -> Changes:
     wait_for_planes(rollout, host)
     if not host.is_node:
         return ()
-    with kubernetes_api(rollout.session, rollout.pki, _API) as client:
+    with kubernetes_api(rollout.during, rollout.pki, _API) as client:
         _wait_for_node(rollout, client, rollout.session, name)
         return ("open for pods",) if uncordon(client, name) else ()
 
@@ -129,7 +129,7 @@ def _is_waited(pod: dict[str, Any]) -> bool:
 
 def _gone_back(rollout: RolloutContext, client: KubernetesClient, host: Host, error: WindlassError) -> WindlassError:
     reason = f"{error}{_journal(rollout, host.name)}"
-    if rollout.before != rollout.session:
+    if rollout.before != rollout.session and not rollout.is_new(host):
         try:
             rollout.tell(f"{host.name}: putting the old version back")
             put_back(rollout, host)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from windlass.domain.host.drift import HostDrift
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.file_drift import FileState, Unknown
 from windlass.domain.host.layout import DOCKER_DAEMON
@@ -27,12 +28,15 @@ class InspectedHost:
 
     observed: ObservedHost
     state: HostState
+    drift: HostDrift
 
 
-def observe_hosts(session: ClusterSession, pki: Pki | None) -> dict[str, HostOutcome[InspectedHost]]:
-    """Observe all hosts side by side; the outcome of each says why one could not be observed."""
+def observe_hosts(
+    session: ClusterSession, pki: Pki | None, hosts: Iterable[Host] | None = None
+) -> dict[str, HostOutcome[InspectedHost]]:
+    """Observe `hosts`, or all, side by side; the outcome of each says why one could not be observed."""
     return session.observe_on_hosts(
-        session.hosts, lambda host, connection: observe_host(session, pki, host, connection)
+        session.hosts if hosts is None else hosts, lambda host, connection: observe_host(session, pki, host, connection)
     )
 
 
@@ -43,7 +47,8 @@ def observe_host(session: ClusterSession, pki: Pki | None, host: Host, connectio
     state = host_state(found.drift)
     mark = found.observed.files.get(HOOKS_MARK, Unknown())
     due = hooks_due(session.cluster, mark.sha256 if isinstance(mark, FileState) else None)
-    return InspectedHost(found.observed, HostState({**state.stale, HOOKS: due}, state.missing) if due else state)
+    state = HostState({**state.stale, HOOKS: due}, state.missing) if due else state
+    return InspectedHost(found.observed, state, found.drift)
 
 
 def drifted_parts(old: Mapping[str, InspectedHost], new: Mapping[str, InspectedHost]) -> dict[str, tuple[str, ...]]:

@@ -13,11 +13,11 @@ from windlass.operations.run import ClusterRun, Tell
 def ask_to_pause(run: ClusterRun, tell: Tell) -> Pause:
     """Return what was asked of which run; RefusedError if no rollout is at work."""
     lease = run.lease().effective()
-    if lease is None or lease.owner.dag_id != Operation.UPGRADE:
+    if lease is None or lease.owner.dag_id not in {Operation.APPLY, Operation.UPGRADE}:
         raise _nothing_to_pause(run.name, run.records.rollout())
     pause = Pause(lease.owner.run_id, run.owner.run_id, datetime.now(UTC).isoformat(timespec="seconds"), run.reason)
     run.records.ask_pause(pause)
-    text = f"{run.owner.dag_id}: run {pause.run} of {Operation.UPGRADE} was asked to pause before its next step"
+    text = f"{run.owner.dag_id}: run {pause.run} of {lease.owner.dag_id} was asked to pause before its next step"
     run.log(text)
     tell(text)
     return pause

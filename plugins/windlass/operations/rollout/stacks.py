@@ -89,7 +89,7 @@ def _gone_back(rollout: RolloutContext, part: StackPart, error: WindlassError) -
     except UnreachableError as gone:  # it may come back: then the same step goes on from what is there
         return UnreachableError(f"{what} did not come up ({error}), and the host does not answer: {gone}")
     reason = f"{error}{last_words(rollout, part.host, part.services)}"
-    if rollout.before == rollout.session:
+    if rollout.before == rollout.session or rollout.is_new(rollout.host(part.host)):
         return DidNotComeUpError(f"{what} did not come up: {reason}")
     may_go_back = part.may_go_back()
     if not may_go_back:

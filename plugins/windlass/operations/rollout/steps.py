@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
-from windlass.domain.rollout import ADD_ONS, API_SERVER, ETCD, HOST, PREFETCH, Step
-from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE
+from windlass.domain.rollout.plan import (
+    ADD_ONS,
+    API_SERVER,
+    API_SERVICE,
+    ETCD,
+    ETCD_JOIN,
+    ETCD_SERVICE,
+    FORGET,
+    HOST,
+    LEAVE,
+    NARROW,
+    PREFETCH,
+    PREPARE,
+    WIDEN,
+    Step,
+    StepKind,
+)
 from windlass.domain.scripts.install import fetch_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
-from windlass.effects.ssh.fan_out import values
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.apply.prepare import desired_installs, pull_images
 from windlass.operations.cluster import Changes, run_script
@@ -17,27 +32,42 @@ from windlass.operations.rollout.addons import change_add_ons
 from windlass.operations.rollout.api_server import change_api_server
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.etcd import change_etcd
+from windlass.operations.rollout.join import join_etcd, let_register, prepare_joining_host
+from windlass.operations.rollout.leave import Destroy, forget, leave
 from windlass.operations.rollout.node import change_host, wait_again
 from windlass.operations.rollout.observe import observe_host
+from windlass.operations.rollout.proxies import change_proxies
 
 _DOWNLOADS = timedelta(minutes=20)
 
 
-def do_step(rollout: RolloutContext, step: Step, sealed: RemoteFile) -> dict[str, Changes]:
-    """Do `step`; what was changed on each host, nothing where all was done already."""
-    if step.kind == PREFETCH:
-        hosts = [host for host in rollout.session.hosts if host.name in step.hosts]
-        return rollout.session.on_hosts("fetch", hosts, lambda host, connection: _fetch(rollout, host, connection))
+def do_step(
+    rollout: RolloutContext, step: Step, sealed: RemoteFile, destroy: Destroy = lambda _: False
+) -> dict[str, Changes]:
+    """Do `step`; what was changed on each host, nothing where all was done already.
+
+    `destroy` has a host's provider destroy it, where that makes hosts.
+    """
+    acts: dict[StepKind, Callable[[Host, Connection], Changes]] = {
+        PREFETCH: lambda host, connection: _fetch(rollout, host, connection),
+        PREPARE: lambda host, connection: prepare_joining_host(rollout, host, connection, sealed),
+        ETCD_JOIN: lambda host, _: join_etcd(rollout, host.name, sealed),
+        ETCD: lambda host, _: _service(rollout, host.name, ETCD_SERVICE),
+        # Several of them only where none runs yet.
+        API_SERVER: lambda host, _: _service(rollout, host.name, API_SERVICE),
+        HOST: lambda host, _: _host(rollout, host, sealed, drains=step.drains),
+        LEAVE: lambda host, _: leave(rollout, host.name, destroy),
+    }
     if step.kind == ADD_ONS:
         return {"cluster": change_add_ons(rollout)}
-    if step.kind == ETCD:
-        return {name: _service(rollout, name, ETCD_SERVICE) for name in step.hosts}
-    if step.kind == API_SERVER:
-        return {name: _service(rollout, name, API_SERVICE) for name in step.hosts}
-    assert step.kind == HOST  # noqa: S101 - there is no other kind
-    desired = [host for host in rollout.session.hosts if host.name in step.hosts]
-    outcomes = rollout.session.try_on_hosts(desired, lambda host, _: _host(rollout, host, sealed, drains=step.drains))
-    return values(outcomes, "change hosts")
+    if step.kind in {WIDEN, NARROW}:
+        return change_proxies(rollout, step)
+    if step.kind == FORGET:  # a host that does not answer any more
+        return {name: forget(rollout, name) for name in step.hosts}
+    hosts = [rollout.host(name) for name in step.hosts]
+    if step.kind == HOST:
+        let_register(rollout, hosts)
+    return rollout.session.on_hosts(step.label, hosts, acts[step.kind])
 
 
 def _service(rollout: RolloutContext, name: str, service: str) -> Changes:

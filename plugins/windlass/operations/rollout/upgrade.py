@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from windlass.domain.rollout import Approval, Step, approval_of, steps_until
+from windlass.domain.rollout import Approval, Step, approval_of
 from windlass.domain.rollout.fixed_point import is_rolled_out
-from windlass.domain.rollout.plan_text import plan_text, question_of
 from windlass.domain.rollout.question import render_question
-from windlass.domain.rollout.record import RolloutRecord, carried_on
 from windlass.domain.rollout.result import UpgradeRun
+from windlass.domain.rollout.transition import without_hosts
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.domain.servicelog import Detail
 from windlass.domain.spec import dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import SkippedError, WindlassError
-from windlass.operation_names import Operation
+from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.spread import spread_dns
-from windlass.operations.rollout.check_gate import check_gate, open_sessions, path_of
+from windlass.operations.rollout.approved_plan import make_plan, refuse_other_plan
+from windlass.operations.rollout.bar_nodes import bar_nodes
+from windlass.operations.rollout.check_gate import open_views, path_of
 from windlass.operations.rollout.context import RolloutContext
+from windlass.operations.rollout.settle import hosts_left, left_nodes, seal_hosts, unreachable_hosts
 from windlass.operations.rollout.steps import do_step
 from windlass.operations.run import ClusterRun, Tell
 
@@ -39,23 +41,22 @@ class UpgradePlan:
     is_settled: bool
 
 
+def is_to_be_created(run: ClusterRun, request: UpgradeRequest) -> bool:
+    """Say whether there is no cluster yet that was ever verified; SpecError if the given spec is wrong."""
+    run.desired(request.spec)
+    return run.records.created() is None
+
+
 def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> UpgradePlan:
     """Look at everything and plan; RefusedError says everything that holds the upgrade up, and what to do."""
-    path = path_of(run, request)
-    gate = check_gate(run, path, request, tell)
-    steps = steps_until(gate.steps, path.after, request.stop_after)
-    text = plan_text(path, gate, steps)
-    tell(text)
-    gate.report.refuse(f"{run.name}: {path.name}")
-    value = {
-        "from": path.before.spec.kubernetes.version,
-        "to": path.release.version,
-        "findings": gate.report.value(),
-        "steps": [step.value() for step in steps],
-        "text": text,
-        "question": render_question(question_of(path, gate, steps)),
-    }
-    return UpgradePlan(value, is_rolled_out(path, gate.steps, run.records.rollout()))
+    made = make_plan(run, request, tell)
+    plan = made.plan
+    is_settled = is_rolled_out(made.path, made.gate.steps, run.records.rollout())
+    if not is_settled:
+        refuse_other_plan(plan, request.plan_digest)
+    value = plan.value()
+    handed = {key: value[key] for key in ("from", "to", "findings", "steps")}
+    return UpgradePlan({**handed, "plan": value, "text": plan.text(), "question": render_question(plan)}, is_settled)
 
 
 def approval_for(run: ClusterRun, *, auto_approve: bool, outside_window: bool) -> Approval:
@@ -70,34 +71,6 @@ def take_over_cluster(run: ClusterRun) -> None:
     run.records.drop_pause()  # which was meant for a run before
 
 
-@dataclass(frozen=True)
-class StepsLeft:
-    """What is to be done, and whether that is all that is left."""
-
-    steps: tuple[Step, ...]
-    goes_to_the_end: bool
-
-
-def check_again(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> StepsLeft:
-    """Look again, now that nobody else changes the cluster; RefusedError if the gate is closed by now."""
-    path = path_of(run, request)
-    gate = check_gate(run, path, request, tell)
-    gate.report.refuse(f"{run.name}: {path.name}")
-    steps = steps_until(gate.steps, path.after, request.stop_after)
-    remember_rollout(run, path)
-    for step in steps:
-        tell(f"{step.label}: {'; '.join(step.does)}")
-    return StepsLeft(steps, steps == gate.steps)
-
-
-def remember_rollout(run: ClusterRun, path: UpgradePath) -> None:
-    """Store that a rollout is under way, with the bundle that was the newest when it first began."""
-    newest = run.vault(path.before).inventory().bundles[-1:]
-    began, bundle = datetime.now(UTC).isoformat(timespec="seconds"), "".join(map(str, newest))
-    begun = RolloutRecord(path.before.spec.kubernetes.version, path.release.version, run.owner.run_id, began, bundle)
-    run.records.save_rollout(carried_on(run.records.rollout(), begun))
-
-
 def skip_if_paused(run: ClusterRun, step: Step, tell: Tell, *, has_begun: bool) -> None:
     """SkippedError if the run was asked to pause; a step that has begun is done to its end."""
     pause = run.records.pause()
@@ -109,30 +82,51 @@ def skip_if_paused(run: ClusterRun, step: Step, tell: Tell, *, has_begun: bool) 
 def do_upgrade_step(run: ClusterRun, request: UpgradeRequest, step: Step, tell: Tell) -> dict[str, Changes]:
     """Do a step under the lease and return what was changed by host; the log says where an upgrade has stopped."""
     run.lease().acquire()
-    path = path_of(run, request)
+    path, began = path_of(run, request), run.clock.monotonic()
     sealed = RemoteFile(run.records.sealed_pki() or b"", mode=0o600)
     try:
-        with open_sessions(run, path) as (session, before):
-            return do_step(RolloutContext(session, before, run.pki(), tell), step, sealed)
+        with open_views(run, path) as views:
+            rollout = RolloutContext(views.session, views.before, run.pki(), tell, transition=path.transition)
+            changed = do_step(rollout, step, sealed, lambda name: run.destroy_host(path.transition.during, name))
     except WindlassError as error:
         details: dict[str, Detail] = {
             "step": step.value(),
-            "continue": f"{Operation.UPGRADE} with version {path.release.version}",
+            "continue": f"{run.owner.dag_id} with version {path.release.version}",
         }
         run.log(f"{run.owner.dag_id}: stopped at {step.label}: {error}", level="error", details=details)
         raise
+    if any(changed.values()):  # a try that finds all done says nothing of how long it takes
+        remember_duration(run, path, step, run.clock.monotonic() - began)
+    return changed
+
+
+def remember_duration(run: ClusterRun, path: UpgradePath, step: Step, seconds: float) -> None:
+    """Store how long a step took, for the next plan to say."""
+    known = run.records.durations().with_step(step, seconds)
+    names = {host.name for host in path.after.spec.hosts.members} | set(step.hosts)
+    run.records.save_durations(known.of_hosts(frozenset(names)))
 
 
 def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: bool) -> tuple[str, ...]:
     """Use the cluster as its users will; if the rollout is complete, the new spec is the cluster's from now on."""
     path, pki = path_of(run, request), run.pki()
-    with open_sessions(run, path) as (session, before):
-        now = session if is_complete else before
-        with kubernetes_api(now, pki, _API_READY) as client:
+    with open_views(run, path) as views:
+        now = views.session if is_complete else views.before
+        absent = unreachable_hosts(now)
+        with kubernetes_api(views.serving, pki, _API_READY) as client:
             for moved in spread_dns(now, client):  # drained nodes were left by one replica after the other
                 run.log(moved)
-            shown = verify_cluster(now, pki, client)
+            shown = verify_cluster(now, pki, client, absent)
+            left = hosts_left(run, views) if is_complete else ()
+            if is_complete and (left or path.transition.barred):
+                bar_nodes(client, left_nodes(path.after, left))
+        record_verified(run.records, views.during, pki)
+        if is_complete:
+            seal_hosts(run, replace(views.session, cluster=without_hosts(path.after, absent)))
     if is_complete:
+        run.records.save_left_hosts(left)
+        for one in left:
+            run.log(f"{run.owner.dag_id}: {one.host.name} has left and is not clean: {one.reason}", level="warning")
         run.records.save_spec(dump_cluster(path.after))
         run.records.end_rollout()
     return shown
@@ -144,7 +138,7 @@ def end_upgrade_run(run: ClusterRun, ended: UpgradeRun, tell: Tell) -> dict[str,
     Steps that were tried again after the run's end have taken the lease again.
     """
     pause = run.records.pause() if ended.undone else None
-    text, value = f"{Operation.UPGRADE}: {ended.sentence(pause)}", ended.value(run.name)
+    text, value = f"{run.owner.dag_id}: {ended.sentence(pause)}", ended.value(run.name)
     tell(text)
     if ended.state != "planned":
         run.log(text, details={key: one for key, one in value.items() if key != "cluster"})

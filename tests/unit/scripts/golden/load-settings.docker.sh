@@ -5,6 +5,5 @@ digest=$( { find /etc/docker/daemon.json -type f 2>/dev/null | LC_ALL=C sort | x
 
 if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
 
-mkdir -p /var/lib/windlass/applied
-echo "$digest" > /var/lib/windlass/applied/docker-settings.new; mv /var/lib/windlass/applied/docker-settings.new /var/lib/windlass/applied/docker-settings
+mkdir -p /var/lib/windlass/applied; echo "$digest" > /var/lib/windlass/applied/docker-settings.new; mv /var/lib/windlass/applied/docker-settings.new /var/lib/windlass/applied/docker-settings
 echo "changed: docker settings"

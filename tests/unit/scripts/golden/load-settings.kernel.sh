@@ -6,6 +6,5 @@ digest=$( { find /etc/sysctl.d/90-windlass.conf /etc/modules-load.d/windlass.con
 [ ! -e /etc/modules-load.d/windlass.conf ] || xargs -rn1 modprobe -q < /etc/modules-load.d/windlass.conf || :
 sysctl -q -e -p /etc/sysctl.d/90-windlass.conf || :
 
-mkdir -p /var/lib/windlass/applied
-echo "$digest" > /var/lib/windlass/applied/kernel-settings.new; mv /var/lib/windlass/applied/kernel-settings.new /var/lib/windlass/applied/kernel-settings
+mkdir -p /var/lib/windlass/applied; echo "$digest" > /var/lib/windlass/applied/kernel-settings.new; mv /var/lib/windlass/applied/kernel-settings.new /var/lib/windlass/applied/kernel-settings
 echo "changed: kernel settings"

@@ -4,13 +4,12 @@ set -eu
 digest=$( { find /etc/systemd/system/kubelet.service '/etc/windlass/my config' -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; readlink -f /opt/windlass/v1.37.2/bin/kubelet
   } | sha256sum | cut -d' ' -f1)
 if [ "$(cat /var/lib/windlass/applied/windlass-containerd 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet windlass-containerd; then exit 0; fi
-mkdir -p /var/lib/windlass/applied
 systemctl daemon-reload
 systemctl enable --quiet windlass-containerd 2>/dev/null
 if ! systemctl restart windlass-containerd; then
   journalctl -u windlass-containerd -n 5 --no-pager -o cat >&2; echo "windlass-containerd does not start; see journalctl -u windlass-containerd" >&2; exit 1
 fi
-echo "$digest" > /var/lib/windlass/applied/windlass-containerd.new; mv /var/lib/windlass/applied/windlass-containerd.new /var/lib/windlass/applied/windlass-containerd
+mkdir -p /var/lib/windlass/applied; echo "$digest" > /var/lib/windlass/applied/windlass-containerd.new; mv /var/lib/windlass/applied/windlass-containerd.new /var/lib/windlass/applied/windlass-containerd
 echo "changed: unit windlass-containerd"
 
 )

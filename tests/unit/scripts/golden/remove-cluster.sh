@@ -1,10 +1,62 @@
 pods=10.244.0.0/16
 
 set -u
+left=
+add() { left="$left${left:+; }$1"; }
+
+# An engine that does not answer may hold containers, which may run: that is told, unless its directory has none.
+engine=none
+if command -v docker >/dev/null; then
+  if said=$(timeout 60 docker ps -q 2>&1); then engine=up
+  elif [ ! -d /var/lib/docker ] || [ -n "$(ls -A /var/lib/docker/containers 2>/dev/null)" ]; then
+    command -v dockerd >/dev/null && engine="silent: $(printf %s "$said" | tr '\n' ' ')"
+  fi
+fi
+
+check_containers() {
+  case $engine in
+    none) return 0 ;;
+    silent*) add "maybe containers: Docker does not answer (${engine#silent: })"; return 0 ;;
+  esac
+  names=$(
+    for filter in label=io.windlass.cluster label=io.windlass.drill label=com.docker.compose.project=windlass-etcd \
+      label=com.docker.compose.project=windlass-control-plane label=com.docker.compose.project=windlass-api-proxy; do
+      docker ps -a --filter "$filter" --format '{{.Names}}'
+    done | sort -u)
+  for name in $names; do add "container $name"; done
+}
+
+check_units() {
+  for unit in kubelet windlass-containerd; do
+    if systemctl is-active --quiet "$unit" || [ -e "/etc/systemd/system/$unit.service" ]; then add "unit $unit"; fi
+  done
+}
+
+check_mounts() {
+  for path in $(awk '$2 ~ "^(/var/lib/kubelet|/var/lib/windlass|/run/windlass)/" {print $2}' /proc/mounts | sort -u); do
+    add "mount $path"
+  done
+}
+
+# Programs of ours by their name and by what they are started with: somebody else's etcd reads other files.
+check_processes() {
+  programs='(^|/)(kubelet|containerd|containerd-shim-runc-v2|etcd|kube-apiserver|kube-controller-manager|kube-scheduler'
+  found=$(ps -ww -eo pid=,stat=,args= | awk -v programs="$programs|haproxy)$" '
+    $2 !~ /^Z/ && $3 ~ programs && /\/(etc|opt|run|var\/lib)\/windlass\// {sub(".*/", "", $3); print $1 "/" $3}')
+  for process in $found; do add "process ${process%%/*} (${process#*/})"; done
+}
+
+check_directories() {
+  for path in $(ls -Ad /var/lib/windlass/* /var/lib/kubelet/* 2>/dev/null); do
+    case $path in */lost+found) ;; *) add "directory $path" ;; esac
+  done
+}
+
+
 gone() { echo "changed: $1"; }
 
 stop_unit() {
-  [ -e "/etc/systemd/system/$1.service" ] || return 0
+  [ -e "/etc/systemd/system/$1.service" ] || systemctl is-active --quiet "$1" || return 0
   systemctl disable --now --quiet "$1" 2>/dev/null; gone "unit $1"
 }
 stop_unit kubelet
@@ -14,13 +66,21 @@ for pid in $(pgrep -f '^/.*containerd-shim-runc-v2 .*-address /run/windlass/cont
   kill -9 "$pid" 2>/dev/null
 done
 stop_unit windlass-containerd
+# Of a shim that ended before them the processes of pods are left: their root is one of our containerd's.
+for file in $(grep -lsE '^[0-9]+ [0-9]+ [^ ]+ [^ ]+ / .*/var/lib/windlass/containerd/' /proc/[0-9]*/mountinfo); do
+  pid=${file#/proc/}; kill -9 "${pid%/mountinfo}" 2>/dev/null
+done
 
-if command -v docker >/dev/null; then
+if [ "$engine" = up ]; then
   # Windlass's own also where their labels were lost; the user's by the label that all of them carry.
   own=$(docker ps -a --filter label=io.windlass.cluster --format '{{.Label "com.docker.compose.project"}}' | sort -u)
   for project in $(printf '%s\n' windlass-etcd windlass-control-plane windlass-api-proxy $own | sort -u); do
     containers=$(docker ps -aq --filter "label=com.docker.compose.project=$project")
-    [ -z "$containers" ] || { docker rm -fv $containers >/dev/null && gone "stack ${project#windlass-}"; }
+    [ -z "$containers" ] || { timeout 120 docker rm -fv $containers >/dev/null && gone "stack ${project#windlass-}"; }
+  done
+  for label in io.windlass.cluster io.windlass.drill; do
+    containers=$(docker ps -aq --filter "label=$label")
+    [ -z "$containers" ] || { timeout 120 docker rm -fv $containers >/dev/null && gone "containers of no stack"; }
   done
 fi
 
@@ -60,5 +120,13 @@ for directory in /var/lib/windlass /var/lib/kubelet /var/lib/cni; do
   rmdir "$directory" 2>/dev/null
 done
 systemctl daemon-reload
-left=$(ls -A /var/lib/windlass /var/lib/kubelet 2>/dev/null | grep -v ':$' | grep .)
-[ -z "$left" ] || { echo "could not remove: $left" >&2; exit 1; }
+
+# What was killed takes a moment to end.
+for try in 1 2 3 4 5 6 7 8 9 10; do
+  left=
+  check_containers; check_units; check_mounts; check_processes; check_directories
+  [ -n "$left" ] || exit 0
+  sleep 1
+done
+echo "left on the host: $left" >&2
+exit 1

@@ -1,1 +1,1 @@
-mkdir -p /tmp/www && echo windlass > /tmp/www/index.html && echo serving && exec httpd -f -p 8080 -h /tmp/www
+echo windlass > /srv/www/index.html && echo serving && exec httpd -f -p 8080 -h /srv/www

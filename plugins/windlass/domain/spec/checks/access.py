@@ -8,7 +8,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
+from cryptography.x509 import load_pem_x509_certificates
+
 from windlass.domain.spec.checks.syntax import ipv4, is_dns_name, wrong_address, wrong_endpoint
+from windlass.domain.spec.flags import service_account_issuers
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem
 
@@ -47,6 +50,42 @@ def endpoint(cluster: Cluster) -> Iterator[Problem]:
             yield Problem(("spec", "api", "extraNames", index), wrong_text, "write it without scheme and port")
 
 
+def oidc(cluster: Cluster) -> Iterator[Problem]:
+    """Check what kube-apiserver checks of providers when it starts: their URLs, each once, and their CAs."""
+    ours = service_account_issuers(cluster)
+    seen: list[str] = []
+    for index, provider in enumerate(cluster.spec.api.oidc):
+        path: Path = ("spec", "api", "oidc", index)
+        if not _is_issuer(provider.issuer):
+            wrong = f"`{provider.issuer}` is no URL of a provider"
+            yield Problem((*path, "issuer"), wrong, "write `https://host/path`, without user, query or fragment")
+        if provider.issuer in seen:
+            yield Problem((*path, "issuer"), f"`{provider.issuer}` is given twice", "give each provider once")
+        if provider.issuer in ours:
+            wrong = f"`{provider.issuer}` signs the tokens of service accounts"
+            yield Problem((*path, "issuer"), wrong, "give the provider another URL than service-account-issuer")
+        if provider.ca is not None and not _has_certificates(provider.ca):
+            yield Problem((*path, "ca"), "it holds no certificate that can be read", "give PEM, or leave it out")
+        seen.append(provider.issuer)
+
+
+def _is_issuer(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    return parts.scheme == "https" and is_plain and (ipv4(host) is not None or is_dns_name(host))
+
+
+def _has_certificates(pem: str) -> bool:
+    try:
+        return bool(load_pem_x509_certificates(pem.encode()))
+    except ValueError:
+        return False
+
+
 def mirror(cluster: Cluster) -> Iterator[Problem]:
     """Check that the mirror is a base URL, and its registry `host:port`."""
     registry = cluster.spec.artifacts.registry
@@ -63,7 +102,7 @@ def mirror(cluster: Cluster) -> Iterator[Problem]:
         yield Problem(path, "a mirror is given, but artifacts come from official", "set from to mirror or auto")
 
 
-CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (known_hosts, bastion, endpoint, mirror)
+CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (known_hosts, bastion, endpoint, oidc, mirror)
 
 
 def _lines(path: Path, lines: Sequence[str]) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import yaml
 
+from windlass.domain.catalog.flags import COMPONENTS
 from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.spec.checks.syntax import is_own_class, wrong_dns_name
 from windlass.domain.spec.models import Cluster
@@ -19,8 +20,6 @@ _DRIVERS: Mapping[str, tuple[str, ...]] = {
     "loadBalancer": ("metallb", "none"),
     "monitoring": ("metrics-server", "none"),
 }
-COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet")
-"""The components whose flags a spec may set."""
 _VERSION = re.compile(r"^v[0-9]+\.[0-9]+\.[0-9]+$")
 _FLAG = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
 

@@ -1,0 +1,152 @@
+"""Make the plan of a rollout, make it again under the lease, and see that it is the one that somebody approved.
+
+Nothing holds the lease while a person is asked. So the plan is made three times at most: to be approved; under the
+lease, where it is compared with the approved one; and, where somebody had to be asked again, once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from windlass.domain.rollout import Step, steps_until
+from windlass.domain.rollout.gate_result import GateResult
+from windlass.domain.rollout.plan_changes import plan_changes
+from windlass.domain.rollout.question import render_question
+from windlass.domain.rollout.record import RolloutRecord, carried_on, dump_hosts
+from windlass.domain.rollout.rollout_plan import RolloutPlan, rollout_plan
+from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
+from windlass.errors import RefusedError
+from windlass.operations.apply.certificates import ensure_pki
+from windlass.operations.rollout.check_gate import check_gate, path_of
+from windlass.operations.rollout.settle import remember_gone
+from windlass.operations.run import ClusterRun, Tell
+
+
+@dataclass(frozen=True)
+class MadePlan:
+    """A plan, and what it was made from; the gate's own steps go to the end, those of the plan up to a host."""
+
+    path: UpgradePath
+    gate: GateResult
+    steps: tuple[Step, ...]
+    plan: RolloutPlan
+
+    @property
+    def goes_to_the_end(self) -> bool:
+        """Whether the plan has all that is left to do."""
+        return self.steps == self.gate.steps
+
+
+def make_plan(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> MadePlan:
+    """Look at everything and plan, and tell all of it; RefusedError says everything that holds the rollout up."""
+    path = path_of(run, request)
+    gate = check_gate(run, path, request, tell)
+    steps = steps_until(gate.steps, path.after, request.stop_after)
+    plan = rollout_plan(path, gate, steps, run.records.durations())
+    tell(plan.text())
+    gate.report.refuse(f"{run.name}: {path.name}")
+    return MadePlan(path, gate, steps, plan)
+
+
+def refuse_other_plan(plan: RolloutPlan, digest: str) -> None:
+    """RefusedError unless `plan` is the one that the run was started for; a run that names none takes any."""
+    if digest and digest != plan.digest:
+        lines = "".join(f"\n  {line}" for planned in plan.steps for line in (planned.step.label, *planned.step.does))
+        raise RefusedError(
+            f"{plan.cluster}: the plan is another than the one that `plan_digest` names ({digest}); read this one, and "
+            f"give its digest if it may be done: {plan.digest}{lines}"
+        )
+
+
+@dataclass(frozen=True)
+class CheckedPlan:
+    """A plan made under the lease, as plain values between tasks, and what has changed since it was approved."""
+
+    steps: tuple[Step, ...]
+    goes_to_the_end: bool
+    plan: Mapping[str, Any]
+    changes: tuple[str, ...] = ()
+    """What has changed, in words; empty where it is the plan that was approved, or nobody was asked."""
+    question: str = ""
+    """What is asked about the changed plan."""
+
+    def value(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return {
+            "steps": [step.value() for step in self.steps],
+            "goes_to_the_end": self.goes_to_the_end,
+            "plan": dict(self.plan),
+            "changes": list(self.changes),
+            "question": self.question,
+        }
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> CheckedPlan:
+        """Read what `value` wrote."""
+        steps = tuple(Step.of(one) for one in value["steps"])
+        return cls(steps, value["goes_to_the_end"], value["plan"], tuple(value["changes"]), value["question"])
+
+
+def check_again(
+    run: ClusterRun, request: UpgradeRequest, tell: Tell, approved: Mapping[str, Any] | None = None
+) -> CheckedPlan:
+    """Look again, now that nobody else changes the cluster; RefusedError if the gate is closed by now.
+
+    `approved` is the plan that somebody approved, None where nobody was asked. If it has changed, the lease is given
+    back, since somebody has to be asked again.
+    """
+    run.lease().acquire()
+    _make_hosts(run, request, tell)
+    made = make_plan(run, request, tell)
+    refuse_other_plan(made.plan, request.plan_digest)
+    value = made.plan.value()
+    changes = plan_changes(approved, value) if approved is not None else ()
+    if changes:
+        tell("\n".join(["the plan has changed since it was approved:", *(f"  {one}" for one in changes)]))
+        run.lease().release()
+        return CheckedPlan(made.steps, made.goes_to_the_end, value, changes, render_question(made.plan, changes))
+    remember_rollout(run, made.path)
+    remember_gone(run, made.path, request.gone)
+    # What joins needs certificates before its first step; what leaves keeps its own until it has left.
+    ensure_pki(run, made.path.transition.during)
+    return CheckedPlan(made.steps, made.goes_to_the_end, value)
+
+
+def _make_hosts(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> None:
+    """Have the provider make hosts that the spec wants and that are not there; before it, they are written down."""
+    path = path_of(run, request)
+    if run.missing_hosts(path.after):
+        remember_rollout(run, path)
+        for name in run.make_hosts(path.after):
+            tell(f"{name}: made by its provider")
+
+
+def confirm_plan(run: ClusterRun, request: UpgradeRequest, checked: CheckedPlan, tell: Tell) -> CheckedPlan:
+    """Return the plan that is done: the one that was `checked`, or one made again if somebody was asked meanwhile.
+
+    RefusedError if it has changed once more since then.
+    """
+    run.lease().acquire()
+    if not checked.changes:
+        return checked
+    again = check_again(run, request, tell, checked.plan)
+    if again.changes:
+        told = "".join(f"\n  {one}" for one in again.changes)
+        raise RefusedError(
+            f"{run.name}: the plan has changed once more since it was approved, and nothing was begun; see what else "
+            f"changes the cluster, and trigger the rollout again:{told}"
+        )
+    return again
+
+
+def remember_rollout(run: ClusterRun, path: UpgradePath) -> None:
+    """Store that a rollout is under way, with the bundle that was the newest when it first began."""
+    newest = run.vault(path.before).inventory().bundles[-1:]
+    began, bundle = datetime.now(UTC).isoformat(timespec="seconds"), "".join(map(str, newest))
+    before, after = path.before.spec.kubernetes.version, path.release.version
+    hosts = dump_hosts(path.transition.during.spec.hosts.members)
+    begun = RolloutRecord(before, after, run.owner.run_id, began, bundle, hosts)
+    run.records.save_rollout(carried_on(run.records.rollout(), begun))

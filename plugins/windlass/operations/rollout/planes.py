@@ -1,0 +1,110 @@
+"""Observe what of a transition is there: who has joined, what is left of what leaves, what new machines are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from windlass.domain.etcd.membership import EtcdObservation, name_of
+from windlass.domain.etcd.quorum import Member, Membership
+from windlass.domain.host.preflight import PreflightAnswer, PreflightFinding, check_hosts
+from windlass.domain.rollout.transition import Presence, Transition, without_hosts
+from windlass.domain.scripts.leave import leftovers_script
+from windlass.domain.spec.models import Host
+from windlass.effects.ssh.connection import Connection
+from windlass.effects.ssh.fan_out import HostOutcome
+from windlass.operations.apply.gather_facts import ask_hosts
+from windlass.operations.cluster import Changes, ClusterSession, run_script
+from windlass.operations.rollout.observe import InspectedHost
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What is left on hosts that leave, or give up a plane."""
+
+    rest: Mapping[str, Changes]
+    unreachable: Mapping[str, str]
+
+
+def find_leftovers(session: ClusterSession, transition: Transition) -> Leftovers:
+    """Ask hosts that leave or give up a plane what they still have; that one stays gone is nothing to be told."""
+    wholes = {host.name for host in transition.leaving}
+
+    def ask(host: Host, connection: Connection) -> Changes:
+        script = leftovers_script(session.cluster.name, transition.lost(host.name), is_whole=host.name in wholes)
+        return run_script(connection, script)
+
+    outcomes = session.observe_on_hosts(transition.asked, ask)
+    return Leftovers(
+        {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok},
+        {
+            name: str(outcome.error)
+            for name, outcome in outcomes.items()
+            if not outcome.is_ok and name not in transition.gone
+        },
+    )
+
+
+def presence_of(
+    looks: Mapping[str, InspectedHost],
+    etcd: EtcdObservation,
+    membership: Membership,
+    nodes: Iterable[str] | None,
+    leftovers: Leftovers,
+) -> Presence:
+    """Put together what was observed of the planes; `nodes` is None where the API said nothing."""
+    listed = etcd.listed()
+    hosts = {member: name_of(member, listed, etcd.desired) for member in membership.members}
+    is_left = {name for name, rest in leftovers.rest.items() if rest}
+    runs = {name for name, look in looks.items() if look.observed.running("kube-apiserver") is not None}
+    return Presence(
+        members=frozenset(name for name in hosts.values() if name),
+        voters=frozenset(name for member, name in hosts.items() if name and _has_vote(member)),
+        api_servers=frozenset(runs | (is_left - set(looks))),
+        nodes=frozenset(nodes or ()),
+        is_etcd_known=bool(membership.members),
+        is_api_known=nodes is not None,
+        rest=leftovers.rest,
+    )
+
+
+def _has_vote(member: Member) -> bool:
+    return member.role == "voter" and member.started
+
+
+def joining_findings(
+    session: ClusterSession, looks: Mapping[str, HostOutcome[InspectedHost]], missing: Iterable[str] = ()
+) -> tuple[PreflightFinding, ...]:
+    """Return what stands in the way of hosts that carry no mark of the cluster yet; `missing` are still to be made."""
+    cluster, known = session.cluster, {name: one.get().observed.facts for name, one in looks.items() if one.is_ok}
+    new = {name for name, facts in known.items() if facts.cluster != cluster.name} - set(missing)
+    if not new:
+        return ()
+    answers = {name: PreflightAnswer(facts) for name, facts in known.items()}
+    hosts = [host for host in session.hosts if host.name in new]
+    answers |= ask_hosts(session, hosts)
+    silent = {host.name for host in session.hosts} - set(answers)
+    findings = check_hosts(without_hosts(cluster, silent), answers)
+    return tuple(one for one in findings if one.host in new)
+
+
+def as_expected(
+    membership: Membership, etcd: EtcdObservation, transition: Transition, joins_now: Collection[str] = ()
+) -> Membership:
+    """Return the members as they should be at this moment: who joins is not missed, who leaves is no stranger.
+
+    A member that leaves for good is left out: it is removed, whatever its health. So is the member that a host had
+    which joins again, `joins_now`, since its machine is new.
+    """
+    listed, hosts = etcd.listed(), etcd.desired
+    named = {member.id: name_of(member, listed, hosts) for member in membership.members}
+    members = tuple(one for one in membership.members if named[one.id] not in transition.gone)
+    joins = {host.name for host in transition.after.hosts_with("etcd")}
+    settled = tuple(
+        one for one in members if named[one.id] not in joins_now and not _is_joining(one, named[one.id], joins)
+    )
+    return replace(membership, members=settled, desired=frozenset(one.name for one in settled if named[one.id]))
+
+
+def _is_joining(member: Member, host: str | None, joins: set[str]) -> bool:
+    return host in joins and not _has_vote(member)

@@ -1,0 +1,12 @@
+set -eu
+exec 9</etc/windlass/stacks/api-proxy
+flock 9
+have=$(docker ps --filter label=com.docker.compose.project=windlass-api-proxy --filter status=running --format '{{.Label "io.windlass.component"}}={{.Label "io.windlass.digest"}}' | LC_ALL=C sort)
+if [ "$have" = api-proxy=sha256:3 ]; then exit 0; fi
+log=$(mktemp); trap 'rm -f $log' EXIT
+cd /etc/windlass/stacks/api-proxy
+digest=$( { find /etc/windlass/stacks/api-proxy/haproxy.cfg -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; :
+  } | sha256sum | cut -d' ' -f1)
+if ! docker compose -p windlass-api-proxy -f compose.yaml up -d --remove-orphans >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
+mkdir -p /var/lib/windlass/applied; echo "$digest" > /var/lib/windlass/applied/API-proxy.new; mv /var/lib/windlass/applied/API-proxy.new /var/lib/windlass/applied/API-proxy
+echo "changed: stack api-proxy"

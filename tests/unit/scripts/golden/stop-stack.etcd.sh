@@ -1,0 +1,8 @@
+set -eu
+containers=$(docker ps -aq --filter label=com.docker.compose.project=windlass-etcd)
+if [ -n "$containers" ]; then
+  docker stop -t 75 $containers >/dev/null
+  docker rm -fv $containers >/dev/null
+  echo "changed: stack etcd"
+fi
+rm -rf /etc/windlass/stacks/etcd /var/lib/windlass/etcd
