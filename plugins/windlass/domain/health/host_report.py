@@ -28,8 +28,8 @@ LOCAL_KINDS = frozenset(
         Kind.CLOCK_OFF,
         Kind.CERTIFICATE_EXPIRING,
         Kind.BACKUP_OLD,
-        Kind.ADDON_UNAVAILABLE,
         Kind.LEFT_HOST,
+        Kind.ADDON_UNAVAILABLE,
     }
 )
 """Kinds that come from reports, not from looks."""
@@ -141,8 +141,8 @@ _RULES = {
     "certificate": _certificate,
     "node": _node,
     "backup": _backup,
-    ADDON: _addon,
     "left": _left,
+    ADDON: _addon,
 }
 
 

@@ -145,7 +145,7 @@ def rollout_plan(
         planned_steps(steps, gate.membership, gate.details, durations),
         _contents(steps, gate.details),
         hashlib.sha256(dump_cluster(path.after).encode()).hexdigest(),
-        tuple(path.release.notes),
+        tuple(path.release.notes) if path.is_upgrade else (),
     )
 
 
