@@ -15,7 +15,7 @@ from windlass.domain.rollout.plan import (
     Step,
     plan_rollout,
 )
-from windlass.domain.rollout.stop_after import steps_until
+from windlass.domain.rollout.plan_until import steps_until
 from windlass.domain.rollout.version_skew import RunningVersions, check_target, path_to, skew_problems
 
 __all__ = [

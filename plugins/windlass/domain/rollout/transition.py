@@ -58,6 +58,8 @@ class Transition:
     """Every host that may have anything of the cluster, with all that it may do."""
     gone: frozenset[str] = frozenset()
     """Names of hosts that are gone for good, as whoever started the run says."""
+    before: Cluster | None = None
+    """What the cluster was when the change began."""
 
     @property
     def during(self) -> Cluster:
@@ -89,6 +91,11 @@ class Transition:
     def gained(self, name: str) -> frozenset[Plane]:
         """Return what a host is to do that it was not known to do."""
         return self.planes(name) - planes_of(next((host for host in self.known if host.name == name), None))
+
+    @property
+    def is_first_growth(self) -> bool:
+        """Say whether etcd had one member, which no API server can do without until it knows of the others."""
+        return bool(self.before and len(self.before.hosts_with("etcd")) == 1 and len(self.after.hosts_with("etcd")) > 1)
 
     @property
     def is_still(self) -> bool:
@@ -135,6 +142,8 @@ class PlaneChanges:
     etcd_joins: tuple[str, ...] = ()
     unfinished: frozenset[str] = frozenset()
     """Those of them that an earlier try has made members already, and which do not vote yet: they come first."""
+    is_etcd_last: bool = False
+    """Whether API servers learn of etcd's members before those that are there change."""
     api_joins: tuple[str, ...] = ()
     node_joins: tuple[str, ...] = ()
     forget: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -180,6 +189,7 @@ def plane_changes(transition: Transition, there: Presence, uncertified: frozense
         ),
         etcd_joins=joins.etcd,
         unfinished=there.unfinished & set(joins.etcd),
+        is_etcd_last=transition.is_first_growth,
         api_joins=joins.api,
         node_joins=joins.nodes,
         forget=forget,

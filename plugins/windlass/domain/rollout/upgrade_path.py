@@ -46,7 +46,7 @@ class UpgradePath:
     @property
     def transition(self) -> Transition:
         """Return which hosts join and leave on the way."""
-        return Transition(self.after, merged_hosts(self.before.spec.hosts.members, self.known), self.gone)
+        return Transition(self.after, merged_hosts(self.before.spec.hosts.members, self.known), self.gone, self.before)
 
     @property
     def name(self) -> str:
