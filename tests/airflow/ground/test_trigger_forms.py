@@ -30,6 +30,7 @@ DAGS = Path(__file__).resolve().parents[3] / "dags"
 NAMES = sorted(path.stem for path in DAGS.glob("*.py"))
 
 REQUIRED = {
+    "apply_cluster": {"cluster": "demo"},
     "create_cluster": {"cluster": "demo"},
     "delete_cluster": {"cluster": "demo", "confirm_name": "demo"},
     "disaster_recovery": {"cluster": "demo"},

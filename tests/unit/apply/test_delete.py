@@ -13,6 +13,7 @@ from unit.cluster_run import FakeRun, held_by
 from unit.rollout.test_immutable import BEFORE
 from unit.services import quick_clock
 from windlass.domain.lease import Owner
+from windlass.domain.rollout.record import LeftHost
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import CommandError, CommandFailure, RefusedError, UnreachableError, WindlassError
 from windlass.operations.apply.delete import (
@@ -130,10 +131,15 @@ SILENT = UnreachableError("no connection")
 
 def taken_off(run: FakeRun, errors: dict[str, Exception], gone: tuple[str, ...] = ()) -> Any:
     """Take the cluster off its hosts, of which some fail so."""
-    found = {
-        name: HostOutcome(error=errors[name]) if name in errors else HostOutcome(value=("files",)) for name in HOSTS
-    }
-    run.sessions = lambda _: Mock(hosts=(), **{"try_on_hosts.return_value": found})  # type: ignore[assignment]
+
+    def session(cluster: Any) -> Any:
+        names = [host.name for host in cluster.spec.hosts.members]
+        found = {
+            name: HostOutcome(error=errors[name]) if name in errors else HostOutcome(value=("files",)) for name in names
+        }
+        return Mock(hosts=(), **{"try_on_hosts.return_value": found})
+
+    run.sessions = session  # type: ignore[assignment]
     return take_off_hosts(run, Mock(makes_hosts=False), gone)
 
 
@@ -160,3 +166,29 @@ def test_a_host_that_is_gone_does_not_hide_what_is_left_on_it_where_it_answers()
     left = CommandError(CommandFailure("w-1", ["sh"], 1, "left on the host: container etcd; unit kubelet\n"))
     with pytest.raises(WindlassError, match=r"w-1: .*left on the host: container etcd; unit kubelet"):
         taken_off(a_run(), {"w-1": left}, gone=("w-1",))
+
+
+def left(name: str, address: str, *, is_gone: bool = False) -> LeftHost:
+    host = BEFORE.spec.hosts.members[-1].model_copy(update={"name": name, "address": address})
+    return LeftHost(host, "2026-11-29T10:00:00+00:00", "no answer", is_gone=is_gone)
+
+
+def test_hosts_that_left_and_were_never_cleaned_are_cleaned_with_the_cluster() -> None:
+    run = a_run()
+    run.records.save_left_hosts([left("w-8", "192.0.2.88")])
+    assert confirm_deletion(run, "demo", ["w-8"]) == [*HOSTS, "w-8"]
+    assert set(taken_off(run, {})) == {*HOSTS, "w-8"}
+    with pytest.raises(UnreachableError, match="w-8: no connection"):
+        taken_off(run, {"w-8": SILENT})
+
+
+def test_a_host_that_left_and_is_known_to_be_gone_need_not_answer() -> None:
+    run = a_run()
+    run.records.save_left_hosts([left("w-8", "192.0.2.88", is_gone=True)])
+    assert set(taken_off(run, {"w-8": SILENT})) == set(HOSTS)
+
+
+def test_a_host_whose_address_another_one_has_by_now_is_not_asked_for() -> None:
+    run = a_run()
+    run.records.save_left_hosts([left("w-8", BEFORE.spec.hosts.members[0].address)])
+    assert confirm_deletion(run, "demo") == HOSTS

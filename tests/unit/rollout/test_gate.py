@@ -103,6 +103,14 @@ def test_pods_that_come_back_and_webhooks_that_no_rollout_asks_are_told_and_bloc
     }
 
 
+def test_pods_without_a_controller_are_lost_only_where_the_spec_says_so() -> None:
+    lonely = replace(GOOD, workloads=Workloads(nodes=NODES, pods=(LONELY,)))
+    assert [one.name for one in report(lonely).blocked] == ["pods without a controller"]
+    forced = report(lonely, drain={"force": True})
+    assert forced.blocked == ()
+    assert "x/one" in next(one.text for one in forced.warnings if one.name == "pods without a controller")
+
+
 def test_flags_of_a_release_that_nobody_asked_are_a_warning() -> None:
     unknown = flags_told(TARGET, v="3")
     assert (unknown.verdict, unknown.remedy) == (GateLevel.WARNING, "record it: `windlass mirror`")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from windlass.domain.health.findings import Kind
+from windlass.domain.objects.health import workload_trouble
 
 LEAST_FREE_PERCENT = 10.0
 """kubelet itself begins to evict pods at this."""
@@ -16,6 +17,9 @@ CERTIFICATE_SHARE = 1 / 3
 CERTIFICATE_FLOOR = timedelta(hours=1)
 NODE = "node"
 """What `component` says of a finding about a node as Kubernetes sees it."""
+ADDON = "addon"
+ADDON_PATIENCE = 45.0
+"""Longer than a pod takes to move to another node and to serve there."""
 LOCAL_KINDS = frozenset(
     {
         Kind.UNIT_DOWN,
@@ -25,6 +29,7 @@ LOCAL_KINDS = frozenset(
         Kind.CERTIFICATE_EXPIRING,
         Kind.BACKUP_OLD,
         Kind.LEFT_HOST,
+        Kind.ADDON_UNAVAILABLE,
     }
 )
 """Kinds that come from reports, not from looks."""
@@ -39,7 +44,7 @@ class HostReport:
     """One statement of a host about itself."""
 
     topic: str
-    """unit, disk, clock, certificate, node, backup or left."""
+    """unit, disk, clock, certificate, node, backup, addon or left."""
     name: str
     value: str
 
@@ -51,6 +56,8 @@ class Condition:
     kind: Kind
     component: str
     text: str
+    patience: float = 0.0
+    """For how many seconds it may last until it is a finding: what is being replaced is away for a moment."""
 
 
 def assess(report: HostReport) -> Condition | None:
@@ -116,6 +123,17 @@ def _node(name: str, value: str) -> Condition | None:
     return Condition(Kind.NODE_NOT_READY, NODE, f"Kubernetes says that node {name} is {value}")
 
 
+def _addon(name: str, value: str) -> Condition | None:
+    not_ready, *parts = value.split("|")
+    missing = [part.removeprefix("missing ") for part in parts if part.startswith("missing ")]
+    if missing:
+        return Condition(Kind.ADDON_UNAVAILABLE, name, f"{', '.join(missing)} missing in the cluster")
+    short = [part.split()[1:] for part in parts if part.startswith("short ")]
+    counts = [(f"{kind} {of}", int(desired), int(there)) for kind, of, desired, there in short]
+    text = "; ".join(filter(None, (workload_trouble(*one, int(not_ready)) for one in counts)))
+    return Condition(Kind.ADDON_UNAVAILABLE, name, text, ADDON_PATIENCE) if text else None
+
+
 _RULES = {
     "unit": _unit,
     "disk": _disk,
@@ -124,6 +142,7 @@ _RULES = {
     "node": _node,
     "backup": _backup,
     "left": _left,
+    ADDON: _addon,
 }
 
 
@@ -143,6 +162,9 @@ class ConditionTracker:
     good: int = 0
     condition: Condition | None = None
     since: float = 0.0
+    """When the first of the bad ones came."""
+    good_since: float = 0.0
+    """When the first of the good ones in a row came."""
 
     @property
     def is_good(self) -> bool:
@@ -152,6 +174,7 @@ class ConditionTracker:
     def take(self, condition: Condition | None, now: float) -> None:
         """Take one report in."""
         if condition is None:
+            self.good_since = self.good_since if self.good else now
             self.bad, self.good = 0, self.good + 1
             if self.is_good:
                 self.condition = None

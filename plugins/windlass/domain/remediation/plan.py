@@ -29,7 +29,7 @@ from windlass.domain.host.health import CONTROL_PLANE, ETCD, GONE, STARTED, Clus
 from windlass.domain.host.layout import DATA
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
 from windlass.domain.remediation.addons import AddonGuard, plan_addons
-from windlass.domain.remediation.candidates import candidates
+from windlass.domain.remediation.candidates import candidates, outdated_hosts
 from windlass.domain.remediation.history import History
 from windlass.domain.remediation.worker_limit import DISK, cordons, limit_workers, uncordons
 from windlass.domain.spec.models import Repair as RepairSettings
@@ -56,7 +56,7 @@ def plan_actions(
     desired = candidates(observed, {key: history.failed(key, observed.at) for key in history.tries})
     reported = [one for one in desired if one.is_drift and settings.drift == "report" and not by_person]
     guard = _ActionFilter(settings, observed, history, is_allowed=settings.enabled or by_person)
-    deferred, needs_operator = [], [*_lost_quorum(observed), *_useless_hosts(observed), *_outdated_hosts(observed)]
+    deferred, needs_operator = [], [*_lost_quorum(observed), *_useless_hosts(observed)]
     due: list[Action] = []
     for action in (one for one in desired if one not in reported):
         decision = guard.decide(action)
@@ -78,7 +78,7 @@ def plan_actions(
         (*now, *nodes, *addons.actions),
         (*deferred, *later, *over_limit, *addons.deferred),
         (*needs_operator, *addons.needs_operator),
-        (*reported, *addons.reported),
+        (*reported, *outdated_hosts(observed), *addons.reported),
     )
 
 
@@ -278,15 +278,6 @@ def _useless_hosts(observed: ClusterHealth) -> Iterator[NeedsOperator]:
         if not host.is_reachable and not host.is_gone:
             way_out = "switch it on or fix its network; if it is lost, replace the machine and apply the spec again"
             yield NeedsOperator(f"{host.name}/host", f"{host.name} does not answer: {host.unreachable}", way_out)
-
-
-def _outdated_hosts(observed: ClusterHealth) -> Iterator[NeedsOperator]:
-    """Report hosts that run with other settings than the spec's, as after they were down when it was applied."""
-    for host in observed.hosts:
-        if host.left_to_apply and host.is_reachable and not observed.rollout:
-            why = f"{host.name} does not run as its spec says: {'; '.join(host.left_to_apply)}"
-            way_out = f"trigger `{Operation.APPLY}` with the stored spec, which brings it up to date in order"
-            yield NeedsOperator(f"{host.name}/outdated", why, way_out)
 
 
 def _missing_machines(deferred: list[Deferred]) -> Iterator[NeedsOperator]:

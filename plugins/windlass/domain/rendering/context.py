@@ -13,7 +13,7 @@ from windlass.domain.catalog import Release
 from windlass.domain.host import layout
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.rendering.images import MirrorAddresses, image_reference
-from windlass.domain.rendering.nodes import kubelet_labels, node_taints
+from windlass.domain.rendering.nodes import node_taints
 from windlass.domain.rendering.templates import Templates
 from windlass.domain.spec.flags import Flags, own_flags
 from windlass.domain.spec.models import Cluster, Host, Oidc
@@ -79,7 +79,6 @@ class HostInputs:
             "facts": self.facts,
             "etcd_hosts": own_first(self.host, self.whole.cluster.hosts_with("etcd")),
             "taints": node_taints(self.host),
-            "labels": ",".join(f"{key}={value}" for key, value in sorted(kubelet_labels(self.host).items())),
             "binaries": layout.kubernetes_binaries(release.version),
             "containerd": layout.artifact_directory("containerd", release.files["containerd"]),
             "runc": layout.artifact_directory("runc", release.files["runc"]),

@@ -14,8 +14,8 @@ from windlass.domain.rollout.plan import (
     HostState,
     Step,
     plan_rollout,
-    steps_until,
 )
+from windlass.domain.rollout.stop_after import steps_until
 from windlass.domain.rollout.version_skew import RunningVersions, check_target, path_to, skew_problems
 
 __all__ = [

@@ -103,7 +103,7 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
             *_health(cluster, target, seen, steps),
             _removed_apis(seen, target),
             *_webhooks(cluster, seen, steps),
-            *_workloads(seen, steps),
+            *_workloads(cluster, seen, steps),
             _certificates(seen, now),
             _disk(seen),
             finding(
@@ -227,7 +227,7 @@ def _removed_apis(seen: GateInputs, target: Release) -> GateFinding:
     return warning("removed APIs", seen.unsure_uses, "make sure that no client of yours uses that", "")
 
 
-def _workloads(seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
+def _workloads(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
     work, batches = seen.workloads, [step.hosts for step in steps if step.drains]
     drained = {name for batch in batches for name in batch}
     leaving = drained_pods(work.pods, drained)
@@ -239,10 +239,12 @@ def _workloads(seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]
         "add a replica or a node, or allow one pod to be away; give a pod one budget only",
         "every budget can be met",
     )
-    yield finding(
+    # Somebody said in the spec that these may be lost.
+    judge = warning if cluster.spec.upgrade.drain.force else finding
+    yield judge(
         "pods without a controller",
         orphans(leaving),
-        f"nobody would recreate them: delete them, or annotate them with {EVICTABLE}=true",
+        f"nobody recreates them: delete them, annotate them with {EVICTABLE}=true, or set spec.upgrade.drain.force",
         "every pod that leaves a node is recreated",
     )
     if back := returning_pods(leaving):

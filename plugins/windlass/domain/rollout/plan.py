@@ -7,7 +7,8 @@ The order: everything is fetched first, on all hosts, and those that join are pr
 are forgotten, so that etcd does not count on them. Members join etcd one by one, before any that is there is stopped
 and before any leaves; then the members that are there change one by one, the leader last. Every proxy learns of API
 servers that join before these start, side by side; then those that are there change one by one. Then what is left on
-each host: hosts that join side by side, control-plane hosts one by one, workers in batches. What leaves leaves last:
+each host: hosts that join side by side, control-plane hosts one by one, workers in batches; those on which
+nothing starts again go side by side as well. What leaves leaves last:
 no proxy leads to an API server that stops, and none counts on a member that goes. Add-ons are last of all.
 """
 
@@ -18,10 +19,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE
 from windlass.domain.rollout.hooks import HOOKS
 from windlass.domain.rollout.transition import PlaneChanges
 from windlass.domain.spec.models import Cluster, Host
-from windlass.errors import SpecError
 
 StepKind = Literal[
     "prefetch",
@@ -55,6 +56,8 @@ API_SERVICE = "control-plane/kube-apiserver"
 KUBELET = "kubelet"
 PROXY = "proxy"
 """The API proxy, where only the list of API servers behind it changes."""
+PROXY_CONTAINER = f"{PROXY_SERVICE}/{PROXY_SERVICE}"
+PROXY_RELOADED = f"{API_PROXY} reloaded"
 
 LABELS: Mapping[StepKind, str] = {
     PREFETCH: "fetch everything",
@@ -139,8 +142,7 @@ def plan_rollout(
     return (
         *_fetches(hosts, states, changes),
         *_prepares(changes),
-        *(Step(FORGET, (name,), does) for name, does in changes.forget.items()),
-        *(Step(ETCD_JOIN, (name,), (f"{name}: join etcd as a learner, then vote",)) for name in changes.etcd_joins),
+        *_members(changes),
         *_etcd(hosts, states, leader, changes),
         *widens,
         *_api_servers(hosts, states, changes),
@@ -172,6 +174,17 @@ def _prepares(changes: PlaneChanges) -> Iterator[Step]:
         yield Step(PREPARE, changes.prepare, does)
 
 
+def _members(changes: PlaneChanges) -> Iterator[Step]:
+    """Yield what changes who etcd's members are: what is halfway first, and what is dead before anything is added."""
+    forget = [Step(FORGET, (name,), does) for name, does in changes.forget.items()]
+    joins = [
+        Step(ETCD_JOIN, (name,), (f"{name}: join etcd as a learner, then vote",))
+        for name in sorted(changes.etcd_joins, key=lambda one: one not in changes.unfinished)
+    ]
+    begun = len(changes.unfinished)
+    yield from (*joins[:begun], *forget, *joins[begun:])
+
+
 def _etcd(
     hosts: Sequence[Host], states: Mapping[str, HostState], leader: str | None, changes: PlaneChanges
 ) -> Iterator[Step]:
@@ -184,15 +197,21 @@ def _proxies(
     hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges
 ) -> tuple[list[Step], list[Step]]:
     """Return the steps that tell proxies of what joins, and of what leaves; one of both where only one is needed."""
-    names = [host.name for host in hosts if PROXY in states[host.name].stale and host.name not in changes.prepare]
-    if not names:
-        return [], []
-    does = tuple(_does(name, states, PROXY) for name in names)
+    # A proxy that is to start again reads its list then, which nothing else changes.
+    may_differ = {PROXY, PROXY_CONTAINER} if changes.api_joins or changes.has_leaving_api else {PROXY}
+    names = [host.name for host in hosts if may_differ & set(states[host.name].stale)]
+    # What joins knows of all API servers at first.
+    new = [name for name in changes.prepare if changes.has_leaving_api and name not in names]
     # A node that leaves needs the API until its pods have left it.
     leaving = tuple(name for name in changes.leave if name not in names and name in changes.drained)
-    widens = [Step(WIDEN, (*names, *leaving), does)] if changes.api_joins else []
-    narrows = [Step(NARROW, tuple(names), does)] if not widens or changes.has_leaving_api else []
-    return widens, narrows
+    widens = [Step(WIDEN, (*names, *leaving), _does_proxies(names))] if names and changes.api_joins else []
+    narrows = [Step(NARROW, (*names, *new), _does_proxies([*names, *new]))] if names or new else []
+    is_wide_enough = widens and not changes.has_leaving_api
+    return widens, narrows if changes.has_staying_api and not is_wide_enough else []
+
+
+def _does_proxies(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{name}: {PROXY_RELOADED}" for name in names)
 
 
 def _api_servers(hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges) -> Iterator[Step]:
@@ -212,9 +231,10 @@ def _hosts(
     """Yield the rest of each host: what joins side by side, the control plane and etcd one by one, then workers."""
     changed = [host for host in hosts if _rest(states[host.name])]
     joining = tuple(host.name for host in changed if host.name in (*changes.prepare, *changes.node_joins))
-    if joining:
-        yield Step(HOST, joining, tuple(line for name in joining for line in _does_rest(name, states)))
-    changed = [host for host in changed if host.name not in joining]
+    quiet = tuple(host.name for host in changed if host.name not in joining and _is_quiet(states[host.name]))
+    for names in filter(None, (joining, quiet)):
+        yield Step(HOST, names, tuple(line for name in names for line in _does_rest(name, states)))
+    changed = [host for host in changed if host.name not in (*joining, *quiet)]
     for host in changed:
         if "worker" not in host.roles:
             yield Step(HOST, (host.name,), _does_rest(host.name, states))
@@ -256,6 +276,11 @@ def _drains(host: Host, state: HostState) -> bool:
     return host.is_node and bool({KUBELET, "containerd", HOOKS} & set(state.stale))
 
 
+def _is_quiet(state: HostState) -> bool:
+    """Whether nothing starts again for what is left to change on a host: then all such hosts go side by side."""
+    return set(_rest(state)) <= {"files", "certificates", "programs"}
+
+
 def _rest(state: HostState) -> list[str]:
     return [name for name in state.stale if name not in {ETCD_SERVICE, API_SERVICE, PROXY}]
 
@@ -276,21 +301,3 @@ def batch_size(share: int | str, workers: int) -> int:
     """Return how many of `workers` may be out of service at once: at least one, or nothing would ever move."""
     number = math.floor(int(share.removesuffix("%")) * workers / 100) if isinstance(share, str) else share
     return max(1, number)
-
-
-def steps_until(steps: Sequence[Step], cluster: Cluster, stop_after: str | None) -> tuple[Step, ...]:
-    """Return the steps up to and with the last one on the host `stop_after`, or all of them without one.
-
-    A step's own name, such as `etcd cp-2`, stops after that step. SpecError for what is neither.
-    """
-    if not stop_after:
-        return tuple(steps)
-    names = {host.name for host in cluster.spec.hosts.members}
-    named = [number for number, step in enumerate(steps) if step.label == stop_after]
-    touching = [number for number, step in enumerate(steps) if step.kind != PREFETCH and stop_after in step.hosts]
-    if stop_after not in names and not named:
-        known = ", ".join(sorted(names))
-        labels = ", ".join(step.label for step in steps) or "none"
-        raise SpecError(f"stop_after: `{stop_after}` is no host ({known}) and no step of the plan ({labels})")
-    last = max(named or touching, default=-1)
-    return tuple(steps[: last + 1])

@@ -15,8 +15,7 @@ FILES, CERTIFICATES = "files", "certificates"
 def host_state(drift: HostDrift) -> HostState:
     """Return what of a host has to change, and what must be fetched for it.
 
-    A container that was changed by other hands, and is labelled as rendered, is left to `heal_cluster`; what of users'
-    stacks runs and does not belong there is left to `create_cluster`, which stops it.
+    A container that was changed by other hands, and is labelled as rendered, is left to `heal_cluster`.
     """
     return HostState(dict(_stale(drift)), tuple(_missing(drift)))
 
@@ -32,6 +31,8 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
     for unit in drift.units:
         component = unit.unit.component
         yield component, _change(component, unit.version, unit.unit.version, is_running=unit.is_current)
+    if drift.surplus:
+        yield "surplus", f"{', '.join(drift.surplus)} stopped, which the spec does not have there"
     if drift.links:
         yield "programs", "programs relinked"
     if settings := [one for one in drift.settings if one != API_PROXY]:

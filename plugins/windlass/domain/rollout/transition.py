@@ -154,6 +154,11 @@ class Presence:
         """Say whether a host is not among those `known`, or only its name is: its machine is new."""
         return host.name not in known or host.name not in self.prepared
 
+    @property
+    def unfinished(self) -> frozenset[str]:
+        """Return the hosts of members that a change left halfway: until they vote or are gone, no other can change."""
+        return self.members - self.voters
+
 
 @dataclass(frozen=True)
 class PlaneChanges:
@@ -162,16 +167,21 @@ class PlaneChanges:
     prepare: tuple[str, ...] = ()
     """Hosts to be prepared for what they are to do: those that are new or were reinstalled among them."""
     etcd_joins: tuple[str, ...] = ()
+    unfinished: frozenset[str] = frozenset()
+    """Those of them that an earlier try has made members already, and which do not vote yet: they come first."""
     api_joins: tuple[str, ...] = ()
     node_joins: tuple[str, ...] = ()
     forget: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What is done about hosts that are gone for good, in words."""
+    """What is done without asking hosts, in words: about such as are gone for good, and about learners of hosts that
+    leave or do not answer, since etcd's members change one at a time."""
     leave: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What is done about planes and hosts that leave, in words, in the order in which the hosts are dealt with."""
     heavy: frozenset[str] = frozenset()
     """Hosts that leave etcd or the control plane, and are dealt with one by one."""
     has_leaving_api: bool = False
     """Whether proxies may know of an API server that is none of the spec's."""
+    has_staying_api: bool = True
+    """Whether an API server of the spec runs, or is started now."""
     drained: frozenset[str] = frozenset()
     """Hosts that leave and are nodes still."""
 
@@ -200,10 +210,11 @@ def plane_changes(transition: Transition, there: Presence, uncertified: frozense
                 key=lambda name: name in there.members,
             )
         ),
-        tuple(one.name for one in hosts if "control-plane" in one.roles and one.name not in there.api_servers),
+        tuple(one.name for one in hosts if "control-plane" in one.roles and there.lacks(one, there.api_servers)),
         tuple(one.name for one in hosts if one.is_node and there.is_api_known and there.lacks(one, there.nodes)),
     )
-    leave = dict(_leaves(transition, there))
+    leave, forget = dict(_leaves(transition, there)), dict(_forgotten(transition, there))
+    servers = {host.name for host in hosts if CONTROL_PLANE in planes_of(host)} & {*there.api_servers, *joins.api}
     return PlaneChanges(
         prepare=tuple(
             host.name
@@ -211,12 +222,14 @@ def plane_changes(transition: Transition, there: Presence, uncertified: frozense
             if host.name not in there.prepared or (host.name in uncertified and joins.concern(host.name))
         ),
         etcd_joins=joins.etcd,
+        unfinished=there.unfinished & set(joins.etcd),
         api_joins=joins.api,
         node_joins=joins.nodes,
-        forget=dict(_forgotten(transition, there)),
+        forget=forget,
         leave=leave,
         heavy=frozenset(name for name in leave if {ETCD_PLANE, CONTROL_PLANE} & transition.lost(name)),
         has_leaving_api=any(CONTROL_PLANE in transition.lost(host.name) for host in transition.known),
+        has_staying_api=bool(servers),
         drained=frozenset(name for name in leave if NODE in transition.lost(name) and name in there.nodes),
     )
 
@@ -232,7 +245,12 @@ class _Joins:
 
 
 def _forgotten(transition: Transition, there: Presence) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for host in transition.leaving:
+    """Yield learners that nobody promotes first: while there is one, etcd's other members are not changed."""
+    for host in sorted(transition.during.hosts_with("etcd"), key=lambda one: one.name):
+        is_left = host.name in there.unreachable or ETCD_PLANE in transition.lost(host.name)
+        if host.name in there.unfinished and is_left and host.name not in transition.gone:
+            yield host.name, (f"{host.name}: {REMOVES_MEMBER}",)
+    for host in sorted(transition.leaving, key=lambda one: one.name not in there.unfinished):
         if host.name in transition.gone and not there.rest.get(host.name):
             does = [f"{host.name}: {REMOVES_MEMBER}"] if host.name in there.members else []
             does += [f"{host.name}: delete its node"] if host.name in there.nodes else []
@@ -261,6 +279,6 @@ def _leave(transition: Transition, there: Presence, host: Host) -> Iterator[str]
         yield f"{name}: drain and delete its node"
     if CONTROL_PLANE in lost and name in there.api_servers:
         yield f"{name}: {STOPS_SERVER}"
-    if ETCD_PLANE in lost and name in there.members:
+    if ETCD_PLANE in lost and name in there.voters:
         yield f"{name}: {REMOVES_MEMBER}"
     yield from (f"{name}: remove {what}" for what in there.rest.get(name, ()))

@@ -56,6 +56,11 @@ class UpgradePath:
         return Transition(self.after, known, self.gone, self.recorded, self.left)
 
     @property
+    def is_upgrade(self) -> bool:
+        """Say whether the release is another than the one that runs."""
+        return self.before.spec.kubernetes.version != self.release.version
+
+    @property
     def name(self) -> str:
         """Say it in words."""
         versions = (self.before.spec.kubernetes.version, self.after.spec.kubernetes.version)

@@ -86,6 +86,15 @@ class Hooks(Section):
     after: Many[str] = setting([], "Commands after the host is changed; one that fails stops the rollout.")
 
 
+class Drain(Section):
+    """What a drain may do to pods."""
+
+    force: bool = setting(
+        default=False,
+        text="Whether pods without a controller, which nobody recreates, are evicted too; else they hold a rollout up.",
+    )
+
+
 class Upgrade(Section):
     """How changes roll over the hosts."""
 
@@ -97,6 +106,7 @@ class Upgrade(Section):
     drain_seconds: int = setting(
         300, "Seconds within which the pods must leave a node; else the rollout stops and names them.", ge=1, le=86400
     )
+    drain: Drain = section(Drain, "What a drain may do to pods.")
     windows: Many[str] = setting(
         [],
         "When a rollout may go without approval, each as `DAYS HH:MM-HH:MM [ZONE]`, such as `sat,sun 22:00-04:00 "

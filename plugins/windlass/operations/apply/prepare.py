@@ -14,7 +14,6 @@ from windlass.domain.host.layout import (
     DOCKER_DAEMON,
     REGISTRY_HOSTS,
     artifact_directory,
-    stack_directory,
 )
 from windlass.domain.rendering import (
     HostFiles,
@@ -56,13 +55,15 @@ def prepare_hosts(session: ClusterSession) -> dict[str, Changes]:
 def prepare_host(
     session: ClusterSession, host: Host, connection: Connection, *, without: Iterable[str] = ()
 ) -> Changes:
-    """Prepare one host; what was changed. An unchanged host is only looked at, and the stacks `without` are left."""
+    """Prepare one host; what was changed. An unchanged host is only looked at.
+
+    Files that are `without`, by their path or as `DIRECTORY/`, are left as they are.
+    """
     facts = gather_facts(connection)
     session.tell(f"{host.name}: what is missing is downloaded and installed")
     changed = list(_install(session, host, connection, facts))
     files = render_host(session.cluster, session.release, host, session.lock, session.mirror, facts)
-    left = tuple(f"{stack_directory(stack)}/" for stack in without)
-    laid = remote_files({path: file for path, file in files.items() if not path.startswith(left)})
+    laid = remote_files({path: file for path, file in files.items() if not path.startswith(tuple(without))})
     changed += _lay_down(session, connection, laid | ({} if facts.cluster else _marks_of_a_new_host(session)))
     containerd = [_containerd_script(session)] if host.is_node else []
     script = at_once("pull-images", *_pulls(session, host, containerd))

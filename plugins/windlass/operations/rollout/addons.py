@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from windlass.domain.objects.drift import ObjectDrift
+from windlass.domain.pki import Pki
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.operations.apply.absent_pods import AbsentPods
 from windlass.operations.apply.verify import FOUNDATION
@@ -15,6 +16,7 @@ from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.apply import apply_services
 from windlass.operations.objects.nodes import label_nodes, node_drift
 from windlass.operations.objects.observe import observe_objects
+from windlass.operations.objects.secrets import rewrite_secrets, secrets_drift
 from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.settle import unreachable_hosts
@@ -35,10 +37,10 @@ def change_add_ons(rollout: RolloutContext) -> Changes:
     with kubernetes_api(rollout.during, rollout.pki, _API) as client:
         changed = (*apply_services(session, client, before), *label_nodes(session, client, before))
         _tell_and_wait(rollout, client, changed, absent)
-        moved = spread_dns(session, client)
-        if moved:
-            _tell_and_wait(rollout, client, moved, absent)
-    return (*changed, *moved)
+        rest = (*rewrite_secrets(session, client, rollout.pki), *spread_dns(session, client))
+        if rest:
+            _tell_and_wait(rollout, client, rest, absent)
+    return (*changed, *rest)
 
 
 def _tell_and_wait(rollout: RolloutContext, client: KubernetesClient, changed: Changes, absent: frozenset[str]) -> None:
@@ -84,14 +86,19 @@ def _state(found: dict[str, Any], desired: int, updated: int, available: int) ->
 
 
 def add_on_drift(
-    session: ClusterSession, client: KubernetesClient, before: ClusterSession | None = None
+    session: ClusterSession, client: KubernetesClient, before: ClusterSession | None = None, pki: Pki | None = None
 ) -> tuple[ObjectDrift, ...]:
-    """Return how objects and nodes differ from what is desired, as the API server itself says; nothing is changed."""
-    return (*observe_objects(session, client, before).all_drift, *node_drift(session, client, before))
+    """Return how objects and nodes differ from what is desired, as the API server itself says; nothing is changed.
+
+    With `pki` also whether the stored Secrets are to be written again, under another encryption.
+    """
+    observed = observe_objects(session, client, before)
+    secrets = () if pki is None else secrets_drift(session, pki, observed.stored)
+    return (*observed.all_drift, *node_drift(session, client, before), *secrets)
 
 
 def changed_add_ons(
-    session: ClusterSession, client: KubernetesClient, before: ClusterSession | None = None
-) -> tuple[str, ...]:
-    """Return what an apply would change about objects and nodes, a line each; nothing is changed."""
-    return tuple(map(str, add_on_drift(session, client, before)))
+    session: ClusterSession, client: KubernetesClient, before: ClusterSession | None = None, pki: Pki | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Return what an apply would change about objects and nodes, a line each with its details; nothing is changed."""
+    return {str(one): one.details for one in add_on_drift(session, client, before, pki)}

@@ -81,15 +81,24 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: 
         keys = accept_host_keys(run, views.during, request, tell)
         pki = planned_pki(run, path)
         found = gather(views, pki)
-        record = run.release_tests(path.release.version)
-        tested = release_finding(path.release, record, views.session.lock, allowed=request.allow_untested)
-        details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states)
+        tested = _tested(run, path, request, views)
+        details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states).with_lines(found.add_ons)
     inputs = found.gate_inputs
-    steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons, changes=found.changes)
+    steps = plan_rollout(
+        path.after, inputs.states, leader=found.leader, add_ons=tuple(found.add_ons), changes=found.changes
+    )
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
     left_out = {**inputs.unreachable, **inputs.held}
-    all_found = GateReport((tested, *keys, *report.findings))
+    all_found = GateReport((*tested, *keys, *report.findings))
     return GateResult(all_found, steps, found.etcd_id, inputs.listed, details, left_out)
+
+
+def _tested(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, views: Views) -> tuple[GateFinding, ...]:
+    """Return the finding on the target's tests; none where the release is the one that runs, tested or not."""
+    if not path.is_upgrade:
+        return ()
+    record = run.release_tests(path.release.version)
+    return (release_finding(path.release, record, views.session.lock, allowed=request.allow_untested),)
 
 
 def fresh_bundle(run: ClusterRun, path: UpgradePath, etcd_id: str, tell: Tell, *, take: bool) -> GateFinding:

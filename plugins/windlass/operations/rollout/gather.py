@@ -47,7 +47,8 @@ class GatheredInputs:
     gate_inputs: GateInputs
     leader: str | None
     etcd_id: str
-    add_ons: tuple[str, ...]
+    add_ons: Mapping[str, tuple[str, ...]]
+    """What would change of objects and nodes, a line each, with its details."""
     changes: PlaneChanges
     hosts: Mapping[str, InspectedHost]
     """The hosts that could be observed."""
@@ -115,7 +116,7 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         host for host in session.hosts if host.name in changes.prepare and not _is_marked(looks.get(host.name), session)
     ]
     states |= {host.name: new_host_state(host) for host in bare}
-    expected = as_expected(membership, found.etcd, transition, changes.etcd_joins)
+    expected = as_expected(membership, found.etcd, transition, {*changes.etcd_joins, *changes.forget})
     held = held_hosts(views.session.cluster, states, unreachable, expected, found.etcd)
     gate_inputs = GateInputs(
         running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, views.before.lock)),
@@ -168,7 +169,7 @@ def _is_marked(look: InspectedHost | None, session: ClusterSession) -> bool:
 def _is_moving(name: str, changes: PlaneChanges, transition: Transition) -> bool:
     """Say whether a host is not to serve yet, or not any more: then nobody expects that it does."""
     joins = {*changes.etcd_joins, *changes.api_joins, *changes.prepare}
-    return name in joins or name in transition.gone or name in changes.leave
+    return name in joins or name in transition.gone or name in changes.leave or name in changes.forget
 
 
 def _judged(etcd: EtcdObservation) -> tuple[Membership, str, Mapping[str, str]]:

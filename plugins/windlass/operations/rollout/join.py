@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
-from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import install_host_certificates
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
@@ -15,13 +14,14 @@ from windlass.operations.etcd import ReplacementContext
 from windlass.operations.etcd.replace import join_member
 from windlass.operations.rollout.bar_nodes import admit_nodes
 from windlass.operations.rollout.context import RolloutContext
+from windlass.operations.rollout.proxies import prepare_with_proxy
 
 _API = timedelta(seconds=60)
 
 
 def prepare_joining_host(rollout: RolloutContext, host: Host, connection: Connection, sealed: RemoteFile) -> Changes:
     """Install what the host lacks and lay down files and certificates; nothing that serves is started or restarted."""
-    changed = prepare_host(rollout.session, host, connection)
+    changed = prepare_with_proxy(rollout, host, connection)
     certificates = install_host_certificates(rollout.session.cluster, rollout.pki, sealed, host, connection)
     return (*changed, *certificates)
 

@@ -64,18 +64,21 @@ def leave(rollout: RolloutContext, name: str, destroy: Destroy) -> Changes:
 
 
 def forget(rollout: RolloutContext, name: str) -> Changes:
-    """Take a host that is gone for good out of etcd and the API without asking it; RefusedError without quorum."""
-    planes, barred = planes_of(rollout.host(name)), _transition(rollout).barred
-    done = list(remove_member(rollout, name, is_gone=True)) if ETCD_PLANE in planes else []
-    if NODE in planes:
+    """Take a host out of etcd without asking it, and its node if it is gone for good; RefusedError without quorum."""
+    planes, transition = planes_of(rollout.host(name)), _transition(rollout)
+    done = list(remove_member(rollout, name, is_given_up=True)) if ETCD_PLANE in planes else []
+    if name in transition.gone and NODE in planes:
         with kubernetes_api(rollout.during, rollout.pki, _API) as client:
-            done += bar_nodes(client, barred)
+            done += bar_nodes(client, transition.barred)
         done += delete_node(rollout, name)
     return tuple(done)
 
 
-def remove_member(rollout: RolloutContext, name: str, *, is_gone: bool = False) -> Changes:
-    """Remove the member on a host from etcd, as far as the quorum allows; nothing if it is none (any more)."""
+def remove_member(rollout: RolloutContext, name: str, *, is_given_up: bool = False) -> Changes:
+    """Remove the member on a host from etcd, as far as the quorum allows; nothing if it is none (any more).
+
+    One that is given up counts as dead unless it is seen to be healthy.
+    """
     observed = observe_members(rollout.during, rollout.pki)
     desired = frozenset(host.name for host in rollout.session.cluster.hosts_with("etcd"))
     membership = replace(assess(observed), desired=desired)
@@ -83,7 +86,7 @@ def remove_member(rollout: RolloutContext, name: str, *, is_gone: bool = False) 
     if not found:
         return ()
     member = found[0]
-    if is_gone and member.health != "healthy":
+    if is_given_up and member.health != "healthy":
         member, membership = _as_dead(member, membership)
     rollout.tell(f"etcd {name}: {what_if(membership, Removal(member))}")
     check(Removal(member), membership)

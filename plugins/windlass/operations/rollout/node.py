@@ -14,8 +14,8 @@ from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, KubernetesClient
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import UnreachableError, WindlassError
-from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import bring_up, install_host_certificates, start_kubelet
+from windlass.operations.apply.user_stacks import remove_others
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.context import RolloutContext
@@ -23,6 +23,7 @@ from windlass.operations.rollout.control_plane_ready import wait_for_planes
 from windlass.operations.rollout.drain import cordon, drain_node, pods_on, uncordon
 from windlass.operations.rollout.hooks import hooks_around
 from windlass.operations.rollout.pods_serving import serving_pods, wait_until_they_serve
+from windlass.operations.rollout.proxies import prepare_with_proxy
 from windlass.operations.rollout.rollback import put_back
 from windlass.operations.rollout.stacks import DidNotComeUpError
 from windlass.operations.waiting import wait_until
@@ -95,9 +96,10 @@ def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile) -> Changes:
     session, connection = rollout.session, rollout.connection(host.name)
     with hooks_around(rollout, host):
         changed = [
-            *prepare_host(session, host, connection),
+            *prepare_with_proxy(rollout, host, connection),
             *install_host_certificates(session.cluster, rollout.pki, sealed, host, connection),
         ]
+        changed += remove_others(session, host, connection)
         changed += bring_up(connection, host_stacks(session.cluster, host))
         if host.is_node:
             changed += start_kubelet(session, connection)

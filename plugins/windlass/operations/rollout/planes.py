@@ -89,20 +89,18 @@ def joining_findings(
 
 
 def as_expected(
-    membership: Membership, etcd: EtcdObservation, transition: Transition, joins_now: Collection[str] = ()
+    membership: Membership, etcd: EtcdObservation, transition: Transition, left_out: Collection[str] = ()
 ) -> Membership:
     """Return the members as they should be at this moment: who joins is not missed, who leaves is no stranger.
 
-    A member that leaves for good is left out: it is removed, whatever its health. So is the member that a host had
-    which joins again, `joins_now`, since its machine is new.
+    A member that leaves for good is left out: it is removed, whatever its health. So are those that hosts `left_out`
+    had: they are to be forgotten, or join again since their machine is new.
     """
     listed, hosts = etcd.listed(), etcd.desired
     named = {member.id: name_of(member, listed, hosts) for member in membership.members}
-    members = tuple(one for one in membership.members if named[one.id] not in transition.gone)
+    members = tuple(one for one in membership.members if named[one.id] not in transition.gone | set(left_out))
     joins = {host.name for host in transition.after.hosts_with("etcd")}
-    settled = tuple(
-        one for one in members if named[one.id] not in joins_now and not _is_joining(one, named[one.id], joins)
-    )
+    settled = tuple(one for one in members if not _is_joining(one, named[one.id], joins))
     return replace(membership, members=settled, desired=frozenset(one.name for one in settled if named[one.id]))
 
 

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from windlass.domain.host.desired import SETTINGS
-from windlass.domain.host.layout import API_PROXY
+from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG
 from windlass.domain.rollout import WIDEN, Step
 from windlass.domain.scripts.apply import settings_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import UnreachableError
 from windlass.operations.apply.gather_facts import gather_facts
-from windlass.operations.apply.prepare import remote_files
+from windlass.operations.apply.prepare import prepare_host, remote_files
 from windlass.operations.cluster import Changes, put_files, run_script
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.observe import rendered_files
+
+
+def prepare_with_proxy(rollout: RolloutContext, host: Host, connection: Connection) -> Changes:
+    """Prepare a host, but for which API servers its proxy leads to: that changes in steps of its own, in their turn.
+
+    The proxy of a host that joins leads to all API servers that may serve meanwhile.
+    """
+    changed = prepare_host(rollout.session, host, connection, without=(PROXY_CONFIG,))
+    if connection.read(PROXY_CONFIG) is not None:
+        return changed
+    rendered = rendered_files(rollout.during, host, gather_facts(connection))
+    put_files(connection, remote_files({PROXY_CONFIG: rendered[PROXY_CONFIG]}))
+    return changed
 
 
 def change_proxies(rollout: RolloutContext, step: Step) -> dict[str, Changes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.domain.host.layout import stack_directory
+from windlass.domain.host.layout import PROXY_CONFIG, stack_directory
 from windlass.domain.rendering import host_stacks
 from windlass.domain.scripts.apply import service_digests
 from windlass.domain.spec.models import Host
@@ -25,7 +25,8 @@ def put_back(rollout: RolloutContext, host: Host) -> None:
     The spec's hooks do not run: one of them may be what failed.
     """
     connection = rollout.connection(host.name)
-    prepare_host(rollout.before, host, connection, without=_MOVED_ON)
+    left = [PROXY_CONFIG, *(f"{stack_directory(stack)}/" for stack in _MOVED_ON)]
+    prepare_host(rollout.before, host, connection, without=left)
     if "control-plane" in host.roles:
         _put_controllers_back(rollout, host)
     bring_up(connection, [stack for stack in host_stacks(rollout.before.cluster, host) if stack not in _MOVED_ON])

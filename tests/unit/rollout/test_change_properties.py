@@ -1,0 +1,106 @@
+"""Whatever a cluster is changed to, and wherever its rollouts are killed, it serves all the way and gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from unit.rollout.change_world import ChangeWorld
+from windlass.errors import RefusedError
+
+HOSTS = [f"h-{number}" for number in range(1, 8)]
+ROLE_SETS = (
+    [],
+    ["etcd"],
+    ["control-plane"],
+    ["worker"],
+    ["etcd", "control-plane"],
+    ["etcd", "control-plane", "worker"],
+    ["control-plane", "worker"],
+)
+MOST_RUNS = 40
+
+
+@dataclass
+class Run:
+    """How one run of a rollout ended."""
+
+    is_killed: bool = False
+    refused: str = ""
+    acts: int = 0
+    steps: int = 0
+
+
+def roll(world: ChangeWorld, kill_after: int | None = None) -> Run:
+    """Plan and do all steps; the run may be killed after so many acts."""
+    run = Run()
+    try:
+        steps = world.plan()
+        world.gate(steps)
+        run.steps = len(steps)
+        for step in steps:
+            for _ in world.acts(step):
+                world.check()
+                run.acts += 1
+                if run.acts == kill_after:
+                    run.is_killed = True
+                    world.is_outage_planned = False
+                    return run
+    except RefusedError as error:
+        run.refused = str(error)
+    world.check()
+    return run
+
+
+@st.composite
+def topologies(draw: st.DrawFn) -> dict[str, list[str]]:
+    count = draw(st.integers(1, 7))
+    drawn = {name: list(draw(st.sampled_from(ROLE_SETS))) for name in HOSTS[:count]}
+    found = {name: roles for name, roles in drawn.items() if roles}
+    for role in ("etcd", "control-plane"):
+        if not any(role in roles for roles in found.values()):
+            name = draw(st.sampled_from(HOSTS[:count]))
+            found[name] = [role, *found.get(name, [])]
+    return {name: found[name] for name in HOSTS if name in found}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a cluster is before and after, and what else a changed flag concerns."""
+
+    before: dict[str, list[str]]
+    after: dict[str, list[str]]
+    stale: set[tuple[str, str]]
+
+    def world(self, *, gone: Collection[str] = ()) -> ChangeWorld:
+        return ChangeWorld.made(self.before, self.after, gone=gone, stale=self.stale)
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> Change:
+    before, after = draw(topologies()), draw(topologies())
+    parts = [(name, part) for name in before for part in ("etcd", "api", "rest") if name in after]
+    stale = draw(st.sets(st.sampled_from(parts))) if parts and draw(st.booleans()) else set()
+    roles = {"etcd": "etcd", "api": "control-plane"}
+    return Change(before, after, {(name, part) for name, part in stale if roles.get(part, "") in ["", *before[name]]})
+
+
+KILLS = st.lists(st.integers(1, 25), max_size=4)
+PATIENT = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+
+
+@PATIENT
+@given(changes(), KILLS)
+def test_a_cluster_gets_from_any_topology_to_any_other_and_serves_all_the_way(change: Change, kills: list[int]) -> None:
+    world = change.world()
+    for kill in kills:
+        run = roll(world, kill)
+        assert not run.refused
+    run = roll(world)
+    assert not run.refused
+    assert run.steps <= 6 * (len(world.machines) + 1)
+    assert world.plan() == ()
+    assert world.is_as_desired()
