@@ -73,7 +73,13 @@ class TestReplaced:
     def test_its_steps_drain_nothing(self) -> None:
         states = {"cp-3": HostState({"control-plane/kube-apiserver": "started", "kubelet": "started"})}
         steps = plan_rollout(CLUSTER, states, leader="cp-1", add_ons=(), changes=plane_changes(still(), self.there))
-        assert [step.label for step in steps] == ["prepare cp-3", "join etcd cp-3", "API server cp-3", "host cp-3"]
+        assert [step.label for step in steps] == [
+            "prepare cp-3",
+            "join etcd cp-3",
+            "API server cp-3",
+            "host cp-3",
+            "add-ons",
+        ]
         assert not any(step.drains for step in steps)
 
     def test_a_worker_is_prepared_and_started(self) -> None:
@@ -84,7 +90,7 @@ class TestReplaced:
     def test_its_dead_member_goes_before_it_joins_anew(self) -> None:
         step = Step(ETCD_JOIN, ("cp-3",), ())
         (effect,), after = follow(members(cp_3="unhealthy"), step)
-        assert (effect.what_if.now, effect.what_if.after, effect.what_if.keeps_quorum) == ("2 of 3", "3 of 3", True)
+        assert (effect.what_if.now, effect.then, effect.what_if.keeps_quorum) == ("2 of 3", "3 of 3", True)
         assert sorted(member.name for member in after.voters) == sorted(OVERLAPPING)
         assert not list(refused_changes(CLUSTER, members(cp_3="unhealthy"), [step]))
 

@@ -121,6 +121,8 @@ class HostHealth:
     """Whether nothing can be written any more where Windlass's data lie."""
     other_version: str = ""
     """The release that the host runs if it is not the spec's: an upgrade is under way or was left halfway."""
+    left_to_apply: tuple[str, ...] = ()
+    """What differs and only a rollout puts right, as on a host that was down while the spec changed."""
     is_cordoned: bool | None = False
     """None where the Kubernetes API could not be asked."""
     has_our_cordon: bool = False

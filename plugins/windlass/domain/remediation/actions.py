@@ -18,6 +18,7 @@ Kind = Literal[
     "apply-objects",
     "delete-pod",
     "spread-replicas",
+    "roll-out",
 ]
 ON_ADDONS: frozenset[Kind] = frozenset({"apply-objects", "delete-pod", "spread-replicas"})
 """What is done to an add-on by the Kubernetes API, and on no host."""
@@ -37,6 +38,7 @@ WORDS: dict[Kind, str] = {
     "apply-objects": "Applied again",
     "delete-pod": "Deleted a pod",
     "spread-replicas": "Spread",
+    "roll-out": "Rolled out",
 }
 
 

@@ -29,7 +29,7 @@ from windlass.domain.host.health import CONTROL_PLANE, ETCD, GONE, STARTED, Clus
 from windlass.domain.host.layout import DATA
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
 from windlass.domain.remediation.addons import AddonGuard, plan_addons
-from windlass.domain.remediation.candidates import candidates
+from windlass.domain.remediation.candidates import candidates, outdated_hosts
 from windlass.domain.remediation.history import History
 from windlass.domain.remediation.worker_limit import DISK, cordons, limit_workers, uncordons
 from windlass.domain.spec.models import Repair as RepairSettings
@@ -78,7 +78,7 @@ def plan_actions(
         (*now, *nodes, *addons.actions),
         (*deferred, *later, *over_limit, *addons.deferred),
         (*needs_operator, *addons.needs_operator),
-        (*reported, *addons.reported),
+        (*reported, *outdated_hosts(observed), *addons.reported),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -31,6 +32,8 @@ class GateResult:
     """The members of etcd as they were observed."""
     details: PlanDetails = field(default_factory=PlanDetails)
     """What the steps change in contents."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Why hosts have no part in the steps, or not all of it: they do not answer, or those that do not are needed."""
 
     @property
     def needs_bundle(self) -> bool:

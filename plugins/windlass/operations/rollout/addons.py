@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
 from windlass.domain.objects.drift import ObjectDrift
 from windlass.domain.pki import Pki
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
+from windlass.operations.apply.absent_pods import AbsentPods
 from windlass.operations.apply.verify import FOUNDATION
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
@@ -17,6 +19,7 @@ from windlass.operations.objects.observe import observe_objects
 from windlass.operations.objects.secrets import rewrite_secrets, secrets_drift
 from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.context import RolloutContext
+from windlass.operations.rollout.settle import unreachable_hosts
 from windlass.operations.waiting import wait_until
 
 _API = timedelta(seconds=60)
@@ -25,27 +28,35 @@ _DEPLOYMENTS = Resource("apps/v1", "deployments", namespaced=True)
 
 
 def change_add_ons(rollout: RolloutContext) -> Changes:
-    """Apply every object that the spec picks, prune what left it, and wait until all of it runs again."""
+    """Apply every object that the spec picks, prune what left it, and wait until all of it runs again.
+
+    What is on hosts that do not answer is not waited for.
+    """
     session, before = rollout.session, rollout.before
+    absent = unreachable_hosts(session)
     with kubernetes_api(rollout.during, rollout.pki, _API) as client:
         changed = (*apply_services(session, client, before), *label_nodes(session, client, before))
-        _tell_and_wait(rollout, client, changed)
+        _tell_and_wait(rollout, client, changed, absent)
         rest = (*rewrite_secrets(session, client, rollout.pki), *spread_dns(session, client))
         if rest:
-            _tell_and_wait(rollout, client, rest)
+            _tell_and_wait(rollout, client, rest, absent)
     return (*changed, *rest)
 
 
-def _tell_and_wait(rollout: RolloutContext, client: KubernetesClient, changed: Changes) -> None:
+def _tell_and_wait(rollout: RolloutContext, client: KubernetesClient, changed: Changes, absent: frozenset[str]) -> None:
     for one in changed:
         rollout.tell(one)
-    wait_until(lambda: rolling_out(client), rollout.limits.services_ready, "add-ons", rollout.session.clock)
+    wait_until(lambda: rolling_out(client, absent), rollout.limits.services_ready, "add-ons", rollout.session.clock)
 
 
-def rolling_out(client: KubernetesClient) -> str:
-    """Return which of the foundation's daemon sets and deployments have not rolled out yet; empty if all have."""
-    found = [(one, _of_daemon_set(one)) for one in client.list(_DAEMON_SETS)]
-    found += [(one, _of_deployment(one)) for one in client.list(_DEPLOYMENTS)]
+def rolling_out(client: KubernetesClient, absent: Collection[str] = ()) -> str:
+    """Return which of the foundation's daemon sets and deployments have not rolled out yet; empty if all have.
+
+    Pods on nodes that are `absent` count neither way.
+    """
+    away = AbsentPods.on(absent, client)
+    found = [(one, _of_daemon_set(one, away.of(one))) for one in client.list(_DAEMON_SETS)]
+    found += [(one, _of_deployment(one, away.of(one))) for one in client.list(_DEPLOYMENTS)]
     return "; ".join(
         f"{one['metadata']['namespace']}/{one['metadata']['name']}: {state}"
         for one, state in found
@@ -53,17 +64,17 @@ def rolling_out(client: KubernetesClient) -> str:
     )
 
 
-def _of_daemon_set(found: dict[str, Any]) -> str:
+def _of_daemon_set(found: dict[str, Any], away: int) -> str:
     status = found["status"]
-    desired = status.get("desiredNumberScheduled", 0)
+    desired = status.get("desiredNumberScheduled", 0) - away
     return _state(found, desired, status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0))
 
 
-def _of_deployment(found: dict[str, Any]) -> str:
+def _of_deployment(found: dict[str, Any], away: int) -> str:
     status, desired = found["status"], found["spec"].get("replicas", 1)
-    if status.get("replicas", 0) > status.get("updatedReplicas", 0):
+    if status.get("replicas", 0) - away > status.get("updatedReplicas", 0):
         return f"{status['replicas'] - status.get('updatedReplicas', 0)} old pods are left"
-    return _state(found, desired, status.get("updatedReplicas", 0), status.get("availableReplicas", 0))
+    return _state(found, desired - away, status.get("updatedReplicas", 0), status.get("availableReplicas", 0))
 
 
 def _state(found: dict[str, Any], desired: int, updated: int, available: int) -> str:

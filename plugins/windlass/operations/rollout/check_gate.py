@@ -88,7 +88,9 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: 
         path.after, inputs.states, leader=found.leader, add_ons=tuple(found.add_ons), changes=found.changes
     )
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
-    return GateResult(GateReport((*tested, *keys, *report.findings)), steps, found.etcd_id, inputs.listed, details)
+    left_out = {**inputs.unreachable, **inputs.held}
+    all_found = GateReport((*tested, *keys, *report.findings))
+    return GateResult(all_found, steps, found.etcd_id, inputs.listed, details, left_out)
 
 
 def _tested(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, views: Views) -> tuple[GateFinding, ...]:

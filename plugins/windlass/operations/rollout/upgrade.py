@@ -72,7 +72,8 @@ def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> Upgrad
         refuse_other_plan(plan, request.plan_digest)
     value = plan.value()
     handed = {key: value[key] for key in ("from", "to", "findings", "steps")}
-    return UpgradePlan({**handed, "plan": value, "text": plan.text(), "question": render_question(plan)}, is_settled)
+    words = {"text": plan.text(), "question": render_question(plan)}
+    return UpgradePlan({**handed, **words, "plan": value, "left_out": dict(made.gate.left_out)}, is_settled)
 
 
 def approval_for(run: ClusterRun, *, auto_approve: bool, outside_window: bool) -> Approval:
