@@ -25,7 +25,7 @@ from windlass.domain.etcd.quorum import (
 )
 from windlass.domain.etcd.replacement import Start, plan_replacement
 from windlass.domain.rollout import Step, plan_rollout
-from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
+from windlass.domain.rollout.gate_rules import GateInputs, judge_gate
 from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, HostState, new_host_state
 from windlass.domain.rollout.transition import (
     CONTROL_PLANE,
@@ -38,6 +38,7 @@ from windlass.domain.rollout.transition import (
     planes_of,
 )
 from windlass.domain.rollout.version_skew import RunningVersions
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError
 

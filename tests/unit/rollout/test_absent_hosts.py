@@ -84,7 +84,7 @@ class TestReplaced:
     def test_its_dead_member_goes_before_it_joins_anew(self) -> None:
         step = Step(ETCD_JOIN, ("cp-3",), ())
         (effect,), after = follow(members(cp_3="unhealthy"), step)
-        assert (effect.now, effect.after, effect.keeps_quorum) == ("2 of 3", "3 of 3", True)
+        assert (effect.what_if.now, effect.what_if.after, effect.what_if.keeps_quorum) == ("2 of 3", "3 of 3", True)
         assert sorted(member.name for member in after.voters) == sorted(OVERLAPPING)
         assert not list(refused_changes(CLUSTER, members(cp_3="unhealthy"), [step]))
 
