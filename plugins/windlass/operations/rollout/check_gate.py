@@ -81,7 +81,7 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> Gat
     inputs = found.gate_inputs
     steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons, changes=found.changes)
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
-    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, inputs.membership, details)
+    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, found.membership, details)
 
 
 def fresh_bundle(run: ClusterRun, path: UpgradePath, etcd_id: str, tell: Tell, *, take: bool) -> GateFinding:

@@ -48,6 +48,8 @@ class GatheredInputs:
     changes: PlaneChanges
     hosts: Mapping[str, InspectedHost]
     """The hosts that could be observed."""
+    membership: Membership
+    """All members of etcd, whoever joins or leaves."""
 
 
 def gather(views: Views, pki: Pki) -> GatheredInputs:
@@ -132,7 +134,7 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         absent_nodes=frozenset({*changes.node_joins, *unreachable, *(host.name for host in transition.leaving)}),
         to_be_made=views.to_be_made,
     )
-    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons, changes, looks)
+    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons, changes, looks, membership)
 
 
 def _changes(
