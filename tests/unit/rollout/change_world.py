@@ -85,6 +85,10 @@ class ChangeWorld:
     members: dict[str, Member] = field(default_factory=dict)
     nodes: set[str] = field(default_factory=set)
     ids: int = 0
+    stranded: set[str] = field(default_factory=set)
+    """Hosts that are back, and whose proxies may have been left out."""
+    is_steady: bool = True
+    """Whether nobody has changed the spec meanwhile, and no host was away."""
 
     @classmethod
     def made(
@@ -93,6 +97,7 @@ class ChangeWorld:
         """Return the world in which all of `before` runs."""
         made = cls(cluster(before), cluster(before), frozenset(gone), known=tuple(cluster(before).spec.hosts.members))
         made.turn_to(after)
+        made.is_steady = True
         for host in made.before.spec.hosts.members:
             made._run(host)
         for name, part in stale:
@@ -118,12 +123,20 @@ class ChangeWorld:
         if host.is_node:
             self.nodes.add(host.name)
 
+    def lose(self, names: Collection[str]) -> None:
+        """Have hosts stop."""
+        self.down, self.is_steady = set(names), False
+
+    def bring_back(self) -> None:
+        """Have all hosts run again."""
+        self.stranded, self.down = self.down, set()
+
     def turn_to(self, after: Roles) -> None:
         """Want another spec from now on; whoever has joined for the last one may have something of the cluster."""
         self.known = tuple(self.transition.during.spec.hosts.members)
         hosts = {host.name: host for host in cluster({**_ALL, **after}).spec.hosts.members}
         desired = [hosts[name].model_copy(update={"roles": list(roles)}) for name, roles in after.items()]
-        self.after = _with_hosts(self.after, desired)
+        self.after, self.is_steady = _with_hosts(self.after, desired), False
 
     @property
     def transition(self) -> Transition:
@@ -346,6 +359,7 @@ class ChangeWorld:
         machine = self.machine(name)
         if name in self.away:
             return
+        self.stranded.discard(name)
         machine.proxy_file = servers
         if machine.proxy is not None:
             machine.proxy = servers
@@ -425,12 +439,14 @@ class ChangeWorld:
         ways = {
             name: one.proxy
             for name, one in self.machines.items()
-            if name not in self.away and one.has_kubelet and one.proxy is not None
+            if name not in self.away | self.stranded and one.has_kubelet and one.proxy is not None
         }
         for name, proxy in ways.items():
             if not proxy & serving:
                 raise HarmError(f"the proxy of {name} leads to {sorted(proxy)}, of which none serves")
-        if not serving.intersection(*(proxy for name, proxy in ways.items() if name in _names(self.after))):
+        if self.is_steady and not serving.intersection(
+            *(proxy for name, proxy in ways.items() if name in _names(self.after))
+        ):
             raise HarmError(f"no API server that serves is known to all proxies: {ways}")
 
     def is_as_desired(self) -> bool:

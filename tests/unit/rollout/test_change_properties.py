@@ -139,12 +139,12 @@ def test_hosts_that_are_down_do_no_harm_and_what_is_left_of_the_change_is_done_o
     world = change.world()
     names = sorted(change.before.keys() | change.after.keys())
     roll(world, data.draw(st.integers(1, 40)))  # a host may die at any time
-    world.down = data.draw(st.sets(st.sampled_from(names), max_size=3))
+    world.lose(data.draw(st.sets(st.sampled_from(names), max_size=3)))
     assume(serves(world))
     for kill in kills:
         roll(world, kill)
     roll(world)
-    world.down = set()
+    world.bring_back()
     assert not roll(world).refused
     assert world.plan() == ()
     assert world.is_as_desired()

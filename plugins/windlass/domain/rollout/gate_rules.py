@@ -18,12 +18,14 @@ from windlass.domain.rollout.transition import STOPS_SERVER
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
 from windlass.domain.rollout.workload_rules import Workloads, judge_admission, judge_pods
 from windlass.domain.spec.checks.flags import problems as flag_problems
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, Role
 from windlass.domain.spec.version import at_version
 from windlass.operation_names import Operation
 
 CERTIFICATE_LEFT = timedelta(days=2)
 """An upgrade that starts with less time than this left on a certificate might not see its own end."""
+_NEEDED: tuple[Role, ...] = ("etcd", "control-plane")
+"""Roles of which a host of the spec must answer: the cluster would be left without."""
 SPARE_KIB = 1024 * 1024
 """Room that a host must have beyond what is fetched."""
 
@@ -162,7 +164,10 @@ def _hosts(cluster: Cluster, seen: GateInputs, *, is_upgrade: bool) -> GateFindi
     """Judge hosts that do not answer: they are left out, unless an upgrade would leave etcd or the API half done."""
     workers = {host.name for host in cluster.spec.hosts.members if set(host.roles) == {"worker"}}
     told = [reason for _, reason in sorted(seen.unreachable.items())]
-    if is_upgrade and not set(seen.unreachable) <= workers:
+    lost = [role for role in _NEEDED if {host.name for host in cluster.hosts_with(role)} <= seen.unreachable.keys()]
+    if lost:
+        told.append(f"no {' and no '.join(lost)} host of the spec answers")
+    if lost or (is_upgrade and not set(seen.unreachable) <= workers):
         return finding("hosts", told, "bring the host back, or take it out of the spec", "")
     told = [f"left out: {one}" for one in told] + [f"its provider makes {name} first" for name in seen.to_be_made]
     told += [f"{name} is left as it is until they are back: {why}" for name, why in sorted(seen.held.items())]

@@ -204,10 +204,14 @@ def _proxies(
     new = [name for name in changes.prepare if changes.has_leaving_api and name not in names]
     # A node that leaves needs the API until its pods have left it.
     leaving = tuple(name for name in changes.leave if name not in names and name in changes.drained)
-    widens = [Step(WIDEN, (*names, *leaving), _does_proxies(names))] if names and changes.api_joins else []
-    narrows = [Step(NARROW, (*names, *new), _does_proxies([*names, *new]))] if names or new else []
-    is_wide_enough = widens and not changes.has_leaving_api
-    return widens, narrows if changes.has_staying_api and not is_wide_enough else []
+    # An API server that starts is waited for until all proxies lead to it.
+    starts = changes.api_joins or (names and any(API_SERVICE in state.stale for state in states.values()))
+    wide = (*names, *leaving) if starts else ()
+    narrow = (*names, *new) if changes.has_staying_api and (changes.has_leaving_api or not wide) else ()
+    return (
+        [Step(WIDEN, wide, _does_proxies(wide))] if wide else [],
+        [Step(NARROW, narrow, _does_proxies(narrow))] if narrow else [],
+    )
 
 
 def _does_proxies(names: Sequence[str]) -> tuple[str, ...]:

@@ -269,18 +269,23 @@ def _forgotten(transition: Transition, there: Presence) -> Iterator[tuple[str, t
 
 
 def _leaves(transition: Transition, there: Presence) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield what is to be done host by host: workers first, then nodes of the control plane, then members of etcd."""
+    """Yield what is to be done host by host: workers first, then API servers, and etcd alone, which these ask, last."""
     leaving = [
         host
         for host in (*transition.leaving, *transition.shrinking)
         if host.name not in transition.gone or there.rest.get(host.name)  # it is back
     ]
-    for host in sorted(leaving, key=lambda one: (ETCD_PLANE in planes_of(one), CONTROL_PLANE in planes_of(one))):
+    for host in sorted(leaving, key=_place_in_leaving):
         if host.name in there.unreachable:
             continue
         does = tuple(_leave(transition, there, host))
         if does:
             yield host.name, does
+
+
+def _place_in_leaving(host: Host) -> tuple[bool, bool, bool]:
+    planes = planes_of(host)
+    return bool(planes - {NODE}), ETCD_PLANE in planes, CONTROL_PLANE not in planes
 
 
 def _leave(transition: Transition, there: Presence, host: Host) -> Iterator[str]:
