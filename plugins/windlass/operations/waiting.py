@@ -23,7 +23,7 @@ def _nobody(_: str) -> None:
     """Hear nothing."""
 
 
-class Progress:
+class WaitProgress:
     """Tells what a wait is for: at once when that has changed, and again after a while though it has not."""
 
     def __init__(self, tell: Callable[[str], None], doing: str, clock: Clock) -> None:
@@ -54,7 +54,7 @@ def wait_until(
     `within`. That the other side does not answer (yet) counts as missing.
     """
     deadline = clock.monotonic() + within.total_seconds()
-    progress = Progress(tell or clock.tell or _nobody, doing, clock)
+    progress = WaitProgress(tell or clock.tell or _nobody, doing, clock)
     while True:
         try:
             missing = look()

@@ -15,12 +15,12 @@ no proxy leads to an API server that stops, and none counts on a member that goe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE
+from windlass.domain.rollout.batches import batches
 from windlass.domain.rollout.hooks import HOOKS
 from windlass.domain.rollout.transition import PlaneChanges
 from windlass.domain.spec.models import Cluster, Host
@@ -254,20 +254,15 @@ def _workers(cluster: Cluster, workers: Sequence[Host], states: Mapping[str, Hos
     # Hooks may stop whatever runs on a host, and so two members of etcd at once.
     alone = [host.name for host in drained if set(host.roles) != {"worker"}]
     rest = [host.name for host in drained if set(host.roles) == {"worker"}]
-    for names in [(name,) for name in alone] + _batches(cluster, rest):
+    for names in [(name,) for name in alone] + batches(cluster, rest):
         does = tuple(line for name in names for line in (f"{name}: drain", *_does_rest(name, states)))
         yield Step(HOST, names, does, drains=True)
-
-
-def _batches(cluster: Cluster, names: Sequence[str]) -> list[tuple[str, ...]]:
-    size = batch_size(cluster.spec.upgrade.max_unavailable, _count_workers(cluster))
-    return [tuple(names[start : start + size]) for start in range(0, len(names), size)]
 
 
 def _leaves(cluster: Cluster, changes: PlaneChanges) -> Iterator[Step]:
     """Yield those that serve nothing but pods, or nothing any more, in batches; all others one by one."""
     light = [name for name in changes.leave if name not in changes.heavy]
-    for names in [*_batches(cluster, light), *((name,) for name in changes.leave if name in changes.heavy)]:
+    for names in [*batches(cluster, light), *((name,) for name in changes.leave if name in changes.heavy)]:
         does = tuple(line for name in names for line in changes.leave[name])
         yield Step(LEAVE, names, does, drains=any(name in changes.drained for name in names))
 
@@ -295,13 +290,3 @@ def _does(host: str, states: Mapping[str, HostState], part: str) -> str:
 
 def _does_rest(host: str, states: Mapping[str, HostState]) -> tuple[str, ...]:
     return tuple(_does(host, states, part) for part in _rest(states[host]))
-
-
-def _count_workers(cluster: Cluster) -> int:
-    return len(cluster.hosts_with("worker"))
-
-
-def batch_size(share: int | str, workers: int) -> int:
-    """Return how many of `workers` may be out of service at once: at least one, or nothing would ever move."""
-    number = math.floor(int(share.removesuffix("%")) * workers / 100) if isinstance(share, str) else share
-    return max(1, number)
