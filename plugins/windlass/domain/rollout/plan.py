@@ -204,10 +204,13 @@ def _proxies(
     new = [name for name in changes.prepare if changes.has_leaving_api and name not in names]
     # A node that leaves needs the API until its pods have left it.
     leaving = tuple(name for name in changes.leave if name not in names and name in changes.drained)
-    widens = [Step(WIDEN, (*names, *leaving), _does_proxies(names))] if names and changes.api_joins else []
+    wider = (*names, *leaving)
+    widens = [Step(WIDEN, wider, _does_proxies(names or leaving))] if wider and changes.api_joins else []
     narrows = [Step(NARROW, (*names, *new), _does_proxies([*names, *new]))] if names or new else []
     is_wide_enough = widens and not changes.has_leaving_api
-    return widens, narrows if changes.has_staying_api and not is_wide_enough else []
+    narrows = narrows if changes.has_staying_api and not is_wide_enough else []
+    # Where none joins or leaves, proxies are behind, as of a host that was down: they learn first what there is.
+    return (widens, narrows) if widens or changes.has_leaving_api else (narrows, [])
 
 
 def _does_proxies(names: Sequence[str]) -> tuple[str, ...]:
