@@ -146,7 +146,10 @@ class KubernetesApi:
         if match["part"] == "log":
             return httpx.Response(200, text="serving\n")
         if match["name"] is None:
-            return httpx.Response(200, json={"items": self._list(match, request.url.params)})
+            items = self._list(match, request.url.params)
+            # Where only metadata is asked for, an API server's empty list is null.
+            is_metadata = "PartialObjectMetadataList" in request.headers.get("Accept", "")
+            return httpx.Response(200, json={"items": items or (None if is_metadata else [])})
         found = self._objects.get(_key(match))
         return httpx.Response(200, json=found) if found else _missing(request.url.path)
 

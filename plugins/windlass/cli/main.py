@@ -13,6 +13,7 @@ _EXIT_CODES: tuple[tuple[type[WindlassError], int], ...] = ((SpecError, 2), (Ref
 _INTERRUPTED = 130
 _GROUP = "windlass.commands"
 _OWN = (
+    EntryPoint("apply", "windlass.cli.apply:add_commands", _GROUP),
     EntryPoint("mirror", "windlass.cli.mirror:add_commands", _GROUP),
     EntryPoint("plan", "windlass.cli.plan:add_commands", _GROUP),
     EntryPoint("spec", "windlass.cli.spec:add_commands", _GROUP),

@@ -65,6 +65,8 @@ def run() -> Any:
     member = Mock()
     member.name = "cp-1"
     made.cluster.return_value.spec.hosts.members = [member]
+    made.cluster.return_value.model_copy.return_value = made.cluster.return_value
+    made.records.rollout.return_value, made.records.left_hosts.return_value = None, ()
     return made
 
 
@@ -87,14 +89,18 @@ def test_deleting_needs_the_name() -> None:
     operator = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
     with pytest.raises(RefusedError, match="confirm_name"):
         operator.act(context(confirm_name="other"), run())
-    assert operator.act(context(confirm_name="demo"), run()) == ["cp-1"]
+    confirmed = run()
+    assert operator.act(context(confirm_name="demo"), confirmed) == ["cp-1"]
+    confirmed.delete_lease.return_value.acquire.assert_called_once_with()
 
 
 def test_planning_a_deletion_skips_it() -> None:
     operator = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
     asked = context(confirm_name="demo", plan_only=True)
+    planned = run()
     with pytest.raises(DownstreamTasksSkipped):
-        operator.act(asked, run())
+        operator.act(asked, planned)
+    planned.delete_lease.assert_not_called()
     asked["ti"].xcom_push.assert_called_once_with(key="return_value", value=["cp-1"])
 
 

@@ -111,6 +111,7 @@ def test_a_cluster_that_does_not_answer_any_more_is_not_drained(monkeypatch: pyt
 
 def test_hosts_that_a_provider_made_are_destroyed() -> None:
     run = FakeRun(OWNER, BEFORE)
+    run.lease().acquire()
     assert take_off_hosts(run, Mock(makes_hosts=True, **{"destroy.return_value": ["cp-1"]})) == {"cp-1": ("destroyed",)}
     run.sessions.assert_not_called()
 

@@ -89,6 +89,29 @@ def test_a_daemon_set_is_counted_by_its_own_columns(api: Api, watch: ObjectWatch
     assert look(watch)["network"] == "0|short DaemonSet kube-flannel/flannel 3 2"
 
 
+ROW = {"cells": ["coredns", "2/2"], "named": {"Name": "coredns", "Ready": "2/2"}}
+TABLE = b'{"columnDefinitions": [{"name": "Name"}, {"name": "Ready"}], "rows": [{"cells": ["coredns", "2/2"]}]}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "rows"),
+    [
+        (
+            b"HTTP/1.0 200 OK\r\n\r\n" + TABLE,
+            [{"cells": ["coredns", "2/2"], "named": {"Name": "coredns", "Ready": "2/2"}}],
+        ),
+        (b"HTTP/1.0 404 Not Found\r\n\r\n{}", []),
+        (b"HTTP/1.0 503 Service Unavailable\r\n\r\n{}", None),
+        (b"HTTP/1.0 200 OK\r\n\r\nnonsense", None),
+        (b"", None),
+    ],
+)
+def test_a_kind_that_is_not_served_has_no_objects_and_any_other_answer_says_nothing(
+    answer: bytes, rows: list[dict[str, Any]] | None
+) -> None:
+    assert host_report.rows_of(answer) == rows
+
+
 def test_of_an_add_on_that_cannot_be_asked_for_nothing_is_said(api: Api, watch: ObjectWatch) -> None:
     api.lists[MAPS] = None
     assert look(watch) == {}

@@ -19,13 +19,12 @@ from windlass.domain.etcd.quorum import (
     Promotion,
     Removal,
     Stop,
-    after,
     check,
     check_planned_outage,
 )
 from windlass.domain.etcd.replacement import Start, plan_replacement
 from windlass.domain.rollout import Step, plan_rollout
-from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
+from windlass.domain.rollout.gate_rules import GateInputs, judge_gate
 from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, HostState, new_host_state
 from windlass.domain.rollout.transition import (
     CONTROL_PLANE,
@@ -38,12 +37,14 @@ from windlass.domain.rollout.transition import (
     planes_of,
 )
 from windlass.domain.rollout.version_skew import RunningVersions
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError
 
 Roles = Mapping[str, list[str]]
 RELEASE = Release(NEW, files={}, images={"etcd": "v3.7.3"}, upgrades_from=("1.37",))
 ONE_BY_ONE = 3
+_ALL = {f"h-{number}": ["worker"] for number in range(1, 8)}
 
 
 class HarmError(AssertionError):
@@ -83,22 +84,22 @@ class ChangeWorld:
     machines: dict[str, Machine] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
     nodes: set[str] = field(default_factory=set)
-    is_outage_planned: bool = False
-    """Whether the step at work is one that the plan says an outage of."""
     ids: int = 0
+    stranded: set[str] = field(default_factory=set)
+    """Hosts that are back, and whose proxies may have been left out."""
+    is_steady: bool = True
+    """Whether nobody has changed the spec meanwhile, and no host was away."""
 
     @classmethod
     def made(
         cls, before: Roles, after: Roles, *, gone: Collection[str] = (), stale: Collection[tuple[str, str]] = ()
     ) -> ChangeWorld:
         """Return the world in which all of `before` runs."""
-        made = cls(cluster(before), cluster({**before, **after}), frozenset(gone))
-        hosts = [host for host in made.after.spec.hosts.members if host.name in after]
-        desired = [host.model_copy(update={"roles": list(after[host.name])}) for host in hosts]
-        made.after = _with_hosts(made.after, desired)
+        made = cls(cluster(before), cluster(before), frozenset(gone), known=tuple(cluster(before).spec.hosts.members))
+        made.turn_to(after)
+        made.is_steady = True
         for host in made.before.spec.hosts.members:
             made._run(host)
-        made.known = tuple(made.before.spec.hosts.members)
         for name, part in stale:
             made.machines[name].stale.add(part)
         return made
@@ -122,9 +123,24 @@ class ChangeWorld:
         if host.is_node:
             self.nodes.add(host.name)
 
+    def lose(self, names: Collection[str]) -> None:
+        """Have hosts stop."""
+        self.down, self.is_steady = set(names), False
+
+    def bring_back(self) -> None:
+        """Have all hosts run again."""
+        self.stranded, self.down = self.down, set()
+
+    def turn_to(self, after: Roles) -> None:
+        """Want another spec from now on; whoever has joined for the last one may have something of the cluster."""
+        self.known = tuple(self.transition.during.spec.hosts.members)
+        hosts = {host.name: host for host in cluster({**_ALL, **after}).spec.hosts.members}
+        desired = [hosts[name].model_copy(update={"roles": list(roles)}) for name, roles in after.items()]
+        self.after, self.is_steady = _with_hosts(self.after, desired), False
+
     @property
     def transition(self) -> Transition:
-        return Transition(self.after, self.known, self.gone)
+        return Transition(self.after, self.known, self.gone, self.before)
 
     @property
     def away(self) -> set[str]:
@@ -330,22 +346,20 @@ class ChangeWorld:
             raise HarmError(f"{name} is no member, and its etcd would be started")
         if len(membership.voters) < ONE_BY_ONE:
             check_planned_outage(member, membership)
-            self.is_outage_planned = True
         else:
             check(Stop(member), membership)
-            if not after(membership, Stop(member)).has_quorum:
-                raise HarmError(f"no quorum without {name}")
-        self.members[name] = replace(self.members[name], health="unhealthy")
-        yield
+            self.members[name] = replace(self.members[name], health="unhealthy")
+            self.check()
+        # Whatever becomes of the run, what was begun on the host goes on.
         self.members[name] = replace(self.members[name], health="healthy")
         self.machine(name).stale.discard("etcd")
-        self.is_outage_planned = False
         yield
 
     def _proxy(self, name: str, servers: frozenset[str]) -> Iterator[None]:
         machine = self.machine(name)
         if name in self.away:
             return
+        self.stranded.discard(name)
         machine.proxy_file = servers
         if machine.proxy is not None:
             machine.proxy = servers
@@ -361,12 +375,11 @@ class ChangeWorld:
         if machine.api is not None:
             if others and not any(self._sees(other) for other in others):
                 raise RefusedError(f"{name}: no other API server is up for all proxies")
-            self.is_outage_planned = not others
-            machine.api = None
-            yield
+            if others:  # else it is away for as long as it takes, as the plan says
+                machine.api = None
+                yield
         machine.api, machine.has_api_stack = _names(self.after, "etcd"), True
         machine.stale.discard("api")
-        self.is_outage_planned = False
         if name not in self.serving():
             raise RefusedError(f"{name}: its API server reaches no etcd")
         yield
@@ -418,18 +431,23 @@ class ChangeWorld:
 
     def check(self) -> None:
         """HarmError if the API is away, or a node is led to no API server that serves."""
-        if self.is_outage_planned:
-            return
         if not self._has_quorum():
             raise HarmError("etcd has no quorum")
         serving = self.serving()
         if not serving:
             raise HarmError("no API server serves")
-        for name, machine in self.machines.items():
-            if name in self.away or not machine.has_kubelet or machine.proxy is None:
-                continue
-            if not machine.proxy & serving:
-                raise HarmError(f"the proxy of {name} leads to {sorted(machine.proxy)}, of which none serves")
+        ways = {
+            name: one.proxy
+            for name, one in self.machines.items()
+            if name not in self.away | self.stranded and one.has_kubelet and one.proxy is not None
+        }
+        for name, proxy in ways.items():
+            if not proxy & serving:
+                raise HarmError(f"the proxy of {name} leads to {sorted(proxy)}, of which none serves")
+        if self.is_steady and not serving.intersection(
+            *(proxy for name, proxy in ways.items() if name in _names(self.after))
+        ):
+            raise HarmError(f"no API server that serves is known to all proxies: {ways}")
 
     def is_as_desired(self) -> bool:
         """Say whether all that is desired is there, and nothing else."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from unit.rollout.change_world import ChangeWorld
+from unit.rollout.change_world import ChangeWorld, HarmError
 from windlass.errors import RefusedError
 
 HOSTS = [f"h-{number}" for number in range(1, 8)]
@@ -47,7 +47,6 @@ def roll(world: ChangeWorld, kill_after: int | None = None) -> Run:
                 run.acts += 1
                 if run.acts == kill_after:
                     run.is_killed = True
-                    world.is_outage_planned = False
                     return run
     except RefusedError as error:
         run.refused = str(error)
@@ -92,6 +91,15 @@ KILLS = st.lists(st.integers(1, 25), max_size=4)
 PATIENT = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 
 
+def serves(world: ChangeWorld) -> bool:
+    """Whether the world is one in which a rollout has something to lose."""
+    try:
+        world.check()
+    except HarmError:
+        return False
+    return True
+
+
 @PATIENT
 @given(changes(), KILLS)
 def test_a_cluster_gets_from_any_topology_to_any_other_and_serves_all_the_way(change: Change, kills: list[int]) -> None:
@@ -102,5 +110,55 @@ def test_a_cluster_gets_from_any_topology_to_any_other_and_serves_all_the_way(ch
     run = roll(world)
     assert not run.refused
     assert run.steps <= 6 * (len(world.machines) + 1)
+    assert world.plan() == ()
+    assert world.is_as_desired()
+
+
+@PATIENT
+@given(changes(), st.data(), KILLS)
+def test_hosts_that_are_gone_for_good_are_forgotten_while_the_others_hold_quorum(
+    change: Change, data: st.DataObject, kills: list[int]
+) -> None:
+    leaving = sorted(change.before.keys() - change.after.keys())
+    assume(leaving)
+    world = change.world(gone=data.draw(st.sets(st.sampled_from(leaving), min_size=1)))
+    assume(serves(world))
+    for kill in kills:
+        assert not roll(world, kill).refused
+    assert not roll(world).refused
+    assert world.plan() == ()
+    assert world.is_as_desired()
+    assert not world.gone & (world.nodes | world.members.keys())
+
+
+@PATIENT
+@given(changes(), st.data(), KILLS)
+def test_hosts_that_are_down_do_no_harm_and_what_is_left_of_the_change_is_done_once_they_are_back(
+    change: Change, data: st.DataObject, kills: list[int]
+) -> None:
+    world = change.world()
+    names = sorted(change.before.keys() | change.after.keys())
+    roll(world, data.draw(st.integers(1, 40)))  # a host may die at any time
+    world.lose(data.draw(st.sets(st.sampled_from(names), max_size=3)))
+    assume(serves(world))
+    for kill in kills:
+        roll(world, kill)
+    roll(world)
+    world.bring_back()
+    assert not roll(world).refused
+    assert world.plan() == ()
+    assert world.is_as_desired()
+
+
+@PATIENT
+@given(changes(), changes(), KILLS)
+def test_a_change_may_be_changed_while_it_is_under_way(first: Change, second: Change, kills: list[int]) -> None:
+    world = first.world()
+    for kill in kills:
+        roll(world, kill)
+        world.turn_to(second.after)
+        assert not roll(world, kill).refused
+        world.turn_to(first.after)
+    assert not roll(world).refused
     assert world.plan() == ()
     assert world.is_as_desired()

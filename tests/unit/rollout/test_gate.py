@@ -13,8 +13,9 @@ from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.etcd.status import Alarm
 from windlass.domain.rollout import HostState, RunningVersions, Step
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
-from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
+from windlass.domain.rollout.gate_rules import GateInputs, judge_gate
 from windlass.domain.rollout.removed_apis import ApiUse
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.domain.spec.models import Cluster
 from windlass.errors import RefusedError
 
@@ -203,10 +204,6 @@ def test_an_outage_and_pods_without_a_place_are_warnings() -> None:
         cluster({"a": ["etcd", "control-plane", "worker"]}), TARGET, GOOD, (Step("api-server", ("a",), ()),), NOW
     )
     assert [finding.name for finding in one.warnings] == ["outage"]
-
-
-def test_a_surge_that_nobody_can_make_is_a_warning() -> None:
-    assert [finding.name for finding in report(maxSurge=1).warnings] == ["surge"]
 
 
 def test_findings_read_well() -> None:

@@ -259,13 +259,6 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ),
     ({"spec.upgrade.windows": ["weekends 1-2"]}, "spec.upgrade.windows[0]", "no span of time", "HH:MM"),
     ({"spec.upgrade.maxUnavailable": 0}, "spec.upgrade.maxUnavailable", "no rollout can go on", "set it to 1"),
-    ({"spec.upgrade.maxSurge": 1}, "spec.upgrade.maxSurge", "planned, not there yet", "set it to 0; to keep capacity"),
-    (
-        {"spec.upgrade": {"maxUnavailable": "0%", "maxSurge": "20%"}},
-        "spec.upgrade.maxSurge",
-        "planned, not there yet",
-        "maxUnavailable to 1 or more",
-    ),
     ({"spec.hosts.provider": "libcloud"}, "spec.hosts.provider", "no host provider `libcloud`", "say `static`"),
 ]
 
@@ -310,7 +303,6 @@ def test_says_where_what_and_what_would_be_right(
         {
             "spec.upgrade": {
                 "maxUnavailable": "20%",
-                "maxSurge": "0%",
                 "windows": ["daily 01:00-05:00", "mon-fri 22:00-04:00 UTC"],
             }
         },
@@ -375,7 +367,7 @@ def test_private_keys_among_known_hosts_are_named_but_not_shown(changed: Make) -
 @pytest.mark.parametrize(
     "changes",
     [
-        {"spec.upgrade": {"maxUnavailable": 0, "maxSurge": 1}},
+        {"spec.upgrade": {"maxUnavailable": 0}},
         {"spec.storage.driver": "my.module:Storage"},
         {"spec.hosts.provider": "libcloud"},
     ],

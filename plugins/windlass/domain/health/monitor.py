@@ -120,7 +120,7 @@ class HealthMonitor:
     def container(self, subject: Subject, started: float | None, now: float) -> None:
         """Take in since when a subject's container runs; None if it does not."""
         self.heartbeats.message(subject.host, now)
-        # One that has yet to start says that the host's clock was set back since, and nothing about the container.
+        # One that has yet to start says that the host's clock was set back since, and nothing of the container.
         if subject in self._subjects and started is not None and started <= now:
             self._subjects[subject].restarted(started, now)
 
@@ -278,7 +278,7 @@ class HealthMonitor:
             return host in self.plan.hosts and not self.heartbeats.is_reached(host) and not self._is_down(host)
         if host and host not in self.plan.hosts:
             return False  # it is no host of the cluster any more
-        if kind is Kind.ADDON_UNAVAILABLE and not any(one.addon == component for one in self.plan.objects):
+        if kind is Kind.ADDON_UNAVAILABLE and component not in {one.addon for one in self.plan.objects}:
             return False  # the spec has it no more
         if kind in LOCAL_KINDS:
             reports = [
@@ -287,8 +287,7 @@ class HealthMonitor:
                 if at == host
             ]
             return not any(one.is_good for name, one in reports if name == component)
-        is_whole = component in WHOLE_HOST
-        about = [watch for watch in self._on(host) if is_whole or watch.subject.component == component]
+        about = [watch for watch in self._on(host) if component in WHOLE_HOST | {watch.subject.component}]
         return bool(about) and all(watch.state.status is Status.UNKNOWN for watch in about)
 
     def _time(self, moment: float) -> datetime:

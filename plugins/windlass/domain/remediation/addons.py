@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from windlass.domain.host.health import ClusterHealth
+from windlass.domain.host.layout import ADDON_LABEL
 from windlass.domain.objects.health import AddonHealth
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
 from windlass.domain.remediation.history import History
@@ -100,7 +101,7 @@ def addon_key(addon: AddonHealth) -> str:
 
 
 def _way_out(addon: str) -> str:
-    return f"look at the pods and events of its objects (`kubectl get pods,events -A`; label io.windlass/addon={addon})"
+    return f"look at the pods and events of its objects (`kubectl get pods,events -A`; label {ADDON_LABEL}={addon})"
 
 
 def _few(words: tuple[str, ...]) -> str:

@@ -9,45 +9,23 @@ from datetime import datetime, timedelta
 from windlass.domain.catalog import Release
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.etcd.status import Alarm
-from windlass.domain.host.layout import EVICTABLE
-from windlass.domain.rollout.disruption import (
-    Object,
-    drained_pods,
-    homeless,
-    impossible_budgets,
-    name_of,
-    orphans,
-    returning_pods,
-    shared_pods,
-    stranded_budgets,
-)
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning
 from windlass.domain.rollout.plan import API_SERVER, ETCD, LEAVE, PREPARE, HostState, Step
 from windlass.domain.rollout.quorum_gate import judge_members
 from windlass.domain.rollout.removed_apis import ApiUse
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
-from windlass.domain.rollout.webhooks import judge_webhooks, moving_webhooks, needed_groups
+from windlass.domain.rollout.workload_rules import Workloads, judge_admission, judge_pods
 from windlass.domain.spec.checks.flags import problems as flag_problems
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, Role
 from windlass.domain.spec.version import at_version
 from windlass.operation_names import Operation
 
 CERTIFICATE_LEFT = timedelta(days=2)
 """An upgrade that starts with less time than this left on a certificate might not see its own end."""
+_NEEDED: tuple[Role, ...] = ("etcd", "control-plane")
+"""Roles of which a host of the spec must answer: the cluster would be left without."""
 SPARE_KIB = 1024 * 1024
 """Room that a host must have beyond what is fetched."""
-
-
-@dataclass(frozen=True)
-class Workloads:
-    """What runs in the cluster, as the API has it."""
-
-    nodes: Sequence[Object] = ()
-    pods: Sequence[Object] = ()
-    budgets: Sequence[Object] = ()
-    webhooks: Sequence[Object] = ()
-    ready_services: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Services with an endpoint that is ready, as namespace/name, and the nodes of these."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +78,8 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
             _flags(cluster, target),
             *_health(cluster, target, seen, steps),
             _removed_apis(seen, target),
-            *_webhooks(cluster, seen, steps),
-            *_workloads(cluster, seen, steps),
+            *judge_admission(cluster, seen.workloads, steps),
+            *judge_pods(cluster, seen.workloads, steps),
             _certificates(seen, now),
             _disk(seen),
             finding(
@@ -111,7 +89,6 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
                 "the mirror has everything of the target",
             ),
             _drift(cluster, seen),
-            *_surge(cluster),
         )
     )
 
@@ -156,7 +133,10 @@ def _hosts(cluster: Cluster, seen: GateInputs, *, is_upgrade: bool) -> GateFindi
     """Judge hosts that do not answer: they are left out, unless an upgrade would leave etcd or the API half done."""
     workers = {host.name for host in cluster.spec.hosts.members if set(host.roles) == {"worker"}}
     told = [reason for _, reason in sorted(seen.unreachable.items())]
-    if is_upgrade and not set(seen.unreachable) <= workers:
+    lost = [role for role in _NEEDED if {host.name for host in cluster.hosts_with(role)} <= seen.unreachable.keys()]
+    if lost:
+        told.append(f"no {' and no '.join(lost)} host of the spec answers")
+    if lost or (is_upgrade and not set(seen.unreachable) <= workers):
         return finding("hosts", told, "bring the host back, or take it out of the spec", "")
     told = [f"left out: {one}" for one in told] + [f"its provider makes {name} first" for name in seen.to_be_made]
     told += [f"{name} is left as it is until they are back: {why}" for name, why in sorted(seen.held.items())]
@@ -196,59 +176,6 @@ def _removed_apis(seen: GateInputs, target: Release) -> GateFinding:
     return warning("removed APIs", seen.unsure_uses, "make sure that no client of yours uses that", "")
 
 
-def _workloads(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
-    work, batches = seen.workloads, [step.hosts for step in steps if step.drains]
-    drained = {name for batch in batches for name in batch}
-    leaving = drained_pods(work.pods, drained)
-    without = [homeless(work.nodes, work.pods, batch) for batch in batches]
-    stranded = [told for pods in without for told in stranded_budgets(work.budgets, pods)]
-    yield finding(
-        "disruption budgets",
-        [*impossible_budgets(work.budgets, leaving), *stranded, *shared_pods(work.budgets, leaving)],
-        "add a replica or a node, or allow one pod to be away; give a pod one budget only",
-        "every budget can be met",
-    )
-    # Somebody said in the spec that these may be lost.
-    judge = warning if cluster.spec.upgrade.drain.force else finding
-    yield judge(
-        "pods without a controller",
-        orphans(leaving),
-        f"nobody recreates them: delete them, annotate them with {EVICTABLE}=true, or set spec.upgrade.drain.force",
-        "every pod that leaves a node is recreated",
-    )
-    if back := returning_pods(leaving):
-        remedy = "nothing, if it bears that its node is changed under it; else take that toleration from it"
-        told = [f"{pod} tolerates the cordon: it comes back to its node, and is not waited for" for pod in back]
-        yield warning("pods that come back", told, remedy, "")
-    yield warning(
-        "capacity",
-        (f"{pod} has nowhere else to run" for pod in sorted({name_of(pod) for pods in without for pod in pods})),
-        "they wait until their node is back: add a worker, or accept that",
-        "every pod that leaves a node has room on another",
-    )
-
-
-def _webhooks(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
-    work = seen.workloads
-    told = judge_webhooks(work.webhooks, work.ready_services, needed_groups(cluster))
-    remedy = "bring its service up, or set its failurePolicy to Ignore for the time of the upgrade"
-    yield finding("admission webhooks", told.blocking, remedy, "no webhook is in the way")
-    if told.unrelated:
-        doubt = "nothing, for the upgrade; to use what it guards bring its service up"
-        yield warning("webhooks of your own", told.unrelated, doubt, "")
-    if told.by_url:
-        remedy = (
-            "make sure that it answers all the while, or set its failurePolicy to Ignore for the time of the upgrade"
-        )
-        yield warning("webhooks by URL", told.by_url, remedy, "")
-    yield warning(
-        "webhook replicas",
-        moving_webhooks(work.webhooks, work.ready_services, [step.hosts for step in steps if step.drains]),
-        "give its service a replica on another node, or it refuses what it is asked about until it runs elsewhere",
-        "every webhook that fails closed serves on while nodes are drained",
-    )
-
-
 def _certificates(seen: GateInputs, now: datetime) -> GateFinding:
     ending = [
         f"{name} ends at {end:%Y-%m-%d %H:%M} UTC"
@@ -276,14 +203,6 @@ def _drift(cluster: Cluster, seen: GateInputs) -> GateFinding:
     if cluster.spec.repair.drift == "repair":
         return warning("drift", told, "the rollout puts it right", passed)
     return finding("drift", told, f"put it right first: `{Operation.APPLY}` with the stored spec", passed)
-
-
-def _surge(cluster: Cluster) -> Iterator[GateFinding]:
-    if cluster.spec.upgrade.max_surge in {0, "0%"}:
-        return
-    provider = cluster.spec.hosts.provider
-    told = [f"spec.upgrade.maxSurge: the host provider `{provider}` makes no hosts, so none is added for the rollout"]
-    yield warning("surge", told, "set it to 0, or add workers to the spec", "")
 
 
 def blocked(name: str, text: str, remedy: str) -> GateFinding:

@@ -6,7 +6,8 @@ of a rollout that broke off is what is left of it.
 The order: everything is fetched first, on all hosts, and those that join are prepared. Hosts that are gone for good
 are forgotten, so that etcd does not count on them. Members join etcd one by one, before any that is there is stopped
 and before any leaves; then the members that are there change one by one, the leader last. Every proxy learns of API
-servers that join before these start, side by side; then those that are there change one by one. Then what is left on
+servers that join before these start, side by side; then those that are there change one by one. (Where etcd had one
+member, API servers know no other one until then, and the member changes after them.) Then what is left on
 each host: hosts that join side by side, control-plane hosts one by one, workers in batches; those on which
 nothing starts again go side by side as well. What leaves leaves last:
 no proxy leads to an API server that stops, and none counts on a member that goes. Add-ons are last of all.
@@ -139,13 +140,12 @@ def plan_rollout(
     changes = changes or PlaneChanges()
     hosts = [host for host in cluster.spec.hosts.members if host.name in states]
     widens, narrows = _proxies(hosts, states, changes)
+    etcd, servers = tuple(_etcd(hosts, states, leader, changes)), (*widens, *_api_servers(hosts, states, changes))
     return (
         *_fetches(hosts, states, changes),
         *_prepares(changes),
         *_members(changes),
-        *_etcd(hosts, states, leader, changes),
-        *widens,
-        *_api_servers(hosts, states, changes),
+        *((*servers, *etcd) if changes.is_etcd_last else (*etcd, *servers)),
         *_hosts(cluster, hosts, states, changes),
         *narrows,
         *_leaves(cluster, changes),
@@ -204,13 +204,14 @@ def _proxies(
     new = [name for name in changes.prepare if changes.has_leaving_api and name not in names]
     # A node that leaves needs the API until its pods have left it.
     leaving = tuple(name for name in changes.leave if name not in names and name in changes.drained)
-    wider = (*names, *leaving)
-    widens = [Step(WIDEN, wider, _does_proxies(names or leaving))] if wider and changes.api_joins else []
-    narrows = [Step(NARROW, (*names, *new), _does_proxies([*names, *new]))] if names or new else []
-    is_wide_enough = widens and not changes.has_leaving_api
-    narrows = narrows if changes.has_staying_api and not is_wide_enough else []
-    # Where none joins or leaves, proxies are behind, as of a host that was down: they learn first what there is.
-    return (widens, narrows) if widens or changes.has_leaving_api else (narrows, [])
+    # An API server that starts is waited for until all proxies lead to it.
+    starts = changes.api_joins or (names and any(API_SERVICE in state.stale for state in states.values()))
+    wide = (*names, *leaving) if starts else ()
+    narrow = (*names, *new) if changes.has_staying_api and (changes.has_leaving_api or not wide) else ()
+    return (
+        [Step(WIDEN, wide, _does_proxies(wide))] if wide else [],
+        [Step(NARROW, narrow, _does_proxies(narrow))] if narrow else [],
+    )
 
 
 def _does_proxies(names: Sequence[str]) -> tuple[str, ...]:

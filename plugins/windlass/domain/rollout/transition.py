@@ -70,6 +70,8 @@ class Transition:
     """Those of `gone` of which somebody said so before this run: they are asked, and cleaned if they are back."""
     left: frozenset[str] = frozenset()
     """Hosts that left before this run, and are not known to be clean."""
+    before: Cluster | None = None
+    """What the cluster was when the change began."""
 
     @property
     def barred(self) -> frozenset[str]:
@@ -121,6 +123,11 @@ class Transition:
         return self.planes(name) - planes_of(next((host for host in self.known if host.name == name), None))
 
     @property
+    def is_first_growth(self) -> bool:
+        """Say whether etcd had one member, which no API server can do without until it knows of the others."""
+        return bool(self.before and len(self.before.hosts_with("etcd")) == 1 and len(self.after.hosts_with("etcd")) > 1)
+
+    @property
     def is_still(self) -> bool:
         """Say whether every host stays what it is."""
         names = {host.name for host in self.after.spec.hosts.members}
@@ -169,6 +176,8 @@ class PlaneChanges:
     etcd_joins: tuple[str, ...] = ()
     unfinished: frozenset[str] = frozenset()
     """Those of them that an earlier try has made members already, and which do not vote yet: they come first."""
+    is_etcd_last: bool = False
+    """Whether API servers learn of etcd's members before those that are there change."""
     api_joins: tuple[str, ...] = ()
     node_joins: tuple[str, ...] = ()
     forget: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -223,6 +232,7 @@ def plane_changes(transition: Transition, there: Presence, uncertified: frozense
         ),
         etcd_joins=joins.etcd,
         unfinished=there.unfinished & set(joins.etcd),
+        is_etcd_last=transition.is_first_growth,
         api_joins=joins.api,
         node_joins=joins.nodes,
         forget=forget,
@@ -259,18 +269,23 @@ def _forgotten(transition: Transition, there: Presence) -> Iterator[tuple[str, t
 
 
 def _leaves(transition: Transition, there: Presence) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield what is to be done host by host: workers first, then nodes of the control plane, then members of etcd."""
+    """Yield what is to be done host by host: workers first, then API servers, and etcd alone, which these ask, last."""
     leaving = [
         host
         for host in (*transition.leaving, *transition.shrinking)
         if host.name not in transition.gone or there.rest.get(host.name)  # it is back
     ]
-    for host in sorted(leaving, key=lambda one: (ETCD_PLANE in planes_of(one), CONTROL_PLANE in planes_of(one))):
+    for host in sorted(leaving, key=_place_in_leaving):
         if host.name in there.unreachable:
             continue
         does = tuple(_leave(transition, there, host))
         if does:
             yield host.name, does
+
+
+def _place_in_leaving(host: Host) -> tuple[bool, bool, bool]:
+    planes = planes_of(host)
+    return bool(planes - {NODE}), ETCD_PLANE in planes, CONTROL_PLANE not in planes
 
 
 def _leave(transition: Transition, there: Presence, host: Host) -> Iterator[str]:

@@ -53,7 +53,7 @@ class UpgradePath:
     def transition(self) -> Transition:
         """Return which hosts join and leave on the way."""
         known = merged_hosts(self.before.spec.hosts.members, self.known)
-        return Transition(self.after, known, self.gone, self.recorded, self.left)
+        return Transition(self.after, known, self.gone, self.recorded, self.left, self.before)
 
     @property
     def is_upgrade(self) -> bool:

@@ -116,18 +116,21 @@ class KubernetesClient:
         asked = {"labelSelector": selector, "fieldSelector": fields}
         params = {name: value for name, value in asked.items() if value}
         response = self._send("GET", resource.path(namespace), params=params)
-        items: list[Object] = self._object(response, f"list {resource.plural}")["items"]
+        items: list[Object] = self._object(response, f"list {resource.plural}")["items"] or []
         return items
 
     def names(self, resource: Resource) -> tuple[tuple[str, str], ...]:
-        """Return namespace and name of all objects of a kind, asked for page by page and without what they hold."""
+        """Return namespace and name of all objects of a kind, asked for page by page and without what they hold.
+
+        Of a list without objects in it an API server writes `items: null` in this form.
+        """
         accept = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
         found: list[tuple[str, str]] = []
         params = {"limit": str(_PAGE)}
         while True:
             response = self._send("GET", resource.path(), params=params, headers=accept)
             page = self._object(response, f"list {resource.plural}")
-            found += [(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in page["items"]]
+            found += [(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in page["items"] or ()]
             following = page.get("metadata", {}).get("continue")
             if not following:
                 return tuple(found)

@@ -154,13 +154,21 @@ def table(address: str, port: int, path: str) -> list[dict[str, Any]] | None:
                 answer = b"".join(iter(lambda: sock.recv(65536), b""))
     except OSError:
         return None
+    return rows_of(answer)
+
+
+def rows_of(answer: bytes) -> list[dict[str, Any]] | None:
+    """Return the rows of the table in an HTTP answer, none where the kind is not served; None for other answers."""
     head, _, body = answer.partition(b"\r\n\r\n")
-    if b" 200 " not in head.split(b"\r\n")[0]:
+    status = head.split(b"\r\n")[0]
+    if b" 404 " in status:
+        return []
+    if b" 200 " not in status:
         return None
     try:
         found = json.loads(body)
         names = [column["name"] for column in found.get("columnDefinitions", [])]
-        return [{**row, "named": dict(zip(names, row["cells"]))} for row in found["rows"]]
+        return [{**row, "named": dict(zip(names, row["cells"]))} for row in found["rows"] or []]
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from windlass.domain.rollout import Step, steps_until
+from windlass.domain.rollout import Step
 from windlass.domain.rollout.gate_result import GateResult
 from windlass.domain.rollout.plan_changes import plan_changes
+from windlass.domain.rollout.plan_until import steps_until
 from windlass.domain.rollout.question import render_question
 from windlass.domain.rollout.record import RolloutRecord, carried_on, dump_hosts
 from windlass.domain.rollout.rollout_plan import RolloutPlan, rollout_plan

@@ -12,8 +12,8 @@ from windlass.domain.artifacts import Artifact
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
 from windlass.domain.rendering import host_installs
-from windlass.domain.rollout.gate_rules import Workloads
 from windlass.domain.rollout.removed_apis import ApiUse, OwnRequest, requested
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, PODS, Resource
 from windlass.effects.ssh.connection import Connection

@@ -17,13 +17,14 @@ from windlass.domain.pki import Pki
 from windlass.domain.pki.issuance import expiring
 from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rollout import HostState, RunningVersions
-from windlass.domain.rollout.gate_rules import GateInputs, Workloads
+from windlass.domain.rollout.gate_rules import GateInputs
 from windlass.domain.rollout.held import held_hosts, without_held
 from windlass.domain.rollout.plan import new_host_state
 from windlass.domain.rollout.quorum_gate import as_dead
 from windlass.domain.rollout.removed_apis import ApiUse, without_own
 from windlass.domain.rollout.transition import PlaneChanges, Transition, plane_changes
 from windlass.domain.rollout.version_skew import proxy_versions
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.cluster import ClusterSession

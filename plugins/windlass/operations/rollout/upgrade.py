@@ -16,7 +16,7 @@ from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.domain.servicelog import Detail
 from windlass.domain.spec import dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
-from windlass.errors import SkippedError, WindlassError
+from windlass.errors import NotReadyError, SkippedError, UnreachableError, WindlassError
 from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
@@ -30,6 +30,7 @@ from windlass.operations.rollout.settle import hosts_left, left_nodes, seal_host
 from windlass.operations.rollout.steps import do_step
 from windlass.operations.run import ClusterRun, Tell
 
+_ANSWERS = timedelta(seconds=10)
 _API_READY = timedelta(seconds=90)
 
 
@@ -42,9 +43,24 @@ class UpgradePlan:
 
 
 def is_to_be_created(run: ClusterRun, request: UpgradeRequest) -> bool:
-    """Say whether there is no cluster yet that was ever verified; SpecError if the given spec is wrong."""
+    """Say whether there is no cluster yet; SpecError if the given spec is wrong.
+
+    One that was never verified and whose API answers is there: a creation broke off at its end, or it is of a time
+    when no record of that was kept. A rollout brings it to its spec with the care that a creation does not take.
+    """
     run.desired(request.spec)
-    return run.records.created() is None
+    return run.records.created() is None and not _does_api_answer(run)
+
+
+def _does_api_answer(run: ClusterRun) -> bool:
+    stored, pki = run.stored(), run.records.pki(run.keys)
+    if stored is None or pki is None:
+        return False
+    try:
+        with run.session(stored) as session, kubernetes_api(session, pki, _ANSWERS):
+            return True
+    except (NotReadyError, UnreachableError):
+        return False
 
 
 def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> UpgradePlan:
