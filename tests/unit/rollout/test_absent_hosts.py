@@ -213,7 +213,7 @@ class TestDown:
         assert list(found) == ["cp-1"]
         assert "stopping cp-1 is refused" in found["cp-1"]
         steps = plan_rollout(CLUSTER, without_held(states, found), leader="cp-1", add_ons=())
-        assert [step.label for step in steps] == ["API server cp-2", "host w-1", "proxies to what stays"]
+        assert [step.label for step in steps] == ["proxies to what joins", "API server cp-2", "host w-1"]
 
     def test_nothing_is_held_where_only_a_worker_is_down(self) -> None:
         assert held({"cp-1": ETCD_STALE, "cp-2": API_STALE}, ["w-1"]) == {}

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from windlass.domain.catalog import Release
-from windlass.domain.etcd.drift import etcd_drift
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.etcd.status import Alarm
-from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning, without_passed
-from windlass.domain.rollout.plan import API_SERVER, ETCD, ETCD_JOIN, FORGET, LEAVE, PREPARE, HostState, Step
-from windlass.domain.rollout.quorum_gate import refused_changes
+from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning
+from windlass.domain.rollout.plan import API_SERVER, ETCD, LEAVE, PREPARE, HostState, Step
+from windlass.domain.rollout.quorum_gate import judge_members
 from windlass.domain.rollout.removed_apis import ApiUse
-from windlass.domain.rollout.transition import STOPS_SERVER
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
 from windlass.domain.rollout.workload_rules import Workloads, judge_admission, judge_pods
 from windlass.domain.spec.checks.flags import problems as flag_problems
@@ -120,7 +118,7 @@ def _health(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence
         yield finding(
             "joining hosts", seen.joining, "fix the host, or take it out of the spec", "each can take its part"
         )
-    yield from _members(cluster, seen, steps, is_upgrade=is_upgrade)
+    yield from judge_members(cluster, seen, steps, is_upgrade=is_upgrade)
     down = [reason for name, reason in seen.api_reasons.items() if name not in seen.unreachable]
     moves_servers = is_upgrade or bool({API_SERVER, LEAVE} & kinds) or "the API" in seen.api_reasons
     judge = finding if moves_servers else warning
@@ -129,35 +127,6 @@ def _health(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence
     remedy = f"make it Ready first: `{Operation.REMEDIATE}`"
     yield judge("nodes", _nodes(cluster, seen), remedy, "all nodes are Ready")
     yield warning("outage", _outages(cluster, steps), "let everybody know, or add hosts", "nothing stops serving")
-
-
-def _members(cluster: Cluster, seen: GateInputs, steps: Sequence[Step], *, is_upgrade: bool) -> Iterator[GateFinding]:
-    """Judge etcd: what is wrong on hosts that answer is fixed before members move; who is down is left out as they can.
-
-    That members may move while others are down is up to the rules of quorum, asked for each step.
-    """
-    drift = etcd_drift(seen.membership, seen.alarms)
-    told = [str(one) for one in drift if one.member not in seen.unreachable]
-    told += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
-    if not seen.listed.has_quorum:
-        told.append(f"etcd has no quorum: {seen.listed.count} voters are known to be healthy")
-    moves_members = is_upgrade or bool({ETCD, ETCD_JOIN, FORGET} & {step.kind for step in steps})
-    judge = finding if moves_members or not seen.listed.has_quorum else warning
-    remedy = f"fix the member first: `{Operation.REMEDIATE}`"
-    yield judge("etcd members", told, remedy, f"{seen.listed.count} voters are healthy")
-    yield from without_passed(
-        finding("etcd quorum", refused_changes(cluster, seen.listed, steps), "bring its members back first", ""),
-        finding("control plane", _last_servers(cluster, seen, steps), "bring another one back first", ""),
-    )
-
-
-def _last_servers(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[str]:
-    """Yield API servers that would stop for good while none that stays answers, or is started before."""
-    stays = {host.name for host in cluster.hosts_with("control-plane")}
-    if stays <= set(seen.unreachable):
-        for step in steps:
-            if step.kind == LEAVE and any(STOPS_SERVER in line for line in step.does):
-                yield f"{', '.join(step.hosts)}: no other API server can be reached"
 
 
 def _hosts(cluster: Cluster, seen: GateInputs, *, is_upgrade: bool) -> GateFinding:

@@ -22,10 +22,11 @@ def held_hosts(
     down: Collection[str],
     membership: Membership,
     etcd: EtcdObservation,
+    joining: Collection[str] = (),
 ) -> dict[str, str]:
     """Return the hosts of which a part may not stop while the hosts that are `down` stay so, each with the reason.
 
-    `states` are those of hosts that answer.
+    `states` are those of hosts that answer. Of those that are `joining` no API server runs yet, and none stops.
     """
     members = {member.name: member for member in membership.members}
     planes = {host.name for host in cluster.hosts_with("control-plane")}
@@ -33,7 +34,7 @@ def held_hosts(
     for name, state in states.items():
         if ETCD_SERVICE in state.stale and name in members and any(one in down for one in members):
             reason = _why_not_stopped(members[name], membership, etcd)
-        elif API_SERVICE in state.stale and len(planes) > 1 and planes - {name} <= set(down):
+        elif API_SERVICE in state.stale and name not in joining and len(planes) > 1 and planes - {name} <= set(down):
             reason = "its API server is the last one that serves"
         else:
             reason = ""

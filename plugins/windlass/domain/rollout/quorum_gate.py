@@ -4,14 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from windlass.domain.etcd.drift import etcd_drift
 from windlass.domain.etcd.quorum import Membership, Removal, check
 from windlass.domain.etcd.replacement import plan_replacement
-from windlass.domain.rollout.plan import ETCD_JOIN, FORGET, Step
+from windlass.domain.rollout.gate import GateFinding, finding, warning, without_passed
+from windlass.domain.rollout.plan import ETCD, ETCD_JOIN, FORGET, LEAVE, Step
 from windlass.domain.rollout.plan_quorum import follow
-from windlass.domain.rollout.transition import REMOVES_MEMBER
+from windlass.domain.rollout.transition import REMOVES_MEMBER, STOPS_SERVER
 from windlass.domain.spec.models import Cluster
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
+
+if TYPE_CHECKING:
+    from windlass.domain.rollout.gate_rules import GateInputs
+
+
+def judge_members(
+    cluster: Cluster, seen: GateInputs, steps: Sequence[Step], *, is_upgrade: bool
+) -> Iterator[GateFinding]:
+    """Judge etcd: what is wrong on hosts that answer is fixed before members move; who is down is left out as they can.
+
+    That members may move while others are down is up to the rules of quorum, asked for each step.
+    """
+    drift = etcd_drift(seen.membership, seen.alarms)
+    told = [str(one) for one in drift if one.member not in seen.unreachable]
+    told += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
+    if not seen.listed.has_quorum:
+        told.append(f"etcd has no quorum: {seen.listed.count} voters are known to be healthy")
+    moves_members = is_upgrade or bool({ETCD, ETCD_JOIN, FORGET} & {step.kind for step in steps})
+    judge = finding if moves_members or not seen.listed.has_quorum else warning
+    remedy = f"fix the member first: `{Operation.REMEDIATE}`"
+    yield judge("etcd members", told, remedy, f"{seen.listed.count} voters are healthy")
+    yield from without_passed(
+        finding("etcd quorum", refused_changes(cluster, seen.listed, steps), "bring its members back first", ""),
+        finding("control plane", _last_servers(cluster, seen, steps), "bring another one back first", ""),
+    )
+
+
+def _last_servers(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[str]:
+    """Yield API servers that would stop, or lose their etcd, for good while none that stays answers."""
+    stays = {host.name for host in cluster.hosts_with("control-plane")}
+    removes = any(REMOVES_MEMBER in line for step in steps if step.kind == LEAVE for line in step.does)
+    for name in stays & set(seen.held) if removes else ():
+        yield f"{name}: its API server may know only members that leave, and is left as it is: {seen.held[name]}"
+    if stays <= set(seen.unreachable):
+        for step in steps:
+            if step.kind == LEAVE and any(STOPS_SERVER in line for line in step.does):
+                yield f"{', '.join(step.hosts)}: no other API server can be reached"
 
 
 def refused_changes(cluster: Cluster, membership: Membership, steps: Sequence[Step]) -> Iterator[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
@@ -14,7 +16,7 @@ from windlass.effects.ssh.connection import Connection, SshTarget
 from windlass.effects.ssh.host_keys import HostKey
 from windlass.effects.ssh.login import CONNECT_TIMEOUT, RecordKey
 from windlass.effects.ssh.sessions import Sessions
-from windlass.errors import RefusedError
+from windlass.errors import RefusedError, UnreachableError
 
 Connect = Callable[[SshTarget], Connection]
 
@@ -26,6 +28,18 @@ class ShowsHostKeys(Protocol):
     def host_key(self, target: SshTarget) -> HostKey:
         """Return the key that a host shows now; UnreachableError if it shows none."""
         ...
+
+
+_LONG = timedelta(seconds=3)
+"""Only a time-out takes so long: of a host that answers nothing at all, or behind a firewall that drops."""
+
+
+@dataclass(frozen=True)
+class _Silence:
+    """That a host did not answer, and until when that is taken to be so still, by the monotonic clock."""
+
+    error: UnreachableError
+    until: float
 
 
 class SshConnector:
@@ -69,6 +83,7 @@ class Connections:
         self._lock = threading.Lock()
         self._host_locks = {name: threading.Lock() for name in self._targets}
         self._open: dict[str, Connection] = {}
+        self._silent: dict[str, _Silence] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,16 +104,33 @@ class Connections:
         """Reach a host by another login from now on: it is another machine, with another host key."""
         with self._host_locks[target.name]:
             self._targets[target.name] = target
+            self._silent.pop(target.name, None)
             old = self._open.pop(target.name, None)
         if old is not None:
             old.close()
 
     def get(self, name: str) -> Connection:
-        """Give the connection to a host; raise what `connect` raises if there is none yet and it fails."""
+        """Give the connection to a host; raise what `connect` raises if there is none yet and it fails.
+
+        Where it took long to find out that a host does not answer, the same is said for as long again: whoever asks
+        all hosts one time after the other does not wait for that one each time.
+        """
         with self._host_locks[name]:
             if name not in self._open:
-                self._open[name] = self._connector(self._targets[name])
+                self._open[name] = self._connect(name)
             return self._open[name]
+
+    def _connect(self, name: str) -> Connection:
+        silence, began = self._silent.get(name), time.monotonic()
+        if silence is not None and began < silence.until:
+            raise UnreachableError(str(silence.error)) from silence.error
+        try:
+            return self._connector(self._targets[name])
+        except UnreachableError as error:
+            now = time.monotonic()
+            if now - began > _LONG.total_seconds():
+                self._silent[name] = _Silence(error, now + (now - began))
+            raise
 
     def close(self) -> None:
         """Close all connections, side by side as each may wait for its host."""

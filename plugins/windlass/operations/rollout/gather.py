@@ -118,7 +118,7 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
     ]
     states |= {host.name: new_host_state(host) for host in bare}
     expected = as_expected(membership, found.etcd, transition, {*changes.etcd_joins, *changes.forget})
-    held = held_hosts(views.session.cluster, states, unreachable, expected, found.etcd)
+    held = held_hosts(views.session.cluster, states, unreachable, expected, found.etcd, changes.api_joins)
     gate_inputs = GateInputs(
         running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, views.before.lock)),
         states=without_held(states, held),
