@@ -34,6 +34,7 @@ MODULES = (
     "remediation",
     "notice",
     "remediation_tests",
+    "hundred_workers",
     "changed_hosts",
     "changed_spec",
 )

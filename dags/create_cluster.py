@@ -13,6 +13,7 @@ from windlass.airflow.operators.cluster import (
     ClusterServicesOperator,
     ClusterValidateOperator,
     ClusterVerifyOperator,
+    RunOutcomeOperator,
 )
 from windlass.airflow.operators.hosts import (
     ControlPlaneRollOutOperator,
@@ -69,10 +70,11 @@ with DAG(
         trigger_rule=TriggerRule.NONE_FAILED,
     )
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+    outcome = RunOutcomeOperator(task_id="outcome", last="record").as_teardown(on_failure_fail_dagrun=True)
 
     validate >> provision >> preflight >> lease >> [prepare, certificates]
     for started in (etcd, control_plane, workers, services):
         [prepare, certificates] >> started >> verify
-    verify >> release
+    verify >> release >> outcome
     # After the lease is given back, or Airflow would skip the record along with a lease that was not needed.
     [preflight, verify, release] >> record

@@ -11,8 +11,9 @@ from windlass.airflow.operators.cluster import (
     ClusterForgetOperator,
     ClusterReleaseOperator,
     ClusterRemoveOperator,
+    RunOutcomeOperator,
 )
-from windlass.airflow.params import common_params, gone_param, switch_param
+from windlass.airflow.params import common_params, names_param, switch_param
 from windlass.operation_names import Operation
 
 CONFIRM_NAME = Param(
@@ -21,6 +22,11 @@ CONFIRM_NAME = Param(
     description_md="The cluster's name once more. What is on its hosts is lost.",
 )
 KEEP_BACKUPS = switch_param("Keep backups", "Whether the cluster's bundles stay in the store.", default=True)
+GONE = names_param(
+    "Hosts gone for good",
+    "Hosts that will never answer again. Without this the run fails as long as a host does not answer. What is on such "
+    "a host stays there; one that answers is cleaned all the same.",
+)
 
 with DAG(
     dag_id=Operation.DELETE,
@@ -28,7 +34,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
-    params=common_params(confirm_name=CONFIRM_NAME, keep_backups=KEEP_BACKUPS, gone=gone_param()),
+    params=common_params(confirm_name=CONFIRM_NAME, keep_backups=KEEP_BACKUPS, gone=GONE),
     allowed_run_types=["scheduled", "manual"],
 ):
     confirm = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
@@ -37,5 +43,6 @@ with DAG(
     remove = ClusterRemoveOperator(task_id="remove")
     forget = ClusterForgetOperator(task_id="forget")
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+    outcome = RunOutcomeOperator(task_id="outcome", last="forget").as_teardown(on_failure_fail_dagrun=True)
 
-    confirm >> lease >> drain >> remove >> forget >> release
+    confirm >> lease >> drain >> remove >> forget >> release >> outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from windlass.airflow.operators.cluster import ClusterReleaseOperator
+from windlass.airflow.operators.cluster import ClusterReleaseOperator, RunOutcomeOperator
 from windlass.airflow.operators.recovery import (
     RecoveryApprovalOperator,
     RecoveryLeaseOperator,
@@ -71,5 +71,6 @@ with DAG(
     settle = RecoverySettleOperator(task_id="settle")
     verify = RecoveryVerifyOperator(task_id="verify")
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+    outcome = RunOutcomeOperator(task_id="outcome", last="verify").as_teardown(on_failure_fail_dagrun=True)
 
-    plan >> approve >> lease >> restore >> settle >> verify >> release
+    plan >> approve >> lease >> restore >> settle >> verify >> release >> outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from windlass.airflow.operators.cluster import ClusterLeaseOperator, ClusterReleaseOperator
+from windlass.airflow.operators.cluster import ClusterLeaseOperator, ClusterReleaseOperator, RunOutcomeOperator
 from windlass.airflow.operators.etcd import EtcdPlanReplacementOperator, EtcdReplaceMemberOperator
 from windlass.airflow.params import common_params
 from windlass.operation_names import Operation
@@ -28,5 +28,6 @@ with DAG(
     lease = ClusterLeaseOperator(task_id="lease")
     replace = EtcdReplaceMemberOperator(task_id="replace")
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+    outcome = RunOutcomeOperator(task_id="outcome", last="replace").as_teardown(on_failure_fail_dagrun=True)
 
-    plan >> lease >> replace >> release
+    plan >> lease >> replace >> release >> outcome

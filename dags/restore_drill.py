@@ -8,6 +8,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 
 from windlass.airflow.backup_assets import DRILLS
+from windlass.airflow.operators.cluster import RunOutcomeOperator
 from windlass.airflow.operators.drill import DrillChooseOperator, DrillClearOperator, DrillRunOperator
 from windlass.airflow.params import reason_param, scheduled_cluster_param
 from windlass.operation_names import Operation
@@ -34,5 +35,7 @@ with DAG(
     choose = DrillChooseOperator(task_id="choose")
     drill = DrillRunOperator(task_id="drill", retries=1)
     clear = DrillClearOperator(task_id="clear").as_teardown(setups=choose)
+    # A drill may be left to another run; whether it failed Airflow sees by itself.
+    outcome = RunOutcomeOperator(task_id="outcome").as_teardown(on_failure_fail_dagrun=True)
 
-    choose >> drill >> clear
+    choose >> drill >> clear >> outcome

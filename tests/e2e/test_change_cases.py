@@ -227,7 +227,64 @@ def test_a_host_that_dies_while_it_leaves_is_cleaned_once_it_is_back(wide: Groun
     assert wide.records.left_hosts() == ()
 
 
-# Runs that die.
+def test_a_learner_has_no_vote_until_it_has_caught_up(wide: Ground) -> None:
+    def votes() -> bool:
+        return members(wide).get("cp-4") is False
+
+    with writer(wide) as writing, api_client(wide, "w-1") as api:
+        run_id = wide.start_apply(grown(wide, PLANES))
+        wait_for(lambda: is_listed(wide, "cp-4"), "cp-4 is listed", CHANGE_LIMIT)
+        # Its SSH server answers on.
+        faults.cut(wide.lab, "cp-4", peers=ETCD_HOSTS)
+        try:
+            with pytest.raises(AssertionError, match="it votes"):
+                wait_for(votes, "it votes", timedelta(seconds=60))
+        finally:
+            faults.mend(wide.lab, "cp-4")
+        wide.converge("apply_cluster", run_id).succeeded()
+
+    assert votes()
+    assert api.failed == []
+    check(wide, writing)
+    settle(wide, wide.spec())
+
+
+# Runs that stop, or die.
+
+
+def test_a_change_pauses_where_it_is_told_to_and_goes_on(wide: Ground) -> None:
+    spec = grown(wide, PLANES)
+    paused = wide.apply(spec, stop_after="join etcd cp-4").succeeded()
+
+    assert paused.outcome == "paused"
+    assert members(wide)["cp-4"] is False
+    assert "cp-4" not in node_names(wide)
+    assert wide.records.rollout() is not None
+    rest = wide.apply(spec).succeeded()
+    assert rest.outcome == "done"
+    assert not [label for label in rest.result("result")["steps"] if label.startswith(("prepare", "join etcd"))]
+    assert wide.not_ready({**OVERLAPPING, **PLANES}) == set()
+    settle(wide, wide.spec())
+
+
+def test_a_change_that_was_begun_is_taken_back_by_the_spec_before(wide: Ground) -> None:
+    wide.apply(grown(wide), stop_after="join etcd cp-4").succeeded()
+
+    settle(wide, wide.spec())
+
+    assert members(wide) == dict.fromkeys(ETCD_HOSTS, False)
+    assert {host: wide.traces(host) for host in JOINING} == {host: [] for host in JOINING}
+
+
+def test_only_the_plan_of_the_given_digest_is_done(wide: Ground) -> None:
+    plan = wide.apply(grown(wide, WORKER), plan_only=True).succeeded().result("gate")["plan"]
+
+    refusal = wide.apply(grown(wide, PLANES), plan_digest=plan["digest"]).refused("gate")
+    assert wide.apply(grown(wide, WORKER), plan_digest=plan["digest"]).succeeded().outcome == "done"
+
+    assert plan["digest"] in refusal
+    assert "join etcd cp-4" in refusal
+    settle(wide, wide.spec())
 
 
 def test_runs_of_which_every_task_is_killed_once_converge(wide: Ground) -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from e2e.ground import Ground, wait_for
+from e2e.remediation import wait_until_calm
 from windlass.domain.apply.readiness import is_ready
 from windlass.effects.kubernetes.client import NODES, PODS, Resource
 
@@ -57,6 +58,7 @@ def test_dns_that_somebody_deleted_is_found_by_the_watch_and_put_back(cluster: G
     with cluster.watched():
         delete_dns(cluster)
         wait_for(lambda: is_dns_back(cluster), "the DNS is back by itself", timedelta(minutes=4))
+        wait_until_calm(cluster)
 
 
 def test_a_setting_that_somebody_changed_is_put_back(cluster: Ground) -> None:

@@ -21,11 +21,13 @@ pytestmark = pytest.mark.full
 
 ROLES = {"cp-1": ("etcd", "control-plane"), "w-1": ("worker",)}
 OUTSIDE = "cp-3"
+ISSUERS = ["https://kubernetes.default.svc.cluster.local", "https://id.example.org"]
+FLAGS = {"max-requests-inflight": "399", "service-account-issuer": ISSUERS}
 UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized"
 WEB = """
 apiVersion: v1
 kind: Namespace
-metadata: {name: web}
+metadata: {name: web, labels: {pod-security.kubernetes.io/enforce: baseline}}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -86,7 +88,9 @@ def choices(ground: Ground) -> dict[str, Any]:
         "network": {"proxyMode": "nftables", "backend": "host-gw"},
         "loadBalancer": {"driver": "metallb", "addresses": [balancer_addresses(ground.lab)]},
         "monitoring": {"driver": "metrics-server"},
-        "components": {"kube-apiserver": {"extraArgs": {"max-requests-inflight": "399"}}},
+        "security": {"podSecurity": "restricted"},
+        "api": {"oidc": [{"issuer": "https://id.example.com", "clientId": "kubernetes"}]},
+        "components": {"kube-apiserver": {"extraArgs": FLAGS}},
         "manifests": [{"name": "web", "content": WEB.replace("IMAGE", toolbox(ground))}],
         "stacks": [{"name": "edge-proxy", "roles": ["control-plane"], "values": {"ports": "8088:30080"}}],
     }
@@ -125,7 +129,18 @@ def test_the_users_authority_signs(ground: Ground, choices: dict[str, Any]) -> N
 def test_services_and_routes_are_as_chosen(ground: Ground, choices: dict[str, Any]) -> None:
     assert "table ip kube-proxy" in ground.on("w-1", "nft list tables")
     assert f"via {ground.lab.host('cp-1').address} dev eth0" in ground.on("w-1", "ip route")
-    assert "--max-requests-inflight=399" in ground.on("cp-1", "docker inspect windlass-kube-apiserver")
+    flags = ground.on("cp-1", "docker inspect windlass-kube-apiserver")
+    assert "--max-requests-inflight=399" in flags
+    assert all(f"--service-account-issuer={issuer}" in flags for issuer in ISSUERS)
+    assert "https://id.example.com" in ground.on("cp-1", "cat /etc/windlass/stacks/control-plane/authentication.yaml")
+
+
+def test_pods_meet_the_strictest_level_unless_their_namespace_says_otherwise(
+    ground: Ground, choices: dict[str, Any]
+) -> None:
+    kubectl = "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1) --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
+    refused = ground.on("cp-1", f"{kubectl} run bad --image=bad --dry-run=server 2>&1 || true")
+    assert 'violates PodSecurity "restricted' in refused
 
 
 def test_metrics_are_served(ground: Ground, choices: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from e2e.ground import CLUSTER, HOSTS, Ground
 from windlass.effects.store.keys import bundle_key
+from windlass_lab import faults
 
 DOCKER = "/usr/local/bin/docker"
 STUBBORN = """#!/bin/sh
@@ -37,6 +38,22 @@ def test_a_delete_that_leaves_something_behind_fails_says_what_and_keeps_the_clu
     assert "container" in told
     assert cluster.records.spec() is not None
     assert "taken off its hosts" not in cluster.service_log()[0]
+    cluster.run("delete_cluster", confirm_name=CLUSTER).succeeded()
+    assert {host: cluster.traces(host) for host in HOSTS} == {host: [] for host in HOSTS}
+
+
+@pytest.mark.full
+def test_a_delete_names_the_host_that_is_down_cleans_the_others_and_goes_on_once_it_is_back(cluster: Ground) -> None:
+    faults.kill(cluster.lab, "w-1")
+    try:
+        told = cluster.run("delete_cluster", confirm_name=CLUSTER).refused("remove")
+        others = {host: cluster.traces(host) for host in HOSTS if host != "w-1"}
+    finally:
+        faults.start(cluster.lab, "w-1")
+
+    assert "bring w-1 back" in told
+    assert others == {host: [] for host in others}
+    assert cluster.records.spec() is not None
     cluster.run("delete_cluster", confirm_name=CLUSTER).succeeded()
     assert {host: cluster.traces(host) for host in HOSTS} == {host: [] for host in HOSTS}
 

@@ -26,7 +26,10 @@ from e2e.etcd import (
 from e2e.ground import CLUSTER, OVERLAPPING, Ground, wait_for
 from e2e.second_airflow import another_airflow
 from e2e.test_recovery import last_acknowledged
+from windlass.domain.etcd.bootstrap import initial_cluster_of
+from windlass.domain.scripts.bootstrap import bootstrap_script
 from windlass.domain.scripts.restore import stage_script
+from windlass.domain.spec import load_cluster
 from windlass.effects.kubernetes.client import NAMESPACES
 from windlass.effects.store.keys import bundles_prefix, cluster_prefix
 from windlass.errors import WindlassError
@@ -208,10 +211,10 @@ def _begin_anew(ground: Ground) -> None:
     The others stay down, so that its revision stays small.
     """
     names = "windlass-kube-apiserver windlass-kube-controller-manager windlass-kube-scheduler"
+    # As a creation starts them: Windlass itself does it only where there is no cluster yet.
+    again = bootstrap_script(initial_cluster_of(load_cluster(ground.records.spec() or "", "stored spec"))).text
     for host in ETCD_HOSTS:
-        # Recreated, as by anybody who applies the stack: a member that joined once would else look for the others.
-        again = "cd /etc/windlass/stacks/etcd && docker compose -p windlass-etcd -f compose.yaml up -d"
-        ground.on(host, f"docker stop --time 1 {names} >/dev/null; docker rm -f windlass-etcd; {again} 2>&1")
+        ground.on(host, f"docker stop --time 1 {names} >/dev/null; docker rm -f windlass-etcd >/dev/null\n{again}")
     wait_for(lambda: is_healthy(ground, "cp-1"), "a new and empty etcd cluster")
     ground.on("cp-1", "docker start windlass-kube-apiserver")
     wait_for(lambda: _has_namespaces(ground), "an API server on it")

@@ -186,6 +186,15 @@ class KubernetesApi:
         is_system = namespace in {None, "default", "kube-system"}
         return not is_system and ("namespaces", "", namespace) not in self._objects
 
+    def _put(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
+        made, before = json.loads(request.content), self._objects.get(_key(match))
+        if before is None:
+            return _missing(request.url.path)
+        if made["metadata"].get("resourceVersion") != before["metadata"].get("resourceVersion"):
+            return httpx.Response(409, json={"kind": "Status", "message": "the object has been modified"})
+        self._objects[_key(match)] = _versioned(made)
+        return httpx.Response(200, json=self._objects[_key(match)])
+
     def _post(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
         made = json.loads(request.content)
         if match["part"] == "eviction":

@@ -77,10 +77,15 @@ class _TaskInstance:
         found = self._run.results.get(_xcom(task_ids, key))
         return found[0] if task_ids in self._run.mapped and found and len(found) == 1 else found
 
-    def get_task_states(self, dag_id: str, task_ids: list[str], run_ids: list[str]) -> Any:
-        """Return the states of this run's tasks."""
+    def get_task_states(self, dag_id: str, run_ids: list[str], task_ids: list[str] | None = None) -> Any:
+        """Return the states of this run's tasks, of all of them or of some."""
         assert (dag_id, run_ids) == (self.dag_id, [self._run.run_id])
-        return {self._run.run_id: {name: state for name, state in self._run.states.items() if _is_of(name, task_ids)}}
+        states = self._run.states
+        return {
+            self._run.run_id: {
+                name: state for name, state in states.items() if task_ids is None or _is_of(name, task_ids)
+            }
+        }
 
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of another run."""

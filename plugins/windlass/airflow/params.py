@@ -48,19 +48,6 @@ def switch_param(title: str, description: str, *, default: bool = False, **form:
     return Param(default=default, type=["null", "boolean"], title=title, description_md=description, **form)
 
 
-def gone_param() -> Param:
-    """Return the names of hosts that nobody can reach any more, and that need not be cleaned."""
-    return Param(
-        default=None,
-        type=["null", "array"],
-        items={"type": "string"},
-        title="Hosts gone for good",
-        description_md="Names of hosts that will never answer again. Without this the run fails as long as a host "
-        "does not answer. What is on such a host stays there; one that answers is cleaned all the same.",
-        section=MORE,
-    )
-
-
 def plan_only_param() -> Param:
     """Return the param that ends a run after its plan."""
     return switch_param("Plan only", "Show what would be done, host by host, and change nothing.")

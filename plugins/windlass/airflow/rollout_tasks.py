@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.errors import TASK_DEFAULTS
-from windlass.airflow.operators.cluster import ClusterReleaseOperator
+from windlass.airflow.operators.cluster import ClusterReleaseOperator, RunOutcomeOperator
 from windlass.airflow.operators.rollout import (
     ApplyGateOperator,
     ClusterCreateOperator,
@@ -56,9 +56,10 @@ def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> Upgr
         task_id="result", gate="gate", confirm="confirm", rollout="roll", trigger_rule=TriggerRule.NONE_FAILED
     )
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
+    outcome = RunOutcomeOperator(task_id="outcome", last="result").as_teardown(on_failure_fail_dagrun=True)
 
     gate >> approval >> lease >> check >> changes >> confirm
-    check >> confirm >> rollout >> verify >> release
+    check >> confirm >> rollout >> verify >> release >> outcome
     # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
     [gate, verify, release] >> result
     return result

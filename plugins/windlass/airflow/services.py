@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import partial
 from pathlib import Path
@@ -14,9 +15,12 @@ from windlass.airflow.notifications import send
 from windlass.airflow.providers import host_provider
 from windlass.domain.spec.models import Cluster
 from windlass.effects.catalog import load_catalog, load_record
+from windlass.effects.clock import Clock
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import HostKeys
 from windlass.operations.services import Services
+
+log = logging.getLogger(__name__)
 
 
 def templates_directory() -> Path:
@@ -44,6 +48,7 @@ def _build(store_conn_id: str) -> Services:
         provider=host_provider,
         authorities=user_authorities,
         notify=send,
+        clock=Clock(tell=log.info),
     )
 
 

@@ -31,6 +31,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--spec", type=Path, metavar="FILE", help="a changed spec (default: the stored one)")
     parser.add_argument("--to", metavar="VERSION", default="", help="release of the catalog (default: the spec's)")
     parser.add_argument("--stop-after", metavar="HOST", default="", help="plan up to the last step on this host")
+    parser.add_argument(
+        "--gone", metavar="HOST", action="append", default=[], help="left the spec and is gone for good"
+    )
     parser.add_argument("--allow-untested", action="store_true", help="also for a release without a test record")
     parser.add_argument("--plan-digest", metavar="DIGEST", default="", help="fail unless the plan is just this one")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -61,6 +64,7 @@ def print_plan(run: ClusterRun, arguments: argparse.Namespace, show: Callable[[s
         stop_after=arguments.stop_after,
         plan_only=True,
         allow_untested=arguments.allow_untested,
+        gone=tuple(arguments.gone),
         plan_digest=arguments.plan_digest,
     )
     # With --json whatever is told for people goes to where errors go, so that a plan that is refused is seen too.

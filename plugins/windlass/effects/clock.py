@@ -22,6 +22,8 @@ class Clock:
     """Seconds since some moment; never goes back, so that deadlines are made of it."""
     sleep: Callable[[float], None] = time.sleep
     """Waits so many seconds."""
+    tell: Callable[[str], None] | None = None
+    """Hears what is waited for; None where nobody does."""
 
 
 SYSTEM_CLOCK = Clock()

@@ -17,6 +17,7 @@ from windlass.effects.clock import SYSTEM_CLOCK, Clock
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
 from windlass.effects.ssh.pool import Connections
+from windlass.operations.host_progress import HostProgress
 from windlass.operations.services import Clients, Services
 from windlass.operations.waiting import asked_again
 
@@ -45,8 +46,25 @@ class ClusterSession:
         return tuple(self.cluster.spec.hosts.members)
 
     def on_hosts(self, doing: str, hosts: Iterable[Host], act: Callable[[Host, Connection], T]) -> dict[str, T]:
-        """Do something on `hosts` side by side; results by host name, or one error that tells every host's."""
-        return values(self.try_on_hosts(hosts, act), doing)
+        """Do something on `hosts` side by side; results by host name, or one error that tells every host's.
+
+        While it takes long, whoever hears the clock's waits is told where it has not ended.
+        """
+        chosen = tuple(hosts)
+        with HostProgress(doing, [host.name for host in chosen], self.clock.tell) as progress:
+
+            def noted(host: Host, connection: Connection) -> T:
+                try:
+                    return act(host, connection)
+                finally:
+                    progress.ended(host.name)
+
+            return values(self.try_on_hosts(chosen, noted), doing)
+
+    def tell(self, text: str) -> None:
+        """Tell whoever hears the clock's waits what begins now that may take long."""
+        if self.clock.tell is not None:
+            self.clock.tell(text)
 
     def try_on_hosts(self, hosts: Iterable[Host], act: Callable[[Host, Connection], T]) -> dict[str, HostOutcome[T]]:
         """Do something on `hosts` side by side; the outcome of each by host name."""

@@ -13,7 +13,7 @@ from windlass.operations.waiting import wait_until
 
 
 def take_from_remediation(
-    lease: RunLease, clock: Clock, doing: str, within: timedelta, tell: Callable[[str], None] = lambda _: None
+    lease: RunLease, clock: Clock, doing: str, within: timedelta, tell: Callable[[str], None] | None = None
 ) -> None:
     """Take the lease; RefusedError names the run that holds it instead.
 

@@ -19,6 +19,10 @@ _SHORTEST_SECONDS = 2.0
 """Between two lines, so that what changes all the time fills no log."""
 
 
+def _nobody(_: str) -> None:
+    """Hear nothing."""
+
+
 class Progress:
     """Tells what a wait is for: at once when that has changed, and again after a while though it has not."""
 
@@ -42,14 +46,15 @@ def wait_until(
     within: timedelta,
     doing: str,
     clock: Clock,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] | None = None,
 ) -> None:
-    """Call `look` until it returns an empty text; what it returns else is what is still missing, and is told.
+    """Call `look` until it returns an empty text; what it returns else is what is still missing.
 
-    NotReadyError with the last of that after `within`. That the other side does not answer (yet) counts as missing.
+    That is told to `tell`, or else to whoever hears the clock's waits. NotReadyError with the last of it after
+    `within`. That the other side does not answer (yet) counts as missing.
     """
     deadline = clock.monotonic() + within.total_seconds()
-    progress = Progress(tell, doing, clock)
+    progress = Progress(tell or clock.tell or _nobody, doing, clock)
     while True:
         try:
             missing = look()

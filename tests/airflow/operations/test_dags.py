@@ -16,7 +16,7 @@ from windlass.airflow.operators.cluster import (
 )
 from windlass.airflow.run_context import RunContext, finished_by
 from windlass.domain.lease import Owner
-from windlass.errors import RefusedError
+from windlass.errors import RefusedError, WindlassError
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 OWNER = Owner("create_cluster", "one")
@@ -65,6 +65,8 @@ def run() -> Any:
     member = Mock()
     member.name = "cp-1"
     made.cluster.return_value.spec.hosts.members = [member]
+    made.cluster.return_value.model_copy.return_value = made.cluster.return_value
+    made.records.rollout.return_value, made.records.left_hosts.return_value = None, ()
     return made
 
 
@@ -87,14 +89,18 @@ def test_deleting_needs_the_name() -> None:
     operator = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
     with pytest.raises(RefusedError, match="confirm_name"):
         operator.act(context(confirm_name="other"), run())
-    assert operator.act(context(confirm_name="demo"), run()) == ["cp-1"]
+    confirmed = run()
+    assert operator.act(context(confirm_name="demo"), confirmed) == ["cp-1"]
+    confirmed.delete_lease.return_value.acquire.assert_called_once_with()
 
 
 def test_planning_a_deletion_skips_it() -> None:
     operator = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
     asked = context(confirm_name="demo", plan_only=True)
+    planned = run()
     with pytest.raises(DownstreamTasksSkipped):
-        operator.act(asked, run())
+        operator.act(asked, planned)
+    planned.delete_lease.assert_not_called()
     asked["ti"].xcom_push.assert_called_once_with(key="return_value", value=["cp-1"])
 
 
@@ -139,3 +145,53 @@ def test_what_any_step_changed_is_recorded(dags: Any) -> None:
     dag = dags["create_cluster"]
     changing = {task.task_id for task in dag.tasks if task.task_id.startswith(("hosts.", "cluster."))}
     assert set(dag.get_task("record").steps) == changing
+
+
+LASTS = {
+    "create_cluster": "record",
+    "delete_cluster": "forget",
+    "replace_member": "replace",
+    "disaster_recovery": "verify",
+    "upgrade_cluster": "result",
+    "apply_cluster": "result",
+}
+
+
+def set_to_failed(dag: Any, at: str) -> dict[str, str]:
+    """Return the states that Airflow leaves after a person set a run to failed while the task `at` ran."""
+    before = set(dag.get_task(at).get_flat_relative_ids(upstream=True))
+    teardowns = {task.task_id for task in dag.tasks if task.is_teardown}
+    rest = set(dag.task_ids) - before - teardowns - {at}
+    return {**dict.fromkeys(before, "success"), at: "failed", **dict.fromkeys(rest, "skipped")}
+
+
+@pytest.mark.parametrize("name", LASTS)
+def test_a_run_that_was_set_to_failed_does_not_end_as_a_success(dags: Any, name: str) -> None:
+    dag = dags[name]
+    outcome, lease = dag.get_task("outcome"), dag.get_task("lease")
+    assert outcome.is_teardown
+    assert outcome.on_failure_fail_dagrun, "Airflow judges the run by it"
+    assert not outcome.downstream_task_ids
+    assert outcome.upstream_task_ids == {"release"}, "what it is downstream of counts no more by itself"
+    for at in sorted(set(dag.task_ids) - {"release", "outcome", LASTS[name]}):
+        asked = context()
+        asked["dag_run"] = Mock(dag_id=name, run_id="one")
+        asked["ti"].get_task_states.return_value = {"one": set_to_failed(dag, at)}
+        with pytest.raises(WindlassError, match=f"one did not come to its end: failed: {at}"):
+            outcome.act(asked, run())
+        states = {**set_to_failed(dag, at), at: "success"}
+        asked["ti"].get_task_states.return_value = {"one": states}
+        if lease.task_id in {at, *dag.get_task(at).get_flat_relative_ids(upstream=True)}:
+            with pytest.raises(WindlassError, match=f"`{LASTS[name]}` was skipped"):
+                outcome.act(asked, run())
+        asked["ti"].get_task_states.return_value = {"one": dict.fromkeys(dag.task_ids, "success")}
+        assert outcome.act(asked, run()) == "came to its end"
+
+
+def test_a_drill_that_fails_or_is_set_to_failed_fails_its_run(dags: Any) -> None:
+    dag = dags["restore_drill"]
+    outcome = dag.get_task("outcome")
+    assert outcome.on_failure_fail_dagrun
+    assert not dag.get_task("clear").on_failure_fail_dagrun, "or the drill itself would not count"
+    assert dag.get_task("drill").downstream_task_ids == {"clear"}
+    assert outcome.upstream_task_ids == {"clear"}

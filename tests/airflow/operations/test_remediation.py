@@ -163,6 +163,7 @@ def test_people_are_alerted_while_a_repair_is_still_at_work_and_a_wrong_variable
     run.session = MagicMock()
     run.records.echoed.return_value = datetime.now(UTC)
     run.records.store, run.records.cluster = MemoryStore(), "demo"
+    run.delete_lease.return_value.effective.return_value = None
     told_by_then: list[list[str]] = []
 
     def remediate(context: Any, *_: Any) -> RemediationResult:

@@ -15,12 +15,13 @@ from airflow.models.base import Base
 from fastapi.testclient import TestClient
 
 from airflow import settings
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.lease import Owner
 from windlass.domain.remediation import History
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, Leases, MemoryStore, ServiceLog
-from windlass.effects.store.keys import bundle_key
+from windlass.effects.store.keys import bundle_key, created_key
 from windlass.web import app as web
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,6 +71,7 @@ def store(server: tuple[TestClient, MemoryStore]) -> MemoryStore:
     for item in list(kept.list("")):
         kept.delete(item.key)
     ClusterRecords(kept, CLUSTER).save_spec(SPEC)
+    ClusterRecords(kept, CLUSTER).save_created(CreatedRecord(datetime.now(UTC), "a1"))
     return kept
 
 
@@ -209,3 +211,17 @@ def test_a_spec_that_cannot_be_read_hides_no_other(viewer: TestClient, store: Me
     assert set(found) == {"broken", CLUSTER}
     assert "error" in found["broken"]
     assert viewer.get("/windlass/").status_code == 200
+
+
+def test_a_cluster_that_was_never_verified_is_being_created_whatever_is_wrong_with_it(
+    viewer: TestClient, store: MemoryStore
+) -> None:
+    records = ClusterRecords(store, CLUSTER)
+    created = records.created()
+    assert created is not None
+    store.delete(created_key(CLUSTER))
+    try:
+        assert viewer.get(f"/windlass/api/clusters/{CLUSTER}").json()["standing"] == "being created"
+        assert "being created" in viewer.get("/windlass/").text
+    finally:
+        records.save_created(created)

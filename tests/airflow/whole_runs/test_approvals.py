@@ -141,3 +141,22 @@ def test_a_plan_says_what_its_steps_took_last(person: Person) -> None:
 
     assert step["label"] == "host w-1"
     assert step["last_seconds"] == ClusterRecords(world.store, world.name).durations().hosts["host"]["w-1"]
+
+
+def test_a_plan_is_the_same_whether_certificates_are_still_to_be_issued_or_were(person: Person) -> None:
+    world = person.world
+    spec = f"{BEFORE}  api: {{extraNames: [api.example.com]}}\n"
+    plans = [world.run("apply_cluster", spec=spec, plan_only=True).results["gate"]["plan"] for _ in range(2)]
+    assert plans[0]["digest"] == plans[1]["digest"]
+    assert any(
+        "names +api.example.com" in line
+        for step in plans[0]["steps"]
+        for lines in step["remarks"].values()
+        for line in lines
+    )
+
+    run = world.run("apply_cluster", spec=spec, auto_approve=True, plan_digest=plans[0]["digest"])
+
+    assert run.results["result"]["state"] == "done"
+    assert run.results["check"]["plan"]["digest"] == plans[0]["digest"]
+    assert world.run("apply_cluster", plan_only=True).results["gate"]["plan"]["steps"] == []

@@ -10,6 +10,8 @@ import pytest
 
 from windlass.effects.ssh.client import connect
 from windlass.effects.ssh.connection import SshTarget
+from windlass.effects.ssh.host_keys import keys_of, known_hosts_line, with_accepted
+from windlass.effects.ssh.pool import Connections
 from windlass.errors import IntegrityError, RefusedError, UnreachableError
 
 CURVE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDqI8WV6WNxRAL4ZUSSmIdpOHcc+8dp2vAaIDRXZXMRS"
@@ -100,3 +102,17 @@ def test_host_that_the_bastion_cannot_reach_is_named(sshd: Any) -> None:
     bastion = replace(sshd.trusted(), name="bastion")
     with pytest.raises(UnreachableError, match=r"bastion: 127\.0\.0\.1:1 cannot be reached from there"):
         connect(replace(sshd.trusted(), port=1, bastion=bastion))
+
+
+def test_a_host_shows_its_key_before_anybody_trusts_it(sshd: Any) -> None:
+    with Connections([replace(sshd.target, known_hosts=(f"cp-1 {CURVE_KEY}",))]) as connections:
+        shown = connections.host_key(sshd.target.name)
+        target = with_accepted(
+            connections.target(sshd.target.name),
+            known_hosts_line(sshd.target, shown),
+            [key.fingerprint for key in keys_of(connections.target(sshd.target.name))],
+        )
+        with pytest.raises(IntegrityError):
+            connections.get(sshd.target.name)
+        connections.renew(target)
+        assert connections.get(sshd.target.name).run(["echo", "in"]).stdout == "in\n"

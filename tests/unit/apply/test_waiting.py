@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from unit.services import quick_clock
+from windlass.effects.clock import Clock
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.operations import host_progress
+from windlass.operations.host_progress import HostProgress
 from windlass.operations.waiting import asked_again, wait_until
 
 LONG = timedelta(minutes=1)
@@ -69,3 +74,41 @@ def test_what_breaks_twice_counts() -> None:
 def test_an_answer_is_an_answer_and_not_asked_for_again(error: Exception) -> None:
     with pytest.raises(type(error)):
         asked_again(failing(error))
+
+
+def waits(clock: Clock, *looks: str, tell: Callable[[str], None] | None = None) -> None:
+    answers = iter(looks)
+    wait_until(lambda: next(answers), LONG, "wait for nodes", clock, tell)
+
+
+def test_what_is_waited_for_is_told_when_it_changes_and_every_quarter_of_a_minute() -> None:
+    told: list[str] = []
+    waits(quick_clock(), *["two nodes"] * 40, *["one node"] * 10, "", tell=told.append)
+    assert told == [
+        "wait for nodes: 0 s: two nodes",
+        "wait for nodes: 15 s: two nodes",
+        "wait for nodes: 20 s: one node",
+    ]
+
+
+def test_what_changes_all_the_time_fills_no_log() -> None:
+    told: list[str] = []
+    waits(quick_clock(), *[f"node {number}" for number in range(40)], "", tell=told.append)
+    assert len(told) == 10, "one line every two seconds"
+
+
+def test_whoever_hears_the_clocks_waits_is_told_where_nobody_else_is() -> None:
+    told: list[str] = []
+    waits(replace(quick_clock(), tell=told.append), "two nodes", "")
+    assert told == ["wait for nodes: 0 s: two nodes"]
+
+
+def test_a_phase_on_many_hosts_says_where_it_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_progress, "TELL_EVERY_SECONDS", 0.01)
+    told: queue.Queue[str] = queue.Queue()
+    with HostProgress("prepare hosts", ["cp-1", "w-1"], told.put) as progress:
+        progress.ended("cp-1")
+        while "cp-1" in (line := told.get(timeout=10)):
+            pass
+    assert line.startswith("prepare hosts: ")
+    assert line.endswith(" s: not ended on w-1")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
 
@@ -10,6 +12,7 @@ import pytest
 
 from unit.backup.examples import manifest
 from unit.cluster_run import Alerts, FakeRun, attempt, held_by
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.lease import Owner
 from windlass.domain.spec.care import Backup, Drill
 from windlass.effects.store.records import RolloutRecord
@@ -17,6 +20,7 @@ from windlass.errors import NotReadyError, RefusedError, SkippedError, Unreachab
 from windlass.operations.backup import backup_run
 from windlass.operations.backup.backup_run import back_up, expire_bundles, require_drill_due
 from windlass.operations.backup.dispatch import should_start_backup
+from windlass.operations.backup.drill_run import choose_for_drill
 from windlass.operations.backup.take import Stopwatch
 
 OTHER, RECOVERY = Owner("etcd_backup", "another"), Owner("disaster_recovery", "one")
@@ -194,3 +198,42 @@ def test_missing_backups_are_told_once_and_so_is_their_return(run: FakeRun, aler
     look(run, alerts)
     assert [level for level, _ in alerts] == ["error", "info"]
     assert "backups come again" in alerts[1][1]
+
+
+def being_created(run: FakeRun) -> None:
+    run.records.save_spec("kind: Cluster")
+
+
+def being_deleted(run: FakeRun) -> None:
+    held_by(Owner("delete_cluster", "d"), run.delete_lease())
+
+
+@pytest.mark.parametrize(
+    ("put", "why"),
+    [
+        (being_created, "demo is being created: it was never verified; trigger `create_cluster` again"),
+        (being_deleted, "demo is being deleted by delete_cluster (run d)"),
+    ],
+)
+def test_a_cluster_that_comes_or_goes_is_not_backed_up(
+    run: FakeRun, taken: Mock, alerts: Alerts, put: Callable[[FakeRun], None], why: str
+) -> None:
+    put(run)
+    with pytest.raises(SkippedError, match=re.escape(f"no backup is taken: {why}")):
+        take(run, alerts)
+    with pytest.raises(RefusedError, match=re.escape(f"no backup is taken: {why}")):
+        take(run, alerts, is_by_person=True)
+    told: list[str] = []
+    assert not should_start_backup(run, alerts, told.append)
+    assert told == [f"no backup is started: {why}"]
+    for is_by_person, error in ((False, SkippedError), (True, RefusedError)):
+        with pytest.raises(error, match=re.escape(f"no drill is made: {why}")):
+            choose_for_drill(run, "", is_by_person=is_by_person)
+    taken.assert_not_called()
+    assert alerts == []
+
+
+def test_a_cluster_that_was_verified_is_backed_up(run: FakeRun, taken: Mock) -> None:
+    being_created(run)
+    run.records.save_created(CreatedRecord(datetime.now(UTC), "a1"))
+    assert take(run).id == manifest().id

@@ -238,6 +238,15 @@ def test_what_is_tried_reaches_no_network(plan: DrillPlan) -> None:
     assert api[api.index("--network") + 1] == "container:windlass-drill-etcd"
 
 
+def test_objects_are_looked_for_where_the_clusters_api_servers_keep_them(cluster: Cluster, pki: Pki) -> None:
+    document = cluster.model_dump(mode="json", by_alias=True)
+    document["spec"]["components"] = {"kube-apiserver": {"extraArgs": {"etcd-prefix": "/other/"}}}
+    text = dump_cluster(Cluster.model_validate(document))
+    state = BundleState(pki, text, encrypts_secrets=True, images={}, stacks={})
+    drill = plan_drill("one", Images("etcd@1", "api@1"), 2**20, state, manifest().started)
+    assert "--etcd-prefix=/other" in drill.start_api_server()
+
+
 def test_of_the_clusters_keys_only_those_of_its_secrets_are_written(plan: DrillPlan, pki: Pki) -> None:
     laid = b"\n".join(plan.files.values()).decode()
     found = {secret for secret in secrets(pki) if secret in laid}

@@ -36,7 +36,7 @@ EXAMPLES = {
     "A Kubernetes release": (r"1\.37\.2", ("include", "lab")),
 }
 """By recipe what its example is called, and where something that knows of it has to stand in the list."""
-NOT_WRITTEN_BY_HAND = re.compile(r"\.sum$|/tested\.json$|/flags\.json$|/__pycache__/")
+NOT_WRITTEN_BY_HAND = re.compile(r"\.sum$|/(tested|flags)\.json$|/__pycache__/")
 MORE_OF_THE_SAME = re.compile(r"^include/clusters/")
 SPEC = """
 apiVersion: windlass/v1

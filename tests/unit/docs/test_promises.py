@@ -42,7 +42,7 @@ CODE = "".join(
 
 
 def test_there_are_settings() -> None:
-    assert {"Upgrade.max_surge", "Repair.drift", "Host.taints"} < SETTINGS.keys()
+    assert {"Repair.drift", "Host.taints"} < SETTINGS.keys()
 
 
 @pytest.mark.parametrize("setting", sorted(SETTINGS.keys() - READ_IN_THE_SPEC))

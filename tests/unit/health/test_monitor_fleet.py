@@ -25,7 +25,7 @@ from windlass.effects.probe.simulated import SimulatedWorld
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.contract import Stored
-from windlass.effects.store.keys import bundle_key, lease_key, spec_key
+from windlass.effects.store.keys import bundle_key, delete_lease_key, lease_key, spec_key
 from windlass.operations.health import announcer, backup_age, cluster_monitor
 from windlass.operations.health.backup_age import BackupAgeMonitor
 from windlass.operations.health.fleet import Fleet, NewestBundle, Shard
@@ -132,6 +132,29 @@ async def test_finds_what_is_wrong_writes_it_down_and_its_end_too(store: MemoryS
     assert any("kube-apiserver on cp-1 is unhealthy, it was healthy seen from" in text for text in texts)
     assert any(text.startswith("over: process down: kube-apiserver on cp-1") for text in texts)
     assert len(found) == 1
+
+
+async def test_a_cluster_is_watched_from_the_moment_that_it_was_verified(catalog: Catalog) -> None:
+    store, world = MemoryStore(), SimulatedWorld()
+    records = ClusterRecords(store, "demo")
+    records.save_spec(spec("demo"))
+    fleet = Fleet(store, catalog, logins, Shard(), CheckReader())
+    assert fleet.spec("demo") is None
+    before = fleet.marks()
+    async with watching(store, catalog, world) as (fleet_monitor, _):
+        await until(lambda: fleet_monitor._reads, "it was looked at")
+        assert fleet_monitor.monitors == ()
+        records.save_created(CreatedRecord(NOON, "a1"))
+        assert fleet.marks() != before, "so that it is read at once, however many there are"
+        await until(lambda: fleet_monitor.monitors, "it is watched")
+
+
+def test_findings_wait_while_a_cluster_is_to_be_deleted(store: MemoryStore, catalog: Catalog) -> None:
+    fleet = Fleet(store, catalog, logins, Shard(), CheckReader())
+    assert fleet.held_by("demo", NOON) is None
+    store.put(delete_lease_key("demo"), grant(Owner("delete_cluster", "d"), "delete_cluster", NOON).to_bytes())
+    assert fleet.held_by("demo", NOON) == "delete_cluster (run d)"
+    assert fleet.held_by("demo", NOON + timedelta(minutes=11)) is None
 
 
 async def test_clusters_come_and_go_and_change(store: MemoryStore, catalog: Catalog) -> None:

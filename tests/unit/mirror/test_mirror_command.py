@@ -172,3 +172,25 @@ def test_errors_of_other_kinds_exit_with_one(monkeypatch: pytest.MonkeyPatch, so
 
     monkeypatch.setattr(mirror, "_open", fail)
     assert command.main(["mirror"]) == 1
+
+
+def test_flags_that_cannot_be_recorded_do_not_fail_a_fill(
+    source: SourceOfBytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "include" / "templates" / "kubernetes" / "v1.37.2" / "catalog.yaml"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("no: release")
+    monkeypatch.setenv("WINDLASS_INCLUDE", str(tmp_path / "include"))
+    for _ in range(2):
+        assert command.main(["mirror"]) == 0
+        told = capsys.readouterr()
+        assert "all 2 artifacts are there" in told.out
+        assert f"mirror: the flags of components were not recorded: {broken}:" in told.err
+
+
+def test_a_full_mirror_asks_nobody_once_the_flags_are_recorded(
+    source: SourceOfBytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command.main(["mirror"]) == 0
+    monkeypatch.setattr(mirror, "_record_flags", lambda *_: pytest.fail("every release has a record"))
+    assert command.main(["mirror"]) == 0

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from unit.apply.conftest import SPEC, played, played_session
-from windlass.domain.pki import issue_pki
+from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.spec.models import Cluster
 from windlass.effects.clock import Clock
 from windlass.effects.kubernetes.client import Credentials, KubernetesClient
@@ -30,8 +30,13 @@ def cluster_with(**sections: Any) -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def credentials() -> Credentials:
-    return credentials_of(issue_pki(cluster_with(), datetime.now(UTC)))
+def pki() -> Pki:
+    return issue_pki(cluster_with(), datetime.now(UTC))
+
+
+@pytest.fixture(scope="session")
+def credentials(pki: Pki) -> Credentials:
+    return credentials_of(pki)
 
 
 @pytest.fixture

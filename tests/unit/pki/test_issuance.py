@@ -204,3 +204,17 @@ def test_a_tampered_leaf_is_replaced(cluster: Cluster, pki: Pki, now: datetime) 
     )
     spoiled = replace(pki, leaves={**pki.leaves, "cp-1/apiserver": stranger})
     assert changed(spoiled, issue_pki(cluster, now, spoiled)) == {"cp-1/apiserver"}
+
+
+def test_the_longest_names_have_certificates(cluster: Cluster, now: datetime) -> None:
+    document = cluster.model_dump(mode="json", by_alias=True)
+    document["metadata"]["name"] = "c" * 63
+    first = document["spec"]["hosts"]["members"][0]
+    first |= {"name": "cp-1.rack-2.a-long-name-of-a-zone.example-co.example", "roles": ["etcd", "control-plane"]}
+    assert len(first["name"]) == 52
+    made = issue_pki(Cluster.model_validate(document), now)
+    node = made.leaves[f"{first['name']}/kubelet"].parse()
+    assert node.subject.rfc4514_string().startswith(f"CN=system:node:{first['name']}")
+    names = node.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert first["name"] in names.get_values_for_type(x509.DNSName)
+    assert made.authorities[Signer.FRONT_PROXY].parse().subject.rfc4514_string() == f"CN={'c' * 49}-front-proxy-ca"

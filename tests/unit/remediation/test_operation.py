@@ -18,6 +18,7 @@ from windlass.domain.lease import Owner
 from windlass.domain.remediation import History, RemediationPlan
 from windlass.domain.remediation.triggers import RunRequest, findings_of, newer_reports
 from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog
+from windlass.effects.store.keys import created_key
 from windlass.errors import NotReadyError, RefusedError, SpecError
 from windlass.operations.remediation import (
     Note,
@@ -30,6 +31,7 @@ from windlass.operations.remediation import (
 )
 from windlass.operations.remediation.contend import Queue, Waiting, take_lease
 from windlass.operations.remediation.context import NoMachines
+from windlass.operations.stand_back import why_deleted
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ME, OTHER = Owner("heal_cluster", "mine"), Owner("heal_cluster", "other")
@@ -248,6 +250,72 @@ def test_a_remediation_run_that_died_is_not_left_anything(run: Run) -> None:
     replace(other, leases=replace(other.leases, clock=lambda: NOW + timedelta(seconds=1))).heartbeat()
     mine = replace(run.lease(), leases=replace(run.lease().leases, is_finished=lambda _: True))
     assert take_lease(mine, NOW, Around().lines.append, Waiting(), alone(run))
+
+
+def waiting_beside(run: Run, name: str) -> Run:
+    """Return another remediation run on the same cluster."""
+    other = Run()
+    other.owner, other.store, other.records = Owner("heal_cluster", name), run.store, run.records
+    return other
+
+
+def test_of_all_runs_that_wait_for_another_operation_the_newest_goes_on_waiting(run: Run) -> None:
+    replace(run.lease(), owner=Owner("upgrade_cluster", "one")).acquire()
+    newer, around = waiting_beside(run, "newer"), Around()
+
+    def let_another_come(_: float) -> None:
+        with pytest.raises(NotReadyError):
+            take_lease(newer.lease(), NOW, lambda _: None, Waiting(sleep=lambda _: None), alone(newer))
+
+    assert not take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=let_another_come), alone(run))
+    assert "a newer run of heal_cluster waits for this cluster" in around.lines[-1]
+
+
+def test_a_person_who_waits_goes_on_waiting(run: Run) -> None:
+    other = replace(run.lease(), owner=Owner("upgrade_cluster", "one"))
+    other.acquire()
+
+    def let_another_come(_: float) -> None:
+        run.records.save_waiting("newer")
+        other.release()
+
+    queue = Queue(run.records, is_patient=True)
+    assert take_lease(run.lease(), NOW, Around().lines.append, Waiting(sleep=let_another_come), queue)
+
+
+def test_who_waits_gives_up_as_soon_as_the_cluster_is_to_be_deleted(run: Run) -> None:
+    replace(run.lease(), owner=Owner("upgrade_cluster", "one")).acquire()
+    delete, around = replace(run.delete_lease(), owner=Owner("delete_cluster", "d")), Around()
+    queue = Queue(run.records, lambda: why_deleted(run))
+    assert not take_lease(run.lease(), NOW, around.lines.append, Waiting(sleep=lambda _: delete.acquire()), queue)
+    assert around.lines[-1] == "demo is being deleted by delete_cluster (run d): nothing is done by this run"
+
+
+def test_a_run_leaves_the_cluster_to_a_delete_at_its_next_round(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def act(context: Any, callbacks: RunCallbacks, start: RunStart) -> RemediationResult:
+        callbacks.heartbeat()
+        replace(run.delete_lease(), owner=Owner("delete_cluster", "d")).acquire()
+        callbacks.heartbeat()
+        raise AssertionError("it would go on")
+
+    around = remediating(monkeypatch, act)
+    assert Remediation(run, RunRequest(NOW), around.surroundings()).run() == {"left to the run that is at it": []}
+    assert run.lease().current() is None
+    assert "demo is being deleted by delete_cluster (run d): the remediation ends" in around.lines[-1]
+
+
+@pytest.mark.parametrize("is_plan", [False, True])
+def test_a_cluster_that_was_never_verified_is_not_remediated(
+    run: Run, monkeypatch: pytest.MonkeyPatch, *, is_plan: bool
+) -> None:
+    run.store.delete(created_key("demo"))
+    around = remediating(monkeypatch, lambda *_: result("a"))
+    asked = Remediation(run, RunRequest(NOW), around.surroundings())
+    assert (asked.show() if is_plan else asked.run()) == {"the cluster is being created or deleted": []}
+    by_person = Remediation(run, RunRequest(NOW, by_person=True), around.surroundings())
+    with pytest.raises(RefusedError, match="being created: it was never verified; trigger `create_cluster` again"):
+        by_person.show() if is_plan else by_person.run()
+    assert run.lease().last() is None
 
 
 STATUS = {"observed": NOW.isoformat(), "findings": [finding("docker").to_dict()]}

@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from windlass.domain.rendering import host_directories, host_images, host_installs, host_stacks
+from windlass.domain.spec.checks.flag_values import wrong_value
 
 VERSIONS = ("v1.36.3", "v1.37.2")
 TOPOLOGIES = ("standalone", "overlapping", "separate")
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 KUBELET_UNIT = "/etc/systemd/system/kubelet.service"
 CONTAINERD_UNIT = "/etc/systemd/system/windlass-containerd.service"
 
@@ -115,3 +117,25 @@ def test_every_service_is_bounded_labelled_and_started_again(rendering: Any) -> 
                 assert service["labels"]["io.windlass.cluster"] == "demo"
                 assert service["labels"]["io.windlass.component"] == name
                 assert "x-windlass-health" in service
+
+
+def test_components_take_every_flag_that_windlass_gives_them(rendering: Any) -> None:
+    known = rendering.release.flags
+    for host in rendering.cluster.spec.hosts.members:
+        given = {name: rendering.flags(host.name, stack, name) for stack, name in services_of(host.roles)}
+        unit = rendering.host(host.name).get(KUBELET_UNIT)
+        if unit:
+            words = [word for word in unit.text.replace("\\\n", "").split() if word.startswith("--")]
+            given["kubelet"] = dict(word.removeprefix("--").split("=", 1) for word in words)
+        for component, flags in given.items():
+            assert flags.keys() <= known[component].flags.keys()
+            wrong = [wrong_value(known[component].flags[name].type, value) for name, value in flags.items()]
+            assert not any(wrong)
+    (proxy,) = rendering.object("DaemonSet", "kube-proxy")["spec"]["template"]["spec"]["containers"]
+    names = {word.removeprefix("--").partition("=")[0] for word in proxy["command"][1:]}
+    assert names <= known["kube-proxy"].flags.keys()
+
+
+def services_of(roles: Any) -> list[tuple[str, str]]:
+    etcd = [("etcd", "etcd")] if "etcd" in roles else []
+    return etcd + [("control-plane", name) for name in CONTROL_PLANE if "control-plane" in roles]

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from windlass.domain.rendering import MirrorAddresses, merge_daemon_settings, node_labels, node_taints
-from windlass.domain.rendering.nodes import kubelet_labels
 from windlass.errors import SpecError
 
 KUBELET_UNIT = "/etc/systemd/system/kubelet.service"
@@ -75,25 +74,11 @@ class TestTaintsAndLabels:
         rendering = render(members={"cp-1": {"taints": [written]}})
         assert len(node_taints(rendering.member("cp-1"))) == 1
 
-    def test_kubelet_sets_no_label_that_kubernetes_forbids_it(self, render: Any) -> None:
-        labels = {
-            "disk": "ssd",
-            "example.org/rack": "r1",
-            "topology.kubernetes.io/zone": "a",
-            "node.kubernetes.io/exclude-from-external-load-balancers": "true",
-            "node-restriction.kubernetes.io/pci": "yes",
-            "mykubernetes.io/x": "1",
-        }
+    def test_labels_are_no_part_of_what_a_kubelet_reads(self, render: Any) -> None:
+        labels = {"disk": "ssd", "node-restriction.kubernetes.io/pci": "yes"}
         rendering = render(members={"w-1": {"labels": labels}})
-        member = rendering.member("w-1")
-        forbidden = {"node-restriction.kubernetes.io/pci": "yes", "node-role.kubernetes.io/worker": ""}
-        refused = node_labels(member).items() - kubelet_labels(member).items()
-        assert dict(refused) == forbidden
-        assert kubelet_labels(member).keys() == labels.keys() - forbidden.keys()
-        assert node_labels(member) == labels | {"node-role.kubernetes.io/worker": ""}
-        unit = rendering.host("w-1")[KUBELET_UNIT].text
-        assert "disk=ssd" in unit
-        assert "node-restriction" not in unit
+        assert node_labels(rendering.member("w-1")) == labels | {"node-role.kubernetes.io/worker": ""}
+        assert rendering.host("w-1")[KUBELET_UNIT].text == render().host("w-1")[KUBELET_UNIT].text
 
 
 class TestContainerd:

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from unit.rendering.conftest import SHIPPED, Rendering, make_cluster
 from windlass.domain.rendering import digest_of, host_directories, host_images, host_stacks, read_health
+from windlass.effects.catalog import load_catalog
 from windlass.errors import IntegrityError, SpecError
 
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -333,3 +335,16 @@ def _with_lock(rendering: Any, lock: Any) -> Any:
             return lock
 
     return Fixed(rendering.cluster, rendering.release)
+
+
+def test_host_names_may_have_dots() -> None:
+    cluster = make_cluster({"cp-1.example.com": ["etcd", "control-plane"], "w-1.example.com": ["worker"]})
+    rendering = Rendering(cluster, load_catalog(SHIPPED).release("v1.37.2"))
+    name = "cp-1.example.com"
+    assert rendering.flags(name, "etcd", "etcd")["name"] == name
+    environment = rendering.service(name, "etcd", "etcd")["environment"]
+    assert f"{name}=https://192.0.2.11:2380" in environment["ETCD_INITIAL_CLUSTER"]
+    proxy = rendering.host("w-1.example.com")["/etc/windlass/stacks/api-proxy/haproxy.cfg"].text
+    assert f"    server {name} 192.0.2.11:6443" in proxy
+    unit = rendering.host("w-1.example.com")["/etc/systemd/system/kubelet.service"].text
+    assert "--hostname-override=w-1.example.com" in unit

@@ -24,8 +24,9 @@ from windlass.domain.etcd.quorum import (
 )
 from windlass.domain.etcd.replacement import Start, plan_replacement
 from windlass.domain.rollout import Step, plan_rollout
-from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
-from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, HostState, new_host_state
+from windlass.domain.rollout.gate_rules import GateInputs, judge_gate
+from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, HostState
+from windlass.domain.rollout.stale import new_host_state
 from windlass.domain.rollout.transition import (
     CONTROL_PLANE,
     ETCD_PLANE,
@@ -37,6 +38,7 @@ from windlass.domain.rollout.transition import (
     planes_of,
 )
 from windlass.domain.rollout.version_skew import RunningVersions
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError
 
@@ -139,7 +141,7 @@ class ChangeWorld:
 
     @property
     def transition(self) -> Transition:
-        return Transition(self.after, self.known, self.gone, self.before)
+        return Transition(self.after, self.known, self.gone, before=self.before)
 
     @property
     def away(self) -> set[str]:
@@ -348,7 +350,8 @@ class ChangeWorld:
         else:
             check(Stop(member), membership)
             self.members[name] = replace(self.members[name], health="unhealthy")
-            self.check()
+            if self.is_steady:  # API servers of a change that was given up may know one member only
+                self.check()
         # Whatever becomes of the run, what was begun on the host goes on.
         self.members[name] = replace(self.members[name], health="healthy")
         self.machine(name).stale.discard("etcd")

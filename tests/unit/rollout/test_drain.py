@@ -6,9 +6,12 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unit.services import quick_clock
 from windlass.domain.host.layout import CORDONED
+from windlass.domain.rollout.eviction import DrainWatch
 from windlass.effects.kubernetes.client import Resource
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.rollout import node
@@ -116,6 +119,45 @@ def test_what_came_back_does_not_hide_what_has_not_left() -> None:
     with pytest.raises(DrainError, match=r"default/b: Cannot evict pod b: budget web needs 2; make"):
         drain(api, timedelta(seconds=2))
     assert api.made == 3
+
+
+class Controllers:
+    """A node whose pods come back, each as its kind does, and a machine that says which are to be evicted."""
+
+    def __init__(self, kinds: list[str]) -> None:
+        self.made = 0
+        self.pods: dict[int, dict[str, Any]] = {}
+        self.kinds = dict(enumerate(kinds))
+        self.first = {self.put(number)["metadata"]["uid"] for number in self.kinds}
+
+    def put(self, number: int) -> dict[str, Any]:
+        self.made += 1
+        tolerations = [{"operator": "Exists"}] if self.kinds[number] == "tolerant" else []
+        owner = {"kind": "ReplicaSet", "controller": True, "uid": f"set-{number}"}
+        metadata = {"name": f"p-{number}", "namespace": "x", "uid": f"{self.made}", "ownerReferences": [owner]}
+        pod = {"metadata": metadata, "spec": {"tolerations": tolerations}, "status": {"phase": "Running"}}
+        self.pods[number] = pod
+        return pod
+
+    def evict(self, pod: Any) -> None:
+        number = int(pod["metadata"]["name"].partition("-")[2])
+        del self.pods[number]
+        if self.kinds[number] != "moves":
+            self.put(number)
+
+
+@given(st.lists(st.sampled_from(["moves", "tolerant", "pinned"]), max_size=5), st.randoms())
+def test_every_drain_ends_and_nothing_that_was_there_stays(kinds: list[str], random: Any) -> None:
+    node_pods, watch = Controllers(kinds), DrainWatch()
+    for _ in range(40):
+        leaving = watch.sort(node_pods.pods.values()).leaving
+        if not leaving:
+            break
+        node_pods.evict(random.choice(leaving))
+    left = watch.sort(node_pods.pods.values())
+    assert left.leaving == ()
+    assert not {pod["metadata"]["uid"] for pod in node_pods.pods.values()} & node_pods.first
+    assert {node_pods.kinds[int(pod["metadata"]["name"][2:])] for pod in left.returned} <= {"tolerant", "pinned"}
 
 
 def test_an_api_that_is_away_for_a_moment_is_asked_again() -> None:

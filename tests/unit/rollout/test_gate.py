@@ -13,8 +13,9 @@ from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.etcd.status import Alarm
 from windlass.domain.rollout import HostState, RunningVersions, Step
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
-from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
+from windlass.domain.rollout.gate_rules import GateInputs, judge_gate
 from windlass.domain.rollout.removed_apis import ApiUse
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.domain.spec.models import Cluster
 from windlass.errors import RefusedError
 
@@ -101,6 +102,14 @@ def test_pods_that_come_back_and_webhooks_that_no_rollout_asks_are_told_and_bloc
         "webhooks of your own": "a of mine (its service x/gone has no endpoint)",
         "webhooks by URL": "b of mine (it is asked at https://192.0.2.9/b about what a rollout does not write)",
     }
+
+
+def test_pods_without_a_controller_are_lost_only_where_the_spec_says_so() -> None:
+    lonely = replace(GOOD, workloads=Workloads(nodes=NODES, pods=(LONELY,)))
+    assert [one.name for one in report(lonely).blocked] == ["pods without a controller"]
+    forced = report(lonely, drain={"force": True})
+    assert forced.blocked == ()
+    assert "x/one" in next(one.text for one in forced.warnings if one.name == "pods without a controller")
 
 
 def test_flags_of_a_release_that_nobody_asked_are_a_warning() -> None:
@@ -195,10 +204,6 @@ def test_an_outage_and_pods_without_a_place_are_warnings() -> None:
         cluster({"a": ["etcd", "control-plane", "worker"]}), TARGET, GOOD, (Step("api-server", ("a",), ()),), NOW
     )
     assert [finding.name for finding in one.warnings] == ["outage"]
-
-
-def test_a_surge_that_nobody_can_make_is_a_warning() -> None:
-    assert [finding.name for finding in report(maxSurge=1).warnings] == ["surge"]
 
 
 def test_findings_read_well() -> None:

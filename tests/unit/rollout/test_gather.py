@@ -7,8 +7,8 @@ from unit.rollout.conftest import LOCK, NEW, OLD, World
 from windlass.domain.artifacts import Artifact
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.host.layout import VERSION_LABEL
-from windlass.domain.rollout.gate_rules import Workloads
 from windlass.domain.rollout.version_skew import skew_problems
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.operations.rollout.ask_api import ready_services
 from windlass.operations.rollout.gather import _free, running_versions
 from windlass.operations.rollout.observe import observe_hosts

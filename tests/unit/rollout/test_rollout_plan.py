@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.domain.rollout import HostState, RunningVersions, Step, plan_rollout, skew_problems, steps_until
+from windlass.domain.rollout import HostState, RunningVersions, Step, plan_rollout, skew_problems
 from windlass.domain.rollout.plan import batch_size
+from windlass.domain.rollout.plan_until import steps_until
 from windlass.domain.spec.models import Cluster
 from windlass.errors import SpecError
 

@@ -67,7 +67,7 @@ _INSTALLS = (
 _IMAGES = ("192.0.2.9:5000/windlass/etcd@sha256:1", "192.0.2.9:5000/windlass/haproxy@sha256:2")
 _UNIT = (["/etc/systemd/system/kubelet.service", "/etc/windlass/my config"], ["/opt/windlass/v1.37.2/bin/kubelet"])
 _SERVICES = {"kube-apiserver": "sha256:1", "kube-scheduler": "sha256:2"}
-_DRILL = DrillPlan("d1", Images("etcd@sha256:1", "api@sha256:2"), 2**20, "10.96.0.0/12", {})
+_DRILL = DrillPlan("d1", Images("etcd@sha256:1", "api@sha256:2"), 2**20, "10.96.0.0/12", "/registry", {})
 _RESTORE = Restore("abc", "cp-1", "https://192.0.2.1:2380", "cp-1=https://192.0.2.1:2380", "demo-abc", 10**9, "etcd:1")
 
 

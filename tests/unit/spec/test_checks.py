@@ -23,6 +23,9 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"metadata.name": "Demo"}, "metadata.name", "no valid name", "`demo`"),
     ({"metadata.name": "x" * 64}, "metadata.name", "64 characters", "at most 63"),
     ({f"{FIRST}.name": "cp_1"}, "spec.hosts.members[0].name", "no valid name", "`cp-1`"),
+    ({f"{FIRST}.name": "cp..1"}, "spec.hosts.members[0].name", "no valid name", "`.` stands between parts"),
+    ({f"{FIRST}.name": "10.0.0.1"}, "spec.hosts.members[0].name", "reads like an address", "begin it with a letter"),
+    ({f"{FIRST}.name": "a." * 31 + "ab"}, "spec.hosts.members[0].name", "64 characters", "at most 63"),
     ({f"{FIRST}.name": "-"}, "spec.hosts.members[0].name", "no valid name", "lower-case letters"),
     ({f"{FIRST}.name": "cp-2"}, "spec.hosts.members[1].name", "host 1 of the list has the name `cp-2` too", "its own"),
     ({f"{FIRST}.address": "192.0.2.12"}, "spec.hosts.members[1].address", "`cp-1` has the address", "its own address"),
@@ -60,6 +63,18 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     (
         {f"{FIRST}.labels": {"node-role.kubernetes.io/worker": ""}},
         'spec.hosts.members[0].labels["node-role.kubernetes.io/worker"]',
+        "set by Kubernetes or Windlass",
+        "prefix of your own",
+    ),
+    (
+        {f"{FIRST}.labels": {"kubernetes.io/hostname": "a"}},
+        'spec.hosts.members[0].labels["kubernetes.io/hostname"]',
+        "set by Kubernetes or Windlass",
+        "prefix of your own",
+    ),
+    (
+        {f"{FIRST}.labels": {"windlass.io/a": "a"}},
+        'spec.hosts.members[0].labels["windlass.io/a"]',
         "set by Kubernetes or Windlass",
         "prefix of your own",
     ),
@@ -244,13 +259,6 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ),
     ({"spec.upgrade.windows": ["weekends 1-2"]}, "spec.upgrade.windows[0]", "no span of time", "HH:MM"),
     ({"spec.upgrade.maxUnavailable": 0}, "spec.upgrade.maxUnavailable", "no rollout can go on", "set it to 1"),
-    ({"spec.upgrade.maxSurge": 1}, "spec.upgrade.maxSurge", "planned, not there yet", "set it to 0; to keep capacity"),
-    (
-        {"spec.upgrade": {"maxUnavailable": "0%", "maxSurge": "20%"}},
-        "spec.upgrade.maxSurge",
-        "planned, not there yet",
-        "maxUnavailable to 1 or more",
-    ),
     ({"spec.hosts.provider": "libcloud"}, "spec.hosts.provider", "no host provider `libcloud`", "say `static`"),
 ]
 
@@ -277,6 +285,9 @@ def test_says_where_what_and_what_would_be_right(
         {"spec.hosts.provider": "my.hosts:Provider"},
         {"spec.network.driver": "none", "spec.dns.driver": "none", "spec.storage.driver": "none"},
         {f"{FIRST}.labels": {"topology.kubernetes.io/zone": "a", "example.com/x": "", "plain": "V_1.x"}},
+        {f"{FIRST}.labels": {"node-role.kubernetes.io/control-plane": "", "node-role.kubernetes.io/ingress": ""}},
+        {f"{FIRST}.labels": {"node-restriction.kubernetes.io/team": "a", "k8s.io/x": "y"}},
+        {f"{FIRST}.name": "cp-1.rack-2.example.com"},
         {f"{FIRST}.taints": ["a:NoSchedule", "a:NoExecute", "b=c:PreferNoSchedule", "d=:NoSchedule"]},
         {
             "spec.hosts.ssh": {
@@ -292,7 +303,6 @@ def test_says_where_what_and_what_would_be_right(
         {
             "spec.upgrade": {
                 "maxUnavailable": "20%",
-                "maxSurge": "0%",
                 "windows": ["daily 01:00-05:00", "mon-fri 22:00-04:00 UTC"],
             }
         },
@@ -357,7 +367,7 @@ def test_private_keys_among_known_hosts_are_named_but_not_shown(changed: Make) -
 @pytest.mark.parametrize(
     "changes",
     [
-        {"spec.upgrade": {"maxUnavailable": 0, "maxSurge": 1}},
+        {"spec.upgrade": {"maxUnavailable": 0}},
         {"spec.storage.driver": "my.module:Storage"},
         {"spec.hosts.provider": "libcloud"},
     ],
@@ -365,3 +375,11 @@ def test_private_keys_among_known_hosts_are_named_but_not_shown(changed: Make) -
 def test_what_an_earlier_release_accepted_stays_readable_in_the_store(changed: Make, changes: dict[str, Any]) -> None:
     assert problems(changed(changes)) == []
     assert problems(changed(changes), ["v1.37.2"]) != []
+
+
+def test_a_certificate_can_name_each_node(changed: Make) -> None:
+    cluster = changed({f"{FIRST}.name": "a" * 53})
+    (problem,) = problems(cluster, ("v1.37.2",))
+    assert str(problem).startswith("spec.hosts.members[0].name: the name has 53 characters")
+    assert problems(cluster) == []
+    assert problems(changed({f"{FIRST}.name": "a" * 52}), ("v1.37.2",)) == []

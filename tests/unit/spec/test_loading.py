@@ -205,11 +205,18 @@ def test_a_problem_is_one_plain_line_whatever_a_key_holds() -> None:
     assert r"unknown key `a\r\nb\x1b[31m`" in message
 
 
-def test_what_is_planned_is_refused_with_file_and_line() -> None:
-    text = GOOD + "  upgrade:\n    maxSurge: 1\n"
+@pytest.mark.parametrize("given", ["1", "20%"])
+def test_a_surge_has_left_the_spec_and_is_refused_with_file_and_line(given: str) -> None:
+    text = GOOD + f"  upgrade:\n    maxSurge: {given}\n"
     line = len(text.splitlines())
     with pytest.raises(
-        SpecError, match=rf"demo\.yaml:{line}: spec\.upgrade\.maxSurge: .*planned, not there yet; set it"
+        SpecError, match=rf"demo\.yaml:{line}: spec\.upgrade\.maxSurge: .*has left the spec; take it out"
     ):
         load_cluster(text, "demo.yaml", known_versions=["v1.37.2"])
-    assert load_cluster(text, "stored spec of demo").spec.upgrade.max_surge == 1
+    assert load_cluster(text, "stored spec of demo") == load_cluster(GOOD, "stored spec of demo")
+
+
+@pytest.mark.parametrize("given", ["0", "0%"])
+def test_no_surge_is_passed_over(given: str) -> None:
+    text = GOOD + f"  upgrade:\n    maxSurge: {given}\n"
+    assert load_cluster(text, "demo.yaml", known_versions=["v1.37.2"]) == load_cluster(GOOD, "demo")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from windlass.effects.ssh.connection import SshTarget
-from windlass.effects.ssh.host_keys import HostKey, keys_of, known_hosts_line, verify
+from windlass.effects.ssh.host_keys import HostKey, keys_of, known_hosts_line, verify, with_accepted
 from windlass.errors import IntegrityError, RefusedError, SpecError
 
 KEY = HostKey("ssh-ed25519", b"one")
@@ -76,3 +76,28 @@ def test_malformed_line_is_shown(wrong: str) -> None:
 
 def test_private_key_stays_out_of_the_repr() -> None:
     assert "s3cret" not in repr(replace(TARGET, private_key="s3cret"))
+
+
+class TestAccepted:
+    """A key that somebody accepted in place of others."""
+
+    mine = replace(TARGET, known_hosts=(line("192.0.2.11"), line("cp-2", OTHER), "# comment", ""))
+
+    def test_it_alone_is_trusted_from_then_on(self) -> None:
+        found = with_accepted(self.mine, line("192.0.2.11", OTHER), {KEY.fingerprint})
+        assert keys_of(found) == (OTHER,)
+        assert verify(found, OTHER) is None
+        with pytest.raises(IntegrityError, match=r"has changed.*accept_new_host_key of apply_cluster"):
+            verify(found, KEY)
+
+    def test_a_key_that_every_host_shows_is_replaced_for_this_host_alone(self) -> None:
+        shared = replace(TARGET, known_hosts=(line("*"),))
+        assert keys_of(with_accepted(shared, line("192.0.2.11", OTHER), {KEY.fingerprint})) == (OTHER,)
+        assert keys_of(shared) == (KEY,)
+
+    def test_newer_lines_of_the_spec_outweigh_it(self) -> None:
+        third = HostKey("ssh-ed25519", b"three")
+        newer = replace(TARGET, known_hosts=(line("192.0.2.11", third),))
+        assert keys_of(with_accepted(newer, line("192.0.2.11", OTHER), {KEY.fingerprint})) == (third,)
+        same = replace(TARGET, known_hosts=(line("cp-1", OTHER), line("cp-1")))
+        assert keys_of(with_accepted(same, line("192.0.2.11", OTHER), {KEY.fingerprint})) == (OTHER,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +40,7 @@ class HostHook(BaseHook):
 
     def connections(self, cluster: Cluster, keys: HostKeys) -> Connections:
         """Return the hosts, each to be connected when it is needed; keys trusted on first use are kept in `keys`."""
-        targets = self.targets(cluster)
-        if cluster.spec.hosts.ssh.trust_on_first_use:
-            recorded = keys.lines()
-            targets = [replace(target, known_hosts=(*target.known_hosts, *recorded)) for target in targets]
-        return Connections(targets, SshConnector(keys.record))
+        return Connections(keys.known(self.targets(cluster)), SshConnector(keys.record))
 
     def targets(self, cluster: Cluster) -> list[SshTarget]:
         """Return the login on each host; SpecError if the connection lacks something."""

@@ -14,12 +14,14 @@ from windlass.operations.apply.delete import (
     confirm_deletion,
     drain_users,
     forget_cluster,
+    keep_leases,
     take_off_hosts,
+    take_over_to_delete,
 )
-from windlass.operations.apply.delete import take_over_cluster as take_over_cluster_to_delete
 from windlass.operations.apply.record import record_changes
 from windlass.operations.apply.services import start_services, verify_services
 from windlass.operations.apply.validate import take_over_cluster, validate_spec
+from windlass.operations.outcome import require_end
 
 
 class ClusterValidateOperator(ClusterOperator):
@@ -56,6 +58,24 @@ class ClusterReleaseOperator(ClusterOperator):
         run.delete_lease().release()
         if not run.lease().release():
             self.log.info("this run does not hold the lease (any more)")
+
+
+class RunOutcomeOperator(ClusterOperator):
+    """Fails where the run was broken off; a teardown that Airflow judges the run by, since it may see no other failure.
+
+    `last` is the task that each run comes to if it is not broken off; empty where a run may well skip all.
+    """
+
+    def __init__(self, *, last: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.last = last
+
+    def act(self, context: Context, run: RunContext) -> str:
+        """Return how the run ended; WindlassError if it did not come to its end."""
+        dag_run = context["dag_run"]
+        told = context["ti"].get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
+        require_end(dag_run.run_id, told.get(dag_run.run_id, {}), self.last)
+        return "came to its end"
 
 
 class ClusterCertificatesOperator(ClusterOperator):
@@ -113,7 +133,7 @@ class ClusterDeletionLeaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        take_over_cluster_to_delete(run, self.log.info)
+        take_over_to_delete(run, self.log.info)
         return str(run.owner)
 
 
@@ -133,6 +153,7 @@ class ClusterRemoveOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
+        keep_leases(run)
         gone = context["params"].get("gone") or ()
         return self.tell(take_off_hosts(run, run.services.provider(run.cluster()), gone))
 

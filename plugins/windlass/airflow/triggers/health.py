@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
+from windlass.effects.repeats import Repeats
 from windlass.errors import WindlassError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class ClusterHealthTrigger(BaseEventTrigger):
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own has no types
         self.shard = shard
         self.shards = shards
+        self._repeats = Repeats()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return how a triggerer makes this trigger again."""
@@ -58,7 +60,8 @@ class ClusterHealthTrigger(BaseEventTrigger):
         try:
             fleet = await asyncio.to_thread(open_fleet, self.shard, self.shards)
         except WindlassError as error:
-            self.log.warning("no cluster is watched: %s", error)
+            if self._repeats.is_news("fleet", str(error)):
+                self.log.warning("no cluster is watched: %s", error)
             return None
         return FleetMonitor(fleet, SshDialler())
 
@@ -79,13 +82,14 @@ class ClusterHealthyTrigger(BaseTrigger):
         """Look again and again until the cluster is healthy."""
         from windlass.airflow.fleet import look  # noqa: PLC0415
 
-        pause = max(_FIRST_LOOK_SECONDS, self.poke_seconds)
+        pause, repeats = max(_FIRST_LOOK_SECONDS, self.poke_seconds), Repeats()
         while True:
             await asyncio.sleep(pause)
             try:
                 readiness = await asyncio.to_thread(look, self.cluster, datetime.now(UTC))
             except WindlassError as error:
-                self.log.warning("%s", error)
+                if repeats.is_news(self.cluster, str(error)):
+                    self.log.warning("%s", error)
             else:
                 if readiness.is_healthy:
                     yield _event({"observed": readiness.observed})

@@ -16,8 +16,10 @@ from windlass.domain.health.vantage import vantages_of
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
 from windlass.domain.host.layout import KUBELET_PORT, PKI, stack_directory
+from windlass.domain.objects.watched import WatchedObject, watched_objects
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
+from windlass.domain.rendering.manifests import render_manifests
 from windlass.domain.rendering.stacks import host_stacks, render_stack
 from windlass.domain.spec.models import Cluster, HealthOverride, Host
 
@@ -86,6 +88,8 @@ class CheckPlan:
     """Address by host."""
     ssh_port: int
     checks: tuple[Check, ...]
+    objects: tuple[WatchedObject, ...] = ()
+    """What the cluster's own services are made of in Kubernetes."""
 
 
 class CheckReader:
@@ -93,6 +97,7 @@ class CheckReader:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], Mapping[str, HealthCheck]] = {}
+        self._objects: dict[str, tuple[WatchedObject, ...]] = {}
 
     def plan(self, cluster: Cluster, release: Release) -> CheckPlan:
         """Return every check of `cluster`; SpecError if a stack's own declaration is wrong."""
@@ -100,7 +105,14 @@ class CheckReader:
         components = {host.name: self._components(cluster, release, host) for host in spec.hosts.members}
         checks = tuple(check for host in spec.hosts.members for check in _checks(host, components))
         hosts = {host.name: host.address for host in spec.hosts.members}
-        return CheckPlan(cluster.name, hosts, spec.hosts.ssh.port, checks)
+        return CheckPlan(cluster.name, hosts, spec.hosts.ssh.port, checks, self._watched(cluster, release))
+
+    def _watched(self, cluster: Cluster, release: Release) -> tuple[WatchedObject, ...]:
+        key = _rest(cluster)
+        if key not in self._objects:
+            manifests = render_manifests(cluster, release, _any_lock(release), _NOBODY)
+            self._objects[key] = tuple(watched_objects(manifests))
+        return self._objects[key]
 
     def _components(self, cluster: Cluster, release: Release, host: Host) -> Mapping[str, HealthCheck]:
         key = _key(cluster, release, host)
@@ -127,16 +139,25 @@ def _can_look(component: str, health: HealthCheck, theirs: Mapping[str, HealthCh
 
 
 def _key(cluster: Cluster, release: Release, host: Host) -> tuple[str, ...]:
+    counts = (len(cluster.hosts_with("etcd")), len(cluster.hosts_with("control-plane")))
+    return (release.version, _rest(cluster), str(counts), *host.roles, *host_stacks(cluster, host))
+
+
+def _rest(cluster: Cluster) -> str:
+    """Return all of a spec but its hosts."""
     spec = cluster.spec
     rest = spec.model_copy(update={"hosts": spec.hosts.model_copy(update={"members": ()})})
-    counts = (len(cluster.hosts_with("etcd")), len(cluster.hosts_with("control-plane")))
-    return (release.version, rest.model_dump_json(), str(counts), *host.roles, *host_stacks(cluster, host))
+    return rest.model_dump_json()
+
+
+def _any_lock(release: Release) -> Lock:
+    """Return a lock of made-up digests: which images run does not matter to how they are looked at."""
+    digests = {release.artifact("image", name): Locked(f"sha256:{'0' * 64}", 0, "none") for name in release.images}
+    return Lock("none", digests)
 
 
 def _render(cluster: Cluster, release: Release, host: Host) -> Mapping[str, HealthCheck]:
-    # Which images run does not matter to how they are looked at: any digest does.
-    digests = {release.artifact("image", name): Locked(f"sha256:{'0' * 64}", 0, "none") for name in release.images}
-    inputs = HostInputs(ClusterInputs(cluster, release, Lock("none", digests), _NOBODY), host, _FACTS)
+    inputs = HostInputs(ClusterInputs(cluster, release, _any_lock(release), _NOBODY), host, _FACTS)
     found: dict[str, HealthCheck] = {}
     for stack in host_stacks(cluster, host):
         found |= read_health(render_stack(stack, inputs)[f"{stack_directory(stack)}/compose.yaml"].text)

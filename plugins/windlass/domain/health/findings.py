@@ -34,6 +34,10 @@ class Kind(Enum):
     """A certificate on the host has less than a third of its life left, or is about to run out."""
     BACKUP_OLD = "backup_old"
     """The newest bundle is older than the schedule allows; `host` is empty, `component` is `backup`."""
+    LEFT_HOST = "left_host"
+    """A host that left the cluster while it did not answer is back, and not clean; `component` is its name."""
+    ADDON_UNAVAILABLE = "addon_unavailable"
+    """An object of one of the cluster's own services is missing, or its pods are not available; `host` is empty."""
 
 
 HOST_COMPONENT = "host"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from windlass.domain.health.findings import Kind
+from windlass.domain.objects.health import workload_trouble
 
 LEAST_FREE_PERCENT = 10.0
 """kubelet itself begins to evict pods at this."""
@@ -16,6 +17,9 @@ CERTIFICATE_SHARE = 1 / 3
 CERTIFICATE_FLOOR = timedelta(hours=1)
 NODE = "node"
 """What `component` says of a finding about a node as Kubernetes sees it."""
+ADDON = "addon"
+ADDON_PATIENCE = 45.0
+"""Longer than a pod takes to move to another node and to serve there."""
 LOCAL_KINDS = frozenset(
     {
         Kind.UNIT_DOWN,
@@ -24,9 +28,13 @@ LOCAL_KINDS = frozenset(
         Kind.CLOCK_OFF,
         Kind.CERTIFICATE_EXPIRING,
         Kind.BACKUP_OLD,
+        Kind.LEFT_HOST,
+        Kind.ADDON_UNAVAILABLE,
     }
 )
 """Kinds that come from reports, not from looks."""
+ANSWERS = "answers"
+"""What a report on a host that has left says if it is back."""
 _CONFIRMED = 2
 """Bad reports in a row that make a finding, and good ones that end it."""
 
@@ -36,7 +44,7 @@ class HostReport:
     """One statement of a host about itself."""
 
     topic: str
-    """unit, disk, clock, certificate, node or backup."""
+    """unit, disk, clock, certificate, node, backup, addon or left."""
     name: str
     value: str
 
@@ -48,6 +56,8 @@ class Condition:
     kind: Kind
     component: str
     text: str
+    patience: float = 0.0
+    """For how many seconds it may last until it is a finding: what is being replaced is away for a moment."""
 
 
 def assess(report: HostReport) -> Condition | None:
@@ -98,6 +108,14 @@ def _backup(name: str, value: str) -> Condition | None:
     return Condition(Kind.BACKUP_OLD, name, text)
 
 
+def _left(name: str, value: str) -> Condition | None:
+    if value != ANSWERS:
+        return None
+    return Condition(
+        Kind.LEFT_HOST, name, f"{name} has left the cluster while it did not answer; it is back, to be cleaned"
+    )
+
+
 def _node(name: str, value: str) -> Condition | None:
     messages = value.split(",")
     if "Ready" in messages or value == "unknown":
@@ -105,7 +123,27 @@ def _node(name: str, value: str) -> Condition | None:
     return Condition(Kind.NODE_NOT_READY, NODE, f"Kubernetes says that node {name} is {value}")
 
 
-_RULES = {"unit": _unit, "disk": _disk, "clock": _clock, "certificate": _certificate, "node": _node, "backup": _backup}
+def _addon(name: str, value: str) -> Condition | None:
+    not_ready, *parts = value.split("|")
+    missing = [part.removeprefix("missing ") for part in parts if part.startswith("missing ")]
+    if missing:
+        return Condition(Kind.ADDON_UNAVAILABLE, name, f"{', '.join(missing)} missing in the cluster")
+    short = [part.split()[1:] for part in parts if part.startswith("short ")]
+    counts = [(f"{kind} {of}", int(desired), int(there)) for kind, of, desired, there in short]
+    text = "; ".join(filter(None, (workload_trouble(*one, int(not_ready)) for one in counts)))
+    return Condition(Kind.ADDON_UNAVAILABLE, name, text, ADDON_PATIENCE) if text else None
+
+
+_RULES = {
+    "unit": _unit,
+    "disk": _disk,
+    "clock": _clock,
+    "certificate": _certificate,
+    "node": _node,
+    "backup": _backup,
+    "left": _left,
+    ADDON: _addon,
+}
 
 
 _UNIT_WORDS = {
@@ -124,6 +162,9 @@ class ConditionTracker:
     good: int = 0
     condition: Condition | None = None
     since: float = 0.0
+    """When the first of the bad ones came."""
+    good_since: float = 0.0
+    """When the first of the good ones in a row came."""
 
     @property
     def is_good(self) -> bool:
@@ -133,6 +174,7 @@ class ConditionTracker:
     def take(self, condition: Condition | None, now: float) -> None:
         """Take one report in."""
         if condition is None:
+            self.good_since = self.good_since if self.good else now
             self.bad, self.good = 0, self.good + 1
             if self.is_good:
                 self.condition = None

@@ -5,15 +5,16 @@ Times are seconds of the watcher's monotonic clock; `origin` is the wall-clock t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from windlass.domain.health.addons import addon_status
 from windlass.domain.health.checks import CheckPlan
 from windlass.domain.health.findings import HOST_COMPONENT, Finding, Kind
 from windlass.domain.health.heartbeat import HeartbeatTracker
-from windlass.domain.health.host_report import LOCAL_KINDS, NODE, ConditionTracker, HostReport, assess
+from windlass.domain.health.host_report import ADDON, LOCAL_KINDS, NODE, ConditionTracker, HostReport, assess
 from windlass.domain.health.probe import ProbeResult, Subject
 from windlass.domain.health.resume import findings_before, states_before
 from windlass.domain.health.status import Status
@@ -119,7 +120,7 @@ class HealthMonitor:
     def container(self, subject: Subject, started: float | None, now: float) -> None:
         """Take in since when a subject's container runs; None if it does not."""
         self.heartbeats.message(subject.host, now)
-        # One that has yet to start says that the host's clock was set back since, and nothing about the container.
+        # One that has yet to start says that the host's clock was set back since, and nothing of the container.
         if subject in self._subjects and started is not None and started <= now:
             self._subjects[subject].restarted(started, now)
 
@@ -158,7 +159,7 @@ class HealthMonitor:
             "observed": self._time(now).isoformat(),
             "cluster": self.plan.cluster,
             "hosts": {host: self.heartbeats.is_heard(host, now) for host in self.plan.hosts},
-            "subjects": [self._subject_status(watch) for watch in self._subjects.values()],
+            "subjects": [*map(self._subject_status, self._subjects.values()), *self._addons()],
             "findings": [finding.to_dict() for finding in self._open.values()],
         }
 
@@ -175,6 +176,11 @@ class HealthMonitor:
             "evidence": trouble.evidence if trouble else "",
             "vantages": list(watch.check.vantages),
         }
+
+    def _addons(self) -> Iterator[Mapping[str, Any]]:
+        for (host, topic, name), tracker in self._trackers.items():
+            if topic == ADDON:
+                yield addon_status(name, tracker, self._open.get((host, name, Kind.ADDON_UNAVAILABLE)), self._time)
 
     def _review(self, watches: Iterable[SubjectMonitor], now: float, effects: Effects) -> None:
         for watch in watches:
@@ -207,7 +213,8 @@ class HealthMonitor:
             Finding(self.plan.cluster, host, tracker.condition.component, tracker.condition.kind,
                     self._time(tracker.since), (host,), tracker.condition.text)
             for (host, _, _), tracker in self._trackers.items()
-            if tracker.condition is not None and not self._is_too_early(host, tracker.condition.kind, now)
+            if tracker.condition is not None and now - tracker.since >= tracker.condition.patience
+            and not self._is_too_early(host, tracker.condition.kind, now)
         ]  # fmt: skip
         if not self._is_airflow_cut:
             found += [finding for host in self.plan.hosts if (finding := self._unreached(host, now)) is not None]
@@ -271,6 +278,8 @@ class HealthMonitor:
             return host in self.plan.hosts and not self.heartbeats.is_reached(host) and not self._is_down(host)
         if host and host not in self.plan.hosts:
             return False  # it is no host of the cluster any more
+        if kind is Kind.ADDON_UNAVAILABLE and component not in {one.addon for one in self.plan.objects}:
+            return False  # the spec has it no more
         if kind in LOCAL_KINDS:
             reports = [
                 (name if topic != NODE else NODE, one)
@@ -278,8 +287,7 @@ class HealthMonitor:
                 if at == host
             ]
             return not any(one.is_good for name, one in reports if name == component)
-        is_whole = component in WHOLE_HOST
-        about = [watch for watch in self._on(host) if is_whole or watch.subject.component == component]
+        about = [watch for watch in self._on(host) if component in WHOLE_HOST | {watch.subject.component}]
         return bool(about) and all(watch.state.status is Status.UNKNOWN for watch in about)
 
     def _time(self, moment: float) -> datetime:

@@ -14,7 +14,7 @@ from windlass.domain.spec.models import Cluster
 ALIVE = "alive\n"
 """Tells a loop that somebody still listens."""
 NODES = f"nodes\t127.0.0.1\t{PROXY_PORT}\n"
-"""Has a loop tell how Kubernetes finds its nodes, from the start."""
+"""Has a loop tell how Kubernetes finds its nodes, and the objects of add-ons, from the start."""
 NO_NODES = "no_nodes\n"
 """Ends that."""
 
@@ -54,9 +54,14 @@ def order_line(order: ProbeOrder) -> str:
     return f"{order.verb}\t{about}\n"
 
 
-def setup_lines(plan: CheckPlan, host: str, units: Sequence[str]) -> str:
-    """Return what the loop on `host` has to know before it starts: what it may have to look at, and its peers."""
-    return "".join(f"{line}\n" for line in _setup(plan, host, units))
+def setup_lines(plan: CheckPlan, host: str, units: Sequence[str], *, is_reporter: bool = False) -> str:
+    """Return what the loop on `host` has to know before it starts: what it may have to look at, and its peers.
+
+    `is_reporter` says that it can ask Kubernetes about nodes and objects.
+    """
+    objects = plan.objects if is_reporter else ()
+    lines = [f"object\t{one.addon}\t{one.path}\t{one.kind}\t{one.name}" for one in objects]
+    return "".join(f"{line}\n" for line in (*lines, *_setup(plan, host, units)))
 
 
 def _setup(plan: CheckPlan, host: str, units: Sequence[str]) -> Iterator[str]:

@@ -32,7 +32,7 @@ class Readiness:
 def readiness_of(status: Mapping[str, Any] | None, now: datetime, *, is_created: bool = True) -> Readiness:
     """Return how a cluster stands by what the watcher wrote, at the time `now`; one being created is not watched."""
     if not is_created:
-        return Readiness((f"it is {BEING_CREATED}: `{Operation.APPLY}` has not verified it yet",))
+        return Readiness((f"it is {BEING_CREATED}: `{Operation.CREATE}` has not verified it yet",))
     if status is None:
         return Readiness((f"it was never observed; is the DAG {Operation.WATCH} unpaused, and a triggerer running?",))
     observed = str(status["observed"])

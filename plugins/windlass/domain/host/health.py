@@ -9,6 +9,7 @@ from typing import Literal
 
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.host.health_check import Strategy
+from windlass.domain.objects.health import AddonHealth
 
 Sight = Literal["healthy", "unhealthy", "unknown"]
 """`unknown`: nobody could look, which is neither good nor bad news."""
@@ -120,6 +121,8 @@ class HostHealth:
     """Whether nothing can be written any more where Windlass's data lie."""
     other_version: str = ""
     """The release that the host runs if it is not the spec's: an upgrade is under way or was left halfway."""
+    left_to_apply: tuple[str, ...] = ()
+    """What differs and only a rollout puts right, as on a host that was down while the spec changed."""
     is_cordoned: bool | None = False
     """None where the Kubernetes API could not be asked."""
     has_our_cordon: bool = False
@@ -151,6 +154,8 @@ class ClusterHealth:
     """None where no member could be asked."""
     reports: Mapping[str, HealthReport] = field(default_factory=dict)
     """What the monitor said, by `host/component`."""
+    addons: tuple[AddonHealth, ...] | None = None
+    """The cluster's own services in Kubernetes; None where the API was not asked, or did not answer."""
     rollout: str = ""
     """What rollout has begun and not ended, in words: what differs may be what it has changed already."""
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from windlass.domain.bounded import bounded_lines
+from windlass.domain.masking import is_secret_name, mask_document
 from windlass.domain.objects.inventory import ObjectRef
 
 DriftKind = Literal["missing", "differs", "surplus"]
@@ -20,7 +22,7 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class FieldDifference:
-    """One field of an object whose value differs; values are as people read them, those of Secrets masked."""
+    """One field of an object whose value differs; values are as people read them, those that may be secret masked."""
 
     path: str
     """Such as `spec.template.spec.containers.coredns.image`: items of a list go by their name where they have one."""
@@ -53,6 +55,12 @@ class ObjectDrift:
         told = "; ".join([*map(str, self.fields[:_FEW]), *([self.note] if self.note else [])])
         return f"{self.name} {words}{f': {told}{more}' if told else ''}"
 
+    @property
+    def details(self) -> tuple[str, ...]:
+        """Every field that differs, a line each, where the drift's own line does not tell all of it."""
+        lines = [f"{one.path}: {one.old} -> {one.new}" for one in self.fields]
+        return () if str(self).endswith("; ".join(lines)) else bounded_lines(lines)
+
 
 def content_of(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return what somebody desires of an object, without what the API server and the controllers keep in it."""
@@ -76,6 +84,7 @@ def field_differences(
     for path, before, after in _differences(old, new, ()):
         # An annotation may repeat what kubectl has applied.
         hidden = is_secret and (path[0] in _SECRET_FIELDS or path[:2] == ("metadata", "annotations"))
+        hidden = hidden or any(map(is_secret_name, path))
         texts = (_text(before, is_hidden=hidden), _text(after, is_hidden=hidden))
         yield FieldDifference(".".join(path), *texts)
 
@@ -107,9 +116,10 @@ def _keyed(value: Any) -> Mapping[str, Any] | None:
 def _text(value: Any, *, is_hidden: bool) -> str:
     if value is _NOTHING:
         return ABSENT
-    if is_hidden:
+    if is_hidden and not isinstance(value, bool):
         return _MASKED
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    shown = mask_document(value)
+    return shown if isinstance(shown, str) else json.dumps(shown, sort_keys=True)
 
 
 def _shortened(text: str) -> str:

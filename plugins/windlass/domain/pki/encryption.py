@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import yaml
@@ -25,3 +26,12 @@ def encryption_configuration(keys: Sequence[EncryptionKey], *, encrypt: bool) ->
         "resources": [{"resources": ["secrets"], "providers": providers}],
     }
     return Secret(yaml.safe_dump(document, sort_keys=False))
+
+
+def configuration_hash(configuration: Secret) -> str:
+    """Return the hash by which an API server tells, in its metrics, which configuration it has loaded.
+
+    It is a label of apiserver_encryption_config_controller_last_config_info
+    (https://kubernetes.io/docs/reference/instrumentation/metrics/).
+    """
+    return f"sha256:{hashlib.sha256(configuration.reveal_bytes()).hexdigest()}"

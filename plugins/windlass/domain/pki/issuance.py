@@ -95,6 +95,9 @@ def short_lived_admin(
     return issue(CertificateSubject(user, Usage.CLIENT, groups), pki.authorities[Signer.KUBERNETES], now, life)
 
 
+_LONGEST_COMMON_NAME = 64
+
+
 @dataclass(frozen=True)
 class _Period:
     now: datetime
@@ -112,8 +115,14 @@ def _authorities(
         elif existing is not None:
             authorities[signer] = existing.authorities[signer]
         else:
-            authorities[signer] = new_authority(f"{cluster.name}-{signer.value}-ca", now)
+            authorities[signer] = new_authority(_authority_name(cluster.name, signer), now)
     return authorities
+
+
+def _authority_name(cluster: str, signer: Signer) -> str:
+    """Return the common name of an authority, which X.509 ends at 64 characters (RFC 5280, ub-common-name)."""
+    suffix = f"-{signer.value}-ca"
+    return cluster[: _LONGEST_COMMON_NAME - len(suffix)] + suffix
 
 
 def check_authorities(given: Mapping[Signer, Credential], now: datetime) -> None:

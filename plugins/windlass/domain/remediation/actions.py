@@ -15,7 +15,13 @@ Kind = Literal[
     "cordon",
     "uncordon",
     "replace-host",
+    "apply-objects",
+    "delete-pod",
+    "spread-replicas",
+    "roll-out",
 ]
+ON_ADDONS: frozenset[Kind] = frozenset({"apply-objects", "delete-pod", "spread-replicas"})
+"""What is done to an add-on by the Kubernetes API, and on no host."""
 
 CERTIFICATES = "certificates"
 FILES = "files"
@@ -29,17 +35,22 @@ WORDS: dict[Kind, str] = {
     "cordon": "Cordoned",
     "uncordon": "Uncordoned",
     "replace-host": "Replaced",
+    "apply-objects": "Applied again",
+    "delete-pod": "Deleted a pod",
+    "spread-replicas": "Spread",
+    "roll-out": "Rolled out",
 }
 
 
 @dataclass(frozen=True)
 class Action:
-    """One action on one component of one host."""
+    """One action on one component of one host, or on an add-on."""
 
     kind: Kind
     host: str
+    """Empty for an add-on."""
     component: str
-    """Component, unit, `FILES`, `CERTIFICATES` or `host`."""
+    """Component, unit, `FILES`, `CERTIFICATES` or `host`; `dns`, `network` or another add-on."""
     reason: str
     failed_checks: int = 0
     seen_from: tuple[str, ...] = ()
@@ -52,8 +63,13 @@ class Action:
         """What identifies the component in the cluster; its tries are counted under this."""
         return f"{self.host}/{self.component}"
 
+    @property
+    def subject(self) -> str:
+        """What it is done to, as messages name it."""
+        return f"{self.component} on {self.host}" if self.host else self.component
+
     def __str__(self) -> str:
-        return f"{self.kind} {self.component} on {self.host}: {self.reason}"
+        return f"{self.kind} {self.subject}: {self.reason}"
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ def _may_stand(key: str, observed: ClusterHealth, waiting: frozenset[str], *, is
     if key in waiting:
         return True
     name, _, component = key.partition("/")
+    if key.startswith("/"):  # of an add-on only the API knows
+        return observed.addons is None
     host = next((one for one in observed.hosts if one.name == name), None)
     # Of a host itself, and of what the monitor has found (`KEY KIND`), it is known whether it is over.
     if host is None or component == "host" or " " in component:

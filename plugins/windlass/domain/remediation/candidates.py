@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from windlass.domain.host.health import ETCD, ClusterHealth, HostHealth, ServiceHealth, UnitHealth
 from windlass.domain.remediation.actions import CERTIFICATES, FILES, Action, Kind
+from windlass.operation_names import Operation
 
 ENGINE = "docker"
 _ORDER = (
@@ -38,6 +39,18 @@ def candidates(observed: ClusterHealth, failed: Mapping[str, int]) -> list[Actio
                 Action("replace-host", host.name, "host", "its machine is new, with nothing of the cluster on it")
             )
     return sorted(found, key=lambda action: (action.is_drift, _rank(action.component)))
+
+
+def outdated_hosts(observed: ClusterHealth) -> Iterator[Action]:
+    """Yield what no action puts right: hosts that run with older settings than the spec's, and are else as rendered.
+
+    So is one that was down while the spec was applied. A rollout restarts in order, and drains where pods need that.
+    """
+    for host in observed.hosts:
+        differs = host.lost_files or host.other_version or any(one.drift for one in host.services)
+        if host.is_reachable and host.left_to_apply and not differs and not observed.rollout:
+            why = f"{_few(host.left_to_apply)}; trigger `{Operation.APPLY}` with the stored spec"
+            yield Action("roll-out", host.name, "settings", why, is_drift=True)
 
 
 def _rank(component: str) -> int:

@@ -53,7 +53,7 @@ def decided_note(observed: ClusterHealth, action: Action) -> Note:
 def _decided_text(observed: ClusterHealth, action: Action) -> str:
     word = WORDS[action.kind]
     if not action.failed_checks:
-        return f"{word}: {action.component} on {action.host}: {action.reason}"
+        return f"{word}: {action.subject}: {action.reason}"
     same = [health for component, health in _components(observed) if component == action.component]
     requested, healthy = len(same) or 1, sum(health == "healthy" for health in same)
     is_recreated = word == "Recreated"
@@ -79,5 +79,5 @@ def ended_note(action: Action, outcome: float | WindlassError) -> Note:
         case "uncordon":
             text = f"node {action.host} takes new pods again"
         case _:
-            text = f"{action.component} on {action.host} is healthy again after {outcome:.1f} s"
+            text = f"{action.subject} is healthy again after {outcome:.1f} s"
     return Note(text, "info", action.host, action.component, {"seconds": round(outcome, 1)})

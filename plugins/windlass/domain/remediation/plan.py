@@ -28,7 +28,8 @@ from windlass.domain.etcd.quorum import Stop as StopMember
 from windlass.domain.host.health import CONTROL_PLANE, ETCD, GONE, STARTED, ClusterHealth, HostHealth, Sight
 from windlass.domain.host.layout import DATA
 from windlass.domain.remediation.actions import Action, Deferred, NeedsOperator, RemediationPlan
-from windlass.domain.remediation.candidates import candidates
+from windlass.domain.remediation.addons import AddonGuard, plan_addons
+from windlass.domain.remediation.candidates import candidates, outdated_hosts
 from windlass.domain.remediation.history import History
 from windlass.domain.remediation.worker_limit import DISK, cordons, limit_workers, uncordons
 from windlass.domain.spec.models import Repair as RepairSettings
@@ -72,7 +73,13 @@ def plan_actions(
     if guard.is_allowed:
         nodes += uncordons(observed, needs_operator, desired)
     needs_operator += [*limit, *_missing_machines(deferred)]
-    return RemediationPlan((*now, *nodes), (*deferred, *later, *over_limit), tuple(needs_operator), tuple(reported))
+    addons = plan_addons(AddonGuard(settings, observed, history, by_person=by_person, are_hosts_first=bool(now)))
+    return RemediationPlan(
+        (*now, *nodes, *addons.actions),
+        (*deferred, *later, *over_limit, *addons.deferred),
+        (*needs_operator, *addons.needs_operator),
+        (*reported, *outdated_hosts(observed), *addons.reported),
+    )
 
 
 @dataclass(frozen=True)

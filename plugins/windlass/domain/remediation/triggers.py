@@ -13,7 +13,7 @@ from windlass.domain.remediation.actions import NeedsOperator
 from windlass.errors import WindlassError
 from windlass.operation_names import Operation
 
-ACTED_ON = frozenset({Kind.PROCESS_DOWN, Kind.UNIT_DOWN, Kind.NODE_NOT_READY})
+ACTED_ON = frozenset({Kind.PROCESS_DOWN, Kind.UNIT_DOWN, Kind.NODE_NOT_READY, Kind.ADDON_UNAVAILABLE})
 """Kinds that speak of something that was started and does not do its work: to restart it may help."""
 _WAYS_OUT = {
     Kind.NETWORK_CUT: "fix the network between the hosts; nothing on the host itself is touched",

@@ -13,10 +13,10 @@ from windlass.domain.catalog import Release
 from windlass.domain.host import layout
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.rendering.images import MirrorAddresses, image_reference
-from windlass.domain.rendering.nodes import kubelet_labels, node_taints
+from windlass.domain.rendering.nodes import node_taints
 from windlass.domain.rendering.templates import Templates
 from windlass.domain.spec.flags import Flags, own_flags
-from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.models import Cluster, Host, Oidc
 
 _CIPHERS = (
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
@@ -58,6 +58,7 @@ class ClusterInputs:
             "versions": {**self.release.files, **self.release.images},
             "api_hosts": self.cluster.hosts_with("control-plane"),
             "dns_address": dns_address(self.cluster),
+            "username_prefix": username_prefix,
             "flags": lambda component: flag_pairs(own_flags(component, self.cluster)),
         }
 
@@ -78,7 +79,6 @@ class HostInputs:
             "facts": self.facts,
             "etcd_hosts": own_first(self.host, self.whole.cluster.hosts_with("etcd")),
             "taints": node_taints(self.host),
-            "labels": ",".join(f"{key}={value}" for key, value in sorted(kubelet_labels(self.host).items())),
             "binaries": layout.kubernetes_binaries(release.version),
             "containerd": layout.artifact_directory("containerd", release.files["containerd"]),
             "runc": layout.artifact_directory("runc", release.files["runc"]),
@@ -105,6 +105,13 @@ def own_first(host: Host, hosts: tuple[Host, ...]) -> tuple[Host, ...]:
 def dns_address(cluster: Cluster) -> str:
     """Return the address of the cluster's DNS service."""
     return str(ipaddress.ip_network(cluster.spec.network.service_cidr)[_DNS_SERVICE_NUMBER])
+
+
+def username_prefix(provider: Oidc) -> str:
+    """Return what is put before the names of a provider's users, as for the API server's `oidc-username-prefix`."""
+    if provider.username_prefix is not None:
+        return provider.username_prefix
+    return "" if provider.username_claim == "email" else f"{provider.issuer}#"
 
 
 def component_flags(component: str, templates: Templates, context: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -36,6 +36,8 @@ _SECTIONS: Mapping[str, Mapping[str, Any]] = {
         "loadBalancer": {"driver": "metallb", "addresses": ["192.0.2.200-192.0.2.210"]},
         "security": {"auditLog": False, "podSecurity": "restricted"},
         "kubernetes": {"cloudProvider": "external"},
+        "api": {"oidc": [{"issuer": "https://id.example.com", "clientId": "kubernetes", "groupsClaim": "groups"}]},
+        "components": {"kube-apiserver": {"extraArgs": {"service-account-issuer": ["https://a", "https://b"]}}},
     },
 }
 

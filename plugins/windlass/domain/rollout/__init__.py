@@ -15,7 +15,6 @@ from windlass.domain.rollout.plan import (
     Step,
     plan_rollout,
 )
-from windlass.domain.rollout.plan_until import steps_until
 from windlass.domain.rollout.version_skew import RunningVersions, check_target, path_to, skew_problems
 
 __all__ = [
@@ -37,5 +36,4 @@ __all__ = [
     "path_to",
     "plan_rollout",
     "skew_problems",
-    "steps_until",
 ]

@@ -7,11 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from windlass.domain.markdown import first_of, shortened
-from windlass.domain.rollout.masking import document_lines, is_secret_place, mask_flag, shown_lines
+from windlass.domain.bounded import bounded_lines
+from windlass.domain.masking import document_lines, is_secret_place, mask_flag, shown_lines
 
-LINES, WIDTH = 40, 200
-"""How many lines are shown of one difference, and how many characters of each."""
 _LARGEST = 200_000
 _CONTEXT = 2
 _NOT_SHOWN = "what differs is not shown: values that may be secret, or comments and layout"
@@ -33,7 +31,7 @@ def file_difference(path: str, old: bytes | None, new: bytes) -> tuple[str, ...]
         return ("it is no text: it differs",)
     if before is None or after is None:
         return ("its content is not shown: it differs",)
-    return _bounded(_unified(before, after)) or (_NOT_SHOWN,)
+    return bounded_lines(_unified(before, after)) or (_NOT_SHOWN,)
 
 
 def service_difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> tuple[str, ...]:
@@ -45,7 +43,7 @@ def service_difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) ->
     lines += _unified(before, after)
     if not lines and _without_labels(old) != _without_labels(new):
         lines = [_NOT_SHOWN]
-    return _bounded(lines)
+    return bounded_lines(lines)
 
 
 def _image(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -106,12 +104,3 @@ def _rest(service: Mapping[str, Any]) -> dict[str, Any]:
 def _unified(old: Sequence[str], new: Sequence[str]) -> list[str]:
     lines = difflib.unified_diff(old, new, lineterm="", n=_CONTEXT)
     return list(lines)[2:]  # without the names of the two
-
-
-def _bounded(lines: Sequence[str]) -> tuple[str, ...]:
-    cut = [line if len(line) <= WIDTH else line[:1] + shortened(line[1:], WIDTH) for line in lines]
-    return tuple(first_of([_printable(line) for line in cut], LINES, "lines"))
-
-
-def _printable(line: str) -> str:
-    return "".join(one if one.isprintable() else "\ufffd" for one in line.replace("\t", "    "))

@@ -82,6 +82,11 @@ def warning(name: str, doubts: Iterable[str], remedy: str, passed: str) -> GateF
     return _finding(name, GateLevel.WARNING, tuple(doubts), remedy, passed)
 
 
+def without_passed(*findings: GateFinding) -> tuple[GateFinding, ...]:
+    """Return the findings that did not pass: of some only that is worth a line."""
+    return tuple(one for one in findings if one.verdict is not GateLevel.PASSED)
+
+
 def _finding(name: str, verdict: GateLevel, problems: tuple[str, ...], remedy: str, passed: str) -> GateFinding:
     if told := "; ".join(problems):
         return GateFinding(name, verdict, told, remedy, problems)

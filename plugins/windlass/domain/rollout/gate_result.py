@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from windlass.domain.catalog import Release
 from windlass.domain.catalog.tested import TestRecord, changed_since, is_accepted, lacking, standing
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
-from windlass.domain.rollout.plan import Step
+from windlass.domain.rollout.plan import NARROW, PREPARE, WIDEN, Step
 from windlass.domain.rollout.plan_details import PlanDetails
 from windlass.operation_names import Operation
 
@@ -31,11 +32,20 @@ class GateResult:
     """The members of etcd as they were observed."""
     details: PlanDetails = field(default_factory=PlanDetails)
     """What the steps change in contents."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Why hosts have no part in the steps, or not all of it: they do not answer, or those that do not are needed."""
 
     @property
     def needs_bundle(self) -> bool:
-        """Whether something is to be changed, for which there has to be a way back."""
-        return bool(self.steps) and not self.report.blocked
+        """Whether something that runs is to be changed, for which there has to be a way back.
+
+        What only joins takes nothing away, and leaves the way that it came.
+        """
+        joining = {host for step in self.steps if step.kind == PREPARE for host in step.hosts}
+        is_addition = bool(joining) and all(
+            step.kind in {PREPARE, WIDEN, NARROW} or set(step.hosts) <= joining for step in self.steps
+        )
+        return bool(self.steps) and not self.report.blocked and not is_addition
 
     def with_bundle(self, found: GateFinding) -> GateResult:
         """Return the same with the finding on a bundle to go back to."""

@@ -10,23 +10,13 @@ from windlass.domain.catalog import Release
 from windlass.domain.etcd.drift import etcd_drift
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.etcd.status import Alarm
-from windlass.domain.host.layout import EVICTABLE
-from windlass.domain.rollout.disruption import (
-    Object,
-    drained_pods,
-    homeless,
-    impossible_budgets,
-    name_of,
-    orphans,
-    returning_pods,
-    shared_pods,
-    stranded_budgets,
-)
-from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning
+from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning, without_passed
 from windlass.domain.rollout.plan import API_SERVER, ETCD, ETCD_JOIN, FORGET, LEAVE, PREPARE, HostState, Step
+from windlass.domain.rollout.quorum_gate import refused_changes
 from windlass.domain.rollout.removed_apis import ApiUse
+from windlass.domain.rollout.transition import STOPS_SERVER
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
-from windlass.domain.rollout.webhooks import judge_webhooks, moving_webhooks, needed_groups
+from windlass.domain.rollout.workload_rules import Workloads, judge_admission, judge_pods
 from windlass.domain.spec.checks.flags import problems as flag_problems
 from windlass.domain.spec.models import Cluster, Role
 from windlass.domain.spec.version import at_version
@@ -38,18 +28,6 @@ _NEEDED: tuple[Role, ...] = ("etcd", "control-plane")
 """Roles of which a host of the spec must answer: the cluster would be left without."""
 SPARE_KIB = 1024 * 1024
 """Room that a host must have beyond what is fetched."""
-
-
-@dataclass(frozen=True)
-class Workloads:
-    """What runs in the cluster, as the API has it."""
-
-    nodes: Sequence[Object] = ()
-    pods: Sequence[Object] = ()
-    budgets: Sequence[Object] = ()
-    webhooks: Sequence[Object] = ()
-    ready_services: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Services with an endpoint that is ready, as namespace/name, and the nodes of these."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +61,15 @@ class GateInputs:
     """Nodes that nobody expects to be Ready: they join, leave, or do not answer."""
     to_be_made: tuple[str, ...] = ()
     """Hosts that their provider is still to make."""
+    members: Membership | None = None
+    """The members as etcd lists them, of which `membership` leaves out those that join and that are gone for good."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Why parts of hosts that answer are left as they are for now: hosts that do not answer are needed for them."""
+
+    @property
+    def listed(self) -> Membership:
+        """The members as etcd lists them."""
+        return self.members or self.membership
 
 
 def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence[Step], now: datetime) -> GateReport:
@@ -93,8 +80,8 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
             _flags(cluster, target),
             *_health(cluster, target, seen, steps),
             _removed_apis(seen, target),
-            *_webhooks(cluster, seen, steps),
-            *_workloads(seen, steps),
+            *judge_admission(cluster, seen.workloads, steps),
+            *judge_pods(cluster, seen.workloads, steps),
             _certificates(seen, now),
             _disk(seen),
             finding(
@@ -104,7 +91,6 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
                 "the mirror has everything of the target",
             ),
             _drift(cluster, seen),
-            *_surge(cluster),
         )
     )
 
@@ -134,12 +120,7 @@ def _health(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence
         yield finding(
             "joining hosts", seen.joining, "fix the host, or take it out of the spec", "each can take its part"
         )
-    members = [str(drift) for drift in etcd_drift(seen.membership, seen.alarms)]
-    members += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
-    moves_members = is_upgrade or bool({ETCD, ETCD_JOIN, FORGET} & kinds) or not seen.membership.has_quorum
-    remedy = f"fix the member first: `{Operation.REMEDIATE}`"
-    judge = finding if moves_members else warning
-    yield judge("etcd members", members, remedy, f"{seen.membership.count} voters are healthy")
+    yield from _members(cluster, seen, steps, is_upgrade=is_upgrade)
     down = [reason for name, reason in seen.api_reasons.items() if name not in seen.unreachable]
     moves_servers = is_upgrade or bool({API_SERVER, LEAVE} & kinds) or "the API" in seen.api_reasons
     judge = finding if moves_servers else warning
@@ -148,6 +129,35 @@ def _health(cluster: Cluster, target: Release, seen: GateInputs, steps: Sequence
     remedy = f"make it Ready first: `{Operation.REMEDIATE}`"
     yield judge("nodes", _nodes(cluster, seen), remedy, "all nodes are Ready")
     yield warning("outage", _outages(cluster, steps), "let everybody know, or add hosts", "nothing stops serving")
+
+
+def _members(cluster: Cluster, seen: GateInputs, steps: Sequence[Step], *, is_upgrade: bool) -> Iterator[GateFinding]:
+    """Judge etcd: what is wrong on hosts that answer is fixed before members move; who is down is left out as they can.
+
+    That members may move while others are down is up to the rules of quorum, asked for each step.
+    """
+    drift = etcd_drift(seen.membership, seen.alarms)
+    told = [str(one) for one in drift if one.member not in seen.unreachable]
+    told += [reason for name, reason in seen.etcd_reasons.items() if name not in seen.unreachable]
+    if not seen.listed.has_quorum:
+        told.append(f"etcd has no quorum: {seen.listed.count} voters are known to be healthy")
+    moves_members = is_upgrade or bool({ETCD, ETCD_JOIN, FORGET} & {step.kind for step in steps})
+    judge = finding if moves_members or not seen.listed.has_quorum else warning
+    remedy = f"fix the member first: `{Operation.REMEDIATE}`"
+    yield judge("etcd members", told, remedy, f"{seen.listed.count} voters are healthy")
+    yield from without_passed(
+        finding("etcd quorum", refused_changes(cluster, seen.listed, steps), "bring its members back first", ""),
+        finding("control plane", _last_servers(cluster, seen, steps), "bring another one back first", ""),
+    )
+
+
+def _last_servers(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[str]:
+    """Yield API servers that would stop for good while none that stays answers, or is started before."""
+    stays = {host.name for host in cluster.hosts_with("control-plane")}
+    if stays <= set(seen.unreachable):
+        for step in steps:
+            if step.kind == LEAVE and any(STOPS_SERVER in line for line in step.does):
+                yield f"{', '.join(step.hosts)}: no other API server can be reached"
 
 
 def _hosts(cluster: Cluster, seen: GateInputs, *, is_upgrade: bool) -> GateFinding:
@@ -160,6 +170,7 @@ def _hosts(cluster: Cluster, seen: GateInputs, *, is_upgrade: bool) -> GateFindi
     if lost or (is_upgrade and not set(seen.unreachable) <= workers):
         return finding("hosts", told, "bring the host back, or take it out of the spec", "")
     told = [f"left out: {one}" for one in told] + [f"its provider makes {name} first" for name in seen.to_be_made]
+    told += [f"{name} is left as it is until they are back: {why}" for name, why in sorted(seen.held.items())]
     remedy = f"once it is back, `{Operation.APPLY}` finishes it; one that is gone for good goes with the param `gone`"
     return warning("hosts", told, remedy, "all hosts answer")
 
@@ -196,57 +207,6 @@ def _removed_apis(seen: GateInputs, target: Release) -> GateFinding:
     return warning("removed APIs", seen.unsure_uses, "make sure that no client of yours uses that", "")
 
 
-def _workloads(seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
-    work, batches = seen.workloads, [step.hosts for step in steps if step.drains]
-    drained = {name for batch in batches for name in batch}
-    leaving = drained_pods(work.pods, drained)
-    without = [homeless(work.nodes, work.pods, batch) for batch in batches]
-    stranded = [told for pods in without for told in stranded_budgets(work.budgets, pods)]
-    yield finding(
-        "disruption budgets",
-        [*impossible_budgets(work.budgets, leaving), *stranded, *shared_pods(work.budgets, leaving)],
-        "add a replica or a node, or allow one pod to be away; give a pod one budget only",
-        "every budget can be met",
-    )
-    yield finding(
-        "pods without a controller",
-        orphans(leaving),
-        f"nobody would recreate them: delete them, or annotate them with {EVICTABLE}=true",
-        "every pod that leaves a node is recreated",
-    )
-    if back := returning_pods(leaving):
-        remedy = "nothing, if it bears that its node is changed under it; else take that toleration from it"
-        told = [f"{pod} tolerates the cordon: it comes back to its node, and is not waited for" for pod in back]
-        yield warning("pods that come back", told, remedy, "")
-    yield warning(
-        "capacity",
-        (f"{pod} has nowhere else to run" for pod in sorted({name_of(pod) for pods in without for pod in pods})),
-        "they wait until their node is back: add a worker, or accept that",
-        "every pod that leaves a node has room on another",
-    )
-
-
-def _webhooks(cluster: Cluster, seen: GateInputs, steps: Sequence[Step]) -> Iterator[GateFinding]:
-    work = seen.workloads
-    told = judge_webhooks(work.webhooks, work.ready_services, needed_groups(cluster))
-    remedy = "bring its service up, or set its failurePolicy to Ignore for the time of the upgrade"
-    yield finding("admission webhooks", told.blocking, remedy, "no webhook is in the way")
-    if told.unrelated:
-        doubt = "nothing, for the upgrade; to use what it guards bring its service up"
-        yield warning("webhooks of your own", told.unrelated, doubt, "")
-    if told.by_url:
-        remedy = (
-            "make sure that it answers all the while, or set its failurePolicy to Ignore for the time of the upgrade"
-        )
-        yield warning("webhooks by URL", told.by_url, remedy, "")
-    yield warning(
-        "webhook replicas",
-        moving_webhooks(work.webhooks, work.ready_services, [step.hosts for step in steps if step.drains]),
-        "give its service a replica on another node, or it refuses what it is asked about until it runs elsewhere",
-        "every webhook that fails closed serves on while nodes are drained",
-    )
-
-
 def _certificates(seen: GateInputs, now: datetime) -> GateFinding:
     ending = [
         f"{name} ends at {end:%Y-%m-%d %H:%M} UTC"
@@ -274,14 +234,6 @@ def _drift(cluster: Cluster, seen: GateInputs) -> GateFinding:
     if cluster.spec.repair.drift == "repair":
         return warning("drift", told, "the rollout puts it right", passed)
     return finding("drift", told, f"put it right first: `{Operation.APPLY}` with the stored spec", passed)
-
-
-def _surge(cluster: Cluster) -> Iterator[GateFinding]:
-    if cluster.spec.upgrade.max_surge in {0, "0%"}:
-        return
-    provider = cluster.spec.hosts.provider
-    told = [f"spec.upgrade.maxSurge: the host provider `{provider}` makes no hosts, so none is added for the rollout"]
-    yield warning("surge", told, "set it to 0, or add workers to the spec", "")
 
 
 def blocked(name: str, text: str, remedy: str) -> GateFinding:

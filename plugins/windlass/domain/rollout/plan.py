@@ -8,7 +8,8 @@ are forgotten, so that etcd does not count on them. Members join etcd one by one
 and before any leaves; then the members that are there change one by one, the leader last. Every proxy learns of API
 servers that join before these start, side by side; then those that are there change one by one. (Where etcd had one
 member, API servers know no other one until then, and the member changes after them.) Then what is left on
-each host: hosts that join side by side, control-plane hosts one by one, workers in batches. What leaves leaves last:
+each host: hosts that join side by side, control-plane hosts one by one, workers in batches; those on which
+nothing starts again go side by side as well. What leaves leaves last:
 no proxy leads to an API server that stops, and none counts on a member that goes. Add-ons are last of all.
 """
 
@@ -114,14 +115,6 @@ class Step:
         return cls(value["kind"], tuple(value["hosts"]), tuple(value["does"]), drains=value["drains"])
 
 
-def new_host_state(host: Host) -> HostState:
-    """Return what is to be done on a machine that has nothing of the cluster yet, once it was prepared."""
-    stale = {API_SERVICE: "kube-apiserver started"} if "control-plane" in host.roles else {}
-    if host.is_node:
-        return HostState({**stale, KUBELET: "kubelet and all else that it runs started"})
-    return HostState({**stale, "files": "all else that it runs started"})
-
-
 def plan_rollout(
     cluster: Cluster,
     states: Mapping[str, HostState],
@@ -206,7 +199,8 @@ def _proxies(
     # An API server that starts is waited for until all proxies lead to it.
     starts = changes.api_joins or (names and any(API_SERVICE in state.stale for state in states.values()))
     wide = (*names, *leaving) if starts else ()
-    narrow = (*names, *new) if changes.has_staying_api and (changes.has_leaving_api or not wide) else ()
+    late = [*new, *(name for name in leaving if wide and name in states and name not in new)]
+    narrow = (*names, *late) if changes.has_staying_api and (changes.has_leaving_api or not wide) else ()
     return (
         [Step(WIDEN, wide, _does_proxies(wide))] if wide else [],
         [Step(NARROW, narrow, _does_proxies(narrow))] if narrow else [],
@@ -234,9 +228,10 @@ def _hosts(
     """Yield the rest of each host: what joins side by side, the control plane and etcd one by one, then workers."""
     changed = [host for host in hosts if _rest(states[host.name])]
     joining = tuple(host.name for host in changed if host.name in (*changes.prepare, *changes.node_joins))
-    if joining:
-        yield Step(HOST, joining, tuple(line for name in joining for line in _does_rest(name, states)))
-    changed = [host for host in changed if host.name not in joining]
+    quiet = tuple(host.name for host in changed if host.name not in joining and _is_quiet(states[host.name]))
+    for names in filter(None, (joining, quiet)):
+        yield Step(HOST, names, tuple(line for name in names for line in _does_rest(name, states)))
+    changed = [host for host in changed if host.name not in (*joining, *quiet)]
     for host in changed:
         if "worker" not in host.roles:
             yield Step(HOST, (host.name,), _does_rest(host.name, states))
@@ -276,6 +271,11 @@ def _drains(host: Host, state: HostState) -> bool:
     A newer kubelet may restart every container: https://github.com/kubernetes/kubernetes/issues/129385.
     """
     return host.is_node and bool({KUBELET, "containerd", HOOKS} & set(state.stale))
+
+
+def _is_quiet(state: HostState) -> bool:
+    """Whether nothing starts again for what is left to change on a host: then all such hosts go side by side."""
+    return set(_rest(state)) <= {"files", "certificates", "programs"}
 
 
 def _rest(state: HostState) -> list[str]:

@@ -12,9 +12,9 @@ from windlass.domain.host.desired import DesiredService, read_services
 from windlass.domain.host.drift import HostDrift, ServiceDrift
 from windlass.domain.host.file_drift import FileDrift
 from windlass.domain.host.layout import stack_directory
+from windlass.domain.masking import is_secret_place
 from windlass.domain.pki.compare import certificate_difference, certificate_identity
 from windlass.domain.rollout.content_diff import file_difference, service_difference
-from windlass.domain.rollout.masking import is_secret_place
 from windlass.domain.rollout.plan import HostState
 from windlass.domain.rollout.stale import CERTIFICATES, part_of_file
 

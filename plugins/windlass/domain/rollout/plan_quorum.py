@@ -42,7 +42,7 @@ def quorum_effects(step: Step, host: str, membership: Membership) -> tuple[Actio
     member = next((one for one in membership.members if one.name == host), None)
     if step.kind == ETCD and member is not None:
         return (Stop(member),)
-    if step.kind == ETCD_JOIN and (member is None or member.role == "learner"):
+    if step.kind == ETCD_JOIN and (member is None or member.role == "learner" or not member.is_serving):
         return _join(host, member, membership)
     if member is not None and f"{host}: {REMOVES_MEMBER}" in step.does:
         return (Removal(member),)
@@ -73,11 +73,13 @@ def follow(membership: Membership, step: Step) -> tuple[tuple[QuorumEffect, ...]
 
 
 def _join(host: str, member: Member | None, membership: Membership) -> tuple[Action, ...]:
-    if member is not None:
+    if member is not None and member.role == "learner":
         return (Promotion(member),)
+    # What a machine that is no more has left goes first.
+    old: tuple[Action, ...] = (Removal(member),) if member is not None else ()
     number = max((one.id for one in membership.members), default=0) + 1
     learner = Member(host, number, "learner", started=True, health="healthy")
-    return (Addition(host, number), Promotion(learner))
+    return (*old, Addition(host, number), Promotion(learner))
 
 
 def _joined(membership: Membership, action: Action) -> Membership:

@@ -29,6 +29,11 @@ class UpgradeRun:
     """What each step has changed, by host."""
 
     @property
+    def left_out(self) -> Mapping[str, str]:
+        """Return the hosts that did not answer when it was planned, and those that were held for them, with reasons."""
+        return self.gate.get("left_out") or {}
+
+    @property
     def is_complete(self) -> bool:
         """Whether all that was left is done: the steps went to the end, and no pause has cut them short."""
         return not self.undone and self.goes_to_the_end
@@ -60,6 +65,7 @@ class UpgradeRun:
             "changed": [
                 f"{host}: {what}" for done in self.changes if done for host, whats in done.items() for what in whats
             ],
+            "left_out": dict(self.left_out),
             "warnings": [one for one in self.gate.get("findings", []) if one["verdict"] == "warning"],
         }
 
@@ -67,13 +73,17 @@ class UpgradeRun:
         """Say what the run came to; `pause` is what was asked of it."""
         value = self.value("")
         way = f"{value['from']} -> {value['to']}"
-        return {
+        sentence = {
             "planned": f"{way}: planned only, nothing was changed",
             "created": f"there was no cluster: left to a run of `{Operation.CREATE}`",
             "nothing": f"{value['to']}: nothing to change",
             "done": f"{way}: done, {len(value['changed'])} changes",
             "paused": f"{way}: paused {self._where(pause)}",
         }[self.state]
+        if not self.left_out:
+            return sentence
+        hosts = ", ".join(self.left_out)
+        return f"{sentence}; left out, to be finished by `{Operation.APPLY}` once they are back: {hosts}"
 
     def _where(self, pause: Pause | None) -> str:
         if not self.undone:

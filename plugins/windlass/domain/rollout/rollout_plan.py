@@ -112,7 +112,7 @@ class RolloutPlan:
         for planned in self.steps:
             for line, told in planned.details.items():
                 host, _, change = line.partition(": ")
-                known = first.setdefault((change, told), host)
+                known = first.setdefault((change, told), host) if host in planned.step.hosts else host
                 shown[line] = told if known == host or len(told) == 1 else (f"as on {known}",)
         return shown
 
@@ -145,7 +145,7 @@ def rollout_plan(
         planned_steps(steps, gate.membership, gate.details, durations),
         _contents(steps, gate.details),
         hashlib.sha256(dump_cluster(path.after).encode()).hexdigest(),
-        tuple(path.release.notes),
+        tuple(path.release.notes) if path.is_upgrade else (),
     )
 
 

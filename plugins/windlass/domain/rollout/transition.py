@@ -21,6 +21,10 @@ REMOVES_MEMBER = "remove its member from etcd"
 """What a step says of a host whose member it takes out of etcd."""
 
 
+STOPS_SERVER = "stop its API server, which no proxy leads to any more"
+"""What a step says of a host whose API server it stops for good."""
+
+
 def planes_of(host: Host | None) -> frozenset[Plane]:
     """Return what a host does for the cluster; nothing where there is no host."""
     if host is None:
@@ -44,8 +48,12 @@ def _with_roles(host: Host, roles: Iterable[Role]) -> Host:
 
 def without_hosts(cluster: Cluster, names: Collection[str]) -> Cluster:
     """Return the cluster without some of its hosts."""
-    members = [host for host in cluster.spec.hosts.members if host.name not in names]
-    hosts = cluster.spec.hosts.model_copy(update={"members": members})
+    return with_hosts(cluster, [host for host in cluster.spec.hosts.members if host.name not in names])
+
+
+def with_hosts(cluster: Cluster, members: Iterable[Host]) -> Cluster:
+    """Return the cluster with other hosts."""
+    hosts = cluster.spec.hosts.model_copy(update={"members": list(members)})
     return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"hosts": hosts})})
 
 
@@ -57,16 +65,23 @@ class Transition:
     known: tuple[Host, ...]
     """Every host that may have anything of the cluster, with all that it may do."""
     gone: frozenset[str] = frozenset()
-    """Names of hosts that are gone for good, as whoever started the run says."""
+    """Names of hosts that are gone for good, as somebody said: nothing waits for them."""
+    recorded: frozenset[str] = frozenset()
+    """Those of `gone` of which somebody said so before this run: they are asked, and cleaned if they are back."""
+    left: frozenset[str] = frozenset()
+    """Hosts that left before this run, and are not known to be clean."""
     before: Cluster | None = None
     """What the cluster was when the change began."""
 
     @property
+    def barred(self) -> frozenset[str]:
+        """Return the hosts whose nodes must not register again."""
+        return (self.gone | self.left) - {host.name for host in self.after.spec.hosts.members}
+
+    @property
     def during(self) -> Cluster:
         """Return the desired spec with the hosts and roles that have not left yet: what is connected to and trusted."""
-        members = list(merged_hosts(self.after.spec.hosts.members, self.known))
-        hosts = self.after.spec.hosts.model_copy(update={"members": members})
-        return self.after.model_copy(update={"spec": self.after.spec.model_copy(update={"hosts": hosts})})
+        return with_hosts(self.after, merged_hosts(self.after.spec.hosts.members, self.known))
 
     @property
     def leaving(self) -> tuple[Host, ...]:
@@ -79,6 +94,21 @@ class Transition:
         """Return the hosts that stay and give up a plane, as they are known."""
         desired = {host.name: host for host in self.after.spec.hosts.members}
         return tuple(host for host in self.known if host.name in desired and planes_of(host) - self.planes(host.name))
+
+    @property
+    def asked(self) -> tuple[Host, ...]:
+        """Return the hosts that leave, or give up a plane, and are asked what they still have.
+
+        One that this run calls gone is not asked. Nor is one whose address another host of the spec has by now: what
+        answers there is that other one.
+        """
+        taken = {host.address: host.name for host in self.after.spec.hosts.members}
+        unasked = self.gone - self.recorded
+        return tuple(
+            host
+            for host in (*self.leaving, *self.shrinking)
+            if host.name not in unasked and taken.get(host.address, host.name) == host.name
+        )
 
     def planes(self, name: str) -> frozenset[Plane]:
         """Return what a host is to do."""
@@ -127,6 +157,10 @@ class Presence:
     unreachable: frozenset[str] = frozenset()
     """Hosts that did not answer."""
 
+    def lacks(self, host: Host, known: frozenset[str]) -> bool:
+        """Say whether a host is not among those `known`, or only its name is: its machine is new."""
+        return host.name not in known or host.name not in self.prepared
+
     @property
     def unfinished(self) -> frozenset[str]:
         """Return the hosts of members that a change left halfway: until they vote or are gone, no other can change."""
@@ -138,7 +172,7 @@ class PlaneChanges:
     """What of a transition is still to be done."""
 
     prepare: tuple[str, ...] = ()
-    """Hosts to be prepared for what they are to do."""
+    """Hosts to be prepared for what they are to do: those that are new or were reinstalled among them."""
     etcd_joins: tuple[str, ...] = ()
     unfinished: frozenset[str] = frozenset()
     """Those of them that an earlier try has made members already, and which do not vote yet: they come first."""
@@ -169,15 +203,24 @@ class PlaneChanges:
 def plane_changes(transition: Transition, there: Presence, uncertified: frozenset[str] = frozenset()) -> PlaneChanges:
     """Return what is left to do of `transition`; `uncertified` are hosts whose certificates are not as desired.
 
-    Hosts that do not answer are left out, but for those that are gone for good.
+    Hosts that do not answer are left out, but for those that are gone for good. A host without the cluster's mark has
+    nothing of it, whatever etcd and the API know of the machine that had its name before.
     """
     hosts = [host for host in transition.after.spec.hosts.members if host.name not in there.unreachable]
     joins = _Joins(
+        # A member that a machine before has left can be removed once no other one is missing.
         tuple(
-            one.name for one in hosts if "etcd" in one.roles and there.is_etcd_known and one.name not in there.voters
+            sorted(
+                (
+                    one.name
+                    for one in hosts
+                    if "etcd" in one.roles and there.is_etcd_known and there.lacks(one, there.voters)
+                ),
+                key=lambda name: name in there.members,
+            )
         ),
-        tuple(one.name for one in hosts if "control-plane" in one.roles and one.name not in there.api_servers),
-        tuple(one.name for one in hosts if one.is_node and there.is_api_known and one.name not in there.nodes),
+        tuple(one.name for one in hosts if "control-plane" in one.roles and there.lacks(one, there.api_servers)),
+        tuple(one.name for one in hosts if one.is_node and there.is_api_known and there.lacks(one, there.nodes)),
     )
     leave, forget = dict(_leaves(transition, there)), dict(_forgotten(transition, there))
     servers = {host.name for host in hosts if CONTROL_PLANE in planes_of(host)} & {*there.api_servers, *joins.api}
@@ -218,7 +261,7 @@ def _forgotten(transition: Transition, there: Presence) -> Iterator[tuple[str, t
         if host.name in there.unfinished and is_left and host.name not in transition.gone:
             yield host.name, (f"{host.name}: {REMOVES_MEMBER}",)
     for host in sorted(transition.leaving, key=lambda one: one.name not in there.unfinished):
-        if host.name in transition.gone:
+        if host.name in transition.gone and not there.rest.get(host.name):
             does = [f"{host.name}: {REMOVES_MEMBER}"] if host.name in there.members else []
             does += [f"{host.name}: delete its node"] if host.name in there.nodes else []
             if does:
@@ -227,7 +270,11 @@ def _forgotten(transition: Transition, there: Presence) -> Iterator[tuple[str, t
 
 def _leaves(transition: Transition, there: Presence) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield what is to be done host by host: workers first, then API servers, and etcd alone, which these ask, last."""
-    leaving = [host for host in (*transition.leaving, *transition.shrinking) if host.name not in transition.gone]
+    leaving = [
+        host
+        for host in (*transition.leaving, *transition.shrinking)
+        if host.name not in transition.gone or there.rest.get(host.name)  # it is back
+    ]
     for host in sorted(leaving, key=_place_in_leaving):
         if host.name in there.unreachable:
             continue
@@ -246,7 +293,7 @@ def _leave(transition: Transition, there: Presence, host: Host) -> Iterator[str]
     if NODE in lost and name in there.nodes:
         yield f"{name}: drain and delete its node"
     if CONTROL_PLANE in lost and name in there.api_servers:
-        yield f"{name}: stop its API server, which no proxy leads to any more"
+        yield f"{name}: {STOPS_SERVER}"
     if ETCD_PLANE in lost and name in there.voters:
         yield f"{name}: {REMOVES_MEMBER}"
     yield from (f"{name}: remove {what}" for what in there.rest.get(name, ()))

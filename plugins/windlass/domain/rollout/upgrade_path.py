@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
+from windlass.domain.rollout.record import LeftHost
 from windlass.domain.rollout.transition import Transition, merged_hosts
 from windlass.domain.rollout.version_skew import check_target
 from windlass.domain.spec import Cluster, Host
@@ -42,17 +44,29 @@ class UpgradePath:
     known: tuple[Host, ...] = ()
     """Hosts besides those of `before` that may have anything of the cluster."""
     gone: frozenset[str] = frozenset()
+    recorded: frozenset[str] = frozenset()
+    """Those of `gone` of which somebody said so before."""
+    left: frozenset[str] = frozenset()
+    """Hosts that left before, and are not known to be clean."""
 
     @property
     def transition(self) -> Transition:
         """Return which hosts join and leave on the way."""
-        return Transition(self.after, merged_hosts(self.before.spec.hosts.members, self.known), self.gone, self.before)
+        known = merged_hosts(self.before.spec.hosts.members, self.known)
+        return Transition(self.after, known, self.gone, self.recorded, self.left, self.before)
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Say whether the release is another than the one that runs."""
+        return self.before.spec.kubernetes.version != self.release.version
 
     @property
     def name(self) -> str:
         """Say it in words."""
         versions = (self.before.spec.kubernetes.version, self.after.spec.kubernetes.version)
-        return " -> ".join(versions) if versions[0] != versions[1] else f"{versions[0]} with a changed spec"
+        if versions[0] != versions[1]:
+            return " -> ".join(versions)
+        return f"{versions[0]} with {'its spec' if self.before == self.after else 'a changed spec'}"
 
 
 def upgrade_path(catalog: Catalog, running: Cluster, given: Cluster | None, version: str) -> UpgradePath:
@@ -66,6 +80,40 @@ def upgrade_path(catalog: Catalog, running: Cluster, given: Cluster | None, vers
     desired = at_version(after, target)
     refuse_what_no_rollout_changes(running, desired)
     return UpgradePath(running, desired, release)
+
+
+def with_left_hosts(path: UpgradePath, left: Iterable[LeftHost], named: Iterable[str]) -> UpgradePath:
+    """Return the path with the hosts that `left` before and are not clean, and those `named` as gone for good now.
+
+    One whose address another host has by now is gone, whatever it was when it left.
+    """
+    hosts, taken = tuple(left), {host.address for host in path.after.spec.hosts.members}
+    kept = {host.name for host in path.after.spec.hosts.members}
+    recorded = {one.host.name for one in hosts if one.is_gone or one.host.address in taken} - kept - set(named)
+    return replace(
+        path,
+        known=(*path.known, *(one.host for one in hosts)),
+        gone=frozenset({*named, *recorded}),
+        recorded=frozenset(recorded),
+        left=frozenset(one.host.name for one in hosts),
+    )
+
+
+def check_hosts_of(path: UpgradePath, request: UpgradeRequest) -> None:
+    """SpecError if a host named in the params is not what they say, or one that leaves gives its address away."""
+    check_gone(path, request.gone)
+    known = {host.name for host in path.after.spec.hosts.members}
+    for name in request.accept_new_host_key:
+        if name not in known:
+            raise SpecError(f"accept_new_host_key: the spec has no host `{name}`; it has {', '.join(sorted(known))}")
+    heirs = {host.address: host.name for host in path.after.spec.hosts.members}
+    for host in path.transition.leaving:
+        if host.name not in path.gone and host.address in heirs:
+            raise SpecError(
+                f"hosts: {host.name} leaves, and {heirs[host.address]} has its address {host.address}: a machine "
+                f"cannot be cleaned and set up at once; apply the spec without both first, then with "
+                f"{heirs[host.address]}. If the machine of {host.name} is gone for good, name it in `gone`"
+            )
 
 
 def check_gone(path: UpgradePath, named: tuple[str, ...]) -> None:

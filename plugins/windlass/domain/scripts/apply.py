@@ -47,14 +47,20 @@ echo "{CHANGED}unit {unit}"
 
 
 def after_api(start: Script) -> Script:
-    """Return a script that starts a kubelet as `start` does; one that does not run yet waits for an API server."""
+    """Return a script that does what `start` does once an API server answers; it exits with NO_API if none does."""
     return Script(start.name, {**start.arguments, "after_api": True}, _UNTIL_API + start.text)
 
 
 _API_ANSWERS = CurlProbe(f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=2), ca=f"{PKI}/ca.crt")
-_UNTIL_API = f"""deadline=$(( $(date +%s) + 60 ))
-until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
-  {_API_ANSWERS} >/dev/null 2>&1; do sleep 0.3; done
+NO_API = 75
+"""What `after_api` exits with where no API server has answered in time: sysexits' word for "try again later"."""
+_UNTIL_API = f"""deadline=$(( $(date +%s) + 240 ))
+until said=$({_API_ANSWERS} 2>&1); do
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    echo "no API server answers through this host's proxy, port {PROXY_PORT}: $said" >&2; exit {NO_API}
+  fi
+  sleep 0.3
+done
 """
 
 

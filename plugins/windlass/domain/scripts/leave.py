@@ -47,10 +47,11 @@ def leftovers_script(cluster: str, planes: Iterable[str], *, is_whole: bool) -> 
     ]
     if is_whole:
         label = shlex.quote(f"label={CLUSTER_LABEL}={cluster}")
-        lines.append(
-            f'if [ -e {ETC} ] || [ -e {DATA} ] || [ -n "$(docker ps -aq --filter {label} 2>/dev/null)" ]; then '
-            f'echo "{CHANGED}{WHOLE}"; fi'
-        )
+        lines += [
+            f"kept=$(ls -A {DATA} 2>/dev/null | grep -vx lost+found)",
+            f"containers=$(docker ps -aq --filter {label} 2>/dev/null)",
+            f'if [ -e {ETC} ] || [ -n "$kept$containers" ]; then echo "{CHANGED}{WHOLE}"; fi',
+        ]
     else:
         lines += [f'[ ! -e {path} ] || echo "{CHANGED}{what}"' for what, path in (_LEFT[one] for one in sorted(planes))]
     arguments = {"cluster": cluster, "planes": tuple(sorted(planes)), "is_whole": is_whole}

@@ -28,6 +28,7 @@ from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, issue_pki
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec import Cluster, load_cluster
+from windlass.domain.spec.flags import etcd_prefix
 
 ETCD, API = "windlass-drill-etcd", "windlass-drill-apiserver"
 ENCRYPTED = "k8s:enc:"
@@ -66,6 +67,8 @@ class DrillPlan:
     images: Images
     database_bytes: int
     service_cidr: str
+    prefix: str
+    """Below which key the cluster's API servers keep everything."""
     files: Mapping[str, bytes]
     """By path below the drill's directory; all of them are for root alone."""
 
@@ -125,6 +128,7 @@ class DrillPlan:
         """Return the command that starts an API server on that etcd."""
         flags = {
             "etcd-servers": _CLIENT,
+            "etcd-prefix": self.prefix,
             "etcd-cafile": f"{PKI}/etcd/ca.crt",
             "etcd-certfile": f"{PKI}/etcd/apiserver-client.crt",
             "etcd-keyfile": f"{PKI}/etcd/apiserver-client.key",
@@ -214,14 +218,15 @@ class DrillPlan:
 
 def plan_drill(drill: str, images: Images, database_bytes: int, state: BundleState, now: datetime) -> DrillPlan:
     """Return what a drill writes and runs; only the keys in it are random."""
-    spec = load_cluster(state.spec, "spec in the bundle").spec
+    of_bundle = load_cluster(state.spec, "spec in the bundle")
+    spec = of_bundle.spec
     cluster = _throwaway(spec.kubernetes.version)
     pki = issue_pki(cluster, now)
     files = {"etc/encryption.yaml": state.encryption_config.reveal_bytes(), **_client(pki)}
     for path, file in files_for(cluster, cluster.spec.hosts.members[0], pki).items():
         if path.startswith(f"{PKI}/"):
             files[f"etc/{path.removeprefix(f'{ETC}/')}"] = file.content
-    return DrillPlan(drill, images, database_bytes, spec.network.service_cidr, files)
+    return DrillPlan(drill, images, database_bytes, spec.network.service_cidr, etcd_prefix(of_bundle), files)
 
 
 def cleanup_script() -> Script:

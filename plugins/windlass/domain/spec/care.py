@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from windlass.domain.host.layout import AUDIT_LOGS
 from windlass.domain.spec.base import Many, Section, Share, section, setting
 
+SURGE = "maxSurge"
 Approval = Literal["required", "automatic"]
 
 
@@ -86,20 +88,35 @@ class Hooks(Section):
     after: Many[str] = setting([], "Commands after the host is changed; one that fails stops the rollout.")
 
 
+class Drain(Section):
+    """What a drain may do to pods."""
+
+    force: bool = setting(
+        default=False,
+        text="Whether pods without a controller, which nobody recreates, are evicted too; else they hold a rollout up.",
+    )
+
+
 class Upgrade(Section):
     """How changes roll over the hosts."""
 
     approval: Approval = setting("required", "required: a person approves each rollout; automatic: none is asked.")
     max_unavailable: Share = setting(1, "Workers that may be out of service at once, as number or percentage.")
-    max_surge: Share = setting(
-        0, "Workers that may be added for the time of a rollout: planned, not there yet; only 0 is accepted."
-    )
     drain_seconds: int = setting(
         300, "Seconds within which the pods must leave a node; else the rollout stops and names them.", ge=1, le=86400
     )
+    drain: Drain = section(Drain, "What a drain may do to pods.")
     windows: Many[str] = setting(
         [],
         "When a rollout may go without approval, each as `DAYS HH:MM-HH:MM [ZONE]`, such as `sat,sun 22:00-04:00 "
         "Europe/Amsterdam` or `daily 01:00-05:00`; the zone is UTC if none is given.",
     )
     hooks: Hooks = section(Hooks, "Commands on each host before and after its upgrade.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_surge(cls, value: Any) -> Any:
+        """Drop `maxSurge`, which had no effect and has left the spec: stored specs, and older files, have it still."""
+        if isinstance(value, Mapping):
+            return {key: one for key, one in value.items() if key != SURGE}
+        return value

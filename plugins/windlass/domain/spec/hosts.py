@@ -48,7 +48,7 @@ class Host(Section):
     """One machine of the cluster."""
 
     name: str = Field(
-        description="Name of the host and of its node: lower-case letters, digits and `-`, at most 63 characters."
+        description="Name of the host and of its node: lower-case letters, digits, `-` and `.`, at most 52 characters."
     )
     address: str = Field(description="IPv4 address at which Windlass and the other hosts reach this one.")
     roles: Many[Role] = Field(description="What the host is for; one or several.", min_length=1)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.spec.checks import problems
+from windlass.domain.spec.checks.not_there import surge
 from windlass.domain.spec.document import Document, learn_types, read_document
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem
@@ -37,6 +38,8 @@ def load_cluster(
     cluster, found = _check(
         document, lambda one: problems(one, known_versions, other_clusters, known_stacks, known_flags)
     )
+    if known_versions is not None:
+        found += surge(document.value)
     if found or cluster is None:
         raise SpecError("\n".join(_located(document, filename, found)))
     return cluster

@@ -56,6 +56,7 @@ def overview(known: KnownCluster, catalog: Catalog, now: datetime) -> dict[str, 
         "standing": standing(known, now),
         "services": {"healthy": healthy, "wanted": len(subjects)},
         "hosts": [_host(known, host.name, host.address, list(host.roles)) for host in cluster.spec.hosts.members],
+        "addons": _services(known, ""),
         "findings": list(known.status.get("findings", ())),
         "alerts": [{"key": key, "text": text} for key, text in known.alerts.items()],
         "operation": _operation(known.lease),
@@ -96,21 +97,26 @@ def is_watched(status: Mapping[str, Any], now: datetime) -> bool:
 
 
 def _host(known: KnownCluster, name: str, address: str, roles: list[str]) -> dict[str, Any]:
-    mine = [one for one in known.status.get("subjects", ()) if one.get("host") == name]
     return {
         "name": name,
         "address": address,
         "roles": roles,
         "heard": known.status.get("hosts", {}).get(name),
-        "services": {
-            one["component"]: {
-                "status": one.get("status", "unknown"),
-                "since": one.get("since"),
-                "evidence": one.get("evidence", ""),
-                "seen_from": one.get("seen_from", []) or one.get("vantages", []),
-            }
-            for one in mine
-        },
+        "services": _services(known, name),
+    }
+
+
+def _services(known: KnownCluster, host: str) -> dict[str, Any]:
+    """Return the components on a host; those of the cluster as a whole, which are on none, for an empty name."""
+    return {
+        one["component"]: {
+            "status": one.get("status", "unknown"),
+            "since": one.get("since"),
+            "evidence": one.get("evidence", ""),
+            "seen_from": one.get("seen_from", []) or one.get("vantages", []),
+        }
+        for one in known.status.get("subjects", ())
+        if one.get("host") == host
     }
 
 

@@ -37,13 +37,6 @@ class Oidc(Section):
         None, "Certificates (PEM) by which the provider is known; null: those that the API server's image trusts."
     )
 
-    @property
-    def prefix(self) -> str:
-        """Return what is put before the user's name, as for the API server's flag `oidc-username-prefix`."""
-        if self.username_prefix is not None:
-            return self.username_prefix
-        return "" if self.username_claim == "email" else f"{self.issuer}#"
-
 
 class Api(Section):
     """How clients reach the Kubernetes API."""

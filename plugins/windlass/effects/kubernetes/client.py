@@ -23,6 +23,7 @@ import httpx
 from windlass.domain.objects.inventory import FIELD_MANAGER
 from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
 
+_PAGE = 500
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 
 Object = dict[str, Any]
@@ -117,6 +118,30 @@ class KubernetesClient:
         response = self._send("GET", resource.path(namespace), params=params)
         items: list[Object] = self._object(response, f"list {resource.plural}")["items"]
         return items
+
+    def names(self, resource: Resource) -> tuple[tuple[str, str], ...]:
+        """Return namespace and name of all objects of a kind, asked for page by page and without what they hold."""
+        accept = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+        found: list[tuple[str, str]] = []
+        params = {"limit": str(_PAGE)}
+        while True:
+            response = self._send("GET", resource.path(), params=params, headers=accept)
+            page = self._object(response, f"list {resource.plural}")
+            found += [(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in page["items"]]
+            following = page.get("metadata", {}).get("continue")
+            if not following:
+                return tuple(found)
+            params["continue"] = following
+
+    def replace(self, resource: Resource, found: Object) -> bool:
+        """Write an object as it was read; False if it was changed or deleted since."""
+        metadata = found["metadata"]
+        path = resource.path(metadata.get("namespace"), metadata["name"])
+        response = self._send("PUT", path, content=json.dumps(found).encode())
+        if response.status_code in {httpx.codes.CONFLICT, httpx.codes.NOT_FOUND}:
+            return False
+        self._object(response, f"replace {resource.plural}/{metadata['name']}")
+        return True
 
     def apply(self, desired: Object) -> Object:
         """Apply an object server-side and return it as it is then; NotReadyError while its namespace is not there."""

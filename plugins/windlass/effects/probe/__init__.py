@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 _PACKAGES = ("windlass", "windlass.effects", "windlass.effects.probe")
-_MODULES = ("checks", "host_report", "loop")
+_MODULES = ("checks", "host_report", "objects", "loop")
 _LOADER = """\
 import sys, types
 def load(name, source):

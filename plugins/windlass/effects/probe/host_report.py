@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from windlass.effects.probe.checks import CONTEXTS
 
@@ -136,10 +137,15 @@ def lifetime(path: str) -> tuple[float, float] | None:
 
 def nodes(address: str, port: int) -> list[list[str]]:
     """Return name and status of every node, as `kubectl get nodes` shows them; nothing if the API does not answer."""
-    request = (
-        "GET /api/v1/nodes?includeObject=None HTTP/1.0\r\nHost: kubernetes\r\n"
-        "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n\r\n"
-    )
+    try:
+        return [row["cells"][:2] for row in table(address, port, "/api/v1/nodes?includeObject=None") or []]
+    except (KeyError, TypeError):
+        return []
+
+
+def table(address: str, port: int, path: str) -> list[dict[str, Any]] | None:
+    """Return the rows of a list as `kubectl get` shows it, with their cells as `named`; None if nobody answers so."""
+    request = f"GET {path} HTTP/1.0\r\nHost: kubernetes\r\nAccept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n\r\n"
     try:
         context = CONTEXTS.get(f"{PKI}/ca.crt", f"{PKI}/admin")
         with socket.create_connection((address, port), 5) as plain:
@@ -147,14 +153,16 @@ def nodes(address: str, port: int) -> list[list[str]]:
                 sock.sendall(request.encode())
                 answer = b"".join(iter(lambda: sock.recv(65536), b""))
     except OSError:
-        return []
+        return None
     head, _, body = answer.partition(b"\r\n\r\n")
     if b" 200 " not in head.split(b"\r\n")[0]:
-        return []
+        return None
     try:
-        return [row["cells"][:2] for row in json.loads(body)["rows"]]
+        found = json.loads(body)
+        names = [column["name"] for column in found.get("columnDefinitions", [])]
+        return [{**row, "named": dict(zip(names, row["cells"]))} for row in found["rows"]]
     except (ValueError, KeyError, TypeError):
-        return []
+        return None
 
 
 def output(argv: list[str], seconds: float) -> str:

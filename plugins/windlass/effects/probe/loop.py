@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from windlass.effects.probe import host_report
 from windlass.effects.probe.checks import Probe, left, look
+from windlass.effects.probe.objects import ObjectWatch
 
 BEAT = 10.0
 ORPHANED = 180.0
@@ -112,6 +113,7 @@ class Loop:
         self._heard = time.monotonic()
         self._nodes_ended = threading.Event()
         self._nodes_told: set[object] = set()
+        self._objects = ObjectWatch()
         self._blind = 0
 
     def obey(self, line: str) -> None:
@@ -134,6 +136,10 @@ class Loop:
         """Learn of a unit to report on."""
         self._units.append(name)
 
+    def do_object(self, addon: str, path: str, kind: str, name: str) -> None:
+        """Learn of an object of the cluster to report on, together with its nodes."""
+        self._objects.expect(addon, path, kind, name)
+
     def do_start(self) -> None:
         """Begin with what goes on by itself."""
         self._every(BEAT, self._beat)
@@ -152,6 +158,7 @@ class Loop:
         for key in self._nodes_told:
             self._mouth.forget(key)
         self._nodes_told.clear()
+        self._objects.forget()
         self._blind = 0
 
     def do_watch(self, name: str) -> None:
@@ -220,6 +227,11 @@ class Loop:
         for name, status in told:
             self._nodes_told.add(("node", name))
             self._mouth.tell(("node", name), status, TOLD, ("node", name, status))
+        if told:
+            not_ready = sum("Ready" not in status.split(",") for _, status in told)
+            for addon, state in self._objects.look(address, port, not_ready).items():
+                self._nodes_told.add(("addon", addon))
+                self._mouth.tell(("addon", addon), state, TOLD, ("addon", addon, state))
 
 
 def main(read: BinaryIO, write: BinaryIO) -> None:

@@ -9,12 +9,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from windlass.effects.ssh.connection import SshTarget
 from windlass.errors import IntegrityError, RefusedError, SpecError
+from windlass.operation_names import Operation
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,20 @@ def keys_of(target: SshTarget) -> tuple[HostKey, ...]:
     return tuple(key for patterns, key in entries if any(_matches(name, patterns) for name in names))
 
 
+def with_accepted(target: SshTarget, line: str, replaced: Collection[str]) -> SshTarget:
+    """Return the target with a key that somebody accepted in place of others, whose fingerprints were `replaced`.
+
+    Those are trusted no more. If the target's own lines hold any other key by now, they are newer, and alone count.
+    """
+    own = tuple(one for one in target.known_hosts if not _is_replaced(one, replaced))
+    kept = replace(target, known_hosts=own)
+    return kept if keys_of(kept) else replace(target, known_hosts=(*own, line))
+
+
+def _is_replaced(line: str, replaced: Collection[str]) -> bool:
+    return bool(line.strip()) and not line.startswith("#") and _parse(line)[1].fingerprint in replaced
+
+
 def verify(target: SshTarget, offered: HostKey) -> str | None:
     """Accept a host's key or raise; give the known_hosts line to store if it was trusted on first use.
 
@@ -56,8 +71,8 @@ def verify(target: SshTarget, offered: HostKey) -> str | None:
         raise IntegrityError(
             f"{where}: the host key has changed: known {expected}, offered {offered.kind} {offered.fingerprint}; "
             "if the host was reinstalled, compare the new fingerprint on its console "
-            "(`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`) and replace its known_hosts line; "
-            "else somebody may be answering in its place"
+            "(`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`) and replace its known_hosts line, or name the host "
+            f"in the param accept_new_host_key of {Operation.APPLY}; else somebody may be answering in its place"
         )
     line = known_hosts_line(target, offered)
     if not target.trust_on_first_use:

@@ -66,6 +66,19 @@ def log_in(
     return transport
 
 
+def show_host_key(target: SshTarget, sock: socket.socket | ChannelSocket, timeout: timedelta) -> HostKey:
+    """Return the key that a host shows, which nobody has checked, and close `sock`; nobody logs in."""
+    transport = paramiko.Transport(cast("socket.socket", sock))
+    transport.set_log_channel(PARAMIKO_LOG)
+    try:
+        _shake_hands(target, transport, timeout)
+        offered = transport.get_remote_server_key()
+        return HostKey(offered.get_name(), offered.asbytes())
+    finally:
+        transport.close()
+        sock.close()
+
+
 def load_private_key(target: SshTarget) -> paramiko.PKey:
     """Read the login key; what is wrong with it is said without showing it."""
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):

@@ -7,14 +7,25 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
 from windlass.effects.ssh.client import connect
 from windlass.effects.ssh.connection import Connection, SshTarget
+from windlass.effects.ssh.host_keys import HostKey
 from windlass.effects.ssh.login import CONNECT_TIMEOUT, RecordKey
 from windlass.effects.ssh.sessions import Sessions
+from windlass.errors import RefusedError
 
 Connect = Callable[[SshTarget], Connection]
+
+
+@runtime_checkable
+class ShowsHostKeys(Protocol):
+    """What opens connections and can show the key of a host before anybody trusts it."""
+
+    def host_key(self, target: SshTarget) -> HostKey:
+        """Return the key that a host shows now; UnreachableError if it shows none."""
+        ...
 
 
 class SshConnector:
@@ -30,6 +41,11 @@ class SshConnector:
         """Log in to a host."""
         bastion = self._bastion(target.bastion) if target.bastion else None
         return connect(target, record_key=self._record_key, timeout=self._timeout, bastion=bastion)
+
+    def host_key(self, target: SshTarget) -> HostKey:
+        """Return the key that a host shows now, which nobody has checked."""
+        bastion = self._bastion(target.bastion) if target.bastion else None
+        return Sessions(target, None, self._timeout, bastion).host_key()
 
     def close(self) -> None:
         """Close the connections to bastions."""
@@ -62,6 +78,12 @@ class Connections:
     def target(self, name: str) -> SshTarget:
         """Give a host's login, for a client of another kind."""
         return self._targets[name]
+
+    def host_key(self, name: str) -> HostKey:
+        """Return the key that a host shows now, which nobody has checked; UnreachableError if it shows none."""
+        if not isinstance(self._connector, ShowsHostKeys):
+            raise RefusedError(f"{name}: it is not reached by SSH, so that it shows no host key")
+        return self._connector.host_key(self.target(name))
 
     def renew(self, target: SshTarget) -> None:
         """Reach a host by another login from now on: it is another machine, with another host key."""

@@ -13,7 +13,8 @@ import paramiko
 
 from windlass.effects.ssh.broken import BROKEN, ChannelSocket
 from windlass.effects.ssh.connection import SshTarget
-from windlass.effects.ssh.login import RecordKey, dial, log_in
+from windlass.effects.ssh.host_keys import HostKey
+from windlass.effects.ssh.login import RecordKey, dial, log_in, show_host_key
 from windlass.errors import RefusedError, UnreachableError
 
 MAX_SESSIONS = 10
@@ -162,6 +163,10 @@ class Sessions:
         transport = _Transport(log_in(self._target, self._dial(), record, self._timeout), self._timeout)
         self._transports = [*self._transports, transport]
         return transport
+
+    def host_key(self) -> HostKey:
+        """Return the key that the host shows now, unchecked; on a connection of its own, by which nobody logs in."""
+        return show_host_key(self._target, self._dial(), self._timeout)
 
     def _dial(self) -> socket.socket | ChannelSocket:
         if self._via is None:

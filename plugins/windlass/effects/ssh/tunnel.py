@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from windlass.effects.repeats import Repeats
 from windlass.effects.ssh.connection import Channel
 from windlass.errors import WindlassError
 
@@ -31,6 +32,7 @@ class Tunnel:
         self._lock = threading.Lock()
         self._open: set[tuple[socket.socket, Channel]] = set()
         self._is_closed = False
+        self._repeats = Repeats()
         self._acceptor = threading.Thread(target=self._accept, name=f"windlass-tunnel {label}", daemon=True)
         self._acceptor.start()
 
@@ -69,8 +71,9 @@ class Tunnel:
         try:
             stream = self._open_stream()
         except WindlassError as error:
-            # The client sees only that its connection ends; the reason is here.
-            log.warning("%s: %s", self._label, error)
+            # The client sees only that its connection ends; the reason is here. It asks until somebody answers.
+            if self._repeats.is_news(self._label, str(error)):
+                log.warning("%s: %s", self._label, error)
             local.close()
             return
         except BaseException:

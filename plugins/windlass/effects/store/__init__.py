@@ -2,7 +2,7 @@
 
 from windlass.domain.rollout.record import Pause, RolloutRecord
 from windlass.effects.store.contract import ListedObject, Store, Stored
-from windlass.effects.store.host_keys import HostKeys
+from windlass.effects.store.host_keys import AcceptedHostKey, HostKeys
 from windlass.effects.store.leases import Leases, RunLease
 from windlass.effects.store.log import ServiceLog
 from windlass.effects.store.memory import MemoryStore
@@ -10,6 +10,7 @@ from windlass.effects.store.records import ClusterRecords, list_clusters
 from windlass.effects.store.s3 import S3Store, StoreConfig
 
 __all__ = [
+    "AcceptedHostKey",
     "ClusterRecords",
     "HostKeys",
     "Leases",

@@ -69,6 +69,11 @@ def host_keys_prefix(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}known_hosts/"
 
 
+def accepted_host_keys_prefix(cluster: str) -> str:
+    """Return the folder of the host keys that somebody accepted in place of others, named as their hosts."""
+    return f"{cluster_prefix(cluster)}accepted_host_keys/"
+
+
 def rollout_key(cluster: str) -> str:
     """Return the key of the record of a rollout that is under way, or paused."""
     return f"{cluster_prefix(cluster)}roll.json"

@@ -18,6 +18,7 @@ from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_
 from windlass.effects.store.contract import Store
 from windlass.effects.store.keys import (
     CLUSTERS,
+    accepted_host_keys_prefix,
     backup_alert_key,
     bundles_prefix,
     cluster_prefix,
@@ -100,7 +101,7 @@ class ClusterRecords:
     def forget(self, *, keep_backups: bool) -> tuple[str, ...]:
         """Remove the records of a cluster that is gone, and return their keys; its log and its leases stay."""
         backups = () if keep_backups else (bundles_prefix(self.cluster),)
-        prefixes = (*backups, host_keys_prefix(self.cluster))
+        prefixes = (*backups, host_keys_prefix(self.cluster), accepted_host_keys_prefix(self.cluster))
         listed = [item.key for prefix in prefixes for item in self.store.list(prefix)]
         # The spec last: as long as it is there, what broke off can be run again.
         keys = (

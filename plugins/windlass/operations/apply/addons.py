@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, KubernetesClient, Resource
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
+from windlass.operations.apply.absent_pods import AbsentPods
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.waiting import wait_until
 
@@ -60,19 +62,19 @@ def nodes_missing(session: ClusterSession, client: KubernetesClient) -> str:
     return "; ".join(missing)
 
 
-def workloads_missing(client: KubernetesClient, namespaces: frozenset[str], absent: int = 0) -> str:
+def workloads_missing(client: KubernetesClient, namespaces: frozenset[str], absent: Collection[str] = ()) -> str:
     """Return which daemon sets and deployments in `namespaces` are not all there yet; empty if all are.
 
-    Daemon sets may lack as many pods as nodes are `absent`.
+    They may lack the pods that are on nodes which are `absent`.
     """
-    missing = []
+    missing, away = [], AbsentPods.on(absent, client)
     for found in client.list(_DAEMON_SETS):
         status = found["status"]
         desired, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
-        if found["metadata"]["namespace"] in namespaces and (desired == 0 or ready < desired - absent):
+        if found["metadata"]["namespace"] in namespaces and (desired == 0 or ready < desired - away.of(found)):
             missing.append(f"{found['metadata']['namespace']}/{found['metadata']['name']}: {ready} of {desired} ready")
     for found in client.list(_DEPLOYMENTS):
         desired, ready = found["spec"]["replicas"], found["status"].get("readyReplicas", 0)
-        if found["metadata"]["namespace"] in namespaces and ready < desired:
+        if found["metadata"]["namespace"] in namespaces and ready < desired - away.of(found):
             missing.append(f"{found['metadata']['namespace']}/{found['metadata']['name']}: {ready} of {desired} ready")
     return "; ".join(missing)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from windlass.domain.rollout.transition import merged_hosts, with_hosts
+from windlass.domain.spec.models import Cluster
 from windlass.effects.providers import HostProvider
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.apply.remove import check_name, drain, remove_from_hosts
@@ -25,10 +27,24 @@ def confirm_deletion(run: ClusterRun, confirmed: str, gone: Sequence[str] = ()) 
     RefusedError also if one that is said to be `gone` is no host of the cluster.
     """
     check_name(run.name, confirmed)
-    hosts = [host.name for host in run.cluster().spec.hosts.members]
+    hosts = [host.name for host in _with_all_hosts(run).spec.hosts.members]
     if unknown := [name for name in gone if name not in hosts]:
         raise RefusedError(f"`gone` names {', '.join(unknown)}; the hosts of {run.name} are {', '.join(hosts)}")
     return hosts
+
+
+def _with_all_hosts(run: ClusterRun) -> Cluster:
+    """Return the cluster with every host that may have anything of it.
+
+    Those that a rollout has begun to let join, and those that left and are not clean, are not in the stored spec.
+    """
+    cluster, rollout = run.cluster(), run.records.rollout()
+    joining = rollout.members if rollout is not None else ()
+    hosts = merged_hosts(cluster.spec.hosts.members, joining, (one.host for one in run.records.left_hosts()))
+    # At an address that another host has by now nothing of the one that left can be found.
+    members = {host.name for host in cluster.spec.hosts.members}
+    taken = {host.address for host in cluster.spec.hosts.members}
+    return with_hosts(cluster, [host for host in hosts if host.name in members or host.address not in taken])
 
 
 def announce_deletion(run: ClusterRun) -> None:
@@ -39,7 +55,7 @@ def announce_deletion(run: ClusterRun) -> None:
     run.delete_lease().acquire()
 
 
-def take_over_cluster(run: ClusterRun, tell: Tell) -> None:
+def take_over_to_delete(run: ClusterRun, tell: Tell) -> None:
     """Take the lease; RefusedError names the run that holds it instead.
 
     A remediation is waited for, which ends at its next round; then backups and drills that have begun. One that takes
@@ -58,8 +74,8 @@ def _at_it(run: ClusterRun) -> str:
     return "; ".join(f"{holder.owner} runs" for holder in holders if holder is not None)
 
 
-def go_on(run: ClusterRun) -> None:
-    """Renew what the run holds; RefusedError if it no longer holds it."""
+def keep_leases(run: ClusterRun) -> None:
+    """Renew both leases of the deletion; RefusedError if the run no longer holds them."""
     run.delete_lease().acquire()
     run.lease().heartbeat()
 
@@ -79,15 +95,15 @@ def take_off_hosts(run: ClusterRun, provider: HostProvider, gone: Sequence[str] 
 
     Hosts that are `gone` for good need not answer. The error names every other one that is not clean.
     """
-    go_on(run)
-    cluster = run.cluster()
     if provider.makes_hosts:
-        return dict.fromkeys(provider.destroy(cluster), ("destroyed",))
+        return dict.fromkeys(provider.destroy(run.cluster()), ("destroyed",))
+    cluster = _with_all_hosts(run)
+    known_to_be_gone = (one.host.name for one in run.records.left_hosts() if one.is_gone)
     with run.session(cluster) as session:
-        removed = remove_from_hosts(session, gone)
+        removed = remove_from_hosts(session, {*gone, *known_to_be_gone})
     if left := [host.name for host in cluster.spec.hosts.members if host.name not in removed]:
-        names = ", ".join(left)
-        run.log(f"{run.owner.dag_id}: {names} did not answer and was not cleaned: gone for good", level="warning")
+        text = f"{', '.join(left)} did not answer and was not cleaned: it is said to be gone for good"
+        run.log(f"{run.owner.dag_id}: {text}", level="warning")
     return removed
 
 

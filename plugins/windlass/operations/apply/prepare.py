@@ -60,12 +60,14 @@ def prepare_host(
     Files that are `without`, by their path or as `DIRECTORY/`, are left as they are.
     """
     facts = gather_facts(connection)
+    session.tell(f"{host.name}: what is missing is downloaded and installed")
     changed = list(_install(session, host, connection, facts))
     files = render_host(session.cluster, session.release, host, session.lock, session.mirror, facts)
     laid = remote_files({path: file for path, file in files.items() if not path.startswith(tuple(without))})
     changed += _lay_down(session, connection, laid | ({} if facts.cluster else _marks_of_a_new_host(session)))
     containerd = [_containerd_script(session)] if host.is_node else []
     script = at_once("pull-images", *_pulls(session, host, containerd))
+    session.tell(f"{host.name}: files are written; images that are missing are pulled")
     return (*changed, *run_script(connection, script, timeout=_DOWNLOADS))
 
 

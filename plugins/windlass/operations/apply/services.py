@@ -11,6 +11,7 @@ from windlass.operations.apply.verify import FOUNDATION, verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.apply import apply_services
 from windlass.operations.objects.nodes import label_nodes
+from windlass.operations.objects.secrets import rewrite_secrets
 from windlass.operations.objects.spread import spread_dns
 from windlass.operations.run import ClusterRun, Tell
 from windlass.operations.waiting import wait_until
@@ -23,7 +24,7 @@ def start_services(run: ClusterRun, tell: Tell) -> list[str]:
     """Apply the services once an API server is ready, wait for nodes and services, and return what was changed."""
     with run.session(run.cluster()) as session, kubernetes_api(session, run.pki(), _API_READY) as client:
         tell("an API server is ready")
-        changed = list(apply_services(session, client))
+        changed = [*apply_services(session, client), *rewrite_secrets(session, client, run.pki())]
         changed += register_nodes(session, client)
         wait_until(lambda: nodes_missing(session, client), _NODES_READY, "wait for nodes", session.clock)
         tell("all nodes are Ready")

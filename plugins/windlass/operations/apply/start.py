@@ -9,13 +9,15 @@ from functools import partial
 from windlass.domain.host.desired import kubelet_unit
 from windlass.domain.host.layout import SEALED_PKI, stack_directory
 from windlass.domain.pki import Pki, files_for
-from windlass.domain.scripts.apply import after_api, service_digests, stack_script, unit_script
+from windlass.domain.scripts.apply import NO_API, after_api, service_digests, stack_script, unit_script
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
+from windlass.errors import CommandError, NotReadyError
 from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
 
 _UP = timedelta(minutes=5)
+_UP_AFTER_API = timedelta(minutes=9)
 
 
 def install_certificates(session: ClusterSession, pki: Pki, sealed: RemoteFile) -> dict[str, Changes]:
@@ -55,12 +57,21 @@ SERVING = ("control-plane", "api-proxy")
 def start_kubelets(session: ClusterSession) -> dict[str, Changes]:
     """Start the kubelet of every node; one that runs with the same files and binaries is left alone.
 
-    A kubelet that does not run yet waits until an API server answers: it would look for one at ever longer intervals,
-    and take time from the API servers that start meanwhile.
+    It is done once an API server answers: a kubelet would look for one at ever longer intervals, and take time from
+    the API servers that start meanwhile. NotReadyError where none answers the host in time.
     """
     nodes = [host for host in session.hosts if host.is_node]
     script = after_api(kubelet_script(session.release.version))
-    return session.on_hosts("start kubelets", nodes, lambda _, connection: run_script(connection, script, timeout=_UP))
+    return session.on_hosts("start kubelets", nodes, lambda _, connection: _start_after_api(connection, script))
+
+
+def _start_after_api(connection: Connection, script: Script) -> Changes:
+    try:
+        return run_script(connection, script, timeout=_UP_AFTER_API)
+    except CommandError as error:
+        if error.failure.exit_code != NO_API:
+            raise
+        raise NotReadyError(str(error)) from error
 
 
 def start_kubelet(session: ClusterSession, connection: Connection) -> Changes:

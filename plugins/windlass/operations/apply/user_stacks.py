@@ -30,7 +30,7 @@ def start_own_stacks(session: ClusterSession) -> dict[str, Changes]:
 
     def start(host: Host, connection: Connection) -> Changes:
         own = [stack.name for stack in session.cluster.spec.stacks if stack.runs_on(host)]
-        changed = (*_remove_others(session, host, connection), *bring_up(connection, own))
+        changed = (*remove_others(session, host, connection), *bring_up(connection, own))
         for service, check in _checks(connection, own):
             look = partial(_ask, connection, host, check)
             wait_until(look, _HEALTHY, f"{host.name}: wait for {service}", session.clock)
@@ -42,11 +42,12 @@ def start_own_stacks(session: ClusterSession) -> dict[str, Changes]:
 def remove_other_stacks(session: ClusterSession) -> dict[str, Changes]:
     """Take the user's stacks off each host that the spec does not have there (any more); their data stays."""
     return session.on_hosts(
-        "remove stacks", session.hosts, lambda host, connection: _remove_others(session, host, connection)
+        "remove stacks", session.hosts, lambda host, connection: remove_others(session, host, connection)
     )
 
 
-def _remove_others(session: ClusterSession, host: Host, connection: Connection) -> Changes:
+def remove_others(session: ClusterSession, host: Host, connection: Connection) -> Changes:
+    """Take the user's stacks off a host that the spec does not have there; their data stays."""
     return run_script(connection, remove_others_script(host_stacks(session.cluster, host)))
 
 

@@ -39,7 +39,7 @@ def verify_cluster(
     session = replace(session, cluster=without_hosts(session.cluster, absent))
     wait_until(lambda: nodes_missing(session, client), _TIMEOUT, "verify: nodes", session.clock)
     wait_until(
-        lambda: workloads_missing(client, FOUNDATION, len(absent)),
+        lambda: workloads_missing(client, FOUNDATION, absent),
         _TIMEOUT,
         "verify: foundation services",
         session.clock,

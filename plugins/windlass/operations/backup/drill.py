@@ -208,7 +208,7 @@ def _decrypt(drill: _Drill) -> None:
     if first is None:
         drill.watch.tell("there is no Secret in the bundle, so that none was decrypted")
         return
-    key = f"/registry/secrets/{first['namespace']}/{first['name']}"
+    key = f"{drill.plan.prefix}/secrets/{first['namespace']}/{first['name']}"
     script = drill.plan.stored_secret(key, drill.manifest.content.revision)
     beginning = drill.connection.run_script(script, timeout=_STEP).stdout
     how = "decrypted" if beginning == ENCRYPTED else "read, stored in clear"

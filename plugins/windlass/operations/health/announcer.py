@@ -11,6 +11,7 @@ from typing import Any
 
 from windlass.domain.health import TOLD_WHEN_OVER, Effects, Finding, Status, StatusChange
 from windlass.domain.servicelog import Event
+from windlass.effects.repeats import Repeats
 from windlass.errors import WindlassError
 from windlass.operation_names import Operation
 from windlass.operations.health.fleet import Fleet
@@ -52,6 +53,7 @@ class Announcer:
         self._queues: dict[str, _ClusterQueue] = {}
         self._queue: asyncio.Queue[tuple[Finding, ...]] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._repeats = Repeats()
         self._writers = asyncio.Semaphore(WRITERS)
 
     async def take(self) -> tuple[Finding, ...]:
@@ -156,9 +158,12 @@ class Announcer:
             holder = await asyncio.to_thread(self._fleet.held_by, cluster, datetime.now(UTC))
         except WindlassError as error:
             # Repair asks for the lease itself, so that nothing is done in ignorance of it.
-            log.warning("%s: cannot tell whether it is being changed: %s", cluster, error)
+            if self._repeats.is_news(cluster, str(error)):
+                log.warning("%s: cannot tell whether it is being changed: %s", cluster, error)
             return False
-        if holder is not None:
+        if holder is None:
+            self._repeats.is_over(cluster)
+        elif self._repeats.is_news(cluster, holder):
             log.info("%s: findings wait, as it is being changed by %s", cluster, holder)
         return holder is not None
 

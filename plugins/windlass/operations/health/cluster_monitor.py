@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from windlass.domain.health import Effects, HealthMonitor, ProbeOutcome, ProbeResult, Subject
-from windlass.domain.health.host_report import HostReport
+from windlass.domain.health.host_report import ADDON, HostReport
 from windlass.domain.health.node_reporter import BLIND, NodeReporter
 from windlass.domain.health.protocol import (
     NO_NODES,
@@ -67,7 +67,7 @@ class ClusterMonitor:
         self._channels = {
             host: ProbeChannel(
                 watched.targets[host],
-                setup_lines(watched.plan, host, watched.units[host]),
+                setup_lines(watched.plan, host, watched.units[host], is_reporter=host in watched.reporters),
                 listener,
             )
             for host in watched.plan.hosts
@@ -152,8 +152,9 @@ class ClusterMonitor:
                     self._pass_on(host)
             case "node", (name, status):
                 self._follow(self.watch.report(name, HostReport("node", name, status), now, host))
-            case ("unit" | "disk" | "certificate") as topic, (name, value):
-                self._follow(self.watch.report(host, HostReport(topic, name, value), now))
+            case ("unit" | "disk" | "certificate" | "addon") as topic, (name, value):
+                about = "" if topic == ADDON else host  # an add-on is on no host
+                self._follow(self.watch.report(about, HostReport(topic, name, value), now, host))
             case _:
                 self.watch.heartbeats.message(host, now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckPlan, CheckReader
 from windlass.domain.health.protocol import units_of
+from windlass.domain.rollout.transition import with_hosts
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.ssh.connection import SshTarget
@@ -35,6 +36,8 @@ class MonitoredCluster:
     """When bundles are taken into the store, as cron; None if they are not."""
     reporters: tuple[str, ...]
     """The hosts that can ask Kubernetes about its nodes."""
+    left: Mapping[str, SshTarget] = field(default_factory=dict)
+    """The hosts that left the cluster and may not be clean, each with its login."""
     known: Mapping[str, Any] | None = None
     """The last observation, where another watcher left one."""
 
@@ -97,8 +100,13 @@ class Fleet:
             units={host: units_of(spec, host) for host in hosts},
             backup_schedule=None if spec.spec.backup.target else spec.spec.backup.schedule,
             reporters=tuple(plane.name for plane in planes),
+            left=self._left(spec),
             known=ClusterRecords(self.store, cluster).status(),
         )
+
+    def left(self, cluster: str) -> tuple[str, ...]:
+        """Return the names of the hosts that left a cluster and are not known to be clean."""
+        return tuple(one.host.name for one in ClusterRecords(self.store, cluster).left_hosts())
 
     def newest(self, cluster: str) -> NewestBundle | None:
         """Return the newest bundle, or since when there should be one; None if there is no spec either."""
@@ -124,9 +132,12 @@ class Fleet:
         for event in events:
             log.append(event, writer=event.operation)
 
+    def _left(self, spec: Cluster) -> dict[str, SshTarget]:
+        """Return the logins on hosts that left, but for those whose address another host has by now."""
+        taken = {host.address: host.name for host in spec.spec.hosts.members}
+        hosts = [one.host for one in ClusterRecords(self.store, spec.name).left_hosts()]
+        away = [host for host in hosts if taken.get(host.address, host.name) == host.name]
+        return {one.name: one for one in self._targets(with_hosts(spec, away))} if away else {}
+
     def _targets(self, spec: Cluster) -> list[SshTarget]:
-        targets = self.logins(spec)
-        if not spec.spec.hosts.ssh.trust_on_first_use:
-            return targets
-        recorded = HostKeys(self.store, spec.name).lines()
-        return [replace(target, known_hosts=(*target.known_hosts, *recorded)) for target in targets]
+        return HostKeys(self.store, spec.name).known(self.logins(spec))

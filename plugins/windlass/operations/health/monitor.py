@@ -13,12 +13,15 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from windlass.domain.health import Effects, Finding
+from windlass.domain.health.host_report import HostReport
+from windlass.effects.repeats import Repeats
 from windlass.effects.ssh.listening import Dialler
 from windlass.errors import WindlassError
 from windlass.operations.health.announcer import Announcer
 from windlass.operations.health.backup_age import BackupAgeMonitor
 from windlass.operations.health.cluster_monitor import ClusterMonitor
 from windlass.operations.health.fleet import Fleet, MonitoredCluster, NewestBundle
+from windlass.operations.health.left_hosts import LeftHostMonitor
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -66,6 +69,8 @@ class FleetMonitor:
         self._texts: dict[str, str] = {}
         self._reads: dict[str, _Read] = {}
         self._backups = BackupAgeMonitor(self._newest)
+        self._repeats = Repeats()
+        self._left = LeftHostMonitor(dialler, self._left_hosts, self._report)
 
     @property
     def monitors(self) -> tuple[ClusterMonitor, ...]:
@@ -139,6 +144,7 @@ class FleetMonitor:
         for monitor in self.monitors:
             await asyncio.sleep(0)
             await self._alone(monitor.cluster, self._look_at_backups(monitor))
+            self._left.look(monitor.watched, monitor.watch.findings, time.monotonic(), self._gate)
 
     def _to_read(self, marks: Mapping[str, str]) -> list[str]:
         """Return the clusters to read: those that are new or marked as others, then some of all others in turn."""
@@ -184,6 +190,14 @@ class FleetMonitor:
     async def _newest(self, cluster: str) -> NewestBundle | None:
         return await self._ask(f"see how old backups of {cluster} are", lambda: self._fleet.newest(cluster))
 
+    async def _left_hosts(self, cluster: str) -> tuple[str, ...] | None:
+        return await self._ask(f"see which hosts have left {cluster}", lambda: self._fleet.left(cluster))
+
+    def _report(self, cluster: str, report: HostReport) -> None:
+        monitor = self._monitors.get(cluster)
+        if monitor is not None:
+            monitor.report(report)
+
     def _misses_hosts(self, monitor: ClusterMonitor) -> bool:
         return len(monitor.watch.heartbeats.heard(time.monotonic())) < len(monitor.watch.plan.hosts)
 
@@ -225,6 +239,7 @@ class FleetMonitor:
         monitor = self._monitors.pop(name, None)
         self._texts.pop(name, None)
         self._backups.forget(name)
+        self._left.forget(name)
         if monitor is not None:
             monitor.stop()
         return self._announcer.drop(name)
@@ -232,7 +247,10 @@ class FleetMonitor:
     async def _ask(self, doing: str, ask: Callable[[], T]) -> T | None:
         """Ask the store, from a thread; None, and a word in the log, if it does not answer or says what it cannot."""
         try:
-            return await asyncio.to_thread(ask)
+            answer = await asyncio.to_thread(ask)
         except WindlassError as error:
-            log.warning("cannot %s: %s", doing, error)
+            if self._repeats.is_news(doing, str(error)):
+                log.warning("cannot %s: %s", doing, error)
             return None
+        self._repeats.is_over(doing)
+        return answer

@@ -14,6 +14,7 @@ from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.apply import apply_services
 from windlass.operations.objects.nodes import label_nodes
+from windlass.operations.objects.secrets import rewrite_secrets
 from windlass.operations.recovery.context import RecoveryContext
 from windlass.operations.waiting import wait_until
 
@@ -33,6 +34,7 @@ def settle(work: RecoveryContext, absent: Iterable[str]) -> tuple[str, ...]:
     with kubernetes_api(work.session, work.pki, _API_READY) as client:
         changed = [f"removed the node {name}" for name in absent if client.delete(NODES, name)]
         changed += apply_services(work.session, client)
+        changed += rewrite_secrets(work.session, client, work.pki)
         wait_until(lambda: nodes_missing(work.session, client), _NODES_READY, "wait for nodes", work.session.clock)
         changed += label_nodes(work.session, client)
     for one in changed:

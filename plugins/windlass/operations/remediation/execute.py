@@ -9,7 +9,7 @@ from datetime import timedelta
 from windlass.domain.host.layout import CORDONED_BY
 from windlass.domain.pki import issue_pki
 from windlass.domain.remediation import Action
-from windlass.domain.remediation.actions import CERTIFICATES, Kind
+from windlass.domain.remediation.actions import CERTIFICATES, ON_ADDONS, Kind
 from windlass.domain.remediation.notes import Note
 from windlass.domain.scripts.recreate import NO_COMPOSE_FILE, recreate_script, restart_script
 from windlass.domain.scripts.wait_healthy import wait_script
@@ -22,6 +22,7 @@ from windlass.operations.apply.start import SERVING, bring_up, install_host_cert
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import ReplacementContext, replace_member
+from windlass.operations.remediation.addons import act_on_addon, await_addon
 from windlass.operations.remediation.context import RemediationContext
 from windlass.operations.waiting import wait_until
 
@@ -134,6 +135,9 @@ _HANDLERS: dict[Kind, Callable[[RemediationContext, Action], Changes]] = {
     "cordon": _cordon,
     "uncordon": _uncordon,
     "replace-host": _replace_host,
+    "apply-objects": act_on_addon,
+    "delete-pod": act_on_addon,
+    "spread-replicas": act_on_addon,
 }
 
 
@@ -142,6 +146,8 @@ def await_healthy(context: RemediationContext, action: Action) -> float:
 
     NotReadyError if it does not within its time to start.
     """
+    if action.kind in ON_ADDONS:
+        return await_addon(context, action)
     desired = context.desired[action.host]
     wait = wait_script(desired, action.component, is_unit=action.kind == "restart-unit")
     if wait is None:

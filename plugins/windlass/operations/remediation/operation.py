@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from windlass.domain.health import Kind
 from windlass.domain.pki import Pki
 from windlass.domain.remediation.notes import Note
 from windlass.domain.remediation.plan import RunOrigin
@@ -29,6 +30,7 @@ from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.remediation.contend import Queue, Waiting, take_lease
 from windlass.operations.remediation.context import Keyring, Machines, RemediationContext, RunCallbacks
 from windlass.operations.remediation.events import record_events, unreported
+from windlass.operations.remediation.left_hosts import clean_left_hosts, left_hosts_that_answer
 from windlass.operations.remediation.run import remediate, show_plan
 from windlass.operations.run import ClusterRun
 from windlass.operations.stand_back import stand_back, why_deleted
@@ -69,16 +71,20 @@ class Remediation:
         if not take_lease(run.lease(), self._request.began, self._around.log, self._around.waiting, queue):
             return {"left to the run that is at it": []}
         try:
+            # First: an API server that is none of the cluster's any more may serve there.
+            cleaned = self._clean_left_hosts() if any(one.kind is Kind.LEFT_HOST for one in self._findings) else ()
             with self._context() as context:
                 result = remediate(context, self._callbacks(), self._start())
                 self._record_events(context)
+            # Nothing waits for hosts that may never answer again.
+            cleaned += self._clean_left_hosts() if self._request.by_person and not cleaned else ()
         except SkippedError as reason:
             self._around.log(str(reason))
             return {"left to the run that is at it": []}
         finally:
             run.lease().release()
             self._around.notify([one for one in self._notes if not one.key])
-        return result.to_dict()
+        return replace(result, done=(*cleaned, *result.done)).to_dict()
 
     def show(self) -> dict[str, list[str]]:
         """Return what a run would do now; nothing is changed."""
@@ -86,9 +92,18 @@ class Remediation:
             return {nothing: []}
         with self._context() as context:
             lines = plan_lines(show_plan(context, self._start()))
+        lines = [*(f"would do: {one}" for one in left_hosts_that_answer(self._run)), *lines]
         for line in lines:
             self._around.log(line)
         return {"plan": lines}
+
+    def _clean_left_hosts(self) -> tuple[str, ...]:
+        """Clean hosts that left; whatever goes wrong there holds up nothing else."""
+        try:
+            return clean_left_hosts(self._run, self._report, by_person=self._request.by_person)
+        except WindlassError as error:
+            self._report(Note(f"hosts that have left could not be cleaned: {error}", level="error"))
+            return ()
 
     def _why_nothing(self) -> str:
         """Return why there is nothing to do, as the run's result says it; a person is given an error instead."""

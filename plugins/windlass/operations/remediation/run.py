@@ -30,6 +30,7 @@ from windlass.domain.remediation.run import LIMIT, begin, step
 from windlass.domain.remediation.state import RunStart, RunState
 from windlass.domain.remediation.summary import RemediationResult
 from windlass.errors import SkippedError
+from windlass.operations.remediation.addons import observe_addons
 from windlass.operations.remediation.background import BackgroundActions
 from windlass.operations.remediation.context import RemediationContext, RunCallbacks
 from windlass.operations.remediation.detect_drift import detect_drift
@@ -65,6 +66,7 @@ def _until_nothing_is_due(
 def show_plan(context: RemediationContext, start: RunStart) -> RemediationPlan:
     """Return what a run would do now, drift included; nothing is changed."""
     observed = detect_drift(context, observe_cluster(context, start.reports, is_patient=True))
+    observed = observe_addons(context, observed)
     if start.history.cordoned:
         observed = observe_cordons(context, observed)
     return plan_actions(context.session.cluster.spec.repair, observed, start.history, start.origin)
@@ -118,6 +120,8 @@ class _Executor:
     def _observe(self, command: Observe) -> ClusterHealth:
         is_full = command.depth == "full"
         observed = observe_cluster(self._context, command.reports, is_patient=is_full)
+        if is_full or any(not report.host for report in command.reports.values()):
+            observed = observe_addons(self._context, observed)
         return detect_drift(self._context, observed) if is_full else observed
 
     def _perform(self, command: Execute) -> tuple[ActionResult, ...]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from windlass.domain.rollout import Step, steps_until
+from windlass.domain.rollout import Step
 from windlass.domain.rollout.gate_result import GateResult
 from windlass.domain.rollout.plan_changes import plan_changes
+from windlass.domain.rollout.plan_until import steps_until
 from windlass.domain.rollout.question import render_question
 from windlass.domain.rollout.record import RolloutRecord, carried_on, dump_hosts
 from windlass.domain.rollout.rollout_plan import RolloutPlan, rollout_plan
@@ -21,6 +22,7 @@ from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.errors import RefusedError
 from windlass.operations.apply.certificates import ensure_pki
 from windlass.operations.rollout.check_gate import check_gate, path_of
+from windlass.operations.rollout.settle import remember_gone
 from windlass.operations.run import ClusterRun, Tell
 
 
@@ -108,6 +110,7 @@ def check_again(
         run.lease().release()
         return CheckedPlan(made.steps, made.goes_to_the_end, value, changes, render_question(made.plan, changes))
     remember_rollout(run, made.path)
+    remember_gone(run, made.path, request.gone)
     # What joins needs certificates before its first step; what leaves keeps its own until it has left.
     ensure_pki(run, made.path.transition.during)
     return CheckedPlan(made.steps, made.goes_to_the_end, value)

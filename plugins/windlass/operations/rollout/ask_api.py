@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +12,8 @@ from windlass.domain.artifacts import Artifact
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
 from windlass.domain.rendering import host_installs
-from windlass.domain.rollout.gate_rules import Workloads
 from windlass.domain.rollout.removed_apis import ApiUse, OwnRequest, requested
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, PODS, Resource
 from windlass.effects.ssh.connection import Connection
@@ -44,7 +44,8 @@ class ApiAnswer:
     workloads: Workloads
     uses: tuple[ApiUse, ...] = ()
     own: tuple[OwnRequest, ...] = ()
-    add_ons: tuple[str, ...] = ()
+    add_ons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What would change of objects and nodes, a line each, with its details."""
     reason: str = ""
 
 
@@ -114,7 +115,7 @@ def _what_the_api_says(views: Views, pki: Pki) -> ApiAnswer:
         )
         is_upgrade = session.release != views.before.release  # only then is anything removed
         uses, own = scan(client, session.release) if is_upgrade else ((), ())
-        return ApiAnswer(workloads, uses, own, changed_add_ons(session, client, views.before))
+        return ApiAnswer(workloads, uses, own, changed_add_ons(session, client, views.before, pki))
 
 
 def ready_services(slices: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:

@@ -21,13 +21,20 @@ from windlass.domain.rollout.gate_result import (
     young_bundle,
 )
 from windlass.domain.rollout.gate_rules import judge_gate
-from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest, check_gone, upgrade_path
+from windlass.domain.rollout.upgrade_path import (
+    UpgradePath,
+    UpgradeRequest,
+    check_hosts_of,
+    upgrade_path,
+    with_left_hosts,
+)
 from windlass.effects.bundles import Vault
 from windlass.errors import WindlassError
 from windlass.operations.backup.take import take_bundle
 from windlass.operations.rollout.contents import plan_details
 from windlass.operations.rollout.context import Views, session_at
 from windlass.operations.rollout.gather import gather
+from windlass.operations.rollout.host_keys import accept_host_keys
 from windlass.operations.run import ClusterRun, Tell
 
 
@@ -37,10 +44,8 @@ def path_of(run: ClusterRun, request: UpgradeRequest) -> UpgradePath:
     given = run.desired(request.spec) if request.spec else None
     path = upgrade_path(run.catalog, running, given, request.version)
     rollout, left = run.records.rollout(), run.records.left_hosts()
-    known = (*(rollout.members if rollout else ()), *(one.host for one in left))
-    gone = frozenset((*request.gone, *(one.host.name for one in left if one.is_gone)))
-    path = replace(path, known=known, gone=gone)
-    check_gone(path, request.gone)
+    path = with_left_hosts(replace(path, known=rollout.members if rollout else ()), left, request.gone)
+    check_hosts_of(path, request)
     return path
 
 
@@ -64,24 +69,36 @@ def planned_pki(run: ClusterRun, path: UpgradePath) -> Pki:
 
 def check_gate(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: Tell) -> GateResult:
     """Return findings and plan, with a bundle to go back to if something is to be changed."""
-    result = _observe(run, path, request)
+    result = _observe(run, path, request, tell)
     if not result.needs_bundle:
         return result
     return result.with_bundle(fresh_bundle(run, path, result.etcd_id, tell, take=not request.plan_only))
 
 
-def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> GateResult:
+def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: Tell) -> GateResult:
     with open_views(run, path) as opened:
         views = replace(opened, to_be_made=run.missing_hosts(path.after))
+        keys = accept_host_keys(run, views.during, request, tell)
         pki = planned_pki(run, path)
         found = gather(views, pki)
-        record = run.release_tests(path.release.version)
-        tested = release_finding(path.release, record, views.session.lock, allowed=request.allow_untested)
-        details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states)
+        tested = _tested(run, path, request, views)
+        details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states).with_lines(found.add_ons)
     inputs = found.gate_inputs
-    steps = plan_rollout(path.after, inputs.states, leader=found.leader, add_ons=found.add_ons, changes=found.changes)
+    steps = plan_rollout(
+        path.after, inputs.states, leader=found.leader, add_ons=tuple(found.add_ons), changes=found.changes
+    )
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
-    return GateResult(GateReport((tested, *report.findings)), steps, found.etcd_id, found.membership, details)
+    left_out = {**inputs.unreachable, **inputs.held}
+    all_found = GateReport((*tested, *keys, *report.findings))
+    return GateResult(all_found, steps, found.etcd_id, inputs.listed, details, left_out)
+
+
+def _tested(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, views: Views) -> tuple[GateFinding, ...]:
+    """Return the finding on the target's tests; none where the release is the one that runs, tested or not."""
+    if not path.is_upgrade:
+        return ()
+    record = run.release_tests(path.release.version)
+    return (release_finding(path.release, record, views.session.lock, allowed=request.allow_untested),)
 
 
 def fresh_bundle(run: ClusterRun, path: UpgradePath, etcd_id: str, tell: Tell, *, take: bool) -> GateFinding:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.etcd.membership import EtcdObservation, assess
@@ -16,11 +17,14 @@ from windlass.domain.pki import Pki
 from windlass.domain.pki.issuance import expiring
 from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rollout import HostState, RunningVersions
-from windlass.domain.rollout.gate_rules import GateInputs, Workloads
-from windlass.domain.rollout.plan import new_host_state
+from windlass.domain.rollout.gate_rules import GateInputs
+from windlass.domain.rollout.held import held_hosts, without_held
+from windlass.domain.rollout.quorum_gate import as_dead
 from windlass.domain.rollout.removed_apis import ApiUse, without_own
+from windlass.domain.rollout.stale import new_host_state
 from windlass.domain.rollout.transition import PlaneChanges, Transition, plane_changes
 from windlass.domain.rollout.version_skew import proxy_versions
+from windlass.domain.rollout.workload_rules import Workloads
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.cluster import ClusterSession
@@ -44,12 +48,11 @@ class GatheredInputs:
     gate_inputs: GateInputs
     leader: str | None
     etcd_id: str
-    add_ons: tuple[str, ...]
+    add_ons: Mapping[str, tuple[str, ...]]
+    """What would change of objects and nodes, a line each, with its details."""
     changes: PlaneChanges
     hosts: Mapping[str, InspectedHost]
     """The hosts that could be observed."""
-    membership: Membership
-    """All members of etcd, whoever joins or leaves."""
 
 
 def gather(views: Views, pki: Pki) -> GatheredInputs:
@@ -114,12 +117,16 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         host for host in session.hosts if host.name in changes.prepare and not _is_marked(looks.get(host.name), session)
     ]
     states |= {host.name: new_host_state(host) for host in bare}
+    expected = as_expected(membership, found.etcd, transition, {*changes.etcd_joins, *changes.forget})
+    held = held_hosts(views.session.cluster, states, unreachable, expected, found.etcd, changes.api_joins)
     gate_inputs = GateInputs(
         running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, views.before.lock)),
-        states=states,
+        states=without_held(states, held),
+        held=held,
         drifted=drifted_parts(old, {name: look for name, look in looks.items() if name not in changes.prepare}),
         unreachable=unreachable,
-        membership=as_expected(membership, found.etcd, transition, changes.forget),
+        membership=expected,
+        members=reduce(as_dead, transition.gone, membership),
         etcd_reasons={name: why for name, why in etcd_reasons.items() if not _is_moving(name, changes, transition)},
         alarms=found.etcd.alarms if cluster_id else (),
         api_reasons={name: why for name, why in servers.items() if not _is_moving(name, changes, transition)},
@@ -131,10 +138,12 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         needed_kib={name: _needed(session, name, look) for name, look in looks.items()},
         lacking=found.lacking,
         joining=tuple(map(str, found.joining)),
-        absent_nodes=frozenset({*changes.node_joins, *unreachable, *(host.name for host in transition.leaving)}),
+        absent_nodes=frozenset(
+            {*changes.prepare, *changes.node_joins, *unreachable, *(host.name for host in transition.leaving)}
+        ),
         to_be_made=views.to_be_made,
     )
-    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons, changes, looks, membership)
+    return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons, changes, looks)
 
 
 def _changes(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import timedelta
+
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.apply.start import install_host_certificates
 from windlass.operations.cluster import Changes
+from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import ReplacementContext
 from windlass.operations.etcd.replace import join_member
+from windlass.operations.rollout.bar_nodes import admit_nodes
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.proxies import prepare_with_proxy
+
+_API = timedelta(seconds=60)
 
 
 def prepare_joining_host(rollout: RolloutContext, host: Host, connection: Connection, sealed: RemoteFile) -> Changes:
@@ -17,6 +24,15 @@ def prepare_joining_host(rollout: RolloutContext, host: Host, connection: Connec
     changed = prepare_with_proxy(rollout, host, connection)
     certificates = install_host_certificates(rollout.session.cluster, rollout.pki, sealed, host, connection)
     return (*changed, *certificates)
+
+
+def let_register(rollout: RolloutContext, hosts: Iterable[Host]) -> None:
+    """See that the API accepts the nodes of hosts that join, some of which may have left it once."""
+    joining = [host.name for host in hosts if host.is_node and rollout.is_new(host)]
+    if joining and rollout.transition is not None:
+        with kubernetes_api(rollout.during, rollout.pki, _API) as client:
+            for change in admit_nodes(client, joining, rollout.transition.barred):
+                rollout.tell(change)
 
 
 def join_etcd(rollout: RolloutContext, name: str, sealed: RemoteFile) -> Changes:

@@ -23,6 +23,7 @@ from windlass.operations.etcd import ReplacementContext
 from windlass.operations.etcd.context import serving_client
 from windlass.operations.etcd.observe import observe_members
 from windlass.operations.rollout.api_server import check_others
+from windlass.operations.rollout.bar_nodes import bar_nodes
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.drain import cordon, drain_node, uncordon
 from windlass.operations.rollout.etcd import hand_over_the_lead
@@ -64,9 +65,13 @@ def leave(rollout: RolloutContext, name: str, destroy: Destroy) -> Changes:
 
 def forget(rollout: RolloutContext, name: str) -> Changes:
     """Take a host out of etcd without asking it, and its node if it is gone for good; RefusedError without quorum."""
-    planes, is_gone = planes_of(rollout.host(name)), name in _transition(rollout).gone
+    planes, transition = planes_of(rollout.host(name)), _transition(rollout)
     done = list(remove_member(rollout, name, is_given_up=True)) if ETCD_PLANE in planes else []
-    return (*done, *(delete_node(rollout, name) if is_gone and NODE in planes else ()))
+    if name in transition.gone and NODE in planes:
+        with kubernetes_api(rollout.during, rollout.pki, _API) as client:
+            done += bar_nodes(client, transition.barred)
+        done += delete_node(rollout, name)
+    return tuple(done)
 
 
 def remove_member(rollout: RolloutContext, name: str, *, is_given_up: bool = False) -> Changes:

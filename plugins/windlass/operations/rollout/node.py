@@ -15,6 +15,7 @@ from windlass.effects.kubernetes.client import NODES, KubernetesClient
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.apply.start import bring_up, install_host_certificates, start_kubelet
+from windlass.operations.apply.user_stacks import remove_others
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.context import RolloutContext
@@ -98,6 +99,7 @@ def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile) -> Changes:
             *prepare_with_proxy(rollout, host, connection),
             *install_host_certificates(session.cluster, rollout.pki, sealed, host, connection),
         ]
+        changed += remove_others(session, host, connection)
         changed += bring_up(connection, host_stacks(session.cluster, host))
         if host.is_node:
             changed += start_kubelet(session, connection)

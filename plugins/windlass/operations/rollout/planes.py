@@ -27,18 +27,21 @@ class Leftovers:
 
 
 def find_leftovers(session: ClusterSession, transition: Transition) -> Leftovers:
-    """Ask every host that leaves or gives up a plane what it still has; one that is gone for good is not asked."""
+    """Ask hosts that leave or give up a plane what they still have; that one stays gone is nothing to be told."""
     wholes = {host.name for host in transition.leaving}
-    hosts = [host for host in (*transition.leaving, *transition.shrinking) if host.name not in transition.gone]
 
     def ask(host: Host, connection: Connection) -> Changes:
         script = leftovers_script(session.cluster.name, transition.lost(host.name), is_whole=host.name in wholes)
         return run_script(connection, script)
 
-    outcomes = session.observe_on_hosts(hosts, ask)
+    outcomes = session.observe_on_hosts(transition.asked, ask)
     return Leftovers(
         {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok},
-        {name: str(outcome.error) for name, outcome in outcomes.items() if not outcome.is_ok},
+        {
+            name: str(outcome.error)
+            for name, outcome in outcomes.items()
+            if not outcome.is_ok and name not in transition.gone
+        },
     )
 
 
@@ -86,15 +89,16 @@ def joining_findings(
 
 
 def as_expected(
-    membership: Membership, etcd: EtcdObservation, transition: Transition, forgotten: Collection[str] = ()
+    membership: Membership, etcd: EtcdObservation, transition: Transition, left_out: Collection[str] = ()
 ) -> Membership:
     """Return the members as they should be at this moment: who joins is not missed, who leaves is no stranger.
 
-    A member that leaves for good, or is to be `forgotten`, is left out: it is removed, whatever its health.
+    A member that leaves for good is left out: it is removed, whatever its health. So are those that hosts `left_out`
+    had: they are to be forgotten, or join again since their machine is new.
     """
     listed, hosts = etcd.listed(), etcd.desired
     named = {member.id: name_of(member, listed, hosts) for member in membership.members}
-    members = tuple(one for one in membership.members if named[one.id] not in transition.gone | set(forgotten))
+    members = tuple(one for one in membership.members if named[one.id] not in transition.gone | set(left_out))
     joins = {host.name for host in transition.after.hosts_with("etcd")}
     settled = tuple(one for one in members if not _is_joining(one, named[one.id], joins))
     return replace(membership, members=settled, desired=frozenset(one.name for one in settled if named[one.id]))

@@ -32,8 +32,9 @@ from windlass.operations.rollout.addons import change_add_ons
 from windlass.operations.rollout.api_server import change_api_server
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.etcd import change_etcd
-from windlass.operations.rollout.join import join_etcd, prepare_joining_host
+from windlass.operations.rollout.join import join_etcd, let_register, prepare_joining_host
 from windlass.operations.rollout.leave import Destroy, forget, leave
+from windlass.operations.rollout.lost_workers import on_hosts_that_answer
 from windlass.operations.rollout.node import change_host, wait_again
 from windlass.operations.rollout.observe import observe_host
 from windlass.operations.rollout.proxies import change_proxies
@@ -64,8 +65,9 @@ def do_step(
         return change_proxies(rollout, step)
     if step.kind == FORGET:  # a host that does not answer any more
         return {name: forget(rollout, name) for name in step.hosts}
-    hosts = [rollout.host(name) for name in step.hosts]
-    return rollout.session.on_hosts(step.label, hosts, acts[step.kind])
+    if step.kind == HOST:
+        let_register(rollout, map(rollout.host, step.hosts))
+    return on_hosts_that_answer(rollout, step, acts[step.kind])
 
 
 def _service(rollout: RolloutContext, name: str, service: str) -> Changes:

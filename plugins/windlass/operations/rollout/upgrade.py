@@ -16,19 +16,21 @@ from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.domain.servicelog import Detail
 from windlass.domain.spec import dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
-from windlass.errors import SkippedError, WindlassError
+from windlass.errors import NotReadyError, SkippedError, UnreachableError, WindlassError
 from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.approved_plan import make_plan, refuse_other_plan
+from windlass.operations.rollout.bar_nodes import bar_nodes
 from windlass.operations.rollout.check_gate import open_views, path_of
 from windlass.operations.rollout.context import RolloutContext
-from windlass.operations.rollout.settle import hosts_left, seal_hosts, unreachable_hosts
+from windlass.operations.rollout.settle import hosts_left, left_nodes, seal_hosts, unreachable_hosts
 from windlass.operations.rollout.steps import do_step
 from windlass.operations.run import ClusterRun, Tell
 
+_ANSWERS = timedelta(seconds=10)
 _API_READY = timedelta(seconds=90)
 
 
@@ -41,9 +43,24 @@ class UpgradePlan:
 
 
 def is_to_be_created(run: ClusterRun, request: UpgradeRequest) -> bool:
-    """Say whether there is no cluster yet that was ever verified; SpecError if the given spec is wrong."""
+    """Say whether there is no cluster yet; SpecError if the given spec is wrong.
+
+    One that was never verified and whose API answers is there: a creation broke off at its end, or it is of a time
+    when no record of that was kept. A rollout brings it to its spec with the care that a creation does not take.
+    """
     run.desired(request.spec)
-    return run.records.created() is None
+    return run.records.created() is None and not _does_api_answer(run)
+
+
+def _does_api_answer(run: ClusterRun) -> bool:
+    stored, pki = run.stored(), run.records.pki(run.keys)
+    if stored is None or pki is None:
+        return False
+    try:
+        with run.session(stored) as session, kubernetes_api(session, pki, _ANSWERS):
+            return True
+    except (NotReadyError, UnreachableError):
+        return False
 
 
 def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> UpgradePlan:
@@ -55,7 +72,8 @@ def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> Upgrad
         refuse_other_plan(plan, request.plan_digest)
     value = plan.value()
     handed = {key: value[key] for key in ("from", "to", "findings", "steps")}
-    return UpgradePlan({**handed, "plan": value, "text": plan.text(), "question": render_question(plan)}, is_settled)
+    words = {"text": plan.text(), "question": render_question(plan)}
+    return UpgradePlan({**handed, **words, "plan": value, "left_out": dict(made.gate.left_out)}, is_settled)
 
 
 def approval_for(run: ClusterRun, *, auto_approve: bool, outside_window: bool) -> Approval:
@@ -116,9 +134,11 @@ def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: boo
             for moved in spread_dns(now, client):  # drained nodes were left by one replica after the other
                 run.log(moved)
             shown = verify_cluster(now, pki, client, absent)
+            left = hosts_left(run, views) if is_complete else ()
+            if is_complete and (left or path.transition.barred):
+                bar_nodes(client, left_nodes(path.after, left))
         record_verified(run.records, views.during, pki)
         if is_complete:
-            left = hosts_left(run, views)
             seal_hosts(run, replace(views.session, cluster=without_hosts(path.after, absent)))
     if is_complete:
         run.records.save_left_hosts(left)

@@ -1,4 +1,6 @@
 mark=$(cat /etc/windlass/cluster 2>/dev/null)
 case "$mark" in ""|demo) ;; *) exit 0 ;; esac
-if [ -e /etc/windlass ] || [ -e /var/lib/windlass ] || [ -n "$(docker ps -aq --filter label=io.windlass.cluster=demo 2>/dev/null)" ]; then echo "changed: the cluster from the host"; fi
+kept=$(ls -A /var/lib/windlass 2>/dev/null | grep -vx lost+found)
+containers=$(docker ps -aq --filter label=io.windlass.cluster=demo 2>/dev/null)
+if [ -e /etc/windlass ] || [ -n "$kept$containers" ]; then echo "changed: the cluster from the host"; fi
 :

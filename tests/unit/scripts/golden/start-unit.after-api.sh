@@ -1,6 +1,10 @@
-deadline=$(( $(date +%s) + 60 ))
-until systemctl is-active --quiet kubelet || [ "$(date +%s)" -ge "$deadline" ] ||
-  curl -fsS --cacert /etc/windlass/pki/ca.crt --max-time 2 https://127.0.0.1:7443/readyz >/dev/null 2>&1; do sleep 0.3; done
+deadline=$(( $(date +%s) + 240 ))
+until said=$(curl -fsS --cacert /etc/windlass/pki/ca.crt --max-time 2 https://127.0.0.1:7443/readyz 2>&1); do
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    echo "no API server answers through this host's proxy, port 7443: $said" >&2; exit 75
+  fi
+  sleep 0.3
+done
 set -eu
 digest=$( { find /etc/systemd/system/kubelet.service '/etc/windlass/my config' -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; readlink -f /opt/windlass/v1.37.2/bin/kubelet
   } | sha256sum | cut -d' ' -f1)

@@ -36,6 +36,7 @@ def problems(
     found = [problem for check in _CHECKS for problem in check(cluster)]
     if known_versions is not None:
         found += not_there(cluster)
+        found += hosts.node_names(cluster)
         found += flags.problems(cluster, known_flags or {})
     found += platform.version_problems(cluster, known_versions)
     found += platform.stack_problems(cluster, known_stacks)

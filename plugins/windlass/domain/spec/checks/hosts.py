@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from windlass.domain.spec.checks.syntax import is_own_class, wrong_address, wrong_label
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.checks.syntax import is_dns_name, is_own_class, wrong_address, wrong_dns_name, wrong_label
+from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
 
 _MEMBERS: Path = ("spec", "hosts", "members")
@@ -17,25 +17,47 @@ _MOST_ETCD_HOSTS = 7
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _NAME_PART = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
 _PREFIX = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
-_FREE_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "node.kubernetes.io/instance-type")
-_FREE_PREFIXES = ("node.kubernetes.io", "kubelet.kubernetes.io")
-_RESERVED_DOMAINS = ("kubernetes.io", "k8s.io", "windlass.io")
+_ROLE_LABEL = "node-role.kubernetes.io/"
+_ROLES = ("etcd", "control-plane", "worker")
+_KUBELET_LABELS = ("kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os")
+"""A kubelet gives its node these, and puts changes back."""
+_RESERVED_DOMAINS = ("windlass.io", "beta.kubernetes.io")
+_LONGEST_HOST = 63
+"""A node has its name as a label, too."""
+_LONGEST_NODE = 64 - len("system:node:")
+"""A kubelet's certificate names its node so, and X.509 ends a common name there (RFC 5280, ub-common-name)."""
 
 
 def names(cluster: Cluster) -> Iterator[Problem]:
-    """Check that names are RFC 1123 labels and differ in more than case."""
+    """Check that the cluster's name is an RFC 1123 label, and those of hosts subdomains that nodes can have."""
     if wrong := wrong_label(cluster.name):
         yield Problem(("metadata", "name"), *wrong)
     seen: dict[str, int] = {}
     for index, host in enumerate(cluster.spec.hosts.members):
         path = (*_MEMBERS, index, "name")
-        if wrong := wrong_label(host.name):
+        if wrong := _wrong_host_name(host):
             yield Problem(path, *wrong)
         first = seen.setdefault(host.name.lower(), index)
         if first != index:
             yield Problem(
                 path, f"host {first + 1} of the list has the name `{host.name}` too", "give each its own name"
             )
+
+
+def _wrong_host_name(host: Host) -> tuple[str, str] | None:
+    if wrong := wrong_dns_name(host.name):
+        return wrong_label(host.name) if "." not in host.name else wrong
+    if len(host.name) > _LONGEST_HOST:
+        return f"the name has {len(host.name)} characters", f"use at most {_LONGEST_HOST}"
+    return None if is_dns_name(host.name) else (f"`{host.name}` reads like an address", "begin it with a letter")
+
+
+def node_names(cluster: Cluster) -> Iterator[Problem]:
+    """Check that a certificate can name each node; a stored spec is not asked, so that it can be deleted."""
+    for index, host in enumerate(cluster.spec.hosts.members):
+        if host.is_node and _LONGEST_NODE < len(host.name) <= _LONGEST_HOST:
+            wrong = f"the name has {len(host.name)} characters, and certificates name no node with so many"
+            yield Problem((*_MEMBERS, index, "name"), wrong, f"use at most {_LONGEST_NODE}")
 
 
 def addresses(cluster: Cluster) -> Iterator[Problem]:
@@ -90,11 +112,8 @@ def labels(cluster: Cluster) -> Iterator[Problem]:
     for index, host in enumerate(cluster.spec.hosts.members):
         for key, value in host.labels.items():
             path = (*_MEMBERS, index, "labels", key)
-            if wrong := _wrong_key(key):
+            if (wrong := _wrong_key(key)) or (wrong := _wrong_label(key, host)):
                 yield Problem(path, *wrong)
-            elif _is_reserved(key):
-                wrong_text = f"the label `{key}` is set by Kubernetes or Windlass"
-                yield Problem(path, wrong_text, "use a prefix of your own, such as example.com/")
             if value and not _NAME_PART.match(value):
                 advice = "use at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
                 yield Problem(path, f"`{value}` is no valid value of a label", advice)
@@ -144,11 +163,16 @@ def _wrong_key(key: str) -> tuple[str, str] | None:
     return f"`{key}` is no valid key", "write `name` or `example.com/name` of letters, digits, `-`, `_` and `.`"
 
 
-def _is_reserved(key: str) -> bool:
+def _wrong_label(key: str, host: Host) -> tuple[str, str] | None:
+    """Say what keeps a host from a label: its role, or whoever sets it. All others Windlass sets through the API."""
     prefix = key.rpartition("/")[0]
-    if key in _FREE_LABELS or any(prefix == free or prefix.endswith(f".{free}") for free in _FREE_PREFIXES):
-        return False
-    return any(prefix == domain or prefix.endswith(f".{domain}") for domain in _RESERVED_DOMAINS)
+    role = key.removeprefix(_ROLE_LABEL)
+    if key.startswith(_ROLE_LABEL) and role in _ROLES and role not in host.roles:
+        wrong = f"the label `{key}` is set by Kubernetes or Windlass, on hosts with the role {role}"
+        return wrong, f"give {host.name} that role, or use a prefix of your own, such as example.com/"
+    if key in _KUBELET_LABELS or any(prefix == one or prefix.endswith(f".{one}") for one in _RESERVED_DOMAINS):
+        return f"the label `{key}` is set by Kubernetes or Windlass", "use a prefix of your own, such as example.com/"
+    return None
 
 
 def _wrong_taint(taint: str) -> tuple[str, str] | None:

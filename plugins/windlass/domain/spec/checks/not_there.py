@@ -5,8 +5,10 @@ A stored spec is not asked: an earlier Windlass accepted it, and its cluster is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from windlass.domain.spec.care import SURGE
 from windlass.domain.spec.checks.platform import chosen_drivers
 from windlass.domain.spec.checks.syntax import is_own_class
 from windlass.domain.spec.models import Cluster
@@ -20,12 +22,19 @@ def not_there(cluster: Cluster) -> Iterator[Problem]:
         right = "make the hosts by other means and say `static`, or name a class of your own as `module:Class`"
         yield Problem(("spec", "hosts", "provider"), "no host provider `libcloud` is known", right)
     upgrade = cluster.spec.upgrade
-    if upgrade.max_surge not in {0, "0%"}:
-        wrong = "no worker can be added for the time of a rollout: that is planned, not there yet"
-        right = "set it to 0; to keep capacity during a rollout, add a worker to spec.hosts.members first"
-        if upgrade.max_unavailable in {0, "0%"}:
-            right = "set it to 0 and maxUnavailable to 1 or more"
-        yield Problem(("spec", "upgrade", "maxSurge"), wrong, right)
+    if upgrade.max_unavailable in {0, "0%"}:
+        wrong = "no worker may be out of service, so that no rollout can go on"
+        yield Problem(("spec", "upgrade", "maxUnavailable"), wrong, "set it to 1 or more")
+
+
+def surge(document: Any) -> Iterator[Problem]:
+    """Yield what a new document asks of `maxSurge`, which has left the spec; that it asks for none is passed over."""
+    spec = document.get("spec") if isinstance(document, Mapping) else None
+    upgrade = spec.get("upgrade") if isinstance(spec, Mapping) else None
+    if isinstance(upgrade, Mapping) and upgrade.get(SURGE, 0) not in {0, "0%"}:
+        wrong = "no worker is added for the time of a rollout, and the setting has left the spec"
+        right = "take it out; to keep capacity, add a worker to spec.hosts.members first, and take that out afterwards"
+        yield Problem(("spec", "upgrade", SURGE), wrong, right)
 
 
 def _own_drivers(cluster: Cluster) -> Iterator[Problem]:

@@ -55,15 +55,7 @@ def windows(cluster: Cluster) -> Iterator[Problem]:
             yield Problem(("spec", "upgrade", "windows", index), wrong, right)
 
 
-def room_to_roll_out(cluster: Cluster) -> Iterator[Problem]:
-    """Check that a rollout may take a worker out of service; a stored spec may have maxSurge instead."""
-    upgrade = cluster.spec.upgrade
-    if upgrade.max_unavailable in {0, "0%"} and upgrade.max_surge in {0, "0%"}:
-        wrong = "no worker may be out of service, so that no rollout can go on"
-        yield Problem(("spec", "upgrade", "maxUnavailable"), wrong, "set it to 1 or more")
-
-
-CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (schedules, backup_places, windows, room_to_roll_out)
+CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (schedules, backup_places, windows)
 
 
 def _wrong_cron(text: str) -> str | None:

@@ -8,13 +8,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from windlass.domain.bounded import LINES, WIDTH
 from windlass.domain.host.layout import DOCKER_DAEMON, ENCRYPTION_CONFIG, KUBECONFIGS, KUBELET_CONFIG, PKI, SYSTEMD
-from windlass.domain.rollout.content_diff import LINES, WIDTH, file_difference, service_difference
-from windlass.domain.rollout.masking import HIDDEN, is_secret_name, mask_document, mask_flag, shown_lines
+from windlass.domain.masking import HIDDEN, is_secret_name, mask_document, mask_flag, shown_lines
+from windlass.domain.rollout.content_diff import file_difference, service_difference
 
 NAMES = [
     "token",
     "DB_PASSWORD",
+    "DB_PASS",
     "apiKey",
     "api-key",
     "client_secret",
@@ -46,6 +48,9 @@ LINE_FORMS = [
     "header Authorization: Bearer {secret}",
     'http-request set-header Authorization "Basic {secret}"',
     "user admin {name} {secret}",
+    "ExecStart=/usr/bin/curl -u admin:{secret} https://example.com",
+    "ExecStart=/usr/bin/curl --user=admin:{secret} https://example.com",
+    "Environment=A=1 \\\n  {name}={secret} \\\n  B=2",
     "-----BEGIN EC PRIVATE KEY-----\n{secret}\n-----END EC PRIVATE KEY-----",
 ]
 PATHS = [f"{SYSTEMD}/kubelet.service", "/etc/windlass/stacks/api-proxy/haproxy.cfg", "/etc/example/x.env"]

@@ -21,14 +21,17 @@ from windlass.domain.yamltext import read_all_yaml
 HIDDEN = "(hidden)"
 _SECRET_PLACES = (f"{PKI}/", f"{KUBECONFIGS}/", ENCRYPTION_CONFIG, SEALED_PKI)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_SECRET_WORDS = frozenset({"auth", "auths", "cookie", "key", "keys", "pin", "pw", "pwd"})
+_SECRET_WORDS = frozenset({"auth", "auths", "cookie", "key", "keys", "pass", "pin", "pw", "pwd"})
 _SECRET_PARTS = ("token", "passw", "passphrase", "secret", "credential", "apikey", "privatekey")
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
 _AFTER = re.compile(r"[\"']?\s*[=:]?\s*")
 _URL_LOGIN = re.compile(r"(\w+://)\S*@")
+_USER = re.compile(r"(\s(?:-u|--user)[ =]?)\S+:\S+")
 _SCHEME = re.compile(r"\b(Basic|Bearer|Negotiate|Digest)\s+\S.*", re.IGNORECASE)
 _OWN_PATH = re.compile(rf"[\"']?(?:{re.escape(ETC)}|{re.escape(DATA)})/[\w./-]+[\"',;]*")
 _PRIVATE_KEY = "PRIVATE KEY"
+_REFERS = frozenset({"operator", "effect", "path", "optional"})
+"""What stands beside a `key` that only names a label, a taint or an entry, as in objects of Kubernetes."""
 
 
 def is_secret_place(path: str) -> bool:
@@ -75,9 +78,10 @@ def mask_document(value: Any) -> Any:
             names_secret = any(
                 is_secret_name(str(one)) for name, one in value.items() if str(name).lower() in {"name", "key"}
             )
+            is_shown = {"name"} | ({"key"} if _REFERS & value.keys() else set())
             return {
                 str(name): HIDDEN
-                if _hides(str(name), one) or (names_secret and str(name) != "name")
+                if str(name) not in is_shown and (names_secret or _hides(str(name), one))
                 else mask_document(one)
                 for name, one in value.items()
             }
@@ -143,7 +147,7 @@ def _mask_line(line: str) -> tuple[str, str | None]:
     """Return the line masked, and what followed the name of a secret in it; None if none is named."""
     if _PRIVATE_KEY in line:
         return HIDDEN, ""
-    line = _SCHEME.sub(rf"\1 {HIDDEN}", _URL_LOGIN.sub(rf"\1{HIDDEN}@", line))
+    line = _SCHEME.sub(rf"\1 {HIDDEN}", _USER.sub(rf"\1{HIDDEN}", _URL_LOGIN.sub(rf"\1{HIDDEN}@", line)))
     for found in _NAME.finditer(line):
         rest = line[found.end() :]
         if not is_secret_name(found[0]):

@@ -1,0 +1,51 @@
+"""Which objects of the add-ons the watch expects in a cluster, and where their kinds are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from windlass.domain.host.layout import ADDON_LABEL
+from windlass.domain.rendering.manifests import AddonManifest
+
+_PLURALS = {
+    "Namespace": "namespaces",
+    "CustomResourceDefinition": "customresourcedefinitions",
+    "StorageClass": "storageclasses",
+    "ServiceAccount": "serviceaccounts",
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
+    "ConfigMap": "configmaps",
+    "Service": "services",
+    "PodDisruptionBudget": "poddisruptionbudgets",
+    "Deployment": "deployments",
+    "DaemonSet": "daemonsets",
+    "APIService": "apiservices",
+    "IPAddressPool": "ipaddresspools",
+    "L2Advertisement": "l2advertisements",
+}
+
+
+@dataclass(frozen=True)
+class WatchedObject:
+    """One object that is expected, and the path by which all labelled ones of its kind are listed."""
+
+    addon: str
+    path: str
+    kind: str
+    name: str
+    """`namespace/name`, or the name alone where there is no namespace."""
+
+
+def watched_objects(manifests: Iterable[AddonManifest]) -> Iterator[WatchedObject]:
+    """Yield what is expected; the user's own objects have no label to be found by, and are left to remediation runs."""
+    for manifest in manifests:
+        if not manifest.is_users and manifest.kind in _PLURALS:
+            version = str(manifest.document["apiVersion"])
+            root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+            path = f"{root}/{_PLURALS[manifest.kind]}?labelSelector={quote(ADDON_LABEL, safe='')}"
+            name = "/".join(part for part in (manifest.namespace, manifest.name) if part)
+            yield WatchedObject(manifest.addon, path, manifest.kind, name)

@@ -1,0 +1,63 @@
+"""What a rollout leaves as it is while a host is down that it would take to stop anything else safely; pure.
+
+It is no part of the plan then, so that everything else goes on; once the host is back, the next plan has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from windlass.domain.etcd.change import check_change
+from windlass.domain.etcd.membership import EtcdObservation
+from windlass.domain.etcd.quorum import Member, Membership
+from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, PROXY, HostState
+from windlass.domain.spec.models import Cluster
+from windlass.errors import NotReadyError, RefusedError
+
+
+def held_hosts(
+    cluster: Cluster,
+    states: Mapping[str, HostState],
+    down: Collection[str],
+    membership: Membership,
+    etcd: EtcdObservation,
+    starts: Collection[str] = (),
+) -> dict[str, str]:
+    """Return the hosts of which a part may not stop while the hosts that are `down` stay so, each with the reason.
+
+    `states` are those of hosts that answer; an API server that only `starts` takes nothing away.
+    """
+    members = {member.name: member for member in membership.members}
+    planes = {host.name for host in cluster.hosts_with("control-plane")}
+    held: dict[str, str] = {}
+    for name, state in states.items():
+        if ETCD_SERVICE in state.stale and name in members and any(one in down for one in members):
+            reason = _why_not_stopped(members[name], membership, etcd)
+        elif API_SERVICE in state.stale and name not in starts and len(planes) > 1 and planes - {name} <= set(down):
+            reason = "its API server is the last one that serves"
+        else:
+            reason = ""
+        if reason:
+            held[name] = reason
+    return held
+
+
+def without_held(states: Mapping[str, HostState], held: Mapping[str, str]) -> dict[str, HostState]:
+    """Return the states without what those that are `held` would stop: only their proxies learn what is new.
+
+    A host's files are written, and its stacks started by them, all at once: so they wait too.
+    """
+    return {name: replace(state, stale=_only_proxy(state)) if name in held else state for name, state in states.items()}
+
+
+def _only_proxy(state: HostState) -> dict[str, str]:
+    return {part: how for part, how in state.stale.items() if part == PROXY}
+
+
+def _why_not_stopped(member: Member, membership: Membership, etcd: EtcdObservation) -> str:
+    try:
+        check_change(member, membership, etcd)
+    except (RefusedError, NotReadyError) as refusal:
+        return str(refusal)
+    return ""
