@@ -14,8 +14,9 @@ from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout import Step
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
-from windlass.domain.rollout.held import held_hosts, without_held
+from windlass.domain.rollout.held import held_hosts, without_held, without_needed_members
 from windlass.domain.rollout.plan import HostState
+from windlass.domain.rollout.transition import PlaneChanges
 from windlass.domain.rollout.version_skew import RunningVersions
 from windlass.errors import RefusedError
 
@@ -27,13 +28,17 @@ class DownWorld(ChangeWorld):
         states = super().states()
         return without_held(states, self.held(states))
 
+    def changes(self) -> PlaneChanges:
+        states = super().states()
+        return without_needed_members(super().changes(), states, self.held(states))
+
     def held(self, states: dict[str, HostState]) -> dict[str, str]:
-        joins = self.changes().api_joins
+        joins = super().changes().api_joins
         return held_hosts(self.after, states, self.away, self.expected(), EtcdObservation({}, {}), joins)
 
     def expected(self) -> Membership:
         """Return the members without those that join or are forgotten, as the gate's inputs have them."""
-        changes = self.changes()
+        changes = super().changes()
         joins = {host.name for host in self.after.hosts_with("etcd")}
         found = tuple(
             one

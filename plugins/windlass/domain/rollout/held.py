@@ -12,6 +12,7 @@ from windlass.domain.etcd.change import check_change
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, PROXY, HostState
+from windlass.domain.rollout.transition import REMOVES_MEMBER, PlaneChanges
 from windlass.domain.spec.models import Cluster
 from windlass.errors import NotReadyError, RefusedError
 
@@ -49,6 +50,16 @@ def without_held(states: Mapping[str, HostState], held: Mapping[str, str]) -> di
     A host's files are written, and its stacks started by them, all at once: so they wait too.
     """
     return {name: replace(state, stale=_only_proxy(state)) if name in held else state for name, state in states.items()}
+
+
+def without_needed_members(
+    changes: PlaneChanges, states: Mapping[str, HostState], held: Collection[str]
+) -> PlaneChanges:
+    """Return the changes without members that leave etcd, if an API server that is `held` may know no others yet."""
+    if not any(API_SERVICE in states[name].stale for name in held):
+        return changes
+    leave = {name: does for name, does in changes.leave.items() if f"{name}: {REMOVES_MEMBER}" not in does}
+    return replace(changes, leave=leave)
 
 
 def _only_proxy(state: HostState) -> dict[str, str]:
