@@ -196,9 +196,9 @@ def _proxies(
     new = [name for name in changes.prepare if changes.has_leaving_api and name not in names]
     # A node that leaves needs the API until its pods have left it.
     leaving = tuple(name for name in changes.leave if name not in names and name in changes.drained)
-    # An API server that starts is waited for until all proxies lead to it.
-    starts = changes.api_joins or (names and any(API_SERVICE in state.stale for state in states.values()))
-    wide = (*names, *leaving) if starts else ()
+    # All proxies must lead to an API server that starts, and a host that changes needs one that serves.
+    needs = any(API_SERVICE in state.stale for state in states.values()) or any(_rest(states[name]) for name in names)
+    wide = (*names, *leaving) if changes.api_joins or (names and needs) else ()
     late = [*new, *(name for name in leaving if wide and name in states and name not in new)]
     narrow = (*names, *late) if changes.has_staying_api and (changes.has_leaving_api or not wide) else ()
     return (
