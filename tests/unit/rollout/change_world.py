@@ -25,7 +25,8 @@ from windlass.domain.etcd.quorum import (
 from windlass.domain.etcd.replacement import Start, plan_replacement
 from windlass.domain.rollout import Step, plan_rollout
 from windlass.domain.rollout.gate_rules import GateInputs, judge_gate
-from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, HostState, new_host_state
+from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, HostState
+from windlass.domain.rollout.stale import new_host_state
 from windlass.domain.rollout.transition import (
     CONTROL_PLANE,
     ETCD_PLANE,
@@ -140,7 +141,7 @@ class ChangeWorld:
 
     @property
     def transition(self) -> Transition:
-        return Transition(self.after, self.known, self.gone, self.before)
+        return Transition(self.after, self.known, self.gone, before=self.before)
 
     @property
     def away(self) -> set[str]:
@@ -349,7 +350,8 @@ class ChangeWorld:
         else:
             check(Stop(member), membership)
             self.members[name] = replace(self.members[name], health="unhealthy")
-            self.check()
+            if self.is_steady:  # API servers of a change that was given up may know one member only
+                self.check()
         # Whatever becomes of the run, what was begun on the host goes on.
         self.members[name] = replace(self.members[name], health="healthy")
         self.machine(name).stale.discard("etcd")

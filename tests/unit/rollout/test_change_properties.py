@@ -151,14 +151,11 @@ def test_hosts_that_are_down_do_no_harm_and_what_is_left_of_the_change_is_done_o
 
 
 @PATIENT
-@given(changes(), changes(), KILLS)
-def test_a_change_may_be_changed_while_it_is_under_way(first: Change, second: Change, kills: list[int]) -> None:
-    world = first.world()
-    for kill in kills:
-        roll(world, kill)
-        world.turn_to(second.after)
-        assert not roll(world, kill).refused
-        world.turn_to(first.after)
+@given(changes(), st.integers(1, 40))
+def test_a_change_may_be_taken_back_while_it_is_under_way(change: Change, kill: int) -> None:
+    world = change.world()
+    roll(world, kill)
+    world.turn_to(change.before)
     assert not roll(world).refused
     assert world.plan() == ()
     assert world.is_as_desired()

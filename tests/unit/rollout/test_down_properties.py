@@ -7,16 +7,16 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from unit.rollout.change_world import ONE_BY_ONE, RELEASE, ChangeWorld, Machine
+from unit.rollout.change_world import RELEASE, ChangeWorld
 from unit.rollout.test_change_properties import HOSTS, PATIENT, Change, changes
 from unit.rollout.test_gate import GOOD, NOW
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout import Step
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
-from windlass.domain.rollout.held import held_hosts, without_held
+from windlass.domain.rollout.held import held_hosts, without_held, without_needed_members
 from windlass.domain.rollout.plan import HostState
-from windlass.domain.rollout.transition import merged_hosts
+from windlass.domain.rollout.transition import PlaneChanges
 from windlass.domain.rollout.version_skew import RunningVersions
 from windlass.errors import RefusedError
 
@@ -24,28 +24,21 @@ from windlass.errors import RefusedError
 class DownWorld(ChangeWorld):
     """The same, planned and judged as operations do where hosts are down."""
 
-    were_down: frozenset[str] = frozenset()
-
     def states(self) -> dict[str, HostState]:
         states = super().states()
         return without_held(states, self.held(states))
 
-    def held(self, states: dict[str, HostState]) -> dict[str, str]:
-        joining = self.changes().api_joins
-        return held_hosts(self.after, states, self.away, self.expected(), EtcdObservation({}, {}), joining)
+    def changes(self) -> PlaneChanges:
+        states = super().states()
+        return without_needed_members(super().changes(), states, self.held(states))
 
-    def check(self) -> None:
-        """Check all but the proxies of hosts that were down: all API servers that they know may have left since."""
-        proxies = {name: self.machines[name].proxy for name in self.were_down & set(self.machines)}
-        for name in proxies:
-            self.machines[name].proxy = None
-        super().check()
-        for name, proxy in proxies.items():
-            self.machines[name].proxy = proxy
+    def held(self, states: dict[str, HostState]) -> dict[str, str]:
+        joins = super().changes().api_joins
+        return held_hosts(self.after, states, self.away, self.expected(), EtcdObservation({}, {}), joins)
 
     def expected(self) -> Membership:
         """Return the members without those that join or are forgotten, as the gate's inputs have them."""
-        changes = self.changes()
+        changes = super().changes()
         joins = {host.name for host in self.after.hosts_with("etcd")}
         found = tuple(
             one
@@ -86,42 +79,16 @@ def roll(world: DownWorld) -> str:
 
 
 @PATIENT
-@given(changes(), st.sets(st.sampled_from(HOSTS), min_size=1, max_size=3))
+@given(changes(), st.sets(st.sampled_from(HOSTS), max_size=3))
 def test_what_is_safe_without_hosts_that_are_down_is_done_and_the_rest_once_they_are_back(
     change: Change, down: set[str]
 ) -> None:
-    # A lone member that is changed while the API servers know no other one is a matter of its own.
-    is_lone = sum("etcd" in roles for roles in change.before.values()) < ONE_BY_ONE
-    stale = {one for one in change.stale if one[1] != "etcd" or not is_lone}
-    world = DownWorld.made(change.before, change.after, stale=stale)
-    world.down = down & set(change.before)
+    world = DownWorld.made(change.before, change.after, stale=change.stale)
+    world.lose(down & set(change.before))
     # Where the API is away already there is nothing to go on with.
     assume(world.serving())
-    if not roll(world):  # whatever the gate lets pass is done to its end, without harm, and the spec is stored
-        left = [host for host in world.known if host.name in world.down]
-        world.known = merged_hosts(world.after.spec.hosts.members, left)
-    world.were_down, world.down = frozenset(world.down), set()
+    roll(world)  # whatever the gate lets pass is done to its end, without harm
+    world.bring_back()
     assert not roll(world)
     assert world.plan() == ()
     assert world.is_as_desired()
-
-
-@PATIENT
-@given(changes(), st.data())
-def test_a_machine_that_is_empty_takes_its_part_again_whatever_else_is_changed(
-    change: Change, data: st.DataObject
-) -> None:
-    world = DownWorld.made(change.before, change.after)
-    assume(set(change.before) & set(change.after))
-    name = data.draw(st.sampled_from(sorted(set(change.before) & set(change.after))))
-    world.machines[name] = Machine()
-    if name in world.members:
-        world.members[name] = replace(world.members[name], health="unhealthy")
-    assume(world.serving())
-    # One that gives up etcd has nothing to give up by now, and quorum may not bear to lose its member and another one.
-    refused = roll(world)
-    if not refused:
-        assert world.plan() == ()
-        assert world.is_as_desired()
-    else:
-        assert "etcd quorum" in refused or "etcd members" in refused

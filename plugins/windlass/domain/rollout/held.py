@@ -12,6 +12,7 @@ from windlass.domain.etcd.change import check_change
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, PROXY, HostState
+from windlass.domain.rollout.transition import REMOVES_MEMBER, PlaneChanges
 from windlass.domain.spec.models import Cluster
 from windlass.errors import NotReadyError, RefusedError
 
@@ -22,11 +23,11 @@ def held_hosts(
     down: Collection[str],
     membership: Membership,
     etcd: EtcdObservation,
-    joining: Collection[str] = (),
+    starts: Collection[str] = (),
 ) -> dict[str, str]:
     """Return the hosts of which a part may not stop while the hosts that are `down` stay so, each with the reason.
 
-    `states` are those of hosts that answer. Of those that are `joining` no API server runs yet, and none stops.
+    `states` are those of hosts that answer; an API server that only `starts` takes nothing away.
     """
     members = {member.name: member for member in membership.members}
     planes = {host.name for host in cluster.hosts_with("control-plane")}
@@ -34,7 +35,7 @@ def held_hosts(
     for name, state in states.items():
         if ETCD_SERVICE in state.stale and name in members and any(one in down for one in members):
             reason = _why_not_stopped(members[name], membership, etcd)
-        elif API_SERVICE in state.stale and name not in joining and len(planes) > 1 and planes - {name} <= set(down):
+        elif API_SERVICE in state.stale and name not in starts and len(planes) > 1 and planes - {name} <= set(down):
             reason = "its API server is the last one that serves"
         else:
             reason = ""
@@ -49,6 +50,16 @@ def without_held(states: Mapping[str, HostState], held: Mapping[str, str]) -> di
     A host's files are written, and its stacks started by them, all at once: so they wait too.
     """
     return {name: replace(state, stale=_only_proxy(state)) if name in held else state for name, state in states.items()}
+
+
+def without_needed_members(
+    changes: PlaneChanges, states: Mapping[str, HostState], held: Collection[str]
+) -> PlaneChanges:
+    """Return the changes without members that leave etcd, if an API server that is `held` may know no others yet."""
+    if not any(API_SERVICE in states[name].stale for name in held):
+        return changes
+    leave = {name: does for name, does in changes.leave.items() if f"{name}: {REMOVES_MEMBER}" not in does}
+    return replace(changes, leave=leave)
 
 
 def _only_proxy(state: HostState) -> dict[str, str]:

@@ -115,14 +115,6 @@ class Step:
         return cls(value["kind"], tuple(value["hosts"]), tuple(value["does"]), drains=value["drains"])
 
 
-def new_host_state(host: Host) -> HostState:
-    """Return what is to be done on a machine that has nothing of the cluster yet, once it was prepared."""
-    stale = {API_SERVICE: "kube-apiserver started"} if "control-plane" in host.roles else {}
-    if host.is_node:
-        return HostState({**stale, KUBELET: "kubelet and all else that it runs started"})
-    return HostState({**stale, "files": "all else that it runs started"})
-
-
 def plan_rollout(
     cluster: Cluster,
     states: Mapping[str, HostState],
@@ -204,10 +196,11 @@ def _proxies(
     new = [name for name in changes.prepare if changes.has_leaving_api and name not in names]
     # A node that leaves needs the API until its pods have left it.
     leaving = tuple(name for name in changes.leave if name not in names and name in changes.drained)
-    # An API server that starts is waited for until all proxies lead to it.
-    starts = changes.api_joins or (names and any(API_SERVICE in state.stale for state in states.values()))
-    wide = (*names, *leaving) if starts else ()
-    narrow = (*names, *new) if changes.has_staying_api and (changes.has_leaving_api or not wide) else ()
+    # All proxies must lead to an API server that starts, and a host that changes needs one that serves.
+    needs = any(API_SERVICE in state.stale for state in states.values()) or any(_rest(states[name]) for name in names)
+    wide = (*names, *leaving) if changes.api_joins or (names and needs) else ()
+    late = [*new, *(name for name in leaving if wide and name in states and name not in new)]
+    narrow = (*names, *late) if changes.has_staying_api and (changes.has_leaving_api or not wide) else ()
     return (
         [Step(WIDEN, wide, _does_proxies(wide))] if wide else [],
         [Step(NARROW, narrow, _does_proxies(narrow))] if narrow else [],

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from windlass.domain.host.drift import HostDrift
 from windlass.domain.host.file_drift import FileDrift
 from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG, stack_directory
-from windlass.domain.rollout.plan import PROXY, HostState
+from windlass.domain.rollout.plan import API_SERVICE, KUBELET, PROXY, HostState
+from windlass.domain.spec.models import Host
 
 FILES, CERTIFICATES = "files", "certificates"
 
@@ -18,6 +19,14 @@ def host_state(drift: HostDrift) -> HostState:
     A container that was changed by other hands, and is labelled as rendered, is left to `heal_cluster`.
     """
     return HostState(dict(_stale(drift)), tuple(_missing(drift)))
+
+
+def new_host_state(host: Host) -> HostState:
+    """Return what is to be done on a machine that has nothing of the cluster yet, once it was prepared."""
+    stale = {API_SERVICE: "kube-apiserver started"} if "control-plane" in host.roles else {}
+    if host.is_node:
+        return HostState({**stale, KUBELET: "kubelet and all else that it runs started"})
+    return HostState({**stale, "files": "all else that it runs started"})
 
 
 def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
