@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from unit.health.test_monitor_fleet import ROOT, logins, spec, until, watching
+from unit.health.test_monitor_fleet import NOON, ROOT, logins, spec, until, watching
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckReader, Kind
 from windlass.domain.rollout.record import LeftHost
@@ -32,6 +33,7 @@ def catalog() -> Catalog:
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     monkeypatch.setattr(left_hosts, "EVERY_SECONDS", 0.1)
     made = MemoryStore()
+    ClusterRecords(made, "demo").save_created(CreatedRecord(NOON, "a1"))
     ClusterRecords(made, "demo").save_left_hosts([LEFT])
     ClusterRecords(made, "demo").save_spec(spec("demo"))
     return made

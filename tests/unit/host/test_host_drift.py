@@ -268,7 +268,7 @@ CASES: dict[str, tuple[Change, list[str], list[str], dict[str, str]]] = {
         with_container("shop", replace(container(SCHEDULER), component="shop", stack="shop")),
         ["shop runs and does not belong here"],
         ["stop shop"],
-        {},
+        {"surplus": "shop stopped, which the spec does not have there"},
     ),
 }
 

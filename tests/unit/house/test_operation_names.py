@@ -27,4 +27,4 @@ def test_pages_start_and_link_operations_that_there_are() -> None:
 
     found = {name for groups in named for name in groups if name}
     assert found <= NAMES
-    assert {"heal_cluster", "upgrade_cluster", "create_cluster", "delete_cluster"} <= found
+    assert {"heal_cluster", "upgrade_cluster", "apply_cluster", "delete_cluster"} <= found

@@ -20,6 +20,8 @@ LABELS = st.dictionaries(
     max_size=3,
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
+FLAG = TEXT.filter(lambda text: "/" not in text)
+"""The value of a flag that names no file: one that no host has is refused."""
 SPEC_SECTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "etcd": st.fixed_dictionaries(
         {"allowEven": st.just(value=True)}, optional={"quotaBytes": st.integers(2**26, 2**34)}
@@ -31,7 +33,7 @@ SPEC_SECTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     ),
     "components": st.dictionaries(
         st.sampled_from(["etcd", "kubelet", "kube-apiserver"]),
-        st.fixed_dictionaries({"extraArgs": st.dictionaries(st.from_regex(r"[a-z][a-z-]{0,9}", fullmatch=True), TEXT)}),
+        st.fixed_dictionaries({"extraArgs": st.dictionaries(st.from_regex(r"[a-z][a-z-]{0,9}", fullmatch=True), FLAG)}),
     ),
     "stacks": st.lists(
         st.fixed_dictionaries(
