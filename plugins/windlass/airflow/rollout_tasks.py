@@ -36,7 +36,9 @@ def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> Upgr
     gate = gate or UpgradeGateOperator(task_id="gate", skips=["approval"])
     approval = _approval("approval", subject, asked_by="gate")
     lease = UpgradeLeaseOperator(task_id="lease")
-    check = UpgradeCheckOperator(task_id="check", gate="gate", approval="approval", skips=["approve_changes"])
+    check = UpgradeCheckOperator(
+        task_id="check", gate="gate", approval="approval", lease="lease", skips=["approve_changes"]
+    )
     changes = _approval("approve_changes", f"The plan has changed. {subject}", asked_by="check")
     # Also if nobody had to be asked again.
     confirm = UpgradeConfirmOperator(

@@ -134,10 +134,12 @@ def test_somebody_is_asked_again_only_about_a_plan_that_has_changed_since_somebo
     monkeypatch: pytest.MonkeyPatch, answer: Any, changes: tuple[str, ...]
 ) -> None:
     checked = CheckedPlan((), goes_to_the_end=True, plan={"digest": "b"}, changes=changes, question="## Again?")
-    known = {"gate": {"plan": {"digest": "a"}}, "approval": answer}
-    ti, given = Mock(**{"xcom_pull.side_effect": lambda task_ids: known[task_ids]}), []
+    known = {"gate": {"plan": {"digest": "a"}}, "approval": answer, "lease": None}
+    ti, given = Mock(**{"xcom_pull.side_effect": lambda task_ids, key="": known[task_ids]}), []
     monkeypatch.setattr(operators, "check_again", lambda *args: given.append(args[-1]) or checked)
-    operator = UpgradeCheckOperator(task_id="check", gate="gate", approval="approval", skips=["approve_changes"])
+    operator = UpgradeCheckOperator(
+        task_id="check", gate="gate", approval="approval", lease="lease", skips=["approve_changes"]
+    )
     context: Any = {"params": {}, "ti": ti}
     if changes:
         assert operator.act(context, Mock())["question"] == "## Again?"

@@ -16,7 +16,7 @@ from windlass.airflow.run_context import RunContext
 from windlass.airflow.step_order import require_step_order
 from windlass.domain.rollout import PREFETCH, Step
 from windlass.operation_names import Operation
-from windlass.operations.rollout.approved_plan import CheckedPlan, check_again, confirm_plan
+from windlass.operations.rollout.approved_plan import CheckedPlan, check_again, confirm_plan, planned_just_now
 from windlass.operations.rollout.pause import ask_to_pause
 from windlass.operations.rollout.upgrade import (
     approval_for,
@@ -28,6 +28,9 @@ from windlass.operations.rollout.upgrade import (
     take_over_cluster,
     verify_upgrade,
 )
+
+BEFORE = "before"
+"""The XCom key of who had the lease before this run."""
 
 
 class UpgradeGateOperator(ClusterOperator):
@@ -112,7 +115,7 @@ class UpgradeLeaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        take_over_cluster(run)
+        context["ti"].xcom_push(key=BEFORE, value=take_over_cluster(run))
         return str(run.owner)
 
 
@@ -122,16 +125,17 @@ class UpgradeCheckOperator(ClusterOperator):
     If it is the same, or nobody was asked, nobody is asked again: the tasks that would (`skips`) are skipped.
     """
 
-    def __init__(self, *, gate: str, approval: str, skips: list[str], **options: Any) -> None:
+    def __init__(self, *, gate: str, approval: str, lease: str, skips: list[str], **options: Any) -> None:
         super().__init__(**options)
-        self.gate, self.approval, self.skips = gate, approval, skips
+        self.gate, self.approval, self.lease, self.skips = gate, approval, lease, skips
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the plan and what has changed since; RefusedError if the gate is closed by now."""
         pull = context["ti"].xcom_pull
-        was_asked = pull(task_ids=self.approval) is not None
-        approved = pull(task_ids=self.gate)["plan"] if was_asked else None
-        checked = check_again(run, upgrade_request(context["params"]), self.log.info, approved)
+        was_asked, handed = pull(task_ids=self.approval) is not None, pull(task_ids=self.gate)
+        request, before = upgrade_request(context["params"]), pull(task_ids=self.lease, key=BEFORE) or ""
+        checked = planned_just_now(run, request, handed, before, self.log.info)
+        checked = checked or check_again(run, request, self.log.info, handed["plan"] if was_asked else None)
         if not checked.changes:
             self.skip(context, self.skips, checked.value())
         return checked.value()
@@ -179,7 +183,8 @@ class UpgradeVerifyOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was shown to work."""
         so_far = upgrade_run(context, confirm=self.confirm, rollout=self.rollout)
-        shown = verify_upgrade(run, so_far.request, is_complete=so_far.is_complete)
+        done = [Step.of(step) for step in so_far.done]
+        shown = verify_upgrade(run, so_far.request, done, is_complete=so_far.is_complete)
         for one in shown:
             self.log.info("verified: %s", one)
         return list(shown)

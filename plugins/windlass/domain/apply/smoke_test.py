@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from windlass.domain.scripts.smoke_test import PAGES, serve_page_script
@@ -21,14 +22,14 @@ _CONTAINER_SECURITY: dict[str, Any] = {"allowPrivilegeEscalation": False, "capab
 """Both together meet the strictest Pod Security level, `restricted`, which a spec may ask for everywhere."""
 
 
-def trial_objects(image: str, *, has_volume: bool) -> list[dict[str, Any]]:
-    """Return the test's objects: they tolerate every taint, since every node is to be tried.
+def trial_objects(image: str, *, has_volume: bool, nodes: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return the test's objects, for some `nodes` or for all; they tolerate every taint, since each is to be tried.
 
     Their pods may run whatever spec.security.podSecurity is.
     """
     metadata = {"name": NAME, "namespace": NAMESPACE}
     labels = {"app": NAME}
-    pod = {
+    pod: dict[str, Any] = {
         "tolerations": [{"operator": "Exists"}],
         "terminationGracePeriodSeconds": 0,
         "securityContext": _POD_SECURITY,
@@ -46,6 +47,8 @@ def trial_objects(image: str, *, has_volume: bool) -> list[dict[str, Any]]:
         ],
         "volumes": [{"name": "page", "emptyDir": {"sizeLimit": "1Mi"}}],
     }
+    if nodes:
+        pod["affinity"] = _only_on(nodes)
     template = {"metadata": {"labels": labels}, "spec": pod}
     objects: list[dict[str, Any]] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
@@ -63,6 +66,12 @@ def trial_objects(image: str, *, has_volume: bool) -> list[dict[str, Any]]:
         },
     ]
     return objects + (_volume_workload(image) if has_volume else [])
+
+
+def _only_on(nodes: Collection[str]) -> dict[str, Any]:
+    named = {"key": "kubernetes.io/hostname", "operator": "In", "values": sorted(nodes)}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [named]}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
 
 
 def _volume_workload(image: str) -> list[dict[str, Any]]:

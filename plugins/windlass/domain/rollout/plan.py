@@ -56,6 +56,8 @@ ETCD_SERVICE = "etcd/etcd"
 API_SERVICE = "control-plane/kube-apiserver"
 KUBELET = "kubelet"
 PROXY = "proxy"
+NODE_LINE = "Node "
+"""How a line begins that is about the object of a node."""
 """The API proxy, where only the list of API servers behind it changes."""
 PROXY_CONTAINER = f"{PROXY_SERVICE}/{PROXY_SERVICE}"
 PROXY_RELOADED = f"{API_PROXY} reloaded"
@@ -147,7 +149,7 @@ def plan_rollout(
 
 def _add_ons(add_ons: Sequence[str], changes: PlaneChanges) -> Iterator[Step]:
     """Yield the step on objects: those that would change, and the nodes that are none yet."""
-    does = (*add_ons, *(f"Node {name}: its labels and taints" for name in changes.node_joins))
+    does = (*add_ons, *(f"{NODE_LINE}{name}: its labels and taints" for name in changes.node_joins))
     if does:
         yield Step(ADD_ONS, (), does)
 

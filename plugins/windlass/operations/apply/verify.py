@@ -30,11 +30,16 @@ FOUNDATION = frozenset({"kube-system", "kube-flannel", "local-path-storage", "me
 
 
 def verify_cluster(
-    session: ClusterSession, pki: Pki, client: KubernetesClient, absent: Collection[str] = ()
+    session: ClusterSession,
+    pki: Pki,
+    client: KubernetesClient,
+    absent: Collection[str] = (),
+    only: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Try what a cluster is for, and return what was shown; NotReadyError or WindlassError names what is not so.
 
-    Hosts that are `absent`, since they do not answer, are left out.
+    Hosts that are `absent`, since they do not answer, are left out. Pods are tried on all nodes with a volume, or on
+    those of `only` without one.
     """
     session = replace(session, cluster=without_hosts(session.cluster, absent))
     wait_until(lambda: nodes_missing(session, client), _TIMEOUT, "verify: nodes", session.clock)
@@ -48,7 +53,7 @@ def verify_cluster(
     _check_certificates(session, pki)
     shown = ["all nodes Ready", "foundation services ready", "API through every proxy", "certificates"]
     try:
-        return (*shown, *_check_workload(session, client))
+        return (*shown, *_check_workload(session, client, only))
     finally:
         client.delete(NAMESPACES, NAMESPACE)
 
@@ -80,18 +85,20 @@ def _check_certificates(session: ClusterSession, pki: Pki) -> None:
         raise WindlassError("verify: certificates: " + "; ".join(problems) + "; clear the task that seeds certificates")
 
 
-def _check_workload(session: ClusterSession, client: KubernetesClient) -> tuple[str, ...]:
+def _check_workload(session: ClusterSession, client: KubernetesClient, only: Collection[str]) -> tuple[str, ...]:
     """Run a web server on every node, reach it by name from every node, write a volume and read it back."""
+    nodes = [host for host in session.hosts if host.is_node and (not only or host.name in only)]
     wait_until(lambda: _left_of_last_time(client), _TIMEOUT, "verify: the last trial's namespace", session.clock)
     image = image_reference("toolbox", session.release, session.lock, session.mirror)
-    has_volume = session.cluster.spec.storage.driver != "none"
-    namespace, *others = trial_objects(image, has_volume=has_volume)
+    has_volume = session.cluster.spec.storage.driver != "none" and not only
+    namespace, *others = trial_objects(
+        image, has_volume=has_volume, nodes=[host.name for host in nodes] if only else ()
+    )
     client.apply(namespace)
     # A pod without it is refused; controllers that have just been restarted take seconds to elect who makes it.
     wait_until(lambda: _account_missing(client), _TIMEOUT, "verify: the trial's service account", session.clock)
     for desired in others:
         client.apply(desired)
-    nodes = [host for host in session.hosts if host.is_node]
     wait_until(
         lambda: _pods_missing(client, {host.name for host in nodes}, len(nodes) + has_volume),
         _TIMEOUT,
@@ -112,7 +119,8 @@ def _check_workload(session: ClusterSession, client: KubernetesClient) -> tuple[
     session.on_hosts("verify a service from every node", nodes, reach)
     for pod in pods.values():
         client.logs(pod, NAMESPACE)
-    shown = ["a service resolved and reached from every node", "logs and exec"]
+    where = f"from {', '.join(sorted(pods))}" if only else "from every node"
+    shown = [f"a service resolved and reached {where}", "logs and exec"]
     if has_volume:
         _check_volume(session)
         shown.append("a volume written and read back")

@@ -16,6 +16,7 @@ from windlass.domain.rollout.gate_result import GateResult
 from windlass.domain.rollout.plan_changes import plan_changes
 from windlass.domain.rollout.plan_until import steps_until
 from windlass.domain.rollout.question import render_question
+from windlass.domain.rollout.recent_plan import PlanSeen
 from windlass.domain.rollout.record import RolloutRecord, carried_on, dump_hosts
 from windlass.domain.rollout.rollout_plan import RolloutPlan, rollout_plan
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
@@ -91,6 +92,24 @@ class CheckedPlan:
         return cls(steps, value["goes_to_the_end"], value["plan"], tuple(value["changes"]), value["question"])
 
 
+def planned_just_now(
+    run: ClusterRun, request: UpgradeRequest, handed: Mapping[str, Any], before: str, tell: Tell
+) -> CheckedPlan | None:
+    """Return the plan that the gate `handed` over if it still holds, now that this run has the lease; else None.
+
+    `before` is the mark of who had the lease before this run.
+    """
+    if "seen" not in handed or not PlanSeen.of(handed["seen"]).holds(before, run.clock.now()):
+        return None
+    path = path_of(run, request)
+    if run.missing_hosts(path.after):
+        return None
+    tell("nobody had the lease since the gate has planned, a moment ago: the plan holds")
+    _begin(run, path, request)
+    steps = tuple(Step.of(one) for one in handed["steps"])
+    return CheckedPlan(steps, handed["goes_to_the_end"], handed["plan"])
+
+
 def check_again(
     run: ClusterRun, request: UpgradeRequest, tell: Tell, approved: Mapping[str, Any] | None = None
 ) -> CheckedPlan:
@@ -109,11 +128,16 @@ def check_again(
         tell("\n".join(["the plan has changed since it was approved:", *(f"  {one}" for one in changes)]))
         run.lease().release()
         return CheckedPlan(made.steps, made.goes_to_the_end, value, changes, render_question(made.plan, changes))
-    remember_rollout(run, made.path)
-    remember_gone(run, made.path, request.gone)
-    # What joins needs certificates before its first step; what leaves keeps its own until it has left.
-    ensure_pki(run, made.path.transition.during)
+    _begin(run, made.path, request)
     return CheckedPlan(made.steps, made.goes_to_the_end, value)
+
+
+def _begin(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> None:
+    """Write down that the rollout has begun, and issue the certificates that it needs."""
+    remember_rollout(run, path)
+    remember_gone(run, path, request.gone)
+    # What joins needs certificates before its first step; what leaves keeps its own until it has left.
+    ensure_pki(run, path.transition.during)
 
 
 def _make_hosts(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,9 +10,11 @@ from typing import Any
 from windlass.domain.rollout import Approval, Step, approval_of
 from windlass.domain.rollout.fixed_point import is_rolled_out
 from windlass.domain.rollout.question import render_question
+from windlass.domain.rollout.recent_plan import PlanSeen, lease_mark
 from windlass.domain.rollout.result import UpgradeRun
 from windlass.domain.rollout.transition import without_hosts
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
+from windlass.domain.rollout.verification import nodes_to_try
 from windlass.domain.servicelog import Detail
 from windlass.domain.spec import dump_cluster
 from windlass.effects.ssh.connection import RemoteFile
@@ -65,6 +67,7 @@ def _does_api_answer(run: ClusterRun) -> bool:
 
 def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> UpgradePlan:
     """Look at everything and plan; RefusedError says everything that holds the upgrade up, and what to do."""
+    seen = PlanSeen(lease_mark(run.lease().last()), run.clock.now())
     made = make_plan(run, request, tell)
     plan = made.plan
     is_settled = is_rolled_out(made.path, made.gate.steps, run.records.rollout())
@@ -73,7 +76,8 @@ def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> Upgrad
     value = plan.value()
     handed = {key: value[key] for key in ("from", "to", "findings", "steps")}
     words = {"text": plan.text(), "question": render_question(plan)}
-    return UpgradePlan({**handed, **words, "plan": value, "left_out": dict(made.gate.left_out)}, is_settled)
+    more = {"left_out": dict(made.gate.left_out), "goes_to_the_end": made.goes_to_the_end, "seen": seen.value()}
+    return UpgradePlan({**handed, **words, "plan": value, **more}, is_settled)
 
 
 def approval_for(run: ClusterRun, *, auto_approve: bool, outside_window: bool) -> Approval:
@@ -82,10 +86,12 @@ def approval_for(run: ClusterRun, *, auto_approve: bool, outside_window: bool) -
     return approval_of(settings, datetime.now(UTC), auto_approve=auto_approve, outside_window=outside_window)
 
 
-def take_over_cluster(run: ClusterRun) -> None:
-    """Take the cluster's lease; RefusedError names the run that holds it instead."""
+def take_over_cluster(run: ClusterRun) -> str:
+    """Take the cluster's lease, and return the mark of who had it last; RefusedError names the run that holds it."""
+    before = lease_mark(run.lease().last())
     run.lease().acquire()
     run.records.drop_pause()  # which was meant for a run before
+    return before
 
 
 def skip_if_paused(run: ClusterRun, step: Step, tell: Tell, *, has_begun: bool) -> None:
@@ -124,8 +130,10 @@ def remember_duration(run: ClusterRun, path: UpgradePath, step: Step, seconds: f
     run.records.save_durations(known.of_hosts(frozenset(names)))
 
 
-def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: bool) -> tuple[str, ...]:
-    """Use the cluster as its users will; if the rollout is complete, the new spec is the cluster's from now on."""
+def verify_upgrade(
+    run: ClusterRun, request: UpgradeRequest, done: Sequence[Step], *, is_complete: bool
+) -> tuple[str, ...]:
+    """Use the cluster as its users will after the steps `done`; if that is all, the new spec is the cluster's now."""
     path, pki = path_of(run, request), run.pki()
     with open_views(run, path) as views:
         now = views.session if is_complete else views.before
@@ -133,7 +141,7 @@ def verify_upgrade(run: ClusterRun, request: UpgradeRequest, *, is_complete: boo
         with kubernetes_api(views.serving, pki, _API_READY) as client:
             for moved in spread_dns(now, client):  # drained nodes were left by one replica after the other
                 run.log(moved)
-            shown = verify_cluster(now, pki, client, absent)
+            shown = verify_cluster(now, pki, client, absent, nodes_to_try(now.cluster, done) - absent)
             left = hosts_left(run, views) if is_complete else ()
             if is_complete and (left or path.transition.barred):
                 bar_nodes(client, left_nodes(path.after, left))
