@@ -18,9 +18,13 @@ def test_after_workers_left_two_of_those_that_stay_are_tried() -> None:
     assert nodes_to_try(CLUSTER, (Step("leave", ("w-9",), (), drains=True),)) == {"w-1", "w-2"}
 
 
-@pytest.mark.parametrize("kind", ["etcd", "etcd-join", "api-server", "forget"])
+@pytest.mark.parametrize("kind", ["etcd-join", "forget", "prefetch"])
 def test_what_concerns_the_whole_cluster_is_tried_everywhere(kind: StepKind) -> None:
     assert nodes_to_try(CLUSTER, (*JOIN, Step(kind, ("cp-1",), ()))) == frozenset()
+
+
+def test_a_changed_flag_of_the_api_servers_is_tried_on_two_nodes() -> None:
+    assert nodes_to_try(CLUSTER, tuple(Step("api-server", (f"cp-{n}",), ()) for n in (1, 2, 3))) == {"w-1", "w-2"}
 
 
 def test_an_object_that_changed_is_tried_everywhere() -> None:

@@ -88,11 +88,12 @@ CORDONED_BY = "io.windlass/cordoned-by"
 PROXY_CHECK_SECONDS = 1
 PROXY_CHECK_FALL = 2
 PROXY_CHECK_TIMEOUT_SECONDS = 2
-API_SHUTDOWN_DELAY_SECONDS = 8
+API_SHUTDOWN_DELAY_SECONDS = 5
 """How long an API server that is told to stop still serves: longer than every proxy needs to notice.
 
-A proxy needs at most PROXY_CHECK_FALL checks, each of its interval and its timeout: 6 s. Its /readyz fails from the
-first moment on (https://github.com/kubernetes/kubernetes/pull/88911).
+Its /readyz fails from the first moment on (https://github.com/kubernetes/kubernetes/pull/88911), and the first check
+that hears so ends new connections to it: that takes an interval and an answer, 3 s at most. A proxy that heard nothing
+by then finds a port that refuses connections, and takes the next server.
 """
 API_STOP_GRACE_SECONDS = 75
 """Longer still: the delay, and the 60 s that a request may take."""

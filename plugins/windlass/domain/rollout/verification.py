@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from windlass.domain.rollout.plan import ADD_ONS, HOST, LEAVE, NARROW, NODE_LINE, PREPARE, WIDEN, Step
+from windlass.domain.rollout.plan import (
+    ADD_ONS,
+    API_SERVER,
+    ETCD,
+    HOST,
+    LEAVE,
+    NARROW,
+    NODE_LINE,
+    PREPARE,
+    WIDEN,
+    Step,
+)
 from windlass.domain.spec.models import Cluster
 
-_LOCAL = frozenset({PREPARE, WIDEN, HOST, NARROW, LEAVE, ADD_ONS})
-"""What concerns the nodes that it names, and no API server, no member of etcd and no object of the whole cluster."""
+_LOCAL = frozenset({PREPARE, ETCD, WIDEN, API_SERVER, HOST, NARROW, LEAVE, ADD_ONS})
+"""What changes no other node than those that it names; of add-ons only what is about nodes."""
 _TOGETHER = 2
 """A service is reached from one node to another."""
 
 
 def nodes_to_try(cluster: Cluster, steps: Sequence[Step]) -> frozenset[str]:
-    """Return the nodes that `steps` had to do with and one that they left alone; empty for all nodes."""
+    """Return the nodes that `steps` had to do with and one that they left alone; empty for all nodes.
+
+    The API is tried through the proxies of all hosts in any case.
+    """
     if not steps or any(step.kind not in _LOCAL for step in steps):
         return frozenset()
     if any(not line.startswith(NODE_LINE) for step in steps if step.kind == ADD_ONS for line in step.does):

@@ -25,8 +25,8 @@ class Limits:
 
     etcd_ready: timedelta = timedelta(seconds=90)
     api_ready: timedelta = timedelta(seconds=120)
-    api_hold: timedelta = timedelta(seconds=3)
-    """How long a new API server must stay ready before the next one goes."""
+    api_hold: timedelta = timedelta(seconds=1)
+    """How long a new API server must stay ready before every proxy is asked for it, and the next one goes."""
     planes_ready: timedelta = timedelta(seconds=90)
     """How long etcd, API server and controllers of a host may take after what is left of it was changed."""
     node_ready: timedelta = timedelta(seconds=120)
