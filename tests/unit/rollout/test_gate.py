@@ -185,6 +185,18 @@ def test_drift_warns_or_blocks_as_the_spec_says(drift: str, verdict: GateLevel) 
     assert found.verdict is verdict
 
 
+def test_drift_does_not_keep_the_stored_spec_from_being_applied() -> None:
+    gate_inputs = replace(GOOD, drifted={"cp-2": ("control-plane/kube-scheduler",)}, is_spec_changed=False)
+    (found,) = [one for one in judge_with_repair(gate_inputs, "report").findings if one.name == "drift"]
+    assert found.verdict is GateLevel.WARNING
+
+
+def test_drift_that_nobody_asked_for_is_told_by_the_plan() -> None:
+    (found,) = [one for one in judge_with_repair(replace(GOOD, drifted=None), "repair").findings if one.name == "drift"]
+    assert found.verdict is GateLevel.PASSED
+    assert "is in the plan" in found.text
+
+
 def judge_with_repair(gate_inputs: GateInputs, drift: str) -> GateReport:
     made = cluster(OVERLAPPING | WORKERS)
     repair = made.spec.repair.model_copy(update={"drift": drift})

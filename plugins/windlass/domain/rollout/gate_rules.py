@@ -35,8 +35,8 @@ class GateInputs:
     running: RunningVersions
     states: Mapping[str, HostState]
     """How each host that answers differs from the target."""
-    drifted: Mapping[str, tuple[str, ...]]
-    """What on each host is neither as the running spec has it nor as the target does."""
+    drifted: Mapping[str, tuple[str, ...]] | None
+    """What on each host is neither as the running spec has it nor as the target does; None where nobody asked."""
     unreachable: Mapping[str, str]
     membership: Membership
     etcd_reasons: Mapping[str, str]
@@ -57,6 +57,8 @@ class GateInputs:
     """What stands in the way of hosts that join."""
     absent_nodes: frozenset[str] = frozenset()
     """Nodes that nobody expects to be Ready: they join, leave, or do not answer."""
+    is_spec_changed: bool = True
+    """Whether the spec or the release is to be another: else the rollout is what puts drift right."""
     to_be_made: tuple[str, ...] = ()
     """Hosts that their provider is still to make."""
     members: Membership | None = None
@@ -198,9 +200,11 @@ def _disk(seen: GateInputs) -> GateFinding:
 
 
 def _drift(cluster: Cluster, seen: GateInputs) -> GateFinding:
+    if seen.drifted is None:
+        return finding("drift", (), "", "whatever else differs on a host is in the plan, and is put right")
     told = [f"{host}: {', '.join(parts)}" for host, parts in seen.drifted.items() if parts]
     passed = "every host is as its spec says"
-    if cluster.spec.repair.drift == "repair":
+    if cluster.spec.repair.drift == "repair" or not seen.is_spec_changed:
         return warning("drift", told, "the rollout puts it right", passed)
     return finding("drift", told, f"put it right first: `{Operation.APPLY}` with the stored spec", passed)
 

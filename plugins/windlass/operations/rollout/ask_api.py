@@ -87,7 +87,8 @@ def ask_api_servers(views: Views, pki: Pki) -> Mapping[str, HostOutcome[tuple[Ap
         ):
             problem = f"{connection.host}: its API server is not ready"
             wait_until(lambda: "" if client.is_ready() else problem, _BUSY, "look at API servers", session.clock)
-            return tuple(requested(client.text("/metrics"), session.release))
+            # Only a release that is another has dropped anything; the metrics are many.
+            return tuple(requested(client.text("/metrics"), session.release)) if views.is_upgrade else ()
 
     kept = {host.name for host in session.hosts} - set(views.to_be_made)
     return session.observe_on_hosts(
@@ -113,8 +114,7 @@ def _what_the_api_says(views: Views, pki: Pki) -> ApiAnswer:
             webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
             ready_services=ready_services(client.list(_SLICES)),
         )
-        is_upgrade = session.release != views.before.release  # only then is anything removed
-        uses, own = scan(client, session.release) if is_upgrade else ((), ())
+        uses, own = scan(client, session.release) if views.is_upgrade else ((), ())
         return ApiAnswer(workloads, uses, own, changed_add_ons(session, client, views.before, pki))
 
 

@@ -83,6 +83,21 @@ class Views:
     """Hosts that their provider has not made yet."""
 
     @property
+    def is_changed(self) -> bool:
+        """Say whether the spec or the release is to be another."""
+        return self.session.cluster != self.before.cluster or self.is_upgrade
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Say whether the release is to be another."""
+        return self.session.release != self.before.release
+
+    @property
+    def compares_before(self) -> bool:
+        """Say whether it matters what differs from the old spec too: for an upgrade, and where drift is only shown."""
+        return self.is_changed and (self.is_upgrade or self.session.cluster.spec.repair.drift == "report")
+
+    @property
     def serving(self) -> ClusterSession:
         """Return the cluster with the API servers alone that may be there already."""
         return self.before if self.transition.is_still else self.during

@@ -58,32 +58,36 @@ class GatheredInputs:
 def gather(views: Views, pki: Pki) -> GatheredInputs:
     """Look at everything; what could not be seen is in the result as a reason, not as an error."""
     session, before, during = views.session, views.before, views.during
-    is_changed = session.cluster != before.cluster or session.release != before.release
     known = {host.name for host in session.hosts} - set(views.to_be_made)
     stays = [host for host in before.hosts if host.name in known]
     with ThreadPoolExecutor(max_workers=7) as pool:
         looks = pool.submit(observe_hosts, session, pki, [one for one in session.hosts if one.name in known])
-        old_looks = pool.submit(observe_hosts, before, pki, stays if is_changed else [])
+        old_looks = pool.submit(observe_hosts, before, pki, stays if views.compares_before else [])
         etcd = pool.submit(observe_etcd, during, pki, answers_within=ANSWERS_WITHIN)
         servers = pool.submit(ask_api_servers, views, pki)
         objects = pool.submit(ask_api, views, pki)
-        lacking = pool.submit(lacking_artifacts, session)
         leftovers = pool.submit(find_leftovers, during, views.transition)
+        lacking = pool.submit(lacking_artifacts, session) if _fetches(views, looks.result()) else None
         joining = joining_findings(session, looks.result(), views.to_be_made)
     return _together(
         views,
         pki,
         _Answers(
             looks.result(),
-            old_looks.result() if is_changed else looks.result(),
+            old_looks.result() if views.compares_before else looks.result(),
             etcd.result(),
             servers.result(),
             objects.result(),
-            lacking.result(),
+            lacking.result() if lacking is not None else (),
             leftovers.result(),
             joining,
         ),
     )
+
+
+def _fetches(views: Views, looks: Mapping[str, HostOutcome[InspectedHost]]) -> bool:
+    """Say whether a host will fetch anything: else it does not matter what the mirror has."""
+    return bool(views.to_be_made) or any(one.is_ok and one.get().state.missing for one in looks.values())
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,8 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, views.before.lock)),
         states=without_held(states, held),
         held=held,
-        drifted=drifted_parts(old, {name: look for name, look in looks.items() if name not in changes.prepare}),
+        drifted=_drifted(views, old, {name: look for name, look in looks.items() if name not in changes.prepare}),
+        is_spec_changed=views.is_changed,
         unreachable=unreachable,
         membership=expected,
         members=reduce(as_dead, transition.gone, membership),
@@ -162,6 +167,12 @@ def _changes(
     )
     uncertified = frozenset(name for name, look in looks.items() if "certificates" in look.state.stale)
     return plane_changes(views.transition, there, uncertified)
+
+
+def _drifted(
+    views: Views, old: Mapping[str, InspectedHost], new: Mapping[str, InspectedHost]
+) -> Mapping[str, tuple[str, ...]] | None:
+    return None if views.is_changed and not views.compares_before else drifted_parts(old, new)
 
 
 def _is_marked(look: InspectedHost | None, session: ClusterSession) -> bool:
