@@ -14,8 +14,8 @@ from windlass.domain.host.layout import CORDONED
 from windlass.domain.rollout.eviction import DrainWatch
 from windlass.effects.kubernetes.client import Resource
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
-from windlass.operations.rollout import node
 from windlass.operations.rollout.drain import DrainError, cordon, drain_node, uncordon
+from windlass.operations.rollout.empty_node import empty_node
 
 LONG, NONE = timedelta(minutes=1), timedelta(0)
 
@@ -179,7 +179,7 @@ def test_a_node_that_may_not_be_drained_is_open_again() -> None:
     rollout.session.cluster.spec.upgrade.drain_seconds = 60
     rollout.session.clock = quick_clock()
     with pytest.raises(RefusedError, match="denied the request"):
-        node._drain(rollout, api, "w-1")
+        empty_node(rollout, api, "w-1")
     assert api.node["spec"]["unschedulable"] is None
 
 

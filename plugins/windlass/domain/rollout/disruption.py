@@ -5,7 +5,7 @@ Objects are the API's own JSON.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -219,3 +219,19 @@ def quantity(text: str) -> Decimal:
     """Read a quantity of the API, such as `250m`, `64Mi` or `2`."""
     unit = next((unit for unit in sorted(_UNITS, key=len, reverse=True) if text.endswith(unit)), "")
     return Decimal(text.removesuffix(unit)) * _UNITS.get(unit, Decimal(1))
+
+
+def local_volumes(volumes: Iterable[Object], nodes: Collection[str]) -> Iterator[str]:
+    """Yield the claimed volumes that only one of `nodes` can give, such as those of local-path."""
+    for volume in volumes:
+        claim = volume["spec"].get("claimRef")
+        terms = volume["spec"].get("nodeAffinity", {}).get("required", {}).get("nodeSelectorTerms", [])
+        places = {
+            value
+            for term in terms
+            for one in term.get("matchExpressions", [])
+            if one["key"] == "kubernetes.io/hostname" and one["operator"] == "In"
+            for value in one["values"]
+        }
+        if claim and places and places <= set(nodes):
+            yield f"{claim['namespace']}/{claim['name']} lies on {', '.join(sorted(places))}"

@@ -14,7 +14,7 @@ from windlass.domain.rollout.plan import API_SERVER, ETCD, LEAVE, PREPARE, HostS
 from windlass.domain.rollout.quorum_gate import judge_members
 from windlass.domain.rollout.removed_apis import ApiUse
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
-from windlass.domain.rollout.workload_rules import Workloads, judge_admission, judge_pods
+from windlass.domain.rollout.workload_rules import Workloads, judge_admission, judge_pods, judge_volumes
 from windlass.domain.spec.checks.flags import problems as flag_problems
 from windlass.domain.spec.models import Cluster, Role
 from windlass.domain.spec.version import at_version
@@ -82,6 +82,7 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
             _removed_apis(seen, target),
             *judge_admission(cluster, seen.workloads, steps),
             *judge_pods(cluster, seen.workloads, steps),
+            *([judge_volumes(seen.workloads, steps)] if any(step.kind == LEAVE for step in steps) else []),
             _certificates(seen, now),
             _disk(seen),
             finding(

@@ -11,6 +11,7 @@ from windlass.domain.rollout.disruption import (
     drained_pods,
     homeless,
     impossible_budgets,
+    local_volumes,
     name_of,
     orphans,
     returning_pods,
@@ -18,7 +19,7 @@ from windlass.domain.rollout.disruption import (
     stranded_budgets,
 )
 from windlass.domain.rollout.gate import GateFinding, finding, warning
-from windlass.domain.rollout.plan import Step
+from windlass.domain.rollout.plan import LEAVE, Step
 from windlass.domain.rollout.webhooks import judge_webhooks, moving_webhooks, needed_groups
 from windlass.domain.spec.models import Cluster
 
@@ -33,6 +34,19 @@ class Workloads:
     webhooks: Sequence[Object] = ()
     ready_services: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Services with an endpoint that is ready, as namespace/name, and the nodes of these."""
+    volumes: Sequence[Object] = ()
+    """Persistent volumes."""
+
+
+def judge_volumes(work: Workloads, steps: Sequence[Step]) -> GateFinding:
+    """Return which volumes are lost with the hosts that leave: those that lie on one of them alone."""
+    leaving = {name for step in steps if step.kind == LEAVE and step.drains for name in step.hosts}
+    return warning(
+        "volumes",
+        local_volumes(work.volumes, leaving),
+        "copy what is needed of it first, or accept that it is lost with the host",
+        "no volume lies on a host that leaves",
+    )
 
 
 def judge_pods(cluster: Cluster, work: Workloads, steps: Sequence[Step]) -> Iterator[GateFinding]:

@@ -30,6 +30,7 @@ _API = timedelta(seconds=20)
 _BUSY = timedelta(seconds=10)
 """A busy API server counts as ready if it is within this."""
 _BUDGETS = Resource("policy/v1", "poddisruptionbudgets", namespaced=True)
+_VOLUMES = Resource("v1", "persistentvolumes", namespaced=False)
 _SLICES = Resource("discovery.k8s.io/v1", "endpointslices", namespaced=True)
 _WEBHOOKS = tuple(
     Resource("admissionregistration.k8s.io/v1", f"{kind}webhookconfigurations", namespaced=False)
@@ -113,6 +114,7 @@ def _what_the_api_says(views: Views, pki: Pki) -> ApiAnswer:
             budgets=client.list(_BUDGETS),
             webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
             ready_services=ready_services(client.list(_SLICES)),
+            volumes=[] if views.transition.is_still else client.list(_VOLUMES),
         )
         uses, own = scan(client, session.release) if views.is_upgrade else ((), ())
         return ApiAnswer(workloads, uses, own, changed_add_ons(session, client, views.before, pki))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +12,7 @@ from windlass.domain.pki.layout import files_for
 from windlass.domain.rollout.transition import CONTROL_PLANE, ETCD_PLANE, NODE, Transition, planes_of
 from windlass.domain.scripts.leave import node_removal_script, remove_files_script, stop_stack_script
 from windlass.domain.spec.models import Host
-from windlass.effects.kubernetes.client import NODES, KubernetesClient
+from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import RefusedError, SpecError
 from windlass.operations.apply.remove import remove_from_host
@@ -25,7 +24,7 @@ from windlass.operations.etcd.observe import observe_members
 from windlass.operations.rollout.api_server import check_others
 from windlass.operations.rollout.bar_nodes import bar_nodes
 from windlass.operations.rollout.context import RolloutContext
-from windlass.operations.rollout.drain import cordon, drain_node, uncordon
+from windlass.operations.rollout.empty_node import empty_node
 from windlass.operations.rollout.etcd import hand_over_the_lead
 from windlass.operations.waiting import wait_until
 
@@ -118,20 +117,8 @@ def _empty_node(rollout: RolloutContext, name: str) -> Changes:
     with kubernetes_api(rollout.during, rollout.pki, _API) as client:
         if client.get(NODES, name) is None:
             return ()
-        _drain(rollout, client, name)
+        empty_node(rollout, client, name)
     return ("drained",)
-
-
-def _drain(rollout: RolloutContext, client: KubernetesClient, name: str) -> None:
-    within = timedelta(seconds=rollout.session.cluster.spec.upgrade.drain_seconds)
-    cordon(client, name)
-    try:
-        count = drain_node(client, name, within, rollout.tell, rollout.session.clock)
-    except Exception:
-        with contextlib.suppress(Exception):
-            uncordon(client, name)
-        raise
-    rollout.tell(f"{name}: drained, {count} pods left it")
 
 
 def _stop_control_plane(rollout: RolloutContext, host: Host) -> Changes:

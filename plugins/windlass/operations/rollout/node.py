@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -20,7 +19,8 @@ from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.control_plane_ready import wait_for_planes
-from windlass.operations.rollout.drain import cordon, drain_node, pods_on, uncordon
+from windlass.operations.rollout.drain import pods_on, uncordon
+from windlass.operations.rollout.empty_node import empty_node
 from windlass.operations.rollout.hooks import hooks_around
 from windlass.operations.rollout.pods_serving import serving_pods, wait_until_they_serve
 from windlass.operations.rollout.proxies import prepare_with_proxy
@@ -45,7 +45,7 @@ def change_host(rollout: RolloutContext, name: str, sealed: RemoteFile, *, drain
         return changed
     with kubernetes_api(rollout.during, rollout.pki, _API) as client:
         if drains:
-            _drain(rollout, client, name)
+            empty_node(rollout, client, name)
         try:
             serving = serving_pods(client, name)
             changed = _change(rollout, host, sealed)
@@ -76,19 +76,6 @@ def _wait_for_node(rollout: RolloutContext, client: KubernetesClient, session: C
     """Wait until the node is Ready with the kubelet of the session's release."""
     look = partial(_not_back, client, session, name)
     wait_until(look, rollout.limits.node_ready, f"{name}: its node", session.clock)
-
-
-def _drain(rollout: RolloutContext, client: KubernetesClient, name: str) -> None:
-    upgrade = rollout.session.cluster.spec.upgrade
-    cordon(client, name)
-    try:
-        count = drain_node(client, name, timedelta(seconds=upgrade.drain_seconds), rollout.tell, rollout.session.clock)
-    except WindlassError:
-        # Also if an eviction was refused: nothing has been changed on the node, and it would stay closed.
-        with contextlib.suppress(WindlassError):
-            uncordon(client, name)
-        raise
-    rollout.tell(f"{name}: drained, {count} pods left it")
 
 
 def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile) -> Changes:
