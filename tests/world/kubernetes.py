@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from windlass.domain.apply.smoke_test import NAMESPACE as TRIAL
+from windlass.domain.apply.smoke_test import TRIALS
 from world.deaths import Boundaries
 from world.etcd import Etcd, Objects
 from world.machine import Machine
@@ -116,17 +116,17 @@ class KubernetesApi:
         self._run_workloads([name for plural, _, name in self._objects if plural == "nodes"])
 
     def _give_account(self) -> None:
-        self._trial_age = self._trial_age + 1 if ("namespaces", "", TRIAL) in self._objects else 0
+        self._trial_age = self._trial_age + 1 if ("namespaces", "", TRIALS[0]) in self._objects else 0
         if self._trial_age >= _SLOW:
-            account = _made("v1", "ServiceAccount", "default", TRIAL)
-            self._objects.setdefault(("serviceaccounts", TRIAL, "default"), account)
+            account = _made("v1", "ServiceAccount", "default", TRIALS[0])
+            self._objects.setdefault(("serviceaccounts", TRIALS[0], "default"), account)
 
     def _run_workloads(self, nodes: list[str]) -> None:
         for (plural, namespace, name), found in list(self._objects.items()):
             if plural == "daemonsets":
                 names = ("desiredNumberScheduled", "numberReady", "updatedNumberScheduled", "numberAvailable")
                 found["status"] = dict.fromkeys(names, len(nodes))
-                if namespace == TRIAL:
+                if namespace == TRIALS[0]:
                     for node in nodes:
                         self._run_pod(namespace, f"{name}-{node}", node)
             elif plural == "deployments":
@@ -167,7 +167,7 @@ class KubernetesApi:
 
     def _patch(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
         change, key = json.loads(request.content), _key(match)
-        if key[:2] == ("pods", TRIAL) and ("serviceaccounts", TRIAL, "default") not in self._objects:
+        if key[:2] == ("pods", TRIALS[0]) and ("serviceaccounts", TRIALS[0], "default") not in self._objects:
             return httpx.Response(403, json={"kind": "Status", "message": "serviceaccount default not found"})
         before, params = self._objects.get(key), request.url.params
         if before is None and ("merge-patch" in request.headers["Content-Type"] or self._lacks_namespace(match)):

@@ -7,7 +7,8 @@ from typing import Any
 
 from windlass.domain.scripts.smoke_test import PAGES, serve_page_script
 
-NAMESPACE = "windlass-verify"
+TRIALS = ("windlass-verify", "windlass-verify-2")
+"""Namespaces of trials: one takes seconds to be removed, and the next trial need not wait for it."""
 NAME = "verify"
 VOLUME_POD = "verify-volume"
 PORT = 8080
@@ -22,12 +23,16 @@ _CONTAINER_SECURITY: dict[str, Any] = {"allowPrivilegeEscalation": False, "capab
 """Both together meet the strictest Pod Security level, `restricted`, which a spec may ask for everywhere."""
 
 
-def trial_objects(image: str, *, has_volume: bool, nodes: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Return the test's objects, for some `nodes` or for all; they tolerate every taint, since each is to be tried.
+def trial_objects(
+    image: str, *, has_volume: bool, nodes: Collection[str] = (), namespace: str = TRIALS[0]
+) -> list[dict[str, Any]]:
+    """Return the test's objects in a namespace of its own, for some `nodes` or for all.
+
+    They tolerate every taint, since each node is to be tried.
 
     Their pods may run whatever spec.security.podSecurity is.
     """
-    metadata = {"name": NAME, "namespace": NAMESPACE}
+    metadata = {"name": NAME, "namespace": namespace}
     labels = {"app": NAME}
     pod: dict[str, Any] = {
         "tolerations": [{"operator": "Exists"}],
@@ -51,7 +56,7 @@ def trial_objects(image: str, *, has_volume: bool, nodes: Collection[str] = ()) 
         pod["affinity"] = _only_on(nodes)
     template = {"metadata": {"labels": labels}, "spec": pod}
     objects: list[dict[str, Any]] = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
         {
             "apiVersion": "apps/v1",
             "kind": "DaemonSet",
@@ -65,7 +70,7 @@ def trial_objects(image: str, *, has_volume: bool, nodes: Collection[str] = ()) 
             "spec": {"selector": labels, "ports": [{"port": PORT}]},
         },
     ]
-    return objects + (_volume_workload(image) if has_volume else [])
+    return objects + (_volume_workload(image, namespace) if has_volume else [])
 
 
 def _only_on(nodes: Collection[str]) -> dict[str, Any]:
@@ -74,11 +79,11 @@ def _only_on(nodes: Collection[str]) -> dict[str, Any]:
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
 
 
-def _volume_workload(image: str) -> list[dict[str, Any]]:
+def _volume_workload(image: str, namespace: str) -> list[dict[str, Any]]:
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": VOLUME_POD, "namespace": NAMESPACE},
+        "metadata": {"name": VOLUME_POD, "namespace": namespace},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}},
     }
     container = {
@@ -91,7 +96,7 @@ def _volume_workload(image: str) -> list[dict[str, Any]]:
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": VOLUME_POD, "namespace": NAMESPACE},
+        "metadata": {"name": VOLUME_POD, "namespace": namespace},
         "spec": {
             "tolerations": [{"operator": "Exists"}],
             "terminationGracePeriodSeconds": 0,

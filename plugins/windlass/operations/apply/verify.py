@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from windlass.domain.apply.readiness import is_ready
-from windlass.domain.apply.smoke_test import NAME, NAMESPACE, PORT, VOLUME_POD, trial_objects
+from windlass.domain.apply.smoke_test import NAME, PORT, TRIALS, VOLUME_POD, trial_objects
 from windlass.domain.host.layout import KUBECONFIGS, PKI, PROXY_PORT, kubernetes_binaries
 from windlass.domain.pki import Pki, check_certificate
 from windlass.domain.pki.subjects import desired_leaves
@@ -52,10 +52,13 @@ def verify_cluster(
     _check_proxies(session)
     _check_certificates(session, pki)
     shown = ["all nodes Ready", "foundation services ready", "API through every proxy", "certificates"]
+    wait_until(lambda: _none_is_free(client), _TIMEOUT, "verify: the last trial's namespace", session.clock)
+    namespace = _free_namespace(client) or TRIALS[0]
     try:
-        return (*shown, *_check_workload(session, client, only))
+        return (*shown, *_check_workload(session, client, namespace, only))
     finally:
-        client.delete(NAMESPACES, NAMESPACE)
+        for one in TRIALS:  # the other one is there if a trial before was killed
+            client.delete(NAMESPACES, one)
 
 
 def _check_proxies(session: ClusterSession) -> None:
@@ -85,32 +88,34 @@ def _check_certificates(session: ClusterSession, pki: Pki) -> None:
         raise WindlassError("verify: certificates: " + "; ".join(problems) + "; clear the task that seeds certificates")
 
 
-def _check_workload(session: ClusterSession, client: KubernetesClient, only: Collection[str]) -> tuple[str, ...]:
+def _check_workload(
+    session: ClusterSession, client: KubernetesClient, namespace: str, only: Collection[str]
+) -> tuple[str, ...]:
     """Run a web server on every node, reach it by name from every node, write a volume and read it back."""
     nodes = [host for host in session.hosts if host.is_node and (not only or host.name in only)]
-    wait_until(lambda: _left_of_last_time(client), _TIMEOUT, "verify: the last trial's namespace", session.clock)
     image = image_reference("toolbox", session.release, session.lock, session.mirror)
     has_volume = session.cluster.spec.storage.driver != "none" and not only
-    namespace, *others = trial_objects(
-        image, has_volume=has_volume, nodes=[host.name for host in nodes] if only else ()
-    )
-    client.apply(namespace)
+    chosen = [host.name for host in nodes] if only else []
+    first, *others = trial_objects(image, has_volume=has_volume, nodes=chosen, namespace=namespace)
+    client.apply(first)
     # A pod without it is refused; controllers that have just been restarted take seconds to elect who makes it.
-    wait_until(lambda: _account_missing(client), _TIMEOUT, "verify: the trial's service account", session.clock)
+    wait_until(
+        lambda: _account_missing(client, namespace), _TIMEOUT, "verify: the trial's service account", session.clock
+    )
     for desired in others:
         client.apply(desired)
     wait_until(
-        lambda: _pods_missing(client, {host.name for host in nodes}, len(nodes) + has_volume),
+        lambda: _pods_missing(client, namespace, {host.name for host in nodes}, len(nodes) + has_volume),
         _TIMEOUT,
         "verify: test pods",
         session.clock,
     )
-    pods = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in client.list(PODS, NAMESPACE, "app=verify")}
-    url = f"http://{NAME}.{NAMESPACE}.svc.cluster.local:{PORT}/"
+    pods = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in client.list(PODS, namespace, "app=verify")}
+    url = f"http://{NAME}.{namespace}.svc.cluster.local:{PORT}/"
 
     def reach(host: Host, _: Connection) -> None:
         wait_until(
-            lambda: _reach(session, pods[host.name], url),
+            lambda: _reach(session, namespace, pods[host.name], url),
             _TIMEOUT,
             f"verify: service from a pod on {host.name}",
             session.clock,
@@ -118,38 +123,42 @@ def _check_workload(session: ClusterSession, client: KubernetesClient, only: Col
 
     session.on_hosts("verify a service from every node", nodes, reach)
     for pod in pods.values():
-        client.logs(pod, NAMESPACE)
+        client.logs(pod, namespace)
     where = f"from {', '.join(sorted(pods))}" if only else "from every node"
     shown = [f"a service resolved and reached {where}", "logs and exec"]
     if has_volume:
-        _check_volume(session)
+        _check_volume(session, namespace)
         shown.append("a volume written and read back")
     return tuple(shown)
 
 
-def _left_of_last_time(client: KubernetesClient) -> str:
-    """Return what is still being removed: nothing can be made in a namespace that is on its way out."""
-    namespace = client.get(NAMESPACES, NAMESPACE)
-    is_going = namespace is not None and "deletionTimestamp" in namespace["metadata"]
-    return f"{NAMESPACE} is still being removed" if is_going else ""
+def _free_namespace(client: KubernetesClient) -> str:
+    """Return a namespace that a trial can use; empty if all are on their way out, where nothing can be made."""
+    found = {one: client.get(NAMESPACES, one) for one in TRIALS}
+    free = [one for one, known in found.items() if known is None or "deletionTimestamp" not in known["metadata"]]
+    return free[0] if free else ""
 
 
-def _account_missing(client: KubernetesClient) -> str:
-    found = client.get(SERVICE_ACCOUNTS, "default", NAMESPACE)
+def _none_is_free(client: KubernetesClient) -> str:
+    return "" if _free_namespace(client) else f"{' and '.join(TRIALS)} are still being removed"
+
+
+def _account_missing(client: KubernetesClient, namespace: str) -> str:
+    found = client.get(SERVICE_ACCOUNTS, "default", namespace)
     return "" if found else "no controller manager has made it yet; see its log on the control-plane hosts"
 
 
-def _reach(session: ClusterSession, pod: str, url: str) -> str:
+def _reach(session: ClusterSession, namespace: str, pod: str, url: str) -> str:
     try:
-        answer = kubectl(session, ["exec", "-n", NAMESPACE, pod, "--", "timeout", "3", "wget", "-q", "-O", "-", url])
+        answer = kubectl(session, ["exec", "-n", namespace, pod, "--", "timeout", "3", "wget", "-q", "-O", "-", url])
     except WindlassError as error:
         return str(error)
     return "" if answer.strip() == "windlass" else f"{url} answered `{answer.strip()[:80]}`"
 
 
-def _check_volume(session: ClusterSession) -> None:
+def _check_volume(session: ClusterSession, namespace: str) -> None:
     word = datetime.now(UTC).strftime("%H%M%S%f")
-    answer = kubectl(session, ["exec", "-n", NAMESPACE, VOLUME_POD, "--", *keep_word_script().argv_with_text, word])
+    answer = kubectl(session, ["exec", "-n", namespace, VOLUME_POD, "--", *keep_word_script().argv_with_text, word])
     if answer.strip() != word:
         raise WindlassError(f"verify: the volume gave back `{answer.strip()[:80]}`; look at the storage driver's log")
 
@@ -167,8 +176,8 @@ def kubectl(session: ClusterSession, arguments: list[str]) -> str:
     raise NotReadyError(f"no control-plane host can be reached to run `kubectl {shlex.join(arguments)}`")
 
 
-def _pods_missing(client: KubernetesClient, nodes: Collection[str], desired: int) -> str:
-    pods = [pod for pod in client.list(PODS, NAMESPACE) if pod["spec"].get("nodeName", "") in {"", *nodes}]
+def _pods_missing(client: KubernetesClient, namespace: str, nodes: Collection[str], desired: int) -> str:
+    pods = [pod for pod in client.list(PODS, namespace) if pod["spec"].get("nodeName", "") in {"", *nodes}]
     waiting = [_why(pod) for pod in pods if not is_ready(pod)]
     if len(pods) < desired:
         waiting.append(f"{desired - len(pods)} of {desired} pods are not made yet")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from windlass.domain.apply.smoke_test import NAMESPACE as TRIAL
+from windlass.domain.apply.smoke_test import TRIALS
 from windlass.domain.artifacts import Artifact
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
@@ -110,7 +110,7 @@ def _what_the_api_says(views: Views, pki: Pki) -> ApiAnswer:
     with kubernetes_api(views.serving, pki, _API) as client:
         workloads = Workloads(
             nodes=client.list(NODES),
-            pods=[pod for pod in client.list(PODS) if pod["metadata"]["namespace"] != TRIAL],
+            pods=[pod for pod in client.list(PODS) if pod["metadata"]["namespace"] not in TRIALS],
             budgets=client.list(_BUDGETS),
             webhooks=[one for resource in _WEBHOOKS for one in client.list(resource)],
             ready_services=ready_services(client.list(_SLICES)),
