@@ -99,6 +99,12 @@ class HostDrift:
         return next(self.differences, None) is None
 
     @property
+    def is_all_laid(self) -> bool:
+        """Whether all that belongs on the host lies there, images included: whatever differs has only to be started."""
+        laid = (self.programs, self.links, self.files, self.certificates, self.settings, self.absent_images)
+        return not self.has_no_certificates and not any(laid)
+
+    @property
     def differences(self) -> Iterator[Difference]:
         """Every difference, in the order in which they are put right."""
         for program in self.programs:

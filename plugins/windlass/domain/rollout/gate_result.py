@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -12,8 +12,9 @@ from windlass.domain.catalog import Release
 from windlass.domain.catalog.tested import TestRecord, changed_since, is_accepted, lacking, standing
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
-from windlass.domain.rollout.plan import NARROW, PREPARE, WIDEN, Step
+from windlass.domain.rollout.plan import ADD_ONS, HOST, LEAVE, NARROW, NODE_LINE, PREPARE, WIDEN, Step
 from windlass.domain.rollout.plan_details import PlanDetails
+from windlass.domain.rollout.transition import REMOVES_MEMBER, STOPS_SERVER
 from windlass.operation_names import Operation
 
 BUNDLE_AGE = timedelta(minutes=10)
@@ -37,19 +38,25 @@ class GateResult:
 
     @property
     def needs_bundle(self) -> bool:
-        """Whether something that runs is to be changed, for which there has to be a way back.
+        """Whether something is to be changed for which a bundle is a way back.
 
-        What only joins takes nothing away, and leaves the way that it came.
+        It is none for hosts that join, which leave the way that they came, nor for workers that leave.
         """
         joining = {host for step in self.steps if step.kind == PREPARE for host in step.hosts}
-        is_addition = bool(joining) and all(
-            step.kind in {PREPARE, WIDEN, NARROW} or set(step.hosts) <= joining for step in self.steps
-        )
-        return bool(self.steps) and not self.report.blocked and not is_addition
+        return not self.report.blocked and not all(_leaves_all_else(step, joining) for step in self.steps)
 
     def with_bundle(self, found: GateFinding) -> GateResult:
         """Return the same with the finding on a bundle to go back to."""
         return replace(self, report=GateReport((*self.report.findings, found)))
+
+
+def _leaves_all_else(step: Step, joining: Collection[str]) -> bool:
+    """Say whether a step concerns only nodes that join, or workers that leave."""
+    if step.kind == LEAVE:
+        return not any(line.endswith((REMOVES_MEMBER, STOPS_SERVER)) for line in step.does)
+    if step.kind == ADD_ONS:
+        return all(line.startswith(NODE_LINE) for line in step.does)
+    return step.kind in {PREPARE, WIDEN, NARROW} or (step.kind == HOST and set(step.hosts) <= set(joining))
 
 
 def release_finding(release: Release, record: TestRecord | None, lock: Lock, *, allowed: bool) -> GateFinding:

@@ -32,11 +32,12 @@ _API = timedelta(seconds=60)
 _JOURNAL = ("journalctl", "-u", "kubelet", "-n", "3", "--no-pager", "-o", "cat")
 
 
-def change_host(rollout: RolloutContext, name: str, sealed: RemoteFile, *, drains: bool) -> Changes:
+def change_host(rollout: RolloutContext, name: str, sealed: RemoteFile | None, *, drains: bool) -> Changes:
     """Bring the rest of one host to what is wanted: drained if it must be, changed, ready again, opened again.
 
     A node that does not come back is put back to what ran before, and opened; the error says so. So is one whose
-    controllers do not serve, or its etcd member or API server after whatever the spec's hooks did.
+    controllers do not serve, or its etcd member or API server after whatever the spec's hooks did. Without `sealed`,
+    the sealed PKI, all that belongs on the host lies there already, and has only to be started.
     """
     host = rollout.host(name)
     if not host.is_node:
@@ -78,14 +79,14 @@ def _wait_for_node(rollout: RolloutContext, client: KubernetesClient, session: C
     wait_until(look, rollout.limits.node_ready, f"{name}: its node", session.clock)
 
 
-def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile) -> Changes:
+def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile | None) -> Changes:
     """Lay down and start everything that is wanted of the host, with the spec's hooks around it."""
     session, connection = rollout.session, rollout.connection(host.name)
     with hooks_around(rollout, host):
-        changed = [
-            *prepare_with_proxy(rollout, host, connection),
-            *install_host_certificates(session.cluster, rollout.pki, sealed, host, connection),
-        ]
+        changed: list[str] = []
+        if sealed is not None:
+            changed += prepare_with_proxy(rollout, host, connection)
+            changed += install_host_certificates(session.cluster, rollout.pki, sealed, host, connection)
         changed += remove_others(session, host, connection)
         changed += bring_up(connection, host_stacks(session.cluster, host))
         if host.is_node:

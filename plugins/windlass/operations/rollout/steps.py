@@ -82,10 +82,10 @@ def _service(rollout: RolloutContext, name: str, service: str) -> Changes:
 
 
 def _host(rollout: RolloutContext, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
-    state = observe_host(rollout.session, rollout.pki, host, rollout.connection(host.name)).state
-    if not state.stale:
+    found = observe_host(rollout.session, rollout.pki, host, rollout.connection(host.name))
+    if not found.state.stale:
         return wait_again(rollout, host.name)
-    return change_host(rollout, host.name, sealed, drains=drains)
+    return change_host(rollout, host.name, None if found.drift.is_all_laid else sealed, drains=drains)
 
 
 def _fetch(rollout: RolloutContext, host: Host, connection: Connection) -> Changes:
