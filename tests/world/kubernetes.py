@@ -35,6 +35,7 @@ _KINDS = {
 """Kinds by group and version, and whether they live in namespaces."""
 _PASSING = ("events", "masterleases", "leases")
 """What tells of a moment, and not of what anybody wants."""
+_ENCRYPTION = "secretsEncryption"
 _MARK = "windlass-recovery"
 """Tells of one recovery, and when it was."""
 _SLOW = 12
@@ -96,6 +97,8 @@ class KubernetesApi:
             key: {name: part for name, part in one.items() if name not in {"status", "metadata"}}
             | {"labels": one["metadata"].get("labels", {})}
             | ({"data": None} if key[2] == _MARK else {})
+            # Of keys that each creation draws anew.
+            | ({"data": {**one["data"], _ENCRYPTION: "noted"}} if _ENCRYPTION in one.get("data", {}) else {})
             for key, one in self._objects.items()
             if key[0] not in _PASSING
         }

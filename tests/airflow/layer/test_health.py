@@ -20,6 +20,7 @@ from windlass.airflow.operators.health import FindingsDispatchOperator
 from windlass.airflow.sensors.health import ClusterHealthSensor
 from windlass.airflow.triggers import health as triggers
 from windlass.airflow.triggers.health import ClusterHealthTrigger, ClusterHealthyTrigger
+from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.health import Finding, Kind
 from windlass.effects.store import ClusterRecords, MemoryStore
 from windlass.operations.health import monitor
@@ -47,6 +48,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
 def save(store: MemoryStore, status: str = "healthy", age: timedelta = timedelta(0)) -> str:
     observed = (datetime.now(UTC) - age).isoformat()
     subject = {"host": "cp-1", "component": "etcd", "status": status}
+    ClusterRecords(store, "demo").save_created(CreatedRecord(SINCE, "a1"))
     ClusterRecords(store, "demo").save_status({"observed": observed, "findings": [], "subjects": [subject]})
     return observed
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from windlass.domain.host.layout import DOCKER_DAEMON, KUBELET_CONFIG
+from windlass.errors import RefusedError
 from world import World
 from world.specs import SMALL
 
@@ -31,37 +32,42 @@ def world_with_open_files(new: New) -> tuple[World, dict[str, object]]:
 def test_an_apply_plans_it_takes_the_lease_and_closes_it(new: New) -> None:
     world, before = world_with_open_files(new)
 
-    planned = world.run("create_cluster", plan_only=True)
-    run = world.run("create_cluster")
+    planned = world.run("apply_cluster", plan_only=True)
+    run = world.run("apply_cluster", auto_approve=True)
 
     for one in (planned, run):
-        assert one.results["plan.preflight"] == {
-            "cp-1": [f"restore {KEY}: mode 0666 -> 0600, owner nobody:nogroup -> root:root"],
-            "w-1": [f"restore {CONFIG}: mode 0666 -> 0644, owner nobody:nogroup -> root:root"],
-        }
+        assert [line for step in one.results["gate"]["steps"] for line in step["does"]] == [
+            f"cp-1: certificates: {KEY}: mode 0666 -> 0600, owner nobody:nogroup -> root:root",
+            f"w-1: files: {CONFIG}: mode 0666 -> 0644, owner nobody:nogroup -> root:root",
+        ]
     assert (planned.states["lease"], run.states["lease"], run.states["release"]) == ("skipped", "success", "success")
-    assert world.state() == before
-    assert {task: made for task, made in run.changes.items() if not task.startswith("plan.")} == {
-        "hosts.prepare": {"cp-1": [], "w-1": ["files"]},
-        "hosts.certificates": {"cp-1": ["certificates"], "w-1": []},
-    }
-    again = world.run("create_cluster")
-    assert again.states["lease"] == "skipped"
+    # A bundle was taken before anything was changed.
+    assert {**world.state(), "bundles": None} == {**before, "bundles": None}
+    assert world.run("apply_cluster").results["result"]["state"] == "nothing"
 
 
 def test_a_file_that_could_not_be_looked_at_is_written_again(new: New) -> None:
     world, _ = world_with_open_files(new)
-    world.run("create_cluster")
+    world.run("apply_cluster", auto_approve=True)
     for host, path in (("cp-1", KEY), ("w-1", CONFIG)):
         world.machines[host].host.unreadable.add(path)
 
-    run = world.run("create_cluster")
+    run = world.run("apply_cluster", auto_approve=True)
 
-    assert run.results["plan.preflight"] == {
-        "cp-1": ["write 1 certificate files"],
-        "w-1": [f"write {CONFIG}", "start kubelet"],
-    }
-    assert world.run("create_cluster").states["lease"] == "skipped"
+    does = "; ".join(line for step in run.results["gate"]["steps"] for line in step["does"])
+    assert "cp-1: certificates: 1 files" in does
+    assert "w-1: kubelet restarted" in does
+    assert world.run("apply_cluster").results["result"]["state"] == "nothing"
+
+
+def test_a_creation_leaves_what_runs_to_an_apply(new: New) -> None:
+    world, _ = world_with_open_files(new)
+    opened = world.state()
+
+    with pytest.raises(RefusedError, match="trigger `apply_cluster`"):
+        world.run("create_cluster")
+
+    assert world.state() == opened
 
 
 @pytest.mark.parametrize("drift", ["repair", "report"])

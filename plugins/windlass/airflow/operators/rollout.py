@@ -134,7 +134,8 @@ class UpgradeCheckOperator(ClusterOperator):
         pull = context["ti"].xcom_pull
         was_asked, handed = pull(task_ids=self.approval) is not None, pull(task_ids=self.gate)
         request, before = upgrade_request(context["params"]), pull(task_ids=self.lease, key=BEFORE) or ""
-        checked = planned_just_now(run, request, handed, before, self.log.info)
+        # What somebody has looked at for a while is looked at again in any case.
+        checked = None if was_asked else planned_just_now(run, request, handed, before, self.log.info)
         checked = checked or check_again(run, request, self.log.info, handed["plan"] if was_asked else None)
         if not checked.changes:
             self.skip(context, self.skips, checked.value())
