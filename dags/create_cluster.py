@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, TaskGroup
+from airflow.sdk import DAG, TaskGroup
 from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.operators.cluster import (
@@ -23,16 +23,10 @@ from windlass.airflow.operators.hosts import (
     HostPrepareOperator,
     HostProvisionOperator,
 )
-from windlass.airflow.params import common_params
+from windlass.airflow.params import common_params, spec_param
 from windlass.operation_names import Operation
 
-SPEC = Param(
-    default=None,
-    type=["null", "string"],
-    format="multiline",
-    title="Spec",
-    description_md="The whole cluster spec as YAML (see docs/spec.md). Empty: the stored one is applied again.",
-)
+SPEC = spec_param("The whole cluster spec as YAML (see docs/spec.md). Empty: the stored one is applied again.")
 
 with DAG(
     dag_id=Operation.CREATE,

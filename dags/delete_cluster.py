@@ -13,7 +13,7 @@ from windlass.airflow.operators.cluster import (
     ClusterRemoveOperator,
     RunOutcomeOperator,
 )
-from windlass.airflow.params import common_params, names_param, switch_param
+from windlass.airflow.params import common_params, gone_param, switch_param
 from windlass.operation_names import Operation
 
 CONFIRM_NAME = Param(
@@ -22,8 +22,7 @@ CONFIRM_NAME = Param(
     description_md="The cluster's name once more. What is on its hosts is lost.",
 )
 KEEP_BACKUPS = switch_param("Keep backups", "Whether the cluster's bundles stay in the store.", default=True)
-GONE = names_param(
-    "Hosts gone for good",
+GONE = gone_param(
     "Hosts that will never answer again. Without this the run fails as long as a host does not answer. What is on such "
     "a host stays there; one that answers is cleaned all the same.",
 )

@@ -13,7 +13,7 @@ from windlass.airflow.operators.recovery import (
     RecoverySettleOperator,
     RecoveryVerifyOperator,
 )
-from windlass.airflow.params import auto_approve_param, common_params, switch_param
+from windlass.airflow.params import auto_approve_param, common_params, spec_param, switch_param
 from windlass.operation_names import Operation
 
 BUNDLE = Param(
@@ -38,12 +38,8 @@ CONFIRM_NAME = Param(
     description_md="The cluster's name once more, if a cluster that lives is to be overwritten.",
     section="Danger",
 )
-SPEC = Param(
-    default=None,
-    type=["null", "string"],
-    format="multiline",
-    title="Spec",
-    description_md="The whole cluster spec, if the hosts are new ones. Empty: the stored one, or else the bundle's.",
+SPEC = spec_param(
+    "The whole cluster spec, if the hosts are new ones. Empty: the stored one, or else the bundle's.",
     section="New hosts",
 )
 

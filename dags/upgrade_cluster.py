@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from windlass.airflow.params import MORE, auto_approve_param, common_params, plan_digest_param, switch_param
+from windlass.airflow.params import (
+    allow_untested_param,
+    auto_approve_param,
+    common_params,
+    outside_window_param,
+    plan_digest_param,
+    spec_param,
+    stop_after_param,
+)
 from windlass.airflow.rollout_tasks import rollout_tasks
 from windlass.operation_names import Operation
 
@@ -15,29 +23,7 @@ VERSION = Param(
     title="Version",
     description_md="The release of the catalog to move to, such as v1.37.2. Empty: the one that runs.",
 )
-SPEC = Param(
-    default=None,
-    type=["null", "string"],
-    format="multiline",
-    title="Spec",
-    description_md="A changed spec to roll out host by host. Empty: the stored one.",
-)
-STOP_AFTER = Param(
-    default=None,
-    type=["null", "string"],
-    title="Stop after",
-    description_md="Pause after the last step on this host (or after a step of the plan, such as “etcd cp-2”). The run "
-    "then ends well and the lease is free; the same upgrade again goes on.",
-    section=MORE,
-)
-OUTSIDE_WINDOW = switch_param(
-    "Outside the window",
-    "Go also while no maintenance window of the spec is open, where approval is automatic.",
-    section=MORE,
-)
-ALLOW_UNTESTED = switch_param(
-    "Allow untested", "Go also to a release that no record says has passed its tests.", section=MORE
-)
+SPEC = spec_param("A changed spec to roll out host by host. Empty: the stored one.")
 
 with DAG(
     dag_id=Operation.UPGRADE,
@@ -49,9 +35,9 @@ with DAG(
         version=VERSION,
         spec=SPEC,
         auto_approve=auto_approve_param(),
-        stop_after=STOP_AFTER,
-        outside_window=OUTSIDE_WINDOW,
-        allow_untested=ALLOW_UNTESTED,
+        stop_after=stop_after_param("upgrade"),
+        outside_window=outside_window_param(),
+        allow_untested=allow_untested_param(),
         plan_digest=plan_digest_param(),
     ),
     allowed_run_types=["scheduled", "manual"],

@@ -71,6 +71,45 @@ def plan_digest_param() -> Param:
     )
 
 
+def spec_param(description: str, **form: Any) -> Param:
+    """Return the param that holds a cluster spec; `description` says what it is for, and what counts without it."""
+    kind = ["null", "string"]
+    return Param(default=None, type=kind, format="multiline", title="Spec", description_md=description, **form)
+
+
+def stop_after_param(what: str) -> Param:
+    """Return the param that pauses a rollout on its way; `what` is what goes on with it: `upgrade` or `apply`."""
+    return Param(
+        default=None,
+        type=["null", "string"],
+        title="Stop after",
+        description_md="Pause after the last step on this host (or after a step of the plan, such as “etcd cp-2”). "
+        f"The run then ends well and the lease is free; the same {what} again goes on.",
+        section=MORE,
+    )
+
+
+def outside_window_param() -> Param:
+    """Return the param that lets a rollout go while no maintenance window is open."""
+    return switch_param(
+        "Outside the window",
+        "Go also while no maintenance window of the spec is open, where approval is automatic.",
+        section=MORE,
+    )
+
+
+def allow_untested_param() -> Param:
+    """Return the param that lets a rollout go to a release without a record of its tests."""
+    return switch_param(
+        "Allow untested", "Go also to a release that no record says has passed its tests.", section=MORE
+    )
+
+
+def gone_param(description: str) -> Param:
+    """Return the param that names hosts that are gone for good; `description` says what is done about them."""
+    return names_param("Gone hosts", description)
+
+
 def names_param(title: str, description: str) -> Param:
     """Return a param that names hosts, which few runs need."""
     kind = ["null", "array"]

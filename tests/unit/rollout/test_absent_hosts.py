@@ -10,14 +10,14 @@ import pytest
 
 from unit.rollout.test_gate import GOOD, report
 from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
-from windlass.domain.etcd.membership import EtcdObservation
+from windlass.domain.etcd.membership import EtcdObservation, as_dead
 from windlass.domain.etcd.quorum import Member, MemberHealth, Membership
 from windlass.domain.rollout import HostState, Step, plan_rollout
 from windlass.domain.rollout.gate import GateLevel
 from windlass.domain.rollout.held import held_hosts, without_held
 from windlass.domain.rollout.plan import ETCD_JOIN, FORGET, LEAVE
 from windlass.domain.rollout.plan_quorum import follow
-from windlass.domain.rollout.quorum_gate import as_dead, refused_changes
+from windlass.domain.rollout.quorum_gate import refused_changes
 from windlass.domain.rollout.record import LeftHost
 from windlass.domain.rollout.transition import REMOVES_MEMBER, STOPS_SERVER, Presence, Transition, plane_changes
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest, check_hosts_of, with_left_hosts

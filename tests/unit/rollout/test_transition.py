@@ -18,8 +18,8 @@ from windlass.domain.rollout.transition import (
     merged_hosts,
     plane_changes,
     planes_of,
-    without_hosts,
 )
+from windlass.domain.spec.members import without_hosts
 from windlass.errors import RefusedError
 
 CORE = ["etcd", "control-plane"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from windlass.domain.etcd import quorum
 from windlass.domain.etcd.quorum import Membership
@@ -126,6 +126,15 @@ def name_of(member: quorum.Member, listed: Iterable[ListedMember], desired: Mapp
         return member.name
     addresses = {address for one in listed if one.member_id == member.id for address in one.peer_urls}
     return next((host for host, address in desired.items() if address in addresses), None)
+
+
+def as_dead(membership: Membership, name: str) -> Membership:
+    """Return the members with the one of that name as dead if nobody could ask it: its machine is known to be gone."""
+    members = tuple(
+        replace(one, health="unhealthy") if one.name == name and one.health == "unknown" else one
+        for one in membership.members
+    )
+    return replace(membership, members=members)
 
 
 def _member(listed: ListedMember, observation: EtcdObservation) -> quorum.Member:

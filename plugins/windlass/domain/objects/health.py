@@ -13,7 +13,6 @@ from windlass.domain.objects.spread import crowded_pod
 from windlass.domain.rollout.disruption import Object, name_of, selects
 
 DNS = "dns"
-WORKLOAD_KINDS = frozenset({"Deployment", "DaemonSet"})
 _STUCK_REASONS = frozenset(
     {
         "CrashLoopBackOff",

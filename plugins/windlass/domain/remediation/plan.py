@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from windlass.domain.etcd.membership import as_dead
 from windlass.domain.etcd.quorum import Membership, Removal, check
 from windlass.domain.etcd.quorum import Stop as StopMember
 from windlass.domain.host.health import CONTROL_PLANE, ETCD, GONE, STARTED, ClusterHealth, HostHealth, Sight
@@ -184,7 +185,7 @@ class _ActionFilter:
         if self.observed.membership is None:
             return Deferred(action, "no member could be asked, so that nobody knows whether etcd can take a new one")
         try:
-            _check_member(_without_doubt(self.observed.membership, action.host), replace(action, kind="replace-member"))
+            _check_member(as_dead(self.observed.membership, action.host), replace(action, kind="replace-member"))
         except RefusedError as refusal:
             return NeedsOperator(action.key, str(refusal), RECOVER)
         return None
@@ -207,15 +208,6 @@ def _check_member(membership: Membership, action: Action) -> None:
             raise RefusedError(f"etcd: adding {action.host} is refused: only {membership.count} voters are healthy")
         return
     check(Removal(member) if action.kind == "replace-member" else StopMember(member), membership)
-
-
-def _without_doubt(membership: Membership, name: str) -> Membership:
-    """Return the members with the one on a machine that is gone as what it is: not unseen, but dead."""
-    members = tuple(
-        replace(one, health="unhealthy") if one.name == name and one.health == "unknown" else one
-        for one in membership.members
-    )
-    return replace(membership, members=members)
 
 
 def _one_at_a_time(observed: ClusterHealth, due: list[Action]) -> tuple[list[Action], list[Deferred]]:

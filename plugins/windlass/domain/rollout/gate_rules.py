@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from windlass.domain.catalog import Release
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.etcd.status import Alarm
-from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport, finding, warning
+from windlass.domain.rollout.gate import GateFinding, GateReport, finding, warning
 from windlass.domain.rollout.plan import API_SERVER, ETCD, LEAVE, PREPARE, HostState, Step
 from windlass.domain.rollout.quorum_gate import judge_members
 from windlass.domain.rollout.removed_apis import ApiUse
@@ -208,8 +208,3 @@ def _drift(cluster: Cluster, seen: GateInputs) -> GateFinding:
     if cluster.spec.repair.drift == "repair" or not seen.is_spec_changed:
         return warning("drift", told, "the rollout puts it right", passed)
     return finding("drift", told, f"put it right first: `{Operation.APPLY}` with the stored spec", passed)
-
-
-def blocked(name: str, text: str, remedy: str) -> GateFinding:
-    """Return a finding that holds the upgrade up."""
-    return GateFinding(name, GateLevel.BLOCKED, text, remedy)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windlass.domain.etcd.drift import etcd_drift
+from windlass.domain.etcd.membership import as_dead
 from windlass.domain.etcd.quorum import Membership, Removal, check
 from windlass.domain.etcd.replacement import plan_replacement
 from windlass.domain.rollout.gate import GateFinding, finding, warning, without_passed
@@ -74,15 +75,6 @@ def refused_changes(cluster: Cluster, membership: Membership, steps: Sequence[St
                 yield str(refusal)
                 return  # what comes after it would be judged by what never happens
         _, membership = follow(membership, step)
-
-
-def as_dead(membership: Membership, host: str) -> Membership:
-    """Return the members with the one on a host that is gone for good as dead: nobody has to see it to know."""
-    members = tuple(
-        replace(one, health="unhealthy") if one.name == host and one.health == "unknown" else one
-        for one in membership.members
-    )
-    return replace(membership, members=members)
 
 
 def _check(step: Step, host: str, membership: Membership) -> None:

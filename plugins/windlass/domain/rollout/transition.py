@@ -7,10 +7,11 @@ stored spec, those of a rollout that has not ended, and those that left and coul
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from windlass.domain.spec.members import with_hosts
 from windlass.domain.spec.models import Cluster, Host, Role
 
 Plane = Literal["etcd", "control-plane", "node"]
@@ -44,17 +45,6 @@ def merged_hosts(*groups: Iterable[Host]) -> tuple[Host, ...]:
 def _with_roles(host: Host, roles: Iterable[Role]) -> Host:
     added = [role for role in roles if role not in host.roles]
     return host.model_copy(update={"roles": [*host.roles, *added]}) if added else host
-
-
-def without_hosts(cluster: Cluster, names: Collection[str]) -> Cluster:
-    """Return the cluster without some of its hosts."""
-    return with_hosts(cluster, [host for host in cluster.spec.hosts.members if host.name not in names])
-
-
-def with_hosts(cluster: Cluster, members: Iterable[Host]) -> Cluster:
-    """Return the cluster with other hosts."""
-    hosts = cluster.spec.hosts.model_copy(update={"members": list(members)})
-    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"hosts": hosts})})
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from windlass.domain.host.layout import (
     CLUSTER_MARK,
     CNI_CONFIG,
     CONTAINERD_ROOT,
-    CONTAINERD_SOCKET,
     DATA,
     ETC,
     ETCD_DATA,
@@ -25,6 +24,7 @@ from windlass.domain.host.layout import (
     stack_directory,
 )
 from windlass.domain.scripts.script import CHANGED, Script
+from windlass.domain.scripts.uninstall import END_RUNTIME, REMOVE_NETWORK
 
 WHOLE = "the cluster from the host"
 _LEFT = {
@@ -85,37 +85,20 @@ def remove_files_script(paths: Iterable[str]) -> Script:
 
 def node_removal_script(pod_cidr: str) -> Script:
     """Return the script that takes kubelet, the pods' runtime and their network off a host that stays."""
-    return Script("remove-node", {"pod_cidr": pod_cidr}, f"pods={shlex.quote(pod_cidr)}\n{_REMOVE_NODE}")
+    text = f"set -u\npods={shlex.quote(pod_cidr)}\n{END_RUNTIME}{_UNMOUNT}{REMOVE_NETWORK}{_REMOVE_FILES}"
+    return Script("remove-node", {"pod_cidr": pod_cidr}, text)
 
 
-_REMOVE_NODE = f"""set -u
-stop_unit() {{
-  [ -e {SYSTEMD}/$1.service ] || return 0
-  systemctl disable --now --quiet "$1" 2>/dev/null; rm -f {SYSTEMD}/$1.service; echo "{CHANGED}unit $1"
-}}
-stop_unit kubelet
-# The shims of pods outlive containerd on purpose; they end here, each by its id.
-for pid in $(pgrep -f '^/.*containerd-shim-runc-v2 .*-address {CONTAINERD_SOCKET}'); do
-  for child in $(pgrep -P "$pid"); do kill -9 "$child" 2>/dev/null; done
-  kill -9 "$pid" 2>/dev/null
-done
-stop_unit windlass-containerd
+_UNMOUNT = f"""
 awk '{{print $2}}' /proc/mounts | sort -r | while read -r path; do
   case $path in {KUBELET_DATA}/*|{RUN}/*|{CONTAINERD_ROOT}/*|/run/netns/cni-*) umount -l "$path" 2>/dev/null ;; esac
 done
-for namespace in $(ip netns list 2>/dev/null | awk '/^cni-/ {{print $1}}'); do ip netns delete "$namespace"; done
-for link in flannel.1 cni0 $(ip -o link | awk -F'[ :@]+' '$2 ~ /^veth/ && /cni0|cni-/ {{print $2}}'); do
-  ip link show "$link" >/dev/null 2>&1 && ip link delete "$link"
-done
-ip route show root "$pods" | awk '/ via / {{print $1}}' | while read -r route; do ip route delete "$route"; done
-for tables in iptables ip6tables; do
-  command -v $tables-save >/dev/null || continue
-  rules=$($tables-save 2>/dev/null)
-  case $rules in *KUBE-*|*CNI-*|*FLANNEL-*)
-    printf '%s\n' "$rules" | grep -vE 'KUBE-|CNI-|FLANNEL-' | $tables-restore ;;
-  esac
-done
-rm -rf {ETC}/kubelet {ETC}/containerd {CNI_CONFIG}/*flannel* /run/flannel {KERNEL_MODULES}
+"""
+"""What else is mounted there, such as etcd's data, is of a host that stays."""
+
+_REMOVE_FILES = f"""
+rm -rf {SYSTEMD}/kubelet.service {SYSTEMD}/windlass-containerd.service {ETC}/kubelet {ETC}/containerd
+rm -rf {CNI_CONFIG}/*flannel* /run/flannel {KERNEL_MODULES}
 for directory in {KUBELET_DATA} {CONTAINERD_ROOT}; do
   [ ! -d "$directory" ] || find "$directory" -mindepth 1 -maxdepth 1 -exec rm -rf {{}} + 2>/dev/null
 done

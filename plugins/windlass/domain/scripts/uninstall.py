@@ -69,7 +69,7 @@ check_directories() {
 """.replace("CLUSTER_LABEL", CLUSTER_LABEL).replace("DRILL_LABEL", DRILL_LABEL)
 """Finds what is left of a cluster."""
 
-_REMOVE = r"""
+END_RUNTIME = r"""
 gone() { echo "changed: $1"; }
 
 stop_unit() {
@@ -88,7 +88,10 @@ for file in $(grep -lsE '^[0-9]+ [0-9]+ [^ ]+ [^ ]+ / .*/var/lib/windlass/contai
   pid=${file#/proc/}; kill -9 "${pid%/mountinfo}" 2>/dev/null
 done
 
-if [ "$engine" = up ]; then
+"""
+"""Ends the kubelet, the pods' runtime and whatever runs of pods; the files of its units stay."""
+
+_END_CONTAINERS = r"""if [ "$engine" = up ]; then
   # Windlass's own also where their labels were lost; the user's by the label that all of them carry.
   own=$(docker ps -a --filter label=CLUSTER_LABEL --format '{{.Label "com.docker.compose.project"}}' | sort -u)
   for project in $(printf '%s\n' windlass-etcd windlass-control-plane windlass-api-proxy $own | sort -u); do
@@ -106,7 +109,9 @@ awk '{print $2}' /proc/mounts | sort -r | while read -r path; do
   case $path in
     /var/lib/kubelet/*|/run/windlass/*|/var/lib/windlass/*|/run/netns/cni-*) umount -l "$path" 2>/dev/null ;;
   esac
-done
+done""".replace("CLUSTER_LABEL", CLUSTER_LABEL).replace("DRILL_LABEL", DRILL_LABEL)
+
+REMOVE_NETWORK = r"""
 for namespace in $(ip netns list 2>/dev/null | awk '/^cni-/ {print $1}'); do ip netns delete "$namespace"; done
 for link in flannel.1 cni0 kube-ipvs0 $(ip -o link | awk -F'[ :@]+' '$2 ~ /^veth/ && /cni0|cni-/ {print $2}'); do
   ip link show "$link" >/dev/null 2>&1 && ip link delete "$link" && gone "interface $link"
@@ -125,7 +130,10 @@ for tables in iptables ip6tables; do
 done
 command -v nft >/dev/null && nft delete table ip kube-proxy 2>/dev/null && gone "nft table kube-proxy"
 
-rm -rf /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d \
+"""
+"""Takes the pods' network away: its interfaces, its routes (into `$pods`), its rules."""
+
+_REMOVE_FILES = r"""rm -rf /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d \
   /etc/systemd/system/windlass-containerd.service /etc/cni/net.d/*windlass* /etc/cni/net.d/*flannel* \
   /etc/sysctl.d/*windlass* /etc/modules-load.d/windlass* /opt/windlass /opt/cni/bin /var/log/windlass /run/flannel \
   /usr/local/lib/docker/cli-plugins/docker-compose /run/windlass
@@ -137,7 +145,9 @@ for directory in /var/lib/windlass /var/lib/kubelet /var/lib/cni; do
   rmdir "$directory" 2>/dev/null
 done
 systemctl daemon-reload
-""".replace("CLUSTER_LABEL", CLUSTER_LABEL).replace("DRILL_LABEL", DRILL_LABEL)
+"""
+
+_REMOVE = END_RUNTIME + _END_CONTAINERS + REMOVE_NETWORK + _REMOVE_FILES
 """Prints `changed: WHAT` for everything that it took away; a second run prints nothing. Docker Engine stays."""
 
 _END = r"""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from windlass.domain.rollout.transition import merged_hosts, with_hosts
+from windlass.domain.rollout.transition import merged_hosts
+from windlass.domain.spec.members import with_hosts
 from windlass.domain.spec.models import Cluster
 from windlass.effects.providers import HostProvider
 from windlass.errors import NotReadyError, RefusedError

@@ -14,9 +14,9 @@ from windlass.domain.host.layout import KUBECONFIGS, PKI, PROXY_PORT, kubernetes
 from windlass.domain.pki import Pki, check_certificate
 from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.rendering import image_reference
-from windlass.domain.rollout.transition import without_hosts
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.smoke_test import keep_word_script
+from windlass.domain.spec.members import without_hosts
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NAMESPACES, PODS, SERVICE_ACCOUNTS, KubernetesClient
 from windlass.effects.ssh.connection import Connection

@@ -12,9 +12,9 @@ from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckPlan, CheckReader
 from windlass.domain.health.protocol import units_of
-from windlass.domain.rollout.transition import with_hosts
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
+from windlass.domain.spec.members import with_hosts
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store
 from windlass.effects.store.keys import CLUSTERS, SPEC_MARKS, bundles_prefix, delete_lease_key, lease_key, spec_key

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import reduce
 
 from windlass.domain.artifacts import Artifact, Lock
-from windlass.domain.etcd.membership import EtcdObservation, assess
+from windlass.domain.etcd.membership import EtcdObservation, as_dead, assess
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.host.containers import Container
 from windlass.domain.host.preflight import PreflightFinding
@@ -19,7 +19,6 @@ from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rollout import HostState, RunningVersions
 from windlass.domain.rollout.gate_rules import GateInputs
 from windlass.domain.rollout.held import held_hosts, without_held, without_needed_members
-from windlass.domain.rollout.quorum_gate import as_dead
 from windlass.domain.rollout.removed_apis import ApiUse, without_own
 from windlass.domain.rollout.stale import new_host_state
 from windlass.domain.rollout.transition import PlaneChanges, Transition, plane_changes

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from windlass.domain.etcd.membership import assess, name_of
-from windlass.domain.etcd.quorum import Member, Membership, Removal, check, what_if
+from windlass.domain.etcd.membership import as_dead, assess, name_of
+from windlass.domain.etcd.quorum import Removal, check, what_if
 from windlass.domain.pki.layout import files_for
 from windlass.domain.rollout.transition import CONTROL_PLANE, ETCD_PLANE, NODE, Transition, planes_of
 from windlass.domain.scripts.leave import node_removal_script, remove_files_script, stop_stack_script
@@ -85,8 +85,8 @@ def remove_member(rollout: RolloutContext, name: str, *, is_given_up: bool = Fal
     if not found:
         return ()
     member = found[0]
-    if is_given_up and member.health != "healthy":
-        member, membership = _as_dead(member, membership)
+    if is_given_up:
+        membership = as_dead(membership, member.name)
     rollout.tell(f"etcd {name}: {what_if(membership, Removal(member))}")
     check(Removal(member), membership)
     if observed.leader == name:
@@ -95,13 +95,6 @@ def remove_member(rollout: RolloutContext, name: str, *, is_given_up: bool = Fal
     with serving_client(work, but=name) as client:
         client.remove(member.id)
     return ("member removed from etcd",)
-
-
-def _as_dead(member: Member, membership: Membership) -> tuple[Member, Membership]:
-    """Return a member that nobody can ask as what somebody says it is."""
-    dead = replace(member, health="unhealthy")
-    members = tuple(dead if one.id == member.id else one for one in membership.members)
-    return dead, replace(membership, members=members)
 
 
 def delete_node(rollout: RolloutContext, name: str) -> Changes:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from windlass.domain.etcd.membership import EtcdObservation, name_of
 from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.host.preflight import PreflightAnswer, PreflightFinding, check_hosts
-from windlass.domain.rollout.transition import Presence, Transition, without_hosts
+from windlass.domain.rollout.transition import Presence, Transition
 from windlass.domain.scripts.leave import leftovers_script
+from windlass.domain.spec.members import without_hosts
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome

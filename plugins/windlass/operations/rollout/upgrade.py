@@ -12,11 +12,11 @@ from windlass.domain.rollout.fixed_point import is_rolled_out
 from windlass.domain.rollout.question import render_question
 from windlass.domain.rollout.recent_plan import PlanSeen, lease_mark
 from windlass.domain.rollout.result import UpgradeRun
-from windlass.domain.rollout.transition import without_hosts
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.domain.rollout.verification import nodes_to_try
 from windlass.domain.servicelog import Detail
 from windlass.domain.spec import dump_cluster
+from windlass.domain.spec.members import without_hosts
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import NotReadyError, SkippedError, UnreachableError, WindlassError
 from windlass.operations.apply.created import record_verified
@@ -50,8 +50,10 @@ def is_to_be_created(run: ClusterRun, request: UpgradeRequest) -> bool:
     One that was never verified and whose API answers is there: a creation broke off at its end, or it is of a time
     when no record of that was kept. A rollout brings it to its spec with the care that a creation does not take.
     """
+    if run.records.created() is not None:
+        return False
     run.desired(request.spec)
-    return run.records.created() is None and not _does_api_answer(run)
+    return not _does_api_answer(run)
 
 
 def _does_api_answer(run: ClusterRun) -> bool:
