@@ -28,6 +28,8 @@ from windlass.domain.pki import (
     short_lived_admin,
     user_kubeconfig,
 )
+from windlass.domain.rollout.transition import planes_of
+from windlass.domain.scripts.leave import LAST_KEYS
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
 from windlass.errors import IntegrityError
@@ -49,6 +51,14 @@ def test_a_worker_gets_only_what_a_kubelet_needs(cluster: Cluster, pki: Pki) -> 
 def test_a_pure_etcd_host_knows_of_kubernetes_only_whom_its_proxy_may_trust(cluster: Cluster, pki: Pki) -> None:
     leaves = {f"{PKI}/etcd/{leaf}.{kind}" for leaf in ("server", "peer", "health") for kind in ("crt", "key")}
     assert paths(cluster, pki, "etcd-3") == {f"{PKI}/ca.crt", f"{PKI}/etcd/ca.crt", *leaves}
+
+
+def test_the_key_that_goes_last_when_a_plane_is_given_up_is_on_hosts_of_that_plane_alone(
+    cluster: Cluster, pki: Pki
+) -> None:
+    for host in cluster.spec.hosts.members:
+        there = paths(cluster, pki, host.name)
+        assert {plane for plane, key in LAST_KEYS.items() if key in there} == planes_of(host)
 
 
 def test_a_control_plane_host_gets_all_that_its_components_read(cluster: Cluster, pki: Pki) -> None:

@@ -16,14 +16,41 @@ CHANGED = f"""{SMALL}\
   security: {{podSecurity: restricted}}
 """
 
+GROWN = """
+apiVersion: windlass/v1
+kind: Cluster
+metadata: {name: demo}
+spec:
+  kubernetes: {version: v1.37.2}
+  etcd: {allowEven: true}
+  hosts:
+    members:
+      - {name: cp-1, address: 192.0.2.11, roles: [etcd, control-plane]}
+      - {name: w-1, address: 192.0.2.12, roles: [etcd, control-plane, worker], labels: {tier: front}}
+      - {name: w-2, address: 192.0.2.13, roles: [worker]}
+"""
+"""SMALL, whose worker takes up all planes, and with a second worker."""
+
 
 def create(world: World) -> None:
     world.run("create_cluster", spec=SMALL)
+
+
+def create_grown(world: World) -> None:
+    world.run("create_cluster", spec=GROWN)
+
+
+def settled(world: World) -> bool:
+    return all(drift.is_empty for drift in world.drift().values())
 
 
 APPLY = {"spec": CHANGED, "auto_approve": True}
 CASES = {
     "create": Case(SMALL, "create_cluster", {"spec": SMALL}, stride=17),
     "apply a changed spec": Case(SMALL, "apply_cluster", APPLY, create, stride=13),
+    "apply more hosts": Case(GROWN, "apply_cluster", {"spec": GROWN, "auto_approve": True}, create, settled, stride=23),
+    "apply fewer hosts": Case(
+        GROWN, "apply_cluster", {"spec": SMALL, "auto_approve": True}, create_grown, settled, stride=23
+    ),
     "delete": Case(SMALL, "delete_cluster", {"confirm_name": "demo"}, create, goes_on=lambda world: world.is_known),
 }

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from windlass.domain.scripts.script import Script
 from world.machine import Machine
-from world.scripts import drills, hosts, inspection, members, recovery, remediation, rollout, stacks
+from world.scripts import drills, hosts, inspection, leaving, members, recovery, remediation, rollout, stacks
 from world.scripts.script import Act, ScriptError
 
 __all__ = ["SCRIPTS", "Act", "ScriptError", "run_script"]
 
-_MODULES = (inspection, remediation, members, recovery, rollout, drills, hosts, stacks)
+_MODULES = (inspection, remediation, leaving, members, recovery, rollout, drills, hosts, stacks)
 SCRIPTS: dict[str, Act] = {name: act for module in _MODULES for name, act in module.SCRIPTS.items()}
 """What a script does, by its name."""
 

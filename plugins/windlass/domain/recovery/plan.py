@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from windlass.domain.recovery.fixed_point import is_served
 from windlass.domain.recovery.survey import BundleOrigin, Survey
+from windlass.domain.spec.members import with_hosts
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError, UnreachableError
 from windlass.operation_names import Operation
@@ -110,9 +111,7 @@ def _check_dead(cluster: Cluster, survey: Survey, origin: BundleOrigin) -> None:
 
 def reduced(cluster: Cluster, hosts: tuple[str, ...]) -> Cluster:
     """Return the cluster with only `hosts`, as the others know it once the rest is gone."""
-    members = tuple(host for host in cluster.spec.hosts.members if host.name in hosts)
-    section = cluster.spec.hosts.model_copy(update={"members": members})
-    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"hosts": section})})
+    return with_hosts(cluster, [host for host in cluster.spec.hosts.members if host.name in hosts])
 
 
 def _of_role(hosts: tuple[Host, ...], role: str) -> tuple[str, ...]:

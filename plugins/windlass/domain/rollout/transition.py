@@ -44,7 +44,7 @@ def merged_hosts(*groups: Iterable[Host]) -> tuple[Host, ...]:
 
 def _with_roles(host: Host, roles: Iterable[Role]) -> Host:
     added = [role for role in roles if role not in host.roles]
-    return host.model_copy(update={"roles": [*host.roles, *added]}) if added else host
+    return host.model_copy(update={"roles": (*host.roles, *added)}) if added else host
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from windlass.domain.host.layout import (
     ETCD_DATA,
     KERNEL_MODULES,
     KUBELET_DATA,
+    PKI,
     PROJECT_LABEL,
     RUN,
     SEALED_PKI,
@@ -27,12 +28,18 @@ from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.scripts.uninstall import END_RUNTIME, REMOVE_NETWORK
 
 WHOLE = "the cluster from the host"
-_LEFT = {
-    "etcd": ("its etcd stack and data", stack_directory("etcd")),
-    "control-plane": ("its control-plane stack", stack_directory("control-plane")),
-    "node": ("its kubelet and the pods' runtime", f"{SYSTEMD}/kubelet.service"),
+LAST_KEYS = {
+    "etcd": f"{PKI}/etcd/peer.key",
+    "control-plane": f"{PKI}/service-account.key",
+    "node": f"{PKI}/kubelet-client.key",
 }
-"""What is told of each plane, and the path that is there as long as it is."""
+"""The file of each plane that is taken away last of all: as long as it is there, something of the plane may be left."""
+_LEFT = {
+    "etcd": ("its etcd stack, data and keys", stack_directory("etcd")),
+    "control-plane": ("its control-plane stack and keys", stack_directory("control-plane")),
+    "node": ("its kubelet, the pods' runtime and its keys", f"{SYSTEMD}/kubelet.service"),
+}
+"""What is told of each plane, and a path that is there as long as it runs."""
 
 
 def leftovers_script(cluster: str, planes: Iterable[str], *, is_whole: bool) -> Script:
@@ -53,7 +60,9 @@ def leftovers_script(cluster: str, planes: Iterable[str], *, is_whole: bool) -> 
             f'if [ -e {ETC} ] || [ -n "$kept$containers" ]; then echo "{CHANGED}{WHOLE}"; fi',
         ]
     else:
-        lines += [f'[ ! -e {path} ] || echo "{CHANGED}{what}"' for what, path in (_LEFT[one] for one in sorted(planes))]
+        for plane in sorted(planes):
+            what, path = _LEFT[plane]
+            lines.append(f'if [ -e {path} ] || [ -e {LAST_KEYS[plane]} ]; then echo "{CHANGED}{what}"; fi')
     arguments = {"cluster": cluster, "planes": tuple(sorted(planes)), "is_whole": is_whole}
     return Script("find-leftovers", arguments, "\n".join([*lines, ":"]) + "\n")
 
@@ -75,8 +84,8 @@ rm -rf {stack_directory(stack)} {data}
 
 
 def remove_files_script(paths: Iterable[str]) -> Script:
-    """Return the script that takes away files that belong to a plane that the host has given up."""
-    listed = tuple(sorted(paths))
+    """Return the script that takes away files that belong to planes that the host has given up: LAST_KEYS last."""
+    listed = tuple(sorted(paths, key=lambda path: (path in LAST_KEYS.values(), path)))
     text = (
         f'for file in {shlex.join(listed)}; do [ ! -e "$file" ] || {{ rm -f "$file"; echo "{CHANGED}$file"; }}; done\n'
     )

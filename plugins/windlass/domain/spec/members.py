@@ -14,5 +14,5 @@ def without_hosts(cluster: Cluster, names: Collection[str]) -> Cluster:
 
 def with_hosts(cluster: Cluster, members: Iterable[Host]) -> Cluster:
     """Return the cluster with other hosts."""
-    hosts = cluster.spec.hosts.model_copy(update={"members": list(members)})
+    hosts = cluster.spec.hosts.model_copy(update={"members": tuple(members)})
     return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"hosts": hosts})})

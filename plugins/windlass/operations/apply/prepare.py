@@ -102,11 +102,16 @@ def _lay_down(session: ClusterSession, connection: Connection, files: Mapping[st
     remote = {**files, CLUSTER_MARK: RemoteFile(f"{session.cluster.name}\n".encode())}
     docker = remote.pop(DOCKER_DAEMON)
     changed = ["files"] if put_files(connection, remote) else []
-    changed += run_script(connection, settings_script("kernel settings", SETTINGS["kernel settings"]))
+    changed += load_kernel_settings(connection)
     settings = docker_settings(connection, docker.content.decode())
     connection.put(DOCKER_DAEMON, settings, mode=docker.mode, owner=docker.owner)
     changed += run_script(connection, settings_script("docker settings", SETTINGS["docker settings"]))
     return (*changed, *run_script(connection, settings_script(API_PROXY, SETTINGS[API_PROXY])))
+
+
+def load_kernel_settings(connection: Connection) -> Changes:
+    """Have the kernel take its settings as they lie on the host, if they changed since it last did."""
+    return run_script(connection, settings_script("kernel settings", SETTINGS["kernel settings"]))
 
 
 def docker_settings(connection: Connection, rendered: str) -> bytes:

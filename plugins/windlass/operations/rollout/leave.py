@@ -15,6 +15,7 @@ from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import RefusedError, SpecError
+from windlass.operations.apply.prepare import load_kernel_settings
 from windlass.operations.apply.remove import remove_from_host
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.cluster_api import kubernetes_api
@@ -131,6 +132,8 @@ def _strip(rollout: RolloutContext, transition: Transition, name: str) -> Change
     if NODE in transition.lost(name):
         pods = rollout.session.cluster.spec.network.pod_cidr
         done += run_script(connection, node_removal_script(pods), timeout=_STOPS)
+        # A node's kernel modules are among the settings; what is loaded now is what such a host asks for.
+        done += load_kernel_settings(connection)
     old = next(host for host in transition.known if host.name == name)
     new = next(host for host in rollout.session.hosts if host.name == name)
     cluster = rollout.during.cluster

@@ -1,0 +1,1 @@
+../../../../dags/apply_cluster.py
