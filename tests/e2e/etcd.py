@@ -44,6 +44,12 @@ def member_ids(ground: Ground, via: str = "cp-1") -> dict[str, int]:
     return {one["name"]: one["ID"] for one in listed}
 
 
+def stored_secret(ground: Ground, name: str) -> str:
+    """Return a Secret of the default namespace as it lies in etcd: what is printable of it."""
+    read = f"{_ETCDCTL} get /registry/secrets/default/{name}"
+    return ground.on("cp-1", f"{read} | tr -cd '[:print:]'")
+
+
 def is_healthy(ground: Ground, host: str) -> bool:
     """Tell whether the member on a host commits."""
     return "is healthy" in ground.on(host, f"{_ETCDCTL} endpoint health 2>&1 || true")

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import yaml
 
+from e2e.etcd import stored_secret
 from e2e.ground import Ground, wait_for
 from e2e.remediation import wait_until_calm
 from windlass.domain.apply.readiness import is_ready
@@ -96,6 +97,22 @@ def test_what_leaves_the_spec_is_taken_out_of_the_cluster(cluster: Ground) -> No
     assert (found_config_map(cluster), labelled(cluster)) == (False, set())
     assert cluster.beginnings(("cp-1", "cp-2", "cp-3")) == before
     assert cluster.apply().succeeded().outcome == "nothing"
+
+
+def test_secrets_are_written_again_when_their_encryption_is_turned_off_and_on(cluster: Ground) -> None:
+    before = cluster.beginnings()
+    cluster.kubectl("cp-1", "create", "secret", "generic", "stored", "--from-literal=word=in-clear-text")
+    found = [stored_secret(cluster, "stored")]
+    for encrypts in (False, True):
+        run = cluster.apply(cluster.spec(security={"encryptSecrets": encrypts})).succeeded()
+        assert run.outcome == "done"
+        found.append(stored_secret(cluster, "stored"))
+        assert cluster.apply().succeeded().outcome == "nothing"
+    cluster.kubectl("cp-1", "delete", "secret", "stored")
+
+    assert ["in-clear-text" in one for one in found] == [False, True, False]
+    assert ["k8s:enc:" in one for one in found] == [True, False, True]
+    assert cluster.beginnings() == before, "API servers load the configuration while they run"
 
 
 def found_config_map(ground: Ground) -> bool:

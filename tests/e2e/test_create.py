@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+from e2e.etcd import stored_secret
 from e2e.ground import CLUSTER, OVERLAPPING, Ground
 from e2e.leaks import CommandLines
 from windlass.effects.kubernetes.client import NODES
@@ -49,14 +50,7 @@ def test_a_host_without_an_identity_gets_nothing_from_the_api(cluster: Ground) -
 
 def test_secrets_lie_encrypted_in_etcd(cluster: Ground) -> None:
     cluster.kubectl("cp-1", "create", "secret", "generic", "e2e-rest", "--from-literal=word=in-clear-text")
-    pki = "/etc/windlass/pki/etcd"
-    tls = f"--cacert {pki}/ca.crt --cert {pki}/server.crt --key {pki}/server.key"
-    read = f"etcdctl --endpoints https://127.0.0.1:2379 {tls} get /registry/secrets/default/e2e-rest"
-
-    found = cluster.on(
-        "cp-1",
-        f"docker exec windlass-etcd {read} | tr -cd '[:print:]'",
-    )
+    found = stored_secret(cluster, "e2e-rest")
     cluster.kubectl("cp-1", "delete", "secret", "e2e-rest")
 
     assert "k8s:enc:" in found
