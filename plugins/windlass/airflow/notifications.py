@@ -1,7 +1,7 @@
-"""Tell people: through whatever notifiers of Airflow's providers the Variable `windlass_notifiers` names.
+"""Tell people: through whatever notifiers the Variable `windlass_notifiers` names, of those that `notifiers` allows.
 
-The Variable is a JSON list; each entry names a notifier's class and the arguments that it is made with. Texts in them
-are templates that see what is told:
+The Variable is a JSON list; each entry names a notifier and the arguments that it is made with. Texts in them are
+templates that see what is told:
 
     [{"notifier": "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
       "arguments": {"to": "ops@example.org", "subject": "{{ windlass.title }}", "html_content": "{{ windlass.text }}"},
@@ -14,17 +14,16 @@ into the connection that the notifier uses.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow.sdk import Context, Variable
-from airflow.sdk.bases.notifier import BaseNotifier
+from airflow.sdk import BaseNotifier, Context, Variable
 from jinja2.sandbox import SandboxedEnvironment
 
+from windlass.airflow.notifiers import notifier_class
 from windlass.domain.notice import Notice
 from windlass.errors import SpecError
 
@@ -46,9 +45,11 @@ class Receiver:
         return (self.when == "all" or notice.is_alert) and (not self.clusters or notice.cluster in self.clusters)
 
     def make(self, notice: Notice) -> BaseNotifier:
-        """Return the notifier, made to tell this."""
-        module, _, name = self.notifier.rpartition(".")
-        made: BaseNotifier = getattr(importlib.import_module(module), name)(**_rendered(self.arguments, notice))
+        """Return the notifier, made to tell this; SpecError if this Airflow does not allow it."""
+        made = notifier_class(self.notifier)(**_rendered(self.arguments, notice))
+        # Its texts are filled in. Airflow would take them for templates once more, with all of its connections and
+        # variables at hand, and they have in them what programs on hosts and objects of the cluster said.
+        made.template_fields = ()
         return made
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 import boto3
@@ -11,7 +9,7 @@ from botocore.config import Config
 
 from windlass.airflow.connections import find_connection
 from windlass.domain.spec.models import Cluster
-from windlass.effects.providers import Ec2Provider, Ec2Settings, HostProvider, StaticProvider
+from windlass.effects.providers import Ec2Provider, Ec2Settings, HostProvider, StaticProvider, installed_provider
 from windlass.errors import SpecError
 
 DEFAULT_EC2_CONNECTION = "aws_default"
@@ -24,12 +22,7 @@ def host_provider(cluster: Cluster) -> HostProvider:
         return StaticProvider()
     if hosts.provider == "ec2":
         return Ec2Provider(_ec2_client(hosts.connection or DEFAULT_EC2_CONNECTION), Ec2Settings.read(hosts.settings))
-    if ":" in hosts.provider:
-        return _own_provider(hosts.provider, hosts.settings)
-    raise SpecError(
-        f"spec.hosts.provider: `{hosts.provider}` is none that is known; make the hosts by other means and say "
-        "`static`, or name a provider of your own as `module:Class`"
-    )
+    return installed_provider(hosts.provider)(dict(hosts.settings))
 
 
 def _ec2_client(conn_id: str) -> Any:
@@ -45,14 +38,3 @@ def _ec2_client(conn_id: str) -> Any:
     )
     settings = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
     return session.client("ec2", endpoint_url=connection.extra_dejson.get("endpoint_url"), config=settings)
-
-
-def _own_provider(name: str, settings: Mapping[str, Any]) -> HostProvider:
-    module, _, attribute = name.partition(":")
-    try:
-        made: HostProvider = getattr(import_module(module), attribute)(dict(settings))
-    except (ImportError, AttributeError) as error:
-        raise SpecError(
-            f"spec.hosts.provider: `{name}` cannot be used: {error}; Airflow's workers must be able to import it"
-        ) from error
-    return made

@@ -18,10 +18,11 @@ from windlass.domain.pki import Credential, Pki, Signer
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
-from windlass.domain.spec import Cluster, load_cluster
+from windlass.domain.spec import Cluster, Known, load_cluster
 from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import Clock
+from windlass.effects.installed import HOST_PROVIDERS, installed_names
 from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import backup_lease_key, delete_lease_key, drill_lease_key, lease_key
 from windlass.errors import NotReadyError, SpecError
@@ -102,14 +103,8 @@ class RunContext:
         if not text:
             return self.cluster()
         catalog = self.catalog
-        cluster = load_cluster(
-            text,
-            "spec",
-            known_versions=catalog.versions,
-            other_clusters=self._others(),
-            known_stacks=catalog.stacks,
-            known_flags=catalog.flags,
-        )
+        known = Known(catalog.versions, catalog.stacks, catalog.flags, installed_names(HOST_PROVIDERS))
+        cluster = load_cluster(text, "spec", known, other_clusters=self._others())
         if cluster.name != self.name:
             raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
         return cluster

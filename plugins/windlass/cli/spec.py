@@ -6,12 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
-from windlass.domain.spec import Cluster, load_cluster, topology
+from windlass.domain.spec import Cluster, Known, load_cluster, topology
 from windlass.domain.spec.schema import json_schema_text, reference_markdown
 from windlass.effects.catalog import load_flags, load_stacks
+from windlass.effects.installed import HOST_PROVIDERS, installed_names
 from windlass.errors import SpecError
 
 _INCLUDE = Path(__file__).resolve().parents[3] / "include"
@@ -38,18 +38,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _validate(arguments: argparse.Namespace) -> int:
     texts = {str(path): _read(path) for path in arguments.files}
-    known = partial(
-        load_cluster,
-        known_versions=known_versions(arguments.catalog),
-        known_stacks=load_stacks(arguments.catalog),
-        known_flags=load_flags(arguments.catalog),
-    )
+    catalog = arguments.catalog
+    providers = installed_names(HOST_PROVIDERS)
+    known = Known(known_versions(catalog), load_stacks(catalog), load_flags(catalog), providers)
     readable = _readable(texts)
     wrong = list(_same_names(readable))
     for filename, text in texts.items():
         others = [cluster for other, cluster in readable.items() if other != filename]
         try:
-            cluster = known(text, filename, other_clusters=others)
+            cluster = load_cluster(text, filename, known, other_clusters=others)
         except SpecError as error:
             wrong.append(str(error))
         else:

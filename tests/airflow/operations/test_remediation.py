@@ -13,7 +13,6 @@ from airflow.sdk import Variable
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from unit.services import services_of
-from windlass.airflow import notifications
 from windlass.airflow.assets import REPAIRS
 from windlass.airflow.notifications import VARIABLE, ClusterNotifier, Notice, receivers, send
 from windlass.airflow.operators import remediation
@@ -29,6 +28,7 @@ from windlass.operations.remediation import Note, RemediationResult, operation
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 ME = Owner("heal_cluster", "mine")
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
+RECORDER = f"{__name__}.Recorder"
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +124,12 @@ class Recorder(BaseNotifier):
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     Recorder.told.clear()
-    module = Mock(Recorder=Recorder)
-    monkeypatch.setattr(notifications.importlib, "import_module", lambda _: module)
+    monkeypatch.setenv("AIRFLOW__WINDLASS__NOTIFIERS", RECORDER)
     return Recorder.told
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, *entries: dict[str, Any]) -> None:
-    text = json.dumps([{"notifier": "some.provider.Recorder", **entry} for entry in entries])
+    text = json.dumps([{"notifier": RECORDER, **entry} for entry in entries])
     monkeypatch.setattr(Variable, "get", lambda key, default: text if key == VARIABLE else default)
 
 

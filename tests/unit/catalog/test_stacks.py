@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from windlass.domain.catalog import StackQuestion, StackTemplate
-from windlass.domain.spec import Cluster, problems
+from windlass.domain.spec import Cluster, Known, problems
 from windlass.effects.catalog import load_catalog
 from windlass.errors import SpecError
 
@@ -109,7 +109,7 @@ def cluster(*stacks: dict[str, Any]) -> Cluster:
 
 def test_a_spec_is_checked_against_the_stacks_that_there_are(root: Path) -> None:
     known = load_catalog(root / "kubernetes").stacks
-    found = problems(cluster({"name": "bd"}, {"name": "db", "values": {"port": 80}}), known_stacks=known)
+    found = problems(cluster({"name": "bd"}, {"name": "db", "values": {"port": 80}}), Known(stacks=known))
     assert [str(one).partition(";")[0] for one in found] == [
         "spec.stacks[0].name: the catalog has no stack `bd`",
         "spec.stacks[1].values.port: 80 is out of range",

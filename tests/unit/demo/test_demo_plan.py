@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from windlass.domain.sealing import MasterKeys, new_master_key
-from windlass.domain.spec import Cluster, load_cluster, problems
+from windlass.domain.spec import Cluster, Known, load_cluster, problems
 from windlass_lab import demo_plan
 from windlass_lab.model import Lab, LabHost
 
@@ -34,7 +34,7 @@ def read(lab: Lab) -> Cluster:
 
 
 def test_the_spec_is_one_that_windlass_accepts(lab: Lab) -> None:
-    assert problems(read(lab), ["v1.37.2"]) == []
+    assert problems(read(lab), Known(["v1.37.2"])) == []
 
 
 def test_three_hosts_carry_etcd_and_control_plane_and_one_the_workload(lab: Lab) -> None:

@@ -53,7 +53,7 @@ def test_shell_is_at_home_in_the_scripts_and_in_effects(home: str) -> None:
     [
         "free some, then clear this task; then wait",
         "done",
-        "static | lab | module:Class",
+        "static | lab | ec2",
         "cost: $5 & more; if that is so, do it",
         "run `rm /etc/machine-id && systemd-machine-id-setup` on one of them",
         "{{if .Label}}{{.Names}}={{end}}",

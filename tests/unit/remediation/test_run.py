@@ -35,7 +35,7 @@ from windlass.effects.kubernetes.client import Resource
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
-from windlass.errors import NotReadyError, RefusedError, UnreachableError
+from windlass.errors import NotReadyError, RefusedError, SpecError, UnreachableError
 from windlass.operations import compare_host
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.remediation import (
@@ -486,6 +486,24 @@ def test_a_provider_that_does_not_report_which_machines_are_gone_holds_up_nothin
     world.remediate(HealthReport("cp-2", "kube-scheduler"))
     assert world.acts == ["cp-2/kube-scheduler"]
     assert "w-1 does not answer" in world.texts[-1]
+
+
+class UnknownMachines(NoMachines):
+    """A provider that is not installed (any more)."""
+
+    @property
+    def makes_hosts(self) -> bool:  # type: ignore[override]  # an error is what it is for
+        raise SpecError("`rack` is no entry point")
+
+    def gone(self) -> frozenset[str]:
+        raise SpecError("`rack` is no entry point")
+
+
+def test_a_provider_that_is_not_installed_holds_up_nothing(world: World) -> None:
+    world.machines = UnknownMachines()
+    world.broken["cp-2/kube-scheduler"] = "exited"
+    world.remediate(HealthReport("cp-2", "kube-scheduler"))
+    assert world.acts == ["cp-2/kube-scheduler"]
 
 
 class Provider(NoMachines):

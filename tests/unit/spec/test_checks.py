@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from windlass.domain.spec import Cluster, problems
+from windlass.domain.spec import Cluster, Known, problems
 
 Make = Callable[[dict[str, Any]], Cluster]
+NEW = Known(["v1.37.2"])
 FIRST = "spec.hosts.members.0"
 ETCD_ONLY = {"name": "e-1", "address": "192.0.2.41", "roles": ["etcd"]}
 ED25519 = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode()
@@ -156,6 +157,14 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"spec.dns.upstreams": ["127.0.0.53"]}, "spec.dns.upstreams[0]", "ask itself", "another resolver"),
     # access
     ({"spec.hosts.provider": "statik"}, "spec.hosts.provider", "no host provider", "did you mean `static`?"),
+    ({"spec.hosts.provider": "my.hosts:Provider"}, "spec.hosts.provider", "a spec names no code", "an entry point of"),
+    ({"spec.hosts.provider": "my.hosts"}, "spec.hosts.provider", "no valid name", "lower-case letters"),
+    ({"spec.hosts.provider": "Rack"}, "spec.hosts.provider", "no valid name", "`rack`"),
+    ({"spec.hosts.provider": "static\n"}, "spec.hosts.provider", "no valid name", "`static`"),
+    ({"spec.hosts.provider": "../rack"}, "spec.hosts.provider", "no valid name", "`rack`"),
+    ({"spec.hosts.provider": ""}, "spec.hosts.provider", "no valid name", "lower-case letters"),
+    ({"spec.hosts.provider": "rack"}, "spec.hosts.provider", "no host provider `rack` is installed", "static; to use"),
+    ({"spec.network.driver": "my:Driver"}, "spec.network.driver", "a spec names no code", "spec.manifests"),
     (
         {"spec.hosts.ssh": {"knownHosts": ["192.0.2.11 ssh-rsa"]}},
         "spec.hosts.ssh.knownHosts[0]",
@@ -264,14 +273,14 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
 
 
 def test_the_document_that_the_cases_start_from_has_no_problem(changed: Make) -> None:
-    assert problems(changed({}), ["v1.37.2"], []) == []
+    assert problems(changed({}), NEW, []) == []
 
 
 @pytest.mark.parametrize(("changes", "path", "wrong", "right"), CASES)
 def test_says_where_what_and_what_would_be_right(
     changed: Make, changes: dict[str, Any], path: str, wrong: str, right: str
 ) -> None:
-    found = problems(changed(changes), ["v1.37.2"], [])
+    found = problems(changed(changes), NEW, [])
 
     assert [str(problem).partition(": ")[0] for problem in found] == [path], found
     assert wrong in found[0].wrong
@@ -282,7 +291,6 @@ def test_says_where_what_and_what_would_be_right(
     "changes",
     [
         {"spec.hosts.members": members(*[["etcd", "control-plane"]] * 4), "spec.etcd.allowEven": True},
-        {"spec.hosts.provider": "my.hosts:Provider"},
         {"spec.network.driver": "none", "spec.dns.driver": "none", "spec.storage.driver": "none"},
         {f"{FIRST}.labels": {"topology.kubernetes.io/zone": "a", "example.com/x": "", "plain": "V_1.x"}},
         {f"{FIRST}.labels": {"node-role.kubernetes.io/control-plane": "", "node-role.kubernetes.io/ingress": ""}},
@@ -315,7 +323,7 @@ def test_says_where_what_and_what_would_be_right(
     ],
 )
 def test_accepts_what_is_right(changed: Make, changes: dict[str, Any]) -> None:
-    assert problems(changed(changes), ["v1.37.2"], []) == []
+    assert problems(changed(changes), NEW, []) == []
 
 
 def test_an_etcd_host_that_is_no_node_needs_no_room_in_the_pods_range(changed: Make) -> None:
@@ -332,20 +340,20 @@ def test_a_host_of_another_cluster_is_refused_by_the_name_of_that_cluster(change
         {"metadata.name": "demo", f"{FIRST}.address": "192.0.2.50", "spec.hosts.members.3.address": "192.0.2.21"}
     )
 
-    found = problems(ours, None, [other])
+    found = problems(ours, other_clusters=[other])
 
     assert "192.0.2.21 is the host `cp-1` of the cluster `prod`" in [problem.wrong for problem in found]
 
 
 def test_an_older_version_of_the_same_cluster_takes_no_hosts(changed: Make) -> None:
-    assert problems(changed({}), None, [changed({"spec.etcd.quotaBytes": 268435456})]) == []
+    assert problems(changed({}), other_clusters=[changed({"spec.etcd.quotaBytes": 268435456})]) == []
 
 
 def test_one_address_behind_two_bastions_is_two_hosts(changed: Make) -> None:
     other = changed({"metadata.name": "prod", "spec.hosts.ssh": {"bastion": {"address": "a.example.com"}}})
     ours = changed({"metadata.name": "demo", "spec.hosts.ssh": {"bastion": {"address": "b.example.com"}}})
 
-    assert problems(ours, None, [other]) == []
+    assert problems(ours, other_clusters=[other]) == []
 
 
 def test_a_version_is_only_looked_at_for_its_form_without_a_catalog(changed: Make) -> None:
@@ -370,16 +378,29 @@ def test_private_keys_among_known_hosts_are_named_but_not_shown(changed: Make) -
         {"spec.upgrade": {"maxUnavailable": 0}},
         {"spec.storage.driver": "my.module:Storage"},
         {"spec.hosts.provider": "libcloud"},
+        {"spec.hosts.provider": "my.hosts:Provider"},
     ],
 )
 def test_what_an_earlier_release_accepted_stays_readable_in_the_store(changed: Make, changes: dict[str, Any]) -> None:
     assert problems(changed(changes)) == []
-    assert problems(changed(changes), ["v1.37.2"]) != []
+    assert problems(changed(changes), NEW) != []
+
+
+def test_a_provider_that_is_installed_is_accepted_and_close_to_what_was_meant(changed: Make) -> None:
+    known = Known(["v1.37.2"], providers=("rack-hosts",))
+    assert problems(changed({"spec.hosts.provider": "rack-hosts"}), known) == []
+    (problem,) = problems(changed({"spec.hosts.provider": "rackhost"}), known)
+    assert "did you mean `rack-hosts`?" in problem.right
+
+
+def test_a_stored_name_of_a_provider_that_is_gone_stays_readable_and_nonsense_does_not(changed: Make) -> None:
+    assert problems(changed({"spec.hosts.provider": "rack"})) == []
+    assert problems(changed({"spec.hosts.provider": "rack; rm"})) != []
 
 
 def test_a_certificate_can_name_each_node(changed: Make) -> None:
     cluster = changed({f"{FIRST}.name": "a" * 53})
-    (problem,) = problems(cluster, ("v1.37.2",))
+    (problem,) = problems(cluster, NEW)
     assert str(problem).startswith("spec.hosts.members[0].name: the name has 53 characters")
     assert problems(cluster) == []
-    assert problems(changed({f"{FIRST}.name": "a" * 52}), ("v1.37.2",)) == []
+    assert problems(changed({f"{FIRST}.name": "a" * 52}), NEW) == []

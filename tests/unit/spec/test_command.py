@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from packages import install
 from windlass.cli.main import main
 
 
@@ -70,6 +71,20 @@ def test_prints_the_schema_and_the_reference(capsys: pytest.CaptureFixture[str])
 
     assert main(["spec", "schema", "--markdown"]) == 0
     assert capsys.readouterr().out.startswith("# Cluster spec")
+
+
+def test_a_provider_must_be_installed_where_the_command_is(
+    document: dict[str, Any], tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document["spec"]["hosts"]["provider"] = "rack"
+    file = write(tmp_path / "demo.yaml", document)
+    assert main(["spec", "validate", "--catalog", str(catalog), file]) == 2
+
+    entries = {"rack": "rackhosts:Rack"}
+    install(
+        tmp_path / "site", monkeypatch, "rackhosts", group="windlass.host_providers", entries=entries, code="1 / 0\n"
+    )
+    assert main(["spec", "validate", "--catalog", str(catalog), file]) == 0
 
 
 def test_a_stack_that_the_catalog_does_not_have_is_told_with_its_line(

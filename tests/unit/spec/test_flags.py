@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass.domain.catalog.flags import COMPONENTS, ComponentFlags, Flag
-from windlass.domain.spec import Cluster, load_cluster, problems
+from windlass.domain.spec import Cluster, Known, load_cluster, problems
 from windlass.domain.spec.checks.flag_values import seconds, wrong_value
 from windlass.domain.spec.checks.owned_flags import OWNED, owned_flag
 from windlass.domain.spec.flags import etcd_prefix, own_flags, service_account_issuers
@@ -25,7 +25,7 @@ Change = Callable[[dict[str, Any]], Cluster]
 
 
 def told(cluster: Cluster) -> list[str]:
-    return [str(problem) for problem in problems(cluster, (OLD, NEW), known_flags=FLAGS)]
+    return [str(problem) for problem in problems(cluster, Known((OLD, NEW), flags=FLAGS))]
 
 
 def with_flags(changed: Change, component: str, flags: dict[str, Any], version: str = NEW) -> Cluster:
@@ -144,7 +144,7 @@ def test_a_user_who_brings_the_network_decides_about_ranges_of_nodes(changed: Ch
 
 def test_a_release_whose_flags_nobody_recorded_is_checked_as_far_as_can_be(changed: Change) -> None:
     cluster = with_flags(changed, "kubelet", {"no-such": "x", "max-pods": "500"})
-    assert [problem.path[-1] for problem in problems(cluster, (NEW,), known_flags={})] == ["max-pods"]
+    assert [problem.path[-1] for problem in problems(cluster, Known((NEW,)))] == ["max-pods"]
 
 
 def test_a_stored_spec_stays_readable(changed: Change) -> None:
@@ -165,7 +165,7 @@ spec:
         max-podz: "100"
 """
     with pytest.raises(SpecError, match=r"^demo.yaml:11: spec.components.kubelet.extraArgs.max-podz: .*`max-pods`"):
-        load_cluster(text, "demo.yaml", known_versions=(NEW,), known_flags=FLAGS)
+        load_cluster(text, "demo.yaml", Known((NEW,), flags=FLAGS))
 
 
 class TestSeveralValues:

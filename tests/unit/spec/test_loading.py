@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from windlass.domain.spec import load_cluster
+from windlass.domain.spec import Known, load_cluster
 from windlass.domain.spec.document import MAX_BYTES
 from windlass.errors import SpecError
 
@@ -24,12 +24,12 @@ spec:
 
 def complaints(text: str) -> list[str]:
     with pytest.raises(SpecError) as caught:
-        load_cluster(text, "demo.yaml", known_versions=["v1.36.3", "v1.37.2"])
+        load_cluster(text, "demo.yaml", Known(["v1.36.3", "v1.37.2"]))
     return str(caught.value).splitlines()
 
 
 def test_reads_what_is_given_and_fills_in_what_is_not() -> None:
-    cluster = load_cluster(GOOD, "demo.yaml", known_versions=["v1.37.2"])
+    cluster = load_cluster(GOOD, "demo.yaml", Known(["v1.37.2"]))
 
     assert cluster.name == "demo"
     assert cluster.spec.hosts.members[0].roles == ("etcd", "control-plane", "worker")
@@ -212,11 +212,11 @@ def test_a_surge_has_left_the_spec_and_is_refused_with_file_and_line(given: str)
     with pytest.raises(
         SpecError, match=rf"demo\.yaml:{line}: spec\.upgrade\.maxSurge: .*has left the spec; take it out"
     ):
-        load_cluster(text, "demo.yaml", known_versions=["v1.37.2"])
+        load_cluster(text, "demo.yaml", Known(["v1.37.2"]))
     assert load_cluster(text, "stored spec of demo") == load_cluster(GOOD, "stored spec of demo")
 
 
 @pytest.mark.parametrize("given", ["0", "0%"])
 def test_no_surge_is_passed_over(given: str) -> None:
     text = GOOD + f"  upgrade:\n    maxSurge: {given}\n"
-    assert load_cluster(text, "demo.yaml", known_versions=["v1.37.2"]) == load_cluster(GOOD, "demo")
+    assert load_cluster(text, "demo.yaml", Known(["v1.37.2"])) == load_cluster(GOOD, "demo")

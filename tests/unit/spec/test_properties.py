@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from windlass.domain.spec import Cluster, diff_clusters, dump_cluster, load_cluster, problems
+from windlass.domain.spec import Cluster, Known, diff_clusters, dump_cluster, load_cluster, problems
 from windlass.domain.spec.problem import plain
 from windlass.domain.spec.schema import known_keys
 from windlass.errors import SpecError
@@ -90,7 +90,7 @@ def test_what_is_dumped_is_loaded_as_the_same_spec(document: dict[str, Any]) -> 
     cluster = read(document)
     text = dump_cluster(cluster)
 
-    again = load_cluster(text, "stored", known_versions=["v1.37.2"])
+    again = load_cluster(text, "stored", Known(["v1.37.2"]))
 
     assert again == cluster
     assert diff_clusters(cluster, again) == ()
@@ -167,10 +167,10 @@ def test_problems_are_always_told_alike(document: dict[str, Any], chance: random
     document["spec"]["network"] = {"podCidr": chance.choice(["10.96.0.0/16", "192.0.2.0/24", "x", "10.244.0.0/16"])}
     others = [read({**document, "metadata": {"name": name}}) for name in ("a", "b", "c")]
 
-    told = problems(read(document), ["v1.36.3", "v1.37.2"], others)
+    told = problems(read(document), Known(["v1.36.3", "v1.37.2"]), others)
     chance.shuffle(others)
 
-    assert problems(read(document), ["v1.37.2", "v1.36.3"], others) == told
+    assert problems(read(document), Known(["v1.37.2", "v1.36.3"]), others) == told
     assert len(set(told)) == len(told)
 
 

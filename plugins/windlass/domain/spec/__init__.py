@@ -2,6 +2,7 @@
 
 from windlass.domain.spec.checks import problems
 from windlass.domain.spec.diff import Change, diff_clusters
+from windlass.domain.spec.known import Known
 from windlass.domain.spec.load import dump_cluster, load_cluster
 from windlass.domain.spec.models import Cluster, Host, Role
 from windlass.domain.spec.problem import Problem
@@ -11,6 +12,7 @@ __all__ = [
     "Change",
     "Cluster",
     "Host",
+    "Known",
     "Problem",
     "Role",
     "Topology",

@@ -68,7 +68,11 @@ class Host(Section):
 class Hosts(Section):
     """The machines of the cluster."""
 
-    provider: str = setting("static", "What makes and destroys hosts: static, lab, ec2, or `module:Class` of your own.")
+    provider: str = setting(
+        "static",
+        "What makes and destroys hosts: static, lab, ec2, or the name of a provider that is installed besides; see "
+        "docs/hosts.md.",
+    )
     connection: str | None = setting(
         None,
         "Airflow connection of the provider's own login, such as one of type aws with `region_name` in its extra; "

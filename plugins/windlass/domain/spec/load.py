@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from windlass.domain.catalog.flags import ReleaseFlags
-from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.spec.checks import problems
 from windlass.domain.spec.checks.not_there import surge
 from windlass.domain.spec.document import Document, learn_types, read_document
+from windlass.domain.spec.known import STORED, Known
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem
 from windlass.domain.spec.salvage import read_models, salvage
@@ -20,25 +19,15 @@ from windlass.domain.spec.shape import shape_problems
 from windlass.errors import SpecError
 
 
-def load_cluster(
-    text: str,
-    filename: str,
-    *,
-    known_versions: Sequence[str] | None = None,
-    other_clusters: Sequence[Cluster] = (),
-    known_stacks: Mapping[str, StackTemplate] | None = None,
-    known_flags: Mapping[str, ReleaseFlags] | None = None,
-) -> Cluster:
+def load_cluster(text: str, filename: str, known: Known = STORED, *, other_clusters: Sequence[Cluster] = ()) -> Cluster:
     """Read and check a cluster spec; SpecError with every problem, one a line, as `file:line: path: wrong; right`.
 
-    `known_versions`, `known_stacks` and `known_flags` are the catalog's; a stored spec is read without, and then what
-    an earlier Windlass accepted stays readable. `other_clusters` may not share hosts.
+    `known` is what a new spec may name; a stored one is read without, and then what an earlier Windlass accepted stays
+    readable. `other_clusters` may not share hosts.
     """
     document = read_document(text)
-    cluster, found = _check(
-        document, lambda one: problems(one, known_versions, other_clusters, known_stacks, known_flags)
-    )
-    if known_versions is not None:
+    cluster, found = _check(document, lambda one: problems(one, known, other_clusters))
+    if known.versions is not None:
         found += surge(document.value)
     if found or cluster is None:
         raise SpecError("\n".join(_located(document, filename, found)))

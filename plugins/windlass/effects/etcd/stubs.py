@@ -55,7 +55,7 @@ def _load() -> tuple[Any, Any]:
             _add_newer(described)
         pool.Add(described)
         sys.modules[f"etcd3.etcdrpc.{name}"] = _module(name, described, pool)
-    etcd3 = importlib.import_module("etcd3")
+    etcd3 = importlib.import_module("etcd3")  # noqa: TID251 (only now can it be imported)
     return sys.modules["etcd3.etcdrpc.rpc_pb2"], etcd3.Etcd3Client
 
 

@@ -1,6 +1,7 @@
-"""What a host provider is; a user's own class, named in the spec as `module:Class`, does the same.
+"""What a host provider is; a user's own class, an entry point of the group `windlass.host_providers`, does the same.
 
-Such a class is made with the spec's `hosts.settings` as its one argument, a mapping.
+Such a class is made with the spec's `hosts.settings` as its one argument, a mapping. It has all parts as a class,
+`makes_hosts` too: it is looked at before it is called.
 """
 
 from __future__ import annotations

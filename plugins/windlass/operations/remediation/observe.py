@@ -50,13 +50,22 @@ def observe_cluster(
     if not all(host.is_reachable for host in hosts.values()):
         gone = _gone(context)
         hosts = {name: replace(host, is_gone=name in gone) for name, host in hosts.items()}
-    if not context.machines.makes_hosts:
+    if not _makes_hosts(context):
         hosts = {name: replace(host, is_bare=False) for name, host in hosts.items()}
     observed = ClusterHealth(context.clock(), tuple(hosts.values()), reports=reports, rollout=context.rollout)
     # Only etcd itself knows of a member that serves and was never given its vote.
     return replace(
         observed, membership=_membership(context, observed) if is_patient or _is_etcd_in_doubt(observed) else None
     )
+
+
+def _makes_hosts(context: RemediationContext) -> bool:
+    """Say whether a provider makes the hosts; no where it cannot be asked: then none is replaced, all else goes on."""
+    try:
+        return context.machines.makes_hosts
+    except WindlassError as error:
+        log.warning("it is not known whether hosts are made by a provider: %s", error)
+        return False
 
 
 def _gone(context: RemediationContext) -> frozenset[str]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from windlass.domain.spec.checks.syntax import is_dns_name, is_own_class, wrong_address, wrong_dns_name, wrong_label
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
 
 _MEMBERS: Path = ("spec", "hosts", "members")
+_PROVIDER: Path = ("spec", "hosts", "provider")
 _PROVIDERS = ("static", "lab", "ec2")
-_STORED_PROVIDER = "libcloud"
-"""Earlier releases accepted it, so that a stored spec may have it; nothing makes such hosts."""
 _MOST_ETCD_HOSTS = 7
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _NAME_PART = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
@@ -77,11 +76,23 @@ def addresses(cluster: Cluster) -> Iterator[Problem]:
 
 
 def provider(cluster: Cluster) -> Iterator[Problem]:
-    """Check that the provider is a built-in one or a class of the user's own."""
+    """Check that the provider is named by a plain name; a class may stand in a stored spec, and is never imported."""
     named = cluster.spec.hosts.provider
-    if named not in (*_PROVIDERS, _STORED_PROVIDER) and not is_own_class(named):
-        advice = f"{suggestion(named, _PROVIDERS)} a provider of your own is written `module:Class`"
-        yield Problem(("spec", "hosts", "provider"), f"no host provider `{named}` is known", advice)
+    if not is_own_class(named) and (wrong := wrong_label(named)):
+        yield Problem(_PROVIDER, *wrong)
+
+
+def known_provider(cluster: Cluster, installed: Collection[str]) -> Iterator[Problem]:
+    """Check that the provider comes along with Windlass, or is one of those that are `installed`."""
+    named, known = cluster.spec.hosts.provider, (*_PROVIDERS, *installed)
+    if is_own_class(named):
+        wrong = f"`{named}` names a class, and a spec names no code"
+        right = "make it an entry point of an installed package, and give that name here; see docs/hosts.md"
+        yield Problem(_PROVIDER, wrong, right)
+    elif named not in known and not wrong_label(named):
+        right = "to use another, install the package that brings it, or make the hosts by other means and say `static`"
+        advice = f"{suggestion(named, known)}; {right}; see docs/hosts.md"
+        yield Problem(_PROVIDER, f"no host provider `{named}` is installed here", advice)
 
 
 def roles(cluster: Cluster) -> Iterator[Problem]:

@@ -18,9 +18,6 @@ from windlass.domain.spec.problem import Problem
 def not_there(cluster: Cluster) -> Iterator[Problem]:
     """Yield each setting that would have no effect."""
     yield from _own_drivers(cluster)
-    if cluster.spec.hosts.provider == "libcloud":
-        right = "make the hosts by other means and say `static`, or name a class of your own as `module:Class`"
-        yield Problem(("spec", "hosts", "provider"), "no host provider `libcloud` is known", right)
     upgrade = cluster.spec.upgrade
     if upgrade.max_unavailable in {0, "0%"}:
         wrong = "no worker may be out of service, so that no rollout can go on"
@@ -40,6 +37,8 @@ def surge(document: Any) -> Iterator[Problem]:
 def _own_drivers(cluster: Cluster) -> Iterator[Problem]:
     for section, driver in chosen_drivers(cluster).items():
         if is_own_class(driver):
-            wrong = f"`{driver}`: a class of your own as driver is planned, not there yet"
+            wrong = (
+                f"`{driver}` names a class, and a spec names no code; drivers of your own are planned, not there yet"
+            )
             right = "say `none`, and bring the objects of your driver under spec.manifests"
             yield Problem(("spec", section, "driver"), wrong, right)

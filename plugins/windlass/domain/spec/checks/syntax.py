@@ -5,14 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 
-_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _BUILT_BY_USER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")
 _FORM_OF_NAMES = "use lower-case letters, digits and `-`, begin and end with a letter or digit"
 
 
 def wrong_label(name: str) -> tuple[str, str] | None:
     """Say what keeps `name` from being an RFC 1123 label."""
-    if _LABEL.match(name):
+    if _LABEL.fullmatch(name):
         return None
     if len(name) > 63:
         return f"the name has {len(name)} characters", "use at most 63"
@@ -23,7 +23,7 @@ def wrong_dns_name(name: str) -> tuple[str, str] | None:
     """Say what keeps `name` from being an RFC 1123 subdomain: labels with dots between."""
     if len(name) > 253:
         return f"the name has {len(name)} characters", "use at most 253"
-    if all(_LABEL.match(label) for label in name.split(".")):
+    if all(_LABEL.fullmatch(label) for label in name.split(".")):
         return None
     return f"`{name}` is no valid name (RFC 1123)", f"{_FORM_OF_NAMES}; `.` stands between parts"
 
@@ -34,7 +34,7 @@ def is_dns_name(name: str) -> bool:
 
 
 def is_own_class(name: str) -> bool:
-    """Say whether `name` has the form `module:Class`."""
+    """Say whether `name` has the form `module:Class`, by which earlier releases let a spec name code."""
     return _BUILT_BY_USER.match(name) is not None
 
 

@@ -1,0 +1,27 @@
+"""What is there where a spec is to be used: what a new spec may name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from windlass.domain.catalog.flags import ReleaseFlags
+from windlass.domain.catalog.stacks import StackTemplate
+
+
+@dataclass(frozen=True)
+class Known:
+    """The catalog's releases, stacks and flags, and the host providers that are installed."""
+
+    versions: Sequence[str] | None = None
+    """None for a stored spec: then also what is not there yet, flags and providers are left unchecked."""
+    stacks: Mapping[str, StackTemplate] | None = None
+    """None leaves stacks unchecked."""
+    flags: Mapping[str, ReleaseFlags] = field(default_factory=dict)
+    """What the components of each release take."""
+    providers: Collection[str] = ()
+    """Host providers besides Windlass's own."""
+
+
+STORED = Known()
+"""For a stored spec, which an earlier Windlass accepted: what it names may have gone since, and it stays readable."""
