@@ -1,8 +1,15 @@
 from __future__ import annotations
 
-import pytest
+import json
+import subprocess
+import sys
+from pathlib import Path
 
-from e2e.ground import VERSION, Ground
+import pytest
+import yaml
+
+from e2e.ground import CLUSTER, VERSION, Ground
+from windlass.effects.kubernetes.client import NODES
 
 CHANGING = ("hosts.prepare", "hosts.certificates", "cluster.etcd", "cluster.control_plane", "cluster.workers")
 
@@ -44,6 +51,38 @@ def test_only_planning_shows_the_plan_and_changes_nothing(cluster: Ground) -> No
     assert run.states["lease"] == "skipped"
     assert cluster.records.spec() == stored
     assert cluster.beginnings() == before
+
+
+def test_the_command_gives_the_plan_that_airflow_gives_and_carries_it_out(cluster: Ground, tmp_path: Path) -> None:
+    spec, before = tmp_path / "labelled.yaml", tmp_path / "before.yaml"
+    before.write_text(cluster.spec())
+    document = yaml.safe_load(before.read_text())
+    document["spec"]["hosts"]["members"][3]["labels"] = {"e2e.example/door": "command"}
+    spec.write_text(yaml.safe_dump(document))
+    planned = cluster.apply(spec.read_text(), plan_only=True).succeeded().result("gate")
+
+    told = command(cluster, "plan", spec)
+    told_as_json = command(cluster, "plan", spec, "--json")
+    applied = command(cluster, "apply", spec, "--plan-digest", planned["plan"]["digest"], "--approve")
+    with cluster.api() as client:
+        node = client.get(NODES, "w-1")
+    command(cluster, "apply", before, "--approve")
+
+    assert planned["text"].strip() in told
+    assert json.loads(told_as_json) == planned["plan"]
+    assert "done" in applied
+    assert node is not None
+    assert node["metadata"]["labels"]["e2e.example/door"] == "command"
+    assert cluster.apply().succeeded().outcome == "nothing"
+
+
+def command(ground: Ground, name: str, spec: Path, *words: str) -> str:
+    """Return what `windlass` prints about a spec, of the Airflow and the cluster of these tests."""
+    where = ["--spec", str(spec), "--allow-untested", "--airflow", ground.home.root.name]
+    line = [sys.executable, "-m", "windlass.cli.main", name, CLUSTER, *where, *words]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_a_creation_refuses_to_change_what_runs_and_names_the_door(cluster: Ground) -> None:

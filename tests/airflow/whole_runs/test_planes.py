@@ -54,3 +54,20 @@ def test_what_joined_and_left_leaves_nothing_to_plan(new: New, small: Roles, lar
 
         assert again.results["gate"]["steps"] == []
         assert again.results["result"]["state"] == "nothing"
+
+
+def test_a_host_that_is_down_keeps_no_other_from_joining(new: New) -> None:
+    before: Roles = {"cp-1": CONTROL, "h-1": ["worker"]}
+    after: Roles = {**before, "w-1": ["worker"]}
+    world = new(spec_of({**after, "cp-2": ["worker"], "cp-3": ["worker"]}))
+    world.run("create_cluster", spec=spec_of(before))
+    world.machines["h-1"].host.is_reachable = False
+
+    run = world.run("apply_cluster", spec=spec_of(after), auto_approve=True)
+
+    assert "left out: h-1" in run.results["gate"]["text"]
+    assert run.results["result"]["state"] == "done"
+    assert list(run.results["result"]["left_out"]) == ["h-1"]
+    world.machines["h-1"].host.is_reachable = True
+    world.run("apply_cluster", auto_approve=True)
+    assert world.run("apply_cluster").results["result"]["state"] == "nothing"

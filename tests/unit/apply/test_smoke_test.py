@@ -30,14 +30,25 @@ def breaks_restricted(pod: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("has_volume", [True, False])
 def test_its_pods_meet_the_strictest_level(*, has_volume: bool) -> None:
-    made = [one for one in trial_objects("toolbox", has_volume=has_volume) if one["kind"] in PODS]
+    made = [one for one in trial_objects("toolbox", ["w-1"], has_volume=has_volume) if one["kind"] in PODS]
     assert {one["kind"]: breaks_restricted(PODS[one["kind"]](one)) for one in made} == (
         {"DaemonSet": [], "Pod": []} if has_volume else {"DaemonSet": []}
     )
 
 
 def test_nobody_writes_where_the_image_may_not_let_them() -> None:
-    web = next(one for one in trial_objects("toolbox", has_volume=False) if one["kind"] == "DaemonSet")
+    web = next(one for one in trial_objects("toolbox", ["w-1"], has_volume=False) if one["kind"] == "DaemonSet")
     (container,) = web["spec"]["template"]["spec"]["containers"]
     written = [mount["mountPath"] for mount in container["volumeMounts"]]
     assert all(path in container["command"][-1] or path in " ".join(container["command"]) for path in written)
+
+
+def test_all_of_its_pods_are_led_to_the_given_nodes_alone() -> None:
+    made = [one for one in trial_objects("toolbox", ["w-2", "w-1"], has_volume=True) if one["kind"] in PODS]
+    for one in made:
+        required = PODS[one["kind"]](one)["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        (term,) = required["nodeSelectorTerms"]
+        assert term == {
+            "matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["w-1", "w-2"]}]
+        }
+    assert len(made) == 2

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE
+from windlass.domain.scripts.preflight import UNREACHED
 from windlass.domain.scripts.script import CHANGED
 from world.machine import Machine
 from world.scripts.script import Act, Arguments, ScriptError
@@ -27,7 +28,10 @@ def tell_facts(machine: Machine, arguments: Arguments) -> Iterator[str]:
 
 
 def look_around(machine: Machine, arguments: Arguments) -> Iterator[str]:
-    """Reach everything, on a fast disk."""
+    """Reach all but hosts that are down, on a fast disk."""
+    for name, where in arguments["hosts"].items():
+        if not machine.etcd.machines[name].host.is_reachable:
+            yield f"{UNREACHED}{name} ({where})"
     if arguments["has_etcd"]:
         yield "fsync_ns=100000"
 

@@ -24,17 +24,18 @@ _CONTAINER_SECURITY: dict[str, Any] = {"allowPrivilegeEscalation": False, "capab
 
 
 def trial_objects(
-    image: str, *, has_volume: bool, nodes: Collection[str] = (), namespace: str = TRIALS[0]
+    image: str, nodes: Collection[str], *, has_volume: bool, namespace: str = TRIALS[0]
 ) -> list[dict[str, Any]]:
-    """Return the test's objects in a namespace of its own, for some `nodes` or for all.
+    """Return the test's objects in a namespace of its own, for these `nodes` and no others.
 
-    They tolerate every taint, since each node is to be tried.
+    They tolerate every taint, since each of these nodes is to be tried.
 
     Their pods may run whatever spec.security.podSecurity is.
     """
     metadata = {"name": NAME, "namespace": namespace}
     labels = {"app": NAME}
     pod: dict[str, Any] = {
+        "affinity": _only_on(nodes),
         "tolerations": [{"operator": "Exists"}],
         "terminationGracePeriodSeconds": 0,
         "securityContext": _POD_SECURITY,
@@ -52,8 +53,6 @@ def trial_objects(
         ],
         "volumes": [{"name": "page", "emptyDir": {"sizeLimit": "1Mi"}}],
     }
-    if nodes:
-        pod["affinity"] = _only_on(nodes)
     template = {"metadata": {"labels": labels}, "spec": pod}
     objects: list[dict[str, Any]] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
@@ -70,7 +69,7 @@ def trial_objects(
             "spec": {"selector": labels, "ports": [{"port": PORT}]},
         },
     ]
-    return objects + (_volume_workload(image, namespace) if has_volume else [])
+    return objects + (_volume_workload(image, nodes, namespace) if has_volume else [])
 
 
 def _only_on(nodes: Collection[str]) -> dict[str, Any]:
@@ -79,7 +78,7 @@ def _only_on(nodes: Collection[str]) -> dict[str, Any]:
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
 
 
-def _volume_workload(image: str, namespace: str) -> list[dict[str, Any]]:
+def _volume_workload(image: str, nodes: Collection[str], namespace: str) -> list[dict[str, Any]]:
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -98,6 +97,7 @@ def _volume_workload(image: str, namespace: str) -> list[dict[str, Any]]:
         "kind": "Pod",
         "metadata": {"name": VOLUME_POD, "namespace": namespace},
         "spec": {
+            "affinity": _only_on(nodes),
             "tolerations": [{"operator": "Exists"}],
             "terminationGracePeriodSeconds": 0,
             "securityContext": _POD_SECURITY,

@@ -38,8 +38,8 @@ def verify_cluster(
 ) -> tuple[str, ...]:
     """Try what a cluster is for, and return what was shown; NotReadyError or WindlassError names what is not so.
 
-    Hosts that are `absent`, since they do not answer, are left out. Pods are tried on all nodes with a volume, or on
-    those of `only` without one.
+    Hosts that are `absent`, since they do not answer, are left out: no pod is led there, where the API may take a node
+    for Ready that died just now. Pods are tried on all other nodes with a volume, or on those of `only` without one.
     """
     session = replace(session, cluster=without_hosts(session.cluster, absent))
     wait_until(lambda: nodes_missing(session, client), _TIMEOUT, "verify: nodes", session.clock)
@@ -95,8 +95,7 @@ def _check_workload(
     nodes = [host for host in session.hosts if host.is_node and (not only or host.name in only)]
     image = image_reference("toolbox", session.release, session.lock, session.mirror)
     has_volume = session.cluster.spec.storage.driver != "none" and not only
-    chosen = [host.name for host in nodes] if only else []
-    first, *others = trial_objects(image, has_volume=has_volume, nodes=chosen, namespace=namespace)
+    first, *others = trial_objects(image, [host.name for host in nodes], has_volume=has_volume, namespace=namespace)
     client.apply(first)
     # A pod without it is refused; controllers that have just been restarted take seconds to elect who makes it.
     wait_until(

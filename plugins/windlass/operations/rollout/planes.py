@@ -76,16 +76,19 @@ def _has_vote(member: Member) -> bool:
 def joining_findings(
     session: ClusterSession, looks: Mapping[str, HostOutcome[InspectedHost]], missing: Iterable[str] = ()
 ) -> tuple[PreflightFinding, ...]:
-    """Return what stands in the way of hosts that carry no mark of the cluster yet; `missing` are still to be made."""
+    """Return what stands in the way of hosts that carry no mark of the cluster yet; `missing` are still to be made.
+
+    That they do not reach hosts which nobody reaches now is nothing of theirs.
+    """
     cluster, known = session.cluster, {name: one.get().observed.facts for name, one in looks.items() if one.is_ok}
     new = {name for name, facts in known.items() if facts.cluster != cluster.name} - set(missing)
     if not new:
         return ()
+    silent = {host.name for host in session.hosts} - set(known)
+    awake = replace(session, cluster=without_hosts(cluster, silent))
     answers = {name: PreflightAnswer(facts) for name, facts in known.items()}
-    hosts = [host for host in session.hosts if host.name in new]
-    answers |= ask_hosts(session, hosts)
-    silent = {host.name for host in session.hosts} - set(answers)
-    findings = check_hosts(without_hosts(cluster, silent), answers)
+    answers |= ask_hosts(awake, [host for host in awake.hosts if host.name in new])
+    findings = check_hosts(awake.cluster, answers)
     return tuple(one for one in findings if one.host in new)
 
 
