@@ -2,6 +2,10 @@
 
 Format: https://github.com/etcd-io/bbolt/blob/main/internal/common/page.go, meta.go and bucket.go. Only what is
 reachable from the root is looked at, so that a page that is damaged or missing is noticed when it matters.
+
+A snapshot comes from a host, which may lie: a tree that leads to one page by many ways would be walked for ever. So
+each walk reads each page once, and the elements of a page hold no more than the page. All work is bounded by the size
+of the file.
 """
 
 from __future__ import annotations
@@ -22,9 +26,12 @@ _BRANCH_ELEMENT = struct.Struct("<IIQ")
 _BUCKET = struct.Struct("<QQ")
 _MAGIC, _VERSION = 0xED0CDAED, 2
 _BRANCH, _LEAF, _BUCKET_FLAG = 0x01, 0x02, 0x01
-_PROBE_SIZES = (4096, 8192, 16384, 65536)
+_PAGE_SIZES = tuple(2**power for power in range(10, 17))
+"""bbolt takes the operating system's, from 4 to 64 KiB; its own tests go down to 1 KiB."""
 _DEEPEST = 64
+"""Levels of branches: with two children each, 64 of them lead to more pages than any disk holds."""
 _LARGEST_PAGE = 64 * 1024 * 1024
+"""Bytes of one page with all that overflows it: etcd's requests, and so its values, are of 1.5 MiB by default."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class BoltDatabase:
         if root == 0:  # a small bucket is stored within its own header
             yield _leaf(header[_BUCKET.size :], f"bucket {bucket!r}")
         else:
-            yield from self._below(root, since)
+            yield from self._below(root, _Walk(), since)
 
     def items(self, bucket: bytes, since: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Yield the keys and values of a bucket at the top; some of those before `since` may be among them."""
@@ -68,7 +75,7 @@ class BoltDatabase:
             yield from leaf.items()
 
     def _find(self, bucket: bytes) -> bytes | None:
-        for leaf in self._below(self._root):
+        for leaf in self._below(self._root, _Walk()):
             for (flags, _, _, _), (name, value) in zip(leaf.elements, leaf.items(), strict=True):
                 if name == bucket and flags & _BUCKET_FLAG:
                     if len(value) < _BUCKET.size:
@@ -76,18 +83,18 @@ class BoltDatabase:
                     return value
         return None
 
-    def _below(self, number: int, since: bytes = b"", depth: int = 0) -> Iterator[Leaf]:
-        page = self._page(number)
+    def _below(self, number: int, walk: _Walk, since: bytes = b"", depth: int = 0) -> Iterator[Leaf]:
+        page = self._page(number, walk)
         flags = _PAGE.unpack_from(page)[1]
         if flags & _LEAF:
             yield _leaf(page, f"page {number}")
         elif flags & _BRANCH and depth < _DEEPEST:
             for child in _children(page, number, since):
-                yield from self._below(child, since, depth + 1)
+                yield from self._below(child, walk, since, depth + 1)
         else:
             raise IntegrityError(f"the database is damaged: page {number} is neither branch nor leaf (flags {flags})")
 
-    def _page(self, number: int) -> bytes:
+    def _page(self, number: int, walk: _Walk) -> bytes:
         if not 1 < number < self._pages:
             raise IntegrityError(f"the database is damaged: it refers to page {number} of {self._pages}")
         offset = number * self._page_size
@@ -95,11 +102,28 @@ class BoltDatabase:
         if len(page) == self._page_size:
             own, _, _, overflow = _PAGE.unpack_from(page)
             whole = (overflow + 1) * self._page_size
-            if own == number and whole <= max(_LARGEST_PAGE, self._page_size) and overflow:
-                page += self._read_at(offset + self._page_size, whole - self._page_size)
-            if own == number and len(page) == whole:
-                return page
+            if own == number and whole <= _LARGEST_PAGE:
+                walk.visit(number, overflow + 1)
+                page += self._read_at(offset + self._page_size, whole - self._page_size) if overflow else b""
+                if len(page) == whole:
+                    return page
         raise IntegrityError(f"the database is damaged or cut off: page {number} is not whole or not where it belongs")
+
+
+class _Walk:
+    """The pages that one walk down from a root has read."""
+
+    def __init__(self) -> None:
+        self._read = bytearray()
+        """A byte for each page up to the last one read: no longer than the file has pages."""
+
+    def visit(self, number: int, count: int) -> None:
+        """Note `count` pages from `number` on as read; IntegrityError if one of them was before."""
+        end = number + count
+        self._read.extend(bytes(max(0, end - len(self._read))))
+        if any(self._read[number:end]):
+            raise IntegrityError(f"the database is damaged: page {number} is part of it twice")
+        self._read[number:end] = b"\1" * count
 
 
 def _children(page: bytes, number: int, since: bytes) -> list[int]:
@@ -108,6 +132,8 @@ def _children(page: bytes, number: int, since: bytes) -> list[int]:
     elements = list(_BRANCH_ELEMENT.iter_unpack(page[_PAGE.size :][: count * _BRANCH_ELEMENT.size]))
     if not elements or len(elements) != count:
         raise IntegrityError(f"the database is damaged: branch {number} has no children")
+    if sum(length for _, length, _ in elements) > len(page):
+        raise IntegrityError(f"the database is damaged: the keys of branch {number} are larger than it")
     firsts = []
     for index, (position, length, _) in enumerate(elements):
         start = _PAGE.size + index * _BRANCH_ELEMENT.size + position
@@ -131,13 +157,15 @@ def _leaf(page: bytes, where: str) -> Leaf:
         raise IntegrityError(f"the database is damaged: {where}: {error}") from error
     if len(elements) != count:
         raise IntegrityError(f"the database is damaged: {where} lacks elements")
+    if sum(key + value for _, _, key, value in elements) > len(page):
+        raise IntegrityError(f"the database is damaged: what {where} holds is larger than it")
     return Leaf(page, tuple(elements))
 
 
 def _newest_meta(read_at: ReadAt) -> tuple[int, int, int]:
     """Return the page size, the root's page and the number of pages, by the newer of the two valid metas."""
     first = _meta(read_at, 0)
-    sizes = (first[1],) if first else _PROBE_SIZES
+    sizes = (first[1],) if first else _PAGE_SIZES
     metas = [meta for meta in (first, *(_meta(read_at, size) for size in sizes)) if meta]
     if not metas:
         raise IntegrityError("this is no bbolt database, or its first pages are damaged")
@@ -151,7 +179,7 @@ def _meta(read_at: ReadAt, offset: int) -> tuple[int, int, int, int] | None:
     if len(data) < _META.size:
         return None
     magic, version, page_size, _, root, _, _, pages, transaction, checksum = _META.unpack(data)
-    if (magic, version) != (_MAGIC, _VERSION) or checksum != _fnv1a(data[:-8]):
+    if (magic, version) != (_MAGIC, _VERSION) or checksum != _fnv1a(data[:-8]) or page_size not in _PAGE_SIZES:
         return None
     return transaction, page_size, root, pages
 

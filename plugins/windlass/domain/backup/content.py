@@ -20,6 +20,8 @@ _KEY, _META = b"key", b"meta"
 _SCHEDULED, _FINISHED = b"scheduledCompactRev", b"finishedCompactRev"
 _REVISION_BYTES, _TOMBSTONE_BYTES = 17, 18
 _MAIN = struct.Struct(">q")
+_VARINT_BYTES = 10
+"""The longest number of protobuf: 64 bits, seven in each byte."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def read_content(read_at: ReadAt) -> DatabaseContent:
     compaction is under way it grows with the number of keys.
     """
     database = BoltDatabase(read_at)
-    meta = dict(database.items(_META))
+    meta = {key: value for key, value in database.items(_META) if key in {_SCHEDULED, _FINISHED}}
     scheduled, finished = _main_of(meta.get(_SCHEDULED)), _main_of(meta.get(_FINISHED))
     compacted = max(scheduled, finished)
     living = _Living.of(database, compacted, is_done=scheduled <= finished)
@@ -117,13 +119,15 @@ def _user_key(value: bytes) -> bytes:
         return b""
     if value[0] != 0x0A:
         raise IntegrityError("the database is damaged: a value without a key")
-    length, shift, position = 0, 0, 1
-    while True:
-        byte = value[position]
-        length |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
+    length = 0
+    for place, byte in enumerate(value[1 : 1 + _VARINT_BYTES]):
+        length |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            return value[position : position + length]
+            begin = 2 + place
+            if begin + length > len(value):
+                break
+            return value[begin : begin + length]
+    raise IntegrityError("the database is damaged: a value whose key is cut off")
 
 
 def _main_of(revision: bytes | None) -> int:
