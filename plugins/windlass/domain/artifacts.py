@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from windlass.domain.bounded import MALFORMED, shown
 from windlass.errors import IntegrityError
 
 ArtifactKind = Literal["file", "image"]
@@ -82,5 +83,6 @@ def parse_lock(text: str) -> Lock:
         document = json.loads(text)
         locked = {Artifact.parse(name): Locked(**entry) for name, entry in document["artifacts"].items()}
         return Lock(document["source"], locked)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"the mirror's lock is not readable ({error!r}); run `windlass mirror` again") from error
+    except MALFORMED as error:
+        told = f"the mirror's lock is not readable ({shown(error)}); run `windlass mirror` again"
+        raise IntegrityError(told) from error

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 
+from windlass.domain.bounded import MALFORMED, shown
 from windlass.errors import IntegrityError
 
 _ENVELOPE = b"k8s\0"
 _RAW, _METADATA, _UID = 2, 1, 5
+_MOST_BITS = 64
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -22,8 +24,8 @@ def uid_of(value: bytes) -> str:
             metadata = _field(_field(value[len(_ENVELOPE) :], _RAW), _METADATA)
             return _field(metadata, _UID).decode()
         return str(json.loads(value)["metadata"]["uid"])
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise IntegrityError(f"a value in etcd is no Kubernetes object that can be read: {error!r}") from error
+    except MALFORMED as error:
+        raise IntegrityError(f"a value in etcd is no Kubernetes object that can be read: {shown(error)}") from error
 
 
 def _field(message: bytes, desired: int) -> bytes:
@@ -34,6 +36,8 @@ def _field(message: bytes, desired: int) -> bytes:
         number, kind = tag >> 3, tag & 7
         if kind == _BYTES:
             length, position = _varint(message, position)
+            if position + length > len(message):
+                raise ValueError("a field that is longer than its message")
             if number == desired:
                 return message[position : position + length]
             position += length
@@ -47,10 +51,11 @@ def _field(message: bytes, desired: int) -> bytes:
 
 
 def _varint(message: bytes, position: int) -> tuple[int, int]:
-    value, shift = 0, 0
-    while True:
+    value = 0
+    for shift in range(0, _MOST_BITS, 7):
         byte = message[position]
         value |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
+        position += 1
         if byte < 0x80:
             return value, position
+    raise ValueError("a number of more than 64 bits")

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
+from windlass.domain.bounded import MALFORMED, moment, shown
 from windlass.errors import IntegrityError, RefusedError
 
 LEASE_LIFE = timedelta(minutes=10)
@@ -48,14 +49,12 @@ class Lease:
         """Read what `to_bytes` wrote; IntegrityError if it is not of that form."""
         try:
             document = json.loads(data)
-            acquired, heartbeat, expires = (
-                datetime.fromisoformat(document[key]) for key in ("acquired", "heartbeat", "expires")
-            )
+            acquired, heartbeat, expires = (moment(document[key]) for key in ("acquired", "heartbeat", "expires"))
             owner, released = Owner(**document["owner"]), bool(document["released"])
             return cls(owner, document["operation"], acquired, heartbeat, expires, released)
-        except (ValueError, KeyError, TypeError) as error:
+        except MALFORMED as error:
             raise IntegrityError(
-                f"the lease in the store is not readable ({error!r}); "
+                f"the lease in the store is not readable ({shown(error)}); "
                 "see who changes the cluster, then delete its lease.json"
             ) from error
 

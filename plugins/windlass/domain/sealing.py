@@ -143,7 +143,8 @@ def sign(data: bytes, keys: MasterKeys) -> str:
 
 def check_signature(data: bytes, signature: str, keys: MasterKeys, what: str) -> None:
     """Raise IntegrityError that names `what` unless one of the master keys signed `data`."""
-    if not any(hmac.compare_digest(_signature(data, key).encode(), signature.encode()) for key in keys.keys):
+    given = signature.encode(errors="replace")
+    if not any(hmac.compare_digest(_signature(data, key).encode(), given) for key in keys.keys):
         raise IntegrityError(
             f"{what}: the signature is not by any of the master keys in `{MASTER_KEY_CONNECTION}`; "
             "either it was changed, or the key that signed it is missing there"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
+from windlass.domain.bounded import MALFORMED, moment, shown
 from windlass.errors import IntegrityError
 
 Level = Literal["info", "warning", "error"]
@@ -34,7 +35,7 @@ class Event:
     def to_bytes(self) -> bytes:
         """Return the event as JSON; equal events give equal bytes."""
         document = {**self.__dict__, "time": self.time.astimezone(UTC).isoformat()}
-        return json.dumps(document, sort_keys=True, ensure_ascii=False).encode()
+        return json.dumps(document, sort_keys=True, ensure_ascii=False).encode(errors="replace")
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Event:
@@ -42,9 +43,9 @@ class Event:
         try:
             document = json.loads(data)
             known = {key: value for key, value in document.items() if key in cls.__dataclass_fields__}
-            event = cls(**{**known, "time": datetime.fromisoformat(document["time"])})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise IntegrityError(f"a record of the service log is not readable: {error!r}") from error
+            event = cls(**{**known, "time": moment(document["time"])})
+        except MALFORMED as error:
+            raise IntegrityError(f"a record of the service log is not readable: {shown(error)}") from error
         if event.level not in get_args(Level):
             raise IntegrityError(f"a record of the service log has the unknown level `{event.level}`")
         return event

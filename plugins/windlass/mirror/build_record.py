@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from windlass.domain.artifacts import Artifact, Lock, Locked, lock_text
+from windlass.domain.bounded import MALFORMED
 from windlass.mirror.layers import file_digest
 
 State = Literal["cached", "outdated", "damaged", "missing"]
@@ -145,7 +146,7 @@ def _read(path: Path) -> BuildRecord | None:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return _from_json(Artifact.parse(document["artifact"]), document)
-    except (ValueError, KeyError, TypeError):
+    except MALFORMED:
         return None
 
 

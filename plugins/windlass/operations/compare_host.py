@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from windlass.domain.bounded import read_from
 from windlass.domain.host.desired import DesiredHost, desired_host
 from windlass.domain.host.drift import HostDrift, find_host_drift
 from windlass.domain.host.facts import HostFacts
@@ -56,9 +57,10 @@ def _observe(connection: Connection, desired: DesiredHost, facts: HostFacts) -> 
 
 
 def read_text(connection: Connection, path: str) -> str | None:
-    """Read a text file of a host; None if there is none."""
+    """Read a text file of a host; None if there is none, IntegrityError if it is no text."""
     content = connection.read(path)
-    return content.decode() if content is not None else None
+    with read_from(f"{connection.host}: {path}", "fix it or move it away"):
+        return content.decode() if content is not None else None
 
 
 def _inputs(session: ClusterSession, host: Host, facts: HostFacts) -> HostInputs:

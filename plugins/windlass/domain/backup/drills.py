@@ -9,6 +9,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from windlass.domain.backup.ids import BundleId
+from windlass.domain.bounded import MALFORMED, shown
 from windlass.domain.sealing import MasterKeys, check_signature, sign
 from windlass.errors import IntegrityError
 
@@ -76,8 +77,8 @@ def parse_drill(data: bytes, keys: MasterKeys, where: str) -> DrillRecord:
     try:
         document = json.loads(data)
         body, signature = document["drill"], document["signature"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{where}: it is damaged or cut off ({error!r}); delete it") from error
+    except MALFORMED as error:
+        raise IntegrityError(f"{where}: it is damaged or cut off ({shown(error)}); delete it") from error
     check_signature(_canonical(body), str(signature), keys, where)
     try:
         return DrillRecord.model_validate_json(_canonical(body))

@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from windlass.domain.backup.ids import BundleId
+from windlass.domain.bounded import MALFORMED, shown
 from windlass.domain.sealing import MasterKeys, check_signature, sign
 from windlass.errors import IntegrityError
 
@@ -116,8 +117,8 @@ def parse_manifest(data: bytes, keys: MasterKeys, cluster: str, bundle: BundleId
         document = json.loads(data)
         body, signature = document["manifest"], document["signature"]
         made = body["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{where}: it is damaged or cut off ({error!r}); use another bundle") from error
+    except MALFORMED as error:
+        raise IntegrityError(f"{where}: it is damaged or cut off ({shown(error)}); use another bundle") from error
     check_signature(_canonical(body), str(signature), keys, where)
     if made != FORMAT:
         raise IntegrityError(f"{where}: it has the format {made}, and this Windlass knows {FORMAT}; use a newer one")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.pki import Pki, encryption_configuration
 from windlass.domain.secret import Secret
 from windlass.errors import IntegrityError
@@ -55,7 +56,7 @@ class BundleState:
         try:
             document = json.loads(data)
             if document["format"] != _FORMAT:
-                raise ValueError("unknown format")  # noqa: TRY301 (one answer to all that is not of the form)
+                raise ValueError("unknown format")
             return cls(
                 pki=Pki.from_bytes(json.dumps(document["pki"]).encode()),
                 spec=str(document["spec"]),
@@ -66,7 +67,7 @@ class BundleState:
                     for host, files in document["stacks"].items()
                 },
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MALFORMED as error:
             reason = type(error).__name__
         # Raised outside of the handler: the cause of a JSON error holds the text, and with it the keys.
         raise IntegrityError(f"the state in the bundle is not readable ({reason}); use another bundle")

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from windlass.domain.backup.manifest import BundleManifest
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.release import version_numbers
 from windlass.domain.host.layout import VERSION_LABEL, stack_directory
@@ -35,7 +36,7 @@ def _api_server(compose: bytes) -> str:
         document: Any = read_yaml(compose.decode())
         version = str(document["services"][_API_SERVER]["labels"][VERSION_LABEL])
         version_numbers(version)
-    except (yaml.YAMLError, UnicodeError, KeyError, TypeError, SpecError):
+    except (yaml.YAMLError, SpecError, *MALFORMED):
         return ""
     return version
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from windlass.domain.bounded import MALFORMED, shown
 from windlass.errors import IntegrityError
 
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet")
@@ -116,8 +117,8 @@ def read_flags(text: str, where: str) -> ReleaseFlags:
             )
             for component, known in json.loads(text).items()
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"{where}: no record of flags ({error!r}); `windlass mirror` writes one") from error
+    except MALFORMED as error:
+        raise IntegrityError(f"{where}: no record of flags ({shown(error)}); `windlass mirror` writes one") from error
 
 
 def _flag(words: str) -> Flag:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 from windlass.domain.artifacts import Lock
+from windlass.domain.bounded import MALFORMED, shown
 from windlass.domain.catalog.release import Release
 from windlass.errors import IntegrityError, SpecError
 
@@ -79,9 +80,9 @@ class TestRecord:
             lists = {name: tuple(outcome[name]) for name in ("failures", "modules")}
             end_to_end = SuiteOutcome(**{**outcome, **lists})
             return cls(**{**document, "end_to_end": end_to_end})
-        except (ValueError, KeyError, TypeError) as error:
+        except MALFORMED as error:
             raise IntegrityError(
-                f"{where}: no record of tests ({error!r}); `windlass catalog verify` writes one"
+                f"{where}: no record of tests ({shown(error)}); `windlass catalog verify` writes one"
             ) from error
 
 

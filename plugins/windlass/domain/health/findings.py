@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
+from windlass.domain.bounded import MALFORMED, moment, shown
 from windlass.errors import IntegrityError
 
 
@@ -96,8 +97,10 @@ class Finding:
         try:
             known = {key: value for key, value in values.items() if key in cls.__dataclass_fields__}
             known["kind"] = Kind(known["kind"])
-            known["since"] = datetime.fromisoformat(known["since"])
+            known["since"] = moment(known["since"])
             known["seen_from"] = tuple(known["seen_from"])
             return cls(**known)
-        except (ValueError, KeyError, TypeError) as error:
-            raise IntegrityError(f"a finding is not readable: {error!r}; look at the cluster's status again") from error
+        except MALFORMED as error:
+            raise IntegrityError(
+                f"a finding is not readable: {shown(error)}; look at the cluster's status again"
+            ) from error

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import isfinite
 
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.health.findings import Kind
 from windlass.domain.objects.health import workload_trouble
 
@@ -64,8 +66,16 @@ def assess(report: HostReport) -> Condition | None:
     """Return what is wrong by one report; None if it is good, or says nothing that can be understood."""
     try:
         return _RULES[report.topic](report.name, report.value)
-    except (KeyError, ValueError, IndexError):
+    except MALFORMED:
         return None
+
+
+def _number(text: str) -> float:
+    """Read a number; ValueError if it is none, or without end."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def _unit(name: str, value: str) -> Condition | None:
@@ -75,14 +85,14 @@ def _unit(name: str, value: str) -> Condition | None:
 
 
 def _disk(name: str, value: str) -> Condition | None:
-    free = float(value)
+    free = _number(value)
     if free >= LEAST_FREE_PERCENT:
         return None
     return Condition(Kind.DISK_FULL, name, f"{free:g} % of {name} are free, less than {LEAST_FREE_PERCENT:g} %")
 
 
 def _clock(name: str, value: str) -> Condition | None:
-    skew = float(value)
+    skew = _number(value)
     if abs(skew) <= CLOCK_TOLERANCE.total_seconds():
         return None
     return Condition(Kind.CLOCK_OFF, name, f"the clock is {abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}")
@@ -90,7 +100,7 @@ def _clock(name: str, value: str) -> Condition | None:
 
 def _certificate(name: str, value: str) -> Condition | None:
     messages = value.split(" ", 2)
-    left, life, path = float(messages[0]), float(messages[1]), messages[2]
+    left, life, path = _number(messages[0]), _number(messages[1]), messages[2]
     if left > max(life * CERTIFICATE_SHARE, CERTIFICATE_FLOOR.total_seconds()):
         return None
     when = "has run out" if left <= 0 else f"runs out in {timedelta(seconds=round(left))}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.health.checks import Check, CheckPlan
 from windlass.domain.health.probe import Subject
 from windlass.domain.health.subject import ProbeOrder
@@ -32,9 +34,10 @@ def parse_message(line: str) -> ProbeMessage | None:
     """Read one line of a probe loop; None if it is none, such as what a login shell prints by itself."""
     moment, *rest = line.rstrip("\r\n").split("\t")
     try:
-        return ProbeMessage(float(moment), rest[0], tuple(rest[1:]))
-    except (ValueError, IndexError):
+        said = ProbeMessage(float(moment), rest[0], tuple(rest[1:]))
+    except MALFORMED:
         return None
+    return said if isfinite(said.moment) else None
 
 
 def subject_of(name: str) -> Subject:

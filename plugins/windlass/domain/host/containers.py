@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from windlass.domain.bounded import moment
 from windlass.domain.host.layout import (
     COMPONENT_LABEL,
     CONFIG_LABEL,
@@ -93,10 +94,13 @@ def by_component(listed: Iterable[Container]) -> dict[str, Container]:
 
 
 def read_container(inspected: Mapping[str, Any]) -> Container:
-    """Read the answer of `docker inspect`; KeyError if it is none."""
+    """Read the answer of `docker inspect`; one of `bounded.MALFORMED` if it is none."""
     config, state = inspected["Config"], inspected["State"]
     labels: dict[str, str] = config.get("Labels") or {}
     grace = config.get("StopTimeout")
+    texts = (inspected["Id"], state["Status"], config["Image"], *labels.values())
+    if not all(isinstance(one, str) for one in texts):
+        raise TypeError("a text that is none")
     return Container(
         container_id=inspected["Id"],
         name=inspected["Name"].removeprefix("/"),
@@ -105,10 +109,10 @@ def read_container(inspected: Mapping[str, Any]) -> Container:
         state=state["Status"],
         image=config["Image"],
         started=_time(state["StartedAt"]),
-        exit_code=state["ExitCode"],
-        restarts=inspected.get("RestartCount", 0),
+        exit_code=int(state["ExitCode"]),
+        restarts=int(inspected.get("RestartCount", 0)),
         labels=labels,
-        grace_seconds=_DEFAULT_GRACE_SECONDS if grace is None else grace,
+        grace_seconds=_DEFAULT_GRACE_SECONDS if grace is None else int(grace),
         details=inspected,
     )
 
@@ -119,7 +123,7 @@ def _time(text: str) -> datetime | None:
         return None
     seconds, _, rest = text.partition(".")
     if not rest:
-        return datetime.fromisoformat(text)
+        return moment(text)
     zone = rest.lstrip("0123456789")
     digits = rest[: len(rest) - len(zone)]
-    return datetime.fromisoformat(f"{seconds}.{digits[:6]:0<6}{zone}")
+    return moment(f"{seconds}.{digits[:6]:0<6}{zone}")

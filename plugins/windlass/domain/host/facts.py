@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from windlass.domain.bounded import read_from
 from windlass.errors import NotReadyError
 
 CAP_SYS_RESOURCE = 24
@@ -64,7 +65,7 @@ class HostFacts:
 
 
 def parse_facts(text: str) -> HostFacts:
-    """Read what the script printed; NotReadyError if the output is cut short."""
+    """Read what the script printed; NotReadyError if the output is cut short, IntegrityError if it is not its form."""
     values: dict[str, list[str]] = {}
     for line in text.splitlines():
         key, separator, value = line.partition("=")
@@ -72,7 +73,8 @@ def parse_facts(text: str) -> HostFacts:
             values.setdefault(key, []).append(value.strip())
     if "complete" not in values:
         raise NotReadyError(f"the host's answer about itself is cut short after {len(text)} bytes; ask again")
-    return _facts_of(values)
+    with read_from("what the host says about itself", "see what its login shell prints, and run this again"):
+        return _facts_of(values)
 
 
 def _facts_of(values: dict[str, list[str]]) -> HostFacts:

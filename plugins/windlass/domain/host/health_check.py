@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.spec.models import HealthOverride
 from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
@@ -47,7 +48,7 @@ def read_health(compose: str) -> dict[str, HealthCheck]:
         if HEALTH_KEY in service:
             try:
                 checks[name] = _check(service[HEALTH_KEY])
-            except (KeyError, TypeError, ValueError) as error:
+            except MALFORMED as error:
                 raise SpecError(f"service {name}: {HEALTH_KEY}: {error!s} is missing or wrong") from error
     return checks
 

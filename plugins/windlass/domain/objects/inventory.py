@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from windlass.domain.bounded import MALFORMED, shown
 from windlass.domain.host.layout import ADDON_LABEL
 from windlass.errors import IntegrityError
 
@@ -98,10 +99,10 @@ class ObjectInventory:
             data = document.get("data") or {}
             objects = tuple(ObjectRef(**entry) for entry in json.loads(data[_OBJECTS]))
             return cls(objects, str(data.get(_ENCRYPTION, "")))
-        except (ValueError, KeyError, TypeError) as error:
+        except MALFORMED as error:
             raise IntegrityError(
-                f"ConfigMap {NAMESPACE}/{NAME} is not readable ({error!r}); delete it, and the objects that Windlass "
-                "has applied are found by their labels"
+                f"ConfigMap {NAMESPACE}/{NAME} is not readable ({shown(error)}); delete it, and the objects that "
+                "Windlass has applied are found by their labels"
             ) from error
 
 

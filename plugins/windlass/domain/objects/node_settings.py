@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.host.layout import NODE_SETTINGS
 from windlass.domain.objects.drift import ABSENT, FieldDifference, ObjectDrift
 from windlass.domain.objects.inventory import ObjectRef
@@ -40,7 +41,7 @@ class NodeSettings:
             kept = json.loads((node["metadata"].get("annotations") or {})[NODE_SETTINGS])
             taints = (one.rpartition(":") for one in kept["taints"])
             return cls(frozenset(kept["labels"]), frozenset((key, effect) for key, _, effect in taints))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except MALFORMED:
             return None
 
     def text(self) -> str:

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import cast
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
@@ -46,6 +47,11 @@ class CertificateSubject:
     usage: Usage
     groups: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
+
+
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
+              x509.UnsupportedGeneralNameType)  # fmt: skip
+"""What `cryptography` raises of bytes that are no sound certificate: some of it only when a part of it is asked for."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from windlass.domain.pki.certificates import alternative_names
+from windlass.domain.pki.certificates import UNREADABLE, alternative_names
 from windlass.domain.pki.issuance import is_signed_by
 
 
@@ -20,9 +20,9 @@ def check_certificate(pem: str, authority: str, names: Collection[str], now: dat
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
         issuers = x509.load_pem_x509_certificates(authority.encode())
-    except ValueError as error:
+        return (*_signature(certificate, issuers), *_time(certificate, now), *_names(certificate, names))
+    except UNREADABLE as error:
         return (f"not a readable certificate: {error}",)
-    return (*_signature(certificate, issuers), *_time(certificate, now), *_names(certificate, names))
 
 
 def _signature(certificate: x509.Certificate, issuers: list[x509.Certificate]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.pki.certificates import Credential, public_pem
 from windlass.domain.pki.subjects import Signer
 from windlass.domain.secret import Secret
@@ -52,7 +53,7 @@ class Pki:
         """Read what `to_bytes` wrote; IntegrityError (that quotes nothing of it) if it is not of that form."""
         try:
             return _read_pki(json.loads(data))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MALFORMED as error:
             reason = type(error).__name__
         # Raised outside of the handler: the cause of a JSON error holds the text, and with it the keys.
         raise IntegrityError(f"the stored PKI is not readable ({reason}); restore it from a control-plane host's copy")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from windlass.domain.bounded import MALFORMED, moment, shown
 from windlass.errors import IntegrityError
 
 FORGIVEN_AFTER = timedelta(minutes=5)
@@ -102,14 +103,15 @@ class History:
         try:
             document: dict[str, Any] = json.loads(data)
             tries = {
-                key: Tries(int(one["count"]), datetime.fromisoformat(one["last"]), int(one["failed"]))
+                key: Tries(int(one["count"]), moment(one["last"]), int(one["failed"]))
                 for key, one in document["tries"].items()
             }
             alerts = {str(key): str(text) for key, text in document.get("alerts", {}).items()}
             return cls(tries, alerts, frozenset(map(str, document.get("cordoned", ()))))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MALFORMED as error:
             raise IntegrityError(
-                f"the record of actions in the store is not readable ({error!r}); delete repairs.json to start over"
+                f"the record of actions in the store is not readable ({shown(error)}); "
+                "delete repairs.json to start over"
             ) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.host.layout import DOCKER_DAEMON
 from windlass.errors import SpecError
 
@@ -34,7 +35,7 @@ def _read(existing: str | None) -> dict[str, Any]:
         return {}
     try:
         settings = json.loads(existing)
-    except ValueError as error:
+    except MALFORMED as error:
         raise SpecError(f"{DOCKER_DAEMON} is no JSON: {error}; fix it or move it away") from error
     if not isinstance(settings, dict):
         raise SpecError(f"{DOCKER_DAEMON} is no JSON object; fix it or move it away")

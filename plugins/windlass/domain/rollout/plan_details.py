@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import yaml
 
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.host.desired import DesiredService, read_services
 from windlass.domain.host.drift import HostDrift, ServiceDrift
 from windlass.domain.host.file_drift import FileDrift
@@ -118,7 +119,7 @@ def _services(stack: str, compose: bytes | None) -> Mapping[str, DesiredService]
     """Return the services of a Compose file that lies on a host; none if it is not one of Windlass's."""
     try:
         return read_services(stack, (compose or b"services: {}").decode())
-    except (yaml.YAMLError, UnicodeDecodeError, LookupError, TypeError, AttributeError):
+    except (yaml.YAMLError, *MALFORMED):
         return {}
 
 

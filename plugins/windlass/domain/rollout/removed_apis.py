@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.catalog import Release, RemovedApi
 from windlass.domain.rollout.disruption import name_of
 
@@ -72,7 +73,7 @@ def _ways(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if applied:
         try:
             yield str(json.loads(applied).get("apiVersion", "")), "kubectl apply"
-        except (ValueError, AttributeError):
+        except MALFORMED:
             return
 
 

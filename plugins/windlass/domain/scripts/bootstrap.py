@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from windlass.domain.bounded import read_from
 from windlass.domain.etcd.bootstrap import MemberOrigin
 from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA, ETCD_STATUS_PORT, stack_directory
 from windlass.domain.scripts.restore import MARK
@@ -36,12 +37,13 @@ echo "applied=$applied"
 
 
 def parse_member_origin(text: str) -> MemberOrigin:
-    """Read what the script printed."""
+    """Read what the script printed; IntegrityError if it is not of its form."""
     lines = [(line.partition("=")[0], line.partition("=")[2]) for line in text.splitlines() if "=" in line]
     values = dict(lines)
     remains = tuple(value.rpartition("/")[2] for key, value in lines if key == "remains")
     applied = values.get("applied")
-    return MemberOrigin(values.get("mark"), values.get("initial"), int(applied) if applied else None, remains)
+    with read_from("what the host says of how its member began", "see what its login shell prints, and look again"):
+        return MemberOrigin(values.get("mark"), values.get("initial"), int(applied) if applied else None, remains)
 
 
 def bootstrap_script(initial_cluster: str) -> Script:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from windlass.domain.bounded import MALFORMED, read_from
 from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.health import ETCD, GONE, HostHealth, ServiceHealth, Sight, UnitHealth
 from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, ServiceCheck, kubelet_probe
@@ -112,11 +113,17 @@ class _Inspection:
 def parse_health(text: str, desired: HostChecks, reported: frozenset[str], now: datetime) -> HostHealth:
     """Read what the script printed; `reported` are the things of this host that the watch calls unhealthy.
 
-    NotReadyError if the answer is cut short.
+    NotReadyError if the answer is cut short, IntegrityError if it is not of the script's form.
     """
-    said = _read(text, reported)
+    with read_from(
+        f"{desired.host.name}: what it says of its health", "see what its login shell prints, and look again"
+    ):
+        return _health_of(_read(text, reported), len(text), desired, now)
+
+
+def _health_of(said: _Inspection, size: int, desired: HostChecks, now: datetime) -> HostHealth:
     if "complete" not in said.values:
-        raise NotReadyError(f"{desired.host.name}: its answer is cut short after {len(text)} bytes; look again")
+        raise NotReadyError(f"{desired.host.name}: its answer is cut short after {size} bytes; look again")
     is_answering = said.values.get("engine") == "answers"
     free = said.values.get("free_kib")
     return HostHealth(
@@ -161,7 +168,7 @@ def _container(line: str) -> Container | None:
     try:
         inspected: dict[str, Any] = json.loads(line)
         return read_container(inspected)
-    except (ValueError, KeyError, TypeError):
+    except MALFORMED:
         return None
 
 

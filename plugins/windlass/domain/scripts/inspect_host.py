@@ -12,6 +12,7 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
+from windlass.domain.bounded import MALFORMED, read_from
 from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.desired import CONTAINERD, DesiredHost, DesiredUnit
 from windlass.domain.host.facts import HostFacts
@@ -94,7 +95,7 @@ def _unit_lines(unit: DesiredUnit) -> Iterator[str]:
 def parse_inspection(text: str, name: str, facts: HostFacts, files: Mapping[str, ObservedFile]) -> ObservedHost:
     """Read what the script printed on the host `name`, and put it together with what is known of it besides.
 
-    NotReadyError if the answer is cut short.
+    NotReadyError if the answer is cut short, IntegrityError if it is not of the script's form.
     """
     values: dict[str, list[str]] = {}
     containers: list[Container | None] = []
@@ -106,18 +107,19 @@ def parse_inspection(text: str, name: str, facts: HostFacts, files: Mapping[str,
             values.setdefault(key, []).append(value)
     if "complete" not in values:
         raise NotReadyError(f"{name}: its answer is cut short after {len(text)} bytes; look again")
-    return ObservedHost(
-        name,
-        facts,
-        programs=frozenset(values.get("program", ())) if "programs" in values else Unknown(),
-        links=_pairs(values.get("link", ())),
-        files=files,
-        settings=dict(_setting(value) for value in values.get("setting", ())),
-        units=dict(_unit(value) for value in values.get("unit", ())),
-        versions=_pairs(values.get("version", ())),
-        containers=_containers(containers) if values.get("engine") == ["answers"] else _SILENT,
-        images=_images(values),
-    )
+    with read_from(f"{name}: what it says of what it holds", "see what its login shell prints, and look again"):
+        return ObservedHost(
+            name,
+            facts,
+            programs=frozenset(values.get("program", ())) if "programs" in values else Unknown(),
+            links=_pairs(values.get("link", ())),
+            files=files,
+            settings=dict(_setting(value) for value in values.get("setting", ())),
+            units=dict(_unit(value) for value in values.get("unit", ())),
+            versions=_pairs(values.get("version", ())),
+            containers=_containers(containers) if values.get("engine") == ["answers"] else _SILENT,
+            images=_images(values),
+        )
 
 
 def _pairs(values: Iterable[str]) -> dict[str, str]:
@@ -154,5 +156,5 @@ def _containers(found: list[Container | None]) -> Mapping[str, Container] | Unkn
 def _container(line: str) -> Container | None:
     try:
         return read_container(json.loads(line))
-    except (ValueError, KeyError, TypeError):
+    except MALFORMED:
         return None

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from windlass.domain.apply.created import BEING_CREATED
 from windlass.domain.backup.ids import BundleId
+from windlass.domain.bounded import MALFORMED
 from windlass.domain.catalog import Catalog
 from windlass.domain.lease import Lease
 from windlass.domain.spec import topology
@@ -92,7 +93,7 @@ def is_watched(status: Mapping[str, Any], now: datetime) -> bool:
     """Say whether the watch wrote this so short a time ago that it still holds."""
     try:
         return now - datetime.fromisoformat(status["observed"]) < STALE
-    except (KeyError, TypeError, ValueError):
+    except MALFORMED:
         return False
 
 

@@ -13,7 +13,7 @@ from windlass.domain.host.file_drift import Absent, FileState, ObservedFile, Oth
 from windlass.effects.ssh.connection import RemoteFile
 
 _DIGEST = re.compile(r"([0-9a-f]{64})  (/.*)", re.DOTALL)
-_STATUS = re.compile(r"([0-9a-f]+) (\d+:\d+) ([^ ]+:[^ ]+) (/.*)", re.DOTALL)
+_STATUS = re.compile(r"([0-9a-f]{1,8}) (\d+:\d+) ([^ ]+:[^ ]+) (/.*)", re.DOTALL)
 _ABSENT = re.compile(r"absent (/.*)", re.DOTALL)
 
 

@@ -114,5 +114,8 @@ def _escape(pattern: str) -> str:
 
 
 def _is_hash_of(name: str, pattern: str) -> bool:
-    salt, digest = (base64.b64decode(part) for part in pattern.split("|")[2:4])
+    try:
+        salt, digest = (base64.b64decode(part) for part in pattern.split("|")[2:4])
+    except ValueError:
+        raise SpecError(f"known_hosts: `{pattern[:60]}` is not of the form `|1|salt|hash`") from None
     return hmac.compare_digest(hmac.new(salt, name.encode(), "sha1").digest(), digest)

@@ -7,13 +7,15 @@ host by then, the spec's `knownHosts` lines too, until these name another one st
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.host_keys import HostKey, keys_of, known_hosts_line, with_accepted
 from windlass.effects.store.contract import Store
+from windlass.effects.store.documents import document_at, text_at
 from windlass.effects.store.keys import accepted_host_keys_prefix, host_keys_prefix
 from windlass.errors import IntegrityError
 from windlass.operation_names import Operation
@@ -32,6 +34,11 @@ class AcceptedHostKey:
     at: str
     """When, as ISO 8601."""
 
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> AcceptedHostKey:
+        """Read what is stored of one."""
+        return cls(value["line"], tuple(value["replaced"]), value["run"], value["at"])
+
     def on(self, target: SshTarget) -> SshTarget:
         """Return the host's login with this key."""
         return with_accepted(target, self.line, self.replaced)
@@ -46,18 +53,15 @@ class HostKeys:
 
     def lines(self) -> tuple[str, ...]:
         """Return the known_hosts lines of hosts that were trusted on first use."""
-        found = (self.store.get(item.key) for item in self.store.list(host_keys_prefix(self.cluster)))
-        return tuple(stored.data.decode() for stored in found if stored is not None)
+        found = (text_at(self.store, item.key) for item in self.store.list(host_keys_prefix(self.cluster)))
+        return tuple(line for line in found if line is not None)
 
     def accepted(self) -> dict[str, AcceptedHostKey]:
         """Return the keys that were accepted, by host."""
         prefix = accepted_host_keys_prefix(self.cluster)
-        found = {item.key.removeprefix(prefix): self.store.get(item.key) for item in self.store.list(prefix)}
-        documents = {host: json.loads(stored.data) for host, stored in found.items() if stored is not None}
-        return {
-            host: AcceptedHostKey(one["line"], tuple(one["replaced"]), one["run"], one["at"])
-            for host, one in documents.items()
-        }
+        keys = [item.key for item in self.store.list(prefix)]
+        found = {key.removeprefix(prefix): document_at(self.store, key, AcceptedHostKey.of) for key in keys}
+        return {host: one for host, one in found.items() if one is not None}
 
     def known(self, targets: Iterable[SshTarget]) -> list[SshTarget]:
         """Return logins with the keys that are recorded for them, besides those that they bring."""

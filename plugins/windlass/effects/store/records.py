@@ -6,16 +6,18 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from windlass.domain.apply.created import CreatedRecord
+from windlass.domain.bounded import moment
 from windlass.domain.pki import Pki
 from windlass.domain.remediation import History
 from windlass.domain.rollout.durations import StepDurations
 from windlass.domain.rollout.record import LeftHost, Pause, RolloutRecord
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.effects.store.contract import Store
+from windlass.effects.store.documents import document_at, text_at
 from windlass.effects.store.keys import (
     CLUSTERS,
     accepted_host_keys_prefix,
@@ -37,7 +39,7 @@ from windlass.effects.store.keys import (
     waiting_key,
 )
 
-_NEVER = "1970-01-01T00:00:00+00:00"
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def list_clusters(store: Store) -> tuple[str, ...]:
@@ -55,8 +57,7 @@ class ClusterRecords:
 
     def spec(self) -> str | None:
         """Return the text of the stored spec, or None if there is none."""
-        stored = self.store.get(spec_key(self.cluster))
-        return None if stored is None else stored.data.decode()
+        return text_at(self.store, spec_key(self.cluster))
 
     def save_spec(self, text: str) -> bool:
         """Store the spec; False if it is stored just so already."""
@@ -126,11 +127,11 @@ class ClusterRecords:
 
     def created(self) -> CreatedRecord | None:
         """Return the record that the cluster was verified; None if it never was: then it is being created."""
-        stored = self.store.get(created_key(self.cluster))
-        if stored is None:
-            return None
-        document = json.loads(stored.data)
-        return CreatedRecord(datetime.fromisoformat(document["verified"]), document["etcd"])
+        return document_at(
+            self.store,
+            created_key(self.cluster),
+            lambda one: CreatedRecord(moment(one["verified"]), one["etcd"]),
+        )
 
     def save_created(self, created: CreatedRecord) -> None:
         """Store that the cluster was verified."""
@@ -140,8 +141,7 @@ class ClusterRecords:
 
     def waiting(self) -> str:
         """Return which remediation run waits for the lease, the newest that does; empty if none ever did."""
-        stored = self.store.get(waiting_key(self.cluster))
-        return "" if stored is None else str(json.loads(stored.data)["run"])
+        return document_at(self.store, waiting_key(self.cluster), lambda one: str(one["run"])) or ""
 
     def save_waiting(self, run: str) -> None:
         """Store that this remediation run waits for the lease; any that waited before leaves all to it."""
@@ -158,8 +158,8 @@ class ClusterRecords:
 
     def echoed(self) -> datetime:
         """Return up to when the cluster itself was told what the service log says; long ago if it never was."""
-        stored = self.store.get(echo_key(self.cluster))
-        return datetime.fromisoformat(json.loads(stored.data)["until"] if stored else _NEVER)
+        until = document_at(self.store, echo_key(self.cluster), lambda one: moment(one["until"]))
+        return until or _NEVER
 
     def save_echoed(self, until: datetime) -> None:
         """Store up to when the cluster was told."""
@@ -167,8 +167,7 @@ class ClusterRecords:
 
     def rollout(self) -> RolloutRecord | None:
         """Return the rollout that is under way or paused; if None, every host is meant to be at the stored spec."""
-        stored = self.store.get(rollout_key(self.cluster))
-        return None if stored is None else RolloutRecord(**json.loads(stored.data))
+        return document_at(self.store, rollout_key(self.cluster), lambda one: RolloutRecord(**one))
 
     def save_rollout(self, rollout: RolloutRecord) -> None:
         """Store that a rollout is under way."""
@@ -181,8 +180,7 @@ class ClusterRecords:
 
     def left_hosts(self) -> tuple[LeftHost, ...]:
         """Return the hosts that left the spec and of which something may be left."""
-        stored = self.store.get(left_hosts_key(self.cluster))
-        return () if stored is None else tuple(LeftHost.of(one) for one in json.loads(stored.data))
+        return document_at(self.store, left_hosts_key(self.cluster), lambda all_: tuple(map(LeftHost.of, all_))) or ()
 
     def save_left_hosts(self, hosts: Iterable[LeftHost]) -> None:
         """Store which hosts left the spec and may have something left; nothing is kept where there are none."""
@@ -194,8 +192,7 @@ class ClusterRecords:
 
     def pause(self) -> Pause | None:
         """Return what was asked of the rollout that is under way, or None."""
-        stored = self.store.get(pause_key(self.cluster))
-        return None if stored is None else Pause(**json.loads(stored.data))
+        return document_at(self.store, pause_key(self.cluster), lambda one: Pause(**one))
 
     def ask_pause(self, pause: Pause) -> None:
         """Store that the rollout that is under way is to pause."""
@@ -207,8 +204,7 @@ class ClusterRecords:
 
     def durations(self) -> StepDurations:
         """Return how long each kind of step of a rollout took last."""
-        stored = self.store.get(durations_key(self.cluster))
-        return StepDurations() if stored is None else StepDurations.of(json.loads(stored.data))
+        return document_at(self.store, durations_key(self.cluster), StepDurations.of) or StepDurations()
 
     def save_durations(self, durations: StepDurations) -> None:
         """Store how long each kind of step of a rollout took last."""
@@ -216,8 +212,7 @@ class ClusterRecords:
 
     def status(self) -> Mapping[str, Any] | None:
         """Return the last observation, or None if there is none."""
-        stored = self.store.get(status_key(self.cluster))
-        return None if stored is None else dict(json.loads(stored.data))
+        return document_at(self.store, status_key(self.cluster), dict)
 
     def save_status(self, status: Mapping[str, Any]) -> None:
         """Store the last observation."""

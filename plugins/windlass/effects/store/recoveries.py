@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from windlass.domain.bounded import MALFORMED, shown
 from windlass.effects.store.contract import Store
 from windlass.effects.store.keys import recoveries_prefix
 from windlass.errors import IntegrityError
@@ -44,5 +45,5 @@ def _parse(key: str, data: bytes) -> RecoveryRecord:
         return RecoveryRecord(
             str(document["id"]), str(document["run_id"]), str(document["bundle"]), int(document["revision"])
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{key}: this record of a recovery is not readable ({error!r}); delete it") from error
+    except MALFORMED as error:
+        raise IntegrityError(f"{key}: this record of a recovery is not readable ({shown(error)}); delete it") from error

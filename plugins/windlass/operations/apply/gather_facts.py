@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 
+from windlass.domain.bounded import read_from
 from windlass.domain.host.facts import HostFacts, parse_facts
 from windlass.domain.host.preflight import PreflightAnswer
 from windlass.domain.scripts.facts import facts_script
@@ -43,7 +44,8 @@ def _ask(session: ClusterSession, host: Host, connection: Connection) -> Preflig
     skew = facts.epoch - before if facts.epoch < before else max(facts.epoch - after, 0.0)
     result = connection.run_script(_surroundings(session, host), timeout=_TIMEOUT)
     lines = result.stdout.splitlines()
-    fsync = [int(line.removeprefix(FSYNC)) for line in lines if line.startswith(FSYNC)]
+    with read_from(f"{host.name}: how fast it says that its disk is", "see what its login shell prints"):
+        fsync = [int(line.removeprefix(FSYNC)) for line in lines if line.startswith(FSYNC)]
     return PreflightAnswer(
         facts,
         skew_seconds=skew,

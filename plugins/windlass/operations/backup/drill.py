@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from windlass.domain.backup import SNAPSHOT, BundleId, BundleManifest, Comparison, DrillRecord, drill_id
+from windlass.domain.bounded import read_from
 from windlass.domain.catalog import Release
 from windlass.domain.host.layout import DATA, DRILLS
 from windlass.domain.rendering import image_reference
@@ -157,8 +158,10 @@ def _restore(drill: _Drill, vault: Vault) -> None:
     with watch.step("fetch"), vault.open_part(drill.manifest, SNAPSHOT) as pieces:
         _send(drill.connection, plan.receive(), pieces)
     with watch.step("status"):
-        status = json.loads(drill.command(plan.status()))
-        drill.compare("revision", drill.manifest.content.revision, status["revision"])
+        said = drill.command(plan.status())
+        with read_from(f"{drill.connection.host}: what etcdutl says of the snapshot", "drill on another host"):
+            found = json.loads(said)["revision"]
+        drill.compare("revision", drill.manifest.content.revision, found)
     with watch.step("restore"):
         drill.command(plan.restore())
 

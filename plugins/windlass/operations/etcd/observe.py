@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from windlass.domain.bounded import read_from
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.status import ObservedMember, Process
 from windlass.domain.host.layout import ETCD_PEER_PORT
@@ -79,11 +80,12 @@ def _ask_host(connection: Connection) -> ObservedMember:
     said = connection.run_script(observe_member_script(), timeout=timedelta(seconds=20)).stdout
     values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     processes: dict[str, Process] = {"running": "running", "stopped": "stopped", "absent": "absent"}
-    return ObservedMember(
-        processes.get(values.get("process", ""), "unknown"),
-        has_data={"yes": True, "no": False}.get(values.get("data", "")),
-        free_bytes=int(values["free"]) * 1024 if values.get("free") else None,
-    )
+    with read_from(f"{connection.host}: what it says of its member", "see what its login shell prints, and look again"):
+        return ObservedMember(
+            processes.get(values.get("process", ""), "unknown"),
+            has_data={"yes": True, "no": False}.get(values.get("data", "")),
+            free_bytes=int(values["free"]) * 1024 if values.get("free") else None,
+        )
 
 
 def _ask(

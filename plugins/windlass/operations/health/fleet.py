@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +19,10 @@ from windlass.domain.spec.members import with_hosts
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, ServiceLog, Store
 from windlass.effects.store.keys import CLUSTERS, SPEC_MARKS, bundles_prefix, delete_lease_key, lease_key, spec_key
+from windlass.errors import IntegrityError
 from windlass.operation_names import Operation
+
+log = logging.getLogger(__name__)
 
 Logins = Callable[[Cluster], list[SshTarget]]
 """Gives the login on each host of a cluster, without the keys that were trusted on first use."""
@@ -101,7 +105,7 @@ class Fleet:
             backup_schedule=None if spec.spec.backup.target else spec.spec.backup.schedule,
             reporters=tuple(plane.name for plane in planes),
             left=self._left(spec),
-            known=ClusterRecords(self.store, cluster).status(),
+            known=self._known(cluster),
         )
 
     def left(self, cluster: str) -> tuple[str, ...]:
@@ -131,6 +135,14 @@ class Fleet:
         log = ServiceLog(self.store, cluster)
         for event in events:
             log.append(event, writer=event.operation)
+
+    def _known(self, cluster: str) -> Mapping[str, Any] | None:
+        """Return the last observation; one that is not readable is replaced by the next."""
+        try:
+            return ClusterRecords(self.store, cluster).status()
+        except IntegrityError as error:
+            log.warning("%s: it is watched as if it had not been before: %s", cluster, error)
+            return None
 
     def _left(self, spec: Cluster) -> dict[str, SshTarget]:
         """Return the logins on hosts that left, but for those whose address another host has by now."""

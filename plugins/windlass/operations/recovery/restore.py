@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-import yaml
-
+from windlass.domain.bounded import read_from
 from windlass.domain.host.layout import ETCD_DATA, stack_directory
 from windlass.domain.scripts.restore import Restore, receive_script, restore_script, stage_script
 from windlass.domain.spec.models import Host
+from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.broadcast import broadcast
 from windlass.effects.ssh.connection import Channel, Connection
 from windlass.errors import RefusedError
@@ -53,7 +53,8 @@ def stages(work: RecoveryContext) -> dict[str, Stage]:
     def look(_: Host, connection: Connection) -> Stage:
         said = connection.run_script(script, timeout=timedelta(seconds=30)).stdout
         values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
-        free = int(values["free"]) * 1024 if values.get("free") else None
+        with read_from(f"{connection.host}: how far it says that it is", "see what its login shell prints"):
+            free = int(values["free"]) * 1024 if values.get("free") else None
         return Stage(values.get("stage", ""), free)
 
     return work.session.on_hosts("see how far the recovery has come", work.etcd_hosts, look)
@@ -105,7 +106,9 @@ def _send(work: RecoveryContext, hosts: list[Host], source: SnapshotSource) -> N
 
 def _restore(work: RecoveryContext, bump: int, host: Host, connection: Connection) -> Changes:
     members = ",".join(f"{one.name}={peer_url(one)}" for one in work.etcd_hosts)
-    compose = yaml.safe_load(connection.read(_COMPOSE) or b"{}")
+    where = f"{host.name}: {_COMPOSE}"
+    with read_from(where, "clear the task `restore`, which lays the file down again"):
+        image = str(read_yaml((connection.read(_COMPOSE) or b"{}").decode())["services"]["etcd"]["image"])
     restore = Restore(
         id=work.id,
         name=host.name,
@@ -113,6 +116,6 @@ def _restore(work: RecoveryContext, bump: int, host: Host, connection: Connectio
         initial_cluster=members,
         token=f"{work.session.cluster.name}-{work.id}",
         bump=bump,
-        image=compose["services"]["etcd"]["image"],
+        image=image,
     )
     return run_script(connection, restore_script(restore), timeout=_RESTORE)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
+from windlass.domain.bounded import read_from
 from windlass.domain.etcd.change import check_change, member_named
 from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.quorum import Membership, Stop, what_if
@@ -111,4 +112,5 @@ def _cluster_minor(connection: Connection) -> int:
     url, pki = f"https://127.0.0.1:{ETCD_CLIENT_PORT}/version", f"{PKI}/etcd"
     probe = CurlProbe(url, timedelta(seconds=5), ca=f"{pki}/ca.crt", client=f"{pki}/server")
     answer = connection.run(probe.argv, sudo=True).stdout
-    return minor_of(f"v{json.loads(answer)['etcdcluster']}")
+    with read_from(f"{connection.host}: the version that etcd says", "see what answers at its port for clients"):
+        return minor_of(f"v{json.loads(answer)['etcdcluster']}")

@@ -12,6 +12,7 @@ from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.spec.checks.syntax import is_own_class, wrong_dns_name
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
+from windlass.domain.yamltext import compose_all_yaml
 
 _DRIVERS: Mapping[str, tuple[str, ...]] = {
     "network": ("flannel", "none"),
@@ -161,11 +162,11 @@ def _is_empty(node: yaml.Node | None) -> bool:
 def _wrong_objects(content: str) -> tuple[str, str] | None:
     """Say what keeps `content` from being Kubernetes objects; contents are not shown, they may be secret."""
     try:
-        documents = [node for node in yaml.compose_all(content, Loader=yaml.SafeLoader) if not _is_empty(node)]
+        documents = [node for node in compose_all_yaml(content) if not _is_empty(node)]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         return f"its line {line} is no YAML that can be read: {error.problem}", "check indentation, quotes and colons"
-    except (yaml.YAMLError, RecursionError):
+    except yaml.YAMLError:
         return "it is no YAML that can be read", "check it with `kubectl create --dry-run=client`"
     for number, node in enumerate(documents, start=1):
         keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
