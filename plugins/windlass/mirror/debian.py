@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import lzma
 import os
 import re
-import tarfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +11,16 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
+from windlass.effects.archives import open_tar
 from windlass.errors import CommandError, IntegrityError, WindlassError
 from windlass.mirror.commands import Commands, require
+from windlass.mirror.deb import DATA, data_archive
 from windlass.mirror.elf import needed_libraries
 from windlass.mirror.source import Progress
 
 RELEASE = "bookworm"
+MOST_BYTES = 512 * 1024 * 1024
+"""Of the files of one package; the largest that recipes take from has some ten million."""
 _MERGED = ("bin", "sbin", "lib", "lib64")
 # On any Debian host already; an archive of packages leaves these out, and so never touches the host's C library.
 _PRESENT_EVERYWHERE = ("?essential", "?priority(required)", "init-system-helpers", "ca-certificates")
@@ -129,16 +130,19 @@ def unpack(packages: Iterable[Path]) -> dict[str, Entry]:
     tree: dict[str, Entry] = {}
     links: list[tuple[str, str]] = []
     for package in packages:
-        with tarfile.open(fileobj=io.BytesIO(_data_archive(package)), mode="r:") as archive:
-            for member in archive:
-                path = merged(member.name)
-                if member.isreg():
-                    stream = archive.extractfile(member)
-                    tree[path] = Entry(stream.read() if stream else b"", member.mode & 0o755)
-                elif member.issym():
-                    tree[path] = Entry(b"", 0o777, member.linkname)
-                elif member.islnk():
-                    links.append((path, merged(member.linkname)))
+        where = f"{package}: {DATA}"
+        with open_tar(data_archive(package.read_bytes(), str(package)), MOST_BYTES, where) as entries:
+            for entry in entries:
+                path = merged(entry.name)
+                if entry.kind == "file":
+                    tree[path] = Entry(entries.read(), entry.mode & 0o755)
+                elif entry.kind == "symbolic link":
+                    tree[path] = Entry(b"", 0o777, entry.link)
+                elif entry.kind == "hard link":
+                    links.append((path, merged(entry.link)))
+    lost = [path for path, target in links if target not in tree]
+    if lost:
+        raise IntegrityError(f"the Debian packages have `{lost[0]}` as a link to nothing; remove them and run again")
     tree.update({path: tree[target] for path, target in links})
     return tree
 
@@ -162,41 +166,26 @@ def select(tree: Mapping[str, Entry], patterns: Sequence[str]) -> dict[str, Entr
 
 
 def _add(path: str, tree: Mapping[str, Entry], chosen: dict[str, Entry]) -> None:
-    if path in chosen:
-        return
-    entry = tree[path]
-    chosen[path] = entry
+    waiting = [path]
+    while waiting:
+        path = waiting.pop()
+        if path not in chosen:
+            entry = chosen[path] = tree[path]
+            waiting += _also_needed(path, entry, tree)
+
+
+def _also_needed(path: str, entry: Entry, tree: Mapping[str, Entry]) -> list[str]:
+    """Return what a link leads to, if a package has it, or the libraries of a program."""
     if entry.link is not None:
         target = merged(entry.link if entry.link.startswith("/") else f"{PurePosixPath(path).parent}/{entry.link}")
-        if target in tree:
-            _add(target, tree, chosen)
-        return
-    for library in needed_libraries(entry.content):
-        _add(_find_library(library, path, tree), tree, chosen)
+        return [target] if target in tree else []
+    return [_find_library(library, path, tree) for library in needed_libraries(entry.content)]
 
 
 def _find_library(name: str, wanted_by: str, tree: Mapping[str, Entry]) -> str:
-    if name.startswith("/"):
+    if name.startswith("/") and merged(name) in tree:
         return merged(name)
     for path in tree:
         if path.startswith("usr/lib/") and path.endswith(f"/{name}") and path.count("/") <= 3:
             return path
     raise WindlassError(f"modules.yaml: {wanted_by} needs {name}, which none of the Debian packages has")
-
-
-def _data_archive(package: Path) -> bytes:
-    """Return the tar archive with the files of a .deb, which is an ar archive of three members."""
-    content = package.read_bytes()
-    if content[:8] != b"!<arch>\n":
-        raise IntegrityError(f"{package} is no Debian package; remove it and run again")
-    offset = 8
-    while offset < len(content):
-        name = content[offset : offset + 16].decode().strip().rstrip("/")
-        size = int(content[offset + 48 : offset + 58])
-        data = content[offset + 60 : offset + 60 + size]
-        if name == "data.tar.xz":
-            return lzma.decompress(data)
-        if name == "data.tar":
-            return data
-        offset += 60 + size + size % 2
-    raise IntegrityError(f"{package} holds no data.tar.xz; remove it and run again")

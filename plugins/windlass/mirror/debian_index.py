@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import basename
 
+from windlass.domain.bounded import read_from
 from windlass.errors import IntegrityError, WindlassError
 
 # On any Debian host already; an archive of packages leaves these out, and so never touches the host's C library.
@@ -41,14 +42,14 @@ def release_sha256(in_release: str, path: str, url: str) -> str:
     return found[1]
 
 
-def parse_index(text: str) -> dict[str, Package]:
-    """Read a Packages file into packages by name; of several versions the last one counts."""
-    return {
-        package.name: package
-        for stanza in text.split("\n\n")
-        if stanza.strip()
-        for package in [_package(_fields(stanza))]
-    }
+def parse_index(content: bytes, url: str) -> dict[str, Package]:
+    """Read a Packages file into packages by name; of several versions the last one counts.
+
+    IntegrityError, with `url`, if it is none.
+    """
+    with read_from(url, "look what answers there; it is no index of Debian's packages"):
+        stanzas = (_fields(stanza) for stanza in content.decode().split("\n\n") if stanza.strip())
+        return {package.name: package for package in map(_package, stanzas)}
 
 
 def needed(names: Sequence[str], index: Mapping[str, Package]) -> tuple[Package, ...]:

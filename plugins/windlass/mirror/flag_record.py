@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from windlass.domain.artifacts import FLAGS_FILE, Artifact
+from windlass.domain.bounded import read_from
 from windlass.domain.catalog import Release
 from windlass.domain.catalog.flags import (
     COMPONENTS,
@@ -19,6 +19,7 @@ from windlass.domain.catalog.flags import (
     is_unknown,
     parse_help,
 )
+from windlass.effects.archives import open_tar
 from windlass.effects.catalog import load_catalog
 from windlass.errors import CommandError, NotReadyError
 from windlass.mirror.build_record import SourceCache, replace
@@ -26,6 +27,8 @@ from windlass.mirror.commands import Commands
 
 _FILES = ("kubelet",)
 """Components that hosts get as a file; the others are in images."""
+MOST_BYTES = 4 * 1024 * 1024 * 1024
+"""Of one layer of an image, which is never in memory as a whole."""
 
 
 def record_flags(catalog: Path, held: SourceCache, commands: Commands, scratch: Path) -> tuple[str, ...]:
@@ -82,21 +85,20 @@ def _program(component: str, artifact: Artifact, held: SourceCache, into: Path) 
         return program
     desired = component
     for layer in _layers(artifact, held):
-        with tarfile.open(layer) as archive:
-            for member in archive:
-                if PurePosixPath(member.name).name == desired and (member.issym() or member.islnk()):
-                    desired = PurePosixPath(member.linkname).name
+        with open_tar(layer, MOST_BYTES, str(artifact)) as entries:
+            for entry in entries:
+                if PurePosixPath(entry.name).name == desired and entry.link:
+                    desired = PurePosixPath(entry.link).name
     return _taken_out(artifact, desired, held, program)
 
 
 def _taken_out(artifact: Artifact, name: str, held: SourceCache, program: Path) -> Path:
     for layer in _layers(artifact, held):
-        with tarfile.open(layer) as archive:
-            for member in archive:
-                content = archive.extractfile(member) if PurePosixPath(member.name).name == name else None
-                if content is not None and member.isreg():
+        with open_tar(layer, MOST_BYTES, str(artifact)) as entries:
+            for entry in entries:
+                if entry.kind == "file" and PurePosixPath(entry.name).name == name:
                     with program.open("wb") as target:
-                        shutil.copyfileobj(content, target)
+                        target.writelines(entries.content())
                     program.chmod(0o755)
                     return program
     raise NotReadyError(f"{artifact}: no program `{name}` is in the image; run `windlass mirror --verify`")
@@ -107,6 +109,7 @@ def _layers(artifact: Artifact, held: SourceCache) -> Iterator[Path]:
     record = held.record(artifact)
     if record is None:
         raise NotReadyError(f"{artifact} is not in the mirror {held.directory}; run `windlass mirror`")
-    manifest = json.loads(held.blob(record.locked.digest).read_text(encoding="utf-8"))
-    for layer in manifest["layers"]:
-        yield held.blob(layer["digest"])
+    with read_from(f"{artifact}: its manifest", "run `windlass mirror --verify`"):
+        manifest = json.loads(held.blob(record.locked.digest).read_text(encoding="utf-8"))
+        digests = [str(layer["digest"]) for layer in manifest["layers"]]
+    yield from map(held.blob, digests)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 import shutil
 import tarfile
 from collections.abc import Sequence
@@ -12,15 +11,20 @@ from pathlib import Path, PurePosixPath
 import httpx
 
 from windlass.domain.artifacts import Artifact
+from windlass.effects.archives import expanded, open_tar
 from windlass.errors import IntegrityError, WindlassError
 from windlass.mirror.checksums import file_sha256, published_sha256
 from windlass.mirror.debian_index import Package, needed, parse_index, release_sha256
 from windlass.mirror.download import Download, Downloader, RetryPolicy
 from windlass.mirror.oci_layout import Layout
 from windlass.mirror.official_catalog import FilePublication, ImagePublication, PackagesPublication, Publication
-from windlass.mirror.registry_pull import ImagePuller, RegistryAuth
+from windlass.mirror.registry_pull import ImagePuller, official_client
 from windlass.mirror.source import Produced, Progress
 
+MOST_INDEX_BYTES = 512 * 1024 * 1024
+"""Of Debian's index of packages; that of the whole release is of 50 MB."""
+MOST_ARCHIVE_BYTES = 4 * 1024 * 1024 * 1024
+"""Of a publisher's archive, which is never in memory as a whole; the largest programs have some hundred million."""
 _TIMEOUT = httpx.Timeout(30, connect=10)
 
 
@@ -39,7 +43,7 @@ class FetchOrder:
 
 def fetch(order: FetchOrder, progress: Progress, patience: RetryPolicy | None) -> Produced:
     """Fetch what is ordered; IntegrityError if it is not what its publisher or the lock says."""
-    with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, auth=RegistryAuth()) as client:
+    with official_client(_TIMEOUT) as client:
         fetching = _Fetching(order, progress, Downloader(client, patience))
         if isinstance(order.publication, ImagePublication):
             return fetching.image(order.publication)
@@ -106,7 +110,9 @@ class _Fetching:
         expected = release_sha256(self.downloader.get(f"{suite}/InRelease").text, path, f"{suite}/InRelease")
         packed = self.order.workspace / "Packages.xz"
         self.downloader.fetch(Download(f"{suite}/{path}", packed, expected), self.progress.advance)
-        return parse_index(lzma.decompress(packed.read_bytes()).decode("utf-8"))
+        with packed.open("rb") as stream:
+            content = b"".join(expanded(stream, MOST_INDEX_BYTES, f"{suite}/{path}"))
+        return parse_index(content, f"{suite}/{path}")
 
     def _package(self, package: Package, publication: PackagesPublication) -> Path:
         target = self.order.workspace / package.file_name
@@ -126,13 +132,13 @@ class _Fetching:
 
 
 def _extract(archive: Path, member: str, target: Path, url: str) -> None:
-    with tarfile.open(archive) as opened:
-        names = {name.removeprefix("./"): name for name in opened.getnames()}
-        stream = opened.extractfile(names[member]) if member in names else None
-        if stream is None:
-            raise WindlassError(f"{url}: the archive has no file `{member}`; correct `member` in official.yaml")
-        with stream, target.open("wb") as output:
-            shutil.copyfileobj(stream, output)
+    with open_tar(archive, MOST_ARCHIVE_BYTES, url) as entries:
+        for entry in entries:
+            if entry.kind == "file" and entry.name.removeprefix("./") == member:
+                with target.open("wb") as output:
+                    output.writelines(entries.content())
+                return
+    raise WindlassError(f"{url}: the archive has no file `{member}`; correct `member` in official.yaml")
 
 
 def _bundle(files: Sequence[Path], target: Path) -> None:

@@ -70,7 +70,7 @@ def suite(publishers: Publishers) -> Publishers:
     )
     publishers.publish("/dists/bookworm/InRelease", release.encode())
     publishers.publish("/dists/bookworm/main/binary-amd64/Packages.xz", packed)
-    for package in parse_index(index_text()).values():
+    for package in parse_index(index_text().encode(), "Packages").values():
         publishers.publish(f"/{package.path}", DEBS[package.name])
     return publishers
 
@@ -132,6 +132,6 @@ def test_a_release_file_without_the_index_is_refused() -> None:
 
 
 def test_a_need_that_nothing_meets_is_said() -> None:
-    index = parse_index(index_text().replace("xtables (= 1.8)", "something-else"))
+    index = parse_index(index_text().replace("xtables (= 1.8)", "something-else").encode(), "Packages")
     with pytest.raises(WindlassError, match=r"nothing for `xtables`, which docker\.io needs"):
         needed(["docker.io"], index)

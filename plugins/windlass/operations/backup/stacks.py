@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import base64
-import io
-import tarfile
 from collections.abc import Mapping
 from datetime import timedelta
 
+from windlass.domain.bounded import read_from
 from windlass.domain.host.layout import STACKS
 from windlass.domain.scripts.backup import pack_stacks_script
 from windlass.domain.spec.models import Host
+from windlass.effects.archives import open_tar
 from windlass.effects.ssh.connection import Connection
-from windlass.errors import IntegrityError
 from windlass.operations.cluster import ClusterSession
 
 _TIMEOUT = timedelta(seconds=15)
+MOST_BYTES = 32 * 1024 * 1024
+"""Of the stacks on a host: Compose files and what they mount, which are some ten kilobytes, and the user's own."""
 
 
 def stacks_on_hosts(session: ClusterSession) -> Mapping[str, Mapping[str, bytes]]:
@@ -30,10 +31,10 @@ def stacks_on_hosts(session: ClusterSession) -> Mapping[str, Mapping[str, bytes]
 
 
 def _stacks(host: Host, connection: Connection) -> Mapping[str, bytes]:
-    packed = connection.run_script(pack_stacks_script(), timeout=_TIMEOUT).stdout
-    try:
-        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed, validate=True))) as archive:
-            files = [(member.name, archive.extractfile(member)) for member in archive if member.isfile()]
-            return {f"{STACKS}/{name.removeprefix('./')}": file.read() for name, file in files if file is not None}
-    except (ValueError, tarfile.TarError) as error:
-        raise IntegrityError(f"{host.name}: the stacks below {STACKS} could not be read: {error}") from error
+    packed, where = connection.run_script(pack_stacks_script(), timeout=_TIMEOUT).stdout, f"{host.name}: {STACKS}"
+    with read_from(where, "see what its login shell prints, and take the backup again"):
+        archive = base64.b64decode(packed, validate=True)
+    with open_tar(archive, MOST_BYTES, f"{where}, as the host sent it,") as entries:
+        return {
+            f"{STACKS}/{entry.name.removeprefix('./')}": entries.read() for entry in entries if entry.kind == "file"
+        }
