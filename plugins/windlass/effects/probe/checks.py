@@ -124,6 +124,8 @@ def converse(probe: Probe, sock: socket.socket, context: ssl.SSLContext | None, 
         sock.sendall(f"{probe.path}\r\nHost: {probe.address}\r\nConnection: close\r\n\r\n".encode())
         answer = b""
         while b"\n" not in answer and len(answer) < _MOST:
+            if not left(deadline):  # one that answers byte by byte is as good as silent
+                raise socket.timeout
             sock.settimeout(max(0.05, left(deadline)))
             data = sock.recv(_MOST)
             if not data:

@@ -15,12 +15,18 @@ from typing import Any
 from windlass.effects.probe.checks import CONTEXTS
 
 PKI = "/etc/windlass/pki"
+CERTIFICATES = "certificates"
+"""What a report on the certificates of a host is about."""
 DISKS = ("/var/lib/windlass", "/var/lib/docker", "/")
 SOCKETS = {"docker": "/var/run/docker.sock"}
 RESTARTS = 3
 """How often systemd has to start a unit again, with less than CALM reports in between, until that is told."""
 CALM = 6
 """Reports without a restart after which earlier ones are forgotten; also for how many a unit may be starting."""
+MOST_ANSWER = 64 * 1024 * 1024
+"""Bytes of a list that the API answers; one of 5,000 nodes has some two million."""
+ANSWER_WAIT = 30.0
+"""Seconds that such an answer may take."""
 ENGINE_WAIT = 8.0
 """Seconds that Docker may take to answer the smallest of questions."""
 
@@ -138,7 +144,8 @@ def lifetime(path: str) -> tuple[float, float] | None:
 def nodes(address: str, port: int) -> list[list[str]]:
     """Return name and status of every node, as `kubectl get nodes` shows them; nothing if the API does not answer."""
     try:
-        return [row["cells"][:2] for row in table(address, port, "/api/v1/nodes?includeObject=None") or []]
+        rows = table(address, port, "/api/v1/nodes?includeObject=None") or []
+        return [[str(cell) for cell in row["cells"][:2]] for row in rows if len(row["cells"]) > 1]
     except (KeyError, TypeError):
         return []
 
@@ -151,10 +158,22 @@ def table(address: str, port: int, path: str) -> list[dict[str, Any]] | None:
         with socket.create_connection((address, port), 5) as plain:
             with context.wrap_socket(plain, server_hostname=address) as sock:
                 sock.sendall(request.encode())
-                answer = b"".join(iter(lambda: sock.recv(65536), b""))
+                answer = whole(sock)
     except OSError:
         return None
     return rows_of(answer)
+
+
+def whole(sock: socket.socket) -> bytes:
+    """Return all that comes over a connection; socket.timeout if that is too much, or takes too long."""
+    answer, deadline = bytearray(), time.monotonic() + ANSWER_WAIT
+    while True:
+        data = sock.recv(65536)
+        if not data:
+            return bytes(answer)
+        answer += data
+        if len(answer) > MOST_ANSWER or time.monotonic() > deadline:
+            raise socket.timeout
 
 
 def rows_of(answer: bytes) -> list[dict[str, Any]] | None:
@@ -169,7 +188,7 @@ def rows_of(answer: bytes) -> list[dict[str, Any]] | None:
         found = json.loads(body)
         names = [column["name"] for column in found.get("columnDefinitions", [])]
         return [{**row, "named": dict(zip(names, row["cells"]))} for row in found["rows"] or []]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -216,8 +216,8 @@ class Loop:
         oldest = host_report.oldest_certificate()
         if oldest:
             # Twice, since one word alone is not believed.
-            self._mouth.say("certificate", "certificates", oldest)
-            self._mouth.say("certificate", "certificates", oldest)
+            self._mouth.say("certificate", host_report.CERTIFICATES, oldest)
+            self._mouth.say("certificate", host_report.CERTIFICATES, oldest)
 
     def _report_nodes(self, address: str, port: int) -> None:
         told = host_report.nodes(address, port)

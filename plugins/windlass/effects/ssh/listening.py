@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import asyncssh
 
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.host_keys import HostKey, keys_of, verify
+from windlass.effects.ssh.incoming import LONGEST_LINE, Incoming, LineTooLongError
 from windlass.effects.ssh.login import CONNECT_TIMEOUT
 from windlass.effects.ssh.shell import command_line
 from windlass.errors import IntegrityError, RefusedError, UnreachableError, WindlassError
@@ -31,10 +32,13 @@ _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly13
 
 @dataclass(frozen=True)
 class Listener:
-    """Who hears a command: each line of stdout, and its end with the reason."""
+    """Who hears a command: each line of stdout, and once how it ended."""
 
     on_line: Callable[[str], None]
     on_end: Callable[[str], None]
+    """It ended by itself, or the connection did; gets the reason."""
+    on_broken: Callable[[str], None] | None = None
+    """It sent what none of our commands does, and was dropped; gets what that was. Without, that is an end as well."""
 
 
 class Line(Protocol):
@@ -157,33 +161,39 @@ class SshLine:
         self._connection.abort()
 
 
-@dataclass
 class _Session(asyncssh.SSHClientSession):  # type: ignore[type-arg]
-    """Cuts what arrives into lines."""
+    """Hands on what arrives, within bounds."""
 
-    listener: Listener
-    _channel: asyncssh.SSHClientChannel[bytes] | None = None
-    _rest: bytes = b""
-    _stderr: bytearray = field(default_factory=bytearray)
-    _is_mute: bool = False
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._incoming = Incoming(listener.on_line)
+        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+        self._stderr = bytearray()
+        self._is_mute = False
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
+        if self._is_mute or self._channel is None:
+            return
         if datatype is not None:
             self._stderr += data[: STDERR_LIMIT - len(self._stderr)]
+            self._incoming.count(len(data), self._channel)
             return
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            if not self._is_mute:
-                self.listener.on_line(line.decode(errors="replace"))
+        try:
+            self._incoming.feed(data, self._channel)
+        except LineTooLongError:
+            self.mute()
+            self._channel.abort()
+            reason = f"a line of more than {LONGEST_LINE} bytes came; see what its login shell and its python3 print"
+            (self._listener.on_broken or self._listener.on_end)(reason)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._is_mute:
-            self._is_mute = True
+            self.mute()
             said = bytes(self._stderr).decode(errors="replace").strip().splitlines()
-            self.listener.on_end(said[-1] if said else str(exc or "the command ended"))
+            self._listener.on_end(said[-1] if said else str(exc or "the command ended"))
 
     def write(self, text: str) -> None:
         if self._channel is not None and not self._channel.is_closing():
@@ -191,6 +201,7 @@ class _Session(asyncssh.SSHClientSession):  # type: ignore[type-arg]
 
     def mute(self) -> None:
         self._is_mute = True
+        self._incoming.stop()
 
 
 class _Client(asyncssh.SSHClient):

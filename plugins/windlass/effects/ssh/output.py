@@ -47,26 +47,51 @@ class BoundedOutput:
             self.dropped_bytes += surplus
 
 
+class LineCutter:
+    """Cuts a stream of bytes into lines; the cost grows with the bytes alone, in however many pieces they come."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    @property
+    def rest_bytes(self) -> int:
+        """How many bytes have come since the last line end."""
+        return len(self._rest)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes of the stream; return the lines that end in them."""
+        first, *others = data.split(b"\n")
+        self._rest += first  # what is kept is not copied for each piece that comes
+        if not others:
+            return []
+        lines = [self.finish(), *others[:-1]]
+        self._rest += others[-1]
+        return lines
+
+    def finish(self) -> bytes:
+        """Return what came after the last line end, and begin anew."""
+        rest, self._rest = bytes(self._rest), bytearray()
+        return rest
+
+
 class Lines:
-    """Cuts a stream of bytes into lines and hands each to a callback as soon as it is complete."""
+    """Hands each line of a stream to a callback as soon as it is complete."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
-        self._rest = b""
+        self._cutter = LineCutter()
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
+        for line in self._cutter.feed(data):
             self._emit(line)
-        if len(self._rest) > LINE_LIMIT:
+        if self._cutter.rest_bytes > LINE_LIMIT:
             self.finish()
 
     def finish(self) -> None:
         """Hand on what came after the last line end."""
-        if self._rest:
-            self._emit(self._rest)
-            self._rest = b""
+        if rest := self._cutter.finish():
+            self._emit(rest)
 
     def _emit(self, line: bytes) -> None:
         self._on_line(line.removesuffix(b"\r").decode("utf-8", "replace"))

@@ -93,6 +93,7 @@ class Announcer:
         queue.events += [_transition_event(one, now) for one in effects.transitions if _is_telling(one)]
         queue.events += [_finding_event(one, now, is_over=False) for one in effects.opened]
         queue.events += [_finding_event(one, now, is_over=True) for one in effects.closed]
+        queue.events = queue.events[-MOST_EVENTS:]
         self._announce_soon(cluster, queue)
         self.save(cluster, status)
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from windlass.domain.bounded import WIDTH
 from windlass.domain.health import Effects, HealthMonitor, ProbeOutcome, ProbeResult, Subject
-from windlass.domain.health.host_report import ADDON, HostReport
+from windlass.domain.health.host_report import ADDON, NODE, HostReport
 from windlass.domain.health.node_reporter import BLIND, NodeReporter
 from windlass.domain.health.protocol import (
     NO_NODES,
@@ -22,12 +23,17 @@ from windlass.domain.health.protocol import (
     subject_of,
 )
 from windlass.domain.health.subject import ProbeOrder
+from windlass.domain.markdown import shortened
+from windlass.effects.probe.host_report import CERTIFICATES, DISKS
 from windlass.effects.ssh.listening import Dialler
 from windlass.operations.health.fleet import MonitoredCluster
-from windlass.operations.health.probe_channel import ProbeChannel, ProbeListener
+from windlass.operations.health.probe_channel import MOST_MESSAGES, ProbeChannel, ProbeListener
 
 STALE_SECONDS = 5.0
 """A look that was longer on its way says nothing about now: the channel was cut meanwhile."""
+LONGEST_VALUE = 1000
+"""Characters of what a host says of itself that are kept: five objects of an add-on that are missing have a few
+hundred."""
 _CLOCK_BEATS = 3
 
 Tell = Callable[[Effects], None]
@@ -69,6 +75,7 @@ class ClusterMonitor:
                 watched.targets[host],
                 setup_lines(watched.plan, host, watched.units[host], is_reporter=host in watched.reporters),
                 listener,
+                MOST_MESSAGES + 120 * (len(watched.plan.checks) + len(watched.plan.hosts)),
             )
             for host in watched.plan.hosts
         }
@@ -138,7 +145,8 @@ class ClusterMonitor:
                 self.watch.heartbeats.message(host, now)
             case "look", (name, outcome, *detail):
                 if self._channels[host].delay(message) <= STALE_SECONDS:
-                    look = ProbeResult(subject_of(name), host, ProbeOutcome(outcome), now, " ".join(detail))
+                    said = shortened(" ".join(detail), WIDTH)
+                    look = ProbeResult(subject_of(name), host, ProbeOutcome(outcome), now, said)
                     self._follow(self.watch.look(look))
                 else:
                     self.watch.heartbeats.message(host, now)
@@ -150,13 +158,31 @@ class ClusterMonitor:
                 self.watch.heartbeats.message(host, now)
                 if state == BLIND and self._reporter.blind(host, self.watch.heartbeats, now):
                     self._pass_on(host)
-            case "node", (name, status):
-                self._follow(self.watch.report(name, HostReport("node", name, status), now, host))
-            case ("unit" | "disk" | "certificate" | "addon") as topic, (name, value):
-                about = "" if topic == ADDON else host  # an add-on is on no host
-                self._follow(self.watch.report(about, HostReport(topic, name, value), now, host))
+            case ("node" | "unit" | "disk" | "certificate" | "addon") as topic, (name, value):
+                self._report(host, HostReport(topic, name, shortened(value, LONGEST_VALUE)), now)
             case _:
                 self.watch.heartbeats.message(host, now)
+
+    def _report(self, host: str, report: HostReport, now: float) -> None:
+        """Take in what a host reports, if it was asked about that: of what it makes up nothing is kept."""
+        if self._is_asked(host, report.topic, report.name):
+            # An add-on is on no host.
+            about = {NODE: report.name, ADDON: ""}.get(report.topic, host)
+            self._follow(self.watch.report(about, report, now, host))
+
+    def _is_asked(self, host: str, topic: str, name: str) -> bool:
+        match topic:
+            case "node":
+                return host in self.watched.reporters
+            case "unit":
+                return name in self.watched.units[host]
+            case "disk":
+                return name in DISKS
+            case "addon":
+                known = (one.addon for one in self.watched.plan.objects)
+                return host in self.watched.reporters and name in known
+            case _:
+                return name == CERTIFICATES
 
     def _pass_on(self, before: str) -> None:
         """Have another host tell of nodes, instead of `before`."""
@@ -165,10 +191,10 @@ class ClusterMonitor:
 
     def _ask_again(self, host: str, subject: Subject, now: float) -> None:
         """Have a host look again from the start: it tells only changes, and what it told last came too late."""
-        if now - self._asked_again.get((host, subject), float("-inf")) >= STALE_SECONDS:
+        is_due = now - self._asked_again.get((host, subject), float("-inf")) >= STALE_SECONDS
+        if is_due and self.watch.is_looking(host, subject):
             self._asked_again[host, subject] = now
-            if self.watch.is_looking(host, subject):
-                self._obey(ProbeOrder(host, "watch", subject))
+            self._obey(ProbeOrder(host, "watch", subject))
 
     def _beat(self, host: str, epoch: float, now: float) -> None:
         skew = self._clocks[host].skew(time.time() - epoch)

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from windlass.domain.bounded import MALFORMED, WIDTH, shown
 from windlass.domain.health.heartbeat import BEAT
 from windlass.domain.health.protocol import ALIVE, ProbeMessage, parse_message
+from windlass.domain.markdown import shortened
 from windlass.effects.probe import LOOP_ARGV, loop_program
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.listening import Dialler, Line, Listener
@@ -24,6 +26,15 @@ DEAF_SECONDS = 4 * BEAT
 """After so long without a word a channel is dropped and dialled again: it may be dead, and TCP not know for minutes."""
 
 
+SUSPECT_SECONDS = 60.0
+"""For so long after a channel was dropped for what its host sent, nothing that the host says is heard.
+
+Else one that begins well each time, and then sends what it should not, would count as one that can be relied on.
+"""
+MOST_MESSAGES = 6000
+"""A minute, besides two a second for each check and host of the cluster: as often as the fastest of checks looks."""
+MOST_UNREADABLE = 100
+"""Messages of a verb that there is, whose fields say nothing: a loop of another release may have a few."""
 OFFSET_SECONDS = 60.0
 """For so long, and up to twice as long, the least delay of words counts: clocks drift, those of paused hosts stand.
 
@@ -59,11 +70,43 @@ class ProbeListener:
     failed: Callable[[str, str], None]
 
 
+@dataclass
+class _Allowance:
+    """How much a host may still say on one channel, until it counts as broken."""
+
+    most_messages: int
+    """A minute."""
+    _since: float = float("-inf")
+    _messages: int = 0
+    _unreadable: int = 0
+
+    def excess(self, now: float) -> str:
+        """Count a message that came at `now`; return what is wrong with that many, empty if nothing is."""
+        if now - self._since > 60:
+            self._since, self._messages = now, 0
+        self._messages += 1
+        is_too_much = self._messages > self.most_messages
+        return f"it sent more than {self.most_messages} lines in a minute" if is_too_much else ""
+
+    def unreadable(self) -> str:
+        """Count a message that could not be read; return what is wrong with that many, empty if nothing is."""
+        self._unreadable += 1
+        return f"{MOST_UNREADABLE} of its lines could not be read" if self._unreadable >= MOST_UNREADABLE else ""
+
+
 class ProbeChannel:
     """Keeps the probe loop on one host running. All its methods belong to the event loop's thread."""
 
-    def __init__(self, target: SshTarget, setup: str, listener: ProbeListener) -> None:
+    def __init__(
+        self, target: SshTarget, setup: str, listener: ProbeListener, most_messages: int = MOST_MESSAGES
+    ) -> None:
+        """`most_messages` a minute are heard; a host that sends more counts as broken."""
         self._target = target
+        self._most_messages = most_messages
+        self._allowance = _Allowance(most_messages)
+        self._suspect_until = float("-inf")
+        self._has_begun = True
+        """Whether the present loop was told what to watch: that of a suspect host is told once it is one no more."""
         self._setup = setup
         self._listener = listener
         self._line: Line | None = None
@@ -71,6 +114,8 @@ class ProbeChannel:
         self._heard = 0.0
         self._on_end: Callable[[str], None] | None = None
         """Ends the present line for its keeper; None while there is none."""
+        self._on_broken: Callable[[str], None] | None = None
+        """Ends it because of what came over it."""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -111,7 +156,7 @@ class ProbeChannel:
     def _drop(self) -> None:
         if self._line is not None:
             self._line.close()
-        self._line = self._on_end = None
+        self._line = self._on_end = self._on_broken = None
 
     async def _keep(self, dialler: Dialler, gate: asyncio.Semaphore) -> None:
         attempt = 0
@@ -133,29 +178,54 @@ class ProbeChannel:
             reasons.append(reason)
             ended.set()
 
-        self._offset = ClockOffset()
+        def on_broken(reason: str) -> None:
+            self._suspect_until = time.monotonic() + SUSPECT_SECONDS
+            on_end(f"{reason}; it was dropped, and nothing from there is believed for {SUSPECT_SECONDS:.0f} s")
+
+        self._offset, self._allowance = ClockOffset(), _Allowance(self._most_messages)
         try:
             async with gate:
-                self._line = await dialler.dial(self._target, LOOP_ARGV, Listener(self._hear, on_end))
+                self._line = await dialler.dial(self._target, LOOP_ARGV, Listener(self._hear, on_end, on_broken))
         except WindlassError as error:
             return str(error)
-        self._heard, self._on_end = time.monotonic(), on_end
-        self._line.write(loop_program() + self._setup + self._listener.began(self.host))
+        self._heard, self._on_end, self._on_broken = time.monotonic(), on_end, on_broken
+        self._has_begun = not self._is_suspect(self._heard)
+        self._line.write(loop_program() + self._setup + (self._listener.began(self.host) if self._has_begun else ""))
         await ended.wait()
         return f"{self.host}: the probe loop ended: {reasons[0]}"
 
+    def _is_suspect(self, now: float) -> bool:
+        return now < self._suspect_until
+
     def _hear(self, line: str) -> None:
         self._heard = time.monotonic()
+        if excess := self._allowance.excess(self._heard):
+            self._break(excess)
+            return
         message = parse_message(line)
         if message is None:
-            log.debug("%s: not a word of the probe loop: %s", self.host, line)
+            log.debug("%s: not a word of the probe loop: %s", self.host, shortened(line, WIDTH))
             return
         self._offset.hear(message.moment, self._heard)
+        if self._is_suspect(self._heard):
+            return
+        if not self._has_begun:
+            self._has_begun = True
+            self.say(self._listener.began(self.host))
         try:
             self._listener.message(self.host, message)
-        except (ValueError, KeyError) as error:
+        except MALFORMED as error:
             # Raised here it would end the connection, and say nothing about the word.
-            log.warning("%s: cannot read `%s`: %r", self.host, line, error)
+            log.warning("%s: cannot read `%s`: %s", self.host, shortened(line, WIDTH), shown(error))
+            if reason := self._allowance.unreadable():
+                self._break(reason)
+
+    def _break(self, reason: str) -> None:
+        """Drop a channel over which comes what must not."""
+        if self._on_broken is not None:
+            on_broken = self._on_broken
+            self._drop()
+            on_broken(reason)
 
     def delay(self, message: ProbeMessage) -> float:
         """Return for how many seconds `word` was on its way, at the least."""
