@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from windlass.domain.artifacts import Artifact, Lock, parse_lock
+from windlass.effects.answers import UNCOMPRESSED, small_content
 from windlass.errors import UnreachableError
 
 
@@ -15,11 +16,12 @@ def fetch_lock(files: str) -> Lock:
     """Return the lock of the mirror at the base URL `files`; UnreachableError if it does not give one."""
     url = f"{files}/lock.json"
     try:
-        response = httpx.get(url, timeout=5.0, trust_env=False)
-        response.raise_for_status()
+        with httpx.stream("GET", url, timeout=5.0, trust_env=False, headers=UNCOMPRESSED) as response:
+            response.raise_for_status()
+            content = small_content(response)
     except httpx.HTTPError as error:
         raise UnreachableError(f"mirror: {url}: {error}; check that it is served (`windlass mirror serve`)") from error
-    return parse_lock(response.text)
+    return parse_lock(content.decode(errors="replace"))
 
 
 def missing_artifacts(urls: Mapping[Artifact, str | None]) -> tuple[str, ...]:

@@ -11,10 +11,14 @@ from pathlib import Path
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from windlass.domain.bounded import read_from
+from windlass.effects.answers import UNCOMPRESSED, small_content
 from windlass.errors import IntegrityError, UnreachableError, WindlassError
 from windlass.mirror.checksums import file_sha256
 
 TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+MOST_BYTES = 8 * 1024 * 1024 * 1024
+"""Of one file or blob, which goes to disk; the largest images of clusters have one or two."""
 OnBytes = Callable[[int, int | None], None]
 
 
@@ -51,6 +55,21 @@ class Download:
         return self.target.with_name(self.target.name + ".part.validator")
 
 
+@dataclass(frozen=True)
+class SmallDocument:
+    """What was fetched whole: a list of checksums, a manifest."""
+
+    url: str
+    content: bytes = field(repr=False)
+    headers: httpx.Headers = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The content as text; IntegrityError if it is none."""
+        with read_from(self.url, "look what answers there"):
+            return self.content.decode()
+
+
 def ignore_bytes(done: int, total: int | None) -> None:
     """Take no notice of progress."""
 
@@ -62,13 +81,15 @@ class Downloader:
         self._client = client
         self._patience = patience or RetryPolicy()
 
-    def get(self, url: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    def get(self, url: str, headers: dict[str, str] | None = None) -> SmallDocument:
         """Fetch a small document whole; UnreachableError or WindlassError if there is none."""
         for attempt in self._attempts():
             with attempt, _as_transient(url):
-                response = self._client.get(url, headers=headers)
-                _check_status(response, url)
-        return response
+                asked = {**(headers or {}), **UNCOMPRESSED}
+                with self._client.stream("GET", url, headers=asked) as response:
+                    _check_status(response, url)
+                    document = SmallDocument(url, small_content(response), response.headers)
+        return document
 
     def fetch(self, download: Download, on_bytes: OnBytes = ignore_bytes) -> str:
         """Fetch a file and return its SHA-256; what an earlier, interrupted call left is continued.
@@ -102,7 +123,7 @@ class Downloader:
 
     def _continue(self, download: Download, on_bytes: OnBytes) -> None:
         have = _resumable_bytes(download)
-        headers = {**download.headers, "Accept-Encoding": "identity"}
+        headers = {**download.headers, **UNCOMPRESSED}
         if have:
             headers["Range"] = f"bytes={have}-"
             if download.validator.exists():
@@ -179,14 +200,16 @@ def _remember_validator(download: Download, response: httpx.Response) -> None:
 
 
 def _write(partial: Path, response: httpx.Response, start: int, on_bytes: OnBytes) -> None:
-    length = response.headers.get("Content-Length")
-    total = start + int(length) if length is not None else None
+    length = response.headers.get("Content-Length", "")
+    total = start + int(length) if length.isdecimal() else None
     done = start
     with partial.open("r+b" if start else "wb") as stream:
         stream.seek(start)
         for chunk in response.iter_raw():  # as they come: a chunk size would hold back, and lose, the last bytes
-            stream.write(chunk)
             done += len(chunk)
+            if done > MOST_BYTES:
+                raise IntegrityError(f"{response.url}: sends more than {MOST_BYTES} bytes; look what answers there")
+            stream.write(chunk)
             on_bytes(done, total)
 
 

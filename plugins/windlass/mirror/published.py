@@ -21,7 +21,7 @@ from windlass.errors import IntegrityError, WindlassError
 from windlass.mirror.checksums import published_sha256
 from windlass.mirror.download import Downloader, RetryPolicy
 from windlass.mirror.official_catalog import FilePublication, ImagePublication, OfficialCatalog, Publication
-from windlass.mirror.registry_pull import RegistryAuth, read_manifest
+from windlass.mirror.registry_pull import official_client, read_manifest
 
 P = TypeVar("P")
 _AT_ONCE = 8
@@ -57,7 +57,7 @@ def published_lock(
     """
     wanted = list(artifacts)
     with (
-        httpx.Client(timeout=_TIMEOUT, follow_redirects=True, auth=RegistryAuth()) as client,
+        official_client(_TIMEOUT) as client,
         ThreadPoolExecutor(_AT_ONCE) as pool,
     ):
         downloader = Downloader(client, patience)

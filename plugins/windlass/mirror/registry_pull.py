@@ -10,10 +10,14 @@ import json
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from windlass.domain.bounded import MALFORMED, WIDTH, read_from
+from windlass.domain.markdown import shortened
+from windlass.effects.answers import MOST_SMALL_BYTES, SMALL, UNCOMPRESSED, bound_unread
 from windlass.errors import IntegrityError, WindlassError
 from windlass.mirror.download import Download, Downloader, OnBytes, ignore_bytes
 from windlass.mirror.oci_layout import Layout
@@ -29,6 +33,7 @@ MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 _ACCEPT = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))}
+_ADVICE = "look what answers at the registry"
 _CHALLENGE_FIELD = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -55,6 +60,12 @@ class RegistryAuth(httpx.Auth):
             yield request
 
 
+def official_client(timeout: httpx.Timeout) -> httpx.Client:
+    """Return a client for publishers' sites and registries; close it, or use it in `with`."""
+    hooks = {"response": [bound_unread]}
+    return httpx.Client(timeout=timeout, follow_redirects=True, auth=RegistryAuth(), event_hooks=hooks)
+
+
 @dataclass(frozen=True)
 class RegistryManifest:
     """A manifest or an index as the registry sent it, byte for byte."""
@@ -69,6 +80,12 @@ class RegistryManifest:
     def document(self) -> Any:
         """The parsed JSON."""
         return json.loads(self.content)
+
+
+@dataclass(frozen=True)
+class _Blob:
+    digest: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -90,20 +107,21 @@ class ImagePuller:
     ) -> Pulled:
         """Pull `image` into `layout`: the manifest `digest` if it is known already, else what the tag says now."""
         manifest = self._platform_manifest(image, digest)
-        blobs = [manifest.document["config"], *manifest.document["layers"]]
-        total = sum(blob["size"] for blob in blobs)
+        config, *layers = _blobs(image, manifest)
+        total = sum(blob.size for blob in (config, *layers))
         done = 0
-        for blob in blobs:
+        for blob in (config, *layers):
             self._blob(image, blob, layout, _shifted(on_bytes, done, total))
-            done += blob["size"]
-        _check_platform(image, layout, manifest)
+            done += blob.size
+        _check_platform(image, layout.blob(config.digest))
         layout.finish(manifest.content, manifest.digest, manifest.media_type, image.tag)
         return Pulled(manifest.digest, manifest.named_by_registry)
 
     def _platform_manifest(self, image: ImagePublication, digest: str | None) -> RegistryManifest:
         found = self._manifest(image, digest or image.tag)
         if found.media_type in INDEX_TYPES:
-            chosen = _choose_platform(found.document["manifests"], image)
+            with read_from(f"{image}: its index", _ADVICE):
+                chosen = _sha256(_choose_platform(found.document["manifests"], image), image)
             found = self._manifest(image, chosen)
         if found.media_type not in MANIFEST_TYPES:
             raise WindlassError(f"{image}: the registry sent `{found.media_type}`, which is no image manifest")
@@ -112,12 +130,10 @@ class ImagePuller:
     def _manifest(self, image: ImagePublication, reference: str) -> RegistryManifest:
         return read_manifest(self._downloader, image, reference)
 
-    def _blob(self, image: ImagePublication, blob: Mapping[str, Any], layout: Layout, on_bytes: OnBytes) -> None:
-        digest = str(blob["digest"])
-        if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-            raise IntegrityError(f"{image}: a blob's digest is `{digest}`, which is no SHA-256")
-        url = f"{image.registry}/v2/{image.repository}/blobs/{digest}"
-        self._downloader.fetch(Download(url, layout.blob(digest), digest.removeprefix("sha256:")), on_bytes)
+    def _blob(self, image: ImagePublication, blob: _Blob, layout: Layout, on_bytes: OnBytes) -> None:
+        url = f"{image.registry}/v2/{image.repository}/blobs/{blob.digest}"
+        target = layout.blob(blob.digest)
+        self._downloader.fetch(Download(url, target, blob.digest.removeprefix("sha256:")), on_bytes)
 
 
 def read_manifest(downloader: Downloader, image: ImagePublication, reference: str) -> RegistryManifest:
@@ -141,9 +157,25 @@ def _choose_platform(manifests: Sequence[Mapping[str, Any]], image: ImagePublica
     raise WindlassError(f"{image}: not published for {'/'.join(PLATFORM)}; there are: {offered}")
 
 
-def _check_platform(image: ImagePublication, layout: Layout, manifest: RegistryManifest) -> None:
-    config = json.loads(layout.blob(manifest.document["config"]["digest"]).read_bytes())
-    found = (config.get("os"), config.get("architecture"))
+def _blobs(image: ImagePublication, manifest: RegistryManifest) -> list[_Blob]:
+    """Return the configuration of an image and its layers."""
+    with read_from(f"{image}: its manifest", _ADVICE):
+        document = manifest.document
+        blobs = (document["config"], *document["layers"])
+        return [_Blob(_sha256(str(one["digest"]), image), int(one["size"])) for one in blobs]
+
+
+def _sha256(digest: str, image: ImagePublication) -> str:
+    """Return a digest that is one: it becomes part of URLs and paths."""
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+        raise IntegrityError(f"{image}: a blob's digest is `{shortened(digest, WIDTH)}`, which is no SHA-256")
+    return digest
+
+
+def _check_platform(image: ImagePublication, configuration: Path) -> None:
+    with read_from(f"{image}: its configuration", _ADVICE), configuration.open("rb") as stream:
+        config = json.loads(stream.read(MOST_SMALL_BYTES))
+        found = (config.get("os"), config.get("architecture"))
     if found != PLATFORM:
         raise WindlassError(f"{image}: is for {found[0]}/{found[1]}, not for {'/'.join(PLATFORM)}")
 
@@ -172,15 +204,22 @@ def _bearer_challenge(response: httpx.Response) -> dict[str, str] | None:
 def _token_request(challenge: Mapping[str, str], refused: httpx.Request) -> httpx.Request:
     params = {key: challenge[key] for key in ("service", "scope") if key in challenge}
     url = httpx.URL(challenge["realm"]).copy_merge_params(params)
-    return httpx.Request("GET", url, extensions=refused.extensions)  # which hold the timeouts
+    # The extensions of the request that was refused hold the timeouts.
+    return httpx.Request("GET", url, headers=UNCOMPRESSED, extensions={**refused.extensions, **SMALL})
 
 
 def _token_in(answer: httpx.Response) -> str:
     try:
         document = answer.json()
-        return str(document.get("token") or document["access_token"])
-    except (ValueError, KeyError, AttributeError) as error:
+        return _fit_for_header(str(document.get("token") or document["access_token"]))
+    except MALFORMED as error:
         where = answer.url.copy_with(query=None)
         raise WindlassError(
             f"{where}: sent no token, so the image cannot be pulled; look what answers there"
         ) from error
+
+
+def _fit_for_header(token: str) -> str:
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ValueError("a token that no header can hold")
+    return token

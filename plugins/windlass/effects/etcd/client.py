@@ -26,6 +26,8 @@ LONG_DEADLINE = timedelta(minutes=10)
 """For what grows with the database: snapshot, defragmentation, hash."""
 SNAPSHOT_PACE = 64 * 1024 * 1024
 """Bytes a second that a snapshot is taken at: as fast as it goes, it would slow down writes to the API."""
+LARGEST_SNAPSHOT = 32 * 1024 * 1024 * 1024
+"""Bytes, twice the largest quota that a spec may give etcd: its database may be larger than its quota for a while."""
 _PAUSE_SECONDS = 0.005
 _DIGEST_BYTES = 32
 _OPTIONS: tuple[tuple[str, int | str], ...] = (
@@ -168,15 +170,21 @@ class EtcdClient:
         hashed = response.hash_revision or revision or response.header.revision
         return ContentHash(response.hash, hashed, response.compact_revision)
 
-    def snapshot(self, target: BinaryIO, deadline: timedelta = LONG_DEADLINE) -> Snapshot:
+    def snapshot(self, target: BinaryIO, deadline: timedelta = LONG_DEADLINE, most: int = LARGEST_SNAPSHOT) -> Snapshot:
         """Write a snapshot of this member's database to `target`, with flat memory.
 
-        IntegrityError if the sum that etcd sends at the end is not that of what came before.
+        IntegrityError if the sum that etcd sends at the end is not that of what came before, or as soon as more than
+        `most` bytes come.
         """
         copy, begun = _SnapshotCopy(target), time.monotonic()
         storage_version = ""
         with self._translated("taking a snapshot"):
             for response in self._etcd.maintenancestub.Snapshot(rpc.SnapshotRequest(), deadline.total_seconds()):
+                if copy.size + len(response.blob) > most:
+                    raise IntegrityError(
+                        f"{self._target.host}: etcd: its snapshot has more than {most} bytes, which is more than it "
+                        "said before; look at that member, and replace it if it happens again"
+                    )
                 copy.add(response.blob)
                 storage_version = response.version or storage_version
                 if (ahead := copy.size / SNAPSHOT_PACE - (time.monotonic() - begun)) > _PAUSE_SECONDS:

@@ -8,22 +8,23 @@ of the same manifest changes nothing
 from __future__ import annotations
 
 import json
-import ssl
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
+from windlass.domain.bounded import MALFORMED, read_from
 from windlass.domain.objects.inventory import FIELD_MANAGER
+from windlass.effects.answers import read_whole
+from windlass.effects.kubernetes.tls import client_context
 from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
 
 _PAGE = 500
+MOST_BYTES = 512 * 1024 * 1024
+"""Of one answer, expanded; a list of 50,000 pods has half of that."""
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 
 Object = dict[str, Any]
@@ -76,7 +77,7 @@ class KubernetesClient:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._where = f"https://{address}:{port}"
-        context = _context(credentials)
+        context = client_context(credentials.ca, credentials.certificate + credentials.key)
         self._http = httpx.Client(
             base_url=self._where, verify=context, timeout=timeout_seconds, trust_env=False, transport=transport
         )
@@ -98,7 +99,8 @@ class KubernetesClient:
     def is_ready(self) -> bool:
         """Whether /readyz answers `ok`; False also when nothing answers."""
         try:
-            return self._http.get("/readyz", timeout=2.0).status_code == httpx.codes.OK
+            with self._http.stream("GET", "/readyz", timeout=2.0) as response:
+                return response.status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 
@@ -116,8 +118,9 @@ class KubernetesClient:
         asked = {"labelSelector": selector, "fieldSelector": fields}
         params = {name: value for name, value in asked.items() if value}
         response = self._send("GET", resource.path(namespace), params=params)
-        items: list[Object] = self._object(response, f"list {resource.plural}")["items"] or []
-        return items
+        document = self._object(response, f"list {resource.plural}")
+        with self._read(f"its list of {resource.plural}"):
+            return list(document.get("items") or ())
 
     def names(self, resource: Resource) -> tuple[tuple[str, str], ...]:
         """Return namespace and name of all objects of a kind, asked for page by page and without what they hold.
@@ -130,8 +133,10 @@ class KubernetesClient:
         while True:
             response = self._send("GET", resource.path(), params=params, headers=accept)
             page = self._object(response, f"list {resource.plural}")
-            found += [(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in page["items"] or ()]
-            following = page.get("metadata", {}).get("continue")
+            with self._read(f"its list of {resource.plural}"):
+                items = [one["metadata"] for one in page["items"] or ()]
+                found += [(one.get("namespace", ""), one["name"]) for one in items]
+                following = page.get("metadata", {}).get("continue")
             if not following:
                 return tuple(found)
             params["continue"] = following
@@ -240,23 +245,29 @@ class KubernetesClient:
         response = self._send("GET", f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}")
         if response.status_code == httpx.codes.NOT_FOUND:
             return
-        for found in self._object(response, f"ask for the kinds of {api_version}")["resources"]:
-            if "/" not in found["name"]:
-                self._resources[api_version, found["kind"]] = Resource(api_version, found["name"], found["namespaced"])
+        document = self._object(response, f"ask for the kinds of {api_version}")
+        with self._read(f"the kinds of {api_version}"):
+            for one in document["resources"]:
+                if "/" not in one["name"]:
+                    self._resources[api_version, one["kind"]] = Resource(api_version, one["name"], one["namespaced"])
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        headers = {"Accept": "application/json", **options.pop("headers", {})}
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **options.pop("headers", {})}
         if "content" in options:
             headers.setdefault("Content-Type", "application/json")
         try:
-            return self._http.request(method, path, headers=headers, **options)
+            with self._http.stream(method, path, headers=headers, **options) as response:
+                return read_whole(response, MOST_BYTES)
         except httpx.HTTPError as error:
             raise UnreachableError(f"{self._where}: {method} {path}: {error or type(error).__name__}") from error
 
+    def _read(self, what: str) -> AbstractContextManager[None]:
+        return read_from(f"{self._where}: {what}", "look what answers there")
+
     def _object(self, response: httpx.Response, doing: str) -> Object:
         if not response.is_error:
-            parsed: Object = response.json()
-            return parsed
+            with self._read(f"its answer to `{doing}`"):
+                return dict(response.json())
         message = f"{self._where}: cannot {doing}: {response.status_code} {_reason(response)}"
         if response.status_code in _TRANSIENT:
             raise NotReadyError(message)
@@ -267,23 +278,6 @@ class KubernetesClient:
 
 def _reason(response: httpx.Response) -> str:
     try:
-        message: str = response.json()["message"]
-    except (ValueError, KeyError, TypeError):
+        return str(response.json()["message"])[:5000]
+    except MALFORMED:
         return response.text[:500]
-    return message
-
-
-def _context(credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=credentials.ca)
-    with _private_file(credentials.certificate + credentials.key) as path:
-        context.load_cert_chain(path)
-    return context
-
-
-@contextmanager
-def _private_file(content: str) -> Iterator[Path]:
-    """Give OpenSSL a file, 0600 and gone right after, since it reads client keys from nowhere else."""
-    with tempfile.NamedTemporaryFile("w", prefix="windlass-") as file:
-        file.write(content)
-        file.flush()
-        yield Path(file.name)

@@ -17,6 +17,7 @@ from windlass.effects.ssh import shell
 from windlass.effects.ssh.channel import SshChannel
 from windlass.effects.ssh.connection import (
     DEFAULT_TIMEOUT,
+    FILE_LIMIT,
     CommandResult,
     RemoteFile,
     SshTarget,
@@ -26,7 +27,7 @@ from windlass.effects.ssh.login import CONNECT_TIMEOUT, RecordKey
 from windlass.effects.ssh.output import BoundedOutput, Lines
 from windlass.effects.ssh.sessions import Sessions
 from windlass.effects.ssh.tunnel import TcpForward, Tunnel, UnixBridge
-from windlass.errors import CommandError, CommandFailure, RefusedError, UnreachableError
+from windlass.errors import CommandError, CommandFailure, IntegrityError, RefusedError, UnreachableError
 
 GRACE = shell.KILL_AFTER + timedelta(seconds=3)
 """How much longer we wait than the host itself, which ends an overdue command."""
@@ -63,12 +64,18 @@ def connect(
 
 @dataclass
 class _Whole:
-    """A sink without limit, for content that must be whole."""
+    """A sink for content that must be whole, within a bound."""
 
+    host: str
     data: bytearray = field(default_factory=bytearray)
 
     def feed(self, data: bytes) -> None:
         self.data += data
+        if len(self.data) > FILE_LIMIT:
+            raise IntegrityError(
+                f"{self.host}: it sends more than {FILE_LIMIT} bytes for a file, and none that is read there is as "
+                "large; look at the files below /etc, and at who answers by SSH"
+            )
 
 
 @dataclass(frozen=True)
@@ -219,7 +226,7 @@ class SshConnection:
         return code
 
     def _run_as_root(self, argv: Sequence[str], stdin: bytes, timeout: timedelta) -> remote_files.RawResult:
-        out, err = _Whole(), BoundedOutput()
+        out, err = _Whole(self.host), BoundedOutput()
         command = _Command(tuple(argv), sudo=True, stdin=stdin, timeout=timeout)
         code = self._execute(command, out, err)
         stderr = err.text()

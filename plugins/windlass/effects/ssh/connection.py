@@ -21,6 +21,8 @@ from windlass.domain.scripts.script import Script
 DEFAULT_TIMEOUT = timedelta(minutes=2)
 OUTPUT_LIMIT = 8 * 1024 * 1024
 """Bytes kept of each output stream of a command: the first and the last half of this."""
+FILE_LIMIT = 64 * 1024 * 1024
+"""Bytes of a file that is read from a host; those that are have some ten thousand."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ class Connection(Protocol):
         ...
 
     def read(self, path: str) -> bytes | None:
-        """Read a whole file as root; None if there is no such file."""
+        """Read a whole file as root; None if there is no such file, IntegrityError beyond `FILE_LIMIT`."""
         ...
 
     def stat(self, paths: Sequence[str]) -> dict[str, ObservedFile]:

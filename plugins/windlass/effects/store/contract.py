@@ -35,7 +35,7 @@ class Store(Protocol):
     """
 
     def get(self, key: str) -> Stored | None:
-        """Return the object, or None if there is none."""
+        """Return the object, or None if there is none; IntegrityError if it is too large to be read whole."""
 
     def put(self, key: str, data: bytes) -> str:
         """Write the object, whatever was there; return its tag."""

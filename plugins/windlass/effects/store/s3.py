@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from windlass.domain.secret import Secret
 from windlass.effects.store.contract import ListedObject, Stored
 from windlass.effects.store.failures import LOST_RACE, MISSING, code_of, translated
+from windlass.errors import IntegrityError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 PART_BYTES = 16 * 1024 * 1024
 """What of an upload is in memory at a time; 10,000 such parts are the most that S3 takes."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Of an object that is read whole; the last observation of 5,000 hosts, the largest, has some five million."""
 _Result = TypeVar("_Result")
 
 
@@ -59,7 +62,10 @@ class S3Store:
         def read() -> Stored:
             response = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
             with response["Body"] as body:
-                return Stored(body.read(), response["ETag"])
+                data = body.read(MOST_BYTES + 1)
+            if len(data) > MOST_BYTES:
+                raise IntegrityError(f"{self._config.place}: {key} has more than {MOST_BYTES} bytes; see who wrote it")
+            return Stored(data, response["ETag"])
 
         return self._attempt(f"reading {key}", read, MISSING)
 

@@ -33,6 +33,7 @@ from windlass.effects.bundles import Spool, Vault
 from windlass.effects.bundles.spool import check_room
 from windlass.effects.bundles.streams import PieceReader
 from windlass.effects.etcd import EtcdClient
+from windlass.effects.etcd.client import LARGEST_SNAPSHOT
 from windlass.errors import IntegrityError
 from windlass.operations.backup.stacks import stacks_on_hosts
 from windlass.operations.cluster import ClusterSession
@@ -40,6 +41,8 @@ from windlass.operations.etcd.clients import EtcdClients, etcd_clients
 
 _DIGEST_BYTES = 32
 """etcd appends the sum of the database to a snapshot."""
+_GROWTH_BYTES = 64 * 1024 * 1024
+"""By how much a small database may have grown since its member said how large it is."""
 _NAMESPACES, _NODES = "namespaces", "minions"
 
 
@@ -73,9 +76,10 @@ def take_bundle(
     with etcd_clients(session, pki) as members, Spool() as spool:
         source = snapshot_source(members.statuses, members.reasons)
         status, client = members.statuses[source], members.clients[source]
+        most = min(2 * status.database_bytes + _GROWTH_BYTES, LARGEST_SNAPSHOT)
         check_room(status.database_bytes)
         with watch.step("snapshot"):
-            snapshot = client.snapshot(cast("BinaryIO", spool))
+            snapshot = client.snapshot(cast("BinaryIO", spool), most=most)
         with watch.step("read"):
             found = _content_of(spool, snapshot, source, status)
         bundle = BundleId.of(started, found.revision)
