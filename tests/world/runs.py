@@ -120,7 +120,7 @@ def _mapped(task: Any, run: Run) -> Iterator[Task]:
     for number, value in enumerate(run.results[given.operator.task_id]):
         yield Task(task.unmap({name: value}), number)
     states = {state for name, state in run.states.items() if _is_of(name, [task.task_id])}
-    run.states[task.task_id] = "success" if "success" in states else "skipped"
+    run.states[task.task_id] = next((one for one in ("failed", "success") if one in states), "skipped")
 
 
 def _without_running(task: Any, run: Run) -> str | None:

@@ -156,13 +156,32 @@ class Attempt:
     """Whether the task is not tried again by itself."""
 
     @contextmanager
-    def alerting(self, text_of: Callable[[WindlassError], str]) -> Iterator[None]:
-        """Alert people of an error, unless another try may do. To wait for another run, or to skip, is none."""
-        try:
+    def alerting(self, text_of: Callable[[str], str]) -> Iterator[None]:
+        """Alert people of a failure, unless another try may do; `text_of` gets the error's words."""
+        with telling_failure(lambda error: self._alert_of(error, text_of)):
             yield
-        except (SkippedError, WaitingError):
-            raise
-        except WindlassError as error:
-            if self.is_last or not isinstance(error, TRANSIENT):
-                self.alert(text_of(error))
-            raise
+
+    def _alert_of(self, error: BaseException, text_of: Callable[[str], str]) -> None:
+        if self.is_last or not isinstance(error, TRANSIENT):
+            self.alert(text_of(words_of(error)))
+
+
+@contextmanager
+def telling_failure(tell: Callable[[BaseException], None]) -> Iterator[None]:
+    """Have `tell` hear of whatever makes the block fail, and raise it.
+
+    To wait for another run, to skip, or to be told to stop is no failure. That a task takes too long is one, which
+    Airflow raises as no `Exception`.
+    """
+    try:
+        yield
+    except (SkippedError, WaitingError, SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        tell(error)
+        raise
+
+
+def words_of(error: BaseException) -> str:
+    """Return the words of an error; of one that is not ours its type too, which may be all that it says."""
+    return str(error) if isinstance(error, WindlassError) else f"{type(error).__name__}: {error}"

@@ -13,6 +13,7 @@ from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.services import airflow_services
+from windlass.airflow.time_limits import BUNDLE, LOOK
 from windlass.effects.store import list_clusters
 from windlass.errors import SkippedError
 from windlass.operations.backup.backup_run import back_up, expire_bundles, require_drill_due
@@ -26,7 +27,7 @@ class BackupDispatchOperator(BaseOperator):
     """Starts the backups that are due, each as a partition of BACKUPS, and tells of those that do not come."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{**TASK_DEFAULTS, "outlets": [BACKUPS], **options})
+        super().__init__(**{**TASK_DEFAULTS, "execution_timeout": LOOK, "outlets": [BACKUPS], **options})
 
     def execute(self, context: Context) -> list[str]:
         """Return the clusters whose backup was started. A cluster that cannot be looked at holds up no other."""
@@ -47,6 +48,8 @@ class BackupDispatchOperator(BaseOperator):
 class BackupTakeOperator(ClusterOperator):
     """Takes one bundle. Where that is not safe now, or one is being taken already, a scheduled run is skipped."""
 
+    longest = BUNDLE
+
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the bundle's id, what is in it, and how long each step took."""
         watch = Stopwatch(tell=self.log.info)
@@ -66,6 +69,8 @@ class BackupTakeOperator(ClusterOperator):
 class BackupExpireOperator(ClusterOperator):
     """Deletes the bundles that the spec no longer wants kept."""
 
+    longest = BUNDLE
+
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the ids that were deleted."""
         gone = expire_bundles(run)
@@ -75,6 +80,8 @@ class BackupExpireOperator(ClusterOperator):
 
 class BackupProveOperator(ClusterOperator):
     """Has the first bundle since the drill's schedule tried by the DAG restore_drill, else is skipped."""
+
+    longest = BUNDLE
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"outlets": [DRILLS], **options})
@@ -88,6 +95,8 @@ class BackupProveOperator(ClusterOperator):
 
 class EtcdMaintenanceOperator(ClusterOperator):
     """Defragments etcd's members where it is worth it, ends the alarm of a full database, tells what needs a person."""
+
+    longest = BUNDLE
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done; nothing is done while an operation has the cluster, or it is being created."""

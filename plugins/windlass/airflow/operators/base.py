@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from datetime import timedelta
+from typing import Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.time_limits import USUAL
 from windlass.operations.cluster import Changes
 
 
 class ClusterOperator(BaseOperator):
     """Does one step on the cluster that the param `cluster` names; permanent errors are not retried."""
 
+    longest: ClassVar[timedelta] = USUAL
+    """The `execution_timeout`, unless another one is given."""
+
     def __init__(self, **options: Any) -> None:
         # Also where a DAG has no defaults of its own: a task that was killed runs again.
-        super().__init__(**{**TASK_DEFAULTS, **options})
+        super().__init__(**{**TASK_DEFAULTS, "execution_timeout": self.longest, **options})
 
     def execute(self, context: Context) -> Any:
         """Do the step."""

@@ -8,6 +8,7 @@ from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.time_limits import WORK
 from windlass.operations.apply.certificates import issue_and_install
 from windlass.operations.apply.delete import (
     announce_deletion,
@@ -81,6 +82,8 @@ class RunOutcomeOperator(ClusterOperator):
 class ClusterCertificatesOperator(ClusterOperator):
     """Makes what is missing of the cluster's certificates, renews what is old, and writes them to the hosts."""
 
+    longest = WORK
+
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host."""
         run.lease().heartbeat()
@@ -89,6 +92,8 @@ class ClusterCertificatesOperator(ClusterOperator):
 
 class ClusterServicesOperator(ClusterOperator):
     """Applies the foundation services as soon as an API server is ready, and waits for nodes and services."""
+
+    longest = WORK
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was changed."""
@@ -140,6 +145,8 @@ class ClusterDeletionLeaseOperator(ClusterOperator):
 class ClusterDrainOperator(ClusterOperator):
     """Ends the users' pods with their own grace; a cluster that does not answer any more is passed over."""
 
+    longest = WORK
+
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was ended."""
         return drain_users(run, self.log.warning)
@@ -150,6 +157,8 @@ class ClusterRemoveOperator(ClusterOperator):
 
     Hosts that a provider made for the cluster are destroyed instead.
     """
+
+    longest = WORK
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""

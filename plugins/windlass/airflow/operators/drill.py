@@ -9,6 +9,7 @@ from airflow.sdk import Context
 from windlass.airflow.alerts import attempt_of
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext, is_by_person
+from windlass.airflow.time_limits import BUNDLE
 from windlass.domain.backup import BundleId
 from windlass.operations.backup.drill_run import choose_for_drill, clear_after_drill, prove_bundle
 from windlass.operations.backup.take import Stopwatch
@@ -26,6 +27,8 @@ class DrillChooseOperator(ClusterOperator):
 
 class DrillRunOperator(ClusterOperator):
     """Restores the chosen bundle on one host and compares; fails, and tells people, unless that proves it."""
+
+    longest = BUNDLE
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return what was compared and how long each step took; IntegrityError if the bundle is not proven."""

@@ -8,6 +8,7 @@ from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.time_limits import WORK
 from windlass.operations.etcd.replacement_run import plan_replacement_run, replace_on
 
 
@@ -31,6 +32,8 @@ class EtcdPlanReplacementOperator(ClusterOperator):
 
 class EtcdReplaceMemberOperator(ClusterOperator):
     """Replaces the member on the host that the param `host` names, if starting it is not enough."""
+
+    longest = WORK
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done; RefusedError with the reason where quorum would not hold."""

@@ -9,13 +9,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from windlass.airflow.assets import REPAIRS, findings_in
 from windlass.airflow.errors import TASK_DEFAULTS
+from windlass.airflow.time_limits import LOOK
 
 
 class FindingsDispatchOperator(BaseOperator):
     """Makes what was found a remediation run of each cluster that it is about."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{**TASK_DEFAULTS, "outlets": [REPAIRS], **options})
+        super().__init__(**{**TASK_DEFAULTS, "execution_timeout": LOOK, "outlets": [REPAIRS], **options})
 
     def execute(self, context: Context) -> list[str]:
         """Return the clusters; without any finding, as in a run that somebody triggered by hand, nothing is done."""

@@ -9,6 +9,7 @@ from airflow.sdk import Context
 
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.time_limits import WORK
 from windlass.operations.apply.preflight import preflight
 from windlass.operations.apply.prepare import prepare_hosts
 from windlass.operations.apply.start import start_control_plane, start_kubelets
@@ -21,6 +22,8 @@ class HostProvisionOperator(ClusterOperator):
 
     A run that only plans says which hosts would be made; then there is nothing to look at yet, and `skips` are skipped.
     """
+
+    longest = WORK
 
     def __init__(self, *, skips: list[str], **options: Any) -> None:
         super().__init__(**options)
@@ -66,6 +69,8 @@ class HostPreflightOperator(ClusterOperator):
 class _PhaseOperator(ClusterOperator):
     """Does one phase on all hosts that it concerns, side by side."""
 
+    longest = WORK
+
     phase: Callable[[ClusterSession], Mapping[str, Changes]]
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
@@ -83,6 +88,8 @@ class HostPrepareOperator(_PhaseOperator):
 
 class EtcdBootstrapOperator(ClusterOperator):
     """Starts all etcd members at once, as a new cluster only if none of this one may exist."""
+
+    longest = WORK
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host; RefusedError says what speaks against a new cluster."""

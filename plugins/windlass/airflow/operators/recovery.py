@@ -10,6 +10,7 @@ from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.recovery import PLAN, recovery_plan, recovery_request
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.time_limits import WORK
 from windlass.operations.recovery.plan import plan_run
 from windlass.operations.recovery.recovery_run import (
     adopt_bundle,
@@ -76,6 +77,8 @@ class RecoveryLeaseOperator(ClusterOperator):
 class RecoveryRestoreOperator(ClusterOperator):
     """Restores beside the old data, looks once more whether that is still right, and switches over."""
 
+    longest = WORK
+
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return when the API took its first write; the error says how to go back."""
         plan, request = recovery_plan(context), recovery_request(context["params"])
@@ -86,6 +89,8 @@ class RecoveryRestoreOperator(ClusterOperator):
 
 class RecoverySettleOperator(ClusterOperator):
     """Restarts kubelets, removes the nodes of hosts that are gone, applies the foundation services."""
+
+    longest = WORK
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was changed."""

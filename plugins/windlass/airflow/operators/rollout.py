@@ -14,6 +14,7 @@ from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.rollout import IS_COMPLETE, upgrade_request, upgrade_run
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.step_order import require_step_order
+from windlass.airflow.time_limits import STEP
 from windlass.domain.rollout import PREFETCH, Step
 from windlass.operation_names import Operation
 from windlass.operations.rollout.approved_plan import CheckedPlan, check_again, confirm_plan, planned_just_now
@@ -161,6 +162,8 @@ class UpgradeConfirmOperator(ClusterOperator):
 
 class UpgradeStepOperator(ClusterOperator):
     """Does one step of the rollout; mapped over all of them, one at a time, each in its turn."""
+
+    longest = STEP
 
     def __init__(self, *, step: Mapping[str, Any], **options: Any) -> None:
         super().__init__(**options)

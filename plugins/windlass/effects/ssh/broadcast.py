@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import timedelta
 from queue import Empty, Full, Queue
 
 from windlass.effects.ssh.connection import Channel
 from windlass.effects.ssh.fan_out import HostOutcome, values
+from windlass.effects.threads import worker_threads
 
 _DEPTH = 16
 """Pieces that one host may be behind another."""
@@ -25,7 +26,7 @@ def broadcast(pieces: Iterable[bytes], open_channels: Mapping[str, Callable[[], 
     and the error names it.
     """
     queues: dict[str, Queue[Piece]] = {name: Queue(_DEPTH) for name in open_channels}
-    with ThreadPoolExecutor(len(queues), thread_name_prefix="windlass-broadcast") as pool:
+    with worker_threads(len(queues), "windlass-broadcast") as pool:
         futures = {name: pool.submit(_send, open_channels[name], queues[name]) for name in queues}
         is_whole = False
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
+from windlass.effects.threads import worker_threads
 from windlass.errors import IntegrityError, NotReadyError, RefusedError, UnreachableError, WindlassError
 
 K = TypeVar("K", bound=Hashable)
@@ -43,7 +44,7 @@ def fan_out(items: Iterable[K], fn: Callable[[K], V], *, max_workers: int = DEFA
     unique = list(dict.fromkeys(items))
     if not unique:
         return {}
-    with ThreadPoolExecutor(min(max_workers, len(unique)), thread_name_prefix="windlass-fan-out") as pool:
+    with worker_threads(min(max_workers, len(unique)), "windlass-fan-out") as pool:
         futures = {item: pool.submit(contextvars.copy_context().run, fn, item) for item in unique}
     return {item: _outcome(future) for item, future in futures.items()}
 

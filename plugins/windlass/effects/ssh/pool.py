@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -16,6 +15,7 @@ from windlass.effects.ssh.connection import Connection, SshTarget
 from windlass.effects.ssh.host_keys import HostKey
 from windlass.effects.ssh.login import CONNECT_TIMEOUT, RecordKey
 from windlass.effects.ssh.sessions import Sessions
+from windlass.effects.threads import worker_threads
 from windlass.errors import RefusedError, UnreachableError
 
 Connect = Callable[[SshTarget], Connection]
@@ -137,7 +137,7 @@ class Connections:
         with self._lock:
             connections, self._open = list(self._open.values()), {}
         if connections:
-            with ThreadPoolExecutor(len(connections)) as pool:
+            with worker_threads(len(connections), "windlass-close") as pool:
                 list(pool.map(lambda connection: connection.close(), connections))
         if isinstance(self._connector, SshConnector):
             self._connector.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -25,6 +24,7 @@ from windlass.domain.rollout.transition import PlaneChanges, Transition, plane_c
 from windlass.domain.rollout.version_skew import proxy_versions
 from windlass.domain.rollout.workload_rules import Workloads
 from windlass.effects.ssh.fan_out import HostOutcome
+from windlass.effects.threads import worker_threads
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd.observe import observe_etcd
@@ -59,7 +59,7 @@ def gather(views: Views, pki: Pki) -> GatheredInputs:
     session, before, during = views.session, views.before, views.during
     known = {host.name for host in session.hosts} - set(views.to_be_made)
     stays = [host for host in before.hosts if host.name in known]
-    with ThreadPoolExecutor(max_workers=7) as pool:
+    with worker_threads(7, "windlass-gather") as pool:
         looks = pool.submit(observe_hosts, session, pki, [one for one in session.hosts if one.name in known])
         old_looks = pool.submit(observe_hosts, before, pki, stays if views.compares_before else [])
         etcd = pool.submit(observe_etcd, during, pki, answers_within=ANSWERS_WITHIN)

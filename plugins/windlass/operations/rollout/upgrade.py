@@ -18,7 +18,7 @@ from windlass.domain.servicelog import Detail
 from windlass.domain.spec import dump_cluster
 from windlass.domain.spec.members import without_hosts
 from windlass.effects.ssh.connection import RemoteFile
-from windlass.errors import NotReadyError, SkippedError, UnreachableError, WindlassError
+from windlass.errors import NotReadyError, SkippedError, UnreachableError
 from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
@@ -30,7 +30,7 @@ from windlass.operations.rollout.check_gate import open_views, path_of
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.settle import hosts_left, left_nodes, seal_hosts, unreachable_hosts
 from windlass.operations.rollout.steps import do_step
-from windlass.operations.run import ClusterRun, Tell
+from windlass.operations.run import ClusterRun, Tell, telling_failure, words_of
 
 _ANSWERS = timedelta(seconds=10)
 _API_READY = timedelta(seconds=90)
@@ -109,17 +109,18 @@ def do_upgrade_step(run: ClusterRun, request: UpgradeRequest, step: Step, tell: 
     run.lease().acquire()
     path, began = path_of(run, request), run.clock.monotonic()
     sealed = RemoteFile(run.records.sealed_pki() or b"", mode=0o600)
-    try:
-        with open_views(run, path) as views:
-            rollout = RolloutContext(views.session, views.before, run.pki(), tell, transition=path.transition)
-            changed = do_step(rollout, step, sealed, lambda name: run.destroy_host(path.transition.during, name))
-    except WindlassError as error:
-        details: dict[str, Detail] = {
-            "step": step.value(),
-            "continue": f"{run.owner.dag_id} with version {path.release.version}",
-        }
-        run.log(f"{run.owner.dag_id}: stopped at {step.label}: {error}", level="error", details=details)
-        raise
+    details: dict[str, Detail] = {
+        "step": step.value(),
+        "continue": f"{run.owner.dag_id} with version {path.release.version}",
+    }
+
+    def stopped(error: BaseException) -> None:
+        text = f"{run.owner.dag_id}: stopped at {step.label}: {words_of(error)}"
+        run.log(text, level="error", details=details)
+
+    with telling_failure(stopped), open_views(run, path) as views:
+        rollout = RolloutContext(views.session, views.before, run.pki(), tell, transition=path.transition)
+        changed = do_step(rollout, step, sealed, lambda name: run.destroy_host(path.transition.during, name))
     if any(changed.values()):  # a try that finds all done says nothing of how long it takes
         remember_duration(run, path, step, run.clock.monotonic() - began)
     return changed
