@@ -19,6 +19,7 @@ from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, Known, load_cluster
+from windlass.domain.spec.checks.syntax import wrong_label
 from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import Clock
@@ -53,6 +54,9 @@ class RunContext:
         name = params.get("cluster") or getattr(run, "partition_key", None)
         if not name:
             raise SpecError(f"{run.dag_id}: the run is about no cluster; give its name in the param `cluster`")
+        # The form of params binds params; a partition's name comes from whoever made the run.
+        if wrong := wrong_label(name):
+            raise SpecError(f"{run.dag_id}: no cluster is called {name!r}: {wrong[0]}; {wrong[1]}")
         return cls.of_cluster(name, context, services or airflow_services(), params.get("reason") or "")
 
     @classmethod

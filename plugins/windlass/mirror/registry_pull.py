@@ -157,7 +157,7 @@ def _shifted(on_bytes: OnBytes, before: int, total: int) -> OnBytes:
 
 def _scope_of(url: httpx.URL) -> str:
     """Return what one token is good for: the registry and the repository."""
-    repository = re.sub(r"/(manifests|blobs)/.*$", "", url.path)
+    repository = re.sub(r"/(manifests|blobs)/.*", "", url.path, flags=re.DOTALL)
     return f"{url.host}:{url.port}{repository}"
 
 

@@ -23,15 +23,15 @@ MAX_VALUES = 50_000
 
 _STR = "tag:yaml.org,2002:str"
 _SCALARS: Mapping[str, tuple[str, str, Callable[[str], Any]]] = {
-    "tag:yaml.org,2002:null": (r"^(?:~|null|Null|NULL|)$", "~nN\0", lambda _text: None),
+    "tag:yaml.org,2002:null": (r"~|null|Null|NULL|", "~nN\0", lambda _text: None),
     "tag:yaml.org,2002:bool": (
-        r"^(?:true|True|TRUE|false|False|FALSE)$",
+        r"true|True|TRUE|false|False|FALSE",
         "tTfF",
         lambda text: {"true": True, "false": False}[text.lower()],
     ),
-    "tag:yaml.org,2002:int": (r"^[-+]?(?:0|[1-9][0-9]{0,18})$", "-+0123456789", int),
+    "tag:yaml.org,2002:int": (r"[-+]?(?:0|[1-9][0-9]{0,18})", "-+0123456789", int),
     "tag:yaml.org,2002:float": (
-        r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?$",
+        r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?",
         "-+0123456789",
         float,
     ),
@@ -61,7 +61,7 @@ def learn_types(kind: type[yaml.resolver.BaseResolver]) -> None:
     """Teach a loader or dumper which plain words are no text here, besides those that it knows already."""
     for tag, (pattern, first, _) in _SCALARS.items():
         characters = ["" if character == "\0" else character for character in first]
-        kind.add_implicit_resolver(tag, re.compile(pattern), characters)
+        kind.add_implicit_resolver(tag, re.compile(rf"(?:{pattern})\Z"), characters)
 
 
 learn_types(_Loader)
@@ -181,7 +181,7 @@ class _Reading:
         if not isinstance(node, yaml.ScalarNode) or not pattern:
             self.problems.append(Problem(path, f"the tag `{node.tag}` is not supported", "leave the tag out"))
             return None
-        if not re.match(pattern, node.value):
+        if not re.fullmatch(pattern, node.value):
             self.problems.append(Problem(path, f"`{node.value}` does not fit its tag", "leave the tag out"))
             return None
         value = convert(node.value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 Path = tuple[str | int, ...]
 """Keys and list indices from the document's top down to one value."""
 
-_PLAIN_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def path_text(path: Path) -> str:
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif _PLAIN_KEY.match(step):
+        elif _PLAIN_KEY.fullmatch(step):
             text += f".{step}" if text else step
         else:
             text += f'["{step}"]'

@@ -17,7 +17,7 @@ from windlass.domain.spec.problem import Path, Problem
 
 _SSH: Path = ("spec", "hosts", "ssh")
 _FORM = "write it as ssh-keyscan does: `address key-type base64-key`"
-_KEY_TYPE = re.compile(r"^(ssh|ecdsa|sk)-[a-z0-9@.-]+$")
+_KEY_TYPE = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+")
 _MARKERS = ("@cert-authority", "@revoked")
 
 
@@ -70,6 +70,8 @@ def oidc(cluster: Cluster) -> Iterator[Problem]:
 
 
 def _is_issuer(url: str) -> bool:
+    if not _is_one_word(url):
+        return False
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -122,7 +124,7 @@ def _wrong_line(line: str) -> str | None:
         words = words[1:]
     if len(words) < 3:
         return "the line has fewer than three parts"
-    if not _KEY_TYPE.match(words[1]):
+    if not _KEY_TYPE.fullmatch(words[1]):
         return f"`{words[1][:40]}` is no type of key"
     return _wrong_key(words[1], words[2])
 
@@ -139,7 +141,14 @@ def _wrong_key(kind: str, key: str) -> str | None:
     return None
 
 
+def _is_one_word(url: str) -> bool:
+    """Say whether `url` has neither spaces nor line breaks; `urlsplit` drops the latter and reads what is left."""
+    return not any(one.isspace() or not one.isprintable() for one in url)
+
+
 def _is_base_url(url: str) -> bool:
+    if not _is_one_word(url):
+        return False
     try:
         parts = urlsplit(url)
         port_is_good = parts.port is None or parts.port > 0

@@ -14,8 +14,8 @@ _PROVIDER: Path = ("spec", "hosts", "provider")
 _PROVIDERS = ("static", "lab", "ec2")
 _MOST_ETCD_HOSTS = 7
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_NAME_PART = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
-_PREFIX = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
+_NAME_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_PREFIX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _ROLE_LABEL = "node-role.kubernetes.io/"
 _ROLES = ("etcd", "control-plane", "worker")
 _KUBELET_LABELS = ("kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os")
@@ -125,7 +125,7 @@ def labels(cluster: Cluster) -> Iterator[Problem]:
             path = (*_MEMBERS, index, "labels", key)
             if (wrong := _wrong_key(key)) or (wrong := _wrong_label(key, host)):
                 yield Problem(path, *wrong)
-            if value and not _NAME_PART.match(value):
+            if value and not _NAME_PART.fullmatch(value):
                 advice = "use at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
                 yield Problem(path, f"`{value}` is no valid value of a label", advice)
 
@@ -169,7 +169,7 @@ def _bastion(cluster: Cluster) -> str | None:
 
 def _wrong_key(key: str) -> tuple[str, str] | None:
     prefix, slash, name = key.rpartition("/")
-    if _NAME_PART.match(name) and (not slash or (_PREFIX.match(prefix) and ".." not in prefix)):
+    if _NAME_PART.fullmatch(name) and (not slash or (_PREFIX.fullmatch(prefix) and ".." not in prefix)):
         return None
     return f"`{key}` is no valid key", "write `name` or `example.com/name` of letters, digits, `-`, `_` and `.`"
 
@@ -198,6 +198,6 @@ def _wrong_taint(taint: str) -> tuple[str, str] | None:
     key, equals, value = what.partition("=")
     if wrong := _wrong_key(key):
         return wrong
-    if equals and value and not _NAME_PART.match(value):
+    if equals and value and not _NAME_PART.fullmatch(value):
         return f"`{value}` is no valid value of a taint", form
     return None
