@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from windlass.domain.spec.checks import access, flags, hosts, network, operation, platform
+from windlass.domain.spec.checks.lines import one_line_each
 from windlass.domain.spec.checks.not_there import not_there
 from windlass.domain.spec.known import STORED, Known
 from windlass.domain.spec.models import Cluster
@@ -31,6 +32,8 @@ def problems(cluster: Cluster, known: Known = STORED, other_clusters: Sequence[C
         found += hosts.known_provider(cluster, known.providers)
         found += hosts.node_names(cluster)
         found += flags.problems(cluster, known.flags)
+        told = {problem.path for problem in found}
+        found += [problem for problem in one_line_each(cluster) if problem.path not in told]
     found += platform.version_problems(cluster, known.versions)
     found += platform.stack_problems(cluster, known.stacks)
     found += hosts.taken_hosts(cluster, other_clusters)
