@@ -1,4 +1,8 @@
-"""YAML that we wrote or rendered ourselves, read quickly. A user's spec is read with more care, see `spec.document`."""
+"""YAML read quickly and within bounds: what we rendered, manifests of users, files that lie on hosts.
+
+A spec is read with more care, see `spec.document`. What a short text unfolds to is bounded here (`yamlbounds`), whoever
+wrote it.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,36 @@ from typing import Any
 
 import yaml
 
+from windlass.domain.yamlbounds import LOADER, check_bounds
 from windlass.errors import SpecError
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Both are safe; the one in C is ten times faster, and not everywhere."""
 
 
 def read_yaml(text: str) -> Any:
-    """Read one document; yaml.YAMLError if it is none."""
-    return yaml.load(text, Loader=_LOADER)  # noqa: S506 (both loaders are safe)
+    """Read one document; yaml.YAMLError if it is none, or unfolds to too much."""
+    check_bounds(text)
+    return yaml.load(text, Loader=LOADER)  # noqa: S506 (both loaders are safe)
 
 
 def read_all_yaml(text: str) -> Iterator[Any]:
-    """Read all documents; yaml.YAMLError at one that is none."""
-    yield from yaml.load_all(text, Loader=_LOADER)
+    """Read all documents; yaml.YAMLError at one that is none, before any if they unfold to too much."""
+    check_bounds(text)
+    yield from yaml.load_all(text, Loader=LOADER)
 
 
 def compose_yaml(text: str) -> yaml.Node | None:
-    """Read one document into nodes, which know their lines; yaml.YAMLError if it is none."""
-    node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
+    """Read one document into nodes, which know their lines; yaml.YAMLError if it is none, or unfolds to too much."""
+    check_bounds(text)
+    node: yaml.Node | None = yaml.compose(text, Loader=LOADER)
     return node
 
 
 def parse_yaml(name: str, text: str) -> list[Any]:
-    """Read all YAML documents of `text` that are not empty; SpecError names `name` and the line."""
+    """Read all YAML documents of `text` that are not empty; SpecError names `name` and, where it is known, the line."""
     try:
         return [document for document in read_all_yaml(text) if document is not None]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SpecError(f"{name}, line {line}: no YAML: {error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        # What looks like a date or a number and is none, or a character that no YAML has.
+        raise SpecError(f"{name}: no YAML: {' '.join(str(error).split())}; put values in quotes") from error

@@ -70,7 +70,7 @@ def render_manifests(cluster: Cluster, release: Release, lock: Lock, mirror: Mir
     for addon, template in _addons(cluster):
         text = inputs.templates.render(f"manifests/{template}.yaml", context)
         ours += [_ours(addon, document) for document in parse_yaml(f"manifests/{template}.yaml as rendered", text)]
-    return [*_ordered(ours), *_own(cluster)]
+    return [*_ordered(ours), *own_manifests(cluster)]
 
 
 def _addons(cluster: Cluster) -> Iterator[tuple[str, str]]:
@@ -109,7 +109,8 @@ def _ordered(manifests: Sequence[AddonManifest]) -> list[AddonManifest]:
     return sorted(manifests, key=rank)
 
 
-def _own(cluster: Cluster) -> Iterator[AddonManifest]:
+def own_manifests(cluster: Cluster) -> Iterator[AddonManifest]:
+    """Yield the user's own objects; SpecError if one of the manifests holds something else."""
     for manifest in cluster.spec.manifests:
         where = f"spec.manifests: `{manifest.name}`"
         for document in parse_yaml(where, manifest.content):

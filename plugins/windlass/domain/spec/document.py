@@ -20,6 +20,8 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 40
 MAX_VALUES = 50_000
 """Values of the document after its aliases are followed."""
+MAX_CHARACTERS = MAX_BYTES
+"""Of all values and keys together after that: a spec is stored with aliases written out, and read from there again."""
 
 _STR = "tag:yaml.org,2002:str"
 _SCALARS: Mapping[str, tuple[str, str, Callable[[str], Any]]] = {
@@ -103,7 +105,8 @@ def read_document(text: str) -> Document:
     try:
         value = reading.value(node, ())
     except _TooMuchError:
-        return _unreadable(1, f"its aliases unfold to more than {MAX_VALUES} values", "write out what they stand for")
+        wrong = f"its aliases unfold to more than {MAX_VALUES} values or {MAX_CHARACTERS} characters"
+        return _unreadable(1, wrong, "write out what they stand for, as far as it is needed")
     return Document(value, reading.lines, tuple(reading.problems))
 
 
@@ -135,10 +138,13 @@ class _Reading:
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     seen: int = 0
+    characters: int = 0
 
     def value(self, node: yaml.Node, path: Path) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
         self.seen += 1
+        if isinstance(node, yaml.ScalarNode):
+            self.count(node)
         if self.seen > MAX_VALUES or len(path) > MAX_DEPTH:
             raise _TooMuchError
         if isinstance(node, yaml.MappingNode) and node.tag == _KINDS[yaml.MappingNode]:
@@ -146,6 +152,11 @@ class _Reading:
         if isinstance(node, yaml.SequenceNode) and node.tag == _KINDS[yaml.SequenceNode]:
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         return self.scalar(node, path)
+
+    def count(self, node: yaml.ScalarNode) -> None:
+        self.characters += len(node.value)
+        if self.characters > MAX_CHARACTERS:
+            raise _TooMuchError
 
     def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -167,6 +178,7 @@ class _Reading:
 
     def key(self, node: yaml.Node, path: Path) -> str | None:
         if isinstance(node, yaml.ScalarNode) and node.tag == _STR:
+            self.count(node)
             return str(node.value)
         shown = f"`{node.value}`" if isinstance(node, yaml.ScalarNode) else "that is a list or mapping"
         right = f'write "{node.value}" in quotes' if isinstance(node, yaml.ScalarNode) else "keys are words"

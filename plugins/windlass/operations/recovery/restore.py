@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-import yaml
-
 from windlass.domain.host.layout import ETCD_DATA, stack_directory
 from windlass.domain.scripts.restore import Restore, receive_script, restore_script, stage_script
 from windlass.domain.spec.models import Host
+from windlass.domain.yamltext import parse_yaml
 from windlass.effects.ssh.broadcast import broadcast
 from windlass.effects.ssh.connection import Channel, Connection
 from windlass.errors import RefusedError
@@ -105,7 +104,7 @@ def _send(work: RecoveryContext, hosts: list[Host], source: SnapshotSource) -> N
 
 def _restore(work: RecoveryContext, bump: int, host: Host, connection: Connection) -> Changes:
     members = ",".join(f"{one.name}={peer_url(one)}" for one in work.etcd_hosts)
-    compose = yaml.safe_load(connection.read(_COMPOSE) or b"{}")
+    compose = parse_yaml(f"{host.name}: {_COMPOSE}", (connection.read(_COMPOSE) or b"{}").decode())[0]
     restore = Restore(
         id=work.id,
         name=host.name,

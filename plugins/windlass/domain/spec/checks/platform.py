@@ -13,6 +13,7 @@ from windlass.domain.oneline import line_breaker
 from windlass.domain.spec.checks.syntax import is_own_class, wrong_dns_name
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
+from windlass.domain.yamlbounds import check_bounds
 
 _DRIVERS: Mapping[str, tuple[str, ...]] = {
     "network": ("flannel", "none"),
@@ -163,6 +164,7 @@ def _is_empty(node: yaml.Node | None) -> bool:
 def _wrong_objects(content: str) -> tuple[str, str] | None:
     """Say what keeps `content` from being Kubernetes objects; contents are not shown, they may be secret."""
     try:
+        check_bounds(content)
         documents = [node for node in yaml.compose_all(content, Loader=yaml.SafeLoader) if not _is_empty(node)]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
