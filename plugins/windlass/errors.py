@@ -65,3 +65,17 @@ class CommandError(WindlassError):
 
 TRANSIENT: tuple[type[WindlassError], ...] = (NotReadyError, UnreachableError)
 """What may pass by itself: the only errors, with those that derive from them, after which a step is tried again."""
+
+UNREADABLE: tuple[type[Exception], ...] = (
+    WindlassError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What reading a cluster's objects in the store may end with, where something lies there that Windlass did not write.
+
+For whoever goes through all clusters, and has to go on with the others: besides our own errors those of libraries.
+"""

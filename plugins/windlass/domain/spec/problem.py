@@ -27,6 +27,14 @@ class Problem:
         return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
+@dataclass(frozen=True)
+class UnreadableSpec:
+    """A stored spec of another cluster of which not even the hosts can be told: which addresses stand in its text."""
+
+    cluster: str
+    addresses: frozenset[str]
+
+
 def path_text(path: Path) -> str:
     """Write a path as people do: `spec.hosts.members[0].labels["a.b/c"]`."""
     text = ""

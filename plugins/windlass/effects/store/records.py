@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.pki import Pki
@@ -36,7 +36,9 @@ from windlass.effects.store.keys import (
     status_key,
     waiting_key,
 )
+from windlass.errors import UNREADABLE, IntegrityError, SpecError
 
+Record = TypeVar("Record")
 _NEVER = "1970-01-01T00:00:00+00:00"
 
 
@@ -54,9 +56,18 @@ class ClusterRecords:
     cluster: str
 
     def spec(self) -> str | None:
-        """Return the text of the stored spec, or None if there is none."""
+        """Return the text of the stored spec, or None if there is none; SpecError if it is no text."""
+        data = self.spec_bytes()
+        try:
+            return None if data is None else data.decode()
+        except UnicodeDecodeError as error:
+            key = spec_key(self.cluster)
+            raise SpecError(f"stored spec of {self.cluster}: {error}; put {key} in the store right") from error
+
+    def spec_bytes(self) -> bytes | None:
+        """Return the stored spec as it lies there, whether it can be read or not; None if there is none."""
         stored = self.store.get(spec_key(self.cluster))
-        return None if stored is None else stored.data.decode()
+        return None if stored is None else stored.data
 
     def save_spec(self, text: str) -> bool:
         """Store the spec; False if it is stored just so already."""
@@ -126,11 +137,12 @@ class ClusterRecords:
 
     def created(self) -> CreatedRecord | None:
         """Return the record that the cluster was verified; None if it never was: then it is being created."""
-        stored = self.store.get(created_key(self.cluster))
-        if stored is None:
-            return None
-        document = json.loads(stored.data)
-        return CreatedRecord(datetime.fromisoformat(document["verified"]), document["etcd"])
+
+        def parse(data: bytes) -> CreatedRecord:
+            document = json.loads(data)
+            return CreatedRecord(datetime.fromisoformat(document["verified"]), document["etcd"])
+
+        return self._read(created_key(self.cluster), parse)
 
     def save_created(self, created: CreatedRecord) -> None:
         """Store that the cluster was verified."""
@@ -140,8 +152,7 @@ class ClusterRecords:
 
     def waiting(self) -> str:
         """Return which remediation run waits for the lease, the newest that does; empty if none ever did."""
-        stored = self.store.get(waiting_key(self.cluster))
-        return "" if stored is None else str(json.loads(stored.data)["run"])
+        return self._read(waiting_key(self.cluster), lambda data: str(json.loads(data)["run"])) or ""
 
     def save_waiting(self, run: str) -> None:
         """Store that this remediation run waits for the lease; any that waited before leaves all to it."""
@@ -158,8 +169,8 @@ class ClusterRecords:
 
     def echoed(self) -> datetime:
         """Return up to when the cluster itself was told what the service log says; long ago if it never was."""
-        stored = self.store.get(echo_key(self.cluster))
-        return datetime.fromisoformat(json.loads(stored.data)["until"] if stored else _NEVER)
+        until = self._read(echo_key(self.cluster), lambda data: datetime.fromisoformat(json.loads(data)["until"]))
+        return until or datetime.fromisoformat(_NEVER)
 
     def save_echoed(self, until: datetime) -> None:
         """Store up to when the cluster was told."""
@@ -167,8 +178,7 @@ class ClusterRecords:
 
     def rollout(self) -> RolloutRecord | None:
         """Return the rollout that is under way or paused; if None, every host is meant to be at the stored spec."""
-        stored = self.store.get(rollout_key(self.cluster))
-        return None if stored is None else RolloutRecord(**json.loads(stored.data))
+        return self._read(rollout_key(self.cluster), lambda data: RolloutRecord(**json.loads(data)))
 
     def save_rollout(self, rollout: RolloutRecord) -> None:
         """Store that a rollout is under way."""
@@ -181,8 +191,8 @@ class ClusterRecords:
 
     def left_hosts(self) -> tuple[LeftHost, ...]:
         """Return the hosts that left the spec and of which something may be left."""
-        stored = self.store.get(left_hosts_key(self.cluster))
-        return () if stored is None else tuple(LeftHost.of(one) for one in json.loads(stored.data))
+        key = left_hosts_key(self.cluster)
+        return self._read(key, lambda data: tuple(LeftHost.of(one) for one in json.loads(data))) or ()
 
     def save_left_hosts(self, hosts: Iterable[LeftHost]) -> None:
         """Store which hosts left the spec and may have something left; nothing is kept where there are none."""
@@ -194,8 +204,7 @@ class ClusterRecords:
 
     def pause(self) -> Pause | None:
         """Return what was asked of the rollout that is under way, or None."""
-        stored = self.store.get(pause_key(self.cluster))
-        return None if stored is None else Pause(**json.loads(stored.data))
+        return self._read(pause_key(self.cluster), lambda data: Pause(**json.loads(data)))
 
     def ask_pause(self, pause: Pause) -> None:
         """Store that the rollout that is under way is to pause."""
@@ -207,8 +216,8 @@ class ClusterRecords:
 
     def durations(self) -> StepDurations:
         """Return how long each kind of step of a rollout took last."""
-        stored = self.store.get(durations_key(self.cluster))
-        return StepDurations() if stored is None else StepDurations.of(json.loads(stored.data))
+        found = self._read(durations_key(self.cluster), lambda data: StepDurations.of(json.loads(data)))
+        return StepDurations() if found is None else found
 
     def save_durations(self, durations: StepDurations) -> None:
         """Store how long each kind of step of a rollout took last."""
@@ -216,9 +225,18 @@ class ClusterRecords:
 
     def status(self) -> Mapping[str, Any] | None:
         """Return the last observation, or None if there is none."""
-        stored = self.store.get(status_key(self.cluster))
-        return None if stored is None else dict(json.loads(stored.data))
+        return self._read(status_key(self.cluster), lambda data: dict(json.loads(data)))
 
     def save_status(self, status: Mapping[str, Any]) -> None:
         """Store the last observation."""
         self.store.put(status_key(self.cluster), json.dumps(status, indent=1).encode())
+
+    def _read(self, key: str, parse: Callable[[bytes], Record]) -> Record | None:
+        """Return what is stored under `key`, None if nothing is; IntegrityError if it is not of its form."""
+        stored = self.store.get(key)
+        try:
+            return None if stored is None else parse(stored.data)
+        except UNREADABLE as error:
+            raise IntegrityError(
+                f"{self.cluster}: {key} in the store is not readable ({error!r}); see who wrote it, and put it right"
+            ) from error

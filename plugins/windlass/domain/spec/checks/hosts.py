@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from windlass.domain.spec.checks.syntax import is_dns_name, is_own_class, wrong_address, wrong_dns_name, wrong_label
 from windlass.domain.spec.models import Cluster, Host
-from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
+from windlass.domain.spec.problem import Path, Problem, UnreadableSpec, nearest, suggestion
 
 _MEMBERS: Path = ("spec", "hosts", "members")
 _PROVIDER: Path = ("spec", "hosts", "provider")
@@ -157,6 +157,18 @@ def taken_hosts(cluster: Cluster, other_clusters: Sequence[Cluster]) -> Iterator
         if found := taken.get((_bastion(cluster), host.address)):
             wrong = f"{host.address} is the host `{found[1]}` of the cluster `{found[0]}`"
             yield Problem((*_MEMBERS, index, "address"), wrong, "take it out of one of the two specs")
+
+
+def maybe_taken_hosts(cluster: Cluster, unreadable: Sequence[UnreadableSpec]) -> Iterator[Problem]:
+    """Check that no host has an address that stands in a spec of which nobody can tell its hosts."""
+    for index, host in enumerate(cluster.spec.hosts.members):
+        for other in unreadable:
+            if host.address in other.addresses:
+                wrong = (
+                    f"{host.address} stands in the stored spec of the cluster `{other.cluster}`, which cannot be read"
+                )
+                right = f"put clusters/{other.cluster}/spec.yaml in the store right first, or give another host"
+                yield Problem((*_MEMBERS, index, "address"), wrong, right)
 
 
 CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (names, addresses, provider, roles, labels, taints)
