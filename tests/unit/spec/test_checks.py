@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -361,6 +362,23 @@ def test_a_version_is_only_looked_at_for_its_form_without_a_catalog(changed: Mak
     assert [problem.right for problem in problems(changed({"spec.kubernetes.version": "1.37"}))] == [
         "write it in full, such as v1.37.2"
     ]
+
+
+@pytest.mark.parametrize(
+    "ssh", [{"knownHosts": ["KEY"]}, {"bastion": {"address": "192.0.2.99", "knownHosts": ["KEY"]}}]
+)
+def test_an_authority_for_hosts_is_refused_with_the_way_out_and_a_revoked_key_is_not(
+    changed: Make, ssh: dict[str, Any]
+) -> None:
+    def found(marker: str, known: Known) -> list[str]:
+        text = json.dumps(ssh).replace("KEY", f"{marker} * ssh-ed25519 {ED25519}")
+        return [str(problem) for problem in problems(changed({"spec.hosts.ssh": json.loads(text)}), known)]
+
+    (told,) = found("@cert-authority", NEW)
+    assert "knownHosts[0]: `@cert-authority` is not supported: certificates of hosts are not checked" in told
+    assert "ssh-keyscan" in told
+    assert found("@cert-authority", Known()) == []
+    assert found("@revoked", NEW) == []
 
 
 def test_private_keys_among_known_hosts_are_named_but_not_shown(changed: Make) -> None:

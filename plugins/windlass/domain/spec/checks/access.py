@@ -18,7 +18,8 @@ from windlass.domain.spec.problem import Path, Problem
 _SSH: Path = ("spec", "hosts", "ssh")
 _FORM = "write it as ssh-keyscan does: `address key-type base64-key`"
 _KEY_TYPE = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+")
-_MARKERS = ("@cert-authority", "@revoked")
+_AUTHORITY = "@cert-authority"
+_MARKERS = (_AUTHORITY, "@revoked")
 
 
 def known_hosts(cluster: Cluster) -> Iterator[Problem]:
@@ -27,6 +28,20 @@ def known_hosts(cluster: Cluster) -> Iterator[Problem]:
     yield from _lines((*_SSH, "knownHosts"), ssh.known_hosts)
     if ssh.bastion is not None:
         yield from _lines((*_SSH, "bastion", "knownHosts"), ssh.bastion.known_hosts)
+
+
+def host_authorities(cluster: Cluster) -> Iterator[Problem]:
+    """Check that no authority is to vouch for hosts; a stored spec is not asked, so that it can be deleted."""
+    ssh = cluster.spec.hosts.ssh
+    for path, lines in (
+        ((*_SSH, "knownHosts"), ssh.known_hosts),
+        ((*_SSH, "bastion", "knownHosts"), ssh.bastion.known_hosts if ssh.bastion else ()),
+    ):
+        for index, line in enumerate(lines):
+            if line.split()[:1] == [_AUTHORITY]:
+                wrong = f"`{_AUTHORITY}` is not supported: certificates of hosts are not checked, only keys are"
+                right = "give the key of each host, as `ssh-keyscan ADDRESS` prints it, compared on its console"
+                yield Problem((*path, index), wrong, right)
 
 
 def bastion(cluster: Cluster) -> Iterator[Problem]:
