@@ -15,9 +15,10 @@ setup: ## Install what is missing: system packages (as root, with apt) and the p
 setup-python:
 	@tools/setup python
 
-requirements: setup-python ## Pin requirements.in and requirements-dev.in anew, with hashes
+requirements: setup-python ## Pin requirements*.in anew, with hashes
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --allow-unsafe requirements-dev.in -o requirements-dev.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --allow-unsafe requirements-build.in -o requirements-build.txt
 
 check: setup-python ## Lint, types, import contracts, the rules in tools/house
 	ruff check .

@@ -12,6 +12,7 @@ from windlass.airflow.params import (
     plan_digest_param,
     spec_param,
     stop_after_param,
+    whole_value,
 )
 from windlass.airflow.rollout_tasks import rollout_tasks
 from windlass.operation_names import Operation
@@ -19,7 +20,7 @@ from windlass.operation_names import Operation
 VERSION = Param(
     default=None,
     type=["null", "string"],
-    pattern=r"^v\d+\.\d+\.\d+$",
+    pattern=whole_value(r"v[0-9]+\.[0-9]+\.[0-9]+"),
     title="Version",
     description_md="The release of the catalog to move to, such as v1.37.2. Empty: the one that runs.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import socket
 import tarfile
 import time
@@ -58,7 +59,7 @@ def host_keys(lab: str, host: str, *, renew: bool = False) -> KeyPair:
 
 def host_archive(keys: KeyPair, login: str, settings: dict[str, str]) -> bytes:
     """Return a tar archive of the files that make the image one certain host. `login` is a public key."""
-    environment = "".join(f"{name}='{value}'\n" for name, value in settings.items())
+    environment = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         _add(archive, "entry.sh", ENTRY.read_text(), mode=0o755)

@@ -65,3 +65,19 @@ class CommandError(WindlassError):
 
 TRANSIENT: tuple[type[WindlassError], ...] = (NotReadyError, UnreachableError)
 """What may pass by itself: the only errors, with those that derive from them, after which a step is tried again."""
+
+MALFORMED: tuple[type[Exception], ...] = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What reading a document raises that has another form: also one nested too deeply, or with a number too large."""
+
+UNREADABLE: tuple[type[Exception], ...] = (WindlassError, *MALFORMED)
+"""What reading a cluster's objects in the store may end with, where something lies there that Windlass did not write.
+
+For whoever goes through all clusters, and has to go on with the others: besides our own errors those of libraries.
+"""

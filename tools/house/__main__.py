@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.house.anchors import check_anchors
 from tools.house.circles import check_circles, import_graph
 from tools.house.class_names import check_class_names
 from tools.house.layout import check_layout
@@ -43,6 +44,7 @@ def check(root: Path) -> list[Result]:
         check_operations(product, [dag.path.stem for dag in dags]),
         check_layout(windlass),
         check_shell(windlass),
+        check_anchors(whole),
         check_circles(import_graph("windlass", "windlass_lab")),
         check_patches(read_sources(root, "tests/world")),
     ]

@@ -16,7 +16,17 @@ from airflow.sdk import Param
 MORE = "More options"
 """The section of what few runs need; the form shows a section closed, but for the params that have none."""
 
-_CLUSTER_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
+def whole_value(text: str) -> str:
+    r"""Return the pattern of a param whose whole value must have the form `text`.
+
+    Airflow searches with Python's `re`, where `$` matches before a last line break too; the form's own reader of
+    patterns is another, which does not know `\Z`.
+    """
+    return rf"^(?:{text})(?!\n)$"
+
+
+_CLUSTER_PATTERN = whole_value("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def cluster_param() -> Param:
@@ -63,7 +73,7 @@ def plan_digest_param() -> Param:
     return Param(
         default=None,
         type=["null", "string"],
-        pattern="^[0-9a-f]{64}$",
+        pattern=whole_value("[0-9a-f]{64}"),
         title="Plan digest",
         description_md="Only go on if the plan is just this one: the digest that a run with “Plan only” has shown. "
         "Empty: any plan, as it is approved.",

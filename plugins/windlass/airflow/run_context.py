@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
@@ -19,6 +20,9 @@ from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, Known, load_cluster
+from windlass.domain.spec.checks.syntax import wrong_label
+from windlass.domain.spec.others import read_other
+from windlass.domain.spec.problem import UnreadableSpec
 from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import Clock
@@ -30,6 +34,7 @@ from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
 from windlass.operations.services import Services
 
+log = logging.getLogger(__name__)
 _UNFINISHED = {"queued", "running"}
 
 
@@ -53,6 +58,9 @@ class RunContext:
         name = params.get("cluster") or getattr(run, "partition_key", None)
         if not name:
             raise SpecError(f"{run.dag_id}: the run is about no cluster; give its name in the param `cluster`")
+        # The form of params binds params; a partition's name comes from whoever made the run.
+        if wrong := wrong_label(name):
+            raise SpecError(f"{run.dag_id}: no cluster is called {name!r}: {wrong[0]}; {wrong[1]}")
         return cls.of_cluster(name, context, services or airflow_services(), params.get("reason") or "")
 
     @classmethod
@@ -104,16 +112,24 @@ class RunContext:
             return self.cluster()
         catalog = self.catalog
         known = Known(catalog.versions, catalog.stacks, catalog.flags, installed_names(HOST_PROVIDERS))
-        cluster = load_cluster(text, "spec", known, other_clusters=self._others())
+        others, unreadable = self._others()
+        cluster = load_cluster(text, "spec", known, other_clusters=others, unreadable=unreadable)
         if cluster.name != self.name:
             raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
         return cluster
 
-    def _others(self) -> list[Cluster]:
-        texts = {
-            name: ClusterRecords(self.store, name).spec() for name in list_clusters(self.store) if name != self.name
-        }
-        return [load_cluster(text, f"stored spec of {name}") for name, text in texts.items() if text]
+    def _others(self) -> tuple[list[Cluster], list[UnreadableSpec]]:
+        """Return the other clusters of the store; one that is not readable is warned of, and holds up nothing else."""
+        stored = {name: ClusterRecords(self.store, name).spec_bytes() for name in list_clusters(self.store)}
+        read = {name: read_other(name, data) for name, data in stored.items() if data is not None}
+        # What this cluster has already is its own, whatever stands in a spec that nobody can read.
+        own = read.pop(self.name).addresses if self.name in read else frozenset()
+        for other in read.values():
+            if other.warning:
+                log.warning("%s", other.warning)
+        clusters = [other.cluster for other in read.values() if other.cluster is not None]
+        unreadable = [other.unreadable for other in read.values() if other.unreadable is not None]
+        return clusters, [replace(one, addresses=one.addresses - own) for one in unreadable]
 
     def pki(self) -> Pki:
         """Return the cluster's PKI; NotReadyError if it was not made yet."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from windlass.domain.bounded import MALFORMED, shown
-from windlass.errors import IntegrityError
+from windlass.domain.bounded import shown
+from windlass.errors import MALFORMED, IntegrityError
 
 ArtifactKind = Literal["file", "image"]
 FLAGS_FILE = "flags.json"

@@ -11,12 +11,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from windlass.domain.markdown import first_of, shortened
-from windlass.errors import IntegrityError
+from windlass.errors import MALFORMED, IntegrityError
 
 LINES, WIDTH = 40, 200
 """How many lines are shown of one difference, and how many characters of each."""
-MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
-"""What reading a document raises that has another form: also one nested too deeply, or with a number too large."""
 
 
 def bounded_lines(lines: Iterable[str]) -> tuple[str, ...]:

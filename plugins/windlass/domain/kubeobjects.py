@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
-from windlass.domain.bounded import MALFORMED, shown
-from windlass.errors import IntegrityError
+from windlass.domain.bounded import shown
+from windlass.errors import MALFORMED, IntegrityError
 
 _ENVELOPE = b"k8s\0"
 _RAW, _METADATA, _UID = 2, 1, 5

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from windlass.domain.bounded import MALFORMED, moment, shown
-from windlass.errors import IntegrityError, RefusedError
+from windlass.domain.bounded import moment, shown
+from windlass.errors import MALFORMED, IntegrityError, RefusedError
 
 LEASE_LIFE = timedelta(minutes=10)
 """How long a lease lasts after its last heartbeat, where nobody can tell whether its run has ended."""

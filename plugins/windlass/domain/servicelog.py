@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from windlass.domain.bounded import MALFORMED, moment, shown
-from windlass.errors import IntegrityError
+from windlass.domain.bounded import moment, shown
+from windlass.errors import MALFORMED, IntegrityError
 
 Level = Literal["info", "warning", "error"]
 Detail = str | int | float | bool | None | Sequence["Detail"] | Mapping[str, "Detail"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from windlass.domain.artifacts import Artifact, Lock, Locked, lock_text
-from windlass.domain.bounded import MALFORMED
+from windlass.errors import MALFORMED
 from windlass.mirror.layers import file_digest
 
 State = Literal["cached", "outdated", "damaged", "missing"]

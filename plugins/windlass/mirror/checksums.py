@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from windlass.errors import IntegrityError
 
-_BARE = re.compile(r"^[0-9a-fA-F]{64}$")
-_GNU = re.compile(r"^(?P<digest>[0-9a-fA-F]{64})\s+\*?(?P<name>\S.*)$")
-_BSD = re.compile(r"^SHA256 ?\((?P<name>.+)\) ?= ?(?P<digest>[0-9a-fA-F]{64})$")
+_BARE = re.compile(r"[0-9a-fA-F]{64}")
+_GNU = re.compile(r"(?P<digest>[0-9a-fA-F]{64})\s+\*?(?P<name>\S.*)")
+_BSD = re.compile(r"SHA256 ?\((?P<name>.+)\) ?= ?(?P<digest>[0-9a-fA-F]{64})")
 _CHUNK = 1024 * 1024
 
 
@@ -21,7 +21,7 @@ def published_sha256(text: str, name: str, url: str) -> str:
     checksum for `name`, or two that differ.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) == 1 and _BARE.match(lines[0]):
+    if len(lines) == 1 and _BARE.fullmatch(lines[0]):
         return lines[0].lower()
     found = {digest for listed, digest in map(_entry, lines) if listed == name}
     if len(found) == 1:
@@ -40,7 +40,7 @@ def file_sha256(path: Path) -> str:
 
 
 def _entry(line: str) -> tuple[str | None, str]:
-    matched = _GNU.match(line) or _BSD.match(line)
+    matched = _GNU.fullmatch(line) or _BSD.fullmatch(line)
     if matched is None:
         return None, ""
     return PurePosixPath(matched["name"]).name, matched["digest"].lower()

@@ -15,10 +15,10 @@ from typing import Any
 
 import httpx
 
-from windlass.domain.bounded import MALFORMED, WIDTH, read_from
+from windlass.domain.bounded import WIDTH, read_from
 from windlass.domain.markdown import shortened
 from windlass.effects.answers import MOST_SMALL_BYTES, SMALL, UNCOMPRESSED, bound_unread
-from windlass.errors import IntegrityError, WindlassError
+from windlass.errors import MALFORMED, IntegrityError, WindlassError
 from windlass.mirror.download import Download, Downloader, OnBytes, ignore_bytes
 from windlass.mirror.oci_layout import Layout
 from windlass.mirror.official_catalog import ImagePublication
@@ -189,7 +189,7 @@ def _shifted(on_bytes: OnBytes, before: int, total: int) -> OnBytes:
 
 def _scope_of(url: httpx.URL) -> str:
     """Return what one token is good for: the registry and the repository."""
-    repository = re.sub(r"/(manifests|blobs)/.*$", "", url.path)
+    repository = re.sub(r"/(manifests|blobs)/.*", "", url.path, flags=re.DOTALL)
     return f"{url.host}:{url.port}{repository}"
 
 

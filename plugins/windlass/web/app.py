@@ -19,7 +19,7 @@ from windlass.domain.catalog import Catalog
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
 from windlass.effects.store import Store, list_clusters
-from windlass.errors import UnreachableError, WindlassError
+from windlass.errors import UNREADABLE, UnreachableError, WindlassError
 from windlass.web.access import User, may_operate, reader
 from windlass.web.reading import Filter, read_known, read_log
 from windlass.web.words import FILTERS
@@ -98,12 +98,12 @@ def list_overviews(store: TheStore, keys: TheKeys, catalog: TheCatalog) -> list[
     for name in list_clusters(store):
         try:
             known = read_known(store, name, keys)
+            found += [overview(known, catalog, datetime.now(UTC))] if known is not None else []
         except UnreachableError:
             raise
-        except WindlassError as error:
+        except UNREADABLE as error:
+            log.warning("%s: what the store has of it cannot be shown: %s", name, error)
             found.append({"name": name, "error": str(error)})
-        else:
-            found += [overview(known, catalog, datetime.now(UTC))] if known is not None else []
     return found
 
 

@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from windlass.domain.artifacts import Artifact
 from windlass.mirror.cache import artifact_path
 
 PROJECT = Path(__file__).resolve().parents[3]
+DOCKERFILE = (PROJECT / "docker/Dockerfile").read_text()
 REQUIRED = {
     "AIRFLOW_FERNET_KEY": "fernet-of-the-test",
     "AIRFLOW_JWT_SECRET": "jwt-of-the-test",
@@ -47,12 +50,21 @@ def configure(compose: Sequence[str], variables: dict[str, str], *options: str) 
     return subprocess.run([*argv, "--format", "json"], env=environment, capture_output=True, text=True, check=False)
 
 
+def document_with(compose: Sequence[str], variables: dict[str, str]) -> dict[str, Any]:
+    done = configure(compose, variables, "--profile", "cli", "--profile", "flower")
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def services_with(compose: Sequence[str], variables: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = document_with(compose, variables)["services"]
+    return found
+
+
 @pytest.fixture
 def services(compose: Sequence[str]) -> dict[str, Any]:
-    done = configure(compose, REQUIRED, "--profile", "cli", "--profile", "flower")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)["services"]
-    return found
+    return services_with(compose, REQUIRED)
 
 
 @pytest.mark.parametrize("missing", sorted(REQUIRED))
@@ -96,8 +108,112 @@ def test_no_secret_is_an_argument_and_nothing_is_published_beyond_this_machine(s
     assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
 
 
-def test_the_image_has_the_airflow_that_is_pinned_and_all_requirements_hashed() -> None:
+CONNECTIONS = {
+    "AIRFLOW_CONN_WINDLASS_STORE": {"airflow-apiserver", "airflow-triggerer", "airflow-worker", "airflow-cli"},
+    "AIRFLOW_CONN_WINDLASS_SSH": {"airflow-triggerer", "airflow-worker", "airflow-cli"},
+    "AIRFLOW_CONN_WINDLASS_MASTER_KEY": {"airflow-worker", "airflow-cli"},
+}
+"""Who is handed what opens clusters."""
+
+
+@pytest.mark.parametrize("name", CONNECTIONS)
+def test_what_opens_clusters_goes_to_who_works_with_it(compose: Sequence[str], name: str) -> None:
+    given = services_with(compose, {**REQUIRED, name: "secret-of-the-test"})
+
+    assert {one for one, item in given.items() if "secret-of-the-test" in json.dumps(item)} == CONNECTIONS[name]
+
+
+def test_passwords_of_database_and_queue_go_to_who_works_with_them(services: dict[str, Any]) -> None:
+    def holders(secret: str) -> set[str]:
+        return {name for name, item in services.items() if REQUIRED[secret] in json.dumps(item)}
+
+    assert holders("POSTGRES_PASSWORD") == {"postgres", "airflow-init", "airflow-cli"} | COMPONENTS
+    assert holders("REDIS_PASSWORD") == {"redis", "airflow-scheduler", "airflow-worker", "airflow-cli", "flower"}
+
+
+def test_database_and_queue_are_networks_of_their_own_that_lead_nowhere(compose: Sequence[str]) -> None:
+    document = document_with(compose, REQUIRED)
+    members = {
+        network: {name for name, item in document["services"].items() if network in item["networks"]}
+        for network in document["networks"]
+    }
+
+    assert members == {
+        "database": {"postgres", "airflow-init", "airflow-cli"} | COMPONENTS,
+        "broker": {"redis", "airflow-scheduler", "airflow-worker", "airflow-cli", "flower"},
+        "web": {"airflow-apiserver", "airflow-triggerer", "airflow-worker", "airflow-cli"},
+        "flower": {"flower"},
+    }
+    assert {name for name, one in document["networks"].items() if one.get("internal")} == {"database", "broker"}
+
+
+def test_every_password_has_its_network(compose: Sequence[str]) -> None:
+    for item in document_with(compose, REQUIRED)["services"].values():
+        text = json.dumps(item)
+        assert (REQUIRED["POSTGRES_PASSWORD"] in text) == ("database" in item["networks"])
+        assert (REQUIRED["REDIS_PASSWORD"] in text) == ("broker" in item["networks"])
+
+
+def test_images_are_named_by_full_version_and_may_be_held_by_digest(compose: Sequence[str]) -> None:
+    services = services_with(compose, REQUIRED)
+    for name in ("postgres", "redis"):
+        assert re.fullmatch(rf"{name}:[0-9]+\.[0-9]+(\.[0-9]+)?-[a-z]+", services[name]["image"])
+    assert re.search(
+        r":slim-[0-9]+\.[0-9]+\.[0-9]+-python", services["airflow-worker"]["build"]["args"]["AIRFLOW_IMAGE"]
+    )
+
+    digest = f"x@sha256:{'a' * 64}"
+    held = services_with(
+        compose, {**REQUIRED, **dict.fromkeys(("POSTGRES_IMAGE", "REDIS_IMAGE", "AIRFLOW_IMAGE"), digest)}
+    )
+    assert held["postgres"]["image"] == held["redis"]["image"] == digest
+    assert {item["build"]["args"]["AIRFLOW_IMAGE"] for item in held.values() if "build" in item} == {digest}
+
+
+def test_the_image_has_the_airflow_that_is_pinned() -> None:
     pinned = re.search(r"^apache-airflow==(\S+)", (PROJECT / "requirements.txt").read_text(), re.MULTILINE)
     assert pinned
-    assert f"-{pinned[1]}-python3.11" in (PROJECT / "docker/Dockerfile").read_text()
-    assert "--require-hashes" in (PROJECT / "docker/Dockerfile").read_text()
+    assert f"-{pinned[1]}-python3.11" in DOCKERFILE
+    assert f"-{pinned[1]}-python3.11" in (PROJECT / "docker-compose.yaml").read_text()
+
+
+def test_whatever_is_installed_is_pinned_with_hashes_or_built_here_from_what_is() -> None:
+    installs = re.findall(r"-m pip (?:install|wheel) ([^&\n]*)", DOCKERFILE)
+    assert len(installs) == 4
+    for words in installs:
+        assert "--require-hashes -r " in words or {"--no-deps", "--no-index"} <= set(words.split()), words
+        assert "--editable" not in words
+    assert "--no-build-isolation" in DOCKERFILE
+    tools = (PROJECT / "requirements-build.txt").read_text()
+    assert re.match(r"setuptools==\S+ \\\n    --hash=sha256:[0-9a-f]{64}", tools)
+    assert tools.split(" ")[0] in (PROJECT / "requirements.txt").read_text()
+
+
+def test_the_code_belongs_to_root_and_runs_as_another_user() -> None:
+    build, final = DOCKERFILE.split("\nFROM ")[1:]
+    assert build.rstrip().endswith("RUN chmod -R u=rwX,go=rX /opt/windlass")
+    copies = re.findall(r"^COPY .*", final, re.MULTILINE)
+    assert copies == ["COPY --from=build --chown=root:root /opt/windlass /opt/windlass"]
+    assert "RUN " not in final
+    assert re.findall(r"^USER .*", final, re.MULTILINE) == ["USER airflow"]
+
+
+def test_the_wheel_has_all_that_the_packages_have(tmp_path: Path) -> None:
+    source, ignored = tmp_path / "source", shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("plugins", "lab"):
+        shutil.copytree(PROJECT / name, source / name, ignore=ignored)
+    for name in ("pyproject.toml", "requirements.in"):
+        shutil.copy(PROJECT / name, source)
+    argv = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*argv, "--wheel-dir", str(tmp_path), str(source)], check=True, capture_output=True)
+
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        packed = {name for name in opened.namelist() if ".dist-info/" not in name}
+    wanted = {
+        path.relative_to(PROJECT / folder).as_posix()
+        for folder, package in (("plugins", "windlass"), ("lab", "windlass_lab"))
+        for path in (PROJECT / folder / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert packed == wanted

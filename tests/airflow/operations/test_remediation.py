@@ -61,6 +61,14 @@ def test_the_partition_names_the_cluster_and_the_param_outweighs_it() -> None:
         RunContext.of(nameless)
 
 
+@pytest.mark.parametrize("name", ["demo\n", "../demo", "a/b", "Demo"])
+def test_a_partition_that_no_cluster_can_be_called_by_is_refused(name: str) -> None:
+    asked = context()
+    asked["dag_run"].partition_key = name
+    with pytest.raises(SpecError, match="no cluster is called"):
+        RunContext.of(asked)
+
+
 @pytest.mark.parametrize(("reason", "said"), [(None, ""), ("", ""), ("rack 2", "rack 2")])
 def test_no_reason_is_an_empty_one(reason: str | None, said: str) -> None:
     assert RunContext.of(context(reason=reason)).reason == said

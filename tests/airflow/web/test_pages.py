@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from windlass.domain.remediation import History
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, Leases, MemoryStore, ServiceLog
-from windlass.effects.store.keys import bundle_key, created_key
+from windlass.effects.store.keys import bundle_key, created_key, lease_key, spec_key, status_key
 from windlass.web import app as web
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -210,6 +210,22 @@ def test_a_spec_that_cannot_be_read_hides_no_other(viewer: TestClient, store: Me
     found = {one["name"]: one for one in viewer.get("/windlass/api/clusters").json()}
     assert set(found) == {"broken", CLUSTER}
     assert "error" in found["broken"]
+    assert viewer.get("/windlass/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("key", "data"),
+    [(spec_key, b"\xff\xfe"), (status_key, b"{"), (status_key, b'{"subjects": [1]}'), (lease_key, b"[]")],
+)
+def test_nothing_that_lies_in_the_store_hides_other_clusters(
+    viewer: TestClient, store: MemoryStore, key: Callable[[str], str], data: bytes
+) -> None:
+    ClusterRecords(store, "broken").save_spec(SPEC.replace(CLUSTER, "broken"))
+    ClusterRecords(store, "broken").save_created(CreatedRecord(datetime.now(UTC), "a1"))
+    store.put(key("broken"), data)
+    found = {one["name"]: one for one in viewer.get("/windlass/api/clusters").json()}
+    assert "error" in found["broken"]
+    assert "error" not in found[CLUSTER]
     assert viewer.get("/windlass/").status_code == 200
 
 

@@ -185,6 +185,9 @@ def test_a_cluster_that_cannot_be_looked_at_is_told_and_holds_up_no_other(run: F
     told: list[str] = []
     assert not should_start_backup(run, Alerts(), told.append)
     assert told == ["demo: whether a backup is due cannot be told: the bucket is away"]
+    run.vault = Mock(side_effect=KeyError("what nobody wrote"))
+    assert not should_start_backup(run, Alerts(), told.append)
+    assert len(told) == 2
 
 
 def test_missing_backups_are_told_once_and_so_is_their_return(run: FakeRun, alerts: Alerts) -> None:

@@ -29,7 +29,16 @@ def test_ids_of_different_times_sort_as_texts_do(one: BundleId, other: BundleId)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "newest", "20261123T074500Z", "20261323T074500Z-r1", "20261123T074500Z-r", "20261123T074500Z-r1 "]
+    "text",
+    [
+        "",
+        "newest",
+        "20261123T074500Z",
+        "20261323T074500Z-r1",
+        "20261123T074500Z-r",
+        "20261123T074500Z-r1 ",
+        "20261123T074500Z-r1\n",
+    ],
 )
 def test_anything_else_is_no_id(text: str) -> None:
     assert BundleId.find(text) is None

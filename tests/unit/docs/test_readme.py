@@ -10,13 +10,14 @@ import pytest
 from .pages import ROOT, code, rows, sections
 
 README = ROOT / "README.md"
+SECURITY = ROOT / "SECURITY.md"
 PAGE = sections(README)
 DAGS = {path.stem for path in (ROOT / "dags").glob("*.py")}
 MAP = {path: cells[1] for cells in rows(PAGE["Find your way"]) for path in code(cells[0])}
 PLANNED_DAGS = {name for cells in rows(PAGE["Planned, not there yet"]) for name in code(cells[0])[:1]}
 LINKS = {
     (page, target)
-    for page in (README, *(ROOT / "docs").rglob("*.md"))
+    for page in (README, SECURITY, *(ROOT / "docs").rglob("*.md"))
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     if "://" not in target
 }
@@ -51,3 +52,23 @@ def test_what_is_planned_is_not_there() -> None:
 @pytest.mark.parametrize(("page", "target"), sorted(LINKS), ids=lambda value: getattr(value, "name", value))
 def test_links_lead_to_files(page: Path, target: str) -> None:
     assert (page.parent / target).exists()
+
+
+def test_who_is_trusted_with_what_is_told_and_linked() -> None:
+    assert (README, "SECURITY.md") in LINKS
+    assert list(sections(SECURITY)) == [
+        "Reporting a flaw",
+        "Who is trusted with what",
+        "What is promised today",
+        "What is not promised yet",
+        "What an operator must do",
+    ]
+    assert "@" not in SECURITY.read_text(encoding="utf-8").replace("`@cert-authority`", "")  # no address for mail
+    assert any(title.startswith("Tenancy") for title in sections(ROOT / "docs" / "airflow.md"))
+
+
+@pytest.mark.parametrize("page", [README, SECURITY])
+def test_links_into_pages_lead_to_a_heading(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]+)#([^)]+)\)", page.read_text(encoding="utf-8")):
+        titles = re.findall(r"^#+ (.+)", (ROOT / target).read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}

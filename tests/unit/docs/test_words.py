@@ -9,7 +9,7 @@ import pytest
 
 from .pages import DOCS, ROOT, defined_in
 
-PAGES = sorted({ROOT / "README.md", *DOCS.rglob("*.md")} - {DOCS / "glossary.md"})
+PAGES = sorted({ROOT / "README.md", ROOT / "SECURITY.md", *DOCS.rglob("*.md")} - {DOCS / "glossary.md"})
 OLD = re.compile(
     r"\b(made anew|makes? \w+ anew|amid|in vain|healing|healed|(?<!fault )(?<!faults\.)(?<!`)mend)\b", re.IGNORECASE
 )

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from windlass.domain.health import ProbeOrder, Subject
 from windlass.domain.health.protocol import NODES, ProbeMessage, order_line, parse_message, setup_lines, subject_of
+from windlass.domain.objects.watched import WatchedObject
 from windlass.effects.probe.checks import Probe
+from windlass.errors import SpecError
 
 from .world import plan
 
@@ -39,3 +45,12 @@ def test_what_a_login_shell_prints_is_no_word() -> None:
     assert parse_message("Welcome to Debian") is None
     assert parse_message("") is None
     assert parse_message("12.5") is None
+
+
+@pytest.mark.parametrize("name", ["a\nunit", "a\tb", "a\r", "a\u2028b"])
+def test_no_name_becomes_an_order_of_its_own(name: str) -> None:
+    watched = replace(plan(), objects=(WatchedObject("dns", "/api/v1/pods", "Pod", name),))
+    with pytest.raises(SpecError, match="an order `object` to the probe loop"):
+        setup_lines(watched, "cp-1", (), is_reporter=True)
+    with pytest.raises(SpecError, match="an order `watch` to the probe loop"):
+        order_line(ProbeOrder("cp-2", "watch", Subject("cp-1", name)))

@@ -75,6 +75,17 @@ def test_a_run_that_only_plans_trusts_it_for_this_time_and_records_nothing(run: 
     assert not HostKeys(run.store, "demo").accepted()
 
 
+def test_a_revoked_key_is_not_accepted_of_a_host_that_is_named(run: FakeRun) -> None:
+    session = session_of(KeyedHosts(cp_2=NEW))
+    target = session.connections.target("cp-2")
+    revoked = f"@revoked {known_hosts_line(target, NEW)}"
+    session.connections.renew(replace(target, known_hosts=(*target.known_hosts, revoked)))
+    with pytest.raises(IntegrityError, match=r"cp-2 .* has revoked"):
+        accept_host_keys(run, session, request("cp-2"), Mock())
+    assert not run.lines
+    assert not HostKeys(run.store, "demo").accepted()
+
+
 def test_a_host_that_shows_the_known_key_or_none_changes_nothing(run: FakeRun) -> None:
     session, tell = session_of(KeyedHosts(cp_2=UnreachableError("cp-2: no connection"))), Mock()
     assert accept_host_keys(run, session, request("cp-1", "cp-2"), tell) == ()

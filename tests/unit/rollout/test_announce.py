@@ -53,6 +53,15 @@ def test_each_cluster_is_told_once_of_what_it_may_move_to(store: MemoryStore) ->
     assert ServiceLog(store, "new").newest() == ()
 
 
+def test_a_spec_that_cannot_be_read_is_named_and_keeps_nobody_from_being_told(
+    store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put(spec_key("binary"), b"\xff")
+    assert UpgradeAnnouncer(store, RUN, People().notify).announce(CATALOG, TESTED) == {"old": ["v1.37.2"]}
+    told = [record.getMessage().split(" is told")[0] for record in caplog.records]
+    assert told == ["binary", "broken"]
+
+
 def test_a_cluster_whose_telling_broke_off_is_told_by_the_next_run(store: MemoryStore) -> None:
     def die(_: str, __: str) -> None:
         raise KeyboardInterrupt

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -363,6 +364,23 @@ def test_a_version_is_only_looked_at_for_its_form_without_a_catalog(changed: Mak
     ]
 
 
+@pytest.mark.parametrize(
+    "ssh", [{"knownHosts": ["KEY"]}, {"bastion": {"address": "192.0.2.99", "knownHosts": ["KEY"]}}]
+)
+def test_an_authority_for_hosts_is_refused_with_the_way_out_and_a_revoked_key_is_not(
+    changed: Make, ssh: dict[str, Any]
+) -> None:
+    def found(marker: str, known: Known) -> list[str]:
+        text = json.dumps(ssh).replace("KEY", f"{marker} * ssh-ed25519 {ED25519}")
+        return [str(problem) for problem in problems(changed({"spec.hosts.ssh": json.loads(text)}), known)]
+
+    (told,) = found("@cert-authority", NEW)
+    assert "knownHosts[0]: `@cert-authority` is not supported: certificates of hosts are not checked" in told
+    assert "ssh-keyscan" in told
+    assert found("@cert-authority", Known()) == []
+    assert found("@revoked", NEW) == []
+
+
 def test_private_keys_among_known_hosts_are_named_but_not_shown(changed: Make) -> None:
     line = "-----BEGIN OPENSSH PRIVATE KEY----- c2VjcmV0"
 
@@ -396,6 +414,36 @@ def test_a_provider_that_is_installed_is_accepted_and_close_to_what_was_meant(ch
 def test_a_stored_name_of_a_provider_that_is_gone_stays_readable_and_nonsense_does_not(changed: Make) -> None:
     assert problems(changed({"spec.hosts.provider": "rack"})) == []
     assert problems(changed({"spec.hosts.provider": "rack; rm"})) != []
+
+
+ENDS_WITH_A_LINE_BREAK: list[tuple[dict[str, Any], str]] = [
+    ({"metadata.name": "demo\n"}, "metadata.name"),
+    ({f"{FIRST}.name": "cp-1\n"}, "spec.hosts.members[0].name"),
+    ({f"{FIRST}.address": "192.0.2.11\n"}, "spec.hosts.members[0].address"),
+    ({f"{FIRST}.labels": {"a": "b\n"}}, "spec.hosts.members[0].labels.a"),
+    ({f"{FIRST}.labels": {"a\n": "b"}}, 'spec.hosts.members[0].labels["a\\n"]'),
+    ({f"{FIRST}.labels": {"x.io\n/a": "b"}}, 'spec.hosts.members[0].labels["x.io\\n/a"]'),
+    ({f"{FIRST}.taints": ["a=b\n:NoSchedule"]}, "spec.hosts.members[0].taints[0]"),
+    ({"spec.kubernetes.version": "v1.37.2\n"}, "spec.kubernetes.version"),
+    ({"spec.components": {"kubelet": {"extraArgs": {"v\n": "1"}}}}, 'spec.components.kubelet.extraArgs["v\\n"]'),
+    ({"spec.backup.pin": ["20261123T074500Z-r1042\n"]}, "spec.backup.pin[0]"),
+    ({"spec.backup.target": {"connection": "s3", "bucket": "bundles\n"}}, "spec.backup.target.bucket"),
+    ({"spec.network.podCidr": "10.244.0.0/16\n"}, "spec.network.podCidr"),
+    ({"spec.dns.upstreams": ["192.0.2.53\n"]}, "spec.dns.upstreams[0]"),
+    ({"spec.api.endpoint": "k8s.example.com:6443\n"}, "spec.api.endpoint"),
+    ({"spec.api.extraNames": ["k8s.example.com\n"]}, "spec.api.extraNames[0]"),
+    ({"spec.artifacts.registry": "192.0.2.9:5000\n"}, "spec.artifacts.registry"),
+    ({"spec.artifacts.mirror": "http://192.0.2.9:8080\n"}, "spec.artifacts.mirror"),
+    ({"spec.artifacts.mirror": "http://192.0.\n2.9:8080"}, "spec.artifacts.mirror"),
+    ({"spec.api.oidc": [{"issuer": "https://id.example.com\n", "clientId": "k"}]}, "spec.api.oidc[0].issuer"),
+]
+
+
+@pytest.mark.parametrize(("changes", "where"), ENDS_WITH_A_LINE_BREAK)
+def test_a_name_with_a_line_break_is_none_in_a_stored_spec_either(
+    changed: Make, changes: dict[str, Any], where: str
+) -> None:
+    assert where in {str(problem).split(": ")[0] for problem in problems(changed(changes))}
 
 
 def test_a_certificate_can_name_each_node(changed: Make) -> None:

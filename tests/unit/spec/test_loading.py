@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from windlass.domain.spec import Known, load_cluster
-from windlass.domain.spec.document import MAX_BYTES
+from windlass.domain.spec.document import MAX_BYTES, MAX_CHARACTERS
 from windlass.errors import SpecError
 
 GOOD = """\
@@ -164,6 +164,13 @@ def test_aliases_that_unfold_to_millions_of_values_are_refused() -> None:
     (message,) = complaints("\n".join(lines))
 
     assert "unfold to more than" in message
+
+
+def test_aliases_that_write_one_long_text_over_and_over_are_refused() -> None:
+    (message,) = complaints(f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 11)}]\n")
+    assert f"or {MAX_CHARACTERS} characters" in message
+    (message,) = complaints(f"a: &a {{? {'x' * 100_000} : 1}}\nb: [{', '.join(['*a'] * 11)}]\n")
+    assert f"or {MAX_CHARACTERS} characters" in message
 
 
 def test_an_alias_that_is_used_with_measure_is_followed() -> None:

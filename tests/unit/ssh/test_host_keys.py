@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from windlass.effects.ssh.connection import SshTarget
-from windlass.effects.ssh.host_keys import HostKey, keys_of, known_hosts_line, verify, with_accepted
+from windlass.effects.ssh.host_keys import HostKey, keys_of, known_hosts_line, revoked_keys, verify, with_accepted
 from windlass.errors import IntegrityError, RefusedError, SpecError
 
 KEY = HostKey("ssh-ed25519", b"one")
@@ -67,11 +67,44 @@ def test_changed_key_is_never_trusted() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["cp-1", "cp-1 ssh-ed25519", "cp-1 ssh-ed25519 not-base64!", "@revoked * ssh-ed25519 AA=="]
+    "wrong",
+    ["cp-1", "cp-1 ssh-ed25519", "cp-1 ssh-ed25519 not-base64!", "@revoked * ssh-ed25519", "|1|a=| ssh-ed25519 AA=="],
 )
 def test_malformed_line_is_shown(wrong: str) -> None:
-    with pytest.raises(SpecError, match="known_hosts line `"):
+    with pytest.raises(SpecError, match="known_hosts"):
         keys_of(replace(TARGET, known_hosts=(wrong,)))
+
+
+@pytest.mark.parametrize("hosts", ["192.0.2.11", "cp-1", "*", "192.0.2.*", hashed("cp-1")])
+@pytest.mark.parametrize("trusted", [(), (line("192.0.2.11"),), (line("cp-1"), line("cp-1", OTHER))])
+def test_a_revoked_key_is_refused_whatever_else_is_said_of_it(hosts: str, trusted: tuple[str, ...]) -> None:
+    target = replace(TARGET, known_hosts=(*trusted, f"@revoked {line(hosts)}"), trust_on_first_use=True)
+    assert (revoked_keys(target), KEY in keys_of(target)) == ((KEY,), False)
+    with pytest.raises(IntegrityError, match=r"cp-1 \(192\.0\.2\.11\).* @revoked line .* new key") as caught:
+        verify(target, KEY)
+    assert KEY.fingerprint in str(caught.value)
+
+
+def test_a_key_that_is_revoked_for_others_is_good_here() -> None:
+    target = replace(TARGET, known_hosts=(line("192.0.2.11"), f"@revoked {line('192.0.2.12')}", "  # comment"))
+    assert verify(target, KEY) is None
+    assert verify(replace(target, known_hosts=(*target.known_hosts, f"@revoked {line('*', OTHER)}")), KEY) is None
+
+
+def test_a_revoked_key_stays_so_in_a_later_line_of_one_entry_and_where_it_was_replaced() -> None:
+    target = replace(TARGET, known_hosts=(f"{line('192.0.2.11')}\n@revoked {line('192.0.2.11')}\n",))
+    assert keys_of(target) == ()
+    accepted = with_accepted(target, line("192.0.2.11", OTHER), {KEY.fingerprint})
+    assert (keys_of(accepted), revoked_keys(accepted)) == ((OTHER,), (KEY,))
+    with pytest.raises(IntegrityError, match="revoked"):
+        verify(accepted, KEY)
+
+
+def test_an_authority_is_not_taken_for_a_host() -> None:
+    for hosts in ("192.0.2.11", "*", "192.0.2.12"):
+        target = replace(TARGET, known_hosts=(f"@cert-authority {line(hosts)}",), trust_on_first_use=True)
+        with pytest.raises(SpecError, match=r"the marker @cert-authority is not supported.* ssh-keyscan"):
+            verify(target, KEY)
 
 
 def test_private_key_stays_out_of_the_repr() -> None:

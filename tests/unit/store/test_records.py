@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -11,8 +12,8 @@ from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.servicelog import Event, Tally, event_name, health_text
 from windlass.domain.spec import Cluster
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog, list_clusters
-from windlass.effects.store.keys import created_key
-from windlass.errors import IntegrityError
+from windlass.effects.store.keys import cluster_prefix, created_key, spec_key
+from windlass.errors import IntegrityError, SpecError
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 EVENT = Event(NOW, "create_cluster", "Created: 3 + 1 hosts", run_id="manual__1", details={"hosts": ["cp-1", "w-1"]})
@@ -147,3 +148,34 @@ def test_an_act_of_healing_reads_as_one_line() -> None:
     assert line == (
         "Requested 3, Healthy 2, Recreated 1: kube-apiserver on cp-2, 3 failed checks seen from cp-1, cp-3, w-1"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("created.json", ClusterRecords.created),
+        ("remediation-waits.json", ClusterRecords.waiting),
+        ("repairs.json", ClusterRecords.repairs),
+        ("told-kubernetes.json", ClusterRecords.echoed),
+        ("roll.json", ClusterRecords.rollout),
+        ("left_hosts.json", ClusterRecords.left_hosts),
+        ("pause.json", ClusterRecords.pause),
+        ("durations.json", ClusterRecords.durations),
+        ("status.json", ClusterRecords.status),
+    ],
+)
+@pytest.mark.parametrize("data", [b"\xff", b"{", b"[1]", b'"text"'])
+def test_a_record_that_windlass_did_not_write_is_an_error_of_its_own(
+    name: str, read: Callable[[ClusterRecords], object], data: bytes
+) -> None:
+    store = MemoryStore()
+    store.put(cluster_prefix("demo") + name, data)
+    with pytest.raises(IntegrityError, match="in the store is not readable"):
+        read(ClusterRecords(store, "demo"))
+
+
+def test_a_spec_that_is_no_text_is_an_error_of_its_own() -> None:
+    store = MemoryStore()
+    store.put(spec_key("demo"), b"\xff")
+    with pytest.raises(SpecError, match=r"stored spec of demo: .* put clusters/demo/spec.yaml in the store right"):
+        ClusterRecords(store, "demo").spec()

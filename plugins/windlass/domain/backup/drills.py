@@ -9,9 +9,9 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from windlass.domain.backup.ids import BundleId
-from windlass.domain.bounded import MALFORMED, shown
+from windlass.domain.bounded import shown
 from windlass.domain.sealing import MasterKeys, check_signature, sign
-from windlass.errors import IntegrityError
+from windlass.errors import MALFORMED, IntegrityError
 
 _TIME = "%Y%m%dT%H%M%SZ"
 

@@ -9,7 +9,7 @@ from functools import total_ordering
 
 from windlass.errors import SpecError
 
-_FORM = re.compile(r"^(?P<time>[0-9]{8}T[0-9]{6}Z)-r(?P<revision>[0-9]{1,19})$", re.ASCII)
+_FORM = re.compile(r"(?P<time>[0-9]{8}T[0-9]{6}Z)-r(?P<revision>[0-9]{1,19})", re.ASCII)
 _TIME = "%Y%m%dT%H%M%SZ"
 
 
@@ -30,7 +30,7 @@ class BundleId:
     @classmethod
     def find(cls, text: str) -> BundleId | None:
         """Return the id that `text` is, or None if it is none."""
-        found = _FORM.match(text)
+        found = _FORM.fullmatch(text)
         if found is None:
             return None
         try:

@@ -14,9 +14,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from windlass.domain.backup.ids import BundleId
-from windlass.domain.bounded import MALFORMED, shown
+from windlass.domain.bounded import shown
 from windlass.domain.sealing import MasterKeys, check_signature, sign
-from windlass.errors import IntegrityError
+from windlass.errors import MALFORMED, IntegrityError
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -7,10 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.pki import Pki, encryption_configuration
 from windlass.domain.secret import Secret
-from windlass.errors import IntegrityError
+from windlass.errors import MALFORMED, IntegrityError
 
 _FORMAT = 1
 

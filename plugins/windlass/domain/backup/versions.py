@@ -8,12 +8,11 @@ from typing import Any
 import yaml
 
 from windlass.domain.backup.manifest import BundleManifest
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.release import version_numbers
 from windlass.domain.host.layout import VERSION_LABEL, stack_directory
 from windlass.domain.yamltext import read_yaml
-from windlass.errors import RefusedError, SpecError
+from windlass.errors import MALFORMED, RefusedError, SpecError
 from windlass.operation_names import Operation
 
 _API_SERVERS = f"{stack_directory('control-plane')}/compose.yaml"

@@ -43,7 +43,7 @@ def added_text(text: str, base: Release, version: str, changes: Mapping[str, str
             raise SpecError(f"--set {name}: {base.version} has no such part; it has {', '.join(sorted(known))}")
     lines = [line.replace(base.version, version) for line in text.splitlines(keepends=True)]
     for name, desired in changes.items():
-        lines = [re.sub(rf"^(\s+{re.escape(name)}: ).*$", rf"\g<1>{_quoted(desired)}", line) for line in lines]
+        lines = [re.sub(rf"^(\s+{re.escape(name)}: ).*", rf"\g<1>{_quoted(desired)}", line) for line in lines]
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 

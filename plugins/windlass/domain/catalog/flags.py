@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from windlass.domain.bounded import MALFORMED, shown
-from windlass.errors import IntegrityError
+from windlass.domain.bounded import shown
+from windlass.errors import MALFORMED, IntegrityError
 
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet")
 """The components whose flags a spec may set."""
@@ -30,8 +30,8 @@ pflag hides what is deprecated (https://github.com/spf13/pflag#deprecating-a-fla
 words of its past.
 """
 
-_FLAG_LINE = re.compile(r"^ +(?:-\w, )?--(?P<name>[A-Za-z0-9.-]+)(?P<rest>.*)$")
-_TYPE = re.compile(r"^ (?P<type>[^\s'\"]+)(?:\s{2,}|$)")
+_FLAG_LINE = re.compile(r" +(?:-\w, )?--(?P<name>[A-Za-z0-9.-]+)(?P<rest>.*)")
+_TYPE = re.compile(r"^ (?P<type>[^\s'\"]+)(?:\s{2,}|\Z)")
 _GATE = re.compile(r"^(?:\w+:)?(?P<name>\w+)=true\|false \(")
 _DEPRECATED = "deprecated"
 
@@ -64,7 +64,7 @@ def parse_help(component: str, text: str) -> ComponentFlags:
     gates: list[str] = []
     last = ""
     for line in text.splitlines():
-        if found := _FLAG_LINE.match(line):
+        if found := _FLAG_LINE.fullmatch(line):
             last, rest = found["name"], found["rest"]
             flags[last] = Flag("" if component == "etcd" else _type(rest), _DEPRECATED.upper() in rest)
         elif last == "feature-gates" and (gate := _GATE.match(line.strip())):

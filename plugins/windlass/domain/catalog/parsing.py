@@ -20,7 +20,6 @@ from windlass.errors import SpecError
 CATALOG_FILE = "catalog.yaml"
 TEMPLATE_SUFFIX = ".j2"
 Document = TypeVar("Document", bound=BaseModel)
-_VERSION_PATTERN = r"^v\d+\.\d+\.\d+$"
 
 
 class CatalogSection(BaseModel):
@@ -36,7 +35,7 @@ class _RemovedApi(CatalogSection):
 
 
 class _Document(CatalogSection):
-    version: str = Field(pattern=_VERSION_PATTERN)
+    version: str = Field(pattern=r"^v\d+\.\d+\.\d+$")
     templates: list[str] = Field(min_length=1)
     upgrades_from: list[str]
     files: dict[str, str]

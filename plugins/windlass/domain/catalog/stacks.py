@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from windlass.domain.oneline import line_breaker
+from windlass.errors import SpecError
+
 AnswerKind = Literal["string", "integer", "boolean", "choice"]
 RELEASE_VERSION = "release"
 """Stands for the version of an image that the Kubernetes release has."""
@@ -34,6 +37,8 @@ class StackQuestion:
             return f"`{answer}` is no {self.kind}", f"it is the answer to: {self.label}"
         if self.kind == "choice" and answer not in self.options:
             return f"`{answer}` is none of the choices", f"choose one of {', '.join(self.options)}"
+        if isinstance(answer, str) and (found := line_breaker(answer)):
+            return f"the answer has {found} in it", "write it on one line; templates put it into files as it is"
         if isinstance(answer, str) and self.pattern is not None and not re.fullmatch(self.pattern, answer):
             return f"`{answer}` is not of the form {self.pattern}", f"it is the answer to: {self.label}"
         if isinstance(answer, int) and self.kind == "integer" and not self._is_within(answer):
@@ -58,8 +63,15 @@ class StackTemplate:
     """Text of each of its templates by file name."""
 
     def answers(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return every answer: the spec's `values`, and the defaults of what they leave out."""
-        return {one.variable: values.get(one.variable, one.default) for one in self.questions}
+        """Return every answer: the spec's `values`, and the defaults of what they leave out.
+
+        SpecError if one is no single line: a stored spec was not asked, and templates write answers as they are.
+        """
+        answers = {one.variable: values.get(one.variable, one.default) for one in self.questions}
+        for variable, answer in answers.items():
+            if isinstance(answer, str) and (found := line_breaker(answer)):
+                raise SpecError(f"stack {self.name}: its value `{variable}` has {found} in it; write it on one line")
+        return answers
 
     def problems(self, values: Mapping[str, Any]) -> Iterator[tuple[str | None, str, str]]:
         """Yield what is wrong with the spec's values: the variable (None if it is missing), the problem, the advice."""

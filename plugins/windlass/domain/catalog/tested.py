@@ -10,9 +10,9 @@ from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 from windlass.domain.artifacts import Lock
-from windlass.domain.bounded import MALFORMED, shown
+from windlass.domain.bounded import shown
 from windlass.domain.catalog.release import Release
-from windlass.errors import IntegrityError, SpecError
+from windlass.errors import MALFORMED, IntegrityError, SpecError
 
 RECORD_FILE = "tested.json"
 RELEASE_PROPERTY = "kubernetes"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from windlass.domain.bounded import MALFORMED, moment, shown
-from windlass.errors import IntegrityError
+from windlass.domain.bounded import moment, shown
+from windlass.errors import MALFORMED, IntegrityError
 
 
 class Kind(Enum):

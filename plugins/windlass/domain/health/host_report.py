@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import isfinite
 
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.health.findings import Kind
 from windlass.domain.objects.health import workload_trouble
+from windlass.errors import MALFORMED
 
 LEAST_FREE_PERCENT = 10.0
 """kubelet itself begins to evict pods at this."""

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.health.checks import Check, CheckPlan
 from windlass.domain.health.probe import Subject
 from windlass.domain.health.subject import ProbeOrder
 from windlass.domain.host.layout import PROXY_PORT
+from windlass.domain.oneline import line_breaker
 from windlass.domain.spec.models import Cluster
+from windlass.errors import MALFORMED, SpecError
 
 ALIVE = "alive\n"
 """Tells a loop that somebody still listens."""
@@ -54,27 +55,27 @@ def probe_name(subject: Subject) -> str:
 def order_line(order: ProbeOrder) -> str:
     """Return an order as a loop reads it."""
     about = order.subject.component if order.verb == "inspect" else probe_name(order.subject)
-    return f"{order.verb}\t{about}\n"
+    return f"{_line(order.verb, about)}\n"
 
 
 def setup_lines(plan: CheckPlan, host: str, units: Sequence[str], *, is_reporter: bool = False) -> str:
     """Return what the loop on `host` has to know before it starts: what it may have to look at, and its peers.
 
-    `is_reporter` says that it can ask Kubernetes about nodes and objects.
+    `is_reporter` says that it can ask Kubernetes about nodes and objects. SpecError if a name is no single field.
     """
     objects = plan.objects if is_reporter else ()
-    lines = [f"object\t{one.addon}\t{one.path}\t{one.kind}\t{one.name}" for one in objects]
+    lines = [_line("object", one.addon, one.path, one.kind, one.name) for one in objects]
     return "".join(f"{line}\n" for line in (*lines, *_setup(plan, host, units)))
 
 
 def _setup(plan: CheckPlan, host: str, units: Sequence[str]) -> Iterator[str]:
     for name, address in plan.hosts.items():
         if name != host:
-            yield f"peer\t{address}\t{plan.ssh_port}"
+            yield _line("peer", address, str(plan.ssh_port))
     for check in plan.checks:
         if host in {*check.vantages, check.subject.host}:
             yield _probe(check, plan.ssh_port if host != check.subject.host else 0)
-    yield from (f"unit\t{unit}" for unit in units)
+    yield from (_line("unit", unit) for unit in units)
     yield "start"
 
 
@@ -94,7 +95,17 @@ def _probe(check: Check, ssh_port: int) -> str:
         ",".join(str(code) for code in check.accepts),
         ssh_port,
     )
-    return "\t".join(("probe", *(str(field) for field in fields)))
+    return _line("probe", *(str(field) for field in fields))
+
+
+def _line(verb: str, *fields: str) -> str:
+    for field in fields:
+        # A loop runs on a host as root: whatever stands in a spec must not become an order of its own to it.
+        if found := line_breaker(field):
+            raise SpecError(
+                f"an order `{verb}` to the probe loop: {field!r} has {found} in it; rename what is called so"
+            )
+    return "\t".join((verb, *fields))
 
 
 def units_of(cluster: Cluster, host: str) -> tuple[str, ...]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.spec.models import HealthOverride
 from windlass.domain.yamltext import parse_yaml
-from windlass.errors import SpecError
+from windlass.errors import MALFORMED, SpecError
 
 HEALTH_KEY = "x-windlass-health"
 Protocol = Literal["http", "https", "tcp"]

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from windlass.domain.bounded import MALFORMED, shown
+from windlass.domain.bounded import shown
 from windlass.domain.host.layout import ADDON_LABEL
-from windlass.errors import IntegrityError
+from windlass.errors import MALFORMED, IntegrityError
 
 FIELD_MANAGER = "windlass"
 """By which the API server knows whose fields are whose."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.host.layout import NODE_SETTINGS
 from windlass.domain.objects.drift import ABSENT, FieldDifference, ObjectDrift
 from windlass.domain.objects.inventory import ObjectRef
 from windlass.domain.rendering.nodes import Taint, node_labels, node_taints
 from windlass.domain.spec.models import Host
+from windlass.errors import MALFORMED
 
 NODES_ADDON = "nodes"
 _OF_KUBERNETES = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.pki.certificates import Credential, public_pem
 from windlass.domain.pki.subjects import Signer
 from windlass.domain.secret import Secret
-from windlass.errors import IntegrityError
+from windlass.errors import MALFORMED, IntegrityError
 
 _FORMAT = 1
 

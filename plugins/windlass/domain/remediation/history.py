@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from windlass.domain.bounded import MALFORMED, moment, shown
-from windlass.errors import IntegrityError
+from windlass.domain.bounded import moment, shown
+from windlass.errors import MALFORMED, IntegrityError
 
 FORGIVEN_AFTER = timedelta(minutes=5)
 """A component that fails again later than this after its last action ended is counted from the beginning."""

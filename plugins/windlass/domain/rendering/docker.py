@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.host.layout import DOCKER_DAEMON
-from windlass.errors import SpecError
+from windlass.errors import MALFORMED, SpecError
 
 
 def merge_daemon_settings(existing: str | None, rendered: str) -> str:

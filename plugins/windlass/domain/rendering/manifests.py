@@ -10,6 +10,7 @@ from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.host.layout import ADDON_LABEL
 from windlass.domain.objects.inventory import FIELD_MANAGER, MANAGED_BY_LABEL
+from windlass.domain.oneline import line_breaker
 from windlass.domain.pki.bindings import group_bindings
 from windlass.domain.rendering.context import ClusterInputs
 from windlass.domain.rendering.images import MirrorAddresses
@@ -69,7 +70,7 @@ def render_manifests(cluster: Cluster, release: Release, lock: Lock, mirror: Mir
     for addon, template in _addons(cluster):
         text = inputs.templates.render(f"manifests/{template}.yaml", context)
         ours += [_ours(addon, document) for document in parse_yaml(f"manifests/{template}.yaml as rendered", text)]
-    return [*_ordered(ours), *_own(cluster)]
+    return [*_ordered(ours), *own_manifests(cluster)]
 
 
 def _addons(cluster: Cluster) -> Iterator[tuple[str, str]]:
@@ -108,7 +109,8 @@ def _ordered(manifests: Sequence[AddonManifest]) -> list[AddonManifest]:
     return sorted(manifests, key=rank)
 
 
-def _own(cluster: Cluster) -> Iterator[AddonManifest]:
+def own_manifests(cluster: Cluster) -> Iterator[AddonManifest]:
+    """Yield the user's own objects; SpecError if one of the manifests holds something else."""
     for manifest in cluster.spec.manifests:
         where = f"spec.manifests: `{manifest.name}`"
         for document in parse_yaml(where, manifest.content):
@@ -120,3 +122,13 @@ def _check_object(where: str, document: Any) -> None:
     metadata = document.get("metadata") if isinstance(document, dict) else None
     if not isinstance(metadata, dict) or not {"apiVersion", "kind"} <= set(document) or "name" not in metadata:
         raise SpecError(f"{where}: a document is no Kubernetes object; it needs apiVersion, kind and metadata.name")
+    for key in ("apiVersion", "kind"):
+        _check_line(where, key, document[key])
+    for key in ("name", "namespace"):
+        _check_line(where, f"metadata.{key}", metadata.get(key))
+
+
+def _check_line(where: str, key: str, value: Any) -> None:
+    """Raise unless what names an object is one line: names stand in orders to hosts, in reports and in logs."""
+    if found := line_breaker(str(value)):
+        raise SpecError(f"{where}: {key} of an object has {found} in it; Kubernetes has no such names, write another")

@@ -8,9 +8,18 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2 import (
+    DictLoader,
+    Environment,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateRuntimeError,
+    TemplateSyntaxError,
+)
 
 from windlass.domain.catalog import Release
+from windlass.domain.oneline import line_breaker
 from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
@@ -63,8 +72,8 @@ def _environment_of(templates: frozenset[tuple[str, str]]) -> Environment:
 
 
 def _json(value: Any) -> str:
-    """Quote `value` for YAML, JSON and TOML strings alike."""
-    return json.dumps(value, ensure_ascii=False)
+    """Quote `value` for YAML, JSON and TOML strings alike; what ends a line there and not in JSON is refused."""
+    return _one_line(json.dumps(value, ensure_ascii=False))
 
 
 def _compose(value: Any) -> str:
@@ -73,9 +82,21 @@ def _compose(value: Any) -> str:
 
 
 def _systemd(value: str) -> str:
-    """Quote `value` as one word of a unit's command line, where `%` and `$` mean something."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """Quote `value` as one word of a unit's command line, where `%` and `$` mean something.
+
+    A unit has no quotes that a line break could stand in: a value with one would begin a directive of its own.
+    """
+    escaped = _one_line(value).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"' if set(escaped) & set(" \t\"'\\;") else escaped
+
+
+def _one_line(text: str) -> str:
+    """Return `text`; TemplateRuntimeError if it is no single line. It is not shown, since it may be secret."""
+    if found := line_breaker(text):
+        raise TemplateRuntimeError(
+            f"a value has {found} in it and would not stay on its line; take that out of the spec"
+        )
+    return text
 
 
 def _digest(text: str) -> str:

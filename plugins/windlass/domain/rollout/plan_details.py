@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 import yaml
 
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.host.desired import DesiredService, read_services
 from windlass.domain.host.drift import HostDrift, ServiceDrift
 from windlass.domain.host.file_drift import FileDrift
@@ -18,6 +17,7 @@ from windlass.domain.pki.compare import certificate_difference, certificate_iden
 from windlass.domain.rollout.content_diff import file_difference, service_difference
 from windlass.domain.rollout.plan import HostState
 from windlass.domain.rollout.stale import CERTIFICATES, part_of_file
+from windlass.errors import MALFORMED
 
 _COMPOSE, _CERTIFICATE, _KEY = "compose.yaml", ".crt", ".key"
 

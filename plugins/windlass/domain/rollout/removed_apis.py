@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.catalog import Release, RemovedApi
 from windlass.domain.rollout.disruption import name_of
+from windlass.errors import MALFORMED
 
 METRIC = "apiserver_requested_deprecated_apis"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from windlass.domain.bounded import MALFORMED, read_from
+from windlass.domain.bounded import read_from
 from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.health import ETCD, GONE, HostHealth, ServiceHealth, Sight, UnitHealth
 from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, ServiceCheck, kubelet_probe
 from windlass.domain.host.layout import CLUSTER_LABEL, CLUSTER_MARK, ETCD_DATA, KUBELET_PORT
 from windlass.domain.scripts.script import Script
-from windlass.errors import NotReadyError
+from windlass.errors import MALFORMED, NotReadyError
 
 _FULL_KIB = 64 * 1024
 """With less than this free below /var/lib/windlass nothing that is started comes up."""

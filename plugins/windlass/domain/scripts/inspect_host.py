@@ -12,7 +12,7 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
-from windlass.domain.bounded import MALFORMED, read_from
+from windlass.domain.bounded import read_from
 from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.desired import CONTAINERD, DesiredHost, DesiredUnit
 from windlass.domain.host.facts import HostFacts
@@ -28,7 +28,7 @@ from windlass.domain.host.layout import (
 from windlass.domain.host.observed import LoadedFiles, ObservedHost, ObservedUnit
 from windlass.domain.scripts.apply import digest_lines, noted
 from windlass.domain.scripts.script import Script
-from windlass.errors import NotReadyError
+from windlass.errors import MALFORMED, NotReadyError
 
 _SILENT = Unknown("Docker did not tell of all containers")
 _NO_IMAGES = Unknown("the runtime did not answer")

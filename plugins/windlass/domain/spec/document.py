@@ -20,18 +20,20 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 40
 MAX_VALUES = 50_000
 """Values of the document after its aliases are followed."""
+MAX_CHARACTERS = MAX_BYTES
+"""Of all values and keys together after that: a spec is stored with aliases written out, and read from there again."""
 
 _STR = "tag:yaml.org,2002:str"
 _SCALARS: Mapping[str, tuple[str, str, Callable[[str], Any]]] = {
-    "tag:yaml.org,2002:null": (r"^(?:~|null|Null|NULL|)$", "~nN\0", lambda _text: None),
+    "tag:yaml.org,2002:null": (r"~|null|Null|NULL|", "~nN\0", lambda _text: None),
     "tag:yaml.org,2002:bool": (
-        r"^(?:true|True|TRUE|false|False|FALSE)$",
+        r"true|True|TRUE|false|False|FALSE",
         "tTfF",
         lambda text: {"true": True, "false": False}[text.lower()],
     ),
-    "tag:yaml.org,2002:int": (r"^[-+]?(?:0|[1-9][0-9]{0,18})$", "-+0123456789", int),
+    "tag:yaml.org,2002:int": (r"[-+]?(?:0|[1-9][0-9]{0,18})", "-+0123456789", int),
     "tag:yaml.org,2002:float": (
-        r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?$",
+        r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?",
         "-+0123456789",
         float,
     ),
@@ -61,7 +63,7 @@ def learn_types(kind: type[yaml.resolver.BaseResolver]) -> None:
     """Teach a loader or dumper which plain words are no text here, besides those that it knows already."""
     for tag, (pattern, first, _) in _SCALARS.items():
         characters = ["" if character == "\0" else character for character in first]
-        kind.add_implicit_resolver(tag, re.compile(pattern), characters)
+        kind.add_implicit_resolver(tag, re.compile(rf"(?:{pattern})\Z"), characters)
 
 
 learn_types(_Loader)
@@ -103,7 +105,8 @@ def read_document(text: str) -> Document:
     try:
         value = reading.value(node, ())
     except _TooMuchError:
-        return _unreadable(1, f"its aliases unfold to more than {MAX_VALUES} values", "write out what they stand for")
+        wrong = f"its aliases unfold to more than {MAX_VALUES} values or {MAX_CHARACTERS} characters"
+        return _unreadable(1, wrong, "write out what they stand for, as far as it is needed")
     return Document(value, reading.lines, tuple(reading.problems))
 
 
@@ -135,10 +138,13 @@ class _Reading:
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     seen: int = 0
+    characters: int = 0
 
     def value(self, node: yaml.Node, path: Path) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
         self.seen += 1
+        if isinstance(node, yaml.ScalarNode):
+            self.count(node)
         if self.seen > MAX_VALUES or len(path) > MAX_DEPTH:
             raise _TooMuchError
         if isinstance(node, yaml.MappingNode) and node.tag == _KINDS[yaml.MappingNode]:
@@ -146,6 +152,11 @@ class _Reading:
         if isinstance(node, yaml.SequenceNode) and node.tag == _KINDS[yaml.SequenceNode]:
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         return self.scalar(node, path)
+
+    def count(self, node: yaml.ScalarNode) -> None:
+        self.characters += len(node.value)
+        if self.characters > MAX_CHARACTERS:
+            raise _TooMuchError
 
     def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -167,6 +178,7 @@ class _Reading:
 
     def key(self, node: yaml.Node, path: Path) -> str | None:
         if isinstance(node, yaml.ScalarNode) and node.tag == _STR:
+            self.count(node)
             return str(node.value)
         shown = f"`{node.value}`" if isinstance(node, yaml.ScalarNode) else "that is a list or mapping"
         right = f'write "{node.value}" in quotes' if isinstance(node, yaml.ScalarNode) else "keys are words"
@@ -181,7 +193,7 @@ class _Reading:
         if not isinstance(node, yaml.ScalarNode) or not pattern:
             self.problems.append(Problem(path, f"the tag `{node.tag}` is not supported", "leave the tag out"))
             return None
-        if not re.match(pattern, node.value):
+        if not re.fullmatch(pattern, node.value):
             self.problems.append(Problem(path, f"`{node.value}` does not fit its tag", "leave the tag out"))
             return None
         value = convert(node.value)

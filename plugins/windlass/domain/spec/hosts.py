@@ -34,7 +34,9 @@ class Ssh(Section):
     )
     port: int = setting(22, "SSH port of the hosts.", ge=1, le=65535)
     known_hosts: Many[str] = setting(
-        [], "The hosts' keys, as lines of a known_hosts file. Host keys are always checked."
+        [],
+        "The hosts' keys, as lines of a known_hosts file. Host keys are always checked; a key on a line with "
+        "`@revoked` is refused wherever else it stands; `@cert-authority` is not supported.",
     )
     trust_on_first_use: bool = setting(
         default=False, text="Whether to accept and record the key of a host that is seen for the first time."

@@ -13,25 +13,46 @@ from windlass.domain.spec.checks.not_there import surge
 from windlass.domain.spec.document import Document, learn_types, read_document
 from windlass.domain.spec.known import STORED, Known
 from windlass.domain.spec.models import Cluster
-from windlass.domain.spec.problem import Path, Problem
+from windlass.domain.spec.problem import Path, Problem, UnreadableSpec
 from windlass.domain.spec.salvage import read_models, salvage
 from windlass.domain.spec.shape import shape_problems
 from windlass.errors import SpecError
 
+_HOSTS: Path = ("spec", "hosts")
 
-def load_cluster(text: str, filename: str, known: Known = STORED, *, other_clusters: Sequence[Cluster] = ()) -> Cluster:
+
+def load_cluster(
+    text: str,
+    filename: str,
+    known: Known = STORED,
+    *,
+    other_clusters: Sequence[Cluster] = (),
+    unreadable: Sequence[UnreadableSpec] = (),
+) -> Cluster:
     """Read and check a cluster spec; SpecError with every problem, one a line, as `file:line: path: wrong; right`.
 
     `known` is what a new spec may name; a stored one is read without, and then what an earlier Windlass accepted stays
-    readable. `other_clusters` may not share hosts.
+    readable. `other_clusters` may not share hosts, nor may specs that are `unreadable`, as far as can be told.
     """
     document = read_document(text)
-    cluster, found = _check(document, lambda one: problems(one, known, other_clusters))
+    cluster, found = _check(document, lambda one: problems(one, known, other_clusters, unreadable))
     if known.versions is not None:
         found += surge(document.value)
     if found or cluster is None:
         raise SpecError("\n".join(_located(document, filename, found)))
     return cluster
+
+
+def load_hosts(text: str) -> Cluster | None:
+    """Return a cluster with the hosts of a spec that is wrong elsewhere; None if its hosts cannot be told for sure."""
+    document = read_document(text)
+    try:
+        cluster: Cluster | None = read_models(document.value)
+        touched: tuple[Path, ...] = ()
+    except ValidationError as error:
+        cluster, touched = salvage(document.value, shape_problems(error, document.value))
+    wrong = [*touched, *(problem.path for problem in document.problems)]
+    return None if any(path[:2] == _HOSTS[: len(path)] for path in wrong) else cluster
 
 
 def dump_cluster(cluster: Cluster) -> str:

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from windlass.domain.apply.created import BEING_CREATED
 from windlass.domain.backup.ids import BundleId
-from windlass.domain.bounded import MALFORMED
 from windlass.domain.catalog import Catalog
 from windlass.domain.lease import Lease
 from windlass.domain.spec import topology
 from windlass.domain.spec.models import Cluster
+from windlass.errors import MALFORMED
 from windlass.operation_names import Operation
 
 Standing = Literal["being created", "healthy", "repairing", "ill", "needs help", "not watched"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 Path = tuple[str | int, ...]
 """Keys and list indices from the document's top down to one value."""
 
-_PLAIN_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,21 @@ class Problem:
         return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
+@dataclass(frozen=True)
+class UnreadableSpec:
+    """A stored spec of another cluster of which not even the hosts can be told: which addresses stand in its text."""
+
+    cluster: str
+    addresses: frozenset[str]
+
+
 def path_text(path: Path) -> str:
     """Write a path as people do: `spec.hosts.members[0].labels["a.b/c"]`."""
     text = ""
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif _PLAIN_KEY.match(step):
+        elif _PLAIN_KEY.fullmatch(step):
             text += f".{step}" if text else step
         else:
             text += f'["{step}"]'

@@ -16,11 +16,11 @@ from typing import Any, Self
 
 import httpx
 
-from windlass.domain.bounded import MALFORMED, read_from
+from windlass.domain.bounded import read_from
 from windlass.domain.objects.inventory import FIELD_MANAGER
 from windlass.effects.answers import read_whole
 from windlass.effects.kubernetes.tls import client_context
-from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
+from windlass.errors import MALFORMED, NotReadyError, RefusedError, UnreachableError, WindlassError
 
 _PAGE = 500
 MOST_BYTES = 512 * 1024 * 1024

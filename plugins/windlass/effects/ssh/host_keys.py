@@ -9,13 +9,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from windlass.effects.ssh.connection import SshTarget
 from windlass.errors import IntegrityError, RefusedError, SpecError
 from windlass.operation_names import Operation
+
+_REVOKED = "@revoked"
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,38 @@ def known_hosts_line(target: SshTarget, key: HostKey) -> str:
 
 
 def keys_of(target: SshTarget) -> tuple[HostKey, ...]:
-    """Give the keys that the target's known_hosts lines hold for it."""
-    entries = [_parse(line) for line in target.known_hosts if line.strip() and not line.startswith("#")]
+    """Give the keys that the target's known_hosts lines hold for it, without those that one of them revokes."""
+    revoked = revoked_keys(target)
+    return tuple(key for key in _marked(target, "") if key not in revoked)
+
+
+def revoked_keys(target: SshTarget) -> tuple[HostKey, ...]:
+    """Give the keys that known_hosts lines revoke for the target (`@revoked`), whoever else knows or accepts them."""
+    return _marked(target, _REVOKED)
+
+
+def refuse_revoked(target: SshTarget, offered: HostKey) -> None:
+    """Raise `IntegrityError` if a host shows a key that is revoked: nothing may make it trusted again."""
+    if offered in revoked_keys(target):
+        raise IntegrityError(
+            f"{target.name} ({_address(target)}): it shows the host key {offered.kind} {offered.fingerprint}, which an "
+            "@revoked line of its known hosts has revoked; see who answers there, give the host a new key "
+            "(`ssh-keygen -A` on its console, once the old one is removed), and put that into knownHosts"
+        )
+
+
+def _marked(target: SshTarget, marker: str) -> tuple[HostKey, ...]:
     names = (_address(target), target.name)
-    return tuple(key for patterns, key in entries if any(_matches(name, patterns) for name in names))
+    found = (_parse(line) for line in _lines(target))
+    return tuple(
+        one.key for one in found if one.marker == marker and any(_matches(name, one.patterns) for name in names)
+    )
+
+
+def _lines(target: SshTarget) -> Iterator[str]:
+    """Yield the lines that say something: an entry that was stored with several has them all."""
+    for entry in target.known_hosts:
+        yield from (line for line in entry.splitlines() if line.strip() and not line.lstrip().startswith("#"))
 
 
 def with_accepted(target: SshTarget, line: str, replaced: Collection[str]) -> SshTarget:
@@ -48,20 +78,23 @@ def with_accepted(target: SshTarget, line: str, replaced: Collection[str]) -> Ss
 
     Those are trusted no more. If the target's own lines hold any other key by now, they are newer, and alone count.
     """
-    own = tuple(one for one in target.known_hosts if not _is_replaced(one, replaced))
+    own = tuple(one for one in _lines(target) if not _is_replaced(one, replaced))
     kept = replace(target, known_hosts=own)
     return kept if keys_of(kept) else replace(target, known_hosts=(*own, line))
 
 
 def _is_replaced(line: str, replaced: Collection[str]) -> bool:
-    return bool(line.strip()) and not line.startswith("#") and _parse(line)[1].fingerprint in replaced
+    found = _parse(line)
+    return not found.marker and found.key.fingerprint in replaced
 
 
 def verify(target: SshTarget, offered: HostKey) -> str | None:
     """Accept a host's key or raise; give the known_hosts line to store if it was trusted on first use.
 
-    Raises `IntegrityError` when another key is known, `RefusedError` when none is and first use is not trusted.
+    Raises `IntegrityError` when another key is known or this one is revoked, `RefusedError` when none is known and
+    first use is not trusted.
     """
+    refuse_revoked(target, offered)
     known = keys_of(target)
     if offered in known:
         return None
@@ -87,18 +120,29 @@ def _address(target: SshTarget) -> str:
     return target.address if target.port == 22 else f"[{target.address}]:{target.port}"
 
 
-def _parse(line: str) -> tuple[Sequence[str], HostKey]:
+@dataclass(frozen=True)
+class _Line:
+    """One line of known_hosts."""
+
+    marker: str
+    patterns: Sequence[str]
+    key: HostKey
+
+
+def _parse(line: str) -> _Line:
     fields = line.split()
-    if line.startswith("@"):
+    marker = fields.pop(0) if fields[0].startswith("@") else ""
+    if marker not in {"", _REVOKED}:
         raise SpecError(
-            f"known_hosts line `{line[:60]}`: the marker {fields[0]} is not supported; give plain host keys"
+            f"known_hosts line `{line[:60]}`: the marker {marker} is not supported: certificates of hosts are not "
+            "checked, and the key of an authority is no host's; give the hosts' own keys, as ssh-keyscan prints them"
         )
     try:
         hosts, kind, text = fields[:3]
         blob = base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
         raise SpecError(f"known_hosts line `{line[:60]}` is not of the form `host type base64-key`") from None
-    return hosts.split(","), HostKey(kind, blob)
+    return _Line(marker, hosts.split(","), HostKey(kind, blob))
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
@@ -116,6 +160,6 @@ def _escape(pattern: str) -> str:
 def _is_hash_of(name: str, pattern: str) -> bool:
     try:
         salt, digest = (base64.b64decode(part) for part in pattern.split("|")[2:4])
-    except ValueError:
-        raise SpecError(f"known_hosts: `{pattern[:60]}` is not of the form `|1|salt|hash`") from None
+    except (ValueError, binascii.Error):
+        raise SpecError(f"known_hosts: `{pattern[:60]}` is no hashed name; write it as `ssh-keyscan -H` does") from None
     return hmac.compare_digest(hmac.new(salt, name.encode(), "sha1").digest(), digest)

@@ -17,7 +17,7 @@ from windlass.domain.rollout.durations import StepDurations
 from windlass.domain.rollout.record import LeftHost, Pause, RolloutRecord
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.effects.store.contract import Store
-from windlass.effects.store.documents import document_at, text_at
+from windlass.effects.store.documents import document_at
 from windlass.effects.store.keys import (
     CLUSTERS,
     accepted_host_keys_prefix,
@@ -38,6 +38,7 @@ from windlass.effects.store.keys import (
     status_key,
     waiting_key,
 )
+from windlass.errors import SpecError
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -56,8 +57,18 @@ class ClusterRecords:
     cluster: str
 
     def spec(self) -> str | None:
-        """Return the text of the stored spec, or None if there is none."""
-        return text_at(self.store, spec_key(self.cluster))
+        """Return the text of the stored spec, or None if there is none; SpecError if it is no text."""
+        data = self.spec_bytes()
+        try:
+            return None if data is None else data.decode()
+        except UnicodeDecodeError as error:
+            key = spec_key(self.cluster)
+            raise SpecError(f"stored spec of {self.cluster}: {error}; put {key} in the store right") from error
+
+    def spec_bytes(self) -> bytes | None:
+        """Return the stored spec as it lies there, whether it can be read or not; None if there is none."""
+        stored = self.store.get(spec_key(self.cluster))
+        return None if stored is None else stored.data
 
     def save_spec(self, text: str) -> bool:
         """Store the spec; False if it is stored just so already."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.domain.bounded import MALFORMED, shown
+from windlass.domain.bounded import shown
 from windlass.effects.store.contract import Store
 from windlass.effects.store.keys import recoveries_prefix
-from windlass.errors import IntegrityError
+from windlass.errors import MALFORMED, IntegrityError
 
 
 @dataclass(frozen=True)

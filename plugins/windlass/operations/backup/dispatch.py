@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from windlass.domain.backup.schedule import BackupProgress, is_due, overdue_since, unsafe_beside
 from windlass.effects.bundles import Vault
-from windlass.errors import WindlassError
+from windlass.errors import UNREADABLE
 from windlass.operation_names import Operation
 from windlass.operations.backup.status import how_old, progress_of, should_notify
 from windlass.operations.run import Alert, ClusterRun, Tell
@@ -23,7 +23,7 @@ def should_start_backup(run: ClusterRun, alert: Alert, tell: Tell) -> bool:
             tell(f"no backup is started: {why}")
             return False
         return _should_start(run, alert)
-    except WindlassError as error:
+    except UNREADABLE as error:
         tell(f"{run.name}: whether a backup is due cannot be told: {error}")
         return False
 

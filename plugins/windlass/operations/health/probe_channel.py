@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from windlass.domain.bounded import MALFORMED, WIDTH, shown
+from windlass.domain.bounded import WIDTH, shown
 from windlass.domain.health.heartbeat import BEAT
 from windlass.domain.health.protocol import ALIVE, ProbeMessage, parse_message
 from windlass.domain.markdown import shortened
 from windlass.effects.probe import LOOP_ARGV, loop_program
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.listening import Dialler, Line, Listener
-from windlass.errors import WindlassError
+from windlass.errors import MALFORMED, WindlassError
 
 log = logging.getLogger(__name__)
 

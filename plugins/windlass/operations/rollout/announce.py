@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,8 +16,10 @@ from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.store import ClusterRecords, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import offer_key
-from windlass.errors import WindlassError
+from windlass.errors import UNREADABLE
 from windlass.operations.services import Services
+
+log = logging.getLogger(__name__)
 
 
 def release_standings(services: Services) -> dict[str, Standing]:
@@ -50,7 +53,8 @@ class UpgradeAnnouncer:
         for name in list_clusters(self.store):
             try:
                 cluster = load_cluster(ClusterRecords(self.store, name).spec() or "", f"stored spec of {name}")
-            except WindlassError:
+            except UNREADABLE as error:
+                log.warning("%s is told of no release, its stored spec cannot be read: %s", name, error)
                 continue
             yield name, cluster
 

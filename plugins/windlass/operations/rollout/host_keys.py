@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from windlass.domain.rollout.gate import GateFinding, warning
 from windlass.domain.rollout.upgrade_path import UpgradeRequest
-from windlass.effects.ssh.host_keys import HostKey, keys_of
+from windlass.effects.ssh.host_keys import HostKey, keys_of, refuse_revoked
 from windlass.effects.store import AcceptedHostKey, HostKeys
 from windlass.errors import IntegrityError, UnreachableError
 from windlass.operations.cluster import ClusterSession
@@ -19,7 +19,7 @@ def accept_host_keys(
     """Trust the keys that the named hosts show now, on the session's connections, and tell what was found.
 
     What is new is recorded, and written to the service log; a run that only plans records nothing. IntegrityError if a
-    host shows another key than the one that this run has accepted before.
+    host shows another key than the one that this run has accepted before, or one that is revoked.
     """
     told = [line for name in request.accept_new_host_key for line in _accept(run, session, name, request, tell)]
     if not told:
@@ -39,6 +39,7 @@ def _accept(run: ClusterRun, session: ClusterSession, name: str, request: Upgrad
         tell(f"{name}: its host key could not be asked for: {error}")
         return
     target, keys = session.connections.target(name), HostKeys(run.store, run.name)
+    refuse_revoked(target, shown)
     known = keys_of(target)
     if shown in known:
         tell(f"{name}: it shows the host key that is known of it, {_named(shown)}")

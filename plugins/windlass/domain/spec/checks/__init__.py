@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from windlass.domain.spec.checks import access, flags, hosts, network, operation, platform
+from windlass.domain.spec.checks.lines import one_line_each
 from windlass.domain.spec.checks.not_there import not_there
 from windlass.domain.spec.known import STORED, Known
 from windlass.domain.spec.models import Cluster
-from windlass.domain.spec.problem import Problem
+from windlass.domain.spec.problem import Problem, UnreadableSpec
 
 _CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
     *hosts.CHECKS,
@@ -19,19 +20,28 @@ _CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
 )
 
 
-def problems(cluster: Cluster, known: Known = STORED, other_clusters: Sequence[Cluster] = ()) -> list[Problem]:
+def problems(
+    cluster: Cluster,
+    known: Known = STORED,
+    other_clusters: Sequence[Cluster] = (),
+    unreadable: Sequence[UnreadableSpec] = (),
+) -> list[Problem]:
     """Return everything that is wrong with a spec, always in the same order.
 
     `known` is what it may name. `other_clusters` are the specs whose hosts are taken; one with this cluster's own name
-    is an older version of it and counts for nothing.
+    is an older version of it and counts for nothing. Of those that are `unreadable` any address may be a host's.
     """
     found = [problem for check in _CHECKS for problem in check(cluster)]
     if known.versions is not None:
         found += not_there(cluster)
         found += hosts.known_provider(cluster, known.providers)
         found += hosts.node_names(cluster)
+        found += access.host_authorities(cluster)
         found += flags.problems(cluster, known.flags)
+        told = {problem.path for problem in found}
+        found += [problem for problem in one_line_each(cluster) if problem.path not in told]
     found += platform.version_problems(cluster, known.versions)
     found += platform.stack_problems(cluster, known.stacks)
     found += hosts.taken_hosts(cluster, other_clusters)
+    found += hosts.maybe_taken_hosts(cluster, unreadable)
     return found

@@ -17,8 +17,9 @@ from windlass.domain.spec.problem import Path, Problem
 
 _SSH: Path = ("spec", "hosts", "ssh")
 _FORM = "write it as ssh-keyscan does: `address key-type base64-key`"
-_KEY_TYPE = re.compile(r"^(ssh|ecdsa|sk)-[a-z0-9@.-]+$")
-_MARKERS = ("@cert-authority", "@revoked")
+_KEY_TYPE = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+")
+_AUTHORITY = "@cert-authority"
+_MARKERS = (_AUTHORITY, "@revoked")
 
 
 def known_hosts(cluster: Cluster) -> Iterator[Problem]:
@@ -27,6 +28,20 @@ def known_hosts(cluster: Cluster) -> Iterator[Problem]:
     yield from _lines((*_SSH, "knownHosts"), ssh.known_hosts)
     if ssh.bastion is not None:
         yield from _lines((*_SSH, "bastion", "knownHosts"), ssh.bastion.known_hosts)
+
+
+def host_authorities(cluster: Cluster) -> Iterator[Problem]:
+    """Check that no authority is to vouch for hosts; a stored spec is not asked, so that it can be deleted."""
+    ssh = cluster.spec.hosts.ssh
+    for path, lines in (
+        ((*_SSH, "knownHosts"), ssh.known_hosts),
+        ((*_SSH, "bastion", "knownHosts"), ssh.bastion.known_hosts if ssh.bastion else ()),
+    ):
+        for index, line in enumerate(lines):
+            if line.split()[:1] == [_AUTHORITY]:
+                wrong = f"`{_AUTHORITY}` is not supported: certificates of hosts are not checked, only keys are"
+                right = "give the key of each host, as `ssh-keyscan ADDRESS` prints it, compared on its console"
+                yield Problem((*path, index), wrong, right)
 
 
 def bastion(cluster: Cluster) -> Iterator[Problem]:
@@ -70,6 +85,8 @@ def oidc(cluster: Cluster) -> Iterator[Problem]:
 
 
 def _is_issuer(url: str) -> bool:
+    if not _is_one_word(url):
+        return False
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -122,7 +139,7 @@ def _wrong_line(line: str) -> str | None:
         words = words[1:]
     if len(words) < 3:
         return "the line has fewer than three parts"
-    if not _KEY_TYPE.match(words[1]):
+    if not _KEY_TYPE.fullmatch(words[1]):
         return f"`{words[1][:40]}` is no type of key"
     return _wrong_key(words[1], words[2])
 
@@ -139,7 +156,14 @@ def _wrong_key(kind: str, key: str) -> str | None:
     return None
 
 
+def _is_one_word(url: str) -> bool:
+    """Say whether `url` has neither spaces nor line breaks; `urlsplit` drops the latter and reads what is left."""
+    return not any(one.isspace() or not one.isprintable() for one in url)
+
+
 def _is_base_url(url: str) -> bool:
+    if not _is_one_word(url):
+        return False
     try:
         parts = urlsplit(url)
         port_is_good = parts.port is None or parts.port > 0

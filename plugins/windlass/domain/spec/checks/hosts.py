@@ -7,15 +7,15 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from windlass.domain.spec.checks.syntax import is_dns_name, is_own_class, wrong_address, wrong_dns_name, wrong_label
 from windlass.domain.spec.models import Cluster, Host
-from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
+from windlass.domain.spec.problem import Path, Problem, UnreadableSpec, nearest, suggestion
 
 _MEMBERS: Path = ("spec", "hosts", "members")
 _PROVIDER: Path = ("spec", "hosts", "provider")
 _PROVIDERS = ("static", "lab", "ec2")
 _MOST_ETCD_HOSTS = 7
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_NAME_PART = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
-_PREFIX = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
+_NAME_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_PREFIX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _ROLE_LABEL = "node-role.kubernetes.io/"
 _ROLES = ("etcd", "control-plane", "worker")
 _KUBELET_LABELS = ("kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os")
@@ -125,7 +125,7 @@ def labels(cluster: Cluster) -> Iterator[Problem]:
             path = (*_MEMBERS, index, "labels", key)
             if (wrong := _wrong_key(key)) or (wrong := _wrong_label(key, host)):
                 yield Problem(path, *wrong)
-            if value and not _NAME_PART.match(value):
+            if value and not _NAME_PART.fullmatch(value):
                 advice = "use at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
                 yield Problem(path, f"`{value}` is no valid value of a label", advice)
 
@@ -159,6 +159,18 @@ def taken_hosts(cluster: Cluster, other_clusters: Sequence[Cluster]) -> Iterator
             yield Problem((*_MEMBERS, index, "address"), wrong, "take it out of one of the two specs")
 
 
+def maybe_taken_hosts(cluster: Cluster, unreadable: Sequence[UnreadableSpec]) -> Iterator[Problem]:
+    """Check that no host has an address that stands in a spec of which nobody can tell its hosts."""
+    for index, host in enumerate(cluster.spec.hosts.members):
+        for other in unreadable:
+            if host.address in other.addresses:
+                wrong = (
+                    f"{host.address} stands in the stored spec of the cluster `{other.cluster}`, which cannot be read"
+                )
+                right = f"put clusters/{other.cluster}/spec.yaml in the store right first, or give another host"
+                yield Problem((*_MEMBERS, index, "address"), wrong, right)
+
+
 CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (names, addresses, provider, roles, labels, taints)
 
 
@@ -169,7 +181,7 @@ def _bastion(cluster: Cluster) -> str | None:
 
 def _wrong_key(key: str) -> tuple[str, str] | None:
     prefix, slash, name = key.rpartition("/")
-    if _NAME_PART.match(name) and (not slash or (_PREFIX.match(prefix) and ".." not in prefix)):
+    if _NAME_PART.fullmatch(name) and (not slash or (_PREFIX.fullmatch(prefix) and ".." not in prefix)):
         return None
     return f"`{key}` is no valid key", "write `name` or `example.com/name` of letters, digits, `-`, `_` and `.`"
 
@@ -198,6 +210,6 @@ def _wrong_taint(taint: str) -> tuple[str, str] | None:
     key, equals, value = what.partition("=")
     if wrong := _wrong_key(key):
         return wrong
-    if equals and value and not _NAME_PART.match(value):
+    if equals and value and not _NAME_PART.fullmatch(value):
         return f"`{value}` is no valid value of a taint", form
     return None

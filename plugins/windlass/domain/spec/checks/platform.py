@@ -9,6 +9,7 @@ import yaml
 
 from windlass.domain.catalog.flags import COMPONENTS
 from windlass.domain.catalog.stacks import StackTemplate
+from windlass.domain.oneline import line_breaker
 from windlass.domain.spec.checks.syntax import is_own_class, wrong_dns_name
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
@@ -21,8 +22,9 @@ _DRIVERS: Mapping[str, tuple[str, ...]] = {
     "loadBalancer": ("metallb", "none"),
     "monitoring": ("metrics-server", "none"),
 }
-_VERSION = re.compile(r"^v[0-9]+\.[0-9]+\.[0-9]+$")
-_FLAG = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
+_VERSION = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+")
+_NAMES = frozenset({"apiVersion", "kind", "metadata.name", "metadata.namespace"})
+_FLAG = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
 def version_problems(cluster: Cluster, known_versions: Sequence[str] | None) -> Iterator[Problem]:
@@ -30,7 +32,7 @@ def version_problems(cluster: Cluster, known_versions: Sequence[str] | None) -> 
     path = ("spec", "kubernetes", "version")
     version = cluster.spec.kubernetes.version
     if known_versions is None:
-        if not _VERSION.match(version):
+        if not _VERSION.fullmatch(version):
             yield Problem(path, f"`{version}` is no version", "write it in full, such as v1.37.2")
     elif version not in known_versions:
         known = ", ".join(sorted(known_versions, key=_by_number)) or "none"
@@ -80,7 +82,7 @@ def components(cluster: Cluster) -> Iterator[Problem]:
         if name not in COMPONENTS:
             yield Problem(path, f"no component `{name}` is known", suggestion(name, COMPONENTS))
         for flag in component.extra_args:
-            if not _FLAG.match(flag):
+            if not _FLAG.fullmatch(flag):
                 right = flag.lstrip("-").partition("=")[0]
                 advice = f"write `{right}` without dashes, and its value behind the colon"
                 yield Problem((*path, "extraArgs", flag), f"`{flag}` is no name of a flag", advice)
@@ -172,4 +174,17 @@ def _wrong_objects(content: str) -> tuple[str, str] | None:
         keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
         if missing := [key for key in ("apiVersion", "kind") if key not in keys]:
             return f"document {number} has no {' and no '.join(missing)}", "each document is one Kubernetes object"
+        if broken := [name for name, value in _names(node) if line_breaker(value)]:
+            wrong = f"{' and '.join(broken)} of document {number} has a line break or another control character in it"
+            return wrong, "no object can be called so; write the name on one line"
     return None if documents else ("it holds no objects", "leave the manifest out")
+
+
+def _names(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what names an object, and says of what kind it is: the key and the value."""
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        path = f"{prefix}{key.value}"
+        if path in _NAMES and isinstance(value, yaml.ScalarNode):
+            yield path, value.value
+        elif path == "metadata":
+            yield from _names(value, "metadata.")

@@ -6,7 +6,7 @@ import ipaddress
 import re
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_BUILT_BY_USER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")
+_BUILT_BY_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
 _FORM_OF_NAMES = "use lower-case letters, digits and `-`, begin and end with a letter or digit"
 
 
@@ -35,7 +35,7 @@ def is_dns_name(name: str) -> bool:
 
 def is_own_class(name: str) -> bool:
     """Say whether `name` has the form `module:Class`, by which earlier releases let a spec name code."""
-    return _BUILT_BY_USER.match(name) is not None
+    return _BUILT_BY_USER.fullmatch(name) is not None
 
 
 def ipv4(text: str) -> ipaddress.IPv4Address | None:
