@@ -66,7 +66,7 @@ class CommandError(WindlassError):
 TRANSIENT: tuple[type[WindlassError], ...] = (NotReadyError, UnreachableError)
 """What may pass by itself: the only errors, with those that derive from them, after which a step is tried again."""
 
-MALFORMED: tuple[type[Exception], ...] = (
+MALFORMED = (
     ValueError,
     LookupError,
     TypeError,
