@@ -18,7 +18,6 @@ from windlass.airflow.operators.rollout import (
     UpgradeStepOperator,
     UpgradeVerifyOperator,
 )
-from windlass.airflow.time_limits import STEP
 
 
 def apply_tasks(subject: str) -> None:
@@ -50,7 +49,7 @@ def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> Upgr
         max_active_tis_per_dagrun=1,
         map_index_template="{{ task.step['label'] }}",
         # Which a mapped task does not have of itself.
-        **{**TASK_DEFAULTS, "execution_timeout": STEP},
+        **{**TASK_DEFAULTS, "execution_timeout": UpgradeStepOperator.longest},
     ).expand(step=confirm.output)
     # A rollout that pauses skips what is left of it; one that had nothing to do at all is not verified.
     verify = UpgradeVerifyOperator(

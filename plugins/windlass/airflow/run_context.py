@@ -120,16 +120,21 @@ class RunContext:
 
     def _others(self) -> tuple[list[Cluster], list[UnreadableSpec]]:
         """Return the other clusters of the store; one that is not readable is warned of, and holds up nothing else."""
-        stored = {name: ClusterRecords(self.store, name).spec_bytes() for name in list_clusters(self.store)}
-        read = {name: read_other(name, data) for name, data in stored.items() if data is not None}
-        # What this cluster has already is its own, whatever stands in a spec that nobody can read.
-        own = read.pop(self.name).addresses if self.name in read else frozenset()
-        for other in read.values():
+        names = [name for name in list_clusters(self.store) if name != self.name]
+        stored = [(name, ClusterRecords(self.store, name).spec_bytes()) for name in names]
+        read = [read_other(name, data) for name, data in stored if data is not None]
+        for other in read:
             if other.warning:
                 log.warning("%s", other.warning)
-        clusters = [other.cluster for other in read.values() if other.cluster is not None]
-        unreadable = [other.unreadable for other in read.values() if other.unreadable is not None]
-        return clusters, [replace(one, addresses=one.addresses - own) for one in unreadable]
+        clusters = [other.cluster for other in read if other.cluster is not None]
+        unreadable = [other.unreadable for other in read if other.unreadable is not None]
+        return clusters, self._without_own(unreadable) if unreadable else []
+
+    def _without_own(self, unreadable: list[UnreadableSpec]) -> list[UnreadableSpec]:
+        """Leave out the addresses that this cluster has already: they are its own, whatever another spec may say."""
+        data = self.records.spec_bytes()
+        own = read_other(self.name, data).addresses if data is not None else frozenset()
+        return [replace(one, addresses=one.addresses - own) for one in unreadable]
 
     def pki(self) -> Pki:
         """Return the cluster's PKI; NotReadyError if it was not made yet."""

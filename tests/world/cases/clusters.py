@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from world import World
 from world.kills import Case
-from world.specs import SMALL
+from world.specs import GROWN, SMALL
 
 CHANGED = f"""{SMALL}\
   components:
@@ -15,21 +15,6 @@ CHANGED = f"""{SMALL}\
     kube-apiserver: {{extraArgs: {{v: "3"}}}}
   security: {{podSecurity: restricted}}
 """
-
-GROWN = """
-apiVersion: windlass/v1
-kind: Cluster
-metadata: {name: demo}
-spec:
-  kubernetes: {version: v1.37.2}
-  etcd: {allowEven: true}
-  hosts:
-    members:
-      - {name: cp-1, address: 192.0.2.11, roles: [etcd, control-plane]}
-      - {name: w-1, address: 192.0.2.12, roles: [etcd, control-plane, worker], labels: {tier: front}}
-      - {name: w-2, address: 192.0.2.13, roles: [worker]}
-"""
-"""SMALL, whose worker takes up all planes, and with a second worker."""
 
 
 def create(world: World) -> None:

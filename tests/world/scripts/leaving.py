@@ -10,8 +10,7 @@ from windlass.domain.scripts.script import CHANGED
 from world.etcd import SERVICE as ETCD
 from world.machine import Machine
 from world.scripts.script import Act, Arguments
-
-_UNITS = ("kubelet", "windlass-containerd")
+from world.scripts.stacks import NODE_UNITS, end_containers, end_units
 
 
 def find_leftovers(machine: Machine, arguments: Arguments) -> Iterator[str]:
@@ -32,12 +31,7 @@ def find_leftovers(machine: Machine, arguments: Arguments) -> Iterator[str]:
 def stop_stack(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Take away the containers of a stack, its files and its data."""
     stack = arguments["stack"]
-    mine = [key for key in machine.containers if key[0] == f"windlass-{stack}"]
-    if mine:
-        machine.step()
-        for key in mine:
-            del machine.containers[key]
-        yield f"{CHANGED}stack {stack}"
+    yield from end_containers(machine, stack)
     machine.step()
     _remove_below(machine, stack_directory(stack))
     if stack == ETCD:
@@ -46,21 +40,17 @@ def stop_stack(machine: Machine, arguments: Arguments) -> Iterator[str]:
 
 def remove_node(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Take away kubelet and the pods' runtime, and the files of both."""
-    for unit in _UNITS:
-        if unit in machine.units:
-            machine.step()
-            machine.units.discard(unit)
-            yield f"{CHANGED}unit {unit}"
+    yield from end_units(machine)
     machine.step()
     for path in (
         f"{ETC}/kubelet",
         f"{ETC}/containerd",
         KERNEL_MODULES,
-        *(f"{SYSTEMD}/{one}.service" for one in _UNITS),
+        *(f"{SYSTEMD}/{one}.service" for one in NODE_UNITS),
     ):
         _remove_below(machine, path)
     machine.images = {image for image in machine.images if not image.startswith("pods ")}
-    for unit in _UNITS:
+    for unit in NODE_UNITS:
         machine.reads.pop(unit, None)
         machine.loaded.pop(unit, None)
 

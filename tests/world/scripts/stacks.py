@@ -9,6 +9,8 @@ from windlass.domain.scripts.script import CHANGED
 from world.machine import PROJECT, Machine
 from world.scripts.script import Act, Arguments, ScriptError
 
+NODE_UNITS = ("kubelet", "windlass-containerd")
+
 
 def bring_stack_up(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Start the containers of a stack that do not run as its file says."""
@@ -53,20 +55,30 @@ def remove_other_stacks(machine: Machine, arguments: Arguments) -> Iterator[str]
         yield f"{CHANGED}removed stack {stack}"
 
 
-def remove_cluster(machine: Machine, arguments: Arguments) -> Iterator[str]:
-    """Give the host back as it was, Docker Engine apart."""
-    for unit in ("kubelet", "windlass-containerd"):
+def end_units(machine: Machine) -> Iterator[str]:
+    """End kubelet and the pods' runtime."""
+    for unit in NODE_UNITS:
         if unit in machine.units:
             machine.step()
             machine.units.discard(unit)
             yield f"{CHANGED}unit {unit}"
+
+
+def end_containers(machine: Machine, stack: str) -> Iterator[str]:
+    """Take away the containers of a stack."""
+    mine = [key for key in machine.containers if key[0] == f"windlass-{stack}"]
+    if mine:
+        machine.step()
+        for key in mine:
+            del machine.containers[key]
+        yield f"{CHANGED}stack {stack}"
+
+
+def remove_cluster(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Give the host back as it was, Docker Engine apart."""
+    yield from end_units(machine)
     for stack in ("etcd", "control-plane", "api-proxy"):
-        mine = [key for key in machine.containers if key[0] == f"windlass-{stack}"]
-        if mine:
-            machine.step()
-            for key in mine:
-                del machine.containers[key]
-            yield f"{CHANGED}stack {stack}"
+        yield from end_containers(machine, stack)
     machine.step()
     had_files = any(path.startswith("/etc/windlass/") for path in machine.host.files)
     for path in [path for path in machine.host.files if path != "/etc/docker/daemon.json"]:

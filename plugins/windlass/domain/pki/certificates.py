@@ -49,7 +49,7 @@ class CertificateSubject:
     names: frozenset[str] = frozenset()
 
 
-UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
+UNSOUND = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
               x509.UnsupportedGeneralNameType)  # fmt: skip
 """What `cryptography` raises of bytes that are no sound certificate: some of it only when a part of it is asked for."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from windlass.domain.pki.certificates import UNREADABLE, alternative_names
+from windlass.domain.pki.certificates import UNSOUND, alternative_names
 from windlass.domain.pki.issuance import is_signed_by
 
 
@@ -21,7 +21,7 @@ def check_certificate(pem: str, authority: str, names: Collection[str], now: dat
         certificate = x509.load_pem_x509_certificate(pem.encode())
         issuers = x509.load_pem_x509_certificates(authority.encode())
         return (*_signature(certificate, issuers), *_time(certificate, now), *_names(certificate, names))
-    except UNREADABLE as error:
+    except UNSOUND as error:
         return (f"not a readable certificate: {error}",)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
-from windlass.domain.pki.certificates import UNREADABLE, alternative_names
+from windlass.domain.pki.certificates import UNSOUND, alternative_names
 
 
 def certificate_difference(old: bytes | None, new: bytes | None) -> str:
@@ -49,7 +49,7 @@ def _read(pem: bytes | None) -> x509.Certificate | None:
         found = x509.load_pem_x509_certificate(pem)
         # These are read only when they are asked for.
         _ = (found.subject, found.issuer, found.not_valid_after_utc, alternative_names(found))
-    except UNREADABLE:
+    except UNSOUND:
         return None
     return found
 

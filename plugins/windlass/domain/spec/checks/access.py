@@ -24,24 +24,26 @@ _MARKERS = (_AUTHORITY, "@revoked")
 
 def known_hosts(cluster: Cluster) -> Iterator[Problem]:
     """Check that each line of known hosts is one that SSH could use."""
-    ssh = cluster.spec.hosts.ssh
-    yield from _lines((*_SSH, "knownHosts"), ssh.known_hosts)
-    if ssh.bastion is not None:
-        yield from _lines((*_SSH, "bastion", "knownHosts"), ssh.bastion.known_hosts)
+    for path, lines in _known_hosts(cluster):
+        yield from _lines(path, lines)
 
 
 def host_authorities(cluster: Cluster) -> Iterator[Problem]:
     """Check that no authority is to vouch for hosts; a stored spec is not asked, so that it can be deleted."""
-    ssh = cluster.spec.hosts.ssh
-    for path, lines in (
-        ((*_SSH, "knownHosts"), ssh.known_hosts),
-        ((*_SSH, "bastion", "knownHosts"), ssh.bastion.known_hosts if ssh.bastion else ()),
-    ):
+    for path, lines in _known_hosts(cluster):
         for index, line in enumerate(lines):
             if line.split()[:1] == [_AUTHORITY]:
                 wrong = f"`{_AUTHORITY}` is not supported: certificates of hosts are not checked, only keys are"
                 right = "give the key of each host, as `ssh-keyscan ADDRESS` prints it, compared on its console"
                 yield Problem((*path, index), wrong, right)
+
+
+def _known_hosts(cluster: Cluster) -> Iterator[tuple[Path, Sequence[str]]]:
+    """Yield where known hosts are given, and their lines."""
+    ssh = cluster.spec.hosts.ssh
+    yield (*_SSH, "knownHosts"), ssh.known_hosts
+    if ssh.bastion is not None:
+        yield (*_SSH, "bastion", "knownHosts"), ssh.bastion.known_hosts
 
 
 def bastion(cluster: Cluster) -> Iterator[Problem]:
