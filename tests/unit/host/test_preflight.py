@@ -112,7 +112,7 @@ def test_missing_docker_is_fine_where_it_can_be_installed() -> None:
 
 def test_tells_all_hosts_at_once() -> None:
     answers = {
-        "cp-1": PreflightAnswer(facts("a" * 32), skew_seconds=-42, cannot_reach=("w-1",)),
+        "cp-1": PreflightAnswer(facts("a" * 32, skew_seconds=-42), cannot_reach=("w-1",)),
         "w-1": PreflightAnswer(None, unreachable="connection refused"),
     }
     with pytest.raises(RefusedError) as refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from unit.rollout.change_world import RELEASE, ChangeWorld
@@ -14,7 +14,7 @@ from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout import Step
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
-from windlass.domain.rollout.held import held_hosts, without_held, without_needed_members
+from windlass.domain.rollout.held import held_hosts, without_held, without_needed
 from windlass.domain.rollout.plan import HostState
 from windlass.domain.rollout.transition import PlaneChanges
 from windlass.domain.rollout.version_skew import RunningVersions
@@ -30,7 +30,7 @@ class DownWorld(ChangeWorld):
 
     def changes(self) -> PlaneChanges:
         states = super().states()
-        return without_needed_members(super().changes(), states, self.held(states))
+        return without_needed(super().changes(), states, self.held(states))
 
     def held(self, states: dict[str, HostState]) -> dict[str, str]:
         joins = super().changes().api_joins
@@ -78,7 +78,23 @@ def roll(world: DownWorld) -> str:
     return ""
 
 
+LAST_SERVER_WAITS = Change(
+    before={"h-1": ["etcd"], "h-3": ["etcd"], "h-6": ["etcd"], "h-7": ["control-plane"]},
+    after={"h-1": ["control-plane", "etcd"]},
+    stale={("h-1", "etcd")},
+)
+"""The only API server leaves, and the host of the next one is held, as it has one of the two members that are left."""
+NEXT_SERVER_WAITS = Change(
+    before={"h-1": ["etcd"], "h-2": ["control-plane", "etcd"], "h-3": ["etcd"]},
+    after={"h-1": ["etcd", "control-plane"], "h-2": ["control-plane"]},
+    stale={("h-1", "etcd")},
+)
+"""The same, and the server that serves stays and is changed."""
+
+
 @PATIENT
+@example(LAST_SERVER_WAITS, {"h-3"})
+@example(NEXT_SERVER_WAITS, {"h-3"})
 @given(changes(), st.sets(st.sampled_from(HOSTS), max_size=3))
 def test_what_is_safe_without_hosts_that_are_down_is_done_and_the_rest_once_they_are_back(
     change: Change, down: set[str]

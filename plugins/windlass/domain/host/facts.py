@@ -53,6 +53,8 @@ class HostFacts:
     tools: frozenset[str]
     cluster: str | None
     """The cluster this host belongs to already."""
+    skew_seconds: float = 0.0
+    """The host's clock less ours, the way there and back taken off; whoever asked knows it, and not the host."""
 
     @property
     def has_sys_resource(self) -> bool:

@@ -53,8 +53,6 @@ class PreflightAnswer:
 
     facts: HostFacts | None
     unreachable: str = ""
-    skew_seconds: float = 0.0
-    """The host's clock less ours, the way there and back taken off."""
     cannot_reach: tuple[str, ...] = ()
     """Names of hosts, or the mirror's address, that this host got no answer from."""
     fsync_milliseconds: float | None = None
@@ -85,6 +83,7 @@ def check_hosts(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> lis
         findings += _check_software(host, answer.facts)
         findings += _check_room(host, answer)
         findings += _check_ports(cluster, host, answer.facts)
+        findings += _check_clock(host, answer.facts)
         findings += _check_surroundings(host, answer)
     return findings + list(_check_unique(cluster, answers))
 
@@ -168,11 +167,14 @@ def _check_ports(cluster: Cluster, host: Host, facts: HostFacts) -> Iterator[Pre
             yield PreflightFinding(host.name, f"port {port}, meant for the {user}, is taken", remedy)
 
 
-def _check_surroundings(host: Host, answer: PreflightAnswer) -> Iterator[PreflightFinding]:
-    if abs(answer.skew_seconds) > MAX_CLOCK_SKEW_SECONDS:
-        direction = "ahead" if answer.skew_seconds > 0 else "behind"
-        problem = f"its clock is {abs(answer.skew_seconds):.0f} s {direction}"
+def _check_clock(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
+    if abs(facts.skew_seconds) > MAX_CLOCK_SKEW_SECONDS:
+        direction = "ahead" if facts.skew_seconds > 0 else "behind"
+        problem = f"its clock is {abs(facts.skew_seconds):.0f} s {direction}"
         yield PreflightFinding(host.name, problem, "set it, and keep it right with chrony or systemd-timesyncd")
+
+
+def _check_surroundings(host: Host, answer: PreflightAnswer) -> Iterator[PreflightFinding]:
     for other in answer.cannot_reach:
         yield PreflightFinding(host.name, f"it cannot reach {other}", "check routes and firewalls between the two")
 

@@ -179,10 +179,15 @@ class PlaneChanges:
     """Hosts that leave etcd or the control plane, and are dealt with one by one."""
     has_leaving_api: bool = False
     """Whether proxies may know of an API server that is none of the spec's."""
-    has_staying_api: bool = True
-    """Whether an API server of the spec runs, or is started now."""
+    staying_api: frozenset[str] | None = None
+    """API servers of the spec that run, or are started now; None where that was not asked."""
     drained: frozenset[str] = frozenset()
     """Hosts that leave and are nodes still."""
+
+    @property
+    def has_staying_api(self) -> bool:
+        """Say whether proxies may be told of the spec's API servers alone."""
+        return self.staying_api is None or bool(self.staying_api)
 
     @property
     def is_empty(self) -> bool:
@@ -229,7 +234,7 @@ def plane_changes(transition: Transition, there: Presence, uncertified: frozense
         leave=leave,
         heavy=frozenset(name for name in leave if {ETCD_PLANE, CONTROL_PLANE} & transition.lost(name)),
         has_leaving_api=any(CONTROL_PLANE in transition.lost(host.name) for host in transition.known),
-        has_staying_api=bool(servers),
+        staying_api=frozenset(servers),
         drained=frozenset(name for name in leave if NODE in transition.lost(name) and name in there.nodes),
     )
 

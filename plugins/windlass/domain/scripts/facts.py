@@ -14,6 +14,13 @@ def facts_script() -> Script:
     return Script("gather-facts", {}, _TEXT)
 
 
+_PLUGIN_DIRECTORIES = (
+    '"${HOME:-/root}/.docker/cli-plugins" /usr/local/lib/docker/cli-plugins /usr/local/libexec/docker/cli-plugins '
+    "/usr/lib/docker/cli-plugins /usr/libexec/docker/cli-plugins"
+)
+"""In the order in which Docker's client looks for plugins:
+https://github.com/docker/cli/blob/v20.10.24/cli-plugins/manager/manager.go and manager_unix.go beside it."""
+
 _TEXT = r"""
 say() { printf '%s=%s\n' "$1" "$2"; }
 if [ -r /etc/os-release ]; then
@@ -45,8 +52,13 @@ elif [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writabl
 if command -v dockerd >/dev/null && [ ! -e DOCKER_UNFINISHED ]; then
   say docker "$(docker version --format '{{.Server.Version}}' 2>/dev/null || echo stopped)"
 fi
-docker compose version --short 2>/dev/null | sed 's/^v*/compose=v/'
+# The plugin by itself, where Docker looks for it: through Docker it takes three processes and four times as long.
+compose='docker compose'
+for directory in PLUGIN_DIRECTORIES; do
+  [ ! -x "$directory/docker-compose" ] || { compose="$directory/docker-compose"; break; }
+done
+$compose version --short 2>/dev/null | sed 's/^v*/compose=v/'
 for tool in iptables curl conntrack mount nsenter; do command -v $tool >/dev/null && say tool $tool; done
 [ -r /etc/windlass/cluster ] && say cluster "$(cat /etc/windlass/cluster)"
 say complete yes
-""".replace("DOCKER_UNFINISHED", DOCKER_UNFINISHED)
+""".replace("DOCKER_UNFINISHED", DOCKER_UNFINISHED).replace("PLUGIN_DIRECTORIES", _PLUGIN_DIRECTORIES)

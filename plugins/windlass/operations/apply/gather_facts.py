@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 
 from windlass.domain.bounded import read_from
 from windlass.domain.host.facts import HostFacts, parse_facts
@@ -21,13 +23,25 @@ _TIMEOUT = timedelta(seconds=30)
 
 def gather_facts(connection: Connection) -> HostFacts:
     """Ask one host what it is."""
-    return parse_facts(connection.run_script(facts_script(), timeout=_TIMEOUT).stdout)
+    before = time.time()
+    facts = parse_facts(connection.run_script(facts_script(), timeout=_TIMEOUT).stdout)
+    after = time.time()
+    # The host looked at its clock some time between the two: only what lies outside of that can be skew.
+    skew = facts.epoch - before if facts.epoch < before else max(facts.epoch - after, 0.0)
+    return replace(facts, skew_seconds=skew)
 
 
-def ask_hosts(session: ClusterSession, hosts: Iterable[Host] | None = None) -> dict[str, PreflightAnswer]:
-    """Ask `hosts`, or all, what they are and what they reach; a host without an answer gives the reason."""
+def ask_hosts(
+    session: ClusterSession, hosts: Iterable[Host] | None = None, known: Mapping[str, HostFacts] = MappingProxyType({})
+) -> dict[str, PreflightAnswer]:
+    """Ask `hosts`, or all, what they are and what they reach; a host without an answer gives the reason.
+
+    A host whose facts are `known` is not asked for them again.
+    """
     hosts = session.hosts if hosts is None else tuple(hosts)
-    outcomes = session.observe_on_hosts(hosts, lambda host, connection: _ask(session, host, connection))
+    outcomes = session.observe_on_hosts(
+        hosts, lambda host, connection: _ask(session, host, connection, known.get(host.name))
+    )
     return {
         name: outcome.get()
         if outcome.is_ok
@@ -36,19 +50,14 @@ def ask_hosts(session: ClusterSession, hosts: Iterable[Host] | None = None) -> d
     }
 
 
-def _ask(session: ClusterSession, host: Host, connection: Connection) -> PreflightAnswer:
-    before = time.time()
-    facts = gather_facts(connection)
-    after = time.time()
-    # The host looked at its clock some time between the two: only what lies outside of that can be skew.
-    skew = facts.epoch - before if facts.epoch < before else max(facts.epoch - after, 0.0)
+def _ask(session: ClusterSession, host: Host, connection: Connection, known: HostFacts | None) -> PreflightAnswer:
+    facts = known or gather_facts(connection)
     result = connection.run_script(_surroundings(session, host), timeout=_TIMEOUT)
     lines = result.stdout.splitlines()
     with read_from(f"{host.name}: how fast it says that its disk is", "see what its login shell prints"):
         fsync = [int(line.removeprefix(FSYNC)) for line in lines if line.startswith(FSYNC)]
     return PreflightAnswer(
         facts,
-        skew_seconds=skew,
         cannot_reach=tuple(line.removeprefix(UNREACHED) for line in lines if line.startswith(UNREACHED)),
         fsync_milliseconds=fsync[0] / 1e6 if fsync else None,
     )

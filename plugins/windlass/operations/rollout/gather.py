@@ -17,7 +17,7 @@ from windlass.domain.pki.issuance import expiring
 from windlass.domain.rendering import host_images, host_installs
 from windlass.domain.rollout import HostState, RunningVersions
 from windlass.domain.rollout.gate_rules import GateInputs
-from windlass.domain.rollout.held import held_hosts, without_held, without_needed_members
+from windlass.domain.rollout.held import held_hosts, without_held, without_needed
 from windlass.domain.rollout.removed_apis import ApiUse, without_own
 from windlass.domain.rollout.stale import new_host_state
 from windlass.domain.rollout.transition import PlaneChanges, Transition, plane_changes
@@ -122,7 +122,7 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
     states |= {host.name: new_host_state(host) for host in bare}
     expected = as_expected(membership, found.etcd, transition, {*changes.etcd_joins, *changes.forget})
     held = held_hosts(views.session.cluster, states, unreachable, expected, found.etcd, changes.api_joins)
-    changes = without_needed_members(changes, states, held)
+    changes = without_needed(changes, states, held)
     gate_inputs = GateInputs(
         running=running_versions(looks, found.etcd, found.api.workloads, (session.lock, views.before.lock)),
         states=without_held(states, held),

@@ -87,7 +87,7 @@ def joining_findings(
     silent = {host.name for host in session.hosts} - set(known)
     awake = replace(session, cluster=without_hosts(cluster, silent))
     answers = {name: PreflightAnswer(facts) for name, facts in known.items()}
-    answers |= ask_hosts(awake, [host for host in awake.hosts if host.name in new])
+    answers |= ask_hosts(awake, [host for host in awake.hosts if host.name in new], known)
     findings = check_hosts(awake.cluster, answers)
     return tuple(one for one in findings if one.host in new)
 

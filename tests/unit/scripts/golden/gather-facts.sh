@@ -29,7 +29,12 @@ elif [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writabl
 if command -v dockerd >/dev/null && [ ! -e /opt/windlass/docker-unfinished ]; then
   say docker "$(docker version --format '{{.Server.Version}}' 2>/dev/null || echo stopped)"
 fi
-docker compose version --short 2>/dev/null | sed 's/^v*/compose=v/'
+# The plugin by itself, where Docker looks for it: through Docker it takes three processes and four times as long.
+compose='docker compose'
+for directory in "${HOME:-/root}/.docker/cli-plugins" /usr/local/lib/docker/cli-plugins /usr/local/libexec/docker/cli-plugins /usr/lib/docker/cli-plugins /usr/libexec/docker/cli-plugins; do
+  [ ! -x "$directory/docker-compose" ] || { compose="$directory/docker-compose"; break; }
+done
+$compose version --short 2>/dev/null | sed 's/^v*/compose=v/'
 for tool in iptables curl conntrack mount nsenter; do command -v $tool >/dev/null && say tool $tool; done
 [ -r /etc/windlass/cluster ] && say cluster "$(cat /etc/windlass/cluster)"
 say complete yes
