@@ -6,16 +6,20 @@ how to make it; no value of it is ever part of a message.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from windlass.domain.authenticity import READING_KEY_CONNECTION, RecordKeys
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
 from windlass.domain.secret import Secret
 from windlass.domain.spec.care import BackupTarget
-from windlass.effects.store import S3Store, Store, StoreConfig
+from windlass.effects.store import AuthenticatedStore, S3Store, Store, StoreConfig, UnverifiedStore
 from windlass.errors import SpecError
+
+log = logging.getLogger(__name__)
 
 STORE_CONNECTION = "windlass_store"
 """Type `aws`: login and password are the access key, the extra has `bucket` and may have `endpoint_url`, `prefix`,
@@ -57,13 +61,41 @@ def store_config(connection: Connection, target: BackupTarget | None = None) -> 
     )
 
 
-def open_store(conn_id: str = STORE_CONNECTION) -> Store:
-    """Return the store that a connection describes; nothing is asked of it yet."""
+def open_store(conn_id: str = STORE_CONNECTION) -> AuthenticatedStore:
+    """Return the store that a connection describes; nothing is asked of it yet, nor for the keys that check it."""
+    return AuthenticatedStore(open_unchecked_store(conn_id), record_keys)
+
+
+def open_unchecked_store(conn_id: str = STORE_CONNECTION) -> Store:
+    """Return the store as it is, whoever wrote what is in it: for what brings it over, and what repairs it."""
     return S3Store(store_config(find_connection(conn_id)))
 
 
+def open_shown_store() -> Store:
+    """Return the store for pages, which act on nothing: where there is no key to check it by, it is shown without."""
+    store = open_unchecked_store()
+    try:
+        keys = record_keys()
+    except SpecError as error:
+        log.warning("what the store says is not checked: %s", error)
+        return UnverifiedStore(store)
+    return AuthenticatedStore(store, lambda: keys)
+
+
+def record_keys() -> RecordKeys:
+    """Return the keys of the store's objects: by the master keys, or reading keys; SpecError if there are neither."""
+    try:
+        return RecordKeys.of(master_keys())
+    except SpecError as missing:
+        try:
+            connection = find_connection(READING_KEY_CONNECTION)
+        except SpecError:
+            raise missing from None
+        return RecordKeys.parse(connection.password)
+
+
 def open_bundle_store(target: BackupTarget | None) -> Store:
-    """Return where recovery bundles are: the spec's `backup.target`, or the store."""
+    """Return where recovery bundles are: the spec's `backup.target`, where they prove themselves, or the store."""
     if target is None:
         return open_store()
     return S3Store(store_config(find_connection(target.connection), target))

@@ -53,6 +53,8 @@ class HostFacts:
     tools: frozenset[str]
     cluster: str | None
     """The cluster this host belongs to already."""
+    store_marks: str | None = None
+    """Base64 of what the host keeps of the store that its keys are from (`windlass.domain.authenticity.host_marks`)."""
 
     @property
     def has_sys_resource(self) -> bool:
@@ -110,6 +112,7 @@ def _facts_of(values: dict[str, list[str]]) -> HostFacts:
         compose_version=one("compose"),
         tools=frozenset(values.get("tool", ())),
         cluster=one("cluster"),
+        store_marks=one("store_marks"),
     )
 
 
