@@ -91,7 +91,7 @@ def _open(arguments: argparse.Namespace) -> StoreRepair:
 
 
 def _checked(repair: StoreRepair) -> AuthenticatedStore:
-    return AuthenticatedStore(repair.store, lambda: RecordKeys.of(repair.masters))
+    return AuthenticatedStore.by(repair.store, repair.masters)
 
 
 def _list(objects: Iterable[AcceptedObject], text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from windlass.domain.authenticity import RecordKeys
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.effects.store import AuthenticatedStore, MemoryStore, Store
 
@@ -13,7 +12,7 @@ def new_keys(*others: str) -> MasterKeys:
 
 def opened(raw: Store, masters: MasterKeys) -> AuthenticatedStore:
     """Return the store as another process opens it: it remembers nothing."""
-    return AuthenticatedStore(raw, lambda: RecordKeys.of(masters))
+    return AuthenticatedStore.by(raw, masters)
 
 
 def objects_of(raw: MemoryStore) -> dict[str, bytes]:

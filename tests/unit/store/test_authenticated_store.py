@@ -14,7 +14,15 @@ from unit.store.stores import new_keys, objects_of, opened, put_back
 from windlass.domain.authenticity import RecordKeys
 from windlass.domain.authenticity.place import ledger_place, place_of
 from windlass.domain.lease import Owner
-from windlass.effects.store import AuthenticatedStore, ClusterRecords, Leases, MemoryStore, Store, UnverifiedStore
+from windlass.effects.store import (
+    AuthenticatedStore,
+    ClusterRecords,
+    Leases,
+    MemoryStore,
+    Store,
+    Stored,
+    UnverifiedStore,
+)
 from windlass.effects.store.keys import (
     accepted_host_keys_prefix,
     created_key,
@@ -184,7 +192,7 @@ def test_a_cluster_without_its_ledger_is_refused(raw: MemoryStore, store: Authen
     store.put(spec_key("demo"), b"x")
     raw.delete(ledger_place("demo").key)
 
-    with pytest.raises(IntegrityError, match="demo.*has no ledger"):
+    with pytest.raises(IntegrityError, match="has no ledger"):
         read(raw, spec_key("demo"))
 
 
@@ -336,7 +344,7 @@ def test_reading_asks_nothing_more_of_the_store_for_each_object(raw: MemoryStore
     asked: list[str] = []
 
     class Counting(MemoryStore):
-        def get(self, key: str):  # type: ignore[no-untyped-def]  # as in MemoryStore
+        def get(self, key: str) -> Stored | None:
             asked.append(key)
             return super().get(key)
 

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from windlass.domain.authenticity import Authenticated, KnownStore, Ledger, Place, RecordKeys, open_envelope, place_of
 from windlass.domain.authenticity.ledger import moment_of, next_generation
+from windlass.domain.sealing import MasterKeys
 from windlass.effects.store.contract import ListedObject, Store, Stored
 from windlass.effects.store.installation import installation_of
 from windlass.effects.store.ledgers import Ledgers
@@ -43,6 +44,11 @@ class AuthenticatedStore:
         self._now = now
         self._newest: dict[str, int] = {}
         self._lock = threading.RLock()
+
+    @classmethod
+    def by(cls, inner: Store, masters: MasterKeys) -> AuthenticatedStore:
+        """Return a store whose objects the master keys sign."""
+        return cls(inner, lambda: RecordKeys.of(masters))
 
     @cached_property
     def keys(self) -> RecordKeys:
