@@ -7,12 +7,13 @@ how to make it; no value of it is ever part of a message.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from windlass.domain.authenticity import READING_KEY_CONNECTION, RecordKeys
+from windlass.domain.authenticity import READING_KEY_CONNECTION, RECORD_KEY_CONNECTION, RecordKeys
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
 from windlass.domain.secret import Secret
 from windlass.domain.spec.care import BackupTarget
@@ -27,6 +28,8 @@ STORE_CONNECTION = "windlass_store"
 
 _HOW = {
     STORE_CONNECTION: "type aws, login and password the access key, extra with bucket and endpoint_url",
+    RECORD_KEY_CONNECTION: "type generic, password from `windlass store record-key`",
+    READING_KEY_CONNECTION: "type generic, password from `windlass store reading-key`",
     MASTER_KEY_CONNECTION: "type generic, password from `openssl rand -base64 32`",
 }
 
@@ -83,15 +86,16 @@ def open_shown_store() -> Store:
 
 
 def record_keys() -> RecordKeys:
-    """Return the keys of the store's objects: by the master keys, or reading keys; SpecError if there are neither."""
+    """Return the keys of the store's objects: by the master keys, or those given out; SpecError if there are none."""
     try:
         return RecordKeys.of(master_keys())
     except SpecError as missing:
-        try:
-            connection = find_connection(READING_KEY_CONNECTION)
-        except SpecError:
-            raise missing from None
-        return RecordKeys.parse(connection.password)
+        for conn_id in (RECORD_KEY_CONNECTION, READING_KEY_CONNECTION):
+            with suppress(SpecError):
+                return RecordKeys.parse(find_connection(conn_id).password, conn_id)
+        raise SpecError(
+            f"{missing}; what opens no PKI takes `{RECORD_KEY_CONNECTION}` or `{READING_KEY_CONNECTION}` instead"
+        ) from missing
 
 
 def open_bundle_store(target: BackupTarget | None) -> Store:

@@ -29,7 +29,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     restore = _add(actions, "restore-pki", "put a lost PKI back from a control-plane host's sealed copy", _restore_pki)
     restore.add_argument("cluster")
     restore.add_argument("file", type=Path, help=f"a copy of {SEALED_PKI}")
-    _add(actions, "reading-key", "print the password of the connection windlass_reading_key", _print_reading_key)
+    _add(actions, "record-key", "print the password of windlass_record_key, for the triggerer", _print_record_key)
+    _add(actions, "reading-key", "print the password of windlass_reading_key, for the API server", _print_reading_key)
 
 
 def _add(
@@ -74,6 +75,11 @@ def _restore_pki(arguments: argparse.Namespace) -> int:
     repair = _open(arguments)
     repair.restore_pki(ClusterRecords(_checked(repair), arguments.cluster), _read(arguments.file))
     print(f"the PKI of {arguments.cluster} is in the store again")
+    return 0
+
+
+def _print_record_key(arguments: argparse.Namespace) -> int:
+    print(RecordKeys.of(_open(arguments).masters).record_text().reveal())
     return 0
 
 

@@ -81,6 +81,7 @@ def test_without_a_key_clusters_are_named_with_what_to_do_and_no_proof_is_shown(
     ("connection", "kind"),
     [
         ("windlass_master_key", AuthenticatedStore),
+        ("windlass_record_key", AuthenticatedStore),
         ("windlass_reading_key", AuthenticatedStore),
         ("nothing", UnverifiedStore),
     ],
@@ -90,6 +91,7 @@ def test_the_pages_store_is_checked_wherever_there_is_a_key(
 ) -> None:
     passwords = {
         "windlass_master_key": MASTERS.keys[0].key.reveal(),
+        "windlass_record_key": RecordKeys.of(MASTERS).record_text().reveal(),
         "windlass_reading_key": RecordKeys.of(MASTERS).reading_text().reveal(),
         "nothing": "",
     }

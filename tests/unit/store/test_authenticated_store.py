@@ -14,6 +14,7 @@ from unit.store.stores import new_keys, objects_of, opened, put_back
 from windlass.domain.authenticity import RecordKeys
 from windlass.domain.authenticity.place import ledger_place, place_of
 from windlass.domain.lease import Owner
+from windlass.domain.sealing import seal_bytes, unseal_bytes
 from windlass.effects.store import (
     AuthenticatedStore,
     ClusterRecords,
@@ -295,6 +296,17 @@ def test_a_reading_key_reads_all_of_it_and_writes_none_of_it(raw: MemoryStore, s
     with pytest.raises(RefusedError, match="only read here"):
         reader.put(status_key("demo"), b"{}")
     assert MASTERS.keys[0].key.reveal() not in RecordKeys.of(MASTERS).reading_text().reveal()
+
+
+def test_a_record_key_writes_what_the_master_key_reads_and_opens_no_pki(raw: MemoryStore) -> None:
+    given = RecordKeys.parse(RecordKeys.of(MASTERS).record_text().reveal())
+    AuthenticatedStore(raw, lambda: given).put(spec_key("demo"), b"spec")
+    sealed = seal_bytes(b"keys", MASTERS, pki_key("demo"))
+
+    assert read(raw, spec_key("demo")) == b"spec"
+    with pytest.raises(IntegrityError):
+        unseal_bytes(sealed, given.sealing, pki_key("demo"))
+    assert MASTERS.keys[0].key.reveal() not in RecordKeys.of(MASTERS).record_text().reveal()
 
 
 @pytest.mark.parametrize("text", [None, "", "x", "bm90IGEga2V5"])

@@ -55,10 +55,15 @@ def test_what_was_put_back_is_named_and_can_be_accepted(raw: MemoryStore, capsys
     assert main(["store", "check"]) == 0
 
 
-def test_a_reading_key_is_printed_for_the_pages(raw: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["store", "reading-key"]) == 0
+@pytest.mark.parametrize(("word", "signs"), [("reading-key", False), ("record-key", True)])
+def test_a_key_is_printed_for_whoever_gets_no_master_key(
+    raw: MemoryStore, capsys: pytest.CaptureFixture[str], word: str, *, signs: bool
+) -> None:
+    assert main(["store", word]) == 0
 
-    assert RecordKeys.parse(capsys.readouterr().out).keys[0].public == RecordKeys.of(MASTERS).keys[0].public
+    (key,) = RecordKeys.parse(capsys.readouterr().out).keys
+    assert key.public == RecordKeys.of(MASTERS).keys[0].public
+    assert (key.private is not None) is signs
 
 
 def test_a_copy_that_cannot_be_read_is_told(raw: MemoryStore, tmp_path: Path) -> None:

@@ -4,10 +4,16 @@ from windlass.domain.authenticity.envelope import Authenticated, open_envelope, 
 from windlass.domain.authenticity.host_marks import KnownStore, sealed_in
 from windlass.domain.authenticity.ledger import Ledger
 from windlass.domain.authenticity.place import Place, is_of_before, place_of
-from windlass.domain.authenticity.record_keys import READING_KEY_CONNECTION, RecordKey, RecordKeys
+from windlass.domain.authenticity.record_keys import (
+    READING_KEY_CONNECTION,
+    RECORD_KEY_CONNECTION,
+    RecordKey,
+    RecordKeys,
+)
 
 __all__ = [
     "READING_KEY_CONNECTION",
+    "RECORD_KEY_CONNECTION",
     "Authenticated",
     "KnownStore",
     "Ledger",

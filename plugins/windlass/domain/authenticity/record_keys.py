@@ -1,7 +1,8 @@
 """The keys of the store's objects, derived from the master keys: one pair signs, and one key seals what pages may read.
 
-Signatures are Ed25519 (RFC 8032), so that whoever only reads, as Airflow's API server does, can check every object and
-write none. What readers are given is a reading key: it opens no PKI and no bundle.
+None of them opens a PKI or a bundle. Signatures are Ed25519 (RFC 8032), so that whoever only reads, as Airflow's API
+server does, is given a reading key: it checks every object and writes none. Whoever writes records and opens no PKI, as
+the triggerer does, is given a record key.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from windlass.domain.sealing import MasterKey, MasterKeys
 from windlass.domain.secret import Secret
 from windlass.errors import RefusedError
 
+RECORD_KEY_CONNECTION = "windlass_record_key"
+"""The Airflow connection whose password holds the record keys, where there is no master key."""
 READING_KEY_CONNECTION = "windlass_reading_key"
-"""The Airflow connection whose password holds the reading keys, where there is no master key."""
+"""The Airflow connection whose password holds the reading keys, where there are no others."""
 _KEY_BYTES = 32
 
 
@@ -42,11 +45,18 @@ class RecordKey:
 
     @classmethod
     def parse(cls, text: str) -> RecordKey:
-        """Read one of what `RecordKeys.reading_text` wrote; ValueError if it is none."""
+        """Read one of what `RecordKeys.reading_text` or `record_text` wrote; ValueError if it is none."""
         data = base64.b64decode(text, validate=True)
-        if len(data) != 2 * _KEY_BYTES:
+        reading, public, seed = (data[at : at + _KEY_BYTES] for at in (0, _KEY_BYTES, 2 * _KEY_BYTES))
+        if len(data) not in {2 * _KEY_BYTES, 3 * _KEY_BYTES}:
             raise ValueError(f"it has {len(data)} bytes")
-        return cls(MasterKey(Secret(base64.b64encode(data[:_KEY_BYTES]).decode())), data[_KEY_BYTES:])
+        private = Ed25519PrivateKey.from_private_bytes(seed) if seed else None
+        return cls(MasterKey(Secret(base64.b64encode(reading).decode())), public, private)
+
+    def text(self, *, signs: bool) -> str:
+        """Return it in the form that `parse` reads, with what signs or without."""
+        private = self.private.private_bytes_raw() if signs and self.private is not None else b""
+        return base64.b64encode(base64.b64decode(self.reading.key.reveal()) + self.public + private).decode()
 
     def verifies(self, data: bytes, signature: bytes) -> bool:
         """Tell whether this key signed `data`."""
@@ -70,7 +80,7 @@ class RecordKeys:
 
     @classmethod
     def parse(cls, text: str | None, connection: str = READING_KEY_CONNECTION) -> RecordKeys:
-        """Read reading keys, separated by commas; RefusedError names `connection` and quotes no key."""
+        """Read reading or record keys, separated by commas; RefusedError names `connection` and quotes no key."""
         parts = [part.strip() for part in (text or "").split(",") if part.strip()]
         try:
             keys = tuple(map(RecordKey.parse, parts))
@@ -78,8 +88,8 @@ class RecordKeys:
             keys = ()
         if not keys:
             raise RefusedError(
-                f"the connection `{connection}` holds no reading key; set its password to what "
-                "`windlass store reading-key` prints where the master key is"
+                f"the connection `{connection}` holds no such key; set its password to what `windlass store "
+                f"{connection.removeprefix('windlass_').replace('_', '-')}` prints where the master key is"
             )
         return cls(keys)
 
@@ -90,22 +100,22 @@ class RecordKeys:
 
     def reading_text(self) -> Secret:
         """Return what readers are given."""
-        return Secret(",".join(map(_text_of, self.keys)))
+        return Secret(",".join(key.text(signs=False) for key in self.keys))
+
+    def record_text(self) -> Secret:
+        """Return what writers are given that open no PKI."""
+        return Secret(",".join(key.text(signs=True) for key in self.keys))
 
     def sign(self, data: bytes) -> bytes:
         """Return the signature of the first key; RefusedError where there are only reading keys."""
         private = self.keys[0].private
         if private is None:
             raise RefusedError(
-                f"the store is only read here: `{READING_KEY_CONNECTION}` signs nothing; give this process the "
-                "master key"
+                f"the store is only read here: `{READING_KEY_CONNECTION}` signs nothing; give this process "
+                f"`{RECORD_KEY_CONNECTION}`"
             )
         return private.sign(data)
 
     def verify(self, data: bytes, signatures: Iterable[bytes]) -> bool:
         """Tell whether one of the keys made one of `signatures` of `data`."""
         return any(key.verifies(data, one) for one in signatures for key in self.keys)
-
-
-def _text_of(key: RecordKey) -> str:
-    return base64.b64encode(base64.b64decode(key.reading.key.reveal()) + key.public).decode()
