@@ -163,9 +163,13 @@ class World:
         for name, machine in machines.items():
             self.machines[name].restore(machine)
         self.bucket.objects = dict(stored)
-        # Processes that begin from here remember nothing of what was since.
-        self.store, self.services = self._opened_store(), self._built()
+        self.reopen()
         self.etcd.clusters, self.runs = pickle.loads(others)  # noqa: S301 - it is our own, of a moment ago
+
+    def reopen(self) -> None:
+        """Let processes that begin from here remember nothing of the store."""
+        self.store = self._opened_store()
+        self.services = self._built()
 
     def drift(self) -> dict[str, HostDrift]:
         """Return how each host differs from what belongs on it by the stored spec."""

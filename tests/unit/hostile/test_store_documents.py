@@ -144,7 +144,8 @@ def signed(name: str, body: Any) -> bytes:
 MANIFEST = loaded(manifest().to_bytes(KEYS))["manifest"]
 DRILL = {
     "id": f"{BUNDLE}.a", "cluster": "demo", "bundle": str(BUNDLE), "host": "cp-1", "by": "x",
-    "started": NOW.isoformat(), "finished": NOW.isoformat(), "milliseconds": {"total": 1}, "failure": "", "disproves": False,
+    "started": NOW.isoformat(), "finished": NOW.isoformat(), "milliseconds": {"total": 1}, "failure": "",
+    "disproves": False,
     "comparisons": [{"what": "a", "expected": "1", "found": "1"}],
 }  # fmt: skip
 
