@@ -15,7 +15,7 @@ from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec import Cluster
-from windlass.effects.store import Adoption, AuthenticatedStore, ClusterRecords, MemoryStore
+from windlass.effects.store import Adoption, AuthenticatedStore, ClusterRecords, MemoryStore, list_clusters
 from windlass.effects.store.keys import cluster_prefix, pki_key, spec_key
 from windlass.errors import IntegrityError, LostObjectError, RefusedError
 from windlass.operations.apply.certificates import ensure_pki
@@ -243,3 +243,14 @@ def test_a_store_that_is_not_checked_gives_hosts_the_pki_as_before(pki: Pki) -> 
     assert records.sealed_pki() == stored.data
     records.check_host("cp-1", "x")
     assert not isinstance(records.store, AuthenticatedStore)
+
+
+def test_a_cluster_whose_spec_was_deleted_is_still_listed_and_one_that_was_removed_is_not(
+    raw: MemoryStore, pki: Pki
+) -> None:
+    filled(raw, pki)
+    ClusterRecords(opened(raw, MASTERS), "other").save_spec("spec: one\n")
+    ClusterRecords(opened(raw, MASTERS), "other").forget(keep_backups=False)
+    raw.delete(spec_key("demo"))
+
+    assert list_clusters(opened(raw, MASTERS)) == ("demo",)

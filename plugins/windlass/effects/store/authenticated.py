@@ -84,7 +84,7 @@ class AuthenticatedStore:
         if found.generation < oldest:
             raise IntegrityError(
                 f"{place}: an older one was put back: it is of {moment_of(found.generation)}, and one of "
-                f"{moment_of(self._newest[key])} was read before; see who else writes to the bucket"
+                f"{moment_of(self._newest[key])} was read before; see who writes to the bucket, and the workers' clocks"
             )
         self._newest[key] = max(found.generation, self._newest.get(key, 0))
         return Stored(found.body, stored.tag)

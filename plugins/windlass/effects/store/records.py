@@ -11,6 +11,7 @@ from typing import Any
 
 from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.authenticity import sealed_in
+from windlass.domain.authenticity.place import LEDGER
 from windlass.domain.bounded import moment
 from windlass.domain.pki import Pki
 from windlass.domain.remediation import History
@@ -40,15 +41,26 @@ from windlass.effects.store.keys import (
     status_key,
     waiting_key,
 )
-from windlass.errors import LostObjectError, SpecError
+from windlass.errors import IntegrityError, LostObjectError, SpecError
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def list_clusters(store: Store) -> tuple[str, ...]:
-    """Return the names of the clusters whose spec is in `store`, sorted."""
+    """Return the names of the clusters whose spec is in `store`, or was deleted from it by somebody else; sorted."""
     names = (name.removesuffix("/") for name in store.list_names(CLUSTERS))
-    return tuple(name for name in names if "spec.yaml" in store.list_names(cluster_prefix(name)))
+    return tuple(name for name in names if _is_known(store, name))
+
+
+def _is_known(store: Store, name: str) -> bool:
+    """Tell whether there is a spec, or should be one: whoever reads that is told that it was deleted."""
+    below = store.list_names(cluster_prefix(name))
+    if "spec.yaml" in below or LEDGER not in below:
+        return "spec.yaml" in below
+    try:
+        return ClusterRecords(store, name).spec_bytes() is not None
+    except IntegrityError:
+        return True
 
 
 @dataclass(frozen=True)
