@@ -147,6 +147,17 @@ def test_an_id_that_was_deleted_is_given_back_and_not_made_anew(old: MemoryStore
     assert repair_of(old).sign() == (installation, ())
 
 
+def test_what_is_not_signed_where_the_id_was_deleted_is_not_accepted(old: MemoryStore) -> None:
+    installation, _ = repair_of(old).sign()
+    old.delete(INSTALLATION)
+    old.put(spec_key("demo"), b"spec: forged\n")
+
+    assert repair_of(old).unsigned() == ()
+    assert repair_of(old).sign() == (installation, ())
+    with pytest.raises(IntegrityError, match="it is not signed"):
+        opened(old, MASTERS).get(spec_key("demo"))
+
+
 def test_a_drill_that_does_not_prove_itself_is_not_signed(old: MemoryStore) -> None:
     other = BundleId.of(NOW, 8)
     key = f"clusters/demo/drills/{drill_id(other, NOW)}.json"

@@ -10,7 +10,7 @@ from datetime import datetime
 from windlass.domain.authenticity import Authenticated, Ledger, Place, RecordKeys, open_envelope, place_of
 from windlass.domain.authenticity.envelope import is_envelope
 from windlass.domain.authenticity.ledger import PKI_KIND, moment_of, next_generation
-from windlass.domain.authenticity.place import CLUSTERS, PUBLISHED, ledger_place
+from windlass.domain.authenticity.place import CLUSTERS, LEDGER, PUBLISHED, ledger_place
 from windlass.domain.backup.drills import parse_drill
 from windlass.domain.sealing import MasterKeys, unseal_bytes
 from windlass.effects.store.authenticated import AuthenticatedStore
@@ -53,18 +53,29 @@ class Adoption:
         """
         keys, objects = self.keys, self._objects()
         installation = self._begun(objects) or uuid.uuid4().hex
-        accepted = [one for place, stored in objects if (one := self._accepted(place, stored))]
-        for place, stored in objects:
-            if self._accepted(place, stored):
-                self._replace(place, stored, stored.data, (installation, next_generation(self.now(), 0), keys))
-        for cluster in sorted({place.cluster for place, _ in objects if place.cluster}):
+        accepted = self._acceptable(objects)
+        for place, stored, _ in accepted:
+            self._replace(place, stored, stored.data, (installation, next_generation(self.now(), 0), keys))
+        for cluster in sorted({place.cluster for place, _ in objects if place.cluster} - self._with_ledgers()):
             self._write_ledger(cluster, self._listed(cluster, installation, keys), installation)
         # Last: until then whatever reads the store refuses it.
-        return make_installation(self.store, keys, installation, next_generation(self.now(), 0)), tuple(accepted)
+        given = make_installation(self.store, keys, installation, next_generation(self.now(), 0))
+        return given, tuple(one for _, _, one in accepted)
 
     def unsigned(self) -> tuple[AcceptedObject, ...]:
         """Return what `sign` would accept now; RefusedError as there."""
-        return tuple(one for place, stored in self._objects() if (one := self._accepted(place, stored)))
+        return tuple(one for _, _, one in self._acceptable(self._objects()))
+
+    def _acceptable(self, objects: Sequence[tuple[Place, Stored]]) -> list[tuple[Place, Stored, AcceptedObject]]:
+        if self._with_ledgers():
+            # All was signed before the first ledger was written: only the id is missing, and what is not signed is new.
+            return []
+        return [(place, stored, one) for place, stored in objects if (one := self._accepted(place, stored))]
+
+    def _with_ledgers(self) -> set[str]:
+        """Return the clusters that have a ledger."""
+        names = [name.removesuffix("/") for name in self.store.list_names(CLUSTERS)]
+        return {name for name in names if LEDGER in self.store.list_names(cluster_prefix(name))}
 
     def _objects(self) -> list[tuple[Place, Stored]]:
         if found := read_installation(self.store, self.keys):
