@@ -18,7 +18,7 @@ from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
 from windlass.effects.ssh.pool import Connections
-from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store, StoreConfig
 from windlass.errors import WindlassError
 from windlass.operations.cluster import ClusterSession, open_session
 from windlass.operations.etcd.clients import etcd_member
@@ -73,7 +73,8 @@ def keys_of(stand: LabCluster) -> MasterKeys:
     return MasterKeys.parse(stand.master_key.reveal())
 
 
-def store_of(stand: LabCluster) -> S3Store:
+def store_of(stand: LabCluster) -> AuthenticatedStore:
     """Return the lab's store."""
     s3 = stand.lab.s3_credentials()
-    return S3Store(StoreConfig(BUCKET, "", stand.lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key)))
+    config = StoreConfig(BUCKET, "", stand.lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key))
+    return AuthenticatedStore.by(S3Store(config), keys_of(stand))

@@ -27,7 +27,7 @@ from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.kubernetes.client import NODES, KubernetesClient
 from windlass.effects.ssh.pool import Connections
-from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store, StoreConfig
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.cluster_api import credentials_of
 from windlass_lab import demo_plan
@@ -126,8 +126,8 @@ class LabCluster:
     def _pki(self) -> Pki:
         s3 = self.lab.s3_credentials()
         config = StoreConfig(BUCKET, "", self.lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key))
-        records = ClusterRecords(S3Store(config), self.cluster.name)
         keys, deadline = MasterKeys.parse(self.master_key.reveal()), time.monotonic() + LIMIT.total_seconds()
+        records = ClusterRecords(AuthenticatedStore.by(S3Store(config), keys), self.cluster.name)
         while (pki := records.pki(keys)) is None:
             if time.monotonic() > deadline:
                 raise NotReadyError(f"no certificates after {LIMIT}")

@@ -17,7 +17,7 @@ from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
 from windlass.effects.ssh.pool import Connections
-from windlass.effects.store import ClusterRecords, S3Store, StoreConfig
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store, StoreConfig
 from windlass.errors import WindlassError
 from windlass.operations.cluster import ClusterSession, open_session
 from windlass_lab.lab import load
@@ -44,7 +44,8 @@ def opened(lab_name: str, secrets: str) -> Iterator[Opened]:
     given, lab = json.loads(secrets), load(lab_name)
     keys, cluster = MasterKeys.parse(given["key"]), load_cluster(given["spec"], "the benchmark's spec")
     s3 = lab.s3_credentials()
-    store = S3Store(StoreConfig(BUCKET, "", lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key)))
+    config = StoreConfig(BUCKET, "", lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key))
+    store = AuthenticatedStore.by(S3Store(config), keys)
     pki = ClusterRecords(store, cluster.name).pki(keys)
     if pki is None:
         raise WindlassError("the cluster has no certificates")

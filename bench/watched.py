@@ -11,9 +11,10 @@ from itertools import takewhile
 from typing import Any
 
 from bench.lab_cluster import LabCluster, lab_cluster
+from windlass.domain.sealing import MasterKeys
 from windlass.domain.secret import Secret
 from windlass.domain.servicelog import Event
-from windlass.effects.store import ClusterRecords, S3Store, ServiceLog, StoreConfig
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store, ServiceLog, StoreConfig
 from windlass.errors import NotReadyError
 from windlass_lab.model import BUCKET
 
@@ -30,7 +31,7 @@ class Watched:
         self.stand = stand
         s3 = stand.lab.s3_credentials()
         config = StoreConfig(BUCKET, "", stand.lab.s3_endpoint, "us-east-1", s3.access_key, Secret(s3.secret_key))
-        self._store = S3Store(config)
+        self._store = AuthenticatedStore.by(S3Store(config), MasterKeys.parse(stand.master_key.reveal()))
         self._records = ClusterRecords(self._store, stand.cluster.name)
 
     def repair(self, *, is_on: bool) -> None:

@@ -23,12 +23,13 @@ from bench.local_servers import store_config
 from bench.loopback_hosts import loopback
 from windlass.airflow.triggers.health import ClusterHealthTrigger
 from windlass.domain.health import CheckReader
+from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.probe.simulated import SimulatedWorld
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.listening import Line, Listener, SshDialler
-from windlass.effects.store import ClusterRecords, S3Store
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store
 from windlass.operations.health.fleet import Fleet, Shard
 from windlass.operations.health.monitor import FleetMonitor
 
@@ -130,7 +131,8 @@ class Trigger(ClusterHealthTrigger):
 
 async def run(bench: Bench, seconds: float) -> dict[str, object]:
     """Watch all clusters, measure while all is quiet, then let one thing after another fail."""
-    store = CountingStore(bench.s3_port)
+    counted = CountingStore(bench.s3_port)
+    store = AuthenticatedStore.by(counted, MasterKeys.parse(new_master_key().reveal()))
     for number in range(bench.clusters):
         ClusterRecords(store, f"c-{number}").save_spec(bench.spec(number))
     fleet = Fleet(store, load_catalog(CATALOG), bench.logins, Shard(), CheckReader())
@@ -149,9 +151,9 @@ async def run(bench: Bench, seconds: float) -> dict[str, object]:
     )
     ready = time.monotonic() - began
     await asyncio.sleep(15)
-    calls = store.calls
+    calls = counted.calls
     figures = await _quiet(seconds)
-    figures["store_calls_per_s"] = (store.calls - calls) / seconds
+    figures["store_calls_per_s"] = (counted.calls - calls) / seconds
     delays = {
         "fake": await _failures(bench, world, range(bench.real, bench.clusters)),
         "real": await _failures(bench, world, range(bench.real)),

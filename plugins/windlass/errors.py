@@ -31,6 +31,10 @@ class IntegrityError(WindlassError):
     """Content is not what it should be: a checksum, a seal or a host key does not match."""
 
 
+class LostObjectError(IntegrityError):
+    """An object of the store is gone that Windlass did not remove."""
+
+
 class NotReadyError(WindlassError):
     """Something is not ready yet; the same step may work later."""
 

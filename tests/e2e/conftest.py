@@ -24,6 +24,7 @@ ORDER = (
     "test_create",
     "test_secrets",
     "test_apply",
+    "test_store",
     "test_two_runs",
     "test_change",
     "test_api_server",

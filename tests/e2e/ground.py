@@ -25,7 +25,7 @@ from windlass.domain.pki import Pki
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.secret import Secret
 from windlass.effects.kubernetes.client import KubernetesClient
-from windlass.effects.store import ClusterRecords, S3Store, ServiceLog, StoreConfig
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store, ServiceLog, StoreConfig
 from windlass.operations.cluster_api import credentials_of
 from windlass_lab import demo_plan
 from windlass_lab.containers import container_name
@@ -237,8 +237,8 @@ class Ground:
         return component
 
     @cached_property
-    def store(self) -> S3Store:
-        """The store of the lab."""
+    def bucket(self) -> S3Store:
+        """The store of the lab as it lies there, for whoever plays somebody else who can write to it."""
         s3 = self.lab.s3_credentials()
         config = StoreConfig(
             bucket=BUCKET,
@@ -247,6 +247,11 @@ class Ground:
             secret_key=Secret(s3.secret_key),
         )
         return S3Store(config)
+
+    @cached_property
+    def store(self) -> AuthenticatedStore:
+        """The store of the lab."""
+        return AuthenticatedStore.by(self.bucket, MasterKeys.parse(self.master_key.reveal()))
 
     @property
     def records(self) -> ClusterRecords:

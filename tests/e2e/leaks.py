@@ -84,8 +84,8 @@ def leftovers(ground: Ground, command_lines: CommandLines) -> Iterator[tuple[str
             yield f"log {path.relative_to(ground.home.logs)}", path.read_text(errors="replace")
     yield from _database(ground)
     yield from _rest(ground)
-    for item in ground.store.list(""):
-        stored = ground.store.get(item.key)
+    for item in ground.bucket.list(""):
+        stored = ground.bucket.get(item.key)
         if stored is not None:
             yield f"store {item.key}", stored.data.decode(errors="replace")
     for host in HOSTS:

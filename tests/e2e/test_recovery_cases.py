@@ -147,9 +147,9 @@ def test_bundles_and_the_key_are_enough_for_new_hosts_and_a_new_airflow(cluster:
     for host in OVERLAPPING:
         faults.wipe(cluster.lab, host)
     kept = bundles_prefix(CLUSTER)
-    for item in list(cluster.store.list(cluster_prefix(CLUSTER))):
+    for item in list(cluster.bucket.list(cluster_prefix(CLUSTER))):
         if not item.key.startswith(kept):
-            cluster.store.delete(item.key)
+            cluster.bucket.delete(item.key)
 
     with another_airflow(cluster, DAG) as new:
         new.run(DAG, auto_approve=True, bundle=manifest.id).succeeded()

@@ -22,7 +22,7 @@ def planted(cluster: Ground) -> Iterator[str]:
     process = subprocess.Popen(["sh", "-c", 'read -r line; echo "$0"', word], stdin=subprocess.PIPE)
     try:
         log.write_text(f"a line with {word} in it\n")
-        cluster.store.put(key, f"sealed badly: {word}".encode())
+        cluster.bucket.put(key, f"sealed badly: {word}".encode())
         cluster.client._checked(cluster.client._send("PATCH", path, json={"note": word}))
         cluster.on("w-1", f"echo {word} > /etc/windlass/planted; chmod 644 /etc/windlass/planted")
         cluster.on("cp-2", f"logger {word}")
@@ -30,7 +30,7 @@ def planted(cluster: Ground) -> Iterator[str]:
     finally:
         process.communicate(timeout=10)
         log.unlink()
-        cluster.store.delete(key)
+        cluster.bucket.delete(key)
         cluster.client._checked(cluster.client._send("PATCH", path, json={"note": None}))
         cluster.on("w-1", "rm /etc/windlass/planted")
 

@@ -33,6 +33,7 @@ from windlass.effects.kubernetes.client import KubernetesClient
 from windlass.effects.providers import StaticProvider
 from windlass.effects.ssh.fake import FakeHosts
 from windlass.effects.ssh.pool import Connections
+from windlass.effects.store import AuthenticatedStore
 from windlass.effects.store.keys import spec_key
 from windlass.operations.compare_host import compare_host
 from windlass.operations.services import Clients, Services
@@ -65,8 +66,9 @@ class World:
             self.machines[one.name] = machine
         self.kubernetes = KubernetesApi(self.machines, self.boundaries, self.etcd)
         self.clock = WorldClock()
-        self.store = MortalStore(self.boundaries)
+        self.bucket = MortalStore(self.boundaries)
         self.keys = MasterKeys.parse(new_master_key().reveal())
+        self.store = self._opened_store()
         self.store_connections: list[str] = []
         """The connections that the store was asked for by, in order."""
         self.services = self._built()
@@ -83,6 +85,9 @@ class World:
         """Return what the Airflow layer works with in this world, whatever the store's connection is called."""
         self.store_connections.append(store_conn_id)
         return self.services
+
+    def _opened_store(self) -> AuthenticatedStore:
+        return AuthenticatedStore.by(self.bucket, self.keys)
 
     def _built(self) -> Services:
         transport = httpx.MockTransport(self.kubernetes.answer)
@@ -150,15 +155,21 @@ class World:
     def save(self) -> Any:
         """Return a copy of all that there is, for `restore`."""
         machines = {name: machine.save() for name, machine in self.machines.items()}
-        return machines, dict(self.store.objects), pickle.dumps((self.etcd.clusters, self.runs))
+        return machines, dict(self.bucket.objects), pickle.dumps((self.etcd.clusters, self.runs))
 
     def restore(self, saved: Any) -> None:
         """Put everything back to what it was; runs that began since are forgotten."""
         machines, stored, others = saved
         for name, machine in machines.items():
             self.machines[name].restore(machine)
-        self.store.objects = dict(stored)
+        self.bucket.objects = dict(stored)
+        self.reopen()
         self.etcd.clusters, self.runs = pickle.loads(others)  # noqa: S301 - it is our own, of a moment ago
+
+    def reopen(self) -> None:
+        """Let processes that begin from here remember nothing of the store."""
+        self.store = self._opened_store()
+        self.services = self._built()
 
     def drift(self) -> dict[str, HostDrift]:
         """Return how each host differs from what belongs on it by the stored spec."""
@@ -177,7 +188,7 @@ class World:
     @property
     def is_known(self) -> bool:
         """Whether the store has the cluster's spec."""
-        return spec_key(self.name) in self.store.objects
+        return spec_key(self.name) in self.bucket.objects
 
     def state(self) -> dict[str, Any]:
         """Return all that the runs made, but for what is random."""

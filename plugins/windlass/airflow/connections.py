@@ -6,16 +6,21 @@ how to make it; no value of it is ever part of a message.
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from windlass.domain.authenticity import READING_KEY_CONNECTION, RECORD_KEY_CONNECTION, RecordKeys
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
 from windlass.domain.secret import Secret
 from windlass.domain.spec.care import BackupTarget
-from windlass.effects.store import S3Store, Store, StoreConfig
+from windlass.effects.store import AuthenticatedStore, S3Store, Store, StoreConfig, UnverifiedStore
 from windlass.errors import SpecError
+
+log = logging.getLogger(__name__)
 
 STORE_CONNECTION = "windlass_store"
 """Type `aws`: login and password are the access key, the extra has `bucket` and may have `endpoint_url`, `prefix`,
@@ -23,6 +28,8 @@ STORE_CONNECTION = "windlass_store"
 
 _HOW = {
     STORE_CONNECTION: "type aws, login and password the access key, extra with bucket and endpoint_url",
+    RECORD_KEY_CONNECTION: "type generic, password from `windlass store record-key`",
+    READING_KEY_CONNECTION: "type generic, password from `windlass store reading-key`",
     MASTER_KEY_CONNECTION: "type generic, password from `openssl rand -base64 32`",
 }
 
@@ -57,13 +64,42 @@ def store_config(connection: Connection, target: BackupTarget | None = None) -> 
     )
 
 
-def open_store(conn_id: str = STORE_CONNECTION) -> Store:
-    """Return the store that a connection describes; nothing is asked of it yet."""
+def open_store(conn_id: str = STORE_CONNECTION) -> AuthenticatedStore:
+    """Return the store that a connection describes; nothing is asked of it yet, nor for the keys that check it."""
+    return AuthenticatedStore(open_unchecked_store(conn_id), record_keys)
+
+
+def open_unchecked_store(conn_id: str = STORE_CONNECTION) -> Store:
+    """Return the store as it is, whoever wrote what is in it: for what brings it over, and what repairs it."""
     return S3Store(store_config(find_connection(conn_id)))
 
 
+def open_shown_store() -> Store:
+    """Return the store for pages, which act on nothing: where there is no key to check it by, it is shown without."""
+    store = open_unchecked_store()
+    try:
+        keys = record_keys()
+    except SpecError as error:
+        log.warning("what the store says is not checked: %s", error)
+        return UnverifiedStore(store)
+    return AuthenticatedStore(store, lambda: keys)
+
+
+def record_keys() -> RecordKeys:
+    """Return the keys of the store's objects: by the master keys, or those given out; SpecError if there are none."""
+    try:
+        return RecordKeys.of(master_keys())
+    except SpecError as missing:
+        for conn_id in (RECORD_KEY_CONNECTION, READING_KEY_CONNECTION):
+            with suppress(SpecError):
+                return RecordKeys.parse(find_connection(conn_id).password, conn_id)
+        raise SpecError(
+            f"{missing}; what opens no PKI takes `{RECORD_KEY_CONNECTION}` or `{READING_KEY_CONNECTION}` instead"
+        ) from missing
+
+
 def open_bundle_store(target: BackupTarget | None) -> Store:
-    """Return where recovery bundles are: the spec's `backup.target`, or the store."""
+    """Return where recovery bundles are: the spec's `backup.target`, where they prove themselves, or the store."""
     if target is None:
         return open_store()
     return S3Store(store_config(find_connection(target.connection), target))

@@ -21,7 +21,7 @@ from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, Known, load_cluster
 from windlass.domain.spec.checks.syntax import wrong_label
-from windlass.domain.spec.others import read_other
+from windlass.domain.spec.others import OtherSpec, read_other, refused_other
 from windlass.domain.spec.problem import UnreadableSpec
 from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
@@ -29,7 +29,7 @@ from windlass.effects.clock import Clock
 from windlass.effects.installed import HOST_PROVIDERS, installed_names
 from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import backup_lease_key, delete_lease_key, drill_lease_key, lease_key
-from windlass.errors import NotReadyError, SpecError
+from windlass.errors import IntegrityError, NotReadyError, SpecError
 from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
 from windlass.operations.services import Services
@@ -121,14 +121,20 @@ class RunContext:
     def _others(self) -> tuple[list[Cluster], list[UnreadableSpec]]:
         """Return the other clusters of the store; one that is not readable is warned of, and holds up nothing else."""
         names = [name for name in list_clusters(self.store) if name != self.name]
-        stored = [(name, ClusterRecords(self.store, name).spec_bytes()) for name in names]
-        read = [read_other(name, data) for name, data in stored if data is not None]
+        read = [other for name in names if (other := self._other(name)) is not None]
         for other in read:
             if other.warning:
                 log.warning("%s", other.warning)
         clusters = [other.cluster for other in read if other.cluster is not None]
         unreadable = [other.unreadable for other in read if other.unreadable is not None]
         return clusters, self._without_own(unreadable) if unreadable else []
+
+    def _other(self, name: str) -> OtherSpec | None:
+        try:
+            data = ClusterRecords(self.store, name).spec_bytes()
+        except IntegrityError as error:
+            return refused_other(name, str(error))
+        return None if data is None else read_other(name, data)
 
     def _without_own(self, unreadable: list[UnreadableSpec]) -> list[UnreadableSpec]:
         """Leave out the addresses that this cluster has already: they are its own, whatever another spec may say."""

@@ -17,6 +17,7 @@ _OWN = (
     EntryPoint("mirror", "windlass.cli.mirror:add_commands", _GROUP),
     EntryPoint("plan", "windlass.cli.plan:add_commands", _GROUP),
     EntryPoint("spec", "windlass.cli.spec:add_commands", _GROUP),
+    EntryPoint("store", "windlass.cli.store:add_commands", _GROUP),
 )
 
 

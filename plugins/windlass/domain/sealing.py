@@ -63,6 +63,16 @@ class MasterKey:
         """Return the key that signs clear text."""
         return self._derive(b"sign", _KEY_BYTES)
 
+    @property
+    def reading_key(self) -> MasterKey:
+        """Return the key that seals what those may read who get no master key, such as Airflow's pages."""
+        return MasterKey(Secret(base64.b64encode(self._derive(b"read records", _KEY_BYTES)).decode()))
+
+    @property
+    def record_seed(self) -> bytes:
+        """Return the seed of the Ed25519 key that signs the objects of the store."""
+        return self._derive(b"sign records", _KEY_BYTES)
+
     def _derive(self, purpose: bytes, length: int) -> bytes:
         derivation = HKDF(hashes.SHA256(), length, salt=None, info=b"windlass/1 " + purpose)
         return derivation.derive(base64.b64decode(self.key.reveal()))

@@ -14,7 +14,7 @@ from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import load_cluster
 from windlass.domain.spec.overview import Backups, KnownCluster
-from windlass.effects.store import ClusterRecords, ServiceLog, Store
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, ServiceLog, Store
 from windlass.effects.store.keys import bundles_prefix, cluster_prefix, lease_key
 from windlass.errors import IntegrityError
 
@@ -60,7 +60,7 @@ def read_known(store: Store, name: str, keys: MasterKeys | None) -> KnownCluster
 
 
 def read_backups(store: Store, name: str, keys: MasterKeys | None) -> Backups:
-    """Return the committed bundles, newest first; what drills say is only believed where `keys` can check it."""
+    """Return the committed bundles, newest first; what drills say counts where `keys` or the store check it."""
     prefix = bundles_prefix(name)
     names = (
         one.key.removeprefix(prefix).removesuffix(_MANIFEST) for one in store.list(prefix) if _is_manifest(one.key)
@@ -68,11 +68,8 @@ def read_backups(store: Store, name: str, keys: MasterKeys | None) -> Backups:
     bundles = sorted(filter(None, map(BundleId.find, names)), reverse=True)
     proven: dict[str, bool] = {}
     for bundle, key in _drills(store, name):
-        if keys is not None and str(bundle) not in proven:
-            stored = store.get(key)
-            verdict = None if stored is None else _is_proof(stored.data, keys, key)
-            if verdict is not None:
-                proven[str(bundle)] = verdict
+        if str(bundle) not in proven and (verdict := _is_proof(store, name, key, keys)) is not None:
+            proven[str(bundle)] = verdict
     return Backups(tuple(bundles), proven)
 
 
@@ -89,9 +86,14 @@ def _drills(store: Store, name: str) -> Iterator[tuple[BundleId, str]]:
             yield bundle, item.key
 
 
-def _is_proof(data: bytes, keys: MasterKeys, where: str) -> bool | None:
+def _is_proof(store: Store, name: str, key: str, keys: MasterKeys | None) -> bool | None:
+    if keys is None and not isinstance(store, AuthenticatedStore):
+        return None
     try:
-        record = parse_drill(data, keys, where)
+        stored = store.get(key)
+        if stored is None:
+            return None
+        record = parse_drill(stored.data, keys, name, key.rpartition("/")[2].removesuffix(".json"))
     except IntegrityError:
         return None
     return record.is_proof if record.is_proof or record.disproves else None

@@ -6,7 +6,7 @@ import pytest
 
 from windlass.airflow.connections import open_bundle_store
 from windlass.domain.spec.care import BackupTarget
-from windlass.effects.store import S3Store
+from windlass.effects.store import AuthenticatedStore, S3Store
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,9 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bundles_are_in_the_store_unless_the_spec_says_otherwise() -> None:
-    store = open_bundle_store(None)
+    checked = open_bundle_store(None)
+    assert isinstance(checked, AuthenticatedStore)
+    store = checked._inner
     assert isinstance(store, S3Store)
     assert (store._config.bucket, store._config.prefix, store._config.access_key) == ("store", "mine", "WINDLASS_STORE")
 

@@ -10,8 +10,9 @@ import pytest
 from unit.services import services_of
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
+from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.effects.catalog import load_catalog
-from windlass.effects.store import ClusterRecords, MemoryStore
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, MemoryStore, Store
 from windlass.effects.store.keys import spec_key
 from windlass.errors import SpecError
 
@@ -26,7 +27,7 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-def desired(store: MemoryStore, text: str = SPEC) -> RunContext:
+def desired(store: Store, text: str = SPEC) -> RunContext:
     run = RunContext(
         NAME, Owner("apply_cluster", "mine"), lambda _: None, services_of(store, load_catalog=lambda: CATALOG)
     )
@@ -60,3 +61,19 @@ def test_what_a_cluster_has_already_stays_its_own(store: MemoryStore) -> None:
     store.put(spec_key("broken"), b"[ 192.0.2.77")
     with pytest.raises(SpecError, match=r"192\.0\.2\.77 stands in the stored spec"):
         desired(store, SPEC.replace("192.0.2.31", "192.0.2.77"))
+
+
+def test_one_that_was_tampered_with_is_warned_of_and_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    raw, masters = MemoryStore(), MasterKeys.parse(new_master_key().reveal())
+    for name in ("forged", "gone"):
+        ClusterRecords(AuthenticatedStore.by(raw, masters), name).save_spec(SPEC.replace(NAME, name))
+    raw.put(spec_key("forged"), SPEC.encode())
+    raw.delete(spec_key("gone"))
+
+    with caplog.at_level(logging.WARNING):
+        desired(AuthenticatedStore.by(raw, masters))
+
+    told = [record.getMessage() for record in caplog.records if "windlass" in record.name]
+    assert [one.split(":")[0] for one in told] == [
+        f"the stored spec of the cluster `{name}` is not read" for name in ("forged", "gone")
+    ]

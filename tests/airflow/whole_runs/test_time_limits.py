@@ -40,7 +40,9 @@ def test_the_lease_is_given_back_and_the_log_says_where_it_stopped(
         "release": "success",
         "outcome": "failed",
     }
-    assert Lease.from_bytes(world.store.objects[lease_key(world.name)]).released
+    lease = world.store.get(lease_key(world.name))
+    assert lease is not None
+    assert Lease.from_bytes(lease.data).released
     stopped = [one.text for one in ServiceLog(world.store, world.name).events() if "stopped at" in one.text]
     assert stopped
     assert all(str(error) in text for text in stopped)

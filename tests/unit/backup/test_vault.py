@@ -270,3 +270,36 @@ def test_what_lies_on_disk_is_not_what_was_written() -> None:
         spool.write(b"hunter2" * 100)
         spool._file.seek(0)
         assert b"hunter2" not in spool._file.read()
+
+
+def test_the_proof_of_one_bundle_is_none_of_another_that_it_is_copied_beside() -> None:
+    other = BundleId.of(TAKEN, 1043)
+    vault, _ = filled()
+    filled(bundle=other, store=vault.store)  # type: ignore[arg-type]  # it is the one in memory
+    vault.save_drill(record())
+    stored = vault.store.get(f"clusters/demo/drills/{record().id}.json")
+    assert stored is not None
+    vault.store.put(f"clusters/demo/drills/{drill_id(other, TAKEN)}.json", stored.data)
+
+    assert {one.bundle: one.standing for one in vault.candidates()} == {
+        BUNDLE: BundleTrust.PROVEN,
+        other: BundleTrust.VERIFIED,
+    }
+    assert vault.newest_proven([BUNDLE, other]) == BUNDLE
+    with pytest.raises(IntegrityError, match="it is the record of demo's drill"):
+        vault.drill(drill_id(other, TAKEN))
+
+
+def test_the_proof_of_another_cluster_s_bundle_is_none() -> None:
+    vault, _ = filled()
+    others = record().model_copy(update={"cluster": "other"})
+    vault.store.put(f"clusters/demo/drills/{others.id}.json", others.to_bytes(KEYS))
+
+    assert standing(vault) is BundleTrust.VERIFIED
+
+
+def test_a_record_that_is_about_another_bundle_than_its_name_says_is_none() -> None:
+    vault, _ = filled()
+    vault.save_drill(record().model_copy(update={"bundle": str(BundleId.of(TAKEN, 1043))}))
+
+    assert standing(vault) is BundleTrust.VERIFIED

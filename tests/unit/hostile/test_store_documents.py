@@ -143,8 +143,9 @@ def signed(name: str, body: Any) -> bytes:
 
 MANIFEST = loaded(manifest().to_bytes(KEYS))["manifest"]
 DRILL = {
-    "id": "a", "cluster": "demo", "bundle": "b", "host": "cp-1", "by": "x", "started": NOW.isoformat(),
-    "finished": NOW.isoformat(), "milliseconds": {"total": 1}, "failure": "", "disproves": False,
+    "id": f"{BUNDLE}.a", "cluster": "demo", "bundle": str(BUNDLE), "host": "cp-1", "by": "x",
+    "started": NOW.isoformat(), "finished": NOW.isoformat(), "milliseconds": {"total": 1}, "failure": "",
+    "disproves": False,
     "comparisons": [{"what": "a", "expected": "1", "found": "1"}],
 }  # fmt: skip
 
@@ -162,8 +163,8 @@ def test_manifests_of_bundles_signed_or_not() -> None:
 
 
 def test_records_of_drills_signed_or_not() -> None:
-    fuzz(json.loads(signed("drill", DRILL)), lambda data: parse_drill(data, KEYS, "drill"))
-    _fuzz_signed(DRILL, lambda data: parse_drill(signed("drill", json.loads(data)), KEYS, "drill"))
+    fuzz(json.loads(signed("drill", DRILL)), lambda data: parse_drill(data, KEYS, "demo", DRILL["id"]))
+    _fuzz_signed(DRILL, lambda data: parse_drill(signed("drill", json.loads(data)), KEYS, "demo", DRILL["id"]))
 
 
 def _fuzz_signed(document: Any, read: Callable[[bytes], Any]) -> None:

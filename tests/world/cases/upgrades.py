@@ -58,7 +58,7 @@ def is_asked_to_pause(world: World) -> bool:
 
 def is_told(world: World) -> bool:
     told = [event for event in ServiceLog(world.store, world.name).events() if event.operation == "catalog_watch"]
-    return bool(told) and offer_key(world.name, NEW) in world.store.objects
+    return bool(told) and offer_key(world.name, NEW) in world.bucket.objects
 
 
 CASES = {

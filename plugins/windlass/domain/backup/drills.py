@@ -72,18 +72,33 @@ def bundle_of_drill(text: str) -> BundleId | None:
     return BundleId.find(text.partition(".")[0])
 
 
-def parse_drill(data: bytes, keys: MasterKeys, where: str) -> DrillRecord:
-    """Read what `to_bytes` wrote; IntegrityError says why it is not to be trusted."""
+def parse_drill(data: bytes, keys: MasterKeys | None, cluster: str, drill: str) -> DrillRecord:
+    """Read what `to_bytes` wrote of this drill; IntegrityError says why it is not to be trusted.
+
+    Without `keys` the caller knows that it is authentic: the store that it was read from has checked it.
+    """
+    where = f"{cluster}: record of drill {drill}"
     try:
         document = json.loads(data)
         body, signature = document["drill"], document["signature"]
     except MALFORMED as error:
         raise IntegrityError(f"{where}: it is damaged or cut off ({shown(error)}); delete it") from error
-    check_signature(_canonical(body), str(signature), keys, where)
+    if keys is not None:
+        check_signature(_canonical(body), str(signature), keys, where)
     try:
-        return DrillRecord.model_validate_json(_canonical(body))
+        record = DrillRecord.model_validate_json(_canonical(body))
     except ValidationError as error:
         raise IntegrityError(f"{where}: it is signed and yet not of its form: {error.errors()[0]['msg']}") from error
+    _check_place(record, where, cluster, drill)
+    return record
+
+
+def _check_place(record: DrillRecord, where: str, cluster: str, drill: str) -> None:
+    """IntegrityError if the record was put beside another bundle than the one that was tried, or in another cluster."""
+    if (record.cluster, record.id) != (cluster, drill):
+        raise IntegrityError(f"{where}: it is the record of {record.cluster}'s drill {record.id}; delete it")
+    if str(bundle_of_drill(drill)) != record.bundle:
+        raise IntegrityError(f"{where}: it is about the bundle {record.bundle}, and another one was tried; delete it")
 
 
 def _canonical(document: object) -> bytes:

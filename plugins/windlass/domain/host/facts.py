@@ -55,6 +55,8 @@ class HostFacts:
     """The cluster this host belongs to already."""
     skew_seconds: float = 0.0
     """The host's clock less ours, the way there and back taken off; whoever asked knows it, and not the host."""
+    store_marks: str | None = None
+    """Base64 of what the host keeps of the store that its keys are from (`windlass.domain.authenticity.host_marks`)."""
 
     @property
     def has_sys_resource(self) -> bool:
@@ -112,6 +114,7 @@ def _facts_of(values: dict[str, list[str]]) -> HostFacts:
         compose_version=one("compose"),
         tools=frozenset(values.get("tool", ())),
         cluster=one("cluster"),
+        store_marks=one("store_marks"),
     )
 
 

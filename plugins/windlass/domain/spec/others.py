@@ -49,6 +49,12 @@ def read_other(name: str, data: bytes) -> OtherSpec:
     return OtherSpec(_called(name, hosts), warning=f"{_unread(name, why)}; its hosts are known, and may not be taken")
 
 
+def refused_other(name: str, why: str) -> OtherSpec:
+    """Return what can be told of a stored spec that is not authentic: nothing but that it is not read."""
+    warning = f"the stored spec of the cluster `{name}` is not read: {why}; nothing keeps its hosts from being taken"
+    return OtherSpec(None, UnreadableSpec(name, frozenset()), warning)
+
+
 def _called(name: str, cluster: Cluster) -> Cluster:
     """Return the cluster under the name it is stored by: one that calls itself otherwise has hosts all the same."""
     metadata = cluster.metadata.model_copy(update={"name": name})

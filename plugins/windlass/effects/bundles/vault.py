@@ -146,9 +146,8 @@ class Vault:
 
     def drill(self, drill: str) -> DrillRecord | None:
         """Return the record of a drill, or None if there is none."""
-        key = drill_key(self.cluster, drill)
-        found = self.store.get(key)
-        return None if found is None else parse_drill(found.data, self.keys, key)
+        found = self.store.get(drill_key(self.cluster, drill))
+        return None if found is None else parse_drill(found.data, self.keys, self.cluster, drill)
 
     def newest_verified(self, bundles: Iterable[BundleId]) -> BundleManifest | None:
         """Return the manifest of the newest of `bundles` that can be trusted, or None if none can."""

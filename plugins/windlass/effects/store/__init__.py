@@ -1,6 +1,8 @@
 """The store: the only state of Windlass outside the hosts, in an S3 bucket."""
 
 from windlass.domain.rollout.record import Pause, RolloutRecord
+from windlass.effects.store.adoption import AcceptedObject, Adoption, problems_of
+from windlass.effects.store.authenticated import AuthenticatedStore
 from windlass.effects.store.contract import ListedObject, Store, Stored
 from windlass.effects.store.host_keys import AcceptedHostKey, HostKeys
 from windlass.effects.store.leases import Leases, RunLease
@@ -8,9 +10,13 @@ from windlass.effects.store.log import ServiceLog
 from windlass.effects.store.memory import MemoryStore
 from windlass.effects.store.records import ClusterRecords, list_clusters
 from windlass.effects.store.s3 import S3Store, StoreConfig
+from windlass.effects.store.unverified import UnverifiedStore
 
 __all__ = [
     "AcceptedHostKey",
+    "AcceptedObject",
+    "Adoption",
+    "AuthenticatedStore",
     "ClusterRecords",
     "HostKeys",
     "Leases",
@@ -24,5 +30,7 @@ __all__ = [
     "Store",
     "StoreConfig",
     "Stored",
+    "UnverifiedStore",
     "list_clusters",
+    "problems_of",
 ]

@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from windlass.domain.apply.created import CreatedRecord
+from windlass.domain.authenticity import sealed_in
+from windlass.domain.authenticity.place import LEDGER
 from windlass.domain.bounded import moment
 from windlass.domain.pki import Pki
 from windlass.domain.remediation import History
 from windlass.domain.rollout.durations import StepDurations
 from windlass.domain.rollout.record import LeftHost, Pause, RolloutRecord
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
+from windlass.effects.store.authenticated import AuthenticatedStore
 from windlass.effects.store.contract import Store
 from windlass.effects.store.documents import document_at
 from windlass.effects.store.keys import (
@@ -38,15 +41,26 @@ from windlass.effects.store.keys import (
     status_key,
     waiting_key,
 )
-from windlass.errors import SpecError
+from windlass.errors import IntegrityError, LostObjectError, SpecError
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def list_clusters(store: Store) -> tuple[str, ...]:
-    """Return the names of the clusters whose spec is in `store`, sorted."""
+    """Return the names of the clusters whose spec is in `store`, or was deleted from it by somebody else; sorted."""
     names = (name.removesuffix("/") for name in store.list_names(CLUSTERS))
-    return tuple(name for name in names if "spec.yaml" in store.list_names(cluster_prefix(name)))
+    return tuple(name for name in names if _is_known(store, name))
+
+
+def _is_known(store: Store, name: str) -> bool:
+    """Tell whether there is a spec, or should be one: whoever reads that is told that it was deleted."""
+    below = store.list_names(cluster_prefix(name))
+    if "spec.yaml" in below or LEDGER not in below:
+        return "spec.yaml" in below
+    try:
+        return ClusterRecords(store, name).spec_bytes() is not None
+    except IntegrityError:
+        return True
 
 
 @dataclass(frozen=True)
@@ -90,21 +104,39 @@ class ClusterRecords:
 
     def pki(self, keys: MasterKeys) -> Pki | None:
         """Return the PKI, or None if there is none; IntegrityError if no key opens it."""
-        sealed = self.sealed_pki()
-        return None if sealed is None else self.open_pki(sealed, keys)
+        stored = self.store.get(pki_key(self.cluster))
+        return None if stored is None else self.open_pki(stored.data, keys)
 
     def sealed_pki(self) -> bytes | None:
-        """Return the PKI as it is stored, for the copies on control-plane hosts."""
+        """Return the PKI as control-plane hosts keep it: as it is stored, after what they are to know of the store."""
         stored = self.store.get(pki_key(self.cluster))
-        return None if stored is None else stored.data
+        if stored is None or not isinstance(self.store, AuthenticatedStore):
+            return None if stored is None else stored.data
+        return self.store.known(self.cluster).host_copy(stored.data)
 
     def open_pki(self, sealed: bytes, keys: MasterKeys) -> Pki:
         """Return the PKI in `sealed`, the stored one or a host's copy; IntegrityError if no key opens it."""
-        return Pki.from_bytes(unseal_bytes(sealed, keys, pki_key(self.cluster)))
+        return Pki.from_bytes(unseal_bytes(sealed_in(sealed), keys, pki_key(self.cluster)))
+
+    def recoverable_pki(self, keys: MasterKeys) -> Pki | None:
+        """Return the PKI; None if there is none, or it was lost: for a recovery, which brings its own."""
+        try:
+            return self.pki(keys)
+        except LostObjectError:
+            return None
+
+    def check_host(self, host: str, store_marks: str | None) -> None:
+        """IntegrityError if a host, by what its facts say, knows something newer of this store, or another one."""
+        if store_marks is not None and isinstance(self.store, AuthenticatedStore):
+            self.store.known(self.cluster).check(host, store_marks)
 
     def save_pki(self, pki: Pki, keys: MasterKeys) -> bool:
         """Seal and store the PKI; False if it is stored just so already, under the first master key."""
-        sealed = self.sealed_pki()
+        try:
+            stored = self.store.get(pki_key(self.cluster))
+        except LostObjectError:  # whoever has one to store has decided that it takes the place of the lost one
+            stored = None
+        sealed = None if stored is None else stored.data
         if sealed is not None and sealed_with(sealed) == keys.keys[0].key_id and self.open_pki(sealed, keys) == pki:
             return False
         self.store.put(pki_key(self.cluster), seal_bytes(pki.to_bytes(), keys, pki_key(self.cluster)))

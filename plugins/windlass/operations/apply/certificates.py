@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from windlass.domain.host.layout import SEALED_PKI
 from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.pki.user_ca import refuse_other_authorities
 from windlass.domain.spec import Cluster
 from windlass.effects.ssh.connection import RemoteFile
+from windlass.errors import LostObjectError
+from windlass.operation_names import Operation
 from windlass.operations.apply.start import install_certificates
 from windlass.operations.cluster import Changes
 from windlass.operations.run import ClusterRun
@@ -22,8 +25,17 @@ def issue_and_install(run: ClusterRun) -> dict[str, Changes]:
 
 
 def ensure_pki(run: ClusterRun, cluster: Cluster) -> tuple[Pki, RemoteFile]:
-    """Return the stored PKI, with what it lacks issued and what is old renewed, and its sealed copy for hosts."""
+    """Return the stored PKI, with what it lacks issued and what is old renewed, and its sealed copy for hosts.
+
+    LostObjectError if a cluster that came up once has none: then it is no creation, and nothing new is made.
+    """
     existing, given = run.records.pki(run.keys), run.authorities(cluster)
+    if existing is None and run.records.created() is not None:
+        raise LostObjectError(
+            f"cluster `{run.name}` was verified, and the store has no PKI of it: new authorities would lock out all "
+            f"that runs; bring it back with `windlass store restore-pki {run.name} FILE` from {SEALED_PKI} of a "
+            f"control-plane host, or from a bundle with `{Operation.RECOVER}`"
+        )
     refuse_other_authorities(given, existing)
     pki = issue_pki(cluster, datetime.now(UTC), existing, given)
     run.records.save_pki(pki, run.keys)

@@ -31,6 +31,8 @@ def preflight(run: ClusterRun, spec: str | None, *, plan_only: bool = False) -> 
         answers = ask_hosts(session)
         refuse(check_hosts(cluster, answers))
         facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
+        for name, found in facts.items():
+            run.records.check_host(name, found.store_marks)
         plan = plan_apply(session, facts, run.records.pki(run.keys))
     is_created = run.records.created() is not None
     if is_created and not plan_only:

@@ -45,7 +45,7 @@ def take_over_cluster(lease: RunLease, clock: Clock) -> None:
 def adopt_bundle(run: ClusterRun, spec: str, recovery: RecoveryHandover, tell: Tell) -> None:
     """Store spec and keys of the bundle where the store lacks them."""
     source = source_of(run, spec, recovery)
-    if run.records.save_pki(joined_pki(run.records.pki(run.keys), source.state.pki), run.keys):
+    if run.records.save_pki(joined_pki(run.records.recoverable_pki(run.keys), source.state.pki), run.keys):
         tell("the keys that the bundle needs are stored")
     if run.records.save_spec(dump_cluster(source.cluster)):
         tell(f"the spec is stored, with Kubernetes {recovery.version}")

@@ -83,6 +83,8 @@ class RemediationContext:
     rollout: str = ""
     """What rollout of the cluster has begun and not ended, in words."""
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    check_host: Callable[[str, str | None], None] = field(default=lambda _host, _marks: None)
+    """Raises if a host, by what its facts say of the store, was given something newer than the store has."""
 
     @cached_property
     def desired(self) -> Mapping[str, HostChecks]:

@@ -13,6 +13,7 @@ from windlass.domain.remediation import ClusterHealth, HostHealth
 from windlass.domain.remediation.drift import with_drift
 from windlass.domain.spec.models import Host
 from windlass.errors import IntegrityError, SpecError
+from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.compare_host import compare_host
 from windlass.operations.remediation.context import RemediationContext
 from windlass.operations.remediation.observe import side_by_side
@@ -22,15 +23,21 @@ _PATIENCE = timedelta(seconds=40)
 
 
 def detect_drift(work: RemediationContext, seen: ClusterHealth) -> ClusterHealth:
-    """Return what was seen with all that differs from what was rendered; hosts that do not answer stay as they are."""
+    """Return what was seen with all that differs from what was rendered; hosts that do not answer stay as they are.
+
+    IntegrityError if a host knows a newer store: nothing of an older one is brought to any host.
+    """
     renewed = issue_pki(work.session.cluster, seen.at, work.keys)
+    marks: dict[str, str | None] = {}
     able = {host.name: host for host in seen.hosts if host.is_reachable and not _is_engine_unhealthy(host)}
 
     def one(name: str) -> HostHealth:
         host = next(host for host in work.session.hosts if host.name == name)
-        return _compare(work, able[name], host, renewed)
+        return _compare(work, able[name], host, renewed, marks)
 
     found = side_by_side(able, one, _PATIENCE)
+    for name, mark in marks.items():
+        work.check_host(name, mark)
     hosts = tuple(result if isinstance(result := found.get(host.name), HostHealth) else host for host in seen.hosts)
     return replace(seen, hosts=hosts)
 
@@ -39,11 +46,15 @@ def _is_engine_unhealthy(host: HostHealth) -> bool:
     return any(unit.unit == "docker" and unit.health != "healthy" for unit in host.units)
 
 
-def _compare(work: RemediationContext, seen: HostHealth, host: Host, renewed: Pki) -> HostHealth:
+def _compare(
+    work: RemediationContext, seen: HostHealth, host: Host, renewed: Pki, marks: dict[str, str | None]
+) -> HostHealth:
     session, connection = work.session, work.session.connections.get(host.name)
     certificates = desired_certificates(session.cluster, host, work.keys, renewed)
     try:
-        return with_drift(seen, compare_host(session, host, connection, certificates).drift)
+        facts = gather_facts(connection)
+        marks[host.name] = facts.store_marks
+        return with_drift(seen, compare_host(session, host, connection, certificates, facts).drift)
     except (IntegrityError, SpecError) as error:
         # What soon ends is renewed on time even while nobody can say what else should be there; whoever tries to write
         # the files meets the same error, and so it comes to people.

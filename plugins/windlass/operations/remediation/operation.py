@@ -149,6 +149,7 @@ class Remediation:
                 machines=self._around.machines(session),
                 rollout=f"{rollout} is not over" if rollout else "",
                 clock=self._around.clock,
+                check_host=run.records.check_host,
             )
 
     def _store_pki(self, pki: Pki) -> RemoteFile:

@@ -16,7 +16,7 @@ from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.store import ClusterRecords, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import offer_key
-from windlass.errors import UNREADABLE
+from windlass.errors import UNREADABLE, IntegrityError
 from windlass.operations.services import Services
 
 log = logging.getLogger(__name__)
@@ -45,9 +45,16 @@ class UpgradeAnnouncer:
         told: dict[str, list[str]] = {}
         for name, cluster in self._clusters():
             for upgrade in available_upgrades(catalog, cluster.spec.kubernetes.version, standings):
-                if self._tell(name, upgrade):
+                if self._tell_if_known(name, upgrade):
                     told.setdefault(name, []).append(upgrade.version)
         return told
+
+    def _tell_if_known(self, cluster: str, upgrade: AvailableUpgrade) -> bool:
+        try:
+            return self._tell(cluster, upgrade)
+        except IntegrityError as error:
+            log.warning("%s is not told of %s, as nobody knows whether it was: %s", cluster, upgrade.version, error)
+            return False
 
     def _clusters(self) -> Iterator[tuple[str, Cluster]]:
         for name in list_clusters(self.store):

@@ -81,6 +81,8 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: 
         keys = accept_host_keys(run, views.during, request, tell)
         pki = planned_pki(run, path)
         found = gather(views, pki)
+        for name, host in found.hosts.items():
+            run.records.check_host(name, host.observed.facts.store_marks)
         tested = _tested(run, path, request, views)
         details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states).with_lines(found.add_ons)
     inputs = found.gate_inputs

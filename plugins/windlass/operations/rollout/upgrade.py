@@ -150,12 +150,13 @@ def verify_upgrade(
                 bar_nodes(client, left_nodes(path.after, left))
         record_verified(run.records, views.during, pki)
         if is_complete:
+            run.records.save_left_hosts(left)
+            for one in left:
+                run.log(f"{run.owner.dag_id}: {one.host.name} has left and is not clean: {one.reason}", level="warning")
+            run.records.save_spec(dump_cluster(path.after))
+            # After it: hosts remember which spec they were given.
             seal_hosts(run, replace(views.session, cluster=without_hosts(path.after, absent)))
     if is_complete:
-        run.records.save_left_hosts(left)
-        for one in left:
-            run.log(f"{run.owner.dag_id}: {one.host.name} has left and is not clean: {one.reason}", level="warning")
-        run.records.save_spec(dump_cluster(path.after))
         run.records.end_rollout()
     return shown
 

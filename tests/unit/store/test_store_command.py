@@ -1,0 +1,70 @@
+"""`windlass store` as a person uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from unit.store.stores import new_keys, opened
+from windlass.cli import store as command
+from windlass.cli.main import main
+from windlass.domain.authenticity import RecordKeys
+from windlass.effects.store import ClusterRecords, MemoryStore
+from windlass.effects.store.keys import spec_key
+from windlass.operations.store_repair import StoreRepair
+
+MASTERS = new_keys()
+
+
+@pytest.fixture
+def raw(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    raw = MemoryStore()
+    monkeypatch.setattr(command, "_open", lambda _: StoreRepair(raw, MASTERS, "ops"))
+    return raw
+
+
+def test_an_unsigned_store_is_listed_then_signed_then_checked(
+    raw: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ClusterRecords(raw, "demo").save_spec("spec: one\n")
+
+    assert main(["store", "check"]) == 3
+    assert "windlass store sign" in capsys.readouterr().err
+    assert main(["store", "sign", "--plan-only"]) == 0
+    assert f"{spec_key('demo')} (10 bytes)\n1 objects would be" in capsys.readouterr().out
+    assert main(["store", "sign"]) == 0
+    assert "1 objects were accepted and signed" in capsys.readouterr().out
+    assert main(["store", "sign"]) == 3
+    assert main(["store", "check"]) == 0
+    assert "no objects are other" in capsys.readouterr().out
+
+
+def test_what_was_put_back_is_named_and_can_be_accepted(raw: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    records = ClusterRecords(opened(raw, MASTERS), "demo")
+    records.save_spec("spec: one\n")
+    before = raw.get(spec_key("demo"))
+    assert before is not None
+    records.save_spec("spec: two\n")
+    raw.put(spec_key("demo"), before.data)
+
+    assert main(["store", "check"]) == 1
+    assert "an older one was put back" in capsys.readouterr().out
+    assert main(["store", "accept", "demo"]) == 0
+    assert spec_key("demo") in capsys.readouterr().out
+    assert main(["store", "check"]) == 0
+
+
+@pytest.mark.parametrize(("word", "signs"), [("reading-key", False), ("record-key", True)])
+def test_a_key_is_printed_for_whoever_gets_no_master_key(
+    raw: MemoryStore, capsys: pytest.CaptureFixture[str], word: str, *, signs: bool
+) -> None:
+    assert main(["store", word]) == 0
+
+    (key,) = RecordKeys.parse(capsys.readouterr().out).keys
+    assert key.public == RecordKeys.of(MASTERS).keys[0].public
+    assert (key.private is not None) is signs
+
+
+def test_a_copy_that_cannot_be_read_is_told(raw: MemoryStore, tmp_path: Path) -> None:
+    assert main(["store", "restore-pki", "demo", str(tmp_path / "missing")]) == 4
