@@ -186,13 +186,12 @@ class TestOidc:
 
     # kube-apiserver's own documentation guards `system:` by rules of this form.
     NAMES: ClassVar = {
-        "expression": "!user.username.startsWith('system:') && !user.username.startsWith('airflow:')"
-        " && !user.username.startsWith('windlass:')",
+        "expression": "!['system:', 'airflow:', 'windlass:'].exists(prefix, user.username.startsWith(prefix))",
         "message": "names that begin with system:, airflow: or windlass: are none of this provider's",
     }
     GROUPS: ClassVar = {
-        "expression": "!has(user.groups) || user.groups.all(group, !group.startsWith('system:')"
-        " && !group.startsWith('airflow:') && !group.startsWith('windlass:'))",
+        "expression": "!has(user.groups) || user.groups.all(group, "
+        "!['system:', 'airflow:', 'windlass:'].exists(prefix, group.startsWith(prefix)))",
         "message": "groups that begin with system:, airflow: or windlass: are none of this provider's",
     }
 

@@ -118,7 +118,8 @@ def username_prefix(provider: Oidc) -> str:
 
 def no_reserved(value: str) -> str:
     """Return the CEL expression that says of a name or group that it is none of those that are not a provider's."""
-    return " && ".join(f"!{value}.startsWith('{prefix}')" for prefix in RESERVED_PREFIXES)
+    prefixes = ", ".join(f"'{prefix}'" for prefix in RESERVED_PREFIXES)
+    return f"![{prefixes}].exists(prefix, {value}.startsWith(prefix))"
 
 
 def component_flags(component: str, templates: Templates, context: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
