@@ -1,0 +1,28 @@
+"""What the API works with, as dependencies, so that tests can give others."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from windlass.airflow.connections import people_keys
+from windlass.airflow.services import airflow_services
+from windlass.domain.sealing import MasterKeys
+from windlass.effects.clock import SYSTEM_CLOCK, Clock
+from windlass.effects.store import Store
+
+
+def store() -> Store:
+    """Return the store."""
+    return airflow_services().store
+
+
+def clock() -> Clock:
+    """Return the time."""
+    return SYSTEM_CLOCK
+
+
+TheStore = Annotated[Store, Depends(store)]
+PeopleKeys = Annotated[MasterKeys, Depends(people_keys)]
+TheClock = Annotated[Clock, Depends(clock)]
