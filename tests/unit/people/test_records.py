@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unit.people.test_signing import ACCESS
+from unit.people.samples import ACCESS, NOW
 from windlass.domain.people import TooManyCredentialsError, admit
 from windlass.domain.people.issue_limit import MOST, WINDOW
 from windlass.domain.sealing import MasterKey, MasterKeys, new_master_key
