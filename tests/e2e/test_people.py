@@ -90,7 +90,6 @@ def test_a_certificate_is_useless_after_its_life(ground: Ground, viewer: KeptCre
     with as_person(ground, short) as client:
         assert client.get(NAMESPACES, "default")
     time.sleep(max((short.expires - datetime.now(UTC)).total_seconds(), 0) + 2)
-    # A new connection: a server looks at a certificate when a connection begins.
     with as_person(ground, short) as client, pytest.raises(RefusedError, match="401"):
         client.get(NAMESPACES, "default")
 

@@ -112,6 +112,7 @@ CONNECTIONS = {
     "AIRFLOW_CONN_WINDLASS_STORE": {"airflow-apiserver", "airflow-triggerer", "airflow-worker", "airflow-cli"},
     "AIRFLOW_CONN_WINDLASS_SSH": {"airflow-triggerer", "airflow-worker", "airflow-cli"},
     "AIRFLOW_CONN_WINDLASS_MASTER_KEY": {"airflow-worker", "airflow-cli"},
+    "AIRFLOW_CONN_WINDLASS_PEOPLE_KEY": {"airflow-apiserver"},
 }
 """Who is handed what opens clusters."""
 
