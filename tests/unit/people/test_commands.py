@@ -7,7 +7,7 @@ import io
 import json
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,10 +20,21 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from unit.people.samples import ACCESS, ADA
 from windlass.cli.credential import find_credential
+from windlass.cli.log_command import is_by_airflow
 from windlass.cli.main import main
 from windlass.domain.people import read_request, sign_person
 
 PASSWORD = "correct horse"
+EVENTS = [
+    {
+        "name": f"2026/11/29/20261129T1200{second}.000000Z-x-0000.json",
+        "time": f"2026-11-29T12:00:{second}+00:00",
+        "operation": "heal_cluster",
+        "text": text,
+        "level": "warning",
+    }
+    for second, text in (("02", "second"), ("01", "first"))
+]
 
 
 class FakeAirflow(ThreadingHTTPServer):
@@ -60,21 +71,25 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _found(self, body: str) -> tuple[int, dict[str, Any]]:
+    def _found(self, body: str) -> tuple[int, Any]:
         if self.path == "/auth/token":
             is_right = json.loads(body) == {"username": "ada", "password": PASSWORD}
             return (201, {"access_token": self.server.token}) if is_right else (401, {"detail": "Invalid credentials"})
         if self.headers["Authorization"] != f"Bearer {self.server.token}":
             return 403, {"detail": "Invalid JWT token"}
         code, why = self.server.refusal
-        if code:
-            return code, {"detail": why}
-        if self.path == "/windlass/api/clusters/demo/access":
-            contexts = [{"name": "demo", "server": "https://192.0.2.11:6443"}]
-            return 200, {"cluster": "demo", "contexts": contexts, "authority": ACCESS.server_authority}
-        if self.path == "/windlass/api/clusters/demo/credential":
-            return 200, self._issue(body)
-        return 404, {"detail": "there is no such cluster"}
+        return (code, {"detail": why}) if code else self._of_demo(body)
+
+    def _of_demo(self, body: str) -> tuple[int, Any]:
+        contexts = [{"name": "demo", "server": "https://192.0.2.11:6443"}]
+        found: dict[str, Callable[[], Any]] = {
+            "": lambda: {"name": "demo"},
+            "/log": lambda: [] if "after=2026" in self.path else EVENTS,
+            "/access": lambda: {"cluster": "demo", "contexts": contexts, "authority": ACCESS.server_authority},
+            "/credential": lambda: self._issue(body),
+        }
+        head, _, rest = self.path.partition("?")[0].partition("/windlass/api/clusters/demo")
+        return (404, {"detail": "there is no such cluster"}) if head or rest not in found else (200, found[rest]())
 
     def _issue(self, body: str) -> dict[str, Any]:
         now = datetime.now(UTC)
@@ -270,3 +285,49 @@ def test_a_name_of_a_cluster_stays_one_part_of_the_path(airflow: FakeAirflow, mo
     log_in(airflow, monkeypatch)
     assert main(["credential", "--cluster", "../../x?y", "--airflow", airflow.url]) == 3
     assert airflow.paths()[-1] == "/windlass/api/clusters/..%2F..%2Fx%3Fy/credential"
+
+
+def test_the_service_log_is_read_by_the_login_to_airflow(
+    airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_in(airflow, monkeypatch)
+    capsys.readouterr()
+    words = ["log", "demo", "--airflow", airflow.url, "--lines", "7", "--level", "warning", "--host", "cp-1"]
+    assert main(words) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "2026-11-29 12:00:01 ! heal_cluster     first",
+        "2026-11-29 12:00:02 ! heal_cluster     second",
+    ]
+    assert airflow.paths()[-1] == "/windlass/api/clusters/demo/log?limit=7&level=warning&host=cp-1&after="
+    assert main(["log", "none", "--airflow", airflow.url]) == 3
+    assert "there is no such cluster" in capsys.readouterr().err
+
+
+def test_following_the_service_log_asks_for_what_came_after(
+    airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_in(airflow, monkeypatch)
+
+    def pause(_: float) -> None:
+        if "after=2026" in airflow.paths()[-1]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", pause)
+    assert main(["log", "demo", "--airflow", airflow.url, "--follow"]) == 130
+    assert capsys.readouterr().out.count("second") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "by_airflow"),
+    [
+        ("https://airflow.example.com", {}, True),
+        ("main", {"WINDLASS_AIRFLOW_URL": "https://airflow.example.com"}, False),
+        (None, {"WINDLASS_AIRFLOW_URL": "https://airflow.example.com"}, True),
+        (None, {"WINDLASS_AIRFLOW_URL": "https://a.example.com", "AIRFLOW_CONN_WINDLASS_STORE": "{}"}, False),
+        (None, {}, False),
+    ],
+)
+def test_the_store_is_asked_where_its_login_is(
+    given: str | None, environment: dict[str, str], *, by_airflow: bool
+) -> None:
+    assert is_by_airflow(given, environment) is by_airflow
