@@ -70,5 +70,6 @@ def take_connections(name: str | None) -> None:
 
 def _setting(environment: Mapping[str, str], key: str) -> str:
     if not environment.get(key):
-        raise SpecError(f"which Airflow? Give --airflow NAME (an embedded one, or a URL), or set {URL}, {USER} and {PASSWORD}")
+        which = "Give --airflow NAME (an embedded one, or a URL)"
+        raise SpecError(f"which Airflow? {which}, or set {URL}, {USER} and {PASSWORD}")
     return environment[key]
