@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from windlass.cli.access import Access, grant_access
+from windlass.cli.access import Access, AccessRequest, grant_access
 from windlass.cli.embedded.client import AirflowClient, TaskView
 from windlass.cli.embedded.instance import RunningInstance
 from windlass.cli.embedded.instance import down as stop_airflow
@@ -121,11 +121,12 @@ def _show_failures(client: AirflowClient, run_id: str, show: Callable[[str], Non
 
 
 def _grant(lab: Lab, key: Secret) -> Access:
+    asked = AccessRequest(NAME, "demo", timedelta(hours=24), "windlass demo")
     s3 = lab.s3_credentials()
     config = StoreConfig(
         bucket=BUCKET, endpoint_url=lab.s3_endpoint, access_key=s3.access_key, secret_key=Secret(s3.secret_key)
     )
-    return grant_access(S3Store(config), MasterKeys.parse(key.reveal()), NAME, "demo", timedelta(hours=24))
+    return grant_access(S3Store(config), MasterKeys.parse(key.reveal()), asked)
 
 
 def _show_cluster(access: Access, pages: str) -> None:

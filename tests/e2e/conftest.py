@@ -43,6 +43,7 @@ ORDER = (
     "test_faults_before",
     "test_faults_during",
     "test_topologies",
+    "test_people",
     "test_choices",
     "test_change_objects",
     "test_change_cases",

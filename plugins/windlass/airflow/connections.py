@@ -14,6 +14,7 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from windlass.domain.authenticity import READING_KEY_CONNECTION, RECORD_KEY_CONNECTION, RecordKeys
+from windlass.domain.people import PEOPLE_KEY_CONNECTION
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
 from windlass.domain.secret import Secret
 from windlass.domain.spec.care import BackupTarget
@@ -108,3 +109,22 @@ def open_bundle_store(target: BackupTarget | None) -> Store:
 def master_keys(conn_id: str = MASTER_KEY_CONNECTION) -> MasterKeys:
     """Return the master keys; the first seals, all unseal."""
     return MasterKeys.parse(find_connection(conn_id).password, conn_id)
+
+
+def people_keys() -> MasterKeys:
+    """Return the keys that open what lets people in: those of an API server that has no others, or the master keys'.
+
+    SpecError says how an API server that has neither gets them.
+    """
+    try:
+        return MasterKeys.parse(find_connection(PEOPLE_KEY_CONNECTION).password, PEOPLE_KEY_CONNECTION)
+    except SpecError:
+        pass
+    try:
+        return master_keys().for_people()
+    except SpecError:
+        raise SpecError(
+            f"this API server cannot let people in: it has no key for that. Give it the connection "
+            f"`{PEOPLE_KEY_CONNECTION}` (AIRFLOW_CONN_{PEOPLE_KEY_CONNECTION.upper()}), which `windlass people-key` "
+            "prints where the master key is"
+        ) from None

@@ -1,36 +1,66 @@
-"""Which Airflow a command works with: an embedded one by its name, or one that the environment names."""
+"""Which Airflow a command works with: an embedded one by name, another by URL, or what the environment names."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from windlass.cli.embedded import instance
 from windlass.cli.embedded.client import AirflowClient
 from windlass.cli.embedded.layout import Home
 from windlass.cli.embedded.secret_files import login
-from windlass.errors import SpecError, UnreachableError
+from windlass.cli.user_cache import kept_token
+from windlass.domain.secret import Secret
+from windlass.errors import RefusedError, SpecError, UnreachableError
 
 URL, USER, PASSWORD = "WINDLASS_AIRFLOW_URL", "WINDLASS_AIRFLOW_USER", "WINDLASS_AIRFLOW_PASSWORD"
-HELP = f"an embedded Airflow (default: {URL}, {USER} and {PASSWORD} name one)"
+TOKEN = "WINDLASS_AIRFLOW_TOKEN"  # noqa: S105 - the name of a setting
+HELP = f"an embedded Airflow, or the URL of one that you logged in to (default: {URL}, {USER} and {PASSWORD} name one)"
 
 
 def open_client(name: str | None) -> AirflowClient:
-    """Return a client of the embedded Airflow `name`, or of the one that the environment names."""
-    if name:
+    """Return a client of the embedded Airflow `name`, of the one at that URL, or of the one that the environment names.
+
+    SpecError if none is named, RefusedError if nobody has logged in to it.
+    """
+    if is_embedded(name):
         home = Home.of(name)
         running = instance.status(home)
         if running is None:
             raise UnreachableError(f"the embedded Airflow {name} does not run; start it: `windlass airflow up`")
         return AirflowClient(running.url, *login(home))
-    return AirflowClient(*(_setting(os.environ, key) for key in (URL, USER, PASSWORD)))
+    return _client_of(name or _setting(os.environ, URL), os.environ)
+
+
+def is_embedded(name: str | None) -> TypeGuard[str]:
+    """Tell whether this is the name of an embedded Airflow, and no URL."""
+    return bool(name) and "://" not in str(name)
+
+
+def _client_of(url: str, environment: Mapping[str, str]) -> AirflowClient:
+    # What the environment has is for the Airflow that it names: no other is shown a password.
+    if environment.get(URL, url).rstrip("/") == url.rstrip("/"):
+        if environment.get(TOKEN):
+            return AirflowClient(url, token=Secret(environment[TOKEN]))
+        if environment.get(USER) and environment.get(PASSWORD):
+            return AirflowClient(url, environment[USER], environment[PASSWORD])
+    token = kept_token(url)
+    if token is None:
+        raise RefusedError(
+            f"nobody has logged in to Airflow at {url} here: `windlass login --airflow {url}`, "
+            f"or set {URL} with {TOKEN}, or with {USER} and {PASSWORD}"
+        )
+    return AirflowClient(url, token=token)
 
 
 def take_connections(name: str | None) -> None:
     """Put the connections of the embedded Airflow `name` into this process's environment; without one, leave it."""
     if not name:
         return
+    if not is_embedded(name):
+        raise SpecError(f"{name} is no name of an embedded Airflow; for others set AIRFLOW_CONN_*")
     file = Home.of(name).environment
     if not file.exists():
         raise SpecError(f"there is no embedded Airflow called {name} ({file} does not exist)")
@@ -40,5 +70,6 @@ def take_connections(name: str | None) -> None:
 
 def _setting(environment: Mapping[str, str], key: str) -> str:
     if not environment.get(key):
-        raise SpecError(f"which Airflow? Give --airflow NAME for an embedded one, or set {URL}, {USER} and {PASSWORD}")
+        which = "Give --airflow NAME (an embedded one, or a URL)"
+        raise SpecError(f"which Airflow? {which}, or set {URL}, {USER} and {PASSWORD}")
     return environment[key]

@@ -1,41 +1,80 @@
-"""`windlass kubeconfig`: access to a cluster for a person, by a certificate that soon expires."""
+"""`windlass kubeconfig`: a cluster for a person, by their login to Airflow, or past it by breaking the glass."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
+import os
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
-from windlass.cli.airflow_access import take_connections
+from windlass.cli.airflow_access import HELP, URL, open_client, take_connections
+from windlass.cli.embedded.client import AirflowClient
 from windlass.cli.embedded.secret_files import write_private
+from windlass.domain.bounded import read_from
+from windlass.domain.pki import KubeconfigContext, exec_kubeconfig
+from windlass.errors import SpecError
 
-_DEFAULT_HOURS = 24
+_DEFAULT_HOURS = 1.0
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `windlass kubeconfig`."""
-    parser = commands.add_parser("kubeconfig", help="write a kubeconfig with a short-lived certificate")
+    parser = commands.add_parser("kubeconfig", help="write a kubeconfig that gets its certificates by Airflow's login")
     parser.add_argument("cluster")
     parser.add_argument("--output", type=Path, help="file to write, mode 0600 (default: CLUSTER.kubeconfig)")
-    parser.add_argument("--user", default=getpass.getuser(), help="name in the certificate (default: %(default)s)")
-    parser.add_argument("--hours", type=float, default=_DEFAULT_HOURS, help="how long it is valid (default: 24)")
-    parser.add_argument(
-        "--airflow", metavar="NAME", help="take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
+    parser.add_argument("--airflow", metavar="NAME", help=HELP)
+    glass = parser.add_argument_group(
+        "break glass", "past Airflow, as cluster-admin: needs the store and the master key, and is in the service log"
     )
+    glass.add_argument("--break-glass", action="store_true", help="write a certificate into the kubeconfig")
+    glass.add_argument("--reason", default="", help="why; needed, and in the service log")
+    glass.add_argument("--user", help=f"who; in the certificate and the log (default: {getpass.getuser()})")
+    glass.add_argument("--hours", type=float, help=f"how long it is valid (default: {_DEFAULT_HOURS:g})")
     parser.set_defaults(run=_write)
 
 
 def _write(arguments: argparse.Namespace) -> int:
+    path = arguments.output or Path(f"{arguments.cluster}.kubeconfig")
+    if arguments.break_glass:
+        said = _break_glass(arguments, path)
+    else:
+        for name in ("reason", "user", "hours"):
+            if getattr(arguments, name):
+                raise SpecError(f"--{name} is for --break-glass; who you are and for how long Airflow and the spec say")
+        said = _by_login(arguments, path)
+    print(f"export KUBECONFIG={path.resolve()}  # {said}")
+    return 0
+
+
+def _by_login(arguments: argparse.Namespace, path: Path) -> str:
+    airflow = arguments.airflow or os.environ.get(URL, "")
+    with open_client(arguments.airflow) as client:
+        write_private(path, login_kubeconfig(client, arguments.cluster, airflow))
+    return "no key is in it: each client gets its own certificate by your login to Airflow"
+
+
+def login_kubeconfig(client: AirflowClient, cluster: str, airflow: str) -> str:
+    """Return a kubeconfig whose clients run `windlass credential` for the Airflow of this name or URL."""
+    found = client.ask_plugin("GET", f"clusters/{quote(cluster, safe='')}/access")
+    with read_from("what Airflow answered", "see whether its Windlass is as new as this one"):
+        contexts = [KubeconfigContext(str(one["name"]), str(one["server"])) for one in found["contexts"]]
+        command = ("windlass", "credential", "--cluster", cluster, "--airflow", airflow)
+        return exec_kubeconfig(contexts, str(found["authority"]), command)
+
+
+def _break_glass(arguments: argparse.Namespace, path: Path) -> str:
     take_connections(arguments.airflow)
     # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
     from windlass.airflow.services import airflow_services  # noqa: PLC0415 - see above
-    from windlass.cli.access import grant_access  # noqa: PLC0415 - see above
+    from windlass.cli.access import AccessRequest, grant_access  # noqa: PLC0415 - see above
 
-    life = timedelta(hours=arguments.hours)
+    hours = _DEFAULT_HOURS if arguments.hours is None else arguments.hours
+    asked = AccessRequest(
+        arguments.cluster, arguments.user or getpass.getuser(), timedelta(hours=hours), arguments.reason
+    )
     services = airflow_services()
-    access = grant_access(services.store, services.keys, arguments.cluster, arguments.user, life)
-    path = arguments.output or Path(f"{arguments.cluster}.kubeconfig")
+    access = grant_access(services.store, services.keys, asked)
     write_private(path, access.kubeconfig.reveal())
-    print(f"export KUBECONFIG={path.resolve()}  # valid for {arguments.hours:g} hours")
-    return 0
+    return f"cluster-admin, valid for {hours:g} hours; the service log says that {asked.user} has it"

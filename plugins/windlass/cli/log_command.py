@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
 from typing import Any
+from urllib.parse import quote
 
-from windlass.cli.airflow_access import take_connections
+from windlass.cli.airflow_access import URL, is_embedded, open_client, take_connections
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ServiceLog, Store, list_clusters
 from windlass.errors import SpecError
 
 _PAUSE_SECONDS = 2.0
+_MOST = 500
+"""Events that the API gives at once."""
+_STORE = "AIRFLOW_CONN_WINDLASS_STORE"
 _MARKS = {"info": " ", "warning": "!", "error": "✗"}
 
 
@@ -30,21 +35,52 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--level", choices=("warning", "error"), help="only these and worse")
     parser.add_argument("--host", help="only what is about this host")
     parser.add_argument(
-        "--airflow", metavar="NAME", help="take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
+        "--airflow",
+        metavar="NAME",
+        help="the URL of an Airflow that you logged in to, or take the connections of an embedded one (default: from "
+        f"AIRFLOW_CONN_*; without {_STORE} what {URL} names)",
     )
     parser.set_defaults(run=_show)
 
 
 def _show(arguments: argparse.Namespace) -> int:
+    pause = time.sleep if arguments.follow else None
+    found = lines_by_airflow if is_by_airflow(arguments.airflow, os.environ) else _lines_of_store
+    for line in found(arguments, pause):
+        print(line)
+        sys.stdout.flush()
+    return 0
+
+
+def is_by_airflow(airflow: str | None, environment: Mapping[str, str]) -> bool:
+    """Tell whether Airflow is asked, by a login to it, rather than the store, by the store's own."""
+    if airflow:
+        return not is_embedded(airflow)
+    return bool(environment.get(URL)) and not environment.get(_STORE)
+
+
+def lines_by_airflow(arguments: argparse.Namespace, pause: Callable[[float], None] | None) -> Iterator[str]:
+    """Yield the lines to show as `lines` does, from Windlass's API in Airflow."""
+    write: Callable[[str, Event], str] = as_json if arguments.json else as_text
+    query = {"limit": min(arguments.lines, _MOST), "level": arguments.level or "", "host": arguments.host or ""}
+    path, newest = f"clusters/{quote(arguments.cluster, safe='')}", ""
+    with open_client(arguments.airflow) as client:
+        client.ask_plugin("GET", path)  # which refuses a cluster that is not there
+        while True:
+            found = client.ask_plugin("GET", f"{path}/log", params={**query, "after": newest})
+            yield from (write(one["name"], Event.from_bytes(json.dumps(one).encode())) for one in reversed(found))
+            newest = found[0]["name"] if found else newest
+            if pause is None:
+                return
+            pause(_PAUSE_SECONDS)
+
+
+def _lines_of_store(arguments: argparse.Namespace, pause: Callable[[float], None] | None) -> Iterator[str]:
     take_connections(arguments.airflow)
     # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
     from windlass.airflow.services import airflow_services  # noqa: PLC0415 - see above
 
-    pause = time.sleep if arguments.follow else None
-    for line in lines(airflow_services().store, arguments, pause):
-        print(line)
-        sys.stdout.flush()
-    return 0
+    return lines(airflow_services().store, arguments, pause)
 
 
 def lines(store: Store, arguments: argparse.Namespace, pause: Callable[[float], None] | None) -> Iterator[str]:

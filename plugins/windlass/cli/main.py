@@ -14,7 +14,10 @@ _INTERRUPTED = 130
 _GROUP = "windlass.commands"
 _OWN = (
     EntryPoint("apply", "windlass.cli.apply:add_commands", _GROUP),
+    EntryPoint("credential", "windlass.cli.credential:add_commands", _GROUP),
+    EntryPoint("login", "windlass.cli.airflow_login:add_commands", _GROUP),
     EntryPoint("mirror", "windlass.cli.mirror:add_commands", _GROUP),
+    EntryPoint("people-key", "windlass.cli.people_key:add_commands", _GROUP),
     EntryPoint("plan", "windlass.cli.plan:add_commands", _GROUP),
     EntryPoint("spec", "windlass.cli.spec:add_commands", _GROUP),
     EntryPoint("store", "windlass.cli.store:add_commands", _GROUP),

@@ -73,6 +73,11 @@ class MasterKey:
         """Return the seed of the Ed25519 key that signs the objects of the store."""
         return self._derive(b"sign records", _KEY_BYTES)
 
+    @property
+    def people_key(self) -> MasterKey:
+        """Return the key that seals what lets people into clusters; whoever has it cannot find the master key."""
+        return MasterKey(Secret(base64.b64encode(self._derive(b"people", _KEY_BYTES)).decode()))
+
     def _derive(self, purpose: bytes, length: int) -> bytes:
         derivation = HKDF(hashes.SHA256(), length, salt=None, info=b"windlass/1 " + purpose)
         return derivation.derive(base64.b64decode(self.key.reveal()))
@@ -96,6 +101,10 @@ class MasterKeys:
         for number, part in enumerate(parts, start=1):
             _check_master_key(part, f"key {number} of {len(parts)} in the connection `{connection}`")
         return cls(tuple(MasterKey(Secret(part)) for part in parts))
+
+    def for_people(self) -> MasterKeys:
+        """Return the keys that seal what lets people into clusters, for servers that get no others."""
+        return MasterKeys(tuple(key.people_key for key in self.keys))
 
 
 def new_master_key() -> Secret:

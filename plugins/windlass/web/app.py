@@ -14,14 +14,15 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from windlass.airflow.connections import open_shown_store
 from windlass.airflow.services import airflow_services
 from windlass.domain.catalog import Catalog
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
 from windlass.effects.store import Store, list_clusters
 from windlass.errors import UNREADABLE, UnreachableError, WindlassError
+from windlass.web import people
 from windlass.web.access import User, may_operate, reader
+from windlass.web.needs import TheStore
 from windlass.web.reading import Filter, read_known, read_log
 from windlass.web.words import FILTERS
 
@@ -50,6 +51,8 @@ def create_app() -> FastAPI:
         ("/api/clusters/{name}/log", list_events),
     ):
         app.get(path)(act)
+    app.get("/api/clusters/{name}/access")(people.cluster_access)
+    app.post("/api/clusters/{name}/credential")(people.issue_credential)
     app.get("/", response_class=HTMLResponse)(clusters_page)
     app.get("/cluster/{name}", response_class=HTMLResponse)(cluster_page)
     app.get("/static/{name}")(static_file)
@@ -68,11 +71,6 @@ async def _told(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status_code=502 if isinstance(error, UnreachableError) else 500)
 
 
-def store() -> Store:
-    """Return the store; a dependency, so that tests can give another."""
-    return open_shown_store()
-
-
 def keys() -> MasterKeys | None:
     """Return the master keys; None where this API server has none, and what they would check stays unknown."""
     try:
@@ -88,7 +86,6 @@ def catalog() -> Catalog:
     return airflow_services().catalog
 
 
-TheStore = Annotated[Store, Depends(store)]
 TheKeys = Annotated[MasterKeys | None, Depends(keys)]
 TheCatalog = Annotated[Catalog, Depends(catalog)]
 

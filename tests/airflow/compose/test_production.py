@@ -114,6 +114,7 @@ CONNECTIONS = {
     "AIRFLOW_CONN_WINDLASS_MASTER_KEY": {"airflow-worker", "airflow-cli"},
     "AIRFLOW_CONN_WINDLASS_RECORD_KEY": {"airflow-triggerer"},
     "AIRFLOW_CONN_WINDLASS_READING_KEY": {"airflow-apiserver"},
+    "AIRFLOW_CONN_WINDLASS_PEOPLE_KEY": {"airflow-apiserver"},
 }
 """Who is handed what opens clusters."""
 

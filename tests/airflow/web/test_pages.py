@@ -23,6 +23,7 @@ from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, Leases, MemoryStore, ServiceLog
 from windlass.effects.store.keys import bundle_key, created_key, lease_key, spec_key, status_key
 from windlass.web import app as web
+from windlass.web import needs
 
 ROOT = Path(__file__).resolve().parents[3]
 SPEC = (ROOT / "include/clusters/ha-3-1.yaml").read_text()
@@ -54,7 +55,7 @@ def server() -> Iterator[tuple[TestClient, MemoryStore]]:
     kept = MemoryStore()
     pages = plugin().WindlassPlugin.fastapi_apps[0]
     pages["app"].dependency_overrides |= {
-        web.store: lambda: kept,
+        needs.store: lambda: kept,
         web.keys: lambda: MasterKeys.parse(new_master_key().reveal()),
     }
     app = create_app(apps="core")

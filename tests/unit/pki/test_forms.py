@@ -145,7 +145,14 @@ def test_turning_encryption_off_keeps_old_secrets_readable(pki: Pki) -> None:
 def test_the_groups_in_certificates_are_bound() -> None:
     bindings = list(yaml.safe_load_all(group_bindings()))
     bound = {item["subjects"][0]["name"]: item["roleRef"]["name"] for item in bindings}
-    assert bound == {"windlass:admins": "cluster-admin", "windlass:kubelet-api": "system:kubelet-api-admin"}
+    assert bound == {
+        "windlass:admins": "cluster-admin",
+        "windlass:kubelet-api": "system:kubelet-api-admin",
+        "windlass:cluster-admin": "cluster-admin",
+        "windlass:admin": "admin",
+        "windlass:edit": "edit",
+        "windlass:view": "view",
+    }
 
 
 def test_the_pki_survives_being_stored(pki: Pki) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -184,6 +184,17 @@ class TestExtraArgs:
 class TestOidc:
     PATH = "/etc/windlass/stacks/control-plane/authentication.yaml"
 
+    # kube-apiserver's own documentation guards `system:` by rules of this form.
+    NAMES: ClassVar = {
+        "expression": "!['system:', 'airflow:', 'windlass:'].exists(prefix, user.username.startsWith(prefix))",
+        "message": "names that begin with system:, airflow: or windlass: are none of this provider's",
+    }
+    GROUPS: ClassVar = {
+        "expression": "!has(user.groups) || user.groups.all(group, "
+        "!['system:', 'airflow:', 'windlass:'].exists(prefix, group.startsWith(prefix)))",
+        "message": "groups that begin with system:, airflow: or windlass: are none of this provider's",
+    }
+
     def test_nobody_else_says_who_somebody_is_unless_asked_for(self, render: Any) -> None:
         assert set(render().yaml("cp-1", self.PATH)) == {"apiVersion", "kind", "anonymous"}
 
@@ -204,10 +215,12 @@ class TestOidc:
                     "username": {"claim": "sub", "prefix": "https://id.example.com/realm#"},
                     "groups": {"claim": "groups", "prefix": "oidc:"},
                 },
+                "userValidationRules": [self.NAMES, self.GROUPS],
             },
             {
                 "issuer": {"url": "https://other.example.com", "audiences": ["k8s"]},
                 "claimMappings": {"username": {"claim": "email", "prefix": ""}},
+                "userValidationRules": [self.NAMES],
             },
         ]
 
@@ -350,3 +363,14 @@ def test_host_names_may_have_dots() -> None:
     assert f"    server {name} 192.0.2.11:6443" in proxy
     unit = rendering.host("w-1.example.com")["/etc/systemd/system/kubelet.service"].text
     assert "--hostname-override=w-1.example.com" in unit
+
+
+class TestPeople:
+    def test_their_authority_counts_only_where_the_spec_lets_people_in(self, render: Any) -> None:
+        def flag(rendering: Any) -> str:
+            words: list[str] = rendering.service("cp-1", "control-plane", "kube-apiserver")["command"]
+            return next(word for word in words if word.startswith("--client-ca-file="))
+
+        assert flag(render()) == "--client-ca-file=/etc/windlass/pki/ca.crt"
+        let_in = render(access={"groups": {"Viewer": ["windlass:view"]}})
+        assert flag(let_in) == "--client-ca-file=/etc/windlass/pki/client-ca.crt"

@@ -14,11 +14,13 @@ from typing import Any, Self
 
 import httpx
 
+from windlass.domain.secret import Secret
 from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
 
 _API = "/api/v2"
 _POLL_SECONDS = 0.7
 """A look costs the API server some 50 ms, on the machine that is to do the work."""
+_REFUSALS = frozenset({httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS})
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -56,13 +58,21 @@ class TaskView:
 
 
 class AirflowClient:
-    """A connection to one Airflow, as one user."""
+    """A connection to one Airflow, as one user: by name and password, or by a `token` that somebody got with them."""
 
-    def __init__(self, url: str, user: str, password: str, *, timeout: timedelta = timedelta(seconds=30)) -> None:
+    def __init__(
+        self,
+        url: str,
+        user: str = "",
+        password: str = "",
+        *,
+        token: Secret | None = None,
+        timeout: timedelta = timedelta(seconds=30),
+    ) -> None:
         self._http = httpx.Client(base_url=url, timeout=timeout.total_seconds(), trust_env=False)
         self._url = url
         self._credentials = {"username": user, "password": password}
-        self._token: str | None = None
+        self._token = token
 
     def __enter__(self) -> Self:
         return self
@@ -190,26 +200,61 @@ class AirflowClient:
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             answer = self._authorized(method, path, **request)
-            if answer.status_code == httpx.codes.UNAUTHORIZED:  # the token has run out
+            if _is_token_refused(answer):
                 self._token = None
                 answer = self._authorized(method, path, **request)
         except httpx.TransportError as error:
-            raise UnreachableError(f"Airflow at {self._url} does not answer: {error}; is it up?") from error
+            raise self._away(error) from error
         return answer
 
     def _authorized(self, method: str, path: str, **request: Any) -> httpx.Response:
         if self._token is None:
-            answer = self._http.post("/auth/token", json=self._credentials)
-            if answer.is_client_error:
-                raise RefusedError(f"Airflow at {self._url} refuses the login of {self._credentials['username']}")
-            self._token = str(self._checked(answer)["access_token"])
-        return self._http.request(method, path, headers={"Authorization": f"Bearer {self._token}"}, **request)
+            self._token = self._new_token()
+        bearer = {"Authorization": f"Bearer {self._token.reveal()}"}
+        return self._http.request(method, path, headers=bearer, **request)
+
+    def log_in(self) -> Secret:
+        """Return a token for user and password, which is good for as long as Airflow says; RefusedError if it is not.
+
+        UnreachableError if Airflow does not answer.
+        """
+        try:
+            return self._new_token()
+        except httpx.TransportError as error:
+            raise self._away(error) from error
+
+    def _new_token(self) -> Secret:
+        if not self._credentials["password"]:
+            raise RefusedError(
+                f"the login to Airflow at {self._url} has ended; log in again: `windlass login --airflow {self._url}`"
+            )
+        answer = self._http.post("/auth/token", json=self._credentials)
+        if answer.is_client_error:
+            raise RefusedError(f"Airflow at {self._url} refuses the login of {self._credentials['username']}")
+        return Secret(str(self._checked(answer)["access_token"]))
+
+    def _away(self, error: httpx.TransportError) -> UnreachableError:
+        return UnreachableError(f"Airflow at {self._url} does not answer: {error}; is it up?")
+
+    def ask_plugin(self, method: str, path: str, **request: Any) -> Any:
+        """Return what Windlass's own API in Airflow answers; RefusedError with its reason if it refuses."""
+        answer = self._send(method, f"/windlass/api/{path}", **request)
+        if answer.status_code in _REFUSALS:
+            raise RefusedError(f"Airflow at {self._url}: {_detail(answer)}")
+        return answer.json() if answer.is_success else self._checked(answer)
 
     def _checked(self, answer: httpx.Response) -> dict[str, Any]:
         if answer.is_success:
             return dict(answer.json())
         where = f"{answer.request.method} {answer.request.url.path}"
         raise WindlassError(f"Airflow answered {where} with {answer.status_code}: {_detail(answer)}")
+
+
+def _is_token_refused(answer: httpx.Response) -> bool:
+    """Tell whether a token has run out, or was never one of this Airflow's keys or users."""
+    if answer.status_code == httpx.codes.FORBIDDEN:
+        return _detail(answer) == "Invalid JWT token"
+    return answer.status_code == httpx.codes.UNAUTHORIZED
 
 
 def _detail(answer: httpx.Response) -> str:

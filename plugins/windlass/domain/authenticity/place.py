@@ -10,7 +10,7 @@ INSTALLATION = "installation.json"
 LEDGER = "ledger.json"
 
 _GUARDED = frozenset(
-    {"spec", "pki", "created", "roll", "left_hosts", "known_hosts", "accepted_host_keys", "recoveries"}
+    {"spec", "pki", "people", "created", "roll", "left_hosts", "known_hosts", "accepted_host_keys", "recoveries"}
 )
 """Of which an older version, or none, would do harm unnoticed; they change seldom, so that a ledger can keep up.
 
@@ -18,8 +18,9 @@ Leases and observations change all the time, and carry the time of their change.
 """
 _SEALED = frozenset({"spec"})
 """What has no seal of its own, and may hold what readers of the bucket should not see."""
-_ON_ITS_OWN = frozenset({"log", "bundles"})
-"""Bundles have sealed parts and signed manifests, also in other buckets; nothing is decided by the log."""
+_ON_ITS_OWN = frozenset({"log", "bundles", "credentials"})
+"""Bundles have sealed parts and signed manifests, also in other buckets; nothing is decided by the log. An API server that
+signs nothing counts how often people were let in lately."""
 
 
 @dataclass(frozen=True)

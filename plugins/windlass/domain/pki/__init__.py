@@ -17,10 +17,12 @@ from windlass.domain.pki.issuance import (
     short_lived_admin,
 )
 from windlass.domain.pki.kubeconfig import (
+    EXEC_API,
     CredentialFiles,
     KubeconfigContext,
     api_url,
     embedded_kubeconfig,
+    exec_kubeconfig,
     host_kubeconfig,
     user_contexts,
     user_kubeconfig,
@@ -41,6 +43,7 @@ from windlass.domain.pki.subjects import (
 __all__ = [
     "ADMINS_GROUP",
     "ETCD_CLIENT",
+    "EXEC_API",
     "KUBELET_API_GROUP",
     "MASTERS_GROUP",
     "SUPER_ADMIN",
@@ -61,6 +64,7 @@ __all__ = [
     "desired_certificates",
     "embedded_kubeconfig",
     "encryption_configuration",
+    "exec_kubeconfig",
     "expiring",
     "files_for",
     "group_bindings",

@@ -5,12 +5,17 @@ from __future__ import annotations
 import yaml
 
 from windlass.domain.pki.subjects import ADMINS_GROUP, KUBELET_API_GROUP
+from windlass.domain.spec.access import PEOPLE_ROLES, people_group
 
-_ROLES = {ADMINS_GROUP: "cluster-admin", KUBELET_API_GROUP: "system:kubelet-api-admin"}
+_ROLES = {
+    ADMINS_GROUP: "cluster-admin",
+    KUBELET_API_GROUP: "system:kubelet-api-admin",
+    **{people_group(role): role for role in PEOPLE_ROLES},
+}
 
 
 def group_bindings() -> str:
-    """Return the ClusterRoleBindings for people's certificates and for API servers towards kubelets, as YAML.
+    """Return the ClusterRoleBindings for people and for API servers towards kubelets, as YAML.
 
     Until they are applied only the super-admin certificate works, and `kubectl logs` and `exec` are forbidden.
     """

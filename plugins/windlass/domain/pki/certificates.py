@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes, CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from windlass.domain.secret import Secret
@@ -117,6 +117,17 @@ def issue(subject: CertificateSubject, authority: Credential, now: datetime, lif
     RefusedError if the authority's own certificate has ended.
     """
     key = new_key()
+    return Credential(certify(subject, key.public_key(), authority, now, life), private_pem(key))
+
+
+def certify(
+    subject: CertificateSubject,
+    public: CertificatePublicKeyTypes,
+    authority: Credential,
+    now: datetime,
+    life: timedelta,
+) -> str:
+    """Return a certificate (PEM) for `subject` with a public key whose private half is elsewhere; as `issue` else."""
     issuer = authority.parse()
     if issuer.not_valid_after_utc <= now:
         raise RefusedError(
@@ -127,20 +138,20 @@ def issue(subject: CertificateSubject, authority: Credential, now: datetime, lif
         x509.CertificateBuilder()
         .subject_name(distinguished_name(subject))
         .issuer_name(issuer.subject)
-        .public_key(key.public_key())
+        .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
         .not_valid_after(min(now + life, issuer.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(sign_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(_EXTENDED[subject.usage]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(_authority_identifier(issuer), critical=False)
     )
     if subject.names:
         alternatives = x509.SubjectAlternativeName(general_names(sorted(subject.names)))
         builder = builder.add_extension(alternatives, critical=False)
-    return Credential(_pem(builder.sign(load_key(authority.key), hashes.SHA256())), private_pem(key))
+    return _pem(builder.sign(load_key(authority.key), hashes.SHA256()))
 
 
 def distinguished_name(subject: CertificateSubject) -> x509.Name:

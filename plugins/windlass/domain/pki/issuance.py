@@ -26,7 +26,7 @@ from windlass.domain.pki.certificates import (
     usage_of,
 )
 from windlass.domain.pki.model import EncryptionKey, Pki
-from windlass.domain.pki.subjects import ADMINS_GROUP, DesiredCertificate, Signer, desired_leaves
+from windlass.domain.pki.subjects import ADMINS_GROUP, DesiredCertificate, Signer, desired_authorities, desired_leaves
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
 from windlass.errors import RefusedError, SpecError
@@ -50,8 +50,8 @@ def issue_pki(
     """Return the PKI that `cluster` should have: all of `existing` that is still good, and new what is not.
 
     `given` are the user's own authorities. An authority is never renewed here, since every certificate below it
-    would fall: that is an operation of its own. Leaves of hosts that left the spec are dropped. SpecError if an
-    authority of the user's cannot sign.
+    would fall: that is an operation of its own. That of people goes when the spec lets nobody in any more. Leaves of
+    hosts that left the spec are dropped. SpecError if an authority of the user's cannot sign.
     """
     authorities = _authorities(cluster, now, existing, given or {})
     life = timedelta(days=cluster.spec.security.certificate_days)
@@ -109,10 +109,10 @@ def _authorities(
 ) -> dict[Signer, Credential]:
     authorities: dict[Signer, Credential] = {}
     check_authorities(given, now)
-    for signer in Signer:
+    for signer in desired_authorities(cluster):
         if signer in given:
             authorities[signer] = given[signer]
-        elif existing is not None:
+        elif existing is not None and signer in existing.authorities:
             authorities[signer] = existing.authorities[signer]
         else:
             authorities[signer] = new_authority(_authority_name(cluster.name, signer), now)

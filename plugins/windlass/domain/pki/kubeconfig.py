@@ -18,6 +18,8 @@ from windlass.domain.spec import Cluster
 
 LOCAL_API = f"https://127.0.0.1:{PROXY_PORT}"
 """The api-proxy of every host, in front of all API servers."""
+EXEC_API = "client.authentication.k8s.io/v1"
+"""What a client and the command that gives it credentials say to each other."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,24 @@ def embedded_kubeconfig(contexts: Sequence[KubeconfigContext], pki: Pki, user: s
     return Secret(_render(contexts, authority, user, credentials))
 
 
+def exec_kubeconfig(contexts: Sequence[KubeconfigContext], authority: str, command: Sequence[str]) -> str:
+    """Return a kubeconfig without any key: clients run `command` for a certificate and its key when they need them.
+
+    `authority` is PEM. See "client-go credential plugins" in https://kubernetes.io/docs/reference/access-authn-authz/authentication/.
+    """
+    program, *arguments = command
+    plugin = {
+        "apiVersion": EXEC_API,
+        "command": program,
+        "args": arguments,
+        "interactiveMode": "Never",
+        "provideClusterInfo": False,
+        "installHint": "the command `windlass` is a Python package: see the README of Windlass",
+    }
+    user = f"{contexts[0].name}-by-airflow"
+    return _render(contexts, {"certificate-authority-data": _base64(authority)}, user, {"exec": plugin})
+
+
 def user_contexts(cluster: Cluster) -> tuple[KubeconfigContext, ...]:
     """Return the ways in from outside, the one to prefer first."""
     name, endpoint = cluster.name, cluster.spec.api.endpoint
@@ -90,7 +110,7 @@ def _endpoint_url(endpoint: str) -> str:
 
 
 def _render(
-    contexts: Sequence[KubeconfigContext], authority: Mapping[str, str], user: str, credentials: Mapping[str, str]
+    contexts: Sequence[KubeconfigContext], authority: Mapping[str, str], user: str, credentials: Mapping[str, Any]
 ) -> str:
     document: dict[str, Any] = {
         "apiVersion": "v1",

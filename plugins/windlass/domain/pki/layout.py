@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from windlass.domain.host.file_drift import ROOT, DesiredFile, ToBeIssued, desired_files
-from windlass.domain.host.layout import ENCRYPTION_CONFIG, KUBECONFIGS, PKI
+from windlass.domain.host.layout import CLIENT_CA, ENCRYPTION_CONFIG, KUBECONFIGS, PKI
 from windlass.domain.pki.certificates import Credential, public_pem
 from windlass.domain.pki.encryption import encryption_configuration
 from windlass.domain.pki.kubeconfig import CredentialFiles, host_kubeconfig
@@ -76,8 +76,11 @@ def desired_certificates(cluster: Cluster, host: Host, pki: Pki, renewed: Pki | 
 
 
 def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:
+    kubernetes, people = pki.authorities[Signer.KUBERNETES], pki.authorities.get(Signer.PEOPLE)
+    # A file of its own: no kubelet, controller or proxy is to take a certificate of the authority of people.
+    client_ca = {} if people is None else {CLIENT_CA: _public(kubernetes.certificate + people.certificate)}
     configuration = encryption_configuration(pki.encryption_keys, encrypt=cluster.spec.security.encrypt_secrets)
-    return {
+    return client_ca | {
         f"{PKI}/front-proxy-ca.crt": _public(pki.authorities[Signer.FRONT_PROXY].certificate),
         f"{PKI}/service-account.key": _private(pki.service_account_key.reveal_bytes()),
         f"{PKI}/service-account.pub": _public(public_pem(pki.service_account_key)),

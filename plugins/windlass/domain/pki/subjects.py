@@ -23,11 +23,18 @@ ETCD_CLIENT = "etcd-client"
 
 
 class Signer(Enum):
-    """The three authorities of a cluster."""
+    """The authorities of a cluster: three that each has, and that of people where its spec lets any in."""
 
     KUBERNETES = "kubernetes"
     ETCD = "etcd"
     FRONT_PROXY = "front-proxy"
+    PEOPLE = "people"
+
+
+def desired_authorities(cluster: Cluster) -> tuple[Signer, ...]:
+    """Return the authorities that `cluster` should have; without that of people no certificate of theirs counts."""
+    lets_people_in = bool(cluster.spec.access.groups)
+    return tuple(signer for signer in Signer if signer is not Signer.PEOPLE or lets_people_in)
 
 
 @dataclass(frozen=True)

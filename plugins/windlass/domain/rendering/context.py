@@ -15,6 +15,7 @@ from windlass.domain.host.facts import HostFacts
 from windlass.domain.rendering.images import MirrorAddresses, image_reference
 from windlass.domain.rendering.nodes import node_taints
 from windlass.domain.rendering.templates import Templates
+from windlass.domain.spec.checks.people import RESERVED_PREFIXES
 from windlass.domain.spec.flags import Flags, own_flags
 from windlass.domain.spec.models import Cluster, Host, Oidc
 
@@ -59,6 +60,7 @@ class ClusterInputs:
             "api_hosts": self.cluster.hosts_with("control-plane"),
             "dns_address": dns_address(self.cluster),
             "username_prefix": username_prefix,
+            "no_reserved": no_reserved,
             "flags": lambda component: flag_pairs(own_flags(component, self.cluster)),
         }
 
@@ -112,6 +114,12 @@ def username_prefix(provider: Oidc) -> str:
     if provider.username_prefix is not None:
         return provider.username_prefix
     return "" if provider.username_claim == "email" else f"{provider.issuer}#"
+
+
+def no_reserved(value: str) -> str:
+    """Return the CEL expression that says of a name or group that it is none of those that are not a provider's."""
+    prefixes = ", ".join(f"'{prefix}'" for prefix in RESERVED_PREFIXES)
+    return f"![{prefixes}].exists(prefix, {value}.startsWith(prefix))"
 
 
 def component_flags(component: str, templates: Templates, context: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

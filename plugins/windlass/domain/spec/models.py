@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from windlass.domain.spec.access import AccessSection
 from windlass.domain.spec.base import Many, Section, section, setting
 from windlass.domain.spec.care import (
     Approval,
@@ -44,6 +45,7 @@ from windlass.domain.spec.services import (
 )
 
 __all__ = [
+    "AccessSection",
     "Api",
     "Approval",
     "Artifacts",
@@ -94,6 +96,7 @@ class ClusterSpec(Section):
 
     kubernetes: Kubernetes = Field(description="Which Kubernetes runs.")
     hosts: Hosts = Field(description="The machines of the cluster.")
+    access: AccessSection = section(AccessSection, "What Airflow's users may do.")
     api: Api = section(Api, "How clients reach the Kubernetes API.")
     pki: PkiSection = section(PkiSection, "Who signs certificates.")
     etcd: Etcd = section(Etcd, "How etcd runs.")

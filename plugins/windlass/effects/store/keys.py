@@ -64,6 +64,16 @@ def pki_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}pki/pki.sealed"
 
 
+def people_key(cluster: str) -> str:
+    """Return the key of what lets people in, sealed under the key of people; also the context that it is sealed for."""
+    return f"{cluster_prefix(cluster)}people.sealed"
+
+
+def credentials_prefix(cluster: str) -> str:
+    """Return the folder of when each person was given certificates lately, named by a digest of the person's name."""
+    return f"{cluster_prefix(cluster)}credentials/"
+
+
 def host_keys_prefix(cluster: str) -> str:
     """Return the folder of the host keys that were trusted on first use, named as their hosts."""
     return f"{cluster_prefix(cluster)}known_hosts/"

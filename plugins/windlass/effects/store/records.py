@@ -28,11 +28,13 @@ from windlass.effects.store.keys import (
     bundles_prefix,
     cluster_prefix,
     created_key,
+    credentials_prefix,
     durations_key,
     echo_key,
     host_keys_prefix,
     left_hosts_key,
     pause_key,
+    people_key,
     pki_key,
     remediation_key,
     rollout_key,
@@ -145,7 +147,12 @@ class ClusterRecords:
     def forget(self, *, keep_backups: bool) -> tuple[str, ...]:
         """Remove the records of a cluster that is gone, and return their keys; its log and its leases stay."""
         backups = () if keep_backups else (bundles_prefix(self.cluster),)
-        prefixes = (*backups, host_keys_prefix(self.cluster), accepted_host_keys_prefix(self.cluster))
+        prefixes = (
+            *backups,
+            host_keys_prefix(self.cluster),
+            accepted_host_keys_prefix(self.cluster),
+            credentials_prefix(self.cluster),
+        )
         listed = [item.key for prefix in prefixes for item in self.store.list(prefix)]
         # The spec last: as long as it is there, what broke off can be run again.
         keys = (
@@ -160,6 +167,7 @@ class ClusterRecords:
             pause_key(self.cluster),
             left_hosts_key(self.cluster),
             durations_key(self.cluster),
+            people_key(self.cluster),
             pki_key(self.cluster),
             spec_mark_key(self.cluster),
             spec_key(self.cluster),

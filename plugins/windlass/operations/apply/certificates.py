@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from windlass.domain.host.layout import SEALED_PKI
+from windlass.domain.people import people_access
 from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.pki.user_ca import refuse_other_authorities
 from windlass.domain.spec import Cluster
 from windlass.effects.ssh.connection import RemoteFile
+from windlass.effects.store.people import PeopleRecords
 from windlass.errors import LostObjectError
 from windlass.operation_names import Operation
 from windlass.operations.apply.start import install_certificates
@@ -27,6 +29,7 @@ def issue_and_install(run: ClusterRun) -> dict[str, Changes]:
 def ensure_pki(run: ClusterRun, cluster: Cluster) -> tuple[Pki, RemoteFile]:
     """Return the stored PKI, with what it lacks issued and what is old renewed, and its sealed copy for hosts.
 
+    What lets people in is stored with it, or goes from the store where the spec lets nobody in.
     LostObjectError if a cluster that came up once has none: then it is no creation, and nothing new is made.
     """
     existing, given = run.records.pki(run.keys), run.authorities(cluster)
@@ -39,4 +42,6 @@ def ensure_pki(run: ClusterRun, cluster: Cluster) -> tuple[Pki, RemoteFile]:
     refuse_other_authorities(given, existing)
     pki = issue_pki(cluster, datetime.now(UTC), existing, given)
     run.records.save_pki(pki, run.keys)
+    # After the PKI: what it says is signed with is then known to every host that is brought to its desired state.
+    PeopleRecords(run.store, run.name).publish(people_access(cluster, pki), run.keys.for_people())
     return pki, RemoteFile(run.records.sealed_pki() or b"", mode=0o600)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from windlass.domain.spec.checks import access, flags, hosts, network, operation, platform
+from windlass.domain.spec.checks import access, flags, hosts, network, operation, people, platform
 from windlass.domain.spec.checks.lines import one_line_each
 from windlass.domain.spec.checks.not_there import not_there
 from windlass.domain.spec.known import STORED, Known
@@ -14,6 +14,7 @@ from windlass.domain.spec.problem import Problem, UnreadableSpec
 _CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
     *hosts.CHECKS,
     *access.CHECKS,
+    *people.CHECKS,
     *network.CHECKS,
     *platform.CHECKS,
     *operation.CHECKS,
@@ -37,6 +38,7 @@ def problems(
         found += hosts.known_provider(cluster, known.providers)
         found += hosts.node_names(cluster)
         found += access.host_authorities(cluster)
+        found += people.reserved_prefixes(cluster)
         found += flags.problems(cluster, known.flags)
         told = {problem.path for problem in found}
         found += [problem for problem in one_line_each(cluster) if problem.path not in told]
