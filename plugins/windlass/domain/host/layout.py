@@ -13,6 +13,9 @@ RUN = "/run/windlass"
 CLUSTER_MARK = f"{ETC}/cluster"
 """Says which cluster a host belongs to, for preflight, for repair and for whoever looks at the host."""
 PKI = f"{ETC}/pki"
+CONTROLLER_MANAGER_PKI = f"{PKI}/controller-manager"
+SCHEDULER_PKI = f"{PKI}/scheduler"
+"""What these two need of the PKI, each in a directory of its own, which is all that its container sees of it."""
 SEALED_PKI = f"{ETC}/pki.sealed"
 KUBECONFIGS = f"{ETC}/kubeconfigs"
 STACKS = f"{ETC}/stacks"
@@ -50,6 +53,13 @@ PROXY_SERVICE = "api-proxy"
 PROXY_CONFIG = f"{STACKS}/{PROXY_SERVICE}/haproxy.cfg"
 PROXY_CONTAINER = f"windlass-{PROXY_SERVICE}"
 
+API_SERVER = "kube-apiserver"
+API_SERVER_NAME = "kubernetes"
+"""The name that only certificates of API servers have: whoever asks one looks for it, however it gets there.
+
+Certificates of the same authority name hosts and their addresses, a kubelet's too, and a tunnel or the API proxy ends
+at 127.0.0.1. Every certificate that Windlass ever issued to an API server has this name, and no host may be called so.
+"""
 API_PORT = 6443
 PROXY_PORT = 7443
 PROXY_STATUS_PORT = 7444

@@ -36,6 +36,7 @@ def problems(
         found += not_there(cluster)
         found += hosts.known_provider(cluster, known.providers)
         found += hosts.node_names(cluster)
+        found += hosts.reserved_names(cluster)
         found += access.host_authorities(cluster)
         found += flags.problems(cluster, known.flags)
         told = {problem.path for problem in found}
