@@ -160,6 +160,18 @@ class TestNetwork:
         assert "--v=6" in container["command"]
 
 
+@pytest.mark.parametrize("namespace", ["kube-system", "kube-public", "kube-node-lease", "kube-flannel"])
+def test_pods_that_name_no_account_get_no_token(render: Any, namespace: str) -> None:
+    accounts = [one.document for one in render().manifests() if (one.kind, one.name) == ("ServiceAccount", "default")]
+    (account,) = (one for one in accounts if one["metadata"]["namespace"] == namespace)
+    assert account["automountServiceAccountToken"] is False
+
+
+def test_the_account_of_the_users_default_namespace_is_theirs(render: Any) -> None:
+    accounts = {one.namespace for one in render().manifests() if (one.kind, one.name) == ("ServiceAccount", "default")}
+    assert "default" not in accounts
+
+
 class TestDns:
     def corefile(self, rendering: Any) -> str:
         text: str = rendering.object("ConfigMap", "coredns")["data"]["Corefile"]

@@ -70,6 +70,8 @@ ETCD_STATUS_PORT = 2381
 KUBELET_PORT = 10250
 CONTROLLER_MANAGER_PORT = 10257
 SCHEDULER_PORT = 10259
+PROXY_METRICS_PORT = 10249
+"""Of kube-proxy, on loopback."""
 
 CLUSTER_LABEL = "io.windlass.cluster"
 """Of a container: what follows stands on each that a stack runs."""
