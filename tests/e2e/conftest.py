@@ -23,6 +23,7 @@ NAME = os.environ.get("WINDLASS_TEST_NAME", "e2e")
 ORDER = (
     "test_create",
     "test_secrets",
+    "test_audit",
     "test_apply",
     "test_store",
     "test_two_runs",

@@ -47,7 +47,7 @@ def test_a_run_on_a_healthy_cluster_changes_nothing_and_says_so(cluster: Ground)
 @pytest.mark.full
 def test_what_is_not_as_rendered_is_shown_as_a_plan_and_put_right(cluster: Ground) -> None:
     cluster.on("w-1", "echo '# by hand' >> /etc/windlass/stacks/api-proxy/haproxy.cfg")
-    cluster.on("cp-1", "rm /etc/windlass/pki/scheduler.crt")
+    cluster.on("cp-1", "rm /etc/windlass/pki/scheduler/server.crt")
     cluster.on("cp-2", f"chmod 0666 {KEY}; chown nobody {KEY}")
     planned = cluster.run("heal_cluster", plan_only=True).succeeded().result("heal")["plan"]
     assert any("restore-files files on w-1" in line and "haproxy.cfg is another" in line for line in planned)

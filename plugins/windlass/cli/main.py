@@ -14,6 +14,7 @@ _INTERRUPTED = 130
 _GROUP = "windlass.commands"
 _OWN = (
     EntryPoint("apply", "windlass.cli.apply:add_commands", _GROUP),
+    EntryPoint("audit", "windlass.cli.audit:add_commands", _GROUP),
     EntryPoint("credential", "windlass.cli.credential:add_commands", _GROUP),
     EntryPoint("login", "windlass.cli.airflow_login:add_commands", _GROUP),
     EntryPoint("mirror", "windlass.cli.mirror:add_commands", _GROUP),

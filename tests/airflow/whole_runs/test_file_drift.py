@@ -38,7 +38,7 @@ def test_an_apply_plans_it_takes_the_lease_and_closes_it(new: New) -> None:
     for one in (planned, run):
         assert [line for step in one.results["gate"]["steps"] for line in step["does"]] == [
             f"cp-1: certificates: {KEY}: mode 0666 -> 0600, owner nobody:nogroup -> root:root",
-            f"w-1: files: {CONFIG}: mode 0666 -> 0644, owner nobody:nogroup -> root:root",
+            f"w-1: files: {CONFIG}: mode 0666 -> 0600, owner nobody:nogroup -> root:root",
         ]
     assert (planned.states["lease"], run.states["lease"], run.states["release"]) == ("skipped", "success", "success")
     # A bundle was taken before anything was changed.

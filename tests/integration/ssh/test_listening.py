@@ -38,7 +38,7 @@ async def test_the_probe_loop_runs_over_one_channel(sshd: Sshd) -> None:
     line.write(loop_program() + "start\n")
     assert "beat" in await heard.until(lambda text: "beat" in text)
     port = sshd.target.port
-    line.write(f"probe\tcp-1/sshd\t127.0.0.1\t{port}\ttcp\t\t\t\t0.1\t1\t2\t\t0\nwatch\tcp-1/sshd\n")
+    line.write(f"probe\tcp-1/sshd\t127.0.0.1\t{port}\ttcp\t\t\t\t0.1\t1\t2\t\t0\t127.0.0.1\nwatch\tcp-1/sshd\n")
     assert "passed" in await heard.until(lambda text: "look" in text)
     line.close()
     await dialler.close()

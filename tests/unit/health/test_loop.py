@@ -37,7 +37,7 @@ def probe(port: int, **changes: str) -> Probe:
     fields = {
         "id": "cp-1/thing", "address": LOCAL, "port": str(port), "protocol": "http", "path": "GET /livez HTTP/1.0",
         "authority": "", "certificate": "", "interval": "0.1", "timeout": "10", "times": "3", "accepts": "",
-        "ssh": "0",
+        "ssh": "0", "server_name": LOCAL,
     }  # fmt: skip
     return Probe(list((fields | changes).values()))
 
@@ -58,10 +58,9 @@ def served(answer: bytes | None, context: ssl.SSLContext | None = None, port: in
             with connection:
                 connection.settimeout(2)
                 try:
-                    speaking = context.wrap_socket(connection, server_side=True) if context else connection
-                    speaking.recv(4096)
-                    speaking.sendall(answer or b"")
-                    speaking.close()
+                    with context.wrap_socket(connection, server_side=True) if context else connection as speaking:
+                        speaking.recv(4096)
+                        speaking.sendall(answer or b"")
                 except OSError:
                     continue
 
@@ -82,15 +81,16 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def certificate(directory: Path, name: str, days: int = 1) -> Path:
+def certificate(directory: Path, name: str, days: int = 1, names: tuple[str, ...] = ()) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
+    alternatives = [x509.DNSName(one) for one in names] or [x509.IPAddress(ip_address(LOCAL))]
     made = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=2))
         .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOCAL))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -145,6 +145,8 @@ def test_tls_is_verified(tmp_path: Path) -> None:
         assert look(probe(port, protocol="https", authority=str(right)), {}) == ("passed", "")
         assert look(probe(port, protocol="https", authority=str(wrong)), {})[0] == "tls"
         assert look(probe(port, protocol="https", authority=str(tmp_path / "none")), {})[0] == "unsure"
+        another = probe(port, protocol="https", authority=str(right), server_name="kubernetes")
+        assert look(another, {})[0] == "tls"  # what answers at the right address may be a kubelet
 
 
 def test_an_expired_certificate_is_told_as_such(tmp_path: Path) -> None:
@@ -322,8 +324,11 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]
         yield loop
 
 
-def probe_line(port: int, name: str = "thing", protocol: str = "http", authority: str = "") -> str:
-    return f"probe\tcp-1/{name}\t{LOCAL}\t{port}\t{protocol}\tGET / HTTP/1.0\t{authority}\t\t0.1\t2\t3\t\t0\n"
+def probe_line(
+    port: int, name: str = "thing", protocol: str = "http", authority: str = "", server_name: str = LOCAL
+) -> str:
+    asked = f"{LOCAL}\t{port}\t{protocol}\tGET / HTTP/1.0\t{authority}"
+    return f"probe\tcp-1/{name}\t{asked}\t\t0.1\t2\t3\t\t0\t{server_name}\n"
 
 
 def test_the_loop_tells_changes_and_a_heartbeat(running: Running) -> None:
@@ -348,6 +353,16 @@ def test_the_loop_verifies_tls(running: Running, tmp_path: Path) -> None:
             running.tell(probe_line(port, name, "https", str(authority)) + f"watch\tcp-1/{name}\n")
             desired = ["look", f"cp-1/{name}", {"right": "passed", "wrong": "tls"}[name]]
             assert running.until(lambda fields, desired=desired: fields[:3] == desired)  # type: ignore[misc]
+
+
+def test_the_loop_accepts_only_a_certificate_with_the_name_that_it_asks_for(running: Running, tmp_path: Path) -> None:
+    certificate(tmp_path, "api", names=("kubernetes",))
+    with served(OK, serving(tmp_path / "api.crt")) as port:
+        for name, desired in (("kubernetes", "passed"), (LOCAL, "tls")):
+            asks = probe_line(port, name, "https", str(tmp_path / "api.crt"), name)
+            running.tell(f"{asks}watch\tcp-1/{name}\n")
+            told = ["look", f"cp-1/{name}", desired]
+            assert running.until(lambda fields, told=told: fields[:3] == told)  # type: ignore[misc]
 
 
 def test_the_loop_rests_when_it_is_told_to(running: Running) -> None:

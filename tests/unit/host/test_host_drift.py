@@ -161,12 +161,12 @@ CASES: dict[str, tuple[Change, list[str], list[str], dict[str, str]]] = {
     ),
     "a file of the kubelet is open to all": (
         with_mode(KUBELET_CONFIG, 0o666),
-        [f"{KUBELET_CONFIG}: mode 0666 -> 0644"],
-        [f"restore {KUBELET_CONFIG}: mode 0666 -> 0644"],
-        {"files": f"files: {KUBELET_CONFIG}: mode 0666 -> 0644"},
+        [f"{KUBELET_CONFIG}: mode 0666 -> 0600"],
+        [f"restore {KUBELET_CONFIG}: mode 0666 -> 0600"],
+        {"files": f"files: {KUBELET_CONFIG}: mode 0666 -> 0600"},
     ),
     "a file of the kubelet is another": (
-        with_file(KUBELET_CONFIG, FileState("0" * 64, 0o644, "root:root", "0:0")),
+        with_file(KUBELET_CONFIG, FileState("0" * 64, 0o600, "root:root", "0:0")),
         [f"{KUBELET_CONFIG} is another", "kubelet reads files that differ"],
         [f"write {KUBELET_CONFIG}", "start kubelet"],
         {"kubelet": "kubelet restarted"},

@@ -16,6 +16,7 @@ import yaml
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from windlass.domain.pki import (
+    SUPERSEDED,
     Credential,
     Pki,
     Signer,
@@ -62,13 +63,23 @@ def test_the_key_that_goes_last_when_a_plane_is_given_up_is_on_hosts_of_that_pla
 
 
 def test_a_control_plane_host_gets_all_that_its_components_read(cluster: Cluster, pki: Pki) -> None:
-    purposes = ["apiserver", "apiserver-kubelet-client", "front-proxy-client", "controller-manager", "scheduler"]
-    purposes += ["controller-manager-client", "scheduler-client", "admin", "etcd/apiserver-client"]
+    purposes = ["apiserver", "apiserver-kubelet-client", "front-proxy-client", "admin", "etcd/apiserver-client"]
+    purposes += [f"{one}/{role}" for one in ("controller-manager", "scheduler") for role in ("server", "client")]
     expected = {f"{PKI}/{purpose}.{kind}" for purpose in purposes for kind in ("crt", "key")}
     expected |= {f"{PKI}/service-account.{kind}" for kind in ("key", "pub")}
     expected |= {f"{PKI}/front-proxy-ca.crt", f"{PKI}/etcd/ca.crt", "/etc/windlass/encryption.yaml"}
     expected |= {f"/etc/windlass/kubeconfigs/{name}.conf" for name in ("admin", "controller-manager", "scheduler")}
     assert paths(cluster, pki, "cp-1") >= expected | NODE
+
+
+def test_controllers_see_no_more_of_the_pki_than_they_read(cluster: Cluster, pki: Pki) -> None:
+    trusted = {"ca.crt", "front-proxy-ca.crt"}
+    own = {f"{role}.{kind}" for role in ("server", "client") for kind in ("crt", "key")}
+    there = paths(cluster, pki, "cp-1")
+    for directory, further in (("scheduler", set()), ("controller-manager", {"service-account.key"})):
+        seen = {path.removeprefix(f"{PKI}/{directory}/") for path in there if path.startswith(f"{PKI}/{directory}/")}
+        assert seen == trusted | own | further
+    assert not there & set(SUPERSEDED)
 
 
 def test_no_authority_key_and_no_master_ever_lies_on_a_host(cluster: Cluster, pki: Pki) -> None:
@@ -95,6 +106,7 @@ def test_kubeconfigs_on_hosts_go_through_the_hosts_own_proxy(cluster: Cluster, p
     for name in ("admin", "controller-manager", "scheduler", "kubelet"):
         config = yaml.safe_load(files[f"/etc/windlass/kubeconfigs/{name}.conf"].content)
         assert config["clusters"][0]["cluster"]["server"] == "https://127.0.0.1:7443"
+        assert config["clusters"][0]["cluster"]["tls-server-name"] == "kubernetes"
         user = config["users"][0]["user"]
         assert set(files) >= {config["clusters"][0]["cluster"]["certificate-authority"], *user.values()}
 
@@ -108,6 +120,7 @@ def test_a_persons_kubeconfig_prefers_the_first_api_server(cluster: Cluster, pki
     leaf = short_lived_admin(pki, "ada", now, timedelta(hours=1))
     config = yaml.safe_load(user_kubeconfig(cluster, pki, "ada", leaf).reveal())
     assert config["current-context"] == "demo"
+    assert {item["cluster"]["tls-server-name"] for item in config["clusters"]} == {"kubernetes"}
     servers = {item["name"]: item["cluster"]["server"] for item in config["clusters"]}
     assert servers == {"demo": "https://192.0.2.11:6443", "demo-cp-2": "https://192.0.2.12:6443"}
     assert base64.b64decode(config["users"][0]["user"]["client-key-data"]).decode() == leaf.key.reveal()
@@ -221,6 +234,17 @@ def test_client_and_server_accept_each_other(cluster: Cluster, name: str, tmp_pa
     client = context(ssl.PROTOCOL_TLS_CLIENT, pki.leaves["w-1/kubelet-client"], authority, tmp_path)
     learnt = handshake(server, client, name)
     assert (("commonName", "system:node:w-1"),) in learnt["subject"]
+
+
+@pytest.mark.parametrize("leaf", ["w-1/kubelet", "cp-1/kubelet", "cp-1/scheduler", "cp-1/controller-manager"])
+def test_no_other_server_of_a_host_passes_for_the_api_server(cluster: Cluster, leaf: str, tmp_path: Path) -> None:
+    pki = issue_pki(cluster, datetime.now().astimezone())
+    authority = pki.authorities[Signer.KUBERNETES]
+    server = context(ssl.PROTOCOL_TLS_SERVER, pki.leaves[leaf], authority, tmp_path)
+    client = context(ssl.PROTOCOL_TLS_CLIENT, pki.leaves["w-1/kubelet-client"], authority, tmp_path)
+    for name in ("kubernetes", "127.0.0.1", "localhost"):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            handshake(server, client, name)
 
 
 def test_a_client_of_another_authority_is_turned_down(cluster: Cluster, tmp_path: Path) -> None:

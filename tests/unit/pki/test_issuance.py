@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from cryptography import x509
 
+from windlass.domain.host.layout import API_SERVER_NAME
 from windlass.domain.pki import (
     CertificateSubject,
     Credential,
@@ -18,6 +19,7 @@ from windlass.domain.pki import (
     issue_pki,
     new_authority,
     short_lived_admin,
+    subjects,
 )
 from windlass.domain.pki.certificates import alternative_names
 from windlass.domain.secret import Secret
@@ -100,10 +102,34 @@ def test_the_api_server_certificate_names_every_way_to_reach_it(
     }
 
 
-@pytest.mark.parametrize("leaf", ["etcd-server", "etcd-peer", "controller-manager", "scheduler", "kubelet"])
-def test_servers_on_a_host_are_named_by_it_and_by_loopback(pki: Pki, leaf: str) -> None:
+@pytest.mark.parametrize("leaf", ["controller-manager", "scheduler", "kubelet"])
+def test_servers_on_a_host_are_named_by_it_alone(pki: Pki, leaf: str) -> None:
+    assert alternative_names(pki.leaves[f"cp-1/{leaf}"].parse()) == {"cp-1", "192.0.2.11"}
+
+
+@pytest.mark.parametrize("leaf", ["etcd-server", "etcd-peer"])
+def test_etcd_is_named_by_loopback_too_as_it_is_asked_through_tunnels(pki: Pki, leaf: str) -> None:
     names = alternative_names(pki.leaves[f"cp-1/{leaf}"].parse())
     assert names == {"cp-1", "192.0.2.11", "127.0.0.1", "localhost"}
+
+
+def test_only_api_servers_have_the_name_that_their_clients_ask_for(pki: Pki) -> None:
+    named = {name for name, leaf in pki.leaves.items() if API_SERVER_NAME in alternative_names(leaf.parse())}
+    assert named == {"cp-1/apiserver", "cp-2/apiserver"}
+
+
+def test_a_running_cluster_has_the_name_before_any_client_asks_for_it(
+    cluster: Cluster, pki: Pki, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the releases before issued is kept for API servers, so that clients may ask for it in any order."""
+    with monkeypatch.context() as before:
+        loopback = {"127.0.0.1", "localhost"}
+        before.setattr(subjects, "host_names", lambda host: frozenset({host.name, host.address, *loopback}))
+        old = issue_pki(cluster, now, pki)
+    after = issue_pki(cluster, now, old)
+    renamed = {"kubelet", "controller-manager", "scheduler"}
+    assert changed(old, after) == {name for name in old.leaves if name.partition("/")[2] in renamed}
+    assert API_SERVER_NAME in alternative_names(old.leaves["cp-1/apiserver"].parse())
 
 
 def test_only_what_never_lies_on_a_host_is_a_master(pki: Pki) -> None:

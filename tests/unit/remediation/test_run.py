@@ -696,7 +696,7 @@ def test_a_certificate_that_is_open_to_all_is_closed_and_nothing_is_issued_or_st
 def test_another_owner_of_a_rendered_file_is_put_right(world: World) -> None:
     path = "/etc/windlass/stacks/etcd/compose.yaml"
     before = open_to_all(world, path)
-    assert [action.reason for action in world.plan().actions] == [f"{path}: mode 0666 -> 0644, owner nobody -> root"]
+    assert [action.reason for action in world.plan().actions] == [f"{path}: mode 0666 -> 0600, owner nobody -> root"]
     world.remediate()
     assert world.hosts["cp-1"].files[path] == before
     assert world.acts == []

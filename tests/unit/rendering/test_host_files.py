@@ -15,6 +15,18 @@ CONTAINERD_UNIT = "/etc/systemd/system/windlass-containerd.service"
 CRI = "io.containerd.cri.v1"
 
 
+@pytest.mark.parametrize("path", [KUBELET_UNIT, "/etc/windlass/kubelet/config.yaml"])
+def test_what_tells_of_a_node_s_kubelet_is_for_root_alone(render: Any, path: str) -> None:
+    assert render().host("w-1")[path].mode == 0o600
+
+
+def test_compose_files_are_for_root_alone_and_the_proxys_configuration_is_for_its_user(render: Any) -> None:
+    modes = {
+        path: file.mode for path, file in render().host("cp-1").items() if path.startswith("/etc/windlass/stacks/")
+    }
+    assert {path for path, mode in modes.items() if mode != 0o600} == {"/etc/windlass/stacks/api-proxy/haproxy.cfg"}
+
+
 class TestKubelet:
     def test_refuses_who_has_no_name_and_asks_the_api_for_the_others(self, render: Any) -> None:
         config = render().kubelet("w-1")

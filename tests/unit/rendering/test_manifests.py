@@ -130,9 +130,8 @@ class TestNetwork:
 
     def test_does_not_wait_for_the_proxy_in_the_cluster(self, render: Any) -> None:
         container = render().object("DaemonSet", "flannel")["spec"]["template"]["spec"]["containers"][0]
-        environment = {variable["name"]: variable.get("value") for variable in container["env"]}
-        assert environment["KUBERNETES_SERVICE_HOST"] == "127.0.0.1"
-        assert environment["KUBERNETES_SERVICE_PORT"] == "7443"
+        assert "--kubeconfig-file=/etc/kube-flannel/kubeconfig" in container["args"]
+        assert "KUBERNETES_SERVICE_HOST" not in {variable["name"] for variable in container["env"]}
 
     @pytest.mark.parametrize("mode", ["iptables", "nftables"])
     def test_kube_proxy_runs_in_the_mode_of_the_spec_and_leaves_conntrack_to_the_host(
@@ -143,14 +142,35 @@ class TestNetwork:
         assert config["mode"] == mode
         assert config["conntrack"]["maxPerCore"] == config["conntrack"]["min"] == 0
 
-    def test_kube_proxy_reaches_the_api_by_the_proxy_on_its_host(self, render: Any) -> None:
-        kubeconfig = yaml.safe_load(render().object("ConfigMap", "kube-proxy")["data"]["kubeconfig"])
-        assert kubeconfig["clusters"][0]["cluster"]["server"] == "https://127.0.0.1:7443"
+    @pytest.mark.parametrize("name", ["kube-proxy", "flannel"])
+    def test_pods_on_the_hosts_network_reach_the_api_by_its_proxy_and_ask_for_its_name(
+        self, render: Any, name: str
+    ) -> None:
+        kubeconfig = yaml.safe_load(render().object("ConfigMap", name)["data"]["kubeconfig"])
+        (cluster,) = (one["cluster"] for one in kubeconfig["clusters"])
+        assert (cluster["server"], cluster["tls-server-name"]) == ("https://127.0.0.1:7443", "kubernetes")
+
+    def test_the_file_that_tells_the_runtime_of_the_network_is_for_root_alone(self, render: Any) -> None:
+        announce = render().object("DaemonSet", "flannel")["spec"]["template"]["spec"]["containers"][1]
+        script = announce["command"][-1]
+        assert script.index("umask 077") < script.index("cp /etc/kube-flannel/cni-conf.json")
 
     def test_extra_args_reach_kube_proxy(self, render: Any) -> None:
         rendering = render(components={"kube-proxy": {"extraArgs": {"v": "6"}}})
         container = rendering.object("DaemonSet", "kube-proxy")["spec"]["template"]["spec"]["containers"][0]
         assert "--v=6" in container["command"]
+
+
+@pytest.mark.parametrize("namespace", ["kube-system", "kube-public", "kube-node-lease", "kube-flannel"])
+def test_pods_that_name_no_account_get_no_token(render: Any, namespace: str) -> None:
+    accounts = [one.document for one in render().manifests() if (one.kind, one.name) == ("ServiceAccount", "default")]
+    (account,) = (one for one in accounts if one["metadata"]["namespace"] == namespace)
+    assert account["automountServiceAccountToken"] is False
+
+
+def test_the_account_of_the_users_default_namespace_is_theirs(render: Any) -> None:
+    accounts = {one.namespace for one in render().manifests() if (one.kind, one.name) == ("ServiceAccount", "default")}
+    assert "default" not in accounts
 
 
 class TestDns:

@@ -122,8 +122,33 @@ class TestApiServer:
         assert render("standalone").flags("all-1", "control-plane", "kube-apiserver")["goaway-chance"] == "0"
         assert float(render().flags("cp-1", "control-plane", "kube-apiserver")["goaway-chance"]) > 0
 
+    def test_meets_floods_of_events_and_services_that_claim_addresses(self, render: Any) -> None:
+        rendering = render()
+        flags = rendering.flags("cp-1", "control-plane", "kube-apiserver")
+        plugins = rendering.yaml("cp-1", flags["admission-control-config-file"])["plugins"]
+        (limits,) = (one["configuration"]["limits"] for one in plugins if one["name"] == "EventRateLimit")
+        assert {"Server", "Namespace"} == {one["type"] for one in limits}
+        enabled = flags["enable-admission-plugins"].split(",")
+        assert {"DenyServiceExternalIPs", "EventRateLimit"} <= set(enabled)
+        assert "AlwaysPullImages" not in enabled
+
+    def test_asks_for_images_always_if_the_spec_says_so(self, render: Any) -> None:
+        flags = render(security={"alwaysPullImages": True}).flags("cp-1", "control-plane", "kube-apiserver")
+        assert flags["enable-admission-plugins"].endswith(",AlwaysPullImages")
+
 
 class TestControllers:
+    @pytest.mark.parametrize(
+        ("component", "own"), [("kube-controller-manager", "controller-manager"), ("kube-scheduler", "scheduler")]
+    )
+    def test_see_and_read_of_the_pki_only_what_is_theirs(self, render: Any, component: str, own: str) -> None:
+        rendering = render()
+        mounted = {one["source"] for one in rendering.service("cp-1", "control-plane", component)["volumes"]}
+        assert mounted == {f"/etc/windlass/pki/{own}", "/etc/windlass/kubeconfigs"}
+        values = rendering.flags("cp-1", "control-plane", component).values()
+        files = [value for value in values if value.startswith("/etc/windlass/")]
+        assert [one for one in files if not one.startswith(tuple(f"{place}/" for place in mounted))] == []
+
     @pytest.mark.parametrize("component", CONTROL_PLANE[1:])
     def test_answer_other_hosts_by_tls_and_ask_who_they_are(self, render: Any, component: str) -> None:
         flags = render().flags("cp-2", "control-plane", component)

@@ -114,7 +114,8 @@ def test_a_file_of_the_kubelet_that_is_open_to_all_is_put_right_without_a_drain_
 
     found = states(world.session)
 
-    told = f"{KUBELET_CONFIG}: {OPEN}, {STACKS}/api-proxy/haproxy.cfg: {OPEN}"
+    private = OPEN.replace("0644", "0600")
+    told = f"{KUBELET_CONFIG}: {private}, {STACKS}/api-proxy/haproxy.cfg: {OPEN}"
     assert found["w-1"].stale == {"files": f"files: {told}"}
     (step,) = plan_rollout(world.session.cluster, found, leader="cp-1", add_ons=())
     assert (step.label, step.drains, step.does) == ("host w-1", False, (f"w-1: files: {told}",))

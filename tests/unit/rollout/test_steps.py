@@ -29,6 +29,7 @@ def kind(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def acted(monkeypatch: pytest.MonkeyPatch) -> Mock:
     act = Mock(return_value=())
+    monkeypatch.setattr(steps, "install_host_certificates", Mock(return_value=()))
     monkeypatch.setattr(steps, "change_etcd", act)
     monkeypatch.setattr(steps, "change_api_server", act)
     monkeypatch.setattr(steps, "observe_host", lambda session, _, host, conn: LOOK_AT_HOST(session, None, host, conn))
@@ -59,6 +60,17 @@ def test_one_that_a_try_before_left_stopped_is_started_whatever_the_others_do(
     del world.machines["cp-2"].services[SERVICES[kind]]
     do(world, kind)
     assert acted.call_args.kwargs == {"stops": False}
+
+
+def test_certificates_lie_there_before_the_file_that_tells_of_their_directories(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(steps, "observe_host", lambda session, _, host, conn: LOOK_AT_HOST(session, None, host, conn))
+    monkeypatch.setattr(steps, "install_host_certificates", lambda *_: done.append("certificates") or ("certificates",))
+    monkeypatch.setattr(steps, "change_api_server", lambda *_, **__: done.append("API server") or ())
+    do(world, API_SERVER)
+    assert done == ["certificates", "API server"]
 
 
 def test_that_no_member_answers_is_no_answer_yet() -> None:

@@ -13,6 +13,7 @@ from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, HostImage, Install
 from windlass.domain.scripts.apply import after_api, settings_script, stack_script, unit_script
+from windlass.domain.scripts.audit_host import audit_script
 from windlass.domain.scripts.backup import pack_stacks_script
 from windlass.domain.scripts.bootstrap import bootstrap_script, member_origin_script
 from windlass.domain.scripts.check_health import health_script
@@ -121,6 +122,7 @@ _SINGLE = (
     distribution_docker_script(),
     docker_script("/opt/windlass/artifacts/0123"),
     facts_script(),
+    audit_script(),
     fetch_script(_INSTALLS, _LOCK, _MIRROR),
     hook_script("apt-get upgrade -y", _HOST),
     inspect_host(_DESIRED_HOST),

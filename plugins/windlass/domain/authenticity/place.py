@@ -19,8 +19,8 @@ Leases and observations change all the time, and carry the time of their change.
 _SEALED = frozenset({"spec"})
 """What has no seal of its own, and may hold what readers of the bucket should not see."""
 _ON_ITS_OWN = frozenset({"log", "bundles", "credentials"})
-"""Bundles have sealed parts and signed manifests, also in other buckets; nothing is decided by the log. An API server that
-signs nothing counts how often people were let in lately."""
+"""Bundles have sealed parts and signed manifests, also in other buckets; nothing is decided by the log. An API server
+that signs nothing counts how often people were let in lately."""
 
 
 @dataclass(frozen=True)

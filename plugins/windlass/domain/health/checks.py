@@ -15,7 +15,7 @@ from windlass.domain.health.probe import Subject
 from windlass.domain.health.vantage import vantages_of
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
-from windlass.domain.host.layout import KUBELET_PORT, PKI, stack_directory
+from windlass.domain.host.layout import API_SERVER, API_SERVER_NAME, KUBELET_PORT, PKI, stack_directory
 from windlass.domain.objects.watched import WatchedObject, watched_objects
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
@@ -77,6 +77,11 @@ class Check:
         """Path, on the vantage point, of the certificate that verifies the answer."""
         certificate = self.health.client_certificate
         return f"{certificate.rpartition('/')[0] if certificate else PKI}/ca.crt"
+
+    @property
+    def server_name(self) -> str:
+        """Name that the certificate behind the answer must be for."""
+        return API_SERVER_NAME if self.subject.component == API_SERVER else self.address
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ def _probe(check: Check, ssh_port: int) -> str:
         max(health.unhealthy_threshold, health.healthy_threshold) + 2,
         ",".join(str(code) for code in check.accepts),
         ssh_port,
+        check.server_name,
     )
     return _line("probe", *(str(field) for field in fields))
 

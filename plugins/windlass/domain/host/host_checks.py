@@ -9,7 +9,7 @@ from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
-from windlass.domain.host.layout import KUBELET_PORT, PKI, stack_directory
+from windlass.domain.host.layout import API_SERVER, API_SERVER_NAME, KUBELET_PORT, PKI, stack_directory
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.stacks import host_stacks, render_stack
@@ -44,6 +44,7 @@ class ServiceCheck:
             check.response_timeout,
             "code",
             ca=f"{directory}/ca.crt" if client or check.protocol == "https" else "",
+            server_name=API_SERVER_NAME if self.component == API_SERVER else "",
             client=client,
         )
 

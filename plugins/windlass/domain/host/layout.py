@@ -13,6 +13,9 @@ RUN = "/run/windlass"
 CLUSTER_MARK = f"{ETC}/cluster"
 """Says which cluster a host belongs to, for preflight, for repair and for whoever looks at the host."""
 PKI = f"{ETC}/pki"
+CONTROLLER_MANAGER_PKI = f"{PKI}/controller-manager"
+SCHEDULER_PKI = f"{PKI}/scheduler"
+"""What these two need of the PKI, each in a directory of its own, which is all that its container sees of it."""
 SEALED_PKI = f"{ETC}/pki.sealed"
 """The PKI as it is stored, after what says which spec and PKI of which store the host was given."""
 CLIENT_CA = f"{ETC}/pki/client-ca.crt"
@@ -53,6 +56,13 @@ PROXY_SERVICE = "api-proxy"
 PROXY_CONFIG = f"{STACKS}/{PROXY_SERVICE}/haproxy.cfg"
 PROXY_CONTAINER = f"windlass-{PROXY_SERVICE}"
 
+API_SERVER = "kube-apiserver"
+API_SERVER_NAME = "kubernetes"
+"""The name that only certificates of API servers have: whoever asks one looks for it, however it gets there.
+
+Certificates of the same authority name hosts and their addresses, a kubelet's too, and a tunnel or the API proxy ends
+at 127.0.0.1. Every certificate that Windlass ever issued to an API server has this name, and no host may be called so.
+"""
 API_PORT = 6443
 PROXY_PORT = 7443
 PROXY_STATUS_PORT = 7444
@@ -63,6 +73,8 @@ ETCD_STATUS_PORT = 2381
 KUBELET_PORT = 10250
 CONTROLLER_MANAGER_PORT = 10257
 SCHEDULER_PORT = 10259
+PROXY_METRICS_PORT = 10249
+"""Of kube-proxy, on loopback."""
 
 CLUSTER_LABEL = "io.windlass.cluster"
 """Of a container: what follows stands on each that a stack runs."""

@@ -27,7 +27,7 @@ from windlass.domain.pki.kubeconfig import (
     user_contexts,
     user_kubeconfig,
 )
-from windlass.domain.pki.layout import HostFile, desired_certificates, files_for
+from windlass.domain.pki.layout import SUPERSEDED, HostFile, desired_certificates, files_for
 from windlass.domain.pki.model import EncryptionKey, Pki, secrets
 from windlass.domain.pki.subjects import (
     ADMINS_GROUP,
@@ -37,6 +37,7 @@ from windlass.domain.pki.subjects import (
     SUPER_ADMIN,
     Signer,
     api_names,
+    host_names,
     local_names,
 )
 
@@ -46,6 +47,7 @@ __all__ = [
     "EXEC_API",
     "KUBELET_API_GROUP",
     "MASTERS_GROUP",
+    "SUPERSEDED",
     "SUPER_ADMIN",
     "CertificateSubject",
     "Credential",
@@ -69,6 +71,7 @@ __all__ = [
     "files_for",
     "group_bindings",
     "host_kubeconfig",
+    "host_names",
     "issue",
     "issue_pki",
     "local_names",

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from windlass.domain.host.layout import API_PORT, PROXY_PORT
+from windlass.domain.host.layout import API_PORT, API_SERVER_NAME, PROXY_PORT
 from windlass.domain.pki.certificates import Credential
 from windlass.domain.pki.model import Pki
 from windlass.domain.pki.subjects import Signer, endpoint_host
@@ -112,10 +112,11 @@ def _endpoint_url(endpoint: str) -> str:
 def _render(
     contexts: Sequence[KubeconfigContext], authority: Mapping[str, str], user: str, credentials: Mapping[str, Any]
 ) -> str:
+    asked = {**authority, "tls-server-name": API_SERVER_NAME}
     document: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": item.name, "cluster": {"server": item.server, **authority}} for item in contexts],
+        "clusters": [{"name": item.name, "cluster": {"server": item.server, **asked}} for item in contexts],
         "users": [{"name": user, "user": dict(credentials)}],
         "contexts": [{"name": item.name, "context": {"cluster": item.name, "user": user}} for item in contexts],
         "current-context": contexts[0].name,

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from windlass.domain.host.file_drift import ROOT, DesiredFile, ToBeIssued, desired_files
-from windlass.domain.host.layout import CLIENT_CA, ENCRYPTION_CONFIG, KUBECONFIGS, PKI
+from windlass.domain.host.layout import (
+    CLIENT_CA,
+    CONTROLLER_MANAGER_PKI,
+    ENCRYPTION_CONFIG,
+    KUBECONFIGS,
+    PKI,
+    SCHEDULER_PKI,
+)
 from windlass.domain.pki.certificates import Credential, public_pem
 from windlass.domain.pki.encryption import encryption_configuration
 from windlass.domain.pki.kubeconfig import CredentialFiles, host_kubeconfig
@@ -19,6 +26,10 @@ _STEMS = {
     "etcd-peer": "etcd/peer",
     "etcd-health": "etcd/health",
     "apiserver-etcd-client": "etcd/apiserver-client",
+    "controller-manager": "controller-manager/server",
+    "controller-manager-client": "controller-manager/client",
+    "scheduler": "scheduler/server",
+    "scheduler-client": "scheduler/client",
 }
 """Leaves whose files are not named after their purpose, below the PKI directory and without suffix."""
 _KUBECONFIGS = {
@@ -28,6 +39,12 @@ _KUBECONFIGS = {
     "kubelet": "kubelet-client",
 }
 """Kubeconfig by the leaf it uses."""
+_CONTROLLERS = {"controller-manager": CONTROLLER_MANAGER_PKI, "scheduler": SCHEDULER_PKI}
+"""Directories that hold all that a component sees of the PKI, by its kubeconfig."""
+SUPERSEDED = tuple(
+    f"{PKI}/{name}{role}.{kind}" for name in _CONTROLLERS for role in ("", "-client") for kind in ("crt", "key")
+)
+"""Where earlier releases laid what is in those directories now, for every component of the host to see."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +97,15 @@ def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:
     # A file of its own: no kubelet, controller or proxy is to take a certificate of the authority of people.
     client_ca = {} if people is None else {CLIENT_CA: _public(kubernetes.certificate + people.certificate)}
     configuration = encryption_configuration(pki.encryption_keys, encrypt=cluster.spec.security.encrypt_secrets)
-    return client_ca | {
-        f"{PKI}/front-proxy-ca.crt": _public(pki.authorities[Signer.FRONT_PROXY].certificate),
-        f"{PKI}/service-account.key": _private(pki.service_account_key.reveal_bytes()),
+    front_proxy = _public(pki.authorities[Signer.FRONT_PROXY].certificate)
+    service_accounts = _private(pki.service_account_key.reveal_bytes())
+    trusted = {"ca.crt": _public(kubernetes.certificate), "front-proxy-ca.crt": front_proxy}
+    return {
+        **client_ca,
+        **{f"{own}/{name}": file for own in _CONTROLLERS.values() for name, file in trusted.items()},
+        f"{CONTROLLER_MANAGER_PKI}/service-account.key": service_accounts,
+        f"{PKI}/front-proxy-ca.crt": front_proxy,
+        f"{PKI}/service-account.key": service_accounts,
         f"{PKI}/service-account.pub": _public(public_pem(pki.service_account_key)),
         ENCRYPTION_CONFIG: _private(configuration.reveal_bytes()),
     }
@@ -100,8 +123,7 @@ def _credential_paths(purpose: str) -> tuple[str, str]:
 
 
 def _kubeconfig(cluster: Cluster, user: str, purpose: str) -> HostFile:
-    stem = f"{PKI}/{purpose}"
-    files = CredentialFiles(f"{PKI}/ca.crt", f"{stem}.crt", f"{stem}.key")
+    files = CredentialFiles(f"{_CONTROLLERS.get(user, PKI)}/ca.crt", *_credential_paths(purpose))
     return _private(host_kubeconfig(cluster.name, user, files).encode())
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
 
+from windlass.domain.host.layout import API_SERVER_NAME
 from windlass.domain.pki.certificates import CertificateSubject, Usage
 from windlass.domain.spec import Cluster, Host
 
@@ -17,6 +18,10 @@ MASTERS_GROUP = "system:masters"
 """Group that the API server always obeys; only Windlass's own certificate has it, and that is never on a host."""
 KUBELET_API_GROUP = "windlass:kubelet-api"
 """Group that API servers have towards kubelets; bound to `system:kubelet-api-admin`."""
+
+API_SERVICE_NAMES = ("kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+"""Names by which pods find the API server: those of its Service."""
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost"})
 
 SUPER_ADMIN = "super-admin"
 ETCD_CLIENT = "etcd-client"
@@ -70,16 +75,25 @@ def api_names(cluster: Cluster, host: Host) -> frozenset[str]:
     """Return every name and address under which clients reach the API server of `host`."""
     spec = cluster.spec
     service_network = ipaddress.ip_network(spec.network.service_cidr)
-    names = {"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}
-    names |= {str(service_network[1]), *local_names(host), *spec.api.extra_names}
+    names = {API_SERVER_NAME, *API_SERVICE_NAMES, str(service_network[1])}
+    names |= {*local_names(host), *spec.api.extra_names}
     if spec.api.endpoint is not None:
         names.add(endpoint_host(spec.api.endpoint))
     return frozenset(names)
 
 
+def host_names(host: Host) -> frozenset[str]:
+    """Return the names of any server on `host`, by which other hosts find it."""
+    return frozenset({host.name, host.address})
+
+
 def local_names(host: Host) -> frozenset[str]:
-    """Return the names of any server on `host`; 127.0.0.1 too, since clients come through tunnels."""
-    return frozenset({host.name, host.address, "127.0.0.1", "localhost"})
+    """Return the names of a server on `host` that is asked through tunnels, which end at its 127.0.0.1, too.
+
+    Only an API server and etcd, which has an authority of its own: with a loopback name any other server of the same
+    authority could stand in for the API server that a client finds at 127.0.0.1.
+    """
+    return host_names(host) | LOOPBACK_NAMES
 
 
 def endpoint_host(endpoint: str) -> str:
@@ -114,8 +128,8 @@ def _control_plane_leaves(cluster: Cluster, host: Host) -> dict[str, DesiredCert
     }
     servers = {
         "apiserver": CertificateSubject("kube-apiserver", Usage.SERVER, names=api_names(cluster, host)),
-        "controller-manager": CertificateSubject("kube-controller-manager", Usage.SERVER, names=local_names(host)),
-        "scheduler": CertificateSubject("kube-scheduler", Usage.SERVER, names=local_names(host)),
+        "controller-manager": CertificateSubject("kube-controller-manager", Usage.SERVER, names=host_names(host)),
+        "scheduler": CertificateSubject("kube-scheduler", Usage.SERVER, names=host_names(host)),
     }
     signed = {
         purpose: DesiredCertificate(Signer.KUBERNETES, subject) for purpose, subject in {**clients, **servers}.items()
@@ -133,7 +147,7 @@ def _control_plane_leaves(cluster: Cluster, host: Host) -> dict[str, DesiredCert
 def _kubelet_leaves(host: Host) -> dict[str, DesiredCertificate]:
     client = CertificateSubject(f"system:node:{host.name}", Usage.CLIENT, ("system:nodes",))
     # Kubernetes wants a node's serving certificate to name it just as its client certificate does.
-    server = CertificateSubject(f"system:node:{host.name}", Usage.SERVER, ("system:nodes",), local_names(host))
+    server = CertificateSubject(f"system:node:{host.name}", Usage.SERVER, ("system:nodes",), host_names(host))
     return {
         "kubelet-client": DesiredCertificate(Signer.KUBERNETES, client),
         "kubelet": DesiredCertificate(Signer.KUBERNETES, server),

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from windlass.domain.host.file_drift import ROOT
 
+FOR_ROOT = 0o600
+"""Mode of a file that nobody but root reads."""
+
 
 @dataclass(frozen=True)
 class RenderedFile:

@@ -15,7 +15,7 @@ from windlass.domain.host.layout import (
     SYSTEMD,
 )
 from windlass.domain.rendering.context import ClusterInputs, HostInputs, component_flags
-from windlass.domain.rendering.files import HostFiles, RenderedFile
+from windlass.domain.rendering.files import FOR_ROOT, HostFiles, RenderedFile
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.stacks import host_stacks, render_stack
 from windlass.domain.spec.models import Cluster, Host
@@ -28,6 +28,7 @@ _NODES = {
     "host/kubelet.yaml": KUBELET_CONFIG,
     "host/kubelet.service": f"{SYSTEMD}/kubelet.service",
 }
+_FOR_ROOT = frozenset({"host/kubelet.yaml", "host/kubelet.service"})
 
 
 def render_host(
@@ -53,4 +54,8 @@ def render_host(
 def _render(paths: dict[str, str], inputs: HostInputs) -> dict[str, RenderedFile]:
     templates, context = inputs.whole.templates, inputs.context()
     context["flags"] = {"kubelet": component_flags("kubelet", templates, context)}
-    return {path: RenderedFile(templates.render(name, context).encode()) for name, path in paths.items()}
+    modes = dict.fromkeys(_FOR_ROOT, FOR_ROOT)
+    return {
+        path: RenderedFile(templates.render(name, context).encode(), modes.get(name, RenderedFile.mode))
+        for name, path in paths.items()
+    }

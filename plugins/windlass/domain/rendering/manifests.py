@@ -20,6 +20,7 @@ from windlass.errors import SpecError
 
 _MANAGED_BY = {MANAGED_BY_LABEL: FIELD_MANAGER}
 OWN_ADDON = "own"
+SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 _EARLY_KINDS = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
 """Kinds that others need to be there first."""
 
@@ -70,7 +71,19 @@ def render_manifests(cluster: Cluster, release: Release, lock: Lock, mirror: Mir
     for addon, template in _addons(cluster):
         text = inputs.templates.render(f"manifests/{template}.yaml", context)
         ours += [_ours(addon, document) for document in parse_yaml(f"manifests/{template}.yaml as rendered", text)]
-    return [*_ordered(ours), *own_manifests(cluster)]
+    return [*_ordered([*ours, *_default_accounts(ours)]), *own_manifests(cluster)]
+
+
+def _default_accounts(ours: Sequence[AddonManifest]) -> Iterator[AddonManifest]:
+    """Yield the accounts that pods have which name none: of no namespace of ours does one get a token.
+
+    Kubernetes makes them by itself; only the one setting is ours. Namespaces of users are theirs, and so is `default`.
+    """
+    added = [(one.addon, one.name) for one in ours if one.kind == "Namespace"]
+    for addon, namespace in (*(("access", name) for name in SYSTEM_NAMESPACES), *added):
+        metadata = {"name": "default", "namespace": namespace}
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+        yield _ours(addon, {**account, "automountServiceAccountToken": False})
 
 
 def _addons(cluster: Cluster) -> Iterator[tuple[str, str]]:

@@ -12,15 +12,16 @@ from typing import Any
 from windlass.domain.host.health_check import HEALTH_KEY, overridden
 from windlass.domain.host.layout import DIGEST_LABEL, stack_data_directory, stack_directory
 from windlass.domain.rendering.context import HostInputs, component_flags
-from windlass.domain.rendering.files import RenderedFile
+from windlass.domain.rendering.files import FOR_ROOT, RenderedFile
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
 _COMPOSE = "compose.yaml"
+_CONTROL_PLANE = "control-plane"
 _COMPONENTS = {
     "etcd": ("etcd",),
-    "control-plane": ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
+    _CONTROL_PLANE: ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
 }
 """Components of each stack whose flags are a template of their own."""
 OWN_COMPONENTS = frozenset({"api-proxy", *(component for stack in _COMPONENTS.values() for component in stack)})
@@ -66,7 +67,12 @@ def render_stack(stack: str, inputs: HostInputs) -> dict[str, RenderedFile]:
         "override": _Overrides(inputs.whole.cluster),
     }
     files[_COMPOSE] = _render_compose(stack, inputs, context)
-    return {f"{directory}/{name}": RenderedFile(text.encode()) for name, text in files.items()}
+    return {f"{directory}/{name}": RenderedFile(text.encode(), _mode(stack, name)) for name, text in files.items()}
+
+
+def _mode(stack: str, name: str) -> int:
+    """Return the mode of a stack's file: the engine reads Compose files, as root; images bring users of their own."""
+    return FOR_ROOT if name == _COMPOSE or stack == _CONTROL_PLANE else RenderedFile.mode
 
 
 def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any]) -> str:

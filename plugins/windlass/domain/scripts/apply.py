@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from windlass.domain.host.layout import (
     API_PROXY,
+    API_SERVER_NAME,
     APPLIED,
     COMPONENT_LABEL,
     DIGEST_LABEL,
@@ -51,7 +52,9 @@ def after_api(start: Script) -> Script:
     return Script(start.name, {**start.arguments, "after_api": True}, _UNTIL_API + start.text)
 
 
-_API_ANSWERS = CurlProbe(f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=2), ca=f"{PKI}/ca.crt")
+_API_ANSWERS = CurlProbe(
+    f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=2), ca=f"{PKI}/ca.crt", server_name=API_SERVER_NAME
+)
 NO_API = 75
 """What `after_api` exits with where no API server has answered in time: sysexits' word for "try again later"."""
 _UNTIL_API = f"""deadline=$(( $(date +%s) + 240 ))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
+from urllib.parse import urlsplit
 
 Expected = Literal["any answer", "success", "success or why", "code", "connection"]
 _NOTHING_ANSWERS = "7|28"
@@ -38,6 +39,9 @@ class CurlProbe:
     expected: Expected = "success"
     ca: str = ""
     """File of the CA that the server's certificate must be of; empty for those that the host itself trusts."""
+    server_name: str = ""
+    """Name that the server's certificate must be for; empty for the host in `url`. Then no proxy of the host's
+    environment is asked, as none is for an address of its own."""
     client: str = ""
     """Path without suffix of the client certificate (.crt) and its key (.key)."""
     is_trusted: bool = False
@@ -51,11 +55,17 @@ class CurlProbe:
     @property
     def argv(self) -> tuple[str, ...]:
         """Return the command."""
-        return ("curl", *_MODES[self.expected], *self._trust(), *self._limits(), *self.others, self.url)
+        return ("curl", *_MODES[self.expected], *self._trust(), *self._limits(), *self.others, self._asked())
 
     def __str__(self) -> str:
         """Return the command as a shell takes it."""
         return shlex.join(self.argv)
+
+    def _asked(self) -> str:
+        """Return the URL with the name to verify in the place of the host, which `_trust` has curl connect to."""
+        parts = urlsplit(self.url)
+        host = f"{self.server_name}:{parts.port}" if parts.port else self.server_name
+        return parts._replace(netloc=host).geturl() if self.server_name else self.url
 
     def _limits(self) -> Iterator[str]:
         if self.is_silent:
@@ -69,6 +79,8 @@ class CurlProbe:
             yield "--insecure"
         if self.ca:
             yield from ("--cacert", self.ca)
+        if self.server_name:
+            yield from ("--noproxy", self.server_name, "--connect-to", f"::{urlsplit(self.url).hostname}:")
         if self.client:
             yield from ("--cert", f"{self.client}.crt", "--key", f"{self.client}.key")
 

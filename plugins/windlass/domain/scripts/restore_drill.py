@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from windlass.domain.backup.state import BundleState
 from windlass.domain.host.layout import (
     API_PORT,
+    API_SERVER_NAME,
     DRILL_LABEL,
     DRILLS,
     ENCRYPTION_CONFIG,
@@ -184,6 +185,7 @@ class DrillPlan:
             timedelta(seconds=20),
             "success or why",
             ca=f"{pki}/ca.crt",
+            server_name=API_SERVER_NAME,
             client=f"{pki}/client",
             others=("-H", metadata),
         )

@@ -22,6 +22,11 @@ class Security(Section):
     pod_security: Literal["privileged", "baseline", "restricted"] = setting(
         "baseline", "Pod Security level enforced in namespaces that set none."
     )
+    always_pull_images: bool = setting(
+        default=False,
+        text="Whether every start of a container asks the registry, so that no pod runs a private image just because "
+        "its node has it; then nothing starts while the registry is away.",
+    )
     certificate_days: int = setting(
         90, "Days that certificates are valid; they are renewed when a third of that is left.", ge=1, le=365
     )

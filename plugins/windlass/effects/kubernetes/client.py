@@ -17,6 +17,7 @@ from typing import Any, Self
 import httpx
 
 from windlass.domain.bounded import read_from
+from windlass.domain.host.layout import API_SERVER_NAME
 from windlass.domain.objects.inventory import FIELD_MANAGER
 from windlass.effects.answers import read_whole
 from windlass.effects.kubernetes.tls import client_context
@@ -61,9 +62,14 @@ EVENTS = Resource("v1", "events", namespaced=True)
 SERVICE_ACCOUNTS = Resource("v1", "serviceaccounts", namespaced=True)
 
 
+_AS_API_SERVER = {"sni_hostname": API_SERVER_NAME}
+"""What httpx asks for by SNI, and so what the server's certificate must be for."""
+
+
 class KubernetesClient:
     """One API server at `https://ADDRESS:PORT`; close it, or use it in a `with`.
 
+    Whatever the way there, only a certificate with an API server's own name is accepted.
     `transport` carries the requests in place of the network, for tests.
     """
 
@@ -99,7 +105,7 @@ class KubernetesClient:
     def is_ready(self) -> bool:
         """Whether /readyz answers `ok`; False also when nothing answers."""
         try:
-            with self._http.stream("GET", "/readyz", timeout=2.0) as response:
+            with self._http.stream("GET", "/readyz", timeout=2.0, extensions=_AS_API_SERVER) as response:
                 return response.status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
@@ -256,7 +262,7 @@ class KubernetesClient:
         if "content" in options:
             headers.setdefault("Content-Type", "application/json")
         try:
-            with self._http.stream(method, path, headers=headers, **options) as response:
+            with self._http.stream(method, path, headers=headers, extensions=_AS_API_SERVER, **options) as response:
                 return read_whole(response, MOST_BYTES)
         except httpx.HTTPError as error:
             raise UnreachableError(f"{self._where}: {method} {path}: {error or type(error).__name__}") from error

@@ -23,7 +23,7 @@ class Probe:
 
     def __init__(self, fields: list[str]) -> None:
         self.id, self.address, port, self.protocol, self.path, self.authority, self.certificate = fields[:7]
-        interval, timeout, times, accepts, ssh_port = fields[7:]
+        interval, timeout, times, accepts, ssh_port, self.server_name = fields[7:]
         self.port, self.ssh_port, self.times = int(port), int(ssh_port), int(times)
         self.interval, self.timeout = float(interval), float(timeout)
         self.accepts = [int(code) for code in accepts.split(",") if code]
@@ -119,7 +119,7 @@ def converse(probe: Probe, sock: socket.socket, context: ssl.SSLContext | None, 
         return "passed", ""
     sock.settimeout(max(0.05, left(deadline)))
     if context is not None:
-        sock = context.wrap_socket(sock, server_hostname=probe.address)
+        sock = context.wrap_socket(sock, server_hostname=probe.server_name)
     with sock:
         sock.sendall(f"{probe.path}\r\nHost: {probe.address}\r\nConnection: close\r\n\r\n".encode())
         answer = b""

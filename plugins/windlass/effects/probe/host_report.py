@@ -15,6 +15,8 @@ from typing import Any
 from windlass.effects.probe.checks import CONTEXTS
 
 PKI = "/etc/windlass/pki"
+API_SERVER_NAME = "kubernetes"
+"""What only an API server's certificate is for; the proxy at this host's 127.0.0.1 leads to one."""
 CERTIFICATES = "certificates"
 """What a report on the certificates of a host is about."""
 DISKS = ("/var/lib/windlass", "/var/lib/docker", "/")
@@ -156,7 +158,7 @@ def table(address: str, port: int, path: str) -> list[dict[str, Any]] | None:
     try:
         context = CONTEXTS.get(f"{PKI}/ca.crt", f"{PKI}/admin")
         with socket.create_connection((address, port), 5) as plain:
-            with context.wrap_socket(plain, server_hostname=address) as sock:
+            with context.wrap_socket(plain, server_hostname=API_SERVER_NAME) as sock:
                 sock.sendall(request.encode())
                 answer = whole(sock)
     except OSError:

@@ -33,16 +33,19 @@ reached() {
 look() { # one look by the fields of a probe: outcome, tab, a word on it
   address=$(field "$1" 3) port=$(field "$1" 4) protocol=$(field "$1" 5) request=$(field "$1" 6) ca=$(field "$1" 7)
   certificate=$(field "$1" 8) timeout=$(field "$1" 10) accepts=$(field "$1" 12) ssh=$(field "$1" 13)
+  name=$(field "$1" 14) asked=$address
   path=${request#* } path=${path% *}
   set -- -s -o /dev/null --max-time "$timeout" -w '%{http_code} %{time_connect}'
   if [ "$protocol" = https ]; then
     [ -r "$ca" ] || { echo "unsure${tab}cannot verify: $ca is missing"; return; }
     set -- "$@" --cacert "$ca"
+    # An older curl than 7.49 cannot be told where a name is, but takes it all the same for this one host and port.
+    [ "$name" = "$address" ] || { asked=$name; set -- "$@" --noproxy "$name" --resolve "$name:$port:$address"; }
     [ -z "$certificate" ] || set -- "$@" --cert "$certificate.crt" --key "$certificate.key"
   fi
   scheme=$protocol
   [ "$protocol" != tcp ] || scheme=http path=/
-  said=$(curl "$@" "$scheme://$address:$port$path" 2> /dev/null)
+  said=$(curl "$@" "$scheme://$asked:$port$path" 2> /dev/null)
   code=$? status=${said% *} connected=${said#* }
   if [ "$protocol" = tcp ]; then
     case "$connected" in *[1-9]*) echo "passed$tab"; return ;; esac

@@ -10,7 +10,7 @@ from typing import Any
 
 from windlass.domain.apply.readiness import is_ready
 from windlass.domain.apply.smoke_test import NAME, PORT, TRIALS, VOLUME_POD, trial_objects
-from windlass.domain.host.layout import KUBECONFIGS, PKI, PROXY_PORT, kubernetes_binaries
+from windlass.domain.host.layout import API_SERVER_NAME, KUBECONFIGS, PKI, PROXY_PORT, kubernetes_binaries
 from windlass.domain.pki import Pki, check_certificate
 from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.rendering import image_reference
@@ -63,7 +63,8 @@ def verify_cluster(
 
 def _check_proxies(session: ClusterSession) -> None:
     """Ask each host's own proxy for /readyz, as the components there do; it may still be finding its API servers."""
-    probe = CurlProbe(f"https://127.0.0.1:{PROXY_PORT}/readyz", timedelta(seconds=5), ca=f"{PKI}/ca.crt")
+    url = f"https://127.0.0.1:{PROXY_PORT}/readyz"
+    probe = CurlProbe(url, timedelta(seconds=5), ca=f"{PKI}/ca.crt", server_name=API_SERVER_NAME)
 
     def ask(_: Host, connection: Connection) -> None:
         def look() -> str:

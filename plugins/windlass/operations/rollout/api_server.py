@@ -6,7 +6,7 @@ import csv
 import io
 from datetime import timedelta
 
-from windlass.domain.host.layout import API_PORT, PKI, PROXY_STATUS_PORT
+from windlass.domain.host.layout import API_PORT, API_SERVER, API_SERVER_NAME, PKI, PROXY_STATUS_PORT
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
@@ -16,7 +16,6 @@ from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.stacks import StackPart, always, change_part
 from windlass.operations.waiting import wait_until
 
-SERVER = "kube-apiserver"
 _OTHERS = timedelta(seconds=30)
 _ASK, _ANSWERS = timedelta(seconds=10), timedelta(seconds=5)
 _ENDS = 5
@@ -34,7 +33,12 @@ def change_api_server(rollout: RolloutContext, host: str, *, stops: bool) -> Cha
     changed = change_part(
         rollout,
         StackPart(
-            host, "control-plane", (SERVER,), lambda _: _not_holding(rollout, host), rollout.limits.api_ready, always
+            host,
+            "control-plane",
+            (API_SERVER,),
+            lambda _: _not_holding(rollout, host),
+            rollout.limits.api_ready,
+            always,
         ),
     )
     wait_until(
@@ -67,7 +71,7 @@ def _check_that_it_runs(connection: Connection) -> None:
 
     One that merely does not reach etcd yet takes 20 s to give up, and so never ends that often.
     """
-    argv = ["docker", "inspect", "--format", "{{.RestartCount}}", f"windlass-{SERVER}"]
+    argv = ["docker", "inspect", "--format", "{{.RestartCount}}", f"windlass-{API_SERVER}"]
     ends = connection.run(argv, sudo=True, check=False, timeout=_ASK).stdout.strip()
     if ends.isdecimal() and int(ends) >= _ENDS:
         raise WindlassError(f"{connection.host}: its API server has ended {ends} times")
@@ -75,7 +79,8 @@ def _check_that_it_runs(connection: Connection) -> None:
 
 def not_ready(connection: Connection) -> str:
     """Return what the API server on a host lacks for being ready; empty if it is."""
-    probe = CurlProbe(f"https://127.0.0.1:{API_PORT}/readyz", _ANSWERS, "any answer", ca=f"{PKI}/ca.crt")
+    url = f"https://127.0.0.1:{API_PORT}/readyz"
+    probe = CurlProbe(url, _ANSWERS, "any answer", ca=f"{PKI}/ca.crt", server_name=API_SERVER_NAME)
     result = connection.run(probe.argv, sudo=True, check=False, timeout=_ASK)
     if result.stdout.strip() == "ok":
         return ""

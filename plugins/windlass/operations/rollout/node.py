@@ -7,15 +7,17 @@ from functools import partial
 from typing import Any
 
 from windlass.domain.apply.readiness import is_ready
+from windlass.domain.pki import SUPERSEDED
 from windlass.domain.rendering import host_stacks
 from windlass.domain.rollout.hooks import HOOKS, hooks_mark
+from windlass.domain.scripts.leave import remove_files_script
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, KubernetesClient
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.apply.start import bring_up, install_host_certificates, start_kubelet
 from windlass.operations.apply.user_stacks import remove_others
-from windlass.operations.cluster import Changes, ClusterSession
+from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.control_plane_ready import wait_for_planes
@@ -91,6 +93,8 @@ def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile | None) -> C
         changed += bring_up(connection, host_stacks(session.cluster, host))
         if host.is_node:
             changed += start_kubelet(session, connection)
+        if "control-plane" in host.roles:  # only now does nothing read them any more
+            changed += run_script(connection, remove_files_script(SUPERSEDED))
     return (*changed, *([HOOKS] if hooks_mark(session.cluster) else []))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from windlass.domain.host.layout import PROXY_CONFIG, stack_directory
+from windlass.domain.host.layout import API_SERVER, PROXY_CONFIG, stack_directory
 from windlass.domain.rendering import host_stacks
 from windlass.domain.scripts.apply import service_digests
 from windlass.domain.spec.models import Host
 from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import bring_up, start_kubelet
 from windlass.operations.cluster import put_files
-from windlass.operations.rollout.api_server import SERVER
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.control_plane_ready import CONTROLLERS
 from windlass.operations.rollout.stacks import compose_of, start_services
@@ -45,4 +44,4 @@ def _put_controllers_back(rollout: RolloutContext, host: Host) -> None:
 
 
 def _api_server(compose: bytes) -> str:
-    return service_digests(compose.decode())[SERVER]
+    return service_digests(compose.decode())[API_SERVER]

@@ -27,6 +27,7 @@ from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.apply.prepare import desired_installs, pull_images
+from windlass.operations.apply.start import install_host_certificates
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.rollout.addons import change_add_ons
 from windlass.operations.rollout.api_server import change_api_server
@@ -55,7 +56,7 @@ def do_step(
         ETCD_JOIN: lambda host, _: join_etcd(rollout, host.name, sealed),
         ETCD: lambda host, _: _service(rollout, host.name, ETCD_SERVICE),
         # Several of them only where none runs yet.
-        API_SERVER: lambda host, _: _service(rollout, host.name, API_SERVICE),
+        API_SERVER: lambda host, connection: _api_server(rollout, host, connection, sealed),
         HOST: lambda host, _: _host(rollout, host, sealed, drains=step.drains),
         LEAVE: lambda host, _: leave(rollout, host.name, destroy),
     }
@@ -79,6 +80,15 @@ def _service(rollout: RolloutContext, name: str, service: str) -> Changes:
     may_run = look.observed.running(service.rpartition("/")[2]) is not None  # what nobody can tell of may run
     act = change_etcd if service == ETCD_SERVICE else change_api_server
     return act(rollout, name, stops=may_run and service in look.state.stale)
+
+
+def _api_server(rollout: RolloutContext, host: Host, connection: Connection, sealed: RemoteFile) -> Changes:
+    """Change the API server, after the certificates: the stack's file tells of its controllers too.
+
+    Should the rollout end here, whoever starts one of those by that file finds what it mounts.
+    """
+    laid = install_host_certificates(rollout.session.cluster, rollout.pki, sealed, host, connection)
+    return (*laid, *_service(rollout, host.name, API_SERVICE))
 
 
 def _host(rollout: RolloutContext, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:

@@ -37,6 +37,7 @@ def problems(
         found += not_there(cluster)
         found += hosts.known_provider(cluster, known.providers)
         found += hosts.node_names(cluster)
+        found += hosts.reserved_names(cluster)
         found += access.host_authorities(cluster)
         found += people.reserved_prefixes(cluster)
         found += flags.problems(cluster, known.flags)

@@ -10,7 +10,14 @@ from itertools import chain
 from urllib.parse import urlsplit
 
 from windlass.domain.catalog.flags import COMPONENTS, ComponentFlags, ReleaseFlags
-from windlass.domain.host.layout import AUDIT_LOGS, ENCRYPTION_CONFIG, KUBECONFIGS, PKI
+from windlass.domain.host.layout import (
+    AUDIT_LOGS,
+    CONTROLLER_MANAGER_PKI,
+    ENCRYPTION_CONFIG,
+    KUBECONFIGS,
+    PKI,
+    SCHEDULER_PKI,
+)
 from windlass.domain.spec.checks.flag_values import seconds, takes_one_value, wrong_value
 from windlass.domain.spec.checks.owned_flags import owned_flag
 from windlass.domain.spec.flags import own_flags
@@ -22,8 +29,8 @@ PODS_OF_A_NODE = 253
 _THERE: Mapping[str, tuple[str, ...]] = {
     "etcd": (f"{PKI}/etcd/",),
     "kube-apiserver": (f"{PKI}/", f"{KUBECONFIGS}/", ENCRYPTION_CONFIG, f"{AUDIT_LOGS}/"),
-    "kube-controller-manager": (f"{PKI}/", f"{KUBECONFIGS}/"),
-    "kube-scheduler": (f"{PKI}/", f"{KUBECONFIGS}/"),
+    "kube-controller-manager": (f"{CONTROLLER_MANAGER_PKI}/", f"{KUBECONFIGS}/"),
+    "kube-scheduler": (f"{SCHEDULER_PKI}/", f"{KUBECONFIGS}/"),
     "kubelet": (f"{PKI}/", "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/var/lib/kubelet/"),
 }
 """Where a component finds files: what Windlass places and the component sees, and what every host has."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from windlass.domain.host.layout import API_SERVER_NAME
 from windlass.domain.spec.checks.syntax import is_dns_name, is_own_class, wrong_address, wrong_dns_name, wrong_label
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.problem import Path, Problem, UnreadableSpec, nearest, suggestion
@@ -21,6 +22,7 @@ _ROLES = ("etcd", "control-plane", "worker")
 _KUBELET_LABELS = ("kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os")
 """A kubelet gives its node these, and puts changes back."""
 _RESERVED_DOMAINS = ("windlass.io", "beta.kubernetes.io")
+_IN_CLUSTER = (".svc", ".cluster.local")
 _LONGEST_HOST = 63
 """A node has its name as a label, too."""
 _LONGEST_NODE = 64 - len("system:node:")
@@ -57,6 +59,28 @@ def node_names(cluster: Cluster) -> Iterator[Problem]:
         if host.is_node and _LONGEST_NODE < len(host.name) <= _LONGEST_HOST:
             wrong = f"the name has {len(host.name)} characters, and certificates name no node with so many"
             yield Problem((*_MEMBERS, index, "name"), wrong, f"use at most {_LONGEST_NODE}")
+
+
+def reserved_names(cluster: Cluster) -> Iterator[Problem]:
+    """Check that no host is called as something else is in certificates or in a cluster; stored specs are not asked.
+
+    A host's own certificates would be good for that: whoever takes one worker could be the API server to the others.
+    """
+    for index, host in enumerate(cluster.spec.hosts.members):
+        if wrong := _reserved(host.name.lower()):
+            yield Problem((*_MEMBERS, index, "name"), wrong, "give the host another name")
+
+
+def _reserved(name: str) -> str | None:
+    if name == API_SERVER_NAME or name.startswith(f"{API_SERVER_NAME}."):
+        return f"`{name}` is a name of the API server, and a host's certificates are for the host's name"
+    if name == "localhost" or name.endswith((".localhost", ".localdomain")):
+        return f"`{name}` means another machine on each host"
+    if name.split(".", maxsplit=1)[0] == "windlass":
+        return f"`{name}` is a name that Windlass keeps for what it runs itself"
+    if ".svc." in f"{name}." or name.endswith(_IN_CLUSTER):
+        return f"`{name}` is a name of a Service or a pod in the cluster"
+    return None
 
 
 def addresses(cluster: Cluster) -> Iterator[Problem]:

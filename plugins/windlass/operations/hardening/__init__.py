@@ -1,0 +1,1 @@
+"""How safe a running cluster is; nothing is changed."""
