@@ -122,7 +122,7 @@ _SINGLE = (
     docker_script("/opt/windlass/artifacts/0123"),
     facts_script(),
     fetch_script(_INSTALLS, _LOCK, _MIRROR),
-    hook_script("apt-get upgrade -y", _HOST),
+    hook_script("apt-get upgrade -y", _HOST, has_environment=True),
     inspect_host(_DESIRED_HOST),
     health_script(_DESIRED, rounds=3),
     install_script(_INSTALLS, _LOCK, _MIRROR),

@@ -40,7 +40,7 @@ def spec_of(document: dict[str, Any], sections: dict[str, Any]) -> str:
     [
         manifest(SECRET.format(f"stringData: {{password: {WORD}}}")),
         manifest(SECRET.format("data: {password: aHVudGVyMi1odW50ZXIy}")),
-        manifest(SECRET.format(f"data: {{a: {{fromVariable: x}}}}\nstringData: {{b: {WORD}}}")),
+        manifest(SECRET.format(f"data: {{a: {{fromVariable: windlass_secret_x}}}}\nstringData: {{b: {WORD}}}")),
         manifest(SECRET.format("data: {pin: 1234}")),
         manifest(
             "apiVersion: v1\nkind: List\nitems:\n"
@@ -73,7 +73,7 @@ def test_a_secret_in_clear_is_refused_with_the_way_out_and_not_quoted(
     text = spec_of(document, sections)
     with pytest.raises(SpecError, match="in clear") as refusal:
         load_cluster(text, "new", NEW)
-    assert "{fromVariable: NAME}" in str(refusal.value)
+    assert "{fromVariable: windlass_secret_NAME}" in str(refusal.value)
     assert not any(one in str(refusal.value) for one in (WORD, "aHVudGVy", "123456", "BEGIN"))
 
     load_cluster(text, "stored")  # an earlier Windlass accepted it
@@ -82,7 +82,7 @@ def test_a_secret_in_clear_is_refused_with_the_way_out_and_not_quoted(
 @pytest.mark.parametrize(
     "sections",
     [
-        manifest(SECRET.format("stringData: {password: {fromVariable: db}, empty: ''}")),
+        manifest(SECRET.format("stringData: {password: {fromVariable: windlass_secret_db}, empty: ''}")),
         manifest("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {url: 'https://example.com/a@b'}"),
         hook('DB_PASSWORD=$DB_PASSWORD /usr/local/bin/quiesce --token "$TOKEN" --token-file=/etc/x'),
         hook('curl -H "Authorization: Bearer $TOKEN" https://ops:${TOKEN}@example.com'),
@@ -91,7 +91,7 @@ def test_a_secret_in_clear_is_refused_with_the_way_out_and_not_quoted(
             "upgrade": {
                 "hooks": {
                     "before": ["true"],
-                    "environment": {"TOKEN_FILE": "/etc/x", "API_TOKEN": {"fromVariable": "t"}},
+                    "environment": {"TOKEN_FILE": "/etc/x", "API_TOKEN": {"fromVariable": "windlass_secret_t"}},
                 }
             }
         },

@@ -15,6 +15,7 @@ from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.stacks import host_stacks, render_stack
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.references import STACKS, with_values
 
 _NOBODY = MirrorAddresses("http://mirror.invalid", "mirror.invalid")
 _FACTS = parse_facts("complete=yes")
@@ -73,7 +74,9 @@ class HostChecks:
 
 def host_checks(cluster: Cluster, release: Release) -> dict[str, HostChecks]:
     """Return what belongs on each host, by its name; SpecError if a stack's own declaration is wrong."""
-    return {host.name: _desired(cluster, release, host) for host in cluster.spec.hosts.members}
+    # No secret makes a difference to how a service is asked either, and whoever watches is given none.
+    known = with_values(cluster, lambda _: "none", STACKS)
+    return {host.name: _desired(known, release, host) for host in cluster.spec.hosts.members}
 
 
 def _desired(cluster: Cluster, release: Release, host: Host) -> HostChecks:

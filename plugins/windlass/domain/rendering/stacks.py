@@ -14,6 +14,7 @@ from windlass.domain.host.layout import DIGEST_LABEL, stack_data_directory, stac
 from windlass.domain.rendering.context import HostInputs, component_flags
 from windlass.domain.rendering.files import RenderedFile
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.references import RevealedText, is_reference
 from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
@@ -66,7 +67,8 @@ def render_stack(stack: str, inputs: HostInputs) -> dict[str, RenderedFile]:
         "override": _Overrides(inputs.whole.cluster),
     }
     files[_COMPOSE] = _render_compose(stack, inputs, context)
-    return {f"{directory}/{name}": RenderedFile(text.encode()) for name, text in files.items()}
+    mode = 0o600 if _has_secrets(context["values"]) else 0o644
+    return {f"{directory}/{name}": RenderedFile(text.encode(), mode) for name, text in files.items()}
 
 
 def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any]) -> str:
@@ -101,8 +103,17 @@ def _as_reached_by(stack: str, inputs: HostInputs) -> HostInputs:
     return replace(inputs, whole=replace(inputs.whole, release=release))
 
 
+def _has_secrets(value: Any) -> bool:
+    """Tell whether a secret that the spec refers to is among a stack's answers: then its files are root's alone."""
+    if isinstance(value, Mapping):
+        return any(map(_has_secrets, value.values()))
+    return any(map(_has_secrets, value)) if isinstance(value, list) else isinstance(value, RevealedText)
+
+
 def _values_of(stack: str, inputs: HostInputs) -> Mapping[str, Any]:
     """Return what the spec says for one of the user's stacks, and the defaults of what it leaves out."""
     values = next((own.values for own in inputs.whole.cluster.spec.stacks if own.name == stack), {})
+    if unknown := sorted(name for name, value in values.items() if is_reference(value)):
+        raise SpecError(f"stack {stack}: the reference in its value `{unknown[0]}` was not resolved")
     template = inputs.whole.release.stacks.get(stack)
     return template.answers(values) if template else values

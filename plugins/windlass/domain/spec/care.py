@@ -106,8 +106,8 @@ class Hooks(Section):
     after: Many[str] = setting([], "Commands after the host is changed; one that fails stops the rollout.")
     environment: dict[str, SecretText] = setting(
         {},
-        "Environment variables of all these commands: texts, or references to secrets as {fromVariable: NAME} or "
-        "{fromConnection: ID, field: password}; see docs/secrets.md.",
+        "Environment variables of all these commands: texts, or references to secrets, as "
+        "{fromVariable: windlass_secret_NAME} or {fromConnection: ID, field: password}; see docs/secrets.md.",
     )
 
 

@@ -20,8 +20,8 @@ from windlass.errors import SpecError
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _RIGHT = (
-    "keep it in Airflow and write {fromVariable: NAME}, or {fromConnection: ID, field: password}, in its place; what "
-    "has stood here is to be changed, since it may have been kept elsewhere (docs/secrets.md)"
+    "keep it in Airflow and write {fromVariable: windlass_secret_NAME}, or {fromConnection: ID, field: password}, in "
+    "its place; what has stood here is to be changed, since it may have been kept elsewhere (docs/secrets.md)"
 )
 _ENDINGS = (
     "password", "passwd", "passphrase", "token", "secret", "credential", "credentials", "apikey", "privatekey",

@@ -17,6 +17,8 @@ from windlass.domain.spec.references import CONNECTION, FIELD, VARIABLE
 
 Fingerprint = Callable[[str], str]
 """Returns what tells two texts apart and says nothing of either: see `MasterKeys.fingerprint`."""
+FINGERPRINT_DIGITS = 12
+"""Of what is shown of one: enough to tell a few texts apart."""
 NOT_SHOWN = "(not shown)"
 _PRIVATE: tuple[Path, ...] = (
     ("spec", "manifests", "*", "content"),

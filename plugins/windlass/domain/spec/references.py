@@ -12,23 +12,26 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import yaml
 
 from windlass.domain.spec.models import Cluster, Manifest
 from windlass.domain.spec.problem import Path, Problem
+from windlass.domain.spec.secret_scope import wrong_variable
 from windlass.domain.yamltext import read_all_yaml
 from windlass.errors import SpecError
 
 VARIABLE, CONNECTION, FIELD = "fromVariable", "fromConnection", "field"
 DEFAULT_FIELD = "password"
 EXTRA = "extra."
+SETTINGS, STACKS, HOOKS, MANIFESTS = "hosts.settings", "stacks", "upgrade.hooks", "manifests"
+EVERYWHERE = (SETTINGS, STACKS, HOOKS, MANIFESTS)
+"""The parts of a spec that references may stand in."""
 _KEYS = frozenset({VARIABLE, CONNECTION, FIELD})
 _NAME = re.compile(r"[A-Za-z0-9_./:-]{1,250}")
 _FIELD = re.compile(r"password|login|host|schema|extra\.[A-Za-z0-9_-]{1,100}")
-_FORMS = "write {fromVariable: NAME}, or {fromConnection: ID, field: password}"
+_FORMS = "write {fromVariable: windlass_secret_NAME}, or {fromConnection: ID, field: password}"
 _SECRET_PARTS = ("data", "stringData")
 
 
@@ -42,6 +45,19 @@ class SecretReference:
 
     def __str__(self) -> str:
         return f"`{self.field}` of the connection `{self.name}`" if self.field else f"the Variable `{self.name}`"
+
+
+class RevealedText(str):
+    """A text that stands in the place of a reference: what is rendered from it is for root alone."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "RevealedText(hidden)"
+
+
+ValueOf = Callable[[SecretReference], str]
+"""Returns what a reference stands for."""
 
 
 def is_reference(value: Any) -> bool:
@@ -81,7 +97,10 @@ def references_in(cluster: Cluster) -> tuple[tuple[Path, SecretReference], ...]:
 def reference_problems(cluster: Cluster) -> Iterator[Problem]:
     """Yield what is wrong with the references of a spec, and values of a hook's environment that are neither."""
     for path, value in _references(cluster):
-        if wrong := wrong_reference(value):
+        wrong = wrong_reference(value)
+        if wrong is None and VARIABLE in value:
+            wrong = wrong_variable(value[VARIABLE], cluster.name)
+        if wrong is not None:
             yield Problem(path, *wrong)
     for name, value in cluster.spec.upgrade.hooks.environment.items():
         if not isinstance(value, str) and not is_reference(value):
@@ -95,20 +114,34 @@ def reference_problems(cluster: Cluster) -> Iterator[Problem]:
                 yield Problem(("spec", "manifests", index, "content"), told, right)
 
 
-def with_values(cluster: Cluster, value_of: Callable[[SecretReference], str]) -> Cluster:
-    """Return the spec with texts in the place of its references. What comes out is never stored, shown or compared."""
-    if not any(True for _ in _references(cluster)):
-        return cluster
-    put = partial(_put, value_of=value_of)
+def with_values(cluster: Cluster, value_of: ValueOf, *parts: str) -> Cluster:
+    """Return the spec with texts in the place of the references in `parts`, which are of `EVERYWHERE`.
+
+    What comes out is for rendering alone: it is never stored, shown or compared with another spec.
+    """
     spec = cluster.spec
-    hooks = spec.upgrade.hooks.model_copy(update={"environment": put(spec.upgrade.hooks.environment)})
-    changes = {
-        "hosts": spec.hosts.model_copy(update={"settings": put(spec.hosts.settings)}),
-        "stacks": tuple(one.model_copy(update={"values": put(one.values)}) for one in spec.stacks),
-        "upgrade": spec.upgrade.model_copy(update={"hooks": hooks}),
-        "manifests": tuple(_filled(one, value_of) for one in spec.manifests),
-    }
+    changes: dict[str, Any] = {}
+    if SETTINGS in parts:
+        changes["hosts"] = spec.hosts.model_copy(update={"settings": put_values(spec.hosts.settings, value_of)})
+    if STACKS in parts:
+        stacks = (one.model_copy(update={"values": put_values(one.values, value_of)}) for one in spec.stacks)
+        changes["stacks"] = tuple(stacks)
+    if HOOKS in parts:
+        environment = put_values(spec.upgrade.hooks.environment, value_of)
+        hooks = spec.upgrade.hooks.model_copy(update={"environment": environment})
+        changes["upgrade"] = spec.upgrade.model_copy(update={"hooks": hooks})
+    if MANIFESTS in parts:
+        changes["manifests"] = tuple(_filled(one, value_of) for one in spec.manifests)
     return cluster.model_copy(update={"spec": spec.model_copy(update=changes)})
+
+
+def put_values(value: Any, value_of: ValueOf) -> Any:
+    """Return a value of a spec with texts in the place of its references."""
+    if is_reference(value):
+        return RevealedText(value_of(read_reference(value)))
+    if isinstance(value, Mapping):
+        return {key: put_values(inner, value_of) for key, inner in value.items()}
+    return [put_values(inner, value_of) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def secrets_of(document: Any) -> Iterator[Mapping[str, Any]]:
@@ -132,9 +165,12 @@ def _references(cluster: Cluster) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     for index, manifest in enumerate(spec.manifests):
         for document in _documents(manifest.content):
             for secret in secrets_of(document):
-                for part in _SECRET_PARTS:
-                    for _, value in _below((), secret.get(part)):
-                        yield ("spec", "manifests", index, "content"), value
+                yield from ((("spec", "manifests", index, "content"), one) for one in _references_of(secret))
+
+
+def _references_of(secret: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    parts = (secret.get(part) for part in _SECRET_PARTS)
+    return [value for part in parts if isinstance(part, Mapping) for value in part.values() if is_reference(value)]
 
 
 def _below(path: Path, value: Any) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -148,14 +184,6 @@ def _below(path: Path, value: Any) -> Iterator[tuple[Path, Mapping[str, Any]]]:
             yield from _below((*path, index), inner)
 
 
-def _put(value: Any, value_of: Callable[[SecretReference], str]) -> Any:
-    if is_reference(value):
-        return value_of(read_reference(value))
-    if isinstance(value, Mapping):
-        return {key: _put(inner, value_of) for key, inner in value.items()}
-    return [_put(inner, value_of) for inner in value] if isinstance(value, list | tuple) else value
-
-
 def _documents(content: str) -> list[Any]:
     """Return the documents of a manifest; none of one that cannot be read, which other checks tell of."""
     if VARIABLE not in content and CONNECTION not in content:
@@ -166,31 +194,35 @@ def _documents(content: str) -> list[Any]:
         return []
 
 
-def _filled(manifest: Manifest, value_of: Callable[[SecretReference], str]) -> Manifest:
+def _filled(manifest: Manifest, value_of: ValueOf) -> Manifest:
     """Return a manifest with values in its Secrets; those of `data` in the base64 that stands there."""
     documents = _documents(manifest.content)
-    secrets = [secret for document in documents for secret in secrets_of(document)]
-    if not any(True for one in secrets for part in _SECRET_PARTS for _ in _below((), one.get(part))):
+    secrets = (secret for document in documents for secret in secrets_of(document))
+    if not any(_references_of(secret) for secret in secrets):
         return manifest
     filled = [_filled_document(document, value_of) for document in documents]
     return manifest.model_copy(update={"content": yaml.safe_dump_all(filled, sort_keys=False, allow_unicode=True)})
 
 
-def _filled_document(document: Any, value_of: Callable[[SecretReference], str]) -> Any:
+def _filled_document(document: Any, value_of: ValueOf) -> Any:
     if isinstance(document, list):
         return [_filled_document(one, value_of) for one in document]
     if not isinstance(document, Mapping):
         return document
     filled = {key: _filled_document(value, value_of) for key, value in document.items()}
     if document.get("kind") == "Secret":
-        encoded = partial(_put, value_of=lambda one: base64.b64encode(value_of(one).encode()).decode())
-        plain = partial(_put, value_of=value_of)
-        filled |= {
-            part: put(document[part])
-            for part, put in zip(_SECRET_PARTS, (encoded, plain), strict=True)
-            if part in document
-        }
+        filled |= {part: _filled_part(document[part], part, value_of) for part in _SECRET_PARTS if part in document}
     return filled
+
+
+def _filled_part(values: Any, part: str, value_of: ValueOf) -> Any:
+    def text(value: Any) -> Any:
+        if not is_reference(value):
+            return value
+        found = value_of(read_reference(value))
+        return base64.b64encode(found.encode()).decode() if part == "data" else found
+
+    return {key: text(value) for key, value in values.items()} if isinstance(values, Mapping) else values
 
 
 def _misplaced(value: Any) -> Iterator[Mapping[str, Any]]:
