@@ -24,6 +24,8 @@ _COMPONENTS = {
     "control-plane": ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
 }
 """Components of each stack whose flags are a template of their own."""
+OWN_STACKS = frozenset({"api-proxy", *_COMPONENTS})
+"""Windlass's own stacks; every other one is of the user's."""
 OWN_COMPONENTS = frozenset({"api-proxy", *(component for stack in _COMPONENTS.values() for component in stack)})
 """What Windlass's own stacks run; every other component is of a stack of the user's."""
 

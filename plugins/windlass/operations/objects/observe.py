@@ -111,7 +111,7 @@ def observe_objects(
     stored = read_inventory(client)
     inventory = stored or _adopted(client, before or session)
     numbered = dict(enumerate(manifests))
-    found = fan_out(numbered, lambda number: _drift(client, numbered[number]), max_workers=_AT_ONCE)
+    found = fan_out(numbered, lambda number: _drift(session, client, numbered[number]), max_workers=_AT_ONCE)
     surplus = prune_list(inventory, map(ref_of, manifests))
     actual = fan_out(surplus, lambda ref: _surplus(client, ref), max_workers=_AT_ONCE)
     return ObservedObjects(
@@ -123,12 +123,13 @@ def observe_objects(
     )
 
 
-def _drift(client: KubernetesClient, manifest: AddonManifest) -> ObjectDrift | None:
+def _drift(session: ClusterSession, client: KubernetesClient, manifest: AddonManifest) -> ObjectDrift | None:
     ref, desired = ref_of(manifest), dict(manifest.document)
     resource = client.find_resource(ref.api_version, ref.kind)
     # A kind that is not served is one that an object before it defines.
     actual = client.get(resource, ref.name, ref.namespace or None) if resource else None
-    return object_drift(ref, actual, desired if actual is None else client.try_apply(desired))
+    applied = desired if actual is None else client.try_apply(desired)
+    return object_drift(ref, actual, applied, session.fingerprint)
 
 
 def _surplus(client: KubernetesClient, ref: ObjectRef) -> SurplusObject | None:

@@ -61,4 +61,4 @@ def _contents(
         new[DOCKER_DAEMON] = merged.encode()
     if found.drift.certificates:
         new |= {path: file.content for path, file in files_for(session.cluster, host, pki).items()}
-    return HostContents(old, new)
+    return HostContents(old, new, session.fingerprint)
