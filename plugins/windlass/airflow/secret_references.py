@@ -15,6 +15,9 @@ from windlass.domain.spec.references import EXTRA, SecretReference
 from windlass.domain.spec.secret_scope import SECRETS, check_contents, wrong_variable
 from windlass.errors import RefusedError, SpecError
 
+_SHORTEST_MASKED = 5
+"""Airflow masks nothing that is shorter."""
+
 
 def resolve(cluster: Cluster, reference: SecretReference) -> Secret:
     """Return what a reference in the spec of `cluster` stands for, and have Airflow mask it in logs from now on.
@@ -25,7 +28,8 @@ def resolve(cluster: Cluster, reference: SecretReference) -> Secret:
     found = _field(cluster.name, reference) if reference.field else _variable(cluster.name, reference.name)
     if not found:
         raise SpecError(f"{reference} is empty; give it a value in Airflow, or take the reference out of the spec")
-    for form in (found, base64.b64encode(found.encode()).decode(), *found.splitlines()):
+    forms = {found, base64.b64encode(found.encode()).decode(), *found.splitlines()}
+    for form in (one for one in forms if len(one) >= _SHORTEST_MASKED):
         mask_secret(form)
     return Secret(found)
 
