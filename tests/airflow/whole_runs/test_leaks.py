@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,10 +18,10 @@ import yaml
 
 from windlass.airflow.secret_references import resolve
 from windlass.domain.spec import dump_cluster, load_cluster
-from windlass.domain.servicelog import Filter
+from windlass.domain.spec.overview import overview
 from windlass.effects.bundles import Vault
 from windlass.operations.secrets import SpecSecrets
-from windlass.web.reading import read_known, read_log
+from windlass.web.reading import Filter, read_known, read_log
 from world import World
 from world.specs import SMALL
 
@@ -105,10 +106,9 @@ def left(world: World, caplog: pytest.LogCaptureFixture) -> Iterator[tuple[str, 
     for key, data in world.store.objects.items():
         yield f"store {key}", data.decode(errors="replace")
     yield "page log", json.dumps(read_log(world.store, world.name, Filter(), 1000), default=str)
-    yield (
-        "page cluster",
-        repr(replace(known, cluster=None) if (known := read_known(world.store, world.name, None)) else ""),
-    )  # type: ignore[arg-type]
+    known = read_known(world.store, world.name, None)
+    assert known is not None
+    yield "page cluster", json.dumps(overview(known, world.services.catalog, datetime.now(UTC)), default=str)
 
 
 def places_with(words: list[str], found: Iterator[tuple[str, str]]) -> set[str]:
