@@ -7,6 +7,7 @@ import pytest
 
 from unit.rendering.conftest import SHIPPED, Rendering, make_cluster
 from windlass.domain.rendering import digest_of, host_directories, host_images, host_stacks, read_health
+from windlass.domain.spec.references import STACKS, with_values
 from windlass.effects.catalog import load_catalog
 from windlass.errors import IntegrityError, SpecError
 
@@ -277,6 +278,19 @@ class TestStacksOfTheUser:
     def test_fail_with_template_and_line_when_a_value_is_missing(self, render: Any) -> None:
         with pytest.raises(SpecError, match=r"template stacks/db/compose\.yaml\.j2, line 4: .*image"):
             self.rendering(render).host("w-1")
+
+    def test_files_with_a_secret_are_for_root_alone(self, render: Any) -> None:
+        reference = {"fromVariable": "windlass_secret_image"}
+        open_files = self.rendering(render, values={"image": "db:1"})
+        rendering = self.rendering(render, values={"image": reference})
+        cluster = with_values(rendering.cluster, lambda _: "db:2", STACKS)
+
+        path = "/etc/windlass/stacks/db/compose.yaml"
+        laid = replace(rendering, cluster=cluster).host("w-1")[path]
+        assert (laid.mode, "image: db:2" in laid.text) == (0o600, True)
+        assert open_files.host("w-1")[path].mode == 0o644
+        with pytest.raises(SpecError, match="the reference in its value `image` was not resolved"):
+            rendering.host("w-1")
 
     def test_are_refused_when_the_catalog_has_no_such_stack(self, render: Any) -> None:
         with pytest.raises(SpecError, match=r"no template `stacks/none/compose\.yaml\.j2`"):
