@@ -1,4 +1,4 @@
-"""Secrets that a spec refers to reach hosts and the cluster, and nothing else: no log, no table, no store, no argument."""
+"""Secrets that a spec refers to reach hosts and the cluster, and nothing else: no log, table, store or argument."""
 
 from __future__ import annotations
 
