@@ -73,6 +73,7 @@ def test_numbers_switches_and_references_are_shown(changed: Changed) -> None:
         ("manifests", [{"name": "app", "content": 1234567}]),
         ("stacks", [{"name": "db", "values": WORD}]),
         ("hosts", {"settings": WORD, "members": []}),
+        ("artifacts", {"mirror": f"http://ops:{WORD}@mirror:8080"}),
         ("etcd", {"quotaBytes": f"https://ops:{WORD}@example.com"}),
     ],
 )
