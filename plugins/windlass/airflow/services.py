@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from windlass.airflow.artifacts import artifacts_of
 from windlass.airflow.authorities import user_authorities
@@ -14,6 +17,7 @@ from windlass.airflow.hooks.host import HostHook
 from windlass.airflow.notifications import send
 from windlass.airflow.providers import host_provider
 from windlass.airflow.secret_references import resolve
+from windlass.domain.notice import Notice
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.references import SETTINGS
 from windlass.effects.catalog import load_catalog, load_record
@@ -52,13 +56,17 @@ def _build(store_conn_id: str) -> Services:
         provider=partial(_provider, secrets),
         secrets=secrets,
         authorities=user_authorities,
-        notify=send,
+        notify=partial(_notify, secrets),
         clock=Clock(tell=log.info),
     )
 
 
 def _provider(secrets: SpecSecrets, cluster: Cluster) -> HostProvider:
     return host_provider(secrets.reveal(cluster, SETTINGS))
+
+
+def _notify(secrets: SpecSecrets, notices: Iterable[Notice], context: Any) -> None:
+    send([replace(one, text=secrets.redact(one.text)) for one in notices], context)
 
 
 def _connect(cluster: Cluster, keys: HostKeys) -> Connections:
