@@ -9,13 +9,12 @@ from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
-from windlass.domain.host.layout import KUBELET_PORT, PKI, stack_directory
+from windlass.domain.host.layout import KUBELET_PORT, PKI
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
-from windlass.domain.rendering.stacks import host_stacks, render_stack
+from windlass.domain.rendering.stacks import compose_alone, host_stacks
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec.models import Cluster, Host
-from windlass.domain.spec.references import STACKS, with_values
 
 _NOBODY = MirrorAddresses("http://mirror.invalid", "mirror.invalid")
 _FACTS = parse_facts("complete=yes")
@@ -74,9 +73,7 @@ class HostChecks:
 
 def host_checks(cluster: Cluster, release: Release) -> dict[str, HostChecks]:
     """Return what belongs on each host, by its name; SpecError if a stack's own declaration is wrong."""
-    # No secret makes a difference to how a service is asked either, and whoever watches is given none.
-    known = with_values(cluster, lambda _: "none", STACKS)
-    return {host.name: _desired(known, release, host) for host in cluster.spec.hosts.members}
+    return {host.name: _desired(cluster, release, host) for host in cluster.spec.hosts.members}
 
 
 def _desired(cluster: Cluster, release: Release, host: Host) -> HostChecks:
@@ -86,10 +83,6 @@ def _desired(cluster: Cluster, release: Release, host: Host) -> HostChecks:
     services = [
         ServiceCheck(component, stack, check)
         for stack in host_stacks(cluster, host)
-        for component, check in read_health(render_stack(stack, inputs)[_compose(stack)].text).items()
+        for component, check in read_health(compose_alone(stack, inputs)).items()
     ]
     return HostChecks(host, cluster.name, tuple(services))
-
-
-def _compose(stack: str) -> str:
-    return f"{stack_directory(stack)}/compose.yaml"

@@ -14,7 +14,7 @@ from windlass.domain.host.layout import DIGEST_LABEL, stack_data_directory, stac
 from windlass.domain.rendering.context import HostInputs, component_flags
 from windlass.domain.rendering.files import RenderedFile
 from windlass.domain.spec.models import Cluster, Host
-from windlass.domain.spec.references import RevealedText, is_reference
+from windlass.domain.spec.references import STACKS, RevealedText, is_reference, with_values
 from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
@@ -55,26 +55,42 @@ def digest_of(service: Mapping[str, Any] | str | bytes) -> str:
 def render_stack(stack: str, inputs: HostInputs) -> dict[str, RenderedFile]:
     """Render the Compose file of `stack` for one host and what lies beside it, by absolute path."""
     templates = inputs.whole.templates
-    directory = stack_directory(stack)
     inputs = _as_reached_by(stack, inputs)
-    context = inputs.context() | {
-        "directory": directory,
-        "data": stack_data_directory(stack),
-        "values": _values_of(stack, inputs),
-    }
+    context = _context(stack, inputs)
     files = {name: templates.render(f"stacks/{stack}/{name}", context) for name in _files_beside(stack, inputs)}
-    context |= {
-        "flags": {name: component_flags(name, templates, context) for name in _COMPONENTS.get(stack, ())},
-        "config_digest": digest_of(json.dumps(files, sort_keys=True)),
-        "override": _Overrides(inputs.whole.cluster),
-    }
-    files[_COMPOSE] = _render_compose(stack, inputs, context)
+    files[_COMPOSE] = _render_compose(stack, inputs, context, files)
+    directory = stack_directory(stack)
     mode = 0o600 if _has_secrets(context["values"]) else 0o644
     return {f"{directory}/{name}": RenderedFile(text.encode(), mode) for name, text in files.items()}
 
 
-def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any]) -> str:
+def compose_alone(stack: str, inputs: HostInputs) -> str:
+    """Render the Compose file of `stack` for who asks what its services are, and not what they are configured with.
+
+    No secret makes a difference to that, and whoever watches is given none: a word stands in its place.
+    """
+    cluster = with_values(inputs.whole.cluster, lambda _: "none", STACKS)
+    inputs = _as_reached_by(stack, replace(inputs, whole=replace(inputs.whole, cluster=cluster)))
+    return _render_compose(stack, inputs, _context(stack, inputs), {})
+
+
+def _context(stack: str, inputs: HostInputs) -> dict[str, Any]:
+    return inputs.context() | {
+        "directory": stack_directory(stack),
+        "data": stack_data_directory(stack),
+        "values": _values_of(stack, inputs),
+    }
+
+
+def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any], files: Mapping[str, str]) -> str:
     """Render twice: the digests of the services are labels of the services, and not part of what is digested."""
+    templates = inputs.whole.templates
+    context = {
+        **context,
+        "flags": {name: component_flags(name, templates, context) for name in _COMPONENTS.get(stack, ())},
+        "config_digest": digest_of(json.dumps(files, sort_keys=True)),
+        "override": _Overrides(inputs.whole.cluster),
+    }
     name = f"stacks/{stack}/{_COMPOSE}"
     draft = inputs.whole.templates.render(name, {**context, "digests": defaultdict(str)})
     document = parse_yaml(f"{name} as rendered", draft)[0]
