@@ -52,6 +52,9 @@ class FakeRun:
     def authorities(self, _: Any) -> Mapping[Any, Any]:
         return self.user_authorities
 
+    def require_secrets(self, _: Any) -> None:
+        """Have all of them."""
+
     def artifacts(self, *_: Any) -> Any:
         return Mock(), Mock()
 

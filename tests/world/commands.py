@@ -9,7 +9,7 @@ import re
 import tarfile
 from collections.abc import Callable, Mapping
 
-from windlass.domain.host.layout import API_PORT, ETCD_CLIENT_PORT, PROXY_STATUS_PORT
+from windlass.domain.host.layout import API_PORT, ETCD_CLIENT_PORT, PROXY_STATUS_PORT, STACKS
 from windlass.effects.ssh.connection import CommandResult
 from windlass.effects.ssh.fake import Call, UnscriptedError
 from windlass.operations.rollout.control_plane_ready import CONTROLLERS
@@ -27,7 +27,8 @@ def run_shell(machine: Machine, call: Call) -> str | CommandResult:
     if call.script is None:
         raise UnscriptedError(f"{machine.name}: nothing in world.commands knows {list(call.argv)}")
     if call.script.name == "pack-stacks":
-        return _packed(machine.files_below("/etc/windlass/stacks"))
+        files, everyones = machine.files_below(STACKS), machine.host.files
+        return _packed({name: one for name, one in files.items() if everyones[f"{STACKS}/{name}"].mode & 0o004})
     printed: list[str] = []
     try:
         printed += run_script(machine, call.script)

@@ -17,6 +17,7 @@ from airflow.dag_processing.dagbag import DagBag
 
 from windlass.airflow import run_context, services
 from windlass.airflow.run_context import RunContext
+from windlass.airflow.secret_references import resolve
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog.tested import PROOF, SuiteOutcome, TestRecord, record_of
 from windlass.domain.host.drift import HostDrift
@@ -36,6 +37,7 @@ from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import AuthenticatedStore
 from windlass.effects.store.keys import spec_key
 from windlass.operations.compare_host import compare_host
+from windlass.operations.secrets import SpecSecrets
 from windlass.operations.services import Clients, Services
 from world.deaths import Boundaries, Boundary, Killed
 from world.etcd import Etcd
@@ -102,6 +104,7 @@ class World:
             provider=lambda _: StaticProvider(),
             authorities=lambda _: {},
             notify=lambda *_: None,
+            secrets=SpecSecrets(resolve),
             clock=Clock(partial(self.clock.now, UTC), self.clock.monotonic, self.clock.sleep),
             clients=Clients(
                 etcd=partial(EtcdClient, open_channel=partial(_channel, self)),

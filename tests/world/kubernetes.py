@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 
 from windlass.domain.apply.smoke_test import TRIALS
+from windlass.domain.host.layout import ENCRYPTION_CONFIG
 from world.deaths import Boundaries
 from world.etcd import Etcd, Objects
 from world.machine import Machine
@@ -46,6 +48,13 @@ _PATH = re.compile(
 )
 
 
+def _metrics(server: Machine | None) -> str:
+    """Return what an API server says of the encryption configuration that it has loaded."""
+    text = server.text(ENCRYPTION_CONFIG) if server else ""
+    loaded = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return f'apiserver_encryption_config_controller_last_config_info{{hash="{loaded}"}} 1\n'
+
+
 class KubernetesApi:
     """The API servers of one cluster; the objects are etcd's, by plural, namespace and name."""
 
@@ -66,7 +75,7 @@ class KubernetesApi:
         if not self.is_ready(server):
             raise httpx.ConnectError("connection refused", request=request)
         if request.url.path in {"/readyz", "/metrics"}:
-            return httpx.Response(200, text="ok" if request.url.path == "/readyz" else "")
+            return httpx.Response(200, text="ok" if request.url.path == "/readyz" else _metrics(server))
         match = _PATH.fullmatch(request.url.path)
         if match is None:
             return _missing(request.url.path)

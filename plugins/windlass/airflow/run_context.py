@@ -153,6 +153,10 @@ class RunContext:
         """Return the authorities of the user's own that the spec refers to, from Airflow's connections."""
         return self.services.authorities(cluster)
 
+    def require_secrets(self, cluster: Cluster) -> None:
+        """SpecError that names every secret that the spec refers to and that Airflow does not have for it."""
+        self.services.secrets.require(cluster)
+
     def artifacts(self, cluster: Cluster, release: Release) -> tuple[Lock, MirrorAddresses]:
         """Return where the hosts of `cluster` get the artifacts of a release from."""
         return self.services.artifacts(cluster, release, self.store)
@@ -214,11 +218,11 @@ class RunContext:
         event = Event(
             time=self.services.clock.now(),
             operation=self.owner.dag_id,
-            text=text,
+            text=self.services.secrets.redact(text),
             level=level,
             run_id=self.owner.run_id,
             reason=self.reason,
-            details=details or {},
+            details=self.services.secrets.redact(dict(details or {})),
         )
         ServiceLog(self.store, self.name).append(event, writer=self.owner.dag_id)
 

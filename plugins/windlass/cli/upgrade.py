@@ -13,6 +13,7 @@ from typing import Any
 
 from windlass.cli.airflow_access import HELP, open_client
 from windlass.cli.embedded.client import AirflowClient, DagRunState, TaskView
+from windlass.cli.spec_file import read_spec
 from windlass.errors import RefusedError, SpecError, WindlassError
 from windlass.operation_names import Operation
 
@@ -79,7 +80,7 @@ def conf_of(arguments: argparse.Namespace) -> dict[str, Any]:
 def how_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the params that say how a rollout goes, of those that the command's words name."""
     how = {
-        "spec": _spec(arguments.spec),
+        "spec": read_spec(arguments.spec) if arguments.spec else None,
         "plan_only": arguments.plan,
         "plan_digest": arguments.plan_digest,
         "auto_approve": arguments.approve,
@@ -88,13 +89,6 @@ def how_of(arguments: argparse.Namespace) -> dict[str, Any]:
         "allow_untested": arguments.allow_untested,
     }
     return {name: value for name, value in how.items() if value not in {None, False, ""}}
-
-
-def _spec(path: Path | None) -> str | None:
-    try:
-        return None if path is None else path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}; give the path of a cluster spec") from error
 
 
 def _end(client: AirflowClient, state: DagRunState) -> int:

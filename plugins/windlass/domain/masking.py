@@ -29,6 +29,8 @@ _URL_LOGIN = re.compile(r"(\w+://)\S*@")
 _USER = re.compile(r"(\s(?:-u|--user)[ =]?)\S+:\S+")
 _SCHEME = re.compile(r"\b(Basic|Bearer|Negotiate|Digest)\s+\S.*", re.IGNORECASE)
 _OWN_PATH = re.compile(rf"[\"']?(?:{re.escape(ETC)}|{re.escape(DATA)})/[\w./-]+[\"',;]*")
+_QUOTED = re.compile(r"\b((?:Invalid|Unsupported|Duplicate) value): (?:\"(?:[^\"\\]|\\.)*\"|[^\s:]+)")
+"""As errors of validation have it (apimachinery/pkg/util/validation/field/errors.go)."""
 _PRIVATE_KEY = "PRIVATE KEY"
 _REFERS = frozenset({"operator", "effect", "path", "optional"})
 """What stands beside a `key` that only names a label, a taint or an entry, as in objects of Kubernetes."""
@@ -114,6 +116,16 @@ def mask_lines(lines: Sequence[str]) -> Iterator[str]:
         if found is not None:
             depth, hides_next = indent, not found.strip("\\ \t\"'=:[{(|>-") or line.endswith("\\")
         yield masked
+
+
+def mask_logins(text: str) -> str:
+    """Return a text without the logins of URLs in it."""
+    return _URL_LOGIN.sub(rf"\1{HIDDEN}@", text)
+
+
+def mask_api_message(text: str) -> str:
+    """Return what an API server says of an object without the values that it quotes of it."""
+    return _QUOTED.sub(rf"\1: {HIDDEN}", text)
 
 
 def mask_flag(flag: str) -> tuple[str, str]:

@@ -78,6 +78,11 @@ class MasterKey:
         """Return the key that seals what lets people into clusters; whoever has it cannot find the master key."""
         return MasterKey(Secret(base64.b64encode(self._derive(b"people", _KEY_BYTES)).decode()))
 
+    @property
+    def fingerprint_key(self) -> bytes:
+        """Return the key of what tells secrets apart."""
+        return self._derive(b"fingerprint", _KEY_BYTES)
+
     def _derive(self, purpose: bytes, length: int) -> bytes:
         derivation = HKDF(hashes.SHA256(), length, salt=None, info=b"windlass/1 " + purpose)
         return derivation.derive(base64.b64decode(self.key.reveal()))
@@ -105,6 +110,15 @@ class MasterKeys:
     def for_people(self) -> MasterKeys:
         """Return the keys that seal what lets people into clusters, for servers that get no others."""
         return MasterKeys(tuple(key.people_key for key in self.keys))
+
+    def fingerprint(self, about: str, text: str) -> str:
+        """Return 64 hex digits that tell two texts of one cluster (`about`) apart, and say nothing of either.
+
+        It is an HMAC-SHA256 under a derived key: whoever sees it cannot try out passwords, as with a plain digest.
+        That of the same text for another cluster is another, so that nobody learns by comparing with their own.
+        """
+        key = self.keys[0].fingerprint_key
+        return hmac.new(key, f"{len(about)}:{about}:{text}".encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def new_master_key() -> Secret:

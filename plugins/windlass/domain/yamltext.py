@@ -43,10 +43,11 @@ def parse_yaml(name: str, text: str) -> list[Any]:
         return [document for document in read_all_yaml(text) if document is not None]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SpecError(f"{name}, line {line}: no YAML: {error.problem}") from error
+        # Not chained to PyYAML's own words, which may quote the lines around.
+        raise SpecError(f"{name}, line {line}: no YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         # What looks like a date or a number and is none, or a character that no YAML has.
-        raise SpecError(f"{name}: no YAML: {' '.join(str(error).split())}; put values in quotes") from error
+        raise SpecError(f"{name}: no YAML: {' '.join(str(error).split())}; put values in quotes") from None
 
 
 def _within_bounds(text: str, read: Callable[[], _Read]) -> _Read:

@@ -13,11 +13,13 @@ from windlass.domain.catalog import Release
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.scripts.script import Script, changes_of
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.private import Fingerprint, no_fingerprint
 from windlass.effects.clock import SYSTEM_CLOCK, Clock
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.host_progress import HostProgress
+from windlass.operations.secrets import SpecSecrets, no_secrets
 from windlass.operations.services import Clients, Services
 from windlass.operations.waiting import asked_again
 
@@ -39,6 +41,14 @@ class ClusterSession:
     """Of all waiting for this cluster, and of the times that are written down."""
     clients: Clients = field(default_factory=Clients)
     """How to talk to its etcd, its API servers and its mirror."""
+    secrets: SpecSecrets = field(default_factory=lambda: SpecSecrets(no_secrets))
+    """What the references in its spec stand for."""
+    fingerprint: Fingerprint = no_fingerprint
+    """Tells private texts apart in what is shown of them."""
+
+    def revealed(self, *parts: str) -> Cluster:
+        """Return the spec with secrets in the place of the references in `parts`; for rendering alone."""
+        return self.secrets.reveal(self.cluster, *parts)
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -95,7 +105,13 @@ def open_session(
     """
     session = ClusterSession(cluster, release, *source, connections)
     if services is not None:
-        session = replace(session, clock=services.clock, clients=services.clients)
+        session = replace(
+            session,
+            clock=services.clock,
+            clients=services.clients,
+            secrets=services.secrets,
+            fingerprint=services.fingerprints(cluster.name),
+        )
     with connections:
         yield session
 

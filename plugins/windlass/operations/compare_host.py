@@ -17,6 +17,7 @@ from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rollout.hooks import HOOKS_MARK
 from windlass.domain.scripts.inspect_host import inspect_host, parse_inspection
 from windlass.domain.spec.models import Host
+from windlass.domain.spec.references import STACKS
 from windlass.effects.ssh.connection import Connection
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.cluster import ClusterSession
@@ -64,4 +65,6 @@ def read_text(connection: Connection, path: str) -> str | None:
 
 
 def _inputs(session: ClusterSession, host: Host, facts: HostFacts) -> HostInputs:
-    return HostInputs(ClusterInputs(session.cluster, session.release, session.lock, session.mirror), host, facts)
+    return HostInputs(
+        ClusterInputs(session.revealed(STACKS), session.release, session.lock, session.mirror), host, facts
+    )

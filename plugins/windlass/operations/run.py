@@ -96,6 +96,10 @@ class ClusterRun(Protocol):
         """Return the authorities of the user's own that the spec refers to."""
         ...
 
+    def require_secrets(self, cluster: Cluster) -> None:
+        """SpecError that names every secret that the spec refers to and that cannot be had."""
+        ...
+
     def artifacts(self, cluster: Cluster, release: Release) -> tuple[Lock, MirrorAddresses]:
         """Return where the hosts of `cluster` get the artifacts of a release from."""
         ...

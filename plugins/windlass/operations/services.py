@@ -20,6 +20,7 @@ from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.care import BackupTarget
 from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.private import FINGERPRINT_DIGITS, Fingerprint
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import SYSTEM_CLOCK, Clock
 from windlass.effects.etcd import EtcdClient
@@ -28,6 +29,7 @@ from windlass.effects.mirror import missing_artifacts
 from windlass.effects.providers import HostProvider
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import HostKeys, Store
+from windlass.operations.secrets import SpecSecrets, no_secrets
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Services:
     """Returns the authorities of the user's own that a spec refers to; empty if Windlass makes all of them."""
     notify: Callable[[Iterable[Notice], Any], None]
     """Notifies whoever wants to know, on behalf of the Airflow context given; one receiver that fails is logged."""
+    secrets: SpecSecrets = field(default_factory=lambda: SpecSecrets(no_secrets))
+    """What the references in specs stand for."""
     clock: Clock = SYSTEM_CLOCK
     """The time, in UTC and in monotonic seconds, and waiting."""
     clients: Clients = field(default_factory=Clients)
@@ -85,6 +89,10 @@ class Services:
     def catalog(self) -> Catalog:
         """Every release that Windlass knows, read when it is first asked for."""
         return self.load_catalog()
+
+    def fingerprints(self, cluster: str) -> Fingerprint:
+        """Return what tells private texts of a cluster apart; the master keys are read when it is first used."""
+        return lambda text: self.keys.fingerprint(cluster, text)[:FINGERPRINT_DIGITS]
 
     def vault(self, cluster: str, target: BackupTarget | None) -> Vault:
         """Return the recovery bundles of a cluster: in `target`, as its spec has it, or in the store."""

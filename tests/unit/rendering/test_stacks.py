@@ -6,7 +6,10 @@ from typing import Any, ClassVar
 import pytest
 
 from unit.rendering.conftest import SHIPPED, Rendering, make_cluster
+from windlass.domain.health.checks import CheckReader
+from windlass.domain.host.host_checks import host_checks
 from windlass.domain.rendering import digest_of, host_directories, host_images, host_stacks, read_health
+from windlass.domain.spec.references import STACKS, with_values
 from windlass.effects.catalog import load_catalog
 from windlass.errors import IntegrityError, SpecError
 
@@ -315,6 +318,26 @@ class TestStacksOfTheUser:
     def test_fail_with_template_and_line_when_a_value_is_missing(self, render: Any) -> None:
         with pytest.raises(SpecError, match=r"template stacks/db/compose\.yaml\.j2, line 4: .*image"):
             self.rendering(render).host("w-1")
+
+    def test_files_with_a_secret_are_for_root_alone(self, render: Any) -> None:
+        reference = {"fromVariable": "windlass_secret_image"}
+        open_files = self.rendering(render, values={"image": "db:1"})
+        rendering = self.rendering(render, values={"image": reference})
+        cluster = with_values(rendering.cluster, lambda _: "db:2", STACKS)
+
+        path = "/etc/windlass/stacks/db/compose.yaml"
+        laid = replace(rendering, cluster=cluster).host("w-1")[path]
+        assert (laid.mode, "image: db:2" in laid.text) == (0o600, True)
+        assert open_files.host("w-1")[path].mode == 0o644
+        with pytest.raises(SpecError, match="the reference in its value `image` was not resolved"):
+            rendering.host("w-1")
+
+    def test_are_watched_by_who_is_given_no_secret(self, render: Any) -> None:
+        stack = {"name": "edge-proxy", "hosts": ["w-1"], "values": {"ports": {"fromVariable": "windlass_secret_ports"}}}
+        rendering = render(stacks=[stack])
+        assert host_checks(rendering.cluster, rendering.release)["w-1"].service("edge-proxy") is not None
+        plan = CheckReader().plan(rendering.cluster, rendering.release)
+        assert ("w-1", "edge-proxy") in {(one.subject.host, one.subject.component) for one in plan.checks}
 
     def test_are_refused_when_the_catalog_has_no_such_stack(self, render: Any) -> None:
         with pytest.raises(SpecError, match=r"no template `stacks/none/compose\.yaml\.j2`"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from windlass.domain.bounded import LINES, WIDTH
 from windlass.domain.host.layout import DOCKER_DAEMON, ENCRYPTION_CONFIG, KUBECONFIGS, KUBELET_CONFIG, PKI, SYSTEMD
-from windlass.domain.masking import HIDDEN, is_secret_name, mask_document, mask_flag, shown_lines
+from windlass.domain.masking import HIDDEN, is_secret_name, mask_api_message, mask_document, mask_flag, shown_lines
 from windlass.domain.rollout.content_diff import file_difference, service_difference
 
 NAMES = [
@@ -237,3 +237,13 @@ def test_flags_are_told_one_by_one() -> None:
     )
     assert service_difference(None, new) == ()
     assert service_difference(old, {**old, "labels": {"x": 2}}) == ()
+
+
+@pytest.mark.parametrize("value", ['"sesame"', '"a \\"sesame\\" b: c"', "7654321"])
+def test_what_an_api_server_quotes_of_an_object_is_not_shown(value: str) -> None:
+    said = f'ConfigMap "a" is invalid: data.x: Invalid value: {value}: must be no such thing'
+    shown = mask_api_message(said)
+    assert "7654321" not in shown
+    assert '"sesame' not in shown
+    assert shown.startswith('ConfigMap "a" is invalid: data.x: Invalid value: (hidden)')
+    assert shown.endswith(": must be no such thing")

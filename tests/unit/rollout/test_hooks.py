@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,12 +12,16 @@ import pytest
 from unit.rollout.conftest import NEW, OLD, World
 from unit.rollout.test_node import around, change, fails_at, kubelet_of, roll_of, spec_with
 from windlass.domain.rollout.hooks import HOOKS_MARK, UNFINISHED, hooks_due, hooks_mark
+from windlass.domain.scripts.hooks import ENVIRONMENT_FILE
+from windlass.domain.secret import Secret
 from windlass.domain.spec.models import Cluster
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call
 from windlass.operations.apply.prepare import prepare_host
+from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.observe import drifted_parts, observe_hosts
 from windlass.operations.rollout.stacks import DidNotComeUpError
+from windlass.operations.secrets import SpecSecrets
 
 __all__ = ["around"]
 HOOKS = {"hooks": {"before": ["apt-get upgrade"], "after": ["uname -r"]}}
@@ -118,3 +124,47 @@ def test_which_hooks_a_file_tells_of(world: World) -> None:
     assert len(marks) == 3
     assert hooks_mark(world.session.cluster) is None
     assert hooks_due(world.session.cluster, "of something else") == ""
+
+
+def with_secrets(world: World, desired: Cluster, value: str) -> RolloutContext:
+    rollout = roll_of(world, desired)
+    secrets = SpecSecrets(lambda *_: Secret(value))
+    return replace(rollout, session=replace(rollout.session, secrets=secrets))
+
+
+def test_the_environment_of_hooks_goes_by_a_file_for_root_alone(world: World) -> None:
+    environment = {"TOKEN": {"fromVariable": "windlass_secret_a"}, "MODE": "quick one"}
+    desired = spec_with(world, upgrade={"hooks": {"before": ["echo $TOKEN"], "environment": environment}})
+    machine, texts = world.machines["cp-1"], list[str]()
+
+    def heard(call: Call) -> str:
+        assert call.script is not None
+        texts.append(call.script.text)
+        return ""
+
+    machine.fake.on_script("run-hook", answer=heard)
+    change(with_secrets(world, desired, "it's sesame"))
+
+    laid = machine.fake.files[ENVIRONMENT_FILE]
+    assert (laid.mode, shlex.split(laid.content.decode())) == (0o600, ["TOKEN=it's sesame", "MODE=quick one"])
+    assert f"rm -f {ENVIRONMENT_FILE}" in texts[0]
+    assert "sesame" not in texts[0]
+    assert not any("sesame" in word for call in machine.fake.calls for word in call.argv)
+
+
+def test_another_secret_makes_no_hook_due_and_another_reference_does(world: World) -> None:
+    def mark(**environment: Any) -> bytes | None:
+        return hooks_mark(spec_with(world, upgrade={"hooks": {"before": ["a"], "environment": environment}}))
+
+    assert mark() == hooks_mark(spec_with(world, upgrade={"hooks": {"before": ["a"]}}))
+    assert mark(A={"fromVariable": "x"}) != mark(A={"fromVariable": "y"})
+    assert mark(A="1", B="2") == mark(B="2", A="1")
+
+
+def test_a_hook_that_fails_tells_neither_its_text_nor_its_secret(world: World) -> None:
+    hooks = {"before": ["echo private-command"], "environment": {"A": {"fromVariable": "windlass_secret_a"}}}
+    desired = spec_with(world, upgrade={"hooks": hooks})
+    listen(world, lambda _: CommandResult(7, "", "it said sesame-seed, password=hunter2"))
+    with pytest.raises(DidNotComeUpError, match=r"hooks\.before\[0\] exited 7: it said \(hidden\)") as refusal:
+        change(with_secrets(world, desired, "sesame-seed"))
+    assert not any(word in str(refusal.value) for word in ("private-command", "sesame", "hunter2"))

@@ -13,6 +13,8 @@ from windlass.cli import upgrade
 from windlass.cli.embedded.client import DagRunState, TaskView
 from windlass.cli.main import main
 from windlass.cli.upgrade import add_commands, conf_of
+from windlass.errors import SpecError
+from world.specs import SINGLE
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -35,8 +37,16 @@ def test_words_become_the_params_of_the_run() -> None:
 
 
 def test_a_changed_spec_goes_as_text(tmp_path: Path) -> None:
-    (tmp_path / "spec.yaml").write_text("kind: Cluster\n")
-    assert conf_of(parsed("demo", "--spec", str(tmp_path / "spec.yaml")))["spec"] == "kind: Cluster\n"
+    (tmp_path / "spec.yaml").write_text(SINGLE)
+    assert conf_of(parsed("demo", "--spec", str(tmp_path / "spec.yaml")))["spec"] == SINGLE
+
+
+def test_a_spec_with_a_secret_in_clear_does_not_leave_the_machine(tmp_path: Path) -> None:
+    secret = "{apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {b: hunter2}}"
+    (tmp_path / "spec.yaml").write_text(f'{SINGLE}  manifests: [{{name: app, content: "{secret}"}}]\n')
+    with pytest.raises(SpecError, match=r"spec.yaml: spec.manifests\[0\].content: .* in clear") as refusal:
+        conf_of(parsed("demo", "--spec", str(tmp_path / "spec.yaml")))
+    assert "hunter2" not in str(refusal.value)
 
 
 def test_a_pause_is_asked_for_with_a_reason_and_nothing_else(

@@ -124,7 +124,7 @@ _SINGLE = (
     facts_script(),
     audit_script(),
     fetch_script(_INSTALLS, _LOCK, _MIRROR),
-    hook_script("apt-get upgrade -y", _HOST),
+    hook_script("apt-get upgrade -y", _HOST, has_environment=True),
     inspect_host(_DESIRED_HOST),
     health_script(_DESIRED, rounds=3),
     install_script(_INSTALLS, _LOCK, _MIRROR),

@@ -29,7 +29,8 @@ class ClusterOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Do the step."""
         with ending_on_permanent_errors():
-            return self.act(context, RunContext.of(context))
+            run = RunContext.of(context)
+            return run.services.secrets.redact(self.act(context, run))
 
     @abstractmethod
     def act(self, context: Context, run: RunContext) -> Any:

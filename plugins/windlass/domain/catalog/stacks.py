@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from windlass.domain.masking import is_secret_name
 from windlass.domain.oneline import line_breaker
 from windlass.errors import SpecError
 
@@ -31,18 +32,21 @@ class StackQuestion:
     maximum: int | None = None
 
     def problem(self, answer: Any) -> tuple[str, str] | None:
-        """Return what is wrong with an answer and what would be right; None if it is good."""
+        """Return what is wrong with an answer, which is not quoted, and what would be right; None if it is good."""
         # bool is an int to Python, but none to whoever answers.
         if type(answer).__name__ != _PYTHON_TYPES[self.kind]:
-            return f"`{answer}` is no {self.kind}", f"it is the answer to: {self.label}"
+            return f"the answer is no {self.kind}", f"it is the answer to: {self.label}"
         if self.kind == "choice" and answer not in self.options:
-            return f"`{answer}` is none of the choices", f"choose one of {', '.join(self.options)}"
+            return "the answer is none of the choices", f"choose one of {', '.join(self.options)}"
         if isinstance(answer, str) and (found := line_breaker(answer)):
             return f"the answer has {found} in it", "write it on one line; templates put it into files as it is"
         if isinstance(answer, str) and self.pattern is not None and not re.fullmatch(self.pattern, answer):
-            return f"`{answer}` is not of the form {self.pattern}", f"it is the answer to: {self.label}"
+            return f"the answer is not of the form {self.pattern}", f"it is the answer to: {self.label}"
         if isinstance(answer, int) and self.kind == "integer" and not self._is_within(answer):
-            return f"{answer} is out of range", f"give {self.minimum} to {self.maximum}"
+            return (
+                f"{'the answer' if is_secret_name(self.variable) else answer} is out of range",
+                f"give {self.minimum} to {self.maximum}",
+            )
         return None
 
     def _is_within(self, number: int) -> bool:

@@ -15,12 +15,12 @@ from windlass.domain.health.probe import Subject
 from windlass.domain.health.vantage import vantages_of
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
-from windlass.domain.host.layout import API_SERVER, API_SERVER_NAME, KUBELET_PORT, PKI, stack_directory
+from windlass.domain.host.layout import API_SERVER, API_SERVER_NAME, KUBELET_PORT, PKI
 from windlass.domain.objects.watched import WatchedObject, watched_objects
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.manifests import render_manifests
-from windlass.domain.rendering.stacks import host_stacks, render_stack
+from windlass.domain.rendering.stacks import compose_alone, host_stacks
 from windlass.domain.spec.models import Cluster, HealthOverride, Host
 
 KUBELET = "kubelet"
@@ -165,7 +165,7 @@ def _render(cluster: Cluster, release: Release, host: Host) -> Mapping[str, Heal
     inputs = HostInputs(ClusterInputs(cluster, release, _any_lock(release), _NOBODY), host, _FACTS)
     found: dict[str, HealthCheck] = {}
     for stack in host_stacks(cluster, host):
-        found |= read_health(render_stack(stack, inputs)[f"{stack_directory(stack)}/compose.yaml"].text)
+        found |= read_health(compose_alone(stack, inputs))
     if host.is_node:
         found[KUBELET] = _overridden(KUBELET_CHECK, cluster.spec.health.get(KUBELET))
     return found

@@ -29,7 +29,7 @@ def _differences(service: Mapping[str, Any], container: Container) -> Iterator[s
         yield "its entrypoint is another"
     changed = _flags(config.get("Cmd") or []) ^ _flags(service.get("command", []))
     if changed:
-        yield f"other flags: {', '.join(sorted({one.partition('=')[0] for one in changed}))}"
+        yield _other_words(changed)
     if _mounts(details.get("Mounts", [])) != _desired_mounts(service):
         yield "its mounts are others"
     if host.get("RestartPolicy", {}).get("Name") != service.get("restart"):
@@ -44,6 +44,12 @@ def _differences(service: Mapping[str, Any], container: Container) -> Iterator[s
 
 def _flags(words: list[str]) -> set[str]:
     return {str(word) for word in words}
+
+
+def _other_words(changed: set[str]) -> str:
+    """Name flags; other words may be the values of flags before them, and so secret."""
+    flags = sorted({one.partition("=")[0] for one in changed if one.startswith("-")})
+    return f"other flags: {', '.join(flags)}" if flags else "other arguments"
 
 
 def _mounts(mounts: list[Mapping[str, Any]]) -> set[tuple[str, str, bool]]:

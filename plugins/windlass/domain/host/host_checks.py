@@ -9,10 +9,10 @@ from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
-from windlass.domain.host.layout import API_SERVER, API_SERVER_NAME, KUBELET_PORT, PKI, stack_directory
+from windlass.domain.host.layout import API_SERVER, API_SERVER_NAME, KUBELET_PORT, PKI
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
-from windlass.domain.rendering.stacks import host_stacks, render_stack
+from windlass.domain.rendering.stacks import compose_alone, host_stacks
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.spec.models import Cluster, Host
 
@@ -84,10 +84,6 @@ def _desired(cluster: Cluster, release: Release, host: Host) -> HostChecks:
     services = [
         ServiceCheck(component, stack, check)
         for stack in host_stacks(cluster, host)
-        for component, check in read_health(render_stack(stack, inputs)[_compose(stack)].text).items()
+        for component, check in read_health(compose_alone(stack, inputs)).items()
     ]
     return HostChecks(host, cluster.name, tuple(services))
-
-
-def _compose(stack: str) -> str:
-    return f"{stack_directory(stack)}/compose.yaml"

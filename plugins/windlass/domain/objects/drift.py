@@ -10,10 +10,13 @@ from typing import Any, Literal
 from windlass.domain.bounded import bounded_lines
 from windlass.domain.masking import is_secret_name, mask_document
 from windlass.domain.objects.inventory import ObjectRef
+from windlass.domain.spec.private import Fingerprint, no_fingerprint, shown_text
 
 DriftKind = Literal["missing", "differs", "surplus"]
 ABSENT = "absent"
 _KEPT_BY_SERVER = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"})
+_NAMING = frozenset({"apiVersion", "kind", "name", "namespace", "image"})
+"""Fields that name something, and are shown of the user's own objects too."""
 _SECRET_FIELDS = frozenset({"data", "stringData"})
 _MASKED = "(secret)"
 _LONGEST_VALUE = 80
@@ -68,25 +71,40 @@ def content_of(found: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key != "status"} | {"metadata": metadata}
 
 
-def object_drift(ref: ObjectRef, actual: Mapping[str, Any] | None, applied: Mapping[str, Any]) -> ObjectDrift | None:
-    """Return how an object differs: `actual` is what there is, `applied` what applying it would give (a dry run)."""
+def object_drift(
+    ref: ObjectRef,
+    actual: Mapping[str, Any] | None,
+    applied: Mapping[str, Any],
+    fingerprint: Fingerprint = no_fingerprint,
+) -> ObjectDrift | None:
+    """Return how an object differs: `actual` is what there is, `applied` what applying it would give (a dry run).
+
+    Of the user's own objects texts are told by `fingerprint`, see `windlass.domain.spec.private`.
+    """
     if actual is None:
         return ObjectDrift(ref, "missing")
     masked = ref.kind == "Secret" and "/" not in ref.api_version
-    fields = tuple(field_differences(content_of(actual), content_of(applied), is_secret=masked))
+    fields = tuple(
+        field_differences(
+            content_of(actual), content_of(applied), is_secret=masked, private=fingerprint if ref.is_users else None
+        )
+    )
     return ObjectDrift(ref, "differs", fields) if fields else None
 
 
 def field_differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], *, is_secret: bool = False
+    old: Mapping[str, Any], new: Mapping[str, Any], *, is_secret: bool = False, private: Fingerprint | None = None
 ) -> Iterator[FieldDifference]:
-    """Yield every field that differs; of a Secret's data only which, since their values are nobody's business."""
-    for path, before, after in _differences(old, new, ()):
+    """Yield every field that differs; of a Secret's data only which, since their values are nobody's business.
+
+    Where all is `private`, texts are told by their fingerprints; names, images, numbers and switches are shown.
+    """
+    for path, *both in _differences(old, new, ()):
         # An annotation may repeat what kubectl has applied.
         hidden = is_secret and (path[0] in _SECRET_FIELDS or path[:2] == ("metadata", "annotations"))
         hidden = hidden or any(map(is_secret_name, path))
-        texts = (_text(before, is_hidden=hidden), _text(after, is_hidden=hidden))
-        yield FieldDifference(".".join(path), *texts)
+        shown = [_fingerprinted(path[-1], one, private) if private and not hidden else one for one in both]
+        yield FieldDifference(".".join(path), *(_text(one, is_hidden=hidden) for one in shown))
 
 
 _Found = tuple[tuple[str, ...], Any, Any]
@@ -111,6 +129,14 @@ def _keyed(value: Any) -> Mapping[str, Any] | None:
         named = {str(one["name"]): one for one in value}
         return named if len(named) == len(value) else None
     return None
+
+
+def _fingerprinted(name: str, value: Any, fingerprint: Fingerprint) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _fingerprinted(str(key), one, fingerprint) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_fingerprinted(name, one, fingerprint) for one in value]
+    return value if value is _NOTHING or name in _NAMING else shown_text(name, value, fingerprint)
 
 
 def _text(value: Any, *, is_hidden: bool) -> str:

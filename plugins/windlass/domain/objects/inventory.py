@@ -16,6 +16,7 @@ FIELD_MANAGER = "windlass"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 NAMESPACE = "kube-system"
 NAME = "windlass-inventory"
+OWN_ADDON = "own"
 _OBJECTS, _ENCRYPTION = "objects", "secretsEncryption"
 _SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "default"})
 
@@ -48,6 +49,11 @@ class ObjectRef:
         """What tells it from all others: an object is the same in each version of its API group."""
         group = self.api_version.rpartition("/")[0]
         return group, self.kind, self.namespace, self.name
+
+    @property
+    def is_users(self) -> bool:
+        """Whether it is of one of the spec's own manifests."""
+        return self.addon.startswith(f"{OWN_ADDON}/")
 
     @property
     def is_protected(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.host.layout import ADDON_LABEL
-from windlass.domain.objects.inventory import FIELD_MANAGER, MANAGED_BY_LABEL
+from windlass.domain.objects.inventory import FIELD_MANAGER, MANAGED_BY_LABEL, OWN_ADDON
 from windlass.domain.oneline import line_breaker
 from windlass.domain.pki.bindings import group_bindings
 from windlass.domain.rendering.context import ClusterInputs
@@ -19,7 +19,6 @@ from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
 _MANAGED_BY = {MANAGED_BY_LABEL: FIELD_MANAGER}
-OWN_ADDON = "own"
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 _EARLY_KINDS = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
 """Kinds that others need to be there first."""

@@ -14,6 +14,7 @@ from windlass.domain.host.layout import DIGEST_LABEL, stack_data_directory, stac
 from windlass.domain.rendering.context import HostInputs, component_flags
 from windlass.domain.rendering.files import FOR_ROOT, RenderedFile
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.references import STACKS, RevealedText, is_reference, with_values
 from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
@@ -24,6 +25,8 @@ _COMPONENTS = {
     _CONTROL_PLANE: ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
 }
 """Components of each stack whose flags are a template of their own."""
+OWN_STACKS = frozenset({"api-proxy", *_COMPONENTS})
+"""Windlass's own stacks; every other one is of the user's."""
 OWN_COMPONENTS = frozenset({"api-proxy", *(component for stack in _COMPONENTS.values() for component in stack)})
 """What Windlass's own stacks run; every other component is of a stack of the user's."""
 
@@ -53,30 +56,46 @@ def digest_of(service: Mapping[str, Any] | str | bytes) -> str:
 def render_stack(stack: str, inputs: HostInputs) -> dict[str, RenderedFile]:
     """Render the Compose file of `stack` for one host and what lies beside it, by absolute path."""
     templates = inputs.whole.templates
-    directory = stack_directory(stack)
     inputs = _as_reached_by(stack, inputs)
-    context = inputs.context() | {
-        "directory": directory,
+    context = _context(stack, inputs)
+    files = {name: templates.render(f"stacks/{stack}/{name}", context) for name in _files_beside(stack, inputs)}
+    files[_COMPOSE] = _render_compose(stack, inputs, context, files)
+    directory = stack_directory(stack)
+    is_private = stack == _CONTROL_PLANE or _has_secrets(context["values"])
+    return {
+        # The engine reads Compose files, as root; images bring users of their own, who read what lies beside.
+        f"{directory}/{name}": RenderedFile(text.encode(), FOR_ROOT if is_private or name == _COMPOSE else 0o644)
+        for name, text in files.items()
+    }
+
+
+def compose_alone(stack: str, inputs: HostInputs) -> str:
+    """Render the Compose file of `stack` for who asks what its services are, and not what they are configured with.
+
+    No secret makes a difference to that, and whoever watches is given none: a word stands in its place.
+    """
+    cluster = with_values(inputs.whole.cluster, lambda _: "none", STACKS)
+    inputs = _as_reached_by(stack, replace(inputs, whole=replace(inputs.whole, cluster=cluster)))
+    return _render_compose(stack, inputs, _context(stack, inputs), {})
+
+
+def _context(stack: str, inputs: HostInputs) -> dict[str, Any]:
+    return inputs.context() | {
+        "directory": stack_directory(stack),
         "data": stack_data_directory(stack),
         "values": _values_of(stack, inputs),
     }
-    files = {name: templates.render(f"stacks/{stack}/{name}", context) for name in _files_beside(stack, inputs)}
-    context |= {
+
+
+def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any], files: Mapping[str, str]) -> str:
+    """Render twice: the digests of the services are labels of the services, and not part of what is digested."""
+    templates = inputs.whole.templates
+    context = {
+        **context,
         "flags": {name: component_flags(name, templates, context) for name in _COMPONENTS.get(stack, ())},
         "config_digest": digest_of(json.dumps(files, sort_keys=True)),
         "override": _Overrides(inputs.whole.cluster),
     }
-    files[_COMPOSE] = _render_compose(stack, inputs, context)
-    return {f"{directory}/{name}": RenderedFile(text.encode(), _mode(stack, name)) for name, text in files.items()}
-
-
-def _mode(stack: str, name: str) -> int:
-    """Return the mode of a stack's file: the engine reads Compose files, as root; images bring users of their own."""
-    return FOR_ROOT if name == _COMPOSE or stack == _CONTROL_PLANE else RenderedFile.mode
-
-
-def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any]) -> str:
-    """Render twice: the digests of the services are labels of the services, and not part of what is digested."""
     name = f"stacks/{stack}/{_COMPOSE}"
     draft = inputs.whole.templates.render(name, {**context, "digests": defaultdict(str)})
     document = parse_yaml(f"{name} as rendered", draft)[0]
@@ -107,8 +126,17 @@ def _as_reached_by(stack: str, inputs: HostInputs) -> HostInputs:
     return replace(inputs, whole=replace(inputs.whole, release=release))
 
 
+def _has_secrets(value: Any) -> bool:
+    """Tell whether a secret that the spec refers to is among a stack's answers: then its files are root's alone."""
+    if isinstance(value, Mapping):
+        return any(map(_has_secrets, value.values()))
+    return any(map(_has_secrets, value)) if isinstance(value, list) else isinstance(value, RevealedText)
+
+
 def _values_of(stack: str, inputs: HostInputs) -> Mapping[str, Any]:
     """Return what the spec says for one of the user's stacks, and the defaults of what it leaves out."""
     values = next((own.values for own in inputs.whole.cluster.spec.stacks if own.name == stack), {})
+    if unknown := sorted(name for name, value in values.items() if is_reference(value)):
+        raise SpecError(f"stack {stack}: the reference in its value `{unknown[0]}` was not resolved")
     template = inputs.whole.release.stacks.get(stack)
     return template.answers(values) if template else values

@@ -38,7 +38,7 @@ def service_difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) ->
     """Return how a Compose service changes: its image, its flags one by one, and what else; `old` None: it is new."""
     if old is None:
         return ()
-    lines = [*_image(old, new), *_flags(_words(old), _words(new))]
+    lines = [*image_difference(old, new), *_flags(_words(old), _words(new))]
     before, after = (document_lines(_rest(one)) for one in (old, new))
     lines += _unified(before, after)
     if not lines and _without_labels(old) != _without_labels(new):
@@ -46,7 +46,8 @@ def service_difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) ->
     return bounded_lines(lines)
 
 
-def _image(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+def image_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how the image of a Compose service changes, if it does."""
     if old.get("image") != new.get("image"):
         yield _DIGEST.sub(r"\1…", f"image: {old.get('image')} -> {new.get('image')}")
 

@@ -24,7 +24,9 @@ def hooks_mark(cluster: Cluster) -> bytes | None:
     hooks = cluster.spec.upgrade.hooks
     if not (hooks.before or hooks.after):
         return None
-    text = json.dumps([hooks.before, hooks.after])
+    # The references of the environment count, and not what they stand for: another token makes no hook due.
+    environment = [dict(sorted(hooks.environment.items()))] if hooks.environment else []
+    text = json.dumps([hooks.before, hooks.after, *environment])
     return f"{hashlib.sha256(text.encode()).hexdigest()}\n".encode()
 
 

@@ -11,12 +11,14 @@ import yaml
 from windlass.domain.host.desired import DesiredService, read_services
 from windlass.domain.host.drift import HostDrift, ServiceDrift
 from windlass.domain.host.file_drift import FileDrift
-from windlass.domain.host.layout import stack_directory
+from windlass.domain.host.layout import STACKS, stack_directory
 from windlass.domain.masking import is_secret_place
 from windlass.domain.pki.compare import certificate_difference, certificate_identity
-from windlass.domain.rollout.content_diff import file_difference, service_difference
+from windlass.domain.rendering.stacks import OWN_STACKS
+from windlass.domain.rollout.content_diff import file_difference, image_difference, service_difference
 from windlass.domain.rollout.plan import HostState
 from windlass.domain.rollout.stale import CERTIFICATES, part_of_file
+from windlass.domain.spec.private import Fingerprint, no_fingerprint
 from windlass.errors import MALFORMED
 
 _COMPOSE, _CERTIFICATE, _KEY = "compose.yaml", ".crt", ".key"
@@ -49,6 +51,8 @@ class HostContents:
     old: Mapping[str, bytes | None] = field(repr=False)
     """By path; None where there is no file. A path that is missing was not read."""
     new: Mapping[str, bytes] = field(repr=False)
+    fingerprint: Fingerprint = no_fingerprint
+    """Tells contents apart that are not shown."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,12 @@ def host_details(drift: HostDrift, found: HostContents) -> HostDetails:
 
 def _service(drift: ServiceDrift, found: HostContents) -> tuple[str, ...]:
     """Return how what a service is made from changes."""
-    compose = found.old.get(f"{stack_directory(drift.service.stack)}/{_COMPOSE}")
+    path = f"{stack_directory(drift.service.stack)}/{_COMPOSE}"
+    compose = found.old.get(path)
     old = _services(drift.service.stack, compose).get(drift.service.component)
+    if drift.service.stack not in OWN_STACKS:
+        image = image_difference(old.definition, drift.service.definition) if old else ()
+        return (*image, _change(compose, found.new.get(path), found.fingerprint)) if old else ()
     return service_difference(old.definition if old else None, drift.service.definition)
 
 
@@ -127,8 +135,20 @@ def _file(drift: FileDrift, found: HostContents) -> Iterator[str]:
     yield f"{drift.path}:"
     if is_secret_place(drift.path):
         yield "its content is secret: it differs"
+    elif drift.path in found.new and _is_of_users_stack(drift.path):
+        yield _change(found.old.get(drift.path), found.new[drift.path], found.fingerprint)
     elif drift.path in found.new:
         yield from file_difference(drift.path, found.old.get(drift.path), found.new[drift.path])
+
+
+def _is_of_users_stack(path: str) -> bool:
+    """Tell whether a file is of one of the user's stacks: the spec's answers stand in it, whatever it is called."""
+    return path.startswith(f"{STACKS}/") and path.removeprefix(f"{STACKS}/").partition("/")[0] not in OWN_STACKS
+
+
+def _change(old: bytes | None, new: bytes | None, fingerprint: Fingerprint) -> str:
+    told = ("absent" if one is None else fingerprint(one.decode(errors="replace")) for one in (old, new))
+    return f"content {' -> '.join(told)}"
 
 
 def _certificate(drift: FileDrift, found: HostContents) -> str:

@@ -23,8 +23,15 @@ from windlass.domain.rollout.plan_details import Lines, PlanDetails
 from windlass.domain.rollout.plan_quorum import QuorumEffect, quorum_along
 from windlass.domain.rollout.upgrade_path import UpgradePath
 from windlass.domain.spec import dump_cluster
+from windlass.domain.spec.private import Fingerprint
 
 _NO_RESTART = frozenset({"files", "settings", "certificates", "programs", "hooks", "cordon", PROXY})
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 _OF_OTHER_STEPS = frozenset({ETCD_SERVICE, API_SERVICE})
 
 
@@ -73,10 +80,12 @@ class RolloutPlan:
     """The digest of the desired spec."""
     notes: tuple[str, ...] = ()
     """What the catalog says of the release."""
+    sign: Fingerprint = _sha256
+    """Makes the digest. Secrets are among the contents: whoever knows all else must not find them by trying."""
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of what will be done, in hexadecimal digits."""
+        """What tells what will be done from all else: 64 hexadecimal digits, see `sign`."""
         done = {
             "cluster": self.cluster,
             "from": self.versions[0],
@@ -86,7 +95,7 @@ class RolloutPlan:
             "contents": dict(self.contents),
         }
         text = json.dumps(done, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return self.sign(text)
 
     def value(self) -> dict[str, Any]:
         """Return all of it as plain values, for XCom, REST and commands."""
@@ -134,7 +143,11 @@ class RolloutPlan:
 
 
 def rollout_plan(
-    path: UpgradePath, gate: GateResult, steps: Sequence[Step], durations: StepDurations | None = None
+    path: UpgradePath,
+    gate: GateResult,
+    steps: Sequence[Step],
+    durations: StepDurations | None = None,
+    sign: Fingerprint | None = None,
 ) -> RolloutPlan:
     """Return the plan of `steps`, with what the gate has found out about them."""
     return RolloutPlan(
@@ -146,6 +159,7 @@ def rollout_plan(
         _contents(steps, gate.details),
         hashlib.sha256(dump_cluster(path.after).encode()).hexdigest(),
         tuple(path.release.notes) if path.is_upgrade else (),
+        sign or _sha256,
     )
 
 

@@ -27,6 +27,7 @@ class Section(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         validate_default=False,
+        hide_input_in_errors=True,  # an error that is chained to another one gets into logs, values and all
     )
 
 

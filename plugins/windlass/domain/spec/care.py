@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from windlass.domain.host.layout import AUDIT_LOGS
 from windlass.domain.spec.base import Many, Section, Share, section, setting
@@ -86,11 +86,34 @@ class Repair(Section):
     )
 
 
+_REFERENCE: Mapping[str, Any] = {
+    "type": "object",
+    "description": "A secret that Airflow keeps: a Variable, or a field of a connection.",
+    "properties": {
+        "fromVariable": {"type": "string", "description": "Airflow Variable whose text is the value."},
+        "fromConnection": {"type": "string", "description": "Airflow connection of which a field is the value."},
+        "field": {
+            "type": "string",
+            "description": "Field of the connection: password, login, host, schema or extra.KEY. Default: password.",
+        },
+    },
+    "additionalProperties": False,
+    "oneOf": [{"required": ["fromVariable"]}, {"required": ["fromConnection"]}],
+}
+SecretText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, dict(_REFERENCE)]})]
+"""A text, or a reference to one, see `windlass.domain.spec.references`, which checks it."""
+
+
 class Hooks(Section):
     """Shell commands run with sudo on each host around its upgrade."""
 
     before: Many[str] = setting([], "Commands before the host is changed; one that fails stops the rollout.")
     after: Many[str] = setting([], "Commands after the host is changed; one that fails stops the rollout.")
+    environment: dict[str, SecretText] = setting(
+        {},
+        "Environment variables of all these commands: texts, or references to secrets, as "
+        "{fromVariable: windlass_secret_NAME} or {fromConnection: ID, field: password}; see docs/secrets.md.",
+    )
 
 
 class Drain(Section):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.private import Fingerprint, no_fingerprint, shown_value
 from windlass.domain.spec.problem import Path, path_text
 
 
@@ -33,7 +34,17 @@ class Change:
     new: Any
 
     def __str__(self) -> str:
-        return f"{path_text(self.path)}: {self.old!r} -> {self.new!r}"
+        return self.told()
+
+    def told(self, fingerprint: Fingerprint = no_fingerprint) -> str:
+        """Return the change in words; texts of the writer's own only by fingerprint, see `private`."""
+        old, new = (self._shown(one, fingerprint) for one in (self.old, self.new))
+        return f"{path_text(self.path)}: {old if old != new else 'another value, which is not shown'}" + (
+            f" -> {new}" if old != new else ""
+        )
+
+    def _shown(self, value: Any, fingerprint: Fingerprint) -> str:
+        return repr(value if value is ABSENT else shown_value(self.path, value, fingerprint))
 
     def is_within(self, *start: str) -> bool:
         """Say whether the change is at or below the path `start`."""

@@ -194,10 +194,10 @@ class _Reading:
             self.problems.append(Problem(path, f"the tag `{node.tag}` is not supported", "leave the tag out"))
             return None
         if not re.fullmatch(pattern, node.value):
-            self.problems.append(Problem(path, f"`{node.value}` does not fit its tag", "leave the tag out"))
+            self.problems.append(Problem(path, "the value does not fit its tag", "leave the tag out"))
             return None
         value = convert(node.value)
         if isinstance(value, float) and not math.isfinite(value):
-            self.problems.append(Problem(path, f"`{node.value}` is larger than any number here", "give a smaller one"))
+            self.problems.append(Problem(path, "the value is larger than any number here", "give a smaller one"))
             return None
         return value

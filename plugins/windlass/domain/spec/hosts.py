@@ -81,6 +81,8 @@ class Hosts(Section):
         "null: `aws_default` for ec2, none for the others.",
         min_length=1,
     )
-    settings: dict[str, Any] = setting({}, "What the provider needs to make hosts; see docs/hosts.md.")
+    settings: dict[str, Any] = setting(
+        {}, "What the provider needs to make hosts; see docs/hosts.md. A text may be a reference to a secret."
+    )
     ssh: Ssh = section(Ssh, "How the hosts are reached.")
     members: Many[Host] = Field(description="The hosts, each with its roles.", min_length=1)

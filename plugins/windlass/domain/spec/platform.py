@@ -93,7 +93,10 @@ class Manifest(Section):
     """Kubernetes objects of the user's own."""
 
     name: str = Field(description="Name by which errors and the service log speak of these objects.")
-    content: str = Field(description="The objects, as YAML documents.", min_length=1)
+    content: str = Field(
+        description="The objects, as YAML documents. Values of Secrets are references, see docs/secrets.md.",
+        min_length=1,
+    )
 
 
 class Stack(Section):
@@ -103,7 +106,11 @@ class Stack(Section):
     hosts: Many[str] = setting([], "Names of the hosts that may run it; empty: every host.")
     roles: Many[Role] = setting([], "Roles of which a host needs one to run it; empty: whatever its roles are.")
     labels: dict[str, str] = setting({}, "Labels that a host needs to run it, all of them.")
-    values: dict[str, Any] = setting({}, "Answers to the stack's questions; what is left out has its default.")
+    values: dict[str, Any] = setting(
+        {},
+        "Answers to the stack's questions; what is left out has its default. A text may be a reference to a secret, "
+        "see docs/secrets.md.",
+    )
 
     def runs_on(self, host: Host) -> bool:
         """Tell whether `host` is one of those that run it."""

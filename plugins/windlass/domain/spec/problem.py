@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from windlass.domain.masking import mask_logins
+
 Path = tuple[str | int, ...]
 """Keys and list indices from the document's top down to one value."""
 
@@ -22,7 +24,7 @@ class Problem:
     right: str
 
     def __str__(self) -> str:
-        text = f"{path_text(self.path)}: {self.wrong}; {self.right}"
+        text = mask_logins(f"{path_text(self.path)}: {self.wrong}; {self.right}")
         # Keys and values may hold line breaks and what steers a terminal; a problem is one plain line.
         return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 

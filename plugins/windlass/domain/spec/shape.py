@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from windlass.domain.masking import is_secret_name, mask_text
+from windlass.domain.spec.private import is_private
 from windlass.domain.spec.problem import Path, Problem, nearest, path_text, suggestion
 from windlass.domain.spec.schema import known_keys, places_of, schema_at
 
@@ -78,9 +80,10 @@ def _problem(path: Path, kind: str, context: Mapping[str, Any], document: Any) -
 def _wrong_value(path: Path, kind: str, context: Mapping[str, Any], value: Any) -> tuple[str, str]:
     """Say what is wrong with the value of a known key, and what would be right."""
     node = schema_at(path) or {}
-    given, wrong, right = _shown(value), "does not fit", _meaning(path) or "see docs/spec.md"
+    shows = not is_private(path) and not any(is_secret_name(step) for step in path if isinstance(step, str))
+    given, wrong, right = _given(value, shows=shows), "does not fit", _meaning(path) or "see docs/spec.md"
     if any(choice.get("type") == "array" for choice in node.get("anyOf", ())):
-        wrong, right = _NO_TEXTS, _type_advice("string_type", value) or right
+        wrong, right = _NO_TEXTS, _type_advice("string_type", value, shows=shows) or right
     elif "anyOf" in node:
         wrong, right = "is neither a number nor a percentage", "write a number such as 1, or a percentage such as 20%"
     elif kind == "literal_error":
@@ -93,7 +96,7 @@ def _wrong_value(path: Path, kind: str, context: Mapping[str, Any], value: Any) 
     elif kind in {"too_long", "string_too_long"}:
         wrong = "is too long"
     elif kind in _TYPES:
-        wrong, right = f"is not {_TYPES[kind]}", _type_advice(kind, value) or right
+        wrong, right = f"is not {_TYPES[kind]}", _type_advice(kind, value, shows=shows) or right
     return f"{given} {wrong}", right
 
 
@@ -121,11 +124,11 @@ def _where_to(key: str, around: Path) -> str:
     return suggestion(key, known)
 
 
-def _type_advice(kind: str, value: Any) -> str | None:
+def _type_advice(kind: str, value: Any, *, shows: bool) -> str | None:
     if kind == "string_type" and isinstance(value, list):
         return "give at least one value" if not value else "write each value in quotes"
     if kind == "string_type" and isinstance(value, bool | int | float):
-        return f"write it in quotes: {json.dumps(json.dumps(value))}"
+        return f"write it in quotes: {json.dumps(json.dumps(value))}" if shows else "write it in quotes"
     if kind == "bool_type":
         return "write true or false, without quotes"
     if kind in {"int_type", "float_type"} and isinstance(value, str):
@@ -144,6 +147,13 @@ def _at(value: Any, path: Path) -> Any:
         else:
             return None
     return value
+
+
+def _given(value: Any, *, shows: bool) -> str:
+    """Show a value as far as it may be: where secrets may stand, and of what looks like one, only what kind it is."""
+    if not shows and not isinstance(value, Mapping | list):
+        return "the value"
+    return "the text" if isinstance(value, str) and mask_text(value) != value else _shown(value)
 
 
 def _shown(value: Any) -> str:

@@ -18,6 +18,7 @@ import httpx
 
 from windlass.domain.bounded import read_from
 from windlass.domain.host.layout import API_SERVER_NAME
+from windlass.domain.masking import mask_api_message
 from windlass.domain.objects.inventory import FIELD_MANAGER
 from windlass.effects.answers import read_whole
 from windlass.effects.kubernetes.tls import client_context
@@ -284,6 +285,6 @@ class KubernetesClient:
 
 def _reason(response: httpx.Response) -> str:
     try:
-        return str(response.json()["message"])[:5000]
+        return mask_api_message(str(response.json()["message"])[:5000])
     except MALFORMED:
         return response.text[:500]

@@ -38,6 +38,7 @@ from windlass.domain.scripts.install import (
 )
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Host
+from windlass.domain.spec.references import STACKS
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
@@ -62,7 +63,7 @@ def prepare_host(
     facts = gather_facts(connection)
     session.tell(f"{host.name}: what is missing is downloaded and installed")
     changed = list(_install(session, host, connection, facts))
-    files = render_host(session.cluster, session.release, host, session.lock, session.mirror, facts)
+    files = render_host(session.revealed(STACKS), session.release, host, session.lock, session.mirror, facts)
     laid = remote_files({path: file for path, file in files.items() if not path.startswith(tuple(without))})
     changed += _lay_down(session, connection, laid | ({} if facts.cluster else _marks_of_a_new_host(session)))
     containerd = [_containerd_script(session)] if host.is_node else []

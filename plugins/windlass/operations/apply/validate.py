@@ -10,7 +10,8 @@ from windlass.domain.pki import check_authorities
 from windlass.domain.pki.user_ca import refuse_other_authorities
 from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
 from windlass.domain.spec import Cluster, diff_clusters, dump_cluster
-from windlass.domain.spec.diff import dropped_hosts
+from windlass.domain.spec.diff import Change, dropped_hosts
+from windlass.domain.spec.private import FINGERPRINT_DIGITS
 from windlass.errors import RefusedError
 from windlass.operation_names import Operation
 from windlass.operations.apply.leaving_hosts import refuse_hosts_that_are_in_use
@@ -54,10 +55,16 @@ def validate_spec(run: ClusterRun, spec: str | None) -> ValidSpec:
     if rollout := run.records.rollout():
         refuse_during_rollout(run.name, rollout.before, rollout.after)
     _check_authorities(run, cluster)
-    changes = () if stored is None else tuple(str(change) for change in diff_clusters(stored, cluster))
+    run.require_secrets(cluster)
+    changes = () if stored is None else tuple(_told(run, change) for change in diff_clusters(stored, cluster))
     if stored is not None:
         _check_change(run, stored, cluster, changes)
     return ValidSpec(cluster, stored is None, changes)
+
+
+def _told(run: ClusterRun, change: Change) -> str:
+    """Return a change of the spec in words, with fingerprints for texts that are not shown."""
+    return change.told(lambda text: run.keys.fingerprint(run.name, text)[:FINGERPRINT_DIGITS])
 
 
 def refuse_change_of_running(run: ClusterRun, changes: Sequence[str]) -> None:

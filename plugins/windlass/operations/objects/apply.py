@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from windlass.domain.objects.drift import ObjectDrift
-from windlass.domain.objects.inventory import ObjectInventory
+from windlass.domain.objects.inventory import OWN_ADDON, ObjectInventory
 from windlass.domain.rendering import AddonManifest
-from windlass.domain.rendering.manifests import OWN_ADDON
 from windlass.effects.clock import Clock
 from windlass.effects.kubernetes.client import KubernetesClient
 from windlass.effects.ssh.fan_out import fan_out

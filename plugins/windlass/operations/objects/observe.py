@@ -18,6 +18,7 @@ from windlass.domain.objects.inventory import (
     why_kept,
 )
 from windlass.domain.rendering import AddonManifest, render_manifests
+from windlass.domain.spec.references import MANIFESTS
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.effects.ssh.fan_out import fan_out
 from windlass.errors import IntegrityError
@@ -106,11 +107,11 @@ def observe_objects(
     `before` is what was applied last: a cluster that an older Windlass has made has no inventory, and its spec tells
     which of the user's own objects were applied.
     """
-    manifests = tuple(render_manifests(session.cluster, session.release, session.lock, session.mirror))
+    manifests = tuple(render_manifests(session.revealed(MANIFESTS), session.release, session.lock, session.mirror))
     stored = read_inventory(client)
     inventory = stored or _adopted(client, before or session)
     numbered = dict(enumerate(manifests))
-    found = fan_out(numbered, lambda number: _drift(client, numbered[number]), max_workers=_AT_ONCE)
+    found = fan_out(numbered, lambda number: _drift(session, client, numbered[number]), max_workers=_AT_ONCE)
     surplus = prune_list(inventory, map(ref_of, manifests))
     actual = fan_out(surplus, lambda ref: _surplus(client, ref), max_workers=_AT_ONCE)
     return ObservedObjects(
@@ -122,12 +123,13 @@ def observe_objects(
     )
 
 
-def _drift(client: KubernetesClient, manifest: AddonManifest) -> ObjectDrift | None:
+def _drift(session: ClusterSession, client: KubernetesClient, manifest: AddonManifest) -> ObjectDrift | None:
     ref, desired = ref_of(manifest), dict(manifest.document)
     resource = client.find_resource(ref.api_version, ref.kind)
     # A kind that is not served is one that an object before it defines.
     actual = client.get(resource, ref.name, ref.namespace or None) if resource else None
-    return object_drift(ref, actual, desired if actual is None else client.try_apply(desired))
+    applied = desired if actual is None else client.try_apply(desired)
+    return object_drift(ref, actual, applied, session.fingerprint)
 
 
 def _surplus(client: KubernetesClient, ref: ObjectRef) -> SurplusObject | None:

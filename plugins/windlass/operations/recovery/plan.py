@@ -46,6 +46,7 @@ def plan_run(run: ClusterRun, request: RecoveryRequest, spec: str, tell: Tell, w
     `spec` is the text of another spec than the stored one, empty if there is none; `warn` hears of damaged bundles.
     """
     source = _choose(run, request, spec, tell, warn)
+    run.require_secrets(source.cluster)
     stored = run.records.recoverable_pki(run.keys)
     with run.session(source.cluster) as session:
         found = survey(session, joined_pki(stored, source.state.pki))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from windlass.domain.rollout import Step
@@ -45,9 +46,10 @@ class MadePlan:
 def make_plan(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> MadePlan:
     """Look at everything and plan, and tell all of it; RefusedError says everything that holds the rollout up."""
     path = path_of(run, request)
+    run.require_secrets(path.after)
     gate = check_gate(run, path, request, tell)
     steps = steps_until(gate.steps, path.after, request.stop_after)
-    plan = rollout_plan(path, gate, steps, run.records.durations())
+    plan = rollout_plan(path, gate, steps, run.records.durations(), partial(run.keys.fingerprint, run.name))
     tell(plan.text())
     gate.report.refuse(f"{run.name}: {path.name}")
     return MadePlan(path, gate, steps, plan)

@@ -18,6 +18,7 @@ from windlass.domain.rollout.plan_details import (
     together,
 )
 from windlass.domain.spec.models import Host
+from windlass.domain.spec.references import STACKS
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import values
 from windlass.operations.cluster import ClusterSession
@@ -52,7 +53,7 @@ def _contents(
     """Read what differs on a host, and render what it shall be."""
     old = {path: connection.read(path) for path in paths_to_read(found.drift)}
     facts = found.observed.facts
-    rendered = render_host(session.cluster, session.release, host, session.lock, session.mirror, facts)
+    rendered = render_host(session.revealed(STACKS), session.release, host, session.lock, session.mirror, facts)
     new = {path: file.content for path, file in rendered.items()}
     if DOCKER_DAEMON in old:
         before = old[DOCKER_DAEMON]
@@ -60,4 +61,4 @@ def _contents(
         new[DOCKER_DAEMON] = merged.encode()
     if found.drift.certificates:
         new |= {path: file.content for path, file in files_for(session.cluster, host, pki).items()}
-    return HostContents(old, new)
+    return HostContents(old, new, session.fingerprint)

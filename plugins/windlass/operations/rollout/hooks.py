@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from windlass.domain.masking import mask_text
 from windlass.domain.rollout.hooks import HOOKS_MARK, UNFINISHED, hooks_mark
-from windlass.domain.scripts.hooks import hook_script
+from windlass.domain.scripts.hooks import ENVIRONMENT_FILE, environment_text, hook_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import WindlassError
@@ -33,12 +33,16 @@ def hooks_around(rollout: RolloutContext, host: Host) -> Iterator[None]:
 
 
 def _run(rollout: RolloutContext, host: Host, connection: Connection, when: str, hooks: Sequence[str]) -> None:
+    session = rollout.session
+    environment = session.secrets.fill(session.cluster, session.cluster.spec.upgrade.hooks.environment)
     for number, hook in enumerate(hooks, 1):
-        result = connection.run_script(hook_script(hook, host), timeout=rollout.limits.hook, check=False)
+        if environment:
+            connection.put(ENVIRONMENT_FILE, environment_text(environment), mode=0o600)
+        script = hook_script(hook, host, has_environment=bool(environment))
+        result = connection.run_script(script, timeout=rollout.limits.hook, check=False)
         if result.exit_code:
             last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["no output"]
-            raise WindlassError(
-                f"{connection.host}: spec.upgrade.hooks.{when}[{number - 1}] ({shlex.quote(hook[:60])}) exited "
-                f"{result.exit_code}: {last[0]}"
-            )
+            said = mask_text(session.secrets.redact(last[0]))
+            place = f"spec.upgrade.hooks.{when}[{number - 1}]"
+            raise WindlassError(f"{connection.host}: {place} exited {result.exit_code}: {said}")
         rollout.tell(f"{connection.host}: hook {when} {number} of {len(hooks)} is done")

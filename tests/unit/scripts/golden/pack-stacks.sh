@@ -1,1 +1,1 @@
-tar -C /etc/windlass/stacks -czf - . | base64 -w 0
+cd /etc/windlass/stacks && find . -type f -perm -004 -print0 | tar --null --no-recursion -T - -czf - | base64 -w 0

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from windlass.domain.spec.checks import access, flags, hosts, network, operation, people, platform
 from windlass.domain.spec.checks.lines import one_line_each
 from windlass.domain.spec.checks.not_there import not_there
+from windlass.domain.spec.checks.operation import environment_names
 from windlass.domain.spec.known import STORED, Known
 from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.plain_secrets import plain_secrets
 from windlass.domain.spec.problem import Problem, UnreadableSpec
+from windlass.domain.spec.references import reference_problems
 
 _CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
     *hosts.CHECKS,
@@ -41,6 +44,9 @@ def problems(
         found += access.host_authorities(cluster)
         found += people.reserved_prefixes(cluster)
         found += flags.problems(cluster, known.flags)
+        found += reference_problems(cluster)
+        found += plain_secrets(cluster)
+        found += environment_names(cluster)
         told = {problem.path for problem in found}
         found += [problem for problem in one_line_each(cluster) if problem.path not in told]
     found += platform.version_problems(cluster, known.versions)

@@ -13,6 +13,7 @@ from windlass.domain.spec.problem import Problem, suggestion
 from windlass.domain.spec.windows import parse_window
 
 _BUNDLE = re.compile(r"[0-9]{8}T[0-9]{6}Z-r[0-9]+")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _CRON_FORM = "write five fields: minute, hour, day of month, month, day of week, such as `*/5 * * * *`"
@@ -27,6 +28,16 @@ def schedules(cluster: Cluster) -> Iterator[Problem]:
     ):
         if text is not None and (wrong := _wrong_cron(text)):
             yield Problem(path, wrong, _CRON_FORM)
+
+
+def environment_names(cluster: Cluster) -> Iterator[Problem]:
+    """Check that the environment of hooks has names that a shell takes, and none that Windlass gives."""
+    for name in cluster.spec.upgrade.hooks.environment:
+        path = ("spec", "upgrade", "hooks", "environment", name)
+        if not _VARIABLE.fullmatch(name):
+            yield Problem(path, "no variable can be called so", "write letters, digits and `_`, no digit first")
+        elif name.startswith("WINDLASS_"):
+            yield Problem(path, "names that begin with `WINDLASS_` are given by Windlass", "give it another name")
 
 
 def backup_places(cluster: Cluster) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from windlass.domain.oneline import line_breaker
 from windlass.domain.spec.checks.syntax import is_own_class, wrong_dns_name
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
+from windlass.domain.spec.references import is_reference
 from windlass.domain.yamltext import compose_all_yaml
 
 _DRIVERS: Mapping[str, tuple[str, ...]] = {
@@ -50,7 +51,10 @@ def stack_problems(cluster: Cluster, known_stacks: Mapping[str, StackTemplate] |
             advice = suggestion(stack.name, known_stacks or {})
             yield Problem((*path, "name"), f"the catalog has no stack `{stack.name}`", advice)
             continue
+        texts = {one.variable for one in template.questions if one.kind == "string"}
         for variable, wrong, right in template.problems(stack.values):
+            if variable in texts and is_reference(stack.values[variable]):
+                continue  # which has its own checks; what it stands for is looked at when it is put in
             yield Problem((*path, "values", *([variable] if variable else [])), wrong, right)
 
 
