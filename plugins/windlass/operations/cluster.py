@@ -16,6 +16,7 @@ from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.clock import SYSTEM_CLOCK, Clock
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
+from windlass.effects.ssh.guard import ChangeGuard
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.host_progress import HostProgress
 from windlass.operations.services import Clients, Services
@@ -39,6 +40,8 @@ class ClusterSession:
     """Of all waiting for this cluster, and of the times that are written down."""
     clients: Clients = field(default_factory=Clients)
     """How to talk to its etcd, its API servers and its mirror."""
+    guard: ChangeGuard | None = None
+    """What lets it be changed: the lease of the run; None where it is only looked at, or by no operation."""
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -60,6 +63,11 @@ class ClusterSession:
                     progress.ended(host.name)
 
             return values(self.try_on_hosts(chosen, noted), doing)
+
+    def check_lease(self) -> None:
+        """LostLeaseError if the lease that is worked under is lost, which a change by other ways asks for itself."""
+        if self.guard is not None:
+            self.guard.check()
 
     def tell(self, text: str) -> None:
         """Tell whoever hears the clock's waits what begins now that may take long."""
@@ -88,14 +96,19 @@ def open_session(
     source: tuple[Lock, MirrorAddresses],
     connections: Connections,
     services: Services | None = None,
+    guard: ChangeGuard | None = None,
 ) -> Iterator[ClusterSession]:
     """Connect to the hosts as they are needed, and drop all connections at the end.
 
-    Without `services` the clock is this machine's, and everything is reached over the network.
+    Without `services` the clock is this machine's, and everything is reached over the network. With a `guard` hosts,
+    etcd and API servers are changed only as it lets them.
     """
     session = ClusterSession(cluster, release, *source, connections)
     if services is not None:
         session = replace(session, clock=services.clock, clients=services.clients)
+    if guard is not None:
+        connections.guard_changes(guard)
+        session = replace(session, clients=session.clients.guarded(guard.check), guard=guard)
     with connections:
         yield session
 

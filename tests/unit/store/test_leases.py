@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -242,3 +243,27 @@ def test_two_runs_never_both_have_a_right_to_the_lease(
         assert verdict is LeaseDecision.REFUSE
     else:
         assert verdict is LeaseDecision.TAKE_OVER
+
+
+def test_a_lease_that_was_written_before_there_were_counters_is_read_and_counted_on_from() -> None:
+    store, world = MemoryStore(), World(finished={FIRST: True})
+    document = json.loads(grant(FIRST, "create", NOW).to_bytes())
+    del document["counter"]
+    store.put(lease_key("demo"), json.dumps(document).encode())
+
+    assert world.leases(store).heartbeat("demo", FIRST).counter == 0
+    assert world.leases(store).acquire("demo", SECOND, "upgrade").counter == 1
+
+
+def test_each_holding_of_the_lease_has_a_higher_counter_however_the_one_before_ended() -> None:
+    world = World(finished={FIRST: True, SECOND: True})
+    leases = world.leases(MemoryStore())
+    assert leases.acquire("demo", FIRST, "create").counter == 1
+    assert leases.acquire("demo", FIRST, "create").counter == 1
+    assert leases.heartbeat("demo", FIRST).counter == 1
+    leases.release("demo", FIRST)
+    assert leases.acquire("demo", SECOND, "upgrade").counter == 2
+    assert leases.acquire("demo", FIRST, "create").counter == 3
+    leases.release("demo", FIRST)
+    assert leases.heartbeat("demo", FIRST).counter == 4
+    assert leases.acquire("other", FIRST, "create").counter == 1

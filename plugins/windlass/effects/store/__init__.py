@@ -2,7 +2,9 @@
 
 from windlass.domain.rollout.record import Pause, RolloutRecord
 from windlass.effects.store.contract import ListedObject, Store, Stored
+from windlass.effects.store.guarded import GuardedStore
 from windlass.effects.store.host_keys import AcceptedHostKey, HostKeys
+from windlass.effects.store.lease_hold import LeaseHold
 from windlass.effects.store.leases import Leases, RunLease
 from windlass.effects.store.log import ServiceLog
 from windlass.effects.store.memory import MemoryStore
@@ -12,7 +14,9 @@ from windlass.effects.store.s3 import S3Store, StoreConfig
 __all__ = [
     "AcceptedHostKey",
     "ClusterRecords",
+    "GuardedStore",
     "HostKeys",
+    "LeaseHold",
     "Leases",
     "ListedObject",
     "MemoryStore",
