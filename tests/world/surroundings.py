@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Self
 
@@ -66,6 +67,14 @@ class WorldClock:
         """Let time pass."""
         self._ahead += timedelta(seconds=seconds)
         self._slept += seconds
+
+    @contextmanager
+    def standing_still(self, *, really: bool) -> Iterator[None]:
+        """Show the same time after a block as before it, if `really`."""
+        before = self._ahead, self._slept
+        yield
+        if really:
+            self._ahead, self._slept = before
 
     def advance(self) -> None:
         """Let some seconds pass."""

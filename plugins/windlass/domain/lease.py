@@ -96,8 +96,12 @@ def decide(current: Lease | None, owner: Owner, *, holder_finished: bool | None,
 
 
 def grant(owner: Owner, operation: str, now: datetime, last: Lease | None = None) -> Lease:
-    """Return a new lease of `owner`, which counts on from the `last` one that was granted to anybody."""
-    counter = 1 if last is None else last.counter + 1
+    """Return a new lease of `owner`, with a higher counter than the `last` one that was granted to anybody.
+
+    It is not lower than the seconds since 1970, so that a store which has lost a lease, or has an old one again, does
+    not count anew.
+    """
+    counter = max(int(now.timestamp()), 0 if last is None else last.counter + 1)
     return Lease(owner, operation, acquired=now, heartbeat=now, expires=now + LEASE_LIFE, counter=counter)
 
 
