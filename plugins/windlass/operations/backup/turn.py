@@ -14,7 +14,7 @@ from windlass.errors import RefusedError, WindlassError
 
 @contextmanager
 def held(lease: RunLease, clock: Clock, busy: str, *, is_by_person: bool) -> Iterator[None]:
-    """Hold the lease of backups or drills, and beat it; SkippedError if another run has it, WaitingError if asked for.
+    """Hold and beat the lease of backups or drills; SkippedError if another run has it, WaitingError if a person asked.
 
     `busy` says what the other run is at, for people.
     """
