@@ -40,6 +40,7 @@ class Suspension:
     begun: list[str] = field(default_factory=list)
     """The hosts on which the process began with a change when it was awake again, and had no lease."""
     _awake: threading.Event = field(default_factory=threading.Event)
+    _was_there: bool = False
     _asleep: frozenset[int | None] = frozenset()
 
     @contextmanager
@@ -57,7 +58,8 @@ class Suspension:
                 machine.serve()
 
     def _crossed(self, boundary: Boundary) -> None:
-        if boundary == self.at and not self._asleep and not self._awake.is_set():
+        if boundary == self.at and not self._was_there:
+            self._was_there = True
             self._asleep = frozenset(one.ident for one in threading.enumerate()) - {threading.get_ident()}
             try:
                 self._let_another_work()
