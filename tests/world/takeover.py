@@ -65,7 +65,7 @@ class Suspension:
                 self._let_another_work()
             finally:
                 self._awake.set()
-        elif threading.get_ident() in self._asleep:
+        elif threading.get_ident() in self._asleep and boundary.place in self.world.machines:
             self._awake.wait(60)
 
     def _let_another_work(self) -> None:
@@ -125,8 +125,11 @@ def check_that_a_process_without_the_lease_changes_no_host(world: World, case: C
         world.execute(task, run)
         after, told, boundaries = world.save(), dict(run.results), world.boundaries.all()
         for boundary in boundaries:
+            # The API of this world answers one at a time, so that nobody can be suspended within an answer.
+            if boundary.place not in world.machines or lease_key(world.name) not in world.store.objects:
+                continue
             seen += 1
-            if lease_key(world.name) not in world.store.objects or not (EVERYWHERE or seen % (3 * case.stride) == 0):
+            if not (EVERYWHERE or seen % (3 * case.stride) == 0):
                 continue
             world.restore(before)
             now = world.runs[run.run_id]
