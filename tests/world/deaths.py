@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -31,8 +30,6 @@ class Boundaries:
     end_at: Boundary | None = None
     counts: Counter[str] = field(default_factory=Counter)
     is_dead: bool = False
-    watch: Callable[[Boundary], None] | None = None
-    """Sees each boundary that is crossed, and may hold up whoever crosses it."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cross(self, place: str) -> None:
@@ -43,18 +40,6 @@ class Boundaries:
                 self.is_dead = Boundary(place, self.counts[place]) == self.end_at
             if self.is_dead:
                 raise Killed(str(self.end_at))
-            boundary = Boundary(place, self.counts[place])
-        if self.watch is not None:
-            self.watch(boundary)
-
-    @contextmanager
-    def uncounted(self) -> Iterator[None]:
-        """Let other processes take steps; the count goes on where it was."""
-        counts = Counter(self.counts)
-        try:
-            yield
-        finally:
-            self.counts = counts
 
     def begin(self, end_at: Boundary | None = None) -> None:
         """Begin a new process and a new count; it dies at `end_at`, if that is given and it comes there."""

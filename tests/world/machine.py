@@ -61,18 +61,11 @@ class Machine:
     is_docker_unfinished: bool = False
 
     def __post_init__(self) -> None:
-        from world.commands import receive  # noqa: PLC0415 - what understands commands needs machines
+        from world.commands import answer, receive  # noqa: PLC0415 - what understands commands needs machines
 
-        self.host = FakeHost(self.name, before=self._before)
-        self.serve()
-        self.host.on_stream("sh", "-c", handler=lambda far: receive(self, far))
-
-    def serve(self) -> None:
-        """Have the host do what it is asked, with nobody in between."""
-        from world.commands import answer  # noqa: PLC0415 - what understands commands needs machines
-
-        self.host.after = self._after
+        self.host = FakeHost(self.name, before=self._before, after=self._after)
         self.host.on(answer=lambda call: answer(self, call))
+        self.host.on_stream("sh", "-c", handler=lambda far: receive(self, far))
 
     @property
     def is_docker_up(self) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Self
 
@@ -67,14 +66,6 @@ class WorldClock:
         """Let time pass."""
         self._ahead += timedelta(seconds=seconds)
         self._slept += seconds
-
-    @contextmanager
-    def standing_still(self, *, really: bool) -> Iterator[None]:
-        """Show the same time after a block as before it, if `really`."""
-        before = self._ahead, self._slept
-        yield
-        if really:
-            self._ahead, self._slept = before
 
     def advance(self) -> None:
         """Let some seconds pass."""
