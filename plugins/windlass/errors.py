@@ -27,6 +27,10 @@ class RefusedError(WindlassError):
     """A guard, a gate or a lease forbids the step; the message gives the reason and the way out."""
 
 
+class LostLeaseError(RefusedError):
+    """The run no longer holds the lease that it works under, or cannot tell; it changes nothing any more."""
+
+
 class IntegrityError(WindlassError):
     """Content is not what it should be: a checksum, a seal or a host key does not match."""
 

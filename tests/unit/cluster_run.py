@@ -68,6 +68,11 @@ class FakeRun:
     def session(self, cluster: Any) -> Iterator[Any]:
         yield self.sessions(cluster)
 
+    @contextmanager
+    def working(self) -> Iterator[Any]:
+        self.lease().heartbeat()
+        yield self
+
     def log(self, text: str, *, level: str = "info", details: Any = None) -> None:
         self.lines.append((level, text))
 

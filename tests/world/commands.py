@@ -27,8 +27,8 @@ def run_shell(machine: Machine, call: Call) -> str | CommandResult:
     if call.script is None:
         raise UnscriptedError(f"{machine.name}: nothing in world.commands knows {list(call.argv)}")
     if call.script.name == "pack-stacks":
-        files, everyones = machine.files_below(STACKS), machine.host.files
-        return _packed({name: one for name, one in files.items() if everyones[f"{STACKS}/{name}"].mode & 0o004})
+        packed, files = call.script.arguments["stacks"], machine.files_below(STACKS)
+        return _packed({name: one for name, one in files.items() if name.partition("/")[0] in packed})
     printed: list[str] = []
     try:
         printed += run_script(machine, call.script)
@@ -85,15 +85,6 @@ def ask_proxy(machine: Machine, call: Call) -> str | CommandResult:
     return "ok" if machine.serves("api-proxy") else refused("Connection refused", 7)
 
 
-def restart(machine: Machine, call: Call) -> str | CommandResult:
-    """Restart a unit, with what lies on the host."""
-    unit = call.argv[-1]
-    machine.step()
-    machine.units = machine.units | {unit}
-    machine.loaded[unit] = machine.digest(*machine.reads[unit])
-    return ""
-
-
 def kubectl(machine: Machine, call: Call) -> str | CommandResult:
     """Answer what verification runs in pods: a page, or the word that was written to the volume."""
     *_, name, word = call.argv
@@ -108,7 +99,6 @@ COMMANDS: dict[str, Command] = {
     "true": lambda machine, call: "",
     "mkdir": lambda machine, call: "",
     "df": lambda machine, call: "Filesystem blocks used available\n/dev/vda 1 1 90000000 1% /\n",
-    "systemctl": restart,
 }
 """What answers a command, by the last part of its program's path."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -105,7 +106,9 @@ class World:
             authorities=lambda _: {},
             notify=lambda *_: None,
             secrets=SpecSecrets(resolve),
-            clock=Clock(partial(self.clock.now, UTC), self.clock.monotonic, self.clock.sleep),
+            clock=Clock(
+                partial(self.clock.now, UTC), self.clock.monotonic, self.clock.sleep, wait=_without_a_heartbeat
+            ),
             clients=Clients(
                 etcd=partial(EtcdClient, open_channel=partial(_channel, self)),
                 kubernetes=partial(KubernetesClient, transport=transport),
@@ -267,6 +270,11 @@ def lock() -> Lock:
     }
     ordered = sorted(desired, key=str)
     return Lock("modules", {one: Locked(f"sha256:{n:016x}{n:048x}", 1, "build") for n, one in enumerate(ordered, 1)})
+
+
+def _without_a_heartbeat(ended: threading.Event, _: float) -> bool:
+    """Wait for the end of a phase: a heartbeat in between would come at another boundary each time."""
+    return ended.wait()
 
 
 def _forward(world: World, host: str, address: str, port: int) -> Way:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from windlass.domain.host.layout import APPLIED, DIGEST_LABEL, PROXY_CONFIG, PROXY_SERVICE
+from windlass.domain.host.layout import APPLIED, DIGEST_LABEL, FENCE, PROXY_CONFIG, PROXY_SERVICE
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost
@@ -223,9 +223,11 @@ def _copied(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_secret(path: str) -> bool:
-    """Tell whether a file holds keys, or what is signed with them: different in each run."""
-    return path.startswith(("/etc/windlass/pki", "/etc/windlass/kubeconfigs")) or path.endswith(
-        ("encryption.yaml", "/etcd/recovered")
+    """Tell whether a file holds keys, what is signed with them, or a count of runs: different in each run."""
+    return (
+        path == FENCE
+        or path.startswith(("/etc/windlass/pki", "/etc/windlass/kubeconfigs"))
+        or path.endswith(("encryption.yaml", "/etcd/recovered"))
     )
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
@@ -27,7 +28,16 @@ from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import Clock
 from windlass.effects.installed import HOST_PROVIDERS, installed_names
-from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog, Store, list_clusters
+from windlass.effects.store import (
+    ClusterRecords,
+    GuardedStore,
+    LeaseHold,
+    Leases,
+    RunLease,
+    ServiceLog,
+    Store,
+    list_clusters,
+)
 from windlass.effects.store.keys import backup_lease_key, delete_lease_key, drill_lease_key, lease_key
 from windlass.errors import IntegrityError, NotReadyError, SpecError
 from windlass.operation_names import Operation
@@ -35,7 +45,8 @@ from windlass.operations.cluster import ClusterSession, open_session
 from windlass.operations.services import Services
 
 log = logging.getLogger(__name__)
-_UNFINISHED = {"queued", "running"}
+_IS_FINISHED = {"queued": False, "running": False, "success": True, "failed": True}
+"""Of each state that Airflow has for a run."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class RunContext:
     services: Services
     """What the run works with."""
     reason: str = ""
+    hold: LeaseHold | None = None
+    """The lease that the run works under now: nothing is changed by this context once it is lost."""
 
     @classmethod
     def of(cls, context: Mapping[str, Any], services: Services | None = None) -> RunContext:
@@ -71,8 +84,8 @@ class RunContext:
 
     @property
     def store(self) -> Store:
-        """The store."""
-        return self.services.store
+        """The store, as far as it may be changed."""
+        return self.services.store if self.hold is None else GuardedStore(self.services.store, self.hold.check)
 
     @property
     def keys(self) -> MasterKeys:
@@ -167,15 +180,22 @@ class RunContext:
 
     def vault(self, cluster: Cluster) -> Vault:
         """Return the cluster's recovery bundles, wherever its spec keeps them."""
-        return self.services.vault(cluster.name, cluster.spec.backup.target)
+        vault = self.services.vault(cluster.name, cluster.spec.backup.target)
+        return vault if self.hold is None else replace(vault, store=GuardedStore(vault.store, self.hold.check))
 
     @contextmanager
     def session(self, cluster: Cluster) -> Iterator[ClusterSession]:
         """Open a session on the cluster: connections are made as hosts are needed, and dropped at the end."""
         release = self.catalog.release(cluster.spec.kubernetes.version)
         artifacts, connections = self.artifacts(cluster, release), self.services.connections(cluster)
-        with open_session(cluster, release, artifacts, connections, self.services) as session:
+        with open_session(cluster, release, artifacts, connections, self.services, self.hold) as session:
             yield session
+
+    @contextmanager
+    def working(self) -> Iterator[RunContext]:
+        """Hold the lease for a block, and give this run as it may change the cluster meanwhile."""
+        with LeaseHold(self.lease(), self.clock) as hold:
+            yield replace(self, hold=hold)
 
     def missing_hosts(self, cluster: Cluster) -> tuple[str, ...]:
         """Return the hosts that the spec's provider is still to make."""
@@ -184,12 +204,14 @@ class RunContext:
 
     def make_hosts(self, cluster: Cluster) -> tuple[str, ...]:
         """Have the provider make what is missing, and return the names of those hosts."""
+        self._check_lease()
         return self.services.provider(cluster).provide(cluster, self.owner.run_id)
 
     def destroy_host(self, cluster: Cluster, name: str) -> bool:
         """Have the provider destroy one host; False where hosts are the user's own, and nothing was done."""
         provider = self.services.provider(cluster)
         if provider.makes_hosts:
+            self._check_lease()
             provider.destroy(cluster, (name,))
         return provider.makes_hosts
 
@@ -210,11 +232,15 @@ class RunContext:
         return self._lease(delete_lease_key)
 
     def _lease(self, key: Callable[[str], str]) -> RunLease:
-        leases = Leases(self.store, self.is_finished, self.services.clock.now, key)
+        leases = Leases(self.services.store, self.is_finished, self.services.clock.now, key)
         return RunLease(leases, self.name, self.owner)
 
+    def _check_lease(self) -> None:
+        if self.hold is not None:
+            self.hold.check()
+
     def log(self, text: str, *, level: Level = "info", details: Mapping[str, Detail] | None = None) -> None:
-        """Write one line to the cluster's service log."""
+        """Write one line to the cluster's service log; a run that has lost its lease can still say so."""
         event = Event(
             time=self.services.clock.now(),
             operation=self.owner.dag_id,
@@ -224,7 +250,7 @@ class RunContext:
             reason=self.reason,
             details=self.services.secrets.redact(dict(details or {})),
         )
-        ServiceLog(self.store, self.name).append(event, writer=self.owner.dag_id)
+        ServiceLog(self.services.store, self.name).append(event, writer=self.owner.dag_id)
 
 
 def is_by_person(context: Mapping[str, Any]) -> bool:
@@ -234,13 +260,33 @@ def is_by_person(context: Mapping[str, Any]) -> bool:
 
 
 def finished_by(context: Mapping[str, Any]) -> Callable[[Owner], bool | None]:
-    """Return a function that asks Airflow whether another run has ended; None where Airflow cannot tell."""
+    """Return a function that asks Airflow whether another run has ended; None where Airflow cannot tell.
+
+    A run that Airflow says it does not have is nobody's (any more). Whatever else goes wrong tells nothing.
+    """
 
     def is_finished(owner: Owner) -> bool | None:
         try:
             state = context["ti"].get_dagrun_state(owner.dag_id, owner.run_id)
-        except AirflowRuntimeError:  # it knows no such run (any more): another Airflow's, or one that was purged
+        except AirflowRuntimeError as error:
+            return True if _says_no_such_run(error) else None
+        except Exception as error:  # noqa: BLE001 - whatever keeps Airflow from telling, nothing is known of the run
+            log.warning("Airflow cannot tell of %s: %s", owner, type(error).__name__)
             return None
-        return None if state is None else state not in _UNFINISHED
+        return _IS_FINISHED.get(str(state))
 
     return is_finished
+
+
+def _says_no_such_run(error: AirflowRuntimeError) -> bool:
+    """Tell whether this is the execution API's own answer that it has no such DAG run.
+
+    Its route answers 404 with `{"detail": {"reason": "not_found"}}` (airflow/api_fastapi/execution_api/routes/
+    dag_runs.py), which the supervisor wraps with the status (airflow/sdk/execution_time/supervisor.py). Any other 404
+    is of a server that is not Airflow, or of a version without this route.
+    """
+    said = error.error.detail or {}
+    body = said.get("detail")
+    inner = body.get("detail") if isinstance(body, Mapping) else None
+    reason = inner.get("reason") if isinstance(inner, Mapping) else None
+    return said.get("status_code") == HTTPStatus.NOT_FOUND and reason == "not_found"

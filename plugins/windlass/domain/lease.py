@@ -12,10 +12,13 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from windlass.domain.bounded import moment, shown
-from windlass.errors import MALFORMED, IntegrityError, RefusedError
+from windlass.errors import MALFORMED, IntegrityError, LostLeaseError, RefusedError
 
 LEASE_LIFE = timedelta(minutes=10)
 """How long a lease lasts after its last heartbeat, where nobody can tell whether its run has ended."""
+HEARTBEAT_EVERY = LEASE_LIFE / 20
+"""How often a lease is beaten while a phase works: many may fail before it runs out, and a worker that was suspended
+soon learns what it missed."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,15 @@ class Lease:
     heartbeat: datetime
     expires: datetime
     released: bool = False
+    counter: int = 0
+    """Which holding of the cluster's lease this is; hosts refuse a change by an earlier one than they have seen.
+
+    It never goes back, and outlives the release. A lease that was written before there were counters has none: 0.
+    """
+
+    def is_same_holding(self, other: Lease) -> bool:
+        """Tell whether the lease was never given back nor taken over between the two, only renewed."""
+        return (self.owner, self.acquired, self.released) == (other.owner, other.acquired, other.released)
 
     def to_bytes(self) -> bytes:
         """Return the lease as JSON."""
@@ -51,7 +63,8 @@ class Lease:
             document = json.loads(data)
             acquired, heartbeat, expires = (moment(document[key]) for key in ("acquired", "heartbeat", "expires"))
             owner, released = Owner(**document["owner"]), bool(document["released"])
-            return cls(owner, document["operation"], acquired, heartbeat, expires, released)
+            counter = int(document.get("counter", 0))
+            return cls(owner, document["operation"], acquired, heartbeat, expires, released, counter)
         except MALFORMED as error:
             raise IntegrityError(
                 f"the lease in the store is not readable ({shown(error)}); "
@@ -82,14 +95,27 @@ def decide(current: Lease | None, owner: Owner, *, holder_finished: bool | None,
     return LeaseDecision.TAKE_OVER if is_over else LeaseDecision.REFUSE
 
 
-def grant(owner: Owner, operation: str, now: datetime) -> Lease:
-    """Return a new lease of `owner`."""
-    return Lease(owner, operation, acquired=now, heartbeat=now, expires=now + LEASE_LIFE)
+def grant(owner: Owner, operation: str, now: datetime, last: Lease | None = None) -> Lease:
+    """Return a new lease of `owner`, with a higher counter than the `last` one that was granted to anybody.
+
+    It is not lower than the seconds since 1970, so that a store which has lost a lease, or has an old one again, does
+    not count anew.
+    """
+    counter = max(int(now.timestamp()), 0 if last is None else last.counter + 1)
+    return Lease(owner, operation, acquired=now, heartbeat=now, expires=now + LEASE_LIFE, counter=counter)
 
 
-def beat(lease: Lease, now: datetime) -> Lease:
-    """Return `lease` with its life started over; never shortened, should the clock have gone back."""
-    return replace(lease, heartbeat=max(now, lease.heartbeat), expires=max(now + LEASE_LIFE, lease.expires))
+def beat(lease: Lease, now: datetime, above: int = -1) -> Lease:
+    """Return `lease` with its life started over; never shortened, should the clock have gone back.
+
+    `above` is the highest counter that a host has seen, should the store have lost count: the lease's is higher then.
+    """
+    return replace(
+        lease,
+        heartbeat=max(now, lease.heartbeat),
+        expires=max(now + LEASE_LIFE, lease.expires),
+        counter=max(lease.counter, above + 1),
+    )
 
 
 def refusal(cluster: str, holder: Lease) -> RefusedError:
@@ -100,10 +126,10 @@ def refusal(cluster: str, holder: Lease) -> RefusedError:
     )
 
 
-def loss(cluster: str, owner: Owner, holder: Lease | None) -> RefusedError:
+def loss(cluster: str, owner: Owner, holder: Lease | None) -> LostLeaseError:
     """Return the error for a run that no longer has the lease it took."""
     now_held = "nobody" if holder is None or holder.released else str(holder.owner)
-    return RefusedError(
+    return LostLeaseError(
         f"{owner} no longer holds the lease of cluster `{cluster}`, {now_held} does; "
         "nothing more is changed: look at what the other run did, then trigger the operation again"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ class Clock:
     """Seconds since some moment; never goes back, so that deadlines are made of it."""
     sleep: Callable[[float], None] = time.sleep
     """Waits so many seconds."""
+    wait: Callable[[threading.Event, float], bool] = threading.Event.wait
+    """Waits for an event, but no longer than so many seconds; whether it has come."""
     tell: Callable[[str], None] | None = None
     """Hears what is waited for; None where nobody does."""
 

@@ -17,6 +17,7 @@ from windlass.domain.spec.private import Fingerprint, no_fingerprint
 from windlass.effects.clock import SYSTEM_CLOCK, Clock
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
+from windlass.effects.ssh.guard import ChangeGuard
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.host_progress import HostProgress
 from windlass.operations.secrets import SpecSecrets, no_secrets
@@ -46,6 +47,9 @@ class ClusterSession:
     fingerprint: Fingerprint = no_fingerprint
     """Tells private texts apart in what is shown of them."""
 
+    guard: ChangeGuard | None = None
+    """What lets it be changed: the lease of the run; None where it is only looked at, or by no operation."""
+
     def revealed(self, *parts: str) -> Cluster:
         """Return the spec with secrets in the place of the references in `parts`; for rendering alone."""
         return self.secrets.reveal(self.cluster, *parts)
@@ -70,6 +74,11 @@ class ClusterSession:
                     progress.ended(host.name)
 
             return values(self.try_on_hosts(chosen, noted), doing)
+
+    def check_lease(self) -> None:
+        """LostLeaseError if the lease that is worked under is lost, which a change by other ways asks for itself."""
+        if self.guard is not None:
+            self.guard.check()
 
     def tell(self, text: str) -> None:
         """Tell whoever hears the clock's waits what begins now that may take long."""
@@ -98,10 +107,12 @@ def open_session(
     source: tuple[Lock, MirrorAddresses],
     connections: Connections,
     services: Services | None = None,
+    guard: ChangeGuard | None = None,
 ) -> Iterator[ClusterSession]:
     """Connect to the hosts as they are needed, and drop all connections at the end.
 
-    Without `services` the clock is this machine's, and everything is reached over the network.
+    Without `services` the clock is this machine's, and everything is reached over the network. With a `guard` hosts,
+    etcd and API servers are changed only as it lets them.
     """
     session = ClusterSession(cluster, release, *source, connections)
     if services is not None:
@@ -112,6 +123,9 @@ def open_session(
             secrets=services.secrets,
             fingerprint=services.fingerprints(cluster.name),
         )
+    if guard is not None:
+        connections.guard_changes(guard)
+        session = replace(session, clients=session.clients.guarded(guard.check), guard=guard)
     with connections:
         yield session
 

@@ -116,6 +116,14 @@ class ClusterRun(Protocol):
         """Connect to the cluster's hosts as they are needed."""
         ...
 
+    def working(self) -> AbstractContextManager[ClusterRun]:
+        """Hold the lease of the cluster's operations for a block, beaten meanwhile, and give this run for that time.
+
+        RefusedError if the run does not have it. By the run that is given, and the sessions that it opens, nothing is
+        changed once the lease is lost: LostLeaseError names who has it, and hosts refuse what is sent all the same.
+        """
+        ...
+
     def missing_hosts(self, cluster: Cluster) -> tuple[str, ...]:
         """Return the hosts that the spec's provider is still to make; none where they are machines of the user's."""
         ...

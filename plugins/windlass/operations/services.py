@@ -7,8 +7,8 @@ Nothing is asked of anybody before it is needed, so that a task that needs no ho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 from windlass.domain.artifacts import Artifact, Lock
@@ -42,6 +42,11 @@ class Clients:
     """Gives a client of one API server, made as a `KubernetesClient` is: address, port, credentials."""
     missing_artifacts: Callable[[Mapping[Artifact, str | None]], tuple[str, ...]] = missing_artifacts
     """Returns those artifacts that their URLs in the mirror do not give, each with the reason."""
+
+    def guarded(self, check: Callable[[], None]) -> Clients:
+        """Return the same, but that `check` is called before each change, and may raise what forbids it."""
+        etcd, kubernetes = partial(self.etcd, guard=check), partial(self.kubernetes, guard=check)
+        return replace(self, etcd=etcd, kubernetes=kubernetes)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from airflow.api_fastapi.execution_api.routes import dag_runs
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowRuntimeError, DownstreamTasksSkipped, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
+from fastapi import HTTPException
+from sqlalchemy.exc import NoResultFound
 
 from windlass.airflow.operators.cluster import (
     ClusterConfirmOperator,
@@ -66,12 +70,14 @@ def run() -> Any:
     member.name = "cp-1"
     made.cluster.return_value.spec.hosts.members = [member]
     made.cluster.return_value.model_copy.return_value = made.cluster.return_value
+    made.working.side_effect = lambda: nullcontext(made)
     made.records.rollout.return_value, made.records.left_hosts.return_value = None, ()
     return made
 
 
 @pytest.mark.parametrize(
-    ("state", "finished"), [("running", False), ("queued", False), ("success", True), (None, None)]
+    ("state", "finished"),
+    [("running", False), ("queued", False), ("success", True), ("failed", True), ("a new state", None), (None, None)],
 )
 def test_a_run_is_over_when_airflow_says_so(state: str | None, *, finished: bool | None) -> None:
     asked = context()
@@ -79,10 +85,51 @@ def test_a_run_is_over_when_airflow_says_so(state: str | None, *, finished: bool
     assert finished_by(asked)(OWNER) is finished
 
 
-def test_of_a_run_that_airflow_does_not_know_nobody_can_tell() -> None:
+def answered(status: int, body: Any) -> ErrorResponse:
+    """Return what a task gets where the API server answered with an error, as the supervisor wraps it."""
+    detail = {"status_code": status, "message": "Server returned error", "detail": body}
+    return ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail)
+
+
+NO_SUCH_RUN = {"detail": {"reason": "not_found", "message": "Dag run with dag_id 'a' and run_id 'b' was not found"}}
+
+
+def test_a_run_that_airflow_says_it_does_not_have_holds_nothing() -> None:
     asked = context()
-    asked["ti"].get_dagrun_state.side_effect = AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+    asked["ti"].get_dagrun_state.side_effect = AirflowRuntimeError(answered(404, NO_SUCH_RUN))
+    assert finished_by(asked)(OWNER) is True
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AirflowRuntimeError(answered(404, {"detail": "Not Found"})),
+        AirflowRuntimeError(answered(404, None)),
+        AirflowRuntimeError(answered(404, ["not_found"])),
+        AirflowRuntimeError(answered(404, {"detail": [{"reason": "not_found"}]})),
+        AirflowRuntimeError(answered(500, NO_SUCH_RUN)),
+        AirflowRuntimeError(answered(502, {"detail": "Bad Gateway"})),
+        AirflowRuntimeError(answered(401, {"detail": {"reason": "token_expired"}})),
+        AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR)),
+        AirflowRuntimeError(ErrorResponse(error=ErrorType.GENERIC_ERROR, detail={"detail": NO_SUCH_RUN})),
+        AirflowRuntimeError(ErrorResponse(error=ErrorType.PERMISSION_DENIED, detail={"status_code": 403})),
+        ConnectionError("the supervisor is gone"),
+        TimeoutError(),
+        ValueError("no answer of that form"),
+    ],
+    ids=repr,
+)
+def test_whatever_else_goes_wrong_tells_nothing_of_the_run(error: Exception) -> None:
+    asked = context()
+    asked["ti"].get_dagrun_state.side_effect = error
     assert finished_by(asked)(OWNER) is None
+
+
+def test_what_airflow_says_of_a_run_that_it_does_not_have_is_what_is_looked_for() -> None:
+    """By Airflow's own route and its own supervisor's words, so that another release of Airflow is noticed here."""
+    with pytest.raises(HTTPException) as raised:
+        dag_runs.get_dagrun_state("a", "b", Mock(scalars=Mock(return_value=Mock(one=Mock(side_effect=NoResultFound)))))
+    assert answered(raised.value.status_code, {"detail": raised.value.detail}) == answered(404, NO_SUCH_RUN)
 
 
 def test_deleting_needs_the_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -83,5 +84,6 @@ def test_the_lease_is_taken_before_the_bundle_is_adopted(monkeypatch: pytest.Mon
     monkeypatch.setattr(recovery_operators, "take_over_cluster", done.take)
     monkeypatch.setattr(recovery_operators, "adopt_bundle", done.adopt)
     run = Mock(spec=RunContext, owner=Owner("disaster_recovery", "one"))
+    run.working.side_effect = lambda: nullcontext(run)
     assert RecoveryLeaseOperator(task_id="lease").act(context(), run) == "disaster_recovery (run one)"
     assert [call[0] for call in done.method_calls] == ["take", "adopt"]

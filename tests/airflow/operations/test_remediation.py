@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ def run() -> Any:
     leases = Leases(MemoryStore(), lambda _: False, lambda: datetime.now(UTC))
     made.lease.return_value = RunLease(leases, "demo", ME)
     made.services = services_of(MemoryStore(), notify=send)
+    made.working.side_effect = lambda: nullcontext(made)
     return made
 
 

@@ -28,7 +28,7 @@ class Registered(KubernetesClient):
 def test_a_kubelet_whose_node_the_api_does_not_know_is_restarted(
     played_session: ClusterSession, played: dict[str, FakeHost]
 ) -> None:
-    played["w-1"].on("systemctl", "restart", "kubelet")
+    played["w-1"].on_script("restart-unit")
 
     assert register_nodes(played_session, Registered("cp-1", "cp-2"), timedelta(0)) == ("kubelet of w-1 restarted",)
 

@@ -134,7 +134,7 @@ _SINGLE = (
     _NODE_PULL,
     node_removal_script("10.244.0.0/16"),
     observe_member_script(),
-    pack_stacks_script(),
+    pack_stacks_script(["control-plane", "etcd"]),
     prepared_script(_HOST),
     _PULL,
     receive_script("abc"),

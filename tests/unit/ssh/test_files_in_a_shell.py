@@ -21,7 +21,7 @@ from windlass.effects.ssh.files import RawResult, put_tree, stat
 ME = f"{os.getuid()}:{os.getgid()}"
 
 
-def run(argv: Sequence[str], stdin: bytes, timeout: timedelta) -> RawResult:
+def run(argv: Sequence[str], stdin: bytes, timeout: timedelta, *, changes: bool = False) -> RawResult:
     done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout.total_seconds(), check=False)
     return RawResult(done.returncode, done.stdout, done.stderr.decode())
 
@@ -78,7 +78,7 @@ def test_another_owner_is_found(tmp_path: Path) -> None:
 
 
 def test_where_nothing_can_look_nothing_is_taken_for_absent(tmp_path: Path) -> None:
-    def only_xargs(argv: Sequence[str], stdin: bytes, timeout: timedelta) -> RawResult:
+    def only_xargs(argv: Sequence[str], stdin: bytes, timeout: timedelta, *, changes: bool = False) -> RawResult:
         (tmp_path / "bin").mkdir()
         for name in ("xargs", "sh"):
             (tmp_path / "bin" / name).symlink_to(f"/usr/bin/{name}")

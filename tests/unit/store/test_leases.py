@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -242,3 +243,36 @@ def test_two_runs_never_both_have_a_right_to_the_lease(
         assert verdict is LeaseDecision.REFUSE
     else:
         assert verdict is LeaseDecision.TAKE_OVER
+
+
+def test_a_lease_that_was_written_before_there_were_counters_is_read_and_counted_on_from() -> None:
+    store, world = MemoryStore(), World(finished={FIRST: True})
+    document = json.loads(grant(FIRST, "create", NOW).to_bytes())
+    del document["counter"]
+    store.put(lease_key("demo"), json.dumps(document).encode())
+
+    assert world.leases(store).heartbeat("demo", FIRST).counter == 0
+    assert world.leases(store).acquire("demo", SECOND, "upgrade").counter > 0
+
+
+def test_each_holding_of_the_lease_has_a_higher_counter_however_the_one_before_ended() -> None:
+    world = World(finished={FIRST: True, SECOND: True})
+    leases = world.leases(MemoryStore())
+    first = leases.acquire("demo", FIRST, "create").counter
+    assert leases.acquire("demo", FIRST, "create").counter == first
+    assert leases.heartbeat("demo", FIRST).counter == first
+    leases.release("demo", FIRST)
+    assert leases.acquire("demo", SECOND, "upgrade").counter == first + 1
+    assert leases.acquire("demo", FIRST, "create").counter == first + 2
+    leases.release("demo", FIRST)
+    assert leases.heartbeat("demo", FIRST).counter == first + 3
+    world.now -= 10 * MINUTE  # a clock that goes back counts on all the same
+    assert leases.acquire("demo", SECOND, "upgrade").counter == first + 4
+
+
+def test_a_store_that_has_lost_a_lease_does_not_count_anew() -> None:
+    world, store = World(finished={FIRST: True}), MemoryStore()
+    lost = world.leases(store).acquire("demo", FIRST, "create")
+    store.delete(lease_key("demo"))
+    world.now += timedelta(seconds=1)
+    assert world.leases(store).acquire("demo", SECOND, "upgrade").counter > lost.counter

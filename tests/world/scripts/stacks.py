@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG, PROXY_SERVICE
+from windlass.domain.host.layout import API_PROXY, FENCE, PROXY_CONFIG, PROXY_SERVICE
 from windlass.domain.scripts.script import CHANGED
 from world.machine import PROJECT, Machine
 from world.scripts.script import Act, Arguments, ScriptError
@@ -80,7 +80,7 @@ def remove_cluster(machine: Machine, arguments: Arguments) -> Iterator[str]:
     for stack in ("etcd", "control-plane", "api-proxy"):
         yield from end_containers(machine, stack)
     machine.step()
-    had_files = any(path.startswith("/etc/windlass/") for path in machine.host.files)
+    had_files = any(path.startswith("/etc/windlass/") and path != FENCE for path in machine.host.files)
     for path in [path for path in machine.host.files if path != "/etc/docker/daemon.json"]:
         del machine.host.files[path]
     machine.artifacts.clear()

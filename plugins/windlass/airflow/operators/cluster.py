@@ -86,8 +86,8 @@ class ClusterCertificatesOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host."""
-        run.lease().heartbeat()
-        return self.tell(issue_and_install(run))
+        with run.working() as at_work:
+            return self.tell(issue_and_install(at_work))
 
 
 class ClusterServicesOperator(ClusterOperator):
@@ -97,8 +97,8 @@ class ClusterServicesOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was changed."""
-        run.lease().heartbeat()
-        changed = start_services(run, self.log.info)
+        with run.working() as at_work:
+            changed = start_services(at_work, self.log.info)
         for one in changed:
             self.log.info("changed: %s", one)
         return changed
@@ -109,7 +109,8 @@ class ClusterVerifyOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was shown to work."""
-        shown = verify_services(run)
+        with run.working() as at_work:
+            shown = verify_services(at_work)
         for one in shown:
             self.log.info("verified: %s", one)
         return list(shown)
@@ -149,7 +150,8 @@ class ClusterDrainOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was ended."""
-        return drain_users(run, self.log.warning)
+        with run.working() as at_work:
+            return drain_users(at_work, self.log.warning)
 
 
 class ClusterRemoveOperator(ClusterOperator):
@@ -164,7 +166,8 @@ class ClusterRemoveOperator(ClusterOperator):
         """Return what was removed by host; the error names every host that it could not be removed from."""
         keep_leases(run)
         gone = context["params"].get("gone") or ()
-        return self.tell(take_off_hosts(run, run.services.provider(run.cluster()), gone))
+        with run.working() as at_work:
+            return self.tell(take_off_hosts(at_work, run.services.provider(run.cluster()), gone))
 
 
 class ClusterForgetOperator(ClusterOperator):
@@ -173,7 +176,8 @@ class ClusterForgetOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the keys that were removed; the service log and the lease stay, as the record of what was done."""
         keeps = context["params"].get("keep_backups") is not False  # null is no word to throw them away
-        return forget_cluster(run, keep_backups=keeps)
+        with run.working() as at_work:
+            return forget_cluster(at_work, keep_backups=keeps)
 
 
 class ClusterRecordOperator(ClusterOperator):

@@ -37,5 +37,5 @@ class EtcdReplaceMemberOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done; RefusedError with the reason where quorum would not hold."""
-        run.lease().heartbeat()
-        return replace_on(run, context["params"]["host"], self.log.info)
+        with run.working() as at_work:
+            return replace_on(at_work, context["params"]["host"], self.log.info)

@@ -75,8 +75,7 @@ class _PhaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host; the error names every host that failed, and why."""
-        run.lease().heartbeat()
-        with run.session(run.cluster()) as session:
+        with run.working() as at_work, at_work.session(run.cluster()) as session:
             return self.tell(type(self).phase(session))
 
 
@@ -93,9 +92,8 @@ class EtcdBootstrapOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was changed by host; RefusedError says what speaks against a new cluster."""
-        run.lease().heartbeat()
         created = run.records.created()
-        with run.session(run.cluster()) as session:
+        with run.working() as at_work, at_work.session(run.cluster()) as session:
             return self.tell(start_etcd(session, run.pki(), created.etcd if created else None))
 
 

@@ -70,7 +70,8 @@ class RecoveryLeaseOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
         take_over_cluster(run.lease(), run.clock)
-        adopt_bundle(run, context["params"].get("spec") or "", recovery_plan(context), self.log.info)
+        with run.working() as at_work:
+            adopt_bundle(at_work, context["params"].get("spec") or "", recovery_plan(context), self.log.info)
         return str(run.owner)
 
 
@@ -82,8 +83,8 @@ class RecoveryRestoreOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return when the API took its first write; the error says how to go back."""
         plan, request = recovery_plan(context), recovery_request(context["params"])
-        run.lease().heartbeat()
-        recovery, first_write = restore_and_switch(run, plan, request, self.log.info)
+        with run.working() as at_work:
+            recovery, first_write = restore_and_switch(at_work, plan, request, self.log.info)
         return {"recovery": recovery, "first_write": first_write}
 
 
@@ -94,8 +95,8 @@ class RecoverySettleOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was changed."""
-        run.lease().heartbeat()
-        return list(settle_cluster(run, recovery_plan(context), self.log.info))
+        with run.working() as at_work:
+            return list(settle_cluster(at_work, recovery_plan(context), self.log.info))
 
 
 class RecoveryVerifyOperator(ClusterOperator):
@@ -103,7 +104,8 @@ class RecoveryVerifyOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was shown to work."""
-        shown = verify_recovery(run, recovery_plan(context), self.log.info)
+        with run.working() as at_work:
+            shown = verify_recovery(at_work, recovery_plan(context), self.log.info)
         for one in shown:
             self.log.info("verified: %s", one)
         return list(shown)

@@ -55,6 +55,7 @@ class ProvidedMachines:
 
     def make(self, host: str) -> None:
         """Make or start what is gone; see `Machines`."""
+        self._session.check_lease()
         cluster, keys = self._session.cluster, HostKeys(self._run.store, self._run.name)
         made = self._run.services.provider(cluster).provide(cluster, f"{self._run.owner.run_id}-{host}")
         for name in made:

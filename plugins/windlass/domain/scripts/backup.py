@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
 from windlass.domain.host.layout import STACKS
 from windlass.domain.scripts.script import Script
 
 
-def pack_stacks_script() -> Script:
-    """Return the script that prints a tar archive of the stacks as text, since that is what a command's output is.
+def pack_stacks_script(stacks: Sequence[str]) -> Script:
+    """Return the script that prints a tar archive of those of `stacks` that lie on the host, as text.
 
-    Files that only root may read hold secrets that a spec refers to: what is backed up are the references.
+    Text is what a command's output is.
     """
-    found = f"cd {STACKS} && find . -type f -perm -004 -print0"
-    return Script("pack-stacks", {}, f"{found} | tar --null --no-recursion -T - -czf - | base64 -w 0")
+    found = f'for stack in {shlex.join(stacks)}; do [ ! -d "$stack" ] || printf \'%s\\0\' "./$stack"; done'
+    text = f"cd {STACKS} && {found} | tar --null -T - -czf - | base64 -w 0"
+    return Script("pack-stacks", {"stacks": tuple(stacks)}, text, is_look=True)

@@ -18,7 +18,7 @@ _METRICS = f"http://127.0.0.1:{ETCD_STATUS_PORT}/metrics"
 
 def member_origin_script() -> Script:
     """Return the script that says how the member of a host began; one that was just started is waited for."""
-    return Script("observe-member-origin", {}, _OBSERVE)
+    return Script("observe-member-origin", {}, _OBSERVE, is_look=True)
 
 
 _OBSERVE = f"""

@@ -96,7 +96,7 @@ def health_script(desired: HostChecks, rounds: int = 1) -> Script:
     lines.append("wait; cat $work/probe-* 2>/dev/null; say complete yes")
     services = tuple(one.component for one in desired.services)
     arguments = {"services": services, "units": desired.units, "rounds": rounds}
-    return Script("check-health", arguments, "\n".join(lines) + "\n")
+    return Script("check-health", arguments, "\n".join(lines) + "\n", is_look=True)
 
 
 @dataclass(frozen=True)

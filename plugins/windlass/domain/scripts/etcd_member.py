@@ -12,7 +12,7 @@ CONTAINER = "windlass-etcd"
 
 def observe_member_script() -> Script:
     """Return the script that says whether the member runs, whether it has data, and how much room that has left."""
-    return Script("observe-member", {}, _OBSERVE)
+    return Script("observe-member", {}, _OBSERVE, is_look=True)
 
 
 _OBSERVE = f"""
@@ -50,7 +50,7 @@ else tail -n 3 $log >&2; fi
 
 def member_ended_script() -> Script:
     """Return the script that says so if the member has ended since it was started again."""
-    return Script("check-member-ended", {}, _HAS_ENDED)
+    return Script("check-member-ended", {}, _HAS_ENDED, is_look=True)
 
 
 _HAS_ENDED = f"""

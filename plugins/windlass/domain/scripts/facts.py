@@ -11,7 +11,7 @@ from windlass.domain.scripts.script import Script
 
 def facts_script() -> Script:
     """Return the script."""
-    return Script("gather-facts", {}, _TEXT)
+    return Script("gather-facts", {}, _TEXT, is_look=True)
 
 
 _PLUGIN_DIRECTORIES = (

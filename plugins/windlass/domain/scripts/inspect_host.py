@@ -66,7 +66,7 @@ def inspect_host(desired: DesiredHost) -> Script:
         "settings": {name: list(files) for name, files in desired.settings.items()},
         "units": {unit.name: (list(unit.files), list(unit.binaries)) for unit in desired.units},
     }
-    return Script("inspect-host", arguments, "\n".join(lines))
+    return Script("inspect-host", arguments, "\n".join(lines), is_look=True)
 
 
 def _image_lines(images: Iterable[str]) -> Iterator[str]:

@@ -20,7 +20,7 @@ def way_script(others: Mapping[str, str]) -> Script:
     """Return the script that names those of `others` (name to peer address) which cannot be reached."""
     # Without a certificate of a peer the member turns it down: then it is reached.
     lines = [tell_unreached(_reaching(url), CHANGED + name) for name, url in others.items()]
-    return Script("check-members-reached", {"others": dict(others)}, "\n".join([*lines, "wait"]) + "\n")
+    return Script("check-members-reached", {"others": dict(others)}, "\n".join([*lines, "wait"]) + "\n", is_look=True)
 
 
 def _reaching(url: str) -> CurlProbe:
@@ -43,7 +43,7 @@ for stack in {shlex.join(stacks)}; do
 done
 echo "{CHANGED}nothing"
 """
-    return Script("check-prepared", {"files": tuple(files), "stacks": tuple(stacks)}, text)
+    return Script("check-prepared", {"files": tuple(files), "stacks": tuple(stacks)}, text, is_look=True)
 
 
 def join_script(cluster: str, aside: str) -> Script:

@@ -64,7 +64,7 @@ def leftovers_script(cluster: str, planes: Iterable[str], *, is_whole: bool) -> 
             what, path = _LEFT[plane]
             lines.append(f'if [ -e {path} ] || [ -e {LAST_KEYS[plane]} ]; then echo "{CHANGED}{what}"; fi')
     arguments = {"cluster": cluster, "planes": tuple(sorted(planes)), "is_whole": is_whole}
-    return Script("find-leftovers", arguments, "\n".join([*lines, ":"]) + "\n")
+    return Script("find-leftovers", arguments, "\n".join([*lines, ":"]) + "\n", is_look=True)
 
 
 def stop_stack_script(stack: str) -> Script:

@@ -29,7 +29,7 @@ def surroundings_script(hosts: Mapping[str, str], sites: Mapping[str, str], *, h
     if has_etcd:
         lines.append(_MEASURE_FSYNC)
     arguments = {"hosts": dict(hosts), "sites": dict(sites), "has_etcd": has_etcd}
-    return Script("check-surroundings", arguments, "\n".join([*lines, "wait"]) + "\n")
+    return Script("check-surroundings", arguments, "\n".join([*lines, "wait"]) + "\n", is_look=True)
 
 
 def _reaching(address: str) -> CurlProbe:

@@ -50,7 +50,7 @@ for directory in {ETCD_DATA} /var/lib/windlass /var/lib; do
   [ -d "$directory" ] && df -Pk "$directory" | awk 'NR > 1 {{print "free=" $4}}' && break
 done
 """
-    return Script("check-restore", {"recovery": recovery}, text)
+    return Script("check-restore", {"recovery": recovery}, text, is_look=True)
 
 
 def receive_script(recovery: str) -> Script:

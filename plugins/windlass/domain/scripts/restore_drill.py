@@ -190,7 +190,7 @@ class DrillPlan:
             others=("-H", metadata),
         )
         text = f"exec nsenter --net=/proc/$(docker inspect -f '{{{{.State.Pid}}}}' {ETCD})/ns/net {probe}\n"
-        return Script("ask-drill-api", {"path": path}, text)
+        return Script("ask-drill-api", {"path": path}, text, is_look=True)
 
     def receive(self) -> Script:
         """Return the script that takes the snapshot from its standard input, into a file for root alone."""
@@ -202,7 +202,7 @@ class DrillPlan:
         """Return the script that shows how the value at `key` begins; the rest is nobody's business."""
         stored = shlex.join(self.etcdctl("get", key, "--print-value-only", f"--rev={revision}"))
         arguments = {"key": key, "revision": revision}
-        return Script("show-stored-secret", arguments, f"{stored} | head -c {len(ENCRYPTED)}\n")
+        return Script("show-stored-secret", arguments, f"{stored} | head -c {len(ENCRYPTED)}\n", is_look=True)
 
     def _run(self, *words: str, memory: int) -> list[str]:
         return [

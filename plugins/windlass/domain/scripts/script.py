@@ -26,6 +26,8 @@ class Script:
     arguments: Mapping[str, Any]
     """What the text was built from, by name."""
     text: str
+    is_look: bool = False
+    """Whether it changes nothing; what does not say so is a change, and goes through `effects.ssh.guard`."""
 
     def __post_init__(self) -> None:
         """Refuse a name that would not be one word to a shell."""

@@ -33,4 +33,4 @@ done
 
 def ask_tcp_script(probe: CurlProbe) -> Script:
     """Return the script that asks by telnet: a session whose input ends at once is over as soon as it stands."""
-    return Script("ask-tcp", {"url": probe.url}, f"{probe} </dev/null")
+    return Script("ask-tcp", {"url": probe.url}, f"{probe} </dev/null", is_look=True)

@@ -31,7 +31,9 @@ def wait_script(desired: HostChecks, component: str, *, is_unit: bool) -> tuple[
     check = _check_of(desired, component, is_unit=is_unit)
     if check is None:
         return None
-    return Script("wait-until-healthy", {"component": component, "limit": check.limit}, _poll(check)), check.limit
+    return Script(
+        "wait-until-healthy", {"component": component, "limit": check.limit}, _poll(check), is_look=True
+    ), check.limit
 
 
 def _check_of(desired: HostChecks, component: str, *, is_unit: bool) -> _Check | None:

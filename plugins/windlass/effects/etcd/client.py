@@ -87,7 +87,8 @@ class EtcdClient:
 
     Raises UnreachableError (no connection, or no answer in time: what was asked may have happened), NotReadyError (no
     leader, a learner not in sync), RefusedError and IntegrityError, each with the host's name.
-    `open_channel` gives what the calls go through in place of gRPC over TLS, for tests.
+    `open_channel` gives what the calls go through in place of gRPC over TLS, for tests. `guard` is called before each
+    change, and may raise what forbids it.
     """
 
     def __init__(
@@ -96,11 +97,13 @@ class EtcdClient:
         credentials: EtcdCredentials,
         deadline: timedelta = DEADLINE,
         open_channel: Callable[[EtcdTarget, EtcdCredentials, timedelta], Any] | None = None,
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
         self._target = target
         self._deadline = deadline.total_seconds()
+        self._guard = guard
         self._etcd = (open_channel or _Channel)(target, credentials, deadline)
-        self.keys = Keyspace(self._etcd.kvstub, target.host, deadline)
+        self.keys = Keyspace(self._etcd.kvstub, target.host, deadline, guard)
         """The keys and values."""
 
     def members(self, *, linearizable: bool = True) -> tuple[ListedMember, ...]:
@@ -111,12 +114,14 @@ class EtcdClient:
 
     def add_learner(self, peer_urls: Sequence[str]) -> ListedMember:
         """Add a member that receives the data but has no vote yet."""
+        self._guard()
         request = rpc.MemberAddRequest(peerURLs=peer_urls, isLearner=True)
         response = self._call(f"adding a learner at {peer_urls[0]}", self._etcd.clusterstub.MemberAdd, request)
         return _member(response.member)
 
     def promote(self, member_id: int) -> None:
         """Give a learner its vote; NotReadyError while it is not in sync with the leader."""
+        self._guard()
         promote = self._etcd.channel.unary_unary(
             "/etcdserverpb.Cluster/MemberPromote",
             request_serializer=rpc.MemberPromoteRequest.SerializeToString,
@@ -126,6 +131,7 @@ class EtcdClient:
 
     def remove(self, member_id: int) -> bool:
         """Remove a member; False if there is none of that id (any more). Whether it may go is the caller's rule."""
+        self._guard()
         request = rpc.MemberRemoveRequest(ID=member_id)
         with self._translated(f"removing the member {member_id:x}"):
             try:
@@ -142,6 +148,7 @@ class EtcdClient:
 
     def move_leader(self, member_id: int) -> None:
         """Hand the lead to another voting member; only the leader can."""
+        self._guard()
         request = rpc.MoveLeaderRequest(targetID=member_id)
         self._call(f"moving the lead to {member_id:x}", self._etcd.maintenancestub.MoveLeader, request)
 
@@ -153,12 +160,14 @@ class EtcdClient:
 
     def disarm(self, alarm: Alarm) -> None:
         """Clear an alarm whose cause is gone."""
+        self._guard()
         kind = {"NOSPACE": rpc.NOSPACE, "CORRUPT": 2}[alarm.kind]
         request = rpc.AlarmRequest(action=rpc.AlarmRequest.DEACTIVATE, memberID=alarm.member_id, alarm=kind)
         self._call(f"clearing the alarm {alarm.kind}", self._etcd.maintenancestub.Alarm, request)
 
     def defragment(self, deadline: timedelta = LONG_DEADLINE) -> None:
         """Give free pages of this member's database back to the file system; it answers nobody meanwhile."""
+        self._guard()
         defragment = self._etcd.maintenancestub.Defragment
         self._call("defragmenting", defragment, rpc.DefragmentRequest(), deadline)
 

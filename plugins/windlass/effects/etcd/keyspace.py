@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,8 @@ class Keyspace:
     stub: Any
     host: str
     deadline: timedelta
+    guard: Callable[[], None] = lambda: None
+    """Called before each change; it may raise what forbids it."""
 
     def get(self, key: bytes, *, linearizable: bool = True) -> KeyValue | None:
         """Return the newest value, or None; without `linearizable` as this member has it, quorum or not."""
@@ -52,6 +54,7 @@ class Keyspace:
 
     def put(self, key: bytes, value: bytes) -> int:
         """Write a value; return the revision at which it is acknowledged."""
+        self.guard()
         return int(self._call("writing a key", self.stub.Put, rpc.PutRequest(key=key, value=value)).header.revision)
 
     def create(self, key: bytes, value: bytes) -> bool:
@@ -66,13 +69,16 @@ class Keyspace:
 
     def delete(self, key: bytes) -> bool:
         """Remove a key; False if there was none."""
+        self.guard()
         return bool(self._call("deleting a key", self.stub.DeleteRange, rpc.DeleteRangeRequest(key=key)).deleted)
 
     def compact(self, revision: int) -> None:
         """Forget what was before `revision`."""
+        self.guard()
         self._call("compacting", self.stub.Compact, rpc.CompactionRequest(revision=revision, physical=True))
 
     def _put_if(self, condition: Any, key: bytes, value: bytes) -> bool:
+        self.guard()
         put = rpc.RequestOp(request_put=rpc.PutRequest(key=key, value=value))
         request = rpc.TxnRequest(compare=[condition], success=[put])
         return bool(self._call("writing a key", self.stub.Txn, request).succeeded)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -72,6 +73,8 @@ class KubernetesClient:
 
     Whatever the way there, only a certificate with an API server's own name is accepted.
     `transport` carries the requests in place of the network, for tests.
+    `transport` carries the requests in place of the network, for tests. `guard` is called before each change, and may
+    raise what forbids it.
     """
 
     def __init__(
@@ -82,8 +85,10 @@ class KubernetesClient:
         timeout_seconds: float = 10.0,
         *,
         transport: httpx.BaseTransport | None = None,
+        guard: Callable[[], None] | None = None,
     ) -> None:
         self._where = f"https://{address}:{port}"
+        self._guard = guard
         context = client_context(credentials.ca, credentials.certificate + credentials.key)
         self._http = httpx.Client(
             base_url=self._where, verify=context, timeout=timeout_seconds, trust_env=False, transport=transport
@@ -260,6 +265,8 @@ class KubernetesClient:
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **options.pop("headers", {})}
+        if self._guard is not None and method != "GET":
+            self._guard()
         if "content" in options:
             headers.setdefault("Content-Type", "application/json")
         try:

@@ -9,6 +9,7 @@ from typing import Self
 
 import paramiko
 
+from windlass.domain.scripts.fence import overtaken_by, refusal
 from windlass.effects.ssh.broken import BROKEN, close
 from windlass.effects.ssh.connection import DEFAULT_TIMEOUT
 from windlass.effects.ssh.exchange import CHUNK, watch
@@ -21,8 +22,9 @@ STDERR_LIMIT = 64 * 1024
 class SshChannel:
     """A duplex stream; stderr is read along the way and shown if the command fails."""
 
-    def __init__(self, host: str, argv: Sequence[str], channel: paramiko.Channel) -> None:
+    def __init__(self, host: str, argv: Sequence[str], channel: paramiko.Channel, counter: int | None = None) -> None:
         self._host = host
+        self._counter = counter
         self._argv = tuple(argv)
         self._channel = channel
         self._arrival = watch(channel)
@@ -65,7 +67,10 @@ class SshChannel:
         if code > 0:
             while self._channel.recv_stderr_ready():
                 self._stderr.feed(self._channel.recv_stderr(CHUNK))
-            raise CommandError(CommandFailure(self._host, self._argv, code, self._stderr.text()))
+            said = self._stderr.text()
+            if self._counter is not None and (seen := overtaken_by(self._host, code, said)) is not None:
+                raise refusal(self._host, self._counter, seen)
+            raise CommandError(CommandFailure(self._host, self._argv, code, said))
 
     def close(self) -> None:
         """Drop the stream; one that reads it in another thread then sees the end."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from windlass.domain.host.file_drift import ROOT, ObservedFile
+from windlass.domain.scripts.fence import fenced
 from windlass.domain.scripts.script import Script
 from windlass.effects.ssh import files as remote_files
 from windlass.effects.ssh import shell
@@ -23,11 +24,14 @@ from windlass.effects.ssh.connection import (
     SshTarget,
 )
 from windlass.effects.ssh.exchange import LostError, OverdueError, Request, Sink, exchange, start
+from windlass.effects.ssh.guard import ChangeGuard, Ended, send_change
 from windlass.effects.ssh.login import CONNECT_TIMEOUT, RecordKey
 from windlass.effects.ssh.output import BoundedOutput, Lines
 from windlass.effects.ssh.sessions import Sessions
 from windlass.effects.ssh.tunnel import TcpForward, Tunnel, UnixBridge
 from windlass.errors import CommandError, CommandFailure, IntegrityError, RefusedError, UnreachableError
+
+R = TypeVar("R", bound=Ended)
 
 GRACE = shell.KILL_AFTER + timedelta(seconds=3)
 """How much longer we wait than the host itself, which ends an overdue command."""
@@ -96,6 +100,7 @@ class _Command:
     sudo: bool
     stdin: bytes | None
     timeout: timedelta
+    is_change: bool = False
 
 
 class SshConnection:
@@ -106,6 +111,7 @@ class SshConnection:
         self._sessions = sessions
         self._owned = owned
         self._tunnels: list[Tunnel] = []
+        self._guard: ChangeGuard | None = None
 
     @property
     def host(self) -> str:
@@ -123,20 +129,8 @@ class SshConnection:
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         """Run a command; see `Connection.run`."""
-        out, err = BoundedOutput(), BoundedOutput()
-        command = _Command(tuple(argv), sudo, stdin, timeout)
-        if on_line is None:
-            code = self._execute(command, out, err)
-        else:
-            out_lines, err_lines = Lines(on_line), Lines(on_line)
-            code = self._execute(command, _Tee(out, out_lines), _Tee(err, err_lines))
-            out_lines.finish()
-            err_lines.finish()
-        result = CommandResult(code, out.text(), err.text(), out.dropped_bytes + err.dropped_bytes)
-        self._check_sudo(command, result.exit_code, result.stderr)
-        if check and code != 0:
-            raise CommandError(CommandFailure(self.host, command.argv, code, result.stderr))
-        return result
+        result = self._run(_Command(tuple(argv), sudo, stdin, timeout), on_line)
+        return self._checked(argv, result) if check else result
 
     def run_script(
         self,
@@ -147,7 +141,15 @@ class SshConnection:
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         """Run a script as root; see `Connection.run_script`."""
-        return self.run(script.argv, sudo=True, stdin=script.stdin, timeout=timeout, check=check, on_line=on_line)
+        command = _Command(
+            tuple(script.argv), sudo=True, stdin=script.stdin, timeout=timeout, is_change=not script.is_look
+        )
+        result = self._run(command, on_line)
+        return self._checked(command.argv, result) if check else result
+
+    def guard_changes(self, guard: ChangeGuard) -> None:
+        """Send changes only as `guard` lets them; see `Connection.guard_changes`."""
+        self._guard = guard
 
     def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = ROOT) -> bool:
         """Write a file; see `Connection.put`."""
@@ -167,18 +169,22 @@ class SshConnection:
 
     def open_channel(self, argv: Sequence[str], *, sudo: bool = False) -> SshChannel:
         """Start a command as a stream; see `Connection.open_channel`."""
-        line = shell.command_line(argv, as_root=self._needs_sudo(is_desired=sudo))
+        return self._open(argv, None, sudo=sudo)
+
+    def open_script(self, script: Script) -> SshChannel:
+        """Start a script as a stream; see `Connection.open_script`."""
+        guard = None if script.is_look else self._guard
+        return self._open(script.argv_with_text, None if guard is None else guard.counter(), sudo=True)
+
+    def _open(self, argv: Sequence[str], counter: int | None, *, sudo: bool) -> SshChannel:
+        line = shell.command_line(_numbered(argv, counter), as_root=self._needs_sudo(is_desired=sudo))
         channel = self._sessions.session()
-        stream = SshChannel(self.host, argv, channel)
+        stream = SshChannel(self.host, argv, channel, counter)
         try:
             start(channel, line)
         except LostError as error:
             raise self._lost(argv) from error
         return stream
-
-    def open_script(self, script: Script) -> SshChannel:
-        """Start a script as a stream; see `Connection.open_script`."""
-        return self.open_channel(script.argv_with_text, sudo=True)
 
     def forward(self, host: str, port: int) -> TcpForward:
         """Tunnel a local port to `host`:`port` as this host sees it; see `Connection.forward`."""
@@ -209,9 +215,43 @@ class SshConnection:
         """Close it."""
         self.close()
 
-    def _execute(self, command: _Command, out: Sink, err: Sink) -> int:
+    def _run(self, command: _Command, on_line: Callable[[str], None] | None) -> CommandResult:
+        def send(counter: int | None) -> CommandResult:
+            out, err = BoundedOutput(), BoundedOutput()
+            lines = [] if on_line is None else [Lines(on_line), Lines(on_line)]
+            sinks = [_Tee(kept, one) for kept, one in zip((out, err), lines, strict=True)] if lines else (out, err)
+            code = self._execute(command, counter, *sinks)
+            for one in lines:
+                one.finish()
+            return CommandResult(code, out.text(), err.text(), out.dropped_bytes + err.dropped_bytes)
+
+        return self._sent(command, send)
+
+    def _run_as_root(
+        self, argv: Sequence[str], stdin: bytes, timeout: timedelta, *, changes: bool = False
+    ) -> remote_files.RawResult:
+        command = _Command(tuple(argv), sudo=True, stdin=stdin, timeout=timeout, is_change=changes)
+
+        def send(counter: int | None) -> remote_files.RawResult:
+            out, err = _Whole(self.host), BoundedOutput()
+            code = self._execute(command, counter, out, err)
+            return remote_files.RawResult(code, bytes(out.data), err.text())
+
+        return self._sent(command, send)
+
+    def _sent(self, command: _Command, send: Callable[[int | None], R]) -> R:
+        result = send_change(self.host, self._guard if command.is_change else None, send)
+        self._check_sudo(command, result.exit_code, result.stderr)
+        return result
+
+    def _checked(self, argv: Sequence[str], result: CommandResult) -> CommandResult:
+        if result.exit_code != 0:
+            raise CommandError(CommandFailure(self.host, argv, result.exit_code, result.stderr))
+        return result
+
+    def _execute(self, command: _Command, counter: int | None, out: Sink, err: Sink) -> int:
         as_root = self._needs_sudo(is_desired=command.sudo)
-        line = shell.command_line(command.argv, as_root=as_root, limit=command.timeout)
+        line = shell.command_line(_numbered(command.argv, counter), as_root=as_root, limit=command.timeout)
         channel = self._sessions.session()
         begun = time.monotonic()
         deadline = begun + (command.timeout + GRACE).total_seconds()
@@ -224,14 +264,6 @@ class SshConnection:
         if code in _OVERDUE and time.monotonic() - begun >= command.timeout.total_seconds():
             raise self._overdue(command, "it was ended, but what left its process group may still run")
         return code
-
-    def _run_as_root(self, argv: Sequence[str], stdin: bytes, timeout: timedelta) -> remote_files.RawResult:
-        out, err = _Whole(self.host), BoundedOutput()
-        command = _Command(tuple(argv), sudo=True, stdin=stdin, timeout=timeout)
-        code = self._execute(command, out, err)
-        stderr = err.text()
-        self._check_sudo(command, code, stderr)
-        return remote_files.RawResult(code, bytes(out.data), stderr)
 
     def _tunnel(self, host: str, port: int) -> SshChannel:
         return SshChannel(self.host, (f"tunnel to {host}:{port}",), self._sessions.tunnel(host, port))
@@ -260,3 +292,7 @@ class SshConnection:
             f"{self.host}: the connection was lost while `{' '.join(argv)}` ran; "
             "it may have run, in part or whole, or run still: look what it did before doing it again"
         )
+
+
+def _numbered(argv: Sequence[str], counter: int | None) -> Sequence[str]:
+    return argv if counter is None else fenced(argv, counter)

@@ -17,6 +17,7 @@ from typing import Protocol, Self
 
 from windlass.domain.host.file_drift import ROOT, ObservedFile
 from windlass.domain.scripts.script import Script
+from windlass.effects.ssh.guard import ChangeGuard
 
 DEFAULT_TIMEOUT = timedelta(minutes=2)
 OUTPUT_LIMIT = 8 * 1024 * 1024
@@ -159,7 +160,7 @@ class Connection(Protocol):
         check: bool = True,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
-        """Run a command and wait for its end.
+        """Run a command that looks, or that works beside the cluster, and wait for its end; changes are scripts.
 
         `argv` is visible in the host's process list and in errors: secrets go by `stdin`. `on_line` gets each line of
         stdout and stderr as it comes, in the caller's thread. With `check`, another exit code than 0 raises
@@ -179,6 +180,14 @@ class Connection(Protocol):
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         """Run a script as root; its name is in the host's process list and in errors. Else as `run`."""
+        ...
+
+    def guard_changes(self, guard: ChangeGuard) -> None:
+        """Send what changes the host only while `guard` lets it, and with its counter.
+
+        Those are scripts, but for those that only look, and files that are written. They raise what
+        `guard.send_change` raises.
+        """
         ...
 
     def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = ROOT) -> bool:

@@ -13,11 +13,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from windlass.domain.host.file_drift import ROOT, Absent, FileState, ObservedFile, OtherKind, Unknown
+from windlass.domain.host.layout import FENCE
+from windlass.domain.scripts.fence import OVERTAKEN
 from windlass.domain.scripts.script import Script
 from windlass.effects.ssh import file_state, shell
 from windlass.effects.ssh.connection import DEFAULT_TIMEOUT, CommandResult, RemoteFile
 from windlass.effects.ssh.fake_call import Answering, Call, Hangs
 from windlass.effects.ssh.fake_stream import FakeStream
+from windlass.effects.ssh.guard import ChangeGuard, send_change
 from windlass.effects.ssh.output import BoundedOutput, Lines
 from windlass.effects.ssh.tunnel import TcpForward, Tunnel, UnixBridge
 from windlass.errors import CommandError, CommandFailure, RefusedError, UnreachableError
@@ -29,6 +32,7 @@ class FakeConnection:
     def __init__(self, fake: Answering) -> None:
         self._fake = fake
         self._tunnels: list[Tunnel] = []
+        self._guard: ChangeGuard | None = None
         self._is_closed = False
 
     @property
@@ -61,9 +65,15 @@ class FakeConnection:
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         """Give the scripted answer; see `Connection.run_script`."""
-        with self._operation(tuple(script.argv), sudo=True, stdin=script.stdin, script=script) as call:
+        with self._operation(
+            tuple(script.argv), sudo=True, stdin=script.stdin, script=script, changes=not script.is_look
+        ) as call:
             answer = self._fake.answer(call)
         return self._ended(call, answer, timeout, check=check, on_line=on_line)
+
+    def guard_changes(self, guard: ChangeGuard) -> None:
+        """Do what changes the host only as `guard` lets it; see `Connection.guard_changes`."""
+        self._guard = guard
 
     def _ended(
         self,
@@ -86,14 +96,14 @@ class FakeConnection:
 
     def put(self, path: str, content: bytes, *, mode: int = 0o644, owner: str = ROOT) -> bool:
         """Write a file; see `Connection.put`."""
-        with self._operation(("<put>", path), sudo=True):
+        with self._operation(("<put>", path), sudo=True, changes=True):
             return self._write({_absolute(path): RemoteFile(content, mode, owner)})
 
     def put_tree(self, path: str, files: Mapping[str, RemoteFile]) -> bool:
         """Write files below a directory; see `Connection.put_tree`."""
         root = _absolute(path).rstrip("/")
         desired = {f"{root}/{file_state.check_relative(name)}": file for name, file in files.items()}
-        with self._operation(("<put_tree>", path), sudo=True):
+        with self._operation(("<put_tree>", path), sudo=True, changes=True):
             return self._write(desired)
 
     def read(self, path: str) -> bytes | None:
@@ -118,7 +128,8 @@ class FakeConnection:
         return self._open(tuple(script.argv_with_text), sudo=True, script=script)
 
     def _open(self, argv: tuple[str, ...], *, sudo: bool, script: Script | None = None) -> FakeStream:
-        with self._operation(argv, sudo=sudo, script=script) as call:
+        changes = script is not None and not script.is_look
+        with self._operation(argv, sudo=sudo, script=script, changes=changes) as call:
             if handler := self._fake.stream_handler(argv):
                 return FakeStream.served(self.host, argv, handler)
             answer = self._fake.answer(call)
@@ -156,7 +167,13 @@ class FakeConnection:
 
     @contextmanager
     def _operation(
-        self, argv: tuple[str, ...], *, sudo: bool, stdin: bytes | None = None, script: Script | None = None
+        self,
+        argv: tuple[str, ...],
+        *,
+        sudo: bool,
+        stdin: bytes | None = None,
+        script: Script | None = None,
+        changes: bool = False,
     ) -> Iterator[Call]:
         if self._is_closed:
             raise UnreachableError(f"{self.host}: this connection was closed; ask for a new one")
@@ -164,8 +181,21 @@ class FakeConnection:
             raise RefusedError(f"{self.host}: ops cannot become root by sudo without a password")
         call = Call(argv, sudo, stdin, script)
         self._fake.begin(call)
+        if changes:
+            send_change(self.host, self._guard, self._pass_fence)
         yield call
         self._fake.end(call)
+
+    def _pass_fence(self, counter: int | None) -> CommandResult:
+        """Do what `fence.fenced` does on a host before the command itself."""
+        if counter is None:
+            return CommandResult(0, "", "")
+        kept = self._fake.files.get(FENCE)
+        seen = int(kept.content) if kept is not None else 0
+        if seen > counter:
+            return CommandResult(OVERTAKEN, "", f"windlass: overtaken by lease {seen}\n")
+        self._fake.files[FENCE] = RemoteFile(f"{counter}\n".encode(), mode=0o600)
+        return CommandResult(0, "", "")
 
     def _write(self, desired: Mapping[str, RemoteFile]) -> bool:
         present, unreadable = self._fake.files, self._fake.unreadable

@@ -31,8 +31,8 @@ class RawResult:
 class RunAsRoot(Protocol):
     """Runs a command as root and gives all of its output, whatever its exit code."""
 
-    def __call__(self, argv: Sequence[str], stdin: bytes, timeout: timedelta) -> RawResult:
-        """Run it."""
+    def __call__(self, argv: Sequence[str], stdin: bytes, timeout: timedelta, *, changes: bool = False) -> RawResult:
+        """Run it; `changes` says that it changes the host."""
         ...
 
 
@@ -43,7 +43,7 @@ def put(host: str, run: RunAsRoot, path: str, file: RemoteFile) -> bool:
         return False
     digest = hashlib.sha256(file.content).hexdigest()
     argv = shell.script(shell.PUT, path, f"{file.mode:o}", file.owner, digest)
-    raw = _checked(host, ("write", path), run(argv, file.content, _time_for(file.content)))
+    raw = _checked(host, ("write", path), run(argv, file.content, _time_for(file.content), changes=True))
     return raw.stdout.strip() != b"same"
 
 
@@ -58,7 +58,7 @@ def put_tree(host: str, run: RunAsRoot, path: str, files: Mapping[str, RemoteFil
         return False
     archive, owners = file_state.pack(differing)
     argv = shell.script(shell.PUT_TREE, root, *owners)
-    _checked(host, ("write", f"{root}/: {', '.join(differing)}"), run(argv, archive, _time_for(archive)))
+    _checked(host, ("write", f"{root}/: {', '.join(differing)}"), run(argv, archive, _time_for(archive), changes=True))
     return True
 
 

@@ -12,6 +12,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from windlass.effects.ssh.client import connect
 from windlass.effects.ssh.connection import Connection, SshTarget
+from windlass.effects.ssh.guard import ChangeGuard
 from windlass.effects.ssh.host_keys import HostKey
 from windlass.effects.ssh.login import CONNECT_TIMEOUT, RecordKey
 from windlass.effects.ssh.sessions import Sessions
@@ -84,6 +85,7 @@ class Connections:
         self._host_locks = {name: threading.Lock() for name in self._targets}
         self._open: dict[str, Connection] = {}
         self._silent: dict[str, _Silence] = {}
+        self._guard: ChangeGuard | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,6 +101,10 @@ class Connections:
         if not isinstance(self._connector, ShowsHostKeys):
             raise RefusedError(f"{name}: it is not reached by SSH, so that it shows no host key")
         return self._connector.host_key(self.target(name))
+
+    def guard_changes(self, guard: ChangeGuard) -> None:
+        """Have all connections that are made from now on send changes only as `guard` lets them."""
+        self._guard = guard
 
     def renew(self, target: SshTarget) -> None:
         """Reach a host by another login from now on: it is another machine, with another host key."""
@@ -125,12 +131,15 @@ class Connections:
         if silence is not None and began < silence.until:
             raise UnreachableError(str(silence.error)) from silence.error
         try:
-            return self._connector(self._targets[name])
+            connection = self._connector(self._targets[name])
         except UnreachableError as error:
             now = time.monotonic()
             if now - began > _LONG.total_seconds():
                 self._silent[name] = _Silence(error, now + (now - began))
             raise
+        if self._guard is not None:
+            connection.guard_changes(self._guard)
+        return connection
 
     def close(self) -> None:
         """Close all connections, side by side as each may wait for its host."""

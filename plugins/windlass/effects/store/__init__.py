@@ -4,7 +4,9 @@ from windlass.domain.rollout.record import Pause, RolloutRecord
 from windlass.effects.store.adoption import AcceptedObject, Adoption, problems_of
 from windlass.effects.store.authenticated import AuthenticatedStore
 from windlass.effects.store.contract import ListedObject, Store, Stored
+from windlass.effects.store.guarded import GuardedStore
 from windlass.effects.store.host_keys import AcceptedHostKey, HostKeys
+from windlass.effects.store.lease_hold import LeaseHold
 from windlass.effects.store.leases import Leases, RunLease
 from windlass.effects.store.log import ServiceLog
 from windlass.effects.store.memory import MemoryStore
@@ -18,7 +20,9 @@ __all__ = [
     "Adoption",
     "AuthenticatedStore",
     "ClusterRecords",
+    "GuardedStore",
     "HostKeys",
+    "LeaseHold",
     "Leases",
     "ListedObject",
     "MemoryStore",

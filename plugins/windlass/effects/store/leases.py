@@ -70,10 +70,25 @@ class Leases:
             if lease is None or lease.owner != owner:
                 raise loss(cluster, owner, lease)
             now = self.clock()
-            renewed = grant(owner, lease.operation, now) if lease.released else beat(lease, now)
+            renewed = grant(owner, lease.operation, now, lease) if lease.released else beat(lease, now)
             if self._write(cluster, renewed, tag):
                 return renewed
         raise NotReadyError(f"cluster `{cluster}`: its lease changed {_ROUNDS} times while {owner} renewed it")
+
+    def renew(self, cluster: str, held: Lease, above: int = -1) -> Lease:
+        """Begin the life of a lease again while it is `held`; LostLeaseError if it was given back or taken meanwhile.
+
+        Unlike `heartbeat` it takes back nothing: a worker that slept until its run was over is not that run any more.
+        A counter that is not higher than `above` is raised.
+        """
+        for _ in range(_ROUNDS):
+            lease, tag = self._read(cluster)
+            if lease is None or not lease.is_same_holding(held):
+                raise loss(cluster, held.owner, lease)
+            renewed = beat(lease, self.clock(), above)
+            if self._write(cluster, renewed, tag):
+                return renewed
+        raise NotReadyError(f"cluster `{cluster}`: its lease changed {_ROUNDS} times while {held.owner} renewed it")
 
     def release(self, cluster: str, owner: Owner) -> bool:
         """Give the lease back; False if `owner` did not hold it (any more), which changes nothing."""
@@ -96,7 +111,7 @@ class Leases:
             case LeaseDecision.KEEP, Lease() as own:
                 return beat(own, now)
             case _:
-                return grant(owner, operation, now)
+                return grant(owner, operation, now, lease)
 
     def _read(self, cluster: str) -> tuple[Lease | None, str | None]:
         stored = self.store.get(self.key(cluster))
@@ -136,6 +151,10 @@ class RunLease:
     def heartbeat(self) -> Lease:
         """Renew this run's lease; RefusedError if it no longer holds it. Ask before each change."""
         return self.leases.heartbeat(self.cluster, self.owner)
+
+    def renew(self, held: Lease, above: int = -1) -> Lease:
+        """Renew the lease as it is `held`; LostLeaseError if it no longer is. See `Leases.renew`."""
+        return self.leases.renew(self.cluster, held, above)
 
     def release(self) -> bool:
         """Release the lease; False if this run did not hold it (any more), which changes nothing."""

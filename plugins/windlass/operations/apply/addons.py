@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
+from windlass.domain.scripts.recreate import restart_script
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES, KubernetesClient, Resource
 from windlass.effects.ssh.connection import Connection
@@ -41,7 +42,7 @@ def register_nodes(session: ClusterSession, client: KubernetesClient, within: ti
 
 
 def _restart_kubelet(connection: Connection) -> None:
-    connection.run(["systemctl", "restart", "kubelet"], sudo=True)
+    connection.run_script(restart_script("kubelet"))
 
 
 def nodes_missing(session: ClusterSession, client: KubernetesClient) -> str:

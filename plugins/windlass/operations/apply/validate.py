@@ -43,8 +43,9 @@ def take_over_cluster(run: ClusterRun, spec: str | None, tell: Tell) -> None:
     """Take the cluster's lease and store the spec; RefusedError names the run that holds the lease instead."""
     cluster = run.desired(spec)
     run.lease().acquire()
-    if run.records.save_spec(dump_cluster(cluster)):
-        tell("the spec is stored")
+    with run.working() as at_work:
+        if at_work.records.save_spec(dump_cluster(cluster)):
+            tell("the spec is stored")
 
 
 def validate_spec(run: ClusterRun, spec: str | None) -> ValidSpec:

@@ -48,7 +48,7 @@ def _turn(run: ClusterRun, attempt: Attempt, vault: Vault) -> Iterator[None]:
     # Asked before the turn is taken, which counts as an attempt.
     if not attempt.is_by_person and not _is_lacking(run, state):
         raise SkippedError("a bundle was taken since this run was asked for")
-    with held(run.backup_lease(), "a backup is being taken already", is_by_person=attempt.is_by_person):
+    with held(run.backup_lease(), run.clock, "a backup is being taken already", is_by_person=attempt.is_by_person):
         yield
 
 

@@ -32,7 +32,7 @@ def prove_bundle(run: ClusterRun, attempt: Attempt, bundle: BundleId, watch: Sto
     cluster = run.cluster()
     vault = run.vault(cluster)
     with (
-        held(run.drill_lease(), "another drill runs", is_by_person=attempt.is_by_person),
+        held(run.drill_lease(), run.clock, "another drill runs", is_by_person=attempt.is_by_person),
         attempt.alerting(lambda error: f"drill with bundle {bundle} could not be made: {error}"),
         run.session(cluster) as session,
     ):

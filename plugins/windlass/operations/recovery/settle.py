@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from windlass.domain.scripts.recreate import restart_script
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import Connection
@@ -46,5 +47,5 @@ def _restart_kubelet(work: RecoveryContext, _: Host, connection: Connection) -> 
     if started := start_kubelet(work.session, connection):
         return started
     # What it has cached is of revisions that never were: https://github.com/kubernetes/kubernetes/issues/118501
-    connection.run(["systemctl", "restart", "kubelet"], sudo=True)
+    connection.run_script(restart_script("kubelet"))
     return ("restarted kubelet",)

@@ -71,19 +71,23 @@ class Remediation:
         if not take_lease(run.lease(), self._request.began, self._around.log, self._around.waiting, queue):
             return {"left to the run that is at it": []}
         try:
-            # First: an API server that is none of the cluster's any more may serve there.
-            cleaned = self._clean_left_hosts() if any(one.kind is Kind.LEFT_HOST for one in self._findings) else ()
-            with self._context() as context:
-                result = remediate(context, self._callbacks(), self._start())
-                self._record_events(context)
-            # Nothing waits for hosts that may never answer again.
-            cleaned += self._clean_left_hosts() if self._request.by_person and not cleaned else ()
+            with run.working() as self._run:
+                return self._remediate()
         except SkippedError as reason:
             self._around.log(str(reason))
             return {"left to the run that is at it": []}
         finally:
             run.lease().release()
             self._around.notify([one for one in self._notes if not one.key])
+
+    def _remediate(self) -> dict[str, list[str]]:
+        # First: an API server that is none of the cluster's any more may serve there.
+        cleaned = self._clean_left_hosts() if any(one.kind is Kind.LEFT_HOST for one in self._findings) else ()
+        with self._context() as context:
+            result = remediate(context, self._callbacks(), self._start())
+            self._record_events(context)
+        # Nothing waits for hosts that may never answer again.
+        cleaned += self._clean_left_hosts() if self._request.by_person and not cleaned else ()
         return replace(result, done=(*cleaned, *result.done)).to_dict()
 
     def show(self) -> dict[str, list[str]]:

@@ -107,7 +107,8 @@ def planned_just_now(
     if run.missing_hosts(path.after):
         return None
     tell("nobody had the lease since the gate has planned, a moment ago: the plan holds")
-    _begin(run, path, request)
+    with run.working() as at_work:
+        _begin(at_work, path, request)
     steps = tuple(Step.of(one) for one in handed["steps"])
     return CheckedPlan(steps, handed["goes_to_the_end"], handed["plan"])
 
@@ -121,6 +122,14 @@ def check_again(
     back, since somebody has to be asked again.
     """
     run.lease().acquire()
+    with run.working() as at_work:
+        checked = _check(at_work, request, tell, approved)
+    if checked.changes:
+        run.lease().release()
+    return checked
+
+
+def _check(run: ClusterRun, request: UpgradeRequest, tell: Tell, approved: Mapping[str, Any] | None) -> CheckedPlan:
     _make_hosts(run, request, tell)
     made = make_plan(run, request, tell)
     refuse_other_plan(made.plan, request.plan_digest)
@@ -128,7 +137,6 @@ def check_again(
     changes = plan_changes(approved, value) if approved is not None else ()
     if changes:
         tell("\n".join(["the plan has changed since it was approved:", *(f"  {one}" for one in changes)]))
-        run.lease().release()
         return CheckedPlan(made.steps, made.goes_to_the_end, value, changes, render_question(made.plan, changes))
     _begin(run, made.path, request)
     return CheckedPlan(made.steps, made.goes_to_the_end, value)

@@ -118,11 +118,12 @@ def do_upgrade_step(run: ClusterRun, request: UpgradeRequest, step: Step, tell: 
         text = f"{run.owner.dag_id}: stopped at {step.label}: {words_of(error)}"
         run.log(text, level="error", details=details)
 
-    with telling_failure(stopped), open_views(run, path) as views:
-        rollout = RolloutContext(views.session, views.before, run.pki(), tell, transition=path.transition)
-        changed = do_step(rollout, step, sealed, lambda name: run.destroy_host(path.transition.during, name))
-    if any(changed.values()):  # a try that finds all done says nothing of how long it takes
-        remember_duration(run, path, step, run.clock.monotonic() - began)
+    with telling_failure(stopped), run.working() as at_work:
+        with open_views(at_work, path) as views:
+            rollout = RolloutContext(views.session, views.before, run.pki(), tell, transition=path.transition)
+            changed = do_step(rollout, step, sealed, lambda name: at_work.destroy_host(path.transition.during, name))
+        if any(changed.values()):  # a try that finds all done says nothing of how long it takes
+            remember_duration(at_work, path, step, run.clock.monotonic() - began)
     return changed
 
 
@@ -137,6 +138,11 @@ def verify_upgrade(
     run: ClusterRun, request: UpgradeRequest, done: Sequence[Step], *, is_complete: bool
 ) -> tuple[str, ...]:
     """Use the cluster as its users will after the steps `done`; if that is all, the new spec is the cluster's now."""
+    with run.working() as at_work:
+        return _verify(at_work, request, done, is_complete=is_complete)
+
+
+def _verify(run: ClusterRun, request: UpgradeRequest, done: Sequence[Step], *, is_complete: bool) -> tuple[str, ...]:
     path, pki = path_of(run, request), run.pki()
     with open_views(run, path) as views:
         now = views.session if is_complete else views.before

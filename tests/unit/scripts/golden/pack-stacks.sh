@@ -1,1 +1,1 @@
-cd /etc/windlass/stacks && find . -type f -perm -004 -print0 | tar --null --no-recursion -T - -czf - | base64 -w 0
+cd /etc/windlass/stacks && for stack in control-plane etcd; do [ ! -d "$stack" ] || printf '%s\0' "./$stack"; done | tar --null -T - -czf - | base64 -w 0

@@ -112,6 +112,8 @@ rm -rf /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d
   /etc/systemd/system/windlass-containerd.service /etc/cni/net.d/*windlass* /etc/cni/net.d/*flannel* \
   /etc/sysctl.d/*windlass* /etc/modules-load.d/windlass* /opt/windlass /opt/cni/bin /var/log/windlass /run/flannel \
   /usr/local/lib/docker/cli-plugins/docker-compose /run/windlass
+# What this run has left of itself is nothing of the cluster's.
+rm -f /etc/windlass/fence; rmdir /etc/windlass 2>/dev/null
 [ ! -e /etc/windlass ] || gone "files"
 rm -rf /etc/windlass
 for directory in /var/lib/windlass /var/lib/kubelet /var/lib/cni; do
