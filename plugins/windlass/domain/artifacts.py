@@ -66,7 +66,7 @@ class Lock:
         if locked is None:
             raise IntegrityError(
                 f"{artifact} is not in the lock of the source `{self.source}`, so nothing can be checked against it; "
-                "run `windlass mirror` to fetch or build it"
+                "run `windlass mirror` to fetch or build it, then `windlass mirror accept` with the mirror's URL"
             )
         return locked.digest
 
