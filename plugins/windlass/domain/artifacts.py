@@ -51,6 +51,13 @@ class Locked:
     """Bytes of the file; of an image, of all its blobs."""
     origin: str
     """Where the digest comes from: `publisher` (its checksum file) or `build` (our own)."""
+    revision: str = ""
+    """Version of the Debian package that the program was taken out of; empty if of none, or not known."""
+
+    def document(self) -> dict[str, str | int]:
+        """Return it as plain values; a lock from before revisions were told stays the same text."""
+        document = asdict(self)
+        return document if self.revision else {key: value for key, value in document.items() if key != "revision"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Lock:
 
 def lock_text(lock: Lock) -> str:
     """Write a lock as JSON; equal locks give equal texts."""
-    artifacts = {str(artifact): asdict(locked) for artifact, locked in lock.artifacts.items()}
+    artifacts = {str(artifact): locked.document() for artifact, locked in lock.artifacts.items()}
     return json.dumps({"source": lock.source, "artifacts": artifacts}, indent=1, sort_keys=True) + "\n"
 
 

@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
+from windlass.domain.catalog.versions import DebianVersion
 from windlass.effects.archives import open_tar
 from windlass.errors import CommandError, IntegrityError, WindlassError
 from windlass.mirror.checksums import file_sha256
@@ -62,9 +63,19 @@ class Apt:
         wanted = set(self._closure(packages)) - set(self._closure(_PRESENT_EVERYWHERE))
         return self._download(sorted(wanted), progress)
 
-    def check_version(self, package: str, artifact: str, version: str) -> None:
-        """Raise unless the version of `package` that apt offers is the one that `artifact` is to have."""
-        offered = upstream_version(self._candidates([package])[package])
+    def version(self, package: str) -> str:
+        """Return the version of `package` that apt offers, with Debian's revision."""
+        return self._candidates([package])[package]
+
+    def check_version(self, package: str, artifact: str, version: str, least: str = "") -> None:
+        """Raise unless apt offers `package` in the version that `artifact` is to have, and not before `least`."""
+        revision = self.version(package)
+        if least and DebianVersion(revision) < DebianVersion(least):
+            raise WindlassError(
+                f"{artifact}: apt offers {package} {revision}, and {least} is the first without flaws that Debian has "
+                f"fixed: take the updates of {RELEASE} and {RELEASE}-security into apt's sources, then `apt-get update`"
+            )
+        offered = upstream_version(revision)
         if offered != version.removeprefix("v"):
             raise WindlassError(
                 f"{artifact}: Debian {RELEASE} has {package} {offered} now; "

@@ -87,7 +87,7 @@ class _Fetching:
         target = self.order.into / self.order.artifact.name
         _bundle(files, target)
         self._check(target)
-        return Produced(target, "publisher")
+        return Produced(target, "publisher", main.version)
 
     def image(self, publication: ImagePublication) -> Produced:
         self.progress.say(f"pull {publication}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from windlass.errors import IntegrityError
+from windlass.errors import IntegrityError, WindlassError
 from windlass.mirror import debian
 from windlass.mirror.commands import Commands
 from windlass.mirror.debian import Apt, index_sums
@@ -75,6 +75,13 @@ def test_what_apt_left_of_another_content_is_refused(commands: AptOfThisMachine,
     commands.downloads = b"another"
     with pytest.raises(IntegrityError, match="Debian's index says"):
         Apt(commands, tmp_path).fetch(["runc"], Silent())
+
+
+def test_a_revision_with_flaws_that_debian_has_fixed_is_refused(commands: AptOfThisMachine, tmp_path: Path) -> None:
+    apt = Apt(commands, tmp_path)
+    apt.check_version("runc", "file:runc:v1.1.5", "v1.1.5", VERSION)
+    with pytest.raises(WindlassError, match=r"apt offers runc 1:1\.1\.5.*, and 1:1\.1\.5\+ds1-1\+deb12u2 is the first"):
+        apt.check_version("runc", "file:runc:v1.1.5", "v1.1.5", "1:1.1.5+ds1-1+deb12u2")
 
 
 def test_sums_are_by_package_and_version() -> None:

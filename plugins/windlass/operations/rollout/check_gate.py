@@ -11,7 +11,7 @@ from windlass.domain.backup import BundleId
 from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.rollout import GateReport, plan_rollout
 from windlass.domain.rollout.gate import GateFinding, without_passed
-from windlass.domain.rollout.gate_artifacts import lock_finding
+from windlass.domain.rollout.gate_artifacts import flaws_finding, lock_finding
 from windlass.domain.rollout.gate_result import (
     GateResult,
     bundle_taken,
@@ -96,11 +96,12 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: 
 
 
 def _tested(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, views: Views) -> tuple[GateFinding, ...]:
-    """Return the finding on the target's tests; none where the release is the one that runs, tested or not."""
+    """Return the findings on the target's tests and known flaws; none where the release is the one that runs."""
     if not path.is_upgrade:
         return ()
     record = run.release_tests(path.release.version)
-    return (release_finding(path.release, record, views.session.lock, allowed=request.allow_untested),)
+    tests = release_finding(path.release, record, views.session.lock, allowed=request.allow_untested)
+    return (tests, *without_passed(flaws_finding(path.release, views.session.lock)))
 
 
 def _offered(session: ClusterSession) -> tuple[GateFinding, ...]:
