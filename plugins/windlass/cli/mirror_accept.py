@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 import platform
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -34,7 +35,11 @@ def add_commands(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def person() -> str:
     """Return who runs this command, as histories name them."""
-    return f"{getpass.getuser()}@{platform.node()}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a number that nobody gave a name, as in some containers
+        user = f"uid {os.getuid()}"
+    return f"{user}@{platform.node()}"
 
 
 def _accept(arguments: argparse.Namespace) -> int:

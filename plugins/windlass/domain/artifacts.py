@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from windlass.domain.bounded import shown
 from windlass.errors import MALFORMED, IntegrityError
@@ -88,8 +88,24 @@ def parse_lock(text: str) -> Lock:
     """Read a lock from its JSON; IntegrityError if it is something else."""
     try:
         document = json.loads(text)
-        locked = {Artifact.parse(name): Locked(**entry) for name, entry in document["artifacts"].items()}
-        return Lock(document["source"], locked)
+        locked = {Artifact.parse(name): _locked(entry) for name, entry in document["artifacts"].items()}
+        return Lock(_text(document["source"]), locked)
     except MALFORMED as error:
         told = f"the mirror's lock is not readable ({shown(error)}); run `windlass mirror` again"
         raise IntegrityError(told) from error
+
+
+def _locked(entry: Mapping[str, Any]) -> Locked:
+    """Read what a lock says of one artifact; one of `MALFORMED` if a value is of another kind."""
+    locked = Locked(**entry)
+    for value in (locked.digest, locked.origin, locked.revision):
+        _text(value)
+    if not isinstance(locked.size, int):
+        raise TypeError("a size that is no number")
+    return locked
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a value that is no text")
+    return value

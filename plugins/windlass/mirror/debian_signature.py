@@ -49,7 +49,7 @@ def _verified(in_release: bytes, url: str) -> str:
         given.write_bytes(in_release)
         argv = ["gpgv", "--homedir", work, "--weak-digest", "SHA1", "--status-fd", "1"]
         argv += ["--keyring", str(keyring), "--output", str(signed), str(given)]
-        ended = subprocess.run(argv, capture_output=True, timeout=_SECONDS, check=False)
+        ended = _run(argv, url)
         words = re.findall(r"^\[GNUPG:\] (\w+)", ended.stdout.decode(errors="replace"), flags=re.MULTILINE)
         # Not by the exit code: a suite is signed by several keys, of which an older keyring does not know all. Good is
         # one that neither it nor its key is expired or revoked (doc/DETAILS of GnuPG).
@@ -57,6 +57,13 @@ def _verified(in_release: bytes, url: str) -> str:
             last = shortened(" / ".join(ended.stderr.decode(errors="replace").split("\n")), _WIDTH)
             raise IntegrityError(f"{url}: Debian's archive did not sign it ({last}); look what answers there")
         return signed.read_text(encoding="utf-8", errors="replace")
+
+
+def _run(argv: list[str], url: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(argv, capture_output=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise IntegrityError(f"{url}: gpgv did not end within {_SECONDS} s; look what answers there") from error
 
 
 def _check_date(until: str | None, url: str) -> None:

@@ -43,7 +43,10 @@ class Mirror:
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
 
     def offer(self, lock: Lock) -> None:
-        self._file.write_text(lock_text(lock))
+        self.offer_text(lock_text(lock))
+
+    def offer_text(self, text: str) -> None:
+        self._file.write_text(text)
 
 
 @pytest.fixture
@@ -136,6 +139,16 @@ def test_a_person_accepts_by_the_digest_and_what_was_decided_is_kept(mirror: Mir
 def test_accepting_what_holds_changes_nothing(locks: AcceptedLocks) -> None:
     first = locks.accept("http://192.0.2.1:8080", HONEST, "ana")
     assert locks.accept("http://192.0.2.1:8080", HONEST, "ben") == first
+
+
+@pytest.mark.parametrize(
+    "entry", [{"digest": ["x"], "size": 1, "origin": "build"}, {"digest": "x", "size": "1", "origin": "build"}, {}, 1]
+)
+def test_a_mirror_that_offers_no_lock_changes_nothing(mirror: Mirror, locks: AcceptedLocks, entry: object) -> None:
+    mirror.offer_text(json.dumps({"source": "modules", "artifacts": {"file:kubelet:v1": entry}}))
+    with pytest.raises(IntegrityError, match="the mirror's lock is not readable"):
+        accept_offered(locks, mirror.url, None, "ops")
+    assert locks.all() == ()
 
 
 def test_each_mirror_has_its_own_lock(locks: AcceptedLocks) -> None:

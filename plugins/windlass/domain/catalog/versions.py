@@ -6,7 +6,7 @@ import re
 from functools import total_ordering
 from itertools import zip_longest
 
-_PART = re.compile(r"(\D*)(\d*)")
+_PART = re.compile(r"([^0-9]*)([0-9]*)")
 
 
 @total_ordering
@@ -18,7 +18,7 @@ class DebianVersion:
         epoch, rest = (epoch, rest) if colon else ("", text)
         upstream, _, revision = rest.rpartition("-") if "-" in rest else (rest, "", "")
         self._text = text
-        self._key = (int(epoch) if epoch.isdecimal() else 0, _weights(upstream), _weights(revision))
+        self._key = (_number(epoch), _weights(upstream), _weights(revision))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DebianVersion) and self._compare(other) == 0
@@ -44,9 +44,20 @@ def project_version(text: str) -> DebianVersion:
     return DebianVersion(text.removeprefix("v").replace("-", "~", 1))
 
 
-def _weights(text: str) -> list[tuple[list[int], int]]:
+_Number = tuple[int, str]
+"""How a number sorts: by its length, then by its digits, so that none is too long to be read."""
+_Weights = list[tuple[list[int], _Number]]
+
+
+def _weights(text: str) -> _Weights:
     """Return what is compared of a version: in turn text, letter by letter, and numbers."""
-    return [([_weight(one) for one in letters], int(digits or 0)) for letters, digits in _PART.findall(text)]
+    return [([_weight(one) for one in letters], _number(digits)) for letters, digits in _PART.findall(text)]
+
+
+def _number(digits: str) -> _Number:
+    """Return how the digits of a number sort."""
+    counting = digits.lstrip("0")
+    return len(counting), counting
 
 
 def _weight(letter: str) -> int:
@@ -56,8 +67,8 @@ def _weight(letter: str) -> int:
     return ord(letter) if letter.isalpha() else ord(letter) + 0x110000
 
 
-def _compare_weights(mine: list[tuple[list[int], int]], its: list[tuple[list[int], int]]) -> int:
-    nothing: tuple[list[int], int] = ([], 0)
+def _compare_weights(mine: _Weights, its: _Weights) -> int:
+    nothing: tuple[list[int], _Number] = ([], _number(""))
     for (letters, number), (others, other) in zip_longest(mine, its, fillvalue=nothing):
         for one, two in zip_longest(letters, others, fillvalue=0):
             if one != two:
@@ -67,9 +78,9 @@ def _compare_weights(mine: list[tuple[list[int], int]], its: list[tuple[list[int
     return 0
 
 
-def _trimmed(weights: list[tuple[list[int], int]]) -> list[tuple[tuple[int, ...], int]]:
+def _trimmed(weights: _Weights) -> list[tuple[tuple[int, ...], _Number]]:
     """Leave out what equals nothing at the end, so that equal versions have equal hashes."""
     found = [(tuple(letters), number) for letters, number in weights]
-    while found and found[-1] == ((), 0):
+    while found and found[-1] == ((), _number("")):
         found.pop()
     return found
