@@ -18,6 +18,7 @@ from windlass.domain.objects.inventory import (
     why_kept,
 )
 from windlass.domain.rendering import AddonManifest, render_manifests
+from windlass.domain.rendering.left_hosts import NAME as LEFT_HOSTS
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.effects.ssh.fan_out import fan_out
 from windlass.errors import IntegrityError
@@ -169,4 +170,6 @@ def _labelled(client: KubernetesClient, kinds: Sequence[tuple[str, str]]) -> Ite
 
     outcomes = fan_out(kinds, listed, max_workers=_AT_ONCE)
     refs = [ref for outcome in outcomes.values() for ref in outcome.get()]
-    return [replace(ref, addon=ref.addon or "unknown") for ref in refs if not ref.is_protected]
+    # What denies nodes of hosts that left is of a kind that add-ons have too, and no add-on's.
+    found = (ref for ref in refs if not ref.is_protected and ref.name != LEFT_HOSTS)
+    return [replace(ref, addon=ref.addon or "unknown") for ref in found]
