@@ -26,13 +26,14 @@ from windlass.domain.pki import Signer
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.secret import Secret
 from windlass.effects.kubernetes.client import NODES, Credentials, KubernetesClient
-from windlass.effects.store import S3Store, StoreConfig
+from windlass.effects.store import AuthenticatedStore
+from windlass.effects.store.accepted_locks import AcceptedLocks
+from windlass.mirror.cache import read_lock
 from windlass.operation_names import Operation
 from windlass_lab import demo_plan
 from windlass_lab.demo_plan import HOSTS, NAME
 from windlass_lab.lab import down as stop_lab
 from windlass_lab.lab import up as start_lab
-from windlass_lab.model import BUCKET, Lab
 from windlass_lab.places import lab_root, write_private
 from windlass_lab.plan import LabPlan
 
@@ -73,6 +74,9 @@ def run(version: str) -> int:
         return exit_code
     lab = start_lab(LabPlan(NAME, HOSTS), stage.say)
     key = _master_key()
+    store, keys = demo_plan.store_of(lab), MasterKeys.parse(key.reveal())
+    # The lab serves the mirror of this machine, so what was filled a moment ago is what may hold.
+    AcceptedLocks(store, keys).accept(lab.mirror_url, read_lock(), "windlass demo")
     home = Home.of(NAME)
     running = start_airflow(home, Settings(connections=demo_plan.connections(lab, key)), on_progress=stage.say)
     stage.say(f"Airflow: {_login_line(home, running)}")
@@ -80,7 +84,8 @@ def run(version: str) -> int:
         if not _create(client, demo_plan.cluster_spec(lab, version), stage):
             print(f"the run failed; its pages: {_login_line(home, running)}\n`windlass demo` tries again from there")
             return 1
-    _show_cluster(_grant(lab, key), _login_line(home, running))
+    asked = AccessRequest(NAME, "demo", timedelta(hours=24), "windlass demo")
+    _show_cluster(grant_access(AuthenticatedStore.by(store, keys), keys, asked), _login_line(home, running))
     return 0
 
 
@@ -118,15 +123,6 @@ def _show_failures(client: AirflowClient, run_id: str, show: Callable[[str], Non
         if task.state == "failed":
             show(f"--- the end of the log of {task.task_id} {task.label}")
             show("\n".join(client.log(Operation.CREATE, run_id, task).splitlines()[-_LOG_LINES:]))
-
-
-def _grant(lab: Lab, key: Secret) -> Access:
-    asked = AccessRequest(NAME, "demo", timedelta(hours=24), "windlass demo")
-    s3 = lab.s3_credentials()
-    config = StoreConfig(
-        bucket=BUCKET, endpoint_url=lab.s3_endpoint, access_key=s3.access_key, secret_key=Secret(s3.secret_key)
-    )
-    return grant_access(S3Store(config), MasterKeys.parse(key.reveal()), asked)
 
 
 def _show_cluster(access: Access, pages: str) -> None:

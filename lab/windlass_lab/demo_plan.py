@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from windlass.domain.secret import Secret
+from windlass.effects.store import S3Store, StoreConfig
 from windlass_lab.model import BUCKET, USER, Lab, LabHost
 
 NAME = "demo"
@@ -55,6 +56,16 @@ def connections(lab: Lab, master_key: Secret) -> Mapping[str, str]:
     key = {"conn_type": "generic", "password": master_key.reveal()}
     named = {"windlass_store": store, "windlass_ssh": login, "windlass_master_key": key}
     return {name: json.dumps(value) for name, value in named.items()}
+
+
+def store_of(lab: Lab) -> S3Store:
+    """Return the store that the operations work with."""
+    s3 = lab.s3_credentials()
+    return S3Store(
+        StoreConfig(
+            bucket=BUCKET, endpoint_url=lab.s3_endpoint, access_key=s3.access_key, secret_key=Secret(s3.secret_key)
+        )
+    )
 
 
 def _read(path: Path) -> str:

@@ -25,14 +25,16 @@ from windlass.domain.pki import Pki
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.secret import Secret
 from windlass.effects.kubernetes.client import KubernetesClient
-from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store, ServiceLog, StoreConfig
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store, ServiceLog
+from windlass.effects.store.accepted_locks import AcceptedLocks
+from windlass.mirror.cache import read_lock
 from windlass.operations.cluster_api import credentials_of
 from windlass_lab import demo_plan
 from windlass_lab.containers import container_name
 from windlass_lab.docker import docker
 from windlass_lab.hosts import delete as remove_host
 from windlass_lab.lab import down, up
-from windlass_lab.model import BUCKET, Lab, save
+from windlass_lab.model import Lab, save
 from windlass_lab.places import write_private
 from windlass_lab.plan import LabPlan
 
@@ -239,14 +241,7 @@ class Ground:
     @cached_property
     def bucket(self) -> S3Store:
         """The store of the lab as it lies there, for whoever plays somebody else who can write to it."""
-        s3 = self.lab.s3_credentials()
-        config = StoreConfig(
-            bucket=BUCKET,
-            endpoint_url=self.lab.s3_endpoint,
-            access_key=s3.access_key,
-            secret_key=Secret(s3.secret_key),
-        )
-        return S3Store(config)
+        return demo_plan.store_of(self.lab)
 
     @cached_property
     def store(self) -> AuthenticatedStore:
@@ -374,6 +369,9 @@ def stand(name: str, *, keep: bool) -> Iterator[Ground]:
     try:
         lab = up(LabPlan(name, HOSTS))
         key = _master_key(lab)
+        # The lab serves the mirror of this machine; what was filled since a ground that was kept is accepted too.
+        locks = AcceptedLocks(demo_plan.store_of(lab), MasterKeys.parse(key.reveal()))
+        locks.accept(lab.mirror_url, read_lock(), "the end-to-end tests")
         running = instance.up(home, Settings(connections=demo_plan.connections(lab, key)))
         with AirflowClient(running.url, *login(home)) as client:
             client.wait_for_dag("create_cluster", within=timedelta(minutes=2))

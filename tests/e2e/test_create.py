@@ -55,3 +55,15 @@ def test_secrets_lie_encrypted_in_etcd(cluster: Ground) -> None:
 
     assert "k8s:enc:" in found
     assert "in-clear-text" not in found
+
+
+def test_a_storage_class_that_leads_out_of_its_directory_is_refused(cluster: Ground) -> None:
+    # CVE-2025-62878 of the local-path-provisioner that the catalog has.
+    hostile = (
+        "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: e2e-hostile}\n"
+        "provisioner: rancher.io/local-path\nparameters: {pathPattern: '../../../etc/e2e'}\n"
+    )
+    kubectl = "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1) --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
+    refusal = cluster.on("cp-1", f"{kubectl} create -f - 2>&1 <<'END' || true\n{hostile}END\n")
+    cluster.kubectl("cp-1", "delete", "storageclass", "e2e-hostile", "--ignore-not-found")
+    assert "must not have the parameter pathPattern" in refusal

@@ -85,10 +85,10 @@ def test_a_scheduler_that_is_killed_is_replaced_and_the_run_goes_on(bare: Ground
 
 
 class TamperingHandler(BaseHTTPRequestHandler):
-    """Gives what the mirror gives, but for the CNI plugins, whose first byte is another."""
+    """Gives what the mirror gives, but the CNI plugins with another first byte, and another lock if it lies."""
 
-    def __init__(self, mirror: str, *args: object) -> None:
-        self._mirror = mirror
+    def __init__(self, mirror: str, *args: object, lies: bool) -> None:
+        self._mirror, self._lies = mirror, lies
         super().__init__(*args)  # type: ignore[arg-type]  # what the server gives is handed on
 
     def do_GET(self) -> None:
@@ -100,6 +100,8 @@ class TamperingHandler(BaseHTTPRequestHandler):
             return
         if self.path.endswith("/cni-plugins"):
             content = bytes([content[0] ^ 1]) + content[1:]
+        if self.path == "/lock.json" and self._lies:
+            content = content.replace(b'"source": "', b'"source": "not-')
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -110,9 +112,9 @@ class TamperingHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def tampering_mirror(ground: Ground) -> Iterator[str]:
+def tampering_mirror(ground: Ground, *, lies: bool = False) -> Iterator[str]:
     gateway = str(IPv4Network(ground.lab.subnet)[1])
-    server = ThreadingHTTPServer((gateway, 0), functools.partial(TamperingHandler, ground.lab.mirror_url))
+    server = ThreadingHTTPServer((gateway, 0), functools.partial(TamperingHandler, ground.lab.mirror_url, lies=lies))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -131,3 +133,12 @@ def test_a_mirror_that_gives_other_bytes_than_its_lock_says_is_refused(bare: Gro
     assert "but the lock says" in refusal
     bare.create(bare.spec()).succeeded()
     assert not bare.not_ready()
+
+
+def test_a_mirror_whose_lock_nobody_accepted_is_refused_and_told_before_anything_changes(bare: Ground) -> None:
+    with tampering_mirror(bare, lies=True) as mirror:
+        refusal = bare.create(bare.spec(artifacts={"mirror": mirror})).refused("plan.preflight")
+
+    assert f"mirror {mirror}: nobody has accepted its lock yet" in refusal
+    assert f"windlass mirror accept {mirror} --digest sha256:" in refusal
+    assert bare.records.spec() is None

@@ -113,6 +113,7 @@ class World:
                 etcd=partial(EtcdClient, open_channel=partial(_channel, self)),
                 kubernetes=partial(KubernetesClient, transport=transport),
                 missing_artifacts=lambda _: (),
+                offered_lock=lambda _: lock(),
             ),
         )
 

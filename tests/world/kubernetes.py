@@ -32,6 +32,10 @@ _KINDS = {
         "ClusterRole": False, "ClusterRoleBinding": False, "Role": True, "RoleBinding": True,
     },
     "storage.k8s.io/v1": {"StorageClass": False},
+    "admissionregistration.k8s.io/v1": {
+        "ValidatingAdmissionPolicy": False,
+        "ValidatingAdmissionPolicyBinding": False,
+    },
     "apiregistration.k8s.io/v1": {"APIService": False},
 }  # fmt: skip
 """Kinds by group and version, and whether they live in namespaces."""
@@ -266,7 +270,7 @@ def _discovery(api_version: str) -> httpx.Response:
     kinds = _KINDS.get(api_version)
     if kinds is None:
         return _missing(api_version)
-    names = {kind: kind.lower() + ("es" if kind.endswith("ss") else "s") for kind in kinds}
+    names = {kind: re.sub("ys$", "ies", kind.lower() + ("es" if kind.endswith("ss") else "s")) for kind in kinds}
     found = [{"name": names[kind], "kind": kind, "namespaced": where} for kind, where in kinds.items()]
     return httpx.Response(200, json={"resources": found})
 

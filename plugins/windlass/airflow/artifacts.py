@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
-from windlass.domain.artifacts import Lock, lock_text, parse_lock
+from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.models import Cluster
-from windlass.effects.mirror import fetch_lock
 from windlass.effects.store import Store
-from windlass.effects.store.keys import published_lock_key
+from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.errors import SpecError
+from windlass.mirror.acceptance import accepted_lock
 from windlass.mirror.official_catalog import load_catalog
 from windlass.mirror.places import recipes_directory
 from windlass.mirror.published import official_addresses, published_lock, release_artifacts
+from windlass.mirror.published_kept import kept_published_lock
 
 MIRROR_SETTING, REGISTRY_SETTING = "WINDLASS_MIRROR", "WINDLASS_REGISTRY"
 _REGISTRY_PORT = 5000
 
 
-def artifacts_of(cluster: Cluster, release: Release, store: Store) -> tuple[Lock, MirrorAddresses]:
-    """Return where hosts get a release's artifacts, and the digests that they check.
+def artifacts_of(
+    load_keys: Callable[[], MasterKeys], cluster: Cluster, release: Release, store: Store
+) -> tuple[Lock, MirrorAddresses]:
+    """Return where hosts get a release's artifacts, and the digests that they check, which somebody accepted.
 
     Which of the two follows from spec and settings alone, never from what answers at the moment: other sources have
-    other bytes, and every container would be recreated. SpecError if the spec wants a mirror and none is named.
+    other bytes, and every container would be recreated. SpecError if the spec wants a mirror and none is named;
+    RefusedError if nobody has accepted the mirror's lock.
     """
-    mirror = mirror_of(cluster)
+    mirror, locks = mirror_of(cluster), AcceptedLocks(store, load_keys())
     if mirror is not None:
-        return fetch_lock(mirror.files), mirror
+        return accepted_lock(locks, mirror.files), mirror
     catalog = load_catalog(recipes_directory() / "official.yaml")
     artifacts = release_artifacts(release)
-    lock = _kept_lock(store, release.version, lambda: published_lock(catalog, artifacts))
+    lock = kept_published_lock(locks, release.version, artifacts, partial(published_lock, catalog))
     return lock, official_addresses(catalog, artifacts)
 
 
@@ -54,16 +60,3 @@ def mirror_of(cluster: Cluster) -> MirrorAddresses | None:
         )
     registry = artifacts.registry or (None if artifacts.mirror else os.environ.get(REGISTRY_SETTING))
     return MirrorAddresses(files.rstrip("/"), registry or f"{urlsplit(files).hostname}:{_REGISTRY_PORT}")
-
-
-def _kept_lock(store: Store, version: str, ask: Callable[[], Lock]) -> Lock:
-    """Return the digests that the publishers gave when they were first asked: from then on they hold for all hosts."""
-    key = published_lock_key(version)
-    kept = store.get(key)
-    if kept is None:
-        # Whoever asked at the same time and was first counts.
-        store.create(key, lock_text(ask()).encode())
-        kept = store.get(key)
-    if kept is None:
-        raise SpecError(f"the store does not keep {key}; look at its rights")
-    return parse_lock(kept.data.decode())

@@ -51,7 +51,7 @@ def _build(store_conn_id: str) -> Services:
         load_keys=master_keys,
         load_catalog=partial(load_catalog, directory),
         release_tests=partial(load_record, directory),
-        artifacts=artifacts_of,
+        artifacts=partial(artifacts_of, master_keys),
         connect=_connect,
         provider=partial(_provider, secrets),
         secrets=secrets,

@@ -87,7 +87,7 @@ def _list(arguments: argparse.Namespace) -> int:
     for row in rows:
         to = ", ".join(row["upgradesTo"]) or "nothing newer"
         why = _why(load_record(directory, row["version"]))
-        print(f"{row['version']:<10} {row['standing']:<9} etcd {row['etcd']:<9} upgrades to {to}{why}")
+        print(f"{row['version']:<10} {row['standing']:<9} etcd {row['etcd']:<9} upgrades to {to}{why}{_flaws(row)}")
     return 0
 
 
@@ -96,12 +96,20 @@ def _why(record: TestRecord | None) -> str:
     return f"; {lacks}" if lacks else ""
 
 
+def _flaws(row: Mapping[str, Any]) -> str:
+    critical = f", critical: {', '.join(row['criticalFlaws'])}" if row["criticalFlaws"] else ""
+    return f"; {len(row['flaws'])} known flaws{critical}" if row["flaws"] else ""
+
+
 def _row(directory: Path, catalog: Catalog, version: str, lock: Lock | None) -> dict[str, Any]:
     release = catalog.release(version)
+    flaws = release.found_flaws(lock)
     return {
         "version": version,
         "standing": catalog_standing(directory, release, lock),
         "etcd": release.images["etcd"],
+        "flaws": [one.flaw.id for one in flaws if one.is_there],
+        "criticalFlaws": [one.flaw.id for one in flaws if one.is_critical],
         "upgradesFrom": list(release.upgrades_from),
         "upgradesTo": [one.version for one in catalog.upgrades_of(version)],
     }
@@ -123,6 +131,8 @@ def _show(arguments: argparse.Namespace) -> int:
         print(f"{title}:")
         for name, version in parts.items():
             print(f"  {name:<26} {version:<10} {_recorded(record.artifacts if record else {}, title, name, version)}")
+    for found in release.found_flaws(lock):
+        print(f"flaw, {found.state}: {found.text}")
     for removed in release.removed_apis:
         print(f"removes {removed.api_version} ({', '.join(removed.kinds)}): use {removed.use}")
     for note in release.notes:
@@ -141,8 +151,13 @@ def _verify(arguments: argparse.Namespace) -> int:
     problems = [f"artifact: {problem}" for problem in _artifact_problems(release, lock, is_here=arguments.lock is None)]
     rehearsals = list(rehearse(release, lock))
     problems += [f"rendering ({one.name}): {one.problem}" for one in rehearsals if one.problem]
+    flaws = release.found_flaws(lock)
+    problems += [f"flaw: {one.text}" for one in flaws if one.is_critical]
     for problem in problems:
         print(problem)
+    for flaw in flaws:
+        if flaw.is_there and not flaw.is_critical:
+            print(f"known flaw: {flaw.text}")
     print(f"{release.version}: {len(rehearsals)} renderings, {_count(release)} artifacts: {len(problems)} problems")
     if problems:
         return _FAILED

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from windlass.cli import mirror_accept
+from windlass.domain.accepted_lock import lock_digest
 from windlass.errors import NotReadyError, SpecError, WindlassError
 from windlass.mirror import cache, places, source_choice
 from windlass.mirror.commands import Commands
@@ -38,6 +40,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     serving.add_argument("--port", type=int, default=8080, help="port to listen at (default: %(default)s)")
     _add_source(serving)
     serving.set_defaults(run=serve)
+    mirror_accept.add_commands(below)
 
 
 def fill(arguments: argparse.Namespace) -> int:
@@ -75,6 +78,8 @@ def show(arguments: argparse.Namespace) -> int:
         shown = "unverified" if _is_unverified(source_cache, artifact) else state
         digest = f"{record.locked.digest} ({record.locked.origin})" if record else "-"
         print(f"{shown:<10} {artifact!s:<44} {digest}")
+    if (lock := _lock_if_any(name)) is not None:
+        print(f"the lock has the digest {lock_digest(lock)}")
     return 0
 
 

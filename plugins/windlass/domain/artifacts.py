@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from windlass.domain.bounded import shown
 from windlass.errors import MALFORMED, IntegrityError
@@ -51,6 +51,13 @@ class Locked:
     """Bytes of the file; of an image, of all its blobs."""
     origin: str
     """Where the digest comes from: `publisher` (its checksum file) or `build` (our own)."""
+    revision: str = ""
+    """Version of the Debian package that the program was taken out of; empty if of none, or not known."""
+
+    def document(self) -> dict[str, str | int]:
+        """Return it as plain values; a lock from before revisions were told stays the same text."""
+        document = asdict(self)
+        return document if self.revision else {key: value for key, value in document.items() if key != "revision"}
 
 
 @dataclass(frozen=True)
@@ -66,14 +73,14 @@ class Lock:
         if locked is None:
             raise IntegrityError(
                 f"{artifact} is not in the lock of the source `{self.source}`, so nothing can be checked against it; "
-                "run `windlass mirror` to fetch or build it"
+                "run `windlass mirror` to fetch or build it, then `windlass mirror accept` with the mirror's URL"
             )
         return locked.digest
 
 
 def lock_text(lock: Lock) -> str:
     """Write a lock as JSON; equal locks give equal texts."""
-    artifacts = {str(artifact): asdict(locked) for artifact, locked in lock.artifacts.items()}
+    artifacts = {str(artifact): locked.document() for artifact, locked in lock.artifacts.items()}
     return json.dumps({"source": lock.source, "artifacts": artifacts}, indent=1, sort_keys=True) + "\n"
 
 
@@ -81,8 +88,24 @@ def parse_lock(text: str) -> Lock:
     """Read a lock from its JSON; IntegrityError if it is something else."""
     try:
         document = json.loads(text)
-        locked = {Artifact.parse(name): Locked(**entry) for name, entry in document["artifacts"].items()}
-        return Lock(document["source"], locked)
+        locked = {Artifact.parse(name): _locked(entry) for name, entry in document["artifacts"].items()}
+        return Lock(_text(document["source"]), locked)
     except MALFORMED as error:
         told = f"the mirror's lock is not readable ({shown(error)}); run `windlass mirror` again"
         raise IntegrityError(told) from error
+
+
+def _locked(entry: Mapping[str, Any]) -> Locked:
+    """Read what a lock says of one artifact; one of `MALFORMED` if a value is of another kind."""
+    locked = Locked(**entry)
+    for value in (locked.digest, locked.origin, locked.revision):
+        _text(value)
+    if not isinstance(locked.size, int):
+        raise TypeError("a size that is no number")
+    return locked
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a value that is no text")
+    return value

@@ -7,6 +7,7 @@ from pathlib import Path
 from windlass.domain.artifacts import FLAGS_FILE, Lock
 from windlass.domain.catalog import Catalog, CatalogFiles, Release, StackTemplate, parse_catalog, parse_stacks
 from windlass.domain.catalog.flags import ReleaseFlags
+from windlass.domain.catalog.flaws import FLAWS_FILE
 from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX, flags_of
 from windlass.domain.catalog.stack_files import STACK_FILE
 from windlass.domain.catalog.tested import RECORD_FILE, Standing, TestRecord, standing
@@ -35,7 +36,12 @@ def load_flags(directory: Path) -> dict[str, ReleaseFlags]:
 
 def _read(directory: Path, file: str) -> CatalogFiles:
     beside = directory.glob(f"*/{FLAGS_FILE}")
-    paths = [*directory.glob(f"*/{file}"), *beside, *directory.glob(f"*/**/*{TEMPLATE_SUFFIX}")]
+    paths = [
+        *directory.glob(f"*/{file}"),
+        *directory.glob(FLAWS_FILE),
+        *beside,
+        *directory.glob(f"*/**/*{TEMPLATE_SUFFIX}"),
+    ]
     directories = frozenset(path.name for path in directory.glob("*/"))
     texts = {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in paths}
     return CatalogFiles(str(directory), directories, texts)

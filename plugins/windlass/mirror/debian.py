@@ -11,8 +11,10 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
+from windlass.domain.catalog.versions import DebianVersion
 from windlass.effects.archives import open_tar
 from windlass.errors import CommandError, IntegrityError, WindlassError
+from windlass.mirror.checksums import file_sha256
 from windlass.mirror.commands import Commands, require
 from windlass.mirror.deb import DATA, data_archive
 from windlass.mirror.elf import needed_libraries
@@ -24,6 +26,14 @@ MOST_BYTES = 512 * 1024 * 1024
 _MERGED = ("bin", "sbin", "lib", "lib64")
 # On any Debian host already; an archive of packages leaves these out, and so never touches the host's C library.
 _PRESENT_EVERYWHERE = ("?essential", "?priority(required)", "init-system-helpers", "ca-certificates")
+# Whatever this machine's own settings say, nothing is taken from an index that the archive's keys did not sign.
+_SIGNED_ONLY = (
+    "APT::Get::AllowUnauthenticated=false",
+    "Acquire::AllowInsecureRepositories=false",
+    "Acquire::AllowWeakRepositories=false",
+    "Acquire::AllowDowngradeToInsecureRepositories=false",
+)
+_APT_GET = ("apt-get", "--quiet", *(word for setting in _SIGNED_ONLY for word in ("--option", setting)))
 
 
 @dataclass(frozen=True)
@@ -53,9 +63,19 @@ class Apt:
         wanted = set(self._closure(packages)) - set(self._closure(_PRESENT_EVERYWHERE))
         return self._download(sorted(wanted), progress)
 
-    def check_version(self, package: str, artifact: str, version: str) -> None:
-        """Raise unless the version of `package` that apt offers is the one that `artifact` is to have."""
-        offered = upstream_version(self._candidates([package])[package])
+    def version(self, package: str) -> str:
+        """Return the version of `package` that apt offers, with Debian's revision."""
+        return self._candidates([package])[package]
+
+    def check_version(self, package: str, artifact: str, version: str, least: str = "") -> None:
+        """Raise unless apt offers `package` in the version that `artifact` is to have, and not before `least`."""
+        revision = self.version(package)
+        if least and DebianVersion(revision) < DebianVersion(least):
+            raise WindlassError(
+                f"{artifact}: apt offers {package} {revision}, and {least} is the first without flaws that Debian has "
+                f"fixed: take the updates of {RELEASE} and {RELEASE}-security into apt's sources, then `apt-get update`"
+            )
+        offered = upstream_version(revision)
         if offered != version.removeprefix("v"):
             raise WindlassError(
                 f"{artifact}: Debian {RELEASE} has {package} {offered} now; "
@@ -64,17 +84,37 @@ class Apt:
 
     def _download(self, names: Sequence[str], progress: Progress) -> tuple[Path, ...]:
         with self._one_at_a_time:
-            patterns = {
-                name: f"{name}_{version.replace(':', '%3a')}_*.deb" for name, version in self._candidates(names).items()
-            }
+            candidates = self._candidates(names)
+            patterns = {name: f"{name}_{version.replace(':', '%3a')}_*.deb" for name, version in candidates.items()}
             lacking = [name for name in names if not any(self._downloads.glob(patterns[name]))]
             if lacking:
                 progress.say(f"apt-get download of {len(lacking)} packages")
                 self._apt("download", *lacking)
-        found = [sorted(self._downloads.glob(pattern)) for pattern in patterns.values()]
-        if not all(found):
-            raise IntegrityError(f"this machine: apt-get left not all of {', '.join(lacking)} in {self._downloads}")
-        return tuple(sorted(files[0] for files in found))
+            found = [sorted(self._downloads.glob(pattern)) for pattern in patterns.values()]
+            if not all(found):
+                raise IntegrityError(f"this machine: apt-get left not all of {', '.join(lacking)} in {self._downloads}")
+            chosen = {name: files[0] for name, files in zip(patterns, found, strict=True)}
+            self._check_sums(chosen, candidates)
+        return tuple(sorted(chosen.values()))
+
+    def _check_sums(self, packages: Mapping[str, Path], versions: Mapping[str, str]) -> None:
+        """Raise IntegrityError unless each file is what apt's index says, whose signature apt has checked.
+
+        What was downloaded for an earlier fill may have been changed since.
+        """
+        if not packages:
+            return
+        asked = [f"{name}={versions[name]}" for name in packages]
+        sums = index_sums(self._commands.run(["apt-cache", "show", *asked], directory=self._downloads))
+        for name, path in packages.items():
+            got, expected = file_sha256(path), sums.get((name, versions[name]), frozenset())
+            if got not in expected:
+                path.unlink()
+                said = " or ".join(sorted(expected)) or "nothing"
+                raise IntegrityError(
+                    f"this machine: {path} has the SHA-256 {got}, and Debian's index says {said}; it was removed, "
+                    "run again"
+                )
 
     def _candidates(self, names: Sequence[str]) -> dict[str, str]:
         self._downloads.mkdir(parents=True, exist_ok=True)
@@ -101,13 +141,24 @@ class Apt:
         require("apt-get", f"the source `modules` takes some files from Debian packages: run on Debian {RELEASE}")
         check_release(Path("/etc/os-release"))
         try:
-            return self._commands.run(["apt-get", "--quiet", *arguments], directory=self._downloads)
+            return self._commands.run([*_APT_GET, *arguments], directory=self._downloads)
         except CommandError:
             if self._updated or os.geteuid() != 0:
                 raise
             self._updated = True  # the package lists may be old or missing: once is worth a try
-            self._commands.run(["apt-get", "--quiet", "update"], directory=self._downloads)
-            return self._commands.run(["apt-get", "--quiet", *arguments], directory=self._downloads)
+            self._commands.run([*_APT_GET, "update"], directory=self._downloads)
+            return self._commands.run([*_APT_GET, *arguments], directory=self._downloads)
+
+
+def index_sums(shown: str) -> dict[tuple[str, str], frozenset[str]]:
+    """Read what `apt-cache show` prints into the SHA-256 sums that indexes give for each package and version."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for stanza in shown.split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Version|SHA256): *(\S+)$", stanza, flags=re.MULTILINE))
+        if len(fields) == 3:
+            key = fields["Package"], fields["Version"]
+            found[key] = found.get(key, frozenset()) | {fields["SHA256"]}
+    return found
 
 
 def check_release(os_release: Path) -> None:

@@ -140,13 +140,16 @@ class Fill:
         recipe = self._source.recipe_hash(artifact)
         if artifact.kind == "file":
             file = self._place_file(artifact, produced.path)
-            return BuildRecord(artifact, recipe, Locked(file.digest, file.size, produced.origin), (file,))
+            return BuildRecord(
+                artifact, recipe, Locked(file.digest, file.size, produced.origin, produced.revision), (file,)
+            )
         progress.say("waits for the registry")
         self._registry_settled.wait()
         progress.say("goes into the registry")
         digest, blobs = self._images().push(produced.path, artifact)
         files = tuple(self._checked_blob(blob) for blob in blobs)
-        return BuildRecord(artifact, recipe, Locked(digest, sum(file.size for file in files), produced.origin), files)
+        size = sum(file.size for file in files)
+        return BuildRecord(artifact, recipe, Locked(digest, size, produced.origin, produced.revision), files)
 
     def _place_file(self, artifact: Artifact, made: Path) -> RecordedFile:
         target = self._source_cache.file(artifact)

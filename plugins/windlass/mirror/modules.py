@@ -56,7 +56,7 @@ class ModulesSource:
         made = (
             self._file(artifact, into, progress) if artifact.kind == "file" else self._image(artifact, into, progress)
         )
-        return Produced(made, "build")
+        return Produced(made, "build", self._revision(artifact))
 
     def _file(self, artifact: Artifact, into: Path, progress: Progress) -> Path:
         recipe = self.recipes.file(artifact)
@@ -117,7 +117,16 @@ class ModulesSource:
 
     def _check_version(self, artifact: Artifact, debian: Debian | None) -> None:
         if debian is not None and debian.version_from:
-            self._apt.check_version(debian.version_from, str(artifact), artifact.version)
+            self._apt.check_version(debian.version_from, str(artifact), artifact.version, debian.least)
+
+    def _revision(self, artifact: Artifact) -> str:
+        """Return the version of the Debian package that the artifact's program came out of; empty if of none."""
+        if artifact.kind == "file":
+            found = [self.recipes.file(artifact).debian]
+        else:
+            found = [self.recipes.layer(name).debian for name in self.recipes.image(artifact).layers]
+        named = [debian.version_from for debian in found if debian is not None and debian.version_from]
+        return self._apt.version(named[0]) if named else ""
 
     def _one_file(self, debian: Debian, progress: Progress) -> bytes:
         """Take one program without its libraries: a host that has the package's dependencies has those."""

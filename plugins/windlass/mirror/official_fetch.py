@@ -15,6 +15,7 @@ from windlass.effects.archives import expanded, open_tar
 from windlass.errors import IntegrityError, WindlassError
 from windlass.mirror.checksums import file_sha256, published_sha256
 from windlass.mirror.debian_index import Package, needed, parse_index, release_sha256
+from windlass.mirror.debian_signature import signed_release
 from windlass.mirror.download import Download, Downloader, RetryPolicy
 from windlass.mirror.oci_layout import Layout
 from windlass.mirror.official_catalog import FilePublication, ImagePublication, PackagesPublication, Publication
@@ -86,7 +87,7 @@ class _Fetching:
         target = self.order.into / self.order.artifact.name
         _bundle(files, target)
         self._check(target)
-        return Produced(target, "publisher")
+        return Produced(target, "publisher", main.version)
 
     def image(self, publication: ImagePublication) -> Produced:
         self.progress.say(f"pull {publication}")
@@ -107,7 +108,9 @@ class _Fetching:
         suite = f"{publication.archive}/dists/{publication.suite}"
         path = "main/binary-amd64/Packages.xz"
         self.progress.say(f"download {suite}/{path}")
-        expected = release_sha256(self.downloader.get(f"{suite}/InRelease").text, path, f"{suite}/InRelease")
+        where = f"{suite}/InRelease"
+        release = signed_release(self.downloader.get(where).content, publication.suite, where)
+        expected = release_sha256(release, path, where)
         packed = self.order.workspace / "Packages.xz"
         self.downloader.fetch(Download(f"{suite}/{path}", packed, expected), self.progress.advance)
         with packed.open("rb") as stream:

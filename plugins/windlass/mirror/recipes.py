@@ -49,6 +49,8 @@ class Debian:
     """Patterns of paths below /."""
     version_from: str = ""
     """The package whose version the artifact's must be."""
+    least: str = ""
+    """The revision of that package which it must have at least: earlier ones have flaws that Debian has fixed."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class Produced:
     origin: Origin
     """`publisher` if the bytes were checked against the publisher's checksum, `build` if we built or composed them,
     `unverified` if nobody published a checksum."""
+    revision: str = ""
+    """Version of the Debian package that the program was taken out of; empty if of none."""
 
 
 class Source(Protocol):

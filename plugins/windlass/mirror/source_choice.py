@@ -10,7 +10,8 @@ from windlass.errors import SpecError, UnreachableError
 from windlass.mirror.source import Source
 
 SETTING = "WINDLASS_MIRROR_SOURCE"
-CHOICES = ("auto", "official", "modules")
+SOURCES = ("official", "modules")
+CHOICES = ("auto", *SOURCES)
 
 
 @dataclass(frozen=True)

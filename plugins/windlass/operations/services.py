@@ -25,7 +25,7 @@ from windlass.effects.bundles import Vault
 from windlass.effects.clock import SYSTEM_CLOCK, Clock
 from windlass.effects.etcd import EtcdClient
 from windlass.effects.kubernetes.client import KubernetesClient
-from windlass.effects.mirror import missing_artifacts
+from windlass.effects.mirror import fetch_lock, missing_artifacts
 from windlass.effects.providers import HostProvider
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import HostKeys, Store
@@ -42,6 +42,8 @@ class Clients:
     """Gives a client of one API server, made as a `KubernetesClient` is: address, port, credentials."""
     missing_artifacts: Callable[[Mapping[Artifact, str | None]], tuple[str, ...]] = missing_artifacts
     """Returns those artifacts that their URLs in the mirror do not give, each with the reason."""
+    offered_lock: Callable[[str], Lock] = fetch_lock
+    """Returns the lock that the mirror at a URL offers, which holds only if somebody accepted it."""
 
     def guarded(self, check: Callable[[], None]) -> Clients:
         """Return the same, but that `check` is called before each change, and may raise what forbids it."""

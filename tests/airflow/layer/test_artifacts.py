@@ -9,8 +9,10 @@ from windlass.airflow.artifacts import artifacts_of, mirror_of
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.rendering import OfficialAddresses
+from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import Cluster
 from windlass.effects.store import MemoryStore
+from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.errors import SpecError
 
 RELEASE = Release("v1.37.2", {"kubelet": "v1.37.2"}, {"etcd": "v3.7.3"}, ())
@@ -54,10 +56,21 @@ def test_digests_of_the_publishers_are_asked_for_once_and_kept(monkeypatch: pyte
 
     monkeypatch.setattr(artifacts, "published_lock", published_lock)
     store = MemoryStore()
-    lock, addresses = artifacts_of(cluster(), RELEASE, store)
-    again, _ = artifacts_of(cluster(), RELEASE, store)
+    keys = MasterKeys.parse(new_master_key().reveal())
+    lock, addresses = artifacts_of(lambda: keys, cluster(), RELEASE, store)
+    again, _ = artifacts_of(lambda: keys, cluster(), RELEASE, store)
 
     assert len(asked) == 1
     assert lock == again
     assert isinstance(addresses, OfficialAddresses)
     assert addresses.image(Artifact("image", "etcd", "v3.7.3"), "sha256:1") == "quay.io/coreos/etcd@sha256:1"
+
+
+def test_a_mirrors_accepted_lock_is_what_hosts_check_by() -> None:
+    store, keys = MemoryStore(), MasterKeys.parse(new_master_key().reveal())
+    accepted = Lock("modules", {Artifact("file", "kubelet", "v1.37.2"): Locked("sha256:1", 0, "build")})
+    AcceptedLocks(store, keys).accept("http://192.0.2.1:8080", accepted, "ops")
+
+    lock, addresses = artifacts_of(lambda: keys, cluster(mirror="http://192.0.2.1:8080/"), RELEASE, store)
+
+    assert (lock, addresses.files) == (accepted, "http://192.0.2.1:8080")

@@ -12,6 +12,7 @@ from hypothesis import given
 
 from unit.backup.examples import BUNDLE, manifest
 from unit.hostile.mutations import BUDGET, mutated_json, returned
+from windlass.domain import signed_document
 from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.artifacts import parse_lock
 from windlass.domain.backup import BundleState
@@ -85,6 +86,10 @@ READERS: dict[str, tuple[Any, Callable[[bytes], Any]]] = {
     "lock": (
         {"source": "modules", "artifacts": {"image:etcd:v1": {"digest": "sha256:0", "size": 1, "origin": "build"}}},
         lambda data: parse_lock(data.decode(errors="replace")),
+    ),
+    "signed document": (
+        loaded(signed_document.signed({"lock": ["a"], "history": {}}, "catalog/locks/a.json", KEYS)),
+        lambda data: signed_document.verified(data, "catalog/locks/a.json", KEYS),
     ),
     "flags": (
         {"etcd": {"flags": {"name": "string deprecated"}, "gates": ["A"]}},

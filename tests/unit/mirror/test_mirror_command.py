@@ -62,7 +62,8 @@ def test_what_nobody_published_a_checksum_for_shows_as_unverified(
     capsys.readouterr()
 
     command.main(["mirror", "list"])
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["unverified", "unverified"]
+    *listed, _ = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == ["unverified", "unverified"]
 
 
 def test_what_was_filled_can_be_found_by_others(source: SourceOfBytes, tmp_path: Path) -> None:
@@ -144,9 +145,11 @@ def test_list_shows_state_and_digest(source: SourceOfBytes, capsys: pytest.Captu
     capsys.readouterr()
 
     assert command.main(["mirror", "list"]) == 0
-    first, second = capsys.readouterr().out.splitlines()
+    first, second, last = capsys.readouterr().out.splitlines()
     assert first.split() == ["unverified", "file:registry:v1", "-"]
     assert second.split() == ["cached", "file:tool:v2", sha256(b"tool program"), "(build)"]
+    text = cache.mirror_directory().joinpath("lock.json").read_bytes()
+    assert last == f"the lock has the digest {sha256(text)}"  # what `sha256sum` says, to be compared elsewhere
 
 
 def test_an_interrupted_command_says_how_to_go_on(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from unit.mirror_official.archive_key import ArchiveKey
 from windlass.domain.artifacts import Artifact
 from windlass.errors import IntegrityError, WindlassError
 from windlass.mirror.debian_index import needed, parse_index, release_sha256
@@ -62,14 +63,28 @@ def index_text() -> str:
     )
 
 
+IN_RELEASE, PACKAGES = "/dists/bookworm/InRelease", "/dists/bookworm/main/binary-amd64/Packages.xz"
+
+
+def release_text(packed: bytes, **fields: str) -> str:
+    named = {"Origin": "Debian", "Suite": "oldstable", "Codename": "bookworm", **fields}
+    head = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in named.items())
+    return f"{head}SHA256:\n {hashlib.sha256(packed).hexdigest()} {len(packed)} main/binary-amd64/Packages.xz\n"
+
+
+@pytest.fixture(scope="module")
+def archive() -> ArchiveKey:
+    """The key of Debian's archive, for these tests."""
+    return ArchiveKey()
+
+
 @pytest.fixture
-def suite(publishers: Publishers) -> Publishers:
+def suite(publishers: Publishers, archive: ArchiveKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publishers:
+    archive.write_keyring(tmp_path / "archive.gpg")
+    monkeypatch.setenv("WINDLASS_DEBIAN_KEYRING", str(tmp_path / "archive.gpg"))
     packed = lzma.compress(index_text().encode())
-    release = (
-        f"Origin: Debian\nSHA256:\n {hashlib.sha256(packed).hexdigest()} {len(packed)} main/binary-amd64/Packages.xz\n"
-    )
-    publishers.publish("/dists/bookworm/InRelease", release.encode())
-    publishers.publish("/dists/bookworm/main/binary-amd64/Packages.xz", packed)
+    publishers.publish(IN_RELEASE, archive.signed(release_text(packed)))
+    publishers.publish(PACKAGES, packed)
     for package in parse_index(index_text().encode(), "Packages").values():
         publishers.publish(f"/{package.path}", DEBS[package.name])
     return publishers
@@ -114,8 +129,65 @@ def test_a_package_unlike_the_index_is_refused(
 def test_an_index_unlike_the_release_file_is_refused(
     suite: Publishers, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
 ) -> None:
-    suite.resources["/dists/bookworm/main/binary-amd64/Packages.xz"].content = b"another"
+    suite.resources[PACKAGES].content = b"another"
     with pytest.raises(IntegrityError, match=r"Packages\.xz: the SHA-256 should be"):
+        make_source().produce(ENGINE, into, progress)
+
+
+def answer_with(suite: Publishers, in_release: bytes, packed: bytes) -> None:
+    """Let whoever answers for the archive give another index, and the file that vouches for it."""
+    suite.publish(IN_RELEASE, in_release)
+    suite.publish(PACKAGES, packed)
+
+
+EVIL = lzma.compress(index_text().replace("1.8.9", "1.8.9-evil").encode())
+
+
+def test_another_index_with_a_release_file_to_match_is_refused(
+    suite: Publishers, archive: ArchiveKey, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
+) -> None:
+    honest, other = suite.resources[IN_RELEASE].content.decode(), release_text(EVIL)
+    line = next(line for line in honest.splitlines() if line.endswith("Packages.xz"))
+    forgeries = {
+        "not signed": other.encode(),
+        "signed by somebody else": ArchiveKey().signed(other),
+        "changed after it was signed": honest.replace(line, other.splitlines()[-1]).encode(),
+        "put before what is signed": f"{other}\n{honest}".encode(),
+        "put after what is signed": f"{honest.replace(line, '')}\n{other}".encode(),
+        "one more signed text": archive.signed("Codename: bookworm\n") + ArchiveKey().signed(other),
+    }
+    for forgery, in_release in forgeries.items():
+        answer_with(suite, in_release, EVIL)
+        with pytest.raises(IntegrityError, match=r"InRelease: "):
+            make_source().produce(ENGINE, into, progress)
+        assert not list(into.iterdir()), forgery
+
+
+def test_a_signed_index_of_another_suite_is_refused(
+    suite: Publishers, archive: ArchiveKey, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
+) -> None:
+    answer_with(suite, archive.signed(release_text(EVIL, Suite="oldoldstable", Codename="bullseye")), EVIL)
+    with pytest.raises(IntegrityError, match="signed it for `bullseye`, not for `bookworm`"):
+        make_source().produce(ENGINE, into, progress)
+
+
+def test_an_index_that_is_over_is_refused(
+    suite: Publishers, archive: ArchiveKey, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
+) -> None:
+    answer_with(suite, archive.signed(release_text(EVIL, Valid_Until="Sat, 12 Jul 2025 10:16:37 UTC")), EVIL)
+    with pytest.raises(IntegrityError, match="it holds until Sat, 12 Jul 2025"):
+        make_source().produce(ENGINE, into, progress)
+
+
+def test_without_a_keyring_nothing_is_taken(
+    suite: Publishers,
+    make_source: Callable[..., OfficialSource],
+    into: Path,
+    progress: Heard,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WINDLASS_DEBIAN_KEYRING", str(into / "absent.gpg"))
+    with pytest.raises(WindlassError, match="install gpgv and debian-archive-keyring"):
         make_source().produce(ENGINE, into, progress)
 
 

@@ -12,6 +12,7 @@ from windlass.errors import NotReadyError
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.objects.apply import apply_services
 from windlass.operations.objects.observe import observe_objects
+from windlass.operations.rollout.bar_nodes import bar_nodes
 from world.objects import ObjectsApi
 
 COREDNS = ("deployments", "kube-system", "coredns")
@@ -133,6 +134,18 @@ def test_objects_of_a_windlass_without_an_inventory_are_found(
     pruned = apply_services(after, client, session)
     assert {"pruned Namespace mine", "pruned Namespace kube-flannel"} <= set(pruned)
     assert not api.names("daemonsets") & {"flannel"}
+
+
+def test_what_denies_nodes_of_hosts_that_left_is_no_add_ons(
+    session: ClusterSession, client: KubernetesClient, api: ObjectsApi
+) -> None:
+    apply_services(session, client)
+    bar_nodes(client, ["w-9"])
+    del api.contents["configmaps", "kube-system", NAME]
+
+    surplus = observe_objects(session, client).surplus
+
+    assert [str(one.ref) for one in surplus if "windlass-left-hosts" in str(one.ref)] == []
 
 
 class EndedError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,12 +13,14 @@ from pydantic.alias_generators import to_camel
 
 from windlass.domain.artifacts import FLAGS_FILE
 from windlass.domain.catalog.flags import ReleaseFlags, read_flags
+from windlass.domain.catalog.flaws import FLAWS_FILE, Flaw, Severity, VersionRange
 from windlass.domain.catalog.release import Catalog, Release, RemovedApi
 from windlass.domain.yamltext import compose_yaml, read_yaml
 from windlass.errors import SpecError
 
 CATALOG_FILE = "catalog.yaml"
 TEMPLATE_SUFFIX = ".j2"
+_ProjectVersion = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+(-[a-z]+\.?\d+)?$")]
 Document = TypeVar("Document", bound=BaseModel)
 
 
@@ -42,6 +44,26 @@ class _Document(CatalogSection):
     images: dict[str, str]
     removed_apis: list[_RemovedApi] = []
     notes: list[str] = []
+
+
+class _Range(CatalogSection):
+    since: _ProjectVersion = "0.0.0"
+    before: _ProjectVersion
+
+
+class _Flaw(CatalogSection):
+    id: str = Field(pattern=r"^(CVE-\d{4}-\d+|GHSA(-[a-z0-9]{4}){3})$")
+    component: str
+    severity: Severity
+    summary: str = Field(min_length=1)
+    source: str = Field(pattern=r"^https://\S+$")
+    affected: list[_Range] = Field(min_length=1)
+    debian: str = ""
+    closed_by: str = ""
+
+
+class _Flaws(CatalogSection):
+    flaws: list[_Flaw]
 
 
 @dataclass(frozen=True)
@@ -88,6 +110,18 @@ def _release(files: CatalogFiles, path: str) -> Release:
         notes=tuple(document.notes),
         templates=_templates(files, name, document.templates),
         flags=flags_of(files, directory),
+        flaws=_flaws(files),
+    )
+
+
+def _flaws(files: CatalogFiles) -> tuple[Flaw, ...]:
+    """Return the known flaws of what the catalog ships; none where nobody keeps them."""
+    if FLAWS_FILE not in files.texts:
+        return ()
+    document = parse_document(_Flaws, files.name(FLAWS_FILE), files.texts[FLAWS_FILE])
+    return tuple(
+        Flaw(**{**dict(one), "affected": tuple(VersionRange(part.since, part.before) for part in one.affected)})
+        for one in document.flaws
     )
 
 

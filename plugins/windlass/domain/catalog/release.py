@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from windlass.domain.artifacts import Artifact, ArtifactKind
+from windlass.domain.artifacts import Artifact, ArtifactKind, Lock
 from windlass.domain.catalog.flags import ReleaseFlags
+from windlass.domain.catalog.flaws import Flaw, FoundFlaw, found_flaws
 from windlass.domain.catalog.stacks import RELEASE_VERSION, StackTemplate
 from windlass.errors import SpecError
 
@@ -43,6 +44,8 @@ class Release:
 
     flags: ReleaseFlags = field(default_factory=dict, repr=False)
     """What each component takes on its command line, as recorded; empty if nobody has."""
+    flaws: tuple[Flaw, ...] = field(default=(), repr=False)
+    """Known flaws of what the catalog ships, of this release or not."""
 
     @property
     def minor(self) -> str:
@@ -57,6 +60,10 @@ class Release:
                 f"the catalog's {self.version} has no {kind} `{name}`; it has: {', '.join(sorted(versions))}"
             )
         return Artifact(kind, name, versions[name])
+
+    def found_flaws(self, lock: Lock | None = None) -> tuple[FoundFlaw, ...]:
+        """Return the known flaws of the release's parts; `lock` says which revisions of Debian's packages they are."""
+        return found_flaws(self.flaws, {**self.files, **self.images}, lock)
 
     def with_stacks(self, stacks: Mapping[str, StackTemplate]) -> Release:
         """Return this release with stacks for specs to pick."""

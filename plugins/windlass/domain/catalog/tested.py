@@ -20,7 +20,7 @@ RELEASE_PROPERTY = "kubernetes"
 PROOF = {"test_create": "creation", "test_recovery": "recovery", "test_upgrade": "upgrade", "test_drill": "drill"}
 """Tests without which a record says too little, and what a person calls each: a cluster is made, is brought back from
 nothing, is upgraded, and a drill proves a bundle of it."""
-Standing = Literal["tested", "changed", "failed", "untested"]
+Standing = Literal["tested", "changed", "failed", "untested", "flawed"]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def record_of(release: Release, lock: Lock, end_to_end: SuiteOutcome, date: str)
 def standing(release: Release, record: TestRecord | None, lock: Lock | None = None) -> Standing:
     """Say how a release stands; `changed`: it passed, and its templates, or bytes in `lock`, are others since.
 
-    `untested` is also one whose record lacks a test that a record must have.
+    `untested` is also one whose record lacks a test that a record must have; `flawed` one with a critical flaw that is
+    known and that nothing closes, whatever its tests said.
     """
     if record is None or record.parts != parts_digest(release) or record.version != release.version:
         return "untested"
@@ -110,6 +111,8 @@ def standing(release: Release, record: TestRecord | None, lock: Lock | None = No
         return "failed"
     if record.end_to_end.lacks:
         return "untested"
+    if any(one.is_critical for one in release.found_flaws(lock)):
+        return "flawed"
     return "changed" if changed_since(release, record, lock) else "tested"
 
 

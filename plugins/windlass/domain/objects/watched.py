@@ -12,6 +12,8 @@ from windlass.domain.rendering.manifests import AddonManifest
 _PLURALS = {
     "Namespace": "namespaces",
     "CustomResourceDefinition": "customresourcedefinitions",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
     "StorageClass": "storageclasses",
     "ServiceAccount": "serviceaccounts",
     "ClusterRole": "clusterroles",

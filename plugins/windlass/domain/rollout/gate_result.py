@@ -68,6 +68,11 @@ def release_finding(release: Release, record: TestRecord | None, lock: Lock, *, 
         return GateFinding("tests", GateLevel.PASSED, f"{release.version} is {stands}{told}")
     level = GateLevel.WARNING if allowed else GateLevel.BLOCKED
     remedy = f"see `windlass catalog verify {release.version}`, or set `allow_untested`"
+    if stands == "flawed":
+        flaws = "; ".join(one.text for one in release.found_flaws(lock) if one.is_critical)
+        return GateFinding(
+            "tests", level, f"{release.version} passed its tests, and has critical flaws: {flaws}", remedy
+        )
     why = lacking(record) or stands
     return GateFinding("tests", level, f"no record says that {release.version} has passed its tests ({why})", remedy)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 CLUSTERS = "clusters/"
 
 
@@ -157,3 +159,12 @@ def log_prefix(cluster: str) -> str:
 def published_lock_key(version: str) -> str:
     """Return the key of the digests that the publishers gave for a Kubernetes release."""
     return f"catalog/published/{version}.json"
+
+
+ACCEPTED_LOCKS = "catalog/locks/"
+"""The folder of the locks that somebody accepted."""
+
+
+def accepted_lock_key(mirror: str) -> str:
+    """Return the key of the lock that was accepted for a mirror, by the base URL of its files."""
+    return f"{ACCEPTED_LOCKS}{hashlib.sha256(mirror.encode()).hexdigest()[:32]}.json"

@@ -18,6 +18,7 @@ from windlass.domain.objects.inventory import (
     why_kept,
 )
 from windlass.domain.rendering import AddonManifest, render_manifests
+from windlass.domain.rendering.left_hosts import NAME as LEFT_HOSTS
 from windlass.domain.spec.references import MANIFESTS
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.effects.ssh.fan_out import fan_out
@@ -29,6 +30,8 @@ _AT_ONCE = 8
 _KINDS = (
     ("v1", "Namespace"),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"),
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"),
     ("storage.k8s.io/v1", "StorageClass"),
     ("v1", "ServiceAccount"),
     ("rbac.authorization.k8s.io/v1", "ClusterRole"),
@@ -169,4 +172,6 @@ def _labelled(client: KubernetesClient, kinds: Sequence[tuple[str, str]]) -> Ite
 
     outcomes = fan_out(kinds, listed, max_workers=_AT_ONCE)
     refs = [ref for outcome in outcomes.values() for ref in outcome.get()]
-    return [replace(ref, addon=ref.addon or "unknown") for ref in refs if not ref.is_protected]
+    # What denies nodes of hosts that left is of a kind that add-ons have too, and no add-on's.
+    found = (ref for ref in refs if not ref.is_protected and ref.name != LEFT_HOSTS)
+    return [replace(ref, addon=ref.addon or "unknown") for ref in found]

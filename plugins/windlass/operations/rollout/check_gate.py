@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from windlass.domain.backup import BundleId
 from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.rollout import GateReport, plan_rollout
-from windlass.domain.rollout.gate import GateFinding
+from windlass.domain.rollout.gate import GateFinding, without_passed
+from windlass.domain.rollout.gate_artifacts import flaws_finding, lock_finding
 from windlass.domain.rollout.gate_result import (
     GateResult,
     bundle_taken,
@@ -29,8 +30,9 @@ from windlass.domain.rollout.upgrade_path import (
     with_left_hosts,
 )
 from windlass.effects.bundles import Vault
-from windlass.errors import WindlassError
+from windlass.errors import IntegrityError, UnreachableError, WindlassError
 from windlass.operations.backup.take import take_bundle
+from windlass.operations.cluster import ClusterSession
 from windlass.operations.rollout.contents import plan_details
 from windlass.operations.rollout.context import Views, session_at
 from windlass.operations.rollout.gather import gather
@@ -83,7 +85,7 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: 
         found = gather(views, pki)
         for name, host in found.hosts.items():
             run.records.check_host(name, host.observed.facts.store_marks)
-        tested = _tested(run, path, request, views)
+        tested = (*_tested(run, path, request, views), *_offered(views.session))
         details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states).with_lines(found.add_ons)
     inputs = found.gate_inputs
     steps = plan_rollout(
@@ -96,11 +98,22 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: 
 
 
 def _tested(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, views: Views) -> tuple[GateFinding, ...]:
-    """Return the finding on the target's tests; none where the release is the one that runs, tested or not."""
+    """Return the findings on the target's tests and known flaws; none where the release is the one that runs."""
     if not path.is_upgrade:
         return ()
     record = run.release_tests(path.release.version)
-    return (release_finding(path.release, record, views.session.lock, allowed=request.allow_untested),)
+    tests = release_finding(path.release, record, views.session.lock, allowed=request.allow_untested)
+    return (tests, *without_passed(flaws_finding(path.release, views.session.lock)))
+
+
+def _offered(session: ClusterSession) -> tuple[GateFinding, ...]:
+    """Return the finding on a mirror that offers another lock than the one that holds; what is missing is another's."""
+    mirror = session.mirror.files
+    try:
+        offered = session.clients.offered_lock(mirror) if mirror else session.lock
+    except (IntegrityError, UnreachableError):
+        return ()
+    return without_passed(lock_finding(mirror, session.lock, offered))
 
 
 def fresh_bundle(run: ClusterRun, path: UpgradePath, etcd_id: str, tell: Tell, *, take: bool) -> GateFinding:
