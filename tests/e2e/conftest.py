@@ -37,7 +37,6 @@ ORDER = (
     "test_members",
     "test_people",
     "test_secret_references",
-    "test_store",
     "test_recovery",
     "test_recovery_cases",
     "test_delete",
