@@ -15,7 +15,14 @@ from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec import Cluster
-from windlass.effects.store import Adoption, AuthenticatedStore, ClusterRecords, MemoryStore, list_clusters
+from windlass.effects.store import (
+    Adoption,
+    AuthenticatedStore,
+    ClusterRecords,
+    GuardedStore,
+    MemoryStore,
+    list_clusters,
+)
 from windlass.effects.store.keys import cluster_prefix, pki_key, spec_key
 from windlass.errors import IntegrityError, LostObjectError, RefusedError
 from windlass.operations.apply.certificates import ensure_pki
@@ -73,6 +80,20 @@ class StoreRun(FakeRun):
         super().__init__(Owner("apply_cluster", "one"), cluster())
         self.keys, self.store = MASTERS, opened(raw, MASTERS)  # type: ignore[assignment]  # a store as good as another
         self.records = ClusterRecords(self.store, "demo")
+
+
+def test_a_store_that_a_lease_guards_gives_hosts_the_same_marks_and_knows_them(raw: MemoryStore, pki: Pki) -> None:
+    def guarded() -> ClusterRecords:
+        return ClusterRecords(GuardedStore(opened(raw, MASTERS), lambda: None), "demo")
+
+    filled(raw, pki)
+    before = objects_of(raw)
+    guarded().save_spec("spec: two\n")
+    assert guarded().sealed_pki() == host_copy(raw) != guarded().store.get(pki_key("demo"))
+    marks = marks_in(host_copy(raw))
+    put_back(raw, before)
+    with pytest.raises(IntegrityError, match="an older store was put back: cp-1"):
+        guarded().check_host("cp-1", marks)
 
 
 def test_the_copy_on_hosts_is_the_same_until_spec_or_pki_change(raw: MemoryStore, pki: Pki) -> None:

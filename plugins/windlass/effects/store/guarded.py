@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from windlass.domain.authenticity import KnownStore
+from windlass.effects.store.authenticated import AuthenticatedStore
 from windlass.effects.store.contract import ListedObject, Store, Stored
 
 
@@ -57,3 +59,12 @@ class GuardedStore:
     def list_names(self, prefix: str) -> tuple[str, ...]:
         """Return what is directly below `prefix`; see `Store.list_names`."""
         return self.inner.list_names(prefix)
+
+
+def known_store(store: Store, cluster: str) -> KnownStore | None:
+    """Return what hosts of a cluster are compared with, also where a lease guards the store.
+
+    None where the store authenticates nothing.
+    """
+    inner = store.inner if isinstance(store, GuardedStore) else store
+    return inner.known(cluster) if isinstance(inner, AuthenticatedStore) else None

@@ -18,9 +18,9 @@ from windlass.domain.remediation import History
 from windlass.domain.rollout.durations import StepDurations
 from windlass.domain.rollout.record import LeftHost, Pause, RolloutRecord
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
-from windlass.effects.store.authenticated import AuthenticatedStore
 from windlass.effects.store.contract import Store
 from windlass.effects.store.documents import document_at
+from windlass.effects.store.guarded import known_store
 from windlass.effects.store.keys import (
     CLUSTERS,
     accepted_host_keys_prefix,
@@ -111,10 +111,10 @@ class ClusterRecords:
 
     def sealed_pki(self) -> bytes | None:
         """Return the PKI as control-plane hosts keep it: as it is stored, after what they are to know of the store."""
-        stored = self.store.get(pki_key(self.cluster))
-        if stored is None or not isinstance(self.store, AuthenticatedStore):
+        stored, known = self.store.get(pki_key(self.cluster)), known_store(self.store, self.cluster)
+        if stored is None or known is None:
             return None if stored is None else stored.data
-        return self.store.known(self.cluster).host_copy(stored.data)
+        return known.host_copy(stored.data)
 
     def open_pki(self, sealed: bytes, keys: MasterKeys) -> Pki:
         """Return the PKI in `sealed`, the stored one or a host's copy; IntegrityError if no key opens it."""
@@ -129,8 +129,8 @@ class ClusterRecords:
 
     def check_host(self, host: str, store_marks: str | None) -> None:
         """IntegrityError if a host, by what its facts say, knows something newer of this store, or another one."""
-        if store_marks is not None and isinstance(self.store, AuthenticatedStore):
-            self.store.known(self.cluster).check(host, store_marks)
+        if store_marks is not None and (known := known_store(self.store, self.cluster)) is not None:
+            known.check(host, store_marks)
 
     def save_pki(self, pki: Pki, keys: MasterKeys) -> bool:
         """Seal and store the PKI; False if it is stored just so already, under the first master key."""
