@@ -14,6 +14,7 @@ _INTERRUPTED = 130
 _GROUP = "windlass.commands"
 _OWN = (
     EntryPoint("apply", "windlass.cli.apply:add_commands", _GROUP),
+    EntryPoint("certificates", "windlass.cli.certificates:add_commands", _GROUP),
     EntryPoint("mirror", "windlass.cli.mirror:add_commands", _GROUP),
     EntryPoint("plan", "windlass.cli.plan:add_commands", _GROUP),
     EntryPoint("spec", "windlass.cli.spec:add_commands", _GROUP),

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from windlass.domain.host.file_drift import ROOT, DesiredFile, ToBeIssued, desired_files
 from windlass.domain.host.layout import ENCRYPTION_CONFIG, KUBECONFIGS, PKI
-from windlass.domain.pki.certificates import Credential, public_pem
+from windlass.domain.pki.certificates import Credential
 from windlass.domain.pki.encryption import encryption_configuration
 from windlass.domain.pki.kubeconfig import CredentialFiles, host_kubeconfig
 from windlass.domain.pki.model import Pki
 from windlass.domain.pki.subjects import Signer, host_leaves
+from windlass.domain.pki.trust import token_keys, trust_bundle
 from windlass.domain.spec import Cluster, Host
 
 _STEMS = {
@@ -49,9 +50,9 @@ def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
     for purpose in leaves:
         files |= _credential_files(purpose, pki.leaves[f"{host.name}/{purpose}"])
     if "etcd" in host.roles or "control-plane" in host.roles:
-        files[f"{PKI}/etcd/ca.crt"] = _public(pki.authorities[Signer.ETCD].certificate)
+        files[f"{PKI}/etcd/ca.crt"] = _public(trust_bundle(pki, Signer.ETCD))
     # On every host: its api-proxy checks the API servers with it.
-    files[f"{PKI}/ca.crt"] = _public(pki.authorities[Signer.KUBERNETES].certificate)
+    files[f"{PKI}/ca.crt"] = _public(trust_bundle(pki, Signer.KUBERNETES))
     if "control-plane" in host.roles:
         files |= _control_plane_files(cluster, pki)
     return files | {
@@ -78,9 +79,9 @@ def desired_certificates(cluster: Cluster, host: Host, pki: Pki, renewed: Pki | 
 def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:
     configuration = encryption_configuration(pki.encryption_keys, encrypt=cluster.spec.security.encrypt_secrets)
     return {
-        f"{PKI}/front-proxy-ca.crt": _public(pki.authorities[Signer.FRONT_PROXY].certificate),
+        f"{PKI}/front-proxy-ca.crt": _public(trust_bundle(pki, Signer.FRONT_PROXY)),
         f"{PKI}/service-account.key": _private(pki.service_account_key.reveal_bytes()),
-        f"{PKI}/service-account.pub": _public(public_pem(pki.service_account_key)),
+        f"{PKI}/service-account.pub": _public(token_keys(pki)),
         ENCRYPTION_CONFIG: _private(configuration.reveal_bytes()),
     }
 
@@ -90,10 +91,15 @@ def _credential_files(purpose: str, credential: Credential) -> dict[str, HostFil
     return {certificate: _public(credential.certificate), key: _private(credential.key.reveal_bytes())}
 
 
+def leaf_path(purpose: str) -> str:
+    """Return where on its host the certificate of a leaf lies."""
+    return f"{PKI}/{_STEMS.get(purpose, purpose)}.crt"
+
+
 def _credential_paths(purpose: str) -> tuple[str, str]:
     """Return where the certificate of a leaf and its key lie."""
-    stem = f"{PKI}/{_STEMS.get(purpose, purpose)}"
-    return f"{stem}.crt", f"{stem}.key"
+    certificate = leaf_path(purpose)
+    return certificate, f"{certificate.removesuffix('.crt')}.key"
 
 
 def _kubeconfig(cluster: Cluster, user: str, purpose: str) -> HostFile:
