@@ -16,6 +16,7 @@ from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.tested import TestRecord
 from windlass.domain.lease import Owner
 from windlass.domain.pki import Credential, Pki, Signer
+from windlass.domain.pki.trust import pods_trust
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
@@ -29,7 +30,7 @@ from windlass.effects.clock import Clock
 from windlass.effects.installed import HOST_PROVIDERS, installed_names
 from windlass.effects.store import ClusterRecords, Leases, RunLease, ServiceLog, Store, list_clusters
 from windlass.effects.store.keys import backup_lease_key, delete_lease_key, drill_lease_key, lease_key
-from windlass.errors import NotReadyError, SpecError
+from windlass.errors import NotReadyError, SpecError, WindlassError
 from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
 from windlass.operations.services import Services
@@ -165,7 +166,16 @@ class RunContext:
         release = self.catalog.release(cluster.spec.kubernetes.version)
         artifacts, connections = self.artifacts(cluster, release), self.services.connections(cluster)
         with open_session(cluster, release, artifacts, connections, self.services) as session:
-            yield session
+            mark = self._pods_trust()
+            yield replace(session, pods_trust=mark) if mark else session
+
+    def _pods_trust(self) -> str:
+        """Return which authorities pods are to have read; nothing where the store does not tell, as in a disaster."""
+        try:
+            pki = self.records.pki(self.keys)
+        except WindlassError:
+            return ""
+        return "" if pki is None else pods_trust(pki)
 
     def missing_hosts(self, cluster: Cluster) -> tuple[str, ...]:
         """Return the hosts that the spec's provider is still to make."""

@@ -39,6 +39,8 @@ class ClusterSession:
     """Of all waiting for this cluster, and of the times that are written down."""
     clients: Clients = field(default_factory=Clients)
     """How to talk to its etcd, its API servers and its mirror."""
+    pods_trust: str = ""
+    """Which authorities pods are to have read, as a mark; empty where these were never changed."""
 
     @property
     def hosts(self) -> tuple[Host, ...]:

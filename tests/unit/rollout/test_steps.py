@@ -45,12 +45,12 @@ def do(world: World, kind: Any, version: str = NEW) -> None:
 
 def test_one_that_runs_as_before_stops_for_its_change(world: World, acted: Mock, kind: Any) -> None:
     do(world, kind)
-    assert acted.call_args.kwargs == {"stops": True}
+    assert acted.call_args.kwargs == {"stops": True, "recreates": False}
 
 
 def test_one_that_was_changed_already_is_only_waited_for(world: World, acted: Mock, kind: Any) -> None:
     do(world, kind, world.session.release.version)
-    assert acted.call_args.kwargs == {"stops": False}
+    assert acted.call_args.kwargs == {"stops": False, "recreates": False}
 
 
 def test_one_that_a_try_before_left_stopped_is_started_whatever_the_others_do(
@@ -58,7 +58,7 @@ def test_one_that_a_try_before_left_stopped_is_started_whatever_the_others_do(
 ) -> None:
     del world.machines["cp-2"].services[SERVICES[kind]]
     do(world, kind)
-    assert acted.call_args.kwargs == {"stops": False}
+    assert acted.call_args.kwargs == {"stops": False, "recreates": False}
 
 
 def test_that_no_member_answers_is_no_answer_yet() -> None:

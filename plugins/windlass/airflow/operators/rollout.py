@@ -15,10 +15,12 @@ from windlass.airflow.rollout import IS_COMPLETE, upgrade_request, upgrade_run
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.step_order import require_step_order
 from windlass.airflow.time_limits import STEP
+from windlass.domain.pki import Rotated
 from windlass.domain.rollout import PREFETCH, Step
 from windlass.operation_names import Operation
 from windlass.operations.rollout.approved_plan import CheckedPlan, check_again, confirm_plan, planned_just_now
 from windlass.operations.rollout.pause import ask_to_pause
+from windlass.operations.rollout.rotation import prepare_rotation
 from windlass.operations.rollout.upgrade import (
     approval_for,
     do_upgrade_step,
@@ -72,6 +74,31 @@ class ApplyGateOperator(UpgradeGateOperator):
         plan = plan_upgrade(run, request, self.log.info)
         is_over = plan.is_settled or request.plan_only
         self.skip(context, [self.creates, *(self.skips if is_over else ())], dict(plan.value))
+
+
+class RotationPrepareOperator(ClusterOperator):
+    """Makes the new authorities and keys of a rotation and stores them; nothing uses them yet."""
+
+    def act(self, context: Context, run: RunContext) -> list[str]:
+        """Return what is being changed and how far it has come; nothing is made for a plan alone."""
+        request = upgrade_request(context["params"])
+        if request.plan_only:
+            return []
+        return list(prepare_rotation(run, [Rotated(one) for one in request.rotates]))
+
+
+class RotationGateOperator(UpgradeGateOperator):
+    """Plans the next phase of a rotation; for a plan alone, the gates of `later` phases are skipped."""
+
+    def __init__(self, *, later: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.later = later
+
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
+        """Return findings and plan."""
+        if upgrade_request(context["params"]).plan_only:
+            self.skips = [*self.skips, *self.later]
+        return super().act(context, run)
 
 
 class ClusterCreateOperator(TriggerDagRunOperator):

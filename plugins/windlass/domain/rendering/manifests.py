@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
-from windlass.domain.host.layout import ADDON_LABEL
+from windlass.domain.host.layout import ADDON_LABEL, TRUST_ANNOTATION
 from windlass.domain.objects.inventory import FIELD_MANAGER, MANAGED_BY_LABEL
 from windlass.domain.oneline import line_breaker
 from windlass.domain.pki.bindings import group_bindings
@@ -20,6 +20,7 @@ from windlass.errors import SpecError
 
 _MANAGED_BY = {MANAGED_BY_LABEL: FIELD_MANAGER}
 OWN_ADDON = "own"
+_WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 _EARLY_KINDS = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
 """Kinds that others need to be there first."""
 
@@ -71,6 +72,20 @@ def render_manifests(cluster: Cluster, release: Release, lock: Lock, mirror: Mir
         text = inputs.templates.render(f"manifests/{template}.yaml", context)
         ours += [_ours(addon, document) for document in parse_yaml(f"manifests/{template}.yaml as rendered", text)]
     return [*_ordered(ours), *own_manifests(cluster)]
+
+
+def with_authority(manifest: AddonManifest, mark: str) -> AddonManifest:
+    """Return one of Windlass's own manifests with the mark of the authorities that its pods are to have read.
+
+    When the mark changes its pods are replaced. An empty mark, and objects without pods, change nothing.
+    """
+    template = manifest.document.get("spec", {}).get("template") if manifest.kind in _WORKLOADS else None
+    if not mark or template is None or manifest.is_users:
+        return manifest
+    metadata = template.get("metadata", {})
+    marked = {**metadata, "annotations": {**metadata.get("annotations", {}), TRUST_ANNOTATION: mark}}
+    spec = {**manifest.document["spec"], "template": {**template, "metadata": marked}}
+    return replace(manifest, document={**manifest.document, "spec": spec})
 
 
 def _addons(cluster: Cluster) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from windlass.domain.objects.inventory import (
     why_kept,
 )
 from windlass.domain.rendering import AddonManifest, render_manifests
+from windlass.domain.rendering.manifests import with_authority
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.effects.ssh.fan_out import fan_out
 from windlass.errors import IntegrityError
@@ -106,7 +107,8 @@ def observe_objects(
     `before` is what was applied last: a cluster that an older Windlass has made has no inventory, and its spec tells
     which of the user's own objects were applied.
     """
-    manifests = tuple(render_manifests(session.cluster, session.release, session.lock, session.mirror))
+    rendered = render_manifests(session.cluster, session.release, session.lock, session.mirror)
+    manifests = tuple(with_authority(one, session.pods_trust) for one in rendered)
     stored = read_inventory(client)
     inventory = stored or _adopted(client, before or session)
     numbered = dict(enumerate(manifests))

@@ -22,11 +22,13 @@ from windlass.domain.rollout.plan import (
     Step,
     StepKind,
 )
+from windlass.domain.rollout.stale import reading
 from windlass.domain.scripts.install import fetch_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.apply.prepare import desired_installs, pull_images
+from windlass.operations.apply.start import install_host_certificates
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.rollout.addons import change_add_ons
 from windlass.operations.rollout.api_server import change_api_server
@@ -53,9 +55,9 @@ def do_step(
         PREFETCH: lambda host, connection: _fetch(rollout, host, connection),
         PREPARE: lambda host, connection: prepare_joining_host(rollout, host, connection, sealed),
         ETCD_JOIN: lambda host, _: join_etcd(rollout, host.name, sealed),
-        ETCD: lambda host, _: _service(rollout, host.name, ETCD_SERVICE),
+        ETCD: lambda host, _: _service(rollout, host.name, ETCD_SERVICE, sealed),
         # Several of them only where none runs yet.
-        API_SERVER: lambda host, _: _service(rollout, host.name, API_SERVICE),
+        API_SERVER: lambda host, _: _service(rollout, host.name, API_SERVICE, sealed),
         HOST: lambda host, _: _host(rollout, host, sealed, drains=step.drains),
         LEAVE: lambda host, _: leave(rollout, host.name, destroy),
     }
@@ -70,22 +72,30 @@ def do_step(
     return on_hosts_that_answer(rollout, step, acts[step.kind])
 
 
-def _service(rollout: RolloutContext, name: str, service: str) -> Changes:
+def _service(rollout: RolloutContext, name: str, service: str, sealed: RemoteFile) -> Changes:
     """Change the one service; one that is as wanted but may not have come up yet is waited for.
 
-    One that does not run, as after a try that was broken off, takes nothing away by being started.
+    One that does not run, as after a try that was broken off, takes nothing away by being started. One that reads
+    authorities or keys only when it starts gets them first: what is on hosts meanwhile is accepted by all
+    (`windlass.domain.pki.rotation`).
     """
-    look = observe_host(rollout.session, rollout.pki, rollout.host(name), rollout.connection(name))
+    host, connection = rollout.host(name), rollout.connection(name)
+    look = observe_host(rollout.session, rollout.pki, host, connection)
     may_run = look.observed.running(service.rpartition("/")[2]) is not None  # what nobody can tell of may run
+    recreates = service in reading(look.drift)
+    written: Changes = ()
+    if recreates and look.drift.certificates:
+        written = install_host_certificates(rollout.session.cluster, rollout.pki, sealed, host, connection)
     act = change_etcd if service == ETCD_SERVICE else change_api_server
-    return act(rollout, name, stops=may_run and service in look.state.stale)
+    return (*written, *act(rollout, name, stops=may_run and service in look.state.stale, recreates=recreates))
 
 
 def _host(rollout: RolloutContext, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
     found = observe_host(rollout.session, rollout.pki, host, rollout.connection(host.name))
     if not found.state.stale:
         return wait_again(rollout, host.name)
-    return change_host(rollout, host.name, None if found.drift.is_all_laid else sealed, drains=drains)
+    again = tuple(one for one in reading(found.drift) if one not in {ETCD_SERVICE, API_SERVICE})
+    return change_host(rollout, host.name, None if found.drift.is_all_laid else sealed, drains=drains, recreates=again)
 
 
 def _fetch(rollout: RolloutContext, host: Host, connection: Connection) -> Changes:
