@@ -35,11 +35,15 @@ ALL_ROTATED = "all"
 """What a rotation is asked for that changes every authority and every key."""
 
 
+MASTER_KEY = "master-key"
+"""What is asked for that only seals the PKI again, with the first master key of the connection."""
+
+
 def rotated(what: str) -> tuple[str, ...]:
     """Return what is to be changed, by name; nothing where the param is empty. Authorities take their leaves along."""
     if what == ALL_ROTATED:
         return tuple(one.value for one in Rotated if one is not Rotated.LEAVES)
-    return (Rotated(what).value,) if what else ()
+    return (Rotated(what).value,) if what not in {"", MASTER_KEY} else ()
 
 
 def upgrade_run(context: Context, *, confirm: str, rollout: str, gate: str = "") -> UpgradeRun:

@@ -12,6 +12,7 @@ from windlass.airflow.operators.rollout import (
     ClusterCreateOperator,
     RotationGateOperator,
     RotationPrepareOperator,
+    RotationReviveOperator,
     UpgradeApprovalOperator,
     UpgradeCheckOperator,
     UpgradeConfirmOperator,
@@ -39,7 +40,9 @@ The first brings the hosts to where they should be already, and has nothing to d
 
 def rotation_tasks(subject: str) -> None:
     """Add the tasks of a rotation to the DAG at hand: one rollout after another, a phase each."""
-    before: BaseOperator = RotationPrepareOperator(task_id="prepare")
+    prepare = RotationPrepareOperator(task_id="prepare")
+    before: BaseOperator = RotationReviveOperator(task_id="revive")
+    prepare >> before
     for number, prefix in enumerate(PHASES):
         later = [f"{one}gate" for one in PHASES[number + 1 :]]
         gate = RotationGateOperator(task_id=f"{prefix}gate", skips=[f"{prefix}approval"], later=later)

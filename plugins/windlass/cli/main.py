@@ -15,6 +15,7 @@ _GROUP = "windlass.commands"
 _OWN = (
     EntryPoint("apply", "windlass.cli.apply:add_commands", _GROUP),
     EntryPoint("certificates", "windlass.cli.certificates:add_commands", _GROUP),
+    EntryPoint("master-key", "windlass.cli.master_key:add_commands", _GROUP),
     EntryPoint("mirror", "windlass.cli.mirror:add_commands", _GROUP),
     EntryPoint("plan", "windlass.cli.plan:add_commands", _GROUP),
     EntryPoint("spec", "windlass.cli.spec:add_commands", _GROUP),

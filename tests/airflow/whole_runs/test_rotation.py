@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, timedelta
 
 import pytest
 from cryptography import x509
 
-from windlass.domain.pki import Pki, Signer
+from windlass.domain.host.layout import SEALED_PKI
+from windlass.domain.pki import Pki, Signer, files_for, issue_pki
 from windlass.domain.pki.issuance import is_signed_by
+from windlass.domain.pki.rotation import has_anything_ended
 from windlass.domain.pki.subjects import desired_leaves
+from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
+from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store import ClusterRecords
 from world import World
 from world.specs import SMALL, THREE
@@ -138,6 +143,45 @@ def test_old_service_account_keys_are_kept_until_no_token_of_them_can_be_left(ne
     world.clock.set_back(-timedelta(hours=2))
     world.run("rotate_certificates", what="service-account", auto_approve=True)
     assert not stored(world).rotations
+
+
+def test_a_cluster_whose_authorities_and_certificates_have_ended_comes_back(new: New) -> None:
+    world = made(new, SMALL)
+    cluster, long_ago = load_cluster(SMALL, "spec"), world.clock.now(UTC) - timedelta(days=3700)
+    ended = replace(stored(world), authorities=issue_pki(cluster, long_ago).authorities)
+    ended = replace(ended, leaves=issue_pki(cluster, long_ago, replace(ended, leaves={})).leaves)
+    ClusterRecords(world.store, world.name).save_pki(ended, world.keys)
+    for host in cluster.spec.hosts.members:
+        for path, file in files_for(cluster, host, ended).items():
+            world.machines[host.name].host.files[path] = RemoteFile(file.content, file.mode, file.owner)
+
+    run = world.run("rotate_certificates", what="all", auto_approve=True)
+
+    assert "certificates" in run.results["revive"]["cp-1"]
+    assert not has_anything_ended(stored(world), world.clock.now(UTC))
+    assert list(strangers(world)) == []
+    assert world.run("apply_cluster").results["result"]["state"] == "nothing"
+
+
+def test_what_is_stored_is_sealed_again_with_the_first_master_key(new: New) -> None:
+    world = made(new, SMALL)
+    before = stored(world)
+    first = new_master_key().reveal()
+    both = MasterKeys((*MasterKeys.parse(first).keys, *world.keys.keys))
+    world.keys = both
+
+    world.run("rotate_certificates", what="master-key", auto_approve=True)
+
+    world.keys = MasterKeys.parse(first)
+    assert stored(world) == before
+    sealed = ClusterRecords(world.store, world.name).sealed_pki()
+    assert world.machines["cp-1"].host.files[SEALED_PKI].content == sealed
+
+
+def test_nothing_is_done_to_all_hosts_at_once_while_nothing_has_ended(new: New) -> None:
+    world = made(new, SMALL)
+    run = world.run("rotate_certificates", what="front-proxy-ca", auto_approve=True)
+    assert run.results["revive"] == {}
 
 
 def test_no_phase_begins_while_a_host_does_not_answer(new: New) -> None:

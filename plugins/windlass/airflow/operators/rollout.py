@@ -14,12 +14,13 @@ from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.rollout import IS_COMPLETE, upgrade_request, upgrade_run
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.step_order import require_step_order
-from windlass.airflow.time_limits import STEP
+from windlass.airflow.time_limits import STEP, WORK
 from windlass.domain.pki import Rotated
 from windlass.domain.rollout import PREFETCH, Step
 from windlass.operation_names import Operation
 from windlass.operations.rollout.approved_plan import CheckedPlan, check_again, confirm_plan, planned_just_now
 from windlass.operations.rollout.pause import ask_to_pause
+from windlass.operations.rollout.revive import revive
 from windlass.operations.rollout.rotation import prepare_rotation
 from windlass.operations.rollout.upgrade import (
     approval_for,
@@ -85,6 +86,18 @@ class RotationPrepareOperator(ClusterOperator):
         if request.plan_only:
             return []
         return list(prepare_rotation(run, [Rotated(one) for one in request.rotates]))
+
+
+class RotationReviveOperator(ClusterOperator):
+    """Brings new certificates to all hosts at once where those that they have are over; else it does nothing."""
+
+    longest = WORK
+
+    def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
+        """Return what was changed by host."""
+        if upgrade_request(context["params"]).plan_only:
+            return {}
+        return self.tell(revive(run, self.log.info))
 
 
 class RotationGateOperator(UpgradeGateOperator):

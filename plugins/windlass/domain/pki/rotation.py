@@ -92,6 +92,23 @@ def has_ended(pki: Pki, signer: Signer, now: datetime) -> bool:
     return pki.authorities[signer].parse().not_valid_after_utc <= now
 
 
+def ended_turn(pki: Pki, now: datetime) -> Turn:
+    """Return the turn of the changes whose authority has ended: to the next one at once."""
+    turn = next_turn(pki, now)
+    return {what: phase for what, phase in turn.items() if what in CA_OF and has_ended(pki, CA_OF[what], now)}
+
+
+def has_anything_ended(pki: Pki, now: datetime) -> bool:
+    """Say whether anything that hosts show or accept has ended, an authority that is being left behind included."""
+    old = [
+        rotation.other
+        for rotation in pki.rotations.values()
+        if rotation.phase is Phase.REISSUE and isinstance(rotation.other, Credential)
+    ]
+    shown = [*pki.authorities.values(), *pki.leaves.values(), *old]
+    return any(one.parse().not_valid_after_utc <= now for one in shown)
+
+
 def advance(pki: Pki, turn: Turn, now: datetime) -> Pki:
     """Return the PKI one phase on; a change that is not at the phase before is left as it is.
 

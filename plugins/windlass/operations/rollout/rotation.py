@@ -27,6 +27,7 @@ from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.secrets import SECRETS
 from windlass.operations.rollout.context import Views
 from windlass.operations.rollout.gather import GatheredInputs
+from windlass.operations.rollout.settle import seal_hosts
 from windlass.operations.run import ClusterRun
 
 _API = timedelta(seconds=20)
@@ -44,15 +45,22 @@ class RotationStep:
 def prepare_rotation(run: ClusterRun, what: Collection[Rotated]) -> tuple[str, ...]:
     """Make and store the new one of each of `what` that is not being changed yet, and return what is being changed.
 
-    No host has anything of it. It is done under the lease, which is given back.
+    No host has anything of it. It is done under the lease, which is given back. What is stored is sealed with the first
+    master key then; with nothing to make, control-plane hosts get that as their copy.
     """
     run.lease().acquire()
     try:
         cluster, pki = run.cluster(), run.pki()
         prepared = prepare(pki, what, run.name, run.clock.now(), run.authorities(cluster))
-        if run.records.save_pki(prepared, run.keys):
-            names = [one.value for one in prepared.rotations if one not in pki.rotations]
+        is_other = run.records.save_pki(prepared, run.keys)
+        names = [one.value for one in prepared.rotations if one not in pki.rotations]
+        if names:
             run.log(f"{run.owner.dag_id}: prepared, and used by nothing yet: {', '.join(names)}{_why(run)}")
+        elif is_other and not what:
+            run.log(f"{run.owner.dag_id}: the PKI is sealed with the first master key{_why(run)}")
+        if not what:
+            with run.session(cluster) as session:
+                seal_hosts(run, session)
     finally:
         run.lease().release()
     return tuple(f"{one.value}: {rotation.phase.value}" for one, rotation in prepared.rotations.items())
