@@ -77,6 +77,6 @@ def _count(sealed: Mapping[str, int]) -> str:
 
 def _advice(sealed: Mapping[str, int]) -> str:
     return (
-        f"`{Operation.ROTATE}` with what: master-key, of {', '.join(sorted(sealed))}, seals certificates again with the "
-        "first one, and bundles go with their retention; keep this key until then"
+        f"`{Operation.ROTATE}` with what: master-key for {', '.join(sorted(sealed))}, seals certificates again with "
+        "the first one, and bundles go with their retention; keep this key until then"
     )
