@@ -45,7 +45,8 @@ def rotation_tasks(subject: str) -> None:
     prepare >> before
     for number, prefix in enumerate(PHASES):
         later = [f"{one}gate" for one in PHASES[number + 1 :]]
-        gate = RotationGateOperator(task_id=f"{prefix}gate", skips=[f"{prefix}approval"], later=later)
+        after = f"{PHASES[number - 1]}result" if number else ""
+        gate = RotationGateOperator(task_id=f"{prefix}gate", skips=[f"{prefix}approval"], later=later, after=after)
         before >> gate
         before, release = _rollout(subject, gate, prefix)
     release >> _outcome(before)

@@ -154,6 +154,7 @@ LASTS = {
     "disaster_recovery": "verify",
     "upgrade_cluster": "result",
     "apply_cluster": "result",
+    "rotate_certificates": "drop_result",
 }
 
 

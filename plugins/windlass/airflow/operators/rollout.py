@@ -101,14 +101,20 @@ class RotationReviveOperator(ClusterOperator):
 
 
 class RotationGateOperator(UpgradeGateOperator):
-    """Plans the next phase of a rotation; for a plan alone, the gates of `later` phases are skipped."""
+    """Plans the next phase of a rotation; the gates of `later` phases are skipped for a plan alone.
 
-    def __init__(self, *, later: list[str], **options: Any) -> None:
+    So are all where the phase before, whose result is the task `after`, was paused; empty for the first phase.
+    """
+
+    def __init__(self, *, later: list[str], after: str, **options: Any) -> None:
         super().__init__(**options)
-        self.later = later
+        self.later, self.after = later, after
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return findings and plan."""
+        before = (context["ti"].xcom_pull(task_ids=self.after) or {}) if self.after else {}
+        if before.get("state") == "paused":
+            self.skip(context, [*self.skips, *self.later], {})
         if upgrade_request(context["params"]).plan_only:
             self.skips = [*self.skips, *self.later]
         return super().act(context, run)
