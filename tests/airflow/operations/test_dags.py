@@ -154,7 +154,6 @@ LASTS = {
     "disaster_recovery": "verify",
     "upgrade_cluster": "result",
     "apply_cluster": "result",
-    "rotate_certificates": "drop_result",
 }
 
 
