@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
@@ -10,8 +11,10 @@ import pytest
 from unit.rollout.conftest import NEW, World
 from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.status import ObservedMember
+from windlass.domain.host.drift import HostDrift, ServiceDrift
+from windlass.domain.host.file_drift import FileDrift
 from windlass.domain.pki import Pki
-from windlass.domain.rollout import API_SERVER, ETCD, Step
+from windlass.domain.rollout import API_SERVER, ETCD, HostState, Step
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import NotReadyError
 from windlass.operations.rollout import steps
@@ -66,3 +69,32 @@ def test_that_no_member_answers_is_no_answer_yet() -> None:
     observation = EtcdObservation({"cp-1": "https://192.0.2.1:2380"}, {"https://192.0.2.1:2380": silent})
     with pytest.raises(NotReadyError, match=r"no member answers.*: cp-1: connection refused"):
         assess(observation)
+
+
+def host_of(world: World) -> tuple[Any, Any]:
+    return world.session.hosts[0], world.session.connections.get(world.session.hosts[0].name)
+
+
+def test_one_that_reads_other_authorities_gets_them_first_and_is_recreated(
+    world: World, acted: Mock, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = HostDrift(
+        certificates=(FileDrift("/etc/windlass/pki/etcd/ca.crt", "is another"),),
+        services=tuple(
+            ServiceDrift(
+                Mock(stack=stack, component=name),
+                is_running=True,
+                version="v1",
+                is_other_rendering=False,
+                reads="it reads",
+            )
+            for stack, name in (("etcd", "etcd"), ("control-plane", "kube-apiserver"))
+        ),
+    )
+    look = replace(LOOK_AT_HOST(world.session, None, *host_of(world)), drift=reads, state=HostState())
+    written = Mock(return_value=("certificates",))
+    monkeypatch.setattr(steps, "observe_host", lambda *_: look)
+    monkeypatch.setattr(steps, "install_host_certificates", written)
+    do(world, kind, world.session.release.version)
+    assert written.called
+    assert acted.call_args.kwargs["recreates"]
