@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.exceptions import DownstreamTasksSkipped
+from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from windlass.airflow.rollout import rotated, upgrade_request
 from windlass.airflow.rollout_tasks import PHASES
