@@ -14,6 +14,7 @@ import httpx
 
 from windlass.domain.apply.smoke_test import TRIALS
 from windlass.domain.host.layout import ENCRYPTION_CONFIG
+from windlass.domain.rollout.rotation import ROOT_CA
 from world.deaths import Boundaries
 from world.etcd import Etcd, Objects
 from world.machine import Machine
@@ -109,7 +110,7 @@ class KubernetesApi:
         return {
             key: {name: part for name, part in one.items() if name not in {"status", "metadata"}}
             | {"labels": one["metadata"].get("labels", {})}
-            | ({"data": None} if key[2] == _MARK else {})
+            | ({"data": None} if key[2] in {_MARK, ROOT_CA} else {})
             # Of keys that each creation draws anew.
             | ({"data": {**one["data"], _ENCRYPTION: "noted"}} if _ENCRYPTION in one.get("data", {}) else {})
             for key, one in self._objects.items()
@@ -128,6 +129,9 @@ class KubernetesApi:
             if machine.serves("kube-apiserver"):
                 key = ("masterleases", "", machine.address)
                 self._objects.setdefault(key, _made("v1", "Endpoints", machine.address))
+            if machine.serves("kube-controller-manager"):
+                found = _made("v1", "ConfigMap", ROOT_CA, "kube-system") | {"data": {"ca.crt": machine.published}}
+                self._objects["configmaps", "kube-system", ROOT_CA] = found
         self._give_account()
         self._run_workloads([name for plural, _, name in self._objects if plural == "nodes"])
 
