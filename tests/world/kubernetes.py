@@ -14,6 +14,7 @@ import httpx
 
 from windlass.domain.apply.smoke_test import TRIALS
 from windlass.domain.host.layout import ENCRYPTION_CONFIG
+from windlass.domain.rendering.manifests import SYSTEM_NAMESPACES
 from windlass.domain.rollout.rotation import ROOT_CA
 from world.deaths import Boundaries
 from world.etcd import Etcd, Objects
@@ -206,7 +207,7 @@ class KubernetesApi:
     def _lacks_namespace(self, match: re.Match[str]) -> bool:
         """Say whether an object's namespace is not there; the system's own always are."""
         namespace = match["namespace"]
-        is_system = namespace in {None, "default", "kube-system"}
+        is_system = namespace in {None, "default", *SYSTEM_NAMESPACES}
         return not is_system and ("namespaces", "", namespace) not in self._objects
 
     def _put(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:

@@ -11,7 +11,14 @@ from functools import cache
 from typing import Any
 
 from windlass.domain.host.desired import READ_ONCE
-from windlass.domain.host.layout import APPLIED, DIGEST_LABEL, FENCE, PKI, PROXY_CONFIG, PROXY_SERVICE
+from windlass.domain.host.layout import (
+    APPLIED,
+    CONTROLLER_MANAGER_PKI,
+    DIGEST_LABEL,
+    FENCE,
+    PROXY_CONFIG,
+    PROXY_SERVICE,
+)
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost
@@ -123,7 +130,7 @@ class Machine:
         paths = [path for path in READ_ONCE.get(service, ()) if path in self.host.files]
         self.read[project, service] = {path: self.host.files[path].content for path in paths}
         if service == "kube-controller-manager":
-            self.published = self.text(f"{PKI}/ca.crt")
+            self.published = self.text(f"{CONTROLLER_MANAGER_PKI}/ca.crt")
         self.ill = self.ill - {service}
         if service == PROXY_SERVICE:
             self.load_proxy_config()

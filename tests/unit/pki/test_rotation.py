@@ -11,6 +11,10 @@ import pytest
 import yaml
 from cryptography import x509
 
+from unit.pki.conftest import make_cluster
+from windlass.domain.host.desired import READ_ONCE
+from windlass.domain.host.layout import CLIENT_CA, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI
+from windlass.domain.people import people_access
 from windlass.domain.pki import (
     Phase,
     Pki,
@@ -23,6 +27,7 @@ from windlass.domain.pki import (
     secrets,
     trust_bundle,
 )
+from windlass.domain.pki.calendar import calendar
 from windlass.domain.pki.certificates import public_pem
 from windlass.domain.pki.issuance import is_signed_by
 from windlass.domain.pki.rotation import advance, next_turn, prepare
@@ -78,7 +83,7 @@ def test_bundles_change_with_trust_alone_and_leaves_with_their_issuer_alone(
     assert first.leaves == prepared.leaves == trust.leaves
     assert reissue.leaves == drop.leaves
     assert not set(map(str, trust.leaves.values())) & set(map(str, reissue.leaves.values()))
-    for signer in Signer:
+    for signer in CA_OF.values():
         assert trust_bundle(first, signer) == trust_bundle(prepared, signer) == first.authorities[signer].certificate
         assert trust_bundle(trust, signer) == trust_bundle(reissue, signer)
         assert trust_bundle(drop, signer) == reissue.authorities[signer].certificate
@@ -92,7 +97,7 @@ def test_what_was_prepared_is_on_no_host(cluster: Cluster, pki: Pki, now: dateti
 
 def test_a_new_authority_has_another_name_than_the_old_one(cluster: Cluster, pki: Pki, now: datetime) -> None:
     *_, last = phases_of(cluster, pki, CA_OF, now)
-    for signer in Signer:
+    for signer in CA_OF.values():
         assert last.authorities[signer].parse().subject != pki.authorities[signer].parse().subject
 
 
@@ -234,3 +239,38 @@ def test_a_rotation_begins_with_authorities_that_have_ended(cluster: Cluster, pk
     *_, last = phases_of(cluster, pki, CA_OF, later)
     assert all(leaf.parse().not_valid_after_utc > later for leaf in last.leaves.values())
     assert accepts(last, last, cluster)
+
+
+def test_whatever_reads_authorities_and_keys_once_reads_files_that_hosts_have(cluster: Cluster, pki: Pki) -> None:
+    laid = {path for host in cluster.spec.hosts.members for path in files_for(cluster, host, pki)}
+    assert {path for paths in READ_ONCE.values() for path in paths} <= laid
+
+
+def test_controllers_and_people_meet_both_authorities_while_one_is_changed(now: datetime) -> None:
+    open_to_people = make_cluster(access={"groups": {"role:Admin": ["windlass:cluster-admin"]}})
+    control = next(host for host in open_to_people.spec.hosts.members if "control-plane" in host.roles)
+    first, _, trust, reissue, drop = phases_of(open_to_people, issue_pki(open_to_people, now), CA_OF, now)
+    people = first.authorities[Signer.PEOPLE].certificate
+    for one in (first, trust, reissue, drop):
+        files = {path: file.content.decode() for path, file in files_for(open_to_people, control, one).items()}
+        assert files[CLIENT_CA] == trust_bundle(one, Signer.KUBERNETES) + people
+        for own in (CONTROLLER_MANAGER_PKI, SCHEDULER_PKI):
+            assert files[f"{own}/ca.crt"] == trust_bundle(one, Signer.KUBERNETES)
+            assert files[f"{own}/front-proxy-ca.crt"] == trust_bundle(one, Signer.FRONT_PROXY)
+        access = people_access(open_to_people, one)
+        assert access is not None
+        assert access.server_authority == trust_bundle(one, Signer.KUBERNETES)
+
+
+def test_the_controller_manager_signs_tokens_with_the_key_of_the_present_phase(
+    cluster: Cluster, pki: Pki, now: datetime
+) -> None:
+    control = next(host for host in cluster.spec.hosts.members if "control-plane" in host.roles)
+    for one in phases_of(cluster, pki, [Rotated.SERVICE_ACCOUNT], now):
+        files = files_for(cluster, control, one)
+        assert files[f"{CONTROLLER_MANAGER_PKI}/service-account.key"].content == one.service_account_key.reveal_bytes()
+
+
+def test_the_calendar_tells_of_the_authority_of_people(now: datetime) -> None:
+    open_to_people = make_cluster(access={"groups": {"role:Admin": ["windlass:cluster-admin"]}})
+    assert "ca/people" in {one.name for one in calendar(issue_pki(open_to_people, now))}

@@ -69,7 +69,11 @@ def test_certificates_lie_there_before_the_file_that_tells_of_their_directories(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    monkeypatch.setattr(steps, "observe_host", lambda session, _, host, conn: LOOK_AT_HOST(session, None, host, conn))
+    look = LOOK_AT_HOST(world.session, None, *host_of(world))
+    lacks = replace(
+        look, drift=HostDrift(certificates=(FileDrift("/etc/windlass/pki/scheduler/ca.crt", "is missing"),))
+    )
+    monkeypatch.setattr(steps, "observe_host", lambda *_: lacks)
     monkeypatch.setattr(steps, "install_host_certificates", lambda *_: done.append("certificates") or ("certificates",))
     monkeypatch.setattr(steps, "change_api_server", lambda *_, **__: done.append("API server") or ())
     do(world, API_SERVER)
