@@ -38,7 +38,7 @@ BUNDLES = {
     Signer.ETCD: (f"{PKI}/etcd/ca.crt",),
     Signer.FRONT_PROXY: tuple(f"{one}/front-proxy-ca.crt" for one in (PKI, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI)),
 }
-PEOPLE = SMALL.replace("\nspec:\n", "\nspec:\n  access: {groups: {role:Admin: [windlass:cluster-admin]}}\n")
+PEOPLE = SMALL.replace("\nspec:\n", "\nspec:\n  access: {groups: {Admin: [windlass:cluster-admin]}}\n")
 """One that people may come into: its API servers accept another authority besides."""
 
 
@@ -175,13 +175,13 @@ def test_what_is_stored_is_sealed_again_with_the_first_master_key(new: New) -> N
     before = stored(world)
     first = new_master_key().reveal()
     both = MasterKeys((*MasterKeys.parse(first).keys, *world.keys.keys))
-    world.keys = both
+    world.use_keys(both)
 
     world.run("rotate_certificates", what="master-key", auto_approve=True)
 
-    world.keys = MasterKeys.parse(first)
-    assert stored(world) == before
     sealed = ClusterRecords(world.store, world.name).sealed_pki()
+    assert sealed is not None
+    assert ClusterRecords(world.store, world.name).open_pki(sealed, MasterKeys.parse(first)) == before
     assert world.machines["cp-1"].host.files[SEALED_PKI].content == sealed
 
 

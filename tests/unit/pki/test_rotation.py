@@ -247,7 +247,7 @@ def test_whatever_reads_authorities_and_keys_once_reads_files_that_hosts_have(cl
 
 
 def test_controllers_and_people_meet_both_authorities_while_one_is_changed(now: datetime) -> None:
-    open_to_people = make_cluster(access={"groups": {"role:Admin": ["windlass:cluster-admin"]}})
+    open_to_people = make_cluster(access={"groups": {"Admin": ["windlass:cluster-admin"]}})
     control = next(host for host in open_to_people.spec.hosts.members if "control-plane" in host.roles)
     first, _, trust, reissue, drop = phases_of(open_to_people, issue_pki(open_to_people, now), CA_OF, now)
     people = first.authorities[Signer.PEOPLE].certificate
@@ -272,5 +272,5 @@ def test_the_controller_manager_signs_tokens_with_the_key_of_the_present_phase(
 
 
 def test_the_calendar_tells_of_the_authority_of_people(now: datetime) -> None:
-    open_to_people = make_cluster(access={"groups": {"role:Admin": ["windlass:cluster-admin"]}})
+    open_to_people = make_cluster(access={"groups": {"Admin": ["windlass:cluster-admin"]}})
     assert "ca/people" in {one.name for one in calendar(issue_pki(open_to_people, now))}

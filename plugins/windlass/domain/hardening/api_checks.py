@@ -9,17 +9,20 @@ from windlass.domain.hardening.facts import ApiAudit
 from windlass.domain.objects.inventory import FIELD_MANAGER, MANAGED_BY_LABEL
 from windlass.domain.pki.subjects import ADMINS_GROUP, MASTERS_GROUP
 from windlass.domain.rendering.manifests import SYSTEM_NAMESPACES
+from windlass.domain.spec.access import people_group
 
 ApiCheck = Callable[[ApiAudit], Iterator[str]]
 _EVERYBODY = frozenset({"system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:anonymous"})
 _ADMIN = "cluster-admin"
+_ADMINS = {_ADMIN, ADMINS_GROUP, people_group(_ADMIN)}
+"""The bindings of Kubernetes' own, and of Windlass's certificates: of the operator, and of people by the spec."""
 
 
 def few_admins(audit: ApiAudit) -> Iterator[str]:
     """Check that only the groups of Kubernetes' own and of Windlass' certificates may do everything."""
     for binding in audit.bindings:
         name = binding["metadata"]["name"]
-        if binding["roleRef"]["name"] == _ADMIN and name not in {_ADMIN, ADMINS_GROUP}:
+        if binding["roleRef"]["name"] == _ADMIN and name not in _ADMINS:
             yield f"{_told(binding)} gives {_ADMIN} to {', '.join(_subjects(binding)) or 'nobody'}"
 
 
