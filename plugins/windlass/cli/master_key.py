@@ -1,4 +1,4 @@
-"""`windlass master-key`: what is still sealed with which master key, and whether the old ones may be dropped."""
+"""`windlass master-key`: what is still sealed with which master key, and what the old ones are needed for."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 Sealed = Mapping[str, Mapping[str, int]]
 """By the id of a master key: how many objects of each cluster are sealed with it."""
+_SIGNED = (
+    "no certificates and no bundles need it. Records of the store that were written while it was the first are signed "
+    "by it, its installation.json among them, and are refused without it: keep it"
+)
+"""What is said of a master key that seals nothing: nothing signs all records of a store again."""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -61,7 +66,7 @@ def told(found: Sealed, keys: MasterKeys) -> list[str]:
     lines = [f"{known[0]}: the first, seals everything new; {_count(found.get(known[0], {}))}"]
     for key in known[1:]:
         sealed = found.get(key, {})
-        advice = _advice(sealed) if sealed else "nothing in the store needs it: it may be dropped from the connection"
+        advice = _advice(sealed) if sealed else _SIGNED
         lines.append(f"{key}: {_count(sealed)}; {advice}")
     lost = [key for key in found if key not in known]
     lines += [
@@ -78,5 +83,5 @@ def _count(sealed: Mapping[str, int]) -> str:
 def _advice(sealed: Mapping[str, int]) -> str:
     return (
         f"`{Operation.ROTATE}` with what: master-key for {', '.join(sorted(sealed))}, seals certificates again with "
-        "the first one, and bundles go with their retention; keep this key until then"
+        "the first one, and bundles go with their retention; keep this key"
     )

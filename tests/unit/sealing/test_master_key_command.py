@@ -1,4 +1,4 @@
-"""Which master key still seals what, and when an old one may be dropped."""
+"""Which master key still seals what, and what an old one is needed for."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_an_old_key_is_needed_until_the_certificates_are_sealed_again() -> None:
     records.save_pki(pki, both)
 
     _, second, _ = told(sealed_objects(store), both)
-    assert "may be dropped" in second
+    assert "no certificates and no bundles need it" in second
 
 
 def test_a_key_that_was_dropped_too_early_is_told() -> None:
