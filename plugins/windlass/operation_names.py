@@ -28,3 +28,5 @@ class Operation(StrEnum):
     PAUSE_UPGRADE = "pause_upgrade"
     WATCH_CATALOG = "catalog_watch"
     REPLACE_MEMBER = "replace_member"
+    ROTATE = "rotate_certificates"
+    """Changes certificates, authorities and keys of a running cluster, phase by phase."""

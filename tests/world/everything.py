@@ -89,6 +89,11 @@ class World:
         self.store_connections.append(store_conn_id)
         return self.services
 
+    def use_keys(self, keys: MasterKeys) -> None:
+        """Have other master keys from now on, as when the connection is changed and its readers start again."""
+        self.keys = keys
+        self.store, self.services = self._opened_store(), self._built()
+
     def _opened_store(self) -> AuthenticatedStore:
         return AuthenticatedStore.by(self.bucket, self.keys)
 

@@ -14,6 +14,8 @@ import httpx
 
 from windlass.domain.apply.smoke_test import TRIALS
 from windlass.domain.host.layout import ENCRYPTION_CONFIG
+from windlass.domain.rendering.manifests import SYSTEM_NAMESPACES
+from windlass.domain.rollout.rotation import ROOT_CA
 from world.deaths import Boundaries
 from world.etcd import Etcd, Objects
 from world.machine import Machine
@@ -109,7 +111,7 @@ class KubernetesApi:
         return {
             key: {name: part for name, part in one.items() if name not in {"status", "metadata"}}
             | {"labels": one["metadata"].get("labels", {})}
-            | ({"data": None} if key[2] == _MARK else {})
+            | ({"data": None} if key[2] in {_MARK, ROOT_CA} else {})
             # Of keys that each creation draws anew.
             | ({"data": {**one["data"], _ENCRYPTION: "noted"}} if _ENCRYPTION in one.get("data", {}) else {})
             for key, one in self._objects.items()
@@ -128,6 +130,9 @@ class KubernetesApi:
             if machine.serves("kube-apiserver"):
                 key = ("masterleases", "", machine.address)
                 self._objects.setdefault(key, _made("v1", "Endpoints", machine.address))
+            if machine.serves("kube-controller-manager"):
+                found = _made("v1", "ConfigMap", ROOT_CA, "kube-system") | {"data": {"ca.crt": machine.published}}
+                self._objects["configmaps", "kube-system", ROOT_CA] = found
         self._give_account()
         self._run_workloads([name for plural, _, name in self._objects if plural == "nodes"])
 
@@ -202,7 +207,7 @@ class KubernetesApi:
     def _lacks_namespace(self, match: re.Match[str]) -> bool:
         """Say whether an object's namespace is not there; the system's own always are."""
         namespace = match["namespace"]
-        is_system = namespace in {None, "default", "kube-system", "kube-public", "kube-node-lease"}
+        is_system = namespace in {None, "default", *SYSTEM_NAMESPACES}
         return not is_system and ("namespaces", "", namespace) not in self._objects
 
     def _put(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from windlass.domain.host.layout import APPLIED, DIGEST_LABEL, FENCE, PROXY_CONFIG, PROXY_SERVICE
+from windlass.domain.host.desired import READ_ONCE
+from windlass.domain.host.layout import (
+    APPLIED,
+    CONTROLLER_MANAGER_PKI,
+    DIGEST_LABEL,
+    FENCE,
+    PROXY_CONFIG,
+    PROXY_SERVICE,
+)
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost
@@ -21,9 +29,11 @@ from world.etcd import Data, Etcd
 DOCKER_SETTINGS = "/etc/docker/daemon.json"
 PROJECT = "com.docker.compose.project"
 STATE = "state"
+READ_PATHS = sorted({path for paths in READ_ONCE.values() for path in paths})
 _CHANGING = (
     "artifacts", "links", "directories", "images", "units", "containers", "loaded", "reads",
-    "has_docker", "is_docker_unfinished", "data", "ill", "made", "received", "drills",
+    "has_docker", "is_docker_unfinished", "data", "ill", "made", "received", "drills", "starts", "writes", "ticks",
+    "read",    "published",
 )  # fmt: skip
 
 
@@ -57,6 +67,15 @@ class Machine:
     """The files and binaries that each unit reads when it starts."""
     drills: set[str] = field(default_factory=set)
     """What a drill has running, and has restored."""
+    read: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
+    """What each container has read of what it reads only when it starts."""
+    starts: dict[tuple[str, str], int] = field(default_factory=dict)
+    """At which tick each container started."""
+    writes: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    """What files that something reads only when it starts hold, and since which tick."""
+    ticks: int = 0
+    published: str = ""
+    """The authority that the controller manager here has read, for pods."""
     has_docker: bool = False
     is_docker_unfinished: bool = False
 
@@ -105,11 +124,32 @@ class Machine:
         desired, project = self.compose(stack)[service], f"windlass-{stack}"
         self.containers[project, service] = {PROJECT: project, **desired["labels"]}
         self.made[project, service] = desired
+        self.note_writes()
+        self.ticks += 1
+        self.starts[project, service] = self.ticks
+        paths = [path for path in READ_ONCE.get(service, ()) if path in self.host.files]
+        self.read[project, service] = {path: self.host.files[path].content for path in paths}
+        if service == "kube-controller-manager":
+            self.published = self.text(f"{CONTROLLER_MANAGER_PKI}/ca.crt")
         self.ill = self.ill - {service}
         if service == PROXY_SERVICE:
             self.load_proxy_config()
         if service == ETCD and not self.etcd.start(self, joins=joins, initial=initial):
             self.end(service, "restarting")
+
+    def read_at_start(self, path: str) -> Iterator[bytes]:
+        """Yield a file as each container that runs has read it."""
+        for key, read in self.read.items():
+            if path in read and key in self.containers:
+                yield read[path]
+
+    def note_writes(self) -> None:
+        """Take in which files that something reads only when it starts are others since that was last done."""
+        for path in READ_PATHS:
+            file = self.host.files.get(path)
+            if file is not None and self.writes.get(path, (b"", 0))[0] != file.content:
+                self.ticks += 1
+                self.writes = {**self.writes, path: (file.content, self.ticks)}
 
     def end(self, service: str, state: str = "exited") -> None:
         """Have a container end."""

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.step_order import left_undone
+from windlass.domain.pki import Rotated
 from windlass.domain.rollout.result import UpgradeRun
 from windlass.domain.rollout.upgrade_path import UpgradeRequest
 
@@ -26,7 +27,23 @@ def upgrade_request(params: Mapping[str, Any]) -> UpgradeRequest:
         gone=tuple(params.get("gone") or ()),
         accept_new_host_key=tuple(params.get("accept_new_host_key") or ()),
         plan_digest=params.get("plan_digest") or "",
+        rotates=rotated(params.get("what") or ""),
     )
+
+
+ALL_ROTATED = "all"
+"""What a rotation is asked for that changes every authority and every key."""
+
+
+MASTER_KEY = "master-key"
+"""What is asked for that only seals the PKI again, with the first master key of the connection."""
+
+
+def rotated(what: str) -> tuple[str, ...]:
+    """Return what is to be changed, by name; nothing where the param is empty. Authorities take their leaves along."""
+    if what == ALL_ROTATED:
+        return tuple(one.value for one in Rotated if one is not Rotated.LEAVES)
+    return (Rotated(what).value,) if what not in {"", MASTER_KEY} else ()
 
 
 def upgrade_run(context: Context, *, confirm: str, rollout: str, gate: str = "") -> UpgradeRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow.sdk import BaseOperator
 from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.errors import TASK_DEFAULTS
@@ -9,6 +10,9 @@ from windlass.airflow.operators.cluster import ClusterReleaseOperator, RunOutcom
 from windlass.airflow.operators.rollout import (
     ApplyGateOperator,
     ClusterCreateOperator,
+    RotationGateOperator,
+    RotationPrepareOperator,
+    RotationReviveOperator,
     UpgradeApprovalOperator,
     UpgradeCheckOperator,
     UpgradeConfirmOperator,
@@ -27,25 +31,63 @@ def apply_tasks(subject: str) -> None:
     gate >> create >> rollout_tasks(subject, gate)
 
 
-def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> UpgradeResultOperator:
-    """Add the tasks of a rollout to the DAG at hand, and return the last; `subject` is what its approval asks.
+PHASES = ("settle_", "trust_", "reissue_", "drop_")
+"""How the names of the tasks of the rollouts of a rotation begin: each takes the change one phase on, whichever is due.
 
-    Nothing holds the lease while a person is asked. What was planned is planned again under the lease; if that is
-    another plan than the approved one, the lease is given back, and somebody is asked about the changes.
+The first brings the hosts to where they should be already, and has nothing to do as a rule.
+"""
+
+
+def rotation_tasks(subject: str) -> None:
+    """Add the tasks of a rotation to the DAG at hand: one rollout after another, a phase each."""
+    prepare = RotationPrepareOperator(task_id="prepare")
+    before: BaseOperator = RotationReviveOperator(task_id="revive")
+    prepare >> before
+    for number, prefix in enumerate(PHASES):
+        later = [f"{one}gate" for one in PHASES[number + 1 :]]
+        after = f"{PHASES[number - 1]}result" if number else ""
+        gate = RotationGateOperator(task_id=f"{prefix}gate", skips=[f"{prefix}approval"], later=later, after=after)
+        before >> gate
+        before, release = _rollout(subject, gate, prefix)
+    release >> _outcome(before)
+
+
+def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> UpgradeResultOperator:
+    """Add the tasks of a rollout to the DAG at hand, and return the last; `subject` is what its approval asks."""
+    result, release = _rollout(subject, gate or UpgradeGateOperator(task_id="gate", skips=["approval"]))
+    release >> _outcome(result)
+    return result
+
+
+def _outcome(last: BaseOperator) -> BaseOperator:
+    outcome = RunOutcomeOperator(task_id="outcome", last=last.task_id)
+    outcome.as_teardown(on_failure_fail_dagrun=True)
+    return outcome
+
+
+def _rollout(subject: str, gate: UpgradeGateOperator, prefix: str = "") -> tuple[UpgradeResultOperator, BaseOperator]:
+    """Add the tasks of one rollout, but for the judgement of the whole run; return its last, and what ends its lease.
+
+    With a `prefix` to the names of its tasks, a DAG may have several of them. Nothing holds the lease while a person is
+    asked. What was planned is planned again under the lease; if that is another plan than the approved one, the lease
+    is given back, and somebody is asked about the changes.
     """
-    gate = gate or UpgradeGateOperator(task_id="gate", skips=["approval"])
-    approval = _approval("approval", subject, asked_by="gate")
-    lease = UpgradeLeaseOperator(task_id="lease")
+    approval = _approval(f"{prefix}approval", subject, asked_by=f"{prefix}gate")
+    lease = UpgradeLeaseOperator(task_id=f"{prefix}lease")
     check = UpgradeCheckOperator(
-        task_id="check", gate="gate", approval="approval", lease="lease", skips=["approve_changes"]
+        task_id=f"{prefix}check",
+        gate=f"{prefix}gate",
+        approval=f"{prefix}approval",
+        lease=f"{prefix}lease",
+        skips=[f"{prefix}approve_changes"],
     )
-    changes = _approval("approve_changes", f"The plan has changed. {subject}", asked_by="check")
+    changes = _approval(f"{prefix}approve_changes", f"The plan has changed. {subject}", asked_by=f"{prefix}check")
     # Also if nobody had to be asked again.
     confirm = UpgradeConfirmOperator(
-        task_id="confirm", check="check", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+        task_id=f"{prefix}confirm", check=f"{prefix}check", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
     )
     rollout = UpgradeStepOperator.partial(
-        task_id="roll",
+        task_id=f"{prefix}roll",
         max_active_tis_per_dagrun=1,
         map_index_template="{{ task.step['label'] }}",
         # Which a mapped task does not have of itself.
@@ -53,19 +95,25 @@ def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> Upgr
     ).expand(step=confirm.output)
     # A rollout that pauses skips what is left of it; one that had nothing to do at all is not verified.
     verify = UpgradeVerifyOperator(
-        task_id="verify", confirm="confirm", rollout="roll", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+        task_id=f"{prefix}verify",
+        confirm=f"{prefix}confirm",
+        rollout=f"{prefix}roll",
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
     result = UpgradeResultOperator(
-        task_id="result", gate="gate", confirm="confirm", rollout="roll", trigger_rule=TriggerRule.NONE_FAILED
+        task_id=f"{prefix}result",
+        gate=f"{prefix}gate",
+        confirm=f"{prefix}confirm",
+        rollout=f"{prefix}roll",
+        trigger_rule=TriggerRule.NONE_FAILED,
     )
-    release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
-    outcome = RunOutcomeOperator(task_id="outcome", last="result").as_teardown(on_failure_fail_dagrun=True)
+    release = ClusterReleaseOperator(task_id=f"{prefix}release").as_teardown(setups=lease)
 
     gate >> approval >> lease >> check >> changes >> confirm
-    check >> confirm >> rollout >> verify >> release >> outcome
+    check >> confirm >> rollout >> verify >> release
     # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
     [gate, verify, release] >> result
-    return result
+    return result, release
 
 
 def _approval(task_id: str, subject: str, *, asked_by: str) -> UpgradeApprovalOperator:

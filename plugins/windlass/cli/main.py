@@ -15,8 +15,10 @@ _GROUP = "windlass.commands"
 _OWN = (
     EntryPoint("apply", "windlass.cli.apply:add_commands", _GROUP),
     EntryPoint("audit", "windlass.cli.audit:add_commands", _GROUP),
+    EntryPoint("certificates", "windlass.cli.certificates:add_commands", _GROUP),
     EntryPoint("credential", "windlass.cli.credential:add_commands", _GROUP),
     EntryPoint("login", "windlass.cli.airflow_login:add_commands", _GROUP),
+    EntryPoint("master-key", "windlass.cli.master_key:add_commands", _GROUP),
     EntryPoint("mirror", "windlass.cli.mirror:add_commands", _GROUP),
     EntryPoint("people-key", "windlass.cli.people_key:add_commands", _GROUP),
     EntryPoint("plan", "windlass.cli.plan:add_commands", _GROUP),

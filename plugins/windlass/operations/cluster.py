@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
+from windlass.domain.pki import Pki
+from windlass.domain.pki.trust import pods_trust
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.scripts.script import Script, changes_of
 from windlass.domain.spec.models import Cluster, Host
@@ -46,13 +48,18 @@ class ClusterSession:
     """What the references in its spec stand for."""
     fingerprint: Fingerprint = no_fingerprint
     """Tells private texts apart in what is shown of them."""
-
     guard: ChangeGuard | None = None
     """What lets it be changed: the lease of the run; None where it is only looked at, or by no operation."""
+    pods_trust: str = ""
+    """Which authorities pods are to have read, as a mark; empty where these were never changed."""
 
     def revealed(self, *parts: str) -> Cluster:
         """Return the spec with secrets in the place of the references in `parts`; for rendering alone."""
         return self.secrets.reveal(self.cluster, *parts)
+
+    def trusting(self, pki: Pki) -> ClusterSession:
+        """Return the session as it renders objects: their pods are to have read the authorities of `pki`."""
+        return replace(self, pods_trust=pods_trust(pki))
 
     @property
     def hosts(self) -> tuple[Host, ...]:

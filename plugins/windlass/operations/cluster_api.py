@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from windlass.domain.host.layout import API_PORT
-from windlass.domain.pki import SUPER_ADMIN, Pki, Signer
+from windlass.domain.pki import SUPER_ADMIN, Pki, Signer, trust_bundle
 from windlass.effects.kubernetes.client import Credentials, KubernetesClient
 from windlass.errors import UnreachableError
 from windlass.operations.cluster import ClusterSession
@@ -17,7 +17,7 @@ from windlass.operations.waiting import wait_until
 def credentials_of(pki: Pki) -> Credentials:
     """Return Windlass's own identity towards the API, which is never on a host."""
     leaf = pki.leaves[SUPER_ADMIN]
-    return Credentials(pki.authorities[Signer.KUBERNETES].certificate, leaf.certificate, leaf.key.reveal())
+    return Credentials(trust_bundle(pki, Signer.KUBERNETES), leaf.certificate, leaf.key.reveal())
 
 
 @contextmanager

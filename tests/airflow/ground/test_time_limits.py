@@ -12,6 +12,7 @@ from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from windlass.airflow.errors import RETRY_POLICY, ending_on_permanent_errors
+from windlass.airflow.rollout_tasks import PHASES
 from windlass.airflow.sensors.health import ClusterHealthSensor
 from windlass.domain.spec.care import Upgrade
 
@@ -33,6 +34,9 @@ LEAST = {
     "heal": HOUR,
     "roll": LONGEST_DRAIN + HOUR,
 }
+
+
+LEAST |= {"revive": HOUR} | {f"{prefix}roll": LEAST["roll"] for prefix in PHASES}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,10 @@ def test_no_run_as_a_whole_has_a_limit_which_would_skip_its_teardowns() -> None:
 
 def test_who_waits_for_a_person_or_for_health_does_not_wait_for_ever(tasks: list[Any]) -> None:
     asking = [task for task in tasks if hasattr(task, "response_timeout")]
-    assert {task.task_id for task in asking} == {"approval", "approve", "approve_changes"}
+    asked = {"approval", "approve", "approve_changes"}
+    assert {task.task_id for task in asking} == asked | {
+        f"{prefix}{one}" for prefix in PHASES for one in ("approval", "approve_changes")
+    }
     assert all(timedelta(days=1) <= task.response_timeout <= timedelta(days=30) for task in asking)
     sensor = ClusterHealthSensor(task_id="wait", cluster="demo")
     assert sensor.timeout

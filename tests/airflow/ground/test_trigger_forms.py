@@ -36,6 +36,7 @@ REQUIRED = {
     "disaster_recovery": {"cluster": "demo"},
     "pause_upgrade": {"cluster": "demo"},
     "replace_member": {"cluster": "demo", "host": "cp-1"},
+    "rotate_certificates": {"cluster": "demo", "what": "all"},
     "upgrade_cluster": {"cluster": "demo"},
 }
 """What a person's run cannot do without. Where Windlass starts runs too, their partition names the cluster."""

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from windlass.effects.probe import LOOP_ARGV, host_report, loop, loop_program
 from windlass.effects.probe.checks import Probe, look
-from windlass.effects.probe.host_report import answers, disks, epoch, lifetime, oldest_certificate
+from windlass.effects.probe.host_report import answers, disks, epoch, lifetime, oldest_authority, oldest_certificate
 
 LOCAL = "127.0.0.1"
 NO_ANSWER = {"hung", "held_up"}
@@ -167,6 +167,15 @@ def test_a_host_reports_its_disks_and_certificates(tmp_path: Path) -> None:
     assert 86000 < float(left) < 86401
     assert lifetime(str(tmp_path / "none.crt")) is None
     assert oldest_certificate(str(tmp_path / "none")) == ""
+
+
+def test_a_host_reports_its_authorities_apart_from_what_is_renewed_there(tmp_path: Path) -> None:
+    certificate(tmp_path, "leaf", days=1)
+    ca = certificate(tmp_path, "ca", days=20)
+    ca.with_suffix(".key").unlink()
+    _, life, path = oldest_authority(str(tmp_path)).split(" ")
+    assert (path, float(life)) == (str(ca), 22 * 86400)
+    assert oldest_certificate(str(tmp_path)).endswith("leaf.crt")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from windlass.domain.host.containers import Container, read_container
 from windlass.domain.host.desired import CONTAINERD, DesiredHost, desired_host
 from windlass.domain.host.drift import HostDrift, find_host_drift, is_as_desired
 from windlass.domain.host.facts import parse_facts
-from windlass.domain.host.file_drift import Absent, FileState, ObservedFile, Unknown
+from windlass.domain.host.file_drift import ROOT, Absent, FileState, ObservedFile, Unknown
 from windlass.domain.host.health import HostHealth, ServiceHealth
 from windlass.domain.host.layout import (
     API_PROXY,
@@ -31,6 +31,7 @@ from windlass.domain.host.observed import LoadedFiles, ObservedHost, ObservedUni
 from windlass.domain.pki import desired_certificates, issue_pki
 from windlass.domain.remediation.drift import with_drift
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
+from windlass.domain.rollout.plan import KUBELET_CERTIFICATES
 from windlass.domain.rollout.stale import host_state
 from windlass.domain.spec.version import at_version
 from windlass.operations.apply.plan import plan_steps
@@ -41,6 +42,7 @@ CURRENT = LoadedFiles("1", "1")
 SYSCTL = "/etc/sysctl.d/90-windlass.conf"
 KUBELET_KEY = "/etc/windlass/pki/kubelet.key"
 KUBELET_CERTIFICATE = "/etc/windlass/pki/kubelet.crt"
+ETCD_CA = "/etc/windlass/pki/etcd/ca.crt"
 Change = Callable[[ObservedHost], ObservedHost]
 
 
@@ -128,6 +130,7 @@ def tampered(component: str) -> Container:
 
 
 SCHEDULER = "kube-scheduler"
+STARTED = datetime(2026, 11, 1, 8, tzinfo=UTC)
 CASES: dict[str, tuple[Change, list[str], list[str], dict[str, str]]] = {
     "a program is gone": (
         without_program,
@@ -181,7 +184,21 @@ CASES: dict[str, tuple[Change, list[str], list[str], dict[str, str]]] = {
         with_file(KUBELET_CERTIFICATE, Absent()),
         [f"{KUBELET_CERTIFICATE} is lost", "kubelet reads files that differ"],
         ["write 1 certificate files", "start kubelet"],
-        {"kubelet": "kubelet restarted", "certificates": "certificates: 1 files"},
+        {KUBELET_CERTIFICATES: "kubelet restarted", "certificates": "certificates: 1 files"},
+    ),
+    "the authority of etcd is another": (
+        with_file(ETCD_CA, FileState("0" * 64, 0o644, ROOT, "0:0")),
+        [
+            f"{ETCD_CA} is another",
+            f"kube-apiserver: it reads {ETCD_CA} only when it starts",
+            f"etcd: it reads {ETCD_CA} only when it starts",
+        ],
+        ["write 1 certificate files"],
+        {
+            "etcd/etcd": "etcd restarted",
+            "control-plane/kube-apiserver": "kube-apiserver restarted",
+            "certificates": "certificates: 1 files",
+        },
     ),
     "settings were not loaded": (
         lambda host: replace(host, settings={**host.settings, "kernel settings": LoadedFiles("2", "1")}),
@@ -362,3 +379,23 @@ def test_a_version_that_a_rollout_left_behind_is_named() -> None:
     assert drift(kubelet).other_version == "kubelet v1.35.9"
     old = container(SCHEDULER, **{VERSION_LABEL: "v1.35.9", "io.windlass.digest": "sha256:other"})
     assert drift(with_container(SCHEDULER, old)).other_version == f"{SCHEDULER} v1.35.9"
+
+
+def written(at: datetime) -> ObservedHost:
+    return replace(applied(), written={ETCD_CA: at})
+
+
+def test_what_started_before_its_authority_was_written_starts_again() -> None:
+    found = find_host_drift(desired(), written(STARTED + timedelta(microseconds=1)))
+    assert [one.text for one in found.differences] == [
+        f"kube-apiserver: it started before {ETCD_CA} was written",
+        f"etcd: it started before {ETCD_CA} was written",
+    ]
+    assert host_state(found).stale == {
+        "etcd/etcd": "etcd restarted",
+        "control-plane/kube-apiserver": "kube-apiserver restarted",
+    }
+
+
+def test_what_started_after_its_authority_was_written_is_left_alone() -> None:
+    assert is_as_desired(desired(), written(STARTED))

@@ -92,3 +92,11 @@ def test_a_host_that_cannot_be_reached_is_tried_again_and_not_put_back(world: Wo
     with pytest.raises(UnreachableError, match="the host does not answer"):
         change_part(roll_of(world), part(missing))
     assert version_on(world) == "new"
+
+
+def test_one_that_has_read_other_files_is_recreated_though_it_is_as_rendered(world: World) -> None:
+    recreated = StackPart("cp-1", "etcd", ("etcd",), lambda _: "", SECOND, always, recreates=True)
+    change_part(roll_of(world), recreated)
+    (script,) = [one for one in world.machines["cp-1"].scripts if one.name in {"start-stack", "recreate-container"}]
+    assert script.name == "recreate-container"
+    assert script.arguments["is_gentle"]

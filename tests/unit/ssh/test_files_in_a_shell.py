@@ -66,6 +66,16 @@ def test_a_key_that_is_open_to_all_is_found_and_closed_in_one_step(tmp_path: Pat
     assert not put_tree("cp-1", run, str(tmp_path), sent)
 
 
+def test_the_time_of_a_file_is_that_of_its_content(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.crt"
+    assert put_tree("cp-1", run, str(tmp_path), {"ca.crt": RemoteFile(b"one", 0o644, ME)})
+    os.utime(authority, (1, 1))
+    assert put_tree("cp-1", run, str(tmp_path), {"ca.crt": RemoteFile(b"one", 0o600, ME)})
+    assert authority.stat().st_mtime == 1
+    assert put_tree("cp-1", run, str(tmp_path), {"ca.crt": RemoteFile(b"two", 0o600, ME)})
+    assert authority.stat().st_mtime > 1
+
+
 def test_another_owner_is_found(tmp_path: Path) -> None:
     key = tmp_path / "apiserver.key"
     key.write_bytes(b"key")

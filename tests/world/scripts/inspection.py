@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from world.machine import Machine
-from world.scripts.remediation import inspect
+from world.scripts.remediation import at_tick, inspect
 from world.scripts.script import Act, Arguments
 
 _VERSIONS = {
@@ -30,6 +30,10 @@ def inspect_host(machine: Machine, arguments: Arguments) -> Iterator[str]:
         yield f"setting={machine.digest(files)}:{machine.applied(name.replace(' ', '-')) or ''}:{name}"
     for unit, reads in arguments["units"].items():
         yield from _unit(machine, unit, machine.digest(*reads))
+    machine.note_writes()
+    for path in arguments["read_once"]:
+        at = f"{at_tick(machine.writes[path][1]).timestamp():.6f}" if path in machine.host.files else ""
+        yield f"written={path} {at}"
     yield "complete=yes"
 
 

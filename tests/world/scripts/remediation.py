@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from windlass.domain.scripts.recreate import NO_COMPOSE_FILE
@@ -13,7 +14,7 @@ from world.machine import STATE, Machine
 from world.scripts.script import Act, Arguments, ScriptError
 from world.scripts.stacks import note_proxy_config
 
-_STARTED = "2026-11-01T08:00:00Z"
+_STARTED = datetime(2026, 11, 1, 8, tzinfo=UTC)
 
 
 def look(machine: Machine, arguments: Arguments) -> Iterator[str]:
@@ -43,10 +44,18 @@ def _is_well(machine: Machine, service: str) -> bool:
 def inspect(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Tell all about each container."""
     for (project, service), labels in machine.containers.items():
-        yield json.dumps(inspected(service, labels, machine.made[project, service]))
+        started = at_tick(machine.starts.get((project, service), 0))
+        yield json.dumps(inspected(service, labels, machine.made[project, service], started))
 
 
-def inspected(service: str, labels: Mapping[str, str], made: Mapping[str, Any]) -> dict[str, Any]:
+def at_tick(tick: int) -> datetime:
+    """Return the time of a machine's tick."""
+    return _STARTED + timedelta(seconds=tick)
+
+
+def inspected(
+    service: str, labels: Mapping[str, str], made: Mapping[str, Any], started: datetime = _STARTED
+) -> dict[str, Any]:
     """Return what Docker says of a container that was made from a Compose service."""
     mounts = [
         {"Type": "bind", "Source": one["source"], "Destination": one["target"], "RW": not one.get("read_only")}
@@ -59,7 +68,7 @@ def inspected(service: str, labels: Mapping[str, str], made: Mapping[str, Any]) 
         "Name": f"/windlass-{service}",
         "Mounts": mounts,
         "Config": config,
-        "State": {"Status": labels.get(STATE, "running"), "ExitCode": 0, "StartedAt": _STARTED},
+        "State": {"Status": labels.get(STATE, "running"), "ExitCode": 0, "StartedAt": started.isoformat()},
         "HostConfig": {**host, "ReadonlyRootfs": made["read_only"]},
     }
 

@@ -14,11 +14,14 @@ from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.rollout import IS_COMPLETE, upgrade_request, upgrade_run
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.step_order import require_step_order
-from windlass.airflow.time_limits import STEP
+from windlass.airflow.time_limits import STEP, WORK
+from windlass.domain.pki import Rotated
 from windlass.domain.rollout import PREFETCH, Step
 from windlass.operation_names import Operation
 from windlass.operations.rollout.approved_plan import CheckedPlan, check_again, confirm_plan, planned_just_now
 from windlass.operations.rollout.pause import ask_to_pause
+from windlass.operations.rollout.revive import revive
+from windlass.operations.rollout.rotation import prepare_rotation
 from windlass.operations.rollout.upgrade import (
     approval_for,
     do_upgrade_step,
@@ -72,6 +75,49 @@ class ApplyGateOperator(UpgradeGateOperator):
         plan = plan_upgrade(run, request, self.log.info)
         is_over = plan.is_settled or request.plan_only
         self.skip(context, [self.creates, *(self.skips if is_over else ())], dict(plan.value))
+
+
+class RotationPrepareOperator(ClusterOperator):
+    """Makes the new authorities and keys of a rotation and stores them; nothing uses them yet."""
+
+    def act(self, context: Context, run: RunContext) -> list[str]:
+        """Return what is being changed and how far it has come; nothing is made for a plan alone."""
+        request = upgrade_request(context["params"])
+        if request.plan_only:
+            return []
+        return list(prepare_rotation(run, [Rotated(one) for one in request.rotates]))
+
+
+class RotationReviveOperator(ClusterOperator):
+    """Brings new certificates to all hosts at once where those that they have are over; else it does nothing."""
+
+    longest = WORK
+
+    def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
+        """Return what was changed by host."""
+        if upgrade_request(context["params"]).plan_only:
+            return {}
+        return self.tell(revive(run, self.log.info))
+
+
+class RotationGateOperator(UpgradeGateOperator):
+    """Plans the next phase of a rotation; the gates of `later` phases are skipped for a plan alone.
+
+    So are all where the phase before, whose result is the task `after`, was paused; empty for the first phase.
+    """
+
+    def __init__(self, *, later: list[str], after: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.later, self.after = later, after
+
+    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
+        """Return findings and plan."""
+        before = (context["ti"].xcom_pull(task_ids=self.after) or {}) if self.after else {}
+        if before.get("state") == "paused":
+            self.skip(context, [*self.skips, *self.later], {})
+        if upgrade_request(context["params"]).plan_only:
+            self.skips = [*self.skips, *self.later]
+        return super().act(context, run)
 
 
 class ClusterCreateOperator(TriggerDagRunOperator):

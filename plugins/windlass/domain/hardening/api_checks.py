@@ -14,16 +14,15 @@ from windlass.domain.spec.access import people_group
 ApiCheck = Callable[[ApiAudit], Iterator[str]]
 _EVERYBODY = frozenset({"system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:anonymous"})
 _ADMIN = "cluster-admin"
+_ADMINS = {_ADMIN, ADMINS_GROUP, people_group(_ADMIN)}
+"""The bindings of Kubernetes' own, and of Windlass's certificates: of the operator, and of people by the spec."""
 
 
 def few_admins(audit: ApiAudit) -> Iterator[str]:
-    """Check that only the groups of Kubernetes' own, of Windlass' certificates and of people may do everything.
-
-    Who is in that of people, the spec says by name (`access.groups`).
-    """
+    """Check that only the groups of Kubernetes' own and of Windlass' certificates may do everything."""
     for binding in audit.bindings:
         name = binding["metadata"]["name"]
-        if binding["roleRef"]["name"] == _ADMIN and name not in {_ADMIN, ADMINS_GROUP, people_group(_ADMIN)}:
+        if binding["roleRef"]["name"] == _ADMIN and name not in _ADMINS:
             yield f"{_told(binding)} gives {_ADMIN} to {', '.join(_subjects(binding)) or 'nobody'}"
 
 

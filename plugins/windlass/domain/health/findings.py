@@ -33,6 +33,8 @@ class Kind(Enum):
     """The host's clock is off."""
     CERTIFICATE_EXPIRING = "certificate_expiring"
     """A certificate on the host has less than a third of its life left, or is about to run out."""
+    AUTHORITY_EXPIRING = "authority_expiring"
+    """The certificate of an authority on the host runs out: the cluster has to be moved to another one before."""
     BACKUP_OLD = "backup_old"
     """The newest bundle is older than the schedule allows; `host` is empty, `component` is `backup`."""
     LEFT_HOST = "left_host"

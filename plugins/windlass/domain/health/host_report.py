@@ -17,6 +17,11 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 CERTIFICATE_SHARE = 1 / 3
 """Certificates are renewed when this share of their life is left."""
 CERTIFICATE_FLOOR = timedelta(hours=1)
+AUTHORITIES = "authorities"
+"""What a report on the authorities of a host is about."""
+AUTHORITY_SHARE = 1 / 4
+AUTHORITY_WARNING = timedelta(days=180)
+"""Authorities are told of this long before their end, or when the share is left of a shorter life."""
 NODE = "node"
 """What `component` says of a finding about a node as Kubernetes sees it."""
 ADDON = "addon"
@@ -29,6 +34,7 @@ LOCAL_KINDS = frozenset(
         Kind.DISK_FULL,
         Kind.CLOCK_OFF,
         Kind.CERTIFICATE_EXPIRING,
+        Kind.AUTHORITY_EXPIRING,
         Kind.BACKUP_OLD,
         Kind.LEFT_HOST,
         Kind.ADDON_UNAVAILABLE,
@@ -101,10 +107,18 @@ def _clock(name: str, value: str) -> Condition | None:
 def _certificate(name: str, value: str) -> Condition | None:
     messages = value.split(" ", 2)
     left, life, path = _number(messages[0]), _number(messages[1]), messages[2]
-    if left > max(life * CERTIFICATE_SHARE, CERTIFICATE_FLOOR.total_seconds()):
+    kind = Kind.AUTHORITY_EXPIRING if name == AUTHORITIES else Kind.CERTIFICATE_EXPIRING
+    if left > _warning(kind, life):
         return None
     when = "has run out" if left <= 0 else f"runs out in {timedelta(seconds=round(left))}"
-    return Condition(Kind.CERTIFICATE_EXPIRING, name, f"{path} {when}")
+    return Condition(kind, name, f"{path} {when}")
+
+
+def _warning(kind: Kind, life: float) -> float:
+    """Return how many seconds before the end of a certificate of such a life that is told."""
+    if kind is Kind.AUTHORITY_EXPIRING:
+        return min(life * AUTHORITY_SHARE, AUTHORITY_WARNING.total_seconds())
+    return max(life * CERTIFICATE_SHARE, CERTIFICATE_FLOOR.total_seconds())
 
 
 def _backup(name: str, value: str) -> Condition | None:

@@ -14,6 +14,7 @@ from windlass.domain.host.layout import (
     CNI_BINARIES,
     COMPONENT_LABEL,
     CONTAINERD_CONFIG,
+    CONTROLLER_MANAGER_PKI,
     DIGEST_LABEL,
     DOCKER_DAEMON,
     DOCKER_PLUGINS,
@@ -23,6 +24,7 @@ from windlass.domain.host.layout import (
     KUBELET_CONFIG,
     PKI,
     PROXY_CONFIG,
+    SCHEDULER_PKI,
     STACKS,
     SYSTEMD,
     VERSION_LABEL,
@@ -51,6 +53,26 @@ SETTINGS = {
     API_PROXY: (PROXY_CONFIG,),
 }
 """The files that must be loaded when they change, by what they are called in plans."""
+READ_ONCE = {
+    "etcd": (f"{PKI}/etcd/ca.crt",),
+    "kube-apiserver": (
+        f"{PKI}/ca.crt",
+        f"{PKI}/etcd/ca.crt",
+        f"{PKI}/service-account.key",
+        f"{PKI}/service-account.pub",
+    ),
+    "kube-controller-manager": (f"{CONTROLLER_MANAGER_PKI}/ca.crt", f"{CONTROLLER_MANAGER_PKI}/service-account.key"),
+    "kube-scheduler": (f"{SCHEDULER_PKI}/ca.crt",),
+    "api-proxy": (f"{PKI}/ca.crt",),
+}
+"""What a component reads when it starts and never again, of what changes in a running cluster.
+
+Leaves and their keys are read again by all of them: etcd for each handshake, components of Kubernetes by
+`dynamiccertificates` and `certrotation`. So are the API server's authorities for clients and for front proxies, and
+its keys of Secrets. Not so the authorities for what they ask themselves (etcd's peers and clients, kubelets, API
+servers by kubeconfigs: client-go reads those once), nor the keys of service accounts. HAProxy has a file mounted by
+itself, which stays the old one until the container starts again.
+"""
 _COMPOSE = "compose.yaml"
 _SHARED = (CNI_BINARIES, DOCKER_PLUGINS)
 """Where programs are found by a path without a version in it."""
@@ -108,6 +130,11 @@ class DesiredService:
     """Of the service as rendered."""
     definition: Mapping[str, Any]
     """The Compose service."""
+
+    @property
+    def reads_once(self) -> tuple[str, ...]:
+        """What of the PKI it reads when it starts, and not again."""
+        return READ_ONCE.get(self.component, ())
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from typing import Literal
 
 from windlass.domain.host.container_drift import container_drift
+from windlass.domain.host.containers import Container
 from windlass.domain.host.desired import DesiredHost, DesiredLink, DesiredProgram, DesiredService, DesiredUnit
 from windlass.domain.host.file_drift import FileDrift, Unknown, find_file_drift
 from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE
@@ -66,10 +68,13 @@ class ServiceDrift:
     state: str = ""
     """Why it does not run, or is not known to, in words; empty if it runs."""
     differs: tuple[str, ...] = ()
-    """How its container is not as rendered, in words."""
+    """How its container is not as rendered, in words, or that it has read files as they are no more."""
+    reads: str = ""
+    """What it reads only when it starts and that changes or has changed since, in words: it has to be recreated."""
 
     def __str__(self) -> str:
-        return f"{self.service.component}: {', '.join(filter(None, (self.state, *self.differs)))}"
+        said = self.differs or ((self.reads,) if self.reads else ())
+        return f"{self.service.component}: {', '.join(filter(None, (self.state, *said)))}"
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,7 @@ def find_host_drift(desired: DesiredHost, observed: ObservedHost) -> HostDrift:
     files = find_file_drift(desired.files, observed.files)
     certificates = find_file_drift(desired.certificates or {}, observed.files)
     changed = {one.path for one in (*files, *certificates) if not one.is_access_only}
-    services = tuple(filter(None, (_service(one, observed) for one in desired.services.values())))
+    services = tuple(filter(None, (_service(one, observed, changed) for one in desired.services.values())))
     return HostDrift(
         programs=tuple(one for one in desired.programs if not _is_installed(one, observed)),
         links=tuple(one for one in desired.links if observed.links.get(one.path) != one.target),
@@ -206,19 +211,36 @@ def _units(units: tuple[DesiredUnit, ...], observed: ObservedHost, changed: set[
             yield UnitDrift(unit, is_current, version)
 
 
-def _service(desired: DesiredService, observed: ObservedHost) -> ServiceDrift | None:
+def _service(desired: DesiredService, observed: ObservedHost, changed: set[str]) -> ServiceDrift | None:
     if isinstance(observed.containers, Unknown):
         return _not_running(desired, f"unknown: {observed.containers.why}", is_running=None)
     container = observed.containers.get(desired.component)
     if container is None:
         return _not_running(desired, "there is no container of it", is_running=False)
     runs, is_of_stack = container.is_running, bool(container.stack)
-    differs = (*(() if is_of_stack else ("it is of no stack",)), *container_drift(desired.definition, container))
-    if runs and not differs:
+    outdated = _outdated(desired, container, observed) if runs else ""
+    differs = (
+        *(() if is_of_stack else ("it is of no stack",)),
+        *container_drift(desired.definition, container),
+        *((outdated,) if outdated else ()),
+    )
+    to_come = sorted(changed.intersection(desired.reads_once)) if runs else []
+    reads = outdated or (f"it reads {', '.join(to_come)} only when it starts" if to_come else "")
+    if runs and not differs and not reads:
         return None
     is_rendered = runs and is_of_stack and container.digest == desired.digest
     state = "" if runs else f"its container is {container.state}"
-    return ServiceDrift(desired, runs, container.version, not is_rendered, state, differs)
+    return ServiceDrift(desired, runs, container.version, not is_rendered, state, differs, reads)
+
+
+def _outdated(desired: DesiredService, container: Container, observed: ObservedHost) -> str:
+    """Return what was written since a container started and that it reads only then; empty if nothing is known of."""
+    since = [path for path in desired.reads_once if _is_after(observed.written.get(path), container.started)]
+    return f"it started before {', '.join(since)} was written" if since else ""
+
+
+def _is_after(written: datetime | None, started: datetime | None) -> bool:
+    return written is not None and started is not None and written > started
 
 
 def _not_running(desired: DesiredService, state: str, *, is_running: bool | None) -> ServiceDrift:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from windlass.domain.host.containers import Container
 from windlass.domain.host.facts import HostFacts
@@ -64,6 +65,8 @@ class ObservedHost:
     """The version that the own file of kubelet and of containerd names, where it names one."""
     containers: Mapping[str, Container] | Unknown = field(default_factory=Unknown)
     """By component, in whatever state; unknown where their engine did not answer for each of them."""
+    written: Mapping[str, datetime] = field(default_factory=dict)
+    """When files that something reads only once were last written, by the host's clock."""
     images: Mapping[str, frozenset[str] | Unknown] = field(default_factory=dict)
     """References of images by runtime: `docker`, of those that were asked for, and `containerd`."""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.domain.pki import Credential, KubeconfigContext, Pki, Signer, user_contexts
+from windlass.domain.pki import Credential, KubeconfigContext, Pki, Signer, trust_bundle, user_contexts
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
 from windlass.errors import MALFORMED, IntegrityError
@@ -69,7 +69,7 @@ def people_access(cluster: Cluster, pki: Pki) -> PeopleAccess | None:
     return PeopleAccess(
         cluster=cluster.name,
         authority=authority,
-        server_authority=pki.authorities[Signer.KUBERNETES].certificate,
+        server_authority=trust_bundle(pki, Signer.KUBERNETES),
         contexts=user_contexts(cluster),
         groups=dict(section.groups),
         minutes=section.credential_minutes,

@@ -28,7 +28,8 @@ from windlass.domain.pki.kubeconfig import (
     user_kubeconfig,
 )
 from windlass.domain.pki.layout import SUPERSEDED, HostFile, desired_certificates, files_for
-from windlass.domain.pki.model import EncryptionKey, Pki, secrets
+from windlass.domain.pki.model import Pki, secrets
+from windlass.domain.pki.rotation_state import EncryptionKey, Phase, Rotated, Rotation
 from windlass.domain.pki.subjects import (
     ADMINS_GROUP,
     ETCD_CLIENT,
@@ -40,6 +41,7 @@ from windlass.domain.pki.subjects import (
     host_names,
     local_names,
 )
+from windlass.domain.pki.trust import trust_bundle
 
 __all__ = [
     "ADMINS_GROUP",
@@ -56,7 +58,10 @@ __all__ = [
     "Expiry",
     "HostFile",
     "KubeconfigContext",
+    "Phase",
     "Pki",
+    "Rotated",
+    "Rotation",
     "Signer",
     "Usage",
     "api_names",
@@ -79,6 +84,7 @@ __all__ = [
     "new_encryption_key",
     "secrets",
     "short_lived_admin",
+    "trust_bundle",
     "user_contexts",
     "user_kubeconfig",
 ]

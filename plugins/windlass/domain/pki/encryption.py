@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from windlass.domain.pki.model import EncryptionKey
+from windlass.domain.pki.rotation_state import EncryptionKey
 from windlass.domain.secret import Secret
 
 

@@ -25,7 +25,8 @@ from windlass.domain.pki.certificates import (
     private_pem,
     usage_of,
 )
-from windlass.domain.pki.model import EncryptionKey, Pki
+from windlass.domain.pki.model import Pki
+from windlass.domain.pki.rotation_state import EncryptionKey
 from windlass.domain.pki.subjects import ADMINS_GROUP, DesiredCertificate, Signer, desired_authorities, desired_leaves
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
@@ -49,8 +50,9 @@ def issue_pki(
 ) -> Pki:
     """Return the PKI that `cluster` should have: all of `existing` that is still good, and new what is not.
 
-    `given` are the user's own authorities. An authority is never renewed here, since every certificate below it
-    would fall: that is an operation of its own. That of people goes when the spec lets nobody in any more. Leaves of
+    `given` are the user's own authorities, for a cluster that has none yet. An authority is never changed here, since
+    every certificate below it would fall: that is an operation of its own (`windlass.domain.pki.rotation`). That of
+    people comes and goes with the spec: it is there while that lets anybody in. Leaves of
     hosts that left the spec are dropped. SpecError if an authority of the user's cannot sign.
     """
     authorities = _authorities(cluster, now, existing, given or {})
@@ -64,6 +66,8 @@ def issue_pki(
         leaves=leaves,
         service_account_key=existing.service_account_key if existing else private_pem(new_key()),
         encryption_keys=existing.encryption_keys if existing else (new_encryption_key(now),),
+        rotations=existing.rotations if existing else {},
+        former=existing.former if existing else (),
     )
 
 
@@ -110,18 +114,21 @@ def _authorities(
     authorities: dict[Signer, Credential] = {}
     check_authorities(given, now)
     for signer in desired_authorities(cluster):
-        if signer in given:
-            authorities[signer] = given[signer]
-        elif existing is not None and signer in existing.authorities:
+        if existing is not None and signer in existing.authorities:
             authorities[signer] = existing.authorities[signer]
+        elif signer in given:
+            authorities[signer] = given[signer]
         else:
-            authorities[signer] = new_authority(_authority_name(cluster.name, signer), now)
+            authorities[signer] = new_authority(authority_name(cluster.name, signer), now)
     return authorities
 
 
-def _authority_name(cluster: str, signer: Signer) -> str:
-    """Return the common name of an authority, which X.509 ends at 64 characters (RFC 5280, ub-common-name)."""
-    suffix = f"-{signer.value}-ca"
+def authority_name(cluster: str, signer: Signer, which: str = "") -> str:
+    """Return the common name of an authority, which X.509 ends at 64 characters (RFC 5280, ub-common-name).
+
+    `which` tells one from those that it replaces.
+    """
+    suffix = f"-{signer.value}-ca{f'-{which}' if which else ''}"
     return cluster[: _LONGEST_COMMON_NAME - len(suffix)] + suffix
 
 

@@ -13,6 +13,7 @@ from windlass.domain.host.layout import API_PORT, API_SERVER_NAME, PROXY_PORT
 from windlass.domain.pki.certificates import Credential
 from windlass.domain.pki.model import Pki
 from windlass.domain.pki.subjects import Signer, endpoint_host
+from windlass.domain.pki.trust import trust_bundle
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster
 
@@ -60,7 +61,7 @@ def user_kubeconfig(cluster: Cluster, pki: Pki, user: str, credential: Credentia
 
 def embedded_kubeconfig(contexts: Sequence[KubeconfigContext], pki: Pki, user: str, credential: Credential) -> Secret:
     """Return a kubeconfig with everything in it, and so secret; for tunnels too, whose server is at 127.0.0.1."""
-    authority = {"certificate-authority-data": _base64(pki.authorities[Signer.KUBERNETES].certificate)}
+    authority = {"certificate-authority-data": _base64(trust_bundle(pki, Signer.KUBERNETES))}
     credentials = {
         "client-certificate-data": _base64(credential.certificate),
         "client-key-data": _base64(credential.key.reveal()),

@@ -14,11 +14,12 @@ from windlass.domain.host.layout import (
     PKI,
     SCHEDULER_PKI,
 )
-from windlass.domain.pki.certificates import Credential, public_pem
+from windlass.domain.pki.certificates import Credential
 from windlass.domain.pki.encryption import encryption_configuration
 from windlass.domain.pki.kubeconfig import CredentialFiles, host_kubeconfig
 from windlass.domain.pki.model import Pki
 from windlass.domain.pki.subjects import Signer, host_leaves
+from windlass.domain.pki.trust import token_keys, trust_bundle
 from windlass.domain.spec import Cluster, Host
 
 _STEMS = {
@@ -66,9 +67,9 @@ def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
     for purpose in leaves:
         files |= _credential_files(purpose, pki.leaves[f"{host.name}/{purpose}"])
     if "etcd" in host.roles or "control-plane" in host.roles:
-        files[f"{PKI}/etcd/ca.crt"] = _public(pki.authorities[Signer.ETCD].certificate)
+        files[f"{PKI}/etcd/ca.crt"] = _public(trust_bundle(pki, Signer.ETCD))
     # On every host: its api-proxy checks the API servers with it.
-    files[f"{PKI}/ca.crt"] = _public(pki.authorities[Signer.KUBERNETES].certificate)
+    files[f"{PKI}/ca.crt"] = _public(trust_bundle(pki, Signer.KUBERNETES))
     if "control-plane" in host.roles:
         files |= _control_plane_files(cluster, pki)
     return files | {
@@ -93,20 +94,21 @@ def desired_certificates(cluster: Cluster, host: Host, pki: Pki, renewed: Pki | 
 
 
 def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:
-    kubernetes, people = pki.authorities[Signer.KUBERNETES], pki.authorities.get(Signer.PEOPLE)
+    kubernetes = trust_bundle(pki, Signer.KUBERNETES)
     # A file of its own: no kubelet, controller or proxy is to take a certificate of the authority of people.
-    client_ca = {} if people is None else {CLIENT_CA: _public(kubernetes.certificate + people.certificate)}
+    lets_people_in = Signer.PEOPLE in pki.authorities
+    client_ca = {CLIENT_CA: _public(kubernetes + trust_bundle(pki, Signer.PEOPLE))} if lets_people_in else {}
     configuration = encryption_configuration(pki.encryption_keys, encrypt=cluster.spec.security.encrypt_secrets)
-    front_proxy = _public(pki.authorities[Signer.FRONT_PROXY].certificate)
+    front_proxy = _public(trust_bundle(pki, Signer.FRONT_PROXY))
     service_accounts = _private(pki.service_account_key.reveal_bytes())
-    trusted = {"ca.crt": _public(kubernetes.certificate), "front-proxy-ca.crt": front_proxy}
+    trusted = {"ca.crt": _public(kubernetes), "front-proxy-ca.crt": front_proxy}
     return {
         **client_ca,
         **{f"{own}/{name}": file for own in _CONTROLLERS.values() for name, file in trusted.items()},
         f"{CONTROLLER_MANAGER_PKI}/service-account.key": service_accounts,
         f"{PKI}/front-proxy-ca.crt": front_proxy,
         f"{PKI}/service-account.key": service_accounts,
-        f"{PKI}/service-account.pub": _public(public_pem(pki.service_account_key)),
+        f"{PKI}/service-account.pub": _public(token_keys(pki)),
         ENCRYPTION_CONFIG: _private(configuration.reveal_bytes()),
     }
 
@@ -116,10 +118,15 @@ def _credential_files(purpose: str, credential: Credential) -> dict[str, HostFil
     return {certificate: _public(credential.certificate), key: _private(credential.key.reveal_bytes())}
 
 
+def leaf_path(purpose: str) -> str:
+    """Return where on its host the certificate of a leaf lies."""
+    return f"{PKI}/{_STEMS.get(purpose, purpose)}.crt"
+
+
 def _credential_paths(purpose: str) -> tuple[str, str]:
     """Return where the certificate of a leaf and its key lie."""
-    stem = f"{PKI}/{_STEMS.get(purpose, purpose)}"
-    return f"{stem}.crt", f"{stem}.key"
+    certificate = leaf_path(purpose)
+    return certificate, f"{certificate.removesuffix('.crt')}.key"
 
 
 def _kubeconfig(cluster: Cluster, user: str, purpose: str) -> HostFile:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from windlass.domain.pki.certificates import Credential, public_pem
+from windlass.domain.pki.rotation_state import EncryptionKey, Rotated, Rotation, read_rotation, write_rotation
 from windlass.domain.pki.subjects import Signer
 from windlass.domain.secret import Secret
 from windlass.errors import MALFORMED, IntegrityError
 
 _FORMAT = 1
-
-
-@dataclass(frozen=True)
-class EncryptionKey:
-    """One key for Secrets at rest: its name in the configuration, and 32 random bytes as base64."""
-
-    name: str
-    key: Secret
+_ROTATED_FORMAT = 2
+"""Of a PKI that is being rotated or was: whoever reads only the first would drop what must not be forgotten."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +31,10 @@ class Pki:
     """PEM; signs the tokens of service accounts. All API servers share it."""
     encryption_keys: tuple[EncryptionKey, ...]
     """For Secrets at rest: the first encrypts, all decrypt."""
+    rotations: Mapping[Rotated, Rotation] = field(default_factory=dict)
+    """The changes of authorities and keys that are under way."""
+    former: tuple[str, ...] = ()
+    """The fingerprints (`fingerprint`) of authorities and of service accounts' keys that were replaced."""
 
     def to_bytes(self) -> bytes:
         """Return the PKI as JSON with all keys in clear: for sealing, nothing else. Equal PKIs give equal bytes."""
@@ -45,6 +45,9 @@ class Pki:
             "serviceAccountKey": self.service_account_key.reveal(),
             "encryptionKeys": [{"name": key.name, "key": key.key.reveal()} for key in self.encryption_keys],
         }
+        if self.rotations or self.former:
+            rotations = {what.value: write_rotation(one) for what, one in self.rotations.items()}
+            document |= {"format": _ROTATED_FORMAT, "rotations": rotations, "former": list(self.former)}
         return json.dumps(document, sort_keys=True, indent=1).encode()
 
     @classmethod
@@ -64,14 +67,23 @@ def secrets(pki: Pki) -> list[str]:
     A PEM key is given as its body lines too, since a log may quote it line by line, and in the base64 form that
     kubeconfigs embed.
     """
-    credentials = [*pki.authorities.values(), *pki.leaves.values()]
-    keys = [*(credential.key.reveal() for credential in credentials), pki.service_account_key.reveal()]
-    public = "".join([*(item.certificate for item in credentials), public_pem(pki.service_account_key)])
+    others = [one.other for one in pki.rotations.values()]
+    authorities = [*pki.authorities.values(), *(one for one in others if isinstance(one, Credential))]
+    credentials = [*authorities, *pki.leaves.values()]
+    signing = [pki.service_account_key, *(one for one in others if isinstance(one, Secret))]
+    encryption = [*pki.encryption_keys, *(one for one in others if isinstance(one, EncryptionKey))]
+    keys = [*(credential.key.reveal() for credential in credentials), *(key.reveal() for key in signing)]
+    public = "".join([*(item.certificate for item in credentials), *map(public_pem, signing)])
     # A short last line could stand anywhere by chance, and a line of the public half stands in the certificate.
     bodies = [line for key in keys for line in key.splitlines() if not line.startswith("-----")]
     lines = [line for line in bodies if len(line) > 16 and line not in public]
     embedded = [base64.b64encode(key.encode()).decode() for key in keys]
-    return [*keys, *lines, *embedded, *(key.key.reveal() for key in pki.encryption_keys)]
+    return [*keys, *lines, *embedded, *(key.key.reveal() for key in encryption)]
+
+
+def fingerprint(public: str) -> str:
+    """Return the SHA-256 of a certificate or public key (PEM), by which `Pki.former` remembers it."""
+    return hashlib.sha256(public.strip().encode()).hexdigest()
 
 
 def _write(credential: Credential) -> dict[str, str]:
@@ -86,11 +98,13 @@ def _read(document: Mapping[str, Any]) -> Credential:
 
 
 def _read_pki(document: Mapping[str, Any]) -> Pki:
-    if document["format"] != _FORMAT:
+    if document["format"] not in {_FORMAT, _ROTATED_FORMAT}:
         raise ValueError("unknown format")
     return Pki(
         authorities={Signer(name): _read(item) for name, item in document["authorities"].items()},
         leaves={name: _read(item) for name, item in document["leaves"].items()},
         service_account_key=Secret(document["serviceAccountKey"]),
         encryption_keys=tuple(EncryptionKey(item["name"], Secret(item["key"])) for item in document["encryptionKeys"]),
+        rotations={Rotated(name): read_rotation(item) for name, item in document.get("rotations", {}).items()},
+        former=tuple(map(str, document.get("former", ()))),
     )

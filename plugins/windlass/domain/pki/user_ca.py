@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cryptography import x509
+
 from windlass.domain.pki.certificates import Credential
 from windlass.domain.pki.model import Pki
 from windlass.domain.pki.subjects import Signer
+from windlass.domain.pki.trust import CA_OF
 from windlass.domain.spec import Cluster
 from windlass.errors import RefusedError
+from windlass.operation_names import Operation
 
 
 def references(cluster: Cluster) -> dict[Signer, str]:
@@ -21,16 +25,21 @@ def references(cluster: Cluster) -> dict[Signer, str]:
 
 
 def refuse_other_authorities(given: Mapping[Signer, Credential], existing: Pki | None) -> None:
-    """RefusedError if an authority that is given is another than the running cluster's.
+    """RefusedError if an authority that is given is neither the running cluster's nor one that it is changed to.
 
-    Everything that trusts the old one would fall at once; to change it in steps is an operation of its own.
+    Everything that trusts the old one would fall at once; it is changed in steps.
     """
     if existing is None:
         return
     for signer, authority in given.items():
-        if authority.parse() != existing.authorities[signer].parse():
+        if authority.parse() not in _known(existing, signer):
             raise RefusedError(
                 f"spec.pki.ca: the given {signer.value} authority is not the one that the cluster runs with, and an "
-                "apply never changes it; take it out of the spec (changing it in steps, `rotate_certificates`, is "
-                "planned, not there yet)"
+                f"apply never changes it; change it in steps: trigger `{Operation.ROTATE}` with what: "
+                f"{signer.value}-ca, or take it out of the spec"
             )
+
+
+def _known(pki: Pki, signer: Signer) -> list[x509.Certificate]:
+    others = [rotation.other for what, rotation in pki.rotations.items() if CA_OF.get(what) is signer]
+    return [one.parse() for one in (pki.authorities[signer], *others) if isinstance(one, Credential)]

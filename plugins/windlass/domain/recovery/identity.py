@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from windlass.domain.pki import Pki
+from windlass.domain.pki import Pki, Rotated
+from windlass.domain.pki.certificates import public_pem
+from windlass.domain.pki.model import fingerprint
 from windlass.errors import RefusedError
 from windlass.operation_names import Operation
 
@@ -30,10 +32,17 @@ def joined_pki(stored: Pki | None, bundled: Pki) -> Pki:
 def is_of_one_cluster(one: Pki, other: Pki) -> bool:
     """Tell whether two PKIs are of one cluster at two times, and not of two that had the same name.
 
-    The service account key is made with a cluster and stays; authorities may be the user's own, and serve many, and
-    the keys of Secrets may have come from a bundle.
+    The key of service accounts is made with a cluster; one that was rotated since is known by its fingerprint.
+    Authorities may be the user's own, and serve many, and the keys of Secrets may have come from a bundle.
     """
-    return one.service_account_key == other.service_account_key
+    return bool(_service_accounts(one) & _service_accounts(other))
+
+
+def _service_accounts(pki: Pki) -> set[str]:
+    """Return the fingerprints of the keys of service accounts that a cluster has and had."""
+    prefix = f"{Rotated.SERVICE_ACCOUNT.value}:"
+    former = {one.removeprefix(prefix) for one in pki.former if one.startswith(prefix)}
+    return {*former, fingerprint(public_pem(pki.service_account_key))}
 
 
 def version_for(desired: str, bundled: str, *, restore: bool) -> str:

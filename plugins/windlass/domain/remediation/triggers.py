@@ -19,6 +19,7 @@ _WAYS_OUT = {
     Kind.NETWORK_CUT: "fix the network between the hosts; nothing on the host itself is touched",
     Kind.DISK_FULL: "free some room there, or give it more",
     Kind.CLOCK_OFF: "set the clock, and see that a time service runs on the host",
+    Kind.AUTHORITY_EXPIRING: f"move the cluster to a new authority: trigger `{Operation.ROTATE}`",
     Kind.BACKUP_OLD: f"see the last runs of `{Operation.BACK_UP}`",
 }
 """Kinds that remediation can do nothing about: people are notified, once, and once that it is over."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
-from windlass.domain.host.layout import ADDON_LABEL
+from windlass.domain.host.layout import ADDON_LABEL, TRUST_ANNOTATION
 from windlass.domain.objects.inventory import FIELD_MANAGER, MANAGED_BY_LABEL, OWN_ADDON
 from windlass.domain.oneline import line_breaker
 from windlass.domain.pki.bindings import group_bindings
@@ -19,6 +19,7 @@ from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
 
 _MANAGED_BY = {MANAGED_BY_LABEL: FIELD_MANAGER}
+_WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 _EARLY_KINDS = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "ServiceAccount")
 """Kinds that others need to be there first."""
@@ -83,6 +84,20 @@ def _default_accounts(ours: Sequence[AddonManifest]) -> Iterator[AddonManifest]:
         metadata = {"name": "default", "namespace": namespace}
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
         yield _ours(addon, {**account, "automountServiceAccountToken": False})
+
+
+def with_authority(manifest: AddonManifest, mark: str) -> AddonManifest:
+    """Return one of Windlass's own manifests with the mark of the authorities that its pods are to have read.
+
+    When the mark changes its pods are replaced. An empty mark, and objects without pods, change nothing.
+    """
+    template = manifest.document.get("spec", {}).get("template") if manifest.kind in _WORKLOADS else None
+    if not mark or template is None or manifest.is_users:
+        return manifest
+    metadata = template.get("metadata", {})
+    marked = {**metadata, "annotations": {**metadata.get("annotations", {}), TRUST_ANNOTATION: mark}}
+    spec = {**manifest.document["spec"], "template": {**template, "metadata": marked}}
+    return replace(manifest, document={**manifest.document, "spec": spec})
 
 
 def _addons(cluster: Cluster) -> Iterator[tuple[str, str]]:

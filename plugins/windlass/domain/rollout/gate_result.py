@@ -35,6 +35,8 @@ class GateResult:
     """What the steps change in contents."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Why hosts have no part in the steps, or not all of it: they do not answer, or those that do not are needed."""
+    turn: Mapping[str, str] = field(default_factory=dict)
+    """To which phase a change of authorities and keys goes on with the steps: see `rotation.read_turn`."""
 
     @property
     def needs_bundle(self) -> bool:

@@ -17,7 +17,7 @@ from windlass.domain.pki.compare import certificate_difference, certificate_iden
 from windlass.domain.rendering.stacks import OWN_STACKS
 from windlass.domain.rollout.content_diff import file_difference, image_difference, service_difference
 from windlass.domain.rollout.plan import HostState
-from windlass.domain.rollout.stale import CERTIFICATES, part_of_file
+from windlass.domain.rollout.stale import CERTIFICATES, part_of_file, part_of_unit
 from windlass.domain.spec.private import Fingerprint, no_fingerprint
 from windlass.errors import MALFORMED
 
@@ -98,12 +98,15 @@ def host_details(drift: HostDrift, found: HostContents) -> HostDetails:
             lines.setdefault(part, []).extend(changes)
             reasons = [service.state, *(() if changes else service.differs)]
             remarks.setdefault(part, []).extend(f"now: {one}" for one in reasons if one)
+        elif service.reads:
+            remarks.setdefault(f"{service.service.stack}/{service.service.component}", []).append(service.reads)
     for file in drift.files:
         if file.content and not file.path.endswith(f"/{_COMPOSE}"):
             lines.setdefault(part_of_file(drift, file.path), []).extend(_file(file, found))
     for unit in drift.units:
-        if unit.unit.component not in lines:
-            remarks.setdefault(unit.unit.component, []).append(f"now: {unit}")
+        part = part_of_unit(drift, unit)
+        if part not in lines:
+            remarks.setdefault(part, []).append(f"now: {unit}")
     certificates = [_certificate(file, found) for file in drift.certificates if file.content]
     return HostDetails(
         {part: tuple(told) for part, told in lines.items()},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from windlass.domain.host.drift import HostDrift
+from windlass.domain.host.drift import HostDrift, UnitDrift
 from windlass.domain.host.file_drift import FileDrift
 from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG, stack_directory
-from windlass.domain.rollout.plan import API_SERVICE, KUBELET, PROXY, HostState
+from windlass.domain.rollout.plan import API_SERVICE, KUBELET, KUBELET_CERTIFICATES, PROXY, HostState
 from windlass.domain.spec.models import Host
 
 FILES, CERTIFICATES = "files", "certificates"
@@ -16,7 +16,8 @@ FILES, CERTIFICATES = "files", "certificates"
 def host_state(drift: HostDrift) -> HostState:
     """Return what of a host has to change, and what must be fetched for it.
 
-    A container that was changed by other hands, and is labelled as rendered, is left to `heal_cluster`.
+    A container that was changed by other hands, and is labelled as rendered, is left to `heal_cluster`; one that reads
+    a file only when it starts is recreated where that file changes.
     """
     return HostState(dict(_stale(drift)), tuple(_missing(drift)))
 
@@ -31,15 +32,17 @@ def new_host_state(host: Host) -> HostState:
 
 def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
     """Give parts in the order in which plans show them; a file that a part reads is told with that part."""
-    services = [one for one in drift.services if one.is_other_rendering]
+    services = [one for one in drift.services if one.is_other_rendering or one.reads]
     for one in services:
         old = one.version if one.is_running else None
         name = one.service.component
         is_running = one.is_running is not False  # where nobody could tell, it may well run
         yield f"{one.service.stack}/{name}", _change(name, old, one.service.version, is_running=is_running)
     for unit in drift.units:
-        component = unit.unit.component
-        yield component, _change(component, unit.version, unit.unit.version, is_running=unit.is_current)
+        yield (
+            part_of_unit(drift, unit),
+            _change(unit.unit.component, unit.version, unit.unit.version, is_running=unit.is_current),
+        )
     if drift.surplus:
         yield "surplus", f"{', '.join(drift.surplus)} stopped, which the spec does not have there"
     if drift.links:
@@ -53,6 +56,21 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
         yield FILES, f"files: {', '.join(_file(one) for one in sorted(rest, key=lambda one: one.path))}"
     if drift.certificates:
         yield CERTIFICATES, _certificates(drift.certificates)
+
+
+def reading(drift: HostDrift) -> tuple[str, ...]:
+    """Return the services, as `STACK/SERVICE`, that run and have to start again for a file that they read only then."""
+    return tuple(f"{one.service.stack}/{one.service.component}" for one in drift.services if one.reads)
+
+
+def part_of_unit(drift: HostDrift, unit: UnitDrift) -> str:
+    """Return with which part of a host plans tell of a unit: a kubelet that only reads other certificates apart.
+
+    It starts again as the same program with the same settings, and its pods run on: no node is drained for it.
+    """
+    others = {one.path for one in drift.files if one.content}
+    is_same = unit.is_current and unit.version in {None, unit.unit.version} and not others & set(unit.unit.files)
+    return KUBELET_CERTIFICATES if unit.unit.component == KUBELET and is_same else unit.unit.component
 
 
 def part_of_file(drift: HostDrift, path: str) -> str:

@@ -32,6 +32,8 @@ class UpgradeRequest:
     """Names of hosts that were reinstalled, and whose new host key is trusted."""
     plan_digest: str = ""
     """The digest of the only plan that may be done; empty for any."""
+    rotates: tuple[str, ...] = ()
+    """What of certificates, authorities and keys is changed, by name: what is under way goes on to its next phase."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from windlass.domain.bounded import read_from
 from windlass.domain.host.containers import Container, by_component, read_container
@@ -59,12 +60,15 @@ def inspect_host(desired: DesiredHost) -> Script:
         lines += [digest_lines(files), f'say setting "$digest:$(cat {noted(name)} 2>/dev/null):{name}"']
     for unit in desired.units:
         lines += _unit_lines(unit)
+    read_once = sorted({path for one in desired.services.values() for path in one.reads_once})
+    lines += [f'say written "{path} $(stat -c %.6Y {path} 2>/dev/null)"' for path in map(shlex.quote, read_once)]
     lines.append("say complete yes")
     arguments = {
         "images": images,
         "links": links,
         "settings": {name: list(files) for name, files in desired.settings.items()},
         "units": {unit.name: (list(unit.files), list(unit.binaries)) for unit in desired.units},
+        "read_once": read_once,
     }
     return Script("inspect-host", arguments, "\n".join(lines), is_look=True)
 
@@ -117,6 +121,7 @@ def parse_inspection(text: str, name: str, facts: HostFacts, files: Mapping[str,
             settings=dict(_setting(value) for value in values.get("setting", ())),
             units=dict(_unit(value) for value in values.get("unit", ())),
             versions=_pairs(values.get("version", ())),
+            written={path: _moment(at) for path, at in _pairs(values.get("written", ())).items() if at},
             containers=_containers(containers) if values.get("engine") == ["answers"] else _SILENT,
             images=_images(values),
         )
@@ -125,6 +130,10 @@ def parse_inspection(text: str, name: str, facts: HostFacts, files: Mapping[str,
 def _pairs(values: Iterable[str]) -> dict[str, str]:
     found = (value.partition(" ") for value in values)
     return {name: rest for name, _, rest in found}
+
+
+def _moment(seconds: str) -> datetime:
+    return datetime.fromtimestamp(float(seconds), UTC)
 
 
 def _setting(value: str) -> tuple[str, LoadedFiles]:

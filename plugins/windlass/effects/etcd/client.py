@@ -15,7 +15,7 @@ import grpc
 
 from windlass.domain.etcd.status import Alarm, AlarmKind, ContentHash, ListedMember, MemberStatus, Snapshot
 from windlass.domain.host.layout import ETCD_CLIENT_PORT
-from windlass.domain.pki import ETCD_CLIENT, Credential, Pki, Signer
+from windlass.domain.pki import ETCD_CLIENT, Credential, Pki, Signer, trust_bundle
 from windlass.effects.etcd.failures import code_of, translated
 from windlass.effects.etcd.keyspace import Keyspace
 from windlass.effects.etcd.stubs import Etcd3Client, rpc
@@ -61,7 +61,7 @@ class EtcdCredentials:
     @classmethod
     def of(cls, pki: Pki) -> EtcdCredentials:
         """Return Windlass's own credentials for a cluster's etcd."""
-        return cls(pki.authorities[Signer.ETCD].certificate, pki.leaves[ETCD_CLIENT])
+        return cls(trust_bundle(pki, Signer.ETCD), pki.leaves[ETCD_CLIENT])
 
 
 class _Channel(Etcd3Client):  # type: ignore[misc]  # etcd3 has no types

@@ -19,6 +19,8 @@ API_SERVER_NAME = "kubernetes"
 """What only an API server's certificate is for; the proxy at this host's 127.0.0.1 leads to one."""
 CERTIFICATES = "certificates"
 """What a report on the certificates of a host is about."""
+AUTHORITIES = "authorities"
+"""What one on the authorities is about whose certificates lie there."""
 DISKS = ("/var/lib/windlass", "/var/lib/docker", "/")
 SOCKETS = {"docker": "/var/run/docker.sock"}
 RESTARTS = 3
@@ -120,14 +122,32 @@ def disks(paths: tuple[str, ...] = DISKS) -> Iterator[tuple[str, int]]:
 
 def oldest_certificate(top: str = PKI) -> str:
     """Return seconds left, seconds of its whole life, and path of the certificate that is nearest its end."""
-    worst: tuple[float, float, str] | None = None
+    return oldest(path for path in certificates(top) if has_key(path))
+
+
+def oldest_authority(top: str = PKI) -> str:
+    """Return the same of the authorities, which lie on a host without their keys, and are renewed by nobody else."""
+    return oldest(path for path in certificates(top) if not has_key(path))
+
+
+def certificates(top: str) -> Iterator[str]:
+    """Yield the path of every certificate below a directory."""
     for directory, _, names in os.walk(top):
-        for name in names:
-            path = os.path.join(directory, name)
-            # Those without a key are authorities, which are not renewed like this.
-            found = lifetime(path) if name.endswith(".crt") and os.path.exists(path[:-4] + ".key") else None
-            if found is not None and (worst is None or found[0] / found[1] < worst[0] / worst[1]):
-                worst = (*found, path)
+        yield from (os.path.join(directory, name) for name in names if name.endswith(".crt"))
+
+
+def has_key(path: str) -> bool:
+    """Say whether the key of a certificate lies beside it."""
+    return os.path.exists(path[:-4] + ".key")
+
+
+def oldest(paths: Iterator[str]) -> str:
+    """Return seconds left, seconds of its whole life, and path of what has the smallest share of its life left."""
+    worst: tuple[float, float, str] | None = None
+    for path in paths:
+        found = lifetime(path)
+        if found is not None and (worst is None or found[0] / found[1] < worst[0] / worst[1]):
+            worst = (*found, path)
     return "" if worst is None else f"{worst[0]:.0f} {worst[1]:.0f} {worst[2]}"
 
 

@@ -213,11 +213,15 @@ class Loop:
             self._mouth.tell(("disk", path), free, TOLD, ("disk", path, free))
 
     def _report_certificate(self) -> None:
-        oldest = host_report.oldest_certificate()
-        if oldest:
-            # Twice, since one word alone is not believed.
-            self._mouth.say("certificate", host_report.CERTIFICATES, oldest)
-            self._mouth.say("certificate", host_report.CERTIFICATES, oldest)
+        found = {
+            host_report.CERTIFICATES: host_report.oldest_certificate(),
+            host_report.AUTHORITIES: host_report.oldest_authority(),
+        }
+        for name, oldest in found.items():
+            if oldest:
+                # Twice, since one word alone is not believed.
+                self._mouth.say("certificate", name, oldest)
+                self._mouth.say("certificate", name, oldest)
 
     def _report_nodes(self, address: str, port: int) -> None:
         told = host_report.nodes(address, port)

@@ -97,6 +97,8 @@ trap 'rm -f -- "$tmp"' EXIT
 trap 'exit 143' HUP INT PIPE TERM
 cat > "$tmp"
 [ "$(sha256sum < "$tmp")" = "$sum  -" ] || { echo "the content arrived incomplete" >&2; exit 74; }
+# The time of a file is that of its content: whoever has read it before has read what lies there now.
+if [ -f "$path" ] && [ ! -L "$path" ] && [ "$(sha256sum < "$path")" = "$sum  -" ]; then touch -r "$path" -- "$tmp"; fi
 chown -- "$owner" "$tmp"
 chmod -- "$mode" "$tmp"
 sync -- "$tmp"
@@ -129,7 +131,13 @@ for owner in "$@"; do
     find . -type f -print0 | xargs -0 sh -c '
         set -e
         root=$1; shift
-        for file; do mv -fT -- "$file" "$root/$file"; done' windlass "$root"
+        for file; do
+            old=$root/$file
+            if [ -f "$old" ] && [ ! -L "$old" ] && [ "$(sha256sum < "$old")" = "$(sha256sum < "$file")" ]; then
+                touch -r "$old" -- "$file"
+            fi
+            mv -fT -- "$file" "$old"
+        done' windlass "$root"
     find . -type d -print0 | (cd -- "$root" && xargs -0 sync --)
     cd /
     group=$((group + 1))

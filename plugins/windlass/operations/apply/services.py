@@ -22,9 +22,10 @@ _NODES_READY = timedelta(seconds=120)
 
 def start_services(run: ClusterRun, tell: Tell) -> list[str]:
     """Apply the services once an API server is ready, wait for nodes and services, and return what was changed."""
-    with run.session(run.cluster()) as session, kubernetes_api(session, run.pki(), _API_READY) as client:
+    cluster, pki = run.cluster(), run.pki()
+    with run.session(cluster) as session, kubernetes_api(session, pki, _API_READY) as client:
         tell("an API server is ready")
-        changed = [*apply_services(session, client), *rewrite_secrets(session, client, run.pki())]
+        changed = [*apply_services(session.trusting(pki), client), *rewrite_secrets(session, client, pki)]
         changed += register_nodes(session, client)
         wait_until(lambda: nodes_missing(session, client), _NODES_READY, "wait for nodes", session.clock)
         tell("all nodes are Ready")

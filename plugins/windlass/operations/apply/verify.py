@@ -11,7 +11,7 @@ from typing import Any
 from windlass.domain.apply.readiness import is_ready
 from windlass.domain.apply.smoke_test import NAME, PORT, TRIALS, VOLUME_POD, trial_objects
 from windlass.domain.host.layout import API_SERVER_NAME, KUBECONFIGS, PKI, PROXY_PORT, kubernetes_binaries
-from windlass.domain.pki import Pki, check_certificate
+from windlass.domain.pki import Pki, check_certificate, trust_bundle
 from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.rendering import image_reference
 from windlass.domain.scripts.curl import CurlProbe
@@ -80,7 +80,7 @@ def _check_certificates(session: ClusterSession, pki: Pki) -> None:
     now = datetime.now(UTC)
     problems = []
     for name, desired in desired_leaves(session.cluster).items():
-        authority = pki.authorities[desired.signer].certificate
+        authority = trust_bundle(pki, desired.signer)
         problems += [
             f"{name}: {text}"
             for text in check_certificate(pki.leaves[name].certificate, authority, desired.subject.names, now)

@@ -24,7 +24,7 @@ from windlass.domain.health.protocol import (
 )
 from windlass.domain.health.subject import ProbeOrder
 from windlass.domain.markdown import shortened
-from windlass.effects.probe.host_report import CERTIFICATES, DISKS
+from windlass.effects.probe.host_report import AUTHORITIES, CERTIFICATES, DISKS
 from windlass.effects.ssh.listening import Dialler
 from windlass.operations.health.fleet import MonitoredCluster
 from windlass.operations.health.probe_channel import MOST_MESSAGES, ProbeChannel, ProbeListener
@@ -182,7 +182,7 @@ class ClusterMonitor:
                 known = (one.addon for one in self.watched.plan.objects)
                 return host in self.watched.reporters and name in known
             case _:
-                return name == CERTIFICATES
+                return name in {CERTIFICATES, AUTHORITIES}
 
     def _pass_on(self, before: str) -> None:
         """Have another host tell of nodes, instead of `before`."""

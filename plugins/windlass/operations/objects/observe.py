@@ -19,6 +19,7 @@ from windlass.domain.objects.inventory import (
 )
 from windlass.domain.rendering import AddonManifest, render_manifests
 from windlass.domain.rendering.left_hosts import NAME as LEFT_HOSTS
+from windlass.domain.rendering.manifests import with_authority
 from windlass.domain.spec.references import MANIFESTS
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.effects.ssh.fan_out import fan_out
@@ -110,7 +111,8 @@ def observe_objects(
     `before` is what was applied last: a cluster that an older Windlass has made has no inventory, and its spec tells
     which of the user's own objects were applied.
     """
-    manifests = tuple(render_manifests(session.revealed(MANIFESTS), session.release, session.lock, session.mirror))
+    rendered = render_manifests(session.revealed(MANIFESTS), session.release, session.lock, session.mirror)
+    manifests = tuple(with_authority(one, session.pods_trust) for one in rendered)
     stored = read_inventory(client)
     inventory = stored or _adopted(client, before or session)
     numbered = dict(enumerate(manifests))

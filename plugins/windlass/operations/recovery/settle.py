@@ -34,7 +34,7 @@ def settle(work: RecoveryContext, absent: Iterable[str]) -> tuple[str, ...]:
     work.told(restarted)
     with kubernetes_api(work.session, work.pki, _API_READY) as client:
         changed = [f"removed the node {name}" for name in absent if client.delete(NODES, name)]
-        changed += apply_services(work.session, client)
+        changed += apply_services(work.session.trusting(work.pki), client)
         changed += rewrite_secrets(work.session, client, work.pki)
         wait_until(lambda: nodes_missing(work.session, client), _NODES_READY, "wait for nodes", work.session.clock)
         changed += label_nodes(work.session, client)

@@ -45,7 +45,7 @@ def observe_addons(context: RemediationContext, observed: ClusterHealth) -> Clus
 
 
 def _ask(context: RemediationContext, client: KubernetesClient) -> ObservedAddons:
-    objects = observe_objects(context.session, client)
+    objects = observe_objects(context.session.trusting(context.keys), client)
     pairs = zip(objects.manifests, objects.drifts, strict=True)
     drifts: list[tuple[str, ObjectDrift]] = [(one.addon, drift) for one, drift in pairs if drift is not None]
     drifts += [(NODES_ADDON, drift) for drift in node_drift(context.session, client)]
@@ -64,7 +64,7 @@ def _workloads(client: KubernetesClient) -> list[Workload]:
 
 def act_on_addon(context: RemediationContext, action: Action) -> Changes:
     """Do what was planned for an add-on; what was changed."""
-    session = context.session
+    session = context.session.trusting(context.keys)
     with kubernetes_api(session, context.keys, _API) as client:
         match action.kind:
             case "spread-replicas":

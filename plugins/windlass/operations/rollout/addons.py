@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from windlass.domain.objects.drift import ObjectDrift
-from windlass.domain.pki import Pki
+from windlass.domain.pki import Pki, Signer, trust_bundle
+from windlass.domain.rollout.rotation import ROOT_CA
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.operations.apply.absent_pods import AbsentPods
 from windlass.operations.apply.verify import FOUNDATION
@@ -15,7 +16,7 @@ from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.apply import apply_services
 from windlass.operations.objects.nodes import label_nodes, node_drift
-from windlass.operations.objects.observe import observe_objects
+from windlass.operations.objects.observe import CONFIG_MAPS, observe_objects
 from windlass.operations.objects.secrets import rewrite_secrets, secrets_drift
 from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.context import RolloutContext
@@ -23,6 +24,7 @@ from windlass.operations.rollout.settle import unreachable_hosts
 from windlass.operations.waiting import wait_until
 
 _API = timedelta(seconds=60)
+_PUBLISHED = timedelta(minutes=2)
 _DAEMON_SETS = Resource("apps/v1", "daemonsets", namespaced=True)
 _DEPLOYMENTS = Resource("apps/v1", "deployments", namespaced=True)
 
@@ -32,15 +34,32 @@ def change_add_ons(rollout: RolloutContext) -> Changes:
 
     What is on hosts that do not answer is not waited for.
     """
-    session, before = rollout.session, rollout.before
+    session, before = rollout.session.trusting(rollout.pki), rollout.before
     absent = unreachable_hosts(session)
     with kubernetes_api(rollout.during, rollout.pki, _API) as client:
+        if session.pods_trust:
+            _wait_for_authority(rollout, client)
         changed = (*apply_services(session, client, before), *label_nodes(session, client, before))
         _tell_and_wait(rollout, client, changed, absent)
         rest = (*rewrite_secrets(session, client, rollout.pki), *spread_dns(session, client))
         if rest:
             _tell_and_wait(rollout, client, rest, absent)
     return (*changed, *rest)
+
+
+def _wait_for_authority(rollout: RolloutContext, client: KubernetesClient) -> None:
+    """Wait until pods that start read the authorities that count: the controller manager writes them to a config map.
+
+    It is only waited for: one that never comes makes the step fail, with what it lacks.
+    """
+    desired = trust_bundle(rollout.pki, Signer.KUBERNETES).strip()
+
+    def missing() -> str:
+        found = client.get(CONFIG_MAPS, ROOT_CA, "kube-system")
+        is_there = found is not None and str((found.get("data") or {}).get("ca.crt", "")).strip() == desired
+        return "" if is_there else f"config map kube-system/{ROOT_CA} has not the authorities of the cluster yet"
+
+    wait_until(missing, _PUBLISHED, "wait until pods read the cluster's authorities", rollout.session.clock)
 
 
 def _tell_and_wait(rollout: RolloutContext, client: KubernetesClient, changed: Changes, absent: frozenset[str]) -> None:

@@ -21,26 +21,21 @@ _ASK, _ANSWERS = timedelta(seconds=10), timedelta(seconds=5)
 _ENDS = 5
 
 
-def change_api_server(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
+def change_api_server(rollout: RolloutContext, host: str, *, stops: bool, recreates: bool = False) -> Changes:
     """Change the API server on `host`; the others must be up for all proxies before, and this one after.
 
-    `stops` says whether it does stop for that: one that was changed already is only waited for.
+    `stops` says whether it does stop for that: one that was changed already is only waited for. `recreates` has it
+    start again though it is as rendered, since what it has read is another by now.
     """
     clock = rollout.session.clock
     others = [one.name for one in rollout.session.cluster.hosts_with("control-plane") if one.name != host]
     if others and stops:
         wait_until(lambda: check_others(rollout, others), _OTHERS, f"{host}: the other API servers", clock)
-    changed = change_part(
-        rollout,
-        StackPart(
-            host,
-            "control-plane",
-            (API_SERVER,),
-            lambda _: _not_holding(rollout, host),
-            rollout.limits.api_ready,
-            always,
-        ),
+    within = rollout.limits.api_ready
+    part = StackPart(
+        host, "control-plane", (API_SERVER,), lambda _: _not_holding(rollout, host), within, always, recreates=recreates
     )
+    changed = change_part(rollout, part)
     wait_until(
         lambda: not_up(rollout, host), rollout.limits.api_ready, f"{host}: its API server for all proxies", clock
     )

@@ -20,10 +20,12 @@ from windlass.domain.rollout.question import render_question
 from windlass.domain.rollout.recent_plan import PlanSeen
 from windlass.domain.rollout.record import RolloutRecord, carried_on, dump_hosts
 from windlass.domain.rollout.rollout_plan import RolloutPlan, rollout_plan
+from windlass.domain.rollout.rotation import read_turn
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest
 from windlass.errors import RefusedError
 from windlass.operations.apply.certificates import ensure_pki
 from windlass.operations.rollout.check_gate import check_gate, path_of
+from windlass.operations.rollout.rotation import store_turn
 from windlass.operations.rollout.settle import remember_gone
 from windlass.operations.run import ClusterRun, Tell
 
@@ -108,7 +110,7 @@ def planned_just_now(
         return None
     tell("nobody had the lease since the gate has planned, a moment ago: the plan holds")
     with run.working() as at_work:
-        _begin(at_work, path, request)
+        _begin(at_work, path, request, handed.get("turn", {}))
     steps = tuple(Step.of(one) for one in handed["steps"])
     return CheckedPlan(steps, handed["goes_to_the_end"], handed["plan"])
 
@@ -138,12 +140,15 @@ def _check(run: ClusterRun, request: UpgradeRequest, tell: Tell, approved: Mappi
     if changes:
         tell("\n".join(["the plan has changed since it was approved:", *(f"  {one}" for one in changes)]))
         return CheckedPlan(made.steps, made.goes_to_the_end, value, changes, render_question(made.plan, changes))
-    _begin(run, made.path, request)
+    _begin(run, made.path, request, made.gate.turn)
     return CheckedPlan(made.steps, made.goes_to_the_end, value)
 
 
-def _begin(run: ClusterRun, path: UpgradePath, request: UpgradeRequest) -> None:
+def _begin(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, turn: Mapping[str, str]) -> None:
     """Write down that the rollout has begun, and issue the certificates that it needs."""
+    if turn:
+        # Before the record of a rollout, which a next run would have to end without knowing what it was for.
+        store_turn(run, path.transition.during, read_turn(turn))
     remember_rollout(run, path)
     remember_gone(run, path, request.gone)
     # What joins needs certificates before its first step; what leaves keeps its own until it has left.

@@ -106,7 +106,7 @@ def ask_api(views: Views, pki: Pki) -> ApiAnswer:
 
 
 def _what_the_api_says(views: Views, pki: Pki) -> ApiAnswer:
-    session = views.session
+    session = views.session.trusting(pki)
     with kubernetes_api(views.serving, pki, _API) as client:
         workloads = Workloads(
             nodes=client.list(NODES),

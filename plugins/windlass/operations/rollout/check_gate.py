@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from windlass.domain.backup import BundleId
 from windlass.domain.pki import Pki, issue_pki
+from windlass.domain.pki.rotation import advance
 from windlass.domain.rollout import GateReport, plan_rollout
 from windlass.domain.rollout.gate import GateFinding, without_passed
 from windlass.domain.rollout.gate_artifacts import flaws_finding, lock_finding
@@ -22,6 +23,7 @@ from windlass.domain.rollout.gate_result import (
     young_bundle,
 )
 from windlass.domain.rollout.gate_rules import judge_gate
+from windlass.domain.rollout.rotation import turn_value
 from windlass.domain.rollout.upgrade_path import (
     UpgradePath,
     UpgradeRequest,
@@ -37,6 +39,7 @@ from windlass.operations.rollout.contents import plan_details
 from windlass.operations.rollout.context import Views, session_at
 from windlass.operations.rollout.gather import gather
 from windlass.operations.rollout.host_keys import accept_host_keys
+from windlass.operations.rollout.rotation import RotationStep, next_step, rotating_pki
 from windlass.operations.run import ClusterRun, Tell
 
 
@@ -85,6 +88,11 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: 
         found = gather(views, pki)
         for name, host in found.hosts.items():
             run.records.check_host(name, host.observed.facts.store_marks)
+        rotating = rotating_pki(run, request, pki)
+        rotation = next_step(run, views, rotating, found) if request.rotates else RotationStep()
+        if rotation.turn:
+            pki = _advanced(run, path, rotating, rotation)
+            found = gather(views, pki)
         tested = (*_tested(run, path, request, views), *_offered(views.session))
         details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states).with_lines(found.add_ons)
     inputs = found.gate_inputs
@@ -93,8 +101,14 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: 
     )
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
     left_out = {**inputs.unreachable, **inputs.held}
-    all_found = GateReport((*tested, *keys, *report.findings))
-    return GateResult(all_found, steps, found.etcd_id, inputs.listed, details, left_out)
+    all_found = GateReport((*tested, *keys, *rotation.findings, *report.findings))
+    return GateResult(all_found, steps, found.etcd_id, inputs.listed, details, left_out, turn_value(rotation.turn))
+
+
+def _advanced(run: ClusterRun, path: UpgradePath, pki: Pki, rotation: RotationStep) -> Pki:
+    """Return the PKI as it will be in the next phase, for the look alone; nothing is stored."""
+    now = run.clock.now()
+    return issue_pki(path.transition.during, now, advance(pki, rotation.turn, now))
 
 
 def _tested(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, views: Views) -> tuple[GateFinding, ...]:

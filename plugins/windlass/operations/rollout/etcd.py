@@ -26,10 +26,11 @@ ANSWERS_WITHIN = timedelta(seconds=15)
 """A busy member counts as healthy as long as it answers within this."""
 
 
-def change_etcd(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
+def change_etcd(rollout: RolloutContext, host: str, *, stops: bool, recreates: bool = False) -> Changes:
     """Change the member on `host`; RefusedError if the others would not hold quorum meanwhile.
 
-    `stops` says whether it does stop for that: one that was changed already is only waited for.
+    `stops` says whether it does stop for that: one that was changed already is only waited for. `recreates` has it
+    start again though it is as rendered, since what it has read is another by now.
     """
     observation = observe_etcd(rollout.during, rollout.pki, answers_within=ANSWERS_WITHIN)
     if stops:
@@ -49,7 +50,8 @@ def change_etcd(rollout: RolloutContext, host: str, *, stops: bool) -> Changes:
         behind = reached - status.raft_applied_index
         return f"it is {behind} entries behind" if behind > 0 else ""
 
-    part = StackPart(host, "etcd", ("etcd",), missing, rollout.limits.etcd_ready, lambda: may_go_back(rollout))
+    within = rollout.limits.etcd_ready
+    part = StackPart(host, "etcd", ("etcd",), missing, within, lambda: may_go_back(rollout), recreates=recreates)
     return change_part(rollout, part)
 
 

@@ -138,7 +138,7 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         workloads=found.api.workloads,
         uses=tuple(sorted({*requests, *found.api.uses})),
         unsure_uses=unsure,
-        expiries={one.name: one.not_after for one in expiring(pki, datetime.now(UTC), _EVER)},
+        expiries=_expiries(pki),
         free_kib={name: _free(look.observed.facts.disk_free_kib) for name, look in looks.items()},
         needed_kib={name: _needed(session, name, look) for name, look in looks.items()},
         lacking=found.lacking,
@@ -149,6 +149,12 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         to_be_made=views.to_be_made,
     )
     return GatheredInputs(gate_inputs, found.etcd.leader, cluster_id, found.api.add_ons, changes, looks)
+
+
+def _expiries(pki: Pki) -> dict[str, datetime]:
+    """Return when what the PKI holds ends; nothing while it is changed, since that must not hold up its own change."""
+    ends = () if pki.rotations else expiring(pki, datetime.now(UTC), _EVER)
+    return {one.name: one.not_after for one in ends}
 
 
 def _changes(

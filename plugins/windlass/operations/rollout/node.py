@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -27,23 +28,26 @@ from windlass.operations.rollout.hooks import hooks_around
 from windlass.operations.rollout.pods_serving import serving_pods, wait_until_they_serve
 from windlass.operations.rollout.proxies import prepare_with_proxy
 from windlass.operations.rollout.rollback import put_back
-from windlass.operations.rollout.stacks import DidNotComeUpError
+from windlass.operations.rollout.stacks import DidNotComeUpError, recreate_services
 from windlass.operations.waiting import wait_until
 
 _API = timedelta(seconds=60)
 _JOURNAL = ("journalctl", "-u", "kubelet", "-n", "3", "--no-pager", "-o", "cat")
 
 
-def change_host(rollout: RolloutContext, name: str, sealed: RemoteFile | None, *, drains: bool) -> Changes:
+def change_host(
+    rollout: RolloutContext, name: str, sealed: RemoteFile | None, *, drains: bool, recreates: Sequence[str] = ()
+) -> Changes:
     """Bring the rest of one host to what is wanted: drained if it must be, changed, ready again, opened again.
 
     A node that does not come back is put back to what ran before, and opened; the error says so. So is one whose
     controllers do not serve, or its etcd member or API server after whatever the spec's hooks did. Without `sealed`,
-    the sealed PKI, all that belongs on the host lies there already, and has only to be started.
+    the sealed PKI, all that belongs on the host lies there already, and has only to be started. Services that it
+    `recreates` (`STACK/SERVICE`) start again though they are as rendered, since what they have read is another by now.
     """
     host = rollout.host(name)
     if not host.is_node:
-        changed = _change(rollout, host, sealed)
+        changed = _change(rollout, host, sealed, recreates)
         wait_for_planes(rollout, host)
         return changed
     with kubernetes_api(rollout.during, rollout.pki, _API) as client:
@@ -51,7 +55,7 @@ def change_host(rollout: RolloutContext, name: str, sealed: RemoteFile | None, *
             empty_node(rollout, client, name)
         try:
             serving = serving_pods(client, name)
-            changed = _change(rollout, host, sealed)
+            changed = _change(rollout, host, sealed, recreates)
             wait_for_planes(rollout, host)
             _wait_for_node(rollout, client, rollout.session, name)
         except UnreachableError:
@@ -81,7 +85,7 @@ def _wait_for_node(rollout: RolloutContext, client: KubernetesClient, session: C
     wait_until(look, rollout.limits.node_ready, f"{name}: its node", session.clock)
 
 
-def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile | None) -> Changes:
+def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile | None, recreates: Sequence[str]) -> Changes:
     """Lay down and start everything that is wanted of the host, with the spec's hooks around it."""
     session, connection = rollout.session, rollout.connection(host.name)
     with hooks_around(rollout, host):
@@ -91,6 +95,8 @@ def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile | None) -> C
             changed += install_host_certificates(session.cluster, rollout.pki, sealed, host, connection)
         changed += remove_others(session, host, connection)
         changed += bring_up(connection, host_stacks(session.cluster, host))
+        for stack, _, service in (one.partition("/") for one in recreates):
+            changed += recreate_services(connection, stack, (service,))
         if host.is_node:
             changed += start_kubelet(session, connection)
         if "control-plane" in host.roles:  # only now does nothing read them any more

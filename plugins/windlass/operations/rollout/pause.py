@@ -13,7 +13,7 @@ from windlass.operations.run import ClusterRun, Tell
 def ask_to_pause(run: ClusterRun, tell: Tell) -> Pause:
     """Return what was asked of which run; RefusedError if no rollout is at work."""
     lease = run.lease().effective()
-    if lease is None or lease.owner.dag_id not in {Operation.APPLY, Operation.UPGRADE}:
+    if lease is None or lease.owner.dag_id not in {Operation.APPLY, Operation.UPGRADE, Operation.ROTATE}:
         raise _nothing_to_pause(run.name, run.records.rollout())
     pause = Pause(lease.owner.run_id, run.owner.run_id, datetime.now(UTC).isoformat(timespec="seconds"), run.reason)
     run.records.ask_pause(pause)

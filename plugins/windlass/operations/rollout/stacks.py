@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from windlass.domain.host.layout import stack_directory
 from windlass.domain.scripts.apply import service_digests, stack_script
+from windlass.domain.scripts.recreate import recreate_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.errors import UnreachableError, WindlassError
@@ -35,6 +36,8 @@ class StackPart:
     within: timedelta
     may_go_back: Callable[[], bool | None]
     """Whether the old ones may be put back; None if that cannot be told, and then they are not."""
+    recreates: bool = False
+    """Whether they start again in any case: they have read files that are others now."""
 
 
 def change_part(rollout: RolloutContext, part: StackPart) -> Changes:
@@ -62,6 +65,8 @@ def lay_and_start(session: ClusterSession, part: StackPart) -> Changes:
     connection = session.connections.get(part.host)
     files = _files_of(session, host, part.stack)
     put_files(connection, files)
+    if part.recreates:
+        return recreate_services(connection, part.stack, part.services)
     return start_services(connection, part.stack, files[f"{stack_directory(part.stack)}/compose.yaml"], part.services)
 
 
@@ -74,6 +79,12 @@ def start_services(connection: Connection, stack: str, compose: RemoteFile, serv
     """Start those of the stack's `services` that differ from the Compose file, which lies on the host."""
     digests = service_digests(compose.content.decode())
     return run_script(connection, stack_script(stack, digests, services), timeout=_UP)
+
+
+def recreate_services(connection: Connection, stack: str, services: Sequence[str]) -> Changes:
+    """Recreate `services` from the Compose file that lies on the host, each with its time to stop."""
+    scripts = [recreate_script(stack, service, is_gentle=True) for service in services]
+    return tuple(change for script in scripts for change in run_script(connection, script, timeout=_UP))
 
 
 def _files_of(session: ClusterSession, host: Host, stack: str) -> dict[str, RemoteFile]:

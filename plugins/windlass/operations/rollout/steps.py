@@ -22,6 +22,7 @@ from windlass.domain.rollout.plan import (
     Step,
     StepKind,
 )
+from windlass.domain.rollout.stale import reading
 from windlass.domain.scripts.install import fetch_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
@@ -54,9 +55,9 @@ def do_step(
         PREFETCH: lambda host, connection: _fetch(rollout, host, connection),
         PREPARE: lambda host, connection: prepare_joining_host(rollout, host, connection, sealed),
         ETCD_JOIN: lambda host, _: join_etcd(rollout, host.name, sealed),
-        ETCD: lambda host, _: _service(rollout, host.name, ETCD_SERVICE),
+        ETCD: lambda host, _: _service(rollout, host.name, ETCD_SERVICE, sealed),
         # Several of them only where none runs yet.
-        API_SERVER: lambda host, connection: _api_server(rollout, host, connection, sealed),
+        API_SERVER: lambda host, _: _service(rollout, host.name, API_SERVICE, sealed),
         HOST: lambda host, _: _host(rollout, host, sealed, drains=step.drains),
         LEAVE: lambda host, _: leave(rollout, host.name, destroy),
     }
@@ -71,31 +72,31 @@ def do_step(
     return on_hosts_that_answer(rollout, step, acts[step.kind])
 
 
-def _service(rollout: RolloutContext, name: str, service: str) -> Changes:
+def _service(rollout: RolloutContext, name: str, service: str, sealed: RemoteFile) -> Changes:
     """Change the one service; one that is as wanted but may not have come up yet is waited for.
 
-    One that does not run, as after a try that was broken off, takes nothing away by being started.
+    One that does not run, as after a try that was broken off, takes nothing away by being started. One that reads
+    authorities or keys only when it starts gets them first: what is on hosts meanwhile is accepted by all
+    (`windlass.domain.pki.rotation`). So does an API server in any case, since its stack's file tells of its controllers
+    too: should the rollout end here, whoever starts one of those by that file finds what it mounts.
     """
-    look = observe_host(rollout.session, rollout.pki, rollout.host(name), rollout.connection(name))
+    host, connection = rollout.host(name), rollout.connection(name)
+    look = observe_host(rollout.session, rollout.pki, host, connection)
     may_run = look.observed.running(service.rpartition("/")[2]) is not None  # what nobody can tell of may run
+    recreates = service in reading(look.drift)
+    laid: Changes = ()
+    if look.drift.certificates and (recreates or service == API_SERVICE):
+        laid = install_host_certificates(rollout.session.cluster, rollout.pki, sealed, host, connection)
     act = change_etcd if service == ETCD_SERVICE else change_api_server
-    return act(rollout, name, stops=may_run and service in look.state.stale)
-
-
-def _api_server(rollout: RolloutContext, host: Host, connection: Connection, sealed: RemoteFile) -> Changes:
-    """Change the API server, after the certificates: the stack's file tells of its controllers too.
-
-    Should the rollout end here, whoever starts one of those by that file finds what it mounts.
-    """
-    laid = install_host_certificates(rollout.session.cluster, rollout.pki, sealed, host, connection)
-    return (*laid, *_service(rollout, host.name, API_SERVICE))
+    return (*laid, *act(rollout, name, stops=may_run and service in look.state.stale, recreates=recreates))
 
 
 def _host(rollout: RolloutContext, host: Host, sealed: RemoteFile, *, drains: bool) -> Changes:
     found = observe_host(rollout.session, rollout.pki, host, rollout.connection(host.name))
     if not found.state.stale:
         return wait_again(rollout, host.name)
-    return change_host(rollout, host.name, None if found.drift.is_all_laid else sealed, drains=drains)
+    again = tuple(one for one in reading(found.drift) if one not in {ETCD_SERVICE, API_SERVICE})
+    return change_host(rollout, host.name, None if found.drift.is_all_laid else sealed, drains=drains, recreates=again)
 
 
 def _fetch(rollout: RolloutContext, host: Host, connection: Connection) -> Changes:

@@ -72,13 +72,14 @@ def plan_upgrade(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> Upgrad
     seen = PlanSeen(lease_mark(run.lease().last()), run.clock.now())
     made = make_plan(run, request, tell)
     plan = made.plan
-    is_settled = is_rolled_out(made.path, made.gate.steps, run.records.rollout())
+    is_settled = is_rolled_out(made.path, made.gate.steps, run.records.rollout()) and not made.gate.turn
     if not is_settled:
         refuse_other_plan(plan, request.plan_digest)
     value = plan.value()
     handed = {key: value[key] for key in ("from", "to", "findings", "steps")}
     words = {"text": plan.text(), "question": render_question(plan)}
     more = {"left_out": dict(made.gate.left_out), "goes_to_the_end": made.goes_to_the_end, "seen": seen.value()}
+    more["turn"] = dict(made.gate.turn)
     return UpgradePlan({**handed, **words, "plan": value, **more}, is_settled)
 
 

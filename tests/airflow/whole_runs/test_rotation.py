@@ -1,0 +1,204 @@
+"""A rotation from its first task to its last: each phase is a rollout, and hosts always accept each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, timedelta
+
+import pytest
+from cryptography import x509
+
+from windlass.domain.host.layout import CLIENT_CA, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI, SEALED_PKI
+from windlass.domain.pki import Pki, Signer, files_for, issue_pki
+from windlass.domain.pki.issuance import is_signed_by
+from windlass.domain.pki.rotation import has_anything_ended
+from windlass.domain.pki.subjects import desired_leaves
+from windlass.domain.sealing import MasterKeys, new_master_key
+from windlass.domain.spec import load_cluster
+from windlass.effects.ssh.connection import RemoteFile
+from windlass.effects.store import ClusterRecords
+from world import World
+from world.specs import SMALL, THREE
+
+New = Callable[[str], World]
+PKI = "/etc/windlass/pki"
+STEMS = {
+    "etcd-server": "etcd/server",
+    "etcd-peer": "etcd/peer",
+    "etcd-health": "etcd/health",
+    "apiserver-etcd-client": "etcd/apiserver-client",
+    "controller-manager": "controller-manager/server",
+    "controller-manager-client": "controller-manager/client",
+    "scheduler": "scheduler/server",
+    "scheduler-client": "scheduler/client",
+}
+BUNDLES = {
+    Signer.KUBERNETES: (f"{PKI}/ca.crt", CLIENT_CA, f"{CONTROLLER_MANAGER_PKI}/ca.crt", f"{SCHEDULER_PKI}/ca.crt"),
+    Signer.ETCD: (f"{PKI}/etcd/ca.crt",),
+    Signer.FRONT_PROXY: tuple(f"{one}/front-proxy-ca.crt" for one in (PKI, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI)),
+}
+PEOPLE = SMALL.replace("\nspec:\n", "\nspec:\n  access: {groups: {Admin: [windlass:cluster-admin]}}\n")
+"""One that people may come into: its API servers accept another authority besides."""
+
+
+def stored(world: World) -> Pki:
+    pki = ClusterRecords(world.store, world.name).pki(world.keys)
+    assert pki is not None
+    return pki
+
+
+def made(new: New, spec: str) -> World:
+    world = new(spec)
+    world.run("create_cluster", spec=spec)
+    return world
+
+
+def strangers(world: World) -> Iterator[str]:
+    """Yield each certificate on a host, or of Windlass's own, that some host does not accept as it is by now."""
+    pki = stored(world)
+    for name, leaf in desired_leaves(load_cluster(world.spec, "spec")).items():
+        host, is_on_host, purpose = name.partition("/")
+        text = (
+            world.machines[host].text(f"{PKI}/{STEMS.get(purpose, purpose)}.crt")
+            if is_on_host
+            else pki.leaves[name].certificate
+        )
+        shown = x509.load_pem_x509_certificate(text.encode())
+        for other, machine in world.machines.items():
+            for bundle in (bundle for path in BUNDLES[leaf.signer] for bundle in read_by(machine, path)):
+                issuers = x509.load_pem_x509_certificates(bundle)
+                if not any(is_signed_by(shown, issuer) for issuer in issuers):
+                    yield f"{other} does not accept {name}"
+
+
+def read_by(machine: object, path: str) -> Iterator[bytes]:
+    """Yield what a host accepts by a file: as it lies there, and as whatever reads it once has read it."""
+    host = machine.host  # type: ignore[attr-defined]
+    if path in host.files:
+        yield host.files[path].content
+        yield from machine.read_at_start(path)  # type: ignore[attr-defined]
+
+
+def check_at_every_boundary(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have the world look at each change whether all hosts accept each other; what they do not is in the list."""
+    found: list[str] = []
+    cross = world.boundaries.cross
+
+    def crossed(place: str) -> None:
+        found.extend(one for one in strangers(world) if one not in found)
+        cross(place)
+
+    monkeypatch.setattr(world.boundaries, "cross", crossed)
+    return found
+
+
+def issuers(pki: Pki) -> set[str]:
+    return {pki.authorities[signer].certificate for signer in BUNDLES}
+
+
+@pytest.mark.parametrize("spec", [SMALL, THREE, PEOPLE], ids=["small", "three", "people"])
+def test_every_authority_and_key_is_changed_and_hosts_accept_each_other_all_the_time(
+    new: New, monkeypatch: pytest.MonkeyPatch, spec: str
+) -> None:
+    world = made(new, spec)
+    before = stored(world)
+    found = check_at_every_boundary(world, monkeypatch)
+
+    run = world.run("rotate_certificates", what="all", auto_approve=True)
+
+    after = stored(world)
+    assert found == []
+    assert run.results["trust_result"]["state"] == run.results["reissue_result"]["state"] == "done"
+    assert not issuers(after) & issuers(before)
+    assert after.authorities.get(Signer.PEOPLE) == before.authorities.get(Signer.PEOPLE)
+    assert after.encryption_keys != before.encryption_keys
+    assert len(after.encryption_keys) == 1
+    assert not set(map(str, after.leaves)) - set(before.leaves)
+    assert all(leaf.certificate != before.leaves[name].certificate for name, leaf in after.leaves.items())
+    assert world.run("apply_cluster").results["result"]["state"] == "nothing"
+
+
+def test_leaves_are_issued_again_in_one_rollout(new: New, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = made(new, SMALL)
+    before = stored(world)
+    found = check_at_every_boundary(world, monkeypatch)
+    run = world.run("rotate_certificates", what="leaves", auto_approve=True)
+    assert found == []
+    assert run.results["settle_result"]["state"] == "done"
+    assert run.states["trust_lease"] == "skipped"
+    assert stored(world).authorities == before.authorities
+    assert not stored(world).rotations
+    assert all(leaf != before.leaves[name] for name, leaf in stored(world).leaves.items())
+
+
+def test_a_plan_alone_stores_and_changes_nothing(new: New) -> None:
+    world = made(new, SMALL)
+    before, pki = world.state(), stored(world)
+    run = world.run("rotate_certificates", what="etcd-ca", plan_only=True)
+    lines = [line for step in run.results["settle_gate"]["steps"] for line in step["does"]]
+    assert "cp-1: etcd restarted" in lines
+    assert (world.state(), stored(world)) == (before, pki)
+    assert run.states["trust_gate"] == "skipped"
+
+
+def test_old_service_account_keys_are_kept_until_no_token_of_them_can_be_left(new: New) -> None:
+    world = made(new, SMALL)
+    old = stored(world).service_account_key
+    world.run("rotate_certificates", what="service-account", auto_approve=True)
+    assert stored(world).service_account_key != old
+    world.clock.set_back(-timedelta(hours=2))
+    world.run("rotate_certificates", what="service-account", auto_approve=True)
+    assert not stored(world).rotations
+
+
+def test_a_cluster_whose_authorities_and_certificates_have_ended_comes_back(new: New) -> None:
+    world = made(new, SMALL)
+    cluster, long_ago = load_cluster(SMALL, "spec"), world.clock.now(UTC) - timedelta(days=3700)
+    ended = replace(stored(world), authorities=issue_pki(cluster, long_ago).authorities)
+    ended = replace(ended, leaves=issue_pki(cluster, long_ago, replace(ended, leaves={})).leaves)
+    ClusterRecords(world.store, world.name).save_pki(ended, world.keys)
+    for host in cluster.spec.hosts.members:
+        for path, file in files_for(cluster, host, ended).items():
+            world.machines[host.name].host.files[path] = RemoteFile(file.content, file.mode, file.owner)
+
+    run = world.run("rotate_certificates", what="all", auto_approve=True)
+
+    assert "certificates" in run.results["revive"]["cp-1"]
+    assert not has_anything_ended(stored(world), world.clock.now(UTC))
+    assert list(strangers(world)) == []
+    assert world.run("apply_cluster").results["result"]["state"] == "nothing"
+
+
+def test_what_is_stored_is_sealed_again_with_the_first_master_key(new: New) -> None:
+    world = made(new, SMALL)
+    before = stored(world)
+    first = new_master_key().reveal()
+    both = MasterKeys((*MasterKeys.parse(first).keys, *world.keys.keys))
+    world.use_keys(both)
+
+    world.run("rotate_certificates", what="master-key", auto_approve=True)
+
+    sealed = ClusterRecords(world.store, world.name).sealed_pki()
+    assert sealed is not None
+    assert ClusterRecords(world.store, world.name).open_pki(sealed, MasterKeys.parse(first)) == before
+    assert world.machines["cp-1"].host.files[SEALED_PKI].content == sealed
+
+
+def test_nothing_is_done_to_all_hosts_at_once_while_nothing_has_ended(new: New) -> None:
+    world = made(new, SMALL)
+    run = world.run("rotate_certificates", what="front-proxy-ca", auto_approve=True)
+    assert run.results["revive"] == {}
+
+
+def test_no_phase_begins_while_a_host_does_not_answer(new: New) -> None:
+    world = made(new, SMALL)
+    before = stored(world)
+    world.machines["w-1"].host.is_reachable = False
+    world.run("rotate_certificates", what="kubernetes-ca", auto_approve=True)
+    assert stored(world).authorities == before.authorities
+    assert {one.phase.value for one in stored(world).rotations.values()} == {"prepared"}
+    world.machines["w-1"].host.is_reachable = True
+    world.run("rotate_certificates", what="kubernetes-ca", auto_approve=True)
+    assert not stored(world).rotations
+    assert stored(world).authorities != before.authorities
