@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
 from windlass.domain.secret import Secret
 from windlass.domain.spec.care import BackupTarget
+from windlass.domain.spec.connection_scope import CLUSTERS, EVERY, LISTED, check_scope
 from windlass.effects.store import S3Store, Store, StoreConfig
 from windlass.errors import SpecError
 
@@ -35,6 +37,19 @@ def find_connection(conn_id: str) -> Connection:
         how = _HOW.get(conn_id, "see docs/airflow.md")
         message = f"Airflow has no connection `{conn_id}`; add it ({how}), or set AIRFLOW_CONN_{conn_id.upper()}"
         raise SpecError(message) from error
+
+
+def cluster_connection(conn_id: str, cluster: str) -> Connection:
+    """Return a connection that the spec of `cluster` names; RefusedError if it is not for that cluster.
+
+    Every connection that a spec may name is read here: logins on hosts, authorities, host providers, buckets.
+    """
+    connection = find_connection(conn_id)
+    unlisted = conf.get("windlass", "connections", fallback=EVERY)
+    if unlisted not in {EVERY, LISTED}:
+        raise SpecError(f"[windlass] connections is `{unlisted}`; set it to `{EVERY}` or `{LISTED}`")
+    check_scope(conn_id, connection.extra_dejson.get(CLUSTERS), cluster, unlisted)
+    return connection
 
 
 def store_config(connection: Connection, target: BackupTarget | None = None) -> StoreConfig:
@@ -62,11 +77,9 @@ def open_store(conn_id: str = STORE_CONNECTION) -> Store:
     return S3Store(store_config(find_connection(conn_id)))
 
 
-def open_bundle_store(target: BackupTarget | None) -> Store:
-    """Return where recovery bundles are: the spec's `backup.target`, or the store."""
-    if target is None:
-        return open_store()
-    return S3Store(store_config(find_connection(target.connection), target))
+def open_bundle_store(target: BackupTarget, cluster: str) -> Store:
+    """Return where the spec of a cluster keeps its recovery bundles; RefusedError if that login is not for it."""
+    return S3Store(store_config(cluster_connection(target.connection, cluster), target))
 
 
 def master_keys(conn_id: str = MASTER_KEY_CONNECTION) -> MasterKeys:

@@ -48,8 +48,8 @@ class Services:
 
     open_store: Callable[[], Store]
     """Returns the store; SpecError if nobody has said where it is."""
-    open_bundle_store: Callable[[BackupTarget], Store]
-    """Returns the store that a spec keeps its recovery bundles in, apart from the store."""
+    open_bundle_store: Callable[[BackupTarget, str], Store]
+    """Returns the store that the spec of the cluster of that name keeps its bundles in, apart from the store."""
     load_keys: Callable[[], MasterKeys]
     """Returns the master keys: the first seals, all unseal; SpecError if there are none."""
     load_catalog: Callable[[], Catalog]
@@ -88,7 +88,7 @@ class Services:
 
     def vault(self, cluster: str, target: BackupTarget | None) -> Vault:
         """Return the recovery bundles of a cluster: in `target`, as its spec has it, or in the store."""
-        return Vault(self.store if target is None else self.open_bundle_store(target), cluster, self.keys)
+        return Vault(self.store if target is None else self.open_bundle_store(target, cluster), cluster, self.keys)
 
     def connections(self, cluster: Cluster) -> Connections:
         """Return the hosts of a cluster, with the keys by which the store knows them."""

@@ -11,20 +11,14 @@ from windlass.effects.store import S3Store
 
 @pytest.fixture(autouse=True)
 def connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, bucket in (("WINDLASS_STORE", "store"), ("ELSEWHERE", "ignored")):
-        extra = {"bucket": bucket, "endpoint_url": "http://127.0.0.1:9", "prefix": "mine"}
+    for name in ("WINDLASS_STORE", "ELSEWHERE"):
+        extra = {"bucket": "ignored", "endpoint_url": "http://127.0.0.1:9", "prefix": "mine"}
         value = {"conn_type": "aws", "login": name, "password": "secret", "extra": extra}
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(value))
 
 
-def test_bundles_are_in_the_store_unless_the_spec_says_otherwise() -> None:
-    store = open_bundle_store(None)
-    assert isinstance(store, S3Store)
-    assert (store._config.bucket, store._config.prefix, store._config.access_key) == ("store", "mine", "WINDLASS_STORE")
-
-
 def test_a_target_has_its_own_account_bucket_and_prefix() -> None:
-    store = open_bundle_store(BackupTarget(connection="elsewhere", bucket="vault", prefix="far/away"))
+    store = open_bundle_store(BackupTarget(connection="elsewhere", bucket="vault", prefix="far/away"), "demo")
     assert isinstance(store, S3Store)
     assert (store._config.bucket, store._config.prefix) == ("vault", "far/away")
     assert store._config.access_key == "ELSEWHERE"
