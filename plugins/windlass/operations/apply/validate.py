@@ -15,6 +15,7 @@ from windlass.errors import RefusedError
 from windlass.operation_names import Operation
 from windlass.operations.apply.leaving_hosts import refuse_hosts_that_are_in_use
 from windlass.operations.apply.plan import check_version, refuse_during_rollout
+from windlass.operations.apply.shared_authorities import refuse_shared_authorities
 from windlass.operations.run import ClusterRun, Tell
 
 
@@ -73,7 +74,10 @@ def _check_authorities(run: ClusterRun, cluster: Cluster) -> None:
     """Tell of an authority of the user's that cannot be used before anything starts."""
     if given := run.authorities(cluster):
         check_authorities(given, datetime.now(UTC))
-        refuse_other_authorities(given, run.records.pki(run.keys))
+        existing = run.records.pki(run.keys)
+        refuse_other_authorities(given, existing)
+        if existing is None:
+            refuse_shared_authorities(run, cluster, given)
 
 
 def _check_change(run: ClusterRun, stored: Cluster, desired: Cluster, changes: Sequence[str]) -> None:
