@@ -27,6 +27,17 @@ class RefusedError(WindlassError):
     """A guard, a gate or a lease forbids the step; the message gives the reason and the way out."""
 
 
+class ForeignHostError(RefusedError):
+    """A host is another cluster's by its mark; nothing was done to it."""
+
+    def __init__(self, host: str, cluster: str) -> None:
+        self.host, self.cluster = host, cluster
+        super().__init__(
+            f"{host}: it belongs to the cluster `{cluster}`, and was left alone; delete that cluster first, or take "
+            "the host out of one of the two specs"
+        )
+
+
 class IntegrityError(WindlassError):
     """Content is not what it should be: a checksum, a seal or a host key does not match."""
 

@@ -18,6 +18,7 @@ from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.host_progress import HostProgress
+from windlass.operations.own_host import admit_own_hosts
 from windlass.operations.services import Clients, Services
 from windlass.operations.waiting import asked_again
 
@@ -96,6 +97,7 @@ def open_session(
     session = ClusterSession(cluster, release, *source, connections)
     if services is not None:
         session = replace(session, clock=services.clock, clients=services.clients)
+    admit_own_hosts(connections, cluster.name)
     with connections:
         yield session
 

@@ -53,6 +53,8 @@ class PreflightAnswer:
 
     facts: HostFacts | None
     unreachable: str = ""
+    owner: str = ""
+    """The other cluster that the host belongs to, which is why nothing else was asked."""
     skew_seconds: float = 0.0
     """The host's clock less ours, the way there and back taken off."""
     cannot_reach: tuple[str, ...] = ()
@@ -77,6 +79,9 @@ def check_hosts(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> lis
     findings = []
     for host in cluster.spec.hosts.members:
         answer = answers[host.name]
+        if answer.owner:
+            findings.append(foreign_host(host.name, answer.owner))
+            continue
         if answer.facts is None:
             remedy = "check that it is up, its address and port, the login and the firewall"
             findings.append(PreflightFinding(host.name, f"no answer: {answer.unreachable}", remedy))
@@ -87,6 +92,12 @@ def check_hosts(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> lis
         findings += _check_ports(cluster, host, answer.facts)
         findings += _check_surroundings(host, answer)
     return findings + list(_check_unique(cluster, answers))
+
+
+def foreign_host(name: str, owner: str) -> PreflightFinding:
+    """Return the finding of a host that the cluster `owner` has."""
+    remedy = f"delete that cluster first, or take {name} out of one of the two specs"
+    return PreflightFinding(name, f"it belongs to the cluster `{owner}`", remedy)
 
 
 def refuse(findings: Sequence[PreflightFinding]) -> None:
@@ -156,8 +167,7 @@ def _check_ports(cluster: Cluster, host: Host, facts: HostFacts) -> Iterator[Pre
     if facts.cluster == cluster.metadata.name:
         return  # what listens there is ours
     if facts.cluster is not None:
-        remedy = f"delete that cluster first, or take {host.name} out of one of the two specs"
-        yield PreflightFinding(host.name, f"it belongs to the cluster `{facts.cluster}`", remedy)
+        yield foreign_host(host.name, facts.cluster)
         return
     desired = {PROXY_PORT: "API proxy", PROXY_STATUS_PORT: "API proxy's status"}
     for role in host.roles:

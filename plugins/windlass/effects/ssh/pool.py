@@ -84,6 +84,11 @@ class Connections:
         self._host_locks = {name: threading.Lock() for name in self._targets}
         self._open: dict[str, Connection] = {}
         self._silent: dict[str, _Silence] = {}
+        self._check: Callable[[Connection], None] | None = None
+
+    def admit(self, check: Callable[[Connection], None]) -> None:
+        """Have each connection looked at before anybody gets it; one that `check` raises for is closed again."""
+        self._check = check
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -125,12 +130,21 @@ class Connections:
         if silence is not None and began < silence.until:
             raise UnreachableError(str(silence.error)) from silence.error
         try:
-            return self._connector(self._targets[name])
+            return self._admitted(self._connector(self._targets[name]))
         except UnreachableError as error:
             now = time.monotonic()
             if now - began > _LONG.total_seconds():
                 self._silent[name] = _Silence(error, now + (now - began))
             raise
+
+    def _admitted(self, connection: Connection) -> Connection:
+        try:
+            if self._check is not None:
+                self._check(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def close(self) -> None:
         """Close all connections, side by side as each may wait for its host."""
