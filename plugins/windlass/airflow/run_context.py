@@ -49,6 +49,8 @@ class RunContext:
     services: Services
     """What the run works with."""
     reason: str = ""
+    requester: str = ""
+    """Airflow's name of the user who started the run; empty where it knows of none, as of a schedule's runs."""
 
     @classmethod
     def of(cls, context: Mapping[str, Any], services: Services | None = None) -> RunContext:
@@ -67,7 +69,8 @@ class RunContext:
     def of_cluster(cls, name: str, context: Mapping[str, Any], services: Services, reason: str = "") -> RunContext:
         """Return the context of the run that `context` belongs to at the cluster `name`, whatever the run names."""
         run = context["dag_run"]
-        return cls(name, Owner(run.dag_id, run.run_id), finished_by(context), services, reason)
+        requester = getattr(run, "triggering_user_name", None) or ""
+        return cls(name, Owner(run.dag_id, run.run_id), finished_by(context), services, reason, requester)
 
     @property
     def store(self) -> Store:

@@ -11,7 +11,8 @@ from windlass.domain.host.layout import AUDIT_LOGS
 from windlass.domain.spec.base import Many, Section, Share, section, setting
 
 SURGE = "maxSurge"
-Approval = Literal["required", "automatic"]
+TWO_PEOPLE = "two-people"
+Approval = Literal["required", "automatic", "two-people"]
 
 
 class Security(Section):
@@ -65,7 +66,11 @@ class Backup(Section):
 class Recovery(Section):
     """Who may start a disaster recovery."""
 
-    approval: Approval = setting("required", "required: a person approves each recovery; automatic: none is asked.")
+    approval: Approval = setting(
+        "required",
+        "required: a person approves each recovery; automatic: none is asked; two-people: somebody else than who asked "
+        "for it approves each recovery, and each deletion of the cluster.",
+    )
 
 
 class Repair(Section):
@@ -100,7 +105,11 @@ class Drain(Section):
 class Upgrade(Section):
     """How changes roll over the hosts."""
 
-    approval: Approval = setting("required", "required: a person approves each rollout; automatic: none is asked.")
+    approval: Approval = setting(
+        "required",
+        "required: a person approves each rollout; automatic: none is asked; two-people: somebody else than who asked "
+        "for it approves each rollout, whatever window is open.",
+    )
     max_unavailable: Share = setting(1, "Workers that may be out of service at once, as number or percentage.")
     drain_seconds: int = setting(
         300, "Seconds within which the pods must leave a node; else the rollout stops and names them.", ge=1, le=86400

@@ -17,6 +17,7 @@ from windlass.operations.apply.leaving_hosts import refuse_hosts_that_are_in_use
 from windlass.operations.apply.plan import check_version, refuse_during_rollout
 from windlass.operations.apply.shared_authorities import refuse_shared_authorities
 from windlass.operations.run import ClusterRun, Tell
+from windlass.operations.two_people import refuse_without_approval
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def take_over_cluster(run: ClusterRun, spec: str | None, tell: Tell) -> None:
     """Take the cluster's lease and store the spec; RefusedError names the run that holds the lease instead."""
     cluster = run.desired(spec)
     run.lease().acquire()
+    refuse_without_approval(run.stored(), cluster)
     if run.records.save_spec(dump_cluster(cluster)):
         tell("the spec is stored")
 
@@ -56,6 +58,7 @@ def validate_spec(run: ClusterRun, spec: str | None) -> ValidSpec:
         refuse_during_rollout(run.name, rollout.before, rollout.after)
     _check_authorities(run, cluster)
     changes = () if stored is None else tuple(str(change) for change in diff_clusters(stored, cluster))
+    refuse_without_approval(stored, cluster)
     if stored is not None:
         _check_change(run, stored, cluster, changes)
     return ValidSpec(cluster, stored is None, changes)
