@@ -13,6 +13,7 @@ from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import ANSWER
 from windlass.domain.approval import SECOND
+from windlass.operations.rights import require_approver
 from windlass.operations.two_people import TwoPeople
 
 _ASKED = "asked"
@@ -59,11 +60,13 @@ class ClusterApprovalOperator(ApprovalOperator):
     def execute_complete(self, context: Context, event: dict[str, Any], asked: list[str] | None = None) -> Any:
         """Return the answer; where two people must be behind it, with the second's signed approval."""
         answer = super().execute_complete(context, event)
-        if asked is None:
-            return answer
-        user = answer.get("responded_by_user") or {}
+        approver = (answer.get("responded_by_user") or {}).get("name") or ""
         with ending_on_permanent_errors():
-            second = TwoPeople(*asked).approve(RunContext.of(context), user.get("name") or "", self.log.info)
+            run = RunContext.of(context)
+            require_approver(run, approver)
+            if asked is None:
+                return answer
+            second = TwoPeople(*asked).approve(run, approver, self.log.info)
         return {**answer, SECOND: second}
 
     def approved_by(self, context: Context) -> str:

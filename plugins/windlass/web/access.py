@@ -9,7 +9,10 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, HTTPException
 
+from windlass.domain.spec.rights import OPERATE, SEE, TEAM, Person
+from windlass.effects.store import Store
 from windlass.operation_names import Operation
+from windlass.operations.rights import why_not
 
 _DAG = Operation.REMEDIATE
 """Who may read this DAG may see clusters, who may run it sees the buttons; Airflow asks again when one is pressed."""
@@ -23,8 +26,27 @@ def reader(user: User) -> None:
         raise HTTPException(403, f"you may not read the DAG `{_DAG}`, and so not see clusters")
 
 
-def may_operate(user: Any) -> bool:
-    """Say whether the user may start runs."""
+def person_of(user: Any) -> Person:
+    """Return a user of Airflow with roles and teams, as its auth managers name them.
+
+    `role` and `teams` are the simple auth manager's, `roles` FAB's. Of one that tells neither, its users alone can be
+    named in a spec.
+    """
+    roles = {str(getattr(role, "name", role)) for role in getattr(user, "roles", None) or ()}
+    roles |= {role} if isinstance(role := getattr(user, "role", None), str) else set()
+    teams = {f"{TEAM}{getattr(team, 'name', team)}" for team in getattr(user, "teams", None) or ()}
+    return Person(user.get_name() or "", frozenset(roles | teams))
+
+
+def may_see(store: Store, cluster: str, user: Any) -> bool:
+    """Say whether the cluster lets the user see it."""
+    return not why_not(store, cluster, person_of(user), SEE)
+
+
+def may_operate(store: Store, cluster: str, user: Any) -> bool:
+    """Say whether the user may start runs, by Airflow and by the cluster."""
+    if why_not(store, cluster, person_of(user), OPERATE):
+        return False
     return get_auth_manager().is_authorized_dag(
         method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=_DAG), user=user
     )

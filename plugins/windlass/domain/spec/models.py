@@ -32,6 +32,7 @@ from windlass.domain.spec.platform import (
     PkiSection,
     Stack,
 )
+from windlass.domain.spec.rights import AccessSection
 from windlass.domain.spec.services import (
     Artifacts,
     Dns,
@@ -44,6 +45,7 @@ from windlass.domain.spec.services import (
 )
 
 __all__ = [
+    "AccessSection",
     "Api",
     "Approval",
     "Artifacts",
@@ -112,6 +114,7 @@ class ClusterSpec(Section):
     health: Health = setting({}, "Overrides of health checks by name of the service, such as kube-apiserver.")
     repair: Repair = section(Repair, "What Windlass may repair by itself.")
     upgrade: Upgrade = section(Upgrade, "How changes roll over the hosts.")
+    access: AccessSection = section(AccessSection, "Who may do what with this cluster, of those whom Airflow lets.")
 
 
 class Cluster(Section):

@@ -1,0 +1,145 @@
+"""Asks, of each request to Airflow's API that steers a run of Windlass, whether its cluster lets the user.
+
+Airflow's own permissions are about DAGs, which all clusters share, so that it alone cannot tell. It goes before
+Airflow's application, and lets pass whatever Airflow turns away itself.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+from airflow.api_fastapi.core_api.security import resolve_user_from_token
+from airflow.models.asset import AssetModel
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from fastapi import HTTPException
+from fastapi.responses import JSONResponse
+from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from windlass.airflow.services import airflow_services
+from windlass.domain.spec.rights import Person
+from windlass.effects.store import Store
+from windlass.errors import SpecError, WindlassError
+from windlass.operations.rights import why_not, why_not_everywhere
+from windlass.web.access import person_of
+from windlass.web.requests import FORBIDDEN, Demand, demand_of, is_forbidden
+
+log = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+_READING = {"GET", "HEAD", "OPTIONS"}
+_LARGEST = 4 * 1024 * 1024
+"""Bytes of a request: a spec is at most one MiB, which JSON may write in more."""
+
+
+class ClusterGuard:
+    """The middleware; `open_store` gives the store that says who may do what."""
+
+    def __init__(self, app: App, open_store: Callable[[], Store] = lambda: airflow_services().store) -> None:
+        self.app, self.open_store = app, open_store
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Let a request pass, or answer 403 with the reason."""
+        if scope["type"] != "http" or scope["method"] in _READING or not _concerns(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        user = await _user_of(Request(scope, receive))
+        if user is None:  # which Airflow answers
+            await self.app(scope, receive, send)
+            return
+        body = await _body_of(receive)
+        refusal = "the request is too large" if body is None else await self._refusal(scope, body, user)
+        if refusal:
+            await JSONResponse({"detail": refusal}, status_code=403)(scope, receive, send)
+            return
+        await self.app(scope, _replayed(body or b"", receive), send)
+
+    async def _refusal(self, scope: Message, body: bytes, user: Any) -> str:
+        if is_forbidden(scope["path"]):
+            return FORBIDDEN
+        demand = demand_of(scope["method"], scope["path"], _parsed(body))
+        return "" if demand is None else await run_in_threadpool(self._why_not, demand, person_of(user))
+
+    def _why_not(self, demand: Demand, person: Person) -> str:
+        try:
+            return _judged(self.open_store(), demand, person)
+        except SpecError as error:  # it has no login: then its pages show nothing either, and tasks judge by name
+            log.warning("what clusters say of who may do what is not known here: %s", error)
+            return ""
+        except WindlassError as error:
+            return f"whether the cluster lets {person.name} do this cannot be told now: {error}"
+
+
+def _concerns(path: str) -> bool:
+    return "/api/v2/dags" in path or "/api/v2/assets/" in path
+
+
+async def _user_of(request: Request) -> Any:
+    """Return who asks, by the token or the cookie, as Airflow does; None if it is nobody that it lets in."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    given = token.strip() if kind.lower() == "bearer" else request.cookies.get(COOKIE_NAME_JWT_TOKEN)
+    try:
+        return await resolve_user_from_token(given)
+    except HTTPException:
+        return None
+
+
+async def _body_of(receive: Receive) -> bytes | None:
+    """Return the whole body; None if it is larger than any that steers a run."""
+    body, is_more = b"", True
+    while is_more:
+        message = await receive()
+        body += message.get("body", b"")
+        is_more = message["type"] == "http.request" and message.get("more_body", False)
+        if len(body) > _LARGEST:
+            return None
+    return body
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return what gives the body once more, and then whatever comes after it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return again
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        return None  # which Airflow refuses
+
+
+def _judged(store: Store, demand: Demand, person: Person) -> str:
+    cluster = demand.cluster
+    if demand.asset is not None and not _is_our_asset(demand.asset):
+        return ""
+    if demand.run is not None:
+        cluster = _cluster_of_run(*demand.run)
+    if cluster is None:
+        return why_not_everywhere(store, person, demand.right)
+    return why_not(store, cluster, person, demand.right)
+
+
+def _cluster_of_run(dag_id: str, run_id: str) -> str | None:
+    with create_session() as session:
+        run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+        return None if run is None else (run.conf or {}).get("cluster") or run.partition_key
+
+
+def _is_our_asset(asset: int) -> bool:
+    with create_session() as session:
+        name = session.scalar(select(AssetModel.name).where(AssetModel.id == asset))
+        return name is not None and name.startswith("windlass_")
