@@ -74,8 +74,13 @@ class PreflightFinding:
         return f"{self.host}: {self.problem}; {self.remedy}"
 
 
-def check_hosts(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> list[PreflightFinding]:
-    """Judge every host of `cluster`; an empty list means that all of them can take it."""
+def check_hosts(
+    cluster: Cluster, answers: Mapping[str, PreflightAnswer], taken: Mapping[str, str] | None = None
+) -> list[PreflightFinding]:
+    """Judge every host of `cluster`; an empty list means that all of them can take it.
+
+    `taken` are the addresses of other clusters' hosts, with whose each is.
+    """
     findings = []
     for host in cluster.spec.hosts.members:
         answer = answers[host.name]
@@ -91,7 +96,7 @@ def check_hosts(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> lis
         findings += _check_room(host, answer)
         findings += _check_ports(cluster, host, answer.facts)
         findings += _check_surroundings(host, answer)
-    return findings + list(_check_unique(cluster, answers))
+    return [*findings, *_check_unique(cluster, answers), *_check_addresses(cluster, answers, taken or {})]
 
 
 def foreign_host(name: str, owner: str) -> PreflightFinding:
@@ -198,3 +203,17 @@ def _check_unique(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> I
             problem = f"it has the same /etc/machine-id as {other}"
             remedy = "run `rm /etc/machine-id && systemd-machine-id-setup` on one of them and reboot it"
             yield PreflightFinding(host.name, problem, remedy)
+
+
+def _check_addresses(
+    cluster: Cluster, answers: Mapping[str, PreflightAnswer], taken: Mapping[str, str]
+) -> Iterator[PreflightFinding]:
+    """Find machines that another host's address leads to as well: by the addresses that they say they have."""
+    own = {host.address: f"host {host.name}" for host in cluster.spec.hosts.members}
+    for host in cluster.spec.hosts.members:
+        facts = answers[host.name].facts
+        for address in facts.addresses if facts is not None else ():
+            other = taken.get(address) or own.get(address)
+            if other is not None and address != host.address:
+                remedy = "take one of the two out of the spec, since both are one machine"
+                yield PreflightFinding(host.name, f"it has the address {address}, which is that of {other}", remedy)

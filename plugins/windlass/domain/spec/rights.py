@@ -52,7 +52,7 @@ def may(access: AccessSection, person: Person, right: Right) -> bool | None:
         return True
     if person.roles is None:
         return None if person.name and any(not key.startswith(USER) for key in keys) else False
-    return bool(keys & person.roles)
+    return bool({key for key in keys if not key.startswith(USER)} & person.roles)
 
 
 def access_in(name: str, data: bytes) -> AccessSection:

@@ -30,6 +30,7 @@ from windlass.domain.rollout.upgrade_path import (
 )
 from windlass.effects.bundles import Vault
 from windlass.errors import WindlassError
+from windlass.operations.apply.taken_addresses import taken_addresses
 from windlass.operations.backup.take import take_bundle
 from windlass.operations.rollout.contents import plan_details
 from windlass.operations.rollout.context import Views, session_at
@@ -77,7 +78,8 @@ def check_gate(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell
 
 def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: Tell) -> GateResult:
     with open_views(run, path) as opened:
-        views = replace(opened, to_be_made=run.missing_hosts(path.after))
+        missing, taken = run.missing_hosts(path.after), taken_addresses(run, path.after)
+        views = replace(opened, to_be_made=missing, taken=taken)
         keys = accept_host_keys(run, views.during, request, tell)
         pki = planned_pki(run, path)
         found = gather(views, pki)

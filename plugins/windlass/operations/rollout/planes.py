@@ -17,6 +17,7 @@ from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import ForeignHostError
 from windlass.operations.apply.gather_facts import ask_hosts
 from windlass.operations.cluster import Changes, ClusterSession, run_script
+from windlass.operations.rollout.context import Views
 from windlass.operations.rollout.observe import InspectedHost
 
 
@@ -76,16 +77,15 @@ def _has_vote(member: Member) -> bool:
     return member.role == "voter" and member.started
 
 
-def joining_findings(
-    session: ClusterSession, looks: Mapping[str, HostOutcome[InspectedHost]], missing: Iterable[str] = ()
-) -> tuple[PreflightFinding, ...]:
-    """Return what stands in the way of hosts that carry no mark of the cluster yet; `missing` are still to be made.
+def joining_findings(views: Views, looks: Mapping[str, HostOutcome[InspectedHost]]) -> tuple[PreflightFinding, ...]:
+    """Return what stands in the way of hosts that carry no mark of the cluster yet.
 
     So does another cluster's mark, whether the host is to join or was a part of this one. That a host does not reach
     others which nobody reaches now is nothing of its own.
     """
-    cluster, known = session.cluster, {name: one.get().observed.facts for name, one in looks.items() if one.is_ok}
-    new = {name for name, facts in known.items() if facts.cluster != cluster.name} - set(missing)
+    session, cluster = views.session, views.session.cluster
+    known = {name: one.get().observed.facts for name, one in looks.items() if one.is_ok}
+    new = {name for name, facts in known.items() if facts.cluster != cluster.name} - set(views.to_be_made)
     errors = [one.error for one in looks.values() if isinstance(one.error, ForeignHostError)]
     foreign = tuple(foreign_host(error.host, error.cluster) for error in errors)
     if not new:
@@ -94,7 +94,7 @@ def joining_findings(
     awake = replace(session, cluster=without_hosts(cluster, silent))
     answers = {name: PreflightAnswer(facts) for name, facts in known.items()}
     answers |= ask_hosts(awake, [host for host in awake.hosts if host.name in new])
-    findings = check_hosts(awake.cluster, answers)
+    findings = check_hosts(awake.cluster, answers, views.taken)
     return (*foreign, *(one for one in findings if one.host in new))
 
 
