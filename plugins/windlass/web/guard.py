@@ -1,7 +1,7 @@
 """Asks, of each request to Airflow's API that steers a run of Windlass, whether its cluster lets the user.
 
 Airflow's own permissions are about DAGs, which all clusters share, so that it alone cannot tell. It goes before
-Airflow's application, and lets pass whatever Airflow turns away itself.
+Airflow's application, which asks for its own permissions after it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
-from airflow.api_fastapi.core_api.security import resolve_user_from_token
+from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
 from airflow.models.asset import AssetModel
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
@@ -52,14 +51,15 @@ class ClusterGuard:
         if scope["type"] != "http" or scope["method"] in _READING or not _concerns(scope["path"]):
             await self.app(scope, receive, send)
             return
-        user = await _user_of(Request(scope, receive))
-        if user is None:  # which Airflow answers
-            await self.app(scope, receive, send)
+        try:
+            user = await _user_of(Request(scope))
+        except HTTPException as error:  # as Airflow would answer it
+            await _answer(error.status_code, str(error.detail))(scope, receive, send)
             return
         body = await _body_of(receive)
         refusal = "the request is too large" if body is None else await self._refusal(scope, body, user)
         if refusal:
-            await JSONResponse({"detail": refusal}, status_code=403)(scope, receive, send)
+            await _answer(403, refusal)(scope, receive, send)
             return
         await self.app(scope, _replayed(body or b"", receive), send)
 
@@ -84,13 +84,12 @@ def _concerns(path: str) -> bool:
 
 
 async def _user_of(request: Request) -> Any:
-    """Return who asks, by the token or the cookie, as Airflow does; None if it is nobody that it lets in."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    given = token.strip() if kind.lower() == "bearer" else request.cookies.get(COOKIE_NAME_JWT_TOKEN)
-    try:
-        return await resolve_user_from_token(given)
-    except HTTPException:
-        return None
+    """Return who asks, as Airflow tells it, so that nobody is one user here and another there."""
+    return await get_user(request, None, await bearer_scheme(request))
+
+
+def _answer(status: int, detail: str) -> JSONResponse:
+    return JSONResponse({"detail": detail}, status_code=status)
 
 
 async def _body_of(receive: Receive) -> bytes | None:

@@ -276,10 +276,10 @@ def test_the_cookie_of_the_ui_is_a_login_as_well(api: TestClient) -> None:
     assert answer.status_code == 403
 
 
-def test_whom_airflow_does_not_know_is_left_to_airflow(api: TestClient) -> None:
-    assert api.post("/api/v2/dags/heal_cluster/dagRuns", json={}).status_code == 200
+def test_whom_airflow_does_not_know_gets_airflows_answer(api: TestClient) -> None:
+    assert api.post("/api/v2/dags/heal_cluster/dagRuns", json={}).status_code == 401
     wrong = {"Authorization": "Bearer nonsense"}
-    assert api.post("/api/v2/dags/heal_cluster/dagRuns", json={}, headers=wrong).status_code == 200
+    assert api.post("/api/v2/dags/heal_cluster/dagRuns", json={}, headers=wrong).status_code == 403
 
 
 def test_where_the_store_does_not_answer_nobody_is_let(pages: TestClient) -> None:
