@@ -6,6 +6,7 @@ how to make it; no value of it is ever part of a message.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
@@ -14,7 +15,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
 from windlass.domain.secret import Secret
-from windlass.domain.spec.care import BackupTarget
+from windlass.domain.spec.care import BackupTarget, ObjectLock
 from windlass.domain.spec.connection_scope import CLUSTERS, EVERY, LISTED, check_scope
 from windlass.effects.store import S3Store, Store, StoreConfig
 from windlass.errors import SpecError
@@ -77,9 +78,15 @@ def open_store(conn_id: str = STORE_CONNECTION) -> Store:
     return S3Store(store_config(find_connection(conn_id)))
 
 
-def open_bundle_store(target: BackupTarget, cluster: str) -> Store:
-    """Return where the spec of a cluster keeps its recovery bundles; RefusedError if that login is not for it."""
-    return S3Store(store_config(cluster_connection(target.connection, cluster), target))
+def open_bundle_store(
+    target: BackupTarget | None, cluster: str, lock: ObjectLock | None = None, store_conn_id: str = STORE_CONNECTION
+) -> Store:
+    """Return where the spec of a cluster keeps its recovery bundles; RefusedError if that login is not for it.
+
+    Without a target it is the store; what is created there is locked as `lock` says.
+    """
+    connection = cluster_connection(target.connection, cluster) if target else find_connection(store_conn_id)
+    return S3Store(replace(store_config(connection, target), lock=lock))
 
 
 def master_keys(conn_id: str = MASTER_KEY_CONNECTION) -> MasterKeys:

@@ -160,7 +160,8 @@ class RunContext:
 
     def vault(self, cluster: Cluster) -> Vault:
         """Return the cluster's recovery bundles, wherever its spec keeps them."""
-        return self.services.vault(cluster.name, cluster.spec.backup.target)
+        backup = cluster.spec.backup
+        return self.services.vault(cluster.name, backup.target, backup.retention.lock)
 
     @contextmanager
     def session(self, cluster: Cluster) -> Iterator[ClusterSession]:

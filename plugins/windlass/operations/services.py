@@ -18,7 +18,7 @@ from windlass.domain.notice import Notice
 from windlass.domain.pki import Credential, Signer
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
-from windlass.domain.spec.care import BackupTarget
+from windlass.domain.spec.care import BackupTarget, ObjectLock
 from windlass.domain.spec.models import Cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import SYSTEM_CLOCK, Clock
@@ -48,8 +48,8 @@ class Services:
 
     open_store: Callable[[], Store]
     """Returns the store; SpecError if nobody has said where it is."""
-    open_bundle_store: Callable[[BackupTarget, str], Store]
-    """Returns the store that the spec of the cluster of that name keeps its bundles in, apart from the store."""
+    open_bundle_store: Callable[[BackupTarget | None, str, ObjectLock | None], Store]
+    """Returns where the spec of the cluster of that name keeps its bundles, and has what is created there locked."""
     load_keys: Callable[[], MasterKeys]
     """Returns the master keys: the first seals, all unseal; SpecError if there are none."""
     load_catalog: Callable[[], Catalog]
@@ -86,9 +86,10 @@ class Services:
         """Every release that Windlass knows, read when it is first asked for."""
         return self.load_catalog()
 
-    def vault(self, cluster: str, target: BackupTarget | None) -> Vault:
+    def vault(self, cluster: str, target: BackupTarget | None, lock: ObjectLock | None = None) -> Vault:
         """Return the recovery bundles of a cluster: in `target`, as its spec has it, or in the store."""
-        return Vault(self.store if target is None else self.open_bundle_store(target, cluster), cluster, self.keys)
+        is_plain = target is None and lock is None
+        return Vault(self.store if is_plain else self.open_bundle_store(target, cluster, lock), cluster, self.keys)
 
     def connections(self, cluster: Cluster) -> Connections:
         """Return the hosts of a cluster, with the keys by which the store knows them."""

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from windlass.airflow.connections import open_bundle_store
-from windlass.domain.spec.care import BackupTarget
+from windlass.airflow.connections import open_bundle_store, open_store
+from windlass.domain.spec.care import BackupTarget, ObjectLock
 from windlass.effects.store import S3Store
 
 
@@ -22,3 +22,13 @@ def test_a_target_has_its_own_account_bucket_and_prefix() -> None:
     assert isinstance(store, S3Store)
     assert (store._config.bucket, store._config.prefix) == ("vault", "far/away")
     assert store._config.access_key == "ELSEWHERE"
+
+
+def test_a_lock_is_on_bundles_alone_wherever_they_are() -> None:
+    lock = ObjectLock(mode="compliance", days=30)
+    store = open_bundle_store(None, "demo", lock)
+    assert isinstance(store, S3Store)
+    assert (store._config.bucket, store._config.lock) == ("ignored", lock)
+    opened = open_store()
+    assert isinstance(opened, S3Store)
+    assert opened._config.lock is None

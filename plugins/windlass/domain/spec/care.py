@@ -28,12 +28,24 @@ class Security(Section):
     )
 
 
+class ObjectLock(Section):
+    """S3 Object Lock, by which the bucket itself keeps each bundle; the bucket must have been made with it."""
+
+    mode: Literal["governance", "compliance"] = Field(
+        description="governance: who has a right of its own may end it; compliance: nobody may."
+    )
+    days: int = Field(description="Days that each bundle is locked from its writing on.", ge=1, le=3650)
+
+
 class Retention(Section):
     """How many bundles are kept after the first hour, in which all are."""
 
     hourly: int = setting(24, "Hours of which the newest bundle is kept.", ge=0, le=8760)
     daily: int = setting(7, "Days of which the newest bundle is kept.", ge=0, le=3660)
     weekly: int = setting(4, "Weeks of which the newest bundle is kept.", ge=0, le=520)
+    lock: ObjectLock | None = setting(
+        None, "Lock of the bucket on each bundle, which expires only after it; null: none."
+    )
 
 
 class BackupTarget(Section):
