@@ -35,16 +35,41 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
+_OUR_ASSETS = "windlass_"
 _READING = {"GET", "HEAD", "OPTIONS"}
 _LARGEST = 4 * 1024 * 1024
 """Bytes of a request: a spec is at most one MiB, which JSON may write in more."""
 
 
-class ClusterGuard:
-    """The middleware; `open_store` gives the store that says who may do what."""
+class AirflowRecords:
+    """What Airflow's database knows of the runs and assets that requests name."""
 
-    def __init__(self, app: App, open_store: Callable[[], Store] = lambda: airflow_services().store) -> None:
-        self.app, self.open_store = app, open_store
+    def cluster_of_run(self, dag_id: str, run_id: str) -> str | None:
+        """Return the cluster that a run is about, as `RunContext.of` finds it; None if there is none such."""
+        with create_session() as session:
+            asked = select(DagRun.conf, DagRun.partition_key).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+            found = session.execute(asked).one_or_none()
+        if found is None:
+            return None
+        named: str | None = (found.conf or {}).get("cluster") or found.partition_key
+        return named
+
+    def asset(self, asset: int) -> str | None:
+        """Return the name of an asset; None if there is none such."""
+        with create_session() as session:
+            return session.scalar(select(AssetModel.name).where(AssetModel.id == asset))
+
+
+class ClusterGuard:
+    """The middleware; `open_store` gives the store that says who may do what, `known` what Airflow's database does."""
+
+    def __init__(
+        self,
+        app: App,
+        open_store: Callable[[], Store] = lambda: airflow_services().store,
+        known: AirflowRecords | None = None,
+    ) -> None:
+        self.app, self.open_store, self.known = app, open_store, known or AirflowRecords()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer 403 with the reason."""
@@ -71,12 +96,22 @@ class ClusterGuard:
 
     def _why_not(self, demand: Demand, person: Person) -> str:
         try:
-            return _judged(self.open_store(), demand, person)
+            return self._judged(self.open_store(), demand, person)
         except SpecError as error:  # it has no login: then its pages show nothing either, and tasks judge by name
             log.warning("what clusters say of who may do what is not known here: %s", error)
             return ""
         except WindlassError as error:
             return f"whether the cluster lets {person.name} do this cannot be told now: {error}"
+
+    def _judged(self, store: Store, demand: Demand, person: Person) -> str:
+        cluster = demand.cluster
+        if demand.asset is not None and not (self.known.asset(demand.asset) or "").startswith(_OUR_ASSETS):
+            return ""
+        if demand.run is not None:
+            cluster = self.known.cluster_of_run(*demand.run)
+        if cluster is None:
+            return why_not_everywhere(store, person, demand.right)
+        return why_not(store, cluster, person, demand.right)
 
 
 def _concerns(path: str) -> bool:
@@ -119,26 +154,3 @@ def _parsed(body: bytes) -> Any:
         return json.loads(body) if body else None
     except (ValueError, RecursionError):
         return None  # which Airflow refuses
-
-
-def _judged(store: Store, demand: Demand, person: Person) -> str:
-    cluster = demand.cluster
-    if demand.asset is not None and not _is_our_asset(demand.asset):
-        return ""
-    if demand.run is not None:
-        cluster = _cluster_of_run(*demand.run)
-    if cluster is None:
-        return why_not_everywhere(store, person, demand.right)
-    return why_not(store, cluster, person, demand.right)
-
-
-def _cluster_of_run(dag_id: str, run_id: str) -> str | None:
-    with create_session() as session:
-        run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
-        return None if run is None else (run.conf or {}).get("cluster") or run.partition_key
-
-
-def _is_our_asset(asset: int) -> bool:
-    with create_session() as session:
-        name = session.scalar(select(AssetModel.name).where(AssetModel.id == asset))
-        return name is not None and name.startswith("windlass_")

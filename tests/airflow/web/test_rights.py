@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,13 +18,14 @@ from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
+from sqlalchemy import insert
 
 from airflow import settings
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.effects.store import ClusterRecords, MemoryStore, Store
 from windlass.errors import SpecError, UnreachableError
 from windlass.web import app as web
-from windlass.web.guard import ClusterGuard
+from windlass.web.guard import AirflowRecords, ClusterGuard
 from world.specs import SMALL
 
 ROLES = {
@@ -57,14 +59,8 @@ def kept() -> MemoryStore:
 
 @pytest.fixture(scope="module")
 def pages(kept: MemoryStore) -> Iterator[TestClient]:
-    Base.metadata.create_all(settings.engine)
-    with create_session() as session:
-        for cluster, run_id in RUNS.items():
-            for dag_id in ("apply_cluster", "delete_cluster"):
-                session.add(DagRun(dag_id=dag_id, run_id=run_id, run_type="manual", conf={"cluster": cluster}))
-            session.add(DagRun(dag_id="heal_cluster", run_id=run_id, run_type="asset_triggered", partition_key=cluster))
-        for number, name in ((1, "windlass_backups"), (2, "somebody_elses")):
-            session.add(AssetModel(id=number, name=name, uri=name))
+    # The one table that Airflow asks about a login.
+    Base.metadata.create_all(settings.engine, tables=[Base.metadata.tables["revoked_token"]])
     app = create_app(apps="core")
     windlass = web.create_app()
     windlass.dependency_overrides |= {
@@ -75,6 +71,17 @@ def pages(kept: MemoryStore) -> Iterator[TestClient]:
     app.router.routes.insert(0, app.router.routes.pop())
     with TestClient(app, raise_server_exceptions=True) as client:
         yield client
+
+
+class Records(AirflowRecords):
+    """A run of each cluster, and two assets."""
+
+    def cluster_of_run(self, dag_id: str, run_id: str) -> str | None:
+        assert dag_id in {"apply_cluster", "heal_cluster", "delete_cluster"}
+        return {run: cluster for cluster, run in RUNS.items()}.get(run_id)
+
+    def asset(self, asset: int) -> str | None:
+        return {1: "windlass_backups", 2: "somebody_elses"}.get(asset)
 
 
 def guarded(store: Store | Exception) -> TestClient:
@@ -90,7 +97,7 @@ def guarded(store: Store | Exception) -> TestClient:
             raise store
         return store
 
-    behind.add_middleware(ClusterGuard, open_store=opened)
+    behind.add_middleware(ClusterGuard, open_store=opened, known=Records())
     return TestClient(behind)
 
 
@@ -285,3 +292,27 @@ def test_whom_airflow_does_not_know_gets_airflows_answer(api: TestClient) -> Non
 def test_where_the_store_does_not_answer_nobody_is_let(pages: TestClient) -> None:
     assert run(guarded(UnreachableError("s3: away")), "admin", "heal_cluster", "mine").status_code == 403
     assert run(guarded(SpecError("no connection `windlass_store`")), "admin", "heal_cluster", "mine").status_code == 200
+
+
+def test_airflows_database_tells_whose_a_run_is() -> None:
+    tables = [Base.metadata.tables[name] for name in ("dag_run", "asset")]
+    Base.metadata.create_all(settings.engine, tables=tables)
+    common = {"run_type": "manual", "state": "running", "run_after": datetime.now(UTC), "clear_number": 0}
+    common |= {"span_status": "not_started", "context_carrier": {}}
+    rows = [
+        ("by-conf", {"cluster": "mine"}, None),
+        ("by-partition", {"cluster": None}, "theirs"),
+        ("by-none", {}, None),
+    ]
+    with create_session() as session:
+        for run_id, conf, key in rows:
+            row = {"dag_id": "heal_cluster", "run_id": run_id, "conf": conf, "partition_key": key, **common}
+            session.execute(insert(DagRun).values({name: row[name] for name in row if name in tables[0].columns}))
+        session.execute(insert(AssetModel).values(id=1, name="windlass_backups", uri="windlass_backups", group="asset"))
+    known = AirflowRecords()
+    found = [
+        known.cluster_of_run("heal_cluster", run_id) for run_id in ("by-conf", "by-partition", "by-none", "absent")
+    ]
+    assert found == ["mine", "theirs", None, None]
+    assert known.cluster_of_run("apply_cluster", "by-conf") is None
+    assert (known.asset(1), known.asset(7)) == ("windlass_backups", None)

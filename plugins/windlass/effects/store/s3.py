@@ -85,7 +85,7 @@ class S3Store:
 
         def write() -> str:
             full = self._prefix + key
-            more = {"ContentMD5": _md5(data), **self._locked()} if self._config.lock else {}
+            more: dict[str, Any] = {"ContentMD5": _md5(data), **self._locked()} if self._config.lock else {}
             return self._client.put_object(Bucket=self._bucket, Key=full, Body=data, IfNoneMatch="*", **more)["ETag"]
 
         return self._attempt(f"creating {key}", write, LOST_RACE)
@@ -181,7 +181,7 @@ class S3Store:
             parts: list[CompletedPartTypeDef] = []
             while part:
                 number = len(parts) + 1
-                more = {"ContentMD5": _md5(part)} if self._config.lock else {}
+                more: dict[str, Any] = {"ContentMD5": _md5(part)} if self._config.lock else {}
                 sent = self._client.upload_part(
                     Bucket=self._bucket, Key=full_key, UploadId=upload, PartNumber=number, Body=part, **more
                 )
