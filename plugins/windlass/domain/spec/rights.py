@@ -60,7 +60,7 @@ def access_in(name: str, data: bytes) -> AccessSection:
     document = read_document(data.decode(errors="replace"))
     try:
         return AccessSection.model_validate(_section(document.value), by_alias=True, by_name=False)
-    except (ValidationError, LookupError) as error:
+    except ValidationError as error:
         if b"access" not in data:
             return AccessSection()  # it says nothing of it, whatever is wrong with it
         raise RefusedError(
@@ -69,8 +69,7 @@ def access_in(name: str, data: bytes) -> AccessSection:
         ) from error
 
 
-def _section(document: Any) -> Mapping[str, Any]:
-    """Return the section as it stands there; KeyError if the document is none that has sections."""
+def _section(document: Any) -> Any:
+    """Return the section as it stands there; None if the document is none that has sections."""
     spec = document.get("spec") if isinstance(document, Mapping) else None
-    found: Mapping[str, Any] = spec.get("access", {}) if isinstance(spec, Mapping) else {}["spec"]
-    return found
+    return spec.get("access", {}) if isinstance(spec, Mapping) else None
