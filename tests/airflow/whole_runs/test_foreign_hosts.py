@@ -12,7 +12,6 @@ from airflow.sdk.exceptions import AirflowException
 from windlass.domain.host.layout import CLUSTER_MARK
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.ssh.fake import FakeHost
-from windlass.effects.store import ClusterRecords
 from windlass.errors import ForeignHostError, RefusedError, WindlassError
 from windlass.operations.own_host import refuse_foreign_host
 from world import World
@@ -89,13 +88,3 @@ def test_a_preflight_names_the_cluster_that_has_the_host(new: Callable[[str], Wo
 def test_a_mark_that_names_no_other_cluster_keeps_nobody_out(content: bytes | None) -> None:
     host = FakeHost("w-1", files={} if content is None else {CLUSTER_MARK: RemoteFile(content)})
     refuse_foreign_host("demo", host.connect())
-
-
-def test_a_host_that_another_cluster_took_may_leave_the_spec(new: Callable[[str], World]) -> None:
-    world = new(GROWN)
-    world.run("create_cluster", spec=GROWN)
-    world.run("etcd_backup")
-    mark(world, "w-2", "prod")
-    assert world.run("apply_cluster", spec=SMALL, auto_approve=True).results["result"]["state"] == "done"
-    assert was_touched(world, "w-2") == []
-    assert "w-2" not in (ClusterRecords(world.store, "demo").spec() or "")

@@ -14,7 +14,7 @@ from windlass.domain.scripts.leave import node_removal_script, remove_files_scri
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import RemoteFile
-from windlass.errors import ForeignHostError, RefusedError, SpecError
+from windlass.errors import RefusedError, SpecError
 from windlass.operations.apply.prepare import load_kernel_settings
 from windlass.operations.apply.remove import remove_from_host
 from windlass.operations.cluster import Changes, run_script
@@ -55,21 +55,12 @@ def leave(rollout: RolloutContext, name: str, destroy: Destroy) -> Changes:
     if is_whole and destroy(name):
         done.append("destroyed by its provider")
     elif is_whole:
-        done += _clean(rollout, host)
+        done += remove_from_host(rollout.during, host, rollout.connection(name))
     else:
         done += _strip(rollout, transition, name)
     if NODE in lost:
         done += delete_node(rollout, name)
     return tuple(done)
-
-
-def _clean(rollout: RolloutContext, host: Host) -> Changes:
-    """Take the cluster off a host that leaves; one that is another cluster's by now has nothing left of this one."""
-    try:
-        return remove_from_host(rollout.during, host, rollout.connection(host.name))
-    except ForeignHostError as error:
-        rollout.tell(str(error))
-        return ()
 
 
 def forget(rollout: RolloutContext, name: str) -> Changes:
