@@ -34,15 +34,20 @@ def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> Upgr
     another plan than the approved one, the lease is given back, and somebody is asked about the changes.
     """
     gate = gate or UpgradeGateOperator(task_id="gate", skips=["approval"])
-    approval = _approval("approval", subject, asked_by="gate")
+    approval = UpgradeApprovalOperator(task_id="approval", subject=subject, asked_by="gate")
     lease = UpgradeLeaseOperator(task_id="lease")
     check = UpgradeCheckOperator(
         task_id="check", gate="gate", approval="approval", lease="lease", skips=["approve_changes"]
     )
-    changes = _approval("approve_changes", f"The plan has changed. {subject}", asked_by="check")
+    changes = UpgradeApprovalOperator(
+        task_id="approve_changes", subject=f"The plan has changed. {subject}", asked_by="check"
+    )
     # Also if nobody had to be asked again.
     confirm = UpgradeConfirmOperator(
-        task_id="confirm", check="check", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+        task_id="confirm",
+        check="check",
+        changes="approve_changes",
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
     rollout = UpgradeStepOperator.partial(
         task_id="roll",
@@ -66,10 +71,3 @@ def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> Upgr
     # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
     [gate, verify, release] >> result
     return result
-
-
-def _approval(task_id: str, subject: str, *, asked_by: str) -> UpgradeApprovalOperator:
-    """Return a task that asks what the task `asked_by` has handed over as its question."""
-    return UpgradeApprovalOperator(
-        task_id=task_id, subject=subject, body="{{ ti.xcom_pull(task_ids='" + asked_by + "')['question'] }}"
-    )
