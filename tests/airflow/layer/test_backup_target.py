@@ -22,7 +22,7 @@ def test_bundles_are_in_the_store_unless_the_spec_says_otherwise() -> None:
     assert isinstance(checked, AuthenticatedStore)
     store = checked._inner
     assert isinstance(store, S3Store)
-    assert (store._config.bucket, store._config.prefix, store._config.access_key) == ("store", "mine", "WINDLASS_STORE")
+    assert (store._config.bucket, store._config.prefix, store._config.access_key) == ("ignored", "mine", "WINDLASS_STORE")
 
 
 def test_a_target_has_its_own_account_bucket_and_prefix() -> None:
@@ -38,6 +38,6 @@ def test_a_lock_is_on_bundles_alone_wherever_they_are() -> None:
     assert isinstance(store, AuthenticatedStore)
     bucket, opened = store._inner, open_store()._inner
     assert isinstance(bucket, S3Store)
-    assert (bucket._config.bucket, bucket._config.lock) == ("store", lock)
+    assert (bucket._config.bucket, bucket._config.lock) == ("ignored", lock)
     assert isinstance(opened, S3Store)
     assert opened._config.lock is None

@@ -15,9 +15,11 @@ from windlass.airflow.authorities import user_authorities
 from windlass.airflow.connections import open_bundle_store
 from windlass.airflow.hooks.host import HostHook
 from windlass.airflow.providers import host_provider
+from windlass.airflow.secret_references import resolve
 from windlass.domain.pki import new_authority
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.domain.spec.care import BackupTarget
+from windlass.domain.spec.references import SecretReference
 from windlass.errors import RefusedError, SpecError
 
 SSH_KEY = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
@@ -40,6 +42,7 @@ READERS: dict[str, Callable[[], object]] = {
     ),
     "an authority": lambda: user_authorities(cluster(pki={"ca": {"etcd": "named"}})),
     "a host provider": lambda: host_provider(cluster(hosts={"provider": "ec2", "connection": "named"})),
+    "a secret": lambda: resolve(cluster(), SecretReference("named", "password")),
     "a bucket": lambda: open_bundle_store(BackupTarget(connection="named", bucket="vault"), "demo"),
 }
 
@@ -48,6 +51,7 @@ READERS: dict[str, Callable[[], object]] = {
 def define(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def defined(conn_id: str, **extra: Any) -> None:
         every = {"private_key": SSH_KEY, "certificate": AUTHORITY.certificate, "region_name": "eu-west-1"}
+        every |= {"windlass_secrets": ["demo"]}
         fields = {"conn_type": "generic", "login": "ops", "password": "secret", "extra": {**every, **extra}}
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
 
@@ -92,7 +96,12 @@ def test_a_connection_for_nobody_in_particular_is_for_all_unless_airflow_says_ot
         HostHook("named").targets(cluster())
 
 
-def test_no_spec_names_the_master_key(define: Callable[..., None]) -> None:
-    define("windlass_master_key", windlass_clusters=["*"])
+@pytest.mark.parametrize("key", ["master", "record", "reading", "people"])
+def test_no_spec_names_a_key_of_the_installation(define: Callable[..., None], key: str) -> None:
+    define(f"windlass_{key}_key", windlass_clusters=["*"], windlass_secrets=["*"])
     with pytest.raises(RefusedError, match="no spec's to name"):
-        user_authorities(cluster(pki={"ca": {"etcd": "windlass_master_key"}}))
+        user_authorities(cluster(pki={"ca": {"etcd": f"windlass_{key}_key"}}))
+    with pytest.raises(RefusedError, match="no spec's to name"):
+        HostHook(f"windlass_{key}_key").targets(cluster())
+    with pytest.raises(RefusedError, match="no spec's to name"):
+        resolve(cluster(), SecretReference(f"windlass_{key}_key", "password"))

@@ -21,8 +21,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
 from airflow import settings
+from windlass.domain.authenticity import RecordKeys
 from windlass.domain.sealing import MasterKeys, new_master_key
-from windlass.effects.store import ClusterRecords, MemoryStore, Store
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, MemoryStore, Store
 from windlass.errors import SpecError, UnreachableError
 from windlass.web import app as web
 from windlass.web import needs
@@ -295,8 +296,39 @@ def test_where_the_store_does_not_answer_nobody_is_let(pages: TestClient) -> Non
     assert run(guarded(SpecError("no connection `windlass_store`")), "admin", "heal_cluster", "mine").status_code == 200
 
 
+def test_where_there_is_no_key_to_check_specs_by_nobody_is_let() -> None:
+    def no_key() -> RecordKeys:
+        raise SpecError("no connection `windlass_reading_key`")
+
+    keys = MasterKeys.parse(new_master_key().reveal())
+    raw = MemoryStore()
+    ClusterRecords(AuthenticatedStore.by(raw, keys), "mine").save_spec(spec("mine", {"roles": OURS}))
+    unread = guarded(AuthenticatedStore(raw, no_key))
+    assert "windlass_reading_key" in run(unread, "user", "heal_cluster", "mine").json()["detail"]
+    reading = RecordKeys.parse(RecordKeys.of(keys).reading_text().reveal())
+    read = guarded(AuthenticatedStore(raw, lambda: reading))
+    assert run(read, "user", "heal_cluster", "mine").status_code == 200
+    assert run(read, "viewer", "heal_cluster", "mine").status_code == 403
+
+
+def test_a_spec_that_somebody_else_wrote_lets_nobody_and_is_told(pages: TestClient, kept: MemoryStore) -> None:
+    keys, raw = MasterKeys.parse(new_master_key().reveal()), MemoryStore()
+    checked = AuthenticatedStore.by(raw, keys)
+    for name in ("mine", "free"):
+        ClusterRecords(checked, name).save_spec(spec(name, {"roles": OURS}))
+    raw.put("clusters/mine/spec.yaml", spec("mine", {"roles": {"viewer": ["operate"]}}).encode())
+    assert run(guarded(checked), "viewer", "heal_cluster", "mine").status_code == 403
+    assert run(guarded(checked), "user", "heal_cluster", "free").status_code == 200
+    pages.app.routes[0].app.dependency_overrides[needs.store] = lambda: checked  # type: ignore[attr-defined]
+    try:
+        listed = pages.get("/windlass/api/clusters", headers=login("viewer")).json()
+    finally:
+        pages.app.routes[0].app.dependency_overrides[needs.store] = lambda: kept  # type: ignore[attr-defined]
+    assert {one["name"]: set(one) == {"name", "error"} for one in listed} == {"mine": True, "free": False}
+
+
 def test_airflows_database_tells_whose_a_run_is() -> None:
-    tables = [Base.metadata.tables[name] for name in ("dag_run", "asset")]
+    tables = [Base.metadata.tables[name] for name in ("dag_run", "asset", "log_template")]
     Base.metadata.create_all(settings.engine, tables=tables)
     common = {"run_type": "manual", "state": "running", "run_after": datetime.now(UTC), "clear_number": 0}
     common |= {"span_status": "not_started", "context_carrier": {}}
