@@ -11,8 +11,8 @@ from windlass.effects.store import AuthenticatedStore, S3Store
 
 @pytest.fixture(autouse=True)
 def connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("WINDLASS_STORE", "ELSEWHERE"):
-        extra = {"bucket": "ignored", "endpoint_url": "http://127.0.0.1:9", "prefix": "mine"}
+    for name, bucket in (("WINDLASS_STORE", "store"), ("ELSEWHERE", "ignored")):
+        extra = {"bucket": bucket, "endpoint_url": "http://127.0.0.1:9", "prefix": "mine"}
         value = {"conn_type": "aws", "login": name, "password": "secret", "extra": extra}
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(value))
 
@@ -22,7 +22,8 @@ def test_bundles_are_in_the_store_unless_the_spec_says_otherwise() -> None:
     assert isinstance(checked, AuthenticatedStore)
     store = checked._inner
     assert isinstance(store, S3Store)
-    assert (store._config.bucket, store._config.prefix, store._config.access_key) == ("ignored", "mine", "WINDLASS_STORE")
+    assert (store._config.bucket, store._config.prefix) == ("store", "mine")
+    assert store._config.access_key == "WINDLASS_STORE"
 
 
 def test_a_target_has_its_own_account_bucket_and_prefix() -> None:
@@ -38,6 +39,6 @@ def test_a_lock_is_on_bundles_alone_wherever_they_are() -> None:
     assert isinstance(store, AuthenticatedStore)
     bucket, opened = store._inner, open_store()._inner
     assert isinstance(bucket, S3Store)
-    assert (bucket._config.bucket, bucket._config.lock) == ("ignored", lock)
+    assert (bucket._config.bucket, bucket._config.lock) == ("store", lock)
     assert isinstance(opened, S3Store)
     assert opened._config.lock is None
