@@ -11,10 +11,11 @@ from unit.cluster_run import FakeRun
 from windlass.domain.lease import Owner
 from windlass.domain.pki import Credential, Signer, issue_pki, new_authority
 from windlass.domain.spec import Cluster, dump_cluster
-from windlass.effects.store import ClusterRecords
+from windlass.effects.store import AuthenticatedStore, ClusterRecords
 from windlass.effects.store.keys import pki_key
 from windlass.errors import RefusedError
 from windlass.operations.apply.certificates import ensure_pki
+from windlass.operations.apply.taken_addresses import taken_addresses
 
 NOW = datetime.now(UTC)
 ONE, OTHER = new_authority("one", NOW), new_authority("other", NOW)
@@ -91,4 +92,15 @@ def test_authorities_of_its_own_are_taken_beside_a_cluster_of_which_nothing_can_
 def test_a_cluster_that_runs_with_a_shared_authority_since_before_goes_on() -> None:
     run = run_with(kubernetes=ONE, etcd=ONE)
     run.records.save_pki(issue_pki(run.spec, NOW, given=run.user_authorities), run.keys)
+    issue(run)
+
+
+def test_a_spec_that_somebody_else_wrote_holds_up_no_other_cluster() -> None:
+    run = run_with(kubernetes=ONE)
+    raw, store = run.store, AuthenticatedStore.by(run.store, run.keys)
+    run.store = store  # type: ignore[assignment]  # for each test as real as it needs it
+    run.records = ClusterRecords(store, run.name)
+    other_cluster(run, cluster("prod"), None)
+    raw.put("clusters/forged/spec.yaml", dump_cluster(cluster("forged")).encode())
+    assert taken_addresses(run, run.spec) == {"192.0.2.11": "host cp-1 of the cluster `prod`"}
     issue(run)

@@ -9,9 +9,9 @@ from windlass.domain.pki import Credential, Signer
 from windlass.domain.pki.apart import refuse_shared_clusters, refuse_shared_purposes
 from windlass.domain.pki.user_ca import references
 from windlass.domain.spec import Cluster
-from windlass.domain.spec.others import read_other
 from windlass.effects.store import ClusterRecords, list_clusters
 from windlass.errors import UNREADABLE, RefusedError
+from windlass.operations.apply.taken_addresses import readable_spec
 from windlass.operations.run import ClusterRun
 
 log = logging.getLogger(__name__)
@@ -41,15 +41,14 @@ def _refuse_shared_with(run: ClusterRun, other: str, cluster: Cluster, given: Ma
     if theirs is not None:
         refuse_shared_clusters(given, other, theirs.authorities)
     else:
-        _refuse_same_connection(records, cluster)
+        _refuse_same_connection(run, other, cluster)
 
 
-def _refuse_same_connection(records: ClusterRecords, cluster: Cluster) -> None:
-    stored = records.spec_bytes()
-    planned = read_other(records.cluster, stored).cluster if stored is not None else None
+def _refuse_same_connection(run: ClusterRun, other: str, cluster: Cluster) -> None:
+    planned = readable_spec(run, other)
     named = set(references(planned).values()) if planned is not None else set()
     if both := sorted(named & set(references(cluster).values())):
         raise RefusedError(
-            f"spec.pki.ca: the cluster `{records.cluster}`, which is not made yet, names the connection `{both[0]}` "
+            f"spec.pki.ca: the cluster `{other}`, which is not made yet, names the connection `{both[0]}` "
             "too; give each cluster authorities of its own"
         )
