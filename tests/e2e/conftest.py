@@ -35,6 +35,8 @@ ORDER = (
     "test_drill",
     "test_backup_cases",
     "test_members",
+    "test_people",
+    "test_secret_references",
     "test_recovery",
     "test_recovery_cases",
     "test_delete",

@@ -202,7 +202,7 @@ class KubernetesApi:
     def _lacks_namespace(self, match: re.Match[str]) -> bool:
         """Say whether an object's namespace is not there; the system's own always are."""
         namespace = match["namespace"]
-        is_system = namespace in {None, "default", "kube-system"}
+        is_system = namespace in {None, "default", "kube-system", "kube-public", "kube-node-lease"}
         return not is_system and ("namespaces", "", namespace) not in self._objects
 
     def _put(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:

@@ -191,6 +191,7 @@ def test_what_is_missing_is_named_before_anything_is_changed(new: New, monkeypat
     keep(monkeypatch, 1)
     world = new(spec_of(1))
     monkeypatch.delenv("AIRFLOW_VAR_WINDLASS_SECRET_HOOK")
+    assert world.store.installation  # the store has its id from now on
     before = world.state()
 
     with pytest.raises(Exception, match=r"environment\.TOKEN: Airflow has no Variable `windlass_secret_hook`"):

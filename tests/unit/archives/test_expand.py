@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from windlass.domain.scripts.backup import pack_stacks_script
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Host
 from windlass.effects.archives import expanded, open_tar
@@ -118,7 +119,7 @@ def test_a_backup_takes_no_bomb_from_a_host(pack: Callable[[bytes], bytes], monk
     assert len(sent) < MIB // 8
     host = Host.model_validate({"name": "cp-1", "address": "192.0.2.1", "roles": ["etcd"]})
     with pytest.raises(IntegrityError, match=r"^cp-1: .*(expands to more than|only gzip and xz)"):
-        stacks._stacks(host, Answering(sent))  # type: ignore[arg-type]
+        stacks._stacks(host, Answering(sent), pack_stacks_script(["etcd"]))  # type: ignore[arg-type]
 
 
 def ar(*members: tuple[str, str, bytes]) -> bytes:

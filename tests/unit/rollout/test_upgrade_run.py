@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 
@@ -83,7 +84,8 @@ def test_the_gate_hands_over_the_plan_as_text_and_the_question_as_markdown(
 
     plan = plan_upgrade(run, UpgradeRequest(), ignore)
 
-    assert plan.value["text"] == rollout_plan(PATH, RESULT, STEPS).text()
+    planned = rollout_plan(PATH, RESULT, STEPS, sign=partial(run.keys.fingerprint, run.name))
+    assert plan.value["text"] == planned.text()
     assert [item.text for item in items(plan.value["question"], "The plan")] == [
         "Step 1: etcd on cp-2",
         "Step 2: host on cp-2",

@@ -9,6 +9,7 @@ from windlass.domain.hardening.facts import ApiAudit
 from windlass.domain.objects.inventory import FIELD_MANAGER, MANAGED_BY_LABEL
 from windlass.domain.pki.subjects import ADMINS_GROUP, MASTERS_GROUP
 from windlass.domain.rendering.manifests import SYSTEM_NAMESPACES
+from windlass.domain.spec.access import people_group
 
 ApiCheck = Callable[[ApiAudit], Iterator[str]]
 _EVERYBODY = frozenset({"system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:anonymous"})
@@ -16,10 +17,13 @@ _ADMIN = "cluster-admin"
 
 
 def few_admins(audit: ApiAudit) -> Iterator[str]:
-    """Check that only the groups of Kubernetes' own and of Windlass' certificates may do everything."""
+    """Check that only the groups of Kubernetes' own, of Windlass' certificates and of people may do everything.
+
+    Who is in that of people, the spec says by name (`access.groups`).
+    """
     for binding in audit.bindings:
         name = binding["metadata"]["name"]
-        if binding["roleRef"]["name"] == _ADMIN and name not in {_ADMIN, ADMINS_GROUP}:
+        if binding["roleRef"]["name"] == _ADMIN and name not in {_ADMIN, ADMINS_GROUP, people_group(_ADMIN)}:
             yield f"{_told(binding)} gives {_ADMIN} to {', '.join(_subjects(binding)) or 'nobody'}"
 
 
