@@ -11,6 +11,7 @@ from windlass.airflow.operators.cluster import (
     ClusterForgetOperator,
     ClusterReleaseOperator,
     ClusterRemoveOperator,
+    DeletionApprovalOperator,
     RunOutcomeOperator,
 )
 from windlass.airflow.params import common_params, gone_param, switch_param
@@ -36,12 +37,13 @@ with DAG(
     params=common_params(confirm_name=CONFIRM_NAME, keep_backups=KEEP_BACKUPS, gone=GONE),
     allowed_run_types=["scheduled", "manual"],
 ):
-    confirm = ClusterConfirmOperator(task_id="confirm", skips=["lease"])
-    lease = ClusterDeletionLeaseOperator(task_id="lease")
+    confirm = ClusterConfirmOperator(task_id="confirm", skips=["approve"])
+    approve = DeletionApprovalOperator(task_id="approve")
+    lease = ClusterDeletionLeaseOperator(task_id="lease", approval="approve")
     drain = ClusterDrainOperator(task_id="drain")
     remove = ClusterRemoveOperator(task_id="remove")
     forget = ClusterForgetOperator(task_id="forget")
     release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
     outcome = RunOutcomeOperator(task_id="outcome", last="forget").as_teardown(on_failure_fail_dagrun=True)
 
-    confirm >> lease >> drain >> remove >> forget >> release >> outcome
+    confirm >> approve >> lease >> drain >> remove >> forget >> release >> outcome

@@ -62,7 +62,7 @@ with DAG(
 ):
     plan = RecoveryPlanOperator(task_id="plan", skips=["approve"])
     approve = RecoveryApprovalOperator(task_id="approve")
-    lease = RecoveryLeaseOperator(task_id="lease")
+    lease = RecoveryLeaseOperator(task_id="lease", approval="approve")
     restore = RecoveryRestoreOperator(task_id="restore")
     settle = RecoverySettleOperator(task_id="settle")
     verify = RecoveryVerifyOperator(task_id="verify")

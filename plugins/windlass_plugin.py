@@ -22,11 +22,21 @@ class _Apps:
         return [{"app": create_app(), "url_prefix": "/windlass", "name": "windlass"}]
 
 
+class _Guards:
+    """What asks clusters who may steer their runs; the API server alone asks for it, too."""
+
+    def __get__(self, instance: object, owner: type) -> list[dict[str, Any]]:
+        from windlass.web.guard import ClusterGuard  # noqa: PLC0415 - see above
+
+        return [{"middleware": ClusterGuard, "name": "windlass"}]
+
+
 class WindlassPlugin(AirflowPlugin):
     """Registers Windlass with Airflow."""
 
     name = "windlass"
     fastapi_apps = _Apps()  # type: ignore[assignment]  # a list, made when it is asked for
+    fastapi_root_middlewares = _Guards()  # type: ignore[assignment]  # likewise
     external_views: ClassVar[list[dict[str, Any]]] = [
         {
             "name": "Clusters",

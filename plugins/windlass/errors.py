@@ -31,6 +31,17 @@ class LostLeaseError(RefusedError):
     """The run no longer holds the lease that it works under, or cannot tell; it changes nothing any more."""
 
 
+class ForeignHostError(RefusedError):
+    """A host is another cluster's by its mark; nothing was done to it."""
+
+    def __init__(self, host: str, cluster: str) -> None:
+        self.host, self.cluster = host, cluster
+        super().__init__(
+            f"{host}: it belongs to the cluster `{cluster}`, and was left alone; delete that cluster first, or take "
+            "the host out of one of the two specs"
+        )
+
+
 class IntegrityError(WindlassError):
     """Content is not what it should be: a checksum, a seal or a host key does not match."""
 

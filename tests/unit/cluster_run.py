@@ -24,7 +24,7 @@ class FakeRun:
     """Whatever an operation may ask of its run; no host is ever reached."""
 
     def __init__(self, owner: Owner, spec: Any = None, reason: str = "") -> None:
-        self.name, self.owner, self.reason = "demo", owner, reason
+        self.name, self.owner, self.reason, self.requester = "demo", owner, reason, "anna"
         self.store, self.keys, self.catalog = MemoryStore(), new_keys(), Mock()
         self.clock, self.spec = SYSTEM_CLOCK, spec
         self.records: Any = ClusterRecords(self.store, self.name)

@@ -101,7 +101,7 @@ class World:
         transport = httpx.MockTransport(self.kubernetes.answer)
         return Services(
             open_store=lambda: self.store,
-            open_bundle_store=lambda _: self.store,
+            open_bundle_store=lambda *_: self.store,
             load_keys=lambda: self.keys,
             load_catalog=lambda: CATALOG,
             release_tests=_passed,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped, TaskAwaitingInput
 from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.operators.base import ClusterOperator
@@ -29,6 +30,10 @@ class Run:
     mapped: set[str] = field(default_factory=set)
     """Tasks that were mapped over several things."""
     is_finished: bool = False
+    user: str | None = "anna"
+    """Airflow's name of who started it."""
+    answer: Callable[[str], Mapping[str, Any]] | None = None
+    """Returns what a person answers to the task of that name."""
 
     @property
     def kind(self) -> str:
@@ -148,14 +153,20 @@ def _by_rule(rule: TriggerRule, upstream: set[str | None]) -> str | None:
 def execute(task: Task, run: Run, runs: Mapping[str, Run]) -> None:
     """Run one task to its end; what it raises is the test's to see."""
     context: Any = {
-        "dag_run": SimpleNamespace(dag_id=run.dag_id, run_id=run.run_id, run_type=run.kind, partition_key=None),
+        "dag_run": SimpleNamespace(
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            run_type=run.kind,
+            partition_key=None,
+            triggering_user_name=run.user if run.kind == "manual" else None,
+        ),
         "params": run.params,
         "ti": _TaskInstance(run, runs, task),
         "outlet_events": defaultdict(_Outlet),
     }
     name = task.operator.task_id
     try:
-        result = _act(task.operator, context)
+        result = _act(task.operator, context, run)
         if task.map_index < 0:
             run.results[name] = result
         else:
@@ -168,10 +179,15 @@ def execute(task: Task, run: Run, runs: Mapping[str, Run]) -> None:
     run.states[task.task_id] = "success"
 
 
-def _act(operator: Any, context: Any) -> Any:
+def _act(operator: Any, context: Any, run: Run) -> Any:
     if isinstance(operator, ClusterOperator):
         return operator.act(context, RunContext.of(context))
-    return operator.execute(context)
+    try:
+        return operator.execute(context)
+    except TaskAwaitingInput as waiting:
+        assert run.answer is not None, f"{operator.task_id} asks, and nobody answers"
+        event = {**run.answer(operator.task_id), "params_input": {}, "responded_at": datetime.now(UTC)}
+        return getattr(operator, waiting.method_name)(context, event=event, **(waiting.kwargs or {}))
 
 
 class _Outlet:

@@ -9,6 +9,7 @@ from tools.house.source import Result, Source
 
 MOST_PERCENT = 5
 SAME_SUBJECT = {
+    "access": "what Airflow's users may do with a cluster, and in its Kubernetes API",
     "addons": "what runs in every cluster: applied at first, and at a rollout",
     "alerts": "what needs a person",
     "approval": "what a person is asked before a rollout, and what the answer holds for",
@@ -62,6 +63,7 @@ SAME_SUBJECT = {
     "removed_apis": "APIs that a release no longer serves",
     "restore": "etcd's data from a bundle",
     "restore_drill": "the restore drill",
+    "rights": "who may see, operate, approve and delete a cluster",
     "rollout": "a change of a running cluster, host by host",
     "run": "one run of an operation: the pure machine and what drives it",
     "smoke_test": "the test of a cluster that was just applied",

@@ -7,16 +7,25 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
+from airflow.sdk.exceptions import TaskAwaitingInput
 
-from windlass.airflow.errors import TASK_DEFAULTS
+from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
+from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import ANSWER
+from windlass.domain.approval import SECOND
+from windlass.operations.rights import require_approver
+from windlass.operations.two_people import TwoPeople
+
+_ASKED = "asked"
+"""The argument by which an asking task hands on, from before its wait to after it, what the second person reads."""
 
 
 class ClusterApprovalOperator(ApprovalOperator):
     """Waits until a person approves; a run with the param `auto_approve` goes on at once.
 
     A rejection fails the task, so that the run shows as stopped by a person and nothing after it starts. So does
-    `response_timeout` without an answer; `execution_timeout` is for the asking itself.
+    `response_timeout` without an answer; `execution_timeout` is for the asking itself. Where two people must be behind
+    it, `auto_approve` is refused, and so is an answer by the user who started the run.
     """
 
     def __init__(self, *, fail_on_reject: bool = True, response_timeout: timedelta = ANSWER, **options: Any) -> None:
@@ -28,11 +37,44 @@ class ClusterApprovalOperator(ApprovalOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask, unless the run was approved when it was started."""
-        if reason := self.approved_by(context):
-            self.log.info("nobody is asked: %s", reason)
-            return None
+        with ending_on_permanent_errors():
+            demand = self.two_people(context)
+            if demand is not None:
+                auto_approve = bool(context["params"].get("auto_approve"))
+                demand.refuse_in_advance(RunContext.of(context), auto_approve=auto_approve)
+                return self._ask_second(context, demand)
+            if reason := self.approved_by(context):
+                self.log.info("nobody is asked: %s", reason)
+                return None
         return super().execute(context)
+
+    def _ask_second(self, context: Context, demand: TwoPeople) -> Any:
+        self.log.info("somebody else than who started the run is asked: %s", demand.why)
+        try:
+            return super().execute(context)
+        except TaskAwaitingInput as waiting:
+            # What was asked, and not what may be planned by then, is what the answer is for.
+            asked = {**(waiting.kwargs or {}), _ASKED: [demand.why, demand.digest]}
+            raise TaskAwaitingInput(method_name=waiting.method_name, kwargs=asked, timeout=waiting.timeout) from None
+
+    def execute_complete(self, context: Context, event: dict[str, Any], asked: list[str] | None = None) -> Any:
+        """Return the answer; where two people must be behind it, with the second's signed approval."""
+        answer = super().execute_complete(context, event)
+        approver = (answer.get("responded_by_user") or {}).get("name") or ""
+        if not context["params"].get("cluster"):  # a question of somebody's own DAG, about no cluster
+            return answer
+        with ending_on_permanent_errors():
+            run = RunContext.of(context)
+            require_approver(run, approver)
+            if asked is None:
+                return answer
+            second = TwoPeople(*asked).approve(run, approver, self.log.info)
+        return {**answer, SECOND: second}
 
     def approved_by(self, context: Context) -> str:
         """Return why nobody needs to be asked; empty if somebody must."""
         return "approved when the run was started" if context["params"].get("auto_approve") else ""
+
+    def two_people(self, context: Context) -> TwoPeople | None:  # noqa: ARG002 - whoever asks about clusters knows
+        """Return the demand for a second person; None if one will do."""
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.airflow.connections import find_connection
+from windlass.airflow.connections import cluster_connection
 from windlass.domain.pki import Credential, Signer
 from windlass.domain.pki.user_ca import references
 from windlass.domain.secret import Secret
@@ -16,11 +16,11 @@ def user_authorities(cluster: Cluster) -> dict[Signer, Credential]:
     A connection of any type has the certificate as `certificate` in its extra and the unencrypted key as its password,
     both PEM. SpecError names the connection that is missing or incomplete.
     """
-    return {signer: _authority(name) for signer, name in references(cluster).items()}
+    return {signer: _authority(name, cluster.name) for signer, name in references(cluster).items()}
 
 
-def _authority(conn_id: str) -> Credential:
-    connection = find_connection(conn_id)
+def _authority(conn_id: str, cluster: str) -> Credential:
+    connection = cluster_connection(conn_id, cluster)
     certificate = connection.extra_dejson.get("certificate")
     if not isinstance(certificate, str) or not connection.password:
         raise SpecError(

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from windlass.domain.authenticity import READING_KEY_CONNECTION, RECORD_KEY_CONNECTION, RecordKeys
 from windlass.domain.people import PEOPLE_KEY_CONNECTION
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
 from windlass.domain.secret import Secret
-from windlass.domain.spec.care import BackupTarget
+from windlass.domain.spec.care import BackupTarget, ObjectLock
+from windlass.domain.spec.connection_scope import CLUSTERS, EVERY, LISTED, check_scope
 from windlass.effects.store import AuthenticatedStore, S3Store, Store, StoreConfig, UnverifiedStore
 from windlass.errors import SpecError
 
@@ -43,6 +46,19 @@ def find_connection(conn_id: str) -> Connection:
         how = _HOW.get(conn_id, "see docs/airflow.md")
         message = f"Airflow has no connection `{conn_id}`; add it ({how}), or set AIRFLOW_CONN_{conn_id.upper()}"
         raise SpecError(message) from error
+
+
+def cluster_connection(conn_id: str, cluster: str) -> Connection:
+    """Return a connection that the spec of `cluster` names; RefusedError if it is not for that cluster.
+
+    Every connection that a spec may name is read here: logins on hosts, authorities, host providers, buckets.
+    """
+    connection = find_connection(conn_id)
+    unlisted = conf.get("windlass", "connections", fallback=EVERY)
+    if unlisted not in {EVERY, LISTED}:
+        raise SpecError(f"[windlass] connections is `{unlisted}`; set it to `{EVERY}` or `{LISTED}`")
+    check_scope(conn_id, connection.extra_dejson.get(CLUSTERS), cluster, unlisted)
+    return connection
 
 
 def store_config(connection: Connection, target: BackupTarget | None = None) -> StoreConfig:
@@ -99,11 +115,16 @@ def record_keys() -> RecordKeys:
         ) from missing
 
 
-def open_bundle_store(target: BackupTarget | None) -> Store:
-    """Return where recovery bundles are: the spec's `backup.target`, where they prove themselves, or the store."""
-    if target is None:
-        return open_store()
-    return S3Store(store_config(find_connection(target.connection), target))
+def open_bundle_store(
+    target: BackupTarget | None, cluster: str, lock: ObjectLock | None = None, store_conn_id: str = STORE_CONNECTION
+) -> Store:
+    """Return where the spec of a cluster keeps its recovery bundles; RefusedError if that login is not for it.
+
+    In a `target` they prove themselves; without one it is the store. What is created there is locked as `lock` says.
+    """
+    connection = cluster_connection(target.connection, cluster) if target else find_connection(store_conn_id)
+    bucket = S3Store(replace(store_config(connection, target), lock=lock))
+    return bucket if target else AuthenticatedStore(bucket, record_keys)
 
 
 def master_keys(conn_id: str = MASTER_KEY_CONNECTION) -> MasterKeys:

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from windlass.airflow.connections import find_connection
+from windlass.airflow.connections import cluster_connection
 from windlass.domain.spec.models import Cluster
 from windlass.effects.providers import Ec2Provider, Ec2Settings, HostProvider, StaticProvider, installed_provider
 from windlass.errors import SpecError
@@ -21,12 +21,14 @@ def host_provider(cluster: Cluster) -> HostProvider:
     if hosts.provider in {"static", "lab"}:
         return StaticProvider()
     if hosts.provider == "ec2":
-        return Ec2Provider(_ec2_client(hosts.connection or DEFAULT_EC2_CONNECTION), Ec2Settings.read(hosts.settings))
+        return Ec2Provider(
+            _ec2_client(hosts.connection or DEFAULT_EC2_CONNECTION, cluster.name), Ec2Settings.read(hosts.settings)
+        )
     return installed_provider(hosts.provider)(dict(hosts.settings))
 
 
-def _ec2_client(conn_id: str) -> Any:
-    connection = find_connection(conn_id)
+def _ec2_client(conn_id: str, cluster: str) -> Any:
+    connection = cluster_connection(conn_id, cluster)
     region = connection.extra_dejson.get("region_name")
     if not region:
         raise SpecError(f'connection `{conn_id}` names no region; add it to the extra: {{"region_name": "…"}}')

@@ -72,7 +72,7 @@ def _rollout(subject: str, gate: UpgradeGateOperator, prefix: str = "") -> tuple
     asked. What was planned is planned again under the lease; if that is another plan than the approved one, the lease
     is given back, and somebody is asked about the changes.
     """
-    approval = _approval(f"{prefix}approval", subject, asked_by=f"{prefix}gate")
+    approval = UpgradeApprovalOperator(task_id=f"{prefix}approval", subject=subject, asked_by=f"{prefix}gate")
     lease = UpgradeLeaseOperator(task_id=f"{prefix}lease")
     check = UpgradeCheckOperator(
         task_id=f"{prefix}check",
@@ -81,10 +81,15 @@ def _rollout(subject: str, gate: UpgradeGateOperator, prefix: str = "") -> tuple
         lease=f"{prefix}lease",
         skips=[f"{prefix}approve_changes"],
     )
-    changes = _approval(f"{prefix}approve_changes", f"The plan has changed. {subject}", asked_by=f"{prefix}check")
+    changes = UpgradeApprovalOperator(
+        task_id=f"{prefix}approve_changes", subject=f"The plan has changed. {subject}", asked_by=f"{prefix}check"
+    )
     # Also if nobody had to be asked again.
     confirm = UpgradeConfirmOperator(
-        task_id=f"{prefix}confirm", check=f"{prefix}check", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+        task_id=f"{prefix}confirm",
+        check=f"{prefix}check",
+        changes=f"{prefix}approve_changes",
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
     rollout = UpgradeStepOperator.partial(
         task_id=f"{prefix}roll",
@@ -114,10 +119,3 @@ def _rollout(subject: str, gate: UpgradeGateOperator, prefix: str = "") -> tuple
     # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
     [gate, verify, release] >> result
     return result, release
-
-
-def _approval(task_id: str, subject: str, *, asked_by: str) -> UpgradeApprovalOperator:
-    """Return a task that asks what the task `asked_by` has handed over as its question."""
-    return UpgradeApprovalOperator(
-        task_id=task_id, subject=subject, body="{{ ti.xcom_pull(task_ids='" + asked_by + "')['question'] }}"
-    )

@@ -60,6 +60,8 @@ class RunContext:
     services: Services
     """What the run works with."""
     reason: str = ""
+    requester: str = ""
+    """Airflow's name of the user who started the run; empty where it knows of none, as of a schedule's runs."""
     hold: LeaseHold | None = None
     """The lease that the run works under now: nothing is changed by this context once it is lost."""
 
@@ -80,7 +82,8 @@ class RunContext:
     def of_cluster(cls, name: str, context: Mapping[str, Any], services: Services, reason: str = "") -> RunContext:
         """Return the context of the run that `context` belongs to at the cluster `name`, whatever the run names."""
         run = context["dag_run"]
-        return cls(name, Owner(run.dag_id, run.run_id), finished_by(context), services, reason)
+        requester = getattr(run, "triggering_user_name", None) or ""
+        return cls(name, Owner(run.dag_id, run.run_id), finished_by(context), services, reason, requester)
 
     @property
     def store(self) -> Store:
@@ -180,7 +183,8 @@ class RunContext:
 
     def vault(self, cluster: Cluster) -> Vault:
         """Return the cluster's recovery bundles, wherever its spec keeps them."""
-        vault = self.services.vault(cluster.name, cluster.spec.backup.target)
+        backup = cluster.spec.backup
+        vault = self.services.vault(cluster.name, backup.target, backup.retention.lock)
         return vault if self.hold is None else replace(vault, store=GuardedStore(vault.store, self.hold.check))
 
     @contextmanager

@@ -8,7 +8,7 @@ from airflow.sdk import Variable
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.log import mask_secret
 
-from windlass.airflow.connections import find_connection
+from windlass.airflow.connections import cluster_connection
 from windlass.domain.secret import Secret
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.references import EXTRA, SecretReference
@@ -48,7 +48,7 @@ def _variable(cluster: str, name: str) -> str:
 
 
 def _field(cluster: str, reference: SecretReference) -> str:
-    connection = find_connection(reference.name)
+    connection = cluster_connection(reference.name, cluster)
     check_contents(reference.name, connection.extra_dejson.get(SECRETS), cluster)
     if reference.field.startswith(EXTRA):
         found = connection.extra_dejson.get(reference.field.removeprefix(EXTRA))

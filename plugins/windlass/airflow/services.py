@@ -47,7 +47,7 @@ def _build(store_conn_id: str) -> Services:
     directory, secrets = templates_directory(), SpecSecrets(resolve)
     return Services(
         open_store=partial(open_store, store_conn_id),
-        open_bundle_store=open_bundle_store,
+        open_bundle_store=partial(open_bundle_store, store_conn_id=store_conn_id),
         load_keys=master_keys,
         load_catalog=partial(load_catalog, directory),
         release_tests=partial(load_record, directory),

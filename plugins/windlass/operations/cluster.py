@@ -22,6 +22,7 @@ from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
 from windlass.effects.ssh.guard import ChangeGuard
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.host_progress import HostProgress
+from windlass.operations.own_host import admit_own_hosts
 from windlass.operations.secrets import SpecSecrets, no_secrets
 from windlass.operations.services import Clients, Services
 from windlass.operations.waiting import asked_again
@@ -133,6 +134,7 @@ def open_session(
     if guard is not None:
         connections.guard_changes(guard)
         session = replace(session, clients=session.clients.guarded(guard.check), guard=guard)
+    admit_own_hosts(connections, cluster.name)
     with connections:
         yield session
 

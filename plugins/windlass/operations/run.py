@@ -52,6 +52,11 @@ class ClusterRun(Protocol):
         ...
 
     @property
+    def requester(self) -> str:
+        """Airflow's name of the user who started the run; empty where that is nobody, or not known."""
+        ...
+
+    @property
     def store(self) -> Store:
         """The store."""
         ...

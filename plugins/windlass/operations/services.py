@@ -18,7 +18,7 @@ from windlass.domain.notice import Notice
 from windlass.domain.pki import Credential, Signer
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
-from windlass.domain.spec.care import BackupTarget
+from windlass.domain.spec.care import BackupTarget, ObjectLock
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.private import FINGERPRINT_DIGITS, Fingerprint
 from windlass.effects.bundles import Vault
@@ -57,8 +57,8 @@ class Services:
 
     open_store: Callable[[], Store]
     """Returns the store; SpecError if nobody has said where it is."""
-    open_bundle_store: Callable[[BackupTarget], Store]
-    """Returns the store that a spec keeps its recovery bundles in, apart from the store."""
+    open_bundle_store: Callable[[BackupTarget | None, str, ObjectLock | None], Store]
+    """Returns where the spec of the cluster of that name keeps its bundles, and has what is created there locked."""
     load_keys: Callable[[], MasterKeys]
     """Returns the master keys: the first seals, all unseal; SpecError if there are none."""
     load_catalog: Callable[[], Catalog]
@@ -101,9 +101,10 @@ class Services:
         """Return what tells private texts of a cluster apart; the master keys are read when it is first used."""
         return lambda text: self.keys.fingerprint(cluster, text)[:FINGERPRINT_DIGITS]
 
-    def vault(self, cluster: str, target: BackupTarget | None) -> Vault:
+    def vault(self, cluster: str, target: BackupTarget | None, lock: ObjectLock | None = None) -> Vault:
         """Return the recovery bundles of a cluster: in `target`, as its spec has it, or in the store."""
-        return Vault(self.store if target is None else self.open_bundle_store(target), cluster, self.keys)
+        is_plain = target is None and lock is None
+        return Vault(self.store if is_plain else self.open_bundle_store(target, cluster, lock), cluster, self.keys)
 
     def connections(self, cluster: Cluster) -> Connections:
         """Return the hosts of a cluster, with the keys by which the store knows them."""

@@ -9,7 +9,12 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, HTTPException
 
+from windlass.domain.spec.access import TEAM_PREFIX
+from windlass.domain.spec.rights import OPERATE, SEE, Person
+from windlass.effects.store import Store
 from windlass.operation_names import Operation
+from windlass.operations.rights import why_not
+from windlass.web.needs import TheStore
 
 _DAG = Operation.REMEDIATE
 """Who may read this DAG may see clusters, who may run it sees the buttons; Airflow asks again when one is pressed."""
@@ -23,8 +28,42 @@ def reader(user: User) -> None:
         raise HTTPException(403, f"you may not read the DAG `{_DAG}`, and so not see clusters")
 
 
-def may_operate(user: Any) -> bool:
-    """Say whether the user may start runs."""
+def person_of(user: Any) -> Person:
+    """Return a user of Airflow with roles and teams, as its auth managers name them.
+
+    `role` and `teams` are the simple auth manager's, `roles` FAB's. Of one that tells neither, its users alone can be
+    named in a spec.
+    """
+    roles = {str(getattr(role, "name", role)) for role in getattr(user, "roles", None) or ()}
+    roles |= {role} if isinstance(role := getattr(user, "role", None), str) else set()
+    teams = {f"{TEAM_PREFIX}{getattr(team, 'name', team)}" for team in getattr(user, "teams", None) or ()}
+    return Person(user.get_name() or "", frozenset(roles | teams))
+
+
+def may_see(store: Store, cluster: str, user: Any) -> bool:
+    """Say whether the cluster lets the user see it."""
+    return not why_not(store, cluster, person_of(user), SEE)
+
+
+def visible(name: str, user: User, store: TheStore) -> str:
+    """Return the name of a cluster that the user may see; to others it is as if there were none."""
+    if not may_see(store, name, user):
+        raise unknown(name)
+    return name
+
+
+Visible = Annotated[str, Depends(visible)]
+
+
+def unknown(name: str) -> HTTPException:
+    """Return the answer about a cluster that is not there, or not for whoever asks."""
+    return HTTPException(404, f"the store knows no cluster `{name}`")
+
+
+def may_operate(store: Store, cluster: str, user: Any) -> bool:
+    """Say whether the user may start runs, by Airflow and by the cluster."""
+    if why_not(store, cluster, person_of(user), OPERATE):
+        return False
     return get_auth_manager().is_authorized_dag(
         method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=_DAG), user=user
     )

@@ -21,7 +21,7 @@ from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
 from windlass.effects.store import Store, list_clusters
 from windlass.errors import UNREADABLE, UnreachableError, WindlassError
 from windlass.web import people
-from windlass.web.access import User, may_operate, reader
+from windlass.web.access import User, Visible, may_operate, may_see, reader, unknown
 from windlass.web.needs import TheStore
 from windlass.web.reading import Filter, read_known, read_log
 from windlass.web.words import FILTERS
@@ -90,11 +90,13 @@ TheKeys = Annotated[MasterKeys | None, Depends(keys)]
 TheCatalog = Annotated[Catalog, Depends(catalog)]
 
 
-def list_overviews(store: TheStore, keys: TheKeys, catalog: TheCatalog) -> list[dict[str, Any]]:
-    """Return every cluster at a glance; one that cannot be read is told as such and hides no other."""
+def list_overviews(user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> list[dict[str, Any]]:
+    """Return every cluster that the user may see at a glance; one that cannot be read is told as such, hiding none."""
     found = []
     for name in list_clusters(store):
         try:
+            if not may_see(store, name, user):
+                continue
             known = read_known(store, name, keys)
             found += [overview(known, catalog, datetime.now(UTC))] if known is not None else []
         except UnreachableError:
@@ -105,18 +107,18 @@ def list_overviews(store: TheStore, keys: TheKeys, catalog: TheCatalog) -> list[
     return found
 
 
-def one_overview(name: str, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> dict[str, Any]:
+def one_overview(name: Visible, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> dict[str, Any]:
     """Return one cluster at a glance."""
     return overview(_known(name, store, keys), catalog, datetime.now(UTC))
 
 
-def list_bundles(name: str, store: TheStore, keys: TheKeys) -> list[dict[str, Any]]:
+def list_bundles(name: Visible, store: TheStore, keys: TheKeys) -> list[dict[str, Any]]:
     """Return the bundles of a cluster, newest first."""
     return list(bundle_rows(_known(name, store, keys).backups, datetime.now(UTC)))
 
 
 def list_events(
-    name: str,
+    name: Visible,
     store: TheStore,
     desired: Annotated[Filter, Depends()],
     limit: Annotated[int, Query(ge=1, le=_MOST)] = 100,
@@ -126,12 +128,14 @@ def list_events(
     return read_log(store, name, desired, limit, after)
 
 
-def clusters_page(request: Request, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> str:
+def clusters_page(request: Request, user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> str:
     """Show all clusters."""
-    return _page(request, "clusters.html", clusters=list_overviews(store, keys, catalog))
+    return _page(request, "clusters.html", clusters=list_overviews(user, store, keys, catalog))
 
 
-def cluster_page(request: Request, name: str, user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> str:
+def cluster_page(
+    request: Request, name: Visible, user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog
+) -> str:
     """Show one cluster, with its backups and its service log."""
     known, now = _known(name, store, keys), datetime.now(UTC)
     return _page(
@@ -140,7 +144,7 @@ def cluster_page(request: Request, name: str, user: User, store: TheStore, keys:
         cluster=overview(known, catalog, now),
         bundles=bundle_rows(known.backups, now),
         events=read_log(store, name, Filter(), 100),
-        may_operate=may_operate(user),
+        may_operate=may_operate(store, name, user),
     )
 
 
@@ -156,7 +160,7 @@ def static_file(name: str) -> Response:
 def _known(name: str, store: Store, keys: MasterKeys | None) -> KnownCluster:
     known = read_known(store, name, keys)
     if known is None:
-        raise HTTPException(404, f"the store knows no cluster `{name}`")
+        raise unknown(name)
     return known
 
 

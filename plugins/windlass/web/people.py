@@ -22,9 +22,10 @@ from windlass.domain.people import (
 from windlass.domain.people.sign import MOST_BYTES
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Event
-from windlass.effects.store import ServiceLog, Store
+from windlass.effects.store import ClusterRecords, ServiceLog, Store
 from windlass.effects.store.people import PeopleRecords
 from windlass.errors import RefusedError, SpecError
+from windlass.web.access import Visible, unknown
 from windlass.web.login import CurrentLogin
 from windlass.web.needs import PeopleKeys, TheClock, TheStore
 
@@ -39,7 +40,7 @@ class CredentialRequest(BaseModel):
     csr: str = Field(max_length=MOST_BYTES)
 
 
-def cluster_access(name: str, _: CurrentLogin, store: TheStore, keys: PeopleKeys) -> dict[str, Any]:
+def cluster_access(name: Visible, _: CurrentLogin, store: TheStore, keys: PeopleKeys) -> dict[str, Any]:
     """Return what a kubeconfig without a key is made of: where the API servers are, and by whom they are known."""
     access = _access(store, name, keys)
     contexts = [{"name": one.name, "server": one.server} for one in access.contexts]
@@ -47,7 +48,7 @@ def cluster_access(name: str, _: CurrentLogin, store: TheStore, keys: PeopleKeys
 
 
 def issue_credential(
-    name: str, request: CredentialRequest, login: CurrentLogin, store: TheStore, keys: PeopleKeys, clock: TheClock
+    name: Visible, request: CredentialRequest, login: CurrentLogin, store: TheStore, keys: PeopleKeys, clock: TheClock
 ) -> dict[str, Any]:
     """Return a certificate for whoever is logged in; it is in the service log before anybody has it."""
     access, now = _access(store, name, keys), clock.now()
@@ -67,10 +68,10 @@ def issue_credential(
 
 def _access(store: Store, name: str, keys: MasterKeys) -> PeopleAccess:
     access = PeopleRecords(store, name).access(keys)
+    if access is None and ClusterRecords(store, name).spec_bytes() is None:
+        raise unknown(name)  # in the words in which a cluster that is not for whoever asks is hidden
     if access is None:
-        raise HTTPException(
-            404, f"nobody gets into `{name}` through Airflow: there is no such cluster, or no spec.access.groups in it"
-        )
+        raise HTTPException(404, f"nobody gets into `{name}` through Airflow: there is no spec.access.groups in it")
     return access
 
 

@@ -23,6 +23,7 @@ from windlass.errors import NotReadyError, RefusedError, SkippedError, Unreachab
 
 def context(*, run_type: str = "asset_triggered", attempt: int = 9) -> Any:
     run = Mock(dag_id="etcd_backup", run_id="mine", partition_key="demo", run_type=run_type)
+    run.triggering_user_name = None
     return {"ti": Mock(try_number=attempt), "dag_run": run, "params": {}, "outlet_events": {DRILLS: Mock()}}
 
 

@@ -64,9 +64,11 @@ def test_what_comes_after_a_plan_is_skipped_if_only_that_was_asked_for(
 def test_a_person_is_asked_unless_the_plan_says_otherwise(monkeypatch: pytest.MonkeyPatch, *, approved: bool) -> None:
     asked = Mock()
     monkeypatch.setattr(ApprovalOperator, "execute", asked)
+    monkeypatch.setattr(recovery_operators, "two_people_for", lambda *_: None)
     recovery = replace(RECOVERY, approved="the spec says so" if approved else "")
+    run = Mock(dag_id="disaster_recovery", run_id="one", partition_key=None, triggering_user_name=None)
 
-    RecoveryApprovalOperator(task_id="approve").execute(context(recovery))
+    RecoveryApprovalOperator(task_id="approve").execute({**context(recovery), "dag_run": run})
 
     assert asked.called is not approved
 
@@ -79,11 +81,16 @@ def test_what_is_lost_is_before_the_eyes_of_who_is_asked() -> None:
     assert operator.render_template(operator.body, told) == asked.question
 
 
-def test_the_lease_is_taken_before_the_bundle_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_person_is_looked_for_before_the_lease_is_taken_and_then_the_bundle_adopted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     done = Mock()
     monkeypatch.setattr(recovery_operators, "take_over_cluster", done.take)
     monkeypatch.setattr(recovery_operators, "adopt_bundle", done.adopt)
+    monkeypatch.setattr(recovery_operators, "require_approval", done.approve)
     run = Mock(spec=RunContext, owner=Owner("disaster_recovery", "one"))
     run.working.side_effect = lambda: nullcontext(run)
-    assert RecoveryLeaseOperator(task_id="lease").act(context(), run) == "disaster_recovery (run one)"
-    assert [call[0] for call in done.method_calls] == ["take", "adopt"]
+    assert (
+        RecoveryLeaseOperator(task_id="lease", approval="approve").act(context(), run) == "disaster_recovery (run one)"
+    )
+    assert [call[0] for call in done.method_calls] == ["approve", "take", "adopt"]

@@ -123,7 +123,7 @@ def test_what_is_confirmed_always_has_a_step_and_says_whether_that_is_all(
     plan = CheckedPlan(steps, goes_to_the_end=True, plan={"digest": "a"})
     monkeypatch.setattr(operators, "confirm_plan", lambda *_: plan)
     context: Any = {"params": {}, "ti": Mock(**{"xcom_pull.return_value": plan.value()})}
-    given = UpgradeConfirmOperator(task_id="confirm", check="check").act(context, Mock())
+    given = UpgradeConfirmOperator(task_id="confirm", check="check", changes="approve_changes").act(context, Mock())
     assert [one["kind"] for one in given] == (["etcd"] if steps else ["prefetch"])
     context["ti"].xcom_push.assert_called_once_with(key="is_complete", value=True)
 
@@ -137,6 +137,7 @@ def test_somebody_is_asked_again_only_about_a_plan_that_has_changed_since_somebo
     known = {"gate": {"plan": {"digest": "a"}}, "approval": answer, "lease": None}
     ti, given = Mock(**{"xcom_pull.side_effect": lambda task_ids, key="": known[task_ids]}), []
     monkeypatch.setattr(operators, "check_again", lambda *args: given.append(args[-1]) or checked)
+    monkeypatch.setattr(operators, "require_approval", lambda *_: None)
     operator = UpgradeCheckOperator(
         task_id="check", gate="gate", approval="approval", lease="lease", skips=["approve_changes"]
     )

@@ -25,7 +25,7 @@ from windlass.domain.people.issue_limit import MOST, WINDOW
 from windlass.domain.pki import new_authority
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.effects.clock import Clock
-from windlass.effects.store import MemoryStore, ServiceLog
+from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.people import PeopleRecords
 from windlass.web import needs
 from windlass.web.app import create_app as create_pages
@@ -247,3 +247,20 @@ def test_of_other_auth_managers_the_id_is_the_name(as_user: Callable[[Any], Any]
     PeopleRecords(store, "demo").publish(replace(OPENED, groups={"user:7": ("payments",)}), KEYS)
     answer = as_user(SimpleNamespace(get_name=lambda: "bob", get_id=lambda: "7")).json()
     assert (answer["user"], answer["groups"]) == ("airflow:7", ["payments"])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_cluster_that_lets_somebody_not_see_it_is_to_them_as_if_it_were_not_there(
+    client: TestClient, store: MemoryStore, method: str
+) -> None:
+    ClusterRecords(store, "demo").save_spec(json.dumps({"spec": {"access": {"roles": {"admin": ["see"]}}}}))
+
+    def answer(name: str, role: str, cluster: str) -> Any:
+        path = f"/windlass/api/clusters/{cluster}/{'access' if method == 'GET' else 'credential'}"
+        given = None if method == "GET" else {"csr": request()}
+        return client.request(method, path, json=given, headers=bearer(name, role))
+
+    assert answer("ada", "admin", "demo").status_code == 200
+    hidden, absent = answer("bob", "viewer", "demo"), answer("bob", "viewer", "other")
+    assert (hidden.status_code, absent.status_code) == (404, 404)
+    assert hidden.json()["detail"].replace("demo", "other") == absent.json()["detail"]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
 from unit.backup.examples import BUNDLE, new_keys
 from windlass.airflow.connections import open_shown_store
@@ -69,9 +70,9 @@ def test_a_proof_that_somebody_else_wrote_is_not_shown(raw: MemoryStore) -> None
 
 
 def test_without_a_key_clusters_are_named_with_what_to_do_and_no_proof_is_shown(raw: MemoryStore) -> None:
-    shown = UnverifiedStore(raw)
+    shown, user = UnverifiedStore(raw), SimpleAuthManagerUser(username="ada", role="admin")
 
-    (found,) = list_overviews(shown, None, Catalog({}))
+    (found,) = list_overviews(user, shown, None, Catalog({}))
     assert found["name"] == "demo"
     assert "windlass store reading-key" in found["error"]
     assert read_backups(shown, "demo", None).proven == {}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass.domain.backup import BundleId, RetentionInputs, expired, keep
-from windlass.domain.spec.care import Retention
+from windlass.domain.spec.care import ObjectLock, Retention
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 RULES = st.builds(Retention, hourly=st.integers(0, 30), daily=st.integers(0, 10), weekly=st.integers(0, 6))
@@ -85,3 +85,20 @@ def test_parts_without_a_manifest_go_when_no_backup_can_still_be_at_them() -> No
 def test_a_bundle_from_the_future_stays() -> None:
     ahead = at(-600)
     assert ahead in keep(RetentionInputs((ahead, at(0))), Retention(hourly=0, daily=0, weekly=0), NOW)
+
+
+@given(AGES, RULES, st.integers(1, 50))
+def test_what_the_bucket_has_locked_waits_until_the_lock_ends(ages: list[int], rule: Retention, days: int) -> None:
+    locking = rule.model_copy(update={"lock": ObjectLock(mode="governance", days=days)})
+    gone = set(expired(held(ages), locking, NOW))
+    assert gone <= set(expired(held(ages), rule, NOW))
+    assert all(NOW - bundle.time >= timedelta(days=days) for bundle in gone)
+    later = NOW + timedelta(days=days + 1)
+    assert set(expired(held(ages), locking, later)) == set(expired(held(ages), rule, later))
+
+
+def test_parts_without_a_manifest_are_locked_as_well() -> None:
+    left = at(60 * 24)
+    inputs = RetentionInputs((), incomplete=(left,))
+    assert expired(inputs, Retention(), NOW) == (left,)
+    assert expired(inputs, Retention(lock=ObjectLock(mode="governance", days=2)), NOW) == ()

@@ -55,11 +55,14 @@ def cluster() -> Cluster:
 
 
 def facts(machine_id: str, **changes: object) -> HostFacts:
-    return replace(parse_facts(GOOD.format(machine_id=machine_id)), **changes)
+    return replace(parse_facts(GOOD.format(machine_id=machine_id)), **{"addresses": (), **changes})
 
 
 def findings_with(**changes: object) -> list[str]:
-    answers = {"cp-1": PreflightAnswer(facts("a" * 32, **changes)), "w-1": PreflightAnswer(facts("b" * 32))}
+    answers = {
+        "cp-1": PreflightAnswer(facts("a" * 32, **changes)),
+        "w-1": PreflightAnswer(facts("b" * 32)),
+    }
     return [str(finding) for finding in check_hosts(cluster(), answers)]
 
 
@@ -152,3 +155,23 @@ def test_what_a_host_did_not_say_is_unknown() -> None:
     assert sparse.docker_version is None
     assert sparse.cluster is None
     assert sparse.resolv_conf == "/etc/resolv.conf"
+
+
+def told_with(taken: dict[str, str], **addresses: tuple[str, ...]) -> list[str]:
+    answers = {
+        name: PreflightAnswer(facts(name * 8, addresses=addresses.get(name.replace("-", "_"), ())))
+        for name in ("cp-1", "w-1")
+    }
+    return [str(finding) for finding in check_hosts(cluster(), answers, taken)]
+
+
+def test_one_machine_is_not_two_hosts_by_two_of_its_addresses() -> None:
+    (told,) = told_with({}, w_1=("127.0.0.1", "192.0.2.12", "192.0.2.11"))
+    assert told.startswith("w-1: it has the address 192.0.2.11, which is that of host cp-1")
+
+
+def test_a_machine_is_another_clusters_by_any_of_its_addresses() -> None:
+    taken = {"198.51.100.7": "host w-9 of the cluster `prod`"}
+    assert told_with(taken, cp_1=("192.0.2.11", "198.51.100.8")) == []
+    (told,) = told_with(taken, cp_1=("192.0.2.11", "198.51.100.7"))
+    assert told.startswith("cp-1: it has the address 198.51.100.7, which is that of host w-9 of the cluster `prod`")

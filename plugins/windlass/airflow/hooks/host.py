@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from windlass.airflow.connections import find_connection
+from windlass.airflow.connections import cluster_connection
 from windlass.domain.spec.models import Bastion, Cluster, Host
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.pool import Connections, SshConnector
@@ -48,7 +48,7 @@ class HostHook(BaseHook):
 
     def target(self, cluster: Cluster, host: Host) -> SshTarget:
         """Return the login on one host."""
-        ssh, connection = cluster.spec.hosts.ssh, find_connection(self.ssh_conn_id)
+        ssh, connection = cluster.spec.hosts.ssh, cluster_connection(self.ssh_conn_id, cluster.name)
         return SshTarget(
             name=host.name,
             address=host.address,
@@ -57,16 +57,16 @@ class HostHook(BaseHook):
             private_key=_private_key(connection),
             known_hosts=(*ssh.known_hosts, *_known_hosts(connection)),
             trust_on_first_use=ssh.trust_on_first_use,
-            bastion=self._bastion(ssh.bastion, connection, ssh.user) if ssh.bastion else None,
+            bastion=self._bastion(ssh.bastion, cluster, connection) if ssh.bastion else None,
         )
 
-    def _bastion(self, bastion: Bastion, hosts: Connection, user: str | None) -> SshTarget:
-        connection = find_connection(bastion.connection) if bastion.connection else hosts
+    def _bastion(self, bastion: Bastion, cluster: Cluster, hosts: Connection) -> SshTarget:
+        connection = cluster_connection(bastion.connection, cluster.name) if bastion.connection else hosts
         return SshTarget(
             name=f"bastion {bastion.address}",
             address=bastion.address,
             port=bastion.port,
-            user=bastion.user or _user(connection, user),
+            user=bastion.user or _user(connection, cluster.spec.hosts.ssh.user),
             private_key=_private_key(connection),
             known_hosts=(*bastion.known_hosts, *_known_hosts(connection)),
         )

@@ -11,9 +11,10 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
-from windlass.airflow.run_context import RunContext
+from windlass.airflow.run_context import RunContext, is_by_person
 from windlass.airflow.time_limits import USUAL
 from windlass.operations.cluster import Changes
+from windlass.operations.rights import require_right
 
 
 class ClusterOperator(BaseOperator):
@@ -27,9 +28,11 @@ class ClusterOperator(BaseOperator):
         super().__init__(**{**TASK_DEFAULTS, "execution_timeout": self.longest, **options})
 
     def execute(self, context: Context) -> Any:
-        """Do the step."""
+        """Do the step; RefusedError, before the run's first, if the cluster does not let whoever started the run."""
         with ending_on_permanent_errors():
             run = RunContext.of(context)
+            if not self.upstream_task_ids:
+                require_right(run, is_by_person=is_by_person(context))
             return run.services.secrets.redact(self.act(context, run))
 
     @abstractmethod

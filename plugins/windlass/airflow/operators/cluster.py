@@ -6,23 +6,28 @@ from typing import Any
 
 from airflow.sdk import Context
 
+from windlass.airflow.approval import ClusterApprovalOperator
+from windlass.airflow.deletion import deletion_request
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import WORK
 from windlass.operations.apply.certificates import issue_and_install
 from windlass.operations.apply.delete import (
-    announce_deletion,
+    announce_at_once,
     confirm_deletion,
     drain_users,
     forget_cluster,
     keep_leases,
+    require_approval,
     take_off_hosts,
     take_over_to_delete,
+    two_people_for,
 )
 from windlass.operations.apply.record import record_changes
 from windlass.operations.apply.services import start_services, verify_services
 from windlass.operations.apply.validate import take_over_cluster, validate_spec
 from windlass.operations.outcome import require_end
+from windlass.operations.two_people import TwoPeople
 
 
 class ClusterValidateOperator(ClusterOperator):
@@ -125,20 +130,51 @@ class ClusterConfirmOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the hosts that the cluster will be taken off; RefusedError without the right confirmation."""
-        params = context["params"]
-        hosts = confirm_deletion(run, params.get("confirm_name") or "", params.get("gone") or ())
+        params, request = context["params"], deletion_request(context["params"])
+        hosts = confirm_deletion(run, params.get("confirm_name") or "", request.gone)
         self.log.info("cluster %s will be taken off %s", run.name, ", ".join(hosts))
         if params.get("plan_only"):
             self.skip(context, self.skips, hosts)
-        announce_deletion(run)
+        announce_at_once(run, request)
         return hosts
 
 
+class DeletionApprovalOperator(ClusterApprovalOperator):
+    """Asks somebody else than who started the run, where the spec wants two people; nobody is asked elsewhere."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            **{
+                "subject": "Delete cluster {{ params.cluster }}?",
+                "body": "What is on {{ ti.xcom_pull(task_ids='confirm') | join(', ') }} is lost. "
+                "{{ 'Its bundles are deleted too.' if params.keep_backups is false else 'Its bundles stay.' }}",
+                **options,
+            }
+        )
+
+    def approved_by(self, context: Context) -> str:
+        """Return why nobody is asked: the name that was typed is all that one person's deletion needs."""
+        return f"{context['params'].get('confirm_name')} was typed as confirmation"
+
+    def two_people(self, context: Context) -> TwoPeople | None:
+        """Return what the deletion needs besides whoever started the run."""
+        return two_people_for(RunContext.of(context), deletion_request(context["params"]))
+
+
 class ClusterDeletionLeaseOperator(ClusterOperator):
-    """Takes the cluster's lease to delete it: waits for remediation, and for backups and drills that have begun."""
+    """Takes the cluster's lease to delete it: waits for remediation, and for backups and drills that have begun.
+
+    `approval` is the task that asks the second person.
+    """
+
+    def __init__(self, *, approval: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.approval = approval
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
+        answer = context["ti"].xcom_pull(task_ids=self.approval)
+        require_approval(run, deletion_request(context["params"]), answer)
         take_over_to_delete(run, self.log.info)
         return str(run.owner)
 
@@ -171,13 +207,16 @@ class ClusterRemoveOperator(ClusterOperator):
 
 
 class ClusterForgetOperator(ClusterOperator):
-    """Removes what the store knows of the cluster; its backups stay unless the run says otherwise."""
+    """Removes what the store knows of the cluster; its backups stay unless the run says otherwise.
+
+    It holds the lease by then, which is not given without the second person where the spec wants two.
+    """
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the keys that were removed; the service log and the lease stay, as the record of what was done."""
-        keeps = context["params"].get("keep_backups") is not False  # null is no word to throw them away
+        keep_leases(run)
         with run.working() as at_work:
-            return forget_cluster(at_work, keep_backups=keeps)
+            return forget_cluster(at_work, keep_backups=deletion_request(context["params"]).keep_backups)
 
 
 class ClusterRecordOperator(ClusterOperator):

@@ -11,14 +11,16 @@ from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.recovery import PLAN, recovery_plan, recovery_request
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import WORK
-from windlass.operations.recovery.plan import plan_run
+from windlass.operations.recovery.plan import plan_run, two_people_for
 from windlass.operations.recovery.recovery_run import (
     adopt_bundle,
+    require_approval,
     restore_and_switch,
     settle_cluster,
     take_over_cluster,
     verify_recovery,
 )
+from windlass.operations.two_people import TwoPeople
 
 
 class RecoveryPlanOperator(ClusterOperator):
@@ -53,25 +55,34 @@ class RecoveryApprovalOperator(ClusterApprovalOperator):
             }
         )
 
-    def execute(self, context: Context) -> Any:
-        """Ask, unless that was answered in advance."""
-        if approved := recovery_plan(context).approved:
-            self.log.info("approved in advance: %s", approved)
-            return None
-        return super().execute(context)
+    def approved_by(self, context: Context) -> str:
+        """Return why nobody needs to be asked; empty if somebody must."""
+        return recovery_plan(context).approved or super().approved_by(context)
+
+    def two_people(self, context: Context) -> TwoPeople | None:
+        """Return what the recovery needs besides whoever started the run."""
+        spec = context["params"].get("spec") or ""
+        return two_people_for(RunContext.of(context), spec, recovery_plan(context))
 
 
 class RecoveryLeaseOperator(ClusterOperator):
     """Takes the lease, and stores spec and keys of the bundle where the store lacks them.
 
     A repair run, which a disaster starts too, is waited for: it ends as soon as it sees that it cannot help.
+    `approval` is the task that asks.
     """
+
+    def __init__(self, *, approval: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.approval = approval
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
+        spec, plan = context["params"].get("spec") or "", recovery_plan(context)
+        require_approval(run, spec, plan, context["ti"].xcom_pull(task_ids=self.approval))
         take_over_cluster(run.lease(), run.clock)
         with run.working() as at_work:
-            adopt_bundle(at_work, context["params"].get("spec") or "", recovery_plan(context), self.log.info)
+            adopt_bundle(at_work, spec, plan, self.log.info)
         return str(run.owner)
 
 

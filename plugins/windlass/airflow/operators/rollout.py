@@ -28,10 +28,13 @@ from windlass.operations.rollout.upgrade import (
     end_upgrade_run,
     is_to_be_created,
     plan_upgrade,
+    require_approval,
     skip_if_paused,
     take_over_cluster,
+    two_people_for,
     verify_upgrade,
 )
+from windlass.operations.two_people import TwoPeople
 
 BEFORE = "before"
 """The XCom key of who had the lease before this run."""
@@ -143,7 +146,19 @@ class ClusterCreateOperator(TriggerDagRunOperator):
 
 
 class UpgradeApprovalOperator(ClusterApprovalOperator):
-    """Asks a person with the plan in front of them, unless spec, window or the run's params say that none is needed."""
+    """Asks a person with the plan in front of them, unless spec, window or the run's params say that none is needed.
+
+    The plan is that of the task `asked_by`.
+    """
+
+    def __init__(self, *, asked_by: str, **options: Any) -> None:
+        super().__init__(body=f"{{{{ ti.xcom_pull(task_ids='{asked_by}')['question'] }}}}", **options)
+        self.asked_by = asked_by
+
+    def two_people(self, context: Context) -> TwoPeople | None:
+        """Return what the plan needs besides whoever started the run."""
+        plan = context["ti"].xcom_pull(task_ids=self.asked_by)["plan"]
+        return two_people_for(RunContext.of(context), upgrade_request(context["params"]), plan["digest"])
 
     def approved_by(self, context: Context) -> str:
         """Return why nobody needs to be asked; empty if somebody must."""
@@ -179,27 +194,36 @@ class UpgradeCheckOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the plan and what has changed since; RefusedError if the gate is closed by now."""
         pull = context["ti"].xcom_pull
-        was_asked, handed = pull(task_ids=self.approval) is not None, pull(task_ids=self.gate)
+        answer, handed = pull(task_ids=self.approval), pull(task_ids=self.gate)
         request, before = upgrade_request(context["params"]), pull(task_ids=self.lease, key=BEFORE) or ""
+        require_approval(run, request, handed["plan"]["digest"], answer)
         # What somebody has looked at for a while is looked at again in any case.
-        checked = None if was_asked else planned_just_now(run, request, handed, before, self.log.info)
-        checked = checked or check_again(run, request, self.log.info, handed["plan"] if was_asked else None)
+        checked = None if answer is not None else planned_just_now(run, request, handed, before, self.log.info)
+        checked = checked or check_again(run, request, self.log.info, handed["plan"] if answer is not None else None)
         if not checked.changes:
             self.skip(context, self.skips, checked.value())
         return checked.value()
 
 
 class UpgradeConfirmOperator(ClusterOperator):
-    """Gives the steps to do, under the lease: those of the approved plan, and no others."""
+    """Gives the steps to do, under the lease: those of the approved plan, and no others.
 
-    def __init__(self, *, check: str, **options: Any) -> None:
+    `changes` is the task that asks about a plan which has changed since.
+    """
+
+    def __init__(self, *, check: str, changes: str, **options: Any) -> None:
         super().__init__(**options)
-        self.check = check
+        self.check, self.changes = check, changes
 
     def act(self, context: Context, run: RunContext) -> list[dict[str, Any]]:
         """Return the steps; RefusedError if the plan has changed once more since somebody was asked again."""
-        checked = CheckedPlan.of(context["ti"].xcom_pull(task_ids=self.check))
-        plan = confirm_plan(run, upgrade_request(context["params"]), checked, self.log.info)
+        checked, request = (
+            CheckedPlan.of(context["ti"].xcom_pull(task_ids=self.check)),
+            upgrade_request(context["params"]),
+        )
+        if checked.changes:
+            require_approval(run, request, checked.plan["digest"], context["ti"].xcom_pull(task_ids=self.changes))
+        plan = confirm_plan(run, request, checked, self.log.info)
         context["ti"].xcom_push(key=IS_COMPLETE, value=plan.goes_to_the_end)
         # There is always a step, since Airflow skips what follows an empty list (its guide to dynamic task mapping,
         # "Automatically skipping zero-length maps").

@@ -51,10 +51,21 @@ def keep(held: RetentionInputs, retention: Retention, now: datetime) -> dict[Bun
 
 
 def expired(held: RetentionInputs, retention: Retention, now: datetime) -> tuple[BundleId, ...]:
-    """Return what may be deleted, the oldest first: bundles that are not kept, and parts that were left behind."""
+    """Return what may be deleted, the oldest first: bundles that are not kept, and parts that were left behind.
+
+    What the bucket has locked waits until the lock has ended: a deletion would only hide it.
+    """
     kept = keep(held, retention, now)
     abandoned = [bundle for bundle in held.incomplete if now - bundle.time > ABANDONED_AFTER]
-    return tuple(sorted([*(bundle for bundle in held.bundles if bundle not in kept), *abandoned]))
+    gone = [*(bundle for bundle in held.bundles if bundle not in kept), *abandoned]
+    return tuple(sorted(bundle for bundle in gone if lock_ends(bundle, retention) <= now))
+
+
+def lock_ends(bundle: BundleId, retention: Retention) -> datetime:
+    """Return until when the bucket keeps a bundle, as the spec has it now; the bundle's own time where it has none."""
+    if retention.lock is None:
+        return bundle.time
+    return bundle.time + timedelta(days=retention.lock.days) + ABANDONED_AFTER  # its parts are written after that time
 
 
 def _add(reasons: dict[BundleId, str], bundles: Iterable[BundleId], reason: str) -> None:

@@ -53,6 +53,8 @@ class PreflightAnswer:
 
     facts: HostFacts | None
     unreachable: str = ""
+    owner: str = ""
+    """The other cluster that the host belongs to, which is why nothing else was asked."""
     cannot_reach: tuple[str, ...] = ()
     """Names of hosts, or the mirror's address, that this host got no answer from."""
     fsync_milliseconds: float | None = None
@@ -70,11 +72,19 @@ class PreflightFinding:
         return f"{self.host}: {self.problem}; {self.remedy}"
 
 
-def check_hosts(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> list[PreflightFinding]:
-    """Judge every host of `cluster`; an empty list means that all of them can take it."""
+def check_hosts(
+    cluster: Cluster, answers: Mapping[str, PreflightAnswer], taken: Mapping[str, str] | None = None
+) -> list[PreflightFinding]:
+    """Judge every host of `cluster`; an empty list means that all of them can take it.
+
+    `taken` are the addresses of other clusters' hosts, with whose each is.
+    """
     findings = []
     for host in cluster.spec.hosts.members:
         answer = answers[host.name]
+        if answer.owner:
+            findings.append(foreign_host(host.name, answer.owner))
+            continue
         if answer.facts is None:
             remedy = "check that it is up, its address and port, the login and the firewall"
             findings.append(PreflightFinding(host.name, f"no answer: {answer.unreachable}", remedy))
@@ -85,7 +95,13 @@ def check_hosts(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> lis
         findings += _check_ports(cluster, host, answer.facts)
         findings += _check_clock(host, answer.facts)
         findings += _check_surroundings(host, answer)
-    return findings + list(_check_unique(cluster, answers))
+    return [*findings, *_check_unique(cluster, answers), *_check_addresses(cluster, answers, taken or {})]
+
+
+def foreign_host(name: str, owner: str) -> PreflightFinding:
+    """Return the finding of a host that the cluster `owner` has."""
+    remedy = f"delete that cluster first, or take {name} out of one of the two specs"
+    return PreflightFinding(name, f"it belongs to the cluster `{owner}`", remedy)
 
 
 def refuse(findings: Sequence[PreflightFinding]) -> None:
@@ -155,8 +171,7 @@ def _check_ports(cluster: Cluster, host: Host, facts: HostFacts) -> Iterator[Pre
     if facts.cluster == cluster.metadata.name:
         return  # what listens there is ours
     if facts.cluster is not None:
-        remedy = f"delete that cluster first, or take {host.name} out of one of the two specs"
-        yield PreflightFinding(host.name, f"it belongs to the cluster `{facts.cluster}`", remedy)
+        yield foreign_host(host.name, facts.cluster)
         return
     desired = {PROXY_PORT: "API proxy", PROXY_STATUS_PORT: "API proxy's status"}
     for role in host.roles:
@@ -190,3 +205,17 @@ def _check_unique(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> I
             problem = f"it has the same /etc/machine-id as {other}"
             remedy = "run `rm /etc/machine-id && systemd-machine-id-setup` on one of them and reboot it"
             yield PreflightFinding(host.name, problem, remedy)
+
+
+def _check_addresses(
+    cluster: Cluster, answers: Mapping[str, PreflightAnswer], taken: Mapping[str, str]
+) -> Iterator[PreflightFinding]:
+    """Find machines that another host's address leads to as well: by the addresses that they say they have."""
+    own = {host.address: f"host {host.name}" for host in cluster.spec.hosts.members}
+    for host in cluster.spec.hosts.members:
+        facts = answers[host.name].facts
+        for address in facts.addresses if facts is not None else ():
+            other = taken.get(address) or own.get(address)
+            if other is not None and address != host.address:
+                remedy = "take one of the two out of the spec, since both are one machine"
+                yield PreflightFinding(host.name, f"it has the address {address}, which is that of {other}", remedy)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from windlass.domain.approval import digest_of
 from windlass.domain.recovery.plan import RecoveryPlan
 from windlass.domain.spec.care import Recovery
 from windlass.errors import RefusedError
@@ -27,6 +28,11 @@ class RecoveryHandover:
     text: str
     question: str = ""
     """The same as Markdown, for who is asked; a plan that was made before there was one has none."""
+
+    @property
+    def digest(self) -> str:
+        """The digest of all of it: what an approval is for."""
+        return digest_of(self.value())
 
     def value(self) -> dict[str, Any]:
         """Return it as plain values."""

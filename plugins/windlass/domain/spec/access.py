@@ -1,11 +1,15 @@
-"""Who may use the Kubernetes API, by what Airflow says of them: the section of the spec, and the groups it may give."""
+"""What Airflow's users may do with a cluster and in its Kubernetes API: the section of the spec, and its words."""
 
 from __future__ import annotations
+
+from typing import Literal, get_args
 
 from windlass.domain.spec.base import Many, Section, setting
 
 USER_PREFIX, TEAM_PREFIX = "user:", "team:"
-"""How a key of `groups` says that it is a person's name or a team's; without either it is a role's."""
+"""How a key of `groups` or `roles` says that it is a person's name or a team's; without either it is a role's."""
+Right = Literal["see", "operate", "approve", "delete"]
+RIGHTS: tuple[Right, ...] = get_args(Right)
 PEOPLE_ROLES = ("cluster-admin", "admin", "edit", "view")
 """The ClusterRoles that Kubernetes has for people; the group `windlass:ROLE` is bound to each, in all namespaces."""
 MOST_MINUTES = 60
@@ -16,8 +20,13 @@ _KUBERNETES_OWN, _WINDLASS_OWN = "system:", "windlass:"
 
 
 class AccessSection(Section):
-    """What Airflow's users are in Kubernetes."""
+    """What Airflow's users may do with this cluster, of what Airflow lets them, and what they are in Kubernetes."""
 
+    roles: dict[str, Many[Right]] = setting(
+        {},
+        "By role of Airflow (`Op`), team (`team:payments`) or user (`user:anna`): a list of see, operate (start and "
+        "steer runs), approve, delete; each but see includes to see. Empty: whatever Airflow allows.",
+    )
     groups: dict[str, Many[str]] = setting(
         {},
         "Kubernetes groups by Airflow role (such as Admin), by person (user:NAME) or by team (team:NAME); a person has "

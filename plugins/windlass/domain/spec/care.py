@@ -11,7 +11,8 @@ from windlass.domain.host.layout import AUDIT_LOGS
 from windlass.domain.spec.base import Many, Section, Share, section, setting
 
 SURGE = "maxSurge"
-Approval = Literal["required", "automatic"]
+TWO_PEOPLE = "two-people"
+Approval = Literal["required", "automatic", "two-people"]
 
 
 class Security(Section):
@@ -32,12 +33,24 @@ class Security(Section):
     )
 
 
+class ObjectLock(Section):
+    """S3 Object Lock, by which the bucket itself keeps each bundle; the bucket must have been made with it."""
+
+    mode: Literal["governance", "compliance"] = Field(
+        description="governance: who has a right of its own may end it; compliance: nobody may."
+    )
+    days: int = Field(description="Days that each bundle is locked from its writing on.", ge=1, le=3650)
+
+
 class Retention(Section):
     """How many bundles are kept after the first hour, in which all are."""
 
     hourly: int = setting(24, "Hours of which the newest bundle is kept.", ge=0, le=8760)
     daily: int = setting(7, "Days of which the newest bundle is kept.", ge=0, le=3660)
     weekly: int = setting(4, "Weeks of which the newest bundle is kept.", ge=0, le=520)
+    lock: ObjectLock | None = setting(
+        None, "Lock of the bucket on each bundle, which expires only after it; null: none."
+    )
 
 
 class BackupTarget(Section):
@@ -70,7 +83,11 @@ class Backup(Section):
 class Recovery(Section):
     """Who may start a disaster recovery."""
 
-    approval: Approval = setting("required", "required: a person approves each recovery; automatic: none is asked.")
+    approval: Approval = setting(
+        "required",
+        "required: a person approves each recovery; automatic: none is asked; two-people: somebody else than who asked "
+        "for it approves each recovery, and each deletion of the cluster.",
+    )
 
 
 class Repair(Section):
@@ -128,7 +145,11 @@ class Drain(Section):
 class Upgrade(Section):
     """How changes roll over the hosts."""
 
-    approval: Approval = setting("required", "required: a person approves each rollout; automatic: none is asked.")
+    approval: Approval = setting(
+        "required",
+        "required: a person approves each rollout; automatic: none is asked; two-people: somebody else than who asked "
+        "for it approves each rollout, whatever window is open.",
+    )
     max_unavailable: Share = setting(1, "Workers that may be out of service at once, as number or percentage.")
     drain_seconds: int = setting(
         300, "Seconds within which the pods must leave a node; else the rollout stops and names them.", ge=1, le=86400

@@ -15,6 +15,7 @@ from windlass.domain.spec.care import (
     Drain,
     Drill,
     Hooks,
+    ObjectLock,
     Recovery,
     Repair,
     Retention,
@@ -71,6 +72,7 @@ __all__ = [
     "Metadata",
     "Monitoring",
     "Network",
+    "ObjectLock",
     "Oidc",
     "PkiSection",
     "Recovery",
@@ -96,7 +98,7 @@ class ClusterSpec(Section):
 
     kubernetes: Kubernetes = Field(description="Which Kubernetes runs.")
     hosts: Hosts = Field(description="The machines of the cluster.")
-    access: AccessSection = section(AccessSection, "What Airflow's users may do.")
+    access: AccessSection = section(AccessSection, "What Airflow's users may do with this cluster and in it.")
     api: Api = section(Api, "How clients reach the Kubernetes API.")
     pki: PkiSection = section(PkiSection, "Who signs certificates.")
     etcd: Etcd = section(Etcd, "How etcd runs.")

@@ -86,6 +86,11 @@ class Connections:
         self._open: dict[str, Connection] = {}
         self._silent: dict[str, _Silence] = {}
         self._guard: ChangeGuard | None = None
+        self._check: Callable[[Connection], None] | None = None
+
+    def admit(self, check: Callable[[Connection], None]) -> None:
+        """Have each connection looked at before anybody gets it; one that `check` raises for is closed again."""
+        self._check = check
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,7 +136,7 @@ class Connections:
         if silence is not None and began < silence.until:
             raise UnreachableError(str(silence.error)) from silence.error
         try:
-            connection = self._connector(self._targets[name])
+            connection = self._admitted(self._connector(self._targets[name]))
         except UnreachableError as error:
             now = time.monotonic()
             if now - began > _LONG.total_seconds():
@@ -139,6 +144,15 @@ class Connections:
             raise
         if self._guard is not None:
             connection.guard_changes(self._guard)
+        return connection
+
+    def _admitted(self, connection: Connection) -> Connection:
+        try:
+            if self._check is not None:
+                self._check(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def close(self) -> None:

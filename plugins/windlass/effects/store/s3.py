@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from windlass.domain.secret import Secret
+from windlass.domain.spec.care import ObjectLock
 from windlass.effects.store.contract import ListedObject, Stored
 from windlass.effects.store.failures import LOST_RACE, MISSING, code_of, translated
 from windlass.errors import IntegrityError
@@ -40,6 +44,8 @@ class StoreConfig:
     access_key: str | None = field(default=None, repr=False)
     secret_key: Secret | None = field(default=None, repr=False)
     session_token: Secret | None = field(default=None, repr=False)
+    lock: ObjectLock | None = None
+    """How the bucket locks what is created (`create`, `create_from`); what is replaced cannot be locked."""
 
     @property
     def place(self) -> str:
@@ -79,7 +85,8 @@ class S3Store:
 
         def write() -> str:
             full = self._prefix + key
-            return self._client.put_object(Bucket=self._bucket, Key=full, Body=data, IfNoneMatch="*")["ETag"]
+            more: dict[str, Any] = {"ContentMD5": _md5(data), **self._locked()} if self._config.lock else {}
+            return self._client.put_object(Bucket=self._bucket, Key=full, Body=data, IfNoneMatch="*", **more)["ETag"]
 
         return self._attempt(f"creating {key}", write, LOST_RACE)
 
@@ -169,13 +176,14 @@ class S3Store:
         # Looked up first too: a server may not know the condition at the end of an upload.
         if self._attempt(f"reading {full_key}", lambda: self._head(full_key), MISSING):
             return False
-        upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=full_key)["UploadId"]
+        upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=full_key, **self._locked())["UploadId"]
         try:
             parts: list[CompletedPartTypeDef] = []
             while part:
                 number = len(parts) + 1
+                more: dict[str, Any] = {"ContentMD5": _md5(part)} if self._config.lock else {}
                 sent = self._client.upload_part(
-                    Bucket=self._bucket, Key=full_key, UploadId=upload, PartNumber=number, Body=part
+                    Bucket=self._bucket, Key=full_key, UploadId=upload, PartNumber=number, Body=part, **more
                 )
                 parts.append({"ETag": sent["ETag"], "PartNumber": number})
                 part = b""  # or two of them would be in memory
@@ -188,6 +196,14 @@ class S3Store:
                 self._client.abort_multipart_upload(Bucket=self._bucket, Key=full_key, UploadId=upload)
             raise
         return True
+
+    def _locked(self) -> Any:
+        """Return the arguments by which the bucket locks an object from now on; none without a lock."""
+        lock = self._config.lock
+        if lock is None:
+            return {}
+        until = datetime.now(UTC) + timedelta(days=lock.days)
+        return {"ObjectLockMode": lock.mode.upper(), "ObjectLockRetainUntilDate": until}
 
     def _head(self, full_key: str) -> bool:
         self._client.head_object(Bucket=self._bucket, Key=full_key)
@@ -226,6 +242,11 @@ def _session() -> boto3.session.Session:
 
 _SESSION_LOCK = threading.Lock()
 """boto3's sessions make one client at a time."""
+
+
+def _md5(data: bytes) -> str:
+    """Return the sum that S3 asks for with each locked object: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html."""
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
 def _read_part(source: BinaryIO) -> bytes:

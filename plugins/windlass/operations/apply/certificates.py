@@ -13,6 +13,7 @@ from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store.people import PeopleRecords
 from windlass.errors import LostObjectError
 from windlass.operation_names import Operation
+from windlass.operations.apply.shared_authorities import refuse_shared_authorities
 from windlass.operations.apply.start import install_certificates
 from windlass.operations.cluster import Changes
 from windlass.operations.run import ClusterRun
@@ -40,6 +41,8 @@ def ensure_pki(run: ClusterRun, cluster: Cluster) -> tuple[Pki, RemoteFile]:
             f"control-plane host, or from a bundle with `{Operation.RECOVER}`"
         )
     refuse_other_authorities(given, existing)
+    if existing is None:
+        refuse_shared_authorities(run, cluster, given)
     pki = issue_pki(cluster, datetime.now(UTC), existing, given)
     run.records.save_pki(pki, run.keys)
     # After the PKI: what it says is signed with is then known to every host that is brought to its desired state.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+from windlass.domain.approval import Matter, digest_of
 from windlass.domain.rollout.transition import merged_hosts
 from windlass.domain.spec.members import with_hosts
 from windlass.domain.spec.models import Cluster
@@ -15,11 +18,20 @@ from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.run import ClusterRun, Tell
 from windlass.operations.take_over import take_from_remediation
+from windlass.operations.two_people import TwoPeople, demand_of
 from windlass.operations.waiting import wait_until
 
 _API_ANSWERS = timedelta(seconds=15)
 _PATIENCE = timedelta(minutes=5)
 """How long one try waits for what had begun when the deletion was announced."""
+
+
+@dataclass(frozen=True)
+class DeletionRequest:
+    """What a deletion was asked to do besides: hosts that need not answer, and whether bundles stay."""
+
+    gone: tuple[str, ...]
+    keep_backups: bool
 
 
 def confirm_deletion(run: ClusterRun, confirmed: str, gone: Sequence[str] = ()) -> list[str]:
@@ -32,6 +44,25 @@ def confirm_deletion(run: ClusterRun, confirmed: str, gone: Sequence[str] = ()) 
     if unknown := [name for name in gone if name not in hosts]:
         raise RefusedError(f"`gone` names {', '.join(unknown)}; the hosts of {run.name} are {', '.join(hosts)}")
     return hosts
+
+
+def two_people_for(run: ClusterRun, request: DeletionRequest) -> TwoPeople | None:
+    """Return what the deletion needs besides whoever asked for it; None if that is nobody."""
+    hosts = [host.name for host in _with_all_hosts(run).spec.hosts.members]
+    digest = digest_of(["delete", run.name, hosts, list(request.gone), request.keep_backups])
+    return demand_of(Matter.LOSS, run.cluster(), digest)
+
+
+def require_approval(run: ClusterRun, request: DeletionRequest, answer: Mapping[str, Any] | None) -> None:
+    """RefusedError if two people must be behind the deletion, and `answer` is not the second's word."""
+    if (demand := two_people_for(run, request)) is not None:
+        demand.check(run, answer)
+
+
+def announce_at_once(run: ClusterRun, request: DeletionRequest) -> None:
+    """Announce the deletion, unless somebody is asked first: until then the cluster is cared for as ever."""
+    if two_people_for(run, request) is None:
+        announce_deletion(run)
 
 
 def _with_all_hosts(run: ClusterRun) -> Cluster:

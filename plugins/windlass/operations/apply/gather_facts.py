@@ -16,6 +16,8 @@ from windlass.domain.scripts.preflight import FSYNC, UNREACHED, surroundings_scr
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
+from windlass.effects.ssh.fan_out import HostOutcome
+from windlass.errors import ForeignHostError
 from windlass.operations.cluster import ClusterSession
 
 _TIMEOUT = timedelta(seconds=30)
@@ -42,12 +44,12 @@ def ask_hosts(
     outcomes = session.observe_on_hosts(
         hosts, lambda host, connection: _ask(session, host, connection, known.get(host.name))
     )
-    return {
-        name: outcome.get()
-        if outcome.is_ok
-        else PreflightAnswer(None, unreachable=str(outcome.error).removeprefix(f"{name}: "))
-        for name, outcome in outcomes.items()
-    }
+    return {name: outcome.get() if outcome.is_ok else _no_answer(name, outcome) for name, outcome in outcomes.items()}
+
+
+def _no_answer(name: str, outcome: HostOutcome[PreflightAnswer]) -> PreflightAnswer:
+    owner = outcome.error.cluster if isinstance(outcome.error, ForeignHostError) else ""
+    return PreflightAnswer(None, unreachable=str(outcome.error).removeprefix(f"{name}: "), owner=owner)
 
 
 def _ask(session: ClusterSession, host: Host, connection: Connection, known: HostFacts | None) -> PreflightAnswer:

@@ -9,6 +9,7 @@ from windlass.domain.apply.fixed_point import is_applied
 from windlass.domain.host.preflight import check_hosts, refuse
 from windlass.operations.apply.gather_facts import ask_hosts
 from windlass.operations.apply.plan import plan_apply, plan_text
+from windlass.operations.apply.taken_addresses import taken_addresses
 from windlass.operations.apply.validate import refuse_change_of_running
 from windlass.operations.cluster import Changes
 from windlass.operations.run import ClusterRun
@@ -29,7 +30,7 @@ def preflight(run: ClusterRun, spec: str | None, *, plan_only: bool = False) -> 
     cluster = run.desired(spec)
     with run.session(cluster) as session:
         answers = ask_hosts(session)
-        refuse(check_hosts(cluster, answers))
+        refuse(check_hosts(cluster, answers, taken_addresses(run, cluster)))
         facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
         for name, found in facts.items():
             run.records.check_host(name, found.store_marks)

@@ -16,7 +16,9 @@ from windlass.errors import RefusedError
 from windlass.operation_names import Operation
 from windlass.operations.apply.leaving_hosts import refuse_hosts_that_are_in_use
 from windlass.operations.apply.plan import check_version, refuse_during_rollout
+from windlass.operations.apply.shared_authorities import refuse_shared_authorities
 from windlass.operations.run import ClusterRun, Tell
+from windlass.operations.two_people import refuse_without_approval
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def take_over_cluster(run: ClusterRun, spec: str | None, tell: Tell) -> None:
     """Take the cluster's lease and store the spec; RefusedError names the run that holds the lease instead."""
     cluster = run.desired(spec)
     run.lease().acquire()
+    refuse_without_approval(run.stored(), cluster)
     with run.working() as at_work:
         if at_work.records.save_spec(dump_cluster(cluster)):
             tell("the spec is stored")
@@ -58,6 +61,7 @@ def validate_spec(run: ClusterRun, spec: str | None) -> ValidSpec:
     _check_authorities(run, cluster)
     run.require_secrets(cluster)
     changes = () if stored is None else tuple(_told(run, change) for change in diff_clusters(stored, cluster))
+    refuse_without_approval(stored, cluster)
     if stored is not None:
         _check_change(run, stored, cluster, changes)
     return ValidSpec(cluster, stored is None, changes)
@@ -81,7 +85,10 @@ def _check_authorities(run: ClusterRun, cluster: Cluster) -> None:
     """Tell of an authority of the user's that cannot be used before anything starts."""
     if given := run.authorities(cluster):
         check_authorities(given, datetime.now(UTC))
-        refuse_other_authorities(given, run.records.pki(run.keys))
+        existing = run.records.pki(run.keys)
+        refuse_other_authorities(given, existing)
+        if existing is None:
+            refuse_shared_authorities(run, cluster, given)
 
 
 def _check_change(run: ClusterRun, stored: Cluster, desired: Cluster, changes: Sequence[str]) -> None:

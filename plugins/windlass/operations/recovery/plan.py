@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from windlass.domain.approval import Matter
 from windlass.domain.backup import BundleId, BundleManifest, BundleState, life_of
 from windlass.domain.pki import Pki
 from windlass.domain.recovery import (
@@ -28,6 +29,7 @@ from windlass.effects.store.recoveries import recoveries
 from windlass.operations.recovery.choose import check_versions, choose_verified
 from windlass.operations.recovery.survey import survey
 from windlass.operations.run import ClusterRun, Tell
+from windlass.operations.two_people import TwoPeople, demand_of
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _handover(
         absent=plan.absent,
         bump=bump_for(manifest.content.revision, [live, *_known_revisions(run, source.vault)]),
         prepares_all=bool(plan.absent) or has_spec or not _are_hosts_at(run, version),
-        approved=approved_in_advance(cluster.spec.recovery),
+        approved=approved_in_advance(deciding_spec(run, source.state).spec.recovery),
         text=plan_text(question),
         question=render_question(question),
     )
@@ -116,7 +118,22 @@ def cluster_of(run: ClusterRun, spec: str, state: BundleState) -> Cluster:
     """Return the spec to recover by: the one given, or the stored one, or the bundle's own."""
     if spec or run.stored():
         return run.desired(spec)
+    return _bundled_cluster(run, state)
+
+
+def deciding_spec(run: ClusterRun, state: BundleState) -> Cluster:
+    """Return the spec that says who must approve: the stored one, or else the bundle's, and never the run's own."""
+    return run.stored() or _bundled_cluster(run, state)
+
+
+def _bundled_cluster(run: ClusterRun, state: BundleState) -> Cluster:
     return load_cluster(state.spec, f"the spec in the bundle of {run.name}")
+
+
+def two_people_for(run: ClusterRun, spec: str, recovery: RecoveryHandover) -> TwoPeople | None:
+    """Return what the recovery needs besides whoever asked for it; None if that is nobody."""
+    source = source_of(run, spec, recovery)
+    return demand_of(Matter.LOSS, deciding_spec(run, source.state), recovery.digest, source.cluster)
 
 
 def source_of(run: ClusterRun, spec: str, recovery: RecoveryHandover) -> RecoverySource:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from windlass.domain.backup import SNAPSHOT, BundleId
 from windlass.domain.recovery import RecoveryRequest, joined_pki, plan_recovery, reduced
@@ -20,7 +21,7 @@ from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.recovery.context import RecoveryContext, recovery_id
-from windlass.operations.recovery.plan import origin_of, source_of
+from windlass.operations.recovery.plan import origin_of, source_of, two_people_for
 from windlass.operations.recovery.restore import SnapshotSource, restore_beside
 from windlass.operations.recovery.settle import settle
 from windlass.operations.recovery.survey import survey
@@ -40,6 +41,12 @@ def take_over_cluster(lease: RunLease, clock: Clock) -> None:
     NotReadyError if it does not.
     """
     take_from_remediation(lease, clock, "recovery waits", _PATIENCE)
+
+
+def require_approval(run: ClusterRun, spec: str, recovery: RecoveryHandover, answer: Mapping[str, Any] | None) -> None:
+    """RefusedError if two people must be behind the recovery, and `answer` is not the second's word."""
+    if (demand := two_people_for(run, spec, recovery)) is not None:
+        demand.check(run, answer)
 
 
 def adopt_bundle(run: ClusterRun, spec: str, recovery: RecoveryHandover, tell: Tell) -> None:

@@ -12,7 +12,7 @@ from windlass.domain.recovery import Survey
 from windlass.domain.spec.flags import etcd_prefix
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
-from windlass.errors import WindlassError
+from windlass.errors import ForeignHostError, WindlassError
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd import observe_members
 from windlass.operations.etcd.clients import etcd_member
@@ -21,13 +21,20 @@ _ANSWERS_WITHIN = timedelta(seconds=5)
 
 
 def survey(session: ClusterSession, pki: Pki) -> Survey:
-    """Return what is left; it changes nothing, and a host that does not answer is named with the reason."""
+    """Return what is left; it changes nothing, and a host that does not answer is named with the reason.
+
+    ForeignHostError names one that is another cluster's by now.
+    """
 
     def knock(_: Host, connection: Connection) -> None:
         connection.run(["true"])
 
     # First of all, so that a host that is gone is waited for once and not in each step.
     outcomes = session.try_on_hosts(session.hosts, knock)
+    for outcome in outcomes.values():
+        # It did answer: to bring the cluster up without it is for whoever recovers to say, by the spec.
+        if isinstance(outcome.error, ForeignHostError):
+            raise outcome.error
     unreachable = {name: str(one.error) for name, one in outcomes.items() if one.error is not None}
     observed = observe_members(session, pki, unreachable)
     return Survey(observed, unreachable, _life(session, pki, observed))

@@ -33,6 +33,7 @@ from windlass.domain.rollout.upgrade_path import (
 )
 from windlass.effects.bundles import Vault
 from windlass.errors import IntegrityError, UnreachableError, WindlassError
+from windlass.operations.apply.taken_addresses import taken_addresses
 from windlass.operations.backup.take import take_bundle
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.rollout.contents import plan_details
@@ -82,7 +83,8 @@ def check_gate(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell
 
 def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: Tell) -> GateResult:
     with open_views(run, path) as opened:
-        views = replace(opened, to_be_made=run.missing_hosts(path.after))
+        missing, taken = run.missing_hosts(path.after), taken_addresses(run, path.after)
+        views = replace(opened, to_be_made=missing, taken=taken)
         keys = accept_host_keys(run, views.during, request, tell)
         pki = planned_pki(run, path)
         found = gather(views, pki)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from windlass.domain.artifacts import Lock
@@ -81,6 +81,8 @@ class Views:
     transition: Transition
     to_be_made: tuple[str, ...] = ()
     """Hosts that their provider has not made yet."""
+    taken: Mapping[str, str] = field(default_factory=dict)
+    """The addresses of other clusters' hosts, with whose each is."""
 
     @property
     def is_changed(self) -> bool:

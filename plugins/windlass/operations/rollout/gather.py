@@ -67,7 +67,7 @@ def gather(views: Views, pki: Pki) -> GatheredInputs:
         objects = pool.submit(ask_api, views, pki)
         leftovers = pool.submit(find_leftovers, during, views.transition)
         lacking = pool.submit(lacking_artifacts, session) if _fetches(views, looks.result()) else None
-        joining = joining_findings(session, looks.result(), views.to_be_made)
+        joining = joining_findings(views, looks.result())
     return _together(
         views,
         pki,

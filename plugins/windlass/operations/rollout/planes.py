@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 
 from windlass.domain.etcd.membership import EtcdObservation, name_of
 from windlass.domain.etcd.quorum import Member, Membership
-from windlass.domain.host.preflight import PreflightAnswer, PreflightFinding, check_hosts
+from windlass.domain.host.preflight import PreflightAnswer, PreflightFinding, check_hosts, foreign_host
 from windlass.domain.rollout.transition import Presence, Transition
 from windlass.domain.scripts.leave import leftovers_script
 from windlass.domain.spec.members import without_hosts
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
+from windlass.errors import ForeignHostError
 from windlass.operations.apply.gather_facts import ask_hosts
 from windlass.operations.cluster import Changes, ClusterSession, run_script
+from windlass.operations.rollout.context import Views
 from windlass.operations.rollout.observe import InspectedHost
 
 
@@ -36,12 +38,14 @@ def find_leftovers(session: ClusterSession, transition: Transition) -> Leftovers
         return run_script(connection, script)
 
     outcomes = session.observe_on_hosts(transition.asked, ask)
+    # A host that is another cluster's by now has nothing left of this one.
+    others = {name for name, outcome in outcomes.items() if isinstance(outcome.error, ForeignHostError)}
     return Leftovers(
-        {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok},
+        {name: outcome.get() for name, outcome in outcomes.items() if outcome.is_ok} | dict.fromkeys(others, ()),
         {
             name: str(outcome.error)
             for name, outcome in outcomes.items()
-            if not outcome.is_ok and name not in transition.gone
+            if not outcome.is_ok and name not in transition.gone | others
         },
     )
 
@@ -73,23 +77,25 @@ def _has_vote(member: Member) -> bool:
     return member.role == "voter" and member.started
 
 
-def joining_findings(
-    session: ClusterSession, looks: Mapping[str, HostOutcome[InspectedHost]], missing: Iterable[str] = ()
-) -> tuple[PreflightFinding, ...]:
-    """Return what stands in the way of hosts that carry no mark of the cluster yet; `missing` are still to be made.
+def joining_findings(views: Views, looks: Mapping[str, HostOutcome[InspectedHost]]) -> tuple[PreflightFinding, ...]:
+    """Return what stands in the way of hosts that carry no mark of the cluster yet.
 
-    That they do not reach hosts which nobody reaches now is nothing of theirs.
+    So does another cluster's mark, whether the host is to join or was a part of this one. That a host does not reach
+    others which nobody reaches now is nothing of its own.
     """
-    cluster, known = session.cluster, {name: one.get().observed.facts for name, one in looks.items() if one.is_ok}
-    new = {name for name, facts in known.items() if facts.cluster != cluster.name} - set(missing)
+    session, cluster = views.session, views.session.cluster
+    known = {name: one.get().observed.facts for name, one in looks.items() if one.is_ok}
+    new = {name for name, facts in known.items() if facts.cluster != cluster.name} - set(views.to_be_made)
+    errors = [one.error for one in looks.values() if isinstance(one.error, ForeignHostError)]
+    foreign = tuple(foreign_host(error.host, error.cluster) for error in errors)
     if not new:
-        return ()
+        return foreign
     silent = {host.name for host in session.hosts} - set(known)
     awake = replace(session, cluster=without_hosts(cluster, silent))
     answers = {name: PreflightAnswer(facts) for name, facts in known.items()}
     answers |= ask_hosts(awake, [host for host in awake.hosts if host.name in new], known)
-    findings = check_hosts(awake.cluster, answers)
-    return tuple(one for one in findings if one.host in new)
+    findings = check_hosts(awake.cluster, answers, views.taken)
+    return (*foreign, *(one for one in findings if one.host in new))
 
 
 def as_expected(

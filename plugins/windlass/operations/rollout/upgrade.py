@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from windlass.domain.approval import Matter
 from windlass.domain.rollout import Approval, Step, approval_of
 from windlass.domain.rollout.fixed_point import is_rolled_out
 from windlass.domain.rollout.question import render_question
@@ -31,6 +32,7 @@ from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.settle import hosts_left, left_nodes, seal_hosts, unreachable_hosts
 from windlass.operations.rollout.steps import do_step
 from windlass.operations.run import ClusterRun, Tell, telling_failure, words_of
+from windlass.operations.two_people import TwoPeople, demand_of
 
 _ANSWERS = timedelta(seconds=10)
 _API_READY = timedelta(seconds=90)
@@ -87,6 +89,17 @@ def approval_for(run: ClusterRun, *, auto_approve: bool, outside_window: bool) -
     """Return whether a person must approve a rollout that would start now; both switches are the run's own."""
     settings = run.cluster().spec.upgrade
     return approval_of(settings, datetime.now(UTC), auto_approve=auto_approve, outside_window=outside_window)
+
+
+def two_people_for(run: ClusterRun, request: UpgradeRequest, digest: str) -> TwoPeople | None:
+    """Return what the plan with this digest needs besides whoever asked for it; None if that is nobody."""
+    return demand_of(Matter.ROLLOUT, run.cluster(), digest, path_of(run, request).after)
+
+
+def require_approval(run: ClusterRun, request: UpgradeRequest, digest: str, answer: Mapping[str, Any] | None) -> None:
+    """RefusedError if two people must be behind the plan with this digest, and `answer` is not the second's word."""
+    if (demand := two_people_for(run, request, digest)) is not None:
+        demand.check(run, answer)
 
 
 def take_over_cluster(run: ClusterRun) -> str:

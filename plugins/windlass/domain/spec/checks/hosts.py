@@ -172,13 +172,13 @@ def taints(cluster: Cluster) -> Iterator[Problem]:
 def taken_hosts(cluster: Cluster, other_clusters: Sequence[Cluster]) -> Iterator[Problem]:
     """Check that no host is in another cluster: the same address, reached through the same bastion."""
     taken = {
-        (_bastion(other), host.address): (other.name, host.name)
+        (reached_through(other), host.address): (other.name, host.name)
         for other in sorted(other_clusters, key=lambda other: other.name, reverse=True)
         if other.name != cluster.name
         for host in other.spec.hosts.members
     }
     for index, host in enumerate(cluster.spec.hosts.members):
-        if found := taken.get((_bastion(cluster), host.address)):
+        if found := taken.get((reached_through(cluster), host.address)):
             wrong = f"{host.address} is the host `{found[1]}` of the cluster `{found[0]}`"
             yield Problem((*_MEMBERS, index, "address"), wrong, "take it out of one of the two specs")
 
@@ -198,7 +198,8 @@ def maybe_taken_hosts(cluster: Cluster, unreadable: Sequence[UnreadableSpec]) ->
 CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (names, addresses, provider, roles, labels, taints)
 
 
-def _bastion(cluster: Cluster) -> str | None:
+def reached_through(cluster: Cluster) -> str | None:
+    """Return the bastion that stands for the network of the hosts; None if they are reached without one."""
     bastion = cluster.spec.hosts.ssh.bastion
     return bastion.address if bastion is not None else None
 

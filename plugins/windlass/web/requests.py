@@ -1,0 +1,93 @@
+"""Which requests to Airflow's API steer runs of Windlass, and what right over which cluster each takes.
+
+As the routes of Airflow 3.3 are (airflow/api_fastapi/core_api/routes/public): a request whose cluster cannot be told
+from it, such as one about many runs, takes the right over every cluster.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.domain.spec.access import Right
+from windlass.domain.spec.rights import APPROVE, OPERATE
+from windlass.operation_names import Operation
+from windlass.operations.rights import right_to_run
+
+_DAG = re.compile(r"/api/v2/dags(?:/(?P<dag>[^/]+)(?P<rest>/.*)?)?/?\Z", re.DOTALL)
+_RUN = re.compile(r"/dagRuns/(?P<run>[^/]+)(?P<what>/.*)?\Z", re.DOTALL)
+_ASSET = re.compile(r"/api/v2/assets/(?:events|(?P<asset>[0-9]+)/materialize)/?\Z")
+_READS = re.compile(r"/(?:dagRuns|dagRuns/[^/]+/taskInstances)/list/?\Z|/(?:un)?favorite/?\Z|.*/dry_run/?\Z", re.DOTALL)
+"""Requests that change nothing for others, whatever their method."""
+_WIDENING = ("include_future", "include_past")
+"""Switches by which a request about one run is about others of its DAG, too."""
+_MANY = "~"
+"""How Airflow's API writes "any DAG" or "any run"."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a request takes: a right over a cluster, over that of a run, or over every cluster."""
+
+    right: Right
+    cluster: str | None = None
+    run: tuple[str, str] | None = None
+    """DAG and run id, whose cluster it is about."""
+    asset: int | None = None
+    """The asset that it is about, by its id; only Windlass's own take anything."""
+
+
+FORBIDDEN = "results of Windlass's tasks are written by its tasks alone"
+
+
+def is_forbidden(path: str) -> bool:
+    """Say whether a request that changes something is nobody's: results by which tasks of Windlass go on."""
+    return _is_ours(path) and "/xcomEntries" in path
+
+
+def demand_of(method: str, path: str, body: Any) -> Demand | None:
+    """Return what a request that may change something takes; None if it is not about runs of Windlass."""
+    if asset := _ASSET.search(path):
+        named = str(asset["asset"] or (body.get("asset_id") if isinstance(body, Mapping) else ""))
+        return Demand(OPERATE, asset=int(named)) if named.isdecimal() else None
+    if not _is_ours(path):
+        return None
+    found = _DAG.search(path)
+    dag, rest = (found["dag"] or _MANY, found["rest"] or "") if found else (_MANY, "")
+    if _READS.fullmatch(rest):
+        return None
+    given: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
+    if method == "POST" and rest.rstrip("/") == "/dagRuns" and dag != _MANY:
+        return Demand(right_to_run(dag), cluster=_cluster_of(given))
+    return _about_a_run(dag, rest, given)
+
+
+def _is_ours(path: str) -> bool:
+    found = _DAG.search(path)
+    return found is not None and (found["dag"] or _MANY) in {_MANY, *Operation}
+
+
+def _cluster_of(body: Mapping[str, Any]) -> str | None:
+    """Return the cluster of a run that is asked for, as `RunContext.of` finds it; None if it names none."""
+    conf = body.get("conf")
+    named = conf.get("cluster") if isinstance(conf, Mapping) else None
+    found = named or body.get("partition_key")
+    return found if isinstance(found, str) else None
+
+
+def _about_a_run(dag: str, rest: str, body: Mapping[str, Any]) -> Demand:
+    found = _RUN.search(rest)
+    run = found["run"] if found else _cleared_run(rest, body)
+    is_wide = any(body.get(name) for name in _WIDENING)
+    if run is None or is_wide or _MANY in {dag, run}:
+        return Demand(OPERATE)
+    is_answer = found is not None and (found["what"] or "").rstrip("/").endswith("/hitlDetails")
+    return Demand(APPROVE if is_answer else right_to_run(dag), run=(dag, run))
+
+
+def _cleared_run(rest: str, body: Mapping[str, Any]) -> str | None:
+    """Return the run whose tasks are cleared; None if it is another request, or names no run."""
+    run = body.get("dag_run_id")
+    return run if rest.rstrip("/") == "/clearTaskInstances" and isinstance(run, str) else None
