@@ -98,6 +98,18 @@ def _rollout(subject: str, gate: UpgradeGateOperator, prefix: str = "") -> tuple
         # Which a mapped task does not have of itself.
         **{**TASK_DEFAULTS, "execution_timeout": UpgradeStepOperator.longest},
     ).expand(step=confirm.output)
+    verify, result = _end(prefix)
+    release = ClusterReleaseOperator(task_id=f"{prefix}release").as_teardown(setups=lease)
+
+    gate >> approval >> lease >> check >> changes >> confirm
+    check >> confirm >> rollout >> verify >> release
+    # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
+    [gate, verify, release] >> result
+    return result, release
+
+
+def _end(prefix: str) -> tuple[UpgradeVerifyOperator, UpgradeResultOperator]:
+    """Return the tasks that verify a rollout, and say what it came to."""
     # A rollout that pauses skips what is left of it; one that had nothing to do at all is not verified.
     verify = UpgradeVerifyOperator(
         task_id=f"{prefix}verify",
@@ -112,10 +124,4 @@ def _rollout(subject: str, gate: UpgradeGateOperator, prefix: str = "") -> tuple
         rollout=f"{prefix}roll",
         trigger_rule=TriggerRule.NONE_FAILED,
     )
-    release = ClusterReleaseOperator(task_id=f"{prefix}release").as_teardown(setups=lease)
-
-    gate >> approval >> lease >> check >> changes >> confirm
-    check >> confirm >> rollout >> verify >> release
-    # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
-    [gate, verify, release] >> result
-    return result, release
+    return verify, result
