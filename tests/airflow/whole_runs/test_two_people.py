@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from windlass.airflow import approval
 from windlass.effects.store import ClusterRecords
 from windlass.effects.store.keys import bundles_prefix
-from windlass.errors import RefusedError
+from windlass.errors import LostObjectError, RefusedError
 from world import World
 from world.runs import Run
 from world.specs import SMALL
@@ -140,8 +140,8 @@ def test_what_two_decide_on_is_not_changed_by_the_way(made: Callable[[str], Worl
 
 def test_a_lost_spec_is_not_replaced_by_a_milder_one(made: Callable[[str], World]) -> None:
     world = made(BOTH)
-    world.store.objects = {key: one for key, one in world.store.objects.items() if not key.endswith("spec.yaml")}
-    with pytest.raises(REFUSED, match="cannot approve it"):
+    world.bucket.objects = {key: one for key, one in world.bucket.objects.items() if not key.endswith("spec.yaml")}
+    with pytest.raises(LostObjectError, match="spec.yaml in the store: it is gone"):
         start(world, "disaster_recovery", "anna", spec=AUTOMATIC)
 
 
