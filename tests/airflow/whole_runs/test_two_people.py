@@ -141,7 +141,7 @@ def test_what_two_decide_on_is_not_changed_by_the_way(made: Callable[[str], Worl
 def test_a_lost_spec_is_not_replaced_by_a_milder_one(made: Callable[[str], World]) -> None:
     world = made(BOTH)
     world.bucket.objects = {key: one for key, one in world.bucket.objects.items() if not key.endswith("spec.yaml")}
-    with pytest.raises(LostObjectError, match="spec.yaml in the store: it is gone"):
+    with pytest.raises(LostObjectError, match=r"spec\.yaml in the store: it is gone"):
         start(world, "disaster_recovery", "anna", spec=AUTOMATIC)
 
 
