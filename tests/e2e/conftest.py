@@ -37,6 +37,7 @@ ORDER = (
     "test_members",
     "test_people",
     "test_secret_references",
+    "test_rotation",
     "test_recovery",
     "test_recovery_cases",
     "test_delete",
