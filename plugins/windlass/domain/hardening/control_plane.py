@@ -197,8 +197,9 @@ ACCESS = (
     Control(
         "3.1.1",
         "People do not sign in by certificates",
-        reason="OpenID Connect is a section of the spec, `api.oidc`. Certificates of `windlass kubeconfig` are for who "
-        "runs the cluster, and for when nobody else lets people in; they end after a day, a week at most.",
+        reason="OpenID Connect is a section of the spec, `api.oidc`. Who comes in by a login to Airflow "
+        "(`access.groups`) has a certificate for an hour at most, signed by an authority that can be dropped; those of "
+        "`windlass kubeconfig --break-glass` are for when nobody else lets people in.",
     ),
     Control(
         "3.1.2",
