@@ -103,7 +103,7 @@ def left(world: World, caplog: pytest.LogCaptureFixture) -> Iterator[tuple[str, 
         for task, result in run.results.items():
             yield f"XCom {run.dag_id} {task}", json.dumps(result, default=str)
         yield f"conf {run.dag_id}", json.dumps(dict(run.params), default=str)
-    for key, data in world.store.objects.items():
+    for key, data in world.bucket.objects.items():
         yield f"store {key}", data.decode(errors="replace")
     yield "page log", json.dumps(read_log(world.store, world.name, Filter(), 1000), default=str)
     known = read_known(world.store, world.name, None)
