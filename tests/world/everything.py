@@ -20,6 +20,7 @@ from windlass.airflow import run_context, services
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.secret_references import resolve
 from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.authenticity import place_of
 from windlass.domain.catalog.tested import PROOF, SuiteOutcome, TestRecord, record_of
 from windlass.domain.host.drift import HostDrift
 from windlass.domain.lease import Owner
@@ -207,9 +208,15 @@ class World:
         return {name: machine.state() for name, machine in self.machines.items()} | {
             "etcd": self.etcd.state(),
             "kubernetes": self.kubernetes.state(),
-            "store": sorted({_usual(item.key) for item in self.store.list("") if "/log/" not in item.key} - {""}),
+            "store": sorted({_usual(key) for key in self._stored() if "/log/" not in key} - {""}),
             "bundles": self._bundles(),
         }
+
+    def _stored(self) -> Iterator[str]:
+        """Yield the keys of what is there; what the ledger says was removed is not, should it lie there still."""
+        for item in self.store.list(""):
+            if not getattr(place_of(item.key), "is_guarded", False) or self.store.get(item.key) is not None:
+                yield item.key
 
     def _bundles(self) -> tuple[list[str], bool, bool]:
         """Return the bundles of earlier days, and whether there is one of today and one that a drill proved.
