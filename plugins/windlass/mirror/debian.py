@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
-from windlass.domain.catalog.versions import DebianVersion
+from windlass.domain.part_versions import DebianVersion
 from windlass.effects.archives import open_tar
 from windlass.errors import CommandError, IntegrityError, WindlassError
 from windlass.mirror.checksums import file_sha256

@@ -17,7 +17,7 @@ from windlass.domain.artifacts import Artifact, Lock, Locked, lock_text, parse_l
 from windlass.domain.catalog import Release
 from windlass.domain.catalog.flaws import Flaw, VersionRange
 from windlass.domain.catalog.tested import is_accepted, record_of, standing
-from windlass.domain.catalog.versions import DebianVersion, project_version
+from windlass.domain.part_versions import DebianVersion, project_version
 from windlass.domain.rollout.gate import GateLevel
 from windlass.domain.rollout.gate_artifacts import flaws_finding
 from windlass.domain.rollout.gate_result import release_finding

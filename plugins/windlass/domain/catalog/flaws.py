@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from windlass.domain.artifacts import Lock
-from windlass.domain.catalog.versions import DebianVersion, project_version
+from windlass.domain.part_versions import DebianVersion, project_version
 
 FLAWS_FILE = "flaws.yaml"
 Severity = Literal["low", "medium", "high", "critical"]
