@@ -9,7 +9,6 @@ import platform
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from windlass.cli.airflow_access import HELP, take_connections
 from windlass.domain.accepted_lock import AcceptedLock, lock_digest
 from windlass.domain.servicelog import Event
 from windlass.errors import UNREADABLE
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from windlass.effects.store.accepted_locks import AcceptedLocks
 
 _OPERATION = "windlass mirror accept"
+_AIRFLOW = "take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
 
 
 def add_commands(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,7 +30,7 @@ def add_commands(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     showing = below.add_parser("accepted", help="show the locks that hold: who accepted them, and when")
     showing.set_defaults(run=_show)
     for part in (accepting, showing):
-        part.add_argument("--airflow", metavar="NAME", help=HELP)
+        part.add_argument("--airflow", metavar="NAME", help=_AIRFLOW)
 
 
 def person() -> str:
@@ -84,6 +84,8 @@ def tell_clusters(store: Store, accepted: AcceptedLock) -> None:
 
 
 def _locks(arguments: argparse.Namespace) -> AcceptedLocks:
+    from windlass.cli.airflow_access import take_connections  # noqa: PLC0415 (a fill must not wait for it)
+
     take_connections(arguments.airflow)
     # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
     from windlass.airflow.services import airflow_services  # noqa: PLC0415 - see above
