@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windlass.cli.airflow_access import take_connections
+from windlass.cli.connections_option import add_connections_option
 from windlass.domain.hardening import controls_table
 from windlass.domain.lease import Owner
 from windlass.errors import SpecError
@@ -28,9 +29,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("cluster", nargs="?", default="")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--controls", action="store_true", help="print all controls as a table in Markdown instead")
-    parser.add_argument(
-        "--airflow", metavar="NAME", help="take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
-    )
+    add_connections_option(parser)
     parser.set_defaults(run=_audit)
 
 

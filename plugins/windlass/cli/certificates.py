@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from windlass.cli.airflow_access import take_connections
+from windlass.cli.connections_option import add_connections_option
 from windlass.errors import SpecError
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("cluster")
     parser.add_argument("--within", type=int, metavar="DAYS", help="only those that end within so many days")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--airflow", metavar="NAME", help="take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
-    )
+    add_connections_option(parser)
     parser.set_defaults(run=_show)
 
 

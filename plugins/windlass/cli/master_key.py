@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from windlass.cli.airflow_access import take_connections
+from windlass.cli.connections_option import add_connections_option
 from windlass.operation_names import Operation
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register `windlass master-key`."""
     parser = commands.add_parser("master-key", help="show what is sealed with which master key")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--airflow", metavar="NAME", help="take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
-    )
+    add_connections_option(parser)
     parser.set_defaults(run=_show)
 
 

@@ -9,6 +9,7 @@ import platform
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from windlass.cli.connections_option import add_connections_option
 from windlass.domain.accepted_lock import AcceptedLock, lock_digest
 from windlass.domain.servicelog import Event
 from windlass.errors import UNREADABLE
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from windlass.effects.store.accepted_locks import AcceptedLocks
 
 _OPERATION = "windlass mirror accept"
-_AIRFLOW = "take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
 
 
 def add_commands(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,7 +30,7 @@ def add_commands(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     showing = below.add_parser("accepted", help="show the locks that hold: who accepted them, and when")
     showing.set_defaults(run=_show)
     for part in (accepting, showing):
-        part.add_argument("--airflow", metavar="NAME", help=_AIRFLOW)
+        add_connections_option(part)
 
 
 def person() -> str:

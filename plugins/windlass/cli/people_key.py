@@ -6,15 +6,14 @@ import argparse
 import json
 
 from windlass.cli.airflow_access import take_connections
+from windlass.cli.connections_option import add_connections_option
 from windlass.domain.people import PEOPLE_KEY_CONNECTION
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `windlass people-key`."""
     parser = commands.add_parser("people-key", help="print the key by which Airflow's API server lets people in")
-    parser.add_argument(
-        "--airflow", metavar="NAME", help="take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
-    )
+    add_connections_option(parser)
     parser.set_defaults(run=_show)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass.cli.airflow_access import take_connections
+from windlass.cli.connections_option import add_connections_option
 from windlass.domain.lease import Owner
 from windlass.domain.rollout.upgrade_path import UpgradeRequest
 from windlass.errors import SpecError
@@ -37,9 +38,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--allow-untested", action="store_true", help="also for a release without a test record")
     parser.add_argument("--plan-digest", metavar="DIGEST", default="", help="fail unless the plan is just this one")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--airflow", metavar="NAME", help="take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
-    )
+    add_connections_option(parser)
     parser.set_defaults(run=_plan)
 
 

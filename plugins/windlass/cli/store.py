@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from windlass.cli.airflow_access import take_connections
+from windlass.cli.connections_option import add_connections_option
 from windlass.domain.authenticity import RecordKeys
 from windlass.domain.host.layout import SEALED_PKI
 from windlass.effects.store import AcceptedObject, AuthenticatedStore, ClusterRecords, problems_of
@@ -40,9 +41,7 @@ def _add(
     run: Callable[[argparse.Namespace], int],
 ) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=text, description=text)
-    parser.add_argument(
-        "--airflow", metavar="NAME", help="take the connections of this embedded Airflow (default: from AIRFLOW_CONN_*)"
-    )
+    add_connections_option(parser)
     parser.set_defaults(run=run)
     return parser
 
