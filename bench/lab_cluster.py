@@ -20,8 +20,8 @@ from windlass.cli.embedded.client import AirflowClient
 from windlass.cli.embedded.layout import Home, Settings
 from windlass.cli.embedded.processes import session_members
 from windlass.cli.embedded.secret_files import login
-from windlass.domain.host.layout import API_PORT, KUBECONFIGS, kubernetes_binaries
-from windlass.domain.pki import Pki
+from windlass.domain.host.layout import API_PORT, PROXY_PORT, kubernetes_binaries
+from windlass.domain.pki import SUPER_ADMIN, KubeconfigContext, Pki, embedded_kubeconfig
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster, load_cluster
@@ -40,6 +40,7 @@ from windlass_lab.plan import LabPlan
 VERSION = "v1.37.2"
 _LOOK_SECONDS = 0.3
 _LOG_END = 3000
+_KUBECONFIG = "/run/bench-admin.conf"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,10 @@ class LabCluster:
         with KubernetesClient(self.lab.hosts[0].address, API_PORT, credentials_of(pki)) as client:
             wait_until(lambda: _seem_ready(client, len(self.lab.hosts)), "the nodes are not all Ready")
         first, last = self.lab.hosts[0].name, self.lab.hosts[-1].name
-        kubectl = [f"{kubernetes_binaries(VERSION)}/kubectl", "--kubeconfig", f"{KUBECONFIGS}/admin.conf"]
+        here = (KubeconfigContext("here", f"https://127.0.0.1:{PROXY_PORT}"),)
+        config = embedded_kubeconfig(here, pki, "windlass", pki.leaves[SUPER_ADMIN]).reveal()
+        self.on(first, f"umask 077; cat > {_KUBECONFIG} <<'END'\n{config}END\n")
+        kubectl = [f"{kubernetes_binaries(VERSION)}/kubectl", "--kubeconfig", _KUBECONFIG]
         with Connections([self.lab.target(first), self.lab.target(last)]) as hosts:
             wait_until(lambda: are_nodes_ready(hosts.get(first), kubectl, 4), "the nodes are not all Ready")
             wait_until(lambda: is_dns_answering(hosts.get(last), DNS_ADDRESS), "the DNS does not answer")

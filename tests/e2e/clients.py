@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from e2e.ground import Ground, wait_for
+from windlass.domain.host.layout import PROXY_CONTAINER
 from windlass.domain.rendering import MirrorAddresses, image_reference
 from windlass.effects.catalog import load_catalog
 from windlass.effects.kubernetes.client import Credentials
@@ -41,6 +42,12 @@ class Count:
     failed: list[str] = field(default_factory=list)
     """Requests that failed twice."""
     slowest: float = 0.0
+    story: str = ""
+    """What the proxy logged meanwhile, where requests failed."""
+
+    def __str__(self) -> str:
+        told = f"{self.asked} asked, slowest {self.slowest:.1f} s, retried: {self.retried}, failed: {self.failed}"
+        return "\n".join(filter(None, (told, self.story)))
 
 
 @contextmanager
@@ -67,6 +74,8 @@ def api_client(ground: Ground, host: str) -> Iterator[Count]:
             finally:
                 ended.set()
                 asking.join()
+                if count.failed:
+                    count.story = ground.on(host, f"docker logs -t --tail 60 {PROXY_CONTAINER} 2>&1")
     finally:
         ground.on(host, "systemctl stop e2e-relay")
 

@@ -21,7 +21,8 @@ from windlass.cli.embedded.client import AirflowClient, DagRunState
 from windlass.cli.embedded.layout import Home, Settings
 from windlass.cli.embedded.processes import session_members
 from windlass.cli.embedded.secret_files import login
-from windlass.domain.pki import Pki
+from windlass.domain.host.layout import PROXY_PORT
+from windlass.domain.pki import SUPER_ADMIN, KubeconfigContext, Pki, embedded_kubeconfig
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.secret import Secret
 from windlass.effects.kubernetes.client import KubernetesClient
@@ -275,9 +276,18 @@ class Ground:
         return docker("exec", "--interactive", name, "sh", "-s", stdin=script.encode(), timeout=timeout, host=host)
 
     def kubectl(self, host: str, *arguments: str) -> str:
-        """Run the newest kubectl on a control-plane host through its own proxy, as its administrator would."""
-        binary = "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1) --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
-        return self.on(host, f"{binary} --request-timeout=10s {shlex.join(arguments)}")
+        """Run kubectl on a control-plane host, as its administrator would."""
+        return self.as_admin(host, f"kubectl --request-timeout=10s {shlex.join(arguments)}")
+
+    def as_admin(self, host: str, script: str) -> str:
+        """Run a shell script in which `kubectl` is the newest of a control-plane host, by the host's own proxy.
+
+        The login lies on the host only meanwhile.
+        """
+        pki = self.pki()
+        here = (KubeconfigContext("here", f"https://127.0.0.1:{PROXY_PORT}"),)
+        config = embedded_kubeconfig(here, pki, "windlass", pki.leaves[SUPER_ADMIN]).reveal()
+        return self.on(host, f"{_KUBECTL}cat > $config <<'KUBECONFIG'\n{config}KUBECONFIG\n{script}")
 
     @contextmanager
     def watched(self, *, within: timedelta = timedelta(minutes=4)) -> Iterator[None]:
@@ -328,6 +338,10 @@ class Ground:
         return self.on(host, _TRACES).splitlines()
 
 
+_KUBECTL = """
+config=$(mktemp); trap 'rm -f $config' EXIT
+kubectl() { "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1)" --kubeconfig $config "$@"; }
+"""
 _BEGINNINGS = """
 for id in $(docker ps -q); do
   docker inspect --format '{{ index .Config.Labels "io.windlass.component" }}={{ .Id }} {{ .State.StartedAt }}' "$id"

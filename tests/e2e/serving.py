@@ -29,9 +29,8 @@ class Usage:
     def check(self, ground: Ground) -> None:
         """Fail if anybody has noticed anything, or if a write that was acknowledged is lost."""
         api, service = self.api, self.service
-        told = f"{api.asked} asked, slowest {api.slowest:.1f} s, retried: {api.retried}"
-        assert api.asked > 50, told
-        assert api.failed == [], told
+        assert api.asked > 50, str(api)
+        assert api.failed == [], str(api)
         assert service.asked > 50
         assert service.failed == [], story_of_web(ground)
         check(ground, self.writing)

@@ -138,8 +138,7 @@ def test_services_and_routes_are_as_chosen(ground: Ground, choices: dict[str, An
 def test_pods_meet_the_strictest_level_unless_their_namespace_says_otherwise(
     ground: Ground, choices: dict[str, Any]
 ) -> None:
-    kubectl = "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1) --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
-    refused = ground.on("cp-1", f"{kubectl} run bad --image=bad --dry-run=server 2>&1 || true")
+    refused = ground.as_admin("cp-1", "kubectl run bad --image=bad --dry-run=server 2>&1 || true")
     assert 'violates PodSecurity "restricted' in refused
 
 

@@ -63,7 +63,6 @@ def test_a_storage_class_that_leads_out_of_its_directory_is_refused(cluster: Gro
         "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: e2e-hostile}\n"
         "provisioner: rancher.io/local-path\nparameters: {pathPattern: '../../../etc/e2e'}\n"
     )
-    kubectl = "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1) --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
-    refusal = cluster.on("cp-1", f"{kubectl} create -f - 2>&1 <<'END' || true\n{hostile}END\n")
+    refusal = cluster.as_admin("cp-1", f"kubectl create -f - 2>&1 <<'END' || true\n{hostile}END\n")
     cluster.kubectl("cp-1", "delete", "storageclass", "e2e-hostile", "--ignore-not-found")
     assert "must not have the parameter pathPattern" in refusal

@@ -79,8 +79,7 @@ def test_images_that_the_mirror_does_not_give_are_named_and_nothing_is_changed(o
 def test_who_uses_what_the_target_removes_is_named(old: Ground) -> None:
     # kubectl would put what it creates in place of an annotation that is in the file.
     found = "apiVersion: storage.k8s.io/v1\nkind: VolumeAttributesClass\nmetadata: {name: gold}\n"
-    kubectl = "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1) --kubeconfig /etc/windlass/kubeconfigs/admin.conf"
-    old.on("cp-1", f"{kubectl} create -f - <<'END'\n{found}driverName: example.org\nparameters: {{a: b}}\nEND\n")
+    old.as_admin("cp-1", f"kubectl create -f - <<'END'\n{found}driverName: example.org\nparameters: {{a: b}}\nEND\n")
     try:
         applied = f'{LAST_APPLIED}={{"apiVersion": "{REMOVED}"}}'
         old.kubectl("cp-1", "annotate", "volumeattributesclass", "gold", applied)

@@ -85,17 +85,10 @@ def ask_proxy(machine: Machine, call: Call) -> str | CommandResult:
     return "ok" if machine.serves("api-proxy") else refused("Connection refused", 7)
 
 
-def kubectl(machine: Machine, call: Call) -> str | CommandResult:
-    """Answer what verification runs in pods: a page, or the word that was written to the volume."""
-    *_, name, word = call.argv
-    return f"{word}\n" if name == "keep-word" else "windlass\n"
-
-
 COMMANDS: dict[str, Command] = {
     "sh": run_shell,
     "docker": docker,
     "curl": curl,
-    "kubectl": kubectl,
     "true": lambda machine, call: "",
     "mkdir": lambda machine, call: "",
     "df": lambda machine, call: "Filesystem blocks used available\n/dev/vda 1 1 90000000 1% /\n",

@@ -32,7 +32,6 @@ from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.clock import Clock
 from windlass.effects.etcd import EtcdClient, EtcdTarget
-from windlass.effects.kubernetes.client import KubernetesClient
 from windlass.effects.providers import StaticProvider
 from windlass.effects.ssh.fake import FakeHosts
 from windlass.effects.ssh.pool import Connections
@@ -44,7 +43,7 @@ from windlass.operations.services import Clients, Services
 from world.deaths import Boundaries, Boundary, Killed
 from world.etcd import Etcd
 from world.etcd_api import EtcdChannel
-from world.kubernetes import KubernetesApi
+from world.kubernetes import ApiClient, KubernetesApi
 from world.machine import Machine
 from world.runs import Run, Task, execute, tasks
 from world.surroundings import MortalStore, Way, WorldClock
@@ -117,7 +116,7 @@ class World:
             ),
             clients=Clients(
                 etcd=partial(EtcdClient, open_channel=partial(_channel, self)),
-                kubernetes=partial(KubernetesClient, transport=transport),
+                kubernetes=partial(ApiClient, transport=transport),
                 missing_artifacts=lambda _: (),
                 offered_lock=lambda _: lock(),
             ),

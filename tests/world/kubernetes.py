@@ -7,7 +7,8 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -16,6 +17,8 @@ from windlass.domain.apply.smoke_test import TRIALS
 from windlass.domain.host.layout import ENCRYPTION_CONFIG
 from windlass.domain.rendering.manifests import SYSTEM_NAMESPACES
 from windlass.domain.rollout.rotation import ROOT_CA
+from windlass.effects.kubernetes.client import PODS, KubernetesClient
+from windlass.effects.kubernetes.execute import EXECUTION
 from world.deaths import Boundaries
 from world.etcd import Etcd, Objects
 from world.machine import Machine
@@ -59,6 +62,15 @@ def _metrics(server: Machine | None) -> str:
     text = server.text(ENCRYPTION_CONFIG) if server else ""
     loaded = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     return f'apiserver_encryption_config_controller_last_config_info{{hash="{loaded}"}} 1\n'
+
+
+class ApiClient(KubernetesClient):
+    """A client of it; what it runs in pods answers at once: a page, or the word that was written to the volume."""
+
+    def execute(self, name: str, namespace: str, argv: Sequence[str], timeout: timedelta = EXECUTION) -> str:
+        assert self.get(PODS, name, namespace), f"no pod {namespace}/{name}"
+        *_, script, word = argv
+        return f"{word}\n" if script == "keep-word" else "windlass\n"
 
 
 class KubernetesApi:

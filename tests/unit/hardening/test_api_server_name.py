@@ -90,8 +90,8 @@ def test_hosts_that_report_on_nodes_ask_for_the_name(
     pki: Pki, kubelet: Credential, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "ca.crt").write_text(pki.authorities[Signer.KUBERNETES].certificate)
-    (tmp_path / "admin.crt").write_text(pki.leaves["cp-1/admin"].certificate)
-    (tmp_path / "admin.key").write_text(pki.leaves["cp-1/admin"].key.reveal())
+    (tmp_path / "observer.crt").write_text(pki.leaves["cp-1/observer"].certificate)
+    (tmp_path / "observer.key").write_text(pki.leaves["cp-1/observer"].key.reveal())
     monkeypatch.setattr("windlass.effects.probe.host_report.PKI", str(tmp_path))
     with serve(pki.leaves["cp-1/apiserver"]) as port:
         assert table(LOCAL, port, "/api/v1/nodes") == []

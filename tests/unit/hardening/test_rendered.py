@@ -175,7 +175,7 @@ def test_a_flag_that_is_loosened_is_found(
 FILES = [
     ("1.1.1", f"{STACKS}/control-plane/compose.yaml", {"1.1.1", "1.1.3", "1.1.5"}),
     ("1.1.7", f"{STACKS}/etcd/compose.yaml", {"1.1.7"}),
-    ("1.1.13", "/etc/windlass/kubeconfigs/admin.conf", {"1.1.13"}),
+    ("1.1.15", "/etc/windlass/kubeconfigs/scheduler.conf", {"1.1.15"}),
     ("1.1.21", f"{PKI}/etcd/server.key", {"1.1.21"}),
     ("4.1.1", f"{SYSTEMD}/kubelet.service", {"4.1.1"}),
     ("4.1.9", KUBELET_CONFIG, {"4.1.9"}),

@@ -63,12 +63,12 @@ def test_the_key_that_goes_last_when_a_plane_is_given_up_is_on_hosts_of_that_pla
 
 
 def test_a_control_plane_host_gets_all_that_its_components_read(cluster: Cluster, pki: Pki) -> None:
-    purposes = ["apiserver", "apiserver-kubelet-client", "front-proxy-client", "admin", "etcd/apiserver-client"]
+    purposes = ["apiserver", "apiserver-kubelet-client", "front-proxy-client", "observer", "etcd/apiserver-client"]
     purposes += [f"{one}/{role}" for one in ("controller-manager", "scheduler") for role in ("server", "client")]
     expected = {f"{PKI}/{purpose}.{kind}" for purpose in purposes for kind in ("crt", "key")}
     expected |= {f"{PKI}/service-account.{kind}" for kind in ("key", "pub")}
     expected |= {f"{PKI}/front-proxy-ca.crt", f"{PKI}/etcd/ca.crt", "/etc/windlass/encryption.yaml"}
-    expected |= {f"/etc/windlass/kubeconfigs/{name}.conf" for name in ("admin", "controller-manager", "scheduler")}
+    expected |= {f"/etc/windlass/kubeconfigs/{name}.conf" for name in ("controller-manager", "scheduler")}
     assert paths(cluster, pki, "cp-1") >= expected | NODE
 
 
@@ -103,7 +103,7 @@ def test_what_holds_a_key_is_for_root_alone_and_hides_from_repr(cluster: Cluster
 def test_kubeconfigs_on_hosts_go_through_the_hosts_own_proxy(cluster: Cluster, pki: Pki) -> None:
     host = cluster.spec.hosts.members[0]
     files = files_for(cluster, host, pki)
-    for name in ("admin", "controller-manager", "scheduler", "kubelet"):
+    for name in ("controller-manager", "scheduler", "kubelet"):
         config = yaml.safe_load(files[f"/etc/windlass/kubeconfigs/{name}.conf"].content)
         assert config["clusters"][0]["cluster"]["server"] == "https://127.0.0.1:7443"
         assert config["clusters"][0]["cluster"]["tls-server-name"] == "kubernetes"
@@ -157,8 +157,9 @@ def test_turning_encryption_off_keeps_old_secrets_readable(pki: Pki) -> None:
 
 def test_the_groups_in_certificates_are_bound() -> None:
     bindings = list(yaml.safe_load_all(group_bindings()))
-    bound = {item["subjects"][0]["name"]: item["roleRef"]["name"] for item in bindings}
+    bound = {item["subjects"][0]["name"]: item["roleRef"]["name"] for item in bindings if "subjects" in item}
     assert bound == {
+        "windlass:observers": "windlass:observers",
         "windlass:admins": "cluster-admin",
         "windlass:kubelet-api": "system:kubelet-api-admin",
         "windlass:cluster-admin": "cluster-admin",

@@ -679,7 +679,7 @@ def open_to_all(world: World, path: str = KEY) -> RemoteFile:
     return before
 
 
-@pytest.mark.parametrize("path", [KEY, "/etc/windlass/pki/apiserver.crt", "/etc/windlass/kubeconfigs/admin.conf"])
+@pytest.mark.parametrize("path", [KEY, "/etc/windlass/pki/apiserver.crt", "/etc/windlass/kubeconfigs/scheduler.conf"])
 def test_a_certificate_that_is_open_to_all_is_closed_and_nothing_is_issued_or_started_again(
     world: World, path: str
 ) -> None:

@@ -121,6 +121,10 @@ class TestApiServer:
         assert delay > interval + timeout + 1
         assert grace > delay + 60  # the longest that a request may take
 
+    def test_sends_who_keeps_a_connection_to_another_server_before_it_stops(self, render: Any) -> None:
+        # Else the connection stays as it is, and each request by it is answered 503 until the server is gone.
+        assert render().flags("cp-1", "control-plane", "kube-apiserver")["shutdown-send-retry-after"] == "true"
+
     def test_sends_clients_away_only_if_there_is_somewhere_to_go(self, render: Any) -> None:
         assert render("standalone").flags("all-1", "control-plane", "kube-apiserver")["goaway-chance"] == "0"
         assert float(render().flags("cp-1", "control-plane", "kube-apiserver")["goaway-chance"]) > 0

@@ -130,7 +130,7 @@ def test_no_secret_of_a_service_is_shown(name: str, old: str, new: str) -> None:
     assert told or old == new
 
 
-@pytest.mark.parametrize("path", [f"{PKI}/ca.crt", f"{KUBECONFIGS}/admin.conf", ENCRYPTION_CONFIG])
+@pytest.mark.parametrize("path", [f"{PKI}/ca.crt", f"{KUBECONFIGS}/kubelet.conf", ENCRYPTION_CONFIG])
 def test_what_lies_where_secrets_lie_is_not_shown(path: str) -> None:
     assert file_difference(path, b"one\n", b"two\n") == ("its content is secret: it differs",)
     assert shown_lines(path, "one") is None

@@ -12,6 +12,7 @@ from windlass.domain.hardening.host_checks import (
     flag,
     has_its_own_authority,
     has_strong_ciphers,
+    is_absent,
     is_not,
     is_set,
     is_unset,
@@ -23,7 +24,15 @@ from windlass.domain.hardening.host_checks import (
     serves_strangers_health_alone,
 )
 from windlass.domain.host.file_drift import ROOT
-from windlass.domain.host.layout import API_SERVER, CNI_CONFIG, ETCD_DATA, KUBECONFIGS, PKI, stack_directory
+from windlass.domain.host.layout import (
+    ADMIN_KUBECONFIG,
+    API_SERVER,
+    CNI_CONFIG,
+    ETCD_DATA,
+    KUBECONFIGS,
+    PKI,
+    stack_directory,
+)
 
 MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
@@ -80,7 +89,8 @@ FILES = (
         "look into the directory.",
         all_of(owner(ROOT, ETCD_DATA), mode(0o700, ETCD_DATA)),
     ),
-    *_private(13, "The administrator's kubeconfig", f"{KUBECONFIGS}/admin.conf"),
+    _plane("1.1.13", "The administrator's kubeconfig: on no host", is_absent(ADMIN_KUBECONFIG)),
+    _plane("1.1.14", "The administrator's kubeconfig: owned by root", owner(ROOT, ADMIN_KUBECONFIG, is_needed=False)),
     *_private(15, "The scheduler's kubeconfig", f"{KUBECONFIGS}/scheduler.conf"),
     *_private(17, "The controller manager's kubeconfig", f"{KUBECONFIGS}/controller-manager.conf"),
     _plane("1.1.19", "Certificates and keys: owned by root", owner(ROOT, PKI, f"{PKI}/*")),

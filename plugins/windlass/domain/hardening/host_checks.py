@@ -43,6 +43,11 @@ def owner(owner: str, *patterns: str, is_needed: bool = True) -> HostCheck:
     return check
 
 
+def is_absent(path: str) -> HostCheck:
+    """Check that a file does not lie there."""
+    return lambda audit: _unless(path not in audit.files, f"{path} is there; it goes with the next change of the host")
+
+
 def _matching(audit: HostAudit, patterns: tuple[str, ...], *, is_needed: bool) -> Iterator[str]:
     for pattern in patterns:
         found = [path for path in audit.files if fnmatchcase(path, pattern)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from windlass.domain.host.file_drift import ROOT, DesiredFile, ToBeIssued, desired_files
 from windlass.domain.host.layout import (
+    ADMIN_KUBECONFIG,
     CLIENT_CA,
     CONTROLLER_MANAGER_PKI,
     ENCRYPTION_CONFIG,
@@ -34,7 +35,6 @@ _STEMS = {
 }
 """Leaves whose files are not named after their purpose, below the PKI directory and without suffix."""
 _KUBECONFIGS = {
-    "admin": "admin",
     "controller-manager": "controller-manager-client",
     "scheduler": "scheduler-client",
     "kubelet": "kubelet-client",
@@ -42,10 +42,12 @@ _KUBECONFIGS = {
 """Kubeconfig by the leaf it uses."""
 _CONTROLLERS = {"controller-manager": CONTROLLER_MANAGER_PKI, "scheduler": SCHEDULER_PKI}
 """Directories that hold all that a component sees of the PKI, by its kubeconfig."""
-SUPERSEDED = tuple(
-    f"{PKI}/{name}{role}.{kind}" for name in _CONTROLLERS for role in ("", "-client") for kind in ("crt", "key")
+SUPERSEDED = (
+    *(f"{PKI}/{name}{role}.{kind}" for name in _CONTROLLERS for role in ("", "-client") for kind in ("crt", "key")),
+    *(f"{PKI}/admin.{kind}" for kind in ("crt", "key")),
+    ADMIN_KUBECONFIG,
 )
-"""Where earlier releases laid what is in those directories now, for every component of the host to see."""
+"""What earlier releases laid on hosts: what is in those directories now, and a cluster-admin's login."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from windlass.domain.host.layout import API_SERVER_NAME
 from windlass.domain.pki.certificates import CertificateSubject, Usage
 from windlass.domain.spec import Cluster, Host
 
+OBSERVERS_GROUP = "windlass:observers"
+"""Group of what reports on nodes and add-ons from a host; it may list these, and nothing else."""
 ADMINS_GROUP = "windlass:admins"
 """Group of people's certificates; a binding gives it `cluster-admin`, so taking the binding away takes the power."""
 MASTERS_GROUP = "system:masters"
@@ -121,7 +123,7 @@ def _etcd_leaves(host: Host) -> dict[str, DesiredCertificate]:
 def _control_plane_leaves(cluster: Cluster, host: Host) -> dict[str, DesiredCertificate]:
     kubelet_client = CertificateSubject("kube-apiserver-kubelet-client", Usage.CLIENT, (KUBELET_API_GROUP,))
     clients = {
-        "admin": CertificateSubject("windlass-admin", Usage.CLIENT, (ADMINS_GROUP,)),
+        "observer": CertificateSubject("windlass-observer", Usage.CLIENT, (OBSERVERS_GROUP,)),
         "apiserver-kubelet-client": kubelet_client,
         "controller-manager-client": CertificateSubject("system:kube-controller-manager", Usage.CLIENT),
         "scheduler-client": CertificateSubject("system:kube-scheduler", Usage.CLIENT),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from types import TracebackType
+from datetime import timedelta
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import httpx
 
@@ -22,6 +23,7 @@ from windlass.domain.host.layout import API_SERVER_NAME
 from windlass.domain.masking import mask_api_message
 from windlass.domain.objects.inventory import FIELD_MANAGER
 from windlass.effects.answers import read_whole
+from windlass.effects.kubernetes.execute import EXECUTION, execute
 from windlass.effects.kubernetes.tls import client_context
 from windlass.errors import MALFORMED, NotReadyError, RefusedError, UnreachableError, WindlassError
 
@@ -63,7 +65,6 @@ PODS = Resource("v1", "pods", namespaced=True)
 EVENTS = Resource("v1", "events", namespaced=True)
 SERVICE_ACCOUNTS = Resource("v1", "serviceaccounts", namespaced=True)
 
-
 _AS_API_SERVER = {"sni_hostname": API_SERVER_NAME}
 """What httpx asks for by SNI, and so what the server's certificate must be for."""
 
@@ -72,7 +73,6 @@ class KubernetesClient:
     """One API server at `https://ADDRESS:PORT`; close it, or use it in a `with`.
 
     Whatever the way there, only a certificate with an API server's own name is accepted.
-    `transport` carries the requests in place of the network, for tests.
     `transport` carries the requests in place of the network, for tests. `guard` is called before each change, and may
     raise what forbids it.
     """
@@ -89,9 +89,9 @@ class KubernetesClient:
     ) -> None:
         self._where = f"https://{address}:{port}"
         self._guard = guard
-        context = client_context(credentials.ca, credentials.certificate + credentials.key)
+        self._tls = client_context(credentials.ca, credentials.certificate + credentials.key)
         self._http = httpx.Client(
-            base_url=self._where, verify=context, timeout=timeout_seconds, trust_env=False, transport=transport
+            base_url=self._where, verify=self._tls, timeout=timeout_seconds, trust_env=False, transport=transport
         )
         self._resources: dict[tuple[str, str], Resource] = {}
         self._discovery = threading.Lock()
@@ -99,9 +99,7 @@ class KubernetesClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -237,6 +235,12 @@ class KubernetesClient:
         if response.is_error:
             self._object(response, f"read the log of pod {namespace}/{name}")
         return response.text
+
+    def execute(self, name: str, namespace: str, argv: Sequence[str], timeout: timedelta = EXECUTION) -> str:
+        """Run a command in a pod and return what it printed; the errors are those of `execute.execute`."""
+        query = [*(("command", word) for word in argv), ("stdout", "true"), ("stderr", "true")]
+        url = f"{self._where}{PODS.path(namespace, name)}/exec?{urlencode(query)}"
+        return execute(url, self._tls, f"run a command in pod {namespace}/{name}", timeout)
 
     def resource_of(self, desired: Object) -> Resource:
         """Return where objects of this one's kind live; NotReadyError if the API does not serve it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,7 @@ from typing import Any
 
 from windlass.domain.apply.readiness import is_ready
 from windlass.domain.apply.smoke_test import NAME, PORT, TRIALS, VOLUME_POD, trial_objects
-from windlass.domain.host.layout import API_SERVER_NAME, KUBECONFIGS, PKI, PROXY_PORT, kubernetes_binaries
+from windlass.domain.host.layout import API_SERVER_NAME, PKI, PROXY_PORT
 from windlass.domain.pki import Pki, check_certificate, trust_bundle
 from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.rendering import image_reference
@@ -20,7 +19,7 @@ from windlass.domain.spec.members import without_hosts
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NAMESPACES, PODS, SERVICE_ACCOUNTS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
-from windlass.errors import NotReadyError, WindlassError
+from windlass.errors import WindlassError
 from windlass.operations.apply.addons import nodes_missing, workloads_missing
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.waiting import wait_until
@@ -115,7 +114,7 @@ def _check_workload(
 
     def reach(host: Host, _: Connection) -> None:
         wait_until(
-            lambda: _reach(session, namespace, pods[host.name], url),
+            lambda: _reach(client, namespace, pods[host.name], url),
             _TIMEOUT,
             f"verify: service from a pod on {host.name}",
             session.clock,
@@ -127,7 +126,7 @@ def _check_workload(
     where = f"from {', '.join(sorted(pods))}" if only else "from every node"
     shown = [f"a service resolved and reached {where}", "logs and exec"]
     if has_volume:
-        _check_volume(session, namespace)
+        _check_volume(client, namespace)
         shown.append("a volume written and read back")
     return tuple(shown)
 
@@ -148,32 +147,19 @@ def _account_missing(client: KubernetesClient, namespace: str) -> str:
     return "" if found else "no controller manager has made it yet; see its log on the control-plane hosts"
 
 
-def _reach(session: ClusterSession, namespace: str, pod: str, url: str) -> str:
+def _reach(client: KubernetesClient, namespace: str, pod: str, url: str) -> str:
     try:
-        answer = kubectl(session, ["exec", "-n", namespace, pod, "--", "timeout", "3", "wget", "-q", "-O", "-", url])
+        answer = client.execute(pod, namespace, ["timeout", "3", "wget", "-q", "-O", "-", url])
     except WindlassError as error:
         return str(error)
     return "" if answer.strip() == "windlass" else f"{url} answered `{answer.strip()[:80]}`"
 
 
-def _check_volume(session: ClusterSession, namespace: str) -> None:
+def _check_volume(client: KubernetesClient, namespace: str) -> None:
     word = datetime.now(UTC).strftime("%H%M%S%f")
-    answer = kubectl(session, ["exec", "-n", namespace, VOLUME_POD, "--", *keep_word_script().argv_with_text, word])
+    answer = client.execute(VOLUME_POD, namespace, [*keep_word_script().argv_with_text, word])
     if answer.strip() != word:
         raise WindlassError(f"verify: the volume gave back `{answer.strip()[:80]}`; look at the storage driver's log")
-
-
-def kubectl(session: ClusterSession, arguments: list[str]) -> str:
-    """Run kubectl on the first control-plane host that can be reached, as the host's administrator would."""
-    binary = f"{kubernetes_binaries(session.release.version)}/kubectl"
-    argv = [binary, "--kubeconfig", f"{KUBECONFIGS}/admin.conf", "--request-timeout=20s", *arguments]
-    for host in session.cluster.hosts_with("control-plane"):
-        try:
-            connection = session.connections.get(host.name)
-        except WindlassError:
-            continue
-        return connection.run(argv, sudo=True, timeout=timedelta(seconds=30)).stdout
-    raise NotReadyError(f"no control-plane host can be reached to run `kubectl {shlex.join(arguments)}`")
 
 
 def _pods_missing(client: KubernetesClient, namespace: str, nodes: Collection[str], desired: int) -> str:
