@@ -72,9 +72,8 @@ _AS_API_SERVER = {"sni_hostname": API_SERVER_NAME}
 class KubernetesClient:
     """One API server at `https://ADDRESS:PORT`; close it, or use it in a `with`.
 
-    Whatever the way there, only a certificate with an API server's own name is accepted.
-    `transport` carries the requests in place of the network, for tests. `guard` is called before each change, and may
-    raise what forbids it.
+    Whatever the way there, only a certificate with an API server's own name is accepted. `transport` carries requests
+    in place of the network, for tests. `guard` is called before each change, and may raise what forbids it.
     """
 
     def __init__(
