@@ -1,9 +1,10 @@
-"""`windlass store`: check what the store holds, bring an unsigned one over, accept one that was put back."""
+"""`windlass store`: check what the store holds, bring an unsigned one over, accept or correct what is there."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -30,6 +31,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     restore = _add(actions, "restore-pki", "put a lost PKI back from a control-plane host's sealed copy", _restore_pki)
     restore.add_argument("cluster")
     restore.add_argument("file", type=Path, help=f"a copy of {SEALED_PKI}")
+    spec = _add(actions, "spec", "print the stored spec of a cluster, or correct it where no run can read it", _spec)
+    spec.add_argument("cluster")
+    spec.add_argument("--write", type=Path, metavar="FILE", help="store this in its place; hosts stay as they are")
     _add(actions, "record-key", "print the password of windlass_record_key, for the triggerer", _print_record_key)
     _add(actions, "reading-key", "print the password of windlass_reading_key, for the API server", _print_reading_key)
 
@@ -77,6 +81,20 @@ def _restore_pki(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _spec(arguments: argparse.Namespace) -> int:
+    repair, path = _open(arguments), arguments.write
+    records = ClusterRecords(_checked(repair), arguments.cluster)
+    if path is None:
+        stored = records.spec_bytes()
+        if stored is None:
+            raise SpecError(f"the store has no cluster `{arguments.cluster}`")
+        sys.stdout.write(stored.decode(errors="replace"))
+        return 0
+    is_other = repair.write_spec(records, _text(path), str(path))
+    print(f"the stored spec of {arguments.cluster} is {path} now" if is_other else "nothing changed: it is stored so")
+    return 0
+
+
 def _print_record_key(arguments: argparse.Namespace) -> int:
     print(RecordKeys.of(_open(arguments).masters).record_text().reveal())
     return 0
@@ -106,6 +124,13 @@ def _list(objects: Iterable[AcceptedObject], text: str) -> None:
     print(f"{len(found)} objects {text}")
 
 
+def _text(path: Path) -> str:
+    try:
+        return _read(path).decode()
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: {error}; give a spec as UTF-8") from error
+
+
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -113,5 +138,5 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise UnreachableError(f"{path}: {error.strerror}; give a file that can be read") from error
     if len(data) > _MOST_BYTES:
-        raise SpecError(f"{path}: it has more than {_MOST_BYTES} bytes, which no PKI has")
+        raise SpecError(f"{path}: it has more than {_MOST_BYTES} bytes, which nothing of a cluster has")
     return data

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Event
+from windlass.domain.spec import load_cluster
 from windlass.effects.clock import SYSTEM_CLOCK, Clock
 from windlass.effects.store import AcceptedObject, Adoption, ClusterRecords, ServiceLog, Store
-from windlass.effects.store.keys import CLUSTERS, pki_key
+from windlass.effects.store.keys import CLUSTERS, pki_key, spec_key
 from windlass.errors import RefusedError
 
 _COMMAND = "windlass store"
@@ -59,6 +60,20 @@ class StoreRepair:
         records.save_pki(pki, self.masters)
         found = AcceptedObject(pki_key(records.cluster), "from a host's copy")
         self._log(records.cluster, "restore-pki", "the PKI was put back from a host's copy", [found])
+
+    def write_spec(self, records: ClusterRecords, text: str, filename: str) -> bool:
+        """Store a corrected spec in the place of that of a cluster, hosts stay as they are; False if it is stored so.
+
+        SpecError with every problem of it by line; RefusedError if it is of another cluster, or of none that is stored.
+        """
+        name = load_cluster(text, filename).name
+        if name != records.cluster or records.spec_bytes() is None:
+            told = f"it is of `{name}`" if name != records.cluster else "the store has no spec of that cluster"
+            raise RefusedError(f"{filename}: {told}, and nothing was changed; give the spec of a cluster that is there")
+        if not records.save_spec(text):
+            return False
+        self._log(name, "spec", "the stored spec was corrected", [AcceptedObject(spec_key(name), "corrected")])
+        return True
 
     @property
     def _adoption(self) -> Adoption:

@@ -42,7 +42,7 @@ def test_it_is_warned_of_and_passed_over(store: MemoryStore, data: bytes, caplog
         desired(store)
     (told,) = [record.getMessage() for record in caplog.records if "windlass" in record.name]
     assert told.startswith("the stored spec of the cluster `broken` cannot be read (")
-    assert "put it right at clusters/broken/spec.yaml" in told
+    assert "`windlass store spec broken --write FILE`" in told
 
 
 def test_its_hosts_are_not_taken(store: MemoryStore) -> None:

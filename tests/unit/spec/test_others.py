@@ -57,7 +57,8 @@ def test_addresses_of_a_spec_whose_hosts_cannot_be_told_are_not_given_away(data:
     (message,) = wrong_of(GOOD, data)
     assert message == (
         f"demo.yaml:11: spec.hosts.members[0].address: {ADDRESS} stands in the stored spec of the cluster `prod`, "
-        "which cannot be read; put clusters/prod/spec.yaml in the store right first, or give another host"
+        "which cannot be read; give another host, or correct it: `windlass store spec prod > FILE`, edit FILE, "
+        "`windlass store spec prod --write FILE`"
     )
     assert wrong_of(GOOD.replace(ADDRESS, "192.0.2.99"), data) == []
     other = read_other("prod", data)

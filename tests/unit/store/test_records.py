@@ -177,5 +177,5 @@ def test_a_record_that_windlass_did_not_write_is_an_error_of_its_own(
 def test_a_spec_that_is_no_text_is_an_error_of_its_own() -> None:
     store = MemoryStore()
     store.put(spec_key("demo"), b"\xff")
-    with pytest.raises(SpecError, match=r"stored spec of demo: .* put clusters/demo/spec.yaml in the store right"):
+    with pytest.raises(SpecError, match=r"stored spec of demo: .* `windlass store spec demo > FILE`"):
         ClusterRecords(store, "demo").spec()

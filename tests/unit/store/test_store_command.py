@@ -10,7 +10,7 @@ from unit.store.stores import new_keys, opened
 from windlass.cli import store as command
 from windlass.cli.main import main
 from windlass.domain.authenticity import RecordKeys
-from windlass.effects.store import ClusterRecords, MemoryStore
+from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.keys import spec_key
 from windlass.operations.store_repair import StoreRepair
 
@@ -68,3 +68,50 @@ def test_a_key_is_printed_for_whoever_gets_no_master_key(
 
 def test_a_copy_that_cannot_be_read_is_told(raw: MemoryStore, tmp_path: Path) -> None:
     assert main(["store", "restore-pki", "demo", str(tmp_path / "missing")]) == 4
+
+
+SPEC = """apiVersion: windlass/v1
+kind: Cluster
+metadata: {name: demo}
+spec:
+  kubernetes: {version: v1.37.2}
+  hosts:
+    members:
+      - {name: cp-1, address: 192.0.2.1, roles: [etcd, control-plane, worker]}
+"""
+
+
+def test_a_stored_spec_that_nobody_can_read_is_printed_corrected_and_written_down(
+    raw: MemoryStore, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    broken, file = SPEC.replace("hosts:", "hots:"), tmp_path / "demo.yaml"
+    records = ClusterRecords(opened(raw, MASTERS), "demo")
+    records.save_spec(broken)
+
+    assert main(["store", "spec", "demo"]) == 0
+    assert capsys.readouterr().out == broken
+    file.write_text(broken)
+    assert main(["store", "spec", "demo", "--write", str(file)]) == 2
+    assert f"{file}:6: spec.hots" in capsys.readouterr().err
+    file.write_text(SPEC)
+    assert main(["store", "spec", "demo", "--write", str(file)]) == 0
+    assert records.spec() == SPEC
+    (event,) = ServiceLog(raw, "demo").newest()
+    assert "the stored spec was corrected, by ops" in event.text
+    assert main(["store", "spec", "demo", "--write", str(file)]) == 0
+    assert "nothing changed" in capsys.readouterr().out
+    assert main(["store", "check"]) == 0
+
+
+@pytest.mark.parametrize(("stored", "told"), [("demo", "it is of `demo`"), ("", "no spec of that cluster")])
+def test_a_spec_is_written_over_no_other_cluster_and_makes_none(
+    raw: MemoryStore, capsys: pytest.CaptureFixture[str], tmp_path: Path, stored: str, told: str
+) -> None:
+    file = tmp_path / "demo.yaml"
+    file.write_text(SPEC)
+    records = ClusterRecords(opened(raw, MASTERS), "other" if stored else "demo")
+    if stored:
+        records.save_spec("spec: one\n")
+    assert main(["store", "spec", records.cluster, "--write", str(file)]) == 3
+    assert told in capsys.readouterr().err
+    assert records.spec() == ("spec: one\n" if stored else None)

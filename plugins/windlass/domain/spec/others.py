@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from windlass.domain.spec.load import load_cluster, load_hosts
 from windlass.domain.spec.models import Cluster
-from windlass.domain.spec.problem import UnreadableSpec
+from windlass.domain.spec.problem import UnreadableSpec, correct_spec
 from windlass.errors import UNREADABLE
 
 _ADDRESS = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w./])")
@@ -73,4 +73,4 @@ def _by_its_text(name: str, text: str, why: str) -> OtherSpec:
 
 
 def _unread(name: str, why: str) -> str:
-    return f"the stored spec of the cluster `{name}` cannot be read ({why}); put it right at clusters/{name}/spec.yaml"
+    return f"the stored spec of the cluster `{name}` cannot be read ({why}); {correct_spec(name)}"

@@ -37,6 +37,11 @@ class UnreadableSpec:
     addresses: frozenset[str]
 
 
+def correct_spec(name: str) -> str:
+    """Return how a person corrects the stored spec of a cluster that no run can read."""
+    return f"correct it: `windlass store spec {name} > FILE`, edit FILE, `windlass store spec {name} --write FILE`"
+
+
 def path_text(path: Path) -> str:
     """Write a path as people do: `spec.hosts.members[0].labels["a.b/c"]`."""
     text = ""

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from windlass.domain.spec.access import RIGHTS, USER_PREFIX, AccessSection, Right
 from windlass.domain.spec.document import read_document
+from windlass.domain.spec.problem import correct_spec
 from windlass.errors import RefusedError
 
 SEE, OPERATE, APPROVE, DELETE = RIGHTS
@@ -50,8 +51,7 @@ def access_in(name: str, data: bytes) -> AccessSection:
         if b"access" not in data:
             return AccessSection()  # it says nothing of it, whatever is wrong with it
         raise RefusedError(
-            f"{name}: the stored spec cannot be read, and with it who may do what there; put "
-            f"clusters/{name}/spec.yaml in the store right"
+            f"{name}: the stored spec cannot be read, and with it who may do what there; {correct_spec(name)}"
         ) from error
 
 

@@ -18,6 +18,7 @@ from windlass.domain.remediation import History
 from windlass.domain.rollout.durations import StepDurations
 from windlass.domain.rollout.record import LeftHost, Pause, RolloutRecord
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
+from windlass.domain.spec.problem import correct_spec
 from windlass.effects.store.contract import Store
 from windlass.effects.store.documents import document_at
 from windlass.effects.store.guarded import known_store
@@ -78,8 +79,7 @@ class ClusterRecords:
         try:
             return None if data is None else data.decode()
         except UnicodeDecodeError as error:
-            key = spec_key(self.cluster)
-            raise SpecError(f"stored spec of {self.cluster}: {error}; put {key} in the store right") from error
+            raise SpecError(f"stored spec of {self.cluster}: {error}; {correct_spec(self.cluster)}") from error
 
     def spec_bytes(self) -> bytes | None:
         """Return the stored spec as it lies there, whether it can be read or not; None if there is none."""
@@ -88,7 +88,7 @@ class ClusterRecords:
 
     def save_spec(self, text: str) -> bool:
         """Store the spec; False if it is stored just so already."""
-        is_other = self.spec() != text
+        is_other = self.spec_bytes() != text.encode()
         if is_other:
             self.store.put(spec_key(self.cluster), text.encode())
         # After it: whoever sees the mark finds the spec that it is of. And by itself: a try before may have died here.

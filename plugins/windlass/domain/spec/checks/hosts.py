@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from windlass.domain.host.layout import API_SERVER_NAME
 from windlass.domain.spec.checks.syntax import is_dns_name, is_own_class, wrong_address, wrong_dns_name, wrong_label
 from windlass.domain.spec.models import Cluster, Host
-from windlass.domain.spec.problem import Path, Problem, UnreadableSpec, nearest, suggestion
+from windlass.domain.spec.problem import Path, Problem, UnreadableSpec, correct_spec, nearest, suggestion
 
 _MEMBERS: Path = ("spec", "hosts", "members")
 _PROVIDER: Path = ("spec", "hosts", "provider")
@@ -191,7 +191,7 @@ def maybe_taken_hosts(cluster: Cluster, unreadable: Sequence[UnreadableSpec]) ->
                 wrong = (
                     f"{host.address} stands in the stored spec of the cluster `{other.cluster}`, which cannot be read"
                 )
-                right = f"put clusters/{other.cluster}/spec.yaml in the store right first, or give another host"
+                right = f"give another host, or {correct_spec(other.cluster)}"
                 yield Problem((*_MEMBERS, index, "address"), wrong, right)
 
 
