@@ -3,8 +3,8 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export AIRFLOW__CORE__LOAD_EXAMPLES := false
-# Tests that share nothing: those of one file in one process, for what they make together.
-SIDE_BY_SIDE := pytest -n auto --dist loadfile
+# Tests that share nothing: those of one file in one process, for what they make together; the longest files first.
+SIDE_BY_SIDE := pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup setup-python requirements check format mirror lab-up lab-down demo demo-down test test-unit test-e2e soak bench
 
@@ -50,7 +50,7 @@ demo-down: setup-python ## Stop the demo and remove what it made
 
 test: setup check ## Everything that CI runs: unit, Airflow, integration and the fixed list of end-to-end tests
 	windlass mirror
-	$(SIDE_BY_SIDE) tests/unit tests/airflow; beside=$$?; pytest -m "not full" tests/integration tests/e2e && exit $$beside
+	$(SIDE_BY_SIDE) tests/airflow/whole_runs tests/airflow tests/unit; beside=$$?; pytest -m "not full" tests/integration tests/e2e && exit $$beside
 
 test-unit: setup-python ## The tests that need no root, no Docker, no network
 	$(SIDE_BY_SIDE) tests/unit

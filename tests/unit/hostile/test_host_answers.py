@@ -205,6 +205,12 @@ def test_tables_of_the_api_on_hosts(body: bytes, head: bytes) -> None:
             return  # the loop tells of trouble, and goes on
 
 
+def test_a_number_without_end_counts_as_none() -> None:
+    endless = json.dumps(TABLE).encode().replace(b", 2]", b", 2e999]")
+    (row,) = rows_of(b"HTTP/1.0 200 OK\r\n\r\n" + endless) or []
+    assert counts(row) == (0, 0)
+
+
 @pytest.mark.parametrize("answer", [b"", b"\0" * 100, b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 100_000])
 def test_what_is_no_table_is_none(answer: bytes) -> None:
     assert not rows_of(answer)

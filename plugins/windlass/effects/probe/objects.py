@@ -72,5 +72,5 @@ def counts(row: dict[str, Any]) -> tuple[int, int]:
         if "Desired" in cells:
             return int(cells["Desired"]), int(cells["Available"])
         return int(str(cells["Ready"]).rpartition("/")[2]), int(cells["Available"])
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):  # JSON that Python reads has Infinity
         return 0, 0
