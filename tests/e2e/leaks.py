@@ -116,5 +116,6 @@ def _rest(ground: Ground) -> Iterator[tuple[str, str]]:
                 yield f"rest {run.run_id} {task['task_id']}", json.dumps(task)
                 below = f"{path}/taskInstances/{task['task_id']}/xcomEntries"
                 for entry in client._pages(below, "xcom_entries"):
-                    found = client._checked(client._send("GET", f"{below}/{entry['key']}"))
+                    one = f"{below}/{entry['key']}?map_index={entry['map_index']}"
+                    found = client._checked(client._send("GET", one))
                     yield f"rest {run.run_id} {task['task_id']} {entry['key']}", json.dumps(found)

@@ -16,6 +16,7 @@ from windlass.domain.host.layout import (
     CONTROLLER_MANAGER_PKI,
     DIGEST_LABEL,
     FENCE,
+    PROXY_CA,
     PROXY_CONFIG,
     PROXY_SERVICE,
 )
@@ -133,7 +134,7 @@ class Machine:
             self.published = self.text(f"{CONTROLLER_MANAGER_PKI}/ca.crt")
         self.ill = self.ill - {service}
         if service == PROXY_SERVICE:
-            self.load_proxy_config()
+            self.load_proxy()
         if service == ETCD and not self.etcd.start(self, joins=joins, initial=initial):
             self.end(service, "restarting")
 
@@ -179,9 +180,10 @@ class Machine:
         """Have the engine read its settings."""
         self.loaded["docker"] = self.text(DOCKER_SETTINGS)
 
-    def load_proxy_config(self) -> None:
-        """Have the API proxy read which API servers there are."""
+    def load_proxy(self) -> None:
+        """Have the API proxy read which API servers there are, and by which authority it knows them."""
         self.loaded["proxy"] = self.text(PROXY_CONFIG)
+        self.loaded["proxy trust"] = self.text(PROXY_CA)
 
     def runs_as_rendered(self, service: str) -> bool:
         """Tell whether the container of a stack of that name runs, and was made from what lies there."""

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 
-from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE, SEALED_PKI
+from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE, PROXY_TRUST, SEALED_PKI
 from windlass.domain.scripts.preflight import UNREACHED
 from windlass.domain.scripts.script import CHANGED
 from world.machine import Machine
@@ -132,13 +132,13 @@ def _start(machine: Machine, unit: str, digest: str) -> Iterator[str]:
 def _settings(machine: Machine, what: str, digest: str) -> Iterator[str]:
     if machine.applied(what.replace(" ", "-")) == digest:
         return
-    if what == API_PROXY and not machine.runs_as_rendered(PROXY_SERVICE):
+    if what in {API_PROXY, PROXY_TRUST} and not machine.runs_as_rendered(PROXY_SERVICE):
         return
     machine.step()
     if what == "docker settings":
         machine.load_docker_settings()
-    elif what == API_PROXY:
-        machine.load_proxy_config()
+    elif what in {API_PROXY, PROXY_TRUST}:
+        machine.load_proxy()
     else:
         machine.loaded["kernel"] = machine.text("/etc/sysctl.d/90-windlass.conf")
     machine.step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from windlass.domain.host.layout import API_PROXY, FENCE, PROXY_CONFIG, PROXY_SERVICE
+from windlass.domain.host.layout import API_PROXY, FENCE, PROXY_CA, PROXY_CONFIG, PROXY_SERVICE, PROXY_TRUST
 from windlass.domain.scripts.script import CHANGED
 from world.machine import PROJECT, Machine
 from world.scripts.script import Act, Arguments, ScriptError
@@ -39,7 +39,8 @@ def note_proxy_config(machine: Machine, service: str) -> None:
     """Note what an API proxy has read when it started."""
     if service == PROXY_SERVICE:
         machine.step()
-        machine.note_applied(API_PROXY.replace(" ", "-"), machine.digest([PROXY_CONFIG]))
+        for what, path in ((API_PROXY, PROXY_CONFIG), (PROXY_TRUST, PROXY_CA)):
+            machine.note_applied(what.replace(" ", "-"), machine.digest([path]))
 
 
 def remove_other_stacks(machine: Machine, arguments: Arguments) -> Iterator[str]:

@@ -23,7 +23,9 @@ from windlass.domain.host.layout import (
     KUBECONFIGS,
     KUBELET_CONFIG,
     PKI,
+    PROXY_CA,
     PROXY_CONFIG,
+    PROXY_TRUST,
     SCHEDULER_PKI,
     STACKS,
     SYSTEMD,
@@ -51,6 +53,7 @@ SETTINGS = {
     "kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES),
     "docker settings": (DOCKER_DAEMON,),
     API_PROXY: (PROXY_CONFIG,),
+    PROXY_TRUST: (PROXY_CA,),
 }
 """The files that must be loaded when they change, by what they are called in plans."""
 READ_ONCE = {
@@ -63,15 +66,14 @@ READ_ONCE = {
     ),
     "kube-controller-manager": (f"{CONTROLLER_MANAGER_PKI}/ca.crt", f"{CONTROLLER_MANAGER_PKI}/service-account.key"),
     "kube-scheduler": (f"{SCHEDULER_PKI}/ca.crt",),
-    "api-proxy": (f"{PKI}/ca.crt",),
 }
 """What a component reads when it starts and never again, of what changes in a running cluster.
 
 Leaves and their keys are read again by all of them: etcd for each handshake, components of Kubernetes by
 `dynamiccertificates` and `certrotation`. So are the API server's authorities for clients and for front proxies, and
 its keys of Secrets. Not so the authorities for what they ask themselves (etcd's peers and clients, kubelets, API
-servers by kubeconfigs: client-go reads those once), nor the keys of service accounts. HAProxy has a file mounted by
-itself, which stays the old one until the container starts again.
+servers by kubeconfigs: client-go reads those once), nor the keys of service accounts. HAProxy takes its authority over
+as it does its configuration, see `SETTINGS`.
 """
 _COMPOSE = "compose.yaml"
 _SHARED = (CNI_BINARIES, DOCKER_PLUGINS)

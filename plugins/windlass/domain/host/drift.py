@@ -16,12 +16,14 @@ from windlass.domain.host.container_drift import container_drift
 from windlass.domain.host.containers import Container
 from windlass.domain.host.desired import DesiredHost, DesiredLink, DesiredProgram, DesiredService, DesiredUnit
 from windlass.domain.host.file_drift import FileDrift, Unknown, find_file_drift
-from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE
+from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE, PROXY_TRUST
 from windlass.domain.host.observed import ObservedHost
 from windlass.domain.rendering import HostImage
 from windlass.domain.rendering.stacks import OWN_COMPONENTS
 
 DriftKind = Literal["program", "link", "file", "certificate", "setting", "unit", "service", "surplus"]
+_OF_PROXY = frozenset({API_PROXY, PROXY_TRUST})
+"""Settings that an API proxy loads, and that it reads by itself when it starts."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class HostDrift:
         for file in self.certificates:
             yield Difference("certificate", file.path, str(file))
         for name in self.settings:
-            text = "has not loaded what lies there" if name == API_PROXY else "are not loaded as they lie there"
+            text = "has not loaded what lies there" if name in _OF_PROXY else "are not loaded as they lie there"
             yield Difference("setting", name, f"{name} {text}")
         for unit in self.units:
             yield Difference("unit", unit.unit.name, str(unit))
@@ -185,10 +187,10 @@ def _settings(
     changed: set[str],
     services: tuple[ServiceDrift, ...],
 ) -> Iterator[str]:
-    """Give what is not loaded. An API proxy loads its file also if that will change, and by itself when it starts."""
+    """Give what is not loaded. An API proxy loads a file also if that will change, and by itself when it starts."""
     proxy = next((one for one in services if one.service.component == PROXY_SERVICE and one.is_other_rendering), None)
     for name, files in settings.items():
-        if name != API_PROXY:
+        if name not in _OF_PROXY:
             is_loaded = _is_loaded(observed, name)
         elif proxy is not None:
             is_loaded = proxy.is_running is not None

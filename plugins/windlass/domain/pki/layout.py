@@ -13,6 +13,7 @@ from windlass.domain.host.layout import (
     ENCRYPTION_CONFIG,
     KUBECONFIGS,
     PKI,
+    PROXY_CA,
     SCHEDULER_PKI,
 )
 from windlass.domain.pki.certificates import Credential
@@ -71,7 +72,7 @@ def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
     if "etcd" in host.roles or "control-plane" in host.roles:
         files[f"{PKI}/etcd/ca.crt"] = _public(trust_bundle(pki, Signer.ETCD))
     # On every host: its api-proxy checks the API servers with it.
-    files[f"{PKI}/ca.crt"] = _public(trust_bundle(pki, Signer.KUBERNETES))
+    files |= dict.fromkeys((f"{PKI}/ca.crt", PROXY_CA), _public(trust_bundle(pki, Signer.KUBERNETES)))
     if "control-plane" in host.roles:
         files |= _control_plane_files(cluster, pki)
     return files | {

@@ -12,7 +12,7 @@ from typing import Any
 
 from windlass.domain.bounded import moment
 from windlass.domain.host.drift import HostDrift
-from windlass.domain.host.layout import TRUST_ANNOTATION
+from windlass.domain.host.layout import PROXY_TRUST, TRUST_ANNOTATION
 from windlass.domain.markdown import first_of
 from windlass.domain.pki import Pki
 from windlass.domain.pki.rotation import Turn
@@ -59,6 +59,8 @@ def _differs(drift: HostDrift) -> Iterator[str]:
         yield "it has no certificates"
     yield from (one.path for one in drift.certificates if one.content)
     yield from (str(one) for one in drift.services if one.reads or one.is_running is None)
+    if PROXY_TRUST in drift.settings:
+        yield f"{PROXY_TRUST} is not loaded"
     yield from (str(one) for one in drift.units)
 
 

@@ -15,10 +15,12 @@ from windlass.domain.host.layout import (
     KERNEL_MODULES,
     KERNEL_PARAMETERS,
     PKI,
+    PROXY_CA,
     PROXY_CONFIG,
     PROXY_CONTAINER,
     PROXY_PORT,
     PROXY_SERVICE,
+    PROXY_TRUST,
     STACKS,
 )
 from windlass.domain.scripts.curl import CurlProbe
@@ -106,20 +108,10 @@ _PROXY_COMPOSE = f"{STACKS}/{PROXY_SERVICE}/compose.yaml"
 _STATE_AND_DIGEST = shlex.quote(
     f'{{{{.State.Status}}}} {{{{.State.Pid}}}} {{{{index .Config.Labels "{DIGEST_LABEL}"}}}}'
 )
-_LOAD = {
-    # Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters.
-    "kernel settings": f"""
-[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :
-sysctl -q -e -p {KERNEL_PARAMETERS} || :
-""",
-    # A restart takes all settings; where containers run, a reload takes the registries, which is what they need.
-    "docker settings": """
-if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
-""",
-    # One that does not run reads its file when it is started, as does one that is to be recreated, whose HAProxy may be
-    # another than the file is for. A new worker takes the sockets over from the one before, so that no connection is
-    # refused or cut: https://docs.haproxy.org/2.6/management.html#4
-    API_PROXY: f"""
+# One that does not run reads its file when it is started, as does one that is to be recreated, whose HAProxy may be
+# another than the file is for. A new worker takes the sockets over from the one before, so that no connection is
+# refused or cut: https://docs.haproxy.org/2.6/management.html#4
+_RELOAD_PROXY = f"""
 running=$(docker inspect --format {_STATE_AND_DIGEST} {PROXY_CONTAINER} 2>/dev/null) || exit 0
 read -r state master rendered <<END
 $running
@@ -140,7 +132,19 @@ until [ -n "$(pgrep -P "$master" | grep -vxF -- "$before")" ]; do
   fi
   sleep 0.1
 done
+"""
+_LOAD = {
+    # Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters.
+    "kernel settings": f"""
+[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :
+sysctl -q -e -p {KERNEL_PARAMETERS} || :
 """,
+    # A restart takes all settings; where containers run, a reload takes the registries, which is what they need.
+    "docker settings": """
+if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
+""",
+    API_PROXY: _RELOAD_PROXY,
+    PROXY_TRUST: _RELOAD_PROXY,
 }
 
 
@@ -178,7 +182,10 @@ def start_notes(stack: str) -> tuple[str, str]:
     """
     if stack != PROXY_SERVICE:
         return "", ""
-    return f"\n{digest_lines([PROXY_CONFIG])}", f"\n{note_line(API_PROXY)}"
+    read = {noted(API_PROXY): PROXY_CONFIG, noted(PROXY_TRUST): PROXY_CA}
+    taken = [f'\n{digest_lines([path])}; echo "$digest" > {note}.start' for note, path in read.items()]
+    kept = [f"\nmv {note}.start {note}" for note in read]
+    return "".join((f"\nmkdir -p {APPLIED}", *taken)), "".join(kept)
 
 
 def service_digests(compose: str) -> dict[str, str]:

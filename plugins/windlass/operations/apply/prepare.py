@@ -12,6 +12,7 @@ from windlass.domain.host.layout import (
     API_PROXY,
     CLUSTER_MARK,
     DOCKER_DAEMON,
+    PROXY_TRUST,
     REGISTRY_HOSTS,
     artifact_directory,
 )
@@ -107,7 +108,8 @@ def _lay_down(session: ClusterSession, connection: Connection, files: Mapping[st
     settings = docker_settings(connection, docker.content.decode())
     connection.put(DOCKER_DAEMON, settings, mode=docker.mode, owner=docker.owner)
     changed += run_script(connection, settings_script("docker settings", SETTINGS["docker settings"]))
-    return (*changed, *run_script(connection, settings_script(API_PROXY, SETTINGS[API_PROXY])))
+    proxy = [settings_script(what, SETTINGS[what]) for what in (API_PROXY, PROXY_TRUST)]
+    return (*changed, *run_script(connection, in_turn("load-proxy", *proxy)))
 
 
 def load_kernel_settings(connection: Connection) -> Changes:

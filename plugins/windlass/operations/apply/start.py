@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
-from windlass.domain.host.desired import kubelet_unit
-from windlass.domain.host.layout import SEALED_PKI, stack_directory
+from windlass.domain.host.desired import SETTINGS, kubelet_unit
+from windlass.domain.host.layout import PROXY_TRUST, SEALED_PKI, stack_directory
 from windlass.domain.pki import Pki, files_for
-from windlass.domain.scripts.apply import NO_API, after_api, service_digests, stack_script, unit_script
+from windlass.domain.scripts.apply import NO_API, after_api, service_digests, settings_script, stack_script, unit_script
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
@@ -31,12 +31,15 @@ def install_host_certificates(
 ) -> Changes:
     """Lay down on one host the keys and certificates that its roles need; what was changed.
 
+    An API proxy that runs takes its authority over at once, and cuts no connection for it.
     Control-plane hosts keep a `sealed` copy of the whole PKI too, so that a lost store can be rebuilt from any of them.
     """
     files = {
         path: RemoteFile(file.content, file.mode, file.owner) for path, file in files_for(cluster, host, pki).items()
     }
     changed = ["certificates"] if put_files(connection, files) else []
+    if changed:
+        changed += run_script(connection, settings_script(PROXY_TRUST, SETTINGS[PROXY_TRUST]))
     # It is the store's object byte for byte, so it differs only if what it holds, or the master key, has changed.
     if "control-plane" in host.roles and connection.put(SEALED_PKI, sealed.content, mode=0o600):
         changed.append("sealed PKI")
