@@ -6,12 +6,12 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -51,23 +51,20 @@ class Count:
 
 
 @contextmanager
-def api_client(ground: Ground, host: str) -> Iterator[Count]:
+def api_client(ground: Ground, host: str, *, renews: bool = False) -> Iterator[Count]:
     """Ask for an object every 50 ms through the proxy of `host` until the end of the block; one retry each.
 
-    One connection is kept for as long as it lasts, and now and then a request comes by a new one.
+    One connection is kept for as long as it lasts, and now and then a request comes by a new one. Whoever `renews`
+    gets the cluster's authorities and a certificate again as they change, as people get their kubeconfigs.
     """
     count, ended = Count(), threading.Event()
-    context = _context(credentials_of(ground.pki()))
     # Nothing of Windlass's own lies between: what fails is the proxy's or the API's.
     relay = f"socat TCP-LISTEN:{_RELAY_PORT},fork,reuseaddr TCP:127.0.0.1:{PROXY_PORT}"
     ground.on(host, f"systemd-run --quiet --collect --unit e2e-relay {relay}")
     try:
-        options: dict[str, Any] = {"verify": context, "timeout": 10, "trust_env": False}
-        options["base_url"] = f"https://{ground.lab.host(host).address}:{_RELAY_PORT}"
-        unkept = httpx.Limits(max_keepalive_connections=0)
-        with httpx.Client(**options) as kept, httpx.Client(**options, limits=unkept) as fresh:
-            wait_for(lambda: not _once(kept), "the API answers through the proxy")
-            asking = threading.Thread(target=_ask_api, args=((fresh, *(kept,) * _KEPT), count, ended))
+        with _Clients(ground, f"https://{ground.lab.host(host).address}:{_RELAY_PORT}") as clients:
+            wait_for(lambda: not _once(clients.kept), "the API answers through the proxy")
+            asking = threading.Thread(target=_ask_api, args=(clients, count, ended, renews))
             asking.start()
             try:
                 yield count
@@ -80,6 +77,35 @@ def api_client(ground: Ground, host: str) -> Iterator[Count]:
         ground.on(host, "systemctl stop e2e-relay")
 
 
+class _Clients:
+    """One client that keeps its connection, and one that makes a new one for each request."""
+
+    def __init__(self, ground: Ground, url: str) -> None:
+        self._ground, self._url = ground, url
+        self._credentials = credentials_of(ground.pki())
+        self.kept, self.fresh = self._connect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kept.close()
+        self.fresh.close()
+
+    def renew(self) -> None:
+        """Begin anew if authorities or the certificate have changed."""
+        credentials = credentials_of(self._ground.pki())
+        if credentials != self._credentials:
+            self.__exit__()
+            self._credentials = credentials
+            self.kept, self.fresh = self._connect()
+
+    def _connect(self) -> tuple[httpx.Client, httpx.Client]:
+        context, unkept = _context(self._credentials), httpx.Limits(max_keepalive_connections=0)
+        options: dict[str, Any] = {"base_url": self._url, "verify": context, "timeout": 10, "trust_env": False}
+        return httpx.Client(**options), httpx.Client(**options, limits=unkept)
+
+
 def _context(credentials: Credentials) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=credentials.ca)
     with tempfile.NamedTemporaryFile("w") as file:
@@ -89,9 +115,11 @@ def _context(credentials: Credentials) -> ssl.SSLContext:
     return context
 
 
-def _ask_api(clients: Sequence[httpx.Client], count: Count, ended: threading.Event) -> None:
+def _ask_api(clients: _Clients, count: Count, ended: threading.Event, renews: bool) -> None:  # noqa: FBT001 - a thread's argument
     while not ended.wait(PAUSE):
-        began, client = time.monotonic(), clients[count.asked % len(clients)]
+        if renews and count.asked % _KEPT == 0:
+            clients.renew()
+        began, client = time.monotonic(), clients.kept if count.asked % (_KEPT + 1) else clients.fresh
         first = _once(client)
         second = _once(client) if first else ""
         count.asked += 1

@@ -37,10 +37,12 @@ class Usage:
 
 
 @contextmanager
-def used(ground: Ground, *, through: str = "w-1", writes_to: Sequence[str] = ETCD_HOSTS) -> Iterator[Usage]:
+def used(
+    ground: Ground, *, through: str = "w-1", writes_to: Sequence[str] = ETCD_HOSTS, renews: bool = False
+) -> Iterator[Usage]:
     """Use the cluster within the block: the API through the proxy of one host, writes to API servers of others."""
     with (
-        api_client(ground, through) as api,
+        api_client(ground, through, renews=renews) as api,
         service_client(ground, "cp-1") as service,
         writer(ground, writes_to, pause_seconds=_WRITE_PAUSE_SECONDS) as writing,
     ):

@@ -37,7 +37,7 @@ from windlass.errors import IntegrityError
 
 PKI = "/etc/windlass/pki"
 NODE = {f"{PKI}/ca.crt", f"{PKI}/kubelet.crt", f"{PKI}/kubelet.key", "/etc/windlass/kubeconfigs/kubelet.conf"}
-NODE |= {f"{PKI}/kubelet-client.crt", f"{PKI}/kubelet-client.key"}
+NODE |= {f"{PKI}/kubelet-client.crt", f"{PKI}/kubelet-client.key", f"{PKI}/api-proxy/ca.crt"}
 
 
 def paths(cluster: Cluster, pki: Pki, name: str) -> set[str]:
@@ -51,7 +51,8 @@ def test_a_worker_gets_only_what_a_kubelet_needs(cluster: Cluster, pki: Pki) -> 
 
 def test_a_pure_etcd_host_knows_of_kubernetes_only_whom_its_proxy_may_trust(cluster: Cluster, pki: Pki) -> None:
     leaves = {f"{PKI}/etcd/{leaf}.{kind}" for leaf in ("server", "peer", "health") for kind in ("crt", "key")}
-    assert paths(cluster, pki, "etcd-3") == {f"{PKI}/ca.crt", f"{PKI}/etcd/ca.crt", *leaves}
+    trusted = {f"{PKI}/ca.crt", f"{PKI}/api-proxy/ca.crt", f"{PKI}/etcd/ca.crt"}
+    assert paths(cluster, pki, "etcd-3") == {*trusted, *leaves}
 
 
 def test_the_key_that_goes_last_when_a_plane_is_given_up_is_on_hosts_of_that_plane_alone(

@@ -9,7 +9,7 @@ from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.host.desired import DesiredHost, DesiredLink, DesiredUnit
 from windlass.domain.host.health_check import HealthCheck
 from windlass.domain.host.host_checks import HostChecks, ServiceCheck
-from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG
+from windlass.domain.host.layout import API_PROXY, PROXY_CA, PROXY_CONFIG, PROXY_TRUST
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, HostImage, Install
 from windlass.domain.scripts.apply import after_api, settings_script, stack_script, unit_script
@@ -161,6 +161,9 @@ _SINGLE = (
 _VARIANTS = {
     "find-leftovers.host": leftovers_script("demo", ["etcd", "node"], is_whole=True),
     "find-leftovers.planes": leftovers_script("demo", ["node", "etcd", "control-plane"], is_whole=False),
+    "load-proxy": in_turn(
+        "load-proxy", settings_script(API_PROXY, [PROXY_CONFIG]), settings_script(PROXY_TRUST, [PROXY_CA])
+    ),
     "load-settings.docker": settings_script("docker settings", ["/etc/docker/daemon.json"]),
     "load-settings.kernel": settings_script(
         "kernel settings", ["/etc/sysctl.d/90-windlass.conf", "/etc/modules-load.d/windlass.conf"]
