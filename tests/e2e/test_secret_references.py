@@ -19,7 +19,7 @@ pytestmark = pytest.mark.full
 
 SECRETS = Resource("v1", "secrets", namespaced=True)
 NAME = "windlass_secret_e2e"
-MARK = "/run/windlass/e2e-hook"
+MARK = f"/run/windlass/e2e-hook-{uuid.uuid4().hex[:8]}"
 
 
 def keep(ground: Ground, value: str, *, is_new: bool) -> None:
