@@ -63,7 +63,7 @@ def findings_with(**changes: object) -> list[str]:
         "cp-1": PreflightAnswer(facts("a" * 32, **changes)),
         "w-1": PreflightAnswer(facts("b" * 32)),
     }
-    return [str(finding) for finding in check_hosts(cluster(), answers)]
+    return [str(finding) for finding in check_hosts(cluster(), answers, brings_engine=True)]
 
 
 def test_good_hosts_have_no_findings() -> None:
@@ -81,6 +81,14 @@ def test_good_hosts_have_no_findings() -> None:
         ({"swaps": ("/swapfile",)}, "swap is on (/swapfile)"),
         ({"docker_version": "stopped"}, "does not answer"),
         ({"docker_version": None, "os_id": "alpine"}, "Docker is missing"),
+        (
+            {"docker_version": None, "os_version": "13", "os_name": "Debian 13"},
+            "missing on Debian 13, and the mirror has",
+        ),
+        ({"docker_version": None, "os_id": "ubuntu", "os_version": "24.04"}, "packages of Debian 12 only"),
+        ({"docker_version": None, "os_version": None}, "packages of Debian 12 only"),
+        ({"docker_version": "stopped", "lacks_docker_client": True}, "install the package docker-cli"),
+        ({"lacks_apparmor_parser": True}, "install the package apparmor"),
         ({"tools": frozenset({"curl", "mount"})}, "`iptables` is missing"),
         ({"nameservers": ("127.0.0.11",)}, "only a loopback server"),
         ({"memory_kib": 500_000}, "MiB of memory"),
@@ -97,12 +105,25 @@ def test_tells_what_is_wrong_with_a_host(changes: dict[str, object], told: str) 
     assert told in findings[0]
 
 
+@pytest.mark.parametrize(("system", "finds"), [("debian", False), ("ubuntu", False), ("rocky", True)])
+def test_without_a_mirrors_engine_debian_and_ubuntu_bring_their_own(system: str, *, finds: bool) -> None:
+    asked = {
+        "cp-1": PreflightAnswer(facts("a" * 32, docker_version=None, os_id=system, os_version="13")),
+        "w-1": PreflightAnswer(facts("b" * 32)),
+    }
+    assert bool(check_hosts(cluster(), asked, brings_engine=False)) is finds
+
+
+def test_a_plain_debian_12_gets_its_engine_from_the_mirror() -> None:
+    assert findings_with(docker_version=None) == []
+
+
 def test_a_worker_may_have_the_control_planes_ports_taken() -> None:
     answers = {
         "cp-1": PreflightAnswer(facts("a" * 32)),
         "w-1": PreflightAnswer(facts("b" * 32, listening=frozenset({6443, 2379}))),
     }
-    assert check_hosts(cluster(), answers) == []
+    assert check_hosts(cluster(), answers, brings_engine=True) == []
 
 
 def test_ports_of_our_own_cluster_are_not_taken() -> None:
@@ -119,7 +140,7 @@ def test_tells_all_hosts_at_once() -> None:
         "w-1": PreflightAnswer(None, unreachable="connection refused"),
     }
     with pytest.raises(RefusedError) as refused:
-        refuse(check_hosts(cluster(), answers))
+        refuse(check_hosts(cluster(), answers, brings_engine=True))
     message = str(refused.value)
     assert "3 problem(s) on 2 host(s); nothing was changed" in message
     assert "cp-1: its clock is 42 s behind" in message
@@ -129,7 +150,7 @@ def test_tells_all_hosts_at_once() -> None:
 
 def test_hosts_cloned_with_their_machine_id_are_told() -> None:
     answers = {"cp-1": PreflightAnswer(facts("a" * 32)), "w-1": PreflightAnswer(facts("a" * 32))}
-    assert [str(finding) for finding in check_hosts(cluster(), answers)] == [
+    assert [str(finding) for finding in check_hosts(cluster(), answers, brings_engine=True)] == [
         (
             "w-1: it has the same /etc/machine-id as cp-1; run `rm /etc/machine-id && systemd-machine-id-setup` "
             "on one of them and reboot it"
@@ -142,7 +163,7 @@ def test_a_slow_disk_is_told() -> None:
         "cp-1": PreflightAnswer(facts("a" * 32), fsync_milliseconds=250),
         "w-1": PreflightAnswer(facts("b" * 32)),
     }
-    assert "a write to disk takes 250 ms" in str(check_hosts(cluster(), answers)[0])
+    assert "a write to disk takes 250 ms" in str(check_hosts(cluster(), answers, brings_engine=True)[0])
 
 
 def test_an_answer_cut_short_is_not_taken_for_facts() -> None:
@@ -162,7 +183,7 @@ def told_with(taken: dict[str, str], **addresses: tuple[str, ...]) -> list[str]:
         name: PreflightAnswer(facts(name * 8, addresses=addresses.get(name.replace("-", "_"), ())))
         for name in ("cp-1", "w-1")
     }
-    return [str(finding) for finding in check_hosts(cluster(), answers, taken)]
+    return [str(finding) for finding in check_hosts(cluster(), answers, taken, brings_engine=True)]
 
 
 def test_one_machine_is_not_two_hosts_by_two_of_its_addresses() -> None:

@@ -58,6 +58,11 @@ class HostFacts:
     store_marks: str | None = None
     """Base64 of what the host keeps of the store that its keys are from (`windlass.domain.authenticity.host_marks`)."""
 
+    lacks_docker_client: bool = False
+    """Whether there is an engine without the command `docker`, which Debian has in a package of its own since 13."""
+    lacks_apparmor_parser: bool = False
+    """Whether AppArmor is on and the program missing that loads its profiles: Docker then starts no container."""
+
     @property
     def has_sys_resource(self) -> bool:
         """Whether processes here may lower their OOM score and raise limits.
@@ -115,6 +120,8 @@ def _facts_of(values: dict[str, list[str]]) -> HostFacts:
         tools=frozenset(values.get("tool", ())),
         cluster=one("cluster"),
         store_marks=one("store_marks"),
+        lacks_docker_client=one("docker_client") == "missing",
+        lacks_apparmor_parser=one("apparmor_parser") == "missing",
     )
 
 

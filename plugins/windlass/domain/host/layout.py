@@ -48,6 +48,8 @@ CNI_CONFIG = "/etc/cni/net.d"
 CNI_BINARIES = f"{PROGRAMS}/cni/bin"
 SYSTEMD = "/etc/systemd/system"
 DOCKER_DAEMON = "/etc/docker/daemon.json"
+ENGINE_SYSTEM = ("debian", "12")
+"""The distribution, by ID and VERSION_ID of its os-release, whose packages a mirror's Docker Engine comes as."""
 DOCKER_PLUGINS = "/usr/local/lib/docker"
 KERNEL_PARAMETERS = "/etc/sysctl.d/90-windlass.conf"
 KERNEL_MODULES = "/etc/modules-load.d/windlass.conf"

@@ -14,6 +14,7 @@ from windlass.domain.host.layout import (
     API_PORT,
     CONTROLLER_MANAGER_PORT,
     DATA,
+    ENGINE_SYSTEM,
     ETCD_CLIENT_PORT,
     ETCD_PEER_PORT,
     ETCD_STATUS_PORT,
@@ -73,11 +74,16 @@ class PreflightFinding:
 
 
 def check_hosts(
-    cluster: Cluster, answers: Mapping[str, PreflightAnswer], taken: Mapping[str, str] | None = None
+    cluster: Cluster,
+    answers: Mapping[str, PreflightAnswer],
+    taken: Mapping[str, str] | None = None,
+    *,
+    brings_engine: bool,
 ) -> list[PreflightFinding]:
     """Judge every host of `cluster`; an empty list means that all of them can take it.
 
-    `taken` are the addresses of other clusters' hosts, with whose each is.
+    `taken` are the addresses of other clusters' hosts, with whose each is. Where Docker Engine is missing a mirror
+    `brings_engine`; else it comes from the host's own distribution.
     """
     findings = []
     for host in cluster.spec.hosts.members:
@@ -90,6 +96,7 @@ def check_hosts(
             findings.append(PreflightFinding(host.name, f"no answer: {answer.unreachable}", remedy))
             continue
         findings += _check_system(host, answer.facts)
+        findings += _check_engine(host, answer.facts, brings_engine=brings_engine)
         findings += _check_software(host, answer.facts)
         findings += _check_room(host, answer)
         findings += _check_ports(cluster, host, answer.facts)
@@ -128,12 +135,30 @@ def _check_system(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
         yield PreflightFinding(host.name, f"swap is on ({', '.join(facts.swaps)})", remedy)
 
 
-def _check_software(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
-    if facts.docker_version is None and facts.os_id not in {"debian", "ubuntu"}:
+def _check_engine(host: Host, facts: HostFacts, *, brings_engine: bool) -> Iterator[PreflightFinding]:
+    system = facts.os_name or "an unknown system"
+    if facts.docker_version is None and brings_engine and (facts.os_id, facts.os_version) != ENGINE_SYSTEM:
+        yield PreflightFinding(
+            host.name,
+            f"Docker is missing on {system}, and the mirror has it as packages of {' '.join(ENGINE_SYSTEM).title()} "
+            "only, which would take the place of the system's own",
+            "install Docker Engine 20.10 or later by the system's own means: on Debian 13 the packages docker.io, "
+            "docker-cli and apparmor",
+        )
+    elif facts.docker_version is None and facts.os_id not in {"debian", "ubuntu"}:
         remedy = "install Docker Engine 20.10 or later by the system's own means"
-        yield PreflightFinding(host.name, f"Docker is missing on {facts.os_name or 'an unknown system'}", remedy)
-    if facts.docker_version == "stopped":
+        yield PreflightFinding(host.name, f"Docker is missing on {system}", remedy)
+    if facts.lacks_docker_client:
+        remedy = "install the package docker-cli"
+        yield PreflightFinding(host.name, "Docker's engine is there, and its client `docker` is missing", remedy)
+    elif facts.docker_version == "stopped":
         yield PreflightFinding(host.name, "Docker is installed but does not answer", "run `systemctl start docker`")
+    if facts.lacks_apparmor_parser:
+        problem = "AppArmor is on and `apparmor_parser` is missing, so that Docker starts no container"
+        yield PreflightFinding(host.name, problem, "install the package apparmor")
+
+
+def _check_software(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
     for tool, package in _TOOLS.items():
         if tool not in facts.tools:
             yield PreflightFinding(host.name, f"`{tool}` is missing", f"install the package {package}")

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from windlass.domain.artifacts import Lock
-from windlass.domain.host.layout import ARTIFACTS, DOCKER_UNFINISHED
+from windlass.domain.host.layout import ARTIFACTS, DOCKER_UNFINISHED, ENGINE_SYSTEM
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
 from windlass.domain.scripts.script import CHANGED, Script
@@ -108,8 +108,17 @@ def docker_script(packages: str) -> Script:
     """Return the script that installs Docker Engine from the .deb files in `packages`.
 
     It does nothing where an engine is installed, unless the installation was broken off: then it is done again. While
-    another process holds dpkg's lock, such as an installation whose task was killed, it waits.
+    another process holds dpkg's lock, such as an installation whose task was killed, it waits. On another system than
+    the packages are of it fails, and changes nothing: they would take the place of what that has newer.
     """
+    system = " ".join(ENGINE_SYSTEM)
+    guard = f"""
+if [ "$(. /etc/os-release; echo "$ID ${{VERSION_ID:-}}")" != {shlex.quote(system)} ]; then
+  echo "the mirror's packages of Docker Engine are of {system}, and this is" \\
+    "$(. /etc/os-release; echo "$PRETTY_NAME"), whose own they would replace; install Docker Engine by its means" >&2
+  exit 1
+fi
+"""
     install = f"""
 again=--skip-same-version
 # What is unpacked but was not set up counts as the same version.
@@ -120,7 +129,7 @@ until dpkg --force-confold $again -i {shlex.quote(packages)}/*.deb >$log 2>&1; d
   sleep 1
 done
 """
-    return Script("install-docker", {"packages": packages}, _engine_text(install))
+    return Script("install-docker", {"packages": packages}, _engine_text(install, guard))
 
 
 _LOCK_SECONDS = 240
@@ -133,21 +142,23 @@ def distribution_docker_script() -> Script:
     For hosts without a mirror that brings it; one that was broken off is done again.
     """
     apt = f"apt-get -o DPkg::Lock::Timeout={_LOCK_SECONDS}"
+    # The client is a package of its own since Debian 13, and only recommended by the engine's.
+    packages = "docker.io iptables $(apt-cache pkgnames docker-cli | grep -x docker-cli)"
     install = f"""
-if ! {{ {{ [ $broken_off = no ] || dpkg --configure -a; }} && {apt} update && {apt} install -y docker.io iptables
+if ! {{ {{ [ $broken_off = no ] || dpkg --configure -a; }} && {apt} update && {apt} install -y {packages}
   }} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
 """
     return Script("install-distribution-docker", {}, _engine_text(install))
 
 
-def _engine_text(install: str) -> str:
+def _engine_text(install: str, guard: str = "") -> str:
     return f"""set -eu
 unfinished={DOCKER_UNFINISHED} broken_off=yes
 if [ ! -e $unfinished ]; then
   if command -v dockerd >/dev/null; then exit 0; fi
   broken_off=no
 fi
-export DEBIAN_FRONTEND=noninteractive
+{guard}export DEBIAN_FRONTEND=noninteractive
 log=/var/log/windlass-docker-install.log
 mkdir -p "${{unfinished%/*}}"
 touch $unfinished

@@ -30,7 +30,8 @@ def preflight(run: ClusterRun, spec: str | None, *, plan_only: bool = False) -> 
     cluster = run.desired(spec)
     with run.session(cluster) as session:
         answers = ask_hosts(session)
-        refuse(check_hosts(cluster, answers, taken_addresses(run, cluster)))
+        taken = taken_addresses(run, cluster)
+        refuse(check_hosts(cluster, answers, taken, brings_engine=session.mirror.brings_engine))
         facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
         for name, found in facts.items():
             run.records.check_host(name, found.store_marks)

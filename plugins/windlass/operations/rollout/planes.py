@@ -94,7 +94,7 @@ def joining_findings(views: Views, looks: Mapping[str, HostOutcome[InspectedHost
     awake = replace(session, cluster=without_hosts(cluster, silent))
     answers = {name: PreflightAnswer(facts) for name, facts in known.items()}
     answers |= ask_hosts(awake, [host for host in awake.hosts if host.name in new], known)
-    findings = check_hosts(awake.cluster, answers, views.taken)
+    findings = check_hosts(awake.cluster, answers, views.taken, brings_engine=session.mirror.brings_engine)
     return (*foreign, *(one for one in findings if one.host in new))
 
 

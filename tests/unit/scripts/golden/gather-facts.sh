@@ -27,7 +27,11 @@ cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
 if [ -w /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable yes
 elif [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable no; fi
 if command -v dockerd >/dev/null && [ ! -e /opt/windlass/docker-unfinished ]; then
+  command -v docker >/dev/null || say docker_client missing
   say docker "$(docker version --format '{{.Server.Version}}' 2>/dev/null || echo stopped)"
+fi
+if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
+  PATH="$PATH:/usr/sbin:/sbin" command -v apparmor_parser >/dev/null || say apparmor_parser missing
 fi
 # The plugin by itself, where Docker looks for it: through Docker it takes three processes and four times as long.
 compose='docker compose'

@@ -9,7 +9,7 @@ log=/var/log/windlass-docker-install.log
 mkdir -p "${unfinished%/*}"
 touch $unfinished
 
-if ! { { [ $broken_off = no ] || dpkg --configure -a; } && apt-get -o DPkg::Lock::Timeout=240 update && apt-get -o DPkg::Lock::Timeout=240 install -y docker.io iptables
+if ! { { [ $broken_off = no ] || dpkg --configure -a; } && apt-get -o DPkg::Lock::Timeout=240 update && apt-get -o DPkg::Lock::Timeout=240 install -y docker.io iptables $(apt-cache pkgnames docker-cli | grep -x docker-cli)
   } >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
 
 systemctl enable --now docker >/dev/null 2>&1

@@ -6,6 +6,12 @@ if [ ! -e $unfinished ]; then
   if command -v dockerd >/dev/null; then exit 0; fi
   broken_off=no
 fi
+
+if [ "$(. /etc/os-release; echo "$ID ${VERSION_ID:-}")" != 'debian 12' ]; then
+  echo "the mirror's packages of Docker Engine are of debian 12, and this is" \
+    "$(. /etc/os-release; echo "$PRETTY_NAME"), whose own they would replace; install Docker Engine by its means" >&2
+  exit 1
+fi
 export DEBIAN_FRONTEND=noninteractive
 log=/var/log/windlass-docker-install.log
 mkdir -p "${unfinished%/*}"
