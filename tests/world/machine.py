@@ -19,6 +19,7 @@ from windlass.domain.host.layout import (
     PROXY_CA,
     PROXY_CONFIG,
     PROXY_SERVICE,
+    PROXY_TRUST,
 )
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
@@ -183,7 +184,8 @@ class Machine:
     def load_proxy(self) -> None:
         """Have the API proxy read which API servers there are, and by which authority it knows them."""
         self.loaded["proxy"] = self.text(PROXY_CONFIG)
-        self.loaded["proxy trust"] = self.text(PROXY_CA)
+        self.reads[PROXY_TRUST] = ([PROXY_CA], [])
+        self.loaded[PROXY_TRUST] = self.digest(*self.reads[PROXY_TRUST])
 
     def runs_as_rendered(self, service: str) -> bool:
         """Tell whether the container of a stack of that name runs, and was made from what lies there."""
