@@ -20,8 +20,8 @@ from windlass.cli.embedded.client import AirflowClient
 from windlass.cli.embedded.layout import Home, Settings
 from windlass.cli.embedded.processes import session_members
 from windlass.cli.embedded.secret_files import login
-from windlass.domain.host.layout import API_PORT, PROXY_PORT, kubernetes_binaries
-from windlass.domain.pki import SUPER_ADMIN, KubeconfigContext, Pki, embedded_kubeconfig
+from windlass.domain.host.layout import API_PORT, kubernetes_binaries
+from windlass.domain.pki import Pki
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.secret import Secret
 from windlass.domain.spec import Cluster, load_cluster
@@ -31,6 +31,7 @@ from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store, 
 from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.cluster_api import credentials_of
 from windlass_lab import demo_plan
+from windlass_lab.admin import admin_kubeconfig
 from windlass_lab.containers import container_name
 from windlass_lab.docker import docker
 from windlass_lab.lab import down, up
@@ -110,8 +111,7 @@ class LabCluster:
         with KubernetesClient(self.lab.hosts[0].address, API_PORT, credentials_of(pki)) as client:
             wait_until(lambda: _seem_ready(client, len(self.lab.hosts)), "the nodes are not all Ready")
         first, last = self.lab.hosts[0].name, self.lab.hosts[-1].name
-        here = (KubeconfigContext("here", f"https://127.0.0.1:{PROXY_PORT}"),)
-        config = embedded_kubeconfig(here, pki, "windlass", pki.leaves[SUPER_ADMIN]).reveal()
+        config = admin_kubeconfig(pki).reveal()
         self.on(first, f"umask 077; cat > {_KUBECONFIG} <<'END'\n{config}END\n")
         kubectl = [f"{kubernetes_binaries(VERSION)}/kubectl", "--kubeconfig", _KUBECONFIG]
         with Connections([self.lab.target(first), self.lab.target(last)]) as hosts:

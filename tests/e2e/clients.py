@@ -28,6 +28,8 @@ PROXY_PORT = 7443
 PAUSE = 0.05
 _KEPT = 19
 """So many requests come by the connection that is kept, to each one by a new one."""
+_RENEWED = 20
+"""After so many requests, about a second and a half, it is seen whether there are other authorities."""
 _RELAY_PORT = 17443
 CATALOG = Path(__file__).parents[2] / "include" / "templates" / "kubernetes"
 
@@ -64,7 +66,7 @@ def api_client(ground: Ground, host: str, *, renews: bool = False) -> Iterator[C
     try:
         with _Clients(ground, f"https://{ground.lab.host(host).address}:{_RELAY_PORT}") as clients:
             wait_for(lambda: not _once(clients.kept), "the API answers through the proxy")
-            asking = threading.Thread(target=_ask_api, args=(clients, count, ended, renews))
+            asking = threading.Thread(target=_ask_api, args=(clients, count, ended), kwargs={"renews": renews})
             asking.start()
             try:
                 yield count
@@ -89,6 +91,10 @@ class _Clients:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
         self.kept.close()
         self.fresh.close()
 
@@ -96,7 +102,7 @@ class _Clients:
         """Begin anew if authorities or the certificate have changed."""
         credentials = credentials_of(self._ground.pki())
         if credentials != self._credentials:
-            self.__exit__()
+            self.close()
             self._credentials = credentials
             self.kept, self.fresh = self._connect()
 
@@ -115,9 +121,9 @@ def _context(credentials: Credentials) -> ssl.SSLContext:
     return context
 
 
-def _ask_api(clients: _Clients, count: Count, ended: threading.Event, renews: bool) -> None:  # noqa: FBT001 - a thread's argument
+def _ask_api(clients: _Clients, count: Count, ended: threading.Event, *, renews: bool) -> None:
     while not ended.wait(PAUSE):
-        if renews and count.asked % _KEPT == 0:
+        if renews and count.asked % _RENEWED == 0:
             clients.renew()
         began, client = time.monotonic(), clients.kept if count.asked % (_KEPT + 1) else clients.fresh
         first = _once(client)

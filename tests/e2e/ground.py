@@ -21,8 +21,7 @@ from windlass.cli.embedded.client import AirflowClient, DagRunState
 from windlass.cli.embedded.layout import Home, Settings
 from windlass.cli.embedded.processes import session_members
 from windlass.cli.embedded.secret_files import login
-from windlass.domain.host.layout import PROXY_PORT
-from windlass.domain.pki import SUPER_ADMIN, KubeconfigContext, Pki, embedded_kubeconfig
+from windlass.domain.pki import Pki
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.secret import Secret
 from windlass.effects.kubernetes.client import KubernetesClient
@@ -31,6 +30,7 @@ from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.mirror.cache import read_lock
 from windlass.operations.cluster_api import credentials_of
 from windlass_lab import demo_plan
+from windlass_lab.admin import admin_kubeconfig
 from windlass_lab.containers import container_name
 from windlass_lab.docker import docker
 from windlass_lab.hosts import delete as remove_host
@@ -284,9 +284,7 @@ class Ground:
 
         The login lies on the host only meanwhile.
         """
-        pki = self.pki()
-        here = (KubeconfigContext("here", f"https://127.0.0.1:{PROXY_PORT}"),)
-        config = embedded_kubeconfig(here, pki, "windlass", pki.leaves[SUPER_ADMIN]).reveal()
+        config = admin_kubeconfig(self.pki()).reveal()
         return self.on(host, f"{_KUBECTL}cat > $config <<'KUBECONFIG'\n{config}KUBECONFIG\n{script}")
 
     @contextmanager

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from windlass.domain.pki import SUPER_ADMIN, KubeconfigContext, embedded_kubeconfig, files_for
+from windlass.domain.pki import files_for
 from windlass.domain.rendering import host_stacks, render_manifests
 from windlass.domain.spec import Cluster, Host
 from windlass.mirror.cache import read_lock
+from windlass_lab.admin import admin_kubeconfig
 
 ADDRESS = "192.0.2.11"
 MEMBER = {"name": "all-1", "address": ADDRESS, "roles": ["etcd", "control-plane", "worker"]}
@@ -62,9 +63,7 @@ def lay_down(tree: Path, cluster: Cluster, kit: Any) -> None:
     manifests = render_manifests(cluster, release, read_lock(), kit.mirror)
     documents = [dict(manifest.document) for manifest in manifests]
     (tree / "work" / "manifests.yaml").write_text(yaml.safe_dump_all(documents))
-    local = (KubeconfigContext("demo", "https://127.0.0.1:7443"),)
-    admin = embedded_kubeconfig(local, pki, "windlass", pki.leaves[SUPER_ADMIN])
-    (tree / "work" / "admin.conf").write_bytes(admin.reveal_bytes())
+    (tree / "work" / "admin.conf").write_bytes(admin_kubeconfig(pki).reveal_bytes())
     (tree / "work" / "plan.json").write_text(json.dumps(commands(tree, cluster, host)))
 
 
