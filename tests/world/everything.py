@@ -139,6 +139,17 @@ class World:
         self.runs[run.run_id] = run
         return run
 
+    def run_by_schedule(self, dag_id: str, partition: str | None = None) -> Run:
+        """Run a whole DAG as its schedule starts it: for a partition, or for none, and with no params."""
+        params = {**_defaults(dag_id)}
+        run = Run(dag_id, f"run-{next(self._numbers)}", params, user=None, partition=partition)
+        run.started = "asset_triggered" if partition else "scheduled"
+        self.runs[run.run_id] = run
+        for task in self.tasks(run):
+            self.execute(task, run)
+        run.is_finished = True
+        return run
+
     def tasks(self, run: Run) -> Iterator[Task]:
         """Give the tasks that are to run, in order; `execute` each before the next is asked for."""
         return tasks(dags()[run.dag_id], run)
