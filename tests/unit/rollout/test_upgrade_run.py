@@ -292,4 +292,4 @@ def test_the_result_says_after_which_step_it_paused(
 
     assert (result["state"], result["steps"]) == ("paused", steps)
     assert told in run.lines[0][1]
-    assert "the same upgrade again goes on" in run.lines[0][1]
+    assert "the same rollout again goes on" in run.lines[0][1]

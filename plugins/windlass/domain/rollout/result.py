@@ -72,7 +72,7 @@ class UpgradeRun:
     def sentence(self, pause: Pause | None) -> str:
         """Say what the run came to; `pause` is what was asked of it."""
         value = self.value("")
-        way = f"{value['from']} -> {value['to']}"
+        way = value["to"] if value["from"] == value["to"] else f"{value['from']} -> {value['to']}"
         sentence = {
             "planned": f"{way}: planned only, nothing was changed",
             "created": f"there was no cluster: left to a run of `{Operation.CREATE}`",
@@ -89,4 +89,4 @@ class UpgradeRun:
         if not self.undone:
             return f"after {self.request.stop_after}; the cluster serves; without `stop_after` it goes on"
         where = f"after {self.done[-1]['label']}" if self.done else "before its first step"
-        return f"{where}{f' ({pause})' if pause else ''}; the cluster serves; the same upgrade again goes on"
+        return f"{where}{f' ({pause})' if pause else ''}; the cluster serves; the same rollout again goes on"
