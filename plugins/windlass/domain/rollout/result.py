@@ -10,6 +10,7 @@ from windlass.domain.rollout.record import Pause
 from windlass.domain.rollout.upgrade_path import UpgradeRequest
 from windlass.operation_names import Operation
 
+_ONLY_PLANNED = f"there is no cluster yet: a run of `{Operation.CREATE}` shows its plan; nothing was changed"
 State = Literal["planned", "created", "nothing", "done", "paused"]
 
 
@@ -34,6 +35,11 @@ class UpgradeRun:
         return self.gate.get("left_out") or {}
 
     @property
+    def creates(self) -> bool:
+        """Whether there was no cluster to roll anything out on."""
+        return bool(self.gate.get("creates"))
+
+    @property
     def is_complete(self) -> bool:
         """Whether all that was left is done: the steps went to the end, and no pause has cut them short."""
         return not self.undone and self.goes_to_the_end
@@ -46,10 +52,10 @@ class UpgradeRun:
     @property
     def state(self) -> State:
         """Return what the run came to."""
-        if self.gate.get("creates"):
-            return "created"
         if self.request.plan_only:
             return "planned"
+        if self.creates:
+            return "created"
         if not self.steps:
             return "nothing"
         return "done" if self.is_complete else "paused"
@@ -74,7 +80,7 @@ class UpgradeRun:
         value = self.value("")
         way = value["to"] if value["from"] == value["to"] else f"{value['from']} -> {value['to']}"
         sentence = {
-            "planned": f"{way}: planned only, nothing was changed",
+            "planned": _ONLY_PLANNED if self.creates else f"{way}: planned only, nothing was changed",
             "created": f"there was no cluster: left to a run of `{Operation.CREATE}`",
             "nothing": f"{value['to']}: nothing to change",
             "done": f"{way}: done, {len(value['changed'])} changes",
