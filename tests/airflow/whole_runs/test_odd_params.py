@@ -55,6 +55,11 @@ def test_a_name_in_another_case_is_another_name_and_the_right_ones_are_told(worl
         world.run("delete_cluster", confirm_name="demo", gone=["W-1"])
 
 
+def test_a_spec_with_another_name_is_told_both_ways_out(world: World) -> None:
+    with pytest.raises(SpecError, match="put `demo` back, or give `other` as the run's cluster"):
+        world.run("apply_cluster", spec=SMALL.replace("name: demo", "name: other"))
+
+
 def test_the_lines_of_a_spec_keep_their_numbers(world: World) -> None:
     with pytest.raises(SpecError, match=r"spec:12: spec\.hosts\.memberz"):
         world.run("apply_cluster", spec="\n\n\n\n" + SMALL.replace("members:", "memberz:"))

@@ -208,8 +208,8 @@ def test_the_run_that_rolls_is_asked(run: FakeRun) -> None:
 @pytest.mark.parametrize(
     ("holder", "is_finished", "rollout", "told"),
     [
-        (None, False, False, "no upgrade is at work"),
-        (Owner("heal_cluster", "one"), False, False, "no upgrade is at work"),
+        (None, False, False, "no rollout is at work"),
+        (Owner("heal_cluster", "one"), False, False, "no rollout is at work"),
         (ROLLING, True, True, "the rollout from v1.36.3 to v1.37.2 .* is not at work now"),
     ],
 )
