@@ -159,6 +159,7 @@ def test_what_cannot_work_is_refused_with_the_way_out(
         ("kubelet", {"max-pods": "0x6e", "fail-swap-on": "True", "read-only-port": "0"}),
         ("kubelet", {"cpu-manager-policy": "static", "system-reserved": "cpu=500m,memory=1Gi"}),
         ("kubelet", {"cgroups-per-qos": "false", "enforce-node-allocatable": "none"}),
+        ("kubelet", {"cgroups-per-qos": "false", "enforce-node-allocatable": ""}),
         (
             "kubelet",
             {"enforce-node-allocatable": "pods,kube-reserved", "kube-reserved-cgroup": "/kube.slice"},

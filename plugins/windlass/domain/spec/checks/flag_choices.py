@@ -117,14 +117,15 @@ def _ranges_of_nodes(cluster: Cluster, flags: Flags) -> _Told:
 
 
 def _allocatable(_: Cluster, flags: Flags) -> _Told:
-    enforced = _listed(flags, "enforce-node-allocatable") or ["pods"]
-    if not is_true(_last(flags, "cgroups-per-qos") or "true") and enforced != ["none"]:
+    name = "enforce-node-allocatable"
+    enforced = set(_listed(flags, name) if name in flags else ["pods"]) - {"none"}
+    if enforced and not is_true(_last(flags, "cgroups-per-qos") or "true"):
         wrong = "kubelet does not start without a cgroup for each class of pods while it enforces what pods may take"
         yield "cgroups-per-qos", wrong, "leave it out"
     for kind in _RESERVED:
         if kind in enforced and not _last(flags, f"{kind}-cgroup"):
             wrong = f"kubelet does not start with {kind} unless it knows the cgroup of what that is for"
-            yield "enforce-node-allocatable", wrong, f"give {kind}-cgroup too, or take {kind} out of the list"
+            yield name, wrong, f"give {kind}-cgroup too, or take {kind} out of the list"
 
 
 def _pinned(_: Cluster, flags: Flags) -> _Told:
