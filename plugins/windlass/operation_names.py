@@ -30,3 +30,7 @@ class Operation(StrEnum):
     REPLACE_MEMBER = "replace_member"
     ROTATE = "rotate_certificates"
     """Changes certificates, authorities and keys of a running cluster, phase by phase."""
+
+
+ROLLOUTS = frozenset({Operation.APPLY, Operation.UPGRADE, Operation.ROTATE})
+"""The operations that change a running cluster step by step, and can be asked to pause between two steps."""

@@ -80,6 +80,8 @@ class Machine:
     """The authority that the controller manager here has read, for pods."""
     has_docker: bool = False
     is_docker_unfinished: bool = False
+    installation: int = 1
+    """Which one of the machine's system: each has a host key of its own."""
 
     def __post_init__(self) -> None:
         from world.commands import answer, receive  # noqa: PLC0415 - what understands commands needs machines

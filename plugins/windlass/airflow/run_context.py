@@ -131,7 +131,10 @@ class RunContext:
         others, unreadable = self._others()
         cluster = load_cluster(text, "spec", known, other_clusters=others, unreadable=unreadable)
         if cluster.name != self.name:
-            raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
+            raise SpecError(
+                f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`, and clusters "
+                f"keep their names: put `{self.name}` back, or give `{cluster.name}` as the run's cluster"
+            )
         return cluster
 
     def _others(self) -> tuple[list[Cluster], list[UnreadableSpec]]:

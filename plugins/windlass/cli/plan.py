@@ -35,6 +35,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--gone", metavar="HOST", action="append", default=[], help="left the spec and is gone for good"
     )
+    parser.add_argument(
+        "--accept-new-host-key",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="its machine was reinstalled: plan with the SSH host key that it shows now, which is not kept",
+    )
     parser.add_argument("--allow-untested", action="store_true", help="also for a release without a test record")
     parser.add_argument("--plan-digest", metavar="DIGEST", default="", help="fail unless the plan is just this one")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -64,6 +71,7 @@ def print_plan(run: ClusterRun, arguments: argparse.Namespace, show: Callable[[s
         plan_only=True,
         allow_untested=arguments.allow_untested,
         gone=tuple(arguments.gone),
+        accept_new_host_key=tuple(arguments.accept_new_host_key),
         plan_digest=arguments.plan_digest,
     )
     # With --json whatever is told for people goes to where errors go, so that a plan that is refused is seen too.

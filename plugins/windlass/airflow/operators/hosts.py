@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
+from windlass.airflow.given import given_spec
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import WORK
@@ -31,7 +32,7 @@ class HostProvisionOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the names of the hosts that were made or started, or would be."""
-        cluster = run.desired(context["params"].get("spec"))
+        cluster = run.desired(given_spec(context["params"]))
         provider = run.services.provider(cluster)
         if context["params"].get("plan_only"):
             if missing := list(provider.missing(cluster)):
@@ -58,7 +59,7 @@ class HostPreflightOperator(ClusterOperator):
         """Return the plan by host; RefusedError lists every problem of every host."""
         params = context["params"]
         is_plan = bool(params.get("plan_only"))
-        plan = preflight(run, params.get("spec"), plan_only=is_plan)
+        plan = preflight(run, given_spec(params), plan_only=is_plan)
         self.log.info("%s", plan.text)
         result = {host: list(steps) for host, steps in plan.steps.items()}
         if is_plan or plan.is_settled:

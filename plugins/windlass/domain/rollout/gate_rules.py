@@ -109,7 +109,7 @@ def _flags(cluster: Cluster, target: Release) -> GateFinding:
         doubt = f"what the components of {target.version} take is not recorded"
         return warning("flags", [doubt], "record it: `windlass mirror`", "")
     wrong = flag_problems(at_version(cluster, target.version), {target.version: target.flags})
-    remedy = "change it in the spec, and give that to the upgrade"
+    remedy = "change it in the spec, and start this again with that"
     return finding("flags", map(str, wrong), remedy, f"the components of {target.version} take every flag of the spec")
 
 

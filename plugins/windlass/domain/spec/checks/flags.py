@@ -18,7 +18,8 @@ from windlass.domain.host.layout import (
     PKI,
     SCHEDULER_PKI,
 )
-from windlass.domain.spec.checks.flag_values import seconds, takes_one_value, wrong_value
+from windlass.domain.spec.checks.flag_choices import wrong_choices
+from windlass.domain.spec.checks.flag_values import is_true, seconds, takes_one_value, whole_number, wrong_value
 from windlass.domain.spec.checks.owned_flags import owned_flag
 from windlass.domain.spec.flags import own_flags
 from windlass.domain.spec.models import Cluster
@@ -55,7 +56,7 @@ def problems(cluster: Cluster, known_flags: Mapping[str, ReleaseFlags]) -> Itera
         for name, values in own_flags(component, cluster).items():
             path: Path = ("spec", "components", component, "extraArgs", name)
             owned = owned_flag(component, name)
-            if owned and not set(values) <= owned.allowed:
+            if owned and not all(map(owned.allows, values)):
                 yield Problem(path, f"`{name}` may not be given: {owned.reason}", owned.way_out)
             elif known is not None and name not in known.flags:
                 yield Problem(path, *_unknown(component, name, version, known_flags))
@@ -109,15 +110,18 @@ def _gates(component: str, value: str, gates: tuple[str, ...], path: Path) -> It
 
 def _most_pods(cluster: Cluster) -> Iterator[Problem]:
     for value in own_flags("kubelet", cluster).get("max-pods", ())[-1:]:
-        if value.isdecimal() and int(value) > PODS_OF_A_NODE and cluster.spec.network.driver != "none":
+        path = ("spec", "components", "kubelet", "extraArgs", "max-pods")
+        count, has_ranges = whole_number(value), cluster.spec.network.driver != "none"
+        if count is not None and count <= 0:
+            yield Problem(path, f"a node with at most {count} pods runs none", "give 1 or more, better 110")
+        elif count is not None and count > PODS_OF_A_NODE and has_ranges:
             wrong = f"a node takes a /24 of the pods' range, which has {PODS_OF_A_NODE} addresses, not {value}"
-            path = ("spec", "components", "kubelet", "extraArgs", "max-pods")
             yield Problem(path, wrong, f"give at most {PODS_OF_A_NODE}, better 110; for more pods add nodes")
 
 
 def _node_ranges(cluster: Cluster) -> Iterator[Problem]:
     given = own_flags("kube-controller-manager", cluster).get("allocate-node-cidrs", ("true",))[-1]
-    if given != "true" and cluster.spec.network.driver != "none":
+    if not is_true(given) and cluster.spec.network.driver != "none":
         path = ("spec", "components", "kube-controller-manager", "extraArgs", "allocate-node-cidrs")
         wrong = f"{cluster.spec.network.driver} needs the ranges that nodes are given"
         yield Problem(path, wrong, "leave it out, or set spec.network.driver to none")
@@ -176,6 +180,7 @@ def _leadership(cluster: Cluster) -> Iterator[Problem]:
 
 
 _RULES: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
+    wrong_choices,
     _most_pods,
     _node_ranges,
     _admission,
