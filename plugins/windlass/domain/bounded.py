@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from windlass.domain.markdown import first_of, shortened
+from windlass.domain.oneline import printable
 from windlass.errors import MALFORMED, IntegrityError
 
 LINES, WIDTH = 40, 200
@@ -20,7 +21,7 @@ LINES, WIDTH = 40, 200
 def bounded_lines(lines: Iterable[str]) -> tuple[str, ...]:
     """Return lines as they are shown; what is left out is counted."""
     cut = [line if len(line) <= WIDTH else line[:1] + shortened(line[1:], WIDTH) for line in lines]
-    return tuple(first_of([_printable(line) for line in cut], LINES, "lines"))
+    return tuple(first_of([printable(line) for line in cut], LINES, "lines"))
 
 
 def shown(error: BaseException) -> str:
@@ -28,7 +29,7 @@ def shown(error: BaseException) -> str:
 
     Its repr may hold all that could not be decoded.
     """
-    return _printable(shortened(f"{type(error).__name__}: {error}", WIDTH))
+    return printable(shortened(f"{type(error).__name__}: {error}", WIDTH))
 
 
 def moment(text: str) -> datetime:
@@ -46,7 +47,3 @@ def read_from(where: str, advice: str) -> Iterator[None]:
         yield
     except MALFORMED as error:
         raise IntegrityError(f"{where} is not readable ({shown(error)}); {advice}") from error
-
-
-def _printable(line: str) -> str:
-    return "".join(one if one.isprintable() else "\ufffd" for one in line.replace("\t", "    "))
