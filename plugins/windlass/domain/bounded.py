@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+import yaml
+
 from windlass.domain.markdown import first_of, shortened
 from windlass.domain.oneline import printable
 from windlass.errors import MALFORMED, IntegrityError
@@ -45,5 +47,5 @@ def read_from(where: str, advice: str) -> Iterator[None]:
     """Raise IntegrityError, with where it came from and what to do, if what is read here is not of its form."""
     try:
         yield
-    except MALFORMED as error:
+    except (*MALFORMED, yaml.YAMLError) as error:
         raise IntegrityError(f"{where} is not readable ({shown(error)}); {advice}") from error

@@ -22,6 +22,7 @@ from windlass.domain.authenticity import RecordKeys
 from windlass.domain.authenticity.envelope import Authenticated, open_envelope, read_unverified
 from windlass.domain.authenticity.host_marks import sealed_in
 from windlass.domain.authenticity.place import Place, place_of
+from windlass.domain.bounded import read_from
 from windlass.domain.catalog.flags import parse_help
 from windlass.domain.people import read_request
 from windlass.domain.people.access import PeopleAccess
@@ -29,10 +30,12 @@ from windlass.domain.rollout.removed_apis import requested
 from windlass.domain.scripts.audit_host import parse_audit
 from windlass.domain.scripts.fence import overtaken_by
 from windlass.domain.sealing import MasterKeys, new_master_key
+from windlass.domain.yamltext import read_yaml
 from windlass.effects.catalog import load_catalog
 from windlass.effects.kubernetes import execute
 from windlass.effects.store import MemoryStore
 from windlass.effects.store.people import PeopleRecords
+from windlass.errors import IntegrityError
 
 KEYS = RecordKeys.of(MasterKeys.parse(new_master_key().reveal()))
 HOST = make_cluster().spec.hosts.members[0]
@@ -114,6 +117,20 @@ complete=1
 @BUDGET
 def test_audits_of_hosts(text: str) -> None:
     returned(lambda: parse_audit(text, HOST))
+
+
+@pytest.mark.parametrize("document", [b"a: [", b"!!python/object:x {}", b"a: \0", b"a: " + b"9" * 6000, b"[x]: secret"])
+def test_a_file_of_a_host_that_is_no_yaml_is_told_and_not_quoted(document: bytes) -> None:
+    text = f"complete=1\ndocument=kubelet {base64.b64encode(document).decode()}\n"
+    with pytest.raises(IntegrityError, match="is no YAML") as refusal:
+        parse_audit(text, HOST)
+    assert refusal.value.__cause__ is None
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: \0", "!!python/object:x {}"])
+def test_what_is_no_yaml_is_said_to_be_unreadable(text: str) -> None:
+    with pytest.raises(IntegrityError, match="cp-1: it is not readable"), read_from("cp-1: it", "see to it"):
+        read_yaml(text)
 
 
 @given(text=mutated_text(["windlass: overtaken by lease 1796000416\n"]))
