@@ -29,6 +29,8 @@ class Run:
     mapped: set[str] = field(default_factory=set)
     """Tasks that were mapped over several things."""
     is_finished: bool = False
+    clears: int = 0
+    """How often its tasks were cleared."""
     user: str | None = "anna"
     """Airflow's name of who started it."""
     started: str = ""
@@ -163,6 +165,7 @@ def execute(task: Task, run: Run, runs: Mapping[str, Run]) -> None:
             run_id=run.run_id,
             run_type=run.kind,
             partition_key=run.partition,
+            clear_number=run.clears,
             triggering_user_name=run.user if run.kind == "manual" else None,
         ),
         "params": run.params,

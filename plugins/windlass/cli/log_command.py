@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from windlass.cli.airflow_access import URL, is_embedded, open_client, take_connections
+from windlass.domain.oneline import printable
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ServiceLog, Store, list_clusters
 from windlass.errors import SpecError
@@ -111,7 +112,7 @@ def as_text(_: str, event: Event) -> str:
     """Return an event as a line for people."""
     reason = f" ({event.reason})" if event.reason else ""
     time_of_day = f"{event.time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    return f"{time_of_day} {_MARKS[event.level]} {event.operation:<16} {event.text}{reason}"
+    return printable(f"{time_of_day} {_MARKS[event.level]} {event.operation:<16} {event.text}{reason}")
 
 
 def as_json(name: str, event: Event) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
+from windlass.domain.oneline import printable
 from windlass.errors import RefusedError, SpecError, UnreachableError, WindlassError
 
 _EXIT_CODES: tuple[tuple[type[WindlassError], int], ...] = ((SpecError, 2), (RefusedError, 3), (UnreachableError, 4))
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         exit_code: int = parsed.run(parsed)
     except WindlassError as error:
-        print(f"windlass: {error}", file=sys.stderr)
+        print("windlass:", printable(str(error), "\n"), file=sys.stderr)
         return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
     except KeyboardInterrupt:
         print("windlass: interrupted; the same command goes on from here", file=sys.stderr)

@@ -29,12 +29,17 @@ _ENDINGS = (
 )  # fmt: skip
 _WORDS = frozenset({"pass", "pwd", "pw"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_CALLED = r"(?:[A-Za-z0-9]+[_-])*(?:password|passwd|passphrase|token|secret|api[_-]?key|private[_-]?key|access[_-]?key)"
+_CALLED = (
+    r"(?:[A-Za-z0-9]+[_-]){0,12}"
+    r"(?:password|passwd|passphrase|token|secret|api[_-]?key|private[_-]?key|access[_-]?key)"
+)
 _LITERAL = r"(?![\"']?(?:\$|`|<|/))[\"']?[^\s\"';|&]{4,}"
+_URL_LOGIN = r"(?<![a-z0-9+.-])[a-z0-9+.-]+://[^\s/:@\"']*:(?![${<])[^\s/@\"']+@"
 _PATTERNS = (
     ("a private key", re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")),
-    ("the login of a URL", re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@\"']*:(?![${<])[^\s/@\"']+@", re.IGNORECASE)),
+    ("the login of a URL", re.compile(_URL_LOGIN, re.IGNORECASE)),
 )
+"""None begins anew at each letter of a long word: a text of a megabyte takes no hours."""
 _COMMAND_PATTERNS = (
     *_PATTERNS,
     ("a login", re.compile(r"\b(?:Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}")),
