@@ -74,7 +74,8 @@ def run(version: str) -> int:
         return exit_code
     lab = start_lab(LabPlan(NAME, HOSTS), stage.say)
     key = _master_key()
-    store, keys = demo_plan.store_of(lab), MasterKeys.parse(key.reveal())
+    keys = MasterKeys.parse(key.reveal())
+    store = AuthenticatedStore.by(demo_plan.store_of(lab), keys)
     # The lab serves the mirror of this machine, so what was filled a moment ago is what may hold.
     AcceptedLocks(store, keys).accept(lab.mirror_url, read_lock(), "windlass demo")
     home = Home.of(NAME)
@@ -85,7 +86,7 @@ def run(version: str) -> int:
             print(f"the run failed; its pages: {_login_line(home, running)}\n`windlass demo` tries again from there")
             return 1
     asked = AccessRequest(NAME, "demo", timedelta(hours=24), "windlass demo")
-    _show_cluster(grant_access(AuthenticatedStore.by(store, keys), keys, asked), _login_line(home, running))
+    _show_cluster(grant_access(store, keys, asked), _login_line(home, running))
     return 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from windlass.cli.airflow_access import take_connections
 from windlass.cli.connections_option import add_connections_option
 from windlass.domain.authenticity import RecordKeys
+from windlass.domain.authenticity.place import CATALOG_CLUSTER
 from windlass.domain.host.layout import SEALED_PKI
 from windlass.effects.store import AcceptedObject, AuthenticatedStore, ClusterRecords, problems_of
 from windlass.errors import SpecError, UnreachableError
@@ -26,8 +27,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add(actions, "check", "list every object that is not what Windlass wrote there last", _check)
     sign = _add(actions, "sign", "bring over a store that a Windlass without signatures wrote", _sign)
     sign.add_argument("--plan-only", action="store_true", help="list what would be accepted, and change nothing")
-    accept = _add(actions, "accept", "take what the store has of a cluster as its newest state", _accept)
-    accept.add_argument("cluster")
+    accept = _add(actions, "accept", "take what the store has of a cluster, or of the catalog, as the newest", _accept)
+    which = accept.add_mutually_exclusive_group(required=True)
+    which.add_argument("cluster", nargs="?", default=CATALOG_CLUSTER)
+    which.add_argument(
+        "--catalog", action="store_true", help="what belongs to no cluster: the locks that were accepted"
+    )
     restore = _add(actions, "restore-pki", "put a lost PKI back from a control-plane host's sealed copy", _restore_pki)
     restore.add_argument("cluster")
     restore.add_argument("file", type=Path, help=f"a copy of {SEALED_PKI}")
@@ -70,7 +75,8 @@ def _sign(arguments: argparse.Namespace) -> int:
 
 
 def _accept(arguments: argparse.Namespace) -> int:
-    _list(_open(arguments).accept(arguments.cluster), f"of {arguments.cluster} were other than known, and are accepted")
+    of = arguments.cluster or "the catalog"
+    _list(_open(arguments).accept(arguments.cluster), f"of {of} were other than known, and are accepted")
     return 0
 
 

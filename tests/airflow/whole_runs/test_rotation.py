@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 from cryptography import x509
 
-from windlass.domain.host.layout import CLIENT_CA, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI, SEALED_PKI
+from windlass.domain.host.layout import API_SERVER_PKI, CLIENT_CA, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI, SEALED_PKI
 from windlass.domain.pki import Pki, Signer, files_for, issue_pki
 from windlass.domain.pki.issuance import is_signed_by
 from windlass.domain.pki.rotation import has_anything_ended
@@ -36,10 +36,11 @@ STEMS = {
     "scheduler": "scheduler/server",
     "scheduler-client": "scheduler/client",
 }
+DIRECTORIES = (PKI, API_SERVER_PKI, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI)
 BUNDLES = {
-    Signer.KUBERNETES: (f"{PKI}/ca.crt", CLIENT_CA, f"{CONTROLLER_MANAGER_PKI}/ca.crt", f"{SCHEDULER_PKI}/ca.crt"),
-    Signer.ETCD: (f"{PKI}/etcd/ca.crt",),
-    Signer.FRONT_PROXY: tuple(f"{one}/front-proxy-ca.crt" for one in (PKI, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI)),
+    Signer.KUBERNETES: (CLIENT_CA, *(f"{one}/ca.crt" for one in DIRECTORIES)),
+    Signer.ETCD: (f"{PKI}/etcd/ca.crt", f"{API_SERVER_PKI}/etcd/ca.crt"),
+    Signer.FRONT_PROXY: tuple(f"{one}/front-proxy-ca.crt" for one in DIRECTORIES),
 }
 PEOPLE = SMALL.replace("\nspec:\n", "\nspec:\n  access: {groups: {Admin: [windlass:cluster-admin]}}\n")
 """One that people may come into: its API servers accept another authority besides."""

@@ -12,6 +12,7 @@ from windlass.domain.scripts.preflight import UNREACHED
 from windlass.domain.scripts.script import CHANGED
 from world.machine import Machine
 from world.scripts.script import Act, Arguments, ScriptError
+from world.scripts.stacks import note_proxy_config
 
 
 def tell_facts(machine: Machine, arguments: Arguments) -> Iterator[str]:
@@ -139,6 +140,7 @@ def _settings(machine: Machine, what: str, digest: str) -> Iterator[str]:
         machine.load_docker_settings()
     elif what in {API_PROXY, PROXY_TRUST}:
         machine.load_proxy()
+        note_proxy_config(machine, PROXY_SERVICE)
     else:
         machine.loaded["kernel"] = machine.text("/etc/sysctl.d/90-windlass.conf")
     machine.step()

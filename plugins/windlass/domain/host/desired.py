@@ -11,6 +11,7 @@ from windlass.domain.catalog import Release
 from windlass.domain.host.file_drift import DesiredFile, desired_files
 from windlass.domain.host.layout import (
     API_PROXY,
+    API_SERVER_PKI,
     CNI_BINARIES,
     COMPONENT_LABEL,
     CONTAINERD_CONFIG,
@@ -59,10 +60,10 @@ SETTINGS = {
 READ_ONCE = {
     "etcd": (f"{PKI}/etcd/ca.crt",),
     "kube-apiserver": (
-        f"{PKI}/ca.crt",
-        f"{PKI}/etcd/ca.crt",
-        f"{PKI}/service-account.key",
-        f"{PKI}/service-account.pub",
+        f"{API_SERVER_PKI}/ca.crt",
+        f"{API_SERVER_PKI}/etcd/ca.crt",
+        f"{API_SERVER_PKI}/service-account.key",
+        f"{API_SERVER_PKI}/service-account.pub",
     ),
     "kube-controller-manager": (f"{CONTROLLER_MANAGER_PKI}/ca.crt", f"{CONTROLLER_MANAGER_PKI}/service-account.key"),
     "kube-scheduler": (f"{SCHEDULER_PKI}/ca.crt",),

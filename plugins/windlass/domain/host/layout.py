@@ -15,6 +15,11 @@ CLUSTER_MARK = f"{ETC}/cluster"
 FENCE = f"{ETC}/fence"
 """The highest counter of a lease that has changed the host; it goes with the cluster."""
 PKI = f"{ETC}/pki"
+API_SERVER_PKI = f"{PKI}/kube-apiserver"
+"""All that the API server needs of the PKI, with the encryption of Secrets: its container sees it as `PKI`, no more.
+
+The same files lie in `PKI` and `ETC` too, where API servers that an earlier release started read them.
+"""
 CONTROLLER_MANAGER_PKI = f"{PKI}/controller-manager"
 SCHEDULER_PKI = f"{PKI}/scheduler"
 """What these two need of the PKI, each in a directory of its own, which is all that its container sees of it."""

@@ -104,6 +104,8 @@ echo "{CHANGED}{told}"
     return Script("start-stack", {"stack": stack, "services": dict(services), "only": tuple(only)}, text)
 
 
+_PROXY_READS = {API_PROXY: PROXY_CONFIG, PROXY_TRUST: PROXY_CA}
+"""What the API proxy reads when it starts and when it is reloaded, by what plans call it."""
 _PROXY_COMPOSE = f"{STACKS}/{PROXY_SERVICE}/compose.yaml"
 _STATE_AND_DIGEST = shlex.quote(
     f'{{{{.State.Status}}}} {{{{.State.Pid}}}} {{{{index .Config.Labels "{DIGEST_LABEL}"}}}}'
@@ -151,14 +153,15 @@ if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reloa
 def settings_script(what: str, files: Sequence[str]) -> Script:
     """Return a script that has the settings in `files` loaded if they changed since that was last done.
 
-    That it was done is noted on the host, so that what was broken off between the two is made up for.
+    That it was done is noted on the host, so that what was broken off between the two is made up for. The API proxy
+    reads all that it has to read at once: where both of its settings changed, one reload does.
     """
     applied = noted(what)
+    reads, note = start_notes(PROXY_SERVICE) if what in _PROXY_READS else ("", f"\n{note_line(what)}")
     text = f"""set -eu
 {digest_lines(files)}
-[ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0
-{_LOAD[what]}
-{note_line(what)}
+[ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0{reads}
+{_LOAD[what]}{note}
 echo "{CHANGED}{what}"
 """
     return Script("load-settings", {"what": what, "files": tuple(files)}, text)
@@ -182,7 +185,7 @@ def start_notes(stack: str) -> tuple[str, str]:
     """
     if stack != PROXY_SERVICE:
         return "", ""
-    read = {noted(API_PROXY): PROXY_CONFIG, noted(PROXY_TRUST): PROXY_CA}
+    read = {noted(what): path for what, path in _PROXY_READS.items()}
     taken = [f'\n{digest_lines([path])}; echo "$digest" > {note}.start' for note, path in read.items()]
     kept = [f"\nmv {note}.start {note}" for note in read]
     return "".join((f"\nmkdir -p {APPLIED}", *taken)), "".join(kept)

@@ -13,7 +13,6 @@ from windlass.domain.catalog.flags import COMPONENTS, ComponentFlags, ReleaseFla
 from windlass.domain.host.layout import (
     AUDIT_LOGS,
     CONTROLLER_MANAGER_PKI,
-    ENCRYPTION_CONFIG,
     KUBECONFIGS,
     PKI,
     SCHEDULER_PKI,
@@ -29,7 +28,7 @@ PODS_OF_A_NODE = 253
 """Addresses of a /24 that pods can have: without the network's own, the bridge's and the broadcast address."""
 _THERE: Mapping[str, tuple[str, ...]] = {
     "etcd": (f"{PKI}/etcd/",),
-    "kube-apiserver": (f"{PKI}/", f"{KUBECONFIGS}/", ENCRYPTION_CONFIG, f"{AUDIT_LOGS}/"),
+    "kube-apiserver": (f"{PKI}/", f"{AUDIT_LOGS}/"),
     "kube-controller-manager": (f"{CONTROLLER_MANAGER_PKI}/", f"{KUBECONFIGS}/"),
     "kube-scheduler": (f"{SCHEDULER_PKI}/", f"{KUBECONFIGS}/"),
     "kubelet": (f"{PKI}/", "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/var/lib/kubelet/"),
