@@ -32,6 +32,8 @@ class Run:
     is_finished: bool = False
     user: str | None = "anna"
     """Airflow's name of who started it."""
+    run_after: datetime | None = None
+    """Since when it may run."""
     answer: Callable[[str], Mapping[str, Any]] | None = None
     """Returns what a person answers to the task of that name."""
 
@@ -158,6 +160,7 @@ def execute(task: Task, run: Run, runs: Mapping[str, Run]) -> None:
             run_id=run.run_id,
             run_type=run.kind,
             partition_key=None,
+            run_after=run.run_after,
             triggering_user_name=run.user if run.kind == "manual" else None,
         ),
         "params": run.params,
