@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from windlass.airflow.operators.command import TASK, CommandOperator
+from windlass.airflow.operators.remote_command import CommandOperator
 from windlass.airflow.params import command_params
 from windlass.domain.remote import Command
+from windlass.domain.remote.command_needs import ANSWER_TASK
 from windlass.operation_names import Operation
 
 COMMAND = Param(
@@ -33,4 +34,4 @@ with DAG(
     is_paused_upon_creation=False,
     max_active_runs=16,
 ):
-    CommandOperator(task_id=TASK)
+    CommandOperator(task_id=ANSWER_TASK)

@@ -44,7 +44,7 @@ def run_command(
         return answer.exit_code
     take_connections(arguments.airflow)
     # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
-    from windlass.airflow.commands import Caller, perform  # noqa: PLC0415 - see above
+    from windlass.airflow.command_handlers import Caller, perform  # noqa: PLC0415 - see above
     from windlass.domain.lease import Owner  # noqa: PLC0415 - see above
 
     who = getattr(arguments, "user", None) or person()

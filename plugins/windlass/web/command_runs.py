@@ -17,7 +17,7 @@ from fastapi import Depends, HTTPException
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from windlass.airflow.operators.command import TASK
+from windlass.domain.remote.command_needs import ANSWER_TASK as TASK
 from windlass.operation_names import Operation
 
 MOST_UNANSWERED = 8

@@ -28,7 +28,7 @@ from windlass.cli import remote
 from windlass.cli.main import main
 from windlass.domain.remote import AnswerKey
 from windlass.domain.sealing import MasterKeys
-from windlass.effects.store import AuthenticatedStore, ServiceLog
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, ServiceLog
 from windlass.web import app as web
 from windlass.web import needs
 from windlass.web.command_runs import CommandRun, command_runs
@@ -40,19 +40,24 @@ USERS = "vic:viewer,otto:op,sid:user"
 SPEC = SMALL + "  access: {roles: {viewer: [see], op: [operate, approve, delete]}}\n"
 
 
+def finish(world: World, run: Run) -> None:
+    for task in world.tasks(run):
+        world.execute(task, run)
+    run.is_finished = True
+
+
 class WorldRuns:
     """Runs of commands in the world: a worker takes each at once."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.runs = world, {}  # type: ignore[var-annotated]
+        self.world = world
+        self.runs: dict[str, Run] = {}
 
     def start(self, run_id: str, conf: Mapping[str, Any], person: str) -> None:
         """Run one to its end."""
         run = self.world.begin("run_command", **conf)
         run.run_id, run.user = run_id, person
-        for task in self.world.tasks(run):
-            self.world.execute(task, run)
-        run.is_finished = True
+        finish(self.world, run)
         self.runs[run_id] = run
 
     def find(self, run_id: str) -> CommandRun | None:
@@ -78,7 +83,11 @@ class _Door(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.content)
 
-    do_GET = do_POST = _pass
+    def do_GET(self) -> None:
+        self._pass()
+
+    def do_POST(self) -> None:
+        self._pass()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -247,8 +256,6 @@ def test_who_wants_two_people_is_not_passed_by_correcting_the_spec(
     checked = AuthenticatedStore.by(world.bucket, world.keys)
     file = tmp_path / "demo.yaml"
     try:
-        from windlass.effects.store import ClusterRecords  # noqa: PLC0415 - beside its one use
-
         ClusterRecords(checked, "demo").save_spec(f"{SPEC}  recovery: {{approval: two-people}}\n")
         file.write_text(SPEC)
         code, _, err = laptop("otto:op", "store", "spec", "demo", "--write", str(file))
@@ -271,8 +278,7 @@ def test_a_command_that_nobody_waits_for_any_more_is_not_run(world: World) -> No
     assert run.run_after is not None
     run.run_after -= timedelta(minutes=6)
     with pytest.raises(AirflowFailException, match="nobody waits"):
-        for task in world.tasks(run):
-            world.execute(task, run)
+        finish(world, run)
 
 
 @pytest.mark.parametrize(
@@ -281,6 +287,5 @@ def test_a_command_that_nobody_waits_for_any_more_is_not_run(world: World) -> No
 def test_a_run_of_another_form_fails_and_says_nothing(world: World, wrong: dict[str, Any]) -> None:
     run = begin(world, "otto", **wrong)
     with pytest.raises(AirflowFailException):
-        for task in world.tasks(run):
-            world.execute(task, run)
+        finish(world, run)
     assert not run.results.get("answer")

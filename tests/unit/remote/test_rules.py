@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from windlass.airflow import commands
+from windlass.airflow import command_handlers
 from windlass.domain.remote import Arguments, Command, PlanArguments, needs_of, read_arguments
-from windlass.domain.remote.commands import is_about_cluster
+from windlass.domain.remote.command_needs import is_about_cluster
 from windlass.domain.spec.access import RIGHTS
 from windlass.errors import SpecError
 
@@ -54,7 +54,7 @@ def test_a_plan_of_another_spec_takes_the_right_to_operate() -> None:
 
 @pytest.mark.parametrize("command", Command)
 def test_a_worker_can_run_each(command: Command) -> None:
-    assert callable(commands._HANDLERS[command])
+    assert callable(command_handlers._HANDLERS[command])
 
 
 @pytest.mark.parametrize("wrong", [{"sesame": 1}, {"within": "sesame"}, {"as_json": ["sesame"]}])

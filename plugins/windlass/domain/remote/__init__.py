@@ -1,7 +1,7 @@
 """Commands that somebody gives elsewhere: what they are, what right each takes, how the answer is sealed."""
 
 from windlass.domain.remote.answer import Answer, answer_context
-from windlass.domain.remote.commands import (
+from windlass.domain.remote.command_needs import (
     AcceptArguments,
     Arguments,
     AuditArguments,
@@ -19,7 +19,7 @@ from windlass.domain.remote.commands import (
     needs_of,
     read_arguments,
 )
-from windlass.domain.remote.envelope import AnswerKey, check_public, seal_answer
+from windlass.domain.remote.sealed_answer import AnswerKey, check_public, seal_answer
 
 __all__ = [
     "AcceptArguments",

@@ -12,7 +12,7 @@ from windlass.domain.remote import BundleArguments, FormArguments
 from windlass.domain.spec import load_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.store import ClusterRecords
-from windlass.operations.commands.context import CommandContext
+from windlass.operations.commands.command_context import CommandContext
 
 _MIB = 2**20
 

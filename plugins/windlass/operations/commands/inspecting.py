@@ -13,7 +13,7 @@ from windlass.domain.remote import AuditArguments, CertificatesArguments, PlanAr
 from windlass.domain.rollout.upgrade_path import UpgradeRequest
 from windlass.effects.store import ClusterRecords
 from windlass.errors import SpecError
-from windlass.operations.commands.context import CommandContext
+from windlass.operations.commands.command_context import CommandContext
 from windlass.operations.hardening.audit import audit_cluster
 from windlass.operations.rollout.upgrade import plan_upgrade
 

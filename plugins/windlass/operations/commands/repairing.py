@@ -12,7 +12,7 @@ from windlass.domain.spec.care import TWO_PEOPLE
 from windlass.effects.store import AcceptedObject, AuthenticatedStore, ClusterRecords, problems_of
 from windlass.errors import UNREADABLE, RefusedError, SpecError
 from windlass.operation_names import Operation
-from windlass.operations.commands.context import CommandContext
+from windlass.operations.commands.command_context import CommandContext
 from windlass.operations.store_repair import StoreRepair
 
 

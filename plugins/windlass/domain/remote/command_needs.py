@@ -17,6 +17,8 @@ from windlass.domain.spec.access import RIGHTS, Right
 from windlass.domain.spec.rights import OPERATE, SEE
 from windlass.errors import SpecError
 
+ANSWER_TASK = "answer"
+"""The task that runs a command; its result is the sealed answer."""
 _LONG = 1024 * 1024
 """Characters of a spec, or of a sealed PKI in base64."""
 _SHORT = 512

@@ -10,13 +10,13 @@ from windlass.airflow import connections, services
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.domain.remote import AcceptArguments, Answer, Arguments, Command, needs_of
-from windlass.domain.remote.commands import is_about_cluster
+from windlass.domain.remote.command_needs import is_about_cluster
 from windlass.domain.spec.rights import Person
 from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.errors import RefusedError, SpecError, WindlassError, exit_code
 from windlass.mirror import accepting
-from windlass.operations.commands import access, bundles, inspecting, keys, repairing
-from windlass.operations.commands.context import CommandContext
+from windlass.operations.commands import break_glass, bundles, derived_keys, inspecting, repairing
+from windlass.operations.commands.command_context import CommandContext
 from windlass.operations.rights import refuse, why_not, why_not_everywhere
 from windlass.operations.run import Tell
 
@@ -97,11 +97,11 @@ _HANDLERS: Mapping[Command, Callable[[CommandContext, Any], int]] = {
     Command.BACKUP_LIST: bundles.list_bundles,
     Command.BACKUP_SHOW: bundles.show_bundle,
     Command.BACKUP_VERIFY: bundles.verify_bundle,
-    Command.BREAK_GLASS: access.break_glass,
-    Command.MASTER_KEY: keys.master_key,
-    Command.PEOPLE_KEY: keys.people_key,
-    Command.RECORD_KEY: keys.record_key,
-    Command.READING_KEY: keys.reading_key,
+    Command.BREAK_GLASS: break_glass.break_glass,
+    Command.MASTER_KEY: derived_keys.master_key,
+    Command.PEOPLE_KEY: derived_keys.people_key,
+    Command.RECORD_KEY: derived_keys.record_key,
+    Command.READING_KEY: derived_keys.reading_key,
     Command.MIRROR_ACCEPT: _mirror_accept,
     Command.MIRROR_ACCEPTED: _mirror_accepted,
     Command.STORE_CHECK: repairing.check,

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from windlass.airflow.commands import answer_to
+from windlass.airflow.command_handlers import answer_to
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.services import airflow_services
 from windlass.airflow.time_limits import LOOK
@@ -15,7 +15,6 @@ from windlass.domain.lease import Owner
 from windlass.domain.remote import Command, answer_context, read_arguments, seal_answer
 from windlass.errors import RefusedError, SpecError
 
-TASK = "answer"
 WAITED_FOR = timedelta(minutes=5)
 """How long after a command was given it is still run: nobody waits longer for it to begin."""
 

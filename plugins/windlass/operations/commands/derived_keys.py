@@ -13,7 +13,7 @@ from windlass.domain.sealing import MasterKeys, sealed_with
 from windlass.effects.store import Store, list_clusters
 from windlass.effects.store.keys import cluster_prefix
 from windlass.operation_names import Operation
-from windlass.operations.commands.context import CommandContext
+from windlass.operations.commands.command_context import CommandContext
 
 Sealed = Mapping[str, Mapping[str, int]]
 """By the id of a master key: how many objects of each cluster are sealed with it."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 
 from windlass.domain.authenticity import READING_KEY_CONNECTION
 from windlass.domain.remote import Arguments, Command, check_public, needs_of, read_arguments
-from windlass.domain.remote.commands import is_about_cluster
+from windlass.domain.remote.command_needs import is_about_cluster
 from windlass.domain.sealing import MASTER_KEY_CONNECTION
 from windlass.domain.spec import load_cluster
 from windlass.domain.spec.access import Right

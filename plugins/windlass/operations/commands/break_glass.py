@@ -13,7 +13,7 @@ from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.effects.store import ClusterRecords, ServiceLog, Store, list_clusters
 from windlass.errors import RefusedError, SpecError
-from windlass.operations.commands.context import CommandContext
+from windlass.operations.commands.command_context import CommandContext
 
 NAME_PREFIX = "break-glass:"
 """What the name in such a certificate begins with, so that audit logs tell it from people who came in by Airflow."""
