@@ -90,9 +90,10 @@ def test_a_person_has_so_many_commands_at_once_and_keeps_nobody_else_from_theirs
     runs.start("audit-more", CONF, "vic")
 
 
-@pytest.mark.parametrize(
-    ("change", "told"), [({"is_paused": True}, "unpause it"), ({"is_stale": True}, "does not know")]
-)
+PAUSED, GONE = {"is_paused": True}, {"is_stale": True}
+
+
+@pytest.mark.parametrize(("change", "told"), [(PAUSED, "unpause it"), (GONE, "does not know")])
 def test_where_nothing_would_answer_nothing_is_started(runs: CommandRuns, change: dict[str, bool], told: str) -> None:
     with create_session() as session:
         session.execute(update(DagModel).where(DagModel.dag_id == Operation.COMMAND).values(**change))

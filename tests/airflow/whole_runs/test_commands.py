@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -36,6 +37,7 @@ from world import World
 from world.runs import Run
 from world.specs import SMALL
 
+_LOGGED = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T\S+ \[.*\n", re.MULTILINE)
 USERS = "vic:viewer,otto:op,sid:user"
 SPEC = SMALL + "  access: {roles: {viewer: [see], op: [operate, approve, delete]}}\n"
 
@@ -52,6 +54,8 @@ class WorldRuns:
     def __init__(self, world: World) -> None:
         self.world = world
         self.runs: dict[str, Run] = {}
+        self.logged: list[str] = []
+        """What tasks wrote to their logs, which are on the standard output here."""
 
     def start(self, run_id: str, conf: Mapping[str, Any], person: str) -> None:
         """Run one to its end."""
@@ -129,9 +133,14 @@ def url(world: World, runs: WorldRuns) -> Iterator[str]:
 
 @pytest.fixture
 def laptop(
-    url: str, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    url: str,
+    world: World,
+    runs: WorldRuns,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., tuple[int, str, str]]:
-    """Return a function that gives a command as somebody, and returns its exit code, output and errors."""
+    """Return what gives a command as somebody, and returns its exit code, output and errors."""
 
     def never(*_: object) -> Any:
         raise AssertionError("a connection was asked for")
@@ -151,7 +160,8 @@ def laptop(
         capsys.readouterr()
         code = main([*words, "--airflow", url])
         out, err = capsys.readouterr()
-        return code, out, err
+        runs.logged += _LOGGED.findall(out)
+        return code, _LOGGED.sub("", out), err
 
     return give
 
@@ -223,6 +233,7 @@ def test_breaking_the_glass_is_for_whoever_has_every_right_and_its_key_lies_on_t
 
 def left(world: World, runs: WorldRuns, caplog: pytest.LogCaptureFixture) -> Iterator[tuple[str, str]]:
     yield "log", caplog.text
+    yield "tasks' logs", "".join(runs.logged)
     for run in runs.runs.values():
         yield f"conf {run.run_id}", json.dumps(dict(run.params), default=str)
         yield f"XCom {run.run_id}", json.dumps(run.results, default=str)
