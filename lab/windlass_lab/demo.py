@@ -13,7 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from windlass.cli.access import Access, AccessRequest, grant_access
 from windlass.cli.embedded.client import AirflowClient, TaskView
 from windlass.cli.embedded.instance import RunningInstance
 from windlass.cli.embedded.instance import down as stop_airflow
@@ -30,6 +29,7 @@ from windlass.effects.store import AuthenticatedStore
 from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.mirror.cache import read_lock
 from windlass.operation_names import Operation
+from windlass.operations.commands.break_glass import Access, AccessRequest, grant_access
 from windlass_lab import demo_plan
 from windlass_lab.demo_plan import HOSTS, NAME
 from windlass_lab.lab import down as stop_lab

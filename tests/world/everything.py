@@ -143,6 +143,7 @@ class World:
     def begin(self, dag_id: str, **params: Any) -> Run:
         """Begin a run of a DAG; health starts those of remediation, and a person all others."""
         run = Run(dag_id, f"run-{next(self._numbers)}", {**_defaults(dag_id), "cluster": self.name, **params})
+        run.run_after = self.clock.now(UTC)
         self.runs[run.run_id] = run
         return run
 

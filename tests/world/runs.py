@@ -39,6 +39,8 @@ class Run:
     """The cluster that a run of a schedule is about."""
     partitions: dict[str, list[str]] = field(default_factory=dict)
     """The partitions that it has added, by asset: each starts a run of another DAG."""
+    run_after: datetime | None = None
+    """Since when it may run."""
     answer: Callable[[str], Mapping[str, Any]] | None = None
     """Returns what a person answers to the task of that name."""
 
@@ -166,6 +168,7 @@ def execute(task: Task, run: Run, runs: Mapping[str, Run]) -> None:
             run_type=run.kind,
             partition_key=run.partition,
             clear_number=run.clears,
+            run_after=run.run_after,
             triggering_user_name=run.user if run.kind == "manual" else None,
         ),
         "params": run.params,

@@ -27,7 +27,7 @@ from windlass.effects.store import Store
 from windlass.errors import SpecError, UnreachableError, WindlassError
 from windlass.operations.rights import why_not, why_not_everywhere
 from windlass.web.access import person_of
-from windlass.web.requests import FORBIDDEN, Demand, demand_of, is_forbidden, view_of
+from windlass.web.requests import Demand, demand_of, view_of, why_forbidden
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +98,8 @@ class ClusterGuard:
         await self.app(scope, _replayed(body or b"", receive), send)
 
     async def _refusal(self, scope: Message, body: bytes, user: Any) -> str:
-        if is_forbidden(scope["path"]):
-            return FORBIDDEN
+        if forbidden := why_forbidden(scope["path"]):
+            return forbidden
         demand = demand_of(scope["method"], scope["path"], _parsed(body))
         return "" if demand is None else await run_in_threadpool(self._why_not, demand, person_of(user))
 

@@ -21,6 +21,7 @@ _RUN = re.compile(r"/dagRuns/(?P<run>[^/]+)(?P<what>/.*)?\Z", re.DOTALL)
 _ASSET = re.compile(r"/api/v2/assets/(?P<asset>[^/]+)(?:/.*)?\Z", re.DOTALL)
 _READS = re.compile(r"/(?:dagRuns|dagRuns/[^/]+/taskInstances)/list/?\Z|/(?:un)?favorite/?\Z|.*/dry_run/?\Z", re.DOTALL)
 """Requests that change nothing for others, whatever their method."""
+_COMMAND_RUNS = re.compile(rf"/api/v2/dags/{Operation.COMMAND}/dagRuns/?\Z")
 _WIDENING = ("include_future", "include_past")
 """Switches by which a request about one run is about others of its DAG, too."""
 _MANY = "~"
@@ -41,12 +42,21 @@ class Demand:
     """The asset that it is about, by its id; Windlass's own take something, and those of which that is not known."""
 
 
-FORBIDDEN = "results of Windlass's tasks are written by its tasks alone"
+_RESULTS = "results of Windlass's tasks are written by its tasks alone"
+_COMMANDS = (
+    f"runs of `{Operation.COMMAND}` are started by `windlass` alone: give the command on your machine with "
+    "--airflow URL, see docs/commands.md"
+)
 
 
-def is_forbidden(path: str) -> bool:
-    """Say whether a request that changes something is nobody's: results by which tasks of Windlass go on."""
-    return _is_ours(path) and "/xcomEntries" in path
+def why_forbidden(path: str) -> str:
+    """Say why a request that changes something is nobody's; empty if it may be somebody's.
+
+    Results by which tasks of Windlass go on are; and runs of commands, for which one's own API asks for other rights.
+    """
+    if _is_ours(path) and "/xcomEntries" in path:
+        return _RESULTS
+    return _COMMANDS if _COMMAND_RUNS.search(path) else ""
 
 
 def demand_of(method: str, path: str, body: Any) -> Demand | None:

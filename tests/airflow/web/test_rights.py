@@ -295,6 +295,14 @@ def test_results_of_tasks_are_written_by_nobody(api: TestClient, who: Any) -> No
     assert api.patch(f"{url}/return_value", json={"value": 1}, headers=login(*who)).status_code == 403
 
 
+@pytest.mark.parametrize("role", OURS)
+@pytest.mark.parametrize("cluster", RUNS)
+def test_runs_of_commands_are_started_by_windlass_alone(api: TestClient, role: str, cluster: str) -> None:
+    answer = run(api, role, "run_command", cluster)
+    assert answer.status_code == 403
+    assert "--airflow URL" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from unit.store.stores import new_keys, opened
-from windlass.cli import store as command
+from windlass.airflow import connections, services
+from windlass.cli import remote
 from windlass.cli.main import main
 from windlass.domain.artifacts import Lock
 from windlass.domain.authenticity import RecordKeys
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.effects.store.keys import accepted_lock_key, spec_key
-from windlass.operations.store_repair import StoreRepair
+from windlass.operations.secrets import SpecSecrets, no_secrets
 from world.specs import SMALL
 
 MASTERS = new_keys()
@@ -23,7 +25,10 @@ MASTERS = new_keys()
 @pytest.fixture
 def raw(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     raw = MemoryStore()
-    monkeypatch.setattr(command, "_open", lambda _: StoreRepair(raw, MASTERS, "ops"))
+    built = SimpleNamespace(keys=MASTERS, secrets=SpecSecrets(no_secrets))
+    monkeypatch.setattr(services, "airflow_services", lambda: built)
+    monkeypatch.setattr(connections, "open_unchecked_store", lambda: raw)
+    monkeypatch.setattr(remote, "person", lambda: "ops")
     return raw
 
 

@@ -15,12 +15,16 @@ from typing import Any, Self
 import httpx
 
 from windlass.domain.secret import Secret
-from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
+from windlass.errors import NotReadyError, RefusedError, SpecError, UnreachableError, WindlassError
 
 _API = "/api/v2"
 _POLL_SECONDS = 0.7
 """A look costs the API server some 50 ms, on the machine that is to do the work."""
-_REFUSALS = frozenset({httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS})
+_REFUSALS = frozenset(
+    {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS}
+)
+_NO_SUCH_PATH = "Not Found"
+"""What FastAPI says of a path that it does not have; Windlass's own answers say what is not there."""
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -240,7 +244,9 @@ class AirflowClient:
         """Return what Windlass's own API in Airflow answers; RefusedError with its reason if it refuses."""
         answer = self._send(method, f"/windlass/api/{path}", **request)
         if answer.status_code in _REFUSALS:
-            raise RefusedError(f"Airflow at {self._url}: {_detail(answer)}")
+            raise RefusedError(f"Airflow at {self._url}: {_why_refused(answer)}")
+        if answer.status_code == httpx.codes.BAD_REQUEST:
+            raise SpecError(f"Airflow at {self._url}: {_detail(answer)}")
         return answer.json() if answer.is_success else self._checked(answer)
 
     def _checked(self, answer: httpx.Response) -> dict[str, Any]:
@@ -255,6 +261,12 @@ def _is_token_refused(answer: httpx.Response) -> bool:
     if answer.status_code == httpx.codes.FORBIDDEN:
         return _detail(answer) == "Invalid JWT token"
     return answer.status_code == httpx.codes.UNAUTHORIZED
+
+
+def _why_refused(answer: httpx.Response) -> str:
+    if _detail(answer) != _NO_SUCH_PATH:
+        return _detail(answer)
+    return "it has no Windlass, or an older one that does not know this; bring it to the version that is here"
 
 
 def _detail(answer: httpx.Response) -> str:
