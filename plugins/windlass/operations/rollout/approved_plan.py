@@ -156,12 +156,15 @@ def _begin(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, turn: Ma
 
 
 def _make_hosts(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> None:
-    """Have the provider make hosts that the spec wants and that are not there; before it, they are written down."""
+    """Have the provider make hosts that the spec wants and that are not there; before it, they are written down.
+
+    It is asked also where none is missing: what lies around hosts, such as open ports, may have to change.
+    """
     path = path_of(run, request)
     if run.missing_hosts(path.after):
         remember_rollout(run, path)
-        for name in run.make_hosts(path.after):
-            tell(f"{name}: made by its provider")
+    for name in run.make_hosts(path.after):
+        tell(f"{name}: made by its provider")
 
 
 def confirm_plan(run: ClusterRun, request: UpgradeRequest, checked: CheckedPlan, tell: Tell) -> CheckedPlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from windlass.domain.providers.settings import settings_problems
 from windlass.domain.spec.checks import access, flags, hosts, network, operation, people, platform
 from windlass.domain.spec.checks.lines import one_line_each
 from windlass.domain.spec.checks.not_there import not_there
@@ -39,6 +40,7 @@ def problems(
     if known.versions is not None:
         found += not_there(cluster)
         found += hosts.known_provider(cluster, known.providers)
+        found += settings_problems(cluster)
         found += hosts.node_names(cluster)
         found += hosts.reserved_names(cluster)
         found += access.host_authorities(cluster)
