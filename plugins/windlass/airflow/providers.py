@@ -10,11 +10,11 @@ from botocore.config import Config
 
 from windlass.airflow.connections import cluster_connection
 from windlass.airflow.hooks.host import HostHook
-from windlass.domain.providers.ec2_settings import Ec2Settings
-from windlass.domain.providers.libcloud_settings import LibcloudSettings
-from windlass.domain.providers.settings import read_settings
 from windlass.domain.scripts.first_boot import MachineLogin
+from windlass.domain.spec.ec2_settings import Ec2Settings
+from windlass.domain.spec.libcloud_settings import LibcloudSettings
 from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.provider_settings import read_settings
 from windlass.effects.providers import Cloud, Ec2Provider, HostProvider, StaticProvider, installed_provider
 from windlass.effects.providers.libcloud import LibcloudProvider, make_driver
 from windlass.effects.ssh.login import public_key

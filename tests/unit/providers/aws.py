@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 
-from windlass.domain.providers.ec2_settings import Ec2Settings
-from windlass.domain.providers.settings import read_settings
 from windlass.domain.scripts.first_boot import KEYS_END, MachineLogin
 from windlass.domain.spec import Cluster
+from windlass.domain.spec.ec2_settings import Ec2Settings
+from windlass.domain.spec.provider_settings import read_settings
 from windlass.effects.providers import Cloud, Ec2Provider
 
 REGION = "eu-west-1"

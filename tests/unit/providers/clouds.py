@@ -15,9 +15,9 @@ from requests import PreparedRequest
 
 from contracts.host_provider import ADDRESSES
 from unit.providers.aws import KEY
-from windlass.domain.providers.libcloud_settings import LibcloudSettings
-from windlass.domain.providers.settings import read_settings
 from windlass.domain.scripts.first_boot import MachineLogin
+from windlass.domain.spec.libcloud_settings import LibcloudSettings
+from windlass.domain.spec.provider_settings import read_settings
 from windlass.effects.providers import LibcloudProvider
 from windlass.effects.providers.libcloud import make_driver
 

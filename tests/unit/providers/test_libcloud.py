@@ -10,8 +10,8 @@ import pytest
 from contracts.host_provider import cluster_of
 from unit.providers.aws import HOST_KEY
 from unit.providers.clouds import SETTINGS, Clouds
-from windlass.domain.providers.libcloud_settings import node_prefix
 from windlass.domain.scripts.first_boot import KEYS_END
+from windlass.domain.spec.libcloud_settings import node_prefix
 from windlass.effects.providers.libcloud import make_driver
 from windlass.errors import NotReadyError, RefusedError, SpecError
 

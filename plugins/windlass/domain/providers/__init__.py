@@ -1,1 +1,1 @@
-"""What a spec says to the host providers that come along, and what follows from it: pure, no cloud is asked."""
+"""What host providers that come along have to make around hosts: pure, no cloud is asked."""

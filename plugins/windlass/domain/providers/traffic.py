@@ -12,7 +12,7 @@ from typing import Literal
 
 from windlass.domain.host.layout import API_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from windlass.domain.host.preflight import PORTS
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, Host
 
 HOSTS = "hosts"
 """All hosts of the cluster, whatever their roles; hosts have the groups of their roles besides."""
@@ -50,6 +50,11 @@ class Outside:
     ssh: Collection[str] = ()
     api: Collection[str] = ()
     has_balancer: bool = False
+
+
+def groups_of(host: Host) -> tuple[str, ...]:
+    """Return the groups of a host: that of all hosts, and one for each of its roles."""
+    return (HOSTS, *sorted(host.roles))
 
 
 def allowed_traffic(cluster: Cluster, outside: Outside) -> frozenset[Allowed]:

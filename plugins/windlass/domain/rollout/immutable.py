@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from windlass.domain.providers.settings import SETTINGS
 from windlass.domain.spec import Cluster, diff_clusters
 from windlass.domain.spec.flags import etcd_prefix, service_account_issuers
 from windlass.domain.spec.models import Host
 from windlass.domain.spec.problem import Path
+from windlass.domain.spec.provider_settings import SETTINGS
 from windlass.errors import RefusedError
 from windlass.operation_names import Operation
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from windlass.domain.providers.libcloud_settings import LibcloudSettings, node_name, node_prefix
 from windlass.domain.scripts.first_boot import MachineLogin, first_boot, host_key_told
+from windlass.domain.spec.libcloud_settings import LibcloudSettings, node_name, node_prefix
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import NotReadyError, RefusedError, SpecError, UnreachableError, WindlassError
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from windlass.domain.providers.settings import settings_problems
 from windlass.domain.spec.checks import access, flags, hosts, network, operation, people, platform
 from windlass.domain.spec.checks.lines import one_line_each
 from windlass.domain.spec.checks.not_there import not_there
@@ -13,6 +12,7 @@ from windlass.domain.spec.known import STORED, Known
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.plain_secrets import plain_secrets
 from windlass.domain.spec.problem import Problem, UnreadableSpec
+from windlass.domain.spec.provider_settings import settings_problems
 from windlass.domain.spec.references import reference_problems
 
 _CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (

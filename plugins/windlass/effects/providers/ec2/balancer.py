@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from windlass.domain.host.layout import API_PORT
-from windlass.domain.providers.ec2_settings import Ec2Balancer
+from windlass.domain.spec.ec2_settings import Ec2Balancer
 from windlass.effects.providers.ec2.cloud import (
     CLUSTER_TAG,
     DENIED,

@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from windlass.domain.providers.ec2_settings import Ec2Settings
 from windlass.domain.scripts.first_boot import MachineLogin
+from windlass.domain.spec.ec2_settings import Ec2Settings
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 
 CLUSTER_TAG = "windlass-cluster"

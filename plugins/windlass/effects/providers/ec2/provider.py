@@ -6,8 +6,7 @@ import time
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
-from windlass.domain.providers.ec2_settings import groups_of
-from windlass.domain.providers.traffic import BALANCER
+from windlass.domain.providers.traffic import BALANCER, groups_of
 from windlass.domain.scripts.first_boot import host_key_told
 from windlass.domain.spec.models import Cluster
 from windlass.effects.providers.ec2.balancer import Balancer

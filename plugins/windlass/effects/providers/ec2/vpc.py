@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from windlass.domain.providers.traffic import HOSTS, Allowed, allowed_traffic
+from windlass.domain.providers.traffic import HOSTS, Allowed, Outside, allowed_traffic
 from windlass.domain.spec.models import Cluster
 from windlass.effects.providers.ec2.cloud import (
     CLUSTER_TAG,
@@ -52,6 +52,11 @@ class VpcParts:
     cloud: Cloud
     cluster: str
 
+    @property
+    def _outside(self) -> Outside:
+        settings = self.cloud.settings
+        return Outside(settings.ssh_from, settings.api_from, has_balancer=settings.load_balancer is not None)
+
     def subnets(self) -> Subnets:
         """Return the subnets, those that Windlass makes made."""
         settings = self.cloud.settings
@@ -85,7 +90,7 @@ class VpcParts:
 
         What they let in besides stays until `narrow`: what runs may need it as long as it is not changed.
         """
-        desired = allowed_traffic(cluster, self.cloud.settings.outside)
+        desired = allowed_traffic(cluster, self._outside)
         there = self.known_groups()
         for name in sorted({one.group for one in desired} - there.keys()):
             there[name] = Group(self._make_group(name, vpc), frozenset())
@@ -97,7 +102,7 @@ class VpcParts:
 
     def narrow(self, cluster: Cluster) -> None:
         """Have the security groups let in nothing that the cluster does not need."""
-        desired = allowed_traffic(cluster, self.cloud.settings.outside)
+        desired = allowed_traffic(cluster, self._outside)
         there = self.known_groups()
         ids = {name: group.id for name, group in there.items()}
         for group in there.values():

@@ -15,7 +15,7 @@ class LibcloudSettings(Section):
 
     driver: str = Field(
         description="Name of a compute driver of Apache Libcloud, such as openstack, gce or digitalocean.",
-        pattern="^[a-z0-9_]{1,40}$",
+        min_length=1,
     )
     image: str = Field(description="Id or name of the image, a supported system.", min_length=1)
     size: str = Field(description="Id or name of the size.", min_length=1)

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from windlass.domain.providers.ec2_settings import Ec2Settings, ec2_problems
-from windlass.domain.providers.libcloud_settings import LibcloudSettings
 from windlass.domain.spec.base import Section
+from windlass.domain.spec.ec2_settings import Ec2Settings, ec2_problems
+from windlass.domain.spec.libcloud_settings import LibcloudSettings
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem, path_text, suggestion
 from windlass.domain.spec.references import put_values

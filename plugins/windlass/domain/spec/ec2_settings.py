@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from windlass.domain.host.layout import API_PORT
-from windlass.domain.providers.traffic import HOSTS, Outside
 from windlass.domain.spec.base import Many, Section, section, setting
 from windlass.domain.spec.models import Cluster, Host, Role
 
@@ -115,11 +114,6 @@ class Ec2Settings(Section):
     tags: dict[str, str] = setting({}, "Further tags of all that is made.")
 
     @property
-    def outside(self) -> Outside:
-        """Who reaches the hosts from outside."""
-        return Outside(self.ssh_from, self.api_from, has_balancer=self.load_balancer is not None)
-
-    @property
     def known_subnets(self) -> tuple[str, ...]:
         """The ids of the subnets that are there already."""
         return (*((self.subnet_id,) if self.subnet_id else ()), *self.subnet_ids)
@@ -156,11 +150,6 @@ class Ec2Settings(Section):
     def is_spot(self, host: Host) -> bool:
         """Tell whether a host may be taken back by EC2: a worker that is nothing else."""
         return set(host.roles) <= set(self.spot)
-
-
-def groups_of(host: Host) -> tuple[str, ...]:
-    """Return the security groups of a host: that of all hosts, and one for each of its roles."""
-    return (HOSTS, *sorted(host.roles))
 
 
 def ec2_problems(cluster: Cluster, settings: Ec2Settings) -> Iterator[tuple[tuple[str, ...], str, str]]:
