@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,6 @@ def setting(key: str, value: Any) -> Any:
 
 @pytest.mark.parametrize("provider", ["ec2", "libcloud"])
 def test_the_example_of_the_page_is_right_for_the_checks_and_for_editors(provider: str) -> None:
-    import json
-
     load_cluster(text_of(provider), "spec", NEW)
     jsonschema.validate(yaml.safe_load(text_of(provider)), json.loads(json_schema_text()))
 
