@@ -156,6 +156,13 @@ def test_a_right_that_is_missing_is_no_matter_of_time_and_names_itself(settings:
         provider(settings, Fault("UnauthorizedOperation", 1)).missing(cluster(settings, HOSTS, **API))
 
 
+def test_what_is_still_in_use_is_deleted_once_it_is_free(plain: dict[str, Any]) -> None:
+    provider(plain).provide(cluster(plain, HOSTS), "run")
+    fault = Fault("DependencyViolation", 1, only=frozenset({"DeleteSecurityGroup"}))
+    provider(plain, fault).destroy(cluster(plain, HOSTS))
+    assert left() == {}
+
+
 def test_a_login_without_any_rights_for_load_balancers_does_where_there_is_none(plain: dict[str, Any]) -> None:
     provider(plain).provide(cluster(plain, HOSTS), "run")
     fault = Fault("AccessDenied", 1, only=frozenset({"DescribeLoadBalancers"}))

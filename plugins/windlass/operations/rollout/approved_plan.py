@@ -110,6 +110,7 @@ def planned_just_now(
         return None
     tell("nobody had the lease since the gate has planned, a moment ago: the plan holds")
     with run.working() as at_work:
+        _make_hosts(at_work, request, tell)
         _begin(at_work, path, request, handed.get("turn", {}))
     steps = tuple(Step.of(one) for one in handed["steps"])
     return CheckedPlan(steps, handed["goes_to_the_end"], handed["plan"])

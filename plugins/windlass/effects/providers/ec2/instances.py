@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from windlass.domain.scripts.first_boot import first_boot
 from windlass.domain.spec.models import Host
 from windlass.effects.providers.ec2.cloud import (
@@ -13,6 +15,7 @@ from windlass.effects.providers.ec2.cloud import (
     HOST_KEY_TAG,
     HOST_TAG,
     Cloud,
+    code_of,
     of_cluster,
     short_digest,
     tags_of,
@@ -159,7 +162,12 @@ class Instances:
     def console(self, instance: Instance) -> str:
         """Return what an instance has written to its console; empty as long as EC2 has nothing of it."""
         with translated(f"read the console of {instance.host}"):
-            answer = self.cloud.ec2.get_console_output(InstanceId=instance.id, Latest=True)
+            try:
+                answer = self.cloud.ec2.get_console_output(InstanceId=instance.id, Latest=True)
+            except ClientError as error:
+                if code_of(error) != "UnsupportedOperation":  # of types before Nitro, whose console comes minutes late
+                    raise
+                answer = self.cloud.ec2.get_console_output(InstanceId=instance.id)
         return str(answer.get("Output", ""))
 
     def keep_host_key(self, instance: Instance, key: str) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from windlass.domain.providers.traffic import HOSTS, Allowed, Outside, allowed_traffic
 from windlass.domain.spec.models import Cluster
@@ -13,12 +17,16 @@ from windlass.effects.providers.ec2.cloud import (
     CLUSTER_TAG,
     GROUP_TAG,
     Cloud,
+    code_of,
     of_cluster,
     short_digest,
     tags_of,
     translated,
 )
-from windlass.errors import RefusedError
+from windlass.errors import NotReadyError, RefusedError
+
+_FREE = timedelta(minutes=10)
+_PAUSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -179,14 +187,30 @@ class VpcParts:
         for group in there.values():  # no group can be deleted that another one lets in
             self._revoke(group, group.allows, ids)
         for name, group in there.items():
-            with translated(f"delete the security group {name}"):
-                self.cloud.ec2.delete_security_group(GroupId=group.id)
+            self._once_free(f"delete the security group {name}", self.cloud.ec2.delete_security_group, GroupId=group.id)
         for key in self._key_pairs():
             with translated(f"delete the key pair {key}"):
                 self.cloud.ec2.delete_key_pair(KeyName=key)
         for subnet in self._made_subnets():
-            with translated(f"delete the subnet {subnet['SubnetId']}"):
-                self.cloud.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+            id_ = subnet["SubnetId"]
+            self._once_free(f"delete the subnet {id_}", self.cloud.ec2.delete_subnet, SubnetId=id_)
+
+    def _once_free(self, doing: str, delete: Callable[..., object], **given: str) -> None:
+        """Delete something as soon as nothing is in it: interfaces of a load balancer outlive it by some minutes."""
+        deadline = time.monotonic() + _FREE.total_seconds()
+        while True:
+            try:
+                with translated(doing):
+                    delete(**given)
+            except NotReadyError as error:
+                is_in_use = (
+                    isinstance(error.__cause__, ClientError) and code_of(error.__cause__) == "DependencyViolation"
+                )
+                if not is_in_use or time.monotonic() > deadline:
+                    raise
+                self.cloud.pause(_PAUSE_SECONDS)
+            else:
+                return
 
 
 def _subnets(found: Iterable[Mapping[str, Any]]) -> Subnets:
