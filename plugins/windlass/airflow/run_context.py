@@ -42,6 +42,7 @@ from windlass.effects.store.keys import backup_lease_key, delete_lease_key, dril
 from windlass.errors import IntegrityError, NotReadyError, SpecError
 from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
+from windlass.operations.provision import Provision
 from windlass.operations.services import Services
 
 log = logging.getLogger(__name__)
@@ -206,21 +207,23 @@ class RunContext:
 
     def missing_hosts(self, cluster: Cluster) -> tuple[str, ...]:
         """Return the hosts that the spec's provider is still to make."""
-        provider = self.services.provider(cluster)
-        return provider.missing(cluster) if provider.makes_hosts else ()
+        return self.provision(cluster).missing()
 
     def make_hosts(self, cluster: Cluster) -> tuple[str, ...]:
         """Have the provider make what is missing, and return the names of those hosts."""
         self._check_lease()
-        return self.services.provider(cluster).provide(cluster, self.owner.run_id)
+        return self.provision(cluster).provide(self.owner.run_id)
 
     def destroy_host(self, cluster: Cluster, name: str) -> bool:
         """Have the provider destroy one host; False where hosts are the user's own, and nothing was done."""
-        provider = self.services.provider(cluster)
-        if provider.makes_hosts:
+        provision = self.provision(cluster)
+        if provision.makes_hosts:
             self._check_lease()
-            provider.destroy(cluster, (name,))
-        return provider.makes_hosts
+        return provision.destroy((name,))
+
+    def provision(self, cluster: Cluster) -> Provision:
+        """Return the provider of the hosts of `cluster` at work."""
+        return Provision(self.services, self.store, cluster)
 
     def lease(self) -> RunLease:
         """Return the lease of the cluster's operations, of which one at a time changes the cluster."""

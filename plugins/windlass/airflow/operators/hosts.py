@@ -11,6 +11,7 @@ from windlass.airflow.given import given_spec
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import WORK
+from windlass.operations.apply.make_hosts import make_hosts
 from windlass.operations.apply.preflight import preflight
 from windlass.operations.apply.prepare import prepare_hosts
 from windlass.operations.apply.start import start_control_plane, start_kubelets
@@ -32,14 +33,13 @@ class HostProvisionOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the names of the hosts that were made or started, or would be."""
-        cluster = run.desired(given_spec(context["params"]))
-        provider = run.services.provider(cluster)
+        spec = given_spec(context["params"])
         if context["params"].get("plan_only"):
-            if missing := list(provider.missing(cluster)):
+            if missing := list(run.missing_hosts(run.desired(spec))):
                 self.log.info("would be made: %s", ", ".join(missing))
                 self.skip(context, self.skips, missing)
             return []
-        made = list(provider.provide(cluster, run.owner.run_id))
+        made = list(make_hosts(run, spec, self.log.info))
         self.log.info("made: %s", ", ".join(made)) if made else self.log.info("all hosts are there")
         return made
 

@@ -72,13 +72,13 @@ class Hosts(Section):
 
     provider: str = setting(
         "static",
-        "What makes and destroys hosts: static, lab, ec2, or the name of a provider that is installed besides; see "
-        "docs/hosts.md.",
+        "What makes and destroys hosts: static, lab, ec2, libcloud, or the name of a provider that is installed "
+        "besides; see docs/hosts.md.",
     )
     connection: str | None = setting(
         None,
         "Airflow connection of the provider's own login, such as one of type aws with `region_name` in its extra; "
-        "null: `aws_default` for ec2, none for the others.",
+        "null: `aws_default` for ec2; libcloud needs one, others are given none.",
         min_length=1,
     )
     settings: dict[str, Any] = setting(

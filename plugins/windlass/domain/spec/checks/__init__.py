@@ -12,6 +12,7 @@ from windlass.domain.spec.known import STORED, Known
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.plain_secrets import plain_secrets
 from windlass.domain.spec.problem import Problem, UnreadableSpec
+from windlass.domain.spec.provider_settings import settings_problems
 from windlass.domain.spec.references import reference_problems
 
 _CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
@@ -39,6 +40,7 @@ def problems(
     if known.versions is not None:
         found += not_there(cluster)
         found += hosts.known_provider(cluster, known.providers)
+        found += settings_problems(cluster)
         found += hosts.node_names(cluster)
         found += hosts.reserved_names(cluster)
         found += access.host_authorities(cluster)
