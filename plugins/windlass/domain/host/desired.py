@@ -14,6 +14,7 @@ from windlass.domain.host.layout import (
     CNI_BINARIES,
     COMPONENT_LABEL,
     CONTAINERD_CONFIG,
+    CONTAINERD_IMPORTS,
     CONTROLLER_MANAGER_PKI,
     DIGEST_LABEL,
     DOCKER_DAEMON,
@@ -22,6 +23,7 @@ from windlass.domain.host.layout import (
     KERNEL_PARAMETERS,
     KUBECONFIGS,
     KUBELET_CONFIG,
+    OWN_PARAMETERS,
     PKI,
     PROXY_CA,
     PROXY_CONFIG,
@@ -43,19 +45,23 @@ from windlass.domain.rendering import (
     render_host,
 )
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
+from windlass.domain.rendering.machine_settings import own_files
 from windlass.domain.scripts.install import content_directory
+from windlass.domain.spec.machine_settings import settings_of
 from windlass.domain.spec.models import Host
 from windlass.domain.yamltext import read_yaml
 
 ENGINE_PACKAGE = "docker-engine"
 CONTAINERD = "windlass-containerd"
 SETTINGS = {
-    "kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES),
+    "kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES, OWN_PARAMETERS),
     "docker settings": (DOCKER_DAEMON,),
     API_PROXY: (PROXY_CONFIG,),
     PROXY_TRUST: (PROXY_CA,),
 }
 """The files that must be loaded when they change, by what they are called in plans."""
+ONE_BY_ONE = frozenset({OWN_PARAMETERS})
+"""Files among these that come from the spec: they may be wrong, so that hosts load them one after the other."""
 READ_ONCE = {
     "etcd": (f"{PKI}/etcd/ca.crt",),
     "kube-apiserver": (
@@ -120,6 +126,14 @@ class DesiredUnit:
         """What only this unit reads: its unit file and its configuration."""
         return self.files[:2]
 
+    def reads(self, path: str) -> bool:
+        """Tell whether a file is one of those that it reads; of a directory all files count."""
+        return path in self.files or path.rpartition("/")[0] in self.files
+
+    def owns(self, path: str) -> bool:
+        """Tell whether only this unit reads a file."""
+        return path in self.own_files or path.rpartition("/")[0] in self.files
+
 
 @dataclass(frozen=True)
 class DesiredService:
@@ -157,6 +171,8 @@ class DesiredHost:
     images: tuple[HostImage, ...]
     """What the host will run. They are worth having ahead; the runtimes fetch what is missing, and kubelet removes
     what it does not use, so that a missing image is no drift."""
+    own: frozenset[str] = frozenset()
+    """Those of its files that are there only because the spec asks for them; what was there before comes back."""
 
     @property
     def all_files(self) -> Mapping[str, DesiredFile]:
@@ -187,6 +203,7 @@ def desired_host(
         (containerd_unit(release), kubelet_unit(release.version)) if host.is_node else (),
         _services(files),
         host_images(whole.cluster, release, host, whole.lock, whole.mirror),
+        frozenset(own_files(settings_of(whole.cluster, host), host)),
     )
 
 
@@ -194,7 +211,7 @@ def containerd_unit(release: Release) -> DesiredUnit:
     """Return the pods' container runtime."""
     version = release.files["containerd"]
     binaries = (f"{artifact_directory(name, release.files[name])}/bin/{name}" for name in ("containerd", "runc"))
-    files = (f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG)
+    files = (f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG, CONTAINERD_IMPORTS)
     return DesiredUnit(CONTAINERD, "containerd", version, files, tuple(binaries))
 
 

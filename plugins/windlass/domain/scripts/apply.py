@@ -13,7 +13,6 @@ from windlass.domain.host.layout import (
     COMPONENT_LABEL,
     DIGEST_LABEL,
     KERNEL_MODULES,
-    KERNEL_PARAMETERS,
     PKI,
     PROXY_CA,
     PROXY_CONFIG,
@@ -24,6 +23,7 @@ from windlass.domain.host.layout import (
     STACKS,
 )
 from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.own_files import LOAD_PARAMETERS
 from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.yamltext import read_yaml
 
@@ -136,9 +136,7 @@ done
 _LOAD = {
     # Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters.
     "kernel settings": f"""
-[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :
-sysctl -q -e -p {KERNEL_PARAMETERS} || :
-""",
+[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :{LOAD_PARAMETERS}""",
     # A restart takes all settings; where containers run, a reload takes the registries, which is what they need.
     "docker settings": """
 if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi

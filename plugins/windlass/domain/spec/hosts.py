@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from windlass.domain.spec.base import Many, Section, section, setting
+from windlass.domain.spec.machine import Containerd, OwnFile, own_files, own_kubelet, own_sysctls
 
 Role = Literal["etcd", "control-plane", "worker"]
 
@@ -60,6 +61,10 @@ class Host(Section):
         "Taints of the node, as `key=value:Effect` or `key:Effect`. A control-plane host that is no worker gets "
         "`node-role.kubernetes.io/control-plane:NoSchedule` besides.",
     )
+    kubelet: dict[str, Any] = own_kubelet()
+    containerd: Containerd = section(Containerd, "What this host's containerd reads besides.")
+    sysctls: dict[str, Any] = own_sysctls()
+    files: Many[OwnFile] = own_files()
 
     @property
     def is_node(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from windlass.domain.spec.machine_settings import places
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem
 from windlass.domain.spec.references import is_reference, secrets_of
@@ -62,6 +63,10 @@ def plain_secrets(cluster: Cluster) -> Iterator[Problem]:
             if found := _found(command, commands_too=True):
                 right = f"put it into spec.upgrade.hooks.environment, and use it as $NAME: {_RIGHT}"
                 yield Problem((*hooks, when, index), f"the command has {found} in it in clear", right)
+    for place, settings, _ in places(cluster):
+        for index, file in enumerate(settings.files):
+            if isinstance(file.content, str) and (found := _found(file.content)):
+                yield Problem((*place, "files", index, "content"), f"{found} stands in it in clear", _RIGHT)
     for index, manifest in enumerate(spec.manifests):
         if wrong := _wrong_manifest(manifest.content):
             yield Problem(("spec", "manifests", index, "content"), wrong, _RIGHT)

@@ -1,0 +1,90 @@
+"""What a spec's settings of machines become on a host; where there are none, nothing of them is to be seen."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.spec.references import FILES, RevealedText, with_values
+
+KUBELET, CONTAINERD = "/etc/windlass/kubelet/config.yaml", "/etc/windlass/containerd/config.toml"
+PARAMETERS = "/etc/sysctl.d/91-windlass-own.conf"
+
+
+@pytest.mark.parametrize("version", ["v1.36.3", "v1.37.2"])
+def test_kubelet_s_keys_go_together_with_windlass_s_own(render: Any, version: str) -> None:
+    own = {"evictionHard": {"memory.available": "5%", "pid.available": None}, "maxPods": 60, "seccompDefault": None}
+    plain, config = render(version=version).kubelet("w-1"), render(version=version, kubelet=own).kubelet("w-1")
+    assert config["evictionHard"] == {
+        **{key: value for key, value in plain["evictionHard"].items() if key != "pid.available"},
+        "memory.available": "5%",
+    }
+    assert config["maxPods"] == 60
+    assert "seccompDefault" not in config
+    changed = {"evictionHard", "maxPods", "seccompDefault"}
+    assert {key: config[key] for key in config if key not in changed} == {
+        key: plain[key] for key in plain if key not in changed
+    }
+
+
+def test_settings_of_a_role_and_of_a_host_change_no_other_host(render: Any) -> None:
+    plain = render()
+    one = render(members={"w-1": {"kubelet": {"maxPods": 60}}})
+    role = render(roles={"worker": {"sysctls": {"vm.nr_hugepages": 4}}})
+    assert one.host("cp-1") == plain.host("cp-1") == role.host("cp-1")
+    assert {path for path, file in one.host("w-1").items() if file != plain.host("w-1")[path]} == {KUBELET}
+    assert role.host("w-1").keys() - plain.host("w-1").keys() == {PARAMETERS}
+    assert "\nvm.nr_hugepages = 4\n" in role.host("w-1")[PARAMETERS].text
+
+
+def test_containerd_reads_what_lies_in_files_of_its_own(render: Any) -> None:
+    containerd = {
+        "imports": [{"name": "nvidia", "content": "version = 3\n"}],
+        "paths": ["/etc/containerd/conf.d/*.toml"],
+    }
+    files = render(containerd=containerd).host("w-1")
+    path = "/etc/windlass/containerd/conf.d/nvidia.toml"
+    assert tomllib.loads(files[CONTAINERD].text)["imports"] == ["/etc/containerd/conf.d/*.toml", path]
+    assert files[path].text == "version = 3\n"
+    assert "imports" not in tomllib.loads(render().host("w-1")[CONTAINERD].text)
+
+
+def test_a_host_without_kubelet_gets_files_and_parameters_alone(render: Any) -> None:
+    sections = {
+        "containerd": {"imports": [{"name": "a", "content": "version = 3\n"}]},
+        "sysctls": {"a.b": 1},
+        "files": [{"path": "/etc/a", "content": "1"}],
+    }
+    plain, own = render("separate").host("etcd-1"), render("separate", **sections).host("etcd-1")
+    assert own.keys() - plain.keys() == {PARAMETERS, "/etc/a"}
+
+
+def test_a_secret_is_for_root_alone_unless_the_spec_says_who_else(render: Any) -> None:
+    files = [
+        {"path": "/etc/secret", "content": {"fromVariable": "windlass_secret_a"}},
+        {"path": "/etc/shared", "content": {"fromVariable": "windlass_secret_a"}, "mode": "0640", "owner": "root:adm"},
+        {"path": "/etc/plain", "content": "a\n"},
+    ]
+    rendering = render(files=files)
+    revealed = with_values(rendering.cluster, lambda _: "s3cret", FILES)
+    assert isinstance(revealed.spec.files[0].content, RevealedText)
+    found = type(rendering)(revealed, rendering.release).host("w-1")
+    assert (found["/etc/secret"].text, found["/etc/secret"].mode) == ("s3cret", 0o600)
+    assert (found["/etc/shared"].mode, found["/etc/shared"].owner) == (0o640, "root:adm")
+    assert found["/etc/plain"].mode == 0o644
+
+
+def test_empty_sections_render_what_none_do(render: Any) -> None:
+    empty = {
+        "kubelet": {},
+        "sysctls": {},
+        "files": [],
+        "containerd": {"imports": [], "paths": []},
+        "roles": {"worker": {}},
+    }
+    for name in ("cp-1", "w-1"):
+        assert render(**empty).host(name) == render().host(name)
+    assert isinstance(render().mirror, MirrorAddresses)
