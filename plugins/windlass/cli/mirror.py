@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windlass.cli import mirror_accept
+from windlass.cli import mirror_accept, mirror_archive
 from windlass.domain.accepted_lock import lock_digest
 from windlass.errors import NotReadyError, SpecError, WindlassError
 from windlass.mirror import cache, places, source_choice
@@ -38,9 +38,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     serving = below.add_parser("serve", help="serve the files over HTTP")
     serving.add_argument("--address", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     serving.add_argument("--port", type=int, default=8080, help="port to listen at (default: %(default)s)")
+    serving.add_argument("--certificate", type=Path, help="certificates (PEM) to serve by https with")
+    serving.add_argument("--key", type=Path, help="the certificate's private key (PEM)")
     _add_source(serving)
     serving.set_defaults(run=serve)
     mirror_accept.add_commands(below)
+    mirror_archive.add_commands(below)
 
 
 def fill(arguments: argparse.Namespace) -> int:
@@ -87,10 +90,19 @@ def serve(arguments: argparse.Namespace) -> int:
     """Serve the files until interrupted."""
     from windlass.mirror.serving import serve_files  # noqa: PLC0415 (a fill that has nothing to do must not wait)
 
-    root = cache.mirror_directory(_source(arguments))
-    print(f"mirror: {root} at http://{arguments.address}:{arguments.port}", flush=True)
-    serve_files(root, arguments.address, arguments.port)
+    root, tls = cache.mirror_directory(_source(arguments)), _tls(arguments)
+    scheme = "http" if tls is None else "https"
+    print(f"mirror: {root} at {scheme}://{arguments.address}:{arguments.port}", flush=True)
+    serve_files(root, arguments.address, arguments.port, tls)
     return 0
+
+
+def _tls(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+    """Return the certificate to serve with and its key; None to serve without. SpecError for one without the other."""
+    certificate, key = arguments.certificate, arguments.key
+    if (certificate is None) != (key is None):
+        raise SpecError("mirror serve: --certificate and --key go together; give both")
+    return None if certificate is None else (certificate, key)
 
 
 def _select(source: Source, *, complete: bool) -> None:

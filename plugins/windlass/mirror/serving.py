@@ -18,7 +18,10 @@ def registry_config(storage: Path | str, address: str = "0.0.0.0:5000", *, reado
     return _registry_config(storage, address, read_only=readonly)
 
 
-def serve_files(root: Path, address: str, port: int) -> None:
-    """Serve the files of the mirror directory `root` until the process is stopped."""
-    with file_server.make_server(root, address, port) as server:
+def serve_files(root: Path, address: str, port: int, tls: tuple[Path, Path] | None = None) -> None:
+    """Serve the files of the mirror directory `root` until the process is stopped; by https with `tls`.
+
+    That is a file of certificates and one of their key. SpecError if the two are none that go together.
+    """
+    with file_server.make_server(root, address, port, tls) as server:
         server.serve_forever()

@@ -29,7 +29,7 @@ def install_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddres
     IntegrityError if the lock has no digest of one of them.
     """
     steps = [step for one in installs for step in (_fetch(one, lock, mirror), *_links(one, lock, mirror))]
-    return Script("install-artifacts", {"steps": tuple(steps)}, _steps_text(steps))
+    return Script("install-artifacts", {"steps": tuple(steps)}, _steps_text(steps, mirror))
 
 
 def fetch_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresses) -> Script:
@@ -38,11 +38,13 @@ def fetch_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresse
     IntegrityError if the lock has no digest of one of them.
     """
     steps = [_fetch(install, lock, mirror) for install in installs]
-    return Script("fetch-artifacts", {"steps": tuple(steps)}, _steps_text(steps))
+    return Script("fetch-artifacts", {"steps": tuple(steps)}, _steps_text(steps, mirror))
 
 
-def _steps_text(steps: Sequence[Step]) -> str:
-    return "\n".join([_PRELUDE, *map(shlex.join, steps)]) + "\n"
+def _steps_text(steps: Sequence[Step], mirror: MirrorAddresses) -> str:
+    # A mirror is inside, where no proxy of the host's environment is asked; the publishers' sites are outside.
+    inside = ["export no_proxy='*' NO_PROXY='*'"] if mirror.files else []
+    return "\n".join([*inside, _PRELUDE, *map(shlex.join, steps)]) + "\n"
 
 
 _PRELUDE = f"""set -eu
