@@ -113,9 +113,13 @@ def _write(source: Path, name: str, entries: TarReader, into: Path, lock: Lock) 
     """Write one file, and hash it on the way; IntegrityError if it is not what its name or the lock says."""
     wanted = _expected(source, name, lock)
     target = into / name
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        stream = target.open("xb")
+    except (FileExistsError, NotADirectoryError) as error:
+        raise IntegrityError(f"{source}: {name} comes twice, or is a directory as well; {_BEYOND}") from error
     sha256 = hashlib.sha256()
-    with target.open("xb") as stream:
+    with stream:
         for piece in entries.content():
             sha256.update(piece)
             stream.write(piece)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from windlass.mirror import file_server
+from windlass.mirror.build_record import replace
 from windlass.mirror.registry import registry_config as _registry_config
 
 
@@ -25,3 +29,18 @@ def serve_files(root: Path, address: str, port: int, tls: tuple[Path, Path] | No
     """
     with file_server.make_server(root, address, port, tls) as server:
         server.serve_forever()
+
+
+@contextmanager
+def images_served(
+    program: Path, root: Path, address: str, tls: tuple[Path, Path] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Have the registry `program` serve the images of the mirror directory `root` at `address` (``HOST:PORT``)."""
+    config = root / "serve-registry.json"
+    replace(config, _registry_config(root / "registry", address, read_only=True, tls=tls))
+    process = subprocess.Popen([str(program), "serve", str(config)])
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

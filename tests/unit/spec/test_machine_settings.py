@@ -80,6 +80,7 @@ REFUSED = [
     ({"spec.sysctls": {"a.b": "1\nc.d = 2"}}, "has a line break", "one line"),
     ({"spec.containerd": {"imports": [{"name": "a", "content": "version = 2"}]}}, "`version = 3`", "begin with"),
     ({"spec.containerd": {"imports": [{"name": "a", "content": "version ="}]}}, "it is no TOML", "correct it"),
+    ({"spec.containerd": {"imports": [{"name": "a", "content": "a=" + "[" * 9000}]}}, "nested too deep", "correct it"),
     (
         {"spec.containerd": {"imports": [{"name": "a", "content": "version = 3\nroot = '/x'"}]}},
         "it sets root",

@@ -32,9 +32,11 @@ _WORDS = frozenset({"pass", "pwd", "pw"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CALLED = r"(?:[A-Za-z0-9]+[_-])*(?:password|passwd|passphrase|token|secret|api[_-]?key|private[_-]?key|access[_-]?key)"
 _LITERAL = r"(?![\"']?(?:\$|`|<|/))[\"']?[^\s\"';|&]{4,}"
+# What stands before the scheme is told from it, so that a long word is not read again from each of its letters.
+_LOGIN = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s/:@\"']*:(?![${<])[^\s/@\"']+@", re.IGNORECASE)
 _PATTERNS = (
     ("a private key", re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")),
-    ("the login of a URL", re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@\"']*:(?![${<])[^\s/@\"']+@", re.IGNORECASE)),
+    ("the login of a URL", _LOGIN),
 )
 _COMMAND_PATTERNS = (
     *_PATTERNS,

@@ -113,6 +113,8 @@ def wrong_toml(content: str) -> tuple[str, str] | None:
     """Say what keeps a text from being an import of containerd."""
     try:
         settings = tomllib.loads(content)
+    except RecursionError:
+        return "it is nested too deep", "containerd would not start with it; correct it"
     except tomllib.TOMLDecodeError as error:
         return f"it is no TOML: {error}", "containerd would not start with it; correct it"
     if settings.get("version") != 3:
