@@ -22,9 +22,10 @@ SETTINGS = {
 }
 
 
-def spec(**sections: Any) -> str:
+def spec(proxy: dict[str, Any] | None = None, **sections: Any) -> str:
     document = yaml.safe_load(SMALL)
     document["spec"] |= sections
+    document["spec"]["hosts"] |= {"proxy": proxy} if proxy else {}
     return yaml.safe_dump(document)
 
 
@@ -81,3 +82,22 @@ def test_a_file_that_somebody_changes_is_put_right(new: New) -> None:
 
     assert [step["does"] for step in planned.results["gate"]["steps"]] == [[f"w-1: files: {OURS}"]]
     assert machine.text(OURS) == "ours, s3cret-looking\n"
+
+
+def test_a_proxy_comes_and_goes(new: New) -> None:
+    world = new(spec())
+    world.run("create_cluster", spec=spec())
+    proxied = spec({"httpProxy": "http://proxy.example.com:3128"})
+
+    run = world.run("apply_cluster", spec=proxied, auto_approve=True)
+
+    assert run.results["result"]["state"] == "done"
+    does = [line for step in run.results["gate"]["steps"] for line in step["does"]]
+    assert {"w-1: drain", "w-1: kubelet restarted", "w-1: docker settings reloaded"} <= set(does)
+    machine = world.machines["w-1"]
+    assert "http://proxy.example.com:3128" in machine.text("/etc/windlass/proxy.env")
+    assert world.run("apply_cluster", spec=proxied).results["gate"]["steps"] == []
+
+    assert world.run("apply_cluster", spec=spec(), auto_approve=True).results["result"]["state"] == "done"
+    assert not [path for path in machine.host.files if "proxy.env" in path or "docker.service.d" in path]
+    assert world.run("apply_cluster", spec=spec()).results["gate"]["steps"] == []

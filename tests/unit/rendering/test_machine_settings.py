@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from windlass.domain.rendering import MirrorAddresses
-from windlass.domain.spec.references import FILES, RevealedText, with_values
+from windlass.domain.rendering.machine_settings import own_paths
+from windlass.domain.spec.references import FILES, PROXY, RevealedText, with_values
+from windlass.errors import SpecError
 
 KUBELET, CONTAINERD = "/etc/windlass/kubelet/config.yaml", "/etc/windlass/containerd/config.toml"
 PARAMETERS = "/etc/sysctl.d/91-windlass-own.conf"
@@ -88,3 +90,46 @@ def test_empty_sections_render_what_none_do(render: Any) -> None:
     for name in ("cp-1", "w-1"):
         assert render(**empty).host(name) == render().host(name)
     assert isinstance(render().mirror, MirrorAddresses)
+
+
+ENVIRONMENT, DROP_IN = "/etc/windlass/proxy.env", "/etc/systemd/system/docker.service.d/90-windlass-proxy.conf"
+
+
+def test_a_proxy_is_told_to_all_that_reaches_outside_and_nothing_inside_goes_through_it(render: Any) -> None:
+    hosts = {"httpProxy": "http://proxy.example.com:3128", "noProxy": [".example.com"]}
+    rendering = with_proxy(render, hosts)
+    files = rendering.host("w-1")
+    variables = dict(line.partition("=")[::2] for line in files[ENVIRONMENT].text.splitlines())
+    assert variables["https_proxy"] == variables["HTTP_PROXY"] == '"http://proxy.example.com:3128"'
+    inside = variables["no_proxy"].strip('"').split(",")
+    assert {host.address for host in rendering.cluster.spec.hosts.members} <= set(inside)
+    assert {"10.244.0.0/16", "10.96.0.0/12", ".svc", ".cluster.local", "192.0.2.1", ".example.com"} <= set(inside)
+    assert files[ENVIRONMENT].mode == 0o600
+    for path in (DROP_IN, "/etc/systemd/system/kubelet.service", "/etc/systemd/system/windlass-containerd.service"):
+        assert f"\nEnvironmentFile={ENVIRONMENT}\n" in files[path].text
+    assert {ENVIRONMENT, DROP_IN} <= own_paths(rendering.cluster, rendering.member("w-1"))
+    assert not [path for path, file in render().host("w-1").items() if ENVIRONMENT in file.text or path == DROP_IN]
+
+
+@pytest.mark.parametrize("value", ["http://a b", 'http://a"b', "http://$(x)", "none"])
+def test_a_secret_that_is_no_proxy_is_refused_and_not_told(render: Any, value: str) -> None:
+    rendering = with_proxy(render, {"httpProxy": {"fromVariable": "windlass_secret_proxy"}})
+    assert "unknown.invalid" in rendering.host("w-1")[ENVIRONMENT].text
+    revealed = type(rendering)(with_values(rendering.cluster, lambda _: value, PROXY), rendering.release)
+    with pytest.raises(SpecError, match="no URL of a proxy") as told:
+        revealed.host("w-1")
+    assert value not in str(told.value)
+
+
+def test_a_secret_that_is_one_stands_in_that_file_alone(render: Any) -> None:
+    rendering = with_proxy(render, {"httpProxy": {"fromConnection": "proxy", "field": "host"}})
+    revealed = with_values(rendering.cluster, lambda _: "http://ops:hunter2@proxy:3128", PROXY)
+    files = type(rendering)(revealed, rendering.release).host("w-1")
+    assert [path for path, file in files.items() if "hunter2" in file.text] == [ENVIRONMENT]
+
+
+def with_proxy(render: Any, proxy: dict[str, Any]) -> Any:
+    rendering = render()
+    document = rendering.cluster.model_dump(mode="json", by_alias=True)
+    document["spec"]["hosts"]["proxy"] = proxy
+    return type(rendering)(type(rendering.cluster).model_validate(document), rendering.release)

@@ -52,6 +52,11 @@ def test_a_spec_with_all_of_them_is_accepted(changed: Change, version: str) -> N
         },
         "spec.roles": {"worker": {"kubelet": {"maxPods": 110}, "sysctls": {"vm.nr_hugepages": 4}}},
         "spec.hosts.members.3.kubelet": {"providerID": "rack://7"},
+        "spec.hosts.proxy": {
+            "httpProxy": "http://proxy.example.com:3128",
+            "httpsProxy": {"fromVariable": "windlass_secret_proxy"},
+            "noProxy": [".example.com", "198.51.100.0/24"],
+        },
     }
     assert told(changed(settings)) == []
 
@@ -87,6 +92,10 @@ REFUSED = [
         "leave it out",
     ),
     ({"spec.containerd": {"paths": ["/etc/containerd/a.toml"]}}, "no absolute path with a `*`", "does not start"),
+    ({"spec.hosts.proxy": {"httpProxy": "proxy:3128"}}, "no URL of a proxy", "http://HOST:PORT"),
+    ({"spec.hosts.proxy": {"httpProxy": "http://$(reboot):1"}}, "no URL of a proxy", "http://HOST:PORT"),
+    ({"spec.hosts.proxy": {"httpsProxy": "http://ops:hunter2@p:1"}}, "in clear", "fromVariable"),
+    ({"spec.hosts.proxy": {"noProxy": ["a b"]}}, "no name, domain, address or range", ".example.com"),
     (
         {"spec.hosts.members.0.roles": ["etcd"], "spec.hosts.members.0.kubelet": {"maxPods": 60}},
         "has only the role etcd",

@@ -19,6 +19,7 @@ from windlass.domain.host.layout import (
     DIGEST_LABEL,
     DOCKER_DAEMON,
     DOCKER_PLUGINS,
+    DOCKER_PROXY,
     KERNEL_MODULES,
     KERNEL_PARAMETERS,
     KUBECONFIGS,
@@ -27,6 +28,7 @@ from windlass.domain.host.layout import (
     PKI,
     PROXY_CA,
     PROXY_CONFIG,
+    PROXY_ENVIRONMENT,
     PROXY_TRUST,
     SCHEDULER_PKI,
     STACKS,
@@ -45,9 +47,8 @@ from windlass.domain.rendering import (
     render_host,
 )
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
-from windlass.domain.rendering.machine_settings import own_files
+from windlass.domain.rendering.machine_settings import own_paths
 from windlass.domain.scripts.install import content_directory
-from windlass.domain.spec.machine_settings import settings_of
 from windlass.domain.spec.models import Host
 from windlass.domain.yamltext import read_yaml
 
@@ -55,12 +56,12 @@ ENGINE_PACKAGE = "docker-engine"
 CONTAINERD = "windlass-containerd"
 SETTINGS = {
     "kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES, OWN_PARAMETERS),
-    "docker settings": (DOCKER_DAEMON,),
+    "docker settings": (DOCKER_DAEMON, DOCKER_PROXY, PROXY_ENVIRONMENT),
     API_PROXY: (PROXY_CONFIG,),
     PROXY_TRUST: (PROXY_CA,),
 }
 """The files that must be loaded when they change, by what they are called in plans."""
-ONE_BY_ONE = frozenset({OWN_PARAMETERS})
+ONE_BY_ONE = frozenset({OWN_PARAMETERS, DOCKER_PROXY, PROXY_ENVIRONMENT})
 """Files among these that come from the spec: they may be wrong, so that hosts load them one after the other."""
 READ_ONCE = {
     "etcd": (f"{PKI}/etcd/ca.crt",),
@@ -203,7 +204,7 @@ def desired_host(
         (containerd_unit(release), kubelet_unit(release.version)) if host.is_node else (),
         _services(files),
         host_images(whole.cluster, release, host, whole.lock, whole.mirror),
-        frozenset(own_files(settings_of(whole.cluster, host), host)),
+        own_paths(whole.cluster, host),
     )
 
 
@@ -211,13 +212,13 @@ def containerd_unit(release: Release) -> DesiredUnit:
     """Return the pods' container runtime."""
     version = release.files["containerd"]
     binaries = (f"{artifact_directory(name, release.files[name])}/bin/{name}" for name in ("containerd", "runc"))
-    files = (f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG, CONTAINERD_IMPORTS)
+    files = (f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG, CONTAINERD_IMPORTS, PROXY_ENVIRONMENT)
     return DesiredUnit(CONTAINERD, "containerd", version, files, tuple(binaries))
 
 
 def kubelet_unit(version: str) -> DesiredUnit:
     """Return the kubelet of a release."""
-    files = (f"{SYSTEMD}/kubelet.service", KUBELET_CONFIG, f"{KUBECONFIGS}/kubelet.conf")
+    files = (f"{SYSTEMD}/kubelet.service", KUBELET_CONFIG, f"{KUBECONFIGS}/kubelet.conf", PROXY_ENVIRONMENT)
     secrets = (f"{PKI}/kubelet.crt", f"{PKI}/kubelet-client.crt", f"{PKI}/ca.crt")
     binaries = (f"{kubernetes_binaries(version)}/kubelet",)
     return DesiredUnit("kubelet", "kubelet", version, (*files, *secrets), binaries)

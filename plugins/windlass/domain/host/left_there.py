@@ -60,5 +60,5 @@ def login(facts: HostFacts) -> Iterator[Told]:
     if facts.forwards is False:
         yield (
             "its SSH server forwards no connection, and etcd and the API are reached through it",
-            "set `AllowTcpForwarding yes` for the login in /etc/ssh/sshd_config, without DisableForwarding; reload sshd",
+            "set `AllowTcpForwarding yes` for the login in /etc/ssh/sshd_config, no DisableForwarding, and reload sshd",
         )

@@ -23,6 +23,7 @@ from windlass.domain.rendering.context import ClusterInputs, HostInputs, compone
 from windlass.domain.rendering.files import FOR_ROOT, HostFiles, RenderedFile
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.machine_settings import imported_paths, own_files, with_own_keys
+from windlass.domain.rendering.proxy import proxy_files
 from windlass.domain.rendering.stacks import host_stacks, render_stack
 from windlass.domain.spec.machine_settings import settings_of
 from windlass.domain.spec.models import Cluster, Host
@@ -58,7 +59,7 @@ def render_host(
     if host.is_node and mirror.registry:
         registry_hosts = f"{REGISTRY_HOSTS}/{mirror.registry_host}/hosts.toml"
         files |= _render({"host/hosts.toml": registry_hosts}, inputs)
-    return dict(sorted({**own_files(settings, host), **files}.items()))
+    return dict(sorted({**own_files(settings, host), **proxy_files(cluster, mirror), **files}.items()))
 
 
 def _render(

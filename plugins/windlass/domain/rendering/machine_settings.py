@@ -7,10 +7,11 @@ from typing import Any
 
 import yaml
 
-from windlass.domain.host.layout import CONTAINERD_IMPORTS, OWN_PARAMETERS
+from windlass.domain.host.layout import CONTAINERD_IMPORTS, DOCKER_PROXY, OWN_PARAMETERS, PROXY_ENVIRONMENT
 from windlass.domain.rendering.files import FOR_ROOT, RenderedFile
 from windlass.domain.spec.machine import MachineSettings, OwnFile, deep_merged
-from windlass.domain.spec.models import Host
+from windlass.domain.spec.machine_settings import settings_of
+from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.references import RevealedText, is_reference
 from windlass.domain.yamltext import read_yaml
 
@@ -27,6 +28,12 @@ def own_files(settings: MachineSettings, host: Host) -> dict[str, RenderedFile]:
         imports = settings.containerd.imports
         files |= {import_path(one.name): RenderedFile(one.content.encode(), FOR_ROOT) for one in imports}
     return files
+
+
+def own_paths(cluster: Cluster, host: Host) -> frozenset[str]:
+    """Return the paths of all files that are on `host` only because the spec asks for them."""
+    proxy = (PROXY_ENVIRONMENT, DOCKER_PROXY) if cluster.spec.hosts.proxy.is_set else ()
+    return frozenset((*own_files(settings_of(cluster, host), host), *proxy))
 
 
 def import_path(name: str) -> str:

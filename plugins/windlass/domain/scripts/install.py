@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from windlass.domain.artifacts import Lock
-from windlass.domain.host.layout import ARTIFACTS, DOCKER_UNFINISHED, ENGINE_SYSTEM
+from windlass.domain.host.layout import ARTIFACTS, DOCKER_UNFINISHED, ENGINE_SYSTEM, PROXY_ENVIRONMENT
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
 from windlass.domain.scripts.script import CHANGED, Script
@@ -43,10 +43,11 @@ def fetch_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresse
 
 def _steps_text(steps: Sequence[Step], mirror: MirrorAddresses) -> str:
     # A mirror is inside, where no proxy of the host's environment is asked; the publishers' sites are outside.
-    inside = ["export no_proxy='*' NO_PROXY='*'"] if mirror.files else []
+    inside = ["export no_proxy='*' NO_PROXY='*'"] if mirror.files else [_PROXY]
     return "\n".join([*inside, _PRELUDE, *map(shlex.join, steps)]) + "\n"
 
 
+_PROXY = f"[ ! -e {PROXY_ENVIRONMENT} ] || {{ set -a; . {PROXY_ENVIRONMENT}; set +a; }}"
 _PRELUDE = f"""set -eu
 umask 022
 mkdir -p {ARTIFACTS}
@@ -160,7 +161,8 @@ if [ ! -e $unfinished ]; then
   if command -v dockerd >/dev/null; then exit 0; fi
   broken_off=no
 fi
-{guard}export DEBIAN_FRONTEND=noninteractive
+{guard}{_PROXY}
+export DEBIAN_FRONTEND=noninteractive
 log=/var/log/windlass-docker-install.log
 mkdir -p "${{unfinished%/*}}"
 touch $unfinished

@@ -55,7 +55,8 @@ def own_files_script(paths: Iterable[str]) -> Script:
     guard = "" if wanted else f"[ -e {OWN}/record ] || exit 0\n"
     text = f"""set -u
 umask 077
-{guard}{_FUNCTIONS}{_KEEP}mkdir -p $own/kept
+{guard}{_FUNCTIONS}{_KEEP}( umask 022; mkdir -p "${{own%/*}}" )
+mkdir -p $own/kept
 touch $own/record
 {lines}
 while IFS= read -r path; do keep "$path" || exit 1; done <$own/wanted

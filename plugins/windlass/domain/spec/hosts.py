@@ -24,6 +24,25 @@ class Bastion(Section):
     known_hosts: Many[str] = setting([], "The bastion's host keys, as lines of a known_hosts file.")
 
 
+class Proxy(Section):
+    """The proxy through which hosts reach what is outside."""
+
+    http_proxy: Any = setting(
+        None, "URL of the proxy for http, and a reference to a secret if it has a login; null: none."
+    )
+    https_proxy: Any = setting(None, "URL of the proxy for https, in the same way; null: that for http.")
+    no_proxy: Many[str] = setting(
+        [],
+        "What else is inside: names, domains after a `.`, addresses and ranges. Hosts, pods, services, the cluster's "
+        "names, `api.endpoint` and the mirror are inside anyway.",
+    )
+
+    @property
+    def is_set(self) -> bool:
+        """Tell whether there is a proxy at all."""
+        return self.http_proxy is not None or self.https_proxy is not None
+
+
 class Ssh(Section):
     """How the hosts are reached by SSH."""
 
@@ -90,4 +109,7 @@ class Hosts(Section):
         {}, "What the provider needs to make hosts; see docs/hosts.md. A text may be a reference to a secret."
     )
     ssh: Ssh = section(Ssh, "How the hosts are reached.")
+    proxy: Proxy = section(
+        Proxy, "The proxy through which hosts, Docker, containerd and kubelets reach what is outside."
+    )
     members: Many[Host] = Field(description="The hosts, each with its roles.", min_length=1)

@@ -65,13 +65,21 @@ def plain_secrets(cluster: Cluster) -> Iterator[Problem]:
             if found := _found(command, commands_too=True):
                 right = f"put it into spec.upgrade.hooks.environment, and use it as $NAME: {_RIGHT}"
                 yield Problem((*hooks, when, index), f"the command has {found} in it in clear", right)
+    yield from _of_machines(cluster)
+    for index, manifest in enumerate(spec.manifests):
+        if wrong := _wrong_manifest(manifest.content):
+            yield Problem(("spec", "manifests", index, "content"), wrong, _RIGHT)
+
+
+def _of_machines(cluster: Cluster) -> Iterator[Problem]:
+    proxy = cluster.spec.hosts.proxy
+    for key, value in (("httpProxy", proxy.http_proxy), ("httpsProxy", proxy.https_proxy)):
+        if isinstance(value, str) and (found := _found(value)):
+            yield Problem(("spec", "hosts", "proxy", key), f"{found} stands in it in clear", _RIGHT)
     for place, settings, _ in places(cluster):
         for index, file in enumerate(settings.files):
             if isinstance(file.content, str) and (found := _found(file.content)):
                 yield Problem((*place, "files", index, "content"), f"{found} stands in it in clear", _RIGHT)
-    for index, manifest in enumerate(spec.manifests):
-        if wrong := _wrong_manifest(manifest.content):
-            yield Problem(("spec", "manifests", index, "content"), wrong, _RIGHT)
 
 
 def refuse_plain_secrets(cluster: Cluster, filename: str) -> None:

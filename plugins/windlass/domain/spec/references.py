@@ -29,10 +29,10 @@ VARIABLE, CONNECTION, FIELD = "fromVariable", "fromConnection", "field"
 DEFAULT_FIELD = "password"
 EXTRA = "extra."
 SETTINGS, STACKS, HOOKS, MANIFESTS = "hosts.settings", "stacks", "upgrade.hooks", "manifests"
-FILES = "files"
-EVERYWHERE = (SETTINGS, STACKS, HOOKS, MANIFESTS, FILES)
+FILES, PROXY = "files", "hosts.proxy"
+EVERYWHERE = (SETTINGS, STACKS, HOOKS, MANIFESTS, FILES, PROXY)
 """The parts of a spec that references may stand in."""
-ON_HOSTS = (STACKS, FILES)
+ON_HOSTS = (STACKS, FILES, PROXY)
 """Those that files of hosts are rendered from."""
 _KEYS = frozenset({VARIABLE, CONNECTION, FIELD})
 _NAME = re.compile(r"[A-Za-z0-9_./:-]{1,250}")
@@ -141,6 +141,10 @@ def with_values(cluster: Cluster, value_of: ValueOf, *parts: str) -> Cluster:
         changes["manifests"] = tuple(_filled(one, value_of) for one in spec.manifests)
     if FILES in parts and any(True for _ in _file_references(cluster)):
         changes |= _with_files(cluster, changes.get("hosts", spec.hosts), value_of)
+    if PROXY in parts and any(True for _ in _proxy_references(spec.hosts)):
+        hosts = changes.get("hosts", spec.hosts)
+        values = {name: put_values(value, value_of) for name, value in _proxies(hosts)}
+        changes["hosts"] = hosts.model_copy(update={"proxy": hosts.proxy.model_copy(update=values)})
     return cluster.model_copy(update={"spec": spec.model_copy(update=changes)})
 
 
@@ -155,6 +159,17 @@ def _with_files(cluster: Cluster, hosts: Hosts, value_of: ValueOf) -> dict[str, 
         "roles": {role: filled(settings) for role, settings in cluster.spec.roles.items()},
         "hosts": hosts.model_copy(update={"members": members}),
     }
+
+
+def _proxies(hosts: Hosts) -> tuple[tuple[str, Any], ...]:
+    return ("http_proxy", hosts.proxy.http_proxy), ("https_proxy", hosts.proxy.https_proxy)
+
+
+def _proxy_references(hosts: Hosts) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    keys = ("httpProxy", "httpsProxy")
+    for key, (_, value) in zip(keys, _proxies(hosts), strict=True):
+        if is_reference(value):
+            yield ("spec", "hosts", "proxy", key), value
 
 
 def _file_references(cluster: Cluster) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -191,6 +206,7 @@ def _references(cluster: Cluster) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     for index, stack in enumerate(spec.stacks):
         yield from _below(("spec", "stacks", index, "values"), stack.values)
     yield from _file_references(cluster)
+    yield from _proxy_references(spec.hosts)
     yield from _below(("spec", "upgrade", "hooks", "environment"), spec.upgrade.hooks.environment)
     for index, manifest in enumerate(spec.manifests):
         for document in _documents(manifest.content):

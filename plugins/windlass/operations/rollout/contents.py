@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from windlass.domain.host.drift import HostDrift
-from windlass.domain.host.layout import DOCKER_DAEMON, OWN_PARAMETERS
+from windlass.domain.host.layout import DOCKER_DAEMON, DOCKER_PROXY, OWN_PARAMETERS
 from windlass.domain.pki import Pki, files_for
 from windlass.domain.rendering import merge_daemon_settings, render_host
-from windlass.domain.rendering.machine_settings import own_files
+from windlass.domain.rendering.machine_settings import own_paths
 from windlass.domain.rollout.plan import HostState
 from windlass.domain.rollout.plan_details import (
     HostContents,
@@ -18,7 +18,6 @@ from windlass.domain.rollout.plan_details import (
     paths_to_read,
     together,
 )
-from windlass.domain.spec.machine_settings import settings_of
 from windlass.domain.spec.models import Host
 from windlass.domain.spec.references import ON_HOSTS
 from windlass.effects.ssh.connection import Connection
@@ -63,5 +62,5 @@ def _contents(
         new[DOCKER_DAEMON] = merged.encode()
     if found.drift.certificates:
         new |= {path: file.content for path, file in files_for(session.cluster, host, pki).items()}
-    own = own_files(settings_of(session.cluster, host), host).keys() - {OWN_PARAMETERS}
-    return HostContents(old, new, session.fingerprint, frozenset(own))
+    own = own_paths(session.cluster, host) - {OWN_PARAMETERS, DOCKER_PROXY}
+    return HostContents(old, new, session.fingerprint, own)

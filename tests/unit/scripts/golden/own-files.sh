@@ -29,6 +29,7 @@ keep() { # path
   fi
   sync -f $own; echo "file $1" >>$own/record
 }
+( umask 022; mkdir -p "${own%/*}" )
 mkdir -p $own/kept
 touch $own/record
 printf '%s\n' /etc/multipath.conf /etc/sysctl.d/91-windlass-own.conf >$own/wanted

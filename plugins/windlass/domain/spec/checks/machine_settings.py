@@ -22,7 +22,8 @@ from windlass.domain.host.layout import (
     PROGRAMS,
     SYSTEMD,
 )
-from windlass.domain.spec.checks.syntax import wrong_label
+from windlass.domain.spec.checks.syntax import is_proxy_url, wrong_label
+from windlass.domain.spec.hosts import Proxy
 from windlass.domain.spec.machine_settings import places, settings_of
 from windlass.domain.spec.models import Cluster, MachineSettings, OwnFile
 from windlass.domain.spec.problem import Path, Problem
@@ -30,6 +31,7 @@ from windlass.domain.spec.references import is_reference
 
 _PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~-]+)+")
 _PATTERN = re.compile(r"(/[A-Za-z0-9._*-]+)+")
+_INSIDE = re.compile(r"[A-Za-z0-9.:/_-]+")
 _MODE = re.compile(r"0?[0-7]{3}")
 _OWNER = re.compile(r"[a-z_0-9][a-z0-9_.-]*:[a-z_0-9][a-z0-9_.-]*")
 _PARAMETER = re.compile(r"[a-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_*:@-]+)+")
@@ -87,6 +89,19 @@ def machine_settings(cluster: Cluster) -> Iterator[Problem]:
         if host is not None and not host.is_node and (settings.kubelet or settings.containerd.imports):
             yield Problem(place, f"{host.name} has only the role etcd, and runs no kubelet", "give it another role")
     yield from _together(cluster)
+    yield from _proxy(cluster.spec.hosts.proxy)
+
+
+def _proxy(proxy: Proxy) -> Iterator[Problem]:
+    path: Path = ("spec", "hosts", "proxy")
+    for key, value in (("httpProxy", proxy.http_proxy), ("httpsProxy", proxy.https_proxy)):
+        if value is not None and not is_reference(value) and not (isinstance(value, str) and is_proxy_url(value)):
+            right = "write http://HOST:PORT; one with a login is a reference to a secret"
+            yield Problem((*path, key), "it is no URL of a proxy", right)
+    for index, one in enumerate(proxy.no_proxy):
+        if not _INSIDE.fullmatch(one):
+            wrong = f"`{one}` is no name, domain, address or range"
+            yield Problem((*path, "noProxy", index), wrong, "write such as .example.com or 192.0.2.0/24")
 
 
 def _imports(settings: MachineSettings, path: Path) -> Iterator[Problem]:
