@@ -54,6 +54,17 @@ def test_containerd_reads_what_lies_in_files_of_its_own(render: Any) -> None:
     assert "imports" not in tomllib.loads(render().host("w-1")[CONTAINERD].text)
 
 
+def test_containerd_finds_what_files_of_the_spec_s_own_say_of_registries(render: Any) -> None:
+    path = "/etc/containerd/certs.d/docker.io/hosts.toml"
+    files = [{"path": path, "content": {"fromVariable": "windlass_secret_hub"}}]
+    images = ("plugins", "io.containerd.cri.v1.images", "registry", "config_path")
+    found = [tomllib.loads(one.host("w-1")[CONTAINERD].text) for one in (render(), render(files=files))]
+    for key in images:
+        found = [one[key] for one in found]
+    assert found == ["/etc/windlass/containerd/certs.d", "/etc/windlass/containerd/certs.d:/etc/containerd/certs.d"]
+    assert render(files=files).host("w-1")[path].mode == 0o600
+
+
 def test_a_host_without_kubelet_gets_files_and_parameters_alone(render: Any) -> None:
     sections = {
         "containerd": {"imports": [{"name": "a", "content": "version = 3\n"}]},

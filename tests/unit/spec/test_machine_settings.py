@@ -129,6 +129,7 @@ FILES = [
     ({"path": "/etc/a", "content": {"fromVariable": "other"}}, "not for this spec"),
     ({"path": "/etc/a", "content": {"fromVariable": "windlass_secret_a"}, "mode": "0644"}, "could read the secret"),
     ({"path": "/etc/a", "content": "-----BEGIN PRIVATE KEY-----\n"}, "in clear"),
+    ({"path": "/etc/a", "content": 'authorization = "Basic b3BzOmh1bnRlcjI="\n'}, "a login stands in it in clear"),
     ({"path": "/etc/a", "content": "a" * 300_000}, "more than 256 KiB"),
 ]
 

@@ -7,7 +7,14 @@ from typing import Any
 
 import yaml
 
-from windlass.domain.host.layout import CONTAINERD_IMPORTS, DOCKER_PROXY, OWN_PARAMETERS, PROXY_ENVIRONMENT
+from windlass.domain.host.layout import (
+    CONTAINERD_IMPORTS,
+    DOCKER_PROXY,
+    OWN_PARAMETERS,
+    OWN_REGISTRY_HOSTS,
+    PROXY_ENVIRONMENT,
+    REGISTRY_HOSTS,
+)
 from windlass.domain.rendering.files import FOR_ROOT, RenderedFile
 from windlass.domain.spec.machine import MachineSettings, OwnFile, deep_merged
 from windlass.domain.spec.machine_settings import settings_of
@@ -44,6 +51,12 @@ def import_path(name: str) -> str:
 def imported_paths(settings: MachineSettings) -> tuple[str, ...]:
     """Return what containerd reads besides its own settings, in this order: the later holds."""
     return (*settings.containerd.paths, *(import_path(one.name) for one in settings.containerd.imports))
+
+
+def registry_hosts(settings: MachineSettings) -> str:
+    """Return where containerd looks for what it is told of registries: the first directory that has one counts."""
+    has_own = any(file.path.startswith(f"{OWN_REGISTRY_HOSTS}/") for file in settings.files)
+    return f"{REGISTRY_HOSTS}:{OWN_REGISTRY_HOSTS}" if has_own else REGISTRY_HOSTS
 
 
 def with_own_keys(rendered: str, own: Mapping[str, Any]) -> str:

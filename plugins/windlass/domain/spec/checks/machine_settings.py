@@ -72,7 +72,10 @@ _OWN_TOML: tuple[tuple[tuple[str, ...], str], ...] = (
     (("root",), "Windlass cleans hosts and measures their room by it; leave it out"),
     (("state",), "Windlass cleans hosts by it; leave it out"),
     (("grpc",), "kubelet and Windlass ask containerd there; leave it out"),
-    (("plugins", "io.containerd.cri.v1.images", "registry"), "set spec.artifacts.registries"),
+    (
+        ("plugins", "io.containerd.cri.v1.images", "registry"),
+        "write hosts.toml under spec.files, as /etc/containerd/certs.d/REGISTRY/hosts.toml",
+    ),
     (("plugins", "io.containerd.cri.v1.images", "pinned_images"), "it is the catalog's; leave it out"),
     ((*_RUNTIME, "cni"), "the network driver's files lie there; leave it out"),
     ((*_RUNTIME, "containerd", "runtimes", "runc"), "it is Windlass's; give your runtime another name"),
