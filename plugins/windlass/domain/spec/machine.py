@@ -97,6 +97,8 @@ def deep_merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     together = dict(before)
     for key, value in after.items():
         mine = together.get(key)
-        both = isinstance(mine, Mapping) and isinstance(value, Mapping)
-        together[key] = deep_merged(mine, value) if both else value  # type: ignore[arg-type]
+        if isinstance(mine, Mapping) and isinstance(value, Mapping):
+            together[key] = deep_merged(mine, value)
+        else:
+            together[key] = value
     return together
