@@ -17,7 +17,7 @@ from windlass.cli.embedded.client import AirflowClient, TaskView
 from windlass.cli.embedded.instance import RunningInstance
 from windlass.cli.embedded.instance import down as stop_airflow
 from windlass.cli.embedded.instance import up as start_airflow
-from windlass.cli.embedded.layout import Home, Settings
+from windlass.cli.embedded.layout import Home
 from windlass.cli.embedded.secret_files import login
 from windlass.cli.main import main as windlass
 from windlass.domain.host.layout import API_PORT
@@ -79,7 +79,7 @@ def run(version: str) -> int:
     # The lab serves the mirror of this machine, so what was filled a moment ago is what may hold.
     AcceptedLocks(store, keys).accept(lab.mirror_url, read_lock(), "windlass demo")
     home = Home.of(NAME)
-    running = start_airflow(home, Settings(connections=demo_plan.connections(lab, key)), on_progress=stage.say)
+    running = start_airflow(home, demo_plan.airflow_settings(lab, key), on_progress=stage.say)
     stage.say(f"Airflow: {_login_line(home, running)}")
     with AirflowClient(running.url, *login(home)) as client:
         if not _create(client, demo_plan.cluster_spec(lab, version), stage):

@@ -128,7 +128,9 @@ class RunContext:
         if not text:
             return self.cluster()
         catalog = self.catalog
-        known = Known(catalog.versions, catalog.stacks, catalog.flags, installed_names(HOST_PROVIDERS))
+        known = Known(
+            catalog.versions, catalog.stacks, catalog.flags, installed_names(HOST_PROVIDERS), catalog.kubelet_keys
+        )
         others, unreadable = self._others()
         cluster = load_cluster(text, "spec", known, other_clusters=others, unreadable=unreadable)
         if cluster.name != self.name:

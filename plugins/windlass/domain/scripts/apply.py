@@ -12,18 +12,20 @@ from windlass.domain.host.layout import (
     APPLIED,
     COMPONENT_LABEL,
     DIGEST_LABEL,
+    DOCKER_PROXY,
     KERNEL_MODULES,
-    KERNEL_PARAMETERS,
     PKI,
     PROXY_CA,
     PROXY_CONFIG,
     PROXY_CONTAINER,
+    PROXY_ENVIRONMENT,
     PROXY_PORT,
     PROXY_SERVICE,
     PROXY_TRUST,
     STACKS,
 )
 from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.own_files import LOAD_PARAMETERS
 from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.yamltext import read_yaml
 
@@ -135,15 +137,22 @@ until [ -n "$(pgrep -P "$master" | grep -vxF -- "$before")" ]; do
   sleep 0.1
 done
 """
+_PROXY_NOTE = f"{APPLIED}/docker-proxy"
 _LOAD = {
     # Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters.
     "kernel settings": f"""
-[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :
-sysctl -q -e -p {KERNEL_PARAMETERS} || :
-""",
+[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :{LOAD_PARAMETERS}""",
     # A restart takes all settings; where containers run, a reload takes the registries, which is what they need.
     "docker settings": """
-if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
+if [ -z "$(docker ps -q)" ]; then restart=yes; else restart=no; fi
+"""
+    f"""
+# A proxy is taken by a restart alone; with live-restore, containers run on through it.
+proxy=$(cat {DOCKER_PROXY} {PROXY_ENVIRONMENT} 2>/dev/null | sha256sum | cut -d' ' -f1)
+before=$(cat {_PROXY_NOTE} 2>/dev/null || printf '' | sha256sum | cut -d' ' -f1)
+if [ "$proxy" != "$before" ]; then restart=yes; systemctl daemon-reload; fi
+if [ $restart = yes ]; then systemctl restart docker; else systemctl reload docker; fi
+mkdir -p {APPLIED}; echo "$proxy" >{_PROXY_NOTE}
 """,
     API_PROXY: _RELOAD_PROXY,
     PROXY_TRUST: _RELOAD_PROXY,

@@ -275,9 +275,12 @@ class SshConnection:
         user = self._target.user
         if code != 0 and self._needs_sudo(is_desired=command.sudo) and shell.lacks_sudo(stderr):
             said = stderr.strip().splitlines()[-1]
+            lines = [f"`{user} ALL=(ALL) NOPASSWD: ALL`"]
+            if shell.needs_terminal(stderr):
+                lines.append(f"`Defaults:{user} !requiretty`")
             raise RefusedError(
                 f"{self.host}: {user} cannot become root by sudo without a password: {said}; "
-                f"install sudo and put `{user} ALL=(ALL) NOPASSWD: ALL` into /etc/sudoers.d/windlass on the host"
+                f"install sudo and put {' and '.join(lines)} into /etc/sudoers.d/windlass on the host"
             )
 
     def _overdue(self, command: _Command, fate: str) -> UnreachableError:

@@ -70,4 +70,6 @@ def _surroundings(session: ClusterSession, host: Host) -> Script:
     port, mirror = session.cluster.spec.hosts.ssh.port, session.mirror
     others = {one.name: f"{one.address}:{port}" for one in session.hosts if one.name != host.name}
     source = f"the mirror at {mirror.files}" if mirror.files else f"the official sites ({mirror.probe})"
-    return surroundings_script(others, {source: mirror.probe}, has_etcd="etcd" in host.roles)
+    return surroundings_script(
+        others, {source: mirror.probe}, has_etcd="etcd" in host.roles, is_outside=not mirror.files
+    )

@@ -1,5 +1,5 @@
-( curl -s -o /dev/null --connect-timeout 3 --max-time 5 http://192.0.2.2:22 >/dev/null 2>&1; case $? in 7|28) echo 'unreached=cp-2 (192.0.2.2:22)' ;; esac ) &
-( curl -fsS --connect-timeout 3 --max-time 5 --location http://192.0.2.9:8080/healthz >/dev/null 2>&1 || echo 'unreached=the mirror at http://192.0.2.9:8080' ) &
+( curl -s -o /dev/null --noproxy '*' --connect-timeout 3 --max-time 5 http://192.0.2.2:22 >/dev/null 2>&1; case $? in 7|28) echo 'unreached=cp-2 (192.0.2.2:22)' ;; esac ) &
+( curl -fsS --noproxy '*' --connect-timeout 3 --max-time 5 --location http://192.0.2.9:8080/healthz >/dev/null 2>&1 || echo 'unreached=the mirror at http://192.0.2.9:8080' ) &
 file=$(mktemp /var/lib/windlass-preflight.XXXXXX) || exit 0
 start=$(date +%s%N)
 dd if=/dev/zero of="$file" bs=2k count=20 oflag=dsync status=none

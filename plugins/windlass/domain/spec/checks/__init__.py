@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from windlass.domain.spec.checks import access, flags, hosts, network, operation, people, platform
+from windlass.domain.spec.checks import access, flags, hosts, kubelet_keys, network, operation, people, platform
 from windlass.domain.spec.checks.lines import one_line_each
+from windlass.domain.spec.checks.machine_settings import machine_settings
 from windlass.domain.spec.checks.not_there import not_there
 from windlass.domain.spec.checks.operation import environment_names
 from windlass.domain.spec.known import STORED, Known
@@ -46,6 +47,8 @@ def problems(
         found += access.host_authorities(cluster)
         found += people.reserved_prefixes(cluster)
         found += flags.problems(cluster, known.flags)
+        found += kubelet_keys.problems(cluster, known.kubelet_keys, known.flags)
+        found += machine_settings(cluster)
         found += reference_problems(cluster)
         found += plain_secrets(cluster)
         found += environment_names(cluster)

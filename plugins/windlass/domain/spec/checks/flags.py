@@ -60,7 +60,8 @@ def problems(cluster: Cluster, known_flags: Mapping[str, ReleaseFlags]) -> Itera
             elif known is not None and name not in known.flags:
                 yield Problem(path, *_unknown(component, name, version, known_flags))
             else:
-                yield from _values(component, name, values, known or ComponentFlags(), path)
+                own = _own_files(cluster) if component == "kubelet" else frozenset()
+                yield from _values(component, name, values, known or ComponentFlags(), path, own)
     yield from chain.from_iterable(rule(cluster) for rule in _RULES)
 
 
@@ -73,25 +74,36 @@ def _unknown(component: str, name: str, version: str, known_flags: Mapping[str, 
     return wrong, f"did you mean `{meant}`?" if meant else f"see `{component} --help`"
 
 
-def _values(component: str, name: str, values: tuple[str, ...], known: ComponentFlags, path: Path) -> Iterator[Problem]:
+def _values(
+    component: str, name: str, values: tuple[str, ...], known: ComponentFlags, path: Path, own: frozenset[str]
+) -> Iterator[Problem]:
     kind = known.flags[name].type if name in known.flags else ""
     if len(values) > 1 and known.flags and takes_one_value(component, kind):
         yield Problem(path, f"of `{name}` only the last value counts", "give one value")
     for value in values:
-        if wrong := wrong_value(kind, value) or _missing_file(component, name, value):
+        if wrong := wrong_value(kind, value) or _missing_file(component, name, value, own):
             yield Problem(path, *wrong)
         if name == "feature-gates" and known.gates:
             yield from _gates(component, value, known.gates, path)
 
 
-def _missing_file(component: str, name: str, value: str) -> tuple[str, str] | None:
+def _own_files(cluster: Cluster) -> frozenset[str]:
+    """Return the files that the spec itself places on every host."""
+    return frozenset(file.path for file in cluster.spec.files)
+
+
+def _missing_file(component: str, name: str, value: str, own: frozenset[str]) -> tuple[str, str] | None:
     if name in _NO_FILES or name.endswith(_NO_FILE_ENDS) or value in _STANDARD_STREAMS:
         return None
     if not (value.startswith("/") or name.endswith(_FILES)) or value.startswith(_THERE.get(component, ())):
         return None
+    if component == "kubelet":
+        is_there = any(path == value or path.startswith(f"{value}/") for path in own)
+        told = "hosts have only what Windlass places there", "give it under spec.files, or leave it out"
+        return None if is_there else (f"kubelet finds no file `{value}`: {told[0]}", told[1])
     return (
-        f"{component} finds no file `{value}`: hosts have only what Windlass places there",
-        "leave it out; files of your own on hosts are planned, not there yet",
+        f"{component} finds no file `{value}`: its container has only what Windlass places there",
+        "leave it out; files of your own in containers of the control plane are planned, not there yet",
     )
 
 

@@ -7,6 +7,7 @@ import re
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _BUILT_BY_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
+_PROXY_URL = re.compile(r"https?://[A-Za-z0-9._~:@%\[\]/!*+,;=-]+")
 _FORM_OF_NAMES = "use lower-case letters, digits and `-`, begin and end with a letter or digit"
 
 
@@ -79,6 +80,11 @@ def wrong_endpoint(text: str) -> tuple[str, str] | None:
     if ipv4(host) is None and not is_dns_name(host):
         return f"`{host}` is neither a DNS name nor an IPv4 address", form
     return None
+
+
+def is_proxy_url(text: str) -> bool:
+    """Tell whether `text` is the URL of a proxy, with no character that a shell or systemd reads as something else."""
+    return _PROXY_URL.fullmatch(text) is not None
 
 
 def _is_ipv6(text: str) -> bool:
