@@ -19,7 +19,8 @@ from windlass.airflow.operators.cluster import (
     ClusterForgetOperator,
     ClusterRecordOperator,
 )
-from windlass.airflow.run_context import RunContext, finished_by
+from windlass.airflow.other_runs import finished_by
+from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.errors import RefusedError, WindlassError
 

@@ -275,9 +275,8 @@ class SshConnection:
         user = self._target.user
         if code != 0 and self._needs_sudo(is_desired=command.sudo) and shell.lacks_sudo(stderr):
             said = stderr.strip().splitlines()[-1]
-            lines = [f"`{user} ALL=(ALL) NOPASSWD: ALL`"]
-            if shell.needs_terminal(stderr):
-                lines.append(f"`Defaults:{user} !requiretty`")
+            by_terminal = [f"`Defaults:{user} !requiretty`"] if shell.needs_terminal(stderr) else []
+            lines = [f"`{user} ALL=(ALL) NOPASSWD: ALL`", *by_terminal]
             raise RefusedError(
                 f"{self.host}: {user} cannot become root by sudo without a password: {said}; "
                 f"install sudo and put {' and '.join(lines)} into /etc/sudoers.d/windlass on the host"

@@ -120,9 +120,9 @@ def _imports(settings: MachineSettings, path: Path) -> Iterator[Problem]:
             yield Problem((*here, "content"), *wrong)
     for index, pattern in enumerate(settings.containerd.paths):
         if not _PATTERN.fullmatch(pattern) or "*" not in pattern or f"{normpath(pattern)}" != pattern:
-            wrong = f"`{pattern}` is no absolute path with a `*` in it"
+            no_pattern = f"`{pattern}` is no absolute path with a `*` in it"
             right = "containerd does not start while a file without `*` is missing; write /etc/containerd/conf.d/*.toml"
-            yield Problem((*path, "paths", index), wrong, right)
+            yield Problem((*path, "paths", index), no_pattern, right)
         elif pattern.startswith((f"{ETC}/", f"{DATA}/")):
             yield Problem((*path, "paths", index), "everything there is Windlass's", "take another path")
 
