@@ -25,6 +25,7 @@ from unit.remote.test_rules import given
 from windlass.airflow import services
 from windlass.cli import airflow_access, remote
 from windlass.cli.airflow_access import open_client
+from windlass.cli.embedded import client
 from windlass.cli.main import _parser, main
 from windlass.domain.remote import Answer, AnswerKey, Command, answer_context, needs_of, seal_answer
 from windlass.errors import UnreachableError
@@ -116,12 +117,12 @@ class Handler(FakeHandler):
 
     def _run(self, path: str) -> Any:
         dag, *rest = path.split("/")
-        state = {"dag_id": dag, "dag_run_id": "run-1", "state": "success"}
+        state = {"dag_id": dag, "dag_run_id": "run-1", "state": "queued" if self.server.is_paused else "success"}
         if "xcomEntries" in rest:
             return {"value": RESULTS[rest[rest.index("taskInstances") + 1]]}
         if rest and rest[-1] == "taskInstances":
             return {"task_instances": [], "total_entries": 0}
-        return {"is_paused": False, "dag_id": dag} if not rest else state
+        return {"is_paused": self.server.is_paused, "dag_id": dag} if not rest else state
 
 
 class Commanded(FakeAirflow):
@@ -130,6 +131,7 @@ class Commanded(FakeAirflow):
     def __init__(self, handler: type[BaseHTTPRequestHandler] = Handler) -> None:
         super().__init__(handler)
         self.answer, self.state, self.sealed = Answer(("the answer",), ("told beside it",), 0), "answered", ""
+        self.is_paused = False
         self.asked: tuple[str, str, Any] = ("", "", {})
 
 
@@ -273,8 +275,8 @@ def test_where_no_answer_comes_it_says_what_to_look_at(
 ) -> None:
     airflow.state = state
     monkeypatch.setattr(remote, limit, timedelta())
-    with open_client(airflow.url) as client, pytest.raises(UnreachableError) as raised:
-        remote.ask(client, Command.CERTIFICATES, given(Command.CERTIFICATES), "demo")
+    with open_client(airflow.url) as opened, pytest.raises(UnreachableError) as raised:
+        remote.ask(opened, Command.CERTIFICATES, given(Command.CERTIFICATES), "demo")
     assert told in str(raised.value)
 
 
@@ -302,6 +304,25 @@ def test_why_airflow_refuses_is_told(
     airflow.refusal = (status, why)
     assert main(words_of("audit", airflow, tmp_path)) == 3
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["apply", "upgrade", "backup now", "backup drill"])
+def test_nobody_waits_for_a_dag_that_is_paused(
+    airflow: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    airflow.is_paused = True
+    monkeypatch.setattr(client, "_QUEUED_SECONDS", -1.0)
+    assert main(words_of(words, airflow, tmp_path)) == 3
+    assert "is paused in Airflow" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["apply", "backup now"])
+def test_who_may_start_no_run_is_refused(
+    airflow: Commanded, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    airflow.refusal = (403, "vic may not operate this cluster")
+    assert main(words_of(words, airflow, tmp_path)) == 3
+    assert "vic may not operate this cluster" in capsys.readouterr().err
 
 
 def test_whoever_has_not_logged_in_is_told_how(
