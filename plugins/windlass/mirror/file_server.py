@@ -158,7 +158,7 @@ class _TlsServer(ThreadingHTTPServer):
             return
         with spoken:
             spoken.settimeout(None)
-            super().finish_request(spoken, client_address)  # type: ignore[arg-type]
+            super().finish_request(spoken, client_address)
 
 
 def make_server(root: Path, address: str, port: int, tls: tuple[Path, Path] | None = None) -> ThreadingHTTPServer:
