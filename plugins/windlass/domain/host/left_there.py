@@ -15,7 +15,8 @@ MIN_INODES_FREE = 50_000
 """Programs and images of a node take some 20,000 files; kubelet evicts pods below 3 % of all."""
 MIN_ROOM_KIB = {"/opt": 1_500_000, "/var/log": 300_000, "/var/lib/docker": 1_500_000}
 """Of programs, of audit logs and journals, and of the control plane's images."""
-_OURS = "10-flannel.conflist"
+_OURS = "10-f"
+"""How the network driver's own file begins: containerd takes the first file by name, whoever wrote it."""
 _SET_BY_US = ("--log-driver", "--log-opt", "--live-restore", "--insecure-registry")
 """What daemon.json says as well: dockerd does not start where both say it."""
 
