@@ -26,7 +26,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dummy": {"driver": "dummy", "image": "1", "size": "1"},
     "digitalocean": {
         "driver": "digitalocean", "image": "1", "size": "s-2vcpu", "location": "ams3", "userData": "ex_user_data",
-        "arguments": {"ex_create_attr": {"vpc_uuid": "net-1", "tags": ["windlass", "{cluster}"]}},
+        "arguments": {"ex_create_attr": {"private_networking": True, "tags": ["windlass", "{cluster}"]}},
     },
     "vultr": {
         "driver": "vultr", "image": "477", "size": "vc2-2c", "location": "ams", "userData": "ex_userdata",

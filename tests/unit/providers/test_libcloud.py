@@ -41,7 +41,7 @@ def test_arguments_are_filled_with_the_hosts_words_and_user_data_lets_one_key_in
     made.provider("digitalocean").provide(cluster_of("libcloud", SETTINGS["digitalocean"], "w-1"), "run")
     [asked] = made.asked
     assert asked["tags"] == ["windlass", "demo"]
-    assert asked["vpc_uuid"] == "net-1"
+    assert asked["private_networking"]
     assert asked["user_data"].startswith("#cloud-config")
 
 
