@@ -196,6 +196,6 @@ def _filled(value: Any, words: Mapping[str, str]) -> Any:
 
 
 def _text(console: Any) -> str:
-    """Return what a console gave: a text, or a mapping with it under `output`, as the driver of EC2 has it."""
+    """Return what a console gave: a text, or a mapping with it under `output`, as the driver of AWS has it."""
     found = console.get("output") if isinstance(console, Mapping) else console
     return found if isinstance(found, str) else ""
