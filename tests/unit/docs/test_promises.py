@@ -16,7 +16,18 @@ from .pages import ROOT
 SPEC = ROOT / "plugins" / "windlass" / "domain" / "spec"
 READ_IN_THE_SPEC = {"Etcd.allow_even"}
 """They say only which specs are right."""
-READ_BY = {"Component.extra_args": r"\bown_flags\(", "Oidc.username_prefix": r"\.prefix\b"}
+READ_BY = {
+    "Component.extra_args": r"\bown_flags\(",
+    "Oidc.username_prefix": r"\.prefix\b",
+    "Ec2Roles.worker": r"\.volume_of\(",
+    "Ec2Settings.by_role": r"\.volume_of\(",
+    "Ec2Settings.spot": r"\.is_spot\(",
+    "Ec2Settings.subnet_id": r"\.known_subnets\b",
+    "Ec2Settings.subnet_ids": r"\.known_subnets\b",
+    **{f"{one}.image_id": r"\.image_of\(" for one in ("Ec2Settings", "Ec2Size")},
+    **{f"{one}.instance_type": r"\.instance_type_of\(" for one in ("Ec2Settings", "Ec2Size")},
+    **{f"{one}.volume_gibibytes": r"\.volume_of\(" for one in ("Ec2Settings", "Ec2Size")},
+}
 """Settings that something of the spec's own package reads, and how that is called elsewhere."""
 
 
