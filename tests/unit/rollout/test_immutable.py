@@ -125,3 +125,16 @@ def test_the_way_out_of_another_issuer_leads_there(before: list[str], after: lis
         refuse_what_no_rollout_changes(
             with_flags(BEFORE, service_account_issuer=one), with_flags(BEFORE, service_account_issuer=next_one)
         )
+
+
+def at_provider(name: str) -> Cluster:
+    document = BEFORE.model_dump(mode="json", by_alias=True)
+    document["spec"]["hosts"]["provider"] = name
+    return Cluster.model_validate(document)
+
+
+@pytest.mark.parametrize("after", ["static", "libcloud"])
+def test_machines_that_a_provider_has_made_stay_its_own(after: str) -> None:
+    with pytest.raises(RefusedError, match=rf"spec.hosts.provider: ec2 -> {after} \(the machines are what the one has"):
+        refuse_what_no_rollout_changes(at_provider("ec2"), at_provider(after))
+    refuse_what_no_rollout_changes(at_provider("static"), at_provider("ec2"))  # which knows them, or is refused
