@@ -23,10 +23,16 @@ from windlass.airflow.operators.rollout import (
     UpgradeVerifyOperator,
 )
 
+AFTER_GATE = ("approval", "lease", "check", "approve_changes", "confirm", "verify", "release")
+"""What a rollout without a step skips: each is named, or Airflow would take a round of its scheduler for every one.
+
+The mapped `roll` is not: Airflow skips it by the task that it is mapped over.
+"""
+
 
 def apply_tasks(subject: str) -> None:
     """Add the tasks of an apply to the DAG at hand: those of a rollout, and the creation of what is not there yet."""
-    gate = ApplyGateOperator(task_id="gate", skips=["approval"], creates="create")
+    gate = ApplyGateOperator(task_id="gate", skips=list(AFTER_GATE), creates="create")
     create = ClusterCreateOperator(task_id="create")
     gate >> create >> rollout_tasks(subject, gate)
 
@@ -46,7 +52,8 @@ def rotation_tasks(subject: str) -> None:
     for number, prefix in enumerate(PHASES):
         later = [f"{one}gate" for one in PHASES[number + 1 :]]
         after = f"{PHASES[number - 1]}result" if number else ""
-        gate = RotationGateOperator(task_id=f"{prefix}gate", skips=[f"{prefix}approval"], later=later, after=after)
+        skips = [f"{prefix}{one}" for one in AFTER_GATE]
+        gate = RotationGateOperator(task_id=f"{prefix}gate", skips=skips, later=later, after=after)
         before >> gate
         before, release = _rollout(subject, gate, prefix)
     release >> _outcome(before)
@@ -54,7 +61,7 @@ def rotation_tasks(subject: str) -> None:
 
 def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> UpgradeResultOperator:
     """Add the tasks of a rollout to the DAG at hand, and return the last; `subject` is what its approval asks."""
-    result, release = _rollout(subject, gate or UpgradeGateOperator(task_id="gate", skips=["approval"]))
+    result, release = _rollout(subject, gate or UpgradeGateOperator(task_id="gate", skips=list(AFTER_GATE)))
     release >> _outcome(result)
     return result
 

@@ -19,7 +19,7 @@ from windlass.domain.secret import Secret
 from windlass.errors import NotReadyError, RefusedError, SpecError, UnreachableError, WindlassError
 
 _API = "/api/v2"
-_POLL_SECONDS = 0.7
+_POLL_SECONDS = 0.5
 """A look costs the API server some 50 ms, on the machine that is to do the work."""
 _REFUSALS = frozenset(
     {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS}
