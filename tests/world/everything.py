@@ -64,7 +64,7 @@ class World:
         self.machines: dict[str, Machine] = {}
         self.etcd = Etcd(self.machines)
         for one in cluster.spec.hosts.members:
-            machine = Machine(one.name, one.address, self.boundaries, self.etcd)
+            machine = Machine(one.name, one.node_address, self.boundaries, self.etcd, one.node_addresses[1:])
             machine.host.tunnel = partial(_forward, self, one.name)
             self.machines[one.name] = machine
         self.kubernetes = KubernetesApi(self.machines, self.boundaries, self.etcd)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from windlass.cli import mirror_accept
 from windlass.domain.accepted_lock import lock_digest
+from windlass.domain.addresses import host_port
 from windlass.errors import NotReadyError, SpecError, WindlassError
 from windlass.mirror import cache, places, source_choice
 from windlass.mirror.commands import Commands
@@ -88,7 +89,7 @@ def serve(arguments: argparse.Namespace) -> int:
     from windlass.mirror.serving import serve_files  # noqa: PLC0415 (a fill that has nothing to do must not wait)
 
     root = cache.mirror_directory(_source(arguments))
-    print(f"mirror: {root} at http://{arguments.address}:{arguments.port}", flush=True)
+    print(f"mirror: {root} at http://{host_port(arguments.address, arguments.port)}", flush=True)
     serve_files(root, arguments.address, arguments.port)
     return 0
 

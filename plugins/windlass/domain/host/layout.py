@@ -54,8 +54,6 @@ DOCKER_PLUGINS = "/usr/local/lib/docker"
 KERNEL_PARAMETERS = "/etc/sysctl.d/90-windlass.conf"
 KERNEL_MODULES = "/etc/modules-load.d/windlass.conf"
 
-SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc.cluster.local"
-"""Who signs the tokens of service accounts, where a spec names nobody else."""
 API_PROXY = "API proxy"
 """What plans call the settings of the stack `api-proxy`, which it takes over while it runs."""
 PROXY_SERVICE = "api-proxy"

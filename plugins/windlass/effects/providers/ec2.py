@@ -104,7 +104,7 @@ class Ec2Provider:
             "ClientToken": hashlib.sha256(f"{cluster.name}/{host.name}/{run}".encode()).hexdigest(),
             "SubnetId": settings.subnet_id,
             "SecurityGroupIds": list(settings.security_group_ids),
-            "PrivateIpAddress": host.address,
+            "PrivateIpAddress": host.node_address,
             "BlockDeviceMappings": [{"DeviceName": settings.root_device, "Ebs": volume}],
             "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
             "TagSpecifications": [
@@ -144,10 +144,10 @@ def _read(instance: Mapping[str, Any]) -> _Instance:
 def _check_addresses(cluster: Cluster, there: Mapping[str, _Instance]) -> None:
     for host in cluster.spec.hosts.members:
         instance = there.get(host.name)
-        if instance is not None and instance.address != host.address:
+        if instance is not None and instance.address != host.node_address:
             raise RefusedError(
                 f"{host.name}: {instance.instance_id} has the address {instance.address}, the spec says "
-                f"{host.address}; an instance keeps its address: put it back into the spec, or terminate the instance"
+                f"{host.node_address}; an instance keeps its address: put it back into the spec, or terminate it"
             )
 
 
