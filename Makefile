@@ -3,6 +3,8 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export AIRFLOW__CORE__LOAD_EXAMPLES := false
+# Hundreds of processes load the same modules; each would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests that share nothing: those of one file in one process, for what they make together; the longest files first.
 SIDE_BY_SIDE := pytest -n auto --dist loadfile --no-loadscope-reorder
 

@@ -41,7 +41,8 @@ with DAG(
         outside_window=outside_window_param(),
         allow_untested=allow_untested_param(),
     ),
-    allowed_run_types=["scheduled", "manual"],
+    # By a DAG of the user's own, which may have a schedule.
+    allowed_run_types=["scheduled", "manual", "operator_triggered"],
     max_active_runs=16,
 ):
     apply_tasks("Apply the spec of {{ params.cluster }}?")

@@ -35,7 +35,8 @@ with DAG(
     schedule=None,
     tags=["windlass"],
     params=common_params(spec=SPEC),
-    allowed_run_types=["scheduled", "manual"],
+    # A run of apply_cluster has the cluster created that is not there yet.
+    allowed_run_types=["scheduled", "manual", "operator_triggered"],
     max_active_runs=16,
 ):
     with TaskGroup("plan"):

@@ -13,12 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from windlass.cli.access import Access, AccessRequest, grant_access
 from windlass.cli.embedded.client import AirflowClient, TaskView
 from windlass.cli.embedded.instance import RunningInstance
 from windlass.cli.embedded.instance import down as stop_airflow
 from windlass.cli.embedded.instance import up as start_airflow
-from windlass.cli.embedded.layout import Home, Settings
+from windlass.cli.embedded.layout import Home
 from windlass.cli.embedded.secret_files import login
 from windlass.cli.main import main as windlass
 from windlass.domain.host.layout import API_PORT
@@ -30,6 +29,7 @@ from windlass.effects.store import AuthenticatedStore
 from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.mirror.cache import read_lock
 from windlass.operation_names import Operation
+from windlass.operations.commands.break_glass import Access, AccessRequest, grant_access
 from windlass_lab import demo_plan
 from windlass_lab.demo_plan import HOSTS, NAME
 from windlass_lab.lab import down as stop_lab
@@ -74,18 +74,19 @@ def run(version: str) -> int:
         return exit_code
     lab = start_lab(LabPlan(NAME, HOSTS), stage.say)
     key = _master_key()
-    store, keys = demo_plan.store_of(lab), MasterKeys.parse(key.reveal())
+    keys = MasterKeys.parse(key.reveal())
+    store = AuthenticatedStore.by(demo_plan.store_of(lab), keys)
     # The lab serves the mirror of this machine, so what was filled a moment ago is what may hold.
     AcceptedLocks(store, keys).accept(lab.mirror_url, read_lock(), "windlass demo")
     home = Home.of(NAME)
-    running = start_airflow(home, Settings(connections=demo_plan.connections(lab, key)), on_progress=stage.say)
+    running = start_airflow(home, demo_plan.airflow_settings(lab, key), on_progress=stage.say)
     stage.say(f"Airflow: {_login_line(home, running)}")
     with AirflowClient(running.url, *login(home)) as client:
         if not _create(client, demo_plan.cluster_spec(lab, version), stage):
             print(f"the run failed; its pages: {_login_line(home, running)}\n`windlass demo` tries again from there")
             return 1
     asked = AccessRequest(NAME, "demo", timedelta(hours=24), "windlass demo")
-    _show_cluster(grant_access(AuthenticatedStore.by(store, keys), keys, asked), _login_line(home, running))
+    _show_cluster(grant_access(store, keys, asked), _login_line(home, running))
     return 0
 
 

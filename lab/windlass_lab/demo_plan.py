@@ -10,12 +10,15 @@ from typing import Any
 
 import yaml
 
+from windlass.cli.embedded.layout import Settings
 from windlass.domain.secret import Secret
 from windlass.effects.store import S3Store, StoreConfig
 from windlass_lab.model import BUCKET, USER, Lab, LabHost
 
 NAME = "demo"
 """The name of the demo's lab, Airflow and cluster alike."""
+MIRROR_SETTING, REGISTRY_SETTING = "WINDLASS_MIRROR", "WINDLASS_REGISTRY"
+"""What names a mirror to an Airflow whose specs name none."""
 HOSTS = ("cp-1", "cp-2", "cp-3", "w-1")
 
 
@@ -36,6 +39,12 @@ def cluster_spec(lab: Lab, version: str) -> str:
         },
     }
     return yaml.safe_dump(document, sort_keys=False, width=10_000)
+
+
+def airflow_settings(lab: Lab, master_key: Secret) -> Settings:
+    """Return what the demo's Airflow runs with: a spec that names no mirror takes everything from the lab's."""
+    variables = {MIRROR_SETTING: lab.mirror_url, REGISTRY_SETTING: lab.registry}
+    return Settings(connections=connections(lab, master_key), variables=variables)
 
 
 def _member(host: LabHost) -> dict[str, Any]:

@@ -82,6 +82,14 @@ class CommandError(WindlassError):
         super().__init__(f"{failure.host}: `{' '.join(failure.argv)}` exited {failure.exit_code}: {last}{hint}")
 
 
+_EXIT_CODES: tuple[tuple[type[WindlassError], int], ...] = ((SpecError, 2), (RefusedError, 3), (UnreachableError, 4))
+
+
+def exit_code(error: WindlassError) -> int:
+    """Return the exit code of a command that ends with this error: 2 wrong use, 3 refused, 4 unreachable, else 1."""
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
+
+
 TRANSIENT: tuple[type[WindlassError], ...] = (NotReadyError, UnreachableError)
 """What may pass by itself: the only errors, with those that derive from them, after which a step is tried again."""
 

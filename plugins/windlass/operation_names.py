@@ -30,3 +30,9 @@ class Operation(StrEnum):
     REPLACE_MEMBER = "replace_member"
     ROTATE = "rotate_certificates"
     """Changes certificates, authorities and keys of a running cluster, phase by phase."""
+    COMMAND = "run_command"
+    """Runs one command of `windlass` for somebody who gave it elsewhere; the plugin's API alone starts it."""
+
+
+ROLLOUTS = frozenset({Operation.APPLY, Operation.UPGRADE, Operation.ROTATE})
+"""The operations that change a running cluster step by step, and can be asked to pause between two steps."""

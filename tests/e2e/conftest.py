@@ -36,6 +36,7 @@ ORDER = (
     "test_backup_cases",
     "test_members",
     "test_people",
+    "test_laptop",
     "test_two_people",
     "test_secret_references",
     "test_rotation",

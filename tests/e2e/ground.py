@@ -382,7 +382,8 @@ def stand(name: str, *, keep: bool) -> Iterator[Ground]:
         lab = up(LabPlan(name, HOSTS))
         key = _master_key(lab)
         # The lab serves the mirror of this machine; what was filled since a ground that was kept is accepted too.
-        locks = AcceptedLocks(demo_plan.store_of(lab), MasterKeys.parse(key.reveal()))
+        keys = MasterKeys.parse(key.reveal())
+        locks = AcceptedLocks(AuthenticatedStore.by(demo_plan.store_of(lab), keys), keys)
         locks.accept(lab.mirror_url, read_lock(), "the end-to-end tests")
         running = instance.up(home, Settings(connections=demo_plan.connections(lab, key)))
         with AirflowClient(running.url, *login(home)) as client:

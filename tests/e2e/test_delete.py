@@ -69,7 +69,9 @@ def test_hosts_come_back_clean_and_fit_and_backups_stay(cluster: Ground) -> None
     assert cluster.records.sealed_pki() is None
     assert cluster.store.get(BACKUP) is not None
     assert "taken off its hosts" in cluster.service_log()[0]
-    plan = cluster.create(cluster.spec(), plan_only=True).succeeded().result("plan.preflight")
+    planned = cluster.apply(cluster.spec(), plan_only=True).succeeded()
+    assert planned.outcome == "planned"
+    plan = cluster.finish("create_cluster", f"apply__{planned.run_id}").succeeded().result("plan.preflight")
     assert set(plan) == set(HOSTS)
     assert all(plan.values())
 

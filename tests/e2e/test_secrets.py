@@ -57,3 +57,13 @@ def test_private_keys_on_hosts_are_for_root_alone(cluster: Ground) -> None:
     find = "find /etc/windlass -type f \\( -name '*.key' -o -name '*.conf' -o -name 'encryption.yaml' \\) -perm /077"
     assert {host: cluster.on(host, find) for host in ("cp-1", "w-1")} == {"cp-1": "", "w-1": ""}
     assert cluster.on("cp-1", "find /etc/windlass -name '*.key' | wc -l").strip() != "0"
+
+
+def test_an_api_server_s_container_sees_its_own_keys_alone(cluster: Ground) -> None:
+    template = "{{range .Mounts}}{{.Source}} {{end}}"
+    mounts = cluster.on("cp-1", f"docker inspect --format '{template}' windlass-kube-apiserver").split()
+    assert sorted(mounts) == [
+        "/etc/windlass/pki/kube-apiserver",
+        "/etc/windlass/stacks/control-plane",
+        "/var/log/windlass/audit",
+    ]

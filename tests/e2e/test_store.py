@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from e2e.ground import CLUSTER, Ground
+from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.authenticity import place_of
 from windlass.domain.host.layout import SEALED_PKI
 from windlass.domain.sealing import MasterKeys
 from windlass.effects.store import AuthenticatedStore, ClusterRecords
-from windlass.effects.store.keys import pki_key, spec_key
+from windlass.effects.store.accepted_locks import AcceptedLocks
+from windlass.effects.store.keys import accepted_lock_key, pki_key, spec_key
 from windlass.errors import WindlassError
 from windlass.operations.store_repair import StoreRepair
 
@@ -57,6 +59,29 @@ def test_an_older_store_is_refused_by_what_the_hosts_were_given(cluster: Ground)
         assert "an older store was put back" in cluster.apply().refused("gate")
     finally:
         _put(cluster, new)
+    assert cluster.apply().succeeded().outcome == "nothing"
+
+
+def test_an_accepted_lock_that_was_put_back_is_refused_and_the_newer_one_holds_again(cluster: Ground) -> None:
+    masters = MasterKeys.parse(cluster.master_key.reveal())
+    mirror = cluster.lab.mirror_url
+    key, locks = accepted_lock_key(mirror), AcceptedLocks(cluster.store, masters)
+    held, old = locks.find(mirror), cluster.bucket.get(key)
+    assert held is not None
+    assert old is not None
+    # Something that no host needs: another lock, and nothing to do.
+    spare = {Artifact("file", "spare", "v1"): Locked(f"sha256:{'0' * 64}", 1, "build")}
+    locks.accept(mirror, Lock(held.lock.source, {**held.lock.artifacts, **spare}), "the tests")
+    new = cluster.bucket.get(key)
+    assert new is not None
+    try:
+        cluster.bucket.put(key, old.data)
+        with pytest.raises(WindlassError, match="an older one was put back"):
+            AcceptedLocks(AuthenticatedStore.by(cluster.bucket, masters), masters).find(mirror)
+        assert "an older one was put back" in cluster.apply().refused("gate")
+    finally:
+        cluster.bucket.put(key, new.data)
+        locks.accept(mirror, held.lock, "the tests")
     assert cluster.apply().succeeded().outcome == "nothing"
 
 

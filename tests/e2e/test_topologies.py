@@ -26,7 +26,7 @@ SEPARATE = {"cp-1": ("control-plane",), "cp-2": ("etcd",), "cp-3": ("control-pla
 def test_is_created_verified_unchanged_and_deleted(
     bare: Ground, roles: Mapping[str, tuple[str, ...]], version: str, sections: Mapping[str, Any]
 ) -> None:
-    bare.create(bare.spec(roles, version, **sections)).succeeded()
+    assert bare.apply(bare.spec(roles, version, **sections)).succeeded().outcome == "created"
 
     assert not bare.not_ready(roles)
     assert bare.create().succeeded().result("record") == "create_cluster: nothing to change"

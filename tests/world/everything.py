@@ -33,7 +33,6 @@ from windlass.effects.catalog import load_catalog
 from windlass.effects.clock import Clock
 from windlass.effects.etcd import EtcdClient, EtcdTarget
 from windlass.effects.providers import StaticProvider
-from windlass.effects.ssh.fake import FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import AuthenticatedStore
 from windlass.effects.store.keys import spec_key
@@ -46,7 +45,7 @@ from world.etcd_api import EtcdChannel
 from world.kubernetes import ApiClient, KubernetesApi
 from world.machine import Machine
 from world.runs import Run, Task, execute, tasks
-from world.surroundings import MortalStore, Way, WorldClock
+from world.surroundings import HostsWithKeys, MortalStore, Way, WorldClock
 
 ROOT = Path(__file__).resolve().parents[2]
 MIRROR = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")
@@ -64,9 +63,7 @@ class World:
         self.machines: dict[str, Machine] = {}
         self.etcd = Etcd(self.machines)
         for one in cluster.spec.hosts.members:
-            machine = Machine(one.name, one.node_address, self.boundaries, self.etcd, one.node_addresses[1:])
-            machine.host.tunnel = partial(_forward, self, one.name)
-            self.machines[one.name] = machine
+            self.machines[one.name] = self._machine(one.name, one.node_addresses)
         self.kubernetes = KubernetesApi(self.machines, self.boundaries, self.etcd)
         self.clock = WorldClock()
         self.bucket = MortalStore(self.boundaries)
@@ -77,6 +74,17 @@ class World:
         self.services = self._built()
         self.runs: dict[str, Run] = {}
         self._numbers = itertools.count(1)
+
+    def _machine(self, name: str, addresses: tuple[str, ...], installation: int = 1) -> Machine:
+        first, *further = addresses
+        machine = Machine(name, first, self.boundaries, self.etcd, tuple(further), installation=installation)
+        machine.host.tunnel = partial(_forward, self, name)
+        return machine
+
+    def reinstall(self, name: str) -> None:
+        """Have a machine come back with nothing on it, and another host key."""
+        old = self.machines[name]
+        self.machines[name] = self._machine(name, (old.address, *old.further), old.installation + 1)
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Let the Airflow layer find this world where it looks for the real one."""
@@ -130,13 +138,25 @@ class World:
 
     def connections(self) -> Connections:
         """Return connections to all hosts, as a new process would make them."""
-        hosts = FakeHosts(machine.host for machine in self.machines.values())
+        hosts = HostsWithKeys(self.machines.values())
         return Connections(hosts.targets(), hosts)
 
     def begin(self, dag_id: str, **params: Any) -> Run:
         """Begin a run of a DAG; health starts those of remediation, and a person all others."""
         run = Run(dag_id, f"run-{next(self._numbers)}", {**_defaults(dag_id), "cluster": self.name, **params})
+        run.run_after = self.clock.now(UTC)
         self.runs[run.run_id] = run
+        return run
+
+    def run_by_schedule(self, dag_id: str, partition: str | None = None) -> Run:
+        """Run a whole DAG as its schedule starts it: for a partition, or for none, and with no params."""
+        params = {**_defaults(dag_id)}
+        run = Run(dag_id, f"run-{next(self._numbers)}", params, user=None, partition=partition)
+        run.started = "asset_triggered" if partition else "scheduled"
+        self.runs[run.run_id] = run
+        for task in self.tasks(run):
+            self.execute(task, run)
+        run.is_finished = True
         return run
 
     def tasks(self, run: Run) -> Iterator[Task]:

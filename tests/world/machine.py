@@ -16,6 +16,8 @@ from windlass.domain.host.layout import (
     CONTROLLER_MANAGER_PKI,
     DIGEST_LABEL,
     FENCE,
+    KERNEL_PARAMETERS,
+    OWN_PARAMETERS,
     PROXY_CA,
     PROXY_CONFIG,
     PROXY_SERVICE,
@@ -35,7 +37,7 @@ READ_PATHS = sorted({path for paths in READ_ONCE.values() for path in paths})
 _CHANGING = (
     "artifacts", "links", "directories", "images", "units", "containers", "loaded", "reads",
     "has_docker", "is_docker_unfinished", "data", "ill", "made", "received", "drills", "starts", "writes", "ticks",
-    "read",    "published",
+    "read", "published", "own", "parameters", "parameters_before",
 )  # fmt: skip
 
 
@@ -65,6 +67,12 @@ class Machine:
     """What lies below etcd's directory."""
     received: dict[str, bytes] = field(default_factory=dict)
     """What a stream brought, by the path that it was written to."""
+    own: dict[str, RemoteFile | None] = field(default_factory=dict)
+    """The files that were written because a spec asked for them, with what lay there before."""
+    parameters: dict[str, str] = field(default_factory=dict)
+    """The kernel's own, as it has them."""
+    parameters_before: dict[str, str] = field(default_factory=dict)
+    """As they were before a spec asked for others."""
     loaded: dict[str, str] = field(default_factory=dict)
     """What was loaded of files that somebody else reads: Docker's settings, the kernel's, each unit's by digest."""
     reads: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
@@ -82,6 +90,8 @@ class Machine:
     """The authority that the controller manager here has read, for pods."""
     has_docker: bool = False
     is_docker_unfinished: bool = False
+    installation: int = 1
+    """Which one of the machine's system: each has a host key of its own."""
 
     def __post_init__(self) -> None:
         from world.commands import answer, receive  # noqa: PLC0415 - what understands commands needs machines
@@ -182,6 +192,17 @@ class Machine:
     def load_docker_settings(self) -> None:
         """Have the engine read its settings."""
         self.loaded["docker"] = self.text(DOCKER_SETTINGS)
+
+    def load_kernel_settings(self) -> None:
+        """Have the kernel take its parameters: those that left the spec as they were before."""
+        lines = [line.partition(" = ") for line in self.text(OWN_PARAMETERS).splitlines() if " = " in line]
+        wanted = {name: value for name, _, value in lines}
+        for name in self.parameters_before.keys() - wanted.keys():
+            self.parameters[name] = self.parameters_before.pop(name)
+        for name, value in wanted.items():
+            self.parameters_before.setdefault(name, self.parameters.get(name, "0"))
+            self.parameters[name] = value
+        self.loaded["kernel"] = self.text(KERNEL_PARAMETERS)
 
     def load_proxy(self) -> None:
         """Have the API proxy read which API servers there are, and by which authority it knows them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,15 +29,25 @@ class Run:
     mapped: set[str] = field(default_factory=set)
     """Tasks that were mapped over several things."""
     is_finished: bool = False
+    clears: int = 0
+    """How often its tasks were cleared."""
     user: str | None = "anna"
     """Airflow's name of who started it."""
+    started: str = ""
+    """The type of the run as Airflow has it; empty for what is usual."""
+    partition: str | None = None
+    """The cluster that a run of a schedule is about."""
+    partitions: dict[str, list[str]] = field(default_factory=dict)
+    """The partitions that it has added, by asset: each starts a run of another DAG."""
+    run_after: datetime | None = None
+    """Since when it may run."""
     answer: Callable[[str], Mapping[str, Any]] | None = None
     """Returns what a person answers to the task of that name."""
 
     @property
     def kind(self) -> str:
-        """What started it: health in the case of remediation, else a person."""
-        return "asset_triggered" if self.dag_id == "heal_cluster" else "manual"
+        """What started it: health in the case of remediation, else a person, unless it says otherwise."""
+        return self.started or ("asset_triggered" if self.dag_id == "heal_cluster" else "manual")
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -157,12 +166,14 @@ def execute(task: Task, run: Run, runs: Mapping[str, Run]) -> None:
             dag_id=run.dag_id,
             run_id=run.run_id,
             run_type=run.kind,
-            partition_key=None,
+            partition_key=run.partition,
+            clear_number=run.clears,
+            run_after=run.run_after,
             triggering_user_name=run.user if run.kind == "manual" else None,
         ),
         "params": run.params,
         "ti": _TaskInstance(run, runs, task),
-        "outlet_events": defaultdict(_Outlet),
+        "outlet_events": _Outlets(run),
     }
     name = task.operator.task_id
     try:
@@ -190,8 +201,16 @@ def _act(operator: Any, context: Any, run: Run) -> Any:
         return getattr(operator, waiting.method_name)(context, event=event, **(waiting.kwargs or {}))
 
 
-class _Outlet:
-    """Takes what starts other DAGs, which nobody runs here."""
+@dataclass
+class _Outlets:
+    """Takes what starts other DAGs, which nobody runs here but a test that asks for it."""
 
-    def add_partitions(self, _: Any) -> None:
-        """Take it."""
+    run: Run
+    asset: str = ""
+
+    def __getitem__(self, asset: Any) -> _Outlets:
+        return _Outlets(self.run, asset.name)
+
+    def add_partitions(self, keys: str | list[str]) -> None:
+        """Note which runs would be started."""
+        self.run.partitions.setdefault(self.asset, []).extend([keys] if isinstance(keys, str) else keys)

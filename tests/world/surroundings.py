@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Self
 
+from windlass.effects.ssh.connection import SshTarget
+from windlass.effects.ssh.fake import FakeHosts
+from windlass.effects.ssh.host_keys import HostKey
 from windlass.effects.store.memory import MemoryStore
 from world.deaths import Boundaries
+from world.machine import Machine
 
 _WRITES = ("put", "create", "replace", "create_from", "delete")
 
@@ -38,6 +42,18 @@ class MortalStore(MemoryStore):
             return result
 
         return wrapped
+
+
+class HostsWithKeys(FakeHosts):
+    """The hosts of machines, which show the key of their system to whoever asks."""
+
+    def __init__(self, machines: Iterable[Machine]) -> None:
+        self._machines = {machine.name: machine for machine in machines}
+        super().__init__(machine.host for machine in self._machines.values())
+
+    def host_key(self, target: SshTarget) -> HostKey:
+        """Return the key that a host shows."""
+        return HostKey("ssh-ed25519", f"{target.name} {self._machines[target.name].installation}".encode())
 
 
 class WorldClock:

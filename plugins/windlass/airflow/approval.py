@@ -13,6 +13,7 @@ from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import ANSWER
 from windlass.domain.approval import SECOND
+from windlass.errors import RefusedError
 from windlass.operations.rights import require_approver
 from windlass.operations.two_people import TwoPeople
 
@@ -40,6 +41,7 @@ class ClusterApprovalOperator(ApprovalOperator):
         with ending_on_permanent_errors():
             demand = self.two_people(context)
             if demand is not None:
+                _refuse_cleared(context)
                 auto_approve = bool(context["params"].get("auto_approve"))
                 demand.refuse_in_advance(RunContext.of(context), auto_approve=auto_approve)
                 return self._ask_second(context, demand)
@@ -78,3 +80,16 @@ class ClusterApprovalOperator(ApprovalOperator):
     def two_people(self, context: Context) -> TwoPeople | None:  # noqa: ARG002 - whoever asks about clusters knows
         """Return the demand for a second person; None if one will do."""
         return None
+
+
+def _refuse_cleared(context: Context) -> None:
+    """RefusedError of a run that was begun again: by whom Airflow does not say, who may well be who would approve it.
+
+    It still names who started it once, who need not want it any more.
+    """
+    run = context["dag_run"]
+    if getattr(run, "clear_number", 0):
+        raise RefusedError(
+            f"{run.dag_id}: two people must be behind this, and it is not known who had this run begin again, by "
+            "clearing tasks of it; start a new run"
+        )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from urllib.parse import urlsplit
 
 from windlass.domain.addresses import host_port
-from windlass.domain.artifacts import Lock
+from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Release
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
@@ -17,7 +17,8 @@ from windlass.effects.store import Store
 from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.errors import SpecError
 from windlass.mirror.acceptance import accepted_lock
-from windlass.mirror.official_catalog import load_catalog
+from windlass.mirror.official_catalog import OfficialCatalog, load_catalog
+from windlass.mirror.official_probe import unreachable_sites
 from windlass.mirror.places import recipes_directory
 from windlass.mirror.published import official_addresses, published_lock, release_artifacts
 from windlass.mirror.published_kept import kept_published_lock
@@ -40,8 +41,20 @@ def artifacts_of(
         return accepted_lock(locks, mirror.files), mirror
     catalog = load_catalog(recipes_directory() / "official.yaml")
     artifacts = release_artifacts(release)
-    lock = kept_published_lock(locks, release.version, artifacts, partial(published_lock, catalog))
+    ask = partial(_asked, cluster, catalog)
+    lock = kept_published_lock(locks, release.version, artifacts, ask)
     return lock, official_addresses(catalog, artifacts)
+
+
+def _asked(cluster: Cluster, catalog: OfficialCatalog, artifacts: Iterable[Artifact]) -> Lock:
+    """Ask the publishers; SpecError within seconds where nobody chose them and they cannot be reached."""
+    if cluster.spec.artifacts.source == "auto" and (problem := unreachable_sites(catalog)):
+        raise SpecError(
+            "spec.artifacts: nothing names a mirror, so that hosts would take everything from the projects' own sites, "
+            f"and these cannot be reached from here ({problem.partition('; ')[0]}); give the mirror's URL as "
+            f"spec.artifacts.mirror, or set {MIRROR_SETTING} for Airflow; or say `from: official`, and wait for them"
+        )
+    return published_lock(catalog, artifacts)
 
 
 def mirror_of(cluster: Cluster) -> MirrorAddresses | None:

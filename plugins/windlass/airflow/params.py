@@ -140,6 +140,30 @@ def names_param(title: str, description: str) -> Param:
     return Param(default=None, type=kind, items=items, title=title, description_md=description, section=MORE)
 
 
+def command_params() -> dict[str, Param]:
+    """Return the params of a command that the plugin's API hands on: its cluster, arguments, and the answer's key."""
+    return {
+        "cluster": Param(
+            default=None,
+            type=["null", "string"],
+            title="Cluster",
+            pattern=_CLUSTER_PATTERN,
+            maxLength=63,
+            description_md="Which cluster it is about; empty for the whole installation.",
+        ),
+        "arguments": Param(
+            default=None, type=["null", "object"], title="Arguments", description_md="What the command is told."
+        ),
+        "key": Param(
+            default=None,
+            type=["null", "string"],
+            title="Key",
+            maxLength=64,
+            description_md="The public key for which the answer is sealed; it was made for this one command.",
+        ),
+    }
+
+
 def reason_param() -> Param:
     """Return the words that the cluster's service log shows for a run."""
     return Param(

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
 from windlass.airflow.connections import cluster_connection
-from windlass.domain.spec.models import Cluster
-from windlass.effects.providers import Ec2Provider, Ec2Settings, HostProvider, StaticProvider, installed_provider
+from windlass.airflow.hooks.host import HostHook
+from windlass.domain.scripts.first_boot import MachineLogin
+from windlass.domain.spec.ec2_settings import Ec2Settings
+from windlass.domain.spec.libcloud_settings import LibcloudSettings
+from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.provider_settings import read_settings
+from windlass.effects.providers import Cloud, Ec2Provider, HostProvider, StaticProvider, installed_provider
+from windlass.effects.providers.libcloud import LibcloudProvider, make_driver
+from windlass.effects.ssh.login import public_key
 from windlass.errors import SpecError
 
 DEFAULT_EC2_CONNECTION = "aws_default"
@@ -21,13 +29,30 @@ def host_provider(cluster: Cluster) -> HostProvider:
     if hosts.provider in {"static", "lab"}:
         return StaticProvider()
     if hosts.provider == "ec2":
-        return Ec2Provider(
-            _ec2_client(hosts.connection or DEFAULT_EC2_CONNECTION, cluster.name), Ec2Settings.read(hosts.settings)
-        )
+        ec2, elb = _aws_clients(hosts.connection or DEFAULT_EC2_CONNECTION, cluster.name)
+        return Ec2Provider(Cloud(ec2, elb, read_settings(Ec2Settings, hosts.settings), partial(_login, cluster)))
+    if hosts.provider == "libcloud":
+        return _libcloud(cluster, read_settings(LibcloudSettings, hosts.settings))
     return installed_provider(hosts.provider)(dict(hosts.settings))
 
 
-def _ec2_client(conn_id: str, cluster: str) -> Any:
+def _login(cluster: Cluster, host: Host) -> MachineLogin:
+    """Return who is let in to a machine that is made: the login that the spec has for it, by its key alone."""
+    target = HostHook(cluster.spec.hosts.ssh.connection).target(cluster, host)
+    return MachineLogin(target.user, public_key(target), target.port)
+
+
+def _libcloud(cluster: Cluster, settings: LibcloudSettings) -> LibcloudProvider:
+    """Make the driver with the connection alone: a spec does not say where the login is sent."""
+    if cluster.spec.hosts.connection is None:
+        raise SpecError("spec.hosts.connection: libcloud needs the connection that holds the cloud's login")
+    connection = cluster_connection(cluster.spec.hosts.connection, cluster.name)
+    login = [one for one in (connection.login, connection.password) if one]
+    options = connection.extra_dejson.get("libcloud") or {}
+    return LibcloudProvider(make_driver(settings.driver, login, options), settings, partial(_login, cluster))
+
+
+def _aws_clients(conn_id: str, cluster: str) -> tuple[Any, Any]:
     connection = cluster_connection(conn_id, cluster)
     region = connection.extra_dejson.get("region_name")
     if not region:
@@ -39,4 +64,7 @@ def _ec2_client(conn_id: str, cluster: str) -> Any:
         region_name=region,
     )
     settings = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
-    return session.client("ec2", endpoint_url=connection.extra_dejson.get("endpoint_url"), config=settings)
+    endpoint = connection.extra_dejson.get("endpoint_url")
+    return session.client("ec2", endpoint_url=endpoint, config=settings), session.client(
+        "elbv2", endpoint_url=endpoint, config=settings
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
+from windlass.airflow.given import given_names, given_spec, given_text
 from windlass.airflow.step_order import left_undone
 from windlass.domain.pki import Rotated
 from windlass.domain.rollout.result import UpgradeRun
@@ -19,14 +20,14 @@ IS_COMPLETE = "is_complete"
 def upgrade_request(params: Mapping[str, Any]) -> UpgradeRequest:
     """Read the params."""
     return UpgradeRequest(
-        version=params.get("version") or "",
-        spec=params.get("spec") or "",
-        stop_after=params.get("stop_after") or "",
+        version=given_text(params, "version"),
+        spec=given_spec(params),
+        stop_after=given_text(params, "stop_after"),
         plan_only=bool(params.get("plan_only")),
         allow_untested=bool(params.get("allow_untested")),
-        gone=tuple(params.get("gone") or ()),
-        accept_new_host_key=tuple(params.get("accept_new_host_key") or ()),
-        plan_digest=params.get("plan_digest") or "",
+        gone=given_names(params, "gone"),
+        accept_new_host_key=given_names(params, "accept_new_host_key"),
+        plan_digest=given_text(params, "plan_digest"),
         rotates=rotated(params.get("what") or ""),
     )
 

@@ -6,11 +6,9 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowRuntimeError
-
+from windlass.airflow.other_runs import finished_by
 from windlass.airflow.services import airflow_services
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Catalog, Release
@@ -42,11 +40,10 @@ from windlass.effects.store.keys import backup_lease_key, delete_lease_key, dril
 from windlass.errors import IntegrityError, NotReadyError, SpecError
 from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
+from windlass.operations.provision import Provision
 from windlass.operations.services import Services
 
 log = logging.getLogger(__name__)
-_IS_FINISHED = {"queued": False, "running": False, "success": True, "failed": True}
-"""Of each state that Airflow has for a run."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +124,16 @@ class RunContext:
         if not text:
             return self.cluster()
         catalog = self.catalog
-        known = Known(catalog.versions, catalog.stacks, catalog.flags, installed_names(HOST_PROVIDERS))
+        known = Known(
+            catalog.versions, catalog.stacks, catalog.flags, installed_names(HOST_PROVIDERS), catalog.kubelet_keys
+        )
         others, unreadable = self._others()
         cluster = load_cluster(text, "spec", known, other_clusters=others, unreadable=unreadable)
         if cluster.name != self.name:
-            raise SpecError(f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`")
+            raise SpecError(
+                f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`, and clusters "
+                f"keep their names: put `{self.name}` back, or give `{cluster.name}` as the run's cluster"
+            )
         return cluster
 
     def _others(self) -> tuple[list[Cluster], list[UnreadableSpec]]:
@@ -203,21 +205,23 @@ class RunContext:
 
     def missing_hosts(self, cluster: Cluster) -> tuple[str, ...]:
         """Return the hosts that the spec's provider is still to make."""
-        provider = self.services.provider(cluster)
-        return provider.missing(cluster) if provider.makes_hosts else ()
+        return self.provision(cluster).missing()
 
     def make_hosts(self, cluster: Cluster) -> tuple[str, ...]:
         """Have the provider make what is missing, and return the names of those hosts."""
         self._check_lease()
-        return self.services.provider(cluster).provide(cluster, self.owner.run_id)
+        return self.provision(cluster).provide(self.owner.run_id)
 
     def destroy_host(self, cluster: Cluster, name: str) -> bool:
         """Have the provider destroy one host; False where hosts are the user's own, and nothing was done."""
-        provider = self.services.provider(cluster)
-        if provider.makes_hosts:
+        provision = self.provision(cluster)
+        if provision.makes_hosts:
             self._check_lease()
-            provider.destroy(cluster, (name,))
-        return provider.makes_hosts
+        return provision.destroy((name,))
+
+    def provision(self, cluster: Cluster) -> Provision:
+        """Return the provider of the hosts of `cluster` at work."""
+        return Provision(self.services, self.store, cluster)
 
     def lease(self) -> RunLease:
         """Return the lease of the cluster's operations, of which one at a time changes the cluster."""
@@ -261,36 +265,3 @@ def is_by_person(context: Mapping[str, Any]) -> bool:
     """Tell whether a person started the run that `context` belongs to."""
     run_type = context["dag_run"].run_type
     return is_started_by_person(str(getattr(run_type, "value", run_type)))
-
-
-def finished_by(context: Mapping[str, Any]) -> Callable[[Owner], bool | None]:
-    """Return a function that asks Airflow whether another run has ended; None where Airflow cannot tell.
-
-    A run that Airflow says it does not have is nobody's (any more). Whatever else goes wrong tells nothing.
-    """
-
-    def is_finished(owner: Owner) -> bool | None:
-        try:
-            state = context["ti"].get_dagrun_state(owner.dag_id, owner.run_id)
-        except AirflowRuntimeError as error:
-            return True if _says_no_such_run(error) else None
-        except Exception as error:  # noqa: BLE001 - whatever keeps Airflow from telling, nothing is known of the run
-            log.warning("Airflow cannot tell of %s: %s", owner, type(error).__name__)
-            return None
-        return _IS_FINISHED.get(str(state))
-
-    return is_finished
-
-
-def _says_no_such_run(error: AirflowRuntimeError) -> bool:
-    """Tell whether this is the execution API's own answer that it has no such DAG run.
-
-    Its route answers 404 with `{"detail": {"reason": "not_found"}}` (airflow/api_fastapi/execution_api/routes/
-    dag_runs.py), which the supervisor wraps with the status (airflow/sdk/execution_time/supervisor.py). Any other 404
-    is of a server that is not Airflow, or of a version without this route.
-    """
-    said = error.error.detail or {}
-    body = said.get("detail")
-    inner = body.get("detail") if isinstance(body, Mapping) else None
-    reason = inner.get("reason") if isinstance(inner, Mapping) else None
-    return said.get("status_code") == HTTPStatus.NOT_FOUND and reason == "not_found"

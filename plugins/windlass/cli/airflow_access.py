@@ -17,6 +17,8 @@ from windlass.errors import RefusedError, SpecError, UnreachableError
 
 URL, USER, PASSWORD = "WINDLASS_AIRFLOW_URL", "WINDLASS_AIRFLOW_USER", "WINDLASS_AIRFLOW_PASSWORD"
 TOKEN = "WINDLASS_AIRFLOW_TOKEN"  # noqa: S105 - the name of a setting
+STORE = "AIRFLOW_CONN_WINDLASS_STORE"
+"""Where it is set, connections are at hand."""
 HELP = f"an embedded Airflow, or the URL of one that you logged in to (default: {URL}, {USER} and {PASSWORD} name one)"
 
 
@@ -37,6 +39,13 @@ def open_client(name: str | None) -> AirflowClient:
 def is_embedded(name: str | None) -> TypeGuard[str]:
     """Tell whether this is the name of an embedded Airflow, and no URL."""
     return bool(name) and "://" not in str(name)
+
+
+def is_by_airflow(airflow: str | None, environment: Mapping[str, str]) -> bool:
+    """Tell whether a command goes by a login to Airflow, rather than by the store's own login and the master key."""
+    if airflow:
+        return not is_embedded(airflow)
+    return bool(environment.get(URL)) and not environment.get(STORE)
 
 
 def _client_of(url: str, environment: Mapping[str, str]) -> AirflowClient:

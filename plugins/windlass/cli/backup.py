@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import Any
 
-from windlass.cli.airflow_access import HELP, open_client, take_connections
-from windlass.domain.backup import NEWEST, BundleTrust, Candidate, choose
-from windlass.domain.spec import load_cluster
+from windlass.cli.airflow_access import HELP, open_client
+from windlass.cli.connections_option import add_connections_option
+from windlass.cli.remote import run_command
+from windlass.domain.backup import NEWEST
+from windlass.domain.remote import BundleArguments, Command, FormArguments
 from windlass.errors import WindlassError
 from windlass.operation_names import Operation
-
-if TYPE_CHECKING:
-    from windlass.effects.bundles import Vault
 
 _RUN_LIMIT = timedelta(minutes=20)
 _MIB = 2**20
@@ -39,63 +36,27 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     drill.set_defaults(run=_drill)
     for part in below.choices.values():
         part.add_argument("cluster")
+    for part in (now, drill):
         part.add_argument("--airflow", metavar="NAME", help=HELP)
+    for part in (listing, show, verify):
+        add_connections_option(part)
     for part in (show, verify, drill):
         part.add_argument("bundle", nargs="?", default=NEWEST, help="id, time, newest or newest-proven")
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    vault = _vault(arguments)
-    rows = [_row(vault, one) for one in vault.candidates()]
-    print(json.dumps(rows, indent=1) if arguments.json else "\n".join(table(rows)))
-    return 0
-
-
-def _row(vault: Vault, candidate: Candidate) -> dict[str, Any]:
-    row: dict[str, Any] = {"bundle": str(candidate.bundle), "standing": candidate.standing.value}
-    row["age_seconds"] = round((datetime.now(UTC) - candidate.bundle.time).total_seconds())
-    if candidate.standing is not BundleTrust.REFUSED:
-        manifest = vault.manifest(candidate.bundle)
-        size = sum(part.sealed_bytes for part in manifest.parts.values())
-        row |= {"keys": manifest.content.keys, "bytes": size, "kubernetes": manifest.kubernetes_version}
-    return row | ({"reason": candidate.reason} if candidate.reason else {})
-
-
-def table(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the lines of the list for people."""
-    if not rows:
-        return ["there are no bundles; take one: windlass backup now CLUSTER"]
-    lines = [f"{'BUNDLE':<32} {'AGE':>8}  {'STANDING':<10} {'KEYS':>8} {'MIB':>7}  KUBERNETES"]
-    for row in rows:
-        size = f"{row['bytes'] / _MIB:.1f}" if "bytes" in row else "-"
-        rest = row.get("kubernetes") or row.get("reason", "")
-        age = age_text(row["age_seconds"])
-        lines.append(f"{row['bundle']:<32} {age:>8}  {row['standing']:<10} {row.get('keys', '-'):>8} {size:>7}  {rest}")
-    return lines
-
-
-def age_text(seconds: int) -> str:
-    """Return an age in the largest unit that it has two of: `90 s`, `12 min`, `5 h`, `3 d`."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
+    given = FormArguments(as_json=arguments.json)
+    return run_command(arguments, Command.BACKUP_LIST, given, cluster=arguments.cluster)
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    vault = _vault(arguments)
-    chosen = choose(arguments.bundle, vault.candidates(), arguments.cluster)
-    print(vault.manifest(chosen.bundle).model_dump_json(indent=1))
-    return 0
+    given = BundleArguments(bundle=arguments.bundle)
+    return run_command(arguments, Command.BACKUP_SHOW, given, cluster=arguments.cluster)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    vault = _vault(arguments)
-    manifest = vault.manifest(choose(arguments.bundle, vault.candidates(), arguments.cluster).bundle)
-    vault.verify(manifest)
-    size = sum(part.sealed_bytes for part in manifest.parts.values())
-    print(f"{manifest.id}: all {size / _MIB:.1f} MiB are as its manifest says, and the keys at hand open them")
-    return 0
+    given = BundleArguments(bundle=arguments.bundle)
+    return run_command(arguments, Command.BACKUP_VERIFY, given, cluster=arguments.cluster)
 
 
 def _now(arguments: argparse.Namespace) -> int:
@@ -122,16 +83,3 @@ def _run(arguments: argparse.Namespace, dag: str, task: str, **params: Any) -> A
             failed = ", ".join(one.task_id for one in client.tasks(dag, run_id) if one.state == "failed")
             raise WindlassError(f"{dag}: the run {run_id} failed in {failed}; its log says why")
         return client.xcom(dag, run_id, task)
-
-
-def _vault(arguments: argparse.Namespace) -> Vault:
-    take_connections(arguments.airflow)
-    # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
-    from windlass.airflow.services import airflow_services  # noqa: PLC0415 - see above
-    from windlass.effects.store import ClusterRecords  # noqa: PLC0415 - see above
-
-    services = airflow_services()
-    text = ClusterRecords(services.store, arguments.cluster).spec()
-    # A cluster that was deleted, or whose spec was lost, may still have bundles in the store.
-    target = load_cluster(text, f"stored spec of {arguments.cluster}").spec.backup.target if text else None
-    return services.vault(arguments.cluster, target)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from windlass.cli.airflow_access import HELP, URL, open_client, take_connections
+from windlass.cli.airflow_access import HELP, URL, is_by_airflow, open_client
 from windlass.cli.embedded.client import AirflowClient
 from windlass.cli.embedded.secret_files import write_private
+from windlass.cli.remote import run_command
 from windlass.domain.bounded import read_from
 from windlass.domain.pki import KubeconfigContext, exec_kubeconfig
+from windlass.domain.remote import BreakGlassArguments, Command
 from windlass.errors import SpecError
 
 _DEFAULT_HOURS = 1.0
@@ -26,7 +27,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--output", type=Path, help="file to write, mode 0600 (default: CLUSTER.kubeconfig)")
     parser.add_argument("--airflow", metavar="NAME", help=HELP)
     glass = parser.add_argument_group(
-        "break glass", "past Airflow, as cluster-admin: needs the store and the master key, and is in the service log"
+        "break glass",
+        "as cluster-admin, whatever spec.access.groups says: needs every right over the cluster, or a shell where the "
+        "store and the master key are; it is in the service log",
     )
     glass.add_argument("--break-glass", action="store_true", help="write a certificate into the kubeconfig")
     glass.add_argument("--reason", default="", help="why; needed, and in the service log")
@@ -38,13 +41,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _write(arguments: argparse.Namespace) -> int:
     path = arguments.output or Path(f"{arguments.cluster}.kubeconfig")
     if arguments.break_glass:
-        said = _break_glass(arguments, path)
-    else:
-        for name in ("reason", "user", "hours"):
-            if getattr(arguments, name):
-                raise SpecError(f"--{name} is for --break-glass; who you are and for how long Airflow and the spec say")
-        said = _by_login(arguments, path)
-    print(f"export KUBECONFIG={path.resolve()}  # {said}")
+        return _break_glass(arguments, path)
+    for name in ("reason", "user", "hours"):
+        if getattr(arguments, name):
+            raise SpecError(f"--{name} is for --break-glass; who you are and for how long Airflow and the spec say")
+    _tell(path, _by_login(arguments, path))
     return 0
 
 
@@ -64,17 +65,23 @@ def login_kubeconfig(client: AirflowClient, cluster: str, airflow: str) -> str:
         return exec_kubeconfig(contexts, str(found["authority"]), command)
 
 
-def _break_glass(arguments: argparse.Namespace, path: Path) -> str:
-    take_connections(arguments.airflow)
-    # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
-    from windlass.airflow.services import airflow_services  # noqa: PLC0415 - see above
-    from windlass.cli.access import AccessRequest, grant_access  # noqa: PLC0415 - see above
-
+def _break_glass(arguments: argparse.Namespace, path: Path) -> int:
+    is_remote = is_by_airflow(arguments.airflow, os.environ)
+    if is_remote and arguments.user:
+        raise SpecError("--user is for a shell where Airflow runs: over Airflow, your login says who you are")
     hours = _DEFAULT_HOURS if arguments.hours is None else arguments.hours
-    asked = AccessRequest(
-        arguments.cluster, arguments.user or getpass.getuser(), timedelta(hours=hours), arguments.reason
-    )
-    services = airflow_services()
-    access = grant_access(services.store, services.keys, asked)
-    write_private(path, access.kubeconfig.reveal())
-    return f"cluster-admin, valid for {hours:g} hours; the service log says that {asked.user} has it"
+    given = BreakGlassArguments(hours=hours, reason=arguments.reason)
+    arguments.user = arguments.user or getpass.getuser()
+
+    def keep(kubeconfig: str) -> None:
+        write_private(path, kubeconfig)
+
+    code = run_command(arguments, Command.BREAK_GLASS, given, cluster=arguments.cluster, show=keep)
+    if code == 0:
+        who = "you have it" if is_remote else f"{arguments.user} has it"
+        _tell(path, f"cluster-admin, valid for {hours:g} hours; the service log says that {who}")
+    return code
+
+
+def _tell(path: Path, said: str) -> None:
+    print(f"export KUBECONFIG={path.resolve()}  # {said}")

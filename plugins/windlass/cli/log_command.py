@@ -8,12 +8,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from typing import Any
 from urllib.parse import quote
 
-from windlass.cli.airflow_access import URL, is_embedded, open_client, take_connections
+from windlass.cli.airflow_access import is_by_airflow, open_client, take_connections
+from windlass.cli.connections_option import add_connections_option
+from windlass.domain.oneline import printable
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ServiceLog, Store, list_clusters
 from windlass.errors import SpecError
@@ -21,7 +23,6 @@ from windlass.errors import SpecError
 _PAUSE_SECONDS = 2.0
 _MOST = 500
 """Events that the API gives at once."""
-_STORE = "AIRFLOW_CONN_WINDLASS_STORE"
 _MARKS = {"info": " ", "warning": "!", "error": "✗"}
 
 
@@ -34,12 +35,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--level", choices=("warning", "error"), help="only these and worse")
     parser.add_argument("--host", help="only what is about this host")
-    parser.add_argument(
-        "--airflow",
-        metavar="NAME",
-        help="the URL of an Airflow that you logged in to, or take the connections of an embedded one (default: from "
-        f"AIRFLOW_CONN_*; without {_STORE} what {URL} names)",
-    )
+    add_connections_option(parser)
     parser.set_defaults(run=_show)
 
 
@@ -50,13 +46,6 @@ def _show(arguments: argparse.Namespace) -> int:
         print(line)
         sys.stdout.flush()
     return 0
-
-
-def is_by_airflow(airflow: str | None, environment: Mapping[str, str]) -> bool:
-    """Tell whether Airflow is asked, by a login to it, rather than the store, by the store's own."""
-    if airflow:
-        return not is_embedded(airflow)
-    return bool(environment.get(URL)) and not environment.get(_STORE)
 
 
 def lines_by_airflow(arguments: argparse.Namespace, pause: Callable[[float], None] | None) -> Iterator[str]:
@@ -111,7 +100,7 @@ def as_text(_: str, event: Event) -> str:
     """Return an event as a line for people."""
     reason = f" ({event.reason})" if event.reason else ""
     time_of_day = f"{event.time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    return f"{time_of_day} {_MARKS[event.level]} {event.operation:<16} {event.text}{reason}"
+    return printable(f"{time_of_day} {_MARKS[event.level]} {event.operation:<16} {event.text}{reason}")
 
 
 def as_json(name: str, event: Event) -> str:

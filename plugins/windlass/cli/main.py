@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
-from windlass.errors import RefusedError, SpecError, UnreachableError, WindlassError
+from windlass.domain.oneline import printable
+from windlass.errors import WindlassError, exit_code
 
-_EXIT_CODES: tuple[tuple[type[WindlassError], int], ...] = ((SpecError, 2), (RefusedError, 3), (UnreachableError, 4))
 _INTERRUPTED = 130
 _GROUP = "windlass.commands"
 _OWN = (
@@ -32,17 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     parsed = _parser(words).parse_args(words)
     try:
-        exit_code: int = parsed.run(parsed)
+        code: int = parsed.run(parsed)
     except WindlassError as error:
-        print(f"windlass: {error}", file=sys.stderr)
-        return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
+        print("windlass:", printable(str(error), "\n"), file=sys.stderr)
+        return exit_code(error)
     except KeyboardInterrupt:
         print("windlass: interrupted; the same command goes on from here", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has gone; Python would complain about that
         return 1
-    return exit_code
+    return code
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

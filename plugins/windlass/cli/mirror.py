@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windlass.cli import mirror_accept
+from windlass.cli import mirror_accept, mirror_archive
 from windlass.domain.accepted_lock import lock_digest
 from windlass.domain.addresses import host_port
 from windlass.errors import NotReadyError, SpecError, WindlassError
@@ -39,9 +39,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     serving = below.add_parser("serve", help="serve the files over HTTP")
     serving.add_argument("--address", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     serving.add_argument("--port", type=int, default=8080, help="port to listen at (default: %(default)s)")
+    serving.add_argument(
+        "--registry-port", type=int, metavar="PORT", help="serve the images too, at this port (specs expect 5000)"
+    )
+    serving.add_argument("--certificate", type=Path, help="certificates (PEM) to serve by https with")
+    serving.add_argument("--key", type=Path, help="the certificate's private key (PEM)")
     _add_source(serving)
     serving.set_defaults(run=serve)
     mirror_accept.add_commands(below)
+    mirror_archive.add_commands(below)
 
 
 def fill(arguments: argparse.Namespace) -> int:
@@ -86,12 +92,32 @@ def show(arguments: argparse.Namespace) -> int:
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve the files until interrupted."""
-    from windlass.mirror.serving import serve_files  # noqa: PLC0415 (a fill that has nothing to do must not wait)
+    from windlass.mirror.serving import images_served, serve_files  # noqa: PLC0415 (a fill must not wait for it)
 
-    root = cache.mirror_directory(_source(arguments))
-    print(f"mirror: {root} at http://{host_port(arguments.address, arguments.port)}", flush=True)
-    serve_files(root, arguments.address, arguments.port)
+    signal.signal(signal.SIGTERM, _interrupt)  # the registry is stopped then, as with Ctrl-C
+    root, tls = cache.mirror_directory(_source(arguments)), _tls(arguments)
+    scheme = "http" if tls is None else "https"
+    print(f"mirror: {root} at {scheme}://{host_port(arguments.address, arguments.port)}", flush=True)
+    with contextlib.ExitStack() as beside:
+        if arguments.registry_port is not None:
+            where = host_port(arguments.address, arguments.registry_port)
+            beside.enter_context(images_served(_registry_program(_source(arguments)), root, where, tls))
+            print(f"mirror: its images at {scheme}://{where}", flush=True)
+        serve_files(root, arguments.address, arguments.port, tls)
     return 0
+
+
+def _registry_program(source: str | None) -> Path:
+    needed = next(one for one in places.needed_artifacts() if (one.kind, one.name) == ("file", "registry"))
+    return cache.artifact_path(needed, source)
+
+
+def _tls(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+    """Return the certificate to serve with and its key; None to serve without. SpecError for one without the other."""
+    certificate, key = arguments.certificate, arguments.key
+    if (certificate is None) != (key is None):
+        raise SpecError("mirror serve: --certificate and --key go together; give both")
+    return None if certificate is None else (certificate, key)
 
 
 def _select(source: Source, *, complete: bool) -> None:

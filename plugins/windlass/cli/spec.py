@@ -10,7 +10,7 @@ from pathlib import Path
 
 from windlass.domain.spec import Cluster, Known, load_cluster, topology
 from windlass.domain.spec.schema import json_schema_text, reference_markdown
-from windlass.effects.catalog import load_flags, load_stacks
+from windlass.effects.catalog import load_flags, load_kubelet_keys, load_stacks
 from windlass.effects.installed import HOST_PROVIDERS, installed_names
 from windlass.errors import SpecError
 
@@ -40,7 +40,9 @@ def _validate(arguments: argparse.Namespace) -> int:
     texts = {str(path): _read(path) for path in arguments.files}
     catalog = arguments.catalog
     providers = installed_names(HOST_PROVIDERS)
-    known = Known(known_versions(catalog), load_stacks(catalog), load_flags(catalog), providers)
+    known = Known(
+        known_versions(catalog), load_stacks(catalog), load_flags(catalog), providers, load_kubelet_keys(catalog)
+    )
     readable = _readable(texts)
     wrong = list(_same_names(readable))
     for filename, text in texts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from windlass.domain.spec import load_cluster
@@ -15,7 +16,7 @@ def read_spec(path: Path) -> str:
     A run keeps its params for all who may see it, so that it would be too late for its first task to refuse them.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: cannot be read ({error}); give the path of a cluster spec") from error
     refuse_plain_secrets(load_cluster(text, str(path)), str(path))

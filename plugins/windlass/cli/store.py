@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import sys
-from collections.abc import Callable, Iterable
+import base64
+import os
+from collections.abc import Callable
 from pathlib import Path
 
-from windlass.cli.airflow_access import take_connections
+from windlass.cli.airflow_access import is_by_airflow
 from windlass.cli.connections_option import add_connections_option
-from windlass.domain.authenticity import RecordKeys
+from windlass.cli.remote import run_command
+from windlass.cli.spec_file import read_spec
+from windlass.domain.authenticity.place import CATALOG_CLUSTER
 from windlass.domain.host.layout import SEALED_PKI
-from windlass.effects.store import AcceptedObject, AuthenticatedStore, ClusterRecords, problems_of
+from windlass.domain.remote import (
+    Arguments,
+    ClusterArguments,
+    Command,
+    RestorePkiArguments,
+    SignArguments,
+    SpecArguments,
+)
 from windlass.errors import SpecError, UnreachableError
-from windlass.operations.store_repair import StoreRepair
 
-_MOST_BYTES = 16 * 1024 * 1024
+_MOST_BYTES = 1024 * 1024
+"""Of a spec; of a sealed PKI three times as much."""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `windlass store`."""
     parser = commands.add_parser("store", help="check the store's objects, sign them, accept them")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    _add(actions, "check", "list every object that is not what Windlass wrote there last", _check)
+    _add(actions, "check", "list every object that is not what Windlass wrote there last", _plain(Command.STORE_CHECK))
     sign = _add(actions, "sign", "bring over a store that a Windlass without signatures wrote", _sign)
     sign.add_argument("--plan-only", action="store_true", help="list what would be accepted, and change nothing")
-    accept = _add(actions, "accept", "take what the store has of a cluster as its newest state", _accept)
-    accept.add_argument("cluster")
+    accept = _add(actions, "accept", "take what the store has of a cluster, or of the catalog, as the newest", _accept)
+    which = accept.add_mutually_exclusive_group(required=True)
+    which.add_argument("cluster", nargs="?", default=CATALOG_CLUSTER)
+    which.add_argument(
+        "--catalog", action="store_true", help="what belongs to no cluster: the locks that were accepted"
+    )
     restore = _add(actions, "restore-pki", "put a lost PKI back from a control-plane host's sealed copy", _restore_pki)
     restore.add_argument("cluster")
     restore.add_argument("file", type=Path, help=f"a copy of {SEALED_PKI}")
     spec = _add(actions, "spec", "print the stored spec of a cluster, or correct it where no run can read it", _spec)
     spec.add_argument("cluster")
     spec.add_argument("--write", type=Path, metavar="FILE", help="store this in its place; hosts stay as they are")
-    _add(actions, "record-key", "print the password of windlass_record_key, for the triggerer", _print_record_key)
-    _add(actions, "reading-key", "print the password of windlass_reading_key, for the API server", _print_reading_key)
+    record = "print the password of windlass_record_key, for the triggerer"
+    _add(actions, "record-key", record, _plain(Command.RECORD_KEY))
+    reading = "print the password of windlass_reading_key, for the API server"
+    _add(actions, "reading-key", reading, _plain(Command.READING_KEY))
 
 
 def _add(
@@ -50,93 +65,47 @@ def _add(
     return parser
 
 
-def _check(arguments: argparse.Namespace) -> int:
-    repair = _open(arguments)
-    problems = problems_of(_checked(repair), repair.store)
-    for line in problems:
-        print(line)
-    print(f"{len(problems) or 'no'} objects are other than Windlass wrote them")
-    return 1 if problems else 0
+def _plain(command: Command) -> Callable[[argparse.Namespace], int]:
+    return lambda arguments: run_command(arguments, command, Arguments())
 
 
 def _sign(arguments: argparse.Namespace) -> int:
-    repair = _open(arguments)
-    if arguments.plan_only:
-        _list(repair.unsigned(), "would be accepted and signed")
-        return 0
-    installation, accepted = repair.sign()
-    _list(accepted, f"were accepted and signed; the store is the installation {installation}")
-    return 0
+    return run_command(arguments, Command.STORE_SIGN, SignArguments(plan_only=arguments.plan_only))
 
 
 def _accept(arguments: argparse.Namespace) -> int:
-    _list(_open(arguments).accept(arguments.cluster), f"of {arguments.cluster} were other than known, and are accepted")
-    return 0
+    return run_command(arguments, Command.STORE_ACCEPT, ClusterArguments(cluster=arguments.cluster))
 
 
 def _restore_pki(arguments: argparse.Namespace) -> int:
-    repair = _open(arguments)
-    repair.restore_pki(ClusterRecords(_checked(repair), arguments.cluster), _read(arguments.file))
-    print(f"the PKI of {arguments.cluster} is in the store again")
-    return 0
+    copy = base64.b64encode(_read(arguments.file, 3 * _MOST_BYTES)).decode()
+    given = RestorePkiArguments(cluster=arguments.cluster, copy_base64=copy)
+    return run_command(arguments, Command.STORE_RESTORE_PKI, given)
 
 
 def _spec(arguments: argparse.Namespace) -> int:
-    repair, path = _open(arguments), arguments.write
-    records = ClusterRecords(_checked(repair), arguments.cluster)
-    if path is None:
-        stored = records.spec_bytes()
-        if stored is None:
-            raise SpecError(f"the store has no cluster `{arguments.cluster}`")
-        sys.stdout.write(stored.decode(errors="replace"))
-        return 0
-    is_other = repair.write_spec(records, _text(path), str(path))
-    print(f"the stored spec of {arguments.cluster} is {path} now" if is_other else "nothing changed: it is stored so")
-    return 0
+    path: Path | None = arguments.write
+    given = SpecArguments(
+        cluster=arguments.cluster, write=None if path is None else _text(arguments, path), filename=str(path or "spec")
+    )
+    return run_command(arguments, Command.STORE_SPEC, given)
 
 
-def _print_record_key(arguments: argparse.Namespace) -> int:
-    print(RecordKeys.of(_open(arguments).masters).record_text().reveal())
-    return 0
-
-
-def _print_reading_key(arguments: argparse.Namespace) -> int:
-    print(RecordKeys.of(_open(arguments).masters).reading_text().reveal())
-    return 0
-
-
-def _open(arguments: argparse.Namespace) -> StoreRepair:
-    take_connections(arguments.airflow)
-    # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
-    from windlass.airflow.connections import master_keys, open_unchecked_store  # noqa: PLC0415 - see above
-
-    return StoreRepair(open_unchecked_store(), master_keys(), getpass.getuser())
-
-
-def _checked(repair: StoreRepair) -> AuthenticatedStore:
-    return AuthenticatedStore.by(repair.store, repair.masters)
-
-
-def _list(objects: Iterable[AcceptedObject], text: str) -> None:
-    found = list(objects)
-    for one in found:
-        print(one)
-    print(f"{len(found)} objects {text}")
-
-
-def _text(path: Path) -> str:
+def _text(arguments: argparse.Namespace, path: Path) -> str:
+    if is_by_airflow(arguments.airflow, os.environ):
+        return read_spec(path)
     try:
-        return _read(path).decode()
+        return _read(path, _MOST_BYTES).decode()
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: {error}; give a spec as UTF-8") from error
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+            data = file.read(most + 1)
     except OSError as error:
         raise UnreachableError(f"{path}: {error.strerror}; give a file that can be read") from error
-    if len(data) > _MOST_BYTES:
-        raise SpecError(f"{path}: it has more than {_MOST_BYTES} bytes, which nothing of a cluster has")
+    if len(data) > most:
+        raise SpecError(f"{path}: it has more than {most} bytes, which nothing of a cluster has")
     return data

@@ -10,7 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+import yaml
+
 from windlass.domain.markdown import first_of, shortened
+from windlass.domain.oneline import printable
 from windlass.errors import MALFORMED, IntegrityError
 
 LINES, WIDTH = 40, 200
@@ -20,7 +23,7 @@ LINES, WIDTH = 40, 200
 def bounded_lines(lines: Iterable[str]) -> tuple[str, ...]:
     """Return lines as they are shown; what is left out is counted."""
     cut = [line if len(line) <= WIDTH else line[:1] + shortened(line[1:], WIDTH) for line in lines]
-    return tuple(first_of([_printable(line) for line in cut], LINES, "lines"))
+    return tuple(first_of([printable(line) for line in cut], LINES, "lines"))
 
 
 def shown(error: BaseException) -> str:
@@ -28,7 +31,7 @@ def shown(error: BaseException) -> str:
 
     Its repr may hold all that could not be decoded.
     """
-    return _printable(shortened(f"{type(error).__name__}: {error}", WIDTH))
+    return printable(shortened(f"{type(error).__name__}: {error}", WIDTH))
 
 
 def moment(text: str) -> datetime:
@@ -44,9 +47,5 @@ def read_from(where: str, advice: str) -> Iterator[None]:
     """Raise IntegrityError, with where it came from and what to do, if what is read here is not of its form."""
     try:
         yield
-    except MALFORMED as error:
+    except (*MALFORMED, yaml.YAMLError) as error:
         raise IntegrityError(f"{where} is not readable ({shown(error)}); {advice}") from error
-
-
-def _printable(line: str) -> str:
-    return "".join(one if one.isprintable() else "\ufffd" for one in line.replace("\t", "    "))

@@ -25,7 +25,8 @@ _SECRET_WORDS = frozenset({"auth", "auths", "cookie", "key", "keys", "pass", "pi
 _SECRET_PARTS = ("token", "passw", "passphrase", "secret", "credential", "apikey", "privatekey")
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
 _AFTER = re.compile(r"[\"']?\s*[=:]?\s*")
-_URL_LOGIN = re.compile(r"(\w+://)\S*@")
+_NO_SPACE = re.compile(r"\S+")
+_SCHEME_END = re.compile(r"(?<=\w)://")
 _USER = re.compile(r"(\s(?:-u|--user)[ =]?)\S+:\S+")
 _SCHEME = re.compile(r"\b(Basic|Bearer|Negotiate|Digest)\s+\S.*", re.IGNORECASE)
 _OWN_PATH = re.compile(rf"[\"']?(?:{re.escape(ETC)}|{re.escape(DATA)})/[\w./-]+[\"',;]*")
@@ -120,7 +121,17 @@ def mask_lines(lines: Sequence[str]) -> Iterator[str]:
 
 def mask_logins(text: str) -> str:
     """Return a text without the logins of URLs in it."""
-    return _URL_LOGIN.sub(rf"\1{HIDDEN}@", text)
+    return _NO_SPACE.sub(_without_login, text) if "://" in text and "@" in text else text
+
+
+def _without_login(found: re.Match[str]) -> str:
+    """Return what stands between two spaces without what lies between `://` and the last `@`.
+
+    Not by one expression: that would begin anew at each letter of a text that a host made long.
+    """
+    word = found[0]
+    begin, end = _SCHEME_END.search(word), word.rfind("@")
+    return word if begin is None or end < begin.end() else f"{word[: begin.end()]}{HIDDEN}{word[end:]}"
 
 
 def mask_api_message(text: str) -> str:
@@ -159,11 +170,11 @@ def _mask_line(line: str) -> tuple[str, str | None]:
     """Return the line masked, and what followed the name of a secret in it; None if none is named."""
     if _PRIVATE_KEY in line:
         return HIDDEN, ""
-    line = _SCHEME.sub(rf"\1 {HIDDEN}", _USER.sub(rf"\1{HIDDEN}", _URL_LOGIN.sub(rf"\1{HIDDEN}@", line)))
+    line = _SCHEME.sub(rf"\1 {HIDDEN}", _USER.sub(rf"\1{HIDDEN}", mask_logins(line)))
     for found in _NAME.finditer(line):
-        rest = line[found.end() :]
         if not is_secret_name(found[0]):
             continue
+        rest = line[found.end() :]
         after = _AFTER.match(rest)
         value = rest[after.end() :] if after else rest
         if _OWN_PATH.fullmatch(value.strip()):

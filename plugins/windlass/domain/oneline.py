@@ -20,3 +20,11 @@ def line_breaker(text: str, allowed: str = "") -> str | None:
     if found is None:
         return None
     return "a line break" if found in "\r\n" else f"the control character U+{ord(found):04X}"
+
+
+def printable(text: str, allowed: str = "") -> str:
+    """Return `text` for a terminal, with U+FFFD for what would steer it: a host's words may come with such.
+
+    Tabs become spaces. `allowed` are characters that may stand in the text all the same.
+    """
+    return "".join(one if one.isprintable() or one in allowed else "\ufffd" for one in text.replace("\t", "    "))

@@ -8,7 +8,8 @@ from windlass.domain.artifacts import FLAGS_FILE, Lock
 from windlass.domain.catalog import Catalog, CatalogFiles, Release, StackTemplate, parse_catalog, parse_stacks
 from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.flaws import FLAWS_FILE
-from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX, flags_of
+from windlass.domain.catalog.kubelet_keys import KUBELET_FILE, KubeletKeys
+from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX, flags_of, kubelet_keys_of
 from windlass.domain.catalog.stack_files import STACK_FILE
 from windlass.domain.catalog.tested import RECORD_FILE, Standing, TestRecord, standing
 
@@ -34,8 +35,14 @@ def load_flags(directory: Path) -> dict[str, ReleaseFlags]:
     return {path.parent.name: flags_of(files, path.parent.name) for path in directory.glob(f"v*/{CATALOG_FILE}")}
 
 
+def load_kubelet_keys(directory: Path) -> dict[str, KubeletKeys]:
+    """Read what the kubelet of every release below `directory` takes, by version; IntegrityError if that cannot be."""
+    files = _read(directory, CATALOG_FILE)
+    return {path.parent.name: kubelet_keys_of(files, path.parent.name) for path in directory.glob(f"v*/{CATALOG_FILE}")}
+
+
 def _read(directory: Path, file: str) -> CatalogFiles:
-    beside = directory.glob(f"*/{FLAGS_FILE}")
+    beside = [*directory.glob(f"*/{FLAGS_FILE}"), *directory.glob(f"*/{KUBELET_FILE}")]
     paths = [
         *directory.glob(f"*/{file}"),
         *directory.glob(FLAWS_FILE),

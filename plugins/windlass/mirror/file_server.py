@@ -12,6 +12,8 @@ import hashlib
 import json
 import os
 import re
+import socket
+import ssl
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _BLOCK = 1 << 20
+_GREETING_SECONDS = 20
 _FILE = re.compile(r"/files/([A-Za-z0-9][\w.+-]*)/([A-Za-z0-9][\w.+-]*)/\1")
 _SERVED = b"served are /files/NAME/VERSION/NAME, /lock.json and /healthz\n"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -141,10 +144,34 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.sendfile(stream, start, end - start)
 
 
-def make_server(root: Path, address: str, port: int) -> ThreadingHTTPServer:
-    """Bind a server over the mirror directory `root`; port 0 takes a free one."""
+class _TlsServer(ThreadingHTTPServer):
+    """Greets each client in a thread of its own, so that one that says nothing holds up no other."""
+
+    context: ssl.SSLContext
+
+    def finish_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        """Greet a client, and answer it."""
+        request.settimeout(_GREETING_SECONDS)
+        try:
+            spoken = self.context.wrap_socket(request, server_side=True)
+        except OSError:  # of which every failure of TLS is one: the client has been told
+            return
+        with spoken:
+            spoken.settimeout(None)
+            super().finish_request(spoken, client_address)
+
+
+def make_server(root: Path, address: str, port: int, tls: tuple[Path, Path] | None = None) -> ThreadingHTTPServer:
+    """Bind a server over the mirror directory `root`; port 0 takes a free one. `tls` is a certificate and its key."""
     bound = type("BoundHandler", (Handler,), {"checked": Checked(root), "root": root})
-    server = ThreadingHTTPServer((address, port), bound)
+    if tls is None:
+        server = ThreadingHTTPServer((address, port), bound)
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(*tls)
+        server = _TlsServer((address, port), bound)
+        server.context = context
     server.daemon_threads = True
     return server
 
@@ -155,8 +182,11 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="the mirror's directory: files/ and lock.json")
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--certificate", type=Path, help="certificates (PEM) to serve by https with")
+    parser.add_argument("--key", type=Path, help="the certificate's private key (PEM)")
     arguments = parser.parse_args()
-    server = make_server(arguments.root, arguments.address, arguments.port)
+    tls = (arguments.certificate, arguments.key) if arguments.certificate else None
+    server = make_server(arguments.root, arguments.address, arguments.port, tls)
     print(f"serves {arguments.root} at http://{arguments.address}:{server.server_address[1]}", flush=True)  # noqa: T201 (whoever started it with port 0 learns the port here)
     server.serve_forever()
 

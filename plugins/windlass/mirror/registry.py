@@ -20,8 +20,14 @@ _START_SECONDS = 30
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 
 
-def registry_config(storage: Path | str, address: str, *, read_only: bool) -> str:
-    """Write the configuration of a registry (distribution 3) over `storage`, listening at `address` (``HOST:PORT``)."""
+def registry_config(storage: Path | str, address: str, *, read_only: bool, tls: tuple[Path, Path] | None = None) -> str:
+    """Write the configuration of a registry (distribution 3) over `storage`, listening at `address` (``HOST:PORT``).
+
+    With `tls`, a file of certificates and one of their key, it speaks https.
+    """
+    http: dict[str, Any] = {"addr": address}
+    if tls is not None:
+        http["tls"] = {"certificate": str(tls[0].absolute()), "key": str(tls[1].absolute())}
     document = {
         "version": 0.1,
         "log": {"level": "warn", "accesslog": {"disabled": True}},
@@ -29,7 +35,7 @@ def registry_config(storage: Path | str, address: str, *, read_only: bool) -> st
             "filesystem": {"rootdirectory": str(storage)},
             "maintenance": {"readonly": {"enabled": read_only}, "uploadpurging": {"enabled": False}},
         },
-        "http": {"addr": address},
+        "http": http,
     }
     return json.dumps(document, indent=1)  # JSON is YAML
 

@@ -17,7 +17,7 @@ from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rollout.hooks import HOOKS_MARK
 from windlass.domain.scripts.inspect_host import inspect_host, parse_inspection
 from windlass.domain.spec.models import Host
-from windlass.domain.spec.references import STACKS
+from windlass.domain.spec.references import ON_HOSTS
 from windlass.effects.ssh.connection import Connection
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.cluster import ClusterSession
@@ -66,5 +66,5 @@ def read_text(connection: Connection, path: str) -> str | None:
 
 def _inputs(session: ClusterSession, host: Host, facts: HostFacts) -> HostInputs:
     return HostInputs(
-        ClusterInputs(session.revealed(STACKS), session.release, session.lock, session.mirror), host, facts
+        ClusterInputs(session.revealed(*ON_HOSTS), session.release, session.lock, session.mirror), host, facts
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from windlass.domain.spec.access import AccessSection, Right
 from windlass.domain.spec.rights import APPROVE, DELETE, OPERATE, Person, access_in, may
 from windlass.effects.store import ClusterRecords, Store, list_clusters
@@ -9,11 +11,14 @@ from windlass.errors import RefusedError
 from windlass.operation_names import Operation
 from windlass.operations.run import ClusterRun
 
+_access_in = lru_cache(maxsize=32)(access_in)
+"""The API server asks at each request about a run, as often as a page looks again; a spec may be a megabyte of YAML."""
+
 
 def access_of(store: Store, cluster: str) -> AccessSection:
     """Return who may do what; of a cluster without a stored spec Airflow alone says."""
     data = ClusterRecords(store, cluster).spec_bytes()
-    return AccessSection() if data is None else access_in(cluster, data)
+    return AccessSection() if data is None else _access_in(cluster, data)
 
 
 def right_to_run(dag_id: str) -> Right:

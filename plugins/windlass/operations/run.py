@@ -21,6 +21,7 @@ from windlass.effects.clock import Clock
 from windlass.effects.store import ClusterRecords, RunLease, Store
 from windlass.errors import TRANSIENT, SkippedError, WaitingError, WindlassError
 from windlass.operations.cluster import ClusterSession
+from windlass.operations.provision import Provision
 
 Tell = Callable[[str], None]
 
@@ -135,6 +136,10 @@ class ClusterRun(Protocol):
 
     def make_hosts(self, cluster: Cluster) -> tuple[str, ...]:
         """Have the provider make what is missing, and return the names of those hosts."""
+        ...
+
+    def provision(self, cluster: Cluster) -> Provision:
+        """Return the provider of the hosts of `cluster` at work."""
         ...
 
     def destroy_host(self, cluster: Cluster, name: str) -> bool:

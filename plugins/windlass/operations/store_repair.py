@@ -47,9 +47,15 @@ class StoreRepair:
         return installation, accepted
 
     def accept(self, cluster: str) -> tuple[AcceptedObject, ...]:
-        """Take what is signed of a cluster as its newest state; return what is another than was known before."""
+        """Take what is signed of a cluster, or the catalog, as its newest state; return what is another than was known.
+
+        What the catalog has is for all clusters, and all hear of it.
+        """
         accepted = self._adoption.accept(cluster)
-        self._log(cluster, "accept", "what the store has of this cluster was accepted as its newest state", accepted)
+        what = "this cluster" if cluster else "the catalog"
+        folders = [cluster] if cluster else [name.removesuffix("/") for name in self.store.list_names(CLUSTERS)]
+        for name in folders:
+            self._log(name, "accept", f"what the store has of {what} was accepted as its newest state", accepted)
         return accepted
 
     def restore_pki(self, records: ClusterRecords, sealed: bytes) -> None:

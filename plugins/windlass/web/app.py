@@ -20,7 +20,7 @@ from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
 from windlass.effects.store import Store, list_clusters
 from windlass.errors import UNREADABLE, UnreachableError, WindlassError
-from windlass.web import people
+from windlass.web import command_api, people
 from windlass.web.access import User, Visible, may_operate, may_see, reader, unknown
 from windlass.web.needs import TheStore
 from windlass.web.reading import Filter, read_known, read_log
@@ -53,6 +53,10 @@ def create_app() -> FastAPI:
         app.get(path)(act)
     app.get("/api/clusters/{name}/access")(people.cluster_access)
     app.post("/api/clusters/{name}/credential")(people.issue_credential)
+    app.post("/api/commands")(command_api.give_command)
+    app.get("/api/commands/{run}")(command_api.read_answer)
+    app.post("/api/clusters/{name}/commands")(command_api.give_cluster_command)
+    app.get("/api/clusters/{name}/commands/{run}")(command_api.read_cluster_answer)
     app.get("/", response_class=HTMLResponse)(clusters_page)
     app.get("/cluster/{name}", response_class=HTMLResponse)(cluster_page)
     app.get("/static/{name}")(static_file)

@@ -1,4 +1,4 @@
-"""Asks, of each request to Airflow's API that steers a run of Windlass, whether its cluster lets the user.
+"""Asks, of each request to Airflow's API that steers or reads a run of Windlass, whether its cluster lets the user.
 
 Airflow's own permissions are about DAGs, which all clusters share, so that it alone cannot tell. It goes before
 Airflow's application, which asks for its own permissions after it.
@@ -22,12 +22,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from windlass.airflow.connections import open_store as the_store
-from windlass.domain.spec.rights import Person
+from windlass.domain.spec.rights import SEE, Person
 from windlass.effects.store import Store
-from windlass.errors import SpecError, WindlassError
+from windlass.errors import SpecError, UnreachableError, WindlassError
 from windlass.operations.rights import why_not, why_not_everywhere
 from windlass.web.access import person_of
-from windlass.web.requests import FORBIDDEN, Demand, demand_of, is_forbidden
+from windlass.web.requests import Demand, demand_of, view_of, why_forbidden
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +73,22 @@ class ClusterGuard:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer 403 with the reason."""
-        if scope["type"] != "http" or scope["method"] in _READING or not _concerns(scope["path"]):
+        if scope["type"] != "http" or not _concerns(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        is_reading = scope["method"] in _READING
+        view = view_of(scope["path"]) if is_reading else None
+        if is_reading and view is None:
             await self.app(scope, receive, send)
             return
         try:
             user = await _user_of(Request(scope))
         except HTTPException as error:  # as Airflow would answer it
             await _answer(error.status_code, str(error.detail))(scope, receive, send)
+            return
+        if view is not None:
+            refusal = await run_in_threadpool(self._why_not, view, person_of(user))
+            await (_answer(403, refusal) if refusal else self.app)(scope, receive, send)
             return
         body = await _body_of(receive)
         refusal = "the request is too large" if body is None else await self._refusal(scope, body, user)
@@ -89,8 +98,8 @@ class ClusterGuard:
         await self.app(scope, _replayed(body or b"", receive), send)
 
     async def _refusal(self, scope: Message, body: bytes, user: Any) -> str:
-        if is_forbidden(scope["path"]):
-            return FORBIDDEN
+        if forbidden := why_forbidden(scope["path"]):
+            return forbidden
         demand = demand_of(scope["method"], scope["path"], _parsed(body))
         return "" if demand is None else await run_in_threadpool(self._why_not, demand, person_of(user))
 
@@ -101,24 +110,30 @@ class ClusterGuard:
             log.warning("what clusters say of who may do what is not known here: %s", error)
             return ""
         except WindlassError as error:
-            return _untold(person, error)
+            return _untold(person, demand, error)
         try:
             return self._judged(store, demand, person)
         except WindlassError as error:
-            return _untold(person, error)
+            return _untold(person, demand, error)
 
     def _judged(self, store: Store, demand: Demand, person: Person) -> str:
         cluster = demand.cluster
-        if demand.asset is not None and not (self.known.asset(demand.asset) or "").startswith(_OUR_ASSETS):
+        if demand.asset is not None and not (self.known.asset(demand.asset) or _OUR_ASSETS).startswith(_OUR_ASSETS):
             return ""
         if demand.run is not None:
             cluster = self.known.cluster_of_run(*demand.run)
         if cluster is None:
-            return why_not_everywhere(store, person, demand.right)
-        return why_not(store, cluster, person, demand.right)
+            refusals = (why_not_everywhere(store, person, right) for right in demand.rights)
+        else:
+            refusals = (why_not(store, cluster, person, right) for right in demand.rights)
+        return next(filter(None, refusals), "")
 
 
-def _untold(person: Person, error: WindlassError) -> str:
+def _untold(person: Person, demand: Demand, error: WindlassError) -> str:
+    if demand.rights == (SEE,) and isinstance(error, UnreachableError | SpecError):
+        # Logs tell of a store that does not answer, or of a key that is missing: then they are for whom Airflow lets.
+        log.warning("whether the cluster lets %s see this run cannot be told now: %s", person.name, error)
+        return ""
     return f"whether the cluster lets {person.name} do this cannot be told now: {error}"
 
 

@@ -220,3 +220,23 @@ def test_the_wheel_has_all_that_the_packages_have(tmp_path: Path) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert packed == wanted
+
+
+def test_every_option_of_windlass_can_be_set_from_outside(compose: Sequence[str]) -> None:
+    sources = "\n".join(path.read_text() for path in (PROJECT / "plugins/windlass").rglob("*.py"))
+    options = set(re.findall(r'conf\.get\w*\(\s*"windlass",\s*"(\w+)"', sources))
+    assert options >= {"connections", "notifiers"}
+    given = {f"AIRFLOW__WINDLASS__{option.upper()}": f"{option}-of-the-test" for option in options}
+    given |= {"WINDLASS_WATCH_SHARDS": "3"}
+    told, untold = services_with(compose, {**REQUIRED, **given}), services_with(compose, REQUIRED)
+    for name in COMPONENTS:
+        assert given.items() <= told[name]["environment"].items()
+        assert not any(untold[name]["environment"].get(one) for one in given)
+
+
+def test_the_api_server_believes_the_proxy_that_is_named_that_it_is_asked_by_tls(compose: Sequence[str]) -> None:
+    def believed(variables: dict[str, str]) -> str:
+        return str(services_with(compose, variables)["airflow-apiserver"]["environment"]["FORWARDED_ALLOW_IPS"])
+
+    assert believed(REQUIRED) == "127.0.0.1"
+    assert believed({**REQUIRED, "AIRFLOW_PROXY": "172.16.0.0/12"}) == "172.16.0.0/12"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from windlass.domain.spec import Cluster
 from windlass.effects.store import MemoryStore
 from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.errors import SpecError
+from windlass.mirror.official_catalog import OfficialCatalog, PublisherSite
 
 RELEASE = Release("v1.37.2", {"kubelet": "v1.37.2"}, {"etcd": "v3.7.3"}, ())
 
@@ -57,13 +59,26 @@ def test_digests_of_the_publishers_are_asked_for_once_and_kept(monkeypatch: pyte
     monkeypatch.setattr(artifacts, "published_lock", published_lock)
     store = MemoryStore()
     keys = MasterKeys.parse(new_master_key().reveal())
-    lock, addresses = artifacts_of(lambda: keys, cluster(), RELEASE, store)
-    again, _ = artifacts_of(lambda: keys, cluster(), RELEASE, store)
+    desired = cluster(**{"from": "official"})
+    lock, addresses = artifacts_of(lambda: keys, desired, RELEASE, store)
+    again, _ = artifacts_of(lambda: keys, desired, RELEASE, store)
 
     assert len(asked) == 1
     assert lock == again
     assert isinstance(addresses, OfficialAddresses)
     assert addresses.image(Artifact("image", "etcd", "v3.7.3"), "sha256:1") == "quay.io/coreos/etcd@sha256:1"
+
+
+def test_where_nothing_names_a_mirror_and_nobody_answers_the_setting_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nowhere = OfficialCatalog({"dl": PublisherSite("http://127.0.0.1:9", "/")}, {}, {}, {}, {})
+    monkeypatch.setattr(artifacts, "load_catalog", lambda _: nowhere)
+    keys = MasterKeys.parse(new_master_key().reveal())
+    begun = time.monotonic()
+    with pytest.raises(SpecError, match=r"spec\.artifacts\.mirror, or set WINDLASS_MIRROR"):
+        artifacts_of(lambda: keys, cluster(), RELEASE, MemoryStore())
+    assert time.monotonic() - begun < 10
 
 
 def test_a_mirrors_accepted_lock_is_what_hosts_check_by() -> None:

@@ -105,3 +105,10 @@ def test_no_spec_names_a_key_of_the_installation(define: Callable[..., None], ke
         HostHook(f"windlass_{key}_key").targets(cluster())
     with pytest.raises(RefusedError, match="no spec's to name"):
         resolve(cluster(), SecretReference(f"windlass_{key}_key", "password"))
+
+
+@pytest.mark.parametrize("conn_id", ["WINDLASS_MASTER_KEY", "Windlass_Record_Key", "a/../windlass_people_key", "./a"])
+def test_a_key_is_no_specs_to_name_however_it_is_written(define: Callable[..., None], conn_id: str) -> None:
+    define(conn_id)
+    with pytest.raises(RefusedError, match=r"no spec's to name|no name of a connection"):
+        HostHook(conn_id).targets(cluster())

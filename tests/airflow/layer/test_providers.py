@@ -19,11 +19,12 @@ from windlass.domain.catalog import Catalog
 from windlass.domain.lease import Owner
 from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.catalog import load_catalog
-from windlass.effects.providers import Ec2Provider, HostProvider, StaticProvider, installed
+from windlass.effects.providers import Ec2Provider, HostProvider, LibcloudProvider, StaticProvider, installed
 from windlass.effects.store import ClusterRecords, MemoryStore
 from windlass.errors import SpecError
 
 SETTINGS = {"imageId": "ami-1", "instanceType": "t", "subnetId": "s", "securityGroupIds": ["g"]}
+CLOUD = {"driver": "dummy", "image": "1", "size": "1"}
 GROUP = "windlass.host_providers"
 CATALOG = Path(__file__).resolve().parents[3] / "include" / "templates" / "kubernetes"
 RACK = """
@@ -106,6 +107,24 @@ def test_ec2_logs_in_by_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
         host_provider(cluster("ec2", **SETTINGS))
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({**fields, "extra": {"region_name": "eu-west-1"}}))
     assert isinstance(host_provider(cluster("ec2", **SETTINGS)), Ec2Provider)
+
+
+def test_libcloud_logs_in_by_a_connection_that_the_spec_names() -> None:
+    with pytest.raises(SpecError, match=r"spec\.hosts\.connection: libcloud needs the connection"):
+        host_provider(cluster("libcloud", **CLOUD))
+
+
+def test_what_is_made_before_a_creation_holds_is_known_to_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: RunContext, marker: Path
+) -> None:
+    install_rack(tmp_path, monkeypatch, rack="rackhosts:Rack")
+    of_rack = cluster("rack", marker=str(marker))
+    create = {"params": {"spec": dump_cluster(of_rack), "plan_only": False}, "ti": Mock()}
+
+    assert HostProvisionOperator(task_id="provision", skips=[]).act(create, run) == ["cp-1"]  # type: ignore[arg-type]
+
+    assert run.cluster() == of_rack  # so that a deletion knows what to destroy
+    assert run.lease().effective() is None
 
 
 def test_a_provider_of_an_installed_package_gets_the_settings(
@@ -203,7 +222,7 @@ def test_no_package_takes_the_place_of_a_provider_of_windlass(tmp_path: Path, mo
     assert isinstance(host_provider(cluster("static")), StaticProvider)
 
 
-@pytest.mark.parametrize("name", ["rackhosts:Rack", "rackhosts.Rack", "rackhosts", "libcloud", ""])
+@pytest.mark.parametrize("name", ["rackhosts:Rack", "rackhosts.Rack", "rackhosts", "libclouds", ""])
 def test_what_is_no_name_of_a_provider_says_which_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -215,6 +234,6 @@ def test_what_is_no_name_of_a_provider_says_which_there_are(
 def test_every_part_of_the_contract_is_looked_for() -> None:
     assert installed._PARTS == ("destroy", "makes_hosts", "missing", "provide")
     assert installed._METHODS == ("destroy", "missing", "provide")
-    for ours in (StaticProvider, Ec2Provider):
+    for ours in (StaticProvider, Ec2Provider, LibcloudProvider):
         checked: type[HostProvider] = ours
         assert installed._wrong_class(checked) is None

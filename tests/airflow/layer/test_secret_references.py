@@ -44,6 +44,13 @@ def test_one_of_a_clusters_own_is_for_that_cluster(monkeypatch: pytest.MonkeyPat
         resolve(cluster(), SecretReference("windlass_secret.other.db"))
 
 
+@pytest.mark.parametrize("way", ["windlass_secret_/../db", "windlass_secret.demo./../../db", "windlass_secret_a//db"])
+def test_no_name_leads_out_of_what_is_for_specs(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    monkeypatch.setenv(f"AIRFLOW_VAR_{way.upper()}", WORD)
+    with pytest.raises(RefusedError, match="is not for this spec"):
+        resolve(cluster(), SecretReference(way))
+
+
 @pytest.mark.parametrize("field", ["password", "login", "host", "schema", "extra.token"])
 def test_a_field_of_a_connection_is_read(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
     extra = {"windlass_secrets": ["de*"], "token": "of token"}

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 from airflow.api_fastapi.execution_api.routes import dag_runs
 from airflow.dag_processing.dagbag import DagBag
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk.exceptions import AirflowRuntimeError, DownstreamTasksSkipped, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 from fastapi import HTTPException
@@ -18,7 +19,8 @@ from windlass.airflow.operators.cluster import (
     ClusterForgetOperator,
     ClusterRecordOperator,
 )
-from windlass.airflow.run_context import RunContext, finished_by
+from windlass.airflow.other_runs import finished_by
+from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.errors import RefusedError, WindlassError
 
@@ -45,7 +47,25 @@ def test_the_lease_is_taken_before_anything_changes_and_given_back_however_it_en
 
 @pytest.mark.parametrize("name", ["create_cluster", "delete_cluster", "replace_member", "disaster_recovery"])
 def test_what_changes_a_cluster_is_never_run_by_a_backfill(dags: Any, name: str) -> None:
-    assert {str(getattr(kind, "value", kind)) for kind in dags[name].allowed_run_types} == {"scheduled", "manual"}
+    assert kinds(dags[name]) - {"operator_triggered"} == {"scheduled", "manual"}
+
+
+def kinds(dag: Any) -> set[str]:
+    return {str(getattr(kind, "value", kind)) for kind in dag.allowed_run_types}
+
+
+def test_a_dag_that_another_one_triggers_lets_it(dags: Any) -> None:
+    triggered = {
+        task.trigger_dag_id for dag in dags.values() for task in dag.tasks if isinstance(task, TriggerDagRunOperator)
+    }
+    assert "create_cluster" in triggered
+    assert {name for name in triggered if "operator_triggered" not in kinds(dags[name])} == set()
+
+
+def test_a_dag_of_somebodys_own_may_apply_a_spec_by_its_schedule_and_delete_nothing(dags: Any) -> None:
+    assert "operator_triggered" in kinds(dags["apply_cluster"])
+    for name in ("delete_cluster", "disaster_recovery"):
+        assert "operator_triggered" not in kinds(dags[name])
 
 
 def test_everything_of_the_cluster_starts_together(dags: Any) -> None:

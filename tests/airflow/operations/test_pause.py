@@ -117,7 +117,7 @@ def test_the_result_says_after_which_step_it_paused_and_gives_the_lease_back(
 
     assert (result["state"], result["steps"]) == ("paused", steps)
     assert told in here.log.call_args.args[0]
-    assert "the same upgrade again goes on" in here.log.call_args.args[0]
+    assert "the same rollout again goes on" in here.log.call_args.args[0]
     assert here.lease().current() is None
 
 

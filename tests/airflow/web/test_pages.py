@@ -135,9 +135,16 @@ def test_a_viewer_sees_no_buttons_and_whoever_may_run_does(client: TestClient, s
 
 @pytest.mark.parametrize(
     ("role", "operation", "offered"),
-    [("user", "upgrade_cluster", True), ("viewer", "upgrade_cluster", False), ("user", "heal_cluster", False)],
+    [
+        ("user", "apply_cluster", True),
+        ("user", "upgrade_cluster", True),
+        ("user", "rotate_certificates", True),
+        ("viewer", "apply_cluster", False),
+        ("user", "heal_cluster", False),
+        ("user", "create_cluster", False),
+    ],
 )
-def test_an_upgrade_that_is_at_work_can_be_paused_by_whoever_may_start_runs(
+def test_a_rollout_that_is_at_work_can_be_paused_by_whoever_may_start_runs(
     client: TestClient, store: MemoryStore, role: str, operation: str, *, offered: bool
 ) -> None:
     Leases(store, lambda _: False, lambda: NOW).acquire(CLUSTER, Owner(operation, "one"), operation)

@@ -219,7 +219,6 @@ def test_a_run_that_a_schedule_started_is_its_clusters_too(api: TestClient) -> N
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("PATCH", "/dags/~/dagRuns/~/taskInstances", {"actions": []}),
         ("PATCH", "/dags/apply_cluster/dagRuns", {"actions": [], "conf": {"cluster": "mine"}}),
         ("PATCH", "/dags/apply_cluster/dagRuns/~/taskInstances", {"actions": []}),
         ("POST", "/dags/apply_cluster/clearDagRuns", {"dag_run_ids": ["run-mine"]}),
@@ -231,8 +230,18 @@ def test_a_run_that_a_schedule_started_is_its_clusters_too(api: TestClient) -> N
         ("DELETE", "/dags/apply_cluster", None),
         ("POST", "/dags/apply_cluster/dagRuns", {"logical_date": None}),
         ("PATCH", "/dags/apply_cluster/dagRuns/run\nmine/taskInstances/lease", {}),
+        ("POST", "/dags/watch_health/dagRuns", {"logical_date": None, "conf": {"cluster": "mine"}}),
+        ("POST", "/dags/backup_dispatch/dagRuns/run-mine/clear", {}),
         ("POST", "/assets/events", {"asset_id": 1, "partition_key": "mine"}),
+        ("POST", "/assets/events", {"asset_id": 1.0, "partition_key": "mine"}),
+        ("POST", "/assets/events", {"asset_id": "+1", "partition_key": "mine"}),
+        ("POST", "/assets/events", {"asset_id": " 1", "partition_key": "mine"}),
         ("POST", "/assets/1/materialize", {}),
+        ("POST", "/assets/+1/materialize", {}),
+        ("POST", "/assets/1.0/materialize", {}),
+        ("DELETE", "/assets/1/queuedEvents", None),
+        ("PUT", "/assets/1/state-store/a/b", {"value": 1}),
+        ("PUT", "/dags/apply_cluster/dagRuns/~/taskInstances/a/state-store/api/v2/assets/2", {"value": 1}),
     ],
 )
 def test_what_may_be_about_any_cluster_takes_the_right_over_every(
@@ -243,6 +252,42 @@ def test_what_may_be_about_any_cluster_takes_the_right_over_every(
     assert api.request(method, url, json=body, headers=login("user", "zoe")).status_code != 403
 
 
+@pytest.mark.parametrize(
+    ("method", "dag_id", "path", "body"),
+    [
+        ("POST", "delete_cluster", "/clearTaskInstances", {"dry_run": False}),
+        ("POST", "delete_cluster", "/dagRuns/run-mine/clear", {"include_future": True}),
+        ("POST", "~", "/clearDagRuns", {}),
+        ("PATCH", "~", "/dagRuns/~/taskInstances", {"actions": []}),
+    ],
+)
+def test_to_run_deletions_again_takes_the_right_to_delete(
+    api: TestClient, method: str, dag_id: str, path: str, body: dict[str, Any]
+) -> None:
+    def status(*who: Any) -> int:
+        url = f"/api/v2/dags/{dag_id}{path}"
+        return int(api.request(method, url, json=body, headers=login(*who)).status_code)
+
+    assert status("user", "zoe") == 403  # who operates every cluster, and deletes none
+    assert status("admin", "", ["theirs"]) == (403 if dag_id == "~" else 200)  # who deletes every one, and operates one
+
+
+@pytest.mark.parametrize("what", ["", "/taskInstances/plan/logs/1", "/taskInstances/plan/xcomEntries/return_value"])
+@pytest.mark.parametrize("cluster", RUNS)
+@pytest.mark.parametrize("role", OURS)
+def test_what_a_run_said_is_read_by_whom_its_cluster_lets_see(
+    api: TestClient, role: str, cluster: str, what: str
+) -> None:
+    url = f"/api/v2/dags/apply_cluster/dagRuns/{RUNS[cluster]}{what}"
+    assert api.get(url, headers=login(role)).status_code == (403 if cluster == "theirs" else 200)
+    assert api.get(url, headers=login("user", "zoe")).status_code == 200
+
+
+def test_logs_are_read_while_the_store_does_not_answer(pages: TestClient) -> None:
+    url = "/api/v2/dags/apply_cluster/dagRuns/run-theirs/taskInstances/plan/logs/1"
+    assert guarded(UnreachableError("s3: away")).get(url, headers=login("viewer")).status_code == 200
+
+
 @pytest.mark.parametrize("who", [("admin", "zoe", ["theirs"]), ("user", "", None)])
 def test_results_of_tasks_are_written_by_nobody(api: TestClient, who: Any) -> None:
     url = "/api/v2/dags/apply_cluster/dagRuns/run-mine/taskInstances/approval/xcomEntries"
@@ -250,12 +295,21 @@ def test_results_of_tasks_are_written_by_nobody(api: TestClient, who: Any) -> No
     assert api.patch(f"{url}/return_value", json={"value": 1}, headers=login(*who)).status_code == 403
 
 
+@pytest.mark.parametrize("role", OURS)
+@pytest.mark.parametrize("cluster", RUNS)
+def test_runs_of_commands_are_started_by_windlass_alone(api: TestClient, role: str, cluster: str) -> None:
+    answer = run(api, role, "run_command", cluster)
+    assert answer.status_code == 403
+    assert "--airflow URL" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
         ("POST", "/api/v2/dags/somebodys/dagRuns"),
         ("POST", "/api/v2/dags/somebodys/dagRuns/a/taskInstances/b/xcomEntries"),
-        ("GET", "/api/v2/dags/apply_cluster/dagRuns/run-theirs"),
+        ("GET", "/api/v2/dags/apply_cluster/dagRuns"),
+        ("GET", "/api/v2/dags/somebodys/dagRuns/run-theirs"),
         ("POST", "/api/v2/dags/~/dagRuns/list"),
         ("POST", "/api/v2/dags/~/dagRuns/~/taskInstances/list"),
         ("POST", "/api/v2/dags/apply_cluster/favorite"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta
+from typing import NoReturn
 
 import pytest
 from cryptography import x509
 
-from windlass.domain.host.layout import CLIENT_CA, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI, SEALED_PKI
+from windlass.domain.host.layout import API_SERVER_PKI, CLIENT_CA, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI, SEALED_PKI
 from windlass.domain.pki import Pki, Signer, files_for, issue_pki
 from windlass.domain.pki.issuance import is_signed_by
 from windlass.domain.pki.rotation import has_anything_ended
@@ -18,6 +19,8 @@ from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.effects.store import ClusterRecords
+from windlass.errors import UnreachableError
+from windlass.operations.rollout import revive
 from world import World
 from world.specs import SMALL, THREE
 
@@ -33,10 +36,11 @@ STEMS = {
     "scheduler": "scheduler/server",
     "scheduler-client": "scheduler/client",
 }
+DIRECTORIES = (PKI, API_SERVER_PKI, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI)
 BUNDLES = {
-    Signer.KUBERNETES: (f"{PKI}/ca.crt", CLIENT_CA, f"{CONTROLLER_MANAGER_PKI}/ca.crt", f"{SCHEDULER_PKI}/ca.crt"),
-    Signer.ETCD: (f"{PKI}/etcd/ca.crt",),
-    Signer.FRONT_PROXY: tuple(f"{one}/front-proxy-ca.crt" for one in (PKI, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI)),
+    Signer.KUBERNETES: (CLIENT_CA, *(f"{one}/ca.crt" for one in DIRECTORIES)),
+    Signer.ETCD: (f"{PKI}/etcd/ca.crt", f"{API_SERVER_PKI}/etcd/ca.crt"),
+    Signer.FRONT_PROXY: tuple(f"{one}/front-proxy-ca.crt" for one in DIRECTORIES),
 }
 PEOPLE = SMALL.replace("\nspec:\n", "\nspec:\n  access: {groups: {Admin: [windlass:cluster-admin]}}\n")
 """One that people may come into: its API servers accept another authority besides."""
@@ -152,15 +156,23 @@ def test_old_service_account_keys_are_kept_until_no_token_of_them_can_be_left(ne
     assert not stored(world).rotations
 
 
-def test_a_cluster_whose_authorities_and_certificates_have_ended_comes_back(new: New) -> None:
-    world = made(new, SMALL)
-    cluster, long_ago = load_cluster(SMALL, "spec"), world.clock.now(UTC) - timedelta(days=3700)
-    ended = replace(stored(world), authorities=issue_pki(cluster, long_ago).authorities)
+def end(world: World, text: str, *, authorities: bool) -> None:
+    """Have all certificates of a cluster ended, and its authorities too, in the store and on hosts."""
+    cluster, long_ago = load_cluster(text, "spec"), world.clock.now(UTC) - timedelta(days=3700)
+    ended = stored(world)
+    if authorities:
+        ended = replace(ended, authorities=issue_pki(cluster, long_ago).authorities)
     ended = replace(ended, leaves=issue_pki(cluster, long_ago, replace(ended, leaves={})).leaves)
     ClusterRecords(world.store, world.name).save_pki(ended, world.keys)
     for host in cluster.spec.hosts.members:
         for path, file in files_for(cluster, host, ended).items():
             world.machines[host.name].host.files[path] = RemoteFile(file.content, file.mode, file.owner)
+
+
+@pytest.mark.parametrize("authorities", [True, False])
+def test_a_cluster_whose_certificates_have_ended_comes_back(new: New, *, authorities: bool) -> None:
+    world = made(new, SMALL)
+    end(world, SMALL, authorities=authorities)
 
     run = world.run("rotate_certificates", what="all", auto_approve=True)
 
@@ -168,6 +180,47 @@ def test_a_cluster_whose_authorities_and_certificates_have_ended_comes_back(new:
     assert not has_anything_ended(stored(world), world.clock.now(UTC))
     assert list(strangers(world)) == []
     assert world.run("apply_cluster").results["result"]["state"] == "nothing"
+
+
+@pytest.mark.parametrize("authorities", [True, False])
+@pytest.mark.parametrize("dies_at", ["install_certificates", "_start_again", "start_kubelets"])
+def test_a_run_that_dies_while_it_brings_a_cluster_back_is_made_up_for_by_the_next(
+    new: New, monkeypatch: pytest.MonkeyPatch, dies_at: str, *, authorities: bool
+) -> None:
+    world = made(new, SMALL)
+    end(world, SMALL, authorities=authorities)
+    with monkeypatch.context() as dying:
+        dying.setattr(revive, dies_at, _die)
+        with pytest.raises(UnreachableError, match="killed"):
+            world.run("rotate_certificates", what="leaves", auto_approve=True)
+    for run in world.runs.values():
+        run.is_finished = True
+
+    run = world.run("rotate_certificates", what="leaves", auto_approve=True)
+
+    assert run.results["revive"]["cp-1"]
+    assert not has_anything_ended(stored(world), world.clock.now(UTC))
+    assert list(strangers(world)) == []
+
+
+def _die(*_: object, **__: object) -> NoReturn:
+    raise UnreachableError("killed")
+
+
+def test_a_host_that_does_not_answer_keeps_no_cluster_from_coming_back(new: New) -> None:
+    world = made(new, THREE)
+    end(world, THREE, authorities=False)
+    gone = next(name for name in world.machines if name != "cp-1")
+    world.machines[gone].host.is_reachable = False
+
+    run = world.begin("rotate_certificates", what="leaves", auto_approve=True)
+    for task in world.tasks(run):
+        world.execute(task, run)
+        if task.task_id == "revive":
+            break
+
+    assert set(run.results["revive"]) == set(world.machines) - {gone}
+    assert not has_anything_ended(stored(world), world.clock.now(UTC))
 
 
 def test_what_is_stored_is_sealed_again_with_the_first_master_key(new: New) -> None:

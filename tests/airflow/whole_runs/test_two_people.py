@@ -95,6 +95,17 @@ def test_one_person_is_not_two(
 
 
 @pytest.mark.parametrize("dag_id", OPERATIONS)
+def test_whoever_begins_anothers_run_again_is_not_its_second_person(made: Callable[[str], World], dag_id: str) -> None:
+    world = made(BOTH)
+    before = state_of(world)
+    run = world.begin(dag_id, **OPERATIONS[dag_id])
+    run.user, run.answer, run.clears = "anna", answered("bert"), 1
+    with pytest.raises(REFUSED, match="it is not known who had this run begin again"):
+        finish(world, run)
+    assert state_of(world) == before
+
+
+@pytest.mark.parametrize("dag_id", OPERATIONS)
 def test_two_people_may(made: Callable[[str], World], dag_id: str) -> None:
     world = made(BOTH)
     before = state_of(world)

@@ -4,7 +4,8 @@ import argparse
 
 import pytest
 
-from windlass.cli.backup import add_commands, age_text, table
+from windlass.cli.backup import add_commands
+from windlass.operations.commands.bundles import age_text, table
 
 
 def parse(*words: str) -> argparse.Namespace:

@@ -6,12 +6,12 @@ import pytest
 import yaml
 from cryptography import x509
 
-from windlass.cli.access import AccessRequest, grant_access
 from windlass.domain.pki import issue_pki
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.errors import IntegrityError, RefusedError, SpecError
+from windlass.operations.commands.break_glass import AccessRequest, grant_access
 
 SPEC = """
 apiVersion: windlass/v1

@@ -79,3 +79,8 @@ def test_the_spec_holds_no_secret(lab: Lab) -> None:
 
     assert "PRIVATE KEY" not in text
     assert "s3-secret" not in text
+
+
+def test_a_spec_that_names_no_mirror_takes_everything_from_the_labs(lab: Lab) -> None:
+    variables = demo_plan.airflow_settings(lab, new_master_key()).variables
+    assert variables == {"WINDLASS_MIRROR": lab.mirror_url, "WINDLASS_REGISTRY": lab.registry}

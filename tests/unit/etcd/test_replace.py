@@ -47,6 +47,24 @@ def test_a_member_without_data_is_replaced(world: World, told: list[str]) -> Non
     assert replace_member(work, "cp-2") == ()
 
 
+def test_a_learner_that_never_catches_up_gets_no_vote_and_the_error_says_how_to_go_on(
+    world: World, told: list[str]
+) -> None:
+    world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
+    world.lag = 10**9
+
+    with pytest.raises(NotReadyError, match=r"cp-2 catches up: not done after 600 s: .*in sync.*disk of cp-2") as late:
+        replace_member(world.work(told), "cp-2")
+
+    assert "without a vote, and the quorum is as it was" in str(late.value)
+    assert world.did == WHOLE[:-1]
+    assert {one.name for one in world.members.values() if not one.is_learner} == {"cp-1", "cp-3"}
+    world.lag = 0
+    replace_member(world.work(told), "cp-2")
+    assert world.did == WHOLE
+    assert is_whole(world)
+
+
 def test_a_member_that_only_has_to_start_is_started(world: World, told: list[str]) -> None:
     world.hosts["cp-2"].runs = False
 

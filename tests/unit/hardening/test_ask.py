@@ -6,17 +6,18 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from windlass.cli import audit as command
 from windlass.cli.main import main
 from windlass.domain.hardening import BENCHMARK, CONTROLS, AuditReport, ControlFinding, FileAccess, Outcome, Verdict
+from windlass.domain.remote import AuditArguments
 from windlass.domain.scripts.audit_host import audit_script, parse_audit
 from windlass.domain.spec.models import Host
 from windlass.errors import IntegrityError, NotReadyError
-from windlass.operations.hardening import audit as operation
+from windlass.operations.commands import inspecting
 
 ROOT = Path(__file__).parents[3]
 HOST = Host.model_validate({"name": "cp-1", "address": "192.0.2.1", "roles": ["control-plane"]})
@@ -103,10 +104,10 @@ def test_the_command_fails_just_if_something_is_to_be_done(
     monkeypatch: pytest.MonkeyPatch, outcome: Outcome, code: int
 ) -> None:
     shown: list[str] = []
-    run: Any = object()
-    monkeypatch.setattr(operation, "audit_cluster", lambda _: report(outcome))
-    assert command.print_audit(run, shown.append, as_json=False) == code
-    assert command.print_audit(run, shown.append, as_json=True) == code
+    context: Any = SimpleNamespace(open_run=object, show=shown.append)
+    monkeypatch.setattr(inspecting, "audit_cluster", lambda _: report(outcome))
+    assert inspecting.audit(context, AuditArguments()) == code
+    assert inspecting.audit(context, AuditArguments(as_json=True)) == code
     text, document = shown[0], json.loads(shown[1])
     assert f"{outcome.name:<10}1.1.1" in text
     assert ("cp-1: it is open" in text) is (code == 1)

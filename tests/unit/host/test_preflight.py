@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from windlass.domain.host.facts import HostFacts, parse_facts
+from windlass.domain.host.left_there import engine_settings, leftovers, login, room
 from windlass.domain.host.preflight import PreflightAnswer, check_hosts, refuse
 from windlass.domain.host.reach import needed_ports
 from windlass.domain.spec.models import Cluster
@@ -222,3 +223,41 @@ def test_hosts_need_no_ssh_of_each_other() -> None:
     assert needed_ports(first, worker) == {10250: "kubelet"}
     assert needed_ports(worker, first) == {6443: "API server"}
     assert set(needed_ports(first, first)) == {2379, 2380, 2381, 6443, 10250}
+
+
+LEFT = [
+    ("leftover=/etc/systemd/system/kubelet.service.d/10-kubeadm.conf", "10-kubeadm.conf is left", "package kubelet"),
+    ("leftover=/etc/systemd/system/k3s.service", "is another Kubernetes's", "uninstall it"),
+    ("leftover=/etc/cni/net.d/10-calico.conflist", "of another network driver", "remove it"),
+    ("inodes=/opt 900", "900 inodes free for /opt", "50000 are needed"),
+    ("room=/var/log 1024", "1 MiB free for /var/log", "make room for at least"),
+    ("room=/var/lib/docker 1024", "1 MiB free for /var/lib/docker", "make room for at least"),
+    ("docker_flag=--log-driver", "Docker is started with --log-driver", "write it into /etc/docker/daemon.json"),
+    ("swarm=yes", "Docker is in a swarm", "docker swarm leave"),
+    ("forwards=no", "its SSH server forwards no connection", "AllowTcpForwarding yes"),
+]
+
+
+@pytest.mark.parametrize(("line", "problem", "remedy"), LEFT)
+def test_what_others_left_on_a_host_is_found_before_anything_is_changed(line: str, problem: str, remedy: str) -> None:
+    facts = parse_facts(GOOD.format(machine_id="a").replace("complete=yes", f"{line}\ncomplete=yes"))
+    told = [*leftovers(facts), *room(facts), *engine_settings(facts), *login(facts)]
+    ((found, right),) = told
+    assert problem in found
+    assert remedy in right
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "leftover=/etc/cni/net.d/87-podman-bridge.conflist",
+        "inodes=/opt 900000",
+        "room=/var/log 90000000",
+        "docker_flag=--host",
+        "forwards=yes",
+        "forwards=",
+    ],
+)
+def test_what_gets_along_with_a_cluster_is_no_finding(line: str) -> None:
+    facts = parse_facts(GOOD.format(machine_id="a").replace("complete=yes", f"{line}\ncomplete=yes"))
+    assert [*leftovers(facts), *room(facts), *engine_settings(facts), *login(facts)] == []

@@ -12,9 +12,10 @@ from hypothesis import given
 
 from unit.backup.examples import BUNDLE, manifest
 from unit.hostile.mutations import BUDGET, mutated_json, returned
-from windlass.domain import signed_document
+from unit.store.stores import signed_before
+from windlass.domain.accepted_lock import first_accepted
 from windlass.domain.apply.created import CreatedRecord
-from windlass.domain.artifacts import parse_lock
+from windlass.domain.artifacts import Lock, parse_lock
 from windlass.domain.backup import BundleState
 from windlass.domain.backup.drills import parse_drill
 from windlass.domain.backup.manifest import parse_manifest
@@ -32,13 +33,16 @@ from windlass.domain.servicelog import Event
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.store import ClusterRecords, HostKeys, MemoryStore, ServiceLog
+from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.effects.store.host_keys import AcceptedHostKey
 from windlass.effects.store.keys import (
     accepted_host_keys_prefix,
+    accepted_lock_key,
     created_key,
     durations_key,
     echo_key,
     left_hosts_key,
+    lock_key_of_before,
     log_prefix,
     pause_key,
     rollout_key,
@@ -66,6 +70,7 @@ def pki() -> Pki:
 PKI = pki()
 STATE = BundleState(PKI, "kind: Cluster\n", encrypts_secrets=True, images={"etcd": "1"}, stacks={"cp-1": {"/a": b"x"}})
 HISTORY = History().tried("cp-1/etcd", NOW).alerted({"cp-1/etcd": "it ends"}).with_cordon("w-1")
+ACCEPTED = first_accepted("http://a", Lock("modules", {}), "ops", NOW)
 EVENT = Event(NOW, "heal_cluster", "text", details={"a": [1, {"b": None}]})
 FINDING = Finding("demo", "cp-1", "etcd", Kind.PROCESS_DOWN, NOW, ("cp-2",), "refused")
 INVENTORY = ObjectInventory((ObjectRef("v1", "Service", "default", "web", "dns"),))
@@ -87,9 +92,13 @@ READERS: dict[str, tuple[Any, Callable[[bytes], Any]]] = {
         {"source": "modules", "artifacts": {"image:etcd:v1": {"digest": "sha256:0", "size": 1, "origin": "build"}}},
         lambda data: parse_lock(data.decode(errors="replace")),
     ),
-    "signed document": (
-        loaded(signed_document.signed({"lock": ["a"], "history": {}}, "catalog/locks/a.json", KEYS)),
-        lambda data: signed_document.verified(data, "catalog/locks/a.json", KEYS),
+    "accepted lock": (
+        ACCEPTED.document(),
+        lambda data: _found_lock(accepted_lock_key("http://a"), data),
+    ),
+    "accepted lock of before": (
+        loaded(signed_before(ACCEPTED.document(), lock_key_of_before("http://a"), KEYS)),
+        lambda data: _found_lock(lock_key_of_before("http://a"), data),
     ),
     "flags": (
         {"etcd": {"flags": {"name": "string deprecated"}, "gates": ["A"]}},
@@ -111,6 +120,12 @@ READERS: dict[str, tuple[Any, Callable[[bytes], Any]]] = {
         lambda data: _of_object(NodeSettings.read, data),
     ),
 }  # fmt: skip
+
+
+def _found_lock(key: str, data: bytes) -> Any:
+    store = MemoryStore()
+    store.put(key, data)
+    return AcceptedLocks(store, KEYS).find("http://a")
 
 
 def _of_object(read: Callable[[Any], Any], data: bytes) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from time import process_time
 from typing import Any
 
 import pytest
@@ -13,11 +15,12 @@ from unit.hostile.mutations import BUDGET, SMALL_BUDGET, mutated, mutated_text, 
 from unit.pki.conftest import make_cluster
 from windlass.domain import yamltext
 from windlass.domain.backup.versions import written_by
-from windlass.domain.masking import shown_lines
+from windlass.domain.masking import mask_text, shown_lines
 from windlass.domain.pki import issue_pki
 from windlass.domain.pki.check import check_certificate
 from windlass.domain.pki.compare import certificate_difference
 from windlass.domain.spec import load_cluster
+from windlass.domain.spec.plain_secrets import _found as found_in
 from windlass.domain.yamlbounds import MAX_DEPTH
 from windlass.domain.yamltext import compose_yaml, parse_yaml, read_all_yaml, read_yaml
 from windlass.effects.ssh.connection import SshTarget
@@ -170,3 +173,14 @@ def test_certificates(pem: bytes) -> None:
     certificate_difference(PEM, pem)
     check_certificate(pem.decode(errors="replace"), AUTHORITY, ["cp-1"], NOW)
     check_certificate(PEM.decode(), pem.decode(errors="replace"), ["cp-1"], NOW)
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "a_", "aA", "a.", "a-", "a ", "a://", "a=", "://", "@", "a:", " -u a", "Basic ", "`a"]
+)
+@pytest.mark.parametrize("judge", [mask_text, lambda text: found_in(text, commands_too=True)])
+def test_a_long_line_is_judged_in_time_that_grows_with_it_alone(judge: Callable[[str], object], unit: str) -> None:
+    line = unit * (60_000 // len(unit))
+    began = process_time()
+    judge(line)
+    assert process_time() - began < 2

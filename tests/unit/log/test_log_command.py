@@ -86,3 +86,11 @@ def test_only_days_since_the_last_entry_are_read_again(store: MemoryStore) -> No
     store.list = counting  # type: ignore[method-assign]
     assert list(ServiceLog(store, "demo").entries(newest)) == []
     assert [prefix for prefix in listed if prefix.endswith("/24/")] == []
+
+
+def test_no_words_of_a_host_steer_a_terminal() -> None:
+    made = MemoryStore()
+    write(made, "disk full\x1b]0;owned\x07\r2026-11-24 all is well\n\x9b2J", 0, reason="\u202etxt")
+    (line,) = lines(made, asked("demo"), None)
+    assert line.isprintable()
+    assert "disk full" in line

@@ -8,13 +8,14 @@ import pytest
 from unit.mirror.test_acceptance import HONEST, TAMPERED
 from windlass.airflow import services
 from windlass.cli import main as command
-from windlass.cli import mirror_accept
+from windlass.cli import remote
 from windlass.domain.accepted_lock import lock_digest
 from windlass.domain.artifacts import Lock
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.mirror import acceptance
+from windlass.operations.secrets import SpecSecrets, no_secrets
 
 URL = "http://192.0.2.1:8080"
 SPEC = f"""\
@@ -32,9 +33,10 @@ spec:
 @pytest.fixture
 def locks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AcceptedLocks:
     monkeypatch.setenv("WINDLASS_CACHE", str(tmp_path))
-    monkeypatch.setattr(mirror_accept, "person", lambda: "ana@ops-1")
+    monkeypatch.setattr(remote, "person", lambda: "ana@ops-1")
     store, keys = MemoryStore(), MasterKeys.parse(new_master_key().reveal())
-    monkeypatch.setattr(services, "airflow_services", lambda: SimpleNamespace(store=store, keys=keys))
+    built = SimpleNamespace(store=store, keys=keys, secrets=SpecSecrets(no_secrets))
+    monkeypatch.setattr(services, "airflow_services", lambda: built)
     return AcceptedLocks(store, keys)
 
 

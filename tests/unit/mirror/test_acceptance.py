@@ -6,23 +6,27 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from windlass.domain.accepted_lock import lock_digest
+from unit.store.stores import new_keys, objects_of, opened, put_back, signed_before
+from windlass.domain.accepted_lock import first_accepted, lock_digest
 from windlass.domain.artifacts import Artifact, Lock, Locked, lock_text
-from windlass.domain.sealing import MasterKeys, new_master_key
-from windlass.domain.signed_document import signed
-from windlass.effects.store import MemoryStore
+from windlass.domain.authenticity.place import ledger_place
+from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog, problems_of
 from windlass.effects.store.accepted_locks import AcceptedLocks
-from windlass.effects.store.keys import accepted_lock_key
+from windlass.effects.store.keys import accepted_lock_key, lock_key_of_before
 from windlass.errors import IntegrityError, RefusedError, SpecError, UnreachableError
 from windlass.mirror.acceptance import accept_offered, accepted_lock
 from windlass.mirror.file_server import make_server
 from windlass.mirror.published_kept import kept_published_lock
+from windlass.operations.store_repair import StoreRepair
 
+URL, OTHER_URL = "http://192.0.2.1:8080", "http://192.0.2.2:8080"
+NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
 KUBELET = Artifact("file", "kubelet", "v1.37.2")
 ETCD = Artifact("image", "etcd", "v3.7.3")
 
@@ -70,8 +74,20 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def locks(cache: Path) -> AcceptedLocks:
-    return AcceptedLocks(MemoryStore(), MasterKeys.parse(new_master_key().reveal()))
+def raw() -> MemoryStore:
+    """The store as whoever has the bucket sees it."""
+    return MemoryStore()
+
+
+@pytest.fixture
+def locks(cache: Path, raw: MemoryStore) -> AcceptedLocks:
+    keys = new_keys()
+    return AcceptedLocks(opened(raw, keys), keys)
+
+
+def again(locks: AcceptedLocks, raw: MemoryStore) -> AcceptedLocks:
+    """Return the locks as another process finds them: it remembers nothing."""
+    return replace(locks, store=opened(raw, locks.keys))
 
 
 def fill(cache: Path, lock: Lock) -> None:
@@ -159,46 +175,125 @@ def test_each_mirror_has_its_own_lock(locks: AcceptedLocks) -> None:
     assert accepted_lock(locks, "http://192.0.2.2:8080") == official
 
 
-def test_whoever_writes_to_the_store_chooses_no_lock(locks: AcceptedLocks) -> None:
-    url = "http://192.0.2.1:8080"
-    locks.accept(url, HONEST, "ops")
-    stored = locks.store.get(accepted_lock_key(url))
-    assert stored is not None
-    document = json.loads(stored.data)
-    document["document"]["lock"] = lock_text(TAMPERED)
-    locks.store.put(accepted_lock_key(url), json.dumps(document).encode())
-    with pytest.raises(IntegrityError, match="the signature is not by any of the master keys"):
-        accepted_lock(locks, url)
+def test_whoever_writes_to_the_store_chooses_no_lock(raw: MemoryStore, locks: AcceptedLocks) -> None:
+    locks.accept(URL, HONEST, "ops")
+    data = objects_of(raw)[accepted_lock_key(URL)]
+    raw.put(accepted_lock_key(URL), data.replace(b"1" * 64, b"9" * 64))
+    with pytest.raises(IntegrityError, match="its signature is not by a key"):
+        accepted_lock(again(locks, raw), URL)
+    raw.put(accepted_lock_key(URL), json.dumps(first_accepted(URL, TAMPERED, "x", NOW).document()).encode())
+    with pytest.raises(IntegrityError, match="it is not signed"):
+        accepted_lock(again(locks, raw), URL)
 
 
-def test_one_mirrors_lock_does_not_count_for_another(locks: AcceptedLocks) -> None:
-    locks.accept("http://192.0.2.1:8080", TAMPERED, "ops")
-    stored = locks.store.get(accepted_lock_key("http://192.0.2.1:8080"))
-    assert stored is not None
-    locks.store.put(accepted_lock_key("http://192.0.2.2:8080"), stored.data)
-    with pytest.raises(IntegrityError, match="the signature is not by any"):
-        accepted_lock(locks, "http://192.0.2.2:8080")
+def test_one_mirrors_lock_does_not_count_for_another(raw: MemoryStore, locks: AcceptedLocks) -> None:
+    locks.accept(URL, TAMPERED, "ops")
+    raw.put(accepted_lock_key(OTHER_URL), objects_of(raw)[accepted_lock_key(URL)])
+    with pytest.raises(IntegrityError, match="it is another object"):
+        accepted_lock(again(locks, raw), OTHER_URL)
+
+
+def test_a_lock_that_was_replaced_since_is_refused_where_it_was_put_back(
+    raw: MemoryStore, locks: AcceptedLocks
+) -> None:
+    locks.accept(URL, TAMPERED, "ops")
+    before = objects_of(raw)
+    locks.accept(URL, HONEST, "ops")
+    raw.put(accepted_lock_key(URL), before[accepted_lock_key(URL)])
+
+    with pytest.raises(IntegrityError, match=r"an older one was put back.*windlass store accept --catalog"):
+        accepted_lock(again(locks, raw), URL)
+    with pytest.raises(IntegrityError, match="an older one was put back"):
+        locks.accept(URL, HONEST, "ops")
+    raw.put(ledger_place("").key, before[ledger_place("").key])
+    with pytest.raises(IntegrityError, match="an older one was put back"):
+        accepted_lock(locks, URL)  # a process that has read the newer ledger
+
+
+@pytest.mark.parametrize("is_ledger_gone", [False, True])
+def test_a_lock_that_was_deleted_is_not_accepted_again_by_itself(
+    raw: MemoryStore, locks: AcceptedLocks, cache: Path, mirror: Mirror, *, is_ledger_gone: bool
+) -> None:
+    locks.accept(mirror.url, HONEST, "ops")
+    fill(cache, TAMPERED)
+    mirror.offer(TAMPERED)
+    raw.delete(ledger_place("").key if is_ledger_gone else accepted_lock_key(mirror.url))
+
+    with pytest.raises(IntegrityError, match="the catalog has no ledger" if is_ledger_gone else "it is gone"):
+        accepted_lock(again(locks, raw), mirror.url)
+
+
+def test_a_person_takes_what_was_put_back_and_all_clusters_hear_of_it(raw: MemoryStore, locks: AcceptedLocks) -> None:
+    ClusterRecords(opened(raw, locks.keys), "demo").save_spec("spec: one\n")
+    locks.accept(URL, TAMPERED, "ops")
+    before = objects_of(raw)[accepted_lock_key(URL)]
+    locks.accept(URL, HONEST, "ops")
+    raw.put(accepted_lock_key(URL), before)
+
+    accepted = StoreRepair(raw, locks.keys, "ben").accept("")
+
+    assert [one.key for one in accepted] == [accepted_lock_key(URL)]
+    assert accepted_lock(again(locks, raw), URL) == TAMPERED
+    (event,) = ServiceLog(raw, "demo").newest()
+    assert "the catalog was accepted as its newest state, by ben" in event.text
+    assert problems_of(opened(raw, locks.keys), raw) == ()
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"document": 1, "signature": "x"}', b"\xff"])
-def test_what_is_no_accepted_lock_is_refused_with_its_place(locks: AcceptedLocks, data: bytes) -> None:
-    locks.store.put(accepted_lock_key("http://192.0.2.1:8080"), data)
-    with pytest.raises(IntegrityError, match=r"catalog/locks/\w+\.json in the store"):
-        locks.find("http://192.0.2.1:8080")
+@pytest.mark.parametrize("key", [accepted_lock_key(URL), lock_key_of_before(URL)])
+def test_what_is_no_accepted_lock_is_refused_with_its_place(
+    raw: MemoryStore, locks: AcceptedLocks, key: str, data: bytes
+) -> None:
+    opened(raw, locks.keys).put("clusters/demo/created.json", b"{}")  # the store has an installation
+    raw.put(key, data)
+    with pytest.raises(IntegrityError, match=rf"{key} in the store"):
+        locks.find(URL)
 
 
-def test_a_signed_document_of_another_form_is_refused(locks: AcceptedLocks) -> None:
-    key = accepted_lock_key("http://192.0.2.1:8080")
-    locks.store.put(key, signed({"mirror": 1}, key, locks.keys))
+def test_a_signed_document_of_another_form_is_refused(raw: MemoryStore, locks: AcceptedLocks) -> None:
+    raw.put(lock_key_of_before(URL), signed_before({"mirror": 1}, lock_key_of_before(URL), locks.keys))
     with pytest.raises(IntegrityError, match="is not readable"):
-        locks.find("http://192.0.2.1:8080")
+        locks.find(URL)
+    opened(raw, locks.keys).create(accepted_lock_key(URL), b'{"mirror": 1}')
+    with pytest.raises(IntegrityError, match="is not readable"):
+        again(locks, raw).find(URL)
 
 
-def test_a_lock_that_another_master_key_signed_still_holds(locks: AcceptedLocks) -> None:
+def test_a_lock_that_an_earlier_release_kept_holds_and_is_guarded_from_then_on(
+    raw: MemoryStore, locks: AcceptedLocks
+) -> None:
+    kept = first_accepted(URL, TAMPERED, "ana", NOW)
+    old = {lock_key_of_before(URL): signed_before(kept.document(), lock_key_of_before(URL), locks.keys)}
+    put_back(raw, old)
+    assert locks.all() == (kept,)
+    assert accepted_lock(locks, URL) == TAMPERED
+    locks.accept(URL, HONEST, "ben")
+    assert [one.by for one in again(locks, raw).all()[0].history] == ["ana", "ben"]
+
+    raw.delete(accepted_lock_key(URL))
+    with pytest.raises(IntegrityError, match="it is gone"):
+        again(locks, raw).find(URL)
+    StoreRepair(raw, locks.keys, "ben").accept("")
+    assert again(locks, raw).find(URL) is None, "the lock of the earlier release holds again"
+
+
+def test_a_lock_of_an_earlier_release_counts_for_its_own_mirror_and_its_own_master_key(
+    raw: MemoryStore, locks: AcceptedLocks
+) -> None:
+    document = first_accepted(URL, TAMPERED, "ana", NOW).document()
+    raw.put(lock_key_of_before(OTHER_URL), signed_before(document, lock_key_of_before(URL), locks.keys))
+    with pytest.raises(IntegrityError, match="the signature is not by any of the master keys"):
+        locks.find(OTHER_URL)
+    raw.put(lock_key_of_before(OTHER_URL), signed_before(document, lock_key_of_before(OTHER_URL), locks.keys))
+    with pytest.raises(IntegrityError, match="is of the mirror"):
+        locks.find(OTHER_URL)
+
+
+def test_a_lock_that_another_master_key_signed_still_holds(raw: MemoryStore, locks: AcceptedLocks) -> None:
     locks.accept("http://192.0.2.1:8080", HONEST, "ops")
     (old,) = locks.keys.keys
-    rotated = replace(locks, keys=MasterKeys.parse(f"{new_master_key().reveal()},{old.key.reveal()}"))
-    assert accepted_lock(rotated, "http://192.0.2.1:8080") == HONEST
+    keys = new_keys(old.key.reveal())
+    assert accepted_lock(AcceptedLocks(opened(raw, keys), keys), "http://192.0.2.1:8080") == HONEST
 
 
 def test_what_publishers_gave_holds_and_only_what_is_new_is_asked_for(locks: AcceptedLocks) -> None:

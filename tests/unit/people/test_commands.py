@@ -6,100 +6,20 @@ import base64
 import io
 import json
 import stat
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from unit.people.samples import ACCESS, ADA
+from unit.people.fake_airflow import PASSWORD, FakeAirflow, serving
+from unit.people.samples import ACCESS
+from windlass.cli.airflow_access import is_by_airflow
 from windlass.cli.credential import find_credential
-from windlass.cli.log_command import is_by_airflow
 from windlass.cli.main import main
-from windlass.domain.people import read_request, sign_person
-
-PASSWORD = "correct horse"
-EVENTS = [
-    {
-        "name": f"2026/11/29/20261129T1200{second}.000000Z-x-0000.json",
-        "time": f"2026-11-29T12:00:{second}+00:00",
-        "operation": "heal_cluster",
-        "text": text,
-        "level": "warning",
-    }
-    for second, text in (("02", "second"), ("01", "first"))
-]
-
-
-class FakeAirflow(ThreadingHTTPServer):
-    """Answers as Airflow and the plugin in it do, and keeps what it was sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.sent: list[tuple[str, str]] = []
-        self.token, self.refusal, self.minutes = "t1", (0, ""), 60
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def paths(self) -> list[str]:
-        return [path for path, _ in self.sent]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: FakeAirflow
-
-    def do_GET(self) -> None:
-        self._answer("")
-
-    def do_POST(self) -> None:
-        self._answer(self.rfile.read(int(self.headers["Content-Length"])).decode())
-
-    def _answer(self, body: str) -> None:
-        self.server.sent.append((self.path, body))
-        code, document = self._found(body)
-        data = json.dumps(document).encode()
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def _found(self, body: str) -> tuple[int, Any]:
-        if self.path == "/auth/token":
-            is_right = json.loads(body) == {"username": "ada", "password": PASSWORD}
-            return (201, {"access_token": self.server.token}) if is_right else (401, {"detail": "Invalid credentials"})
-        if self.headers["Authorization"] != f"Bearer {self.server.token}":
-            return 403, {"detail": "Invalid JWT token"}
-        code, why = self.server.refusal
-        return (code, {"detail": why}) if code else self._of_demo(body)
-
-    def _of_demo(self, body: str) -> tuple[int, Any]:
-        contexts = [{"name": "demo", "server": "https://192.0.2.11:6443"}]
-        found: dict[str, Callable[[], Any]] = {
-            "": lambda: {"name": "demo"},
-            "/log": lambda: [] if "after=2026" in self.path else EVENTS,
-            "/access": lambda: {"cluster": "demo", "contexts": contexts, "authority": ACCESS.server_authority},
-            "/credential": lambda: self._issue(body),
-        }
-        head, _, rest = self.path.partition("?")[0].partition("/windlass/api/clusters/demo")
-        return (404, {"detail": "there is no such cluster"}) if head or rest not in found else (200, found[rest]())
-
-    def _issue(self, body: str) -> dict[str, Any]:
-        now = datetime.now(UTC)
-        access = type(ACCESS)(**{**ACCESS.__dict__, "minutes": self.server.minutes})
-        issued = sign_person(access, ADA, read_request(json.loads(body)["csr"]), now)
-        times = {"issued": now.isoformat(), "expires": issued.expires.isoformat()}
-        return {"certificate": issued.certificate, "user": issued.user, "groups": list(issued.groups), **times}
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture
@@ -108,12 +28,8 @@ def airflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAir
     for name in ("URL", "USER", "PASSWORD", "TOKEN"):
         monkeypatch.delenv(f"WINDLASS_AIRFLOW_{name}", raising=False)
     monkeypatch.delenv("KUBERNETES_EXEC_INFO", raising=False)
-    with FakeAirflow() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(FakeAirflow()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def log_in(airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch, *words: str, typed: str = PASSWORD) -> int:

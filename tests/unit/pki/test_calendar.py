@@ -6,10 +6,10 @@ import json
 from datetime import datetime, timedelta
 
 from unit.pki.test_rotation import phases_of
-from windlass.cli.certificates import listed
 from windlass.domain.pki import Pki, Rotated, secrets
 from windlass.domain.pki.calendar import calendar
 from windlass.domain.spec import Cluster
+from windlass.operations.commands.inspecting import listed
 
 
 def test_everything_that_ends_is_listed_and_what_ends_first_comes_first(pki: Pki) -> None:

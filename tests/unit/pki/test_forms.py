@@ -7,6 +7,7 @@ import copy
 import pickle
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from windlass.domain.host.file_drift import ToBeIssued
+from windlass.domain.host.layout import API_SERVER_PKI
 from windlass.domain.pki import (
     SUPERSEDED,
     Credential,
     Pki,
     Signer,
     check_certificate,
+    desired_certificates,
     encryption_configuration,
     files_for,
     group_bindings,
@@ -81,6 +85,28 @@ def test_controllers_see_no_more_of_the_pki_than_they_read(cluster: Cluster, pki
         seen = {path.removeprefix(f"{PKI}/{directory}/") for path in there if path.startswith(f"{PKI}/{directory}/")}
         assert seen == trusted | own | further
     assert not there & set(SUPERSEDED)
+
+
+def test_an_api_server_sees_copies_of_what_it_reads_and_no_other_key(cluster: Cluster, pki: Pki) -> None:
+    host = cluster.spec.hosts.members[0]
+    files = files_for(cluster, host, pki)
+    seen = {path.removeprefix(f"{API_SERVER_PKI}/"): path for path in files if path.startswith(f"{API_SERVER_PKI}/")}
+    assert {name for name in seen if not name.endswith(".crt")} == {
+        *("apiserver.key", "apiserver-kubelet-client.key", "front-proxy-client.key", "etcd/apiserver-client.key"),
+        *("service-account.key", "service-account.pub", "encryption.yaml"),
+    }
+    for name, path in seen.items():
+        original = "/etc/windlass/encryption.yaml" if name == "encryption.yaml" else f"{PKI}/{name}"
+        assert files[path] == files[original]
+
+
+def test_a_copy_is_renewed_with_what_it_is_a_copy_of(cluster: Cluster, pki: Pki, now: datetime) -> None:
+    host = cluster.spec.hosts.members[0]
+    renewed = replace(pki, leaves={**pki.leaves, "cp-1/apiserver": issue_pki(cluster, now).leaves["cp-1/apiserver"]})
+    desired = desired_certificates(cluster, host, pki, renewed)
+    for kind in ("crt", "key"):
+        assert desired[f"{API_SERVER_PKI}/apiserver.{kind}"] == desired[f"{PKI}/apiserver.{kind}"]
+        assert isinstance(desired[f"{PKI}/apiserver.{kind}"].content, ToBeIssued)
 
 
 def test_no_authority_key_and_no_master_ever_lies_on_a_host(cluster: Cluster, pki: Pki) -> None:

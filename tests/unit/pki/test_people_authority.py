@@ -13,6 +13,7 @@ from windlass.domain.pki import Pki, Signer, files_for, issue_pki
 from windlass.domain.spec import Cluster
 
 CLIENT_CA = "/etc/windlass/pki/client-ca.crt"
+SEEN = "/etc/windlass/pki/kube-apiserver/client-ca.crt"
 Build = Callable[..., Cluster]
 GROUPS: dict[str, Any] = {"access": {"groups": {"Viewer": ["windlass:view"]}}}
 
@@ -42,7 +43,7 @@ def test_api_servers_alone_take_what_it_signs(pki: Pki, build_cluster: Build) ->
     people = grown.authorities[Signer.PEOPLE].certificate
     for host in cluster.spec.hosts.members:
         holding = {path for path, file in files_for(cluster, host, grown).items() if people.encode() in file.content}
-        assert holding == ({CLIENT_CA} if "control-plane" in host.roles else set())
+        assert holding == ({CLIENT_CA, SEEN} if "control-plane" in host.roles else set())
     bundle = files_for(cluster, cluster.spec.hosts.members[0], grown)[CLIENT_CA].content
     names = [one.subject.rfc4514_string() for one in x509.load_pem_x509_certificates(bundle)]
     assert names == ["CN=demo-kubernetes-ca", "CN=demo-people-ca"]

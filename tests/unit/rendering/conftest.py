@@ -80,7 +80,7 @@ def digest_for(name: str) -> str:
     return "sha256:" + name.encode().hex().ljust(64, "0")[:64]
 
 
-def make_cluster(roles: dict[str, list[str]], version: str = "v1.37.2", **sections: Any) -> Cluster:
+def make_cluster(roles: dict[str, list[str]], /, version: str = "v1.37.2", **sections: Any) -> Cluster:
     members = [
         {"name": name, "address": f"192.0.2.{number}", "roles": taken} | sections.get("members", {}).get(name, {})
         for number, (name, taken) in enumerate(roles.items(), start=11)

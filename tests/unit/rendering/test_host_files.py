@@ -184,3 +184,18 @@ def test_no_rendered_file_holds_a_key(render: Any) -> None:
         for path, file in render().host(name).items():
             assert "PRIVATE KEY" not in file.text, path
             assert not path.startswith(("/etc/windlass/pki", "/etc/windlass/kubeconfigs")), path
+
+
+@pytest.mark.parametrize("driver", ["journald", "syslog", "local", "gelf"])
+def test_options_of_logs_are_not_given_to_a_driver_of_the_owners(driver: str) -> None:
+    rendered = '{"log-driver": "json-file", "log-opts": {"max-size": "20m"}, "live-restore": true}'
+    merged = json.loads(merge_daemon_settings(json.dumps({"log-driver": driver}), rendered))
+    assert merged == {"log-driver": driver, "live-restore": True}
+
+
+def test_options_of_logs_are_kept_where_the_owner_has_the_same_driver() -> None:
+    rendered = '{"log-driver": "json-file", "log-opts": {"max-size": "20m"}}'
+    merged = json.loads(merge_daemon_settings('{"log-driver": "json-file"}', rendered))
+    assert merged["log-opts"] == {"max-size": "20m"}
+    own = '{"log-opts": {"max-size": "5m"}}'
+    assert json.loads(merge_daemon_settings(own, rendered))["log-opts"] == {"max-size": "5m"}

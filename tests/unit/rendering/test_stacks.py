@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from unit.rendering.conftest import SHIPPED, Rendering, make_cluster
 from windlass.domain.health.checks import CheckReader
 from windlass.domain.host.host_checks import host_checks
+from windlass.domain.pki import files_for, issue_pki
 from windlass.domain.rendering import digest_of, host_directories, host_images, host_stacks, read_health
 from windlass.domain.spec.references import STACKS, with_values
 from windlass.effects.catalog import load_catalog
@@ -70,6 +72,23 @@ class TestEtcd:
 
 
 class TestApiServer:
+    @pytest.mark.parametrize("let_in", [False, True])
+    def test_sees_of_the_host_what_it_reads_and_its_audit_log(self, render: Any, *, let_in: bool) -> None:
+        rendering = render(**({"access": {"groups": {"Admin": ["windlass:cluster-admin"]}}} if let_in else {}))
+        mounts = rendering.service("cp-1", "control-plane", "kube-apiserver")["volumes"]
+        assert {(one["source"], one["target"]) for one in mounts if one.get("read_only")} == {
+            ("/etc/windlass/pki/kube-apiserver", "/etc/windlass/pki"),
+            ("/etc/windlass/stacks/control-plane",) * 2,
+        }
+        assert [one["source"] for one in mounts if not one.get("read_only")] == ["/var/log/windlass/audit"]
+
+        flags = rendering.flags("cp-1", "control-plane", "kube-apiserver").values()
+        reads = {one for one in flags if one.startswith("/etc/windlass/pki/")}
+        host = rendering.cluster.spec.hosts.members[0]
+        laid = files_for(rendering.cluster, host, issue_pki(rendering.cluster, datetime(2026, 11, 30, tzinfo=UTC)))
+        seen = {one.replace("/kube-apiserver/", "/") for one in laid if "/kube-apiserver/" in one}
+        assert seen == reads
+
     def test_talks_to_all_members_and_to_the_one_beside_it_first(self, render: Any) -> None:
         servers = render().flags("cp-3", "control-plane", "kube-apiserver")["etcd-servers"].split(",")
         assert servers[0] == "https://192.0.2.13:2379"

@@ -27,6 +27,12 @@ def asked(*steps: Step, findings: tuple[GateFinding, ...] = (SOUND,), **more: An
     return render_question(RolloutPlan("demo", PASSAGE, (OLD, NEW), GateReport(findings), planned, **more))
 
 
+def test_an_upgrade_is_called_so_and_every_other_change_is_not() -> None:
+    assert asked().startswith("## Upgrade demo: ")
+    same = RolloutPlan("demo", f"{NEW} with a changed spec", (NEW, NEW), GateReport((SOUND,)), ())
+    assert render_question(same).startswith(f"## Change demo: {NEW} with a changed spec?\n")
+
+
 def rolled(*names: str, what: str = "kubelet v1.36.3 -> v1.37.2") -> Step:
     return Step(
         HOST, names, tuple(line for name in names for line in (f"{name}: drain", f"{name}: {what}")), drains=True

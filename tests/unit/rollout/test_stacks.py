@@ -58,13 +58,15 @@ def test_what_does_not_come_up_is_put_back_and_told_with_its_last_words(world: W
         change_part(roll_of(world), part(unless_old("it knows no leader")))
     assert version_on(world) == "old"
     assert len(world.machines["cp-1"].scripts) == 2
-    assert "run the same upgrade again" in str(error.value)
+    assert "run the same rollout again" in str(error.value)
 
 
 def test_that_the_old_one_does_not_come_up_either_is_told(world: World) -> None:
     world.machines["cp-1"].fake.on("true")
     world.machines["cp-1"].fake.on("docker", "logs", answer="")
-    with pytest.raises(DidNotComeUpError, match=r"cp-1: etcd did not come up: .*; nor did the old version: .*no space"):
+    with pytest.raises(
+        DidNotComeUpError, match=r"cp-1: etcd did not come up: .*; nor did the old version: .*no space.*fix the cause"
+    ):
         change_part(roll_of(world), part(lambda _: "no space"))
 
 
@@ -79,7 +81,7 @@ def test_past_the_point_of_no_return_nothing_goes_back(world: World) -> None:
 def test_what_may_be_past_that_point_stays_too_and_the_error_says_how_to_go_on(world: World) -> None:
     world.machines["cp-1"].fake.on("true")
     world.machines["cp-1"].fake.on("docker", "logs", answer="")
-    with pytest.raises(DidNotComeUpError, match=r"may be past the point of no return.*run the same upgrade again"):
+    with pytest.raises(DidNotComeUpError, match=r"may be past the point of no return.*run the same rollout again"):
         change_part(roll_of(world), part(lambda _: "it is slow", may_go_back=lambda: None))
     assert version_on(world) == "new"
 

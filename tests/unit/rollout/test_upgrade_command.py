@@ -70,7 +70,7 @@ def test_a_pause_of_nothing_is_refused(capsys: pytest.CaptureFixture[str], monke
     client = Mock()
     client.follow.side_effect = lambda dag, run, show, **_: DagRunState(dag, run, "failed")
     client.tasks.return_value = [TaskView("ask", "", -1, 1, "failed", 1.0)]
-    client.log.return_value = "AirflowFailException: demo: no upgrade is at work: there is nothing to pause"
+    client.log.return_value = "AirflowFailException: demo: no rollout is at work: there is nothing to pause"
     monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
 
     assert main(["upgrade", "demo", "--pause"]) == 3

@@ -208,8 +208,8 @@ def test_the_run_that_rolls_is_asked(run: FakeRun) -> None:
 @pytest.mark.parametrize(
     ("holder", "is_finished", "rollout", "told"),
     [
-        (None, False, False, "no upgrade is at work"),
-        (Owner("heal_cluster", "one"), False, False, "no upgrade is at work"),
+        (None, False, False, "no rollout is at work"),
+        (Owner("heal_cluster", "one"), False, False, "no rollout is at work"),
         (ROLLING, True, True, "the rollout from v1.36.3 to v1.37.2 .* is not at work now"),
     ],
 )
@@ -274,6 +274,30 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
         assert run.lease().current() is None
 
 
+def test_a_change_at_the_same_version_names_it_once(run: FakeRun) -> None:
+    gate = GATE | {"from": "v1.37.2"}
+    end_upgrade_run(
+        run,
+        UpgradeRun(UpgradeRequest(), gate, [STEP.value()], frozenset(), goes_to_the_end=True, changes=[CHANGES]),
+        ignore,
+    )
+    assert run.lines[0][1].endswith(": v1.37.2: done, 1 changes")
+
+
+@pytest.mark.parametrize(("plan_only", "state"), [(True, "planned"), (False, "created")])
+def test_of_a_cluster_that_is_not_there_a_plan_creates_nothing(run: FakeRun, state: str, *, plan_only: bool) -> None:
+    told: list[str] = []
+    ended = UpgradeRun(
+        UpgradeRequest(plan_only=plan_only), {"creates": True}, [], frozenset(), goes_to_the_end=False, changes=[]
+    )
+
+    result = end_upgrade_run(run, ended, told.append)
+
+    assert result["state"] == state
+    assert bool(run.lines) is not plan_only
+    assert ("there is no cluster yet" in told[0]) is plan_only
+
+
 @pytest.mark.parametrize(
     ("undone", "steps", "told"),
     [
@@ -292,4 +316,4 @@ def test_the_result_says_after_which_step_it_paused(
 
     assert (result["state"], result["steps"]) == ("paused", steps)
     assert told in run.lines[0][1]
-    assert "the same upgrade again goes on" in run.lines[0][1]
+    assert "the same rollout again goes on" in run.lines[0][1]

@@ -39,6 +39,7 @@ from windlass.domain.scripts.leave import (
     remove_files_script,
     stop_stack_script,
 )
+from windlass.domain.scripts.own_files import own_files_script
 from windlass.domain.scripts.preflight import surroundings_script
 from windlass.domain.scripts.recreate import recreate_script, restart_script
 from windlass.domain.scripts.restore import (
@@ -121,6 +122,7 @@ _SINGLE = (
     cleanup_script(),
     directories_script([HostDirectory("/var/lib/windlass/etcd", 0o700), HostDirectory("/var/lib/my data", 0o755)]),
     distribution_docker_script(),
+    own_files_script(["/etc/multipath.conf", "/etc/sysctl.d/91-windlass-own.conf"]),
     docker_script("/opt/windlass/artifacts/0123"),
     facts_script(),
     audit_script(),

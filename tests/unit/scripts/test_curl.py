@@ -81,7 +81,8 @@ def test_trust_limits_and_further_options_are_words_of_their_own() -> None:
         others=("-H", "Accept: application/json"),
     )
     assert probe.argv == (
-        *("curl", "-fsS", "--cacert", "/pki/ca.crt", "--cert", "/pki/client.crt", "--key", "/pki/client.key"),
+        *("curl", "-fsS", "--cacert", "/pki/ca.crt", "--noproxy", "*"),
+        *("--cert", "/pki/client.crt", "--key", "/pki/client.key"),
         *("-o", "/dev/null", "--connect-timeout", "1", "--max-time", "1.5", "-H", "Accept: application/json"),
         "https://192.0.2.1:2379/a path?x=1&y=$2",
     )
@@ -104,3 +105,9 @@ def test_a_way_is_blocked_where_packets_do_not_come_back(server: str) -> None:
     ]
     said = subprocess.run(["sh", "-c", "\n".join([*lines, "wait"])], capture_output=True, check=True, text=True)
     assert said.stdout.splitlines() == ["there is no way"]
+
+
+def test_no_proxy_of_the_environment_is_asked_for_what_is_inside(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert asked(CurlProbe(f"{server}/200", SOON)) == ("it says why", 0)
+    assert asked(CurlProbe(f"{server}/200", SOON, is_outside=True))[1] == 7

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from unit.pki.conftest import NOW, make_cluster
-from windlass.cli.master_key import sealed_objects, told
 from windlass.domain.pki import issue_pki
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import dump_cluster
 from windlass.effects.store import ClusterRecords, MemoryStore
+from windlass.operations.commands.derived_keys import sealed_objects, told
 
 OLD, NEW = new_master_key().reveal(), new_master_key().reveal()
 

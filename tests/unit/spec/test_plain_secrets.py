@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
 
-from windlass.domain.spec import Known, load_cluster
-from windlass.domain.spec.plain_secrets import is_sure_secret_name
+from windlass.domain.spec import Cluster, Known, load_cluster
+from windlass.domain.spec.plain_secrets import is_sure_secret_name, plain_secrets
 from windlass.errors import SpecError
 
 NEW = Known(("v1.37.2",))
@@ -112,3 +114,10 @@ def test_names_of_secrets(name: str) -> None:
 @pytest.mark.parametrize("name", ["keyName", "secretName", "tokenUrl", "passwordFile", "bypass", "compass", "key"])
 def test_names_of_no_secrets(name: str) -> None:
     assert not is_sure_secret_name(name)
+
+
+def test_a_long_word_takes_no_longer_than_a_text(changed: Callable[[dict[str, Any]], Cluster]) -> None:
+    cluster = changed({"spec.files": [{"path": "/etc/a", "content": "a" * 250_000}]})
+    begun = time.process_time()
+    assert list(plain_secrets(cluster)) == []
+    assert time.process_time() - begun < 2

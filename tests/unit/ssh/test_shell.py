@@ -43,6 +43,10 @@ def test_sudo_asks_nothing_and_the_limit_is_inside() -> None:
         "Sorry, user ops is not allowed to execute '/usr/bin/timeout -k 2 ls' as root on cp-1.\n",
         "sh: 1: sudo: not found\n",
         "bash: line 1: sudo: command not found\n",
+        "sudo: interactive authentication is required\n",
+        "sudo-rs: interactive authentication is required\n",
+        "sudo: I'm sorry ops. I'm afraid I can't do that\n",
+        "sudo: sorry, you must have a tty to run sudo\n",
     ],
 )
 def test_refusals_of_sudo_are_recognised(stderr: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from windlass.domain.sealing import MasterKeys, new_master_key
+import json
+
+from windlass.domain.sealing import MasterKeys, new_master_key, sign
 from windlass.effects.store import AuthenticatedStore, MemoryStore, Store
 
 
@@ -28,3 +30,9 @@ def put_back(raw: MemoryStore, objects: dict[str, bytes], prefix: str = "") -> N
     for key, data in objects.items():
         if key.startswith(prefix):
             raw.put(key, data)
+
+
+def signed_before(document: object, place: str, keys: MasterKeys) -> bytes:
+    """Return a document as earlier releases signed it for one place of the store."""
+    bound = f"windlass signed document 1\n{place}\n{json.dumps(document, sort_keys=True)}".encode()
+    return json.dumps({"document": document, "signature": sign(bound, keys)}, indent=1).encode()

@@ -14,7 +14,14 @@ from windlass.domain.lease import Owner
 from windlass.domain.servicelog import Event
 from windlass.effects.bundles import Vault
 from windlass.effects.store import ClusterRecords, HostKeys, Leases, MemoryStore, ServiceLog, problems_of
-from windlass.effects.store.keys import host_keys_prefix, lease_key, published_lock_key, spec_key, status_key
+from windlass.effects.store.keys import (
+    accepted_lock_key,
+    host_keys_prefix,
+    lease_key,
+    published_lock_key,
+    spec_key,
+    status_key,
+)
 from windlass.errors import IntegrityError, RefusedError
 from windlass.operations.store_repair import StoreRepair
 
@@ -49,6 +56,25 @@ def old() -> MemoryStore:
 
 def repair_of(store: MemoryStore) -> StoreRepair:
     return StoreRepair(store, MASTERS, "ops")
+
+
+def test_a_lock_that_nobody_signed_is_never_taken(old: MemoryStore) -> None:
+    old.put(accepted_lock_key("http://192.0.2.9"), b"{}")
+
+    _, accepted = repair_of(old).sign()
+
+    assert accepted_lock_key("http://192.0.2.9") not in {one.key for one in accepted}
+    with pytest.raises(IntegrityError, match="it is not signed"):
+        opened(old, MASTERS).get(accepted_lock_key("http://192.0.2.9"))
+
+
+def test_a_catalog_alone_shows_that_a_store_was_in_use() -> None:
+    raw = MemoryStore()
+    opened(raw, MASTERS).put(accepted_lock_key("http://192.0.2.9"), b"{}")
+    raw.delete(INSTALLATION)
+
+    with pytest.raises(RefusedError, match="windlass store sign"):
+        opened(raw, MASTERS).get(spec_key("demo"))
 
 
 def test_a_new_store_is_signed_from_its_first_object_on() -> None:

@@ -11,6 +11,7 @@ import pytest
 from unit.cluster_run import FakeRun
 from unit.store.stores import new_keys, objects_of, opened, put_back
 from windlass.domain.apply.created import CreatedRecord
+from windlass.domain.artifacts import Lock
 from windlass.domain.lease import Owner
 from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.sealing import MasterKeys
@@ -23,6 +24,7 @@ from windlass.effects.store import (
     MemoryStore,
     list_clusters,
 )
+from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.effects.store.keys import cluster_prefix, pki_key, spec_key
 from windlass.errors import IntegrityError, LostObjectError, RefusedError
 from windlass.operations.apply.certificates import ensure_pki
@@ -124,6 +126,31 @@ def test_a_whole_store_that_was_put_back_is_refused_by_what_hosts_know(raw: Memo
     key = spec_key("demo") if change == "spec" else pki_key("demo")
     with pytest.raises(IntegrityError, match=f"{key}.*an older store was put back: cp-1.*windlass store accept demo"):
         records_of(raw).check_host("cp-1", marks)
+
+
+def test_a_catalog_that_was_put_back_with_its_ledger_is_refused_by_what_hosts_know(raw: MemoryStore, pki: Pki) -> None:
+    filled(raw, pki)
+    locks = AcceptedLocks(opened(raw, MASTERS), MASTERS)
+    locks.accept("http://192.0.2.9", Lock("modules", {}), "ops")
+    before, older = objects_of(raw), marks_in(host_copy(raw))
+    records = records_of(raw)
+    records.check_host("cp-1", older)  # from then on this process knows that ledger
+    locks.accept("http://192.0.2.9", Lock("official", {}), "ops")
+    marks = marks_in(host_copy(raw))
+    assert marks != older
+    records.check_host("cp-1", marks)  # a host that was given the newer one meanwhile
+    records.check_host("cp-1", older)
+    put_back(raw, before, "catalog/")
+
+    with pytest.raises(
+        IntegrityError, match=r"catalog/ledger.json.*an older store was put back: cp-1.*accept --catalog"
+    ):
+        records_of(raw).check_host("cp-1", marks)
+    put_back(raw, {}, "catalog/")
+    with pytest.raises(IntegrityError, match="the store never had one"):
+        records_of(raw).check_host("cp-1", marks)
+    StoreRepair(raw, MASTERS, "ops").accept("")
+    records_of(raw).check_host("cp-1", marks)
 
 
 def test_a_store_that_lost_all_of_a_cluster_is_refused_by_what_hosts_know(raw: MemoryStore, pki: Pki) -> None:

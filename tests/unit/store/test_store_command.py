@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from unit.store.stores import new_keys, opened
-from windlass.cli import store as command
+from windlass.airflow import connections, services
+from windlass.cli import remote
 from windlass.cli.main import main
+from windlass.domain.artifacts import Lock
 from windlass.domain.authenticity import RecordKeys
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
-from windlass.effects.store.keys import spec_key
-from windlass.operations.store_repair import StoreRepair
+from windlass.effects.store.accepted_locks import AcceptedLocks
+from windlass.effects.store.keys import accepted_lock_key, spec_key
+from windlass.operations.secrets import SpecSecrets, no_secrets
 from world.specs import SMALL
 
 MASTERS = new_keys()
@@ -21,7 +25,10 @@ MASTERS = new_keys()
 @pytest.fixture
 def raw(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     raw = MemoryStore()
-    monkeypatch.setattr(command, "_open", lambda _: StoreRepair(raw, MASTERS, "ops"))
+    built = SimpleNamespace(keys=MASTERS, secrets=SpecSecrets(no_secrets))
+    monkeypatch.setattr(services, "airflow_services", lambda: built)
+    monkeypatch.setattr(connections, "open_unchecked_store", lambda: raw)
+    monkeypatch.setattr(remote, "person", lambda: "ops")
     return raw
 
 
@@ -53,6 +60,27 @@ def test_what_was_put_back_is_named_and_can_be_accepted(raw: MemoryStore, capsys
     assert "an older one was put back" in capsys.readouterr().out
     assert main(["store", "accept", "demo"]) == 0
     assert spec_key("demo") in capsys.readouterr().out
+    assert main(["store", "check"]) == 0
+
+
+def test_a_catalog_that_was_put_back_can_be_accepted_by_name_alone(
+    raw: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locks = AcceptedLocks(opened(raw, MASTERS), MASTERS)
+    key = accepted_lock_key("http://192.0.2.9")
+    locks.accept("http://192.0.2.9", Lock("modules", {}), "ops")
+    before = raw.get(key)
+    assert before is not None
+    locks.accept("http://192.0.2.9", Lock("official", {}), "ops")
+    raw.put(key, before.data)
+
+    assert main(["store", "check"]) == 1
+    assert f"{key} in the store: an older one was put back" in capsys.readouterr().out
+    for wrong in ([], ["demo", "--catalog"]):
+        with pytest.raises(SystemExit):
+            main(["store", "accept", *wrong])
+    assert main(["store", "accept", "--catalog"]) == 0
+    assert "1 objects of the catalog were other than known" in capsys.readouterr().out
     assert main(["store", "check"]) == 0
 
 

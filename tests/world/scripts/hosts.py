@@ -12,6 +12,7 @@ from windlass.domain.scripts.preflight import UNREACHED
 from windlass.domain.scripts.script import CHANGED
 from world.machine import Machine
 from world.scripts.script import Act, Arguments, ScriptError
+from world.scripts.stacks import note_proxy_config
 
 
 def tell_facts(machine: Machine, arguments: Arguments) -> Iterator[str]:
@@ -140,14 +141,32 @@ def _settings(machine: Machine, what: str, digest: str) -> Iterator[str]:
         machine.load_docker_settings()
     elif what in {API_PROXY, PROXY_TRUST}:
         machine.load_proxy()
+        note_proxy_config(machine, PROXY_SERVICE)
     else:
-        machine.loaded["kernel"] = machine.text("/etc/sysctl.d/90-windlass.conf")
+        machine.load_kernel_settings()
     machine.step()
     machine.note_applied(what.replace(" ", "-"), digest)
     yield f"{CHANGED}{what}"
 
 
+def own_files(machine: Machine, arguments: Arguments) -> Iterator[str]:
+    """Note and keep what files of the spec's own take the place of; put back or take away those that it has no more."""
+    wanted = set(arguments["paths"])
+    for path in sorted(wanted - machine.own.keys()):
+        machine.step()
+        machine.own[path] = machine.host.files.get(path)
+    for path in sorted(machine.own.keys() - wanted):
+        machine.step()
+        before = machine.own.pop(path)
+        if before is None:
+            machine.host.files.pop(path, None)
+        else:
+            machine.host.files[path] = before
+        yield f"{CHANGED}{path}"
+
+
 SCRIPTS: dict[str, Act] = {
+    "own-files": own_files,
     "gather-facts": tell_facts,
     "check-surroundings": look_around,
     "install-docker": install_docker,

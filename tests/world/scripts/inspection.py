@@ -34,6 +34,7 @@ def inspect_host(machine: Machine, arguments: Arguments) -> Iterator[str]:
     for path in arguments["read_once"]:
         at = f"{at_tick(machine.writes[path][1]).timestamp():.6f}" if path in machine.host.files else ""
         yield f"written={path} {at}"
+    yield from (f"own={path}" for path in sorted(machine.own))
     yield "complete=yes"
 
 

@@ -84,6 +84,10 @@ def remove_cluster(machine: Machine, arguments: Arguments) -> Iterator[str]:
     had_files = any(path.startswith("/etc/windlass/") and path != FENCE for path in machine.host.files)
     for path in [path for path in machine.host.files if path != "/etc/docker/daemon.json"]:
         del machine.host.files[path]
+    machine.host.files |= {path: file for path, file in machine.own.items() if file is not None}
+    machine.own.clear()
+    machine.parameters |= machine.parameters_before
+    machine.parameters_before.clear()
     machine.artifacts.clear()
     machine.links.clear()
     machine.directories.clear()

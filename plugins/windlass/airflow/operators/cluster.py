@@ -8,6 +8,7 @@ from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.deletion import deletion_request
+from windlass.airflow.given import given_spec
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import WORK
@@ -35,7 +36,7 @@ class ClusterValidateOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return what the run is about, in a few words; RefusedError if an apply cannot bring that about."""
-        valid = validate_spec(run, context["params"].get("spec"))
+        valid = validate_spec(run, given_spec(context["params"]))
         for change in valid.changes:
             self.log.info("the spec changes: %s", change)
         self.log.info("%s", valid.text)
@@ -52,7 +53,7 @@ class ClusterLeaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        take_over_cluster(run, context["params"].get("spec"), self.log.info)
+        take_over_cluster(run, given_spec(context["params"]), self.log.info)
         return str(run.owner)
 
 
@@ -201,7 +202,7 @@ class ClusterRemoveOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
         keep_leases(run)
-        gone = context["params"].get("gone") or ()
+        gone = deletion_request(context["params"]).gone
         with run.working() as at_work:
             return self.tell(take_off_hosts(at_work, run.services.provider(run.cluster()), gone))
 

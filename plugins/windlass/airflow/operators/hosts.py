@@ -7,9 +7,11 @@ from typing import Any
 
 from airflow.sdk import Context
 
+from windlass.airflow.given import given_spec
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import WORK
+from windlass.operations.apply.make_hosts import make_hosts
 from windlass.operations.apply.preflight import preflight
 from windlass.operations.apply.prepare import prepare_hosts
 from windlass.operations.apply.start import start_control_plane, start_kubelets
@@ -31,14 +33,13 @@ class HostProvisionOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the names of the hosts that were made or started, or would be."""
-        cluster = run.desired(context["params"].get("spec"))
-        provider = run.services.provider(cluster)
+        spec = given_spec(context["params"])
         if context["params"].get("plan_only"):
-            if missing := list(provider.missing(cluster)):
+            if missing := list(run.missing_hosts(run.desired(spec))):
                 self.log.info("would be made: %s", ", ".join(missing))
                 self.skip(context, self.skips, missing)
             return []
-        made = list(provider.provide(cluster, run.owner.run_id))
+        made = list(make_hosts(run, spec, self.log.info))
         self.log.info("made: %s", ", ".join(made)) if made else self.log.info("all hosts are there")
         return made
 
@@ -58,7 +59,7 @@ class HostPreflightOperator(ClusterOperator):
         """Return the plan by host; RefusedError lists every problem of every host."""
         params = context["params"]
         is_plan = bool(params.get("plan_only"))
-        plan = preflight(run, params.get("spec"), plan_only=is_plan)
+        plan = preflight(run, given_spec(params), plan_only=is_plan)
         self.log.info("%s", plan.text)
         result = {host: list(steps) for host, steps in plan.steps.items()}
         if is_plan or plan.is_settled:

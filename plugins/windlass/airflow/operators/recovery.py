@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
+from windlass.airflow.given import given_spec
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.recovery import PLAN, recovery_plan, recovery_request
 from windlass.airflow.run_context import RunContext
@@ -36,7 +37,7 @@ class RecoveryPlanOperator(ClusterOperator):
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the plan; RefusedError where live data would be thrown away and nobody said so twice."""
         params = context["params"]
-        request, spec = recovery_request(params), params.get("spec") or ""
+        request, spec = recovery_request(params), given_spec(params)
         plan = plan_run(run, request, spec, self.log.info, self.log.warning).value()
         if params.get("plan_only"):
             self.skip(context, self.skips, plan)
@@ -61,7 +62,7 @@ class RecoveryApprovalOperator(ClusterApprovalOperator):
 
     def two_people(self, context: Context) -> TwoPeople | None:
         """Return what the recovery needs besides whoever started the run."""
-        spec = context["params"].get("spec") or ""
+        spec = given_spec(context["params"])
         return two_people_for(RunContext.of(context), spec, recovery_plan(context))
 
 
@@ -78,7 +79,7 @@ class RecoveryLeaseOperator(ClusterOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        spec, plan = context["params"].get("spec") or "", recovery_plan(context)
+        spec, plan = given_spec(context["params"]), recovery_plan(context)
         require_approval(run, spec, plan, context["ti"].xcom_pull(task_ids=self.approval))
         take_over_cluster(run.lease(), run.clock)
         with run.working() as at_work:

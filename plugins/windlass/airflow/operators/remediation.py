@@ -57,9 +57,7 @@ class ProvidedMachines:
         """Make or start what is gone; see `Machines`."""
         self._session.check_lease()
         cluster, keys = self._session.cluster, HostKeys(self._run.store, self._run.name)
-        made = self._run.services.provider(cluster).provide(cluster, f"{self._run.owner.run_id}-{host}")
-        for name in made:
-            keys.forget(name)
+        made = self._run.provision(cluster).provide(f"{self._run.owner.run_id}-{host}")
         fresh = self._run.services.connect(cluster, keys)
         for name in {host, *made}:
             self._session.connections.renew(fresh.target(name))

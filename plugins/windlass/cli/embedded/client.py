@@ -14,13 +14,18 @@ from typing import Any, Self
 
 import httpx
 
+from windlass.cli.embedded.refusals import detail, is_token_refused, why_refused
 from windlass.domain.secret import Secret
-from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
+from windlass.errors import NotReadyError, RefusedError, SpecError, UnreachableError, WindlassError
 
 _API = "/api/v2"
 _POLL_SECONDS = 0.7
 """A look costs the API server some 50 ms, on the machine that is to do the work."""
-_REFUSALS = frozenset({httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS})
+_REFUSALS = frozenset(
+    {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS}
+)
+_QUEUED_SECONDS = 15.0
+"""After how long it is asked why a run has not begun."""
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -169,15 +174,26 @@ class AirflowClient:
         return self._poll(dag_id, run_id, lambda: None, within)
 
     def _poll(self, dag_id: str, run_id: str, look: Callable[[], None], within: timedelta) -> DagRunState:
-        deadline = time.monotonic() + within.total_seconds()
+        begun = time.monotonic()
+        deadline = begun + within.total_seconds()
         while True:
             state = self.run(dag_id, run_id)
             look()
             if state.has_ended:
                 return state
+            if state.state == "queued" and time.monotonic() > begun + _QUEUED_SECONDS:
+                self._require_unpaused(state)
             if time.monotonic() > deadline:
                 raise UnreachableError(f"{dag_id} run {run_id} is still {state.state} after {within}; see {self._url}")
             time.sleep(_POLL_SECONDS)
+
+    def _require_unpaused(self, state: DagRunState) -> None:
+        """RefusedError if a run waits for somebody to unpause its DAG, for which nobody should wait here."""
+        if self._checked(self._send("GET", f"{_API}/dags/{state.dag_id}"))["is_paused"]:
+            raise RefusedError(
+                f"the DAG `{state.dag_id}` is paused in Airflow at {self._url}, so that its run {state.run_id} waits; "
+                "unpause it"
+            )
 
     def log(self, dag_id: str, run_id: str, task: TaskView) -> str:
         """Return the log of the latest try of a task as plain text."""
@@ -200,7 +216,7 @@ class AirflowClient:
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             answer = self._authorized(method, path, **request)
-            if _is_token_refused(answer):
+            if is_token_refused(answer):
                 self._token = None
                 answer = self._authorized(method, path, **request)
         except httpx.TransportError as error:
@@ -240,28 +256,17 @@ class AirflowClient:
         """Return what Windlass's own API in Airflow answers; RefusedError with its reason if it refuses."""
         answer = self._send(method, f"/windlass/api/{path}", **request)
         if answer.status_code in _REFUSALS:
-            raise RefusedError(f"Airflow at {self._url}: {_detail(answer)}")
+            raise RefusedError(f"Airflow at {self._url}: {why_refused(answer)}")
+        if answer.status_code == httpx.codes.BAD_REQUEST:
+            raise SpecError(f"Airflow at {self._url}: {detail(answer)}")
         return answer.json() if answer.is_success else self._checked(answer)
 
     def _checked(self, answer: httpx.Response) -> dict[str, Any]:
         if answer.is_success:
             return dict(answer.json())
         where = f"{answer.request.method} {answer.request.url.path}"
-        raise WindlassError(f"Airflow answered {where} with {answer.status_code}: {_detail(answer)}")
-
-
-def _is_token_refused(answer: httpx.Response) -> bool:
-    """Tell whether a token has run out, or was never one of this Airflow's keys or users."""
-    if answer.status_code == httpx.codes.FORBIDDEN:
-        return _detail(answer) == "Invalid JWT token"
-    return answer.status_code == httpx.codes.UNAUTHORIZED
-
-
-def _detail(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json().get("detail", answer.text))[:500]
-    except ValueError:
-        return answer.text[:500]
+        kind = RefusedError if answer.status_code == httpx.codes.FORBIDDEN else WindlassError
+        raise kind(f"Airflow answered {where} with {answer.status_code}: {detail(answer)}")
 
 
 def _run_state(item: Mapping[str, Any]) -> DagRunState:

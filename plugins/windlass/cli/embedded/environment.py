@@ -23,6 +23,8 @@ _TUNING: Mapping[str, str] = {
     "AIRFLOW__SCHEDULER__MAX_TIS_PER_QUERY": "0",
     "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+    # A file that has changed is parsed at the next refresh all the same.
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
     "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__API__ENABLE_SWAGGER_UI": "False",

@@ -1,4 +1,4 @@
-"""What control-plane hosts keep of the store: its installation, and the generations of spec and PKI they were given.
+"""What control-plane hosts keep of the store: its installation, and the generations of spec, PKI and catalog then.
 
 Who can write to the bucket can put all of it back to what it was, ledgers too; the hosts remember. The marks are an
 envelope of three lines before the host's sealed copy of the PKI.
@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 
 from windlass.domain.authenticity.envelope import Authenticated, is_envelope, open_envelope
 from windlass.domain.authenticity.ledger import PKI_KIND, Ledger, moment_of
-from windlass.domain.authenticity.place import Place, place_of
+from windlass.domain.authenticity.place import CATALOG_CLUSTER, Place, ledger_place, place_of
 from windlass.domain.authenticity.record_keys import RecordKeys
 from windlass.domain.bounded import read_from
 from windlass.domain.host.layout import SEALED_PKI
 from windlass.errors import MALFORMED, IntegrityError
 
 _KINDS = ("spec", PKI_KIND)
+_CATALOG = ledger_place(CATALOG_CLUSTER).key
 _LINES = 3
 
 
@@ -29,13 +30,15 @@ class KnownStore:
     installation: str
     cluster: str
     ledger: Ledger
+    catalog: int
+    """The generation of the catalog's ledger, which changes with each lock that is accepted; 0 if it has none."""
     keys: RecordKeys = field(repr=False)
 
     def host_copy(self, sealed_pki: bytes) -> bytes:
-        """Return a host's copy of the sealed PKI; the same bytes as long as spec and PKI are the same."""
+        """Return a host's copy of the sealed PKI; the same bytes as long as spec, PKI and catalog are."""
         places = {key: place_of(key) for key in self.ledger.living("")}
         given = [key for key, place in places.items() if place is not None and place.kind in _KINDS]
-        marks = {key: self.ledger.generation(key) for key in given}
+        marks = {key: self.ledger.generation(key) for key in given} | ({_CATALOG: self.catalog} if self.catalog else {})
         place, body = _place(self.cluster), json.dumps(marks, sort_keys=True).encode() + b"\n"
         made = Authenticated.at(place, self.installation, max(marks.values(), default=0), body)
         return made.to_bytes(place, self.keys) + sealed_pki
@@ -61,14 +64,16 @@ class KnownStore:
             self._check_known(host, key, generation)
 
     def _check_known(self, host: str, key: str, generation: int) -> None:
-        known = self.ledger.generation(key)
+        known = self.catalog if key == _CATALOG else self.ledger.generation(key)
         if known >= generation:
             return
         last = f"the last that the store knows is of {moment_of(known)}" if known else "the store never had one"
+        owner = ledger_place(CATALOG_CLUSTER if key == _CATALOG else self.cluster)
+        told = "; a lock that was replaced may be among what is accepted" if key == _CATALOG else ""
         raise IntegrityError(
             f"{key} in the store: an older store was put back: {host} was given the one of {moment_of(generation)}, "
-            f"and {last}; put the last version of everything below clusters/{self.cluster}/ back; if it is meant so, "
-            f"`windlass store accept {self.cluster}`"
+            f"and {last}{told}; put the last version of everything below {owner.folder} back; if it is meant so, "
+            f"`{owner.accepting}`"
         )
 
 

@@ -1,4 +1,4 @@
-"""The ledger of a cluster: the generation of each of its guarded objects, so that an older one, or none, is noticed.
+"""The ledger of a cluster, or of the catalog: the generation of each guarded object, so that an older one is noticed.
 
 An object is written before the ledger and removed after it. So an object may be newer than the ledger says, where a
 writer died between the two, and is never older.
@@ -30,7 +30,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The objects of one cluster, by key."""
+    """The objects of one cluster, or of the catalog, by key."""
 
     entries: Mapping[str, LedgerEntry] = field(default_factory=dict)
 
@@ -104,4 +104,4 @@ def _way_out(place: Place) -> str:
             f", or bring it back with `windlass store restore-pki {place.cluster} FILE` from {SEALED_PKI} of a "
             f"control-plane host, or from a bundle with `{Operation.RECOVER}`"
         )
-    return f"{back}; if it is meant so, `windlass store accept {place.cluster}`"
+    return f"{back}; if it is meant so, `{place.accepting}`"

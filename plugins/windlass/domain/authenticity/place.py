@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from windlass.domain.authenticity.kinds import KINDS, Newest, Proof
+
 CLUSTERS = "clusters/"
-PUBLISHED = "catalog/published/"
+CATALOG = "catalog/"
+CATALOG_CLUSTER = ""
+"""In the place of a cluster's name, for what belongs to none: the catalog has a ledger of its own."""
+PUBLISHED = f"{CATALOG}published/"
+ACCEPTED = f"{CATALOG}accepted/"
 INSTALLATION = "installation.json"
 LEDGER = "ledger.json"
-
-_GUARDED = frozenset(
-    {"spec", "pki", "people", "created", "roll", "left_hosts", "known_hosts", "accepted_host_keys", "recoveries"}
-)
-"""Of which an older version, or none, would do harm unnoticed; they change seldom, so that a ledger can keep up.
-
-Leases and observations change all the time, and carry the time of their change.
-"""
-_SEALED = frozenset({"spec"})
-"""What has no seal of its own, and may hold what readers of the bucket should not see."""
-_ON_ITS_OWN = frozenset({"log", "bundles", "credentials"})
-"""Bundles have sealed parts and signed manifests, also in other buckets; nothing is decided by the log. An API server
-that signs nothing counts how often people were let in lately."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +27,28 @@ class Place:
 
     @property
     def is_guarded(self) -> bool:
-        """Tell whether the cluster's ledger keeps its generation."""
-        return bool(self.cluster) and self.kind in _GUARDED
+        """Tell whether a ledger, the cluster's or the catalog's, keeps its generation."""
+        return self.kind in KINDS and KINDS[self.kind].newest in {Newest.LEDGER, Newest.LEDGER_AND_HOSTS}
 
     @property
     def is_sealed(self) -> bool:
         """Tell whether its content is encrypted here."""
-        return bool(self.cluster) and self.kind in _SEALED
+        return self.kind in KINDS and KINDS[self.kind].proof is Proof.SIGNED_AND_SEALED
+
+    @property
+    def owner(self) -> str:
+        """Whose it is, in words."""
+        return f"cluster `{self.cluster}`" if self.cluster else "the catalog"
+
+    @property
+    def folder(self) -> str:
+        """The folder of everything that shares its ledger."""
+        return f"{CLUSTERS}{self.cluster}/" if self.cluster else CATALOG
+
+    @property
+    def accepting(self) -> str:
+        """The command by which a person takes what lies in that folder as the newest."""
+        return f"windlass store accept {self.cluster or '--catalog'}"
 
     def __str__(self) -> str:
         return f"{self.key} in the store"
@@ -49,19 +57,24 @@ class Place:
 def place_of(key: str) -> Place | None:
     """Return the place of the object at `key`; None if it is authenticated by itself, or decides nothing."""
     if key == INSTALLATION:
-        return Place("", "installation", key)
-    if key.startswith(PUBLISHED):
-        return Place("", "published", key)
-    cluster, _, rest = key.removeprefix(CLUSTERS).partition("/")
-    kind = rest.partition("/")[0].partition(".")[0]
-    if not key.startswith(CLUSTERS) or not kind or kind in _ON_ITS_OWN:
+        return Place(CATALOG_CLUSTER, kind_of(key), key)
+    if not key.startswith((CLUSTERS, CATALOG)):
         return None
-    return Place(cluster, kind, key)
+    cluster = key.split("/")[1] if key.startswith(CLUSTERS) else CATALOG_CLUSTER
+    kind = kind_of(key)
+    return Place(cluster, kind, key) if kind and (kind not in KINDS or KINDS[kind].has_envelope) else None
+
+
+def kind_of(key: str) -> str:
+    """Return the kind of the object at `key`, as `KINDS` has it; empty if its key says none."""
+    below = key.split("/", 2)[2:] if key.startswith(CLUSTERS) else [key.removeprefix(CATALOG)]
+    return below[0].partition("/")[0].partition(".")[0] if below else ""
 
 
 def ledger_place(cluster: str) -> Place:
-    """Return the place of a cluster's ledger."""
-    return Place(cluster, "ledger", f"{CLUSTERS}{cluster}/{LEDGER}")
+    """Return the place of a cluster's ledger, or of the catalog's."""
+    folder = Place(cluster, "ledger", LEDGER).folder
+    return Place(cluster, "ledger", f"{folder}{LEDGER}")
 
 
 def is_of_before(key: str) -> bool:

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from windlass.domain.artifacts import FLAGS_FILE
 from windlass.domain.catalog.flags import ReleaseFlags, read_flags
 from windlass.domain.catalog.flaws import FLAWS_FILE, Flaw, Severity, VersionRange
+from windlass.domain.catalog.kubelet_keys import KUBELET_FILE, KubeletKeys, read_keys
 from windlass.domain.catalog.release import Catalog, Release, RemovedApi
 from windlass.domain.yamltext import compose_yaml, read_yaml
 from windlass.errors import SpecError
@@ -110,6 +111,7 @@ def _release(files: CatalogFiles, path: str) -> Release:
         notes=tuple(document.notes),
         templates=_templates(files, name, document.templates),
         flags=flags_of(files, directory),
+        kubelet_keys=kubelet_keys_of(files, directory),
         flaws=_flaws(files),
     )
 
@@ -129,6 +131,12 @@ def flags_of(files: CatalogFiles, release: str) -> ReleaseFlags:
     """Return the flags of the components of a release; none where nobody has recorded them."""
     path = f"{release}/{FLAGS_FILE}"
     return read_flags(files.texts[path], files.name(path)) if path in files.texts else {}
+
+
+def kubelet_keys_of(files: CatalogFiles, release: str) -> KubeletKeys:
+    """Return what the kubelet of a release takes in its configuration; nothing where nobody has recorded it."""
+    path = f"{release}/{KUBELET_FILE}"
+    return read_keys(files.texts[path], files.name(path)) if path in files.texts else KubeletKeys()
 
 
 def parse_document(model: type[Document], file: str, text: str) -> Document:

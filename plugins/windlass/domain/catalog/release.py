@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from windlass.domain.artifacts import Artifact, ArtifactKind, Lock
 from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.flaws import Flaw, FoundFlaw, found_flaws
+from windlass.domain.catalog.kubelet_keys import KubeletKeys
 from windlass.domain.catalog.stacks import RELEASE_VERSION, StackTemplate
 from windlass.errors import SpecError
 
@@ -44,6 +45,8 @@ class Release:
 
     flags: ReleaseFlags = field(default_factory=dict, repr=False)
     """What each component takes on its command line, as recorded; empty if nobody has."""
+    kubelet_keys: KubeletKeys = field(default_factory=KubeletKeys, repr=False)
+    """What kubelet takes in its configuration, as recorded; empty if nobody has."""
     flaws: tuple[Flaw, ...] = field(default=(), repr=False)
     """Known flaws of what the catalog ships, of this release or not."""
 
@@ -105,6 +108,11 @@ class Catalog:
     def flags(self) -> Mapping[str, ReleaseFlags]:
         """What the components of each release take on their command lines, by version."""
         return {version: release.flags for version, release in self.releases.items()}
+
+    @property
+    def kubelet_keys(self) -> Mapping[str, KubeletKeys]:
+        """What the kubelet of each release takes in its configuration, by version."""
+        return {version: release.kubelet_keys for version, release in self.releases.items()}
 
     def release(self, version: str) -> Release:
         """Return the release `version`; SpecError that names those there are."""

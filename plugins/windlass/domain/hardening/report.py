@@ -12,6 +12,7 @@ from windlass.domain.hardening.control_plane import ACCESS, API, CONTROLLERS, ET
 from windlass.domain.hardening.facts import ApiAudit, HostAudit
 from windlass.domain.hardening.nodes import NODES
 from windlass.domain.hardening.policies import OTHERS, PODS, RIGHTS
+from windlass.domain.oneline import printable
 from windlass.domain.spec.models import Host
 
 BENCHMARK = "cis-1.12"
@@ -71,7 +72,7 @@ class AuditReport:
                 yield f"{'':<18}{one.control.reason}"
             for place, verdict in one.verdicts.items():
                 if not verdict.outcome.is_good:
-                    yield from (f"{'':<18}{place}: {detail}" for detail in verdict.details)
+                    yield from (printable(f"{'':<18}{place}: {detail}") for detail in verdict.details)
         yield ", ".join(f"{count} {name}" for name, count in self.counts.items())
 
 

@@ -11,20 +11,25 @@ from windlass.domain.catalog import Release
 from windlass.domain.host.file_drift import DesiredFile, desired_files
 from windlass.domain.host.layout import (
     API_PROXY,
+    API_SERVER_PKI,
     CNI_BINARIES,
     COMPONENT_LABEL,
     CONTAINERD_CONFIG,
+    CONTAINERD_IMPORTS,
     CONTROLLER_MANAGER_PKI,
     DIGEST_LABEL,
     DOCKER_DAEMON,
     DOCKER_PLUGINS,
+    DOCKER_PROXY,
     KERNEL_MODULES,
     KERNEL_PARAMETERS,
     KUBECONFIGS,
     KUBELET_CONFIG,
+    OWN_PARAMETERS,
     PKI,
     PROXY_CA,
     PROXY_CONFIG,
+    PROXY_ENVIRONMENT,
     PROXY_TRUST,
     SCHEDULER_PKI,
     STACKS,
@@ -43,6 +48,7 @@ from windlass.domain.rendering import (
     render_host,
 )
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
+from windlass.domain.rendering.machine_settings import own_paths
 from windlass.domain.scripts.install import content_directory
 from windlass.domain.spec.models import Host
 from windlass.domain.yamltext import read_yaml
@@ -50,19 +56,21 @@ from windlass.domain.yamltext import read_yaml
 ENGINE_PACKAGE = "docker-engine"
 CONTAINERD = "windlass-containerd"
 SETTINGS = {
-    "kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES),
-    "docker settings": (DOCKER_DAEMON,),
+    "kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES, OWN_PARAMETERS),
+    "docker settings": (DOCKER_DAEMON, DOCKER_PROXY, PROXY_ENVIRONMENT),
     API_PROXY: (PROXY_CONFIG,),
     PROXY_TRUST: (PROXY_CA,),
 }
 """The files that must be loaded when they change, by what they are called in plans."""
+ONE_BY_ONE = frozenset({OWN_PARAMETERS, DOCKER_PROXY, PROXY_ENVIRONMENT})
+"""Files among these that come from the spec: they may be wrong, so that hosts load them one after the other."""
 READ_ONCE = {
     "etcd": (f"{PKI}/etcd/ca.crt",),
     "kube-apiserver": (
-        f"{PKI}/ca.crt",
-        f"{PKI}/etcd/ca.crt",
-        f"{PKI}/service-account.key",
-        f"{PKI}/service-account.pub",
+        f"{API_SERVER_PKI}/ca.crt",
+        f"{API_SERVER_PKI}/etcd/ca.crt",
+        f"{API_SERVER_PKI}/service-account.key",
+        f"{API_SERVER_PKI}/service-account.pub",
     ),
     "kube-controller-manager": (f"{CONTROLLER_MANAGER_PKI}/ca.crt", f"{CONTROLLER_MANAGER_PKI}/service-account.key"),
     "kube-scheduler": (f"{SCHEDULER_PKI}/ca.crt",),
@@ -120,6 +128,14 @@ class DesiredUnit:
         """What only this unit reads: its unit file and its configuration."""
         return self.files[:2]
 
+    def reads(self, path: str) -> bool:
+        """Tell whether a file is one of those that it reads; of a directory all files count."""
+        return path in self.files or path.rpartition("/")[0] in self.files
+
+    def owns(self, path: str) -> bool:
+        """Tell whether only this unit reads a file."""
+        return path in self.own_files or path.rpartition("/")[0] in self.files
+
 
 @dataclass(frozen=True)
 class DesiredService:
@@ -157,6 +173,8 @@ class DesiredHost:
     images: tuple[HostImage, ...]
     """What the host will run. They are worth having ahead; the runtimes fetch what is missing, and kubelet removes
     what it does not use, so that a missing image is no drift."""
+    own: frozenset[str] = frozenset()
+    """Those of its files that are there only because the spec asks for them; what was there before comes back."""
 
     @property
     def all_files(self) -> Mapping[str, DesiredFile]:
@@ -187,6 +205,7 @@ def desired_host(
         (containerd_unit(release), kubelet_unit(release.version)) if host.is_node else (),
         _services(files),
         host_images(whole.cluster, release, host, whole.lock, whole.mirror),
+        own_paths(whole.cluster, host),
     )
 
 
@@ -194,13 +213,13 @@ def containerd_unit(release: Release) -> DesiredUnit:
     """Return the pods' container runtime."""
     version = release.files["containerd"]
     binaries = (f"{artifact_directory(name, release.files[name])}/bin/{name}" for name in ("containerd", "runc"))
-    files = (f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG)
+    files = (f"{SYSTEMD}/{CONTAINERD}.service", CONTAINERD_CONFIG, CONTAINERD_IMPORTS, PROXY_ENVIRONMENT)
     return DesiredUnit(CONTAINERD, "containerd", version, files, tuple(binaries))
 
 
 def kubelet_unit(version: str) -> DesiredUnit:
     """Return the kubelet of a release."""
-    files = (f"{SYSTEMD}/kubelet.service", KUBELET_CONFIG, f"{KUBECONFIGS}/kubelet.conf")
+    files = (f"{SYSTEMD}/kubelet.service", KUBELET_CONFIG, f"{KUBECONFIGS}/kubelet.conf", PROXY_ENVIRONMENT)
     secrets = (f"{PKI}/kubelet.crt", f"{PKI}/kubelet-client.crt", f"{PKI}/ca.crt")
     binaries = (f"{kubernetes_binaries(version)}/kubelet",)
     return DesiredUnit("kubelet", "kubelet", version, (*files, *secrets), binaries)

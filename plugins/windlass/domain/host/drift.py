@@ -14,7 +14,14 @@ from typing import Literal
 
 from windlass.domain.host.container_drift import container_drift
 from windlass.domain.host.containers import Container
-from windlass.domain.host.desired import DesiredHost, DesiredLink, DesiredProgram, DesiredService, DesiredUnit
+from windlass.domain.host.desired import (
+    ONE_BY_ONE,
+    DesiredHost,
+    DesiredLink,
+    DesiredProgram,
+    DesiredService,
+    DesiredUnit,
+)
 from windlass.domain.host.file_drift import FileDrift, Unknown, find_file_drift
 from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE, PROXY_TRUST
 from windlass.domain.host.observed import ObservedHost
@@ -97,6 +104,8 @@ class HostDrift:
     services: tuple[ServiceDrift, ...] = ()
     surplus: tuple[str, ...] = ()
     """Components of users' stacks that run and do not belong here."""
+    left_files: tuple[str, ...] = ()
+    """Files that were written because a spec asked for them, and that it has no more."""
     absent_images: tuple[HostImage, ...] = ()
     """Images that are worth fetching ahead. That one is missing is no difference: a runtime fetches what it lacks."""
 
@@ -108,7 +117,15 @@ class HostDrift:
     @property
     def is_all_laid(self) -> bool:
         """Whether all that belongs on the host lies there, images included: whatever differs has only to be started."""
-        laid = (self.programs, self.links, self.files, self.certificates, self.settings, self.absent_images)
+        laid = (
+            self.programs,
+            self.links,
+            self.files,
+            self.certificates,
+            self.settings,
+            self.absent_images,
+            self.left_files,
+        )
         return not self.has_no_certificates and not any(laid)
 
     @property
@@ -131,6 +148,12 @@ class HostDrift:
             yield Difference("unit", unit.unit.name, str(unit))
         for service in self.services:
             yield Difference("service", service.service.component, str(service))
+        yield from self._surplus_differences
+
+    @property
+    def _surplus_differences(self) -> Iterator[Difference]:
+        for path in self.left_files:
+            yield Difference("surplus", path, f"{path} is no longer in the spec")
         for component in self.surplus:
             yield Difference("surplus", component, f"{component} runs and does not belong here")
 
@@ -159,7 +182,8 @@ def find_host_drift(desired: DesiredHost, observed: ObservedHost) -> HostDrift:
     """Return how `observed` differs from `desired`."""
     files = find_file_drift(desired.files, observed.files)
     certificates = find_file_drift(desired.certificates or {}, observed.files)
-    changed = {one.path for one in (*files, *certificates) if not one.is_access_only}
+    left = tuple(sorted(observed.own - desired.own))
+    changed = {one.path for one in (*files, *certificates) if not one.is_access_only} | set(left)
     services = tuple(filter(None, (_service(one, observed, changed) for one in desired.services.values())))
     return HostDrift(
         programs=tuple(one for one in desired.programs if not _is_installed(one, observed)),
@@ -171,6 +195,7 @@ def find_host_drift(desired: DesiredHost, observed: ObservedHost) -> HostDrift:
         units=tuple(_units(desired.units, observed, changed)),
         services=services,
         surplus=tuple(_surplus(desired.services, observed)),
+        left_files=left,
         absent_images=tuple(one for one in desired.images if not observed.has_image(one.runtime, one.reference)),
     )
 
@@ -191,7 +216,7 @@ def _settings(
     proxy = next((one for one in services if one.service.component == PROXY_SERVICE and one.is_other_rendering), None)
     for name, files in settings.items():
         if name not in _OF_PROXY:
-            is_loaded = _is_loaded(observed, name)
+            is_loaded = _is_loaded(observed, name) and not changed & ONE_BY_ONE & set(files)
         elif proxy is not None:
             is_loaded = proxy.is_running is not None
         else:
@@ -209,7 +234,7 @@ def _units(units: tuple[DesiredUnit, ...], observed: ObservedHost, changed: set[
     for unit in units:
         found = observed.units.get(unit.name)
         is_current, version = found is not None and found.is_current, observed.versions.get(unit.component)
-        if not is_current or version not in {None, unit.version} or changed & set(unit.files):
+        if not is_current or version not in {None, unit.version} or any(map(unit.reads, changed)):
             yield UnitDrift(unit, is_current, version)
 
 

@@ -9,8 +9,8 @@ What the script could not tell it leaves out, and the parser keeps that apart fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from windlass.domain.bounded import read_from
 from windlass.errors import NotReadyError
@@ -62,6 +62,17 @@ class HostFacts:
     """Whether there is an engine without the command `docker`, which Debian has in a package of its own since 13."""
     lacks_apparmor_parser: bool = False
     """Whether AppArmor is on and the program missing that loads its profiles: Docker then starts no container."""
+    leftovers: tuple[str, ...] = ()
+    """Files of other installations of Kubernetes that take effect here."""
+    rooms: Mapping[str, int] = field(default_factory=dict)
+    """KiB that are free for further directories that files will lie in."""
+    inodes: Mapping[str, int] = field(default_factory=dict)
+    """Inodes that are free for them, where their file systems have a number of these."""
+    docker_flags: tuple[str, ...] = ()
+    """Names of the flags that Docker's engine runs with."""
+    is_in_swarm: bool = False
+    forwards: bool | None = None
+    """Whether its SSH server forwards connections for the login; None where it did not tell."""
 
     @property
     def has_sys_resource(self) -> bool:
@@ -122,6 +133,12 @@ def _facts_of(values: dict[str, list[str]]) -> HostFacts:
         store_marks=one("store_marks"),
         lacks_docker_client=one("docker_client") == "missing",
         lacks_apparmor_parser=one("apparmor_parser") == "missing",
+        leftovers=tuple(values.get("leftover", ())),
+        rooms=_kib(values.get("room", ())),
+        inodes=_kib(values.get("inodes", ())),
+        docker_flags=tuple(values.get("docker_flag", ())),
+        is_in_swarm=one("swarm") == "yes",
+        forwards={"yes": True, "no": False}.get(one("forwards") or ""),
     )
 
 

@@ -58,6 +58,8 @@ class ObservedHost:
     """Where each program's path leads, of those that are links."""
     files: Mapping[str, ObservedFile] = field(default_factory=dict)
     """Files, certificates and marks, by path: mode, owner and digest."""
+    own: frozenset[str] = frozenset()
+    """The files that were written because a spec asked for them, as the host has noted."""
     settings: Mapping[str, LoadedFiles] = field(default_factory=dict)
     """Settings of kernel and engine, by what they are called in plans."""
     units: Mapping[str, ObservedUnit] = field(default_factory=dict)

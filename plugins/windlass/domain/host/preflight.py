@@ -23,6 +23,7 @@ from windlass.domain.host.layout import (
     PROXY_STATUS_PORT,
     SCHEDULER_PORT,
 )
+from windlass.domain.host.left_there import engine_settings, leftovers, login, room
 from windlass.domain.host.reach import machines_of_two, wrong_node_addresses
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError
@@ -100,6 +101,7 @@ def check_hosts(
         findings += _check_system(host, answer.facts)
         findings += _check_engine(host, answer.facts, brings_engine=brings_engine)
         findings += _check_software(host, answer.facts)
+        findings += _check_left_there(host, answer.facts)
         findings += _check_room(host, answer)
         findings += _check_ports(cluster, host, answer.facts)
         findings += _check_clock(host, answer.facts)
@@ -174,6 +176,12 @@ def _check_software(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
     if only_loopback and facts.resolv_conf == "/etc/resolv.conf":
         remedy = "name real servers there, since CoreDNS would ask itself in a loop"
         yield PreflightFinding(host.name, "/etc/resolv.conf names only a loopback server", remedy)
+
+
+def _check_left_there(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
+    for told in (leftovers(facts), room(facts), engine_settings(facts), login(facts)):
+        for problem, remedy in told:
+            yield PreflightFinding(host.name, problem, remedy)
 
 
 def _kernel_version(text: str) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from windlass.domain.host.file_drift import ROOT, DesiredFile, ToBeIssued, desired_files
 from windlass.domain.host.layout import (
     ADMIN_KUBECONFIG,
+    API_SERVER_PKI,
     CLIENT_CA,
     CONTROLLER_MANAGER_PKI,
     ENCRYPTION_CONFIG,
@@ -43,6 +44,18 @@ _KUBECONFIGS = {
 """Kubeconfig by the leaf it uses."""
 _CONTROLLERS = {"controller-manager": CONTROLLER_MANAGER_PKI, "scheduler": SCHEDULER_PKI}
 """Directories that hold all that a component sees of the PKI, by its kubeconfig."""
+_OF_API_SERVER = {
+    f"{API_SERVER_PKI}/{path.removeprefix(f'{PKI}/')}": path
+    for path in (
+        f"{PKI}/ca.crt",
+        CLIENT_CA,
+        *(f"{PKI}/{name}.{kind}" for name in ("apiserver", "apiserver-kubelet-client") for kind in ("crt", "key")),
+        *(f"{PKI}/{name}" for name in ("front-proxy-ca.crt", "front-proxy-client.crt", "front-proxy-client.key")),
+        *(f"{PKI}/service-account.{kind}" for kind in ("key", "pub")),
+        *(f"{PKI}/etcd/{name}" for name in ("ca.crt", "apiserver-client.crt", "apiserver-client.key")),
+    )
+} | {f"{API_SERVER_PKI}/encryption.yaml": ENCRYPTION_CONFIG}
+"""Each file that the API server sees, and the one that it is a copy of."""
 SUPERSEDED = (
     *(f"{PKI}/{name}{role}.{kind}" for name in _CONTROLLERS for role in ("", "-client") for kind in ("crt", "key")),
     *(f"{PKI}/admin.{kind}" for kind in ("crt", "key")),
@@ -75,6 +88,7 @@ def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
     files |= dict.fromkeys((f"{PKI}/ca.crt", PROXY_CA), _public(trust_bundle(pki, Signer.KUBERNETES)))
     if "control-plane" in host.roles:
         files |= _control_plane_files(cluster, pki)
+        files |= {copy: files[path] for copy, path in _OF_API_SERVER.items() if path in files}
     return files | {
         f"{KUBECONFIGS}/{name}.conf": _kubeconfig(cluster, name, purpose)
         for name, purpose in _KUBECONFIGS.items()
@@ -93,7 +107,7 @@ def desired_certificates(cluster: Cluster, host: Host, pki: Pki, renewed: Pki | 
         leaf = f"{host.name}/{purpose}"
         if leaves[leaf] != pki.leaves[leaf]:
             desired |= {path: replace(desired[path], content=ToBeIssued(leaf)) for path in _credential_paths(purpose)}
-    return desired
+    return desired | {copy: desired[path] for copy, path in _OF_API_SERVER.items() if copy in desired}
 
 
 def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:

@@ -8,15 +8,21 @@ from typing import Any
 from windlass.domain.host.layout import DOCKER_DAEMON
 from windlass.errors import MALFORMED, SpecError
 
+_DRIVER, _OPTIONS = "log-driver", "log-opts"
+
 
 def merge_daemon_settings(existing: str | None, rendered: str) -> str:
     """Return daemon.json with Windlass's settings added to those `existing`.
 
     What the owner of the host has set stays: only missing keys are added, and lists are united. Where nothing is to be
-    added, `existing` stays as it was written. SpecError if it is not JSON.
+    added, `existing` stays as it was written. Options of logs are those of their driver: where the owner has chosen a
+    driver none are added, since dockerd does not start with options that its driver does not know. SpecError if it is
+    not JSON.
     """
     desired: dict[str, Any] = json.loads(rendered)
     before = _read(existing)
+    if before.get(_DRIVER, desired.get(_DRIVER)) != desired.get(_DRIVER):
+        desired.pop(_OPTIONS, None)
     merged = dict(before)
     for key, value in desired.items():
         mine = merged.get(key)

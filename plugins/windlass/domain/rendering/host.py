@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
 from windlass.domain.host.facts import HostFacts
@@ -17,7 +22,11 @@ from windlass.domain.host.layout import (
 from windlass.domain.rendering.context import ClusterInputs, HostInputs, component_flags
 from windlass.domain.rendering.files import FOR_ROOT, HostFiles, RenderedFile
 from windlass.domain.rendering.images import MirrorAddresses
+from windlass.domain.rendering.machine_settings import imported_paths, own_files, registry_hosts, with_own_keys
+from windlass.domain.rendering.proxy import proxy_files
 from windlass.domain.rendering.stacks import host_stacks, render_stack
+from windlass.domain.spec.machine import MachineSettings
+from windlass.domain.spec.machine_settings import settings_of
 from windlass.domain.spec.models import Cluster, Host
 
 _EVERY_HOST = {"host/sysctl.conf": KERNEL_PARAMETERS, "host/daemon.json": DOCKER_DAEMON}
@@ -43,16 +52,25 @@ def render_host(
     for stack in host_stacks(cluster, host):
         files |= render_stack(stack, inputs)
     files |= _render(_EVERY_HOST, inputs)
+    settings = settings_of(cluster, host)
     if host.is_node:
-        files |= _render(_NODES, inputs)
+        files |= _render(_NODES, inputs, _of_containerd(settings))
+        kubelet = files[KUBELET_CONFIG]
+        files[KUBELET_CONFIG] = replace(kubelet, content=with_own_keys(kubelet.text, settings.kubelet).encode())
     if host.is_node and mirror.registry:
         registry_hosts = f"{REGISTRY_HOSTS}/{mirror.registry_host}/hosts.toml"
         files |= _render({"host/hosts.toml": registry_hosts}, inputs)
-    return dict(sorted(files.items()))
+    return dict(sorted({**own_files(settings, host), **proxy_files(cluster, mirror), **files}.items()))
 
 
-def _render(paths: dict[str, str], inputs: HostInputs) -> dict[str, RenderedFile]:
-    templates, context = inputs.whole.templates, inputs.context()
+def _of_containerd(settings: MachineSettings) -> dict[str, Any]:
+    return {"imports": imported_paths(settings), "registry_hosts": registry_hosts(settings)}
+
+
+def _render(
+    paths: dict[str, str], inputs: HostInputs, further: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, RenderedFile]:
+    templates, context = inputs.whole.templates, {**inputs.context(), **further}
     context["flags"] = {"kubelet": component_flags("kubelet", templates, context)}
     modes = dict.fromkeys(_FOR_ROOT, FOR_ROOT)
     return {

@@ -16,6 +16,7 @@ from windlass.domain.rollout.removed_apis import ApiUse
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
 from windlass.domain.rollout.workload_rules import Workloads, judge_admission, judge_pods, judge_volumes
 from windlass.domain.spec.checks.flags import problems as flag_problems
+from windlass.domain.spec.checks.kubelet_keys import problems as kubelet_problems
 from windlass.domain.spec.models import Cluster, Role
 from windlass.domain.spec.version import at_version
 from windlass.operation_names import Operation
@@ -108,8 +109,10 @@ def _flags(cluster: Cluster, target: Release) -> GateFinding:
     if own and not target.flags:
         doubt = f"what the components of {target.version} take is not recorded"
         return warning("flags", [doubt], "record it: `windlass mirror`", "")
-    wrong = flag_problems(at_version(cluster, target.version), {target.version: target.flags})
-    remedy = "change it in the spec, and give that to the upgrade"
+    at_target, flags = at_version(cluster, target.version), {target.version: target.flags}
+    keys = kubelet_problems(at_target, {target.version: target.kubelet_keys}, flags)
+    wrong = [*flag_problems(at_target, flags), *keys]
+    remedy = "change it in the spec, and start this again with that"
     return finding("flags", map(str, wrong), remedy, f"the components of {target.version} take every flag of the spec")
 
 

@@ -8,6 +8,7 @@ from windlass.domain.spec import Cluster, diff_clusters
 from windlass.domain.spec.flags import etcd_prefix, service_account_issuers
 from windlass.domain.spec.models import Host
 from windlass.domain.spec.problem import Path
+from windlass.domain.spec.provider_settings import SETTINGS
 from windlass.errors import RefusedError
 from windlass.operation_names import Operation
 
@@ -112,6 +113,13 @@ def _address_key(host: Host) -> str:
     return "privateAddress" if host.private_address else "address"
 
 
+def _provider(before: Cluster, after: Cluster) -> Iterator[str]:
+    """Keep the provider that made the machines: no other one knows them, so that it would make all of them again."""
+    old, new = before.spec.hosts.provider, after.spec.hosts.provider
+    if old != new and {old, new} & SETTINGS.keys():
+        yield f"spec.hosts.provider: {old} -> {new} (the machines are what the one has made: {_NEW_CLUSTER})"
+
+
 def _version_with_hosts(before: Cluster, after: Cluster) -> Iterator[str]:
     """Let hosts join and leave at the version that runs."""
     versions = before.spec.kubernetes.version, after.spec.kubernetes.version
@@ -140,5 +148,6 @@ _RULES: tuple[Callable[[Cluster, Cluster], Iterator[str]], ...] = (
     _etcd_prefix,
     _service_account_issuer,
     _addresses,
+    _provider,
     _version_with_hosts,
 )

@@ -53,6 +53,8 @@ class HostContents:
     new: Mapping[str, bytes] = field(repr=False)
     fingerprint: Fingerprint = no_fingerprint
     """Tells contents apart that are not shown."""
+    private: frozenset[str] = frozenset()
+    """Paths of files that are the writer's own, of which no content is shown."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _file(drift: FileDrift, found: HostContents) -> Iterator[str]:
     yield f"{drift.path}:"
     if is_secret_place(drift.path):
         yield "its content is secret: it differs"
-    elif drift.path in found.new and _is_of_users_stack(drift.path):
+    elif drift.path in found.new and (drift.path in found.private or _is_of_users_stack(drift.path)):
         yield _change(found.old.get(drift.path), found.new[drift.path], found.fingerprint)
     elif drift.path in found.new:
         yield from file_difference(drift.path, found.old.get(drift.path), found.new[drift.path])

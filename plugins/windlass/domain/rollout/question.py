@@ -50,7 +50,7 @@ def render_question(plan: RolloutPlan, changes: Sequence[str] = ()) -> str:
     passed = [one for one in findings if one.verdict is GateLevel.PASSED]
     stages = [_stage_item(stage) for stage in _stages(plan.steps)]
     parts = [
-        f"## Upgrade {escape(plan.cluster)}: {escape(plan.name)}?",
+        f"## {_what(plan)} {escape(plan.cluster)}: {escape(plan.name)}?",
         _summary(plan),
         section("Changed since the plan that was approved", map(_text, changes)),
         section("To look at first", map(_finding_item, open_ones)),
@@ -60,6 +60,10 @@ def render_question(plan: RolloutPlan, changes: Sequence[str] = ()) -> str:
         section("What passed", map(_finding_item, passed)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _what(plan: RolloutPlan) -> str:
+    return "Change" if plan.versions[0] == plan.versions[1] else "Upgrade"
 
 
 def _summary(plan: RolloutPlan) -> str:

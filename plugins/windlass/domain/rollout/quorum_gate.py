@@ -21,6 +21,8 @@ from windlass.operation_names import Operation
 if TYPE_CHECKING:
     from windlass.domain.rollout.gate_rules import GateInputs
 
+_BACK = "bring its members back first; a host that is gone for good leaves the spec, and is named in the param `gone`"
+
 
 def judge_members(
     cluster: Cluster, seen: GateInputs, steps: Sequence[Step], *, is_upgrade: bool
@@ -39,7 +41,7 @@ def judge_members(
     remedy = f"fix the member first: `{Operation.REMEDIATE}`"
     yield judge("etcd members", told, remedy, f"{seen.listed.count} voters are healthy")
     yield from without_passed(
-        finding("etcd quorum", refused_changes(cluster, seen.listed, steps), "bring its members back first", ""),
+        finding("etcd quorum", refused_changes(cluster, seen.listed, steps), _BACK, ""),
         finding("control plane", _last_servers(cluster, seen, steps), "bring another one back first", ""),
     )
 

@@ -42,15 +42,23 @@ def requested(metrics: str, release: Release) -> Iterator[ApiUse]:
         group, version = labels.get("group", ""), labels.get("version", "")
         api_version = f"{group}/{version}" if group else version
         ends = labels.get("removed_release", "")
-        if float(sample["value"]) > 0 and (api_version in replacements or _is_gone(ends, release.minor)):
+        if _is_positive(sample["value"]) and (api_version in replacements or _is_gone(ends, release.minor)):
             instead = replacements.get(api_version, "a newer version")
             yield ApiUse(api_version, labels.get("resource", "requests"), "requests to the API", instead)
+
+
+def _is_positive(value: str) -> bool:
+    """Whether a sample counts any request; what is no number counts none."""
+    try:
+        return float(value) > 0
+    except ValueError:
+        return False
 
 
 def _is_gone(ends: str, minor: str) -> bool:
     """Whether an API that ends with the release `ends` (such as 1.37, or empty) is gone in `minor`."""
     parts = ends.split(".")
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+    if len(parts) != 2 or not all(re.fullmatch("[0-9]{1,6}", part) for part in parts):
         return False
     return [int(part) for part in parts] <= [int(part) for part in minor.split(".")]
 
@@ -67,9 +75,9 @@ def stored(objects: Iterable[Mapping[str, Any]], release: Release) -> Iterator[A
 
 def _ways(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each API version that somebody wrote the object in, and who."""
-    for entry in metadata.get("managedFields", []):
+    for entry in metadata.get("managedFields") or ():
         yield str(entry.get("apiVersion", "")), str(entry.get("manager") or "an unknown client")
-    applied = metadata.get("annotations", {}).get(LAST_APPLIED)
+    applied = (metadata.get("annotations") or {}).get(LAST_APPLIED)
     if applied:
         try:
             yield str(json.loads(applied).get("apiVersion", "")), "kubectl apply"

@@ -10,6 +10,7 @@ from windlass.domain.rollout.record import Pause
 from windlass.domain.rollout.upgrade_path import UpgradeRequest
 from windlass.operation_names import Operation
 
+_ONLY_PLANNED = f"there is no cluster yet: a run of `{Operation.CREATE}` shows its plan; nothing was changed"
 State = Literal["planned", "created", "nothing", "done", "paused"]
 
 
@@ -34,6 +35,11 @@ class UpgradeRun:
         return self.gate.get("left_out") or {}
 
     @property
+    def creates(self) -> bool:
+        """Whether there was no cluster to roll anything out on."""
+        return bool(self.gate.get("creates"))
+
+    @property
     def is_complete(self) -> bool:
         """Whether all that was left is done: the steps went to the end, and no pause has cut them short."""
         return not self.undone and self.goes_to_the_end
@@ -46,10 +52,10 @@ class UpgradeRun:
     @property
     def state(self) -> State:
         """Return what the run came to."""
-        if self.gate.get("creates"):
-            return "created"
         if self.request.plan_only:
             return "planned"
+        if self.creates:
+            return "created"
         if not self.steps:
             return "nothing"
         return "done" if self.is_complete else "paused"
@@ -72,9 +78,9 @@ class UpgradeRun:
     def sentence(self, pause: Pause | None) -> str:
         """Say what the run came to; `pause` is what was asked of it."""
         value = self.value("")
-        way = f"{value['from']} -> {value['to']}"
+        way = value["to"] if value["from"] == value["to"] else f"{value['from']} -> {value['to']}"
         sentence = {
-            "planned": f"{way}: planned only, nothing was changed",
+            "planned": _ONLY_PLANNED if self.creates else f"{way}: planned only, nothing was changed",
             "created": f"there was no cluster: left to a run of `{Operation.CREATE}`",
             "nothing": f"{value['to']}: nothing to change",
             "done": f"{way}: done, {len(value['changed'])} changes",
@@ -89,4 +95,4 @@ class UpgradeRun:
         if not self.undone:
             return f"after {self.request.stop_after}; the cluster serves; without `stop_after` it goes on"
         where = f"after {self.done[-1]['label']}" if self.done else "before its first step"
-        return f"{where}{f' ({pause})' if pause else ''}; the cluster serves; the same upgrade again goes on"
+        return f"{where}{f' ({pause})' if pause else ''}; the cluster serves; the same rollout again goes on"

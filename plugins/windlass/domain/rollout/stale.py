@@ -52,8 +52,10 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
     if API_PROXY in drift.settings:
         yield PROXY, f"{API_PROXY} reloaded"
     rest = [one for one in drift.files if part_of_file(drift, one.path) == FILES]
-    if rest:
-        yield FILES, f"files: {', '.join(_file(one) for one in sorted(rest, key=lambda one: one.path))}"
+    told = [_file(one) for one in sorted(rest, key=lambda one: one.path)]
+    told += [f"{path} taken away or put back" for path in drift.left_files]
+    if told:
+        yield FILES, f"files: {', '.join(told)}"
     if drift.certificates:
         yield CERTIFICATES, _certificates(drift.certificates)
 
@@ -68,8 +70,8 @@ def part_of_unit(drift: HostDrift, unit: UnitDrift) -> str:
 
     It starts again as the same program with the same settings, and its pods run on: no node is drained for it.
     """
-    others = {one.path for one in drift.files if one.content}
-    is_same = unit.is_current and unit.version in {None, unit.unit.version} and not others & set(unit.unit.files)
+    others = {*(one.path for one in drift.files if one.content), *drift.left_files}
+    is_same = unit.is_current and unit.version in {None, unit.unit.version} and not any(map(unit.unit.reads, others))
     return KUBELET_CERTIFICATES if unit.unit.component == KUBELET and is_same else unit.unit.component
 
 
@@ -78,7 +80,7 @@ def part_of_file(drift: HostDrift, path: str) -> str:
     if path == PROXY_CONFIG and API_PROXY in drift.settings:
         return PROXY
     for unit in drift.units:
-        if path in unit.unit.own_files:
+        if unit.unit.owns(path):
             return unit.unit.component
     for one in drift.services:
         if one.is_other_rendering and path.startswith(f"{stack_directory(one.service.stack)}/"):

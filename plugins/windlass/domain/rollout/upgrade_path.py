@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from windlass.domain.catalog import Catalog, Release
@@ -12,7 +12,7 @@ from windlass.domain.rollout.transition import Transition, merged_hosts
 from windlass.domain.rollout.version_skew import check_target
 from windlass.domain.spec import Cluster, Host
 from windlass.domain.spec.version import at_version
-from windlass.errors import SpecError
+from windlass.errors import RefusedError, SpecError
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,25 @@ def check_hosts_of(path: UpgradePath, request: UpgradeRequest) -> None:
                 f"cannot be cleaned and set up at once; apply the spec without both first, then with "
                 f"{heirs[host.address]}. If the machine of {host.name} is gone for good, name it in `gone`"
             )
+
+
+def check_machines(path: UpgradePath, missing: Collection[str]) -> None:
+    """RefusedError if a provider that was changed knows no machine of a host that the cluster has.
+
+    `missing` are the hosts that it would make: a second machine each, at the address of the one that is there.
+    """
+    before, after = path.before.spec.hosts, path.after.spec.hosts
+    is_same = (before.provider, before.connection, before.settings) == (
+        after.provider,
+        after.connection,
+        after.settings,
+    )
+    if not is_same and (known := [host.name for host in before.members if host.name in missing]):
+        raise RefusedError(
+            f"spec.hosts: the provider `{after.provider}`, as it is set up now, knows no machine of {', '.join(known)} "
+            "and would make another one for each; nothing was changed: put spec.hosts.provider, connection and "
+            "settings back, or make the machines known to it first (docs/hosts.md)"
+        )
 
 
 def check_gone(path: UpgradePath, named: tuple[str, ...]) -> None:

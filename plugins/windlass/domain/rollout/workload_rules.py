@@ -85,14 +85,14 @@ def judge_pods(cluster: Cluster, work: Workloads, steps: Sequence[Step]) -> Iter
 def judge_admission(cluster: Cluster, work: Workloads, steps: Sequence[Step]) -> Iterator[GateFinding]:
     """Yield whether an admission webhook is in the way."""
     told = judge_webhooks(work.webhooks, work.ready_services, needed_groups(cluster))
-    remedy = "bring its service up, or set its failurePolicy to Ignore for the time of the upgrade"
+    remedy = "bring its service up, or set its failurePolicy to Ignore for the time of the rollout"
     yield finding("admission webhooks", told.blocking, remedy, "no webhook is in the way")
     if told.unrelated:
-        doubt = "nothing, for the upgrade; to use what it guards bring its service up"
+        doubt = "nothing, for the rollout; to use what it guards bring its service up"
         yield warning("webhooks of your own", told.unrelated, doubt, "")
     if told.by_url:
         remedy = (
-            "make sure that it answers all the while, or set its failurePolicy to Ignore for the time of the upgrade"
+            "make sure that it answers all the while, or set its failurePolicy to Ignore for the time of the rollout"
         )
         yield warning("webhooks by URL", told.by_url, remedy, "")
     yield warning(

@@ -12,18 +12,20 @@ from windlass.domain.host.layout import (
     APPLIED,
     COMPONENT_LABEL,
     DIGEST_LABEL,
+    DOCKER_PROXY,
     KERNEL_MODULES,
-    KERNEL_PARAMETERS,
     PKI,
     PROXY_CA,
     PROXY_CONFIG,
     PROXY_CONTAINER,
+    PROXY_ENVIRONMENT,
     PROXY_PORT,
     PROXY_SERVICE,
     PROXY_TRUST,
     STACKS,
 )
 from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.own_files import LOAD_PARAMETERS
 from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.yamltext import read_yaml
 
@@ -104,6 +106,8 @@ echo "{CHANGED}{told}"
     return Script("start-stack", {"stack": stack, "services": dict(services), "only": tuple(only)}, text)
 
 
+_PROXY_READS = {API_PROXY: PROXY_CONFIG, PROXY_TRUST: PROXY_CA}
+"""What the API proxy reads when it starts and when it is reloaded, by what plans call it."""
 _PROXY_COMPOSE = f"{STACKS}/{PROXY_SERVICE}/compose.yaml"
 _STATE_AND_DIGEST = shlex.quote(
     f'{{{{.State.Status}}}} {{{{.State.Pid}}}} {{{{index .Config.Labels "{DIGEST_LABEL}"}}}}'
@@ -133,15 +137,22 @@ until [ -n "$(pgrep -P "$master" | grep -vxF -- "$before")" ]; do
   sleep 0.1
 done
 """
+_PROXY_NOTE = f"{APPLIED}/docker-proxy"
 _LOAD = {
     # Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters.
     "kernel settings": f"""
-[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :
-sysctl -q -e -p {KERNEL_PARAMETERS} || :
-""",
+[ ! -e {KERNEL_MODULES} ] || xargs -rn1 modprobe -q < {KERNEL_MODULES} || :{LOAD_PARAMETERS}""",
     # A restart takes all settings; where containers run, a reload takes the registries, which is what they need.
     "docker settings": """
-if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reload docker; fi
+if [ -z "$(docker ps -q)" ]; then restart=yes; else restart=no; fi
+"""
+    f"""
+# A proxy is taken by a restart alone; with live-restore, containers run on through it.
+proxy=$(cat {DOCKER_PROXY} {PROXY_ENVIRONMENT} 2>/dev/null | sha256sum | cut -d' ' -f1)
+before=$(cat {_PROXY_NOTE} 2>/dev/null || printf '' | sha256sum | cut -d' ' -f1)
+if [ "$proxy" != "$before" ]; then restart=yes; systemctl daemon-reload; fi
+if [ $restart = yes ]; then systemctl restart docker; else systemctl reload docker; fi
+mkdir -p {APPLIED}; echo "$proxy" >{_PROXY_NOTE}
 """,
     API_PROXY: _RELOAD_PROXY,
     PROXY_TRUST: _RELOAD_PROXY,
@@ -151,14 +162,15 @@ if [ -z "$(docker ps -q)" ]; then systemctl restart docker; else systemctl reloa
 def settings_script(what: str, files: Sequence[str]) -> Script:
     """Return a script that has the settings in `files` loaded if they changed since that was last done.
 
-    That it was done is noted on the host, so that what was broken off between the two is made up for.
+    That it was done is noted on the host, so that what was broken off between the two is made up for. The API proxy
+    reads all that it has to read at once: where both of its settings changed, one reload does.
     """
     applied = noted(what)
+    reads, note = start_notes(PROXY_SERVICE) if what in _PROXY_READS else ("", f"\n{note_line(what)}")
     text = f"""set -eu
 {digest_lines(files)}
-[ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0
-{_LOAD[what]}
-{note_line(what)}
+[ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0{reads}
+{_LOAD[what]}{note}
 echo "{CHANGED}{what}"
 """
     return Script("load-settings", {"what": what, "files": tuple(files)}, text)
@@ -182,7 +194,7 @@ def start_notes(stack: str) -> tuple[str, str]:
     """
     if stack != PROXY_SERVICE:
         return "", ""
-    read = {noted(API_PROXY): PROXY_CONFIG, noted(PROXY_TRUST): PROXY_CA}
+    read = {noted(what): path for what, path in _PROXY_READS.items()}
     taken = [f'\n{digest_lines([path])}; echo "$digest" > {note}.start' for note, path in read.items()]
     kept = [f"\nmv {note}.start {note}" for note in read]
     return "".join((f"\nmkdir -p {APPLIED}", *taken)), "".join(kept)

@@ -12,6 +12,8 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import yaml
+
 from windlass.domain.bounded import read_from
 from windlass.domain.hardening import FileAccess, HostAudit
 from windlass.domain.host.layout import (
@@ -108,8 +110,9 @@ def _document(host: str, value: str) -> tuple[str, Mapping[str, Any]]:
     name, _, encoded = value.partition(" ")
     try:
         found = read_yaml(base64.b64decode(encoded, validate=True).decode())
-    except MALFORMED as error:
-        raise IntegrityError(f"{host}: {_DOCUMENTS.get(name, name)} is no YAML; apply the cluster again") from error
+    except (*MALFORMED, yaml.YAMLError):
+        # Without its cause, which quotes the file.
+        raise IntegrityError(f"{host}: {_DOCUMENTS.get(name, name)} is no YAML; apply the cluster again") from None
     if not isinstance(found, dict):
         raise IntegrityError(f"{host}: {_DOCUMENTS.get(name, name)} is no mapping; apply the cluster again")
     return name, found

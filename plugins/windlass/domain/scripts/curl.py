@@ -23,7 +23,7 @@ _MODES: dict[Expected, tuple[str, ...]] = {
     "success or why": ("-sS", "--fail-with-body"),
     "code": ("-s", "-o", "/dev/null", "-w", "%{http_code}"),
     "connection": ("-s", "-o", "/dev/null"),
-    "way": ("-sv", "-o", "/dev/null", "--noproxy", "*"),
+    "way": ("-sv", "-o", "/dev/null"),
 }
 
 
@@ -43,13 +43,14 @@ class CurlProbe:
     ca: str = ""
     """File of the CA that the server's certificate must be of; empty for those that the host itself trusts."""
     server_name: str = ""
-    """Name that the server's certificate must be for; empty for the host in `url`. Then no proxy of the host's
-    environment is asked, as none is for an address of its own."""
+    """Name that the server's certificate must be for; empty for the host in `url`."""
     client: str = ""
     """Path without suffix of the client certificate (.crt) and its key (.key)."""
     is_trusted: bool = False
     """Whether any certificate will do: who answers there is known by the way there, or does not matter."""
     connects_within: timedelta | None = None
+    is_outside: bool = False
+    """Whether a proxy of the host's environment is asked, if it has one. Inside, between hosts and on them, none is."""
     is_silent: bool = False
     """Whether an answer is not printed."""
     others: tuple[str, ...] = ()
@@ -82,13 +83,10 @@ class CurlProbe:
             yield "--insecure"
         if self.ca:
             yield from ("--cacert", self.ca)
+        if not self.is_outside:
+            yield from ("--noproxy", "*")
         if self.server_name:
-            yield from (
-                "--noproxy",
-                self.server_name,
-                "--connect-to",
-                f"::{in_url(urlsplit(self.url).hostname or '')}:",
-            )
+            yield from ("--connect-to", f"::{in_url(urlsplit(self.url).hostname or '')}:")
         if self.client:
             yield from ("--cert", f"{self.client}.crt", "--key", f"{self.client}.key")
 

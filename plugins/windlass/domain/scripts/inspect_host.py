@@ -28,6 +28,7 @@ from windlass.domain.host.layout import (
 )
 from windlass.domain.host.observed import LoadedFiles, ObservedHost, ObservedUnit
 from windlass.domain.scripts.apply import digest_lines, noted
+from windlass.domain.scripts.own_files import OWN_LINES
 from windlass.domain.scripts.script import Script
 from windlass.errors import MALFORMED, NotReadyError
 
@@ -62,7 +63,7 @@ def inspect_host(desired: DesiredHost) -> Script:
         lines += _unit_lines(unit)
     read_once = sorted({path for one in desired.services.values() for path in one.reads_once})
     lines += [f'say written "{path} $(stat -c %.6Y {path} 2>/dev/null)"' for path in map(shlex.quote, read_once)]
-    lines.append("say complete yes")
+    lines += [OWN_LINES, "say complete yes"]
     arguments = {
         "images": images,
         "links": links,
@@ -118,6 +119,7 @@ def parse_inspection(text: str, name: str, facts: HostFacts, files: Mapping[str,
             programs=frozenset(values.get("program", ())) if "programs" in values else Unknown(),
             links=_pairs(values.get("link", ())),
             files=files,
+            own=frozenset(values.get("own", ())),
             settings=dict(_setting(value) for value in values.get("setting", ())),
             units=dict(_unit(value) for value in values.get("unit", ())),
             versions=_pairs(values.get("version", ())),

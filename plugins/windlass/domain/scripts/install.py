@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from windlass.domain.artifacts import Lock
-from windlass.domain.host.layout import ARTIFACTS, DOCKER_UNFINISHED, ENGINE_SYSTEM
+from windlass.domain.host.layout import ARTIFACTS, DOCKER_UNFINISHED, ENGINE_SYSTEM, PROXY_ENVIRONMENT
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
 from windlass.domain.scripts.script import CHANGED, Script
@@ -29,7 +29,7 @@ def install_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddres
     IntegrityError if the lock has no digest of one of them.
     """
     steps = [step for one in installs for step in (_fetch(one, lock, mirror), *_links(one, lock, mirror))]
-    return Script("install-artifacts", {"steps": tuple(steps)}, _steps_text(steps))
+    return Script("install-artifacts", {"steps": tuple(steps)}, _steps_text(steps, mirror))
 
 
 def fetch_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresses) -> Script:
@@ -38,13 +38,16 @@ def fetch_script(installs: Sequence[Install], lock: Lock, mirror: MirrorAddresse
     IntegrityError if the lock has no digest of one of them.
     """
     steps = [_fetch(install, lock, mirror) for install in installs]
-    return Script("fetch-artifacts", {"steps": tuple(steps)}, _steps_text(steps))
+    return Script("fetch-artifacts", {"steps": tuple(steps)}, _steps_text(steps, mirror))
 
 
-def _steps_text(steps: Sequence[Step]) -> str:
-    return "\n".join([_PRELUDE, *map(shlex.join, steps)]) + "\n"
+def _steps_text(steps: Sequence[Step], mirror: MirrorAddresses) -> str:
+    # A mirror is inside, where no proxy of the host's environment is asked; the publishers' sites are outside.
+    inside = ["export no_proxy='*' NO_PROXY='*'"] if mirror.files else [_PROXY]
+    return "\n".join([*inside, _PRELUDE, *map(shlex.join, steps)]) + "\n"
 
 
+_PROXY = f"[ ! -e {PROXY_ENVIRONMENT} ] || {{ set -a; . {PROXY_ENVIRONMENT}; set +a; }}"
 _PRELUDE = f"""set -eu
 umask 022
 mkdir -p {ARTIFACTS}
@@ -158,7 +161,8 @@ if [ ! -e $unfinished ]; then
   if command -v dockerd >/dev/null; then exit 0; fi
   broken_off=no
 fi
-{guard}export DEBIAN_FRONTEND=noninteractive
+{guard}{_PROXY}
+export DEBIAN_FRONTEND=noninteractive
 log=/var/log/windlass-docker-install.log
 mkdir -p "${{unfinished%/*}}"
 touch $unfinished

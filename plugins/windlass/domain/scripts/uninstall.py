@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from windlass.domain.host.layout import CLUSTER_LABEL, DRILL_LABEL
+from windlass.domain.scripts.own_files import PUT_BACK
 from windlass.domain.scripts.script import Script
 
 
@@ -157,7 +158,7 @@ done
 systemctl daemon-reload
 """
 
-_REMOVE = END_RUNTIME + _END_CONTAINERS + REMOVE_NETWORK + _REMOVE_FILES
+_REMOVE = END_RUNTIME + _END_CONTAINERS + REMOVE_NETWORK + PUT_BACK + _REMOVE_FILES
 """Prints `changed: WHAT` for everything that it took away; a second run prints nothing. Docker Engine stays."""
 
 _END = r"""

@@ -8,6 +8,7 @@ from typing import Any
 from windlass.domain.authenticity import READING_KEY_CONNECTION, RECORD_KEY_CONNECTION
 from windlass.domain.people import PEOPLE_KEY_CONNECTION
 from windlass.domain.sealing import MASTER_KEY_CONNECTION
+from windlass.domain.spec.secret_scope import leads_elsewhere
 from windlass.errors import RefusedError, SpecError
 
 CLUSTERS = "windlass_clusters"
@@ -24,7 +25,11 @@ def check_scope(conn_id: str, clusters: Any, cluster: str, unlisted: str = EVERY
     `unlisted` says what one without the extra is for. RefusedError if another cluster's it is; SpecError if the extra
     is no list of names, since then nobody can tell whose it is.
     """
-    if conn_id in _KEYS:
+    if leads_elsewhere(conn_id):
+        raise RefusedError(
+            f"`{conn_id}` is no name of a connection: it has steps of a path in it; write its plain name"
+        )
+    if conn_id.lower() in _KEYS:  # in whatever case it is written, AIRFLOW_CONN_… is the same
         raise RefusedError(f"connection `{conn_id}` is a key to what all clusters have, and is no spec's to name")
     if clusters is None:
         if unlisted == EVERY:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from windlass.domain.spec.base import Many, Section, section, setting
+from windlass.domain.spec.machine import Containerd, OwnFile, own_files, own_kubelet, own_sysctls
 
 Role = Literal["etcd", "control-plane", "worker"]
 
@@ -21,6 +22,25 @@ class Bastion(Section):
         None, "Airflow connection that holds the bastion's private key; null: that of `ssh.connection`.", min_length=1
     )
     known_hosts: Many[str] = setting([], "The bastion's host keys, as lines of a known_hosts file.")
+
+
+class Proxy(Section):
+    """The proxy through which hosts reach what is outside."""
+
+    http_proxy: Any = setting(
+        None, "URL of the proxy for http, and a reference to a secret if it has a login; null: none."
+    )
+    https_proxy: Any = setting(None, "URL of the proxy for https, in the same way; null: that for http.")
+    no_proxy: Many[str] = setting(
+        [],
+        "What else is inside: names, domains after a `.`, addresses and ranges. Hosts, pods, services, the cluster's "
+        "names, `api.endpoint` and the mirror are inside anyway.",
+    )
+
+    @property
+    def is_set(self) -> bool:
+        """Tell whether there is a proxy at all."""
+        return self.http_proxy is not None or self.https_proxy is not None
 
 
 class Ssh(Section):
@@ -87,6 +107,10 @@ class Host(Section):
         "`node-role.kubernetes.io/control-plane:NoSchedule` besides.",
     )
     ssh: HostSsh = section(HostSsh, "How this host is reached by SSH, where it differs from the others.")
+    kubelet: dict[str, Any] = own_kubelet()
+    containerd: Containerd = section(Containerd, "What this host's containerd reads besides.")
+    sysctls: dict[str, Any] = own_sysctls()
+    files: Many[OwnFile] = own_files()
 
     @property
     def node_address(self) -> str:
@@ -114,17 +138,20 @@ class Hosts(Section):
 
     provider: str = setting(
         "static",
-        "What makes and destroys hosts: static, lab, ec2, or the name of a provider that is installed besides; see "
-        "docs/hosts.md.",
+        "What makes and destroys hosts: static, lab, ec2, libcloud, or the name of a provider that is installed "
+        "besides; see docs/hosts.md.",
     )
     connection: str | None = setting(
         None,
         "Airflow connection of the provider's own login, such as one of type aws with `region_name` in its extra; "
-        "null: `aws_default` for ec2, none for the others.",
+        "null: `aws_default` for ec2; libcloud needs one, others are given none.",
         min_length=1,
     )
     settings: dict[str, Any] = setting(
         {}, "What the provider needs to make hosts; see docs/hosts.md. A text may be a reference to a secret."
     )
     ssh: Ssh = section(Ssh, "How the hosts are reached.")
+    proxy: Proxy = section(
+        Proxy, "The proxy through which hosts, Docker, containerd and kubelets reach what is outside."
+    )
     members: Many[Host] = Field(description="The hosts, each with its roles.", min_length=1)

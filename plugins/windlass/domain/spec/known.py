@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from windlass.domain.catalog.flags import ReleaseFlags
+from windlass.domain.catalog.kubelet_keys import KubeletKeys
 from windlass.domain.catalog.stacks import StackTemplate
 
 
@@ -21,6 +22,8 @@ class Known:
     """What the components of each release take."""
     providers: Collection[str] = ()
     """Host providers besides Windlass's own."""
+    kubelet_keys: Mapping[str, KubeletKeys] = field(default_factory=dict)
+    """What the kubelet of each release takes in its configuration."""
 
 
 STORED = Known()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,15 @@ from windlass.domain.spec.care import (
     Upgrade,
 )
 from windlass.domain.spec.hosts import Bastion, Host, Hosts, HostSsh, Role, Ssh
+from windlass.domain.spec.machine import (
+    Containerd,
+    ContainerdImport,
+    MachineSettings,
+    OwnFile,
+    own_files,
+    own_kubelet,
+    own_sysctls,
+)
 from windlass.domain.spec.platform import (
     Api,
     CaReferences,
@@ -57,6 +66,8 @@ __all__ = [
     "Cluster",
     "ClusterSpec",
     "Component",
+    "Containerd",
+    "ContainerdImport",
     "Dns",
     "Drain",
     "Drill",
@@ -69,12 +80,14 @@ __all__ = [
     "Hosts",
     "Kubernetes",
     "LoadBalancer",
+    "MachineSettings",
     "Manifest",
     "Metadata",
     "Monitoring",
     "Network",
     "ObjectLock",
     "Oidc",
+    "OwnFile",
     "PkiSection",
     "Recovery",
     "Repair",
@@ -110,6 +123,11 @@ class ClusterSpec(Section):
     monitoring: Monitoring = section(Monitoring, "Who measures what pods and nodes use.")
     artifacts: Artifacts = section(Artifacts, "Where hosts take binaries and images from.")
     components: dict[str, Component] = setting({}, "Flags by name of the component, such as kube-apiserver.")
+    kubelet: dict[str, Any] = own_kubelet()
+    containerd: Containerd = section(Containerd, "What containerd reads besides.")
+    sysctls: dict[str, Any] = own_sysctls()
+    files: Many[OwnFile] = own_files()
+    roles: dict[Role, MachineSettings] = setting({}, "The four settings above by role: etcd, control-plane or worker.")
     manifests: Many[Manifest] = setting([], "Kubernetes objects of your own, applied last, in this order.")
     stacks: Many[Stack] = setting([], "Stacks of your own from the catalog.")
     security: Security = section(Security, "What is enforced from the first minute on.")

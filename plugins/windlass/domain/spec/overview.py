@@ -14,7 +14,7 @@ from windlass.domain.lease import Lease
 from windlass.domain.spec import topology
 from windlass.domain.spec.models import Cluster
 from windlass.errors import MALFORMED
-from windlass.operation_names import Operation
+from windlass.operation_names import ROLLOUTS, Operation
 
 Standing = Literal["being created", "healthy", "repairing", "ill", "needs help", "not watched"]
 STALE = timedelta(minutes=15)
@@ -130,6 +130,7 @@ def _operation(lease: Lease | None) -> dict[str, Any] | None:
         "run_id": lease.owner.run_id,
         "since": lease.acquired.isoformat(),
         "heartbeat": lease.heartbeat.isoformat(),
+        "can_be_paused": lease.owner.dag_id in ROLLOUTS,
     }
 
 

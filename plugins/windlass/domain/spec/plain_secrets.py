@@ -7,11 +7,12 @@ may be one is masked wherever it is shown (`windlass.domain.masking`), which err
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
 
+from windlass.domain.spec.machine_settings import places
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem
 from windlass.domain.spec.references import is_reference, secrets_of
@@ -29,15 +30,22 @@ _ENDINGS = (
 )  # fmt: skip
 _WORDS = frozenset({"pass", "pwd", "pw"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_CALLED = r"(?:[A-Za-z0-9]+[_-])*(?:password|passwd|passphrase|token|secret|api[_-]?key|private[_-]?key|access[_-]?key)"
+_CALLED = (
+    r"(?:[A-Za-z0-9]+[_-]){0,12}"
+    r"(?:password|passwd|passphrase|token|secret|api[_-]?key|private[_-]?key|access[_-]?key)"
+)
 _LITERAL = r"(?![\"']?(?:\$|`|<|/))[\"']?[^\s\"';|&]{4,}"
+_URL_LOGIN = r"(?<![a-z0-9+.-])[a-z0-9+.-]+://[^\s/:@\"']*:(?![${<])[^\s/@\"']+@"
 _PATTERNS = (
     ("a private key", re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")),
-    ("the login of a URL", re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@\"']*:(?![${<])[^\s/@\"']+@", re.IGNORECASE)),
+    ("the login of a URL", re.compile(_URL_LOGIN, re.IGNORECASE)),
 )
+"""None begins anew at each letter of a long word: a text of a megabyte takes no hours."""
+_HEADER = ("a login", re.compile(r"\b(?:Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}"))
+_FILE_PATTERNS = (*_PATTERNS, _HEADER)
 _COMMAND_PATTERNS = (
     *_PATTERNS,
-    ("a login", re.compile(r"\b(?:Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}")),
+    _HEADER,
     ("a secret", re.compile(rf"(?:^|[\s;&|\"'(-]){_CALLED}(?:=|\s*:\s+){_LITERAL}", re.IGNORECASE)),
     ("a secret", re.compile(rf"\s--{_CALLED}\s+(?!-){_LITERAL}", re.IGNORECASE)),
 )
@@ -59,12 +67,24 @@ def plain_secrets(cluster: Cluster) -> Iterator[Problem]:
     yield from _values((*hooks, "environment"), spec.upgrade.hooks.environment)
     for when, commands in (("before", spec.upgrade.hooks.before), ("after", spec.upgrade.hooks.after)):
         for index, command in enumerate(commands):
-            if found := _found(command, commands_too=True):
+            if found := _found(command, _COMMAND_PATTERNS):
                 right = f"put it into spec.upgrade.hooks.environment, and use it as $NAME: {_RIGHT}"
                 yield Problem((*hooks, when, index), f"the command has {found} in it in clear", right)
+    yield from _of_machines(cluster)
     for index, manifest in enumerate(spec.manifests):
         if wrong := _wrong_manifest(manifest.content):
             yield Problem(("spec", "manifests", index, "content"), wrong, _RIGHT)
+
+
+def _of_machines(cluster: Cluster) -> Iterator[Problem]:
+    proxy = cluster.spec.hosts.proxy
+    for key, value in (("httpProxy", proxy.http_proxy), ("httpsProxy", proxy.https_proxy)):
+        if isinstance(value, str) and (found := _found(value)):
+            yield Problem(("spec", "hosts", "proxy", key), f"{found} stands in it in clear", _RIGHT)
+    for place, settings, _ in places(cluster):
+        for index, file in enumerate(settings.files):
+            if isinstance(file.content, str) and (found := _found(file.content, _FILE_PATTERNS)):
+                yield Problem((*place, "files", index, "content"), f"{found} stands in it in clear", _RIGHT)
 
 
 def refuse_plain_secrets(cluster: Cluster, filename: str) -> None:
@@ -95,8 +115,7 @@ def _is_given(value: Any) -> bool:
     return value is not None and not isinstance(value, bool) and value != ""
 
 
-def _found(text: str, *, commands_too: bool = False) -> str | None:
-    patterns = _COMMAND_PATTERNS if commands_too else _PATTERNS
+def _found(text: str, patterns: Iterable[tuple[str, re.Pattern[str]]] = _PATTERNS) -> str | None:
     return next((what for what, pattern in patterns if pattern.search(text)), None)
 
 

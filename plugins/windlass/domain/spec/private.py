@@ -1,8 +1,8 @@
 """What of a spec is its writer's own text, and so is told by path and fingerprint, never by content.
 
-One rule for plans, logs, results of tasks and messages: texts of manifests, hooks, stacks' answers and providers'
-settings are not shown. Their paths are, and so are numbers, switches and references, unless a name says that they are
-secret. All other values of a spec are Windlass's own settings and shown masked.
+One rule for plans, logs, results of tasks and messages: texts of manifests, hooks, files on hosts, stacks' answers and
+providers' settings are not shown. Their paths are, and so are numbers, switches and references, unless a name says that
+they are secret. All other values of a spec are Windlass's own settings and shown masked.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ _PRIVATE: tuple[Path, ...] = (
     ("spec", "stacks", "*", "values"),
     ("spec", "hosts", "settings"),
     ("spec", "upgrade", "hooks"),
+    *(
+        (*above, *below)
+        for above in (("spec",), ("spec", "roles", "*"), ("spec", "hosts", "members", "*"))
+        for below in (("files", "*", "content"), ("containerd", "imports", "*", "content"))
+    ),
 )
 _REFERENCE_KEYS = frozenset({VARIABLE, CONNECTION, FIELD})
 

@@ -1,9 +1,9 @@
 """References of a spec to secrets that Airflow keeps, in Variables and connections: their form, and where they stand.
 
 `{fromVariable: NAME}` is the text of a Variable; `{fromConnection: ID, field: password}` a field of a connection. They
-stand for texts: answers of stacks, settings of the host provider, the environment of hooks, and in manifests the
-values of `data` and `stringData` of Secrets. A spec is stored with them; what they stand for is put in at the last
-moment (`with_values`), into a copy that only rendering sees.
+stand for texts: answers of stacks, contents of files on hosts, settings of the host provider, the environment of hooks,
+and in manifests the values of `data` and `stringData` of Secrets. A spec is stored with them; what they stand for is
+put in at the last moment (`with_values`), into a copy that only rendering sees.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
-from windlass.domain.spec.models import Cluster, Manifest
+from windlass.domain.spec.hosts import Host, Hosts
+from windlass.domain.spec.machine import MachineSettings
+from windlass.domain.spec.machine_settings import places
+from windlass.domain.spec.models import Cluster, ClusterSpec, Manifest
 from windlass.domain.spec.problem import Path, Problem
 from windlass.domain.spec.secret_scope import wrong_variable
 from windlass.domain.yamltext import read_all_yaml
@@ -26,8 +29,11 @@ VARIABLE, CONNECTION, FIELD = "fromVariable", "fromConnection", "field"
 DEFAULT_FIELD = "password"
 EXTRA = "extra."
 SETTINGS, STACKS, HOOKS, MANIFESTS = "hosts.settings", "stacks", "upgrade.hooks", "manifests"
-EVERYWHERE = (SETTINGS, STACKS, HOOKS, MANIFESTS)
+FILES, PROXY = "files", "hosts.proxy"
+EVERYWHERE = (SETTINGS, STACKS, HOOKS, MANIFESTS, FILES, PROXY)
 """The parts of a spec that references may stand in."""
+ON_HOSTS = (STACKS, FILES, PROXY)
+"""Those that files of hosts are rendered from."""
 _KEYS = frozenset({VARIABLE, CONNECTION, FIELD})
 _NAME = re.compile(r"[A-Za-z0-9_./:-]{1,250}")
 _FIELD = re.compile(r"password|login|host|schema|extra\.[A-Za-z0-9_-]{1,100}")
@@ -56,6 +62,7 @@ class RevealedText(str):
         return "RevealedText(hidden)"
 
 
+NodeFiles = TypeVar("NodeFiles", ClusterSpec, Host, MachineSettings)
 ValueOf = Callable[[SecretReference], str]
 """Returns what a reference stands for."""
 
@@ -132,7 +139,44 @@ def with_values(cluster: Cluster, value_of: ValueOf, *parts: str) -> Cluster:
         changes["upgrade"] = spec.upgrade.model_copy(update={"hooks": hooks})
     if MANIFESTS in parts:
         changes["manifests"] = tuple(_filled(one, value_of) for one in spec.manifests)
+    if FILES in parts and any(True for _ in _file_references(cluster)):
+        changes |= _with_files(cluster, changes.get("hosts", spec.hosts), value_of)
+    if PROXY in parts and any(True for _ in _proxy_references(spec.hosts)):
+        hosts = changes.get("hosts", spec.hosts)
+        values = {name: put_values(value, value_of) for name, value in _proxies(hosts)}
+        changes["hosts"] = hosts.model_copy(update={"proxy": hosts.proxy.model_copy(update=values)})
     return cluster.model_copy(update={"spec": spec.model_copy(update=changes)})
+
+
+def _with_files(cluster: Cluster, hosts: Hosts, value_of: ValueOf) -> dict[str, Any]:
+    def filled(section: NodeFiles) -> NodeFiles:
+        files = (one.model_copy(update={"content": put_values(one.content, value_of)}) for one in section.files)
+        return section.model_copy(update={"files": tuple(files)})
+
+    members = tuple(filled(host) for host in hosts.members)
+    return {
+        "files": filled(cluster.spec).files,
+        "roles": {role: filled(settings) for role, settings in cluster.spec.roles.items()},
+        "hosts": hosts.model_copy(update={"members": members}),
+    }
+
+
+def _proxies(hosts: Hosts) -> tuple[tuple[str, Any], ...]:
+    return ("http_proxy", hosts.proxy.http_proxy), ("https_proxy", hosts.proxy.https_proxy)
+
+
+def _proxy_references(hosts: Hosts) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    keys = ("httpProxy", "httpsProxy")
+    for key, (_, value) in zip(keys, _proxies(hosts), strict=True):
+        if is_reference(value):
+            yield ("spec", "hosts", "proxy", key), value
+
+
+def _file_references(cluster: Cluster) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    for path, settings, _ in places(cluster):
+        for index, file in enumerate(settings.files):
+            if is_reference(file.content):
+                yield (*path, "files", index, "content"), file.content
 
 
 def put_values(value: Any, value_of: ValueOf) -> Any:
@@ -161,6 +205,8 @@ def _references(cluster: Cluster) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     yield from _below(("spec", "hosts", "settings"), spec.hosts.settings)
     for index, stack in enumerate(spec.stacks):
         yield from _below(("spec", "stacks", index, "values"), stack.values)
+    yield from _file_references(cluster)
+    yield from _proxy_references(spec.hosts)
     yield from _below(("spec", "upgrade", "hooks", "environment"), spec.upgrade.hooks.environment)
     for index, manifest in enumerate(spec.manifests):
         for document in _documents(manifest.content):

@@ -9,6 +9,7 @@ from typing import Any
 
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, plain
+from windlass.domain.spec.provider_settings import SETTINGS
 
 _NAMES_OF_TYPES = {
     "string": "text",
@@ -23,11 +24,24 @@ _NAMES_OF_TYPES = {
 @cache
 def _schema() -> Mapping[str, Any]:
     made = Cluster.model_json_schema(by_alias=True)
+    made["$defs"]["Hosts"]["allOf"] = [_settings_of(name, made["$defs"]) for name in SETTINGS]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:windlass:cluster:v1",
         **_without_titles(made),
         "title": "Cluster",
+    }
+
+
+def _settings_of(provider: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the condition by which a provider that comes along has its own settings; they join the `definitions`."""
+    model = SETTINGS[provider]
+    settings = model.model_json_schema(by_alias=True)
+    definitions.update(settings.pop("$defs", {}))
+    definitions[model.__name__] = settings
+    return {
+        "if": {"properties": {"provider": {"const": provider}}, "required": ["provider"]},
+        "then": {"properties": {"settings": {"$ref": f"#/$defs/{model.__name__}"}}, "required": ["settings"]},
     }
 
 
@@ -107,10 +121,20 @@ def _walk(node: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[s
 
 def reference_markdown() -> str:
     """Return the reference of all keys as a Markdown page."""
-    rows = [_row(path, node) for path, node in _walk(_schema(), ())]
-    return "\n".join([*_INTRODUCTION, *rows, ""])
+    rows = [
+        _row(path, node, is_needed="default" not in node and is_required(path)) for path, node in _walk(_schema(), ())
+    ]
+    own = [line for name, model in SETTINGS.items() for line in _settings_page(name, model.__name__)]
+    return "\n".join([*_INTRODUCTION, *rows, "", "## Settings of host providers", "", *own])
 
 
+def _settings_page(provider: str, model: str) -> list[str]:
+    found = _walk({"$ref": f"#/$defs/{model}"}, ("spec", "hosts", "settings"))
+    rows = [_row(path, node, is_needed="default" not in node) for path, node in found]
+    return [f"With `spec.hosts.provider: {provider}`; see [hosts.md](hosts.md).", "", *_HEAD, *rows, ""]
+
+
+_HEAD = ("| Key | Value | Meaning |", "|---|---|---|")
 _INTRODUCTION = (
     "# Cluster spec: all keys",
     "",
@@ -120,14 +144,13 @@ _INTRODUCTION = (
     "",
     "This page is made by `windlass spec schema --markdown`.",
     "",
-    "| Key | Value | Meaning |",
-    "|---|---|---|",
+    *_HEAD,
 )
 
 
-def _row(path: Path, node: Mapping[str, Any]) -> str:
+def _row(path: Path, node: Mapping[str, Any], *, is_needed: bool) -> str:
     shown = "".join("[]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
-    need = "" if "default" in node or not is_required(path) else "**Required.** "
+    need = "**Required.** " if is_needed else ""
     meaning = str(node.get("description", _resolved(node).get("description", "")))
     return f"| `{shown}` | {_kind(node)} | {need}{meaning.replace('|', chr(92) + '|')} |"
 

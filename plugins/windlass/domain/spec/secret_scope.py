@@ -19,12 +19,20 @@ SECRETS = "windlass_secrets"
 
 def wrong_variable(name: str, cluster: str) -> tuple[str, str] | None:
     """Return why the spec of `cluster` may not have a Variable, and what would be right; None if it may."""
-    if name.startswith((f"{PREFIX}_", f"{PREFIX}.{cluster}.")):
+    if name.startswith((f"{PREFIX}_", f"{PREFIX}.{cluster}.")) and not leads_elsewhere(name):
         return None
     return (
         f"the Variable `{name}` is not for this spec",
         f"a spec has Variables called `{PREFIX}_NAME`, and of its own `{PREFIX}.{cluster}.NAME`",
     )
+
+
+def leads_elsewhere(name: str) -> bool:
+    """Tell whether a name has steps of a path in it that lead out of where it begins.
+
+    A secrets backend may make a path of a name, and its HTTP client takes `a/../b` for `b` (RFC 3986, 5.2.4).
+    """
+    return any(step in {"", ".", ".."} for step in name.split("/")) if "/" in name else False
 
 
 def check_contents(conn_id: str, clusters: Any, cluster: str) -> None:

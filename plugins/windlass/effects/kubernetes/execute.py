@@ -38,7 +38,7 @@ def execute(url: str, context: ssl.SSLContext, doing: str, timeout: timedelta) -
     """
     where = url.partition("/api/")[0]
     deadline = time.monotonic() + timeout.total_seconds()
-    said: dict[int, bytes] = defaultdict(bytes)
+    said: dict[int, bytearray] = defaultdict(bytearray)
     try:
         with _connected(url, context, timeout) as connection:
             for message in _messages(connection, deadline):
@@ -76,8 +76,11 @@ def _connected(url: str, context: ssl.SSLContext, timeout: timedelta) -> ClientC
 def _messages(connection: ClientConnection, deadline: float) -> Iterator[bytes]:
     """Yield all messages until the API server closes; TimeoutError if it has not by then."""
     while True:
+        left = deadline - time.monotonic()
+        if left <= 0:  # also of messages that come without end, and say nothing
+            raise TimeoutError
         try:
-            message = connection.recv(timeout=max(deadline - time.monotonic(), 0), decode=False)
+            message = connection.recv(timeout=left, decode=False)
         except ConnectionClosed as error:
             if error.rcvd is None:  # cut, so that how it ended is not known
                 raise
@@ -86,7 +89,7 @@ def _messages(connection: ClientConnection, deadline: float) -> Iterator[bytes]:
             yield message
 
 
-def _failure(status: bytes, where: str, doing: str) -> str:
+def _failure(status: bytes | bytearray, where: str, doing: str) -> str:
     """Return why a command failed; empty if it did not."""
     if not status:
         return "the connection ended before the command did"

@@ -36,7 +36,6 @@ R = TypeVar("R", bound=Ended)
 
 GRACE = shell.KILL_AFTER + timedelta(seconds=3)
 """How much longer we wait than the host itself, which ends an overdue command."""
-
 _OVERDUE = (124, 137)
 """Exit codes of `timeout` when it ended the command by SIGTERM or SIGKILL."""
 
@@ -276,9 +275,11 @@ class SshConnection:
         user = self._target.user
         if code != 0 and self._needs_sudo(is_desired=command.sudo) and shell.lacks_sudo(stderr):
             said = stderr.strip().splitlines()[-1]
+            by_terminal = [f"`Defaults:{user} !requiretty`"] if shell.needs_terminal(stderr) else []
+            lines = [f"`{user} ALL=(ALL) NOPASSWD: ALL`", *by_terminal]
             raise RefusedError(
                 f"{self.host}: {user} cannot become root by sudo without a password: {said}; "
-                f"install sudo and put `{user} ALL=(ALL) NOPASSWD: ALL` into /etc/sudoers.d/windlass on the host"
+                f"install sudo and put {' and '.join(lines)} into /etc/sudoers.d/windlass on the host"
             )
 
     def _overdue(self, command: _Command, fate: str) -> UnreachableError:

@@ -66,6 +66,12 @@ def log_in(
     return transport
 
 
+def public_key(target: SshTarget) -> str:
+    """Return the public half of the login key, as a line of an authorized_keys file without a comment."""
+    key = load_private_key(target)
+    return f"{key.get_name()} {key.get_base64()}"
+
+
 def show_host_key(target: SshTarget, sock: socket.socket | ChannelSocket, timeout: timedelta) -> HostKey:
     """Return the key that a host shows, which nobody has checked, and close `sock`; nobody logs in."""
     transport = paramiko.Transport(cast("socket.socket", sock))

@@ -13,10 +13,13 @@ from datetime import timedelta
 KILL_AFTER = timedelta(seconds=2)
 """Between SIGTERM and SIGKILL for a command that overran its limit."""
 
+# sudo-rs has words of its own: https://github.com/trifectatechfoundation/sudo-rs/blob/main/src/common/error.rs
 _NO_SUDO = re.compile(
     r"^sudo: (a password is required|a terminal is required|.*password)"
     r"|sudo: (command )?not found"
     r"|is not in the sudoers file"
+    r"|^sudo(-rs)?: (interactive authentication is required|I'm sorry \S+\. I'm afraid I can't do that)"
+    r"|^sudo: sorry, you must have a tty to run sudo"
     r"|^Sorry, user \S+ (is not allowed to|may not run) "
 )
 
@@ -39,6 +42,11 @@ def command_line(argv: Sequence[str], *, as_root: bool = False, limit: timedelta
 def lacks_sudo(stderr: str) -> bool:
     """Tell whether this is what is printed when sudo is missing, would ask for a password, or forbids the user."""
     return any(_NO_SUDO.search(line) for line in stderr.splitlines())
+
+
+def needs_terminal(stderr: str) -> bool:
+    """Tell whether sudo wants a terminal, as its option `requiretty` has it."""
+    return "you must have a tty to run sudo" in stderr
 
 
 def script(text: str, *arguments: str) -> list[str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from windlass.domain.authenticity import Authenticated, Ledger, Place, RecordKeys, open_envelope, place_of
 from windlass.domain.authenticity.envelope import is_envelope
 from windlass.domain.authenticity.ledger import PKI_KIND, moment_of, next_generation
-from windlass.domain.authenticity.place import CLUSTERS, LEDGER, PUBLISHED, ledger_place
+from windlass.domain.authenticity.place import ACCEPTED, CATALOG_CLUSTER, CLUSTERS, LEDGER, PUBLISHED, ledger_place
 from windlass.domain.backup.drills import parse_drill
 from windlass.domain.sealing import MasterKeys, unseal_bytes
 from windlass.effects.store.authenticated import AuthenticatedStore
@@ -86,7 +86,10 @@ class Adoption:
         return [(place, stored) for place in self._places() if (stored := self.store.get(place.key)) is not None]
 
     def accept(self, cluster: str) -> tuple[AcceptedObject, ...]:
-        """Take what is signed of a cluster as its newest state, what is missing as removed; return all that changed."""
+        """Take what is signed of a cluster as its newest state, what is missing as removed; return all that changed.
+
+        Of no cluster: of the catalog.
+        """
         keys = self.keys
         installation = read_installation(self.store, keys)
         if installation is None:
@@ -104,7 +107,7 @@ class Adoption:
             self._replace(place, stored, found.body, (installation, generation, keys))
             ledger = ledger.with_written(place.key, generation)
         # Those that hosts remember are written down in any case.
-        expected = old.living("") | {spec_key(cluster), pki_key(cluster)}
+        expected = old.living("") | ({spec_key(cluster), pki_key(cluster)} if cluster else set())
         accepted += [AcceptedObject(key, "removed") for key in sorted(old.living("") - set(ledger.entries))]
         for key in sorted((expected | set(old.entries)) - set(ledger.entries)):
             ledger = ledger.with_removed(key, next_generation(self.now(), old.generation(key)))
@@ -112,14 +115,14 @@ class Adoption:
         return tuple(accepted)
 
     def _places(self) -> Iterator[Place]:
-        for prefix in (CLUSTERS, PUBLISHED):
+        for prefix in (CLUSTERS, PUBLISHED, ACCEPTED):
             for item in list(self.store.list(prefix)):
                 place = place_of(item.key)
                 if place is not None and place.kind != "ledger":
                     yield place
 
     def _guarded(self, cluster: str) -> Sequence[Place]:
-        places = (place_of(item.key) for item in list(self.store.list(cluster_prefix(cluster))))
+        places = (place_of(item.key) for item in list(self.store.list(ledger_place(cluster).folder)))
         return [place for place in places if place is not None and place.is_guarded]
 
     def _begun(self, objects: Sequence[tuple[Place, Stored]]) -> str | None:
@@ -137,7 +140,12 @@ class Adoption:
         return AcceptedObject(place.key, f"{len(stored.data)} bytes")
 
     def _is_true(self, place: Place, data: bytes) -> bool:
-        """Tell whether what proves itself does; a record of a drill that does not stays unsigned, and says nothing."""
+        """Tell whether what proves itself does; a record of a drill that does not stays unsigned, and says nothing.
+
+        No release wrote an accepted lock there without signing it.
+        """
+        if place.key.startswith(ACCEPTED):
+            return False
         if place.kind == PKI_KIND:
             unseal_bytes(data, self.masters, place.key)
         if place.kind != "drills":
@@ -183,11 +191,12 @@ def problems_of(store: AuthenticatedStore, raw: Store) -> tuple[str, ...]:
     """Return what is wrong with the objects of a store, each in a line; RefusedError if it is one of before."""
     found = []
     folders = [f"{CLUSTERS}{name}" for name in raw.list_names(CLUSTERS) if name.endswith("/")]
-    for key in [item.key for folder in (*folders, PUBLISHED) for item in raw.list(folder)]:
+    for key in [item.key for folder in (*folders, PUBLISHED, ACCEPTED) for item in raw.list(folder)]:
         found += _problem(store, key)
-    for folder in folders:
-        ledger = store.ledgers.read(folder.removeprefix(CLUSTERS).removesuffix("/")) or Ledger()
-        there = {item.key for item in raw.list(folder)}
+    clusters = [folder.removeprefix(CLUSTERS).removesuffix("/") for folder in folders]
+    for cluster in (*clusters, CATALOG_CLUSTER):
+        ledger = store.ledgers.read(cluster) or Ledger()
+        there = {item.key for item in raw.list(ledger_place(cluster).folder)}
         found += [line for key in sorted(ledger.living("") - there) for line in _problem(store, key)]
     return tuple(found)
 

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from windlass.domain.authenticity import Authenticated, KnownStore, Ledger, Place, RecordKeys, open_envelope, place_of
 from windlass.domain.authenticity.ledger import moment_of, next_generation
+from windlass.domain.authenticity.place import CATALOG_CLUSTER, ledger_place
 from windlass.domain.sealing import MasterKeys
 from windlass.effects.store.contract import ListedObject, Store, Stored
 from windlass.effects.store.installation import installation_of
@@ -65,9 +66,12 @@ class AuthenticatedStore:
         """The ledgers of its clusters."""
         return Ledgers(self._inner, self.keys, self.installation, self._now)
 
-    def known(self, cluster: str) -> KnownStore:
-        """Return what hosts of a cluster are compared with."""
-        return KnownStore(self.installation, cluster, self.ledgers.read(cluster) or Ledger(), self.keys)
+    def known(self, cluster: str, *, is_fresh: bool = False) -> KnownStore:
+        """Return what hosts of a cluster are compared with, as it was last read, or is now."""
+        for one in (cluster, CATALOG_CLUSTER):
+            self.ledgers.read(one, is_fresh=is_fresh)
+        ledger, catalog = self.ledgers.read(cluster) or Ledger(), self.ledgers.generation(CATALOG_CLUSTER)
+        return KnownStore(self.installation, cluster, ledger, catalog, self.keys)
 
     def get(self, key: str) -> Stored | None:
         """See Store."""
@@ -198,8 +202,8 @@ def _known(place: Place, ledger: Ledger | None, stored: Stored | None, found: Au
         return None
     if ledger is None:
         raise IntegrityError(
-            f"{place}: cluster `{place.cluster}` has no ledger, which says that nothing older was put back; put its "
-            f"last version back (versions of the bucket); if all is right, `windlass store accept {place.cluster}`"
+            f"{place}: {place.owner} has no ledger, {ledger_place(place.cluster).key}, which says that nothing older "
+            f"was put back; put its last version back (versions of the bucket); if all is right, `{place.accepting}`"
         )
     if ledger.is_gone(place.key, found.generation):
         return None

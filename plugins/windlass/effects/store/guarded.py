@@ -61,10 +61,10 @@ class GuardedStore:
         return self.inner.list_names(prefix)
 
 
-def known_store(store: Store, cluster: str) -> KnownStore | None:
+def known_store(store: Store, cluster: str, *, is_fresh: bool = False) -> KnownStore | None:
     """Return what hosts of a cluster are compared with, also where a lease guards the store.
 
     None where the store authenticates nothing.
     """
     inner = store.inner if isinstance(store, GuardedStore) else store
-    return inner.known(cluster) if isinstance(inner, AuthenticatedStore) else None
+    return inner.known(cluster, is_fresh=is_fresh) if isinstance(inner, AuthenticatedStore) else None

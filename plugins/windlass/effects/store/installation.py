@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from windlass.domain.authenticity import Authenticated, Place, RecordKeys, is_of_before, open_envelope
-from windlass.domain.authenticity.place import CLUSTERS, INSTALLATION, PUBLISHED
+from windlass.domain.authenticity.place import ACCEPTED, CLUSTERS, INSTALLATION, PUBLISHED
 from windlass.effects.store.contract import Store
 from windlass.errors import IntegrityError, RefusedError
 
@@ -52,4 +52,4 @@ def first_of_before(store: Store) -> str:
         for below in store.list_names(f"{CLUSTERS}{name}") if name.endswith("/") else ():
             if is_of_before(f"{CLUSTERS}{name}{below}"):
                 return f"{CLUSTERS}{name}{below}"
-    return next((item.key for item in store.list(PUBLISHED)), "")
+    return next((item.key for folder in (PUBLISHED, ACCEPTED) for item in store.list(folder)), "")

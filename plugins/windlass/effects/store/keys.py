@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from windlass.domain.authenticity.place import ACCEPTED, CATALOG, PUBLISHED
+
 CLUSTERS = "clusters/"
 
 
@@ -158,13 +160,24 @@ def log_prefix(cluster: str) -> str:
 
 def published_lock_key(version: str) -> str:
     """Return the key of the digests that the publishers gave for a Kubernetes release."""
-    return f"catalog/published/{version}.json"
+    return f"{PUBLISHED}{version}.json"
 
 
-ACCEPTED_LOCKS = "catalog/locks/"
+ACCEPTED_LOCKS = ACCEPTED
 """The folder of the locks that somebody accepted."""
+LOCKS_OF_BEFORE = f"{CATALOG}locks/"
+"""The same of earlier releases, which kept no generation of them."""
 
 
 def accepted_lock_key(mirror: str) -> str:
     """Return the key of the lock that was accepted for a mirror, by the base URL of its files."""
-    return f"{ACCEPTED_LOCKS}{hashlib.sha256(mirror.encode()).hexdigest()[:32]}.json"
+    return f"{ACCEPTED_LOCKS}{_name_of(mirror)}"
+
+
+def lock_key_of_before(mirror: str) -> str:
+    """Return the key of the same as earlier releases kept it."""
+    return f"{LOCKS_OF_BEFORE}{_name_of(mirror)}"
+
+
+def _name_of(mirror: str) -> str:
+    return f"{hashlib.sha256(mirror.encode()).hexdigest()[:32]}.json"

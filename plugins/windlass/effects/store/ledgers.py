@@ -1,4 +1,4 @@
-"""The ledgers of the clusters in a store, each one object that is changed by conditional writes."""
+"""The ledgers of a store, its clusters' and its catalog's, each one object that is changed by conditional writes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Page:
 
 @dataclass(frozen=True)
 class Ledgers:
-    """Ledgers are kept once read: an old one refuses less, and never what is right."""
+    """Ledgers are kept once read: an old one refuses less, and never what is right. The catalog's is of no cluster."""
 
     store: Store
     keys: RecordKeys = field(repr=False)
@@ -42,6 +42,10 @@ class Ledgers:
         if page is None or is_fresh:
             page = self._fetch(cluster)
         return None if page is None else page.ledger
+
+    def generation(self, cluster: str) -> int:
+        """Return the generation of a ledger itself, as it was last read, which grows with each change; 0: none."""
+        return 0 if self.read(cluster) is None else self._pages[cluster].generation
 
     def begun(self, cluster: str) -> Ledger:
         """Return the ledger of a cluster, begun if there is none: it is there before anything that it guards."""

@@ -129,7 +129,17 @@ class ClusterRecords:
 
     def check_host(self, host: str, store_marks: str | None) -> None:
         """IntegrityError if a host, by what its facts say, knows something newer of this store, or another one."""
-        if store_marks is not None and (known := known_store(self.store, self.cluster)) is not None:
+        if store_marks is None:
+            return
+        try:
+            self._check_marks(host, store_marks, is_fresh=False)
+        except (
+            IntegrityError
+        ):  # the catalog changes under no lease of this cluster's: it may be newer than what was read
+            self._check_marks(host, store_marks, is_fresh=True)
+
+    def _check_marks(self, host: str, store_marks: str, *, is_fresh: bool) -> None:
+        if (known := known_store(self.store, self.cluster, is_fresh=is_fresh)) is not None:
             known.check(host, store_marks)
 
     def save_pki(self, pki: Pki, keys: MasterKeys) -> bool:

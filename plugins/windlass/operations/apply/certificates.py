@@ -31,6 +31,14 @@ def ensure_pki(run: ClusterRun, cluster: Cluster) -> tuple[Pki, RemoteFile]:
     """Return the stored PKI, with what it lacks issued and what is old renewed, and its sealed copy for hosts.
 
     What lets people in is stored with it, or goes from the store where the spec lets nobody in.
+    LostObjectError as `renewed_pki` raises it.
+    """
+    return keep_pki(run, cluster, renewed_pki(run, cluster))
+
+
+def renewed_pki(run: ClusterRun, cluster: Cluster) -> Pki:
+    """Return the stored PKI, with what it lacks issued and what is old renewed, of which nothing is stored yet.
+
     LostObjectError if a cluster that came up once has none: then it is no creation, and nothing new is made.
     """
     existing, given = run.records.pki(run.keys), run.authorities(cluster)
@@ -43,7 +51,11 @@ def ensure_pki(run: ClusterRun, cluster: Cluster) -> tuple[Pki, RemoteFile]:
     refuse_other_authorities(given, existing)
     if existing is None:
         refuse_shared_authorities(run, cluster, given)
-    pki = issue_pki(cluster, datetime.now(UTC), existing, given)
+    return issue_pki(cluster, datetime.now(UTC), existing, given)
+
+
+def keep_pki(run: ClusterRun, cluster: Cluster, pki: Pki) -> tuple[Pki, RemoteFile]:
+    """Store a PKI and what lets people in, and return it with its sealed copy for hosts."""
     run.records.save_pki(pki, run.keys)
     # After the PKI: what it says is signed with is then known to every host that is brought to its desired state.
     PeopleRecords(run.store, run.name).publish(people_access(cluster, pki), run.keys.for_people())

@@ -77,4 +77,6 @@ def _surroundings(session: ClusterSession, host: Host) -> Script:
         for port, what in needed_ports(host, one).items()
     }
     source = f"the mirror at {mirror.files}" if mirror.files else f"the official sites ({mirror.probe})"
-    return surroundings_script(others, {source: mirror.probe}, has_etcd="etcd" in host.roles)
+    return surroundings_script(
+        others, {source: mirror.probe}, has_etcd="etcd" in host.roles, is_outside=not mirror.files
+    )

@@ -12,6 +12,7 @@ from windlass.domain.host.layout import (
     API_PROXY,
     CLUSTER_MARK,
     DOCKER_DAEMON,
+    PROXY_ENVIRONMENT,
     PROXY_TRUST,
     REGISTRY_HOSTS,
     artifact_directory,
@@ -25,6 +26,7 @@ from windlass.domain.rendering import (
     merge_daemon_settings,
     render_host,
 )
+from windlass.domain.rendering.machine_settings import own_paths
 from windlass.domain.rollout.hooks import HOOKS_MARK, hooks_mark
 from windlass.domain.scripts.apply import settings_script, unit_script
 from windlass.domain.scripts.combine import at_once, in_turn
@@ -37,9 +39,10 @@ from windlass.domain.scripts.install import (
     install_script,
     node_images_script,
 )
+from windlass.domain.scripts.own_files import own_files_script
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Host
-from windlass.domain.spec.references import STACKS
+from windlass.domain.spec.references import ON_HOSTS
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
@@ -63,8 +66,11 @@ def prepare_host(
     """
     facts = gather_facts(connection)
     session.tell(f"{host.name}: what is missing is downloaded and installed")
-    changed = list(_install(session, host, connection, facts))
-    files = render_host(session.revealed(STACKS), session.release, host, session.lock, session.mirror, facts)
+    files = render_host(session.revealed(*ON_HOSTS), session.release, host, session.lock, session.mirror, facts)
+    changed = list(run_script(connection, own_files_script(own_paths(session.cluster, host))))
+    # What is downloaded next goes through the proxy.
+    put_files(connection, remote_files({path: file for path, file in files.items() if path == PROXY_ENVIRONMENT}))
+    changed += _install(session, host, connection, facts)
     laid = remote_files({path: file for path, file in files.items() if not path.startswith(tuple(without))})
     changed += _lay_down(session, connection, laid | ({} if facts.cluster else _marks_of_a_new_host(session)))
     containerd = [_containerd_script(session)] if host.is_node else []

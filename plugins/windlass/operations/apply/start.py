@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -20,10 +20,12 @@ _UP = timedelta(minutes=5)
 _UP_AFTER_API = timedelta(minutes=9)
 
 
-def install_certificates(session: ClusterSession, pki: Pki, sealed: RemoteFile) -> dict[str, Changes]:
-    """Lay down on each host the keys and certificates that its roles need; what was changed on each."""
+def install_certificates(
+    session: ClusterSession, pki: Pki, sealed: RemoteFile, hosts: Sequence[Host] | None = None
+) -> dict[str, Changes]:
+    """Lay down on each of `hosts`, or on all, the keys and certificates that its roles need; what was changed."""
     act = partial(install_host_certificates, session.cluster, pki, sealed)
-    return session.on_hosts("seed certificates", session.hosts, act)
+    return session.on_hosts("seed certificates", session.hosts if hosts is None else hosts, act)
 
 
 def install_host_certificates(
@@ -57,13 +59,15 @@ SERVING = ("control-plane", "api-proxy")
 """The stacks that serve the API, of those that a host has."""
 
 
-def start_kubelets(session: ClusterSession) -> dict[str, Changes]:
-    """Start the kubelet of every node; one that runs with the same files and binaries is left alone.
+def start_kubelets(session: ClusterSession, hosts: Sequence[Host] | None = None) -> dict[str, Changes]:
+    """Start the kubelet of every node, or of those among `hosts`.
+
+    One that runs with the same files and binaries is left alone.
 
     It is done once an API server answers: a kubelet would look for one at ever longer intervals, and take time from
     the API servers that start meanwhile. NotReadyError where none answers the host in time.
     """
-    nodes = [host for host in session.hosts if host.is_node]
+    nodes = [host for host in (session.hosts if hosts is None else hosts) if host.is_node]
     script = after_api(kubelet_script(session.release.version))
     return session.on_hosts("start kubelets", nodes, lambda _, connection: _start_after_api(connection, script))
 

@@ -15,6 +15,7 @@ from windlass.domain.scripts.etcd_member import member_ended_script, restart_mem
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError, RefusedError
+from windlass.operation_names import Operation
 from windlass.operations.apply.start import SERVING, bring_up, start_kubelet
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.etcd.context import ReplacementContext, serving_client
@@ -160,7 +161,14 @@ def _promote(work: ReplacementContext, member_id: int, name: str) -> None:
                 client.promote(member_id)
         return ""
 
-    wait_until(lacks, _CATCHES_UP, f"etcd: {name} catches up", work.session.clock)
+    try:
+        wait_until(lacks, _CATCHES_UP, f"etcd: {name} catches up", work.session.clock)
+    except NotReadyError as error:
+        raise NotReadyError(
+            f"{error}; it is a learner still, without a vote, and the quorum is as it was: see to the disk of {name} "
+            "and to its network, then run the same again, which goes on from here; without the host in the spec an "
+            f"`{Operation.APPLY}` takes it out again"
+        ) from error
 
 
 def _start_the_rest(work: ReplacementContext, host: Host, connection: Connection) -> Changes:

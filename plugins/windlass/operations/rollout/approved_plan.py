@@ -110,6 +110,7 @@ def planned_just_now(
         return None
     tell("nobody had the lease since the gate has planned, a moment ago: the plan holds")
     with run.working() as at_work:
+        _make_hosts(at_work, request, tell)
         _begin(at_work, path, request, handed.get("turn", {}))
     steps = tuple(Step.of(one) for one in handed["steps"])
     return CheckedPlan(steps, handed["goes_to_the_end"], handed["plan"])
@@ -156,12 +157,15 @@ def _begin(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, turn: Ma
 
 
 def _make_hosts(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> None:
-    """Have the provider make hosts that the spec wants and that are not there; before it, they are written down."""
+    """Have the provider make hosts that the spec wants and that are not there; before it, they are written down.
+
+    It is asked also where none is missing: what lies around hosts, such as open ports, may have to change.
+    """
     path = path_of(run, request)
     if run.missing_hosts(path.after):
         remember_rollout(run, path)
-        for name in run.make_hosts(path.after):
-            tell(f"{name}: made by its provider")
+    for name in run.make_hosts(path.after):
+        tell(f"{name}: made by its provider")
 
 
 def confirm_plan(run: ClusterRun, request: UpgradeRequest, checked: CheckedPlan, tell: Tell) -> CheckedPlan:

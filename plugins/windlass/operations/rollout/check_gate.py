@@ -28,6 +28,7 @@ from windlass.domain.rollout.upgrade_path import (
     UpgradePath,
     UpgradeRequest,
     check_hosts_of,
+    check_machines,
     upgrade_path,
     with_left_hosts,
 )
@@ -84,6 +85,7 @@ def check_gate(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell
 def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: Tell) -> GateResult:
     with open_views(run, path) as opened:
         missing, taken = run.missing_hosts(path.after), taken_addresses(run, path.after)
+        check_machines(path, missing)
         views = replace(opened, to_be_made=missing, taken=taken)
         keys = accept_host_keys(run, views.during, request, tell)
         pki = planned_pki(run, path)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from windlass.domain.host.drift import HostDrift
-from windlass.domain.host.layout import DOCKER_DAEMON
+from windlass.domain.host.layout import DOCKER_DAEMON, DOCKER_PROXY, OWN_PARAMETERS
 from windlass.domain.pki import Pki, files_for
 from windlass.domain.rendering import merge_daemon_settings, render_host
+from windlass.domain.rendering.machine_settings import own_paths
 from windlass.domain.rollout.plan import HostState
 from windlass.domain.rollout.plan_details import (
     HostContents,
@@ -18,7 +19,7 @@ from windlass.domain.rollout.plan_details import (
     together,
 )
 from windlass.domain.spec.models import Host
-from windlass.domain.spec.references import STACKS
+from windlass.domain.spec.references import ON_HOSTS
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import values
 from windlass.operations.cluster import ClusterSession
@@ -53,7 +54,7 @@ def _contents(
     """Read what differs on a host, and render what it shall be."""
     old = {path: connection.read(path) for path in paths_to_read(found.drift)}
     facts = found.observed.facts
-    rendered = render_host(session.revealed(STACKS), session.release, host, session.lock, session.mirror, facts)
+    rendered = render_host(session.revealed(*ON_HOSTS), session.release, host, session.lock, session.mirror, facts)
     new = {path: file.content for path, file in rendered.items()}
     if DOCKER_DAEMON in old:
         before = old[DOCKER_DAEMON]
@@ -61,4 +62,5 @@ def _contents(
         new[DOCKER_DAEMON] = merged.encode()
     if found.drift.certificates:
         new |= {path: file.content for path, file in files_for(session.cluster, host, pki).items()}
-    return HostContents(old, new, session.fingerprint)
+    own = own_paths(session.cluster, host) - {OWN_PARAMETERS, DOCKER_PROXY}
+    return HostContents(old, new, session.fingerprint, own)

@@ -108,5 +108,5 @@ def _too_long(node: str, within: timedelta, left: dict[str, str]) -> DrainError:
     told = "; ".join(f"{name}: {reason}" for name, reason in left.items()) or "the API does not answer"
     return DrainError(
         f"{node}: not drained after {within.total_seconds():.0f} s: {told}; make more replicas healthy or widen the "
-        "budget, then run the same upgrade again"
+        "budget, then run the same rollout again"
     )

@@ -136,10 +136,13 @@ def _gone_back(rollout: RolloutContext, client: KubernetesClient, host: Host, er
             _wait_for_node(rollout, client, rollout.before, host.name)
             uncordon(client, host.name)
         except WindlassError as again:
-            return DidNotComeUpError(f"{host.name} did not come up: {reason}; nor was it put back: {again}")
+            return DidNotComeUpError(
+                f"{host.name} did not come up: {reason}; nor was it put back: {again}; its node stays cordoned; fix "
+                "the cause, then run the same rollout again: it goes on from here"
+            )
         reason = f"{reason}; the old version runs on it again"
     return DidNotComeUpError(
-        f"{host.name} did not come up: {reason}; the cluster serves; fix the cause, then run the same upgrade again: "
+        f"{host.name} did not come up: {reason}; the cluster serves; fix the cause, then run the same rollout again: "
         "it goes on from here"
     )
 

@@ -16,7 +16,7 @@ from windlass.domain.rollout import HostState
 from windlass.domain.rollout.hooks import HOOKS, HOOKS_MARK, hooks_due
 from windlass.domain.rollout.stale import host_state
 from windlass.domain.spec.models import Host
-from windlass.domain.spec.references import STACKS
+from windlass.domain.spec.references import ON_HOSTS
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.operations.cluster import ClusterSession
@@ -63,5 +63,5 @@ def drifted_parts(old: Mapping[str, InspectedHost], new: Mapping[str, InspectedH
 
 def rendered_files(session: ClusterSession, host: Host, facts: HostFacts) -> HostFiles:
     """Return the files that a host should have, without those that it shares with its owner."""
-    files = render_host(session.revealed(STACKS), session.release, host, session.lock, session.mirror, facts)
+    files = render_host(session.revealed(*ON_HOSTS), session.release, host, session.lock, session.mirror, facts)
     return {path: file for path, file in files.items() if path != DOCKER_DAEMON}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from windlass.domain.host.layout import API_PROXY
+from collections.abc import Sequence
+
+from windlass.domain.host.layout import API_PROXY, SEALED_PKI
 from windlass.domain.pki import Pki
 from windlass.domain.pki.rotation import ended_turn, has_anything_ended
 from windlass.domain.rollout.stale import reading
 from windlass.domain.spec.models import Host
-from windlass.effects.ssh.connection import Connection
-from windlass.operations.apply.certificates import ensure_pki
+from windlass.effects.ssh.connection import Connection, RemoteFile
+from windlass.effects.ssh.fan_out import values
+from windlass.operations.apply.certificates import keep_pki, renewed_pki
 from windlass.operations.apply.start import install_certificates, start_kubelets
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.rollout.observe import observe_host
@@ -25,7 +28,9 @@ def revive(run: ClusterRun, tell: Tell) -> dict[str, Changes]:
 
     Nothing is done where nothing has ended: then a rollout does it, one host after another. Here nobody accepts anybody
     any more, so that there is nothing to be careful of. An authority that has ended is replaced by the next one, which
-    has to be prepared. A run that dies here is made up for by the next.
+    has to be prepared. Hosts that do not answer are left out: of one that is broken the others do not wait, and a
+    rollout, which could take it out, needs them. What was issued is stored last: a run that dies here leaves a store
+    that still has what has ended, from which the next run begins again.
     """
     pki, now = run.pki(), run.clock.now()
     if not has_anything_ended(pki, now):
@@ -34,23 +39,40 @@ def revive(run: ClusterRun, tell: Tell) -> dict[str, Changes]:
         tell("certificates have ended: all are issued again and written to every host at once")
         cluster = at_work.cluster()
         store_turn(at_work, cluster, ended_turn(pki, now))
-        renewed, sealed = ensure_pki(at_work, cluster)
+        renewed = renewed_pki(at_work, cluster)
         with at_work.session(cluster) as session:
-            changed = install_certificates(session, renewed, sealed)
+            hosts = _that_answer(session, tell)
+            stored = RemoteFile(at_work.records.sealed_pki() or b"", mode=0o600)
+            changed = install_certificates(session, renewed, stored, hosts)
             for stack in _ORDER:
-                changed = _together(changed, _start_again(session, renewed, stack))
-            changed = _together(changed, start_kubelets(session))
-        run.log(f"{run.owner.dag_id}: certificates had ended; new ones are on every host", level="warning")
+                changed = _together(changed, _start_again(session, renewed, stack, hosts))
+            changed = _together(changed, start_kubelets(session, hosts))
+            _, sealed = keep_pki(at_work, cluster, renewed)
+            changed = _together(changed, install_certificates(session, renewed, sealed, hosts))
+        left_out = ", ".join(host.name for host in session.hosts if host not in hosts)
+        told = f"all hosts but {left_out}, which did not answer" if left_out else "every host"
+        run.log(f"{run.owner.dag_id}: certificates had ended; new ones are on {told}", level="warning")
     return changed
 
 
-def _start_again(session: ClusterSession, pki: Pki, stack: str) -> dict[str, Changes]:
+def _that_answer(session: ClusterSession, tell: Tell) -> tuple[Host, ...]:
+    """Return the hosts that can be worked on; the error of all of them if it is none."""
+    outcomes = session.observe_on_hosts(session.hosts, lambda _, connection: connection.read(SEALED_PKI))
+    if not any(outcome.is_ok for outcome in outcomes.values()):
+        values(outcomes, "reach hosts")
+    for name, outcome in outcomes.items():
+        if outcome.error is not None:
+            tell(f"{name} is left out, and has to be looked after or taken out of the spec: {outcome.error}")
+    return tuple(host for host in session.hosts if outcomes[host.name].is_ok)
+
+
+def _start_again(session: ClusterSession, pki: Pki, stack: str, hosts: Sequence[Host]) -> dict[str, Changes]:
     def start(host: Host, connection: Connection) -> Changes:
         stale = reading(observe_host(session, pki, host, connection).drift)
         services = [service for one, _, service in (name.partition("/") for name in stale) if one == stack]
         return recreate_services(connection, stack, services)
 
-    return session.on_hosts(f"start {stack} with new certificates", session.hosts, start)
+    return session.on_hosts(f"start {stack} with new certificates", hosts, start)
 
 
 def _together(*parts: dict[str, Changes]) -> dict[str, Changes]:

@@ -22,6 +22,7 @@ from windlass.operations.waiting import wait_until
 
 _UP = timedelta(minutes=5)
 _LOG_LINES = "3"
+_AGAIN = "fix the cause, then run the same rollout again: it goes on from here"
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,13 @@ def _gone_back(rollout: RolloutContext, part: StackPart, error: WindlassError) -
         return UnreachableError(f"{what} did not come up ({error}), and the host does not answer: {gone}")
     reason = f"{error}{last_words(rollout, part.host, part.services)}"
     if rollout.before == rollout.session or rollout.is_new(rollout.host(part.host)):
-        return DidNotComeUpError(f"{what} did not come up: {reason}")
+        return DidNotComeUpError(f"{what} did not come up: {reason}; {_AGAIN}")
     may_go_back = part.may_go_back()
     if not may_go_back:
         stays = "may be past the point of no return, which nothing that answers can tell"
         return DidNotComeUpError(
             f"{what} did not come up, and {stays if may_go_back is None else 'is past the point of no return'}: "
-            f"{reason}; fix the cause and run the same upgrade again, which goes on from here, or restore the bundle "
+            f"{reason}; fix the cause and run the same rollout again, which goes on from here, or restore the bundle "
             f"from before: `{Operation.RECOVER}` with `restore_versions`"
         )
     rollout.tell(f"{what}: putting the old version back")
@@ -115,10 +116,9 @@ def _gone_back(rollout: RolloutContext, part: StackPart, error: WindlassError) -
         lay_and_start(rollout.before, part)
         _wait(rollout.before, part)
     except WindlassError as again:
-        return DidNotComeUpError(f"{what} did not come up: {reason}; nor did the old version: {again}")
+        return DidNotComeUpError(f"{what} did not come up: {reason}; nor did the old version: {again}; {_AGAIN}")
     return DidNotComeUpError(
-        f"{what} did not come up, and the old version runs again: {reason}; the cluster serves; fix the cause, then "
-        "run the same upgrade again: it goes on from here"
+        f"{what} did not come up, and the old version runs again: {reason}; the cluster serves; {_AGAIN}"
     )
 
 

@@ -25,6 +25,7 @@ from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.spread import spread_dns
+from windlass.operations.provision import destroy_left
 from windlass.operations.rollout.approved_plan import make_plan, refuse_other_plan
 from windlass.operations.rollout.bar_nodes import bar_nodes
 from windlass.operations.rollout.check_gate import open_views, path_of
@@ -165,11 +166,12 @@ def _verify(run: ClusterRun, request: UpgradeRequest, done: Sequence[Step], *, i
             for moved in spread_dns(now, client):  # drained nodes were left by one replica after the other
                 run.log(moved)
             shown = verify_cluster(now, pki, client, absent, nodes_to_try(now.cluster, done) - absent)
-            left = hosts_left(run, views) if is_complete else ()
+            left = destroy_left(hosts_left(run, views), run.provision(path.after)) if is_complete else ()
             if is_complete and (left or path.transition.barred):
                 bar_nodes(client, left_nodes(path.after, left))
         record_verified(run.records, views.during, pki)
         if is_complete:
+            run.provision(path.after).settle()
             run.records.save_left_hosts(left)
             for one in left:
                 run.log(f"{run.owner.dag_id}: {one.host.name} has left and is not clean: {one.reason}", level="warning")

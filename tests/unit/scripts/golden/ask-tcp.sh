@@ -1,1 +1,1 @@
-curl -fsS --max-time 3 telnet://127.0.0.1:3306 </dev/null
+curl -fsS --noproxy '*' --max-time 3 telnet://127.0.0.1:3306 </dev/null

@@ -31,9 +31,9 @@ inspected() {
   xargs timeout 10 docker inspect --format '{{json .}}' <"$work/ids" >"$work/containers" 2>/dev/null
 }
 
-probe etcd '' curl -s -o /dev/null -w '%{http_code}' --cacert /etc/windlass/pki/etcd/ca.crt --cert /etc/windlass/pki/etcd/healthcheck-client.crt --key /etc/windlass/pki/etcd/healthcheck-client.key --max-time 3 https://192.0.2.1:2381/readyz >$work/probe-etcd &
-probe kube-apiserver '' curl -s -o /dev/null -w '%{http_code}' --cacert /etc/windlass/pki/ca.crt --noproxy kubernetes --connect-to ::192.0.2.1: --max-time 3 https://kubernetes:6443/readyz >$work/probe-kube-apiserver &
-probe kubelet 401 curl -s -o /dev/null -w '%{http_code}' --insecure --max-time 3 https://192.0.2.1:10250/healthz >$work/probe-kubelet &
+probe etcd '' curl -s -o /dev/null -w '%{http_code}' --cacert /etc/windlass/pki/etcd/ca.crt --noproxy '*' --cert /etc/windlass/pki/etcd/healthcheck-client.crt --key /etc/windlass/pki/etcd/healthcheck-client.key --max-time 3 https://192.0.2.1:2381/readyz >$work/probe-etcd &
+probe kube-apiserver '' curl -s -o /dev/null -w '%{http_code}' --cacert /etc/windlass/pki/ca.crt --noproxy '*' --connect-to ::192.0.2.1: --max-time 3 https://kubernetes:6443/readyz >$work/probe-kube-apiserver &
+probe kubelet 401 curl -s -o /dev/null -w '%{http_code}' --insecure --noproxy '*' --max-time 3 https://192.0.2.1:10250/healthz >$work/probe-kubelet &
 unit docker
 unit windlass-containerd
 unit kubelet

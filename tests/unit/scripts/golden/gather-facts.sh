@@ -39,6 +39,23 @@ for directory in "${HOME:-/root}/.docker/cli-plugins" /usr/local/lib/docker/cli-
   [ ! -x "$directory/docker-compose" ] || { compose="$directory/docker-compose"; break; }
 done
 $compose version --short 2>/dev/null | sed 's/^v*/compose=v/'
+for file in /etc/systemd/system/kubelet.service.d/*.conf /usr/lib/systemd/system/kubelet.service.d/*.conf \
+  /usr/local/lib/systemd/system/kubelet.service.d/*.conf /run/systemd/system/kubelet.service.d/*.conf \
+  /etc/systemd/system/k3s*.service /etc/systemd/system/k0s*.service /etc/systemd/system/rke2*.service \
+  /usr/local/lib/systemd/system/rke2*.service /etc/cni/net.d/*.conf /etc/cni/net.d/*.conflist; do
+  [ ! -e "$file" ] || say leftover "$file"
+done
+for directory in /opt /var/log /var/lib/docker /var/lib; do
+  [ -d $directory ] || continue
+  df -Pk $directory 2>/dev/null | awk -v name=$directory 'NR > 1 {print "room=" name " " $4}'
+  # File systems that make inodes as they need them say that they have none at all.
+  df -Pi $directory 2>/dev/null | awk -v name=$directory 'NR > 1 && $2 > 0 {print "inodes=" name " " $4}'
+done
+engine=$(pgrep -xo dockerd) && tr '\0' '\n' <"/proc/$engine/cmdline" | sed -n 's/^\(--[a-z-]*\).*/docker_flag=\1/p'
+[ ! -e /var/lib/docker/swarm/docker-state.json ] || say swarm yes
+PATH="$PATH:/usr/sbin:/sbin" sshd -T -C "user=${SUDO_USER:-root},host=localhost,addr=127.0.0.1" 2>/dev/null |
+  awk '$1 == "allowtcpforwarding" {allowed = $2} $1 == "disableforwarding" {off = $2}
+    END {if (allowed) print "forwards=" (allowed ~ /^(yes|all|local)$/ && off != "yes" ? "yes" : "no")}'
 for tool in iptables curl conntrack mount nsenter; do command -v $tool >/dev/null && say tool $tool; done
 if head -c 11 /etc/windlass/pki.sealed 2>/dev/null | grep -qF '{"windlass"'; then
   say store_marks "$(head -n 3 /etc/windlass/pki.sealed | head -c 8192 | base64 | tr -d '\n')"

@@ -33,4 +33,5 @@ digest=$( { find /etc/systemd/system/kubelet.service '/etc/windlass/my config' -
 state=$(systemctl is-active kubelet 2>/dev/null)
 say unit "kubelet:${state:-unknown}:$digest:$(cat /var/lib/windlass/applied/kubelet 2>/dev/null)"
 sed -n 's|^ExecStart=/opt/windlass/\([^/]*\)/bin/kubelet.*|version=kubelet \1|p' /etc/systemd/system/kubelet.service 2>/dev/null
+sed -n 's/^file /own=/p' /var/lib/windlass/own/record 2>/dev/null
 say complete yes

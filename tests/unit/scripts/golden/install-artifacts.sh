@@ -1,3 +1,4 @@
+export no_proxy='*' NO_PROXY='*'
 set -eu
 umask 022
 mkdir -p /opt/windlass/artifacts

@@ -4,6 +4,7 @@ if [ ! -e $unfinished ]; then
   if command -v dockerd >/dev/null; then exit 0; fi
   broken_off=no
 fi
+[ ! -e /etc/windlass/proxy.env ] || { set -a; . /etc/windlass/proxy.env; set +a; }
 export DEBIAN_FRONTEND=noninteractive
 log=/var/log/windlass-docker-install.log
 mkdir -p "${unfinished%/*}"

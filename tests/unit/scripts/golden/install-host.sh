@@ -12,6 +12,7 @@ if [ "$(. /etc/os-release; echo "$ID ${VERSION_ID:-}")" != 'debian 12' ]; then
     "$(. /etc/os-release; echo "$PRETTY_NAME"), whose own they would replace; install Docker Engine by its means" >&2
   exit 1
 fi
+[ ! -e /etc/windlass/proxy.env ] || { set -a; . /etc/windlass/proxy.env; set +a; }
 export DEBIAN_FRONTEND=noninteractive
 log=/var/log/windlass-docker-install.log
 mkdir -p "${unfinished%/*}"

@@ -4,6 +4,11 @@ set -eu
 digest=$( { find /etc/windlass/stacks/api-proxy/haproxy.cfg -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; :
   } | sha256sum | cut -d' ' -f1)
 [ "$(cat /var/lib/windlass/applied/API-proxy 2>/dev/null)" != "$digest" ] || exit 0
+mkdir -p /var/lib/windlass/applied
+digest=$( { find /etc/windlass/stacks/api-proxy/haproxy.cfg -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; :
+  } | sha256sum | cut -d' ' -f1); echo "$digest" > /var/lib/windlass/applied/API-proxy.start
+digest=$( { find /etc/windlass/pki/api-proxy/ca.crt -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; :
+  } | sha256sum | cut -d' ' -f1); echo "$digest" > /var/lib/windlass/applied/API-proxy-authority.start
 
 running=$(docker inspect --format '{{.State.Status}} {{.State.Pid}} {{index .Config.Labels "io.windlass.digest"}}' windlass-api-proxy 2>/dev/null) || exit 0
 read -r state master rendered <<END
@@ -26,7 +31,8 @@ until [ -n "$(pgrep -P "$master" | grep -vxF -- "$before")" ]; do
   sleep 0.1
 done
 
-mkdir -p /var/lib/windlass/applied; echo "$digest" > /var/lib/windlass/applied/API-proxy.new; mv /var/lib/windlass/applied/API-proxy.new /var/lib/windlass/applied/API-proxy
+mv /var/lib/windlass/applied/API-proxy.start /var/lib/windlass/applied/API-proxy
+mv /var/lib/windlass/applied/API-proxy-authority.start /var/lib/windlass/applied/API-proxy-authority
 echo "changed: API proxy"
 
 )
@@ -35,6 +41,11 @@ set -eu
 digest=$( { find /etc/windlass/pki/api-proxy/ca.crt -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; :
   } | sha256sum | cut -d' ' -f1)
 [ "$(cat /var/lib/windlass/applied/API-proxy-authority 2>/dev/null)" != "$digest" ] || exit 0
+mkdir -p /var/lib/windlass/applied
+digest=$( { find /etc/windlass/stacks/api-proxy/haproxy.cfg -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; :
+  } | sha256sum | cut -d' ' -f1); echo "$digest" > /var/lib/windlass/applied/API-proxy.start
+digest=$( { find /etc/windlass/pki/api-proxy/ca.crt -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; :
+  } | sha256sum | cut -d' ' -f1); echo "$digest" > /var/lib/windlass/applied/API-proxy-authority.start
 
 running=$(docker inspect --format '{{.State.Status}} {{.State.Pid}} {{index .Config.Labels "io.windlass.digest"}}' windlass-api-proxy 2>/dev/null) || exit 0
 read -r state master rendered <<END
@@ -57,7 +68,8 @@ until [ -n "$(pgrep -P "$master" | grep -vxF -- "$before")" ]; do
   sleep 0.1
 done
 
-mkdir -p /var/lib/windlass/applied; echo "$digest" > /var/lib/windlass/applied/API-proxy-authority.new; mv /var/lib/windlass/applied/API-proxy-authority.new /var/lib/windlass/applied/API-proxy-authority
+mv /var/lib/windlass/applied/API-proxy.start /var/lib/windlass/applied/API-proxy
+mv /var/lib/windlass/applied/API-proxy-authority.start /var/lib/windlass/applied/API-proxy-authority
 echo "changed: API proxy authority"
 
 )

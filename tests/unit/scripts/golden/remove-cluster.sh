@@ -114,6 +114,33 @@ for family in ip ip6; do
   command -v nft >/dev/null && nft delete table $family kube-proxy 2>/dev/null && gone "nft table $family kube-proxy"
 done
 
+own=/var/lib/windlass/own
+take_away() { # path
+  if [ -e "$own/kept$1" ] || [ -L "$own/kept$1" ]; then
+    mkdir -p "${1%/*}"; cp -a "$own/kept$1" "$1.windlass"; mv -T "$1.windlass" "$1"; rm -f "$own/kept$1"
+    echo "changed: $1, which is again what it was"
+  else rm -f "$1"; echo "changed: $1, which is gone"; fi
+  grep -vxF "file $1" $own/record >$own/record.new; mv $own/record.new $own/record
+}
+take_directories() { # made for such files, and empty by now
+  sed -n 's/^dir //p' $own/record | LC_ALL=C sort -r | while IFS= read -r path; do
+    ! grep -qF "$path/" $own/wanted || continue
+    [ ! -d "$path" ] || rmdir "$path" 2>/dev/null || continue
+    grep -vxF "dir $path" $own/record >$own/record.new; mv $own/record.new $own/record
+  done
+}
+if [ -e $own/record ]; then
+  for path in $(sed -n 's/^file //p' $own/record); do
+    # What lies below Windlass's own directories goes with them.
+    case $path in /etc/windlass/*) ;; *) take_away "$path" ;; esac
+  done
+  : >$own/wanted
+  take_directories
+fi
+if [ -e $own/parameters ]; then
+  while IFS='=' read -r name value; do sysctl -q -e -w "$name=$value" || :; done <$own/parameters
+  gone "kernel parameters"
+fi
 rm -rf /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d \
   /etc/systemd/system/windlass-containerd.service /etc/cni/net.d/*windlass* /etc/cni/net.d/*flannel* \
   /etc/sysctl.d/*windlass* /etc/modules-load.d/windlass* /opt/windlass /opt/cni/bin /var/log/windlass /run/flannel \

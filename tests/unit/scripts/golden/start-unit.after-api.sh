@@ -1,5 +1,5 @@
 deadline=$(( $(date +%s) + 240 ))
-until said=$(curl -fsS --cacert /etc/windlass/pki/ca.crt --noproxy kubernetes --connect-to ::127.0.0.1: --max-time 2 https://kubernetes:7443/readyz 2>&1); do
+until said=$(curl -fsS --cacert /etc/windlass/pki/ca.crt --noproxy '*' --connect-to ::127.0.0.1: --max-time 2 https://kubernetes:7443/readyz 2>&1); do
   if [ "$(date +%s)" -ge "$deadline" ]; then
     echo "no API server answers through this host's proxy, port 7443: $said" >&2; exit 75
   fi

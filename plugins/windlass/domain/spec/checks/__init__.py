@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from windlass.domain.spec.checks import access, flags, hosts, network, operation, people, platform
+from windlass.domain.spec.checks import access, flags, hosts, kubelet_keys, network, operation, people, platform
 from windlass.domain.spec.checks.lines import one_line_each
+from windlass.domain.spec.checks.machine_settings import machine_settings
 from windlass.domain.spec.checks.not_there import not_there
 from windlass.domain.spec.checks.operation import environment_names
 from windlass.domain.spec.known import STORED, Known
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.plain_secrets import plain_secrets
 from windlass.domain.spec.problem import Problem, UnreadableSpec
+from windlass.domain.spec.provider_settings import settings_problems
 from windlass.domain.spec.references import reference_problems
 
 _CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
@@ -39,11 +41,14 @@ def problems(
     if known.versions is not None:
         found += not_there(cluster)
         found += hosts.known_provider(cluster, known.providers)
+        found += settings_problems(cluster)
         found += hosts.node_names(cluster)
         found += hosts.reserved_names(cluster)
         found += access.host_authorities(cluster)
         found += people.reserved_prefixes(cluster)
         found += flags.problems(cluster, known.flags)
+        found += kubelet_keys.problems(cluster, known.kubelet_keys, known.flags)
+        found += machine_settings(cluster)
         found += reference_problems(cluster)
         found += plain_secrets(cluster)
         found += environment_names(cluster)

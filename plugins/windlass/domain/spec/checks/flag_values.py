@@ -50,6 +50,21 @@ def takes_one_value(component: str, kind: str) -> bool:
     return component == "etcd" or kind in _ONE_VALUE
 
 
+def whole_number(text: str) -> int | None:
+    """Return the number that Go reads in `text`, which may be hexadecimal, octal or have underscores; None if none."""
+    if wrong_value("int", text):
+        return None
+    digits = text.replace("_", "")
+    sign, plain = (-1 if digits.startswith("-") else 1), digits.lstrip("+-")
+    is_octal = len(plain) > 1 and plain[0] == "0" and plain[1] in "01234567"
+    return sign * (int(plain, 8) if is_octal else int(plain, 0))
+
+
+def is_true(text: str) -> bool:
+    """Return what Go reads in a text that `wrong_value` took for true or false."""
+    return text in {"1", "t", "T", "TRUE", "true", "True"}
+
+
 def seconds(duration: str) -> float:
     """Return how long a duration is that `wrong_value` found right."""
     units = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}

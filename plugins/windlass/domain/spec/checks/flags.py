@@ -13,15 +13,15 @@ from windlass.domain.catalog.flags import COMPONENTS, ComponentFlags, ReleaseFla
 from windlass.domain.host.layout import (
     AUDIT_LOGS,
     CONTROLLER_MANAGER_PKI,
-    ENCRYPTION_CONFIG,
     KUBECONFIGS,
     PKI,
     SCHEDULER_PKI,
 )
-from windlass.domain.spec.checks.flag_values import seconds, takes_one_value, wrong_value
+from windlass.domain.spec.checks.flag_choices import wrong_choices
+from windlass.domain.spec.checks.flag_values import is_true, seconds, takes_one_value, whole_number, wrong_value
 from windlass.domain.spec.checks.owned_flags import owned_flag
 from windlass.domain.spec.flags import own_flags
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, Network
 from windlass.domain.spec.problem import Path, Problem, nearest
 
 _USUAL_MASK = 24
@@ -29,7 +29,7 @@ _NOT_PODS = 3
 """Addresses of a node's range that no pod can have: the network's own, the bridge's and the broadcast address."""
 _THERE: Mapping[str, tuple[str, ...]] = {
     "etcd": (f"{PKI}/etcd/",),
-    "kube-apiserver": (f"{PKI}/", f"{KUBECONFIGS}/", ENCRYPTION_CONFIG, f"{AUDIT_LOGS}/"),
+    "kube-apiserver": (f"{PKI}/", f"{AUDIT_LOGS}/"),
     "kube-controller-manager": (f"{CONTROLLER_MANAGER_PKI}/", f"{KUBECONFIGS}/"),
     "kube-scheduler": (f"{SCHEDULER_PKI}/", f"{KUBECONFIGS}/"),
     "kubelet": (f"{PKI}/", "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/var/lib/kubelet/"),
@@ -56,12 +56,13 @@ def problems(cluster: Cluster, known_flags: Mapping[str, ReleaseFlags]) -> Itera
         for name, values in own_flags(component, cluster).items():
             path: Path = ("spec", "components", component, "extraArgs", name)
             owned = owned_flag(component, name)
-            if owned and not set(values) <= owned.allowed:
+            if owned and not all(map(owned.allows, values)):
                 yield Problem(path, f"`{name}` may not be given: {owned.reason}", owned.way_out)
             elif known is not None and name not in known.flags:
                 yield Problem(path, *_unknown(component, name, version, known_flags))
             else:
-                yield from _values(component, name, values, known or ComponentFlags(), path)
+                own = _own_files(cluster) if component == "kubelet" else frozenset()
+                yield from _values(component, name, values, known or ComponentFlags(), path, own)
     yield from chain.from_iterable(rule(cluster) for rule in _RULES)
 
 
@@ -74,25 +75,36 @@ def _unknown(component: str, name: str, version: str, known_flags: Mapping[str, 
     return wrong, f"did you mean `{meant}`?" if meant else f"see `{component} --help`"
 
 
-def _values(component: str, name: str, values: tuple[str, ...], known: ComponentFlags, path: Path) -> Iterator[Problem]:
+def _values(
+    component: str, name: str, values: tuple[str, ...], known: ComponentFlags, path: Path, own: frozenset[str]
+) -> Iterator[Problem]:
     kind = known.flags[name].type if name in known.flags else ""
     if len(values) > 1 and known.flags and takes_one_value(component, kind):
         yield Problem(path, f"of `{name}` only the last value counts", "give one value")
     for value in values:
-        if wrong := wrong_value(kind, value) or _missing_file(component, name, value):
+        if wrong := wrong_value(kind, value) or _missing_file(component, name, value, own):
             yield Problem(path, *wrong)
         if name == "feature-gates" and known.gates:
             yield from _gates(component, value, known.gates, path)
 
 
-def _missing_file(component: str, name: str, value: str) -> tuple[str, str] | None:
+def _own_files(cluster: Cluster) -> frozenset[str]:
+    """Return the files that the spec itself places on every host."""
+    return frozenset(file.path for file in cluster.spec.files)
+
+
+def _missing_file(component: str, name: str, value: str, own: frozenset[str]) -> tuple[str, str] | None:
     if name in _NO_FILES or name.endswith(_NO_FILE_ENDS) or value in _STANDARD_STREAMS:
         return None
     if not (value.startswith("/") or name.endswith(_FILES)) or value.startswith(_THERE.get(component, ())):
         return None
+    if component == "kubelet":
+        is_there = any(path == value or path.startswith(f"{value}/") for path in own)
+        told = "hosts have only what Windlass places there", "give it under spec.files, or leave it out"
+        return None if is_there else (f"kubelet finds no file `{value}`: {told[0]}", told[1])
     return (
-        f"{component} finds no file `{value}`: hosts have only what Windlass places there",
-        "leave it out; files of your own on hosts are planned, not there yet",
+        f"{component} finds no file `{value}`: its container has only what Windlass places there",
+        "leave it out; files of your own in containers of the control plane are planned, not there yet",
     )
 
 
@@ -108,14 +120,22 @@ def _gates(component: str, value: str, gates: tuple[str, ...], path: Path) -> It
             yield Problem(path, f"{component} has no feature `{gate}` to switch", advice)
 
 
+def pods_of_a_node(network: Network) -> tuple[int, int]:
+    """Return how long the prefix of a node's range is, and how many pods can have an address of it."""
+    bits, mask = (32, network.node_mask) if network.pod_range(4) else (128, network.node_mask_ipv6)
+    return mask, 2 ** (bits - mask) - _NOT_PODS
+
+
 def _most_pods(cluster: Cluster) -> Iterator[Problem]:
     network = cluster.spec.network
-    bits, mask = (32, network.node_mask) if network.pod_range(4) else (128, network.node_mask_ipv6)
-    most = 2 ** (bits - mask) - _NOT_PODS
+    mask, most = pods_of_a_node(network)
     for value in own_flags("kubelet", cluster).get("max-pods", ())[-1:]:
-        if value.isdecimal() and int(value) > most and network.driver != "none":
+        path = ("spec", "components", "kubelet", "extraArgs", "max-pods")
+        count = whole_number(value)
+        if count is not None and count <= 0:
+            yield Problem(path, f"a node with at most {count} pods runs none", "give 1 or more, better 110")
+        elif count is not None and count > most and network.driver != "none":
             wrong = f"a node takes a /{mask} of the pods' range, which has {most} addresses, not {value}"
-            path = ("spec", "components", "kubelet", "extraArgs", "max-pods")
             yield Problem(path, wrong, f"give at most {most}, better 110; for more pods add nodes")
 
 
@@ -130,7 +150,7 @@ def _node_masks(cluster: Cluster) -> Iterator[Problem]:
 
 def _node_ranges(cluster: Cluster) -> Iterator[Problem]:
     given = own_flags("kube-controller-manager", cluster).get("allocate-node-cidrs", ("true",))[-1]
-    if given != "true" and cluster.spec.network.driver != "none":
+    if not is_true(given) and cluster.spec.network.driver != "none":
         path = ("spec", "components", "kube-controller-manager", "extraArgs", "allocate-node-cidrs")
         wrong = f"{cluster.spec.network.driver} needs the ranges that nodes are given"
         yield Problem(path, wrong, "leave it out, or set spec.network.driver to none")
@@ -189,6 +209,7 @@ def _leadership(cluster: Cluster) -> Iterator[Problem]:
 
 
 _RULES: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
+    wrong_choices,
     _most_pods,
     _node_masks,
     _node_ranges,

@@ -13,7 +13,7 @@ from windlass.domain.spec.problem import Path, Problem, UnreadableSpec, correct_
 
 _MEMBERS: Path = ("spec", "hosts", "members")
 _PROVIDER: Path = ("spec", "hosts", "provider")
-_PROVIDERS = ("static", "lab", "ec2")
+_PROVIDERS = ("static", "lab", "ec2", "libcloud")
 _MOST_ETCD_HOSTS = 7
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _NAME_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")

@@ -18,6 +18,11 @@ _TEXTS: tuple[Path, ...] = (
     ("spec", "upgrade", "hooks", "before", "*"),
     ("spec", "upgrade", "hooks", "after", "*"),
     ("spec", "hosts", "settings"),
+    *(
+        (*above, *below)
+        for above in (("spec",), ("spec", "roles", "*"), ("spec", "hosts", "members", "*"))
+        for below in (("files", "*", "content"), ("containerd", "imports", "*", "content"))
+    ),
 )
 """Where a value is a text of lines: objects, certificates, commands for a shell, what a host provider is given."""
 _ADVICE = "write it on one line; a block after `|` ends with a line break, one after `|-` does not"

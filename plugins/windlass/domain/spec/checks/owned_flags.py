@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from windlass.domain.spec.checks.flag_values import is_true, wrong_value
+
 
 @dataclass(frozen=True)
 class OwnedFlag:
@@ -16,6 +18,11 @@ class OwnedFlag:
     reason: str
     way_out: str
     allowed: frozenset[str] = frozenset()
+
+    def allows(self, value: str) -> bool:
+        """Say whether it may be given with this value; Go writes true and false in several ways."""
+        is_switch = not wrong_value("bool", value) and bool(self.allowed & {"true", "false"})
+        return ("true" if is_true(value) else "false") in self.allowed if is_switch else value in self.allowed
 
 
 _LEAVE = "leave it out"
@@ -84,6 +91,9 @@ _ETCD: Mapping[str, OwnedFlag] = {
     "peer-auto-tls": _CERTIFICATES,
     "client-cert-auth": OwnedFlag("without it everybody may read Secrets", _LEAVE, frozenset({"true"})),
     "peer-client-cert-auth": OwnedFlag("without it everybody may join", _LEAVE, frozenset({"true"})),
+    "unsafe-no-fsync": OwnedFlag(
+        "with it a host that loses power forgets writes that were acknowledged", _LEAVE, frozenset({"false"})
+    ),
     "quota-backend-bytes": OwnedFlag("memory and alarms follow from it", "set spec.etcd.quotaBytes"),
     "heartbeat-interval": OwnedFlag("all members must agree on it", "set spec.etcd.heartbeatMilliseconds"),
     "election-timeout": OwnedFlag("all members must agree on it", "set spec.etcd.electionMilliseconds"),
@@ -118,6 +128,9 @@ _API_SERVER: Mapping[str, OwnedFlag] = {
     "admission-control-config-file": OwnedFlag("Windlass writes it", "set spec.security.podSecurity"),
     "encryption-provider-config*": OwnedFlag("Windlass makes the keys", "set spec.security.encryptSecrets"),
     "audit-policy-file": OwnedFlag("Windlass writes it", "set spec.security.auditLog"),
+    "endpoint-reconciler-type": OwnedFlag(
+        "pods find API servers that come and go by their leases", _LEAVE, frozenset({"lease"})
+    ),
     "authorization-config": OwnedFlag("it cannot stand beside authorization-mode", "set authorization-mode"),
 }
 
@@ -129,6 +142,9 @@ _CONTROLLER_MANAGER: Mapping[str, OwnedFlag] = {
     "node-cidr-mask-size": _MASK,
     "node-cidr-mask-size-ipv4": _MASK,
     "node-cidr-mask-size-ipv6": OwnedFlag(_MASK.reason, "set spec.network.nodeMaskIpv6"),
+    "cidr-allocator-type": OwnedFlag(
+        "nodes are given their ranges out of spec.network.podCidr", _LEAVE, frozenset({"RangeAllocator"})
+    ),
     "cloud-provider": _CLOUD,
     "root-ca-file": _CERTIFICATES,
     "service-account-private-key-file": _CERTIFICATES,
@@ -171,6 +187,9 @@ _KUBELET: Mapping[str, OwnedFlag] = {
     "anonymous-auth": OwnedFlag("with it everybody may run commands in pods", _LEAVE, frozenset({"false"})),
     "authorization-mode": OwnedFlag("other than Webhook everybody may do all", _LEAVE, frozenset({"Webhook"})),
     "authentication-token-webhook": OwnedFlag("metrics are read with tokens", _LEAVE, frozenset({"true"})),
+    "read-only-port": OwnedFlag("with it everybody may read what pods run, without a name", _LEAVE, frozenset({"0"})),
+    "enable-server": OwnedFlag("without it nobody gets logs, metrics or a shell of pods", _LEAVE, frozenset({"true"})),
+    "runonce": OwnedFlag("with it the kubelet runs no pods of the API and ends", _LEAVE, frozenset({"false"})),
     "fail-swap-on": OwnedFlag(
         "preflight refuses hosts with swap, which memory limits do not count",
         "turn swap off on the hosts",

@@ -9,6 +9,7 @@ from windlass.domain.addresses import host_port, read_address, split_port
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _BUILT_BY_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
+_PROXY_URL = re.compile(r"https?://[A-Za-z0-9._~:@%\[\]/!*+,;=-]+")
 _FORM_OF_NAMES = "use lower-case letters, digits and `-`, begin and end with a letter or digit"
 
 
@@ -87,6 +88,11 @@ def wrong_endpoint(text: str) -> tuple[str, str] | None:
     if not is_host(host) or (text != host_port(host, int(port))):
         return f"`{host}` is neither a DNS name nor an IP address", form
     return wrong_form(host)
+
+
+def is_proxy_url(text: str) -> bool:
+    """Tell whether `text` is the URL of a proxy, with no character that a shell or systemd reads as something else."""
+    return _PROXY_URL.fullmatch(text) is not None
 
 
 def _tidied(name: str) -> str:

@@ -1,0 +1,94 @@
+"""Which traffic a cluster's hosts need, from whom to whom: what the firewall of a cloud has to let through.
+
+Ports are those that preflight wants free on a host (`windlass.domain.host.preflight.PORTS`), and SSH and the overlay
+besides; a test sees that each has somebody here who may reach it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from windlass.domain.host.layout import API_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT
+from windlass.domain.host.preflight import PORTS
+from windlass.domain.spec.logins import login_of
+from windlass.domain.spec.models import Cluster, Host
+
+HOSTS = "hosts"
+"""All hosts of the cluster, whatever their roles; hosts have the groups of their roles besides."""
+BALANCER = "api"
+"""The load balancer in front of the API servers."""
+Protocol = Literal["tcp", "udp"]
+VXLAN_PORT = 8472
+"""Of flannel's overlay on Linux (https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md)."""
+_NODES = ("control-plane", "worker")
+_FROM = {ETCD_CLIENT_PORT: ("etcd", "control-plane"), ETCD_PEER_PORT: ("etcd",)}
+"""By port who reaches it; all others are asked by every host, which may be a vantage point of health checks."""
+
+
+@dataclass(frozen=True, order=True)
+class Allowed:
+    """Traffic to the hosts of one group, from another group or from a range of addresses."""
+
+    group: str
+    protocol: Protocol
+    first: int
+    last: int
+    source: str
+    """A group of the cluster, or a range as CIDR."""
+
+    @property
+    def is_from_group(self) -> bool:
+        """Whether the source is a group of the cluster."""
+        return "/" not in self.source
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Who reaches a cluster's hosts from outside of it, as ranges."""
+
+    ssh: Collection[str] = ()
+    api: Collection[str] = ()
+    has_balancer: bool = False
+
+
+def groups_of(host: Host) -> tuple[str, ...]:
+    """Return the groups of a host: that of all hosts, and one for each of its roles."""
+    return (HOSTS, *sorted(host.roles))
+
+
+def allowed_traffic(cluster: Cluster, outside: Outside) -> frozenset[Allowed]:
+    """Return all that has to be let through to the hosts of a cluster, and nothing else."""
+    return frozenset((*_ssh(cluster, outside), *_ports(), *_overlay(cluster), *_api(outside)))
+
+
+def _ssh(cluster: Cluster, outside: Outside) -> Iterator[Allowed]:
+    """Let Windlass log in; the watch asks other hosts' SSH ports too, to tell a host that is down from a cut."""
+    for port in {login_of(cluster, host).port for host in cluster.spec.hosts.members}:
+        for source in (HOSTS, *outside.ssh):
+            yield Allowed(HOSTS, "tcp", port, port, source)
+
+
+def _ports() -> Iterator[Allowed]:
+    for role, ports in PORTS.items():
+        for port in ports:
+            for source in _FROM.get(port, (HOSTS,)):
+                yield Allowed(role, "tcp", port, port, source)
+
+
+def _overlay(cluster: Cluster) -> Iterator[Allowed]:
+    if cluster.spec.network.driver == "flannel" and cluster.spec.network.backend == "vxlan":
+        for group in _NODES:
+            for source in _NODES:
+                yield Allowed(group, "udp", VXLAN_PORT, VXLAN_PORT, source)
+
+
+def _api(outside: Outside) -> Iterator[Allowed]:
+    """Let clients reach the API: all servers directly, as kubeconfigs name them, or through the load balancer."""
+    for source in outside.api:
+        yield Allowed("control-plane", "tcp", API_PORT, API_PORT, source)
+        if outside.has_balancer:
+            yield Allowed(BALANCER, "tcp", API_PORT, API_PORT, source)
+    if outside.has_balancer:
+        yield Allowed("control-plane", "tcp", API_PORT, API_PORT, BALANCER)

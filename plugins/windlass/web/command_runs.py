@@ -1,0 +1,109 @@
+"""Runs of commands in Airflow's database: started for whoever gave one, and looked at by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
+from fastapi import Depends, HTTPException
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from windlass.domain.remote.command_needs import ANSWER_TASK as TASK
+from windlass.operation_names import Operation
+
+MOST_UNANSWERED = 8
+"""Commands of one person that are not answered yet: each takes a worker's slot."""
+_DAG = Operation.COMMAND
+_AT_WORK = ("running", "deferred")
+_UNFINISHED = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class CommandRun:
+    """What Airflow's database knows of one."""
+
+    person: str
+    cluster: str
+    state: str
+    """`waiting` until a worker has begun, `working`, `answered`, or `failed`."""
+    answer: str = ""
+    """Sealed; there once it is answered."""
+
+
+class CommandRuns:
+    """All of them."""
+
+    def start(self, run_id: str, conf: Mapping[str, Any], person: str) -> None:
+        """Start one; HTTPException says why it could not be answered, and what to do."""
+        with create_session() as session:
+            _require_dag(session)
+            if _unanswered(session, person) >= MOST_UNANSWERED:
+                raise HTTPException(429, f"{MOST_UNANSWERED} commands of `{person}` are not answered yet; wait for one")
+            trigger_dag(
+                _DAG,
+                triggered_by=DagRunTriggeredByType.REST_API,
+                run_type=DagRunType.MANUAL,
+                triggering_user_name=person,
+                run_id=run_id,
+                conf=dict(conf),
+                session=session,
+            )
+
+    def find(self, run_id: str) -> CommandRun | None:
+        """Return how far one is; None if there is none of that id."""
+        with create_session() as session:
+            asked = select(DagRun.state, DagRun.triggering_user_name, DagRun.conf)
+            found = session.execute(asked.where(DagRun.dag_id == _DAG, DagRun.run_id == run_id)).one_or_none()
+            if found is None:
+                return None
+            person, cluster = found.triggering_user_name or "", (found.conf or {}).get("cluster") or ""
+            if found.state == "success":
+                return CommandRun(person, cluster, "answered", _answer(session, run_id))
+            return CommandRun(person, cluster, _state(session, run_id, str(found.state)))
+
+
+def command_runs() -> CommandRuns:
+    """Return the runs; a dependency, so that tests can give others."""
+    return CommandRuns()
+
+
+TheRuns = Annotated[CommandRuns, Depends(command_runs)]
+
+
+def _require_dag(session: Session) -> None:
+    dag = session.get(DagModel, _DAG)
+    if dag is None or dag.is_stale:
+        raise HTTPException(
+            409, f"Airflow does not know the DAG `{_DAG}`: see its import errors, and whether its dags/ are all there"
+        )
+    if dag.is_paused:
+        raise HTTPException(409, f"the DAG `{_DAG}` is paused in Airflow, so that nothing answers; unpause it")
+
+
+def _unanswered(session: Session, person: str) -> int:
+    theirs = (DagRun.dag_id == _DAG, DagRun.triggering_user_name == person, DagRun.state.in_(_UNFINISHED))
+    return session.scalar(select(func.count()).select_from(DagRun).where(*theirs)) or 0
+
+
+def _state(session: Session, run_id: str, run_state: str) -> str:
+    if run_state not in _UNFINISHED:
+        return "failed"
+    asked = select(TaskInstance.state).where(
+        TaskInstance.dag_id == _DAG, TaskInstance.run_id == run_id, TaskInstance.task_id == TASK
+    )
+    return "working" if session.scalar(asked) in _AT_WORK else "waiting"
+
+
+def _answer(session: Session, run_id: str) -> str:
+    asked = XComModel.get_many(run_id=run_id, key=XCOM_RETURN_KEY, task_ids=TASK, dag_ids=_DAG)
+    found = session.execute(asked).scalars().first()
+    return "" if found is None else str(XComModel.deserialize_value(found))
