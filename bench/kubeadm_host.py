@@ -58,7 +58,7 @@ class Versions:
     flannel: str = "v0.28.10"
     pause: str = "3.10"
     containerd: str = "v2.4.2"
-    runc: str = "v1.1.5"
+    runc: str = "v1.5.3"
     cni_plugins: str = "v1.9.1"
     cni_plugin_flannel: str = "v1.9.1"
 

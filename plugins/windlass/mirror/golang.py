@@ -1,4 +1,4 @@
-"""Builds programs from Go modules at pinned versions, and the one small C program."""
+"""Builds programs from Go modules at pinned versions, those with C in them too, and the one small C program."""
 
 from __future__ import annotations
 
@@ -11,25 +11,31 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from windlass.errors import WindlassError
 from windlass.mirror.build_record import replace
+from windlass.mirror.c_libraries import cgo_environment, lay_out
 from windlass.mirror.commands import Commands, require
+from windlass.mirror.debian import Apt, select, unpack
 from windlass.mirror.layers import file_digest
-from windlass.mirror.recipes import Build, Recipes
+from windlass.mirror.recipes import Build, Debian, Recipes
 from windlass.mirror.source import Progress
 
 _GO_ADVICE = "install Go (the `go` line of include/mirror/modules/*/go.mod says which): https://go.dev/doc/install"
 # A `go build` uses all cores by itself most of the time; only on large machines do several at once end sooner.
 _CORES_OF_A_BUILD = 8
+_STATIC = "-linkmode=external '-extldflags=-static -Wl,--build-id=none'"
+"""Of a program with C in it: it needs no library of the host that it runs on."""
 _C_ADVICE = "install a C compiler (Debian and Ubuntu: `apt-get install gcc libc6-dev`)"
 
 
 class Builder:
     """Makes the programs of builds, each once, and keeps them by the hash of their recipe."""
 
-    def __init__(self, recipes: Recipes, kept: Path, commands: Commands) -> None:
+    def __init__(self, recipes: Recipes, kept: Path, commands: Commands, apt: Apt | None = None) -> None:
         self._recipes = recipes
         self._kept = kept
         self._commands = commands
+        self._apt = apt or Apt(commands, kept / "debian")
         self._turns = threading.Semaphore(max(1, (os.cpu_count() or 1) // _CORES_OF_A_BUILD))
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._checked: set[Path] = set()
@@ -51,7 +57,7 @@ class Builder:
         shutil.rmtree(work, ignore_errors=True)
         out = work / "out"
         out.mkdir(parents=True)
-        build_into(self._recipes, name, work / "source", out, Toolchain(self._commands, progress))
+        build_into(self._recipes, name, work / "source", out, Toolchain(self._commands, progress, self._apt))
         digests = {path.name: file_digest(path) for path in sorted(out.iterdir())}
         replace(out / "digests.json", json.dumps(digests, indent=1))
         shutil.rmtree(kept, ignore_errors=True)
@@ -60,17 +66,31 @@ class Builder:
 
 
 class Toolchain:
-    """The Go toolchain and the C compiler of this machine."""
+    """The Go toolchain and the C compiler of this machine, with what apt has for the latter."""
 
-    def __init__(self, commands: Commands, progress: Progress) -> None:
+    def __init__(self, commands: Commands, progress: Progress, apt: Apt | None = None) -> None:
         self._commands = commands
         self._progress = progress
+        self._apt = apt
 
-    def go(self, directory: Path, *arguments: str, architecture: str) -> None:
-        """Run `go` in `directory`; proxy, cache and flags come from the user's own environment."""
+    def go(self, directory: Path, *arguments: str, architecture: str, libraries: Path | None = None) -> None:
+        """Run `go` in `directory`; proxy, cache and flags come from the user's own environment.
+
+        Without C, unless `libraries` has what the C parts are compiled and linked with.
+        """
         require("go", _GO_ADVICE)
         environment = {"CGO_ENABLED": "0", "GOWORK": "off", "GOOS": "linux", "GOARCH": architecture}
+        if libraries is not None:
+            require("gcc", _C_ADVICE)
+            environment |= cgo_environment(libraries)
         self._commands.run(["go", *arguments], directory=directory, environment=environment, on_line=self._show)
+
+    def libraries(self, debian: Debian, into: Path) -> Path:
+        """Lay the headers and libraries of Debian's development packages out below `into`; return it."""
+        if self._apt is None:
+            raise WindlassError(f"{', '.join(debian.packages)}: this build takes nothing out of Debian packages")
+        lay_out(select(unpack(self._apt.fetch(debian.packages, self._progress)), debian.files), into)
+        return into
 
     def cc(self, source: Path, target: Path) -> None:
         """Compile one C file to a static program."""
@@ -98,9 +118,11 @@ def build_into(recipes: Recipes, name: str, source: Path, out: Path, toolchain: 
         shutil.copy(recipes.sources / extra, source)
     if build.emptied or build.replaced:
         _change_packages(build, source, toolchain, recipes.architecture)
+    libraries = toolchain.libraries(build.c_libraries, source / "_libraries") if build.c_libraries else None
     for program, package in build.packages.items():
         toolchain.say(f"go build {package}")
-        toolchain.go(source, *_build_arguments(build, package, out / program), architecture=recipes.architecture)
+        arguments = _build_arguments(build, package, out / program)
+        toolchain.go(source, *arguments, architecture=recipes.architecture, libraries=libraries)
 
 
 def _change_packages(build: Build, source: Path, toolchain: Toolchain, architecture: str) -> None:
@@ -126,7 +148,10 @@ def empty_package(directory: Path) -> None:
 def _build_arguments(build: Build, package: str, target: Path) -> tuple[str, ...]:
     """Write the words of `go build`; nothing of this machine gets into the program."""
     flags = f"-s -w -buildid= {_variables(build.variables)}".strip()
-    return ("build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(target), package)
+    if build.c_libraries:
+        flags += f" {_STATIC}"
+    tags = ("-tags", ",".join(build.tags)) if build.tags else ()
+    return ("build", "-v", "-trimpath", "-buildvcs=false", *tags, "-ldflags", flags, "-o", str(target), package)
 
 
 def _variables(variables: Mapping[str, str]) -> str:

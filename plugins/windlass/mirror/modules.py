@@ -31,8 +31,8 @@ class ModulesSource:
     def __init__(self, recipes: Path, kept: Path, scratch: Path, commands: Commands) -> None:
         self.recipes = Recipes(recipes)
         self._artifacts = tuple(found for found in places.needed_artifacts(recipes) if self.recipes.has(found))
-        self._builder = Builder(self.recipes, kept, commands)
         self._apt = Apt(commands, kept / "debian")
+        self._builder = Builder(self.recipes, kept, commands, self._apt)
         self._layers = scratch / "layers"
         self._layer_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._made: set[Path] = set()

@@ -38,6 +38,10 @@ class Build:
     """Packages that a directory of ours, below the build's own, takes the place of."""
     c: str = ""
     """A C file below modules/, linked statically to the program of this build's name."""
+    tags: Sequence[str] = ()
+    """Go's build tags."""
+    c_libraries: Debian | None = None
+    """For Go programs with C in them: headers and static libraries that they are linked with, wholly statically."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,9 @@ class Recipes:
 
     def build(self, name: str) -> Build:
         """Return the recipe of the build `name`."""
-        document = self._entry("builds", name)
+        document = dict(self._entry("builds", name))
+        if "c_libraries" in document:
+            document["c_libraries"] = Debian(**document["c_libraries"])
         return Build(**document)
 
     def file(self, artifact: Artifact) -> FileRecipe:
@@ -169,7 +175,7 @@ class Recipes:
             directory = self.build_directory(name)
             sources = sorted(path for path in directory.rglob("*") if path.is_file())
             sources += [self.sources / path for path in build.shared]
-        return [_FORMAT, self.architecture, name, asdict(build), [self._file_hash(path) for path in sources]]
+        return [_FORMAT, self.architecture, name, _inputs_of(build), [self._file_hash(path) for path in sources]]
 
     def _file_hash(self, path: Path) -> list[str]:
         if path not in self._hashes:
@@ -195,6 +201,11 @@ class Recipes:
         except KeyError:
             raise WindlassError(f"{self._path}: nothing is named `{name}` under `{section}`; add its recipe") from None
         return entry
+
+
+def _inputs_of(build: Build) -> dict[str, Any]:
+    """Return what a recipe says; keys that came later count where they are used, so that older builds stay valid."""
+    return {key: value for key, value in asdict(build).items() if value or key not in {"tags", "c_libraries"}}
 
 
 def _debian(document: Mapping[str, Any]) -> Debian | None:

@@ -83,7 +83,7 @@ class OneHost:
 
 def _lock() -> Lock:
     names = ("kubelet", "kubeadm", "kubectl", "runc", "containerd", "cni-plugins", "cni-plugin-flannel")
-    versions = {"runc": "v1.1.5", "containerd": "v2.4.2", "cni-plugins": "v1.9.1", "cni-plugin-flannel": "v1.9.1"}
+    versions = {"runc": "v1.5.3", "containerd": "v2.4.2", "cni-plugins": "v1.9.1", "cni-plugin-flannel": "v1.9.1"}
     locked = Locked("sha256:" + "12" * 32, 1, "build")
     return Lock("modules", {Artifact("file", name, versions.get(name, "v1.37.2")): locked for name in names})
 

@@ -8,11 +8,13 @@ import pytest
 
 from windlass.domain.artifacts import Artifact
 from windlass.errors import WindlassError
+from windlass.mirror.c_libraries import cgo_environment, lay_out
 from windlass.mirror.commands import Commands
+from windlass.mirror.debian import Entry
 from windlass.mirror.golang import Builder, Toolchain, build_into, empty_package
 from windlass.mirror.layers import file_digest
 from windlass.mirror.modules import ModulesSource
-from windlass.mirror.recipes import Recipes
+from windlass.mirror.recipes import Debian, Recipes
 
 from .fakes import QuietBoard
 
@@ -124,8 +126,16 @@ class Vendoring(Toolchain):
     def __init__(self) -> None:
         super().__init__(Commands(), QUIET)
         self.built: list[tuple[str, ...]] = []
+        self.linked: list[Path | None] = []
 
-    def go(self, directory: Path, *arguments: str, architecture: str) -> None:
+    def libraries(self, debian: Debian, into: Path) -> Path:
+        lay_out(
+            {"usr/include/small.h": Entry(b"int small;\n", 0o644), "usr/lib/x/libsmall.a": Entry(b"!", 0o644)}, into
+        )
+        return into
+
+    def go(self, directory: Path, *arguments: str, architecture: str, libraries: Path | None = None) -> None:
+        self.linked.append(libraries)
         if arguments[:2] == ("mod", "vendor"):
             for package in ("left-out", "substituted"):
                 (directory / "vendor/example.org" / package).mkdir(parents=True)
@@ -160,3 +170,26 @@ builds:
     assert built[-1] == "example.org/daemon"
     assert "-trimpath" in built
     assert "-X=example.org/version.Version=v1" in built[built.index("-ldflags") + 1]
+
+
+def test_c_in_a_program_is_linked_statically_with_what_was_laid_out_for_it(recipes: Path, tmp_path: Path) -> None:
+    (recipes / "modules/daemon").mkdir()
+    (recipes / "modules/daemon/go.mod").write_text("module windlass/daemon\n")
+    (recipes / "modules.yaml").write_text("""
+builds:
+  daemon:
+    packages: {daemond: example.org/daemon}
+    tags: [small, netgo]
+    c_libraries: {packages: [libsmall-dev], files: [usr/include/small.h]}
+""")
+    toolchain = Vendoring()
+
+    build_into(Recipes(recipes), "daemon", tmp_path / "source", tmp_path / "out", toolchain)
+
+    ((built,), (libraries,)) = toolchain.built, toolchain.linked
+    assert built[built.index("-tags") + 1] == "small,netgo"
+    assert "-extldflags=-static" in built[built.index("-ldflags") + 1]
+    assert libraries is not None
+    assert {path.name for path in libraries.iterdir()} == {"small.h", "libsmall.a"}
+    told = cgo_environment(libraries)
+    assert (told["CGO_CFLAGS"], told["CGO_LDFLAGS"]) == (f"-O2 -I{libraries}", f"-L{libraries} -lsmall")

@@ -92,3 +92,14 @@ def test_applets_are_names_and_not_what_yaml_makes_of_them() -> None:
     applets = Recipes(recipes_directory()).layer("busybox").applets
     assert {"sh", "wget", "nslookup", "httpd", "true", "false", "yes"} <= set(applets)
     assert all(isinstance(applet, str) for applet in applets)
+
+
+def test_a_build_without_tags_is_what_it_was_before_there_were_tags(copied: Path) -> None:
+    """Else a first fill after an update would build everything again, for an hour."""
+    recipes, text = copied / "modules.yaml", (copied / "modules.yaml").read_text()
+    before = Recipes(copied).build_hash("coredns"), Recipes(copied).build_hash("runc")
+
+    recipes.write_text(text.replace("  coredns:\n    packages:", "  coredns:\n    tags: []\n    packages:"))
+    assert Recipes(copied).build_hash("coredns") == before[0]
+    recipes.write_text(text.replace("tags: [seccomp, ", "tags: ["))
+    assert Recipes(copied).build_hash("runc") != before[1]

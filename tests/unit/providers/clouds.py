@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import responses
@@ -56,7 +58,7 @@ class Clouds:
                 driver = self.dummy
         else:
             driver = self.dummy
-        return LibcloudProvider(driver, settings, lambda _: MachineLogin("ops", KEY), pause=lambda _: None)
+        return LibcloudProvider(driver, settings, lambda _: MachineLogin("ops", KEY), pause=_pause())
 
     def answer(self, http: responses.RequestsMock) -> None:
         for method in ("GET", "POST", "DELETE"):
@@ -88,18 +90,28 @@ class Clouds:
         return _said(202, {"droplet" if kind == "droplets" else "instance": self.nodes[id_]})
 
 
+def _pause() -> Callable[[float], None]:
+    """Return a pause that takes no time; whoever takes a hundred waits for what does not come."""
+    pauses = count()
+
+    def pause(_: float) -> None:
+        assert next(pauses) < 100, "it waits for ever"
+
+    return pause
+
+
 def _said(status: int, value: Any) -> Answer:
     return status, {"Content-Type": "application/json"}, "" if value is None else json.dumps(value)
 
 
 def with_addresses(driver: Any) -> Any:
-    """Have the dummy driver give nodes their addresses, and begin with none; it keeps them itself."""
-    for node in driver.list_nodes():
-        driver.nl.remove(node)
-    create = driver.create_node
+    """Have the dummy driver begin with no node, and give nodes the names that are asked for, and addresses."""
+    driver.nl.clear()
+    create, ids = driver.create_node, count(1)
 
     def create_node(name: str, **given: Any) -> Any:
         node = create(name=name, **given)
+        node.id, node.name = next(ids), name
         node.private_ips = [next(one for host, one in ADDRESSES.items() if name.endswith(f"-{host}"))]
         return node
 
