@@ -3,8 +3,8 @@
 A file that changes is changed on the hosts of every running cluster by its next apply, and what reads it starts again.
 So specs that say nothing of something new keep rendering the same bytes.
 
-After a change that is meant: `PYTHONPATH=plugins:tests python -m unit.rendering.digests`. With `--each` it prints one of
-each file of each host of each sample: two working trees are compared by `diff` of what it prints in both.
+After a change that is meant: `PYTHONPATH=plugins:tests python -m unit.rendering.digests`. With `--each` it prints
+one of each file of each host of each sample: two working trees are compared by `diff` of what it prints in both.
 """
 
 from __future__ import annotations
