@@ -16,7 +16,16 @@ from .pages import ROOT
 SPEC = ROOT / "plugins" / "windlass" / "domain" / "spec"
 READ_IN_THE_SPEC = {"Etcd.allow_even"}
 """They say only which specs are right."""
-READ_BY = {"Component.extra_args": r"\bown_flags\(", "Oidc.username_prefix": r"\.prefix\b"}
+READ_BY = {
+    "Component.extra_args": r"\bown_flags\(",
+    "Oidc.username_prefix": r"\.prefix\b",
+    "Host.secondary_address": r"\.node_addresses\b",
+    "HostSsh.direct": r"\blogin_of\(",
+    "Network.pod_cidr": r"\.pod_ranges\b",
+    "Network.pod_cidrs": r"\.pod_ranges\b",
+    "Network.service_cidr": r"\.service_ranges\b",
+    "Network.service_cidrs": r"\.service_ranges\b",
+}
 """Settings that something of the spec's own package reads, and how that is called elsewhere."""
 
 
