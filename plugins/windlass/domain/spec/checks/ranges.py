@@ -105,7 +105,7 @@ def wrong_range(text: str) -> tuple[str, str] | None:
     network = read_range(text)
     if network is None:
         return f"`{text}` is no range of IP addresses", _nearest_range(text)
-    if str(network) != text:
+    if network.version == 6 and str(network) != text:
         return f"`{text}` is written otherwise everywhere else", f"write `{network}`"
     for unusable in _UNUSABLE:
         if network.version == unusable.version and network.overlaps(unusable):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from windlass.domain.addresses import host_port, read_address, split_port
+from windlass.domain.addresses import in_url, read_address, split_port
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _BUILT_BY_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
@@ -85,7 +85,7 @@ def wrong_endpoint(text: str) -> tuple[str, str] | None:
         return f"`{text}` is an IPv6 address without brackets", form
     if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         return f"`{port}` is no port", "give a number from 1 to 65535"
-    if not is_host(host) or (text != host_port(host, int(port))):
+    if not is_host(host) or text != f"{in_url(host)}:{port}":
         return f"`{host}` is neither a DNS name nor an IP address", form
     return wrong_form(host)
 
