@@ -25,6 +25,14 @@ READ_BY = {
     "Network.pod_cidrs": r"\.pod_ranges\b",
     "Network.service_cidr": r"\.service_ranges\b",
     "Network.service_cidrs": r"\.service_ranges\b",
+    "Ec2Roles.worker": r"\.volume_of\(",
+    "Ec2Settings.by_role": r"\.volume_of\(",
+    "Ec2Settings.spot": r"\.is_spot\(",
+    "Ec2Settings.subnet_id": r"\.known_subnets\b",
+    "Ec2Settings.subnet_ids": r"\.known_subnets\b",
+    **{f"{one}.image_id": r"\.image_of\(" for one in ("Ec2Settings", "Ec2Size")},
+    **{f"{one}.instance_type": r"\.instance_type_of\(" for one in ("Ec2Settings", "Ec2Size")},
+    **{f"{one}.volume_gibibytes": r"\.volume_of\(" for one in ("Ec2Settings", "Ec2Size")},
 }
 """Settings that something of the spec's own package reads, and how that is called elsewhere."""
 

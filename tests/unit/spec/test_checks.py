@@ -280,7 +280,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ),
     ({"spec.upgrade.windows": ["weekends 1-2"]}, "spec.upgrade.windows[0]", "no span of time", "HH:MM"),
     ({"spec.upgrade.maxUnavailable": 0}, "spec.upgrade.maxUnavailable", "no rollout can go on", "set it to 1"),
-    ({"spec.hosts.provider": "libcloud"}, "spec.hosts.provider", "no host provider `libcloud`", "say `static`"),
+    ({"spec.hosts.provider": "cloudlib"}, "spec.hosts.provider", "no host provider `cloudlib`", "say `static`"),
 ]
 
 
@@ -406,7 +406,7 @@ def test_private_keys_among_known_hosts_are_named_but_not_shown(changed: Make) -
     [
         {"spec.upgrade": {"maxUnavailable": 0}},
         {"spec.storage.driver": "my.module:Storage"},
-        {"spec.hosts.provider": "libcloud"},
+        {"spec.hosts.provider": "cloudlib"},
         {"spec.hosts.provider": "my.hosts:Provider"},
     ],
 )
