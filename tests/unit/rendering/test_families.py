@@ -14,7 +14,11 @@ from windlass.domain.health.checks import CheckReader
 from windlass.domain.host.host_checks import host_checks
 from windlass.domain.pki.kubeconfig import user_contexts
 from windlass.domain.pki.subjects import desired_leaves
+from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.rendering.proxy import no_proxy
+from windlass.domain.spec import Cluster
 
+MIRROR = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")
 VERSIONS = ("v1.36.3", "v1.37.2")
 NAMES = ("cp-1", "cp-2", "cp-3", "w-1")
 IPV6_RANGES = {"podCidr": "fd00:10:244::/48", "serviceCidr": "fd00:10:96::/112"}
@@ -187,3 +191,14 @@ def test_vxlan_over_ipv6_leaves_less_of_a_packet(render: Any) -> None:
     members = {name: {"address": f"2001:db8::{number}"} for number, name in enumerate(NAMES, start=11)}
     rendering = render("overlapping", members=members, network=IPV6_RANGES | {"mtu": 1500})
     assert json.loads(config(rendering, "flannel", "net-conf.json"))["Backend"]["MTU"] == 1480
+
+
+def test_what_is_inside_is_never_asked_for_through_a_proxy(two: Any, dual: Any, ipv6: Any) -> None:
+    assert {"cp-1.example.com", "10.0.1.11", "cp-1"} <= set(no_proxy(two.cluster, MIRROR))
+    assert {*DUAL_RANGES["podCidrs"], *DUAL_RANGES["serviceCidrs"], "2001:db8::11"} <= set(
+        no_proxy(dual.cluster, MIRROR)
+    )
+    document = ipv6.cluster.model_dump(mode="json", by_alias=True)
+    document["spec"]["api"]["endpoint"] = "[2001:db8::10]:6443"
+    document["spec"]["network"]["clusterDomain"] = "prod.example.com"
+    assert {"2001:db8::10", ".prod.example.com"} <= set(no_proxy(Cluster.model_validate(document), MIRROR))

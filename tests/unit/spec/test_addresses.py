@@ -152,3 +152,19 @@ def test_ipv6_addresses_in_a_spec_that_nobody_can_read_are_taken() -> None:
         "prod", b"spec: [hosts: {address: 2001:db8::11}, {address: 192.0.2.1, cidr: fd00::/48, at: 12:30:01}"
     )
     assert other.addresses == {"2001:db8::11", "192.0.2.1"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "told"),
+    [
+        ({"spec.kubelet": {"maxPods": 62}, "spec.network.nodeMask": 26}, "spec.kubelet.maxPods", "a /26 of the pods"),
+        (IPV6 | {"spec.sysctls": {"net.ipv6.conf.all.forwarding": 0}}, "spec.sysctls", "unless it is 1"),
+        ({"spec.sysctls": {"net.ipv6.conf.all.forwarding": 0}}, "", ""),
+    ],
+)
+def test_settings_of_machines_fit_the_network(changed: Make, changes: dict[str, Any], path: str, told: str) -> None:
+    found = [
+        str(problem) for problem in problems(changed({"spec.etcd.allowEven": True} | changes), Known(("v1.37.2",)))
+    ]
+    assert len(found) == bool(told)
+    assert all(one.startswith(path) and told in one for one in found)
