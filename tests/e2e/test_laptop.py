@@ -19,6 +19,7 @@ from windlass.cli.embedded.secret_files import login
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Signer
 from windlass.effects.kubernetes.client import NAMESPACES, Credentials, KubernetesClient
+from windlass.effects.store import ServiceLog
 from windlass.operation_names import Operation
 
 pytestmark = pytest.mark.full
@@ -69,7 +70,8 @@ def test_breaking_the_glass_lets_in_and_leaves_its_key_nowhere(cluster: Ground, 
     address = str(cluster.lab.host("cp-1").address)
     with KubernetesClient(address, API_PORT, Credentials(authority, certificate, key)) as client:
         assert client.get(NAMESPACES, "default")
-    assert any("break-glass:" in line and "the end-to-end tests" in line for line in cluster.service_log())
+    noted = [one for one in ServiceLog(cluster.store, CLUSTER).newest() if one.operation == "break-glass"]
+    assert [(one.reason, one.level) for one in noted[:1]] == [("the end-to-end tests", "warning")]
     for where, text in _left(cluster):
         assert key.splitlines()[1] not in text, where
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -71,15 +72,11 @@ def _break_glass(arguments: argparse.Namespace, path: Path) -> int:
         raise SpecError("--user is for a shell where Airflow runs: over Airflow, your login says who you are")
     hours = _DEFAULT_HOURS if arguments.hours is None else arguments.hours
     given = BreakGlassArguments(hours=hours, reason=arguments.reason)
-    arguments.user = arguments.user or getpass.getuser()
-
-    def keep(kubeconfig: str) -> None:
-        write_private(path, kubeconfig)
-
-    code = run_command(arguments, Command.BREAK_GLASS, given, cluster=arguments.cluster, show=keep)
+    who, keep = arguments.user or getpass.getuser(), partial(write_private, path)
+    code = run_command(arguments, Command.BREAK_GLASS, given, cluster=arguments.cluster, who=who, show=keep)
     if code == 0:
-        who = "you have it" if is_remote else f"{arguments.user} has it"
-        _tell(path, f"cluster-admin, valid for {hours:g} hours; the service log says that {who}")
+        has_it = "you have it" if is_remote else f"{who} has it"
+        _tell(path, f"cluster-admin, valid for {hours:g} hours; the service log says that {has_it}")
     return code
 
 

@@ -23,11 +23,12 @@ def add_commands(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _export(arguments: argparse.Namespace) -> int:
     from windlass.mirror.archive import export_mirror  # noqa: PLC0415 (a fill must not wait for it)
 
-    size = export_mirror(cache.source_cache(getattr(arguments, "source", None)), arguments.file)
+    source = getattr(arguments, "source", None)
+    size = export_mirror(cache.source_cache(source), arguments.file)
     print(
         f"mirror: {arguments.file} has {size / 1e9:.1f} GB; over there: `windlass mirror import {arguments.file.name}`"
     )
-    print(f"the lock has the digest {lock_digest(cache.read_lock(getattr(arguments, 'source', None)))}")
+    print(f"the lock has the digest {lock_digest(cache.read_lock(source))}")
     return 0
 
 

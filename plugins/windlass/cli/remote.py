@@ -28,11 +28,18 @@ Show = Callable[[str], None]
 
 
 def run_command(
-    arguments: argparse.Namespace, command: Command, given: Arguments, *, cluster: str = "", show: Show = print
+    arguments: argparse.Namespace,
+    command: Command,
+    given: Arguments,
+    *,
+    cluster: str = "",
+    who: str | None = None,
+    show: Show = print,
 ) -> int:
     """Run a command where `--airflow` or the environment says, and return its exit code.
 
-    `show` gets what it prints, which may be secret; what people are told beside it goes to where errors go.
+    Here it is run for `who`, by default for whoever runs this process; over Airflow the login says for whom. `show`
+    gets what it prints, which may be secret; what people are told beside it goes to where errors go.
     """
     if is_by_airflow(arguments.airflow, os.environ):
         with open_client(arguments.airflow) as client:
@@ -47,7 +54,7 @@ def run_command(
     from windlass.airflow.command_handlers import Caller, perform  # noqa: PLC0415 - see above
     from windlass.domain.lease import Owner  # noqa: PLC0415 - see above
 
-    who = getattr(arguments, "user", None) or person()
+    who = who or person()
     return perform(command, cluster, given, Caller(who, Owner(f"windlass {command}", who), show, _tell))
 
 

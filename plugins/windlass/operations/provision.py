@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from windlass.domain.rollout.record import LeftHost
 from windlass.domain.spec.models import Cluster
@@ -23,8 +24,9 @@ class Provision:
     """Where host keys are recorded: guarded by the lease of whoever provides."""
     cluster: Cluster
 
-    @property
+    @cached_property
     def _provider(self) -> HostProvider:
+        # Once: to make the clients of a cloud takes a second.
         return self.services.provider(self.cluster)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models import import_all_models
 from airflow.models.base import Base
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
@@ -16,6 +17,7 @@ from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.xcom import XComModel
 from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.serialization.serialized_objects import LazyDeserializedDAG
+from airflow.utils.db import synchronize_log_template
 from airflow.utils.session import create_session
 from fastapi import HTTPException
 from sqlalchemy import delete, update
@@ -32,7 +34,9 @@ BUNDLE = "tests"
 @pytest.fixture(scope="module")
 def known() -> None:
     """Let Airflow know the DAG, as its DAG processor would."""
+    import_all_models()  # else a table is made before one that it refers to is known
     Base.metadata.create_all(settings.engine)
+    synchronize_log_template()  # each run refers to one
     dag: Any = DagBag(str(DAGS / "run_command.py"), load_op_links=False).dags[Operation.COMMAND]
     with create_session() as session:
         session.merge(DagBundleModel(name=BUNDLE))

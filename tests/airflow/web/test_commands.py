@@ -8,16 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow.api_fastapi.app import create_app, get_auth_manager
+from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-from airflow.models.base import Base
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
-from airflow import settings
 from windlass.domain.remote import AnswerKey, Command
 from windlass.effects.store import ClusterRecords, MemoryStore, UnverifiedStore
-from windlass.web import app as web
 from windlass.web import needs
 from windlass.web.command_runs import CommandRun, command_runs
 from world.specs import SMALL
@@ -62,22 +59,6 @@ def kept() -> MemoryStore:
     ClusterRecords(store, "mine").save_spec(spec("mine", ROLES))
     ClusterRecords(store, "theirs").save_spec(spec("theirs", {"user:zoe": ["operate"]}))
     return store
-
-
-@pytest.fixture(scope="module")
-def pages() -> Any:
-    return web.create_app()
-
-
-@pytest.fixture(scope="module")
-def server(pages: Any) -> Iterator[TestClient]:
-    # The one table that Airflow asks about a login.
-    Base.metadata.create_all(settings.engine, tables=[Base.metadata.tables["revoked_token"]])
-    app = create_app(apps="core")
-    app.mount("/windlass", pages)
-    app.router.routes.insert(0, app.router.routes.pop())
-    with TestClient(app, raise_server_exceptions=True) as client:
-        yield client
 
 
 @pytest.fixture

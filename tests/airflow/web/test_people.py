@@ -10,15 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.api_fastapi.app import create_app, get_auth_manager
+from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.core_api.security import get_user
-from airflow.models.base import Base
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from fastapi.testclient import TestClient
 
-from airflow import settings
 from unit.people.samples import ACCESS, KEY, request
 from windlass.airflow.connections import people_keys
 from windlass.domain.people.issue_limit import MOST, WINDOW
@@ -28,7 +26,6 @@ from windlass.effects.clock import Clock
 from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.people import PeopleRecords
 from windlass.web import needs
-from windlass.web.app import create_app as create_pages
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 MASTER = MasterKeys.parse(new_master_key().reveal())
@@ -40,22 +37,6 @@ OPENED = replace(
 )
 PATH = "/windlass/api/clusters/demo/credential"
 USERS = "ada:admin,bob:viewer,vic:viewer,una:user"
-
-
-@pytest.fixture(scope="module")
-def pages() -> Any:
-    return create_pages()
-
-
-@pytest.fixture(scope="module")
-def server(pages: Any) -> Iterator[TestClient]:
-    # The one table that Airflow asks about a login.
-    Base.metadata.create_all(settings.engine, tables=[Base.metadata.tables["revoked_token"]])
-    app = create_app(apps="core")
-    app.mount("/windlass", pages)
-    app.router.routes.insert(0, app.router.routes.pop())
-    with TestClient(app, raise_server_exceptions=True) as client:
-        yield client
 
 
 @pytest.fixture

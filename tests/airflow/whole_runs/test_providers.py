@@ -13,7 +13,8 @@ from windlass.errors import RefusedError
 from world import World
 from world.specs import SMALL
 
-EC2 = SMALL.replace("  hosts:\n", "  hosts:\n    provider: ec2\n    connection: aws\n")
+SETTINGS = "{imageId: ami-1, instanceType: m7i.large, subnetId: subnet-1, sshFrom: [192.0.2.0/24]}"
+EC2 = SMALL.replace("  hosts:\n", f"  hosts:\n    provider: ec2\n    connection: aws\n    settings: {SETTINGS}\n")
 
 
 @dataclass

@@ -23,6 +23,22 @@ PRIVILEGED_POD = {
 }
 
 
+ETC = "/etc/windlass"
+AS_MOUNTED = f"""tree=$1 && shift
+mount --bind "$tree{ETC}" "$tree/mnt"
+mount -t tmpfs tmpfs "$tree{ETC}"
+while [ "$1" != -- ]; do
+  source="$tree/mnt${{1#{ETC}}}" target="$tree$2" && shift 2
+  if [ -d "$source" ]; then mkdir -p "$target"; else mkdir -p "${{target%/*}}" && : >"$target"; fi
+  mount --bind "$source" "$target"
+done
+shift
+umount "$tree/mnt"
+exec chroot "$tree" "$@"
+"""
+"""Mounts parts of the tree as a container has them: the tree, then sources and targets in pairs, then the command."""
+
+
 class OneHost:
     """The host: its file system, its address, and what runs on it."""
 
@@ -40,9 +56,12 @@ class OneHost:
         ):
             subprocess.run(command, check=True)
 
-    def start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
+    def start(self, name: str, service: dict[str, Any]) -> subprocess.Popen[bytes]:
+        """Start a service that sees of Windlass's files what its container would: what is mounted there, no more."""
+        mounts = [word for mount in service["mounts"] for word in mount]
+        words = ["unshare", "--mount", "--propagation", "private", "sh", "-euc", AS_MOUNTED, "sh", str(self.tree)]
         with (self.work / f"{name}.log").open("wb") as log:
-            return subprocess.Popen(["chroot", str(self.tree), *command], stdout=log, stderr=log)
+            return subprocess.Popen([*words, *mounts, "--", *service["command"]], stdout=log, stderr=log)
 
     def run(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         command = ["chroot", str(self.tree), *words]
@@ -135,7 +154,8 @@ def main() -> None:
     """Start everything, ask, write the answers down. All ends with the namespace."""
     host = OneHost(Path(sys.argv[1]), sys.argv[2])
     host.prepare()
-    processes = [host.start(name, words) for name, words in json.loads((host.work / "plan.json").read_text()).items()]
+    plan = json.loads((host.work / "plan.json").read_text())
+    processes = [host.start(name, service) for name, service in plan.items()]
     (host.work / "answers.json").write_text(json.dumps(answers(host)))
     for process in reversed(processes):
         process.kill()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from windlass.domain.host.layout import ETC
 from windlass.domain.pki import files_for
 from windlass.domain.rendering import host_stacks, render_manifests
 from windlass.domain.spec import Cluster, Host
@@ -32,7 +33,7 @@ PROGRAMS = {
     "kube-scheduler": ("kube-scheduler",),
     "kube-proxy": ("kube-proxy",),
 }
-DIRECTORIES = ("dev", "proc", "tmp", "work", "run", "var/lib/windlass/etcd", "var/log/windlass/audit")
+DIRECTORIES = ("dev", "mnt", "proc", "tmp", "work", "run", "var/lib/windlass/etcd", "var/log/windlass/audit")
 
 
 def build_tree(tree: Path, cluster: Cluster, kit: Any) -> None:
@@ -64,16 +65,20 @@ def lay_down(tree: Path, cluster: Cluster, kit: Any) -> None:
     documents = [dict(manifest.document) for manifest in manifests]
     (tree / "work" / "manifests.yaml").write_text(yaml.safe_dump_all(documents))
     (tree / "work" / "admin.conf").write_bytes(admin_kubeconfig(pki).reveal_bytes())
-    (tree / "work" / "plan.json").write_text(json.dumps(commands(tree, cluster, host)))
+    (tree / "work" / "plan.json").write_text(json.dumps(services(tree, cluster, host)))
 
 
-def commands(tree: Path, cluster: Cluster, host: Host) -> dict[str, list[str]]:
-    """Return the commands of all services as Compose would run them."""
+def services(tree: Path, cluster: Cluster, host: Host) -> dict[str, dict[str, Any]]:
+    """Return all services as Compose would run them: the command, and what of Windlass's files is mounted where."""
     found = {}
     for stack in host_stacks(cluster, host):
         compose = yaml.safe_load((tree / f"etc/windlass/stacks/{stack}/compose.yaml").read_text())
         for name, service in compose["services"].items():
-            found[name] = [word.replace("$$", "$") for word in service["entrypoint"] + service["command"]]
+            binds = [(one["source"], one["target"]) for one in service["volumes"] if one["type"] == "bind"]
+            found[name] = {
+                "command": [word.replace("$$", "$") for word in service["entrypoint"] + service["command"]],
+                "mounts": [(source, target) for source, target in binds if source.startswith(ETC)],
+            }
     return found
 
 

@@ -43,6 +43,7 @@ SYSCTL = "/etc/sysctl.d/90-windlass.conf"
 KUBELET_KEY = "/etc/windlass/pki/kubelet.key"
 KUBELET_CERTIFICATE = "/etc/windlass/pki/kubelet.crt"
 ETCD_CA = "/etc/windlass/pki/etcd/ca.crt"
+ETCD_CA_OF_API = "/etc/windlass/pki/kube-apiserver/etcd/ca.crt"
 Change = Callable[[ObservedHost], ObservedHost]
 
 
@@ -190,15 +191,19 @@ CASES: dict[str, tuple[Change, list[str], list[str], dict[str, str]]] = {
         with_file(ETCD_CA, FileState("0" * 64, 0o644, ROOT, "0:0")),
         [
             f"{ETCD_CA} is another",
-            f"kube-apiserver: it reads {ETCD_CA} only when it starts",
             f"etcd: it reads {ETCD_CA} only when it starts",
         ],
         ["write 1 certificate files"],
-        {
-            "etcd/etcd": "etcd restarted",
-            "control-plane/kube-apiserver": "kube-apiserver restarted",
-            "certificates": "certificates: 1 files",
-        },
+        {"etcd/etcd": "etcd restarted", "certificates": "certificates: 1 files"},
+    ),
+    "the API server's copy of it is another": (
+        with_file(ETCD_CA_OF_API, FileState("0" * 64, 0o644, ROOT, "0:0")),
+        [
+            f"{ETCD_CA_OF_API} is another",
+            f"kube-apiserver: it reads {ETCD_CA_OF_API} only when it starts",
+        ],
+        ["write 1 certificate files"],
+        {"control-plane/kube-apiserver": "kube-apiserver restarted", "certificates": "certificates: 1 files"},
     ),
     "settings were not loaded": (
         lambda host: replace(host, settings={**host.settings, "kernel settings": LoadedFiles("2", "1")}),
@@ -382,13 +387,13 @@ def test_a_version_that_a_rollout_left_behind_is_named() -> None:
 
 
 def written(at: datetime) -> ObservedHost:
-    return replace(applied(), written={ETCD_CA: at})
+    return replace(applied(), written={ETCD_CA: at, ETCD_CA_OF_API: at})
 
 
 def test_what_started_before_its_authority_was_written_starts_again() -> None:
     found = find_host_drift(desired(), written(STARTED + timedelta(microseconds=1)))
     assert [one.text for one in found.differences] == [
-        f"kube-apiserver: it started before {ETCD_CA} was written",
+        f"kube-apiserver: it started before {ETCD_CA_OF_API} was written",
         f"etcd: it started before {ETCD_CA} was written",
     ]
     assert host_state(found).stale == {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,11 +76,14 @@ def _free_addresses() -> None:
             there.get_subnet(instance.subnet_id).del_subnet_ip(instance.private_ip)
 
 
+@cache
+def _session() -> boto3.Session:
+    """Return one session for all tests: the model of EC2's API is read once, which takes a second or two."""
+    return boto3.Session("a", "b", region_name=REGION)
+
+
 def clients(fault: Fault | None = None) -> tuple[Any, Any]:
-    made = [
-        boto3.client(name, region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
-        for name in ("ec2", "elbv2")
-    ]
+    made = [_session().client(name) for name in ("ec2", "elbv2")]
     for client in made:
         (fault or Fault()).lay(client)
     return made[0], made[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import timedelta
 from typing import Any
 
@@ -57,7 +58,7 @@ def test_sizes_follow_roles_and_workers_alone_are_spot(plain: dict[str, Any]) ->
 
 def test_a_machine_is_closed_to_all_but_our_key_and_its_own_processes(plain: dict[str, Any]) -> None:
     asked = launches(plain)["cp-1"]
-    assert asked["UserData"].startswith("#cloud-config")
+    assert b64decode(asked["UserData"]).startswith(b"#cloud-config")  # as boto3 sends it
     assert asked["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
     assert asked["BlockDeviceMappings"][0]["Ebs"]["Encrypted"]
     assert asked["NetworkInterfaces"][0]["DeleteOnTermination"]

@@ -145,3 +145,16 @@ def test_the_same_ranges_by_the_other_setting_are_no_change() -> None:
     refuse_what_no_rollout_changes(
         BEFORE, with_network({"podCidrs": [network.pod_cidr], "serviceCidrs": [network.service_cidr]})
     )
+
+
+def at_provider(name: str) -> Cluster:
+    document = BEFORE.model_dump(mode="json", by_alias=True)
+    document["spec"]["hosts"]["provider"] = name
+    return Cluster.model_validate(document)
+
+
+@pytest.mark.parametrize("after", ["static", "libcloud"])
+def test_machines_that_a_provider_has_made_stay_its_own(after: str) -> None:
+    with pytest.raises(RefusedError, match=rf"spec.hosts.provider: ec2 -> {after} \(the machines are what the one has"):
+        refuse_what_no_rollout_changes(at_provider("ec2"), at_provider(after))
+    refuse_what_no_rollout_changes(at_provider("static"), at_provider("ec2"))  # which knows them, or is refused

@@ -238,9 +238,13 @@ _SETTINGS = st.builds(
 )
 
 
-@given(_MAPPINGS, _MAPPINGS, _MAPPINGS)
-def test_merging_does_not_depend_on_what_is_merged_first(a: Any, b: Any, c: Any) -> None:
-    assert deep_merged(deep_merged(a, b), c) == deep_merged(a, deep_merged(b, c))
+@given(_MAPPINGS, _MAPPINGS)
+def test_the_later_holds_and_what_it_does_not_name_stays(a: Any, b: Any) -> None:
+    both = deep_merged(a, b)
+    assert both.keys() == a.keys() | b.keys()
+    for key, value in both.items():
+        of_both = isinstance(a.get(key), dict) and isinstance(b.get(key), dict)
+        assert value == (deep_merged(a[key], b[key]) if of_both else b.get(key) if key in b else a[key])
     assert deep_merged(a, a) == a == deep_merged(a, {}) == deep_merged({}, a)
 
 

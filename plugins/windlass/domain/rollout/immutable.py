@@ -114,9 +114,9 @@ def _address_key(host: Host) -> str:
 
 
 def _provider(before: Cluster, after: Cluster) -> Iterator[str]:
-    """Keep the provider that made the machines: no other one knows them, so that it would make all of them again."""
+    """Keep the provider that made the machines: no other one would take away what it has made around them."""
     old, new = before.spec.hosts.provider, after.spec.hosts.provider
-    if old != new and {old, new} & SETTINGS.keys():
+    if old != new and old in SETTINGS:
         yield f"spec.hosts.provider: {old} -> {new} (the machines are what the one has made: {_NEW_CLUSTER})"
 
 

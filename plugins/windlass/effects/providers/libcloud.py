@@ -62,15 +62,13 @@ class LibcloudProvider:
 
     def missing(self, cluster: Cluster) -> tuple[str, ...]:
         """Return the hosts without a running node; see `HostProvider.missing`."""
-        there = self._nodes(cluster)
-        running = {name for name, nodes in there.items() if any(_state(one) == "running" for one in nodes)}
-        return tuple(host.name for host in cluster.spec.hosts.members if host.name not in running)
+        return _not_running(cluster, self._nodes(cluster))
 
     def provide(self, cluster: Cluster, run: str) -> tuple[str, ...]:  # noqa: ARG002 (no driver takes a token)
         """Make and start what is missing; see `HostProvider.provide`."""
         there = self._nodes(cluster)
         _check_single(there)
-        missing = self.missing(cluster)
+        missing = _not_running(cluster, there)
         for host in cluster.spec.hosts.members:
             if host.name not in there:
                 self._create(cluster, host)
@@ -175,6 +173,11 @@ class LibcloudProvider:
 
 def _state(node: Any) -> str:
     return str(getattr(node.state, "value", node.state))
+
+
+def _not_running(cluster: Cluster, there: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    running = {name for name, nodes in there.items() if any(_state(one) == "running" for one in nodes)}
+    return tuple(host.name for host in cluster.spec.hosts.members if host.name not in running)
 
 
 def _check_single(there: Mapping[str, Sequence[Any]]) -> None:

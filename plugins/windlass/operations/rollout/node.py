@@ -28,7 +28,7 @@ from windlass.operations.rollout.hooks import hooks_around
 from windlass.operations.rollout.pods_serving import serving_pods, wait_until_they_serve
 from windlass.operations.rollout.proxies import prepare_with_proxy
 from windlass.operations.rollout.rollback import put_back
-from windlass.operations.rollout.stacks import DidNotComeUpError, recreate_services
+from windlass.operations.rollout.stacks import GO_ON, DidNotComeUpError, recreate_services
 from windlass.operations.waiting import wait_until
 
 _API = timedelta(seconds=60)
@@ -137,14 +137,10 @@ def _gone_back(rollout: RolloutContext, client: KubernetesClient, host: Host, er
             uncordon(client, host.name)
         except WindlassError as again:
             return DidNotComeUpError(
-                f"{host.name} did not come up: {reason}; nor was it put back: {again}; its node stays cordoned; fix "
-                "the cause, then run the same rollout again: it goes on from here"
+                f"{host.name} did not come up: {reason}; nor was it put back: {again}; its node stays cordoned; {GO_ON}"
             )
         reason = f"{reason}; the old version runs on it again"
-    return DidNotComeUpError(
-        f"{host.name} did not come up: {reason}; the cluster serves; fix the cause, then run the same rollout again: "
-        "it goes on from here"
-    )
+    return DidNotComeUpError(f"{host.name} did not come up: {reason}; the cluster serves; {GO_ON}")
 
 
 def _journal(rollout: RolloutContext, host: str) -> str:

@@ -22,7 +22,8 @@ from windlass.operations.waiting import wait_until
 
 _UP = timedelta(minutes=5)
 _LOG_LINES = "3"
-_AGAIN = "fix the cause, then run the same rollout again: it goes on from here"
+GO_ON = "fix the cause, then run the same rollout again: it goes on from here"
+"""What to do about something that did not come up."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _gone_back(rollout: RolloutContext, part: StackPart, error: WindlassError) -
         return UnreachableError(f"{what} did not come up ({error}), and the host does not answer: {gone}")
     reason = f"{error}{last_words(rollout, part.host, part.services)}"
     if rollout.before == rollout.session or rollout.is_new(rollout.host(part.host)):
-        return DidNotComeUpError(f"{what} did not come up: {reason}; {_AGAIN}")
+        return DidNotComeUpError(f"{what} did not come up: {reason}; {GO_ON}")
     may_go_back = part.may_go_back()
     if not may_go_back:
         stays = "may be past the point of no return, which nothing that answers can tell"
@@ -116,9 +117,9 @@ def _gone_back(rollout: RolloutContext, part: StackPart, error: WindlassError) -
         lay_and_start(rollout.before, part)
         _wait(rollout.before, part)
     except WindlassError as again:
-        return DidNotComeUpError(f"{what} did not come up: {reason}; nor did the old version: {again}; {_AGAIN}")
+        return DidNotComeUpError(f"{what} did not come up: {reason}; nor did the old version: {again}; {GO_ON}")
     return DidNotComeUpError(
-        f"{what} did not come up, and the old version runs again: {reason}; the cluster serves; {_AGAIN}"
+        f"{what} did not come up, and the old version runs again: {reason}; the cluster serves; {GO_ON}"
     )
 
 

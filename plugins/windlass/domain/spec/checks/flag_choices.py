@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from windlass.domain.spec.checks.flag_values import is_true, seconds, wrong_value
+from windlass.domain.spec.checks.flag_values import is_true, listed, seconds, wrong_value
 from windlass.domain.spec.flags import Flags, own_flags
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem, nearest
@@ -82,7 +82,7 @@ _Rule = Callable[[Cluster, Flags], _Told]
 
 
 def _authorizers(_: Cluster, flags: Flags) -> _Told:
-    for mode in _listed(flags, "authorization-mode"):
+    for mode in listed(flags.get("authorization-mode", ())):
         if mode in _WITH_FILES:
             wrong = f"kube-apiserver does not start with {mode} without a file that no host has"
             yield "authorization-mode", wrong, f"take {mode} out; Node and RBAC authorize what Kubernetes needs"
@@ -107,7 +107,7 @@ def _api_server(_: Cluster, flags: Flags) -> _Told:
 
 def _ranges_of_nodes(cluster: Cluster, flags: Flags) -> _Told:
     """Keep the controller that gives nodes their ranges, where the network needs them."""
-    named = _listed(flags, "controllers")
+    named = listed(flags.get("controllers", ()))
     driver = cluster.spec.network.driver
     if driver == "none" or not named:
         return
@@ -118,7 +118,7 @@ def _ranges_of_nodes(cluster: Cluster, flags: Flags) -> _Told:
 
 def _allocatable(_: Cluster, flags: Flags) -> _Told:
     name = "enforce-node-allocatable"
-    enforced = set(_listed(flags, name) if name in flags else ["pods"]) - {"none"}
+    enforced = set(listed(flags.get(name, ())) if name in flags else ["pods"]) - {"none"}
     if enforced and not is_true(_last(flags, "cgroups-per-qos") or "true"):
         wrong = "kubelet does not start without a cgroup for each class of pods while it enforces what pods may take"
         yield "cgroups-per-qos", wrong, "leave it out"
@@ -129,7 +129,7 @@ def _allocatable(_: Cluster, flags: Flags) -> _Told:
 
 
 def _pinned(_: Cluster, flags: Flags) -> _Told:
-    reserved = [*_listed(flags, "system-reserved"), *_listed(flags, "kube-reserved")]
+    reserved = [*listed(flags.get("system-reserved", ())), *listed(flags.get("kube-reserved", ()))]
     has_cpu = bool(_last(flags, "reserved-cpus")) or any(one.startswith("cpu=") for one in reserved)
     if _last(flags, "cpu-manager-policy") == "static" and not has_cpu:
         wrong = "kubelet does not start with the policy static while no processor is reserved for the system"
@@ -138,10 +138,6 @@ def _pinned(_: Cluster, flags: Flags) -> _Told:
 
 def _last(flags: Flags, name: str) -> str:
     return flags.get(name, ("",))[-1]
-
-
-def _listed(flags: Flags, name: str) -> list[str]:
-    return [word.strip() for value in flags.get(name, ()) for word in value.split(",") if word.strip()]
 
 
 _RULES: tuple[tuple[str, _Rule], ...] = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 _SIGNED = ("int", "int32", "int64", "Level")
 _UNSIGNED = ("uint", "uint32", "uint64")
@@ -63,6 +63,11 @@ def whole_number(text: str) -> int | None:
 def is_true(text: str) -> bool:
     """Return what Go reads in a text that `wrong_value` took for true or false."""
     return text in {"1", "t", "T", "TRUE", "true", "True"}
+
+
+def listed(values: Iterable[str]) -> list[str]:
+    """Return the words of a flag that takes a list with commas, of all times that it is given."""
+    return [word.strip() for value in values for word in value.split(",") if word.strip()]
 
 
 def seconds(duration: str) -> float:

@@ -18,7 +18,7 @@ from windlass.domain.host.layout import (
     SCHEDULER_PKI,
 )
 from windlass.domain.spec.checks.flag_choices import wrong_choices
-from windlass.domain.spec.checks.flag_values import is_true, seconds, takes_one_value, whole_number, wrong_value
+from windlass.domain.spec.checks.flag_values import is_true, listed, seconds, takes_one_value, whole_number, wrong_value
 from windlass.domain.spec.checks.owned_flags import owned_flag
 from windlass.domain.spec.flags import own_flags
 from windlass.domain.spec.models import Cluster, Network
@@ -159,7 +159,7 @@ def _node_ranges(cluster: Cluster) -> Iterator[Problem]:
 def _admission(cluster: Cluster) -> Iterator[Problem]:
     path: Path = ("spec", "components", "kube-apiserver", "extraArgs")
     own = own_flags("kube-apiserver", cluster)
-    enabled, disabled = _listed(own.get("enable-admission-plugins")), _listed(own.get("disable-admission-plugins"))
+    enabled, disabled = (listed(own.get(f"{what}-admission-plugins", ())) for what in ("enable", "disable"))
     if enabled and "NodeRestriction" not in enabled:
         wrong = "without NodeRestriction one kubelet may change the nodes and pods of others"
         yield Problem((*path, "enable-admission-plugins"), wrong, "add NodeRestriction to the list")
@@ -170,16 +170,12 @@ def _admission(cluster: Cluster) -> Iterator[Problem]:
         if plugin in disabled:
             wrong = f"API servers do not start with {plugin} both enabled and disabled"
             yield Problem((*path, "disable-admission-plugins"), wrong, right)
-    modes = _listed(own.get("authorization-mode"))
+    modes = listed(own.get("authorization-mode", ()))
     if modes and not {"Node", "RBAC"} <= set(modes):
         wrong = "kubelets are authorized by Node, everybody else by RBAC"
         yield Problem(
             (*path, "authorization-mode"), wrong, f"write {','.join(dict.fromkeys(['Node', 'RBAC', *modes]))}"
         )
-
-
-def _listed(values: tuple[str, ...] | None) -> list[str]:
-    return [word.strip() for value in values or () for word in value.split(",") if word.strip()]
 
 
 def _issuers(cluster: Cluster) -> Iterator[Problem]:

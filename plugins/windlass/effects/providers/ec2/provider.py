@@ -33,8 +33,7 @@ class Ec2Provider:
 
     def missing(self, cluster: Cluster) -> tuple[str, ...]:
         """Return the hosts without a running instance whose host key is known; see `HostProvider.missing`."""
-        ready = {one.host for one in Instances(self._cloud, cluster.name).all() if one.is_ready}
-        return tuple(host.name for host in cluster.spec.hosts.members if host.name not in ready)
+        return _not_ready(cluster, Instances(self._cloud, cluster.name).live())
 
     def host_keys(self, cluster: Cluster) -> Mapping[str, str]:
         """Return the hosts' keys as their consoles told them; see `KnowsHostKeys`."""
@@ -44,9 +43,10 @@ class Ec2Provider:
     def provide(self, cluster: Cluster, run: str) -> tuple[str, ...]:
         """Make and start what is missing; see `HostProvider.provide`."""
         machines, around = Instances(self._cloud, cluster.name), VpcParts(self._cloud, cluster.name)
-        there = {one.host: one for one in machines.live()}
+        live = machines.live()
+        there = {one.host: one for one in live}
         _check_addresses(cluster, there)
-        missing = self.missing(cluster)
+        missing = _not_ready(cluster, live)
         subnets = around.subnets()
         groups = {} if self._cloud.settings.security_group_ids else around.groups(cluster, subnets.vpc)
         self._launch(cluster, machines, {name for name in missing if name not in there}, (subnets, groups, run))
@@ -149,6 +149,11 @@ class Ec2Provider:
             if time.monotonic() > deadline:
                 raise NotReadyError(f"EC2: not gone after {_RUNNING}: {', '.join(sorted(one.host for one in left))}")
             self._cloud.pause(_PAUSE_SECONDS)
+
+
+def _not_ready(cluster: Cluster, live: Collection[Instance]) -> tuple[str, ...]:
+    ready = {one.host for one in live if one.is_ready}
+    return tuple(host.name for host in cluster.spec.hosts.members if host.name not in ready)
 
 
 def _api_servers(cluster: Cluster, there: Mapping[str, Instance]) -> set[str]:
