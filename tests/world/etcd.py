@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from unit.backup.boltfile import etcd_file, key_value, revision
+from windlass.domain.addresses import host_port
 from windlass.domain.etcd.status import ListedMember
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Etcd:
         # One that has started before is told by the others that it must be replaced.
         if found is None or mine is None or mine.name:
             return False
-        clients = (f"https://{machine.address}:2379",)
+        clients = (f"https://{host_port(machine.address, 2379)}",)
         found.members[mine.member_id] = replace(mine, name=machine.name, client_urls=clients)
         machine.data[DATA] = Data(found.id, mine.member_id)
         return True
@@ -182,7 +183,7 @@ class Etcd:
 
 def url(machine: Machine) -> str:
     """Return where the other members reach the one on a machine."""
-    return f"https://{machine.address}:2380"
+    return f"https://{host_port(machine.address, 2380)}"
 
 
 def members_of(names: str) -> dict[int, ListedMember]:

@@ -63,7 +63,7 @@ class World:
         self.machines: dict[str, Machine] = {}
         self.etcd = Etcd(self.machines)
         for one in cluster.spec.hosts.members:
-            self.machines[one.name] = self._machine(one.name, one.address)
+            self.machines[one.name] = self._machine(one.name, one.node_addresses)
         self.kubernetes = KubernetesApi(self.machines, self.boundaries, self.etcd)
         self.clock = WorldClock()
         self.bucket = MortalStore(self.boundaries)
@@ -75,15 +75,16 @@ class World:
         self.runs: dict[str, Run] = {}
         self._numbers = itertools.count(1)
 
-    def _machine(self, name: str, address: str, installation: int = 1) -> Machine:
-        machine = Machine(name, address, self.boundaries, self.etcd, installation=installation)
+    def _machine(self, name: str, addresses: tuple[str, ...], installation: int = 1) -> Machine:
+        first, *further = addresses
+        machine = Machine(name, first, self.boundaries, self.etcd, tuple(further), installation=installation)
         machine.host.tunnel = partial(_forward, self, name)
         return machine
 
     def reinstall(self, name: str) -> None:
         """Have a machine come back with nothing on it, and another host key."""
         old = self.machines[name]
-        self.machines[name] = self._machine(name, old.address, old.installation + 1)
+        self.machines[name] = self._machine(name, (old.address, *old.further), old.installation + 1)
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Let the Airflow layer find this world where it looks for the real one."""

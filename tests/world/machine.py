@@ -49,6 +49,8 @@ class Machine:
     address: str
     boundaries: Boundaries
     etcd: Etcd
+    further: tuple[str, ...] = ()
+    """Its other addresses."""
     artifacts: set[str] = field(default_factory=set)
     links: dict[str, str] = field(default_factory=dict)
     directories: dict[str, int] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from urllib.parse import urlsplit
 
+from windlass.domain.addresses import host_port
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Release
 from windlass.domain.rendering import MirrorAddresses
@@ -72,4 +73,4 @@ def mirror_of(cluster: Cluster) -> MirrorAddresses | None:
             f"serve it, and give its URL as `mirror` or in {MIRROR_SETTING}; or say `from: official`"
         )
     registry = artifacts.registry or (None if artifacts.mirror else os.environ.get(REGISTRY_SETTING))
-    return MirrorAddresses(files.rstrip("/"), registry or f"{urlsplit(files).hostname}:{_REGISTRY_PORT}")
+    return MirrorAddresses(files.rstrip("/"), registry or host_port(urlsplit(files).hostname or "", _REGISTRY_PORT))

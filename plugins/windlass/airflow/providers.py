@@ -13,7 +13,7 @@ from windlass.airflow.hooks.host import HostHook
 from windlass.domain.scripts.first_boot import MachineLogin
 from windlass.domain.spec.ec2_settings import Ec2Settings
 from windlass.domain.spec.libcloud_settings import LibcloudSettings
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.provider_settings import read_settings
 from windlass.effects.providers import Cloud, Ec2Provider, HostProvider, StaticProvider, installed_provider
 from windlass.effects.providers.libcloud import LibcloudProvider, make_driver
@@ -36,9 +36,9 @@ def host_provider(cluster: Cluster) -> HostProvider:
     return installed_provider(hosts.provider)(dict(hosts.settings))
 
 
-def _login(cluster: Cluster) -> MachineLogin:
-    """Return who is let in to machines that are made: the login of the cluster's SSH connection, by its key alone."""
-    target = HostHook(cluster.spec.hosts.ssh.connection).targets(cluster)[0]
+def _login(cluster: Cluster, host: Host) -> MachineLogin:
+    """Return who is let in to a machine that is made: the login that the spec has for it, by its key alone."""
+    target = HostHook(cluster.spec.hosts.ssh.connection).target(cluster, host)
     return MachineLogin(target.user, public_key(target), target.port)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from windlass.cli import mirror_accept, mirror_archive
 from windlass.domain.accepted_lock import lock_digest
+from windlass.domain.addresses import host_port
 from windlass.errors import NotReadyError, SpecError, WindlassError
 from windlass.mirror import cache, places, source_choice
 from windlass.mirror.commands import Commands
@@ -96,10 +97,10 @@ def serve(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _interrupt)  # the registry is stopped then, as with Ctrl-C
     root, tls = cache.mirror_directory(_source(arguments)), _tls(arguments)
     scheme = "http" if tls is None else "https"
-    print(f"mirror: {root} at {scheme}://{arguments.address}:{arguments.port}", flush=True)
+    print(f"mirror: {root} at {scheme}://{host_port(arguments.address, arguments.port)}", flush=True)
     with contextlib.ExitStack() as beside:
         if arguments.registry_port is not None:
-            where = f"{arguments.address}:{arguments.registry_port}"
+            where = host_port(arguments.address, arguments.registry_port)
             beside.enter_context(images_served(_registry_program(_source(arguments)), root, where, tls))
             print(f"mirror: its images at {scheme}://{where}", flush=True)
         serve_files(root, arguments.address, arguments.port, tls)

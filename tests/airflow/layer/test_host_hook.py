@@ -125,3 +125,38 @@ def test_recorded_keys_are_used_where_first_use_is_trusted(connection: Any, monk
         assert connections.target("cp-1").known_hosts == ("192.0.2.11 ssh-ed25519 AAAA",)
     with HostHook().connections(cluster({}), keys) as connections:
         assert connections.target("cp-1").known_hosts == ()
+
+
+def reached(own: dict[str, Any], ssh: dict[str, Any]) -> Cluster:
+    document = cluster(ssh).model_dump(mode="json", by_alias=True)
+    document["spec"]["hosts"]["members"][0] |= {
+        "address": "cp-1.example.com",
+        "privateAddress": "10.0.1.11",
+        "ssh": own,
+    }
+    return load_cluster(json.dumps(document), "demo.yaml")
+
+
+def test_a_host_has_its_own_login_where_the_spec_says_so(connection: Any) -> None:
+    connection(private_key=PLAIN)
+    other = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    connection("rack2", private_key=other)
+    own = {"user": "admin", "port": 2222, "connection": "rack2", "knownHosts": [f"cp-1 {HOST_KEY}"]}
+    target = HostHook().targets(reached(own, {"user": "ops"}))[0]
+    assert (target.address, target.port, target.user) == ("cp-1.example.com", 2222, "admin")
+    assert (target.private_key, target.known_hosts) == (other, (f"cp-1 {HOST_KEY}",))
+
+
+def test_a_host_has_its_own_bastion_or_none(connection: Any) -> None:
+    connection(private_key=PLAIN)
+    connection("rack2", login="jump", private_key=PLAIN)
+    for_all, own = {"bastion": {"address": "a.example.com"}}, {"address": "b.example.com", "port": 2200}
+
+    def bastion(of_host: dict[str, Any]) -> Any:
+        return HostHook().targets(reached(of_host, for_all))[0].bastion
+
+    assert (bastion({}).address, bastion({}).user) == ("a.example.com", "ops")
+    found = bastion({"bastion": own, "connection": "rack2"})
+    assert (found.address, found.port, found.user) == ("b.example.com", 2200, "jump")
+    assert bastion({"connection": "rack2"}).user == "ops"  # the bastion of all has the login of all
+    assert bastion({"direct": True}) is None

@@ -122,4 +122,4 @@ def test_what_was_killed_is_given_a_moment(host: Path) -> None:
 
 
 def test_a_removal_ends_with_what_it_finds_left() -> None:
-    assert removal_script("10.244.0.0/16").text.endswith(uninstall._END)
+    assert removal_script(("10.244.0.0/16",)).text.endswith(uninstall._END)

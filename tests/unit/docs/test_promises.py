@@ -19,6 +19,12 @@ READ_IN_THE_SPEC = {"Etcd.allow_even"}
 READ_BY = {
     "Component.extra_args": r"\bown_flags\(",
     "Oidc.username_prefix": r"\.prefix\b",
+    "Host.secondary_address": r"\.node_addresses\b",
+    "HostSsh.direct": r"\blogin_of\(",
+    "Network.pod_cidr": r"\.pod_ranges\b",
+    "Network.pod_cidrs": r"\.pod_ranges\b",
+    "Network.service_cidr": r"\.service_ranges\b",
+    "Network.service_cidrs": r"\.service_ranges\b",
     "Ec2Roles.worker": r"\.volume_of\(",
     "Ec2Settings.by_role": r"\.volume_of\(",
     "Ec2Settings.spot": r"\.is_spot\(",

@@ -37,7 +37,7 @@ def probe(port: int, **changes: str) -> Probe:
     fields = {
         "id": "cp-1/thing", "address": LOCAL, "port": str(port), "protocol": "http", "path": "GET /livez HTTP/1.0",
         "authority": "", "certificate": "", "interval": "0.1", "timeout": "10", "times": "3", "accepts": "",
-        "ssh": "0", "server_name": LOCAL,
+        "reach": "", "server_name": LOCAL,
     }  # fmt: skip
     return Probe(list((fields | changes).values()))
 
@@ -465,3 +465,10 @@ def test_the_loop_in_python_ends_when_nobody_listens(monkeypatch: pytest.MonkeyP
 def test_the_loop_does_not_know_every_order(running: Running) -> None:
     running.tell("alive\nsing\tloud\nstart\n")
     assert running.until(lambda fields: fields[0] == "beat")
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this kernel has no IPv6")
+def test_an_ipv6_address_to_which_nothing_leads_is_no_mistake_of_the_probe() -> None:
+    nowhere = probe(1, address="2001:db8::1", timeout="0.7")
+    assert look(nowhere, {})[0] == "hung"
+    assert nowhere.host == "[2001:db8::1]"

@@ -17,7 +17,7 @@ def test_a_loop_understands_what_it_is_to_know() -> None:
     lines = setup_lines(plan(), "cp-1", ("docker",)).splitlines()
     probes = [Probe(line.split("\t")[1:]) for line in lines if line.startswith("probe\t")]
     assert {probe.id for probe in probes} == {f"{host}/kube-apiserver" for host in ("cp-1", "cp-2", "cp-3", "w-1")}
-    assert {probe.ssh_port for probe in probes if probe.id.startswith("cp-1/")} == {0}
+    assert [probe.reach_ports for probe in probes] == [[], [22, 10250], [22, 10250], [22, 10250]]
     assert (probes[1].interval, probes[1].timeout, probes[1].times) == (2.0, 2.0, 5)
     assert "unit\tdocker" in lines
     assert lines[-1] == "start"

@@ -56,7 +56,7 @@ def plan(
         for host in hosts
         for component in components
     )
-    return CheckPlan("demo", addresses, 22, checks)
+    return CheckPlan("demo", addresses, dict.fromkeys(addresses, (22, 10250)), checks)
 
 
 @dataclass

@@ -10,6 +10,7 @@ import yaml
 from windlass.domain.host.facts import HostFacts, parse_facts
 from windlass.domain.host.left_there import engine_settings, leftovers, login, room
 from windlass.domain.host.preflight import PreflightAnswer, check_hosts, refuse
+from windlass.domain.host.reach import needed_ports
 from windlass.domain.spec.models import Cluster
 from windlass.errors import NotReadyError, RefusedError
 
@@ -197,6 +198,31 @@ def test_a_machine_is_another_clusters_by_any_of_its_addresses() -> None:
     assert told_with(taken, cp_1=("192.0.2.11", "198.51.100.8")) == []
     (told,) = told_with(taken, cp_1=("192.0.2.11", "198.51.100.7"))
     assert told.startswith("cp-1: it has the address 198.51.100.7, which is that of host w-9 of the cluster `prod`")
+
+
+def test_an_address_on_no_interface_is_told_with_those_that_are_there() -> None:
+    (told,) = findings_with(addresses=("127.0.0.1", "10.0.1.11", "fe80::1", "fd00::11"))
+    assert told.startswith("cp-1: 192.0.2.11 is on none of its interfaces")
+    assert "it has 10.0.1.11, fd00::11; give the one" in told
+    assert "as `privateAddress` of cp-1; `address` may stay" in told
+
+
+def test_two_addresses_are_one_to_reach_and_one_to_bind() -> None:
+    document = cluster().model_dump(mode="json", by_alias=True)
+    document["spec"]["hosts"]["members"][0] |= {"address": "203.0.113.11", "privateAddress": "10.0.1.11"}
+    two = Cluster.model_validate(document)
+    answers = {
+        "cp-1": PreflightAnswer(facts("a" * 32, addresses=("10.0.1.11",))),
+        "w-1": PreflightAnswer(facts("b" * 32, addresses=("192.0.2.12",))),
+    }
+    assert check_hosts(two, answers, brings_engine=True) == []
+
+
+def test_hosts_need_no_ssh_of_each_other() -> None:
+    first, worker = cluster().spec.hosts.members
+    assert needed_ports(first, worker) == {10250: "kubelet"}
+    assert needed_ports(worker, first) == {6443: "API server"}
+    assert set(needed_ports(first, first)) == {2379, 2380, 2381, 6443, 10250}
 
 
 LEFT = [

@@ -15,7 +15,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 
 from windlass.domain.scripts.first_boot import KEYS_END, MachineLogin
-from windlass.domain.spec import Cluster
+from windlass.domain.spec import Cluster, Host
 from windlass.domain.spec.ec2_settings import Ec2Settings
 from windlass.domain.spec.provider_settings import read_settings
 from windlass.effects.providers import Cloud, Ec2Provider
@@ -90,11 +90,11 @@ def clients(fault: Fault | None = None) -> tuple[Any, Any]:
 
 
 def provider(
-    settings: dict[str, Any], fault: Fault | None = None, login: Callable[[], MachineLogin] | None = None
+    settings: dict[str, Any], fault: Fault | None = None, login: Callable[[Host], MachineLogin] | None = None
 ) -> Ec2Provider:
     ec2, elb = clients(fault)
     read = read_settings(Ec2Settings, settings)
-    return Ec2Provider(Cloud(ec2, elb, read, login or (lambda: MachineLogin("ops", KEY)), pause=lambda _: None))
+    return Ec2Provider(Cloud(ec2, elb, read, login or (lambda _: MachineLogin("ops", KEY)), pause=lambda _: None))
 
 
 def cluster(

@@ -58,7 +58,7 @@ class Clouds:
                 driver = self.dummy
         else:
             driver = self.dummy
-        return LibcloudProvider(driver, settings, lambda: MachineLogin("ops", KEY), pause=_pause())
+        return LibcloudProvider(driver, settings, lambda _: MachineLogin("ops", KEY), pause=_pause())
 
     def answer(self, http: responses.RequestsMock) -> None:
         for method in ("GET", "POST", "DELETE"):

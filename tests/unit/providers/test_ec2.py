@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from unit.providers.aws import HOST_KEY, Fault, clients, cluster, left, provider
+from unit.providers.aws import HOST_KEY, KEY, Fault, clients, cluster, left, provider
 from unit.providers.conftest import HOSTS
+from windlass.domain.scripts.first_boot import MachineLogin
+from windlass.domain.spec import Cluster
 from windlass.errors import NotReadyError, RefusedError
+
+OTHER_KEY = KEY.replace("BAQ", "CAg")
 
 API = {"api": {"endpoint": "10.0.1.10:6443"}}
 
@@ -61,6 +65,17 @@ def test_a_machine_is_closed_to_all_but_our_key_and_its_own_processes(plain: dic
     assert asked["KeyName"].startswith("windlass-demo-")
     zones = {one["PrivateIpAddress"]: one["Placement"]["AvailabilityZone"] for one in instances()}
     assert zones == {"10.0.1.11": "eu-west-1a", "10.0.2.12": "eu-west-1b"}
+
+
+def test_a_machine_has_its_private_address_and_lets_in_the_login_of_its_host(plain: dict[str, Any]) -> None:
+    document = cluster(plain, HOSTS).model_dump(mode="json", by_alias=True)
+    document["spec"]["hosts"]["members"][0] |= {"address": "203.0.113.11", "privateAddress": "10.0.1.11"}
+    keys = {"cp-1": KEY, "w-1": OTHER_KEY}
+    made = provider(plain, login=lambda host: MachineLogin("ops", keys[host.name]))
+    made.provide(Cluster.model_validate(document), "run")
+    found = {one["PrivateIpAddress"]: one["KeyName"] for one in instances()}
+    assert found.keys() == {"10.0.1.11", "10.0.2.12"}
+    assert len(set(found.values())) == 2
 
 
 def test_host_keys_are_what_consoles_told_and_are_kept_with_the_machine(plain: dict[str, Any]) -> None:

@@ -43,3 +43,10 @@ def test_the_overlay_is_let_through_where_there_is_one(network: dict[str, Any], 
     allowed = allowed_traffic(demo(**network), Outside())
     assert {one.first for one in allowed if one.protocol == "udp"} == ports
     assert {one.group for one in allowed if one.protocol == "udp"} <= {"control-plane", "worker"}
+
+
+def test_ssh_is_let_through_at_the_port_of_each_host() -> None:
+    document = demo().model_dump(mode="json", by_alias=True)
+    document["spec"]["hosts"]["members"][0]["ssh"] = {"port": 2222}
+    allowed = allowed_traffic(Cluster.model_validate(document), Outside(["192.0.2.0/24"]))
+    assert {one.first for one in allowed if one.source == "192.0.2.0/24"} == {22, 2222}

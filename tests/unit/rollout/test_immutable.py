@@ -24,7 +24,7 @@ def with_host(host_name: str, **change: Any) -> Cluster:
     return Cluster.model_validate(document)
 
 
-def with_network(change: Mapping[str, str]) -> Cluster:
+def with_network(change: Mapping[str, Any]) -> Cluster:
     document = BEFORE.model_dump(mode="json", by_alias=True)
     document["spec"]["network"].update(change)
     return Cluster.model_validate(document)
@@ -56,6 +56,14 @@ OURS, OTHER, THIRD = "https://kubernetes.default.svc.cluster.local", "https://id
             r"spec.network.podCidr: .*keep their addresses: make a new cluster",
         ),
         (with_network({"serviceCidr": "10.99.0.0/16"}), r"spec.network.serviceCidr: .*: make a new cluster"),
+        (with_network({"podCidrs": ["10.99.0.0/16"]}), r"spec.network.podCidr: 10.244.0.0/16 -> 10.99.0.0/16 \("),
+        (with_network({"nodeMaskIpv6": 72}), r"spec.network.nodeMaskIpv6: .*nodes keep their ranges"),
+        (with_network({"clusterDomain": "example.org"}), r"spec.network.clusterDomain: .*keep the old one"),
+        (with_network({"mtu": 1400}), r"spec.network.mtu: None -> 1400 \(.*keep the old one"),
+        (
+            with_host("cp-3", privateAddress="10.0.1.13"),
+            r"cp-3.privateAddress: 192.0.2.13 -> 10.0.1.13 \(members of etcd.*: give the other machine",
+        ),
         (
             with_network({"driver": "none"}),
             r"spec.network.driver: 'flannel' -> 'none' \(pods keep.*: make a new cluster",
@@ -125,6 +133,18 @@ def test_the_way_out_of_another_issuer_leads_there(before: list[str], after: lis
         refuse_what_no_rollout_changes(
             with_flags(BEFORE, service_account_issuer=one), with_flags(BEFORE, service_account_issuer=next_one)
         )
+
+
+def test_where_windlass_reaches_a_host_may_change() -> None:
+    moved = with_host("cp-3", address="bastioned.example.com", privateAddress="192.0.2.13", ssh={"port": 2222})
+    refuse_what_no_rollout_changes(BEFORE, moved)
+
+
+def test_the_same_ranges_by_the_other_setting_are_no_change() -> None:
+    network = BEFORE.spec.network
+    refuse_what_no_rollout_changes(
+        BEFORE, with_network({"podCidrs": [network.pod_cidr], "serviceCidrs": [network.service_cidr]})
+    )
 
 
 def at_provider(name: str) -> Cluster:

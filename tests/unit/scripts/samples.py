@@ -69,7 +69,8 @@ _INSTALLS = (
 _IMAGES = ("192.0.2.9:5000/windlass/etcd@sha256:1", "192.0.2.9:5000/windlass/haproxy@sha256:2")
 _UNIT = (["/etc/systemd/system/kubelet.service", "/etc/windlass/my config"], ["/opt/windlass/v1.37.2/bin/kubelet"])
 _SERVICES = {"kube-apiserver": "sha256:1", "kube-scheduler": "sha256:2"}
-_DRILL = DrillPlan("d1", Images("etcd@sha256:1", "api@sha256:2"), 2**20, "10.96.0.0/12", "/registry", {})
+_ISSUER = "https://kubernetes.default.svc.cluster.local"
+_DRILL = DrillPlan("d1", Images("etcd@sha256:1", "api@sha256:2"), 2**20, ("10.96.0.0/12",), _ISSUER, "/registry", {})
 _RESTORE = Restore("abc", "cp-1", "https://192.0.2.1:2380", "cp-1=https://192.0.2.1:2380", "demo-abc", 10**9, "etcd:1")
 
 
@@ -134,13 +135,13 @@ _SINGLE = (
     keep_word_script(),
     member_ended_script(),
     _NODE_PULL,
-    node_removal_script("10.244.0.0/16"),
+    node_removal_script(("10.244.0.0/16",)),
     observe_member_script(),
     pack_stacks_script(["control-plane", "etcd"]),
     prepared_script(_HOST),
     _PULL,
     receive_script("abc"),
-    removal_script("10.244.0.0/16"),
+    removal_script(("10.244.0.0/16",)),
     remove_files_script(["/etc/windlass/pki/etcd/server.key", "/etc/windlass/my key"]),
     remove_others_script(["etcd", "my-stack"]),
     restart_member_script(),
@@ -150,7 +151,9 @@ _SINGLE = (
     stage_script("abc"),
     stop_script(),
     surroundings_script(
-        {"cp-2": "192.0.2.2:22"}, {"the mirror at http://192.0.2.9:8080": _MIRROR.probe}, has_etcd=True
+        {"the API server of cp-2": "192.0.2.2:6443"},
+        {"the mirror at http://192.0.2.9:8080": _MIRROR.probe},
+        has_etcd=True,
     ),
     switch_script("abc"),
     bootstrap_script("cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380"),

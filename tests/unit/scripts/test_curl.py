@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from windlass.domain.scripts.curl import CurlProbe, Expected, tell_unreached
+from windlass.domain.scripts.curl import CurlProbe, Expected, tell_blocked, tell_unreached
 
 SOON = timedelta(seconds=5)
 
@@ -92,6 +92,19 @@ def test_trust_limits_and_further_options_are_words_of_their_own() -> None:
 def test_any_certificate_will_do_only_where_that_is_said() -> None:
     assert "--insecure" not in CurlProbe("https://192.0.2.1", SOON).argv
     assert "--insecure" in CurlProbe("https://192.0.2.1", SOON, is_trusted=True).argv
+
+
+def test_a_way_is_blocked_where_packets_do_not_come_back(server: str) -> None:
+    ways = {
+        "something listens": server.removeprefix("http://"),
+        "nothing listens yet": "127.0.0.1:1",
+        "there is no way": "255.255.255.255:6443",
+    }
+    lines = [
+        tell_blocked(CurlProbe(f"https://{where}", SOON, "way", is_trusted=True), what) for what, where in ways.items()
+    ]
+    said = subprocess.run(["sh", "-c", "\n".join([*lines, "wait"])], capture_output=True, check=True, text=True)
+    assert said.stdout.splitlines() == ["there is no way"]
 
 
 def test_no_proxy_of_the_environment_is_asked_for_what_is_inside(server: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,9 +37,14 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({f"{FIRST}.name": "-"}, "spec.hosts.members[0].name", "no valid name", "lower-case letters"),
     ({f"{FIRST}.name": "cp-2"}, "spec.hosts.members[1].name", "host 1 of the list has the name `cp-2` too", "its own"),
     ({f"{FIRST}.address": "192.0.2.12"}, "spec.hosts.members[1].address", "`cp-1` has the address", "its own address"),
-    ({f"{FIRST}.address": "fd00::1"}, "spec.hosts.members[0].address", "IPv6 address, which is not supported", "IPv4"),
-    ({f"{FIRST}.address": "cp-1.example.com"}, "spec.hosts.members[0].address", "no IPv4 address", "four numbers"),
-    ({f"{FIRST}.address": "192.0.2.300"}, "spec.hosts.members[0].address", "no IPv4 address", "0 to 255"),
+    (
+        {f"{FIRST}.address": "fd00::1"},
+        "spec.hosts.members[0].address",
+        "is no IPv4 address, as the first range",
+        "family",
+    ),
+    ({f"{FIRST}.address": "cp-1.example.com"}, "spec.hosts.members[0].address", "is a name", "privateAddress"),
+    ({f"{FIRST}.address": "192.0.2.300"}, "spec.hosts.members[0].address", "no IP address", "192.0.2.11"),
     ({f"{FIRST}.address": "127.0.0.1"}, "spec.hosts.members[0].address", "loopback", "the other hosts reach"),
     ({f"{FIRST}.address": "0.0.0.0"}, "spec.hosts.members[0].address", "no address at all", "reach"),  # noqa: S104  nothing is bound, it is refused
     ({f"{FIRST}.address": "239.1.1.1"}, "spec.hosts.members[0].address", "multicast", "reach"),
@@ -101,14 +106,14 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
         "one",
     ),
     # the network
-    ({"spec.network.podCidr": "10.244.0.0"}, "spec.network.podCidr", "no IPv4 range", "add its length"),
-    ({"spec.network.podCidr": "10.244.1.0/16"}, "spec.network.podCidr", "no IPv4 range", "`10.244.0.0/16`"),
-    ({"spec.network.podCidr": "10.244.0.0/16,fd00::/48"}, "spec.network.podCidr", "dual stack is not supported", "one"),
+    ({"spec.network.podCidr": "10.244.0.0"}, "spec.network.podCidr", "no range of IP", "add its length"),
+    ({"spec.network.podCidr": "10.244.1.0/16"}, "spec.network.podCidr", "no range of IP", "`10.244.0.0/16`"),
+    ({"spec.network.podCidr": "10.244.0.0/16,fd00::/48"}, "spec.network.podCidr", "several ranges", "podCidrs"),
     (
         {"spec.network.serviceCidr": "fd00::/108"},
         "spec.network.serviceCidr",
-        "IPv6 range, which is not supported",
-        "IPv4",
+        "pods have IPv4, and services IPv6",
+        "same families",
     ),
     ({"spec.network.serviceCidr": "127.0.0.0/16"}, "spec.network.serviceCidr", "another meaning", "private range"),
     ({"spec.network.podCidr": "10.100.0.0/16"}, "spec.network.podCidr", "overlaps the services' range", "in common"),
@@ -145,7 +150,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     (
         {"spec.loadBalancer": {"driver": "metallb", "addresses": ["192.0.2.9-192.0.2.8"]}},
         "spec.loadBalancer.addresses[0]",
-        "no range of IPv4 addresses",
+        "no range of IP addresses",
         "first-last",
     ),
     (
@@ -160,7 +165,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
         "overlaps the services' range",
         "free addresses",
     ),
-    ({"spec.dns.upstreams": ["dns.example.com"]}, "spec.dns.upstreams[0]", "no IPv4 address", "192.0.2.53"),
+    ({"spec.dns.upstreams": ["dns.example.com"]}, "spec.dns.upstreams[0]", "no IP address", "192.0.2.53"),
     ({"spec.dns.upstreams": ["127.0.0.53"]}, "spec.dns.upstreams[0]", "ask itself", "another resolver"),
     # access
     ({"spec.hosts.provider": "statik"}, "spec.hosts.provider", "no host provider", "did you mean `static`?"),
@@ -205,7 +210,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     (
         {"spec.hosts.ssh": {"bastion": {"address": "a b"}}},
         "spec.hosts.ssh.bastion.address",
-        "no IPv4 address",
+        "no IP address",
         "bastion's DNS name",
     ),
     (
@@ -217,7 +222,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"spec.api.endpoint": "https://k8s.example.com"}, "spec.api.endpoint", "is a URL", "`host:port`"),
     ({"spec.api.endpoint": "k8s.example.com"}, "spec.api.endpoint", "has no port", "`host:port`"),
     ({"spec.api.endpoint": "k8s.example.com:70000"}, "spec.api.endpoint", "no port", "65535"),
-    ({"spec.api.endpoint": "[fd00::1]:6443"}, "spec.api.endpoint", "IPv6", "`host:port`"),
+    ({"spec.api.endpoint": "fd00::1:6443"}, "spec.api.endpoint", "IPv6", "`host:port`"),
     ({"spec.api.extraNames": ["a/b"]}, "spec.api.extraNames[0]", "neither a DNS name nor", "without scheme"),
     (
         {"spec.artifacts": {"registry": "http://m"}},

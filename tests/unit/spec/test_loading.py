@@ -75,7 +75,10 @@ spec:
             "demo.yaml:12: spec.hosts.members[1].address: `cp-1` has the address 192.0.2.11 too; "
             "give each host its own address"
         ),
-        "demo.yaml:14: spec.network.podCidr: `10.244.0.1/16` is no IPv4 range; did you mean `10.244.0.0/16`?",
+        (
+            "demo.yaml:14: spec.network.podCidr: `10.244.0.1/16` is no range of IP addresses; "
+            "did you mean `10.244.0.0/16`?"
+        ),
         "demo.yaml:15: spec.repair.enabled: `yes` is not true or false; write true or false, without quotes",
     ]
 

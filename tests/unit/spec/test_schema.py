@@ -72,6 +72,7 @@ def test_there_is_an_example_for_each_topology() -> None:
     found = {path.stem: topology(load_cluster(path.read_text(), path.name)) for path in EXAMPLES}
 
     assert found == {
+        "dual-stack": "overlapping",
         "ha-3-1": "overlapping",
         "overlapping": "overlapping",
         "separate": "separate",

@@ -25,7 +25,8 @@ def tell_facts(machine: Machine, arguments: Arguments) -> Iterator[str]:
     yield from [
         "os_id=debian", "os_version=12", "os_name=Debian", "kernel=6.1.0", "arch=x86_64", "init=systemd",
         f"hostname={machine.name}", f"epoch={time.time()}", f"machine_id={machine.name}", "cpus=2",
-        "memory_kib=8000000", "cgroup=2", "swap_known=yes", "cap_bounding=1ffffffffff", f"address={machine.address}",
+        "memory_kib=8000000", "cgroup=2", "swap_known=yes", "cap_bounding=1ffffffffff",
+        *(f"address={one}" for one in (machine.address, *machine.further)),
         "disk=/var/lib 90000000", "disk=/var/lib/windlass 90000000", "nameserver=192.0.2.53", *docker, *cluster,
         *(f"tool={tool}" for tool in ("iptables", "curl", "conntrack", "mount", "nsenter")),
         "complete=yes",
@@ -35,7 +36,7 @@ def tell_facts(machine: Machine, arguments: Arguments) -> Iterator[str]:
 def look_around(machine: Machine, arguments: Arguments) -> Iterator[str]:
     """Reach all but hosts that are down, on a fast disk."""
     for name, where in arguments["hosts"].items():
-        if not machine.etcd.machines[name].host.is_reachable:
+        if not machine.etcd.machines[name.rpartition(" ")[2]].host.is_reachable:
             yield f"{UNREACHED}{name} ({where})"
     if arguments["has_etcd"]:
         yield "fsync_ns=100000"

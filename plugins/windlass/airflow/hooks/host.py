@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from windlass.airflow.connections import cluster_connection
+from windlass.domain.spec.logins import login_of
 from windlass.domain.spec.models import Bastion, Cluster, Host
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.pool import Connections, SshConnector
@@ -30,8 +31,9 @@ class HostHook(BaseHook):
 
     The connection holds the login and its private key (extra `private_key`, or `key_file`: a path on this machine;
     `private_key_passphrase` if it has one). A host's address comes from the spec, so that one connection serves all
-    hosts of a cluster. Host keys come from the spec and from the extras `known_hosts` (lines of such a file) and
-    `host_key` (one key that every host shows). The ssh provider's switches that turn the check off have no effect.
+    hosts of a cluster but those for which the spec names another. Host keys come from the spec and from the extras
+    `known_hosts` (lines of such a file) and `host_key` (one key that every host shows). The ssh provider's switches
+    that turn the check off have no effect.
     """
 
     def __init__(self, ssh_conn_id: str = "windlass_ssh") -> None:
@@ -48,28 +50,30 @@ class HostHook(BaseHook):
 
     def target(self, cluster: Cluster, host: Host) -> SshTarget:
         """Return the login on one host."""
-        ssh, connection = cluster.spec.hosts.ssh, cluster_connection(self.ssh_conn_id, cluster.name)
+        login = login_of(cluster, host, self.ssh_conn_id)
+        connection = cluster_connection(login.connection, cluster.name)
         return SshTarget(
             name=host.name,
-            address=host.address,
-            port=ssh.port,
-            user=_user(connection, ssh.user),
+            address=login.address,
+            port=login.port,
+            user=_user(connection, login.user),
             private_key=_private_key(connection),
-            known_hosts=(*ssh.known_hosts, *_known_hosts(connection)),
-            trust_on_first_use=ssh.trust_on_first_use,
-            bastion=self._bastion(ssh.bastion, cluster, connection) if ssh.bastion else None,
+            known_hosts=(*login.known_hosts, *_known_hosts(connection)),
+            trust_on_first_use=login.trust_on_first_use,
+            bastion=_bastion(login.bastion, cluster, connection) if login.bastion else None,
         )
 
-    def _bastion(self, bastion: Bastion, cluster: Cluster, hosts: Connection) -> SshTarget:
-        connection = cluster_connection(bastion.connection, cluster.name) if bastion.connection else hosts
-        return SshTarget(
-            name=f"bastion {bastion.address}",
-            address=bastion.address,
-            port=bastion.port,
-            user=bastion.user or _user(connection, cluster.spec.hosts.ssh.user),
-            private_key=_private_key(connection),
-            known_hosts=(*bastion.known_hosts, *_known_hosts(connection)),
-        )
+
+def _bastion(bastion: Bastion, cluster: Cluster, hosts: Connection) -> SshTarget:
+    connection = cluster_connection(bastion.connection, cluster.name) if bastion.connection else hosts
+    return SshTarget(
+        name=f"bastion {bastion.address}",
+        address=bastion.address,
+        port=bastion.port,
+        user=_user(connection, bastion.user),
+        private_key=_private_key(connection),
+        known_hosts=(*bastion.known_hosts, *_known_hosts(connection)),
+    )
 
 
 def _user(connection: Connection, desired: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from windlass.domain.addresses import host_port
 from windlass.domain.etcd.status import ObservedMember
 from windlass.domain.host.layout import ETCD_PEER_PORT
 from windlass.domain.spec.models import Cluster
@@ -37,7 +38,7 @@ class BootstrapHost:
 def initial_cluster_of(cluster: Cluster) -> str:
     """Return the members of a new etcd cluster as each of them takes them: `name=address` of every etcd host."""
     hosts = cluster.hosts_with("etcd")
-    return ",".join(f"{host.name}=https://{host.address}:{ETCD_PEER_PORT}" for host in hosts)
+    return ",".join(f"{host.name}=https://{host_port(host.node_address, ETCD_PEER_PORT)}" for host in hosts)
 
 
 def check_bootstrap(cluster: Cluster, hosts: Mapping[str, BootstrapHost], created: str | None) -> tuple[str, ...]:

@@ -222,7 +222,7 @@ def has_its_own_authority(audit: HostAudit) -> Iterator[str]:
 def listens_at_own_address(component: str) -> HostCheck:
     """Check that a component listens at its host's address of the spec, and not at every one."""
     return lambda audit: _unless(
-        audit.of(component).get("bind-address") == audit.host.address, f"{component} listens at other addresses"
+        audit.of(component).get("bind-address") == audit.host.node_address, f"{component} listens at other addresses"
     )
 
 

@@ -15,12 +15,13 @@ from windlass.domain.health.probe import Subject
 from windlass.domain.health.vantage import vantages_of
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
-from windlass.domain.host.layout import API_SERVER, API_SERVER_NAME, KUBELET_PORT, PKI
+from windlass.domain.host.layout import API_SERVER, API_SERVER_NAME, ETCD_STATUS_PORT, KUBELET_PORT, PKI
 from windlass.domain.objects.watched import WatchedObject, watched_objects
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.manifests import render_manifests
 from windlass.domain.rendering.stacks import compose_alone, host_stacks
+from windlass.domain.spec.logins import login_of
 from windlass.domain.spec.models import Cluster, HealthOverride, Host
 
 KUBELET = "kubelet"
@@ -90,8 +91,9 @@ class CheckPlan:
 
     cluster: str
     hosts: Mapping[str, str]
-    """Address by host."""
-    ssh_port: int
+    """Address by host, at which the others reach it."""
+    reach_ports: Mapping[str, tuple[int, ...]]
+    """By host: where it takes or refuses a connection as long as it is there, SSH's and one that others need anyway."""
     checks: tuple[Check, ...]
     objects: tuple[WatchedObject, ...] = ()
     """What the cluster's own services are made of in Kubernetes."""
@@ -109,8 +111,13 @@ class CheckReader:
         spec = cluster.spec
         components = {host.name: self._components(cluster, release, host) for host in spec.hosts.members}
         checks = tuple(check for host in spec.hosts.members for check in _checks(host, components))
-        hosts = {host.name: host.address for host in spec.hosts.members}
-        return CheckPlan(cluster.name, hosts, spec.hosts.ssh.port, checks, self._watched(cluster, release))
+        hosts = {host.name: host.node_address for host in spec.hosts.members}
+        # Where SSH is open from a bastion alone, it is the other port by which hosts see each other.
+        ports = {
+            host.name: (login_of(cluster, host).port, KUBELET_PORT if host.is_node else ETCD_STATUS_PORT)
+            for host in spec.hosts.members
+        }
+        return CheckPlan(cluster.name, hosts, ports, checks, self._watched(cluster, release))
 
     def _watched(self, cluster: Cluster, release: Release) -> tuple[WatchedObject, ...]:
         key = _rest(cluster)
@@ -135,7 +142,9 @@ def _checks(host: Host, components: Mapping[str, Mapping[str, HealthCheck]]) -> 
             others = [
                 name for name in components if name != host.name and _can_look(component, health, components[name])
             ]
-            yield Check(Subject(host.name, component), health, host.address, vantages_of(host.name, others), accepts)
+            yield Check(
+                Subject(host.name, component), health, host.node_address, vantages_of(host.name, others), accepts
+            )
 
 
 def _can_look(component: str, health: HealthCheck, theirs: Mapping[str, HealthCheck]) -> bool:

@@ -71,15 +71,15 @@ def setup_lines(plan: CheckPlan, host: str, units: Sequence[str], *, is_reporter
 def _setup(plan: CheckPlan, host: str, units: Sequence[str]) -> Iterator[str]:
     for name, address in plan.hosts.items():
         if name != host:
-            yield _line("peer", address, str(plan.ssh_port))
+            yield _line("peer", address, _listed(plan.reach_ports[name]))
     for check in plan.checks:
         if host in {*check.vantages, check.subject.host}:
-            yield _probe(check, plan.ssh_port if host != check.subject.host else 0)
+            yield _probe(check, plan.reach_ports[check.subject.host] if host != check.subject.host else ())
     yield from (_line("unit", unit) for unit in units)
     yield "start"
 
 
-def _probe(check: Check, ssh_port: int) -> str:
+def _probe(check: Check, reach_ports: Sequence[int]) -> str:
     health = check.health
     fields = (
         probe_name(check.subject),
@@ -92,11 +92,15 @@ def _probe(check: Check, ssh_port: int) -> str:
         check.thresholds.interval,
         check.thresholds.response_timeout,
         max(health.unhealthy_threshold, health.healthy_threshold) + 2,
-        ",".join(str(code) for code in check.accepts),
-        ssh_port,
+        _listed(check.accepts),
+        _listed(reach_ports),
         check.server_name,
     )
     return _line("probe", *(str(field) for field in fields))
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ",".join(str(number) for number in numbers)
 
 
 def _line(verb: str, *fields: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from windlass.domain.addresses import host_port
 from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.host.facts import parse_facts
@@ -40,7 +41,7 @@ class ServiceCheck:
         client = check.client_certificate or ""
         directory = client.rpartition("/")[0] if client else PKI
         return CurlProbe(
-            f"{scheme}://{where}:{check.port}{path}",
+            f"{scheme}://{host_port(where, check.port)}{path}",
             check.response_timeout,
             "code",
             ca=f"{directory}/ca.crt" if client or check.protocol == "https" else "",
@@ -51,7 +52,7 @@ class ServiceCheck:
 
 def kubelet_probe(address: str, within: timedelta) -> CurlProbe:
     """Return the probe of a kubelet: it turns down whoever has no certificate with 401, and so lives."""
-    return CurlProbe(f"https://{address}:{KUBELET_PORT}/healthz", within, "code", is_trusted=True)
+    return CurlProbe(f"https://{host_port(address, KUBELET_PORT)}/healthz", within, "code", is_trusted=True)
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,6 @@ OWN = f"{DATA}/own"
 """What is known of files that are the spec's own: which were written, and what lay there before."""
 KERNEL_MODULES = "/etc/modules-load.d/windlass.conf"
 
-SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc.cluster.local"
-"""Who signs the tokens of service accounts, where a spec names nobody else."""
 API_PROXY = "API proxy"
 """What plans call the settings of the stack `api-proxy`, which it takes over while it runs."""
 PROXY_SERVICE = "api-proxy"

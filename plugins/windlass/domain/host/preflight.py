@@ -24,6 +24,7 @@ from windlass.domain.host.layout import (
     SCHEDULER_PORT,
 )
 from windlass.domain.host.left_there import engine_settings, leftovers, login, room
+from windlass.domain.host.reach import machines_of_two, wrong_node_addresses
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError
 
@@ -96,6 +97,7 @@ def check_hosts(
             remedy = "check that it is up, its address and port, the login and the firewall"
             findings.append(PreflightFinding(host.name, f"no answer: {answer.unreachable}", remedy))
             continue
+        findings += [PreflightFinding(host.name, *told) for told in wrong_node_addresses(host, answer.facts)]
         findings += _check_system(host, answer.facts)
         findings += _check_engine(host, answer.facts, brings_engine=brings_engine)
         findings += _check_software(host, answer.facts)
@@ -104,7 +106,13 @@ def check_hosts(
         findings += _check_ports(cluster, host, answer.facts)
         findings += _check_clock(host, answer.facts)
         findings += _check_surroundings(host, answer)
-    return [*findings, *_check_unique(cluster, answers), *_check_addresses(cluster, answers, taken or {})]
+    twice = [
+        PreflightFinding(name, *told)
+        for name, told in machines_of_two(
+            cluster, {name: answer.facts for name, answer in answers.items()}, taken or {}
+        )
+    ]
+    return [*findings, *_check_unique(cluster, answers), *twice]
 
 
 def foreign_host(name: str, owner: str) -> PreflightFinding:
@@ -238,17 +246,3 @@ def _check_unique(cluster: Cluster, answers: Mapping[str, PreflightAnswer]) -> I
             problem = f"it has the same /etc/machine-id as {other}"
             remedy = "run `rm /etc/machine-id && systemd-machine-id-setup` on one of them and reboot it"
             yield PreflightFinding(host.name, problem, remedy)
-
-
-def _check_addresses(
-    cluster: Cluster, answers: Mapping[str, PreflightAnswer], taken: Mapping[str, str]
-) -> Iterator[PreflightFinding]:
-    """Find machines that another host's address leads to as well: by the addresses that they say they have."""
-    own = {host.address: f"host {host.name}" for host in cluster.spec.hosts.members}
-    for host in cluster.spec.hosts.members:
-        facts = answers[host.name].facts
-        for address in facts.addresses if facts is not None else ():
-            other = taken.get(address) or own.get(address)
-            if other is not None and address != host.address:
-                remedy = "take one of the two out of the spec, since both are one machine"
-                yield PreflightFinding(host.name, f"it has the address {address}, which is that of {other}", remedy)

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from windlass.domain.addresses import host_port
 from windlass.domain.host.layout import API_PORT, API_SERVER_NAME, PROXY_PORT
 from windlass.domain.pki.certificates import Credential
 from windlass.domain.pki.model import Pki
@@ -99,7 +100,7 @@ def user_contexts(cluster: Cluster) -> tuple[KubeconfigContext, ...]:
 
 def api_url(address: str) -> str:
     """Return the URL of the API server at `address`."""
-    return f"https://{f'[{address}]' if ':' in address else address}:{API_PORT}"
+    return f"https://{host_port(address, API_PORT)}"
 
 
 def _endpoint_url(endpoint: str) -> str:

@@ -21,8 +21,6 @@ MASTERS_GROUP = "system:masters"
 KUBELET_API_GROUP = "windlass:kubelet-api"
 """Group that API servers have towards kubelets; bound to `system:kubelet-api-admin`."""
 
-API_SERVICE_NAMES = ("kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
-"""Names by which pods find the API server: those of its Service."""
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost"})
 
 SUPER_ADMIN = "super-admin"
@@ -76,17 +74,23 @@ def host_leaves(cluster: Cluster, host: Host) -> Mapping[str, DesiredCertificate
 def api_names(cluster: Cluster, host: Host) -> frozenset[str]:
     """Return every name and address under which clients reach the API server of `host`."""
     spec = cluster.spec
-    service_network = ipaddress.ip_network(spec.network.service_cidr)
-    names = {API_SERVER_NAME, *API_SERVICE_NAMES, str(service_network[1])}
-    names |= {*local_names(host), *spec.api.extra_names}
+    names = {API_SERVER_NAME, *api_service_names(cluster)}
+    names |= {str(ipaddress.ip_network(services)[1]) for services in spec.network.service_ranges}
+    names |= {*local_names(host), host.address, *spec.api.extra_names}
     if spec.api.endpoint is not None:
         names.add(endpoint_host(spec.api.endpoint))
     return frozenset(names)
 
 
+def api_service_names(cluster: Cluster) -> tuple[str, ...]:
+    """Return the names by which pods find the API server: those of its Service."""
+    service = "kubernetes.default"
+    return (service, f"{service}.svc", f"{service}.svc.{cluster.spec.network.cluster_domain}")
+
+
 def host_names(host: Host) -> frozenset[str]:
     """Return the names of any server on `host`, by which other hosts find it."""
-    return frozenset({host.name, host.address})
+    return frozenset({host.name, *host.node_addresses})
 
 
 def local_names(host: Host) -> frozenset[str]:

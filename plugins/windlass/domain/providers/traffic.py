@@ -12,6 +12,7 @@ from typing import Literal
 
 from windlass.domain.host.layout import API_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from windlass.domain.host.preflight import PORTS
+from windlass.domain.spec.logins import login_of
 from windlass.domain.spec.models import Cluster, Host
 
 HOSTS = "hosts"
@@ -63,10 +64,10 @@ def allowed_traffic(cluster: Cluster, outside: Outside) -> frozenset[Allowed]:
 
 
 def _ssh(cluster: Cluster, outside: Outside) -> Iterator[Allowed]:
-    """Let Windlass log in; hosts ask each other's SSH port at preflight, to see that they reach each other."""
-    port = cluster.spec.hosts.ssh.port
-    for source in (HOSTS, *outside.ssh):
-        yield Allowed(HOSTS, "tcp", port, port, source)
+    """Let Windlass log in; the watch asks other hosts' SSH ports too, to tell a host that is down from a cut."""
+    for port in {login_of(cluster, host).port for host in cluster.spec.hosts.members}:
+        for source in (HOSTS, *outside.ssh):
+            yield Allowed(HOSTS, "tcp", port, port, source)
 
 
 def _ports() -> Iterator[Allowed]:

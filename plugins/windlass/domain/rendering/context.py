@@ -16,7 +16,7 @@ from windlass.domain.rendering.images import MirrorAddresses, image_reference
 from windlass.domain.rendering.nodes import node_taints
 from windlass.domain.rendering.templates import Templates
 from windlass.domain.spec.checks.people import RESERVED_PREFIXES
-from windlass.domain.spec.flags import Flags, own_flags
+from windlass.domain.spec.flags import Flags, own_flags, own_issuer
 from windlass.domain.spec.models import Cluster, Host, Oidc
 
 _CIPHERS = (
@@ -59,6 +59,7 @@ class ClusterInputs:
             "versions": {**self.release.files, **self.release.images},
             "api_hosts": self.cluster.hosts_with("control-plane"),
             "dns_address": dns_address(self.cluster),
+            "service_account_issuer": own_issuer(self.cluster),
             "username_prefix": username_prefix,
             "no_reserved": no_reserved,
             "flags": lambda component: flag_pairs(own_flags(component, self.cluster)),
@@ -105,8 +106,8 @@ def own_first(host: Host, hosts: tuple[Host, ...]) -> tuple[Host, ...]:
 
 
 def dns_address(cluster: Cluster) -> str:
-    """Return the address of the cluster's DNS service."""
-    return str(ipaddress.ip_network(cluster.spec.network.service_cidr)[_DNS_SERVICE_NUMBER])
+    """Return the address of the cluster's DNS service: of the first range, as its Service has one address."""
+    return str(ipaddress.ip_network(cluster.spec.network.service_ranges[0])[_DNS_SERVICE_NUMBER])
 
 
 def username_prefix(provider: Oidc) -> str:

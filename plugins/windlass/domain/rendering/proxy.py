@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from windlass.domain.addresses import split_port
 from windlass.domain.host.layout import DOCKER_PROXY, PROXY_ENVIRONMENT
 from windlass.domain.rendering.files import FOR_ROOT, RenderedFile
 from windlass.domain.rendering.images import MirrorAddresses
@@ -40,12 +41,12 @@ def no_proxy(cluster: Cluster, mirror: MirrorAddresses) -> tuple[str, ...]:
     Go's programs read ranges as such (golang.org/x/net/http/httpproxy); so does curl since 7.86.
     """
     spec = cluster.spec
-    hosts = (one for host in spec.hosts.members for one in (host.address, host.name))
-    endpoint = (spec.api.endpoint or "").rpartition(":")[0]
+    hosts = (one for host in spec.hosts.members for one in (host.address, *host.node_addresses, host.name))
+    endpoint, _ = split_port(spec.api.endpoint or "")
     served = (urlsplit(url).hostname or "" for url in (mirror.files, mirror.registry_url) if mirror.files)
     inside = (
-        *("localhost", "127.0.0.0/8", "::1", ".svc", ".cluster.local"),
-        *(spec.network.pod_cidr, spec.network.service_cidr),
+        *("localhost", "127.0.0.0/8", "::1", ".svc", f".{spec.network.cluster_domain}"),
+        *(*spec.network.pod_ranges, *spec.network.service_ranges),
         *hosts,
         endpoint,
         *served,

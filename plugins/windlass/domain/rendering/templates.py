@@ -18,6 +18,7 @@ from jinja2 import (
     TemplateSyntaxError,
 )
 
+from windlass.domain.addresses import family, in_url
 from windlass.domain.catalog import Release
 from windlass.domain.oneline import line_breaker
 from windlass.domain.yamltext import parse_yaml
@@ -68,6 +69,7 @@ def _environment_of(templates: frozenset[tuple[str, str]]) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"json": _json, "compose": _compose, "systemd": _systemd, "digest": _digest}
+    environment.filters |= {"in_url": in_url, "address": _address, "everywhere": _everywhere}
     return environment
 
 
@@ -88,6 +90,16 @@ def _systemd(value: str) -> str:
     """
     escaped = _one_line(value).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"' if set(escaped) & set(" \t\"'\\;") else escaped
+
+
+def _address(text: str) -> str:
+    """Quote an IPv6 address or range for YAML, which reads some of them as numbers; others stand as they are."""
+    return _json(text) if text.count(":") > 1 else text
+
+
+def _everywhere(address: str) -> str:
+    """Return what stands for all addresses of a host to what listens at `address`: the same family's."""
+    return "::" if family(address) == 6 else "0.0.0.0"  # noqa: S104 (what listens there asks for certificates)
 
 
 def _one_line(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from windlass.domain.spec import Cluster, diff_clusters
 from windlass.domain.spec.flags import etcd_prefix, service_account_issuers
@@ -15,14 +15,17 @@ from windlass.operation_names import Operation
 _NEW_CLUSTER = "make a new cluster for that, and move to it what runs in this one"
 _FIXED_SETTINGS: Mapping[Path, tuple[str, str]] = {
     ("metadata", "name"): ("hosts, certificates, records and backups carry it", _NEW_CLUSTER),
-    ("spec", "network", "podCidr"): ("nodes and pods keep their addresses", _NEW_CLUSTER),
-    ("spec", "network", "serviceCidr"): ("services and the API's certificates keep their addresses", _NEW_CLUSTER),
     ("spec", "network", "driver"): (
         "pods keep the network that they were started with, and nodes with one cannot reach pods of the other",
         _NEW_CLUSTER,
     ),
     ("spec", "network", "clusterDomain"): ("running pods and the accounts' tokens keep the old one", _NEW_CLUSTER),
     ("spec", "network", "nodeMask"): ("nodes keep their ranges", _NEW_CLUSTER),
+    ("spec", "network", "nodeMaskIpv6"): ("nodes keep their ranges", _NEW_CLUSTER),
+    ("spec", "network", "mtu"): (
+        "running pods and the interfaces of the pods' network keep the old one",
+        _NEW_CLUSTER,
+    ),
 }
 """Reason and way out, by the path of a setting."""
 
@@ -42,6 +45,20 @@ def _settings(before: Cluster, after: Cluster) -> Iterator[str]:
         if change.path in _FIXED_SETTINGS:
             reason, way_out = _FIXED_SETTINGS[change.path]
             yield f"{change} ({reason}: {way_out})"
+
+
+def _ranges(before: Cluster, after: Cluster) -> Iterator[str]:
+    """Compare what the ranges are, whichever of the two settings says it."""
+    old, new = before.spec.network, after.spec.network
+    if old.pod_ranges != new.pod_ranges:
+        yield _range_change("podCidr", old.pod_ranges, new.pod_ranges, "nodes and pods keep their addresses")
+    if old.service_ranges != new.service_ranges:
+        why = "services and the API's certificates keep their addresses"
+        yield _range_change("serviceCidr", old.service_ranges, new.service_ranges, why)
+
+
+def _range_change(setting: str, old: Sequence[str], new: Sequence[str], why: str) -> str:
+    return f"spec.network.{setting}: {', '.join(old)} -> {', '.join(new)} ({why}: {_NEW_CLUSTER})"
 
 
 def _etcd_prefix(before: Cluster, after: Cluster) -> Iterator[str]:
@@ -74,20 +91,26 @@ def _addresses(before: Cluster, after: Cluster) -> Iterator[str]:
     """Hosts that stay keep their addresses, and a machine that leaves is not to join again in the same rollout."""
     old, new = _hosts(before), _hosts(after)
     for name in new.keys() & old.keys():
-        if old[name].address != new[name].address:
+        had, has = old[name].node_addresses, new[name].node_addresses
+        if had != has:
+            change = f"spec.hosts.members.{name}.{_address_key(new[name])}: {', '.join(had)} -> {', '.join(has)}"
             yield (
-                f"spec.hosts.members.{name}.address: {old[name].address} -> {new[name].address} (members of etcd, "
-                "nodes and certificates keep the old one: give the other machine another name, or take the host out "
-                "in one apply and put it back with its new address in the next; where all addresses changed at once, "
-                f"trigger `{Operation.RECOVER}` with the new spec)"
+                f"{change} (members of etcd, nodes and certificates keep the old one: give the other machine another "
+                "name, or take the host out in one apply and put it back with its new address in the next; where all "
+                f"addresses changed at once, trigger `{Operation.RECOVER}` with the new spec)"
             )
-    leaving = {host.address: name for name, host in old.items() if name not in new}
+    leaving = {address: name for name, host in old.items() if name not in new for address in host.own_addresses}
     for name, host in new.items():
-        if name not in old and host.address in leaving:
+        heir_of = {leaving[address] for address in host.own_addresses if address in leaving}
+        if name not in old and heir_of:
             yield (
-                f"spec.hosts.members.{name} has the address of {leaving[host.address]}, which leaves (a machine must "
-                f"have left before it joins under another name: apply without {name} first, then with it)"
+                f"spec.hosts.members.{name} has the address of {', '.join(sorted(heir_of))}, which leaves (a machine "
+                f"must have left before it joins under another name: apply without {name} first, then with it)"
             )
+
+
+def _address_key(host: Host) -> str:
+    return "privateAddress" if host.private_address else "address"
 
 
 def _provider(before: Cluster, after: Cluster) -> Iterator[str]:
@@ -121,6 +144,7 @@ def _roles(host: Host | None) -> frozenset[str]:
 
 _RULES: tuple[Callable[[Cluster, Cluster], Iterator[str]], ...] = (
     _settings,
+    _ranges,
     _etcd_prefix,
     _service_account_issuer,
     _addresses,

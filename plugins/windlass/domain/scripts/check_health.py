@@ -77,10 +77,10 @@ def health_script(desired: HostChecks, rounds: int = 1) -> Script:
         _PRELUDE,
     ]
     for service in desired.services:
-        probe = service.probe(desired.host.address)
+        probe = service.probe(desired.host.node_address)
         lines.append(f"probe {service.component} '' {probe} >$work/probe-{service.component} &")
     if KUBELET in desired.units:
-        ask = kubelet_probe(desired.host.address, timedelta(seconds=3))
+        ask = kubelet_probe(desired.host.node_address, timedelta(seconds=3))
         # It turns down whoever has no certificate: then it lives.
         lines.append(f"probe {KUBELET} 401 {ask} >$work/probe-{KUBELET} &")
     lines += [f"unit {unit}" for unit in desired.units]

@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
-Expected = Literal["any answer", "success", "success or why", "code", "connection"]
+from windlass.domain.addresses import in_url
+
+Expected = Literal["any answer", "success", "success or why", "code", "connection", "way"]
 _NOTHING_ANSWERS = "7|28"
 """How curl exits, as a pattern of `case`, where nothing answers: refused or no route (7), no answer in time (28).
 
@@ -21,6 +23,7 @@ _MODES: dict[Expected, tuple[str, ...]] = {
     "success or why": ("-sS", "--fail-with-body"),
     "code": ("-s", "-o", "/dev/null", "-w", "%{http_code}"),
     "connection": ("-s", "-o", "/dev/null"),
+    "way": ("-sv", "-o", "/dev/null"),
 }
 
 
@@ -29,8 +32,8 @@ class CurlProbe:
     """One request, and what of its answer counts.
 
     `expected` is one of: `any answer`, which is printed whatever its status; `success`, which is printed, or else curl
-    fails; `success or why`, of which both are printed; `code`, the status alone, 000 without one; `connection`, for
-    which see `tell_unreached`.
+    fails; `success or why`, of which both are printed; `code`, the status alone, 000 without one; `connection` and
+    `way`, for which see `tell_unreached` and `tell_blocked`.
     """
 
     url: str
@@ -83,7 +86,7 @@ class CurlProbe:
         if not self.is_outside:
             yield from ("--noproxy", "*")
         if self.server_name:
-            yield from ("--connect-to", f"::{urlsplit(self.url).hostname}:")
+            yield from ("--connect-to", f"::{in_url(urlsplit(self.url).hostname or '')}:")
         if self.client:
             yield from ("--cert", f"{self.client}.crt", "--key", f"{self.client}.key")
 
@@ -91,6 +94,18 @@ class CurlProbe:
 def tell_unreached(probe: CurlProbe, line: str) -> str:
     """Return the shell line that asks, in the background, and prints `line` if nothing at all answers."""
     return f"( {probe} >/dev/null 2>&1; case $? in {_NOTHING_ANSWERS}) echo {shlex.quote(line)} ;; esac ) &"
+
+
+def tell_blocked(probe: CurlProbe, line: str) -> str:
+    """Return the shell line that tries, in the background, and prints `line` if packets do not come through.
+
+    Where nothing listens yet a host refuses at once, which says so much as an answer; a firewall that drops, or that
+    says `no route to host`, does not. Any other end says that somebody is there.
+    """
+    there = "7,*refused*|28,*Connected*|28,*Established*"
+    return (
+        f"( said=$(LC_ALL=C {probe} 2>&1); case $?,$said in {there}) ;; 7,*|28,*) echo {shlex.quote(line)} ;; esac ) &"
+    )
 
 
 def _seconds(time: timedelta) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from windlass.domain.host.layout import (
     API_STOP_GRACE_SECONDS,
@@ -92,10 +92,11 @@ def remove_files_script(paths: Iterable[str]) -> Script:
     return Script("remove-files", {"paths": listed}, text)
 
 
-def node_removal_script(pod_cidr: str) -> Script:
+def node_removal_script(pod_ranges: Sequence[str]) -> Script:
     """Return the script that takes kubelet, the pods' runtime and their network off a host that stays."""
-    text = f"set -u\npods={shlex.quote(pod_cidr)}\n{END_RUNTIME}{_UNMOUNT}{REMOVE_NETWORK}{_REMOVE_FILES}"
-    return Script("remove-node", {"pod_cidr": pod_cidr}, text)
+    ranges = shlex.quote(" ".join(pod_ranges))
+    text = f"set -u\npods={ranges}\n{END_RUNTIME}{_UNMOUNT}{REMOVE_NETWORK}{_REMOVE_FILES}"
+    return Script("remove-node", {"pod_ranges": pod_ranges}, text)
 
 
 _UNMOUNT = f"""

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from datetime import timedelta
 
-from windlass.domain.scripts.curl import CurlProbe, tell_unreached
+from windlass.domain.scripts.curl import CurlProbe, tell_blocked
 from windlass.domain.scripts.script import Script
 
 _CONNECTS, _ANSWERS = timedelta(seconds=3), timedelta(seconds=5)
@@ -18,13 +18,13 @@ FSYNC = "fsync_ns="
 def surroundings_script(
     hosts: Mapping[str, str], sites: Mapping[str, str], *, has_etcd: bool, is_outside: bool = False
 ) -> Script:
-    """Return a script that tries the SSH ports of other `hosts` and the `sites`, and for a host of etcd the disk.
+    """Return a script that tries the ports of other `hosts` and the `sites`, and for a host of etcd the disk.
 
-    `hosts` are addresses with port by name; `sites` are the URLs that artifacts come from, by what they are called. If
-    they are `is_outside`, the proxy of the host's environment is asked, as it is for the downloads themselves.
+    `hosts` are addresses with port by what is there; `sites` are the URLs that artifacts come from, by what they are
+    called. If they are `is_outside`, the proxy of the host's environment is asked, as it is for the downloads
+    themselves.
     """
-    # sshd answers a request that is none of its own at once, which curl takes for bad HTTP: that host is reached.
-    lines = [tell_unreached(_reaching(where), f"{UNREACHED}{name} ({where})") for name, where in hosts.items()]
+    lines = [tell_blocked(_reaching(where), f"{UNREACHED}{name} ({where})") for name, where in hosts.items()]
     lines += [
         f"( {_fetching(url, is_outside=is_outside)} >/dev/null 2>&1 || echo {shlex.quote(f'{UNREACHED}{name}')} ) &"
         for name, url in sites.items()
@@ -36,7 +36,7 @@ def surroundings_script(
 
 
 def _reaching(address: str) -> CurlProbe:
-    return CurlProbe(f"http://{address}", _ANSWERS, "connection", connects_within=_CONNECTS)
+    return CurlProbe(f"https://{address}", _ANSWERS, "way", is_trusted=True, connects_within=_CONNECTS)
 
 
 def _fetching(url: str, *, is_outside: bool) -> CurlProbe:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from windlass.domain.addresses import family
 from windlass.domain.backup.state import BundleState
 from windlass.domain.host.layout import (
     API_PORT,
@@ -23,18 +24,19 @@ from windlass.domain.host.layout import (
     ETCD_CLIENT_PORT,
     ETCD_PEER_PORT,
     PKI,
-    SERVICE_ACCOUNT_ISSUER,
 )
 from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, issue_pki
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec import Cluster, load_cluster
-from windlass.domain.spec.flags import etcd_prefix
+from windlass.domain.spec.flags import etcd_prefix, own_issuer
 
 ETCD, API = "windlass-drill-etcd", "windlass-drill-apiserver"
 ENCRYPTED = "k8s:enc:"
 """How the value of a Secret begins in etcd if it is encrypted there."""
 _NAME = "drill"
+_NOBODY = {4: "192.0.2.1", 6: "2001:db8::1"}
+"""What the API server calls its own address, which must be of its services' family: nobody is told."""
 _CLIENT = f"https://127.0.0.1:{ETCD_CLIENT_PORT}"
 _PEER = f"https://127.0.0.1:{ETCD_PEER_PORT}"
 _GIB = 2**30
@@ -67,7 +69,9 @@ class DrillPlan:
     id: str
     images: Images
     database_bytes: int
-    service_cidr: str
+    service_ranges: tuple[str, ...]
+    issuer: str
+    """Who signs the tokens of service accounts where nobody else is named."""
     prefix: str
     """Below which key the cluster's API servers keep everything."""
     files: Mapping[str, bytes]
@@ -134,10 +138,10 @@ class DrillPlan:
             "etcd-certfile": f"{PKI}/etcd/apiserver-client.crt",
             "etcd-keyfile": f"{PKI}/etcd/apiserver-client.key",
             "bind-address": "127.0.0.1",
-            "advertise-address": "192.0.2.1",  # nobody is told: nothing is reconciled
+            "advertise-address": _NOBODY[family(self.service_ranges[0])],
             "endpoint-reconciler-type": "none",
-            "service-cluster-ip-range": self.service_cidr,
-            "service-account-issuer": SERVICE_ACCOUNT_ISSUER,
+            "service-cluster-ip-range": ",".join(self.service_ranges),
+            "service-account-issuer": self.issuer,
             "service-account-signing-key-file": f"{PKI}/service-account.key",
             "service-account-key-file": f"{PKI}/service-account.pub",
             "client-ca-file": f"{PKI}/ca.crt",
@@ -228,7 +232,8 @@ def plan_drill(drill: str, images: Images, database_bytes: int, state: BundleSta
     for path, file in files_for(cluster, cluster.spec.hosts.members[0], pki).items():
         if path.startswith(f"{PKI}/"):
             files[f"etc/{path.removeprefix(f'{ETC}/')}"] = file.content
-    return DrillPlan(drill, images, database_bytes, spec.network.service_cidr, etcd_prefix(of_bundle), files)
+    ranges, issuer = spec.network.service_ranges, own_issuer(of_bundle)
+    return DrillPlan(drill, images, database_bytes, ranges, issuer, etcd_prefix(of_bundle), files)
 
 
 def cleanup_script() -> Script:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from windlass.domain.host.layout import CLUSTER_LABEL, DRILL_LABEL
 from windlass.domain.scripts.own_files import PUT_BACK
 from windlass.domain.scripts.script import Script
 
 
-def removal_script(pod_cidr: str) -> Script:
-    """Return the script; routes into `pod_cidr`, which host-gw lays over the host's own interface, go as well."""
-    return Script("remove-cluster", {"pod_cidr": pod_cidr}, f"pods={shlex.quote(pod_cidr)}\n{_CHECKS}{_REMOVE}{_END}")
+def removal_script(pod_ranges: Sequence[str]) -> Script:
+    """Return the script; routes into `pod_ranges`, which host-gw lays over the host's own interface, go as well."""
+    ranges = shlex.quote(" ".join(pod_ranges))
+    return Script("remove-cluster", {"pod_ranges": pod_ranges}, f"pods={ranges}\n{_CHECKS}{_REMOVE}{_END}")
 
 
 _CHECKS = r"""
@@ -114,12 +116,16 @@ done""".replace("CLUSTER_LABEL", CLUSTER_LABEL).replace("DRILL_LABEL", DRILL_LAB
 
 REMOVE_NETWORK = r"""
 for namespace in $(ip netns list 2>/dev/null | awk '/^cni-/ {print $1}'); do ip netns delete "$namespace"; done
-for link in flannel.1 cni0 kube-ipvs0 $(ip -o link | awk -F'[ :@]+' '$2 ~ /^veth/ && /cni0|cni-/ {print $2}'); do
+for link in flannel.1 flannel-v6.1 cni0 kube-ipvs0 \
+  $(ip -o link | awk -F'[ :@]+' '$2 ~ /^veth/ && /cni0|cni-/ {print $2}'); do
   ip link show "$link" >/dev/null 2>&1 && ip link delete "$link" && gone "interface $link"
 done
 {
   ip route | awk '/ dev flannel/ || /proto flannel/ {print $1}'
-  ip route show root "$pods" | awk '/ via / {print $1}'
+  ip -6 route 2>/dev/null | awk '/ dev flannel/ || /proto flannel/ {print $1}'
+  for range in $pods; do
+    case $range in *:*) ip -6 route show root "$range" ;; *) ip route show root "$range" ;; esac
+  done | awk '/ via / {print $1}'
 } | sort -u | while read -r route; do ip route delete "$route" && gone "route $route"; done
 
 for tables in iptables ip6tables; do
@@ -129,7 +135,9 @@ for tables in iptables ip6tables; do
     printf '%s\n' "$rules" | grep -vE 'KUBE-|CNI-|FLANNEL-' | $tables-restore && gone "$tables chains" ;;
   esac
 done
-command -v nft >/dev/null && nft delete table ip kube-proxy 2>/dev/null && gone "nft table kube-proxy"
+for family in ip ip6; do
+  command -v nft >/dev/null && nft delete table $family kube-proxy 2>/dev/null && gone "nft table $family kube-proxy"
+done
 
 """
 """Takes the pods' network away: its interfaces, its routes (into `$pods`), its rules."""

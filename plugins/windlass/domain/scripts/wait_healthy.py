@@ -39,14 +39,14 @@ def wait_script(desired: HostChecks, component: str, *, is_unit: bool) -> tuple[
 def _check_of(desired: HostChecks, component: str, *, is_unit: bool) -> _Check | None:
     service = desired.service(component)
     if service is not None:
-        ask = f"code=$({service.probe(desired.host.address)}); case $code in 2??) true ;; *) false ;; esac"
+        ask = f"code=$({service.probe(desired.host.node_address)}); case $code in 2??) true ;; *) false ;; esac"
         limit = max(service.check.reinitializing_timeout, timedelta(seconds=20))
         gives_up = _crash_lines(component) if component == ETCD else ":"
         return _Check(ask, service.check.healthy_threshold, "port answers ${code:-nothing}", limit, gives_up)
     if component == ENGINE:
         return _Check("timeout 3 docker ps -q >/dev/null 2>&1", 1, "docker does not answer")
     if component == KUBELET:
-        ask = f'[ "$({kubelet_probe(desired.host.address, timedelta(seconds=2))})" = 401 ]'
+        ask = f'[ "$({kubelet_probe(desired.host.node_address, timedelta(seconds=2))})" = 401 ]'
         return _Check(ask, 1, f"port {KUBELET_PORT} does not answer")
     if is_unit:
         return _Check(f"systemctl is-active --quiet {component}", 2, "systemd does not call it active")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from windlass.domain.addresses import read_address
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.spec.base import Many, Section, section, setting
 from windlass.domain.spec.models import Cluster, Host, Role
@@ -168,6 +169,7 @@ def ec2_problems(cluster: Cluster, settings: Ec2Settings) -> Iterator[tuple[tupl
         if any(one.overlaps(other) for other in made[:index]):
             yield ("hosts", "settings", "subnets"), f"{one} overlaps another subnet", "give ranges of their own"
     for host in cluster.spec.hosts.members:
-        if made and not any(IPv4Address(host.address) in one for one in made):
+        address = read_address(host.node_address)
+        if made and address is not None and not any(address in one for one in made):
             path = ("hosts", "settings", "subnets")
-            yield path, f"none of them holds {host.address}, the address of {host.name}", "add one that does"
+            yield path, f"none of them holds {host.node_address}, the address of {host.name}", "add one that does"

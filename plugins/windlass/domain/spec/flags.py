@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from windlass.domain.host.layout import SERVICE_ACCOUNT_ISSUER
 from windlass.domain.spec.models import Cluster
 
 Flags = dict[str, tuple[str, ...]]
@@ -24,6 +23,11 @@ def etcd_prefix(cluster: Cluster) -> str:
     return "/" + own_flags("kube-apiserver", cluster).get("etcd-prefix", ("registry",))[-1].strip("/")
 
 
+def own_issuer(cluster: Cluster) -> str:
+    """Return who signs the tokens of service accounts where the spec names nobody else: the API's Service."""
+    return f"https://kubernetes.default.svc.{cluster.spec.network.cluster_domain}"
+
+
 def service_account_issuers(cluster: Cluster) -> tuple[str, ...]:
     """Return whose tokens of service accounts the API servers accept; the first signs new ones."""
-    return own_flags("kube-apiserver", cluster).get("service-account-issuer", (SERVICE_ACCOUNT_ISSUER,))
+    return own_flags("kube-apiserver", cluster).get("service-account-issuer", (own_issuer(cluster),))

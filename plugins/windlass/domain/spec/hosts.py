@@ -66,13 +66,39 @@ class Ssh(Section):
     )
 
 
+class HostSsh(Section):
+    """What is other for one host than `hosts.ssh` says for all."""
+
+    connection: str | None = setting(
+        None, "Airflow connection that holds this host's private key; null: that of `hosts.ssh`.", min_length=1
+    )
+    user: str | None = setting(None, "Login on this host; null: that of `hosts.ssh`.", min_length=1)
+    port: int | None = setting(None, "SSH port of this host; null: that of `hosts.ssh`.", ge=1, le=65535)
+    known_hosts: Many[str] = setting([], "Further lines of a known_hosts file, for this host.")
+    bastion: Bastion | None = setting(
+        None, "Machine through which this host is reached; null: that of `hosts.ssh`, if it has one."
+    )
+    direct: bool = setting(default=False, text="Whether this host is reached without the bastion of `hosts.ssh`.")
+
+
 class Host(Section):
     """One machine of the cluster."""
 
     name: str = Field(
         description="Name of the host and of its node: lower-case letters, digits, `-` and `.`, at most 52 characters."
     )
-    address: str = Field(description="IPv4 address at which Windlass and the other hosts reach this one.")
+    address: str = Field(
+        description="Where Windlass reaches this host: an IP address, or a DNS name if `privateAddress` is given. "
+        "Without that the host's services listen at this address, and other hosts reach them there."
+    )
+    private_address: str | None = setting(
+        None,
+        "IP address of one of the host's interfaces, at which its services listen and other hosts reach them; null: "
+        "`address`.",
+    )
+    secondary_address: str | None = setting(
+        None, "In a dual-stack cluster the host's address of the other IP family, on the same interface.", min_length=1
+    )
     roles: Many[Role] = Field(description="What the host is for; one or several.", min_length=1)
     labels: dict[str, str] = setting({}, "Labels of the node.")
     taints: Many[str] = setting(
@@ -80,10 +106,26 @@ class Host(Section):
         "Taints of the node, as `key=value:Effect` or `key:Effect`. A control-plane host that is no worker gets "
         "`node-role.kubernetes.io/control-plane:NoSchedule` besides.",
     )
+    ssh: HostSsh = section(HostSsh, "How this host is reached by SSH, where it differs from the others.")
     kubelet: dict[str, Any] = own_kubelet()
     containerd: Containerd = section(Containerd, "What this host's containerd reads besides.")
     sysctls: dict[str, Any] = own_sysctls()
     files: Many[OwnFile] = own_files()
+
+    @property
+    def node_address(self) -> str:
+        """The address at which services of the host listen, and which it tells others."""
+        return self.private_address or self.address
+
+    @property
+    def node_addresses(self) -> tuple[str, ...]:
+        """The addresses of its node, the first one first: two in a dual-stack cluster."""
+        return (self.node_address, *((self.secondary_address,) if self.secondary_address else ()))
+
+    @property
+    def own_addresses(self) -> frozenset[str]:
+        """All addresses and names that the spec gives the host."""
+        return frozenset({self.address, *self.node_addresses})
 
     @property
     def is_node(self) -> bool:

@@ -23,7 +23,7 @@ class LibcloudSettings(Section):
     arguments: dict[str, Any] = setting(
         {},
         "What the driver's create_node takes besides, each beginning with `ex_`. `{name}`, `{address}` and `{cluster}` "
-        "in a text stand for the host's.",
+        "in a text stand for the host's; the address is its `privateAddress`, if it has one.",
     )
     user_data: str | None = setting(
         None,

@@ -22,7 +22,7 @@ from windlass.domain.spec.care import (
     Security,
     Upgrade,
 )
-from windlass.domain.spec.hosts import Bastion, Host, Hosts, Role, Ssh
+from windlass.domain.spec.hosts import Bastion, Host, Hosts, HostSsh, Role, Ssh
 from windlass.domain.spec.machine import (
     Containerd,
     ContainerdImport,
@@ -76,6 +76,7 @@ __all__ = [
     "HealthOverride",
     "Hooks",
     "Host",
+    "HostSsh",
     "Hosts",
     "Kubernetes",
     "LoadBalancer",

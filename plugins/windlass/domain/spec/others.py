@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from windlass.domain.addresses import read_address
 from windlass.domain.spec.load import load_cluster, load_hosts
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import UnreadableSpec, correct_spec
@@ -12,6 +13,8 @@ from windlass.errors import UNREADABLE
 
 _ADDRESS = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w./])")
 """An IPv4 address by itself: no range, and no part of something longer."""
+_IPV6 = re.compile(r"(?<![\w.:])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w./:])")
+"""What may be an IPv6 address by itself; so may a time of day be."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def _called(name: str, cluster: Cluster) -> Cluster:
 
 
 def _by_its_text(name: str, text: str, why: str) -> OtherSpec:
-    found = UnreadableSpec(name, frozenset(_ADDRESS.findall(text)))
+    ipv6 = {one for one in _IPV6.findall(text) if read_address(one)}
+    found = UnreadableSpec(name, frozenset({*_ADDRESS.findall(text), *ipv6}))
     unchecked = (
         f"which of the {len(found.addresses)} addresses in it are hosts, and behind which bastion, cannot be told, so "
         "that no new host may have one of them"

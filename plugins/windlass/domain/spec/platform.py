@@ -46,7 +46,7 @@ class Api(Section):
         "host:port of a load balancer or DNS name in front of the API servers; null: kubeconfigs use the first "
         "control-plane host and name the others as further contexts.",
     )
-    extra_names: Many[str] = setting([], "Further DNS names and IPv4 addresses in the API servers' certificates.")
+    extra_names: Many[str] = setting([], "Further DNS names and IP addresses in the API servers' certificates.")
     oidc: Many[Oidc] = setting([], "OpenID Connect providers whose tokens the API servers accept.")
 
 

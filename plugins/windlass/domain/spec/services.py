@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from windlass.domain.addresses import family
 from windlass.domain.spec.base import Many, Section, setting
 
 
@@ -14,9 +15,41 @@ class Network(Section):
     backend: Literal["vxlan", "host-gw"] = setting(
         "vxlan", "How flannel carries packets between hosts; host-gw needs all hosts on one layer-2 network."
     )
-    pod_cidr: str = setting("10.244.0.0/16", "IPv4 range of the pods; each node takes a /24 of it.")
-    service_cidr: str = setting("10.96.0.0/12", "IPv4 range of the services.")
+    pod_cidr: str = setting("10.244.0.0/16", "Range of the pods, IPv4 or IPv6; each node takes a part of it.")
+    service_cidr: str = setting("10.96.0.0/12", "Range of the services, of the same IP family.")
+    pod_cidrs: Many[str] = setting(
+        [],
+        "Ranges of the pods in the place of `podCidr`: for a dual-stack cluster one of each IP family, that of the "
+        "hosts' addresses first.",
+    )
+    service_cidrs: Many[str] = setting(
+        [], "Ranges of the services in the place of `serviceCidr`, of the same IP families in the same order."
+    )
+    node_mask: int = setting(24, "Length of the prefix of each node's IPv4 part of the pods' range.", ge=9, le=28)
+    node_mask_ipv6: int = setting(64, "Length of the prefix of each node's IPv6 part of it.", ge=17, le=120)
+    mtu: int | None = setting(
+        None,
+        "Largest packet of the hosts' network, in bytes, such as 1450 within another overlay; pods get less by what "
+        "the backend adds. null: that of each host's interface.",
+        ge=576,
+        le=65535,
+    )
+    cluster_domain: str = setting("cluster.local", "DNS domain in which services and pods have their names.")
     proxy_mode: Literal["iptables", "nftables"] = setting("iptables", "How kube-proxy lays its rules.")
+
+    @property
+    def pod_ranges(self) -> tuple[str, ...]:
+        """The ranges of the pods, the first of the family that the cluster's own addresses have."""
+        return self.pod_cidrs or (self.pod_cidr,)
+
+    @property
+    def service_ranges(self) -> tuple[str, ...]:
+        """The ranges of the services, in the order of the pods'."""
+        return self.service_cidrs or (self.service_cidr,)
+
+    def pod_range(self, ip_family: int) -> str | None:
+        """Return the pods' range of a family, 4 or 6; None if there is none."""
+        return next((one for one in self.pod_ranges if family(one) == ip_family), None)
 
 
 class Dns(Section):
@@ -24,7 +57,7 @@ class Dns(Section):
 
     driver: str = setting("coredns", "DNS driver: coredns or none (bring your own manifests).")
     upstreams: Many[str] = setting(
-        [], "IPv4 addresses (with :port if it is not 53) asked for names outside; empty: those of the hosts."
+        [], "IP addresses (with :port if it is not 53) asked for names outside; empty: those of the hosts."
     )
 
 
@@ -38,7 +71,7 @@ class LoadBalancer(Section):
     """Who answers at the external addresses of services."""
 
     driver: str = setting("none", "Load balancer: none or metallb.")
-    addresses: Many[str] = setting([], "IPv4 ranges that it may give away, as CIDR or as `first-last`.")
+    addresses: Many[str] = setting([], "Ranges of IP addresses that it may give away, as CIDR or as `first-last`.")
 
 
 class Monitoring(Section):

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Self
 
 import grpc
 
+from windlass.domain.addresses import in_url
 from windlass.domain.etcd.status import Alarm, AlarmKind, ContentHash, ListedMember, MemberStatus, Snapshot
 from windlass.domain.host.layout import ETCD_CLIENT_PORT
 from windlass.domain.pki import ETCD_CLIENT, Credential, Pki, Signer, trust_bundle
@@ -72,8 +73,13 @@ class _Channel(Etcd3Client):  # type: ignore[misc]  # etcd3 has no types
         options = [*_OPTIONS]
         if target.server_name is not None:
             options.append(("grpc.ssl_target_name_override", target.server_name))
-        host = f"[{target.address}]" if ":" in target.address else target.address
-        super().__init__(host, target.port, ca_cert="memory", timeout=deadline.total_seconds(), grpc_options=options)
+        super().__init__(
+            in_url(target.address),
+            target.port,
+            ca_cert="memory",
+            timeout=deadline.total_seconds(),
+            grpc_options=options,
+        )
 
     def _get_secure_creds(self, *_: object) -> grpc.ChannelCredentials:
         client = self._tls.client

@@ -23,11 +23,18 @@ class Probe:
 
     def __init__(self, fields: list[str]) -> None:
         self.id, self.address, port, self.protocol, self.path, self.authority, self.certificate = fields[:7]
-        interval, timeout, times, accepts, ssh_port, self.server_name = fields[7:]
-        self.port, self.ssh_port, self.times = int(port), int(ssh_port), int(times)
+        interval, timeout, times, accepts, reach_ports, self.server_name = fields[7:]
+        self.port, self.times = int(port), int(times)
         self.interval, self.timeout = float(interval), float(timeout)
-        self.accepts = [int(code) for code in accepts.split(",") if code]
+        self.host = f"[{self.address}]" if ":" in self.address else self.address
+        self.accepts = numbers(accepts)
+        self.reach_ports = numbers(reach_ports)
         self.last = time.monotonic()
+
+
+def numbers(text: str) -> list[int]:
+    """Read numbers with commas between."""
+    return [int(one) for one in text.split(",") if one]
 
 
 class TlsContexts:
@@ -52,8 +59,8 @@ class TlsContexts:
 CONTEXTS = TlsContexts()
 
 
-def look(probe: Probe, peers: dict[str, int]) -> tuple[str, str]:
-    """Look once; return the outcome and a word on it. `peers` are other hosts' addresses and SSH ports."""
+def look(probe: Probe, peers: dict[str, list[int]]) -> tuple[str, str]:
+    """Look once; return the outcome and a word on it. `peers` are other hosts' addresses and where each answers."""
     try:
         context = CONTEXTS.get(probe.authority, probe.certificate) if probe.protocol == "https" else None
     except (OSError, ssl.SSLError) as error:
@@ -77,13 +84,13 @@ def _told(probe: Probe, error: OSError) -> tuple[str, str]:
     return "bad", str(error)
 
 
-def _ask(probe: Probe, peers: dict[str, int], context: ssl.SSLContext | None) -> tuple[str, str]:
+def _ask(probe: Probe, peers: dict[str, list[int]], context: ssl.SSLContext | None) -> tuple[str, str]:
     deadline = time.monotonic() + probe.timeout
     sock, code = _begin(probe.address, probe.port)
     with sock:
         code = _wait(sock, code, FIRST_WAIT, deadline)
         answering = None
-        if code in _UNREACHABLE and probe.ssh_port:
+        if code in _UNREACHABLE and probe.reach_ports:
             # It is slow, or not there: find out meanwhile whether anything of that host answers, or anybody at all.
             answering = ReachabilityCheck(probe, peers, max(deadline, time.monotonic() + 1))
         if code == errno.ETIMEDOUT:
@@ -98,7 +105,7 @@ def _ask(probe: Probe, peers: dict[str, int], context: ssl.SSLContext | None) ->
 
 
 def _begin(address: str, port: int) -> tuple[socket.socket, int]:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     sock.settimeout(0)
     code = sock.connect_ex((address, port))
     return sock, 0 if code in _BEGUN else code
@@ -121,7 +128,7 @@ def converse(probe: Probe, sock: socket.socket, context: ssl.SSLContext | None, 
     if context is not None:
         sock = context.wrap_socket(sock, server_hostname=probe.server_name)
     with sock:
-        sock.sendall(f"{probe.path}\r\nHost: {probe.address}\r\nConnection: close\r\n\r\n".encode())
+        sock.sendall(f"{probe.path}\r\nHost: {probe.host}\r\nConnection: close\r\n\r\n".encode())
         answer = b""
         while b"\n" not in answer and len(answer) < _MOST:
             if not left(deadline):  # one that answers byte by byte is as good as silent
@@ -144,11 +151,11 @@ def left(deadline: float) -> float:
 
 
 class ReachabilityCheck(threading.Thread):
-    """Finds out, side by side, whether the host of a probe answers at its SSH port, and whether any other host does."""
+    """Finds out, side by side, whether the host of a probe answers at any of its ports, and whether any other does."""
 
-    def __init__(self, probe: Probe, peers: dict[str, int], deadline: float) -> None:
+    def __init__(self, probe: Probe, peers: dict[str, list[int]], deadline: float) -> None:
         super().__init__(daemon=True)
-        self._addresses = {**peers, probe.address: probe.ssh_port}
+        self._addresses = {**peers, probe.address: probe.reach_ports}
         self._host = probe.address
         self._deadline = deadline
         self._answered: set[str] = set()
@@ -158,7 +165,7 @@ class ReachabilityCheck(threading.Thread):
         """Connect to all at once, and note who answers: a refusal is an answer too."""
         waiting: dict[socket.socket, str] = {}
         with contextlib.ExitStack() as stack:
-            for address, port in self._addresses.items():
+            for address, port in [(address, port) for address, ports in self._addresses.items() for port in ports]:
                 sock, code = _begin(address, port)
                 stack.enter_context(sock)
                 if code == errno.ECONNREFUSED:
@@ -175,7 +182,7 @@ class ReachabilityCheck(threading.Thread):
         """Return what that says."""
         self.join(left(self._deadline) + 0.2)
         if self._host in self._answered:
-            return "hung", "the host answers at its SSH port"
+            return "hung", "the host answers elsewhere"
         if self._answered:
             return "silent", f"nothing of the host answers, {len(self._answered)} others do"
         return "alone", "no host answers"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from windlass.effects.probe import host_report
-from windlass.effects.probe.checks import Probe, left, look
+from windlass.effects.probe.checks import Probe, left, look, numbers
 from windlass.effects.probe.objects import ObjectWatch
 
 BEAT = 10.0
@@ -67,10 +67,10 @@ class MessageWriter:
 class ProbeRunner(threading.Thread):
     """Looks at one probe until it is told to rest."""
 
-    def __init__(self, probe: Probe, peers: dict[str, int], mouth: MessageWriter) -> None:
+    def __init__(self, probe: Probe, peers: dict[str, list[int]], mouth: MessageWriter) -> None:
         super().__init__(daemon=True)
         self.probe = probe
-        self._peers = {address: port for address, port in peers.items() if address != probe.address}
+        self._peers = {address: ports for address, ports in peers.items() if address != probe.address}
         self._mouth = mouth
         self._rest = threading.Event()
 
@@ -106,7 +106,7 @@ class Loop:
     def __init__(self, mouth: MessageWriter) -> None:
         self._mouth = mouth
         self._probes: dict[str, Probe] = {}
-        self._peers: dict[str, int] = {}
+        self._peers: dict[str, list[int]] = {}
         self._watchers: dict[str, ProbeRunner] = {}
         self._units: list[str] = []
         self._lives: dict[str, host_report.UnitHistory] = {}
@@ -128,9 +128,9 @@ class Loop:
         """Learn what can be looked at."""
         self._probes[fields[0]] = Probe(list(fields))
 
-    def do_peer(self, address: str, port: str) -> None:
+    def do_peer(self, address: str, ports: str) -> None:
         """Learn of another host, to tell a cut from a host that is down."""
-        self._peers[address] = int(port)
+        self._peers[address] = numbers(ports)
 
     def do_unit(self, name: str) -> None:
         """Learn of a unit to report on."""

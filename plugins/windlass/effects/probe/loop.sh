@@ -12,35 +12,46 @@ say() {
 
 field() { printf '%s' "$1" | cut -f "$2"; }
 
+# An address as it stands in a URL.
+bracketed() { case $1 in *:*) printf '[%s]' "$1" ;; *) printf '%s' "$1" ;; esac; }
+
 # Whether anything at an address and port accepts a connection or refuses it: either way the host is there.
 answers() {
-  said=$(LC_ALL=C curl -sv -o /dev/null --connect-timeout 1 --max-time 1 "http://$1:$2" 2>&1)
+  said=$(LC_ALL=C curl -sv -o /dev/null --connect-timeout 1 --max-time 1 "http://$(bracketed "$1"):$2" 2>&1)
   case $? in
     7 | 28) case $said in *refused* | *"Connected to"*) return 0 ;; *) return 1 ;; esac ;;
     *) return 0 ;;
   esac
 }
 
+# Whether it does so at any of the ports, with commas between.
+answers_at() {
+  for at in $(printf '%s' "$2" | tr ',' ' '); do
+    if answers "$1" "$at"; then return 0; fi
+  done
+  return 1
+}
+
 reached() {
-  if [ "$2" = 0 ] || answers "$1" "$2"; then echo "hung${tab}the host answers elsewhere"; return; fi
+  if [ -z "$2" ] || answers_at "$1" "$2"; then echo "hung${tab}the host answers elsewhere"; return; fi
   for peer in $peers; do
     [ "${peer%:*}" = "$1" ] && continue
-    if answers "${peer%:*}" "${peer#*:}"; then echo "silent${tab}nothing of the host answers, others do"; return; fi
+    if answers_at "${peer%:*}" "${peer##*:}"; then echo "silent${tab}nothing of the host answers, others do"; return; fi
   done
   echo "alone${tab}no host answers"
 }
 
 look() { # one look by the fields of a probe: outcome, tab, a word on it
   address=$(field "$1" 3) port=$(field "$1" 4) protocol=$(field "$1" 5) request=$(field "$1" 6) ca=$(field "$1" 7)
-  certificate=$(field "$1" 8) timeout=$(field "$1" 10) accepts=$(field "$1" 12) ssh=$(field "$1" 13)
-  name=$(field "$1" 14) asked=$address
+  certificate=$(field "$1" 8) timeout=$(field "$1" 10) accepts=$(field "$1" 12) reach=$(field "$1" 13)
+  name=$(field "$1" 14) asked=$(bracketed "$address")
   path=${request#* } path=${path% *}
   set -- -s -o /dev/null --max-time "$timeout" -w '%{http_code} %{time_connect}'
   if [ "$protocol" = https ]; then
     [ -r "$ca" ] || { echo "unsure${tab}cannot verify: $ca is missing"; return; }
     set -- "$@" --cacert "$ca"
     # An older curl than 7.49 cannot be told where a name is, but takes it all the same for this one host and port.
-    [ "$name" = "$address" ] || { asked=$name; set -- "$@" --noproxy "$name" --resolve "$name:$port:$address"; }
+    [ "$name" = "$address" ] || { set -- "$@" --noproxy "$name" --resolve "$name:$port:$asked"; asked=$name; }
     [ -z "$certificate" ] || set -- "$@" --cert "$certificate.crt" --key "$certificate.key"
   fi
   scheme=$protocol
@@ -55,8 +66,8 @@ look() { # one look by the fields of a probe: outcome, tab, a word on it
          *",$status,"*) echo "passed$tab" ;;
          *) case $status in 2??) echo "passed$tab" ;; *) echo "bad${tab}HTTP $status" ;; esac ;;
        esac ;;
-    7) if answers "$address" "$port"; then echo "refused${tab}nothing listens on port $port"; else reached "$address" "$ssh"; fi ;;
-    28) case "$connected" in *[1-9]*) echo "hung${tab}no answer within $timeout s" ;; *) reached "$address" "$ssh" ;; esac ;;
+    7) if answers "$address" "$port"; then echo "refused${tab}nothing listens on port $port"; else reached "$address" "$reach"; fi ;;
+    28) case "$connected" in *[1-9]*) echo "hung${tab}no answer within $timeout s" ;; *) reached "$address" "$reach" ;; esac ;;
     51 | 58 | 60 | 77) echo "tls${tab}the certificate is not accepted (curl $code)" ;;
     *) echo "bad${tab}curl $code" ;;
   esac

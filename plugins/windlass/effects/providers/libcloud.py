@@ -52,7 +52,7 @@ class LibcloudProvider:
         self,
         driver: Any,
         settings: LibcloudSettings,
-        login: Callable[[], MachineLogin],
+        login: Callable[[Host], MachineLogin],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._driver = driver
@@ -108,10 +108,10 @@ class LibcloudProvider:
 
     def _create(self, cluster: Cluster, host: Host) -> None:
         settings, driver = self._settings, self._driver
-        words = {"name": host.name, "address": host.address, "cluster": cluster.name}
+        words = {"name": host.name, "address": host.node_address, "cluster": cluster.name}
         more = {key: _filled(value, words) for key, value in settings.arguments.items()}
         if settings.user_data is not None:
-            more[settings.user_data] = first_boot(self._login())
+            more[settings.user_data] = first_boot(self._login(host))
         if settings.location is not None:
             more["location"] = self._pick("location", settings.location, driver.list_locations)
         image = self._pick("image", settings.image, driver.list_images)
@@ -150,11 +150,11 @@ class LibcloudProvider:
         there = self._nodes(cluster)
         for host in cluster.spec.hosts.members:
             given = [*there[host.name][0].private_ips, *there[host.name][0].public_ips]
-            if host.address not in given:
+            if host.node_address not in given:
                 raise RefusedError(
                     f"{host.name}: its node has {', '.join(map(str, given)) or 'no address'}, and the spec says "
-                    f"{host.address}; give the driver's argument for it under settings.arguments, with {{address}}, or "
-                    "put the node's address into the spec"
+                    f"{host.node_address}; give the driver's argument for it under settings.arguments, with "
+                    "{address}, or put the node's address into the spec"
                 )
 
     def _ask(self, doing: str, call: Callable[..., Any], *given: Any, **named: Any) -> Any:

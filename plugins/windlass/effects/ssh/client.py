@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
+from windlass.domain.addresses import host_port
 from windlass.domain.host.file_drift import ROOT, ObservedFile
 from windlass.domain.scripts.fence import fenced
 from windlass.domain.scripts.script import Script
@@ -35,7 +36,6 @@ R = TypeVar("R", bound=Ended)
 
 GRACE = shell.KILL_AFTER + timedelta(seconds=3)
 """How much longer we wait than the host itself, which ends an overdue command."""
-
 _OVERDUE = (124, 137)
 """Exit codes of `timeout` when it ended the command by SIGTERM or SIGKILL."""
 
@@ -188,7 +188,7 @@ class SshConnection:
 
     def forward(self, host: str, port: int) -> TcpForward:
         """Tunnel a local port to `host`:`port` as this host sees it; see `Connection.forward`."""
-        label = f"{self.host}: tunnel to {host}:{port}"
+        label = f"{self.host}: tunnel to {host_port(host, port)}"
         tunnel = TcpForward(partial(self._tunnel, host, port), label)
         self._tunnels.append(tunnel)
         return tunnel
@@ -266,7 +266,7 @@ class SshConnection:
         return code
 
     def _tunnel(self, host: str, port: int) -> SshChannel:
-        return SshChannel(self.host, (f"tunnel to {host}:{port}",), self._sessions.tunnel(host, port))
+        return SshChannel(self.host, (f"tunnel to {host_port(host, port)}",), self._sessions.tunnel(host, port))
 
     def _needs_sudo(self, *, is_desired: bool) -> bool:
         return is_desired and self._target.user != "root"

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from windlass.domain.addresses import host_port
 from windlass.domain.host.file_drift import ROOT, ObservedFile
 from windlass.domain.scripts.script import Script
 from windlass.effects.ssh.guard import ChangeGuard
@@ -43,6 +44,11 @@ class SshTarget:
     known_hosts: tuple[str, ...] = ()
     trust_on_first_use: bool = False
     bastion: SshTarget | None = None
+
+    @property
+    def place(self) -> str:
+        """Address and port, as messages show them."""
+        return host_port(self.address, self.port)
 
 
 @dataclass(frozen=True)

@@ -107,11 +107,11 @@ class SshDialler:
             raise UnreachableError(f"{target.name}: its host key cannot be checked: {error}") from error
         except asyncssh.PermissionDenied as error:
             raise RefusedError(
-                f"{target.name}: {target.user}@{target.address}:{target.port} refused the login key: {error.reason}"
+                f"{target.name}: {target.user}@{target.place} refused the login key: {error.reason}"
             ) from error
         except (asyncssh.Error, OSError, TimeoutError) as error:
             raise UnreachableError(
-                f"{target.name}: no connection to {target.address}:{target.port}: {str(error) or 'no answer in time'}"
+                f"{target.name}: no connection to {target.place}: {str(error) or 'no answer in time'}"
             ) from error
 
     async def _log_in(

@@ -36,7 +36,7 @@ def dial(target: SshTarget, timeout: timedelta) -> socket.socket:
         sock = socket.create_connection((target.address, target.port), timeout.total_seconds())
     except OSError as error:
         raise UnreachableError(
-            f"{target.name}: no connection to {target.address}:{target.port}: {error}; "
+            f"{target.name}: no connection to {target.place}: {error}; "
             "check that the host runs, its address and port, its sshd, and the firewalls between"
         ) from error
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -113,7 +113,7 @@ def _shake_hands(target: SshTarget, transport: paramiko.Transport, timeout: time
     except BROKEN as error:
         reason = error
     raise UnreachableError(
-        f"{target.name}: {target.address}:{target.port} does not speak SSH: {reason}; "
+        f"{target.name}: {target.place} does not speak SSH: {reason}; "
         "check the port, and whether sshd there is overloaded or limits connections (MaxStartups)"
     )
 
@@ -135,7 +135,7 @@ def _check_host_key(target: SshTarget, transport: paramiko.Transport, record_key
 
 def _authenticate(target: SshTarget, transport: paramiko.Transport, key: paramiko.PKey, timeout: timedelta) -> None:
     transport.auth_timeout = timeout.total_seconds()
-    login = f"{target.user}@{target.address}:{target.port}"
+    login = f"{target.user}@{target.place}"
     try:
         transport.auth_publickey(target.user, key)
     except paramiko.AuthenticationException as error:

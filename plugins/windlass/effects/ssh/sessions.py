@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import paramiko
 
+from windlass.domain.addresses import host_port
 from windlass.effects.ssh.broken import BROKEN, ChannelSocket
 from windlass.effects.ssh.connection import SshTarget
 from windlass.effects.ssh.host_keys import HostKey
@@ -131,7 +132,7 @@ class Sessions:
             if transport.is_live:
                 break
         raise UnreachableError(
-            f"{self._target.name}: {host}:{port} cannot be reached from there; "
+            f"{self._target.name}: {host_port(host, port)} cannot be reached from there; "
             "check that the service listens, and that sshd allows forwarding (AllowTcpForwarding)"
         )
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
+from windlass.domain.addresses import host_port
 from windlass.domain.bounded import read_from
 from windlass.domain.host.facts import HostFacts, parse_facts
 from windlass.domain.host.preflight import PreflightAnswer
+from windlass.domain.host.reach import needed_ports
 from windlass.domain.scripts.facts import facts_script
 from windlass.domain.scripts.preflight import FSYNC, UNREACHED, surroundings_script
 from windlass.domain.scripts.script import Script
@@ -66,9 +68,14 @@ def _ask(session: ClusterSession, host: Host, connection: Connection, known: Hos
 
 
 def _surroundings(session: ClusterSession, host: Host) -> Script:
-    """Return a script that tries the SSH port of each other host and the mirror, and for etcd's hosts the disk."""
-    port, mirror = session.cluster.spec.hosts.ssh.port, session.mirror
-    others = {one.name: f"{one.address}:{port}" for one in session.hosts if one.name != host.name}
+    """Return a script that tries what the host needs of others and of the mirror, and for a host of etcd the disk."""
+    mirror = session.mirror
+    others = {
+        f"the {what} of {one.name}": host_port(one.node_address, port)
+        for one in session.hosts
+        if one.name != host.name
+        for port, what in needed_ports(host, one).items()
+    }
     source = f"the mirror at {mirror.files}" if mirror.files else f"the official sites ({mirror.probe})"
     return surroundings_script(
         others, {source: mirror.probe}, has_etcd="etcd" in host.roles, is_outside=not mirror.files

@@ -87,4 +87,4 @@ def remove_from_host(session: ClusterSession, host: Host, connection: Connection
     mark = connection.read(CLUSTER_MARK)
     if mark is not None and mark.decode().strip() != session.cluster.name:
         raise RefusedError(f"{host.name}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")
-    return run_script(connection, removal_script(session.cluster.spec.network.pod_cidr), timeout=_REMOVAL)
+    return run_script(connection, removal_script(session.cluster.spec.network.pod_ranges), timeout=_REMOVAL)

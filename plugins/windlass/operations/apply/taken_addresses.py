@@ -15,15 +15,18 @@ log = logging.getLogger(__name__)
 
 
 def taken_addresses(run: ClusterRun, cluster: Cluster) -> dict[str, str]:
-    """Return each address of another cluster's host, with whose it is; of those in the network of `cluster` alone.
+    """Return each address of another cluster's host, with whose it is; of those in networks of `cluster` alone.
 
-    Behind another bastion the same address may well be another machine's.
+    Behind another bastion the same address may well be another machine's. Private addresses are of one network, too,
+    and nobody knows which: only those count by which Windlass reaches hosts.
     """
     taken: dict[str, str] = {}
+    networks = {reached_through(cluster, host) for host in cluster.spec.hosts.members}
     for name in list_clusters(run.store):
         other = readable_spec(run, name) if name != cluster.name else None
-        if other is not None and reached_through(other) == reached_through(cluster):
-            taken |= {host.address: f"host {host.name} of the cluster `{name}`" for host in other.spec.hosts.members}
+        for host in other.spec.hosts.members if other is not None else ():
+            if other is not None and reached_through(other, host) in networks:
+                taken[host.address] = f"host {host.name} of the cluster `{name}`"
     return taken
 
 

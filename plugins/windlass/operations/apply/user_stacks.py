@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 
+from windlass.domain.addresses import host_port
 from windlass.domain.host.layout import stack_directory
 from windlass.domain.rendering import HealthCheck, host_stacks, read_health
 from windlass.domain.scripts.curl import CurlProbe
@@ -61,7 +62,7 @@ def _checks(connection: Connection, stacks: Iterable[str]) -> Iterator[tuple[str
 
 def _ask(connection: Connection, host: Host, check: HealthCheck) -> str:
     """Look at one service from its own host; what is wrong with it, or an empty text."""
-    result = connection.run(probe_argv(check, host.address), sudo=True, check=False)
+    result = connection.run(probe_argv(check, host.node_address), sudo=True, check=False)
     return "" if result.exit_code == 0 else result.stderr.strip() or f"curl exited {result.exit_code}"
 
 
@@ -70,12 +71,12 @@ def probe_argv(check: HealthCheck, address: str) -> list[str]:
     where = "127.0.0.1" if check.address == "loopback" else address
     if check.protocol == "tcp":
         # A telnet session whose input ends at once is over as soon as the connection stands.
-        probe = CurlProbe(f"telnet://{where}:{check.port}", check.response_timeout, "any answer")
+        probe = CurlProbe(f"telnet://{host_port(where, check.port)}", check.response_timeout, "any answer")
         return ask_tcp_script(probe).argv_with_text
     method, path = check.request_line.split()[:2]
     return [
         *CurlProbe(
-            f"{check.protocol}://{where}:{check.port}{path}",
+            f"{check.protocol}://{host_port(where, check.port)}{path}",
             check.response_timeout,
             client=check.client_certificate or "",
             is_trusted=check.protocol == "https",

@@ -110,7 +110,8 @@ def _check_workload(
         session.clock,
     )
     pods = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in client.list(PODS, namespace, "app=verify")}
-    url = f"http://{NAME}.{namespace}.svc.cluster.local:{PORT}/"
+    domain = session.cluster.spec.network.cluster_domain
+    url = f"http://{NAME}.{namespace}.svc.{domain}:{PORT}/"
 
     def reach(host: Host, _: Connection) -> None:
         wait_until(

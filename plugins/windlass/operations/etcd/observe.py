@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from windlass.domain.addresses import host_port
 from windlass.domain.bounded import read_from
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.status import ObservedMember, Process
@@ -28,7 +29,7 @@ _ASK_AGAIN = timedelta(seconds=1)
 
 def peer_url(host: Host) -> str:
     """Return where the other members reach the one on `host`."""
-    return f"https://{host.address}:{ETCD_PEER_PORT}"
+    return f"https://{host_port(host.node_address, ETCD_PEER_PORT)}"
 
 
 def observe_etcd(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from windlass.domain.addresses import host_port
 from windlass.domain.etcd.status import status_health
 from windlass.domain.host.layout import CONTROLLER_MANAGER_PORT, SCHEDULER_PORT
 from windlass.domain.scripts.curl import CurlProbe
@@ -45,7 +46,7 @@ def _without_leader(rollout: RolloutContext, host: str) -> str:
 
 def _unhealthy(connection: Connection, host: Host, controller: str) -> str:
     # It shows a certificate of its own host's name alone; who answers at this address is known by the way there.
-    url = f"https://{host.address}:{CONTROLLERS[controller]}/healthz"
+    url = f"https://{host_port(host.node_address, CONTROLLERS[controller])}/healthz"
     probe = CurlProbe(url, timedelta(seconds=5), "any answer", is_trusted=True)
     answer = connection.run(probe.argv, check=False, timeout=_ASK)
     if answer.stdout.strip() == "ok":

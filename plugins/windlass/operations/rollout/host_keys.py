@@ -24,12 +24,13 @@ def accept_host_keys(
     told = [line for name in request.accept_new_host_key for line in _accept(run, session, name, request, tell)]
     if not told:
         return ()
-    remedy = "put the new line into spec.hosts.ssh.knownHosts" if _has_lines(session) else "compare it on its console"
+    remedy = "put the new line under knownHosts in the spec" if _has_lines(session) else "compare it on its console"
     return (warning("host keys", told, remedy, ""),)
 
 
 def _has_lines(session: ClusterSession) -> bool:
-    return bool(session.cluster.spec.hosts.ssh.known_hosts)
+    hosts = session.cluster.spec.hosts
+    return bool(hosts.ssh.known_hosts) or any(host.ssh.known_hosts for host in hosts.members)
 
 
 def _accept(run: ClusterRun, session: ClusterSession, name: str, request: UpgradeRequest, tell: Tell) -> Iterator[str]:

@@ -130,7 +130,7 @@ def _strip(rollout: RolloutContext, transition: Transition, name: str) -> Change
     connection = rollout.connection(name)
     done: list[str] = []
     if NODE in transition.lost(name):
-        pods = rollout.session.cluster.spec.network.pod_cidr
+        pods = rollout.session.cluster.spec.network.pod_ranges
         done += run_script(connection, node_removal_script(pods), timeout=_STOPS)
         # A node's kernel modules are among the settings; what is loaded now is what such a host asks for.
         done += load_kernel_settings(connection)

@@ -91,12 +91,16 @@ awk '{print $2}' /proc/mounts | sort -r | while read -r path; do
   esac
 done
 for namespace in $(ip netns list 2>/dev/null | awk '/^cni-/ {print $1}'); do ip netns delete "$namespace"; done
-for link in flannel.1 cni0 kube-ipvs0 $(ip -o link | awk -F'[ :@]+' '$2 ~ /^veth/ && /cni0|cni-/ {print $2}'); do
+for link in flannel.1 flannel-v6.1 cni0 kube-ipvs0 \
+  $(ip -o link | awk -F'[ :@]+' '$2 ~ /^veth/ && /cni0|cni-/ {print $2}'); do
   ip link show "$link" >/dev/null 2>&1 && ip link delete "$link" && gone "interface $link"
 done
 {
   ip route | awk '/ dev flannel/ || /proto flannel/ {print $1}'
-  ip route show root "$pods" | awk '/ via / {print $1}'
+  ip -6 route 2>/dev/null | awk '/ dev flannel/ || /proto flannel/ {print $1}'
+  for range in $pods; do
+    case $range in *:*) ip -6 route show root "$range" ;; *) ip route show root "$range" ;; esac
+  done | awk '/ via / {print $1}'
 } | sort -u | while read -r route; do ip route delete "$route" && gone "route $route"; done
 
 for tables in iptables ip6tables; do
@@ -106,7 +110,9 @@ for tables in iptables ip6tables; do
     printf '%s\n' "$rules" | grep -vE 'KUBE-|CNI-|FLANNEL-' | $tables-restore && gone "$tables chains" ;;
   esac
 done
-command -v nft >/dev/null && nft delete table ip kube-proxy 2>/dev/null && gone "nft table kube-proxy"
+for family in ip ip6; do
+  command -v nft >/dev/null && nft delete table $family kube-proxy 2>/dev/null && gone "nft table $family kube-proxy"
+done
 
 own=/var/lib/windlass/own
 take_away() { # path

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from cryptography.x509 import load_pem_x509_certificates
 
-from windlass.domain.spec.checks.syntax import ipv4, is_dns_name, wrong_address, wrong_endpoint
+from windlass.domain.spec.checks.syntax import is_dns_name, is_host, wrong_address, wrong_endpoint, wrong_form
 from windlass.domain.spec.flags import service_account_issuers
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, HostSsh, Ssh
 from windlass.domain.spec.problem import Path, Problem
 
 _SSH: Path = ("spec", "hosts", "ssh")
@@ -40,20 +40,30 @@ def host_authorities(cluster: Cluster) -> Iterator[Problem]:
 
 def _known_hosts(cluster: Cluster) -> Iterator[tuple[Path, Sequence[str]]]:
     """Yield where known hosts are given, and their lines."""
-    ssh = cluster.spec.hosts.ssh
-    yield (*_SSH, "knownHosts"), ssh.known_hosts
-    if ssh.bastion is not None:
-        yield (*_SSH, "bastion", "knownHosts"), ssh.bastion.known_hosts
+    for path, ssh in _logins(cluster):
+        yield (*path, "knownHosts"), ssh.known_hosts
+        if ssh.bastion is not None:
+            yield (*path, "bastion", "knownHosts"), ssh.bastion.known_hosts
+
+
+def _logins(cluster: Cluster) -> Iterator[tuple[Path, Ssh | HostSsh]]:
+    """Yield where it is said how hosts are reached: all of them, and each."""
+    yield _SSH, cluster.spec.hosts.ssh
+    for index, host in enumerate(cluster.spec.hosts.members):
+        yield ("spec", "hosts", "members", index, "ssh"), host.ssh
 
 
 def bastion(cluster: Cluster) -> Iterator[Problem]:
-    """Check that the bastion has a DNS name or an address."""
-    given = cluster.spec.hosts.ssh.bastion
-    if given is None:
-        return
-    path = (*_SSH, "bastion", "address")
-    if not is_dns_name(given.address) and (wrong := wrong_address(given.address)):
-        yield Problem(path, wrong[0], "give the bastion's DNS name or IPv4 address")
+    """Check that each bastion has a DNS name or an address, and that a host has either one or none."""
+    for path, ssh in _logins(cluster):
+        given = ssh.bastion
+        if given is None:
+            continue
+        if not is_dns_name(given.address) and (wrong := wrong_address(given.address)):
+            yield Problem((*path, "bastion", "address"), wrong[0], "give the bastion's DNS name or IP address")
+        if isinstance(ssh, HostSsh) and ssh.direct:
+            wrong_text = "a bastion is given, and the host is to be reached without"
+            yield Problem((*path, "direct"), wrong_text, "leave one of the two out")
 
 
 def endpoint(cluster: Cluster) -> Iterator[Problem]:
@@ -62,9 +72,12 @@ def endpoint(cluster: Cluster) -> Iterator[Problem]:
     if api.endpoint is not None and (wrong := wrong_endpoint(api.endpoint)):
         yield Problem(("spec", "api", "endpoint"), *wrong)
     for index, name in enumerate(api.extra_names):
-        if ipv4(name) is None and not is_dns_name(name.removeprefix("*.")):
-            wrong_text = f"`{name}` is neither a DNS name nor an IPv4 address"
-            yield Problem(("spec", "api", "extraNames", index), wrong_text, "write it without scheme and port")
+        path: Path = ("spec", "api", "extraNames", index)
+        if not is_host(name.removeprefix("*.")):
+            wrong_text = f"`{name}` is neither a DNS name nor an IP address"
+            yield Problem(path, wrong_text, "write it without scheme, port and brackets")
+        elif wrong := wrong_form(name):
+            yield Problem(path, *wrong)
 
 
 def oidc(cluster: Cluster) -> Iterator[Problem]:
@@ -95,7 +108,7 @@ def _is_issuer(url: str) -> bool:
     except ValueError:
         return False
     is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    return parts.scheme == "https" and is_plain and (ipv4(host) is not None or is_dns_name(host))
+    return parts.scheme == "https" and is_plain and is_host(host)
 
 
 def _has_certificates(pem: str) -> bool:
@@ -173,9 +186,4 @@ def _is_base_url(url: str) -> bool:
         return False
     is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
     host = parts.hostname or ""
-    return (
-        parts.scheme in {"http", "https"}
-        and port_is_good
-        and is_plain
-        and (ipv4(host) is not None or is_dns_name(host))
-    )
+    return parts.scheme in {"http", "https"} and port_is_good and is_plain and is_host(host)

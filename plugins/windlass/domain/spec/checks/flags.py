@@ -21,11 +21,12 @@ from windlass.domain.spec.checks.flag_choices import wrong_choices
 from windlass.domain.spec.checks.flag_values import is_true, listed, seconds, takes_one_value, whole_number, wrong_value
 from windlass.domain.spec.checks.owned_flags import owned_flag
 from windlass.domain.spec.flags import own_flags
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, Network
 from windlass.domain.spec.problem import Path, Problem, nearest
 
-PODS_OF_A_NODE = 253
-"""Addresses of a /24 that pods can have: without the network's own, the bridge's and the broadcast address."""
+_USUAL_MASK = 24
+_NOT_PODS = 3
+"""Addresses of a node's range that no pod can have: the network's own, the bridge's and the broadcast address."""
 _THERE: Mapping[str, tuple[str, ...]] = {
     "etcd": (f"{PKI}/etcd/",),
     "kube-apiserver": (f"{PKI}/", f"{AUDIT_LOGS}/"),
@@ -119,15 +120,32 @@ def _gates(component: str, value: str, gates: tuple[str, ...], path: Path) -> It
             yield Problem(path, f"{component} has no feature `{gate}` to switch", advice)
 
 
+def pods_of_a_node(network: Network) -> tuple[int, int]:
+    """Return how long the prefix of a node's range is, and how many pods can have an address of it."""
+    bits, mask = (32, network.node_mask) if network.pod_range(4) else (128, network.node_mask_ipv6)
+    return mask, 2 ** (bits - mask) - _NOT_PODS
+
+
 def _most_pods(cluster: Cluster) -> Iterator[Problem]:
+    network = cluster.spec.network
+    mask, most = pods_of_a_node(network)
     for value in own_flags("kubelet", cluster).get("max-pods", ())[-1:]:
         path = ("spec", "components", "kubelet", "extraArgs", "max-pods")
-        count, has_ranges = whole_number(value), cluster.spec.network.driver != "none"
+        count = whole_number(value)
         if count is not None and count <= 0:
             yield Problem(path, f"a node with at most {count} pods runs none", "give 1 or more, better 110")
-        elif count is not None and count > PODS_OF_A_NODE and has_ranges:
-            wrong = f"a node takes a /24 of the pods' range, which has {PODS_OF_A_NODE} addresses, not {value}"
-            yield Problem(path, wrong, f"give at most {PODS_OF_A_NODE}, better 110; for more pods add nodes")
+        elif count is not None and count > most and network.driver != "none":
+            wrong = f"a node takes a /{mask} of the pods' range, which has {most} addresses, not {value}"
+            yield Problem(path, wrong, f"give at most {most}, better 110; for more pods add nodes")
+
+
+def _node_masks(cluster: Cluster) -> Iterator[Problem]:
+    """Let the controller manager's own flags stand where they say what the spec says, and not beside others."""
+    network, path = cluster.spec.network, ("spec", "components", "kube-controller-manager", "extraArgs")
+    is_plain = network.node_mask == _USUAL_MASK and network.pod_range(6) is None
+    for name in ("node-cidr-mask-size", "node-cidr-mask-size-ipv4"):
+        if name in own_flags("kube-controller-manager", cluster) and not is_plain:
+            yield Problem((*path, name), "spec.network says how long the nodes' ranges are", "leave the flag out")
 
 
 def _node_ranges(cluster: Cluster) -> Iterator[Problem]:
@@ -189,6 +207,7 @@ def _leadership(cluster: Cluster) -> Iterator[Problem]:
 _RULES: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
     wrong_choices,
     _most_pods,
+    _node_masks,
     _node_ranges,
     _admission,
     _issuers,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from windlass.domain.host.layout import API_SERVER_NAME
 from windlass.domain.spec.checks.syntax import is_dns_name, is_own_class, wrong_address, wrong_dns_name, wrong_label
+from windlass.domain.spec.logins import login_of
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.problem import Path, Problem, UnreadableSpec, correct_spec, nearest, suggestion
 
@@ -67,36 +68,49 @@ def reserved_names(cluster: Cluster) -> Iterator[Problem]:
     A host's own certificates would be good for that: whoever takes one worker could be the API server to the others.
     """
     for index, host in enumerate(cluster.spec.hosts.members):
-        if wrong := _reserved(host.name.lower()):
+        if wrong := _reserved(host.name.lower(), cluster.spec.network.cluster_domain):
             yield Problem((*_MEMBERS, index, "name"), wrong, "give the host another name")
 
 
-def _reserved(name: str) -> str | None:
+def _reserved(name: str, cluster_domain: str) -> str | None:
     if name == API_SERVER_NAME or name.startswith(f"{API_SERVER_NAME}."):
         return f"`{name}` is a name of the API server, and a host's certificates are for the host's name"
     if name == "localhost" or name.endswith((".localhost", ".localdomain")):
         return f"`{name}` means another machine on each host"
     if name.split(".", maxsplit=1)[0] == "windlass":
         return f"`{name}` is a name that Windlass keeps for what it runs itself"
-    if ".svc." in f"{name}." or name.endswith(_IN_CLUSTER):
+    if ".svc." in f"{name}." or name.endswith((*_IN_CLUSTER, f".{cluster_domain}")):
         return f"`{name}` is a name of a Service or a pod in the cluster"
     return None
 
 
 def addresses(cluster: Cluster) -> Iterator[Problem]:
-    """Check that addresses are IPv4, of a machine, and each host's own."""
+    """Check that addresses are of a machine, and each host's own; a name will do where only Windlass uses it."""
     seen: dict[str, int] = {}
     members = cluster.spec.hosts.members
     for index, host in enumerate(members):
-        path = (*_MEMBERS, index, "address")
-        if wrong := wrong_address(host.address):
-            yield Problem(path, *wrong)
-            continue
-        first = seen.setdefault(host.address, index)
-        if first != index:
-            yield Problem(
-                path, f"`{members[first].name}` has the address {host.address} too", "give each host its own address"
-            )
+        for key, address in _addresses_of(host):
+            path = (*_MEMBERS, index, key)
+            if key == "address" and is_dns_name(address):
+                if host.private_address is None:
+                    wrong_text = f"`{address}` is a name, and the host's services listen at an address"
+                    yield Problem(path, wrong_text, "give that as `privateAddress`, or here")
+            elif wrong := wrong_address(address):
+                yield Problem(path, *wrong)
+                continue
+            first = seen.setdefault(address.lower(), index)
+            if first != index:
+                yield Problem(
+                    path, f"`{members[first].name}` has the address {address} too", "give each host its own address"
+                )
+
+
+def _addresses_of(host: Host) -> Iterator[tuple[str, str]]:
+    yield "address", host.address
+    if host.private_address is not None:
+        yield "privateAddress", host.private_address
+    if host.secondary_address is not None:
+        yield "secondaryAddress", host.secondary_address
 
 
 def provider(cluster: Cluster) -> Iterator[Problem]:
@@ -172,13 +186,13 @@ def taints(cluster: Cluster) -> Iterator[Problem]:
 def taken_hosts(cluster: Cluster, other_clusters: Sequence[Cluster]) -> Iterator[Problem]:
     """Check that no host is in another cluster: the same address, reached through the same bastion."""
     taken = {
-        (reached_through(other), host.address): (other.name, host.name)
+        (reached_through(other, host), host.address): (other.name, host.name)
         for other in sorted(other_clusters, key=lambda other: other.name, reverse=True)
         if other.name != cluster.name
         for host in other.spec.hosts.members
     }
     for index, host in enumerate(cluster.spec.hosts.members):
-        if found := taken.get((reached_through(cluster), host.address)):
+        if found := taken.get((reached_through(cluster, host), host.address)):
             wrong = f"{host.address} is the host `{found[1]}` of the cluster `{found[0]}`"
             yield Problem((*_MEMBERS, index, "address"), wrong, "take it out of one of the two specs")
 
@@ -198,9 +212,9 @@ def maybe_taken_hosts(cluster: Cluster, unreadable: Sequence[UnreadableSpec]) ->
 CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (names, addresses, provider, roles, labels, taints)
 
 
-def reached_through(cluster: Cluster) -> str | None:
-    """Return the bastion that stands for the network of the hosts; None if they are reached without one."""
-    bastion = cluster.spec.hosts.ssh.bastion
+def reached_through(cluster: Cluster, host: Host) -> str | None:
+    """Return the bastion that stands for the network of a host; None if it is reached without one."""
+    bastion = login_of(cluster, host).bastion
     return bastion.address if bastion is not None else None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.kubelet_keys import KeyType, KubeletKeys
 from windlass.domain.spec.checks.flag_values import wrong_value
-from windlass.domain.spec.checks.flags import PODS_OF_A_NODE
+from windlass.domain.spec.checks.flags import pods_of_a_node
 from windlass.domain.spec.flags import own_flags
 from windlass.domain.spec.machine_settings import places
 from windlass.domain.spec.models import Cluster
@@ -29,7 +29,7 @@ OWNED: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("tlsCertFile", "tlsPrivateKeyFile", "rotateCertificates", "serverTLSBootstrap"), _CERTIFICATES),
     "cgroupDriver": ("containerd must use the same", _LEAVE),
     **dict.fromkeys(("containerRuntimeEndpoint", "imageServiceEndpoint"), _CONTAINERD),
-    "clusterDomain": ("the cluster's DNS serves it, and certificates name it", _LEAVE),
+    "clusterDomain": ("the cluster's DNS serves it, and certificates name it", "set spec.network.clusterDomain"),
     "clusterDNS": ("it is the tenth address of spec.network.serviceCidr", _LEAVE),
     "podCIDR": ("each node is given a range of its own", "set spec.network.podCidr"),
     "registerWithTaints": ("it replaces those of all hosts", "set spec.hosts.members[].taints"),
@@ -70,9 +70,10 @@ def problems(
 
 
 def _values(cluster: Cluster, key: str, value: Any, path: Path, flags: Mapping[str, ReleaseFlags]) -> Iterator[Problem]:
-    if key == "maxPods" and isinstance(value, int) and cluster.spec.network.driver != "none" and value > PODS_OF_A_NODE:
-        wrong = f"a node takes a /24 of the pods' range, which has {PODS_OF_A_NODE} addresses, not {value}"
-        yield Problem(path, wrong, f"give at most {PODS_OF_A_NODE}, better 110; for more pods add nodes")
+    mask, most = pods_of_a_node(cluster.spec.network)
+    if key == "maxPods" and isinstance(value, int) and cluster.spec.network.driver != "none" and value > most:
+        wrong = f"a node takes a /{mask} of the pods' range, which has {most} addresses, not {value}"
+        yield Problem(path, wrong, f"give at most {most}, better 110; for more pods add nodes")
     kubelet = flags.get(cluster.spec.kubernetes.version, {}).get("kubelet")
     if key == "featureGates" and isinstance(value, Mapping) and kubelet is not None and kubelet.gates:
         for gate in value:

@@ -25,7 +25,7 @@ from windlass.domain.host.layout import (
 from windlass.domain.spec.checks.syntax import is_proxy_url, wrong_label
 from windlass.domain.spec.hosts import Proxy
 from windlass.domain.spec.machine_settings import places, settings_of
-from windlass.domain.spec.models import Cluster, MachineSettings, OwnFile
+from windlass.domain.spec.models import Cluster, MachineSettings, Network, OwnFile
 from windlass.domain.spec.problem import Path, Problem
 from windlass.domain.spec.references import is_reference
 
@@ -64,6 +64,7 @@ _NEEDED = {
     "net.bridge.bridge-nf-call-iptables": "1",
     "net.bridge.bridge-nf-call-ip6tables": "1",
 }
+_NEEDED_OF_IPV6 = {"net.ipv6.conf.all.forwarding": "1"}
 _KUBELETS = {"vm.overcommit_memory": "1", "vm.panic_on_oom": "0", "kernel.panic": "10", "kernel.panic_on_oops": "1"}
 """What kubelet sets by itself when it starts: https://github.com/kubernetes/kubernetes/blob/v1.37.0/pkg/kubelet/cm/container_manager_linux.go"""
 _RUNTIME = ("plugins", "io.containerd.cri.v1.runtime")
@@ -87,7 +88,7 @@ def machine_settings(cluster: Cluster) -> Iterator[Problem]:
     """Yield what is wrong with the settings of machines; stored specs are not asked."""
     for place, settings, host in places(cluster):
         yield from _imports(settings, (*place, "containerd"))
-        yield from _parameters(settings, (*place, "sysctls"))
+        yield from _parameters(settings, (*place, "sysctls"), cluster.spec.network)
         yield from _files(settings, (*place, "files"))
         if host is not None and not host.is_node and (settings.kubelet or settings.containerd.imports):
             yield Problem(place, f"{host.name} has only the role etcd, and runs no kubelet", "give it another role")
@@ -151,14 +152,15 @@ def _has(settings: Any, keys: tuple[str, ...]) -> bool:
     return True
 
 
-def _parameters(settings: MachineSettings, path: Path) -> Iterator[Problem]:
+def _parameters(settings: MachineSettings, path: Path, network: Network) -> Iterator[Problem]:
+    all_needed = _NEEDED | (_NEEDED_OF_IPV6 if network.pod_range(6) else {})
     for name, value in settings.sysctls.items():
         here = (*path, name)
         if not _PARAMETER.fullmatch(name) or "*" in name:
             yield Problem(here, f"`{name}` names no kernel parameter", "write it as sysctl does: net.core.somaxconn")
         elif isinstance(value, bool) or not isinstance(value, int | str) or value == "":
             yield Problem(here, "the value is neither a number nor text", "write a number, or text in quotes")
-        elif (needed := _NEEDED.get(name)) is not None and str(value) != needed:
+        elif (needed := all_needed.get(name)) is not None and str(value) != needed:
             yield Problem(here, f"pods reach nothing unless it is {needed}", "leave it out")
         elif (needed := _KUBELETS.get(name)) is not None and str(value) != needed:
             yield Problem(here, f"kubelet sets it to {needed} whenever it starts", "leave it out")

@@ -32,6 +32,7 @@ _CERTIFICATES = OwnedFlag(
 _ADDRESSES = OwnedFlag("proxies, health checks and other hosts expect it where Windlass puts it", _LEAVE)
 _KUBECONFIGS = OwnedFlag("Windlass writes the kubeconfig of each component", _LEAVE)
 _PODS = OwnedFlag("it is the range of the pods", "set spec.network.podCidr")
+_MASK = OwnedFlag("it is what each node takes of the pods' range", "set spec.network.nodeMask", frozenset({"24"}))
 _SERVICES = OwnedFlag("it is the range of the services", "set spec.network.serviceCidr")
 _ENDS = OwnedFlag("with it the component does something else and ends", _LEAVE)
 _LEADER = OwnedFlag("without it those of all hosts would act at once", _LEAVE, frozenset({"true"}))
@@ -40,7 +41,7 @@ _MEMBERSHIP = OwnedFlag("Windlass forms the cluster of etcd members and changes 
 _OIDC = OwnedFlag(
     "API servers that read --authentication-config, as these do, end when it is given", "say it in spec.api.oidc"
 )
-_DOMAIN = OwnedFlag("the cluster's DNS serves cluster.local, and certificates name it", _LEAVE)
+_DOMAIN = OwnedFlag("DNS, certificates and tokens must agree on it", "set spec.network.clusterDomain")
 _CONFIGURED = OwnedFlag("Windlass writes the configuration file", _LEAVE)
 _ALWAYS: Mapping[str, OwnedFlag] = dict.fromkeys(("help", "version", "write-config-to"), _ENDS)
 
@@ -138,13 +139,9 @@ _CONTROLLER_MANAGER: Mapping[str, OwnedFlag] = {
     "cluster-name": OwnedFlag("it is the cluster's name", "set metadata.name"),
     "cluster-cidr": _PODS,
     "service-cluster-ip-range": _SERVICES,
-    "node-cidr-mask-size": OwnedFlag(
-        "each node takes a /24 of the pods' range",
-        "leave it out; for more nodes give a wider spec.network.podCidr",
-        frozenset({"24"}),
-    ),
-    "node-cidr-mask-size-ipv4": OwnedFlag("each node takes a /24 of the pods' range", _LEAVE, frozenset({"24"})),
-    "node-cidr-mask-size-ipv6": OwnedFlag("there is no IPv6 range", _LEAVE),
+    "node-cidr-mask-size": _MASK,
+    "node-cidr-mask-size-ipv4": _MASK,
+    "node-cidr-mask-size-ipv6": OwnedFlag(_MASK.reason, "set spec.network.nodeMaskIpv6"),
     "cidr-allocator-type": OwnedFlag(
         "nodes are given their ranges out of spec.network.podCidr", _LEAVE, frozenset({"RangeAllocator"})
     ),
@@ -169,7 +166,7 @@ _KUBELET: Mapping[str, OwnedFlag] = {
     "port": _ADDRESSES,
     "healthz-*": _ADDRESSES,
     "hostname-override": OwnedFlag("a node has the name of its host", "leave it out, or name the host so"),
-    "node-ip": OwnedFlag("a node has the address of its host", "set the host's address"),
+    "node-ip": OwnedFlag("a node has the address of its host", "set the host's address or privateAddress"),
     "node-labels": OwnedFlag("it replaces those of all hosts", "set spec.hosts.members[].labels"),
     "register-with-taints": OwnedFlag("it replaces those of all hosts", "set spec.hosts.members[].taints"),
     "register-node": OwnedFlag("without it there is no node", _LEAVE, frozenset({"true"})),

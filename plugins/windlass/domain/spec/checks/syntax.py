@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from windlass.domain.addresses import in_url, read_address, split_port
+
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _BUILT_BY_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
 _PROXY_URL = re.compile(r"https?://[A-Za-z0-9._~:@%\[\]/!*+,;=-]+")
@@ -39,60 +41,58 @@ def is_own_class(name: str) -> bool:
     return _BUILT_BY_USER.fullmatch(name) is not None
 
 
-def ipv4(text: str) -> ipaddress.IPv4Address | None:
-    """Read an IPv4 address; None if `text` is none."""
-    try:
-        return ipaddress.IPv4Address(text)
-    except ValueError:
-        return None
-
-
 def wrong_address(text: str) -> tuple[str, str] | None:
-    """Say what keeps `text` from being the IPv4 address of a machine."""
-    address = ipv4(text)
+    """Say what keeps `text` from being the IP address of a machine, in the form that certificates have it in."""
+    address = read_address(text)
     if address is None:
-        if ":" in text and _is_ipv6(text.split("%", maxsplit=1)[0]):
-            return f"`{text}` is an IPv6 address, which is not supported", "give the host's IPv4 address"
-        return f"`{text}` is no IPv4 address", "give four numbers from 0 to 255, such as 192.0.2.11"
+        if "%" in text and read_address(text.split("%", maxsplit=1)[0]):
+            return f"`{text}` has a zone, which other hosts have not", "give a global or unique local address"
+        return f"`{text}` is no IP address", "write one such as 192.0.2.11 or 2001:db8::11"
     for is_wrong, what in (
         (address.is_unspecified, "stands for no address at all"),
         (address.is_loopback, "is a loopback address, which means another machine on each host"),
         (address.is_multicast, "is a multicast address"),
         (address == ipaddress.IPv4Address("255.255.255.255"), "is the broadcast address"),
+        (address.version == 6 and address.is_link_local, "is a link-local address, which means little without a zone"),
     ):
         if is_wrong:
             return f"`{text}` {what}", "give the address at which the other hosts reach this one"
-    return None
+    return wrong_form(text)
+
+
+def wrong_form(text: str) -> tuple[str, str] | None:
+    """Say what keeps an address from being as certificates, the kernel and etcd write it (RFC 5952)."""
+    address = read_address(text)
+    if address is None or str(address) == text:
+        return None
+    return f"`{text}` is written otherwise everywhere else", f"write `{address}`"
+
+
+def is_host(text: str) -> bool:
+    """Say whether `text` is a DNS name or an IP address."""
+    return read_address(text) is not None or is_dns_name(text)
 
 
 def wrong_endpoint(text: str) -> tuple[str, str] | None:
-    """Say what keeps `text` from being `host:port` with a DNS name or an IPv4 address."""
-    form = "write `host:port`, such as `k8s.example.com:6443`"
+    """Say what keeps `text` from being `host:port` with a DNS name or an IP address; IPv6 stands in brackets."""
+    form = "write `host:port`, such as `k8s.example.com:6443` or `[2001:db8::10]:6443`"
     if "://" in text:
         return f"`{text}` is a URL", form
-    host, colon, port = text.rpartition(":")
-    if not colon:
+    if ":" not in text or text.endswith("]"):
         return f"`{text}` has no port", form
-    if ":" in host:
-        return f"`{text}` is an IPv6 address, which is not supported", form
+    host, port = split_port(text)
+    if not port and text.count(":") > 1:
+        return f"`{text}` is an IPv6 address without brackets", form
     if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         return f"`{port}` is no port", "give a number from 1 to 65535"
-    if ipv4(host) is None and not is_dns_name(host):
-        return f"`{host}` is neither a DNS name nor an IPv4 address", form
-    return None
+    if not is_host(host) or text != f"{in_url(host)}:{port}":
+        return f"`{host}` is neither a DNS name nor an IP address", form
+    return wrong_form(host)
 
 
 def is_proxy_url(text: str) -> bool:
     """Tell whether `text` is the URL of a proxy, with no character that a shell or systemd reads as something else."""
     return _PROXY_URL.fullmatch(text) is not None
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _tidied(name: str) -> str:

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from windlass.domain.scripts.first_boot import MachineLogin
 from windlass.domain.spec.ec2_settings import Ec2Settings
+from windlass.domain.spec.models import Host
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 
 CLUSTER_TAG = "windlass-cluster"
@@ -45,8 +46,8 @@ class Cloud:
     ec2: Any
     elb: Any
     settings: Ec2Settings
-    login: Callable[[], MachineLogin]
-    """Who is let in to new machines; asked only when one is made."""
+    login: Callable[[Host], MachineLogin]
+    """Who is let in to a new machine; asked only when one is made."""
     pause: Callable[[float], None] = time.sleep
 
     def tags(self, cluster: str, name: str, **more: str) -> list[dict[str, str]]:

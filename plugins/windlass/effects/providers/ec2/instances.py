@@ -118,7 +118,7 @@ class Instances:
             more["KeyName"] = place.key_name
         if settings.first_boot:
             marks[FIRST_BOOT_TAG] = "1"
-            more["UserData"] = first_boot(self.cloud.login())
+            more["UserData"] = first_boot(self.cloud.login(host))
         tags = self.cloud.tags(self.cluster, f"{self.cluster}-{host.name}", **marks)
         return {
             "ImageId": settings.image_of(host),
@@ -128,7 +128,7 @@ class Instances:
                     "DeviceIndex": 0,
                     "SubnetId": place.subnet,
                     "Groups": sorted(place.groups),
-                    "PrivateIpAddress": host.address,
+                    "PrivateIpAddress": host.node_address,
                     "DeleteOnTermination": True,
                 }
             ],

@@ -101,11 +101,11 @@ class Ec2Provider:
         if not names:
             return
         subnets, groups, run = place
-        key = VpcParts(self._cloud, cluster.name).key_pair()
-        for host in cluster.spec.hosts.members:
-            if host.name in names:
-                own = [groups[name] for name in groups_of(host)] if groups else self._cloud.settings.security_group_ids
-                machines.launch(host, Placement(subnets.of(host.address), own, key), run)
+        hosts = [host for host in cluster.spec.hosts.members if host.name in names]
+        keys = VpcParts(self._cloud, cluster.name).key_pairs(hosts)
+        for host in hosts:
+            own = [groups[name] for name in groups_of(host)] if groups else self._cloud.settings.security_group_ids
+            machines.launch(host, Placement(subnets.of(host.node_address), own, keys[host.name]), run)
 
     def _balance(self, cluster: Cluster, machines: Instances, subnets: Subnets, group: str | None) -> None:
         if (wanted := self._cloud.settings.load_balancer) is not None:
@@ -163,9 +163,9 @@ def _api_servers(cluster: Cluster, there: Mapping[str, Instance]) -> set[str]:
 def _check_addresses(cluster: Cluster, there: Mapping[str, Instance]) -> None:
     for host in cluster.spec.hosts.members:
         instance = there.get(host.name)
-        if instance is not None and instance.address != host.address:
+        if instance is not None and instance.address != host.node_address:
             raise RefusedError(
-                f"{host.name}: {instance.id} has the address {instance.address}, the spec says {host.address}; an "
+                f"{host.name}: {instance.id} has the address {instance.address}, the spec says {host.node_address}; an "
                 "instance keeps its address: put it back into the spec, or terminate the instance"
             )
 

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from windlass.domain.addresses import read_address
 from windlass.domain.providers.traffic import HOSTS, Allowed, Outside, allowed_traffic
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.providers.ec2.cloud import (
     CLUSTER_TAG,
     GROUP_TAG,
@@ -38,7 +39,7 @@ class Subnets:
 
     def of(self, address: str) -> str:
         """Return the subnet that holds an address; RefusedError if none does."""
-        found = [id_ for network, id_ in self.by_range.items() if IPv4Address(address) in network]
+        found = [id_ for network, id_ in self.by_range.items() if read_address(address) in network]
         if not found:
             ranges = ", ".join(map(str, self.by_range))
             raise RefusedError(f"no subnet of the spec holds the address {address}; they have {ranges}")
@@ -157,11 +158,15 @@ class VpcParts:
             with translated(f"close ports of {group.id}"):
                 self.cloud.ec2.revoke_security_group_ingress(GroupId=group.id, IpPermissions=_permissions(rules, ids))
 
-    def key_pair(self) -> str | None:
-        """Return the name of the key pair by which new machines let us in, imported; None where they need none."""
+    def key_pairs(self, hosts: Collection[Host]) -> dict[str, str | None]:
+        """Return by host the name of the key pair by which it lets us in, imported; None where it needs none."""
         if self.cloud.settings.key_name is not None:
-            return self.cloud.settings.key_name
-        key = self.cloud.login().public_key
+            return {host.name: self.cloud.settings.key_name for host in hosts}
+        keys = {host.name: self.cloud.login(host).public_key for host in hosts}
+        pairs = {key: self._imported(key) for key in set(keys.values())}
+        return {name: pairs[key] for name, key in keys.items()}
+
+    def _imported(self, key: str) -> str | None:
         if key.startswith("ecdsa"):  # EC2 imports no such key; the user data has it
             return None
         name = f"windlass-{self.cluster}-{short_digest(key, digits=8)}"
