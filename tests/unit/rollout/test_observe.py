@@ -40,7 +40,8 @@ def test_another_version_changes_what_is_of_another_version_and_nothing_else(wor
         "kubelet": "kubelet v1.36.3 -> v1.37.2",
     }
     assert found["w-1"].stale == {"kubelet": "kubelet v1.36.3 -> v1.37.2"}
-    assert set(found["w-1"].missing) == {"kubelet v1.37.2", "kubectl v1.37.2", "image kube-proxy v1.37.2"}
+    assert set(found["w-1"].missing) == {"kubelet v1.37.2", "kubectl v1.37.2"}
+    assert found["w-1"].images == ("image kube-proxy v1.37.2",)
 
 
 def test_a_host_that_is_lost_once_is_asked_again(world: World) -> None:

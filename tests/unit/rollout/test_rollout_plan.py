@@ -65,11 +65,26 @@ def test_everything_goes_in_order_with_the_leader_last() -> None:
 
 
 def test_what_is_missing_is_fetched_first_on_all_hosts_that_lack_it() -> None:
-    states = states_of(OVERLAPPING) | {"cp-2": HostState(missing=("kubelet v1.37.2", "image etcd v3.7.3"))}
+    states = states_of(OVERLAPPING) | {"cp-2": HostState(missing=("kubelet v1.37.2",), images=("image etcd v3.7.3",))}
     first, *_ = plan_rollout(cluster(OVERLAPPING), states, leader=None, add_ons=())
 
     assert (first.kind, first.hosts) == ("prefetch", ("cp-2",))
     assert first.does == ("cp-2: fetch kubelet v1.37.2", "cp-2: fetch image etcd v3.7.3")
+
+
+def test_an_image_that_a_kubelet_has_deleted_for_want_of_room_is_no_change_by_itself() -> None:
+    settled = {name: HostState() for name in OVERLAPPING} | {"cp-2": HostState(images=("image coredns v1.14.2",))}
+    assert plan_rollout(cluster(OVERLAPPING), settled, leader="cp-1", add_ons=()) == ()
+
+    first, *_ = plan_rollout(cluster(OVERLAPPING), settled, leader="cp-1", add_ons=("Deployment kube-system/coredns",))
+    assert first.does == ("cp-2: fetch image coredns v1.14.2",)
+
+
+def test_a_program_that_is_missing_is_fetched_where_nothing_else_changes() -> None:
+    settled = {name: HostState() for name in OVERLAPPING} | {"cp-2": HostState(missing=("kubectl v1.37.2",))}
+    assert [step.label for step in plan_rollout(cluster(OVERLAPPING), settled, leader="cp-1", add_ons=())] == [
+        "fetch everything"
+    ]
 
 
 def test_nothing_to_do_is_no_step() -> None:

@@ -90,7 +90,15 @@ class HostState:
     `files`, `settings`, `proxy` for the list of API servers behind it, `certificates`, `programs`, `hooks` that have
     not run there, or `cordon` for a node that an earlier rollout left cordoned."""
     missing: tuple[str, ...] = ()
-    """Artifacts and images that must be fetched first."""
+    """Programs that must be fetched first."""
+    images: tuple[str, ...] = ()
+    """Images that are fetched before whatever else changes. That they are missing is no change by itself: a runtime
+    fetches what it lacks, and a kubelet that is short of room deletes what no pod of its node needs."""
+
+    @property
+    def fetches(self) -> tuple[str, ...]:
+        """All that is not there yet."""
+        return (*self.missing, *self.images)
 
 
 @dataclass(frozen=True)
@@ -137,8 +145,7 @@ def plan_rollout(
     hosts = [host for host in cluster.spec.hosts.members if host.name in states]
     widens, narrows = _proxies(hosts, states, changes)
     etcd, servers = tuple(_etcd(hosts, states, leader, changes)), (*widens, *_api_servers(hosts, states, changes))
-    return (
-        *_fetches(hosts, states, changes),
+    changing = (
         *_prepares(changes),
         *_members(changes),
         *((*servers, *etcd) if changes.is_etcd_last else (*etcd, *servers)),
@@ -147,6 +154,8 @@ def plan_rollout(
         *_leaves(cluster, changes),
         *_add_ons(add_ons, changes),
     )
+    is_due = bool(changing) or any(states[host.name].missing for host in hosts)
+    return (*(_fetches(hosts, states, changes) if is_due else ()), *changing)
 
 
 def _add_ons(add_ons: Sequence[str], changes: PlaneChanges) -> Iterator[Step]:
@@ -157,10 +166,10 @@ def _add_ons(add_ons: Sequence[str], changes: PlaneChanges) -> Iterator[Step]:
 
 
 def _fetches(hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges) -> Iterator[Step]:
-    places = [host.name for host in hosts if states[host.name].missing and host.name not in changes.prepare]
+    places = [host.name for host in hosts if states[host.name].fetches and host.name not in changes.prepare]
     if places:
         yield Step(
-            PREFETCH, tuple(places), tuple(f"{name}: fetch {what}" for name in places for what in states[name].missing)
+            PREFETCH, tuple(places), tuple(f"{name}: fetch {what}" for name in places for what in states[name].fetches)
         )
 
 

@@ -86,7 +86,7 @@ def gather(views: Views, pki: Pki) -> GatheredInputs:
 
 def _fetches(views: Views, looks: Mapping[str, HostOutcome[InspectedHost]]) -> bool:
     """Say whether a host will fetch anything: else it does not matter what the mirror has."""
-    return bool(views.to_be_made) or any(one.is_ok and one.get().state.missing for one in looks.values())
+    return bool(views.to_be_made) or any(one.is_ok and one.get().state.fetches for one in looks.values())
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def with_cordons(states: Mapping[str, HostState], workloads: Workloads) -> dict[
     """Return the states with what an earlier rollout left cordoned among what is to be changed."""
     left = {node["metadata"]["name"] for node in workloads.nodes if is_ours(dict(node))}
     return {
-        name: HostState({**state.stale, "cordon": "open for pods again"}, state.missing) if name in left else state
+        name: replace(state, stale={**state.stale, "cordon": "open for pods again"}) if name in left else state
         for name, state in states.items()
     }
 
@@ -238,7 +238,7 @@ def _needed(session: ClusterSession, name: str, look: InspectedHost) -> int:
     desired += [
         image.artifact for image in host_images(session.cluster, session.release, host, session.lock, session.mirror)
     ]
-    lacking = set(look.state.missing)
+    lacking = set(look.state.fetches)
     sizes = (
         session.lock.artifacts[one].size
         for one in set(desired)

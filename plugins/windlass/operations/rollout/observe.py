@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from windlass.domain.host.drift import HostDrift
 from windlass.domain.host.facts import HostFacts
@@ -48,7 +48,7 @@ def observe_host(session: ClusterSession, pki: Pki | None, host: Host, connectio
     state = host_state(found.drift)
     mark = found.observed.files.get(HOOKS_MARK, Unknown())
     due = hooks_due(session.cluster, mark.sha256 if isinstance(mark, FileState) else None)
-    state = HostState({**state.stale, HOOKS: due}, state.missing) if due else state
+    state = replace(state, stale={**state.stale, HOOKS: due}) if due else state
     return InspectedHost(found.observed, state, found.drift)
 
 
