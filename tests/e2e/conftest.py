@@ -55,6 +55,7 @@ ORDER = (
     "test_change_replaced",
     "test_change_planes",
     "test_upgrade_faults",
+    "test_families",
 )
 UPGRADING = ("test_upgrade", "test_upgrade_faults")
 
