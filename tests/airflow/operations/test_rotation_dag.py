@@ -12,7 +12,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from windlass.airflow.rollout import rotated, upgrade_request
-from windlass.airflow.rollout_tasks import PHASES
+from windlass.airflow.rollout_tasks import AFTER_GATE, PHASES
 from windlass.domain.pki import Rotated
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
@@ -50,7 +50,7 @@ def test_a_rotation_that_was_paused_begins_no_other_phase(dag: Any) -> None:
     ti.xcom_pull.side_effect = lambda task_ids: {"state": "paused"} if task_ids == "trust_result" else None
     with pytest.raises(DownstreamTasksSkipped) as caught:
         gate.act({"ti": ti, "params": {}}, Mock())
-    assert list(caught.value.tasks) == ["reissue_approval", "drop_gate"]
+    assert list(caught.value.tasks) == [*(f"reissue_{task}" for task in AFTER_GATE), "drop_gate"]
 
 
 def test_all_is_every_authority_and_key_which_take_their_leaves_along() -> None:
