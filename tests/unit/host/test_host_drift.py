@@ -351,7 +351,7 @@ def test_an_image_that_is_missing_is_fetched_ahead_and_is_no_difference() -> Non
     assert found.is_empty
     assert plan_steps(found) == ()
     missing = {one.artifact.name for one in desired().images if one.runtime == "containerd"}
-    assert {one.split()[1] for one in host_state(found).missing} == missing
+    assert {one.split()[1] for one in host_state(found).images} == missing
 
 
 def test_certificates_that_were_never_issued_are_a_difference() -> None:
