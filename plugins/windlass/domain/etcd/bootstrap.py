@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from windlass.domain.addresses import host_port
 from windlass.domain.etcd.status import ObservedMember
 from windlass.domain.host.layout import ETCD_PEER_PORT
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError
 from windlass.operation_names import Operation
 
@@ -35,10 +35,14 @@ class BootstrapHost:
     origin: MemberOrigin = MemberOrigin()
 
 
+def peer_url(host: Host) -> str:
+    """Return where the other members reach the one on `host`."""
+    return f"https://{host_port(host.node_address, ETCD_PEER_PORT)}"
+
+
 def initial_cluster_of(cluster: Cluster) -> str:
     """Return the members of a new etcd cluster as each of them takes them: `name=address` of every etcd host."""
-    hosts = cluster.hosts_with("etcd")
-    return ",".join(f"{host.name}=https://{host_port(host.node_address, ETCD_PEER_PORT)}" for host in hosts)
+    return ",".join(f"{host.name}={peer_url(host)}" for host in cluster.hosts_with("etcd"))
 
 
 def check_bootstrap(cluster: Cluster, hosts: Mapping[str, BootstrapHost], created: str | None) -> tuple[str, ...]:

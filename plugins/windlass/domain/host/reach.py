@@ -62,7 +62,7 @@ def machines_of_two(
     for host in members:
         found = facts[host.name]
         for address in found.addresses if found is not None else ():
-            other = own.get(address) if address in own else taken.get(address)
+            other = own.get(address) or taken.get(address)
             if other is not None and address not in host.own_addresses:
                 remedy = "take one of the two out of the spec, since both are one machine"
                 yield host.name, (f"it has the address {address}, which is that of {other}", remedy)

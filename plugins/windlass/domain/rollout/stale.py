@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from windlass.domain.artifacts import Artifact
 from windlass.domain.host.drift import HostDrift, UnitDrift
 from windlass.domain.host.file_drift import FileDrift
 from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG, stack_directory
-from windlass.domain.rendering import HostImage
 from windlass.domain.rollout.plan import API_SERVICE, KUBELET, KUBELET_CERTIFICATES, PROXY, HostState
 from windlass.domain.spec.models import Host
 
@@ -20,7 +20,11 @@ def host_state(drift: HostDrift) -> HostState:
     A container that was changed by other hands, and is labelled as rendered, is left to `heal_cluster`; one that reads
     a file only when it starts is recreated where that file changes.
     """
-    return HostState(dict(_stale(drift)), tuple(map(str, drift.programs)), tuple(map(_image, drift.absent_images)))
+    return HostState(
+        dict(_stale(drift)),
+        tuple(map(str, drift.programs)),
+        tuple(fetched_as(image.artifact) for image in drift.absent_images),
+    )
 
 
 def new_host_state(host: Host) -> HostState:
@@ -106,5 +110,6 @@ def _certificates(drift: Sequence[FileDrift]) -> str:
     )
 
 
-def _image(image: HostImage) -> str:
-    return f"image {image.artifact.name} {image.artifact.version}"
+def fetched_as(artifact: Artifact) -> str:
+    """Return how plans call an artifact that is to be fetched."""
+    return f"{'image ' if artifact.kind == 'image' else ''}{artifact.name} {artifact.version}"

@@ -24,9 +24,9 @@ def taken_addresses(run: ClusterRun, cluster: Cluster) -> dict[str, str]:
     networks = {reached_through(cluster, host) for host in cluster.spec.hosts.members}
     for name in list_clusters(run.store):
         other = readable_spec(run, name) if name != cluster.name else None
-        for host in other.spec.hosts.members if other is not None else ():
-            if other is not None and reached_through(other, host) in networks:
-                taken[host.address] = f"host {host.name} of the cluster `{name}`"
+        if other is not None:
+            theirs = (host for host in other.spec.hosts.members if reached_through(other, host) in networks)
+            taken |= {host.address: f"host {host.name} of the cluster `{name}`" for host in theirs}
     return taken
 
 

@@ -6,6 +6,7 @@ import hashlib
 from datetime import timedelta
 
 from windlass.domain.etcd import status
+from windlass.domain.etcd.bootstrap import peer_url
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.host.layout import CLUSTER_MARK, ETCD_DATA
 from windlass.domain.scripts.etcd_member import CONTAINER
@@ -17,7 +18,7 @@ from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import install_host_certificates
 from windlass.operations.cluster import run_script
 from windlass.operations.etcd.context import ReplacementContext, serving_client
-from windlass.operations.etcd.observe import observe_members, peer_url
+from windlass.operations.etcd.observe import observe_members
 from windlass.operations.waiting import wait_until
 
 _JOINED = timedelta(minutes=1)

@@ -8,14 +8,12 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from windlass.domain.addresses import host_port
 from windlass.domain.bounded import read_from
+from windlass.domain.etcd.bootstrap import peer_url
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.status import ObservedMember, Process
-from windlass.domain.host.layout import ETCD_PEER_PORT
 from windlass.domain.pki import Pki
 from windlass.domain.scripts.etcd_member import observe_member_script
-from windlass.domain.spec.models import Host
 from windlass.effects.etcd import EtcdCredentials
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import UnreachableError, WindlassError
@@ -25,11 +23,6 @@ from windlass.operations.etcd.clients import MemberRoute, etcd_client
 _ANSWERS_WITHIN = timedelta(seconds=3)
 _ASK_AGAIN = timedelta(seconds=1)
 """What must be left of a member's time to ask it again after a connection broke."""
-
-
-def peer_url(host: Host) -> str:
-    """Return where the other members reach the one on `host`."""
-    return f"https://{host_port(host.node_address, ETCD_PEER_PORT)}"
 
 
 def observe_etcd(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from windlass.domain.etcd.bootstrap import peer_url
 from windlass.domain.etcd.membership import EtcdObservation, assess
 from windlass.domain.etcd.quorum import Addition, Membership, Promotion, Removal, check
 from windlass.domain.etcd.replacement import ReplacementStep, Start, plan_replacement
@@ -20,7 +21,7 @@ from windlass.operations.apply.start import SERVING, bring_up, start_kubelet
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.etcd.context import ReplacementContext, serving_client
 from windlass.operations.etcd.join import join, make_ready
-from windlass.operations.etcd.observe import observe_members, peer_url
+from windlass.operations.etcd.observe import observe_members
 from windlass.operations.waiting import wait_until
 
 _COMES_BACK = timedelta(seconds=12)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 
 from windlass.domain.bounded import read_from
+from windlass.domain.etcd.bootstrap import initial_cluster_of, peer_url
 from windlass.domain.host.layout import ETCD_DATA, stack_directory
 from windlass.domain.scripts.restore import Restore, receive_script, restore_script, stage_script
 from windlass.domain.spec.models import Host
@@ -19,7 +20,7 @@ from windlass.errors import RefusedError
 from windlass.operations.apply.prepare import prepare_host
 from windlass.operations.apply.start import install_host_certificates
 from windlass.operations.cluster import Changes, run_script
-from windlass.operations.etcd import is_prepared, peer_url
+from windlass.operations.etcd import is_prepared
 from windlass.operations.recovery.context import RecoveryContext
 
 _RESTORE = timedelta(minutes=15)
@@ -105,7 +106,6 @@ def _send(work: RecoveryContext, hosts: list[Host], source: SnapshotSource) -> N
 
 
 def _restore(work: RecoveryContext, bump: int, host: Host, connection: Connection) -> Changes:
-    members = ",".join(f"{one.name}={peer_url(one)}" for one in work.etcd_hosts)
     where = f"{host.name}: {_COMPOSE}"
     with read_from(where, "clear the task `restore`, which lays the file down again"):
         image = str(read_yaml((connection.read(_COMPOSE) or b"{}").decode())["services"]["etcd"]["image"])
@@ -113,7 +113,7 @@ def _restore(work: RecoveryContext, bump: int, host: Host, connection: Connectio
         id=work.id,
         name=host.name,
         peer_url=peer_url(host),
-        initial_cluster=members,
+        initial_cluster=initial_cluster_of(work.session.cluster),
         token=f"{work.session.cluster.name}-{work.id}",
         bump=bump,
         image=image,

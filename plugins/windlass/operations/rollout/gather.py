@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 
-from windlass.domain.artifacts import Artifact, Lock
+from windlass.domain.artifacts import Lock
 from windlass.domain.etcd.membership import EtcdObservation, as_dead, assess
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.host.containers import Container
@@ -19,7 +19,7 @@ from windlass.domain.rollout import HostState, RunningVersions
 from windlass.domain.rollout.gate_rules import GateInputs
 from windlass.domain.rollout.held import held_hosts, without_held, without_needed
 from windlass.domain.rollout.removed_apis import ApiUse, without_own
-from windlass.domain.rollout.stale import new_host_state
+from windlass.domain.rollout.stale import fetched_as, new_host_state
 from windlass.domain.rollout.transition import PlaneChanges, Transition, plane_changes
 from windlass.domain.rollout.version_skew import proxy_versions
 from windlass.domain.rollout.workload_rules import Workloads
@@ -85,7 +85,7 @@ def gather(views: Views, pki: Pki) -> GatheredInputs:
 
 
 def _fetches(views: Views, looks: Mapping[str, HostOutcome[InspectedHost]]) -> bool:
-    """Say whether a host will fetch anything: else it does not matter what the mirror has."""
+    """Say whether a host may fetch anything: else it does not matter what the mirror has."""
     return bool(views.to_be_made) or any(one.is_ok and one.get().state.fetches for one in looks.values())
 
 
@@ -242,11 +242,6 @@ def _needed(session: ClusterSession, name: str, look: InspectedHost) -> int:
     sizes = (
         session.lock.artifacts[one].size
         for one in set(desired)
-        if _label(one) in lacking and one in session.lock.artifacts
+        if fetched_as(one) in lacking and one in session.lock.artifacts
     )
     return int(sum(sizes) * _UNPACKED / 1024)
-
-
-def _label(artifact: Artifact) -> str:
-    prefix = "image " if artifact.kind == "image" else ""
-    return f"{prefix}{artifact.name} {artifact.version}"

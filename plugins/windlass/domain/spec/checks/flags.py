@@ -120,23 +120,25 @@ def _gates(component: str, value: str, gates: tuple[str, ...], path: Path) -> It
             yield Problem(path, f"{component} has no feature `{gate}` to switch", advice)
 
 
-def pods_of_a_node(network: Network) -> tuple[int, int]:
-    """Return how long the prefix of a node's range is, and how many pods can have an address of it."""
+def too_many_pods(network: Network, given: str) -> tuple[str, str] | None:
+    """Say why a node cannot have so many pods, and what to give: each takes an address of the node's range."""
     bits, mask = (32, network.node_mask) if network.pod_range(4) else (128, network.node_mask_ipv6)
-    return mask, 2 ** (bits - mask) - _NOT_PODS
+    most = 2 ** (bits - mask) - _NOT_PODS
+    count = whole_number(given)
+    if network.driver == "none" or count is None or count <= most:
+        return None
+    wrong = f"a node takes a /{mask} of the pods' range, which has {most} addresses, not {given}"
+    return wrong, f"give at most {most}, better 110; for more pods add nodes"
 
 
 def _most_pods(cluster: Cluster) -> Iterator[Problem]:
-    network = cluster.spec.network
-    mask, most = pods_of_a_node(network)
     for value in own_flags("kubelet", cluster).get("max-pods", ())[-1:]:
         path = ("spec", "components", "kubelet", "extraArgs", "max-pods")
         count = whole_number(value)
         if count is not None and count <= 0:
             yield Problem(path, f"a node with at most {count} pods runs none", "give 1 or more, better 110")
-        elif count is not None and count > most and network.driver != "none":
-            wrong = f"a node takes a /{mask} of the pods' range, which has {most} addresses, not {value}"
-            yield Problem(path, wrong, f"give at most {most}, better 110; for more pods add nodes")
+        elif wrong := too_many_pods(cluster.spec.network, value):
+            yield Problem(path, *wrong)
 
 
 def _node_masks(cluster: Cluster) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from typing import Any
 from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.kubelet_keys import KeyType, KubeletKeys
 from windlass.domain.spec.checks.flag_values import wrong_value
-from windlass.domain.spec.checks.flags import pods_of_a_node
+from windlass.domain.spec.checks.flags import too_many_pods
 from windlass.domain.spec.flags import own_flags
 from windlass.domain.spec.machine_settings import places
 from windlass.domain.spec.models import Cluster
@@ -70,10 +70,8 @@ def problems(
 
 
 def _values(cluster: Cluster, key: str, value: Any, path: Path, flags: Mapping[str, ReleaseFlags]) -> Iterator[Problem]:
-    mask, most = pods_of_a_node(cluster.spec.network)
-    if key == "maxPods" and isinstance(value, int) and cluster.spec.network.driver != "none" and value > most:
-        wrong = f"a node takes a /{mask} of the pods' range, which has {most} addresses, not {value}"
-        yield Problem(path, wrong, f"give at most {most}, better 110; for more pods add nodes")
+    if key == "maxPods" and isinstance(value, int) and (told := too_many_pods(cluster.spec.network, str(value))):
+        yield Problem(path, *told)
     kubelet = flags.get(cluster.spec.kubernetes.version, {}).get("kubelet")
     if key == "featureGates" and isinstance(value, Mapping) and kubelet is not None and kubelet.gates:
         for gate in value:
