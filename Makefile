@@ -19,10 +19,11 @@ setup: ## Install what is missing: system packages (as root, with apt) and the p
 setup-python:
 	@tools/setup python
 
-requirements: setup-python ## Pin requirements*.in anew, with hashes
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --allow-unsafe requirements-dev.in -o requirements-dev.txt
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --allow-unsafe requirements-build.in -o requirements-build.txt
+PIN := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+requirements: setup-python ## Pin pyproject.toml and requirements*.in anew, with hashes, for every Python that Windlass runs on
+	$(PIN) --extra airflow pyproject.toml requirements.in -o requirements.txt
+	$(PIN) --allow-unsafe requirements-dev.in -o requirements-dev.txt
+	$(PIN) --allow-unsafe requirements-build.in -o requirements-build.txt
 
 check: setup-python ## Lint, types, import contracts, the rules in tools/house
 	ruff check .

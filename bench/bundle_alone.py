@@ -14,13 +14,13 @@ import tarfile
 import time
 
 from bench.local_servers import HOST, cluster_of_one, store_at
-from windlass.cli.embedded.layout import project_directory
 from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.pki import Pki
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
+from windlass.effects.packaged import catalog_directory
 from windlass.effects.ssh.fake import FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.backup.take import Stopwatch, take_bundle
@@ -52,7 +52,7 @@ def _connected(port: int) -> Connections:
 
 
 def _session(connections: Connections) -> ClusterSession:
-    release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release("v1.37.2")
+    release = load_catalog(catalog_directory()).release("v1.37.2")
     locked = Locked("sha256:1", 1, "x")
     lock = Lock("modules", {release.artifact("image", name): locked for name in release.images})
     return ClusterSession(

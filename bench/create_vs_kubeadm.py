@@ -15,11 +15,11 @@ from bench.kubeadm_twin import one_round
 from bench.lab_cluster import VERSION, LabCluster, lab_cluster
 from bench.rounds import alternate
 from bench.workbench import Workbench
-from windlass.cli.embedded.layout import project_directory
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.spec import Cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
+from windlass.effects.packaged import catalog_directory
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.apply.prepare import prepare_host
@@ -55,7 +55,7 @@ def prepare(stand: LabCluster, cluster: Cluster | None = None, names: Collection
     All hosts of the stand's cluster, or those of the `names` in another `cluster`.
     """
     cluster = cluster or stand.cluster
-    release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release(VERSION)
+    release = load_catalog(catalog_directory()).release(VERSION)
     mirror = MirrorAddresses(stand.lab.mirror_url, stand.lab.registry)
     connections = Connections([stand.lab.target(host.name) for host in stand.lab.hosts])
     with open_session(cluster, release, (fetch_lock(mirror.files), mirror), connections) as session:

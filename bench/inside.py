@@ -9,7 +9,6 @@ from datetime import timedelta
 from functools import cache
 
 from bench.lab_cluster import VERSION, LabCluster, lab_cluster
-from windlass.cli.embedded.layout import project_directory
 from windlass.domain.pki import Pki
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
@@ -17,6 +16,7 @@ from windlass.domain.secret import Secret
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
+from windlass.effects.packaged import catalog_directory
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store, StoreConfig
 from windlass.errors import WindlassError
@@ -46,7 +46,7 @@ def large_cluster(cleanup: ExitStack) -> LabCluster:
 @contextmanager
 def inside(stand: LabCluster) -> Iterator[tuple[ClusterSession, Pki]]:
     """Connect to the hosts of the standing cluster, and give its keys."""
-    release = load_catalog(project_directory() / "include" / "templates" / "kubernetes").release(VERSION)
+    release = load_catalog(catalog_directory()).release(VERSION)
     mirror = MirrorAddresses(stand.lab.mirror_url, stand.lab.registry)
     pki = ClusterRecords(store_of(stand), stand.cluster.name).pki(keys_of(stand))
     if pki is None:

@@ -115,7 +115,9 @@ class LabCluster:
         self.on(first, f"umask 077; cat > {_KUBECONFIG} <<'END'\n{config}END\n")
         kubectl = [f"{kubernetes_binaries(VERSION)}/kubectl", "--kubeconfig", _KUBECONFIG]
         with Connections([self.lab.target(first), self.lab.target(last)]) as hosts:
-            wait_until(lambda: are_nodes_ready(hosts.get(first), kubectl, 4), "the nodes are not all Ready")
+            wait_until(
+                lambda: are_nodes_ready(hosts.get(first), kubectl, len(self.lab.hosts)), "the nodes are not all Ready"
+            )
             wait_until(lambda: is_dns_answering(hosts.get(last), DNS_ADDRESS), "the DNS does not answer")
 
     def on(self, host: str, script: str) -> str:

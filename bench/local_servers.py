@@ -22,6 +22,7 @@ from windlass.effects.store import S3Store, StoreConfig
 from windlass.effects.store.s3 import make_client
 from windlass.errors import NotReadyError
 from windlass.mirror.cache import artifact_path, read_lock, source_cache
+from windlass.mirror.places import own_architecture
 
 _ETCD, _S3 = Artifact("image", "etcd", "v3.7.3"), Artifact("file", "versitygw", "v1.8.0")
 _LOGIN = "bench-access", "bench-secret"
@@ -119,7 +120,9 @@ def _listens(port: int) -> bool:
 
 
 def _program_of_image(directory: Path) -> Path:
-    manifest = json.loads(source_cache().blob(read_lock().digest(_ETCD)).read_text())
+    manifest = json.loads(
+        source_cache().blob(read_lock().artifacts[_ETCD].digest_on(own_architecture()) or "").read_text()
+    )
     for layer in manifest["layers"]:
         with tarfile.open(source_cache().blob(layer["digest"])) as archive:
             for member in archive:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from windlass.cli.embedded.layout import project_directory
 from windlass.domain.pki import Pki
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
@@ -16,6 +15,7 @@ from windlass.domain.spec import load_cluster
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.mirror import fetch_lock
+from windlass.effects.packaged import catalog_directory
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import AuthenticatedStore, ClusterRecords, S3Store, StoreConfig
 from windlass.errors import WindlassError
@@ -49,7 +49,7 @@ def opened(lab_name: str, secrets: str) -> Iterator[Opened]:
     pki = ClusterRecords(store, cluster.name).pki(keys)
     if pki is None:
         raise WindlassError("the cluster has no certificates")
-    templates = project_directory() / "include" / "templates" / "kubernetes"
+    templates = catalog_directory()
     release = load_catalog(templates).release(cluster.spec.kubernetes.version)
     mirror = MirrorAddresses(lab.mirror_url, lab.registry)
     connections = Connections([lab.target(host.name) for host in lab.hosts])

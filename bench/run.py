@@ -17,7 +17,9 @@ from bench.workbench import Workbench, workbench
 from windlass.errors import SpecError, WindlassError
 
 MODULES = (
+    "command_help",
     "mirror_noop",
+    "host_set",
     "lab_ready",
     "ssh_command",
     "fan_out",

@@ -16,6 +16,7 @@ from windlass.airflow.params import (
     stop_after_param,
 )
 from windlass.airflow.rollout_tasks import apply_tasks
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 SPEC = spec_param("The whole cluster spec as YAML (see docs/spec.md). Empty: the stored one is applied again.")
@@ -26,6 +27,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params=common_params(
         spec=SPEC,
         auto_approve=auto_approve_param(),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from windlass.airflow.operators.available import CatalogWatchOperator
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 with DAG(
@@ -17,6 +18,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     allowed_run_types=["scheduled", "manual"],
 ):
     CatalogWatchOperator(task_id="tell")

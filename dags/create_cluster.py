@@ -24,6 +24,7 @@ from windlass.airflow.operators.hosts import (
     HostProvisionOperator,
 )
 from windlass.airflow.params import common_params, spec_param
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 SPEC = spec_param("The whole cluster spec as YAML (see docs/spec.md). Empty: the stored one is applied again.")
@@ -34,6 +35,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params=common_params(spec=SPEC),
     # A run of apply_cluster has the cluster created that is not there yet.
     allowed_run_types=["scheduled", "manual", "operator_triggered"],

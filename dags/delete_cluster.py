@@ -15,6 +15,7 @@ from windlass.airflow.operators.cluster import (
     RunOutcomeOperator,
 )
 from windlass.airflow.params import common_params, gone_param, switch_param
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 CONFIRM_NAME = Param(
@@ -34,6 +35,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params=common_params(confirm_name=CONFIRM_NAME, keep_backups=KEEP_BACKUPS, gone=GONE),
     allowed_run_types=["scheduled", "manual"],
 ):

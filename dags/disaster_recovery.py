@@ -14,6 +14,7 @@ from windlass.airflow.operators.recovery import (
     RecoveryVerifyOperator,
 )
 from windlass.airflow.params import auto_approve_param, common_params, spec_param, switch_param
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 BUNDLE = Param(
@@ -49,6 +50,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params=common_params(
         bundle=BUNDLE,
         restore_versions=RESTORE_VERSIONS,

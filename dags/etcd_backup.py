@@ -16,6 +16,7 @@ from windlass.airflow.operators.backup import (
     EtcdMaintenanceOperator,
 )
 from windlass.airflow.params import reason_param, scheduled_cluster_param
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 with DAG(
@@ -24,6 +25,7 @@ with DAG(
     doc_md=__doc__,
     schedule=PartitionedAssetTimetable(assets=BACKUPS),
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params={"cluster": scheduled_cluster_param(), "reason": reason_param()},
     allowed_run_types=["scheduled", "manual", "asset_triggered"],
     max_active_runs=16,

@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 from windlass.airflow.assets import REPAIRS
 from windlass.airflow.operators.remediation import ClusterHealOperator
 from windlass.airflow.params import plan_only_param, reason_param, scheduled_cluster_param
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 FINDING = Param(
@@ -26,6 +27,7 @@ with DAG(
     doc_md=__doc__,
     schedule=PartitionedAssetTimetable(assets=REPAIRS),
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params={
         "cluster": scheduled_cluster_param(),
         "finding": FINDING,

@@ -7,6 +7,7 @@ from airflow.sdk import DAG, Param
 from windlass.airflow.operators.cluster import ClusterLeaseOperator, ClusterReleaseOperator, RunOutcomeOperator
 from windlass.airflow.operators.etcd import EtcdPlanReplacementOperator, EtcdReplaceMemberOperator
 from windlass.airflow.params import common_params
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 HOST = Param(
@@ -21,6 +22,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params=common_params(host=HOST),
     allowed_run_types=["scheduled", "manual"],
 ):

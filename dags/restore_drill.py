@@ -11,6 +11,7 @@ from windlass.airflow.backup_assets import DRILLS
 from windlass.airflow.operators.cluster import RunOutcomeOperator
 from windlass.airflow.operators.drill import DrillChooseOperator, DrillClearOperator, DrillRunOperator
 from windlass.airflow.params import reason_param, scheduled_cluster_param
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 BUNDLE = Param(
@@ -27,6 +28,7 @@ with DAG(
     doc_md=__doc__,
     schedule=PartitionedAssetTimetable(assets=DRILLS),
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params={"cluster": scheduled_cluster_param(), "bundle": BUNDLE, "reason": reason_param()},
     allowed_run_types=["scheduled", "manual", "asset_triggered"],
     max_active_runs=4,

@@ -7,6 +7,7 @@ from airflow.sdk import DAG, Param
 from windlass.airflow.params import auto_approve_param, common_params, outside_window_param
 from windlass.airflow.rollout import ALL_ROTATED, MASTER_KEY
 from windlass.airflow.rollout_tasks import rotation_tasks
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.domain.pki import Rotated
 from windlass.operation_names import Operation
 
@@ -25,6 +26,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params=common_params(what=WHAT, auto_approve=auto_approve_param(), outside_window=outside_window_param()),
     allowed_run_types=["scheduled", "manual"],
     max_active_runs=16,

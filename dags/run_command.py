@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Param
 
 from windlass.airflow.operators.remote_command import CommandOperator
 from windlass.airflow.params import command_params
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.domain.remote import Command
 from windlass.domain.remote.command_needs import ANSWER_TASK
 from windlass.operation_names import Operation
@@ -28,6 +29,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params={"command": COMMAND, **command_params()},
     allowed_run_types=["manual"],
     # It does nothing that nobody asked for, and people at their laptops cannot unpause it.

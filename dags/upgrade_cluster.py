@@ -15,6 +15,7 @@ from windlass.airflow.params import (
     whole_value,
 )
 from windlass.airflow.rollout_tasks import rollout_tasks
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 VERSION = Param(
@@ -32,6 +33,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     params=common_params(
         version=VERSION,
         spec=SPEC,

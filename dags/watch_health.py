@@ -10,6 +10,7 @@ from airflow.sdk import DAG
 
 from windlass.airflow.assets import findings_asset
 from windlass.airflow.operators.health import FindingsDispatchOperator
+from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
 with DAG(
@@ -18,6 +19,7 @@ with DAG(
     doc_md=__doc__,
     schedule=[findings_asset()],
     tags=["windlass"],
+    on_failure_callback=notify_failed_run,
     catchup=False,
     allowed_run_types=["asset_triggered", "scheduled", "manual"],
 ):

@@ -1,30 +1,36 @@
-"""`windlass lab`: real hosts as containers, and faults in them."""
+"""The command `windlass lab`; what it does, `windlass_lab.lab_actions` has, which takes longer to load."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import asdict
-from datetime import timedelta
+from collections.abc import Callable, Mapping
 
-from windlass_lab import faults
-from windlass_lab.containers import container_name
-from windlass_lab.image import ensure_image, ensure_tarball
-from windlass_lab.lab import down, status, up
-from windlass_lab.model import USER, Lab, all_names, load
-from windlass_lab.plan import LabPlan, host_names
+from windlass_lab.model import USER
 
 DEFAULT_NAME = "dev"
 DEFAULT_HOSTS = "4"
+_ABOUT = "real hosts as containers, and faults in them"
+_FAULTS: Mapping[str, str] = {
+    "stop": "shut a host down in order, as `poweroff` does",
+    "start": "switch a stopped or killed host on, and wait until it is ready",
+    "pause": "freeze all processes of a host: it holds its connections and answers nothing",
+    "unpause": "let a paused host go on",
+    "kill": "take a host's power away: every process gets SIGKILL, nothing is written or said any more",
+    "mend": "take back `cut`, `loss`, `delay` and `throttle`",
+    "fill-disk": "fill a host's own disk for Windlass's data to the last block",
+    "free-disk": "take back `fill-disk`",
+    "cut": "drop a host's packets, to and from all or only some other hosts of the lab",
+    "delay": "hold back each packet that leaves a host",
+    "loss": "drop a share of the packets that arrive at a host, and of those that leave it",
+    "throttle": "let a host send only so many kilobits a second",
+    "wipe": "replace a host by an empty one of the same name and address, and wait until it is ready",
+}
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `windlass lab` and all below it."""
-    lab = commands.add_parser("lab", help="real hosts as containers, and faults in them", description=__doc__)
+    lab = commands.add_parser("lab", help=_ABOUT, description=_ABOUT)
     parts = lab.add_subparsers(required=True, metavar="COMMAND")
     _add_up(parts)
     gone = _add_simple(parts, "down", "remove all that a lab made, and nothing else", _down)
@@ -41,6 +47,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_up(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add_simple(parts, "up", "make a lab, or complete it, and wait until its hosts are ready", _up)
     parser.add_argument("--hosts", default=DEFAULT_HOSTS, help="how many, or their names with commas (default: 4)")
+    parser.add_argument(
+        "--vms", default="0", help="how many virtual machines besides, or their names with commas (default: none)"
+    )
     parser.add_argument("--bare", action="store_true", help="hosts without Docker Engine")
     parser.add_argument("--disk", default="", metavar="SIZE", help="a disk of its own for each host's data, as 4G")
     parser.add_argument("--no-services", action="store_true", help="without mirror, registry and S3 server")
@@ -64,122 +73,50 @@ def _add_faults(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     kinds = parts.add_parser("fault", help="break a host on purpose, and mend it").add_subparsers(
         required=True, metavar="FAULT"
     )
-    simple: dict[str, Callable[[Lab, str], object]] = {
-        "stop": faults.stop,
-        "start": faults.start,
-        "pause": faults.pause,
-        "unpause": faults.unpause,
-        "kill": faults.kill,
-        "mend": faults.mend,
-        "fill-disk": faults.fill_disk,
-        "free-disk": faults.free_disk,
-    }
-    for name, inject in simple.items():
-        _add_fault(kinds, name, inject, _on_host(inject))
-    cut = _add_fault(kinds, "cut", faults.cut, _cut)
-    cut.add_argument("--direction", choices=("both", "in", "out"), default="both")
-    cut.add_argument("--peer", action="append", default=[], help="only this other host; may be repeated")
-    delay = _add_fault(kinds, "delay", faults.delay, _delay)
-    delay.add_argument("--ms", type=int, default=100, help="milliseconds (default: 100)")
-    delay.add_argument("--jitter-ms", type=int, default=0)
-    loss = _add_fault(kinds, "loss", faults.loss, lambda lab, given: faults.loss(lab, given.host, given.percent))
-    loss.add_argument("--percent", type=int, default=10, help="of all packets, both ways (default: 10)")
-    throttle = _add_fault(
-        kinds, "throttle", faults.throttle, lambda lab, given: faults.throttle(lab, given.host, given.kilobits)
-    )
-    throttle.add_argument("--kilobits", type=int, default=1000, help="a second (default: 1000)")
-    wipe = _add_fault(
-        kinds, "wipe", faults.wipe, lambda lab, given: faults.wipe(lab, given.host, new_keys=given.new_keys)
-    )
-    wipe.add_argument("--new-keys", action="store_true", help="the host comes back with another SSH host key")
-
-
-def _add_fault(
-    kinds: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    described_by: Callable[..., object],
-    inject: Callable[[Lab, argparse.Namespace], object],
-) -> argparse.ArgumentParser:
-    def run(arguments: argparse.Namespace) -> int:
-        inject(load(arguments.name), arguments)
-        return 0
-
-    text = (described_by.__doc__ or "").splitlines()[0]
-    parser = _add_simple(kinds, name, text, run)
-    parser.add_argument("host")
-    return parser
-
-
-def _on_host(inject: Callable[[Lab, str], object]) -> Callable[[Lab, argparse.Namespace], object]:
-    return lambda lab, arguments: inject(lab, arguments.host)
-
-
-def _cut(lab: Lab, arguments: argparse.Namespace) -> None:
-    faults.cut(lab, arguments.host, arguments.direction, arguments.peer)
-
-
-def _delay(lab: Lab, arguments: argparse.Namespace) -> None:
-    faults.delay(lab, arguments.host, timedelta(milliseconds=arguments.ms), timedelta(milliseconds=arguments.jitter_ms))
+    faults = {name: _add_simple(kinds, name, text, _inject) for name, text in _FAULTS.items()}
+    for name, parser in faults.items():
+        parser.add_argument("host")
+        parser.set_defaults(fault=name)
+    faults["cut"].add_argument("--direction", choices=("both", "in", "out"), default="both")
+    faults["cut"].add_argument("--peer", action="append", default=[], help="only this other host; may be repeated")
+    faults["delay"].add_argument("--ms", type=int, default=100, help="milliseconds (default: 100)")
+    faults["delay"].add_argument("--jitter-ms", type=int, default=0)
+    faults["loss"].add_argument("--percent", type=int, default=10, help="of all packets, both ways (default: 10)")
+    faults["throttle"].add_argument("--kilobits", type=int, default=1000, help="a second (default: 1000)")
+    faults["wipe"].add_argument("--new-keys", action="store_true", help="the host comes back with another SSH host key")
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    plan = LabPlan(
-        arguments.name, host_names(arguments.hosts), arguments.bare, arguments.disk, services=not arguments.no_services
-    )
-    lab = up(plan, _say)
-    print(f"lab `{lab.name}` is ready")
-    _show(lab)
-    return 0
+    from windlass_lab import lab_actions
+
+    return lab_actions.bring_up_lab(arguments)
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    gone = down(arguments.name, _say, force=arguments.force)
-    print(f"lab `{arguments.name}` is gone" if gone else f"there is no lab `{arguments.name}`; nothing to remove")
-    return 0
+    from windlass_lab import lab_actions
 
-
-def _image(_: argparse.Namespace) -> int:
-    tarball = ensure_tarball(_say)
-    if tarball is None:
-        _say("here the image is built by Docker: using the engine that runs")
-        print(f"the image of hosts is {ensure_image(_say)} in Docker")
-    else:
-        print(f"the image of hosts is {tarball}")
-    return 0
+    return lab_actions.take_down_lab(arguments)
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    if arguments.name not in all_names():
-        print(f"there is no lab `{arguments.name}` (labs: {', '.join(all_names()) or 'none'})")
-        return 1
-    lab = load(arguments.name)
-    if arguments.json:
-        document = json.loads((lab.directory / "lab.json").read_text())
-        print(json.dumps(document | {"status": [asdict(one) for one in status(lab)]}, indent=2))
-    else:
-        _show(lab)
-    return 0
+    from windlass_lab import lab_actions
+
+    return lab_actions.show_lab(arguments)
 
 
 def _exec(arguments: argparse.Namespace) -> int:
-    lab = load(arguments.name)
-    words = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
-    terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
-    argv = ["docker", "exec", "--interactive", *terminal, "--user", USER, "--workdir", f"/home/{USER}"]
-    container = container_name(lab.name, lab.host(arguments.host).name)
-    return subprocess.run([*argv, container, *(words or ["bash", "-l"])], check=False).returncode
+    from windlass_lab import lab_actions
+
+    return lab_actions.run_on_host(arguments)
 
 
-def _show(lab: Lab) -> None:
-    shown = status(lab)
-    for one in shown:
-        print(f"  {one.name:<12} {one.address:<16} {one.state}")
-    print(f"  log in:  ssh -F {lab.directory / 'ssh_config'} {lab.hosts[0].name}")
-    if len(shown) == len(lab.hosts):
-        return
-    print(f"  mirror:  {lab.mirror_url}   registry: {lab.registry}")
-    print(f"  S3:      {lab.s3_endpoint}   (bucket windlass, keys in {lab.s3_env_file})")
+def _image(arguments: argparse.Namespace) -> int:
+    from windlass_lab import lab_actions
+
+    return lab_actions.build_image(arguments)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _inject(arguments: argparse.Namespace) -> int:
+    from windlass_lab import lab_actions
+
+    return lab_actions.inject_fault(arguments)

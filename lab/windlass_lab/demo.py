@@ -31,7 +31,7 @@ from windlass.mirror.cache import read_lock
 from windlass.operation_names import Operation
 from windlass.operations.commands.break_glass import Access, AccessRequest, grant_access
 from windlass_lab import demo_plan
-from windlass_lab.demo_plan import HOSTS, NAME
+from windlass_lab.demo_plan import NAME, demo_hosts
 from windlass_lab.lab import down as stop_lab
 from windlass_lab.lab import up as start_lab
 from windlass_lab.places import lab_root, write_private
@@ -67,12 +67,12 @@ def directory() -> Path:
     return lab_root().parent / "demo"
 
 
-def run(version: str) -> int:
-    """Bring the demo up, or complete it; return the exit code."""
+def run(version: str, workers: int) -> int:
+    """Bring the demo up with so many workers, or complete it; return the exit code."""
     stage = _Stage(time.monotonic())
     if exit_code := windlass(["mirror"]):
         return exit_code
-    lab = start_lab(LabPlan(NAME, HOSTS), stage.say)
+    lab = start_lab(LabPlan(NAME, demo_hosts(workers)), stage.say)
     key = _master_key()
     keys = MasterKeys.parse(key.reveal())
     store = AuthenticatedStore.by(demo_plan.store_of(lab), keys)

@@ -19,7 +19,16 @@ NAME = "demo"
 """The name of the demo's lab, Airflow and cluster alike."""
 MIRROR_SETTING, REGISTRY_SETTING = "WINDLASS_MIRROR", "WINDLASS_REGISTRY"
 """What names a mirror to an Airflow whose specs name none."""
-HOSTS = ("cp-1", "cp-2", "cp-3", "w-1")
+_CONTROL_PLANE = ("cp-1", "cp-2", "cp-3")
+
+
+def demo_hosts(workers: int) -> tuple[str, ...]:
+    """Return the names of the demo's hosts: three for etcd and control plane, and so many workers."""
+    return (*_CONTROL_PLANE, *(f"w-{number}" for number in range(1, workers + 1)))
+
+
+HOSTS = demo_hosts(1)
+"""What the demo has unless somebody asks for more."""
 
 
 def cluster_spec(lab: Lab, version: str) -> str:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from windlass.errors import CommandError, CommandFailure, UnreachableError
+from windlass_lab.freezer import thaw
 from windlass_lab.plan import LABEL
 
 THIS_MACHINE = "this machine"
@@ -75,10 +76,12 @@ def subnets() -> list[IPv4Network]:
 
 
 def remove(kind: str, names: Iterable[str]) -> None:
-    """Remove containers (with force), volumes or networks; those already gone do no harm."""
+    """Remove containers (with force, frozen ones too), volumes or networks; those already gone do no harm."""
     present = list(names)
     if not present:
         return
+    if kind == "container":
+        thaw(one["State"]["Pid"] for one in inspect(kind, present) if one["State"]["Pid"])
     options = ("--force", "--volumes") if kind == "container" else ("--force",) if kind == "volume" else ()
     try:
         docker(kind, "rm", *options, *present)

@@ -14,6 +14,7 @@ from windlass_lab.docker import docker
 from windlass_lab.hosts import bring_up, delete, host_keys, wait_until_ready
 from windlass_lab.lab import ground
 from windlass_lab.model import Lab, save
+from windlass_lab.vm import machine_of, switch_off
 
 Direction = Literal["both", "in", "out"]
 
@@ -57,6 +58,9 @@ def unpause(lab: Lab, host: str) -> None:
 
 def kill(lab: Lab, host: str) -> None:
     """Take a host's power away: every process gets SIGKILL, nothing is written or said any more."""
+    if lab.host(host).is_vm:
+        switch_off(machine_of(lab, lab.host(host)).pid_file)
+        return
     docker("kill", _container(lab, host), host=host)
 
 
@@ -184,4 +188,6 @@ def _nft(lab: Lab, host: str, script: str) -> None:
 
 
 def _container(lab: Lab, host: str) -> str:
-    return container_name(lab.name, lab.host(host).name)
+    if lab.host(host).is_vm:
+        raise RefusedError(f"{host} is a virtual machine: of the faults only `start`, `kill` and `wipe` are for those")
+    return container_name(lab.name, host)

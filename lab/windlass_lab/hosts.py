@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 import socket
-import tarfile
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,16 +12,19 @@ from pathlib import Path
 from windlass.errors import CommandError, NotReadyError, UnreachableError
 from windlass_lab.containers import HostContainer, container_name, create_host_argv, host_volumes
 from windlass_lab.docker import docker, inspect, remove
+from windlass_lab.here import run_here
+from windlass_lab.identity_archive import identity_archive
 from windlass_lab.keys import KeyPair, new_key_pair
 from windlass_lab.machine import Machine
 from windlass_lab.model import Lab, LabHost
 from windlass_lab.places import lab_directory, write_private
+from windlass_lab.vm import remove_machine, ssh_argv, switch_on, wait_until_booted
 
 READY_TIME_LIMIT = timedelta(seconds=120)
+VM_PATIENCE = 10
+"""How many times longer a script may take where the processor may be emulated."""
 ENTRY = Path(__file__).parent / "entry.sh"
 """What a host's container runs first."""
-OPS_ID = 1000
-"""User and group id of `ops` in the image."""
 
 _WAIT_SCRIPT = """
 until state=$(systemctl is-system-running --wait 2>/dev/null); [ "$state" = running ] || [ "$state" = degraded ]; do
@@ -60,19 +61,14 @@ def host_keys(lab: str, host: str, *, renew: bool = False) -> KeyPair:
 def host_archive(keys: KeyPair, login: str, settings: dict[str, str]) -> bytes:
     """Return a tar archive of the files that make the image one certain host. `login` is a public key."""
     environment = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        _add(archive, "entry.sh", ENTRY.read_text(), mode=0o755)
-        _add(archive, "etc/ssh/ssh_host_ed25519_key", keys.private, mode=0o600)
-        _add(archive, "etc/ssh/ssh_host_ed25519_key.pub", f"{keys.public}\n", mode=0o644)
-        _add(archive, "etc/windlass-lab.env", environment, mode=0o644)
-        _add_directory(archive, "home/ops/.ssh", owner=OPS_ID)
-        _add(archive, "home/ops/.ssh/authorized_keys", f"{login}\n", mode=0o600, owner=OPS_ID)
-    return buffer.getvalue()
+    return identity_archive(keys, login, {"etc/windlass-lab.env": environment}, {"entry.sh": ENTRY.read_text()})
 
 
 def bring_up(lab: Lab, host: LabHost, ground: Ground) -> None:
-    """Make a host's container where it is missing and get it running, whatever fault it is in."""
+    """Make a host where it is missing and get it running, whatever fault it is in."""
+    if host.is_vm:
+        switch_on(lab, host, host_keys(lab.name, host.name), ground.nameservers)
+        return
     name = container_name(lab.name, host.name)
     found = inspect("container", [name])
     state = found[0]["State"] if found else {}
@@ -90,6 +86,9 @@ def bring_up(lab: Lab, host: LabHost, ground: Ground) -> None:
 
 def wait_until_ready(lab: Lab, host: LabHost) -> None:
     """Return once systemd has booted, Docker is active (unless bare) and sshd answers; else NotReadyError."""
+    if host.is_vm:
+        wait_until_booted(lab, host)
+        return
     limit = int(READY_TIME_LIMIT.total_seconds())
     words = ("timeout", str(limit), "sh", "-c", _WAIT_SCRIPT, "wait", "bare" if lab.bare else "docker")
     try:
@@ -101,9 +100,21 @@ def wait_until_ready(lab: Lab, host: LabHost) -> None:
 
 
 def delete(lab: Lab, host: LabHost) -> None:
-    """Remove a host's container and all of its data."""
+    """Remove a host and all of its data."""
+    if host.is_vm:
+        remove_machine(lab.name, host.name)
+        return
     remove("container", [container_name(lab.name, host.name)])
     remove("volume", [one["Name"] for one in inspect("volume", host_volumes(lab.name, host.name))])
+
+
+def run_as_root(lab: Lab, host: LabHost, script: str, timeout: timedelta) -> str:
+    """Run a shell script on a host as root, past Windlass, and return its output; CommandError if it fails."""
+    if host.is_vm:
+        argv = ssh_argv(lab, host, "sudo --non-interactive sh -s")
+        return run_here(*argv, stdin=script.encode(), timeout=timeout * VM_PATIENCE, host=host.name)
+    words = ("exec", "--interactive", container_name(lab.name, host.name), "sh", "-s")
+    return docker(*words, stdin=script.encode(), timeout=timeout, host=host.name)
 
 
 def _create(lab: Lab, host: LabHost, ground: Ground) -> None:
@@ -133,16 +144,3 @@ def _wait_for_sshd(host: LabHost) -> None:
             if time.monotonic() > deadline:
                 raise UnreachableError(f"{host.name}: no sshd at {host.address}:22: {error}") from error
         time.sleep(0.05)
-
-
-def _add(archive: tarfile.TarFile, name: str, content: str, *, mode: int, owner: int = 0) -> None:
-    data = content.encode()
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode, entry.uid, entry.gid = len(data), mode, owner, owner
-    archive.addfile(entry, io.BytesIO(data))
-
-
-def _add_directory(archive: tarfile.TarFile, name: str, *, owner: int) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o700, owner, owner
-    archive.addfile(entry)

@@ -22,6 +22,8 @@ from windlass_lab.model import Lab, LabHost, find, forget, load, save
 from windlass_lab.places import Say, exclusive, lab_directory, shared, write_private
 from windlass_lab.plan import LabPlan, free_subnets, host_addresses
 from windlass_lab.services import bring_up_services
+from windlass_lab.vm import is_on, machine_of, remove_machines
+from windlass_lab.vm_image import ensure_machine_image
 
 __all__ = ["HostStatus", "Lab", "LabPlan", "down", "ground", "load", "status", "up"]
 
@@ -54,6 +56,8 @@ def up(plan: LabPlan, say: Say = lambda _: None) -> Lab:
         image = ensure_image(say)
         lab = _prepare(plan, image, _ensure_network(plan.name))
         under = ground(lab)
+        if any(host.is_vm and not machine_of(lab, host).directory.exists() for host in lab.hosts):
+            ensure_machine_image(say)
         say(f"lab `{lab.name}`: starting {len(lab.hosts)} hosts in {lab.subnet}")
         with ThreadPoolExecutor(AT_ONCE) as pool:
             services = pool.submit(bring_up_services, lab) if plan.services else None
@@ -76,6 +80,8 @@ def down(name: str, say: Say = lambda _: None, *, force: bool = False) -> bool:
             return False
         if not had_state and not force:
             _check_is_not_elsewhere(name)
+        # Before the network that they are plugged into.
+        remove_machines(name)
         found = _remove_labelled(name)
         forget(name)
     with exclusive("engine-use"):
@@ -88,7 +94,12 @@ def status(lab: Lab) -> list[HostStatus]:
     containers = {
         one["Config"]["Hostname"]: one for one in inspect("container", labelled("container", lab.name, "--all"))
     }
-    hosts = [_host_status(host.name, host.address, "host", containers.pop(host.name, None)) for host in lab.hosts]
+    hosts = [
+        _machine_status(lab, host)
+        if host.is_vm
+        else _host_status(host.name, host.address, "host", containers.pop(host.name, None))
+        for host in lab.hosts
+    ]
     services = [
         _host_status(name, _address(lab, one), name, one)
         for name, one in sorted(containers.items())
@@ -118,20 +129,28 @@ def _collect(futures: Sequence[Future[None]]) -> None:
 
 def _check_same_options(plan: LabPlan) -> None:
     existing = find(plan.name)
-    if existing and (existing.bare, existing.disk_size) != (plan.bare, plan.disk_size):
+    if not existing:
+        return
+    if (existing.bare, existing.disk_size) != (plan.bare, plan.disk_size):
         raise RefusedError(
             f"lab `{plan.name}` is up with bare={existing.bare} and disk size `{existing.disk_size or 'none'}`; "
             f"use the same options, another name, or `windlass lab down --name {plan.name}` first"
         )
+    other = [host.name for host in existing.hosts if host.name in plan.names and host.is_vm != (host.name in plan.vms)]
+    if other:
+        raise RefusedError(f"lab `{plan.name}` has {', '.join(other)} as hosts of another kind; use other names")
 
 
 def _prepare(plan: LabPlan, image: str, subnet: IPv4Network) -> Lab:
     """Settle addresses and keys, and write them down before anything uses them."""
     existing = find(plan.name)
     kept = {host.name: host.address for host in existing.hosts} if existing else {}
-    names = list(dict.fromkeys([*kept, *plan.hosts]))
+    kinds = {name: name in plan.vms for name in plan.names} | (
+        {host.name: host.is_vm for host in existing.hosts} if existing else {}
+    )
+    names = list(dict.fromkeys([*kept, *plan.names]))
     addresses = host_addresses(subnet, names, kept)
-    hosts = tuple(LabHost(name, addresses[name], host_keys(plan.name, name).public) for name in names)
+    hosts = tuple(LabHost(name, addresses[name], host_keys(plan.name, name).public, kinds[name]) for name in names)
     lab = Lab(plan.name, str(subnet), image, hosts, plan.bare, plan.disk_size)
     _once(lab.key_path, _write_login_key)
     _once(lab.s3_env_file, _write_s3_credentials)
@@ -198,6 +217,12 @@ def _check_is_not_elsewhere(name: str) -> None:
 
 def _host_status(name: str, address: str, role: str, container: dict[str, Any] | None) -> HostStatus:
     return HostStatus(name, address, role, container["State"]["Status"] if container else "missing")
+
+
+def _machine_status(lab: Lab, host: LabHost) -> HostStatus:
+    machine = machine_of(lab, host)
+    state = "running" if is_on(machine.pid_file) else "exited" if machine.directory.exists() else "missing"
+    return HostStatus(host.name, host.address, "vm", state)
 
 
 def _address(lab: Lab, container: dict[str, Any]) -> str:

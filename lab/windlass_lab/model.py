@@ -29,6 +29,8 @@ class LabHost:
     address: str
     public_key: str
     """Its SSH host key: type and key."""
+    is_vm: bool = False
+    """Whether it is a virtual machine; else it is a container."""
 
 
 @dataclass(frozen=True)

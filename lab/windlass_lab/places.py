@@ -13,7 +13,9 @@ from windlass.mirror.places import cache_directory
 Say = Callable[[str], None]
 """Takes one line for the person who waits."""
 
-RECIPE = Path(__file__).parent.parent / "image"
+_HERE = Path(__file__).parent
+_RECIPES = _HERE / "recipes" if (_HERE / "recipes").is_dir() else _HERE.parent
+RECIPE = _RECIPES / "image"
 """What the host image is made from."""
 
 

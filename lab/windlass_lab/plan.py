@@ -32,11 +32,18 @@ class LabPlan:
     name: str
     hosts: tuple[str, ...]
     bare: bool = False
-    """Hosts have no Docker Engine: creating a cluster installs it."""
+    """Hosts have no Docker Engine: creating a cluster brings it."""
     disk_size: str = ""
     """Size of each host's own disk below /var/lib/windlass, as `4G` or `512M`; empty: the machine's disk."""
     services: bool = True
     """Whether the lab has its mirror, registry and S3 server."""
+    vms: tuple[str, ...] = ()
+    """Hosts that are virtual machines; they never have a Docker Engine."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All hosts."""
+        return (*self.hosts, *self.vms)
 
     def __post_init__(self) -> None:
         """Refuse names that no container could have, and sizes that nothing can be made of."""
@@ -44,10 +51,10 @@ class LabPlan:
             raise SpecError(
                 f"`{self.name}` cannot name a lab: use a-z, 0-9 and `-`, a letter first, not engine, image or locks"
             )
-        wrong = [host for host in self.hosts if not _NAME.fullmatch(host) or host in SERVICE_OFFSETS]
+        wrong = [host for host in self.names if not _NAME.fullmatch(host) or host in SERVICE_OFFSETS]
         if wrong:
             raise SpecError(f"{', '.join(wrong)}: no name for a host; use a-z, 0-9 and `-`, a letter first")
-        if not self.hosts or len(set(self.hosts)) != len(self.hosts):
+        if not self.names or len(set(self.names)) != len(self.names):
             raise SpecError("a lab needs at least one host, and each name once")
         if self.disk_size and not _DISK_SIZE.fullmatch(self.disk_size):
             raise SpecError(f"`{self.disk_size}` is no size for a disk; write `4G` or `512M`")
@@ -58,8 +65,17 @@ def host_names(text: str) -> tuple[str, ...]:
     if not text.isdigit():
         return tuple(name.strip() for name in text.split(","))
     count = int(text)
+    if not count:
+        return ()
     planes = count if count in {1, 3} else min(3, max(1, count - 1))
     return (*(f"cp-{number + 1}" for number in range(planes)), *(f"w-{number + 1}" for number in range(count - planes)))
+
+
+def vm_names(text: str) -> tuple[str, ...]:
+    """Read `--vms`: a number of virtual machines (`vm-N`), or their names with commas."""
+    if not text.isdigit():
+        return tuple(name.strip() for name in text.split(","))
+    return tuple(f"vm-{number + 1}" for number in range(int(text)))
 
 
 def free_subnets(name: str, taken: Iterable[IPv4Network]) -> Iterator[IPv4Network]:

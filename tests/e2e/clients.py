@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import httpx
 
-from e2e.ground import Ground, wait_for
+from e2e.ground import VERSION, Ground, wait_for
 from windlass.domain.host.layout import PROXY_CONTAINER
 from windlass.domain.rendering import MirrorAddresses, image_reference
 from windlass.effects.catalog import load_catalog
@@ -190,7 +190,7 @@ def service_client(ground: Ground, host: str) -> Iterator[Count]:
 
 def run_web(ground: Ground, version: str, *, budget: int = 1) -> None:
     """Start two web servers on different hosts, one of them on the worker, behind a Service and a disruption budget."""
-    for desired in _objects(_image(ground, version), budget):
+    for desired in _objects(toolbox(ground, version), budget):
         with ground.api() as client:
             client.apply(desired)
     arguments = ("-n", NAMESPACE, "rollout", "status", f"deployment/{NAME}", "--timeout=9s")
@@ -211,7 +211,8 @@ def _rolled_out(ground: Ground, arguments: tuple[str, ...]) -> bool:
         return False
 
 
-def _image(ground: Ground, version: str) -> str:
+def toolbox(ground: Ground, version: str = VERSION) -> str:
+    """Return how hosts name the image that tests run in pods."""
     release = load_catalog(CATALOG).release(version)
     mirror = MirrorAddresses(ground.lab.mirror_url, ground.lab.registry)
     return image_reference("toolbox", release, fetch_lock(ground.lab.mirror_url), mirror)

@@ -16,7 +16,9 @@ from e2e.ground import VERSION, Ground, stand
 from e2e.leaks import CommandLines
 from e2e.standing import empty_ground, ensure_cluster
 from e2e.upgrading import OLD
-from windlass.domain.catalog.tested import RELEASE_PROPERTY
+from windlass.domain.catalog.tested import DRIVERS_PROPERTY, RELEASE_PROPERTY
+from windlass.domain.spec import load_cluster
+from windlass.domain.spec.drivers import driver_choices
 
 KEEP = os.environ.get("WINDLASS_TEST_KEEP") == "1"
 NAME = os.environ.get("WINDLASS_TEST_NAME", "e2e")
@@ -40,9 +42,11 @@ ORDER = (
     "test_two_people",
     "test_secret_references",
     "test_rotation",
+    "test_ended",
     "test_recovery",
     "test_recovery_cases",
     "test_delete",
+    "test_form",
     "test_upgrade",
     "test_heal_faults",
     "test_soak",
@@ -50,12 +54,18 @@ ORDER = (
     "test_faults_during",
     "test_topologies",
     "test_choices",
+    "test_network",
+    "test_monitoring",
     "test_change_objects",
+    "test_node_settings",
     "test_change_cases",
     "test_change_replaced",
     "test_change_planes",
     "test_upgrade_faults",
     "test_families",
+    "test_bare_hosts",
+    "test_virtual_address",
+    "test_real_machine",
 )
 UPGRADING = ("test_upgrade", "test_upgrade_faults")
 
@@ -80,6 +90,18 @@ def _releases_of(item: pytest.Item) -> list[str]:
         return [OLD, VERSION]
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     return [parameters.get("release", VERSION)]
+
+
+@pytest.fixture(autouse=True)
+def _drivers_are_told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tell in the report with which drivers a test ran: those of the cluster that it leaves behind."""
+    ground: Ground | None = request.getfixturevalue("ground") if "ground" in request.fixturenames else None
+    yield
+    stored = ground.records.spec() if ground is not None else None
+    if stored is not None:
+        choices = driver_choices(load_cluster(stored, "stored spec"))
+        names = " ".join(f"{one.slot}/{one.name}" for one in choices)
+        request.node.user_properties.append((DRIVERS_PROPERTY, names))
 
 
 @pytest.fixture(scope="session")

@@ -31,9 +31,8 @@ from windlass.mirror.cache import read_lock
 from windlass.operations.cluster_api import credentials_of
 from windlass_lab import demo_plan
 from windlass_lab.admin import admin_kubeconfig
-from windlass_lab.containers import container_name
-from windlass_lab.docker import docker
 from windlass_lab.hosts import delete as remove_host
+from windlass_lab.hosts import run_as_root
 from windlass_lab.lab import down, up
 from windlass_lab.model import Lab, save
 from windlass_lab.places import write_private
@@ -121,9 +120,14 @@ class Ground:
     master_key: Secret
 
     @contextmanager
-    def more_hosts(self, *names: str) -> Iterator[Ground]:
-        """Give this ground with more hosts in its lab; at the end they are taken away, whatever is on them."""
-        lab = up(LabPlan(self.lab.name, names))
+    def more_hosts(self, *names: str, bare: bool = False, vms: bool = False) -> Iterator[Ground]:
+        """Give this ground with more hosts in its lab; at the end they are taken away, whatever is on them.
+
+        If `bare` they have no Docker Engine. The lab counts as bare meanwhile, which says only how hosts are made.
+        If `vms` they are virtual machines.
+        """
+        save(replace(self.lab, bare=bare))
+        lab = up(LabPlan(self.lab.name, () if vms else names, bare, vms=names if vms else ()))
         try:
             yield replace(self, lab=lab)
         finally:
@@ -134,6 +138,7 @@ class Ground:
     def spec(
         self,
         roles: Mapping[str, tuple[str, ...]] = OVERLAPPING,
+        /,
         version: str = VERSION,
         **sections: Any,
     ) -> str:
@@ -272,8 +277,7 @@ class Ground:
 
     def on(self, host: str, script: str, timeout: timedelta = timedelta(minutes=1)) -> str:
         """Run a shell script on a host as root, past Windlass, and return its output."""
-        name = container_name(self.lab.name, host)
-        return docker("exec", "--interactive", name, "sh", "-s", stdin=script.encode(), timeout=timeout, host=host)
+        return run_as_root(self.lab, self.lab.host(host), script, timeout)
 
     def kubectl(self, host: str, *arguments: str) -> str:
         """Run kubectl on a control-plane host, as its administrator would."""
@@ -337,8 +341,8 @@ class Ground:
 
 
 _KUBECTL = """
-config=$(mktemp); trap 'rm -f $config' EXIT
-kubectl() { "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1)" --kubeconfig $config "$@"; }
+config=$(mktemp); trap 'rm -rf $config $config.cache' EXIT
+kubectl() { "$(ls /opt/windlass/v*/bin/kubectl | tail -n 1)" --kubeconfig $config --cache-dir $config.cache "$@"; }
 """
 _BEGINNINGS = """
 for id in $(docker ps -q); do
@@ -361,7 +365,7 @@ ip route | awk '/flannel|cni0|10\.244\./ {print "route " $0}'
 for tables in iptables ip6tables; do
   $tables-save 2>/dev/null | awk -v t=$tables '/^:(KUBE|CNI|FLANNEL)-/ {print t " chain " $1}'
 done
-nft list tables 2>/dev/null | awk '/kube-proxy/ {print "nft " $0}'
+nft list tables 2>/dev/null | awk '/kube-proxy|kube-network-policies/ {print "nft " $0}'
 for path in /etc/windlass /opt/windlass /opt/cni/bin /run/windlass /run/flannel /var/log/windlass; do
   [ ! -e $path ] || echo "file $path"
 done

@@ -302,7 +302,7 @@ def test_runs_of_which_every_task_is_killed_once_converge(wide: Ground) -> None:
             killed = wide.kill_every_task_once("apply_cluster", run_id, CHANGE_LIMIT)
             steps = wide.converge("apply_cluster", run_id).succeeded().result("result")["steps"]
         assert api.failed == []
-        assert {"gate", "check"} <= killed
+        assert {"gate", "confirm"} <= killed
         assert len([one for one in killed if one.startswith("roll[")]) > len(steps) // 2
         assert wide.not_ready(hosts) == set()
         assert node_names(wide) == {name for name, of in hosts.items() if set(of) != {"etcd"}}
@@ -312,7 +312,7 @@ def test_runs_of_which_every_task_is_killed_once_converge(wide: Ground) -> None:
 
 def test_of_two_applies_at_once_the_second_is_refused_and_the_first_goes_on(wide: Ground) -> None:
     run_id = wide.start_apply(grown(wide, WORKER))
-    held = wide.task_process("apply_cluster", run_id, "check")
+    held = wide.task_process("apply_cluster", run_id, "confirm")
     held.suspend()
     try:
         second = wide.apply(grown(wide, PLANES))

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from cryptography.x509 import load_pem_x509_certificate
 
+from e2e.clients import toolbox
 from e2e.ground import CLUSTER, HOSTS, Ground, wait_for
 from windlass.domain.pki import Signer, new_authority
 from windlass.effects.kubernetes.client import NODES
@@ -70,11 +71,6 @@ def own_authority(ground: Ground) -> str:
     ground.client._send("DELETE", "/api/v2/connections/e2e_ca")
     ground.client._checked(ground.client._send("POST", "/api/v2/connections", json=body))
     return own.certificate
-
-
-def toolbox(ground: Ground) -> str:
-    lock = json.loads(ground.on(OUTSIDE, f"curl -fsS {ground.lab.mirror_url}/lock.json"))
-    return f"{ground.lab.registry}/windlass/toolbox@{lock['artifacts']['image:toolbox:v1']['digest']}"
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def rotated(standing: Ground, before: dict[str, set[str]]) -> Usage:
 
     Its hosts are as its spec says before: a proxy of an earlier Windlass would be recreated first.
     """
-    standing.apply().succeeded()
+    standing.apply(standing.spec()).succeeded()  # not what a module before has left
     assert all(before.values())
     with used(standing, renews=True) as usage:
         run_id = standing.start("rotate_certificates", what="all", auto_approve=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -47,9 +48,11 @@ def settings(number: int, **sections: Any) -> dict[str, Any]:
     return {"manifests": [{"name": "two-people", "content": content}], **sections}
 
 
-def answered(ground: Ground, by: AirflowClient, spec: str) -> Run:
-    """Have `admin` ask for a change, and somebody answer it."""
-    run_id = ground.start("apply_cluster", spec=spec, **UNTESTED)
+def answered(ground: Ground, by: AirflowClient, spec: str, asks: AirflowClient | None = None) -> Run:
+    """Have `admin`, unless told, ask for a change, and somebody answer it."""
+    started = f"by-two-{uuid.uuid4().hex[:8]}"
+    conf = {"cluster": CLUSTER, "spec": spec, **UNTESTED}
+    run_id = (asks or ground.client).trigger("apply_cluster", run_id=started, conf=conf).run_id
 
     def is_over_once_answered() -> bool:
         waiting = [one for one in ground.client.tasks("apply_cluster", run_id) if one.state == "awaiting_input"]
@@ -67,8 +70,8 @@ def asking(ground: Ground) -> Iterator[Ground]:
     ensure_cluster(ground)
     ground.apply(ground.spec(**settings(1, **ASKING)), **APPROVED).succeeded()
     yield ground
-    with as_user(ground, "bea") as bea:
-        answered(ground, bea, ground.spec()).succeeded()
+    with as_user(ground, "bea") as bea, as_user(ground, "eve") as eve:
+        answered(ground, bea, ground.spec(), asks=eve).succeeded()
 
 
 def test_nobody_approves_what_they_asked_for(asking: Ground) -> None:
@@ -89,7 +92,8 @@ def test_somebody_else_approves_and_is_in_the_service_log(asking: Ground) -> Non
 
 
 def test_the_spec_says_who_may_run_and_see_whatever_airflow_allows(asking: Ground) -> None:
-    roles = {"user:admin": ["operate", "delete"], "user:bea": ["approve"], "user:carl": ["see"]}
+    some = {"user:admin": ["operate", "delete"], "user:bea": ["approve"], "user:carl": ["see"]}
+    roles = {**some, "user:eve": ["operate", "approve", "delete"]}
     with as_user(asking, "bea") as bea:
         answered(asking, bea, asking.spec(**settings(4, **ASKING, access={"roles": roles}))).succeeded()
 
@@ -101,3 +105,5 @@ def test_the_spec_says_who_may_run_and_see_whatever_airflow_allows(asking: Groun
                 with pytest.raises(WindlassError, match=f"403.*{name} may not operate this cluster"):
                     client.trigger("apply_cluster", run_id=f"by-{name}", conf={"cluster": CLUSTER})
     assert seen == {"admin": 200, "bea": 200, "carl": 200, "dora": 404}
+    with pytest.raises(WindlassError, match=r"403.*admin may not approve.*nobody gives a right that they have not"):
+        asking.start("apply_cluster", spec=asking.spec())

@@ -36,7 +36,7 @@ def both(ground: Ground) -> Both:
     ensure_cluster(ground)
     before = ground.beginnings()
     run_id = ground.start_apply(changed_spec(ground, "3"))
-    held = ground.task_process("apply_cluster", run_id, "check")
+    held = ground.task_process("apply_cluster", run_id, "confirm")
     held.suspend()
     try:
         second = ground.apply(changed_spec(ground, "4"))

@@ -58,7 +58,7 @@ def test_nobody_noticed(upgraded: Upgraded, ground: Ground) -> None:
 def test_what_was_planned_was_done_and_nothing_else(upgraded: Upgraded) -> None:
     steps = upgraded.plan.result("gate")["steps"]
     planned = [does for step in steps for does in step["does"]]
-    changed = {re.sub(r" v\S+ -> v\S+", "", line) for line in planned if " -> " in line}
+    changed = {found[1] for line in planned if (found := re.fullmatch(r"(\S+: \S+) v\S+ -> v\S+", line))}
     began = {name for name, since in upgraded.after.items() if upgraded.before.get(name) != since}
 
     assert began == {line.replace(": ", "/") for line in changed}

@@ -43,7 +43,7 @@ class FakeRun:
     def cluster(self) -> Any:
         return self.spec
 
-    def desired(self, _: str | None) -> Any:
+    def desired(self, _: str | None, __: object = None) -> Any:
         return self.spec
 
     def pki(self) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 
@@ -30,10 +30,14 @@ class Boundaries:
     end_at: Boundary | None = None
     counts: Counter[str] = field(default_factory=Counter)
     is_dead: bool = False
+    watch: Callable[[Boundary], None] = lambda _: None
+    """Called before each step, unless the process is dead."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cross(self, place: str) -> None:
         """Take a step, unless the process dies before it."""
+        if not self.is_dead:
+            self.watch(Boundary(place, self.counts[place] + 1))
         with self._lock:
             if not self.is_dead:
                 self.counts[place] += 1

@@ -7,7 +7,7 @@ import pickle
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from airflow.dag_processing.dagbag import DagBag
 from windlass.airflow import run_context, services
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.secret_references import resolve
+from windlass.domain.architectures import AMD64
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.authenticity import place_of
 from windlass.domain.catalog.tested import PROOF, SuiteOutcome, TestRecord, record_of
@@ -32,6 +33,7 @@ from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.clock import Clock
 from windlass.effects.etcd import EtcdClient, EtcdTarget
+from windlass.effects.packaged import catalog_directory
 from windlass.effects.providers import StaticProvider
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import AuthenticatedStore
@@ -42,14 +44,15 @@ from windlass.operations.services import Clients, Services
 from world.deaths import Boundaries, Boundary, Killed
 from world.etcd import Etcd
 from world.etcd_api import EtcdChannel
-from world.kubernetes import ApiClient, KubernetesApi
+from world.kubernetes import KubernetesApi
 from world.machine import Machine
+from world.pods import ApiClient
 from world.runs import Run, Task, execute, tasks
 from world.surroundings import HostsWithKeys, MortalStore, Way, WorldClock
 
 ROOT = Path(__file__).resolve().parents[2]
 MIRROR = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")
-CATALOG = load_catalog(services.templates_directory())
+CATALOG = load_catalog(catalog_directory())
 
 
 class World:
@@ -60,15 +63,18 @@ class World:
         self.name = cluster.name
         self.spec = spec
         self.boundaries = Boundaries()
+        self.clock = WorldClock()
         self.machines: dict[str, Machine] = {}
         self.etcd = Etcd(self.machines)
         for one in cluster.spec.hosts.members:
             self.machines[one.name] = self._machine(one.name, one.node_addresses)
         self.kubernetes = KubernetesApi(self.machines, self.boundaries, self.etcd)
-        self.clock = WorldClock()
         self.bucket = MortalStore(self.boundaries)
         self.keys = MasterKeys.parse(new_master_key().reveal())
         self.store = self._opened_store()
+        self.lock = lock()
+        """What the mirror has, and everybody has accepted."""
+        self.mirror_lacks: tuple[str, ...] = ()
         self.store_connections: list[str] = []
         """The connections that the store was asked for by, in order."""
         self.services = self._built()
@@ -77,7 +83,8 @@ class World:
 
     def _machine(self, name: str, addresses: tuple[str, ...], installation: int = 1) -> Machine:
         first, *further = addresses
-        machine = Machine(name, first, self.boundaries, self.etcd, tuple(further), installation=installation)
+        now = partial(self.clock.now, UTC)
+        machine = Machine(name, first, self.boundaries, self.etcd, tuple(further), now=now, installation=installation)
         machine.host.tunnel = partial(_forward, self, name)
         return machine
 
@@ -113,7 +120,7 @@ class World:
             load_keys=lambda: self.keys,
             load_catalog=lambda: CATALOG,
             release_tests=_passed,
-            artifacts=lambda *_: (lock(), MIRROR),
+            artifacts=lambda *_: (self.lock, MIRROR),
             connect=lambda *_: self.connections(),
             provider=lambda _: StaticProvider(),
             authorities=lambda _: {},
@@ -125,8 +132,8 @@ class World:
             clients=Clients(
                 etcd=partial(EtcdClient, open_channel=partial(_channel, self)),
                 kubernetes=partial(ApiClient, transport=transport),
-                missing_artifacts=lambda _: (),
-                offered_lock=lambda _: lock(),
+                missing_artifacts=lambda _: self.mirror_lacks,
+                offered_lock=lambda _: self.lock,
             ),
         )
 
@@ -187,7 +194,7 @@ class World:
     def save(self) -> Any:
         """Return a copy of all that there is, for `restore`."""
         machines = {name: machine.save() for name, machine in self.machines.items()}
-        return machines, dict(self.bucket.objects), pickle.dumps((self.etcd.clusters, self.runs))
+        return machines, dict(self.bucket.objects), pickle.dumps((self.etcd.clusters, self.runs, self.clock.save()))
 
     def restore(self, saved: Any) -> None:
         """Put everything back to what it was; runs that began since are forgotten."""
@@ -196,7 +203,8 @@ class World:
             self.machines[name].restore(machine)
         self.bucket.objects = dict(stored)
         self.reopen()
-        self.etcd.clusters, self.runs = pickle.loads(others)  # noqa: S301 - it is our own, of a moment ago
+        self.etcd.clusters, self.runs, time = pickle.loads(others)  # noqa: S301 - it is our own, of a moment ago
+        self.clock.restore(time)
 
     def reopen(self) -> None:
         """Let processes that begin from here remember nothing of the store."""
@@ -242,7 +250,7 @@ class World:
 
         Every bundle that counts must be whole.
         """
-        vault, today = Vault(self.store, self.name, self.keys), datetime.now(UTC) - timedelta(hours=12)
+        vault, today = Vault(self.store, self.name, self.keys), self.clock.now(UTC) - timedelta(hours=12)
         held = vault.inventory()
         for bundle in held.bundles:
             vault.verify(vault.manifest(bundle))
@@ -302,6 +310,20 @@ def lock() -> Lock:
     }
     ordered = sorted(desired, key=str)
     return Lock("modules", {one: Locked(f"sha256:{n:016x}{n:048x}", 1, "build") for n, one in enumerate(ordered, 1)})
+
+
+@cache
+def lock_with(architecture: str) -> Lock:
+    """Return that lock as it is once the mirror has everything for a further architecture too."""
+    more, known = {}, lock().artifacts
+    for n, (artifact, locked) in enumerate(known.items(), len(known) + 1):
+        digest = f"sha256:{n:016x}{n:048x}"
+        if artifact.kind == "file":
+            more[artifact.on(architecture)] = Locked(digest, 1, "build")
+        else:
+            manifests = {AMD64: locked.digest, architecture: f"sha256:{n:064x}"}
+            more[artifact] = Locked(digest, 2, "build", manifests=manifests)
+    return Lock("modules", {**known, **more})
 
 
 def _without_a_heartbeat(ended: threading.Event, _: float) -> bool:

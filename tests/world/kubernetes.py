@@ -7,18 +7,16 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from windlass.domain.apply.smoke_test import TRIALS
-from windlass.domain.host.layout import ENCRYPTION_CONFIG
 from windlass.domain.rendering.manifests import SYSTEM_NAMESPACES
 from windlass.domain.rollout.rotation import ROOT_CA
-from windlass.effects.kubernetes.client import PODS, KubernetesClient
-from windlass.effects.kubernetes.execute import EXECUTION
+from world import secrets_at_rest
 from world.deaths import Boundaries
 from world.etcd import Etcd, Objects
 from world.machine import Machine
@@ -46,6 +44,7 @@ _KINDS = {
 """Kinds by group and version, and whether they live in namespaces."""
 _PASSING = ("events", "masterleases", "leases")
 """What tells of a moment, and not of what anybody wants."""
+_LED_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 _ENCRYPTION = "secretsEncryption"
 _MARK = "windlass-recovery"
 """Tells of one recovery, and when it was."""
@@ -59,18 +58,10 @@ _PATH = re.compile(
 
 def _metrics(server: Machine | None) -> str:
     """Return what an API server says of the encryption configuration that it has loaded."""
-    text = server.text(ENCRYPTION_CONFIG) if server else ""
-    loaded = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    if server:
+        secrets_at_rest.load(server)
+    loaded = f"sha256:{hashlib.sha256((server.encryption if server else '').encode()).hexdigest()}"
     return f'apiserver_encryption_config_controller_last_config_info{{hash="{loaded}"}} 1\n'
-
-
-class ApiClient(KubernetesClient):
-    """A client of it; what it runs in pods answers at once: a page, or the word that was written to the volume."""
-
-    def execute(self, name: str, namespace: str, argv: Sequence[str], timeout: timedelta = EXECUTION) -> str:
-        assert self.get(PODS, name, namespace), f"no pod {namespace}/{name}"
-        *_, script, word = argv
-        return f"{word}\n" if script == "keep-word" else "windlass\n"
 
 
 class KubernetesApi:
@@ -80,12 +71,14 @@ class KubernetesApi:
         self._machines = machines
         self._boundaries = boundaries
         self._etcd = etcd
-        self._one_at_a_time = threading.Lock()
+        self.one_at_a_time = threading.RLock()
+        """Held by whoever reads or changes objects."""
         self._trial_age = 0
+        self._renewals = 0
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer one request, as `httpx.MockTransport` wants it; requests come from several threads."""
-        with self._one_at_a_time:
+        with self.one_at_a_time:
             return self._answer(request)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -98,21 +91,40 @@ class KubernetesApi:
         if match is None:
             return _missing(request.url.path)
         if match["plural"] is None:
-            return _discovery(match["core"] or match["group"])
+            return _discovery(match["core"] or match["group"], self._aggregated)
         changes = request.method != "GET" and "dryRun" not in request.url.params
         if changes:
             self._boundaries.cross("kubernetes")
         self._reconcile()
         act: Callable[[httpx.Request, re.Match[str]], httpx.Response] = getattr(self, f"_{request.method.lower()}")
         response = act(request, match)
+        if match["plural"] == secrets_at_rest.SECRETS and server is not None:
+            response = self._secrets(server, match, response, changes=changes)
         if changes:
             self._etcd.wrote()
             self._boundaries.cross("kubernetes")
         return response
 
+    def _secrets(
+        self, server: Machine, match: re.Match[str], response: httpx.Response, *, changes: bool
+    ) -> httpx.Response:
+        """Note what a written Secret is stored with; 500 where the server has no key of one that is asked for."""
+        if changes and response.is_success and _key(match) in self._objects:
+            secrets_at_rest.note(server, self._objects[_key(match)])
+        asked = {f"{match['namespace']}/{match['name']}"} if match["name"] else None
+        if missing := list(secrets_at_rest.unreadable(server, self._objects, asked)):
+            return httpx.Response(500, json={"kind": "Status", "message": f"no key decrypts {', '.join(missing)}"})
+        return response
+
     def is_ready(self, server: Machine | None) -> bool:
         """Whether the API server on a machine runs, and etcd has a quorum."""
         return server is not None and server.serves("kube-apiserver") and self._etcd.current is not None
+
+    @property
+    def _aggregated(self) -> set[str]:
+        """The groups, with versions, that others serve: what runs in the cluster answers at once."""
+        found = (one["spec"] for (plural, *_), one in self._objects.items() if plural == "apiservices")
+        return {f"{spec['group']}/{spec['version']}" for spec in found}
 
     @property
     def _objects(self) -> Objects:
@@ -145,8 +157,18 @@ class KubernetesApi:
             if machine.serves("kube-controller-manager"):
                 found = _made("v1", "ConfigMap", ROOT_CA, "kube-system") | {"data": {"ca.crt": machine.published}}
                 self._objects["configmaps", "kube-system", ROOT_CA] = found
+                self._renew_lead(machine.name)
         self._give_account()
         self._run_workloads([name for plural, _, name in self._objects if plural == "nodes"])
+
+    def _renew_lead(self, holder: str) -> None:
+        self._renewals += 1
+        renewed = _LED_SINCE + timedelta(hours=1, seconds=self._renewals)
+        lease = _made("coordination.k8s.io/v1", "Lease", "kube-controller-manager", "kube-system")
+        times = {"acquireTime": _LED_SINCE.isoformat(), "renewTime": renewed.isoformat()}
+        self._objects["leases", "kube-system", lease["metadata"]["name"]] = lease | {
+            "spec": {"holderIdentity": holder, **times}
+        }
 
     def _give_account(self) -> None:
         self._trial_age = self._trial_age + 1 if ("namespaces", "", TRIALS[0]) in self._objects else 0
@@ -283,8 +305,8 @@ def _readiness(machine: Machine) -> Object:
     return {"type": "Ready", "status": "False" if lacks else "True", "message": f"lacks {', '.join(lacks)}"}
 
 
-def _discovery(api_version: str) -> httpx.Response:
-    kinds = _KINDS.get(api_version)
+def _discovery(api_version: str, aggregated: Collection[str]) -> httpx.Response:
+    kinds = _KINDS.get(api_version, {} if api_version in aggregated else None)
     if kinds is None:
         return _missing(api_version)
     names = {kind: re.sub("ys$", "ies", kind.lower() + ("es" if kind.endswith("ss") else "s")) for kind in kinds}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,7 @@ from windlass.domain.host.layout import (
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost
+from world import secrets_at_rest
 from world.deaths import Boundaries
 from world.etcd import SERVICE as ETCD
 from world.etcd import Data, Etcd
@@ -33,11 +35,13 @@ from world.etcd import Data, Etcd
 DOCKER_SETTINGS = "/etc/docker/daemon.json"
 PROJECT = "com.docker.compose.project"
 STATE = "state"
+EPOCH = datetime(2026, 11, 1, 8, tzinfo=UTC)
+"""From when on hosts count."""
 READ_PATHS = sorted({path for paths in READ_ONCE.values() for path in paths})
 _CHANGING = (
     "artifacts", "links", "directories", "images", "units", "containers", "loaded", "reads",
     "has_docker", "is_docker_unfinished", "data", "ill", "made", "received", "drills", "starts", "writes", "ticks",
-    "read", "published", "own", "parameters", "parameters_before",
+    "read", "published", "encryption", "own", "parameters", "parameters_before",
 )  # fmt: skip
 
 
@@ -51,6 +55,10 @@ class Machine:
     etcd: Etcd
     further: tuple[str, ...] = ()
     """Its other addresses."""
+    now: Callable[[], datetime] = lambda: EPOCH
+    """The host's clock."""
+    arch: str = "x86_64"
+    """What its `uname -m` prints."""
     artifacts: set[str] = field(default_factory=set)
     links: dict[str, str] = field(default_factory=dict)
     directories: dict[str, int] = field(default_factory=dict)
@@ -82,12 +90,14 @@ class Machine:
     read: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
     """What each container has read of what it reads only when it starts."""
     starts: dict[tuple[str, str], int] = field(default_factory=dict)
-    """At which tick each container started."""
+    """At which tick each container started, as `_tick` counts them."""
     writes: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     """What files that something reads only when it starts hold, and since which tick."""
     ticks: int = 0
     published: str = ""
     """The authority that the controller manager here has read, for pods."""
+    encryption: str = ""
+    """What the API server here has loaded of how Secrets are stored."""
     has_docker: bool = False
     is_docker_unfinished: bool = False
     installation: int = 1
@@ -139,12 +149,13 @@ class Machine:
         self.containers[project, service] = {PROJECT: project, **desired["labels"]}
         self.made[project, service] = desired
         self.note_writes()
-        self.ticks += 1
-        self.starts[project, service] = self.ticks
+        self.starts[project, service] = self._tick()
         paths = [path for path in READ_ONCE.get(service, ()) if path in self.host.files]
         self.read[project, service] = {path: self.host.files[path].content for path in paths}
         if service == "kube-controller-manager":
             self.published = self.text(f"{CONTROLLER_MANAGER_PKI}/ca.crt")
+        if service == "kube-apiserver":
+            secrets_at_rest.load(self)
         self.ill = self.ill - {service}
         if service == PROXY_SERVICE:
             self.load_proxy()
@@ -162,8 +173,12 @@ class Machine:
         for path in READ_PATHS:
             file = self.host.files.get(path)
             if file is not None and self.writes.get(path, (b"", 0))[0] != file.content:
-                self.ticks += 1
-                self.writes = {**self.writes, path: (file.content, self.ticks)}
+                self.writes = {**self.writes, path: (file.content, self._tick())}
+
+    def _tick(self) -> int:
+        """Return the next moment that is later than all before, in microseconds since `EPOCH`."""
+        self.ticks = max(self.ticks + 1, (self.now() - EPOCH) // timedelta(microseconds=1))
+        return self.ticks
 
     def end(self, service: str, state: str = "exited") -> None:
         """Have a container end."""

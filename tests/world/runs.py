@@ -139,7 +139,7 @@ def _mapped(task: Any, run: Run) -> Iterator[Task]:
 
 def _without_running(task: Any, run: Run) -> str | None:
     """Return the state of a task that is not to run; None if it is to."""
-    if run.states.get(task.task_id) == "skipped":
+    if run.states.get(task.task_id) == "skipped" or _has_skipped_setup(task, run):
         return "skipped"
     upstream = {run.states.get(one) for one in task.upstream_task_ids}
     rule = TriggerRule(task.trigger_rule)
@@ -147,6 +147,14 @@ def _without_running(task: Any, run: Run) -> str | None:
         setups = [one for one in task.upstream_list if one.is_setup]
         return None if all(run.states[one.task_id] == "success" for one in setups) else "skipped"
     return None if rule is TriggerRule.ALL_DONE else _by_rule(rule, upstream)
+
+
+def _has_skipped_setup(task: Any, run: Run) -> bool:
+    """Say whether a setup that does not stand right before a task was skipped: Airflow skips the task too, then."""
+    if task.is_teardown:
+        return False
+    setups = {one.task_id for one in task.get_upstreams_only_setups()} - set(task.upstream_task_ids)
+    return any(run.states.get(one) == "skipped" for one in setups)
 
 
 def _by_rule(rule: TriggerRule, upstream: set[str | None]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Self
 
 from windlass.effects.ssh.connection import SshTarget
@@ -14,6 +14,8 @@ from world.deaths import Boundaries
 from world.machine import Machine
 
 _WRITES = ("put", "create", "replace", "create_from", "delete")
+_MOMENT = timedelta(milliseconds=1)
+"""What passes while a clock is read, so that no two readings are the same."""
 
 
 class MortalStore(MemoryStore):
@@ -59,20 +61,31 @@ class HostsWithKeys(FakeHosts):
 class WorldClock:
     """The time, which runs ahead between one process and the next: nobody is tried again within a second.
 
-    Who waits sets it forward, so that waiting takes no time.
+    Who waits sets it forward, so that waiting takes no time. Nothing else does but a reading, by a moment: what is done
+    in this world does not depend on how busy the machine is that shows it.
     """
 
     def __init__(self) -> None:
+        self._began = datetime.now(UTC)
         self._ahead = timedelta()
         self._slept = 0.0
 
     def now(self, zone: tzinfo) -> datetime:
         """Return the time of day."""
-        return datetime.now(zone) + self._ahead
+        self._ahead += _MOMENT
+        return (self._began + self._ahead).astimezone(zone)
 
     def monotonic(self) -> float:
         """Return the seconds waited so far."""
         return self._slept
+
+    def save(self) -> tuple[timedelta, float]:
+        """Return how far it is, for `restore`."""
+        return self._ahead, self._slept
+
+    def restore(self, saved: tuple[timedelta, float]) -> None:
+        """Let it be as late as it was."""
+        self._ahead, self._slept = saved
 
     def set_back(self, by: timedelta) -> None:
         """Let it be as long ago as that."""

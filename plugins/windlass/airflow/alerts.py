@@ -7,6 +7,7 @@ from functools import partial
 
 from airflow.sdk import Context
 
+from windlass.airflow.run_alerts import mark_told
 from windlass.airflow.run_context import RunContext, is_by_person
 from windlass.domain.notice import Notice
 from windlass.domain.servicelog import Level
@@ -17,10 +18,15 @@ from windlass.operations.run import Attempt
 def attempt_of(context: Context, run: RunContext, retries: int | None) -> Attempt:
     """Return this try of a task that is tried again `retries` times."""
     return Attempt(
-        alert=partial(notify_alert, context, run),
+        alert=partial(_alert_for_run, context, run),
         is_by_person=is_by_person(context),
         is_last=context["ti"].try_number > (retries or 0),
     )
+
+
+def _alert_for_run(context: Context, run: RunContext, text: str, level: Level = "error") -> None:
+    notify_alert(context, run, text, level)
+    mark_told(context, text)
 
 
 def notify_alert(context: Context, run: RunContext, text: str, level: Level = "error") -> None:

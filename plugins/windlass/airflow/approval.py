@@ -10,6 +10,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import TaskAwaitingInput
 
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
+from windlass.airflow.run_alerts import notify_waiting
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import ANSWER
 from windlass.domain.approval import SECOND
@@ -48,12 +49,19 @@ class ClusterApprovalOperator(ApprovalOperator):
             if reason := self.approved_by(context):
                 self.log.info("nobody is asked: %s", reason)
                 return None
-        return super().execute(context)
+        return self._ask(context)
+
+    def _ask(self, context: Context) -> Any:
+        try:
+            return super().execute(context)
+        except TaskAwaitingInput:
+            notify_waiting(context, self.subject, self.response_timeout)
+            raise
 
     def _ask_second(self, context: Context, demand: TwoPeople) -> Any:
         self.log.info("somebody else than who started the run is asked: %s", demand.why)
         try:
-            return super().execute(context)
+            return self._ask(context)
         except TaskAwaitingInput as waiting:
             # What was asked, and not what may be planned by then, is what the answer is for.
             asked = {**(waiting.kwargs or {}), _ASKED: [demand.why, demand.digest]}

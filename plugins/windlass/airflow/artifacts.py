@@ -8,15 +8,18 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from windlass.domain.addresses import host_port
+from windlass.domain.architectures import AMD64, in_order
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Release
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys
+from windlass.domain.spec.drivers import driver_choices
 from windlass.domain.spec.models import Cluster
 from windlass.effects.store import Store
 from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.errors import SpecError
 from windlass.mirror.acceptance import accepted_lock
+from windlass.mirror.architecture_choice import configured
 from windlass.mirror.official_catalog import OfficialCatalog, load_catalog
 from windlass.mirror.official_probe import unreachable_sites
 from windlass.mirror.places import recipes_directory
@@ -40,10 +43,14 @@ def artifacts_of(
     if mirror is not None:
         return accepted_lock(locks, mirror.files), mirror
     catalog = load_catalog(recipes_directory() / "official.yaml")
-    artifacts = release_artifacts(release)
+    # Nobody is asked for the image of a stack or driver that the spec does not pick.
+    architectures = in_order((AMD64, *configured()))
+    drivers = release.drivers.loaded
+    picked = [drivers[one.slot, one.name] for one in driver_choices(cluster) if (one.slot, one.name) in drivers]
+    artifacts = release_artifacts(release, [one.name for one in cluster.stacks], architectures, picked)
     ask = partial(_asked, cluster, catalog)
     lock = kept_published_lock(locks, release.version, artifacts, ask)
-    return lock, official_addresses(catalog, artifacts)
+    return lock, official_addresses(catalog, release_artifacts(release, release.stacks, architectures, picked))
 
 
 def _asked(cluster: Cluster, catalog: OfficialCatalog, artifacts: Iterable[Artifact]) -> Lock:

@@ -7,6 +7,7 @@ how to make it; no value of it is ever part of a message.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -20,21 +21,30 @@ from windlass.domain.people import PEOPLE_KEY_CONNECTION
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, MasterKeys
 from windlass.domain.secret import Secret
 from windlass.domain.spec.care import BackupTarget, ObjectLock
-from windlass.domain.spec.connection_scope import CLUSTERS, EVERY, LISTED, check_scope
-from windlass.effects.store import AuthenticatedStore, S3Store, Store, StoreConfig, UnverifiedStore
+from windlass.domain.spec.connection_scope import CLUSTERS, EVERY, LISTED, ONE_TEAM, check_scope
+from windlass.effects.store import (
+    AuthenticatedStore,
+    NotingStore,
+    S3Store,
+    Store,
+    StoreConfig,
+    Summarizer,
+    UnverifiedStore,
+)
 from windlass.errors import SpecError
 
 log = logging.getLogger(__name__)
 
 STORE_CONNECTION = "windlass_store"
-"""Type `aws`: login and password are the access key, the extra has `bucket` and may have `endpoint_url`, `prefix`,
-`region_name` and `aws_session_token`."""
+"""Type `windlass_store` or `aws`: login and password are the access key, the extra has `bucket` and may have
+`endpoint_url`, `prefix`, `region_name`, `aws_session_token`, `verify` and `config_kwargs`, which mean what they mean to
+Airflow's own hooks."""
 
 _HOW = {
-    STORE_CONNECTION: "type aws, login and password the access key, extra with bucket and endpoint_url",
+    STORE_CONNECTION: "type windlass_store, login and password the access key, extra with bucket and endpoint_url",
     RECORD_KEY_CONNECTION: "type generic, password from `windlass store record-key`",
     READING_KEY_CONNECTION: "type generic, password from `windlass store reading-key`",
-    MASTER_KEY_CONNECTION: "type generic, password from `openssl rand -base64 32`",
+    MASTER_KEY_CONNECTION: "type windlass_master_key, password from `openssl rand -base64 32`",
 }
 
 
@@ -54,11 +64,37 @@ def cluster_connection(conn_id: str, cluster: str) -> Connection:
     Every connection that a spec may name is read here: logins on hosts, authorities, host providers, buckets.
     """
     connection = find_connection(conn_id)
-    unlisted = conf.get("windlass", "connections", fallback=EVERY)
-    if unlisted not in {EVERY, LISTED}:
-        raise SpecError(f"[windlass] connections is `{unlisted}`; set it to `{EVERY}` or `{LISTED}`")
-    check_scope(conn_id, connection.extra_dejson.get(CLUSTERS), cluster, unlisted)
+    check_scope(conn_id, connection.extra_dejson.get(CLUSTERS), cluster, _what_unlisted_are_for())
     return connection
+
+
+def unlisted_connections(conn_ids: Collection[str]) -> tuple[str, ...]:
+    """Return which connections say of no cluster that it may use them; none where this Airflow lets every cluster.
+
+    One that Airflow does not have says nothing, and is told of where it is used.
+    """
+    if _what_unlisted_are_for() == EVERY:
+        return ()
+    return tuple(one for one in conn_ids if _says_nothing(one))
+
+
+def _says_nothing(conn_id: str) -> bool:
+    try:
+        return BaseHook.get_connection(conn_id).extra_dejson.get(CLUSTERS) is None
+    except AirflowNotFoundException:
+        return False
+
+
+def _what_unlisted_are_for() -> str:
+    found: str = conf.get("windlass", "connections", fallback="") or ONE_TEAM
+    if found not in {EVERY, ONE_TEAM, LISTED}:
+        raise SpecError(f"[windlass] connections is `{found}`; set it to `{ONE_TEAM}`, `{LISTED}` or `{EVERY}`")
+    return found
+
+
+def has_teams() -> bool:
+    """Tell whether this Airflow keeps teams apart."""
+    return bool(conf.getboolean("core", "multi_team", fallback=False))
 
 
 def store_config(connection: Connection, target: BackupTarget | None = None) -> StoreConfig:
@@ -78,12 +114,27 @@ def store_config(connection: Connection, target: BackupTarget | None = None) -> 
         access_key=connection.login or None,
         secret_key=Secret(connection.password) if connection.password else None,
         session_token=Secret(token) if token else None,
+        verify=_verify(extra.get("verify")),
+        options=extra.get("config_kwargs") or {},
     )
+
+
+def _verify(given: object) -> bool | str:
+    """Read `verify`: true, false, or a path. A connection that is a URI has words for the first two."""
+    words = {"": True, "none": True, "true": True, "false": False}
+    text = "" if given is None else str(given)
+    return words.get(text.lower(), text)
 
 
 def open_store(conn_id: str = STORE_CONNECTION) -> AuthenticatedStore:
     """Return the store that a connection describes; nothing is asked of it yet, nor for the keys that check it."""
     return AuthenticatedStore(open_unchecked_store(conn_id), record_keys)
+
+
+def open_noting_store(conn_id: str = STORE_CONNECTION) -> NotingStore:
+    """Return the same for whoever changes clusters: what is written, the summaries of clusters show at once."""
+    store = open_store(conn_id)
+    return NotingStore(store, Summarizer(store))
 
 
 def open_unchecked_store(conn_id: str = STORE_CONNECTION) -> Store:

@@ -10,7 +10,9 @@ from botocore.config import Config
 
 from windlass.airflow.connections import cluster_connection
 from windlass.airflow.hooks.host import HostHook
+from windlass.domain.catalog.drivers import Traffic
 from windlass.domain.scripts.first_boot import MachineLogin
+from windlass.domain.spec.connection_scope import DEFAULT_EC2_CONNECTION
 from windlass.domain.spec.ec2_settings import Ec2Settings
 from windlass.domain.spec.libcloud_settings import LibcloudSettings
 from windlass.domain.spec.models import Cluster, Host
@@ -20,17 +22,19 @@ from windlass.effects.providers.libcloud import LibcloudProvider, make_driver
 from windlass.effects.ssh.login import public_key
 from windlass.errors import SpecError
 
-DEFAULT_EC2_CONNECTION = "aws_default"
 
+def host_provider(cluster: Cluster, between_nodes: tuple[Traffic, ...] = ()) -> HostProvider:
+    """Return the provider of the cluster's hosts; SpecError if there is none such, or its settings are wrong.
 
-def host_provider(cluster: Cluster) -> HostProvider:
-    """Return the provider of the cluster's hosts; SpecError if there is none such, or its settings are wrong."""
+    `between_nodes` is what drivers send from node to node, which a cloud's firewall has to let through.
+    """
     hosts = cluster.spec.hosts
     if hosts.provider in {"static", "lab"}:
         return StaticProvider()
     if hosts.provider == "ec2":
         ec2, elb = _aws_clients(hosts.connection or DEFAULT_EC2_CONNECTION, cluster.name)
-        return Ec2Provider(Cloud(ec2, elb, read_settings(Ec2Settings, hosts.settings), partial(_login, cluster)))
+        settings, login = read_settings(Ec2Settings, hosts.settings), partial(_login, cluster)
+        return Ec2Provider(Cloud(ec2, elb, settings, login, between_nodes=between_nodes))
     if hosts.provider == "libcloud":
         return _libcloud(cluster, read_settings(LibcloudSettings, hosts.settings))
     return installed_provider(hosts.provider)(dict(hosts.settings))

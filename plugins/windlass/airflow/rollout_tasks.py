@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.errors import TASK_DEFAULTS
@@ -10,9 +11,6 @@ from windlass.airflow.operators.cluster import ClusterReleaseOperator, RunOutcom
 from windlass.airflow.operators.rollout import (
     ApplyGateOperator,
     ClusterCreateOperator,
-    RotationGateOperator,
-    RotationPrepareOperator,
-    RotationReviveOperator,
     UpgradeApprovalOperator,
     UpgradeCheckOperator,
     UpgradeConfirmOperator,
@@ -22,6 +20,7 @@ from windlass.airflow.operators.rollout import (
     UpgradeStepOperator,
     UpgradeVerifyOperator,
 )
+from windlass.airflow.operators.rotation import RotationGateOperator, RotationPrepareOperator, RotationReviveOperator
 
 AFTER_GATE = ("approval", "lease", "check", "approve_changes", "confirm", "verify", "release")
 """What a rollout without a step skips: each is named, or Airflow would take a round of its scheduler for every one.
@@ -32,7 +31,7 @@ The mapped `roll` is not: Airflow skips it by the task that it is mapped over.
 
 def apply_tasks(subject: str) -> None:
     """Add the tasks of an apply to the DAG at hand: those of a rollout, and the creation of what is not there yet."""
-    gate = ApplyGateOperator(task_id="gate", skips=list(AFTER_GATE), creates="create")
+    gate = ApplyGateOperator(task_id="gate", skips=list(AFTER_GATE), asks="approval", creates="create")
     create = ClusterCreateOperator(task_id="create")
     gate >> create >> rollout_tasks(subject, gate)
 
@@ -53,7 +52,8 @@ def rotation_tasks(subject: str) -> None:
         later = [f"{one}gate" for one in PHASES[number + 1 :]]
         after = f"{PHASES[number - 1]}result" if number else ""
         skips = [f"{prefix}{one}" for one in AFTER_GATE]
-        gate = RotationGateOperator(task_id=f"{prefix}gate", skips=skips, later=later, after=after)
+        asks = f"{prefix}approval"
+        gate = RotationGateOperator(task_id=f"{prefix}gate", skips=skips, asks=asks, later=later, after=after)
         before >> gate
         before, release = _rollout(subject, gate, prefix)
     release >> _outcome(before)
@@ -61,7 +61,8 @@ def rotation_tasks(subject: str) -> None:
 
 def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> UpgradeResultOperator:
     """Add the tasks of a rollout to the DAG at hand, and return the last; `subject` is what its approval asks."""
-    result, release = _rollout(subject, gate or UpgradeGateOperator(task_id="gate", skips=list(AFTER_GATE)))
+    gate = gate or UpgradeGateOperator(task_id="gate", skips=list(AFTER_GATE), asks="approval")
+    result, release = _rollout(subject, gate)
     release >> _outcome(result)
     return result
 
@@ -80,39 +81,53 @@ def _rollout(subject: str, gate: UpgradeGateOperator, prefix: str = "") -> tuple
     is given back, and somebody is asked about the changes.
     """
     approval = UpgradeApprovalOperator(task_id=f"{prefix}approval", subject=subject, asked_by=f"{prefix}gate")
-    lease = UpgradeLeaseOperator(task_id=f"{prefix}lease")
+    # Also where nobody is asked, but not where the gate itself was skipped.
+    lease = UpgradeLeaseOperator(
+        task_id=f"{prefix}lease",
+        gate=f"{prefix}gate",
+        approval=f"{prefix}approval",
+        skips=[f"{prefix}check", f"{prefix}approve_changes"],
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+    )
     check = UpgradeCheckOperator(
         task_id=f"{prefix}check",
         gate=f"{prefix}gate",
         approval=f"{prefix}approval",
-        lease=f"{prefix}lease",
         skips=[f"{prefix}approve_changes"],
     )
     changes = UpgradeApprovalOperator(
         task_id=f"{prefix}approve_changes", subject=f"The plan has changed. {subject}", asked_by=f"{prefix}check"
     )
-    # Also if nobody had to be asked again.
+    # Also if nothing was looked at again, and nobody asked; where no lease was taken, Airflow skips it with that.
     confirm = UpgradeConfirmOperator(
         task_id=f"{prefix}confirm",
+        gate=f"{prefix}gate",
+        lease=f"{prefix}lease",
         check=f"{prefix}check",
         changes=f"{prefix}approve_changes",
-        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+        trigger_rule=TriggerRule.NONE_FAILED,
     )
-    rollout = UpgradeStepOperator.partial(
+    rollout = _steps(prefix, confirm)
+    verify, result = _end(prefix)
+    release = ClusterReleaseOperator(task_id=f"{prefix}release").as_teardown(setups=lease)
+
+    gate >> approval >> lease >> check >> changes >> confirm
+    gate >> lease
+    check >> confirm >> rollout >> verify >> release
+    # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
+    [gate, verify, release] >> result
+    return result, release
+
+
+def _steps(prefix: str, confirm: UpgradeConfirmOperator) -> MappedOperator:
+    """Return the task that does the steps which `confirm` gives, one after the other."""
+    return UpgradeStepOperator.partial(
         task_id=f"{prefix}roll",
         max_active_tis_per_dagrun=1,
         map_index_template="{{ task.step['label'] }}",
         # Which a mapped task does not have of itself.
         **{**TASK_DEFAULTS, "execution_timeout": UpgradeStepOperator.longest},
     ).expand(step=confirm.output)
-    verify, result = _end(prefix)
-    release = ClusterReleaseOperator(task_id=f"{prefix}release").as_teardown(setups=lease)
-
-    gate >> approval >> lease >> check >> changes >> confirm
-    check >> confirm >> rollout >> verify >> release
-    # After the lease is given back, or Airflow would skip the result along with a lease that was not needed.
-    [gate, verify, release] >> result
-    return result, release
 
 
 def _end(prefix: str) -> tuple[UpgradeVerifyOperator, UpgradeResultOperator]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from windlass.airflow.connections import has_teams
 from windlass.airflow.other_runs import finished_by
 from windlass.airflow.services import airflow_services
 from windlass.domain.artifacts import Lock
@@ -20,8 +21,10 @@ from windlass.domain.sealing import MasterKeys
 from windlass.domain.servicelog import Detail, Event, Level
 from windlass.domain.spec import Cluster, Known, load_cluster
 from windlass.domain.spec.checks.syntax import wrong_label
+from windlass.domain.spec.connection_scope import check_new_connections
 from windlass.domain.spec.others import OtherSpec, read_other, refused_other
 from windlass.domain.spec.problem import UnreadableSpec
+from windlass.domain.spec.settled import settled
 from windlass.domain.started_by import is_started_by_person
 from windlass.effects.bundles import Vault
 from windlass.effects.clock import Clock
@@ -41,6 +44,7 @@ from windlass.errors import IntegrityError, NotReadyError, SpecError
 from windlass.operation_names import Operation
 from windlass.operations.cluster import ClusterSession, open_session
 from windlass.operations.provision import Provision
+from windlass.operations.rights import require_own_rights
 from windlass.operations.services import Services
 
 log = logging.getLogger(__name__)
@@ -119,33 +123,51 @@ class RunContext:
             raise SpecError(f"the store knows no cluster `{self.name}`; give its spec to `{Operation.APPLY}`")
         return cluster
 
-    def desired(self, text: str | None) -> Cluster:
-        """Return the spec given to the run, checked against the catalog and the other clusters, or the stored one."""
+    def desired(self, text: str | None, running: Cluster | None = None) -> Cluster:
+        """Return the spec given to the run, checked against the catalog and the other clusters, or the stored one.
+
+        What it leaves to the cluster is as in the stored spec, or in `running` where none is stored.
+        """
         if not text:
             return self.cluster()
         catalog = self.catalog
         known = Known(
-            catalog.versions, catalog.stacks, catalog.flags, installed_names(HOST_PROVIDERS), catalog.kubelet_keys
+            catalog.versions,
+            catalog.stacks,
+            catalog.flags,
+            installed_names(HOST_PROVIDERS),
+            catalog.kubelet_keys,
+            catalog.drivers,
         )
-        others, unreadable = self._others()
-        cluster = load_cluster(text, "spec", known, other_clusters=others, unreadable=unreadable)
+        others = self._others()
+        clusters = [one.cluster for one in others if one.cluster is not None]
+        unreadable = self._without_own([one.unreadable for one in others if one.unreadable is not None])
+        cluster = load_cluster(text, "spec", known, other_clusters=clusters, unreadable=unreadable)
         if cluster.name != self.name:
             raise SpecError(
                 f"spec: metadata.name: it says `{cluster.name}`, but the run is about `{self.name}`, and clusters "
                 f"keep their names: put `{self.name}` back, or give `{cluster.name}` as the run's cluster"
             )
-        return cluster
+        require_own_rights(self, cluster.spec.access)
+        self._check_connections(cluster, others)
+        return settled(cluster, self.stored() or running)
 
-    def _others(self) -> tuple[list[Cluster], list[UnreadableSpec]]:
+    def _check_connections(self, cluster: Cluster, others: list[OtherSpec]) -> None:
+        """RefusedError where the spec comes to name a connection that may be another team's; see docs/airflow.md."""
+        own = self._other(self.name)
+        stored = own.cluster if own is not None else None
+        are_teams = has_teams() or any(one.may_name_teams for one in (*others, *([own] if own else ())))
+        clusters = [one.cluster for one in others if one.cluster is not None]
+        check_new_connections(cluster, stored, clusters, self.services.unlisted, are_teams=are_teams)
+
+    def _others(self) -> list[OtherSpec]:
         """Return the other clusters of the store; one that is not readable is warned of, and holds up nothing else."""
         names = [name for name in list_clusters(self.store) if name != self.name]
         read = [other for name in names if (other := self._other(name)) is not None]
         for other in read:
             if other.warning:
                 log.warning("%s", other.warning)
-        clusters = [other.cluster for other in read if other.cluster is not None]
-        unreadable = [other.unreadable for other in read if other.unreadable is not None]
-        return clusters, self._without_own(unreadable) if unreadable else []
+        return read
 
     def _other(self, name: str) -> OtherSpec | None:
         try:
@@ -156,7 +178,7 @@ class RunContext:
 
     def _without_own(self, unreadable: list[UnreadableSpec]) -> list[UnreadableSpec]:
         """Leave out the addresses that this cluster has already: they are its own, whatever another spec may say."""
-        data = self.records.spec_bytes()
+        data = self.records.spec_bytes() if unreadable else None
         own = read_other(self.name, data).addresses if data is not None else frozenset()
         return [replace(one, addresses=one.addresses - own) for one in unreadable]
 
@@ -263,5 +285,13 @@ class RunContext:
 
 def is_by_person(context: Mapping[str, Any]) -> bool:
     """Tell whether a person started the run that `context` belongs to."""
-    run_type = context["dag_run"].run_type
-    return is_started_by_person(str(getattr(run_type, "value", run_type)))
+    return is_started_by_person(_run_type(context["dag_run"]))
+
+
+def is_by_schedule(run: Any) -> bool:
+    """Tell whether the time that a DAG's schedule has come to started a run."""
+    return _run_type(run) == "scheduled"
+
+
+def _run_type(run: Any) -> str:
+    return str(getattr(run.run_type, "value", run.run_type))

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
-from windlass.cli.embedded import instance
-from windlass.cli.embedded.client import AirflowClient
 from windlass.cli.embedded.layout import Home
-from windlass.cli.embedded.secret_files import login
-from windlass.cli.user_cache import kept_token
 from windlass.domain.secret import Secret
 from windlass.errors import RefusedError, SpecError, UnreachableError
 
+if TYPE_CHECKING:
+    from windlass.cli.embedded.client import AirflowClient
+
 URL, USER, PASSWORD = "WINDLASS_AIRFLOW_URL", "WINDLASS_AIRFLOW_USER", "WINDLASS_AIRFLOW_PASSWORD"
 TOKEN = "WINDLASS_AIRFLOW_TOKEN"  # noqa: S105 - the name of a setting
+CLI_TOKEN = "AIRFLOW_CLI_TOKEN"  # noqa: S105 - likewise
+"""Where Airflow's own command finds a token."""
 STORE = "AIRFLOW_CONN_WINDLASS_STORE"
 """Where it is set, connections are at hand."""
 HELP = f"an embedded Airflow, or the URL of one that you logged in to (default: {URL}, {USER} and {PASSWORD} name one)"
@@ -28,12 +29,24 @@ def open_client(name: str | None) -> AirflowClient:
     SpecError if none is named, RefusedError if nobody has logged in to it.
     """
     if is_embedded(name):
-        home = Home.of(name)
-        running = instance.status(home)
-        if running is None:
-            raise UnreachableError(f"the embedded Airflow {name} does not run; start it: `windlass airflow up`")
-        return AirflowClient(running.url, *login(home))
+        return _client_of_embedded(name)
     return _client_of(name or _setting(os.environ, URL), os.environ)
+
+
+def only_embedded(environment: Mapping[str, str]) -> str | None:
+    """Return the embedded Airflow that a command means that names none: the only one that runs here, as after a demo.
+
+    None where the environment says otherwise, or there is none, or more than one.
+    """
+    if any(environment.get(key) for key in (URL, STORE, "AIRFLOW_HOME")):
+        return None
+    homes = Home.started()
+    if not homes:
+        return None
+    from windlass.cli.embedded.instance import status
+
+    names = [home.root.name for home in homes if status(home) is not None]
+    return names[0] if len(names) == 1 else None
 
 
 def is_embedded(name: str | None) -> TypeGuard[str]:
@@ -48,11 +61,26 @@ def is_by_airflow(airflow: str | None, environment: Mapping[str, str]) -> bool:
     return bool(environment.get(URL)) and not environment.get(STORE)
 
 
+def _client_of_embedded(name: str) -> AirflowClient:
+    from windlass.cli.embedded import instance
+    from windlass.cli.embedded.client import AirflowClient
+    from windlass.cli.embedded.secret_files import login
+
+    home = Home.of(name)
+    running = instance.status(home)
+    if running is None:
+        raise UnreachableError(f"the embedded Airflow {name} does not run; start it: `windlass airflow up`")
+    return AirflowClient(running.url, *login(home))
+
+
 def _client_of(url: str, environment: Mapping[str, str]) -> AirflowClient:
+    from windlass.cli.embedded.client import AirflowClient
+    from windlass.cli.user_cache import kept_token
+
     # What the environment has is for the Airflow that it names: no other is shown a password.
     if environment.get(URL, url).rstrip("/") == url.rstrip("/"):
-        if environment.get(TOKEN):
-            return AirflowClient(url, token=Secret(environment[TOKEN]))
+        if given := environment.get(TOKEN) or environment.get(CLI_TOKEN):
+            return AirflowClient(url, token=Secret(given))
         if environment.get(USER) and environment.get(PASSWORD):
             return AirflowClient(url, environment[USER], environment[PASSWORD])
     token = kept_token(url)

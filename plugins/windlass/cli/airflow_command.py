@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from windlass.cli.embedded.layout import Home, Settings
+from windlass.effects.packaged import dags_directory
 from windlass.errors import SpecError
 
 DEFAULT_NAME = "main"
@@ -29,6 +30,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     showing.set_defaults(run=_status)
     for part in parts.choices.values():
         part.add_argument("--name", default=DEFAULT_NAME, help=f"which one (default: {DEFAULT_NAME})")
+    folder = parts.add_parser("dags", help="print the folder of Windlass's DAG files, for an Airflow that has its own")
+    folder.set_defaults(run=_print_dags)
+
+
+def _print_dags(_: argparse.Namespace) -> int:
+    print(dags_directory())
+    return 0
 
 
 def _add_up(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,7 +51,7 @@ def _add_up(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    from windlass.cli.embedded.instance import down, up  # noqa: PLC0415 - other commands should not wait for it
+    from windlass.cli.embedded.instance import down, up
 
     home = Home.of(arguments.name)
     connections = read_connections(arguments.connections) if arguments.connections else {}
@@ -76,7 +84,7 @@ def read_connections(file: Path) -> Mapping[str, str]:
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    from windlass.cli.embedded.instance import down  # noqa: PLC0415 - other commands should not wait for it
+    from windlass.cli.embedded.instance import down
 
     found = down(Home.of(arguments.name), purge=arguments.purge)
     print("stopped" if found else "nothing was running")
@@ -84,7 +92,7 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from windlass.cli.embedded.instance import status  # noqa: PLC0415 - other commands should not wait for it
+    from windlass.cli.embedded.instance import status
 
     home = Home.of(arguments.name)
     running = status(home)
@@ -96,7 +104,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _describe(home: Home, url: str) -> str:
-    from windlass.cli.embedded.secret_files import login  # noqa: PLC0415 - other commands should not wait for it
+    from windlass.cli.embedded.secret_files import login
 
     user, password = login(home)
     return f"Airflow: {url}  user: {user}  password: {password}\nlogs: {home.logs}"

@@ -7,8 +7,6 @@ import getpass
 import sys
 
 from windlass.cli.airflow_access import is_embedded
-from windlass.cli.embedded.client import AirflowClient
-from windlass.cli.user_cache import forget_login, keep_token
 from windlass.domain.secret import Secret
 from windlass.errors import SpecError
 
@@ -25,6 +23,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _log_in(arguments: argparse.Namespace) -> int:
+    from windlass.cli.user_cache import forget_login, keep_token
+
     url = str(arguments.airflow)
     if is_embedded(url):
         raise SpecError(f"{url} is no URL; the login of an embedded Airflow is known here anyway")
@@ -38,6 +38,8 @@ def _log_in(arguments: argparse.Namespace) -> int:
 
 
 def _token(url: str, user: str) -> Secret:
+    from windlass.cli.embedded.client import AirflowClient
+
     with AirflowClient(url, user, _ask(f"Password of {user} at {url}: ").reveal()) as client:
         return client.log_in()
 

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from windlass.cli.upgrade import add_rollout_arguments, how_of, run_rollout
+from windlass.cli.runs import run_operation
+from windlass.cli.upgrade import add_rollout_arguments, how_of
 from windlass.operation_names import Operation
 
 
@@ -30,7 +31,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _apply(arguments: argparse.Namespace) -> int:
-    return run_rollout(Operation.APPLY, "apply", conf_of(arguments), arguments)
+    return run_operation(Operation.APPLY, "apply", conf_of(arguments), arguments)
 
 
 def conf_of(arguments: argparse.Namespace) -> dict[str, Any]:

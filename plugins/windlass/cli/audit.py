@@ -8,9 +8,8 @@ from __future__ import annotations
 import argparse
 
 from windlass.cli.connections_option import add_connections_option
+from windlass.cli.output_form import add_output_option, is_for_programs, show_json
 from windlass.cli.remote import run_command
-from windlass.domain.hardening import controls_table
-from windlass.domain.remote import AuditArguments, Command
 from windlass.errors import SpecError
 
 _COMMAND = "windlass audit"
@@ -20,16 +19,21 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register `windlass audit`."""
     parser = commands.add_parser("audit", help="check a cluster against the CIS Kubernetes Benchmark")
     parser.add_argument("cluster", nargs="?", default="")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_output_option(parser)
     parser.add_argument("--controls", action="store_true", help="print all controls as a table in Markdown instead")
     add_connections_option(parser)
     parser.set_defaults(run=_audit)
 
 
 def _audit(arguments: argparse.Namespace) -> int:
+    from windlass.domain.remote import AuditArguments, Command
+
     if arguments.controls:
+        from windlass.domain.hardening import controls_table
+
         print("\n".join(controls_table()))
         return 0
     if not arguments.cluster:
         raise SpecError(f"{_COMMAND}: no cluster is named; write `{_COMMAND} CLUSTER`")
-    return run_command(arguments, Command.AUDIT, AuditArguments(as_json=arguments.json), cluster=arguments.cluster)
+    given = AuditArguments(as_json=is_for_programs(arguments))
+    return run_command(arguments, Command.AUDIT, given, cluster=arguments.cluster, show=show_json(arguments.output))

@@ -9,14 +9,15 @@ from typing import Any
 
 from windlass.cli.airflow_access import HELP, open_client
 from windlass.cli.connections_option import add_connections_option
+from windlass.cli.output_form import add_output_option, is_for_programs, show_json
 from windlass.cli.remote import run_command
-from windlass.domain.backup import NEWEST
-from windlass.domain.remote import BundleArguments, Command, FormArguments
 from windlass.errors import WindlassError
 from windlass.operation_names import Operation
 
 _RUN_LIMIT = timedelta(minutes=20)
 _MIB = 2**20
+_NEWEST = "newest"
+"""Of `windlass.domain.backup`, which takes longer to load than help may take."""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,7 +25,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = commands.add_parser("backup", help="recovery bundles of a cluster", description=__doc__)
     below = parser.add_subparsers(metavar="COMMAND", required=True)
     listing = below.add_parser("list", help="list the bundles, the newest first, and how far each can be trusted")
-    listing.add_argument("--json", action="store_true", help="print JSON")
+    add_output_option(listing)
     listing.set_defaults(run=_list)
     show = below.add_parser("show", help="show what is in a bundle")
     show.set_defaults(run=_show)
@@ -41,20 +42,28 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for part in (listing, show, verify):
         add_connections_option(part)
     for part in (show, verify, drill):
-        part.add_argument("bundle", nargs="?", default=NEWEST, help="id, time, newest or newest-proven")
+        part.add_argument("bundle", nargs="?", default=_NEWEST, help="id, time, newest or newest-proven")
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    given = FormArguments(as_json=arguments.json)
-    return run_command(arguments, Command.BACKUP_LIST, given, cluster=arguments.cluster)
+    from windlass.domain.remote import Command, FormArguments
+
+    given = FormArguments(as_json=is_for_programs(arguments))
+    return run_command(
+        arguments, Command.BACKUP_LIST, given, cluster=arguments.cluster, show=show_json(arguments.output)
+    )
 
 
 def _show(arguments: argparse.Namespace) -> int:
+    from windlass.domain.remote import BundleArguments, Command
+
     given = BundleArguments(bundle=arguments.bundle)
     return run_command(arguments, Command.BACKUP_SHOW, given, cluster=arguments.cluster)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    from windlass.domain.remote import BundleArguments, Command
+
     given = BundleArguments(bundle=arguments.bundle)
     return run_command(arguments, Command.BACKUP_VERIFY, given, cluster=arguments.cluster)
 

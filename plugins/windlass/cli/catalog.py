@@ -1,16 +1,19 @@
-"""`windlass catalog`: the Kubernetes releases there are, what each is made of, whether it is tested; and a new one."""
+"""`windlass catalog`: the Kubernetes releases there are, what each is made of, whether it is tested; and a new one.
+
+What a spec may pick besides is in `windlass.cli.catalog_entries`.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from windlass.domain.artifacts import Artifact, Lock, parse_lock
+from windlass.cli.lock_option import lock_if_any, text_of, the_lock
+from windlass.cli.output_form import as_document, is_for_programs
+from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.catalog.adding import added_text, base_for, mirror_lines
 from windlass.domain.catalog.parsing import CATALOG_FILE
@@ -25,50 +28,10 @@ from windlass.domain.catalog.tested import (
 )
 from windlass.domain.rendering.rehearsal import rehearse
 from windlass.effects.catalog import catalog_standing, load_catalog, load_record, save_record
-from windlass.errors import NotReadyError, SpecError
+from windlass.errors import SpecError
 from windlass.mirror import cache
 
-_INCLUDE = Path(__file__).resolve().parents[3] / "include"
 _FAILED = 1
-
-
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `windlass catalog` and what is below it."""
-    catalog = commands.add_parser("catalog", help="show, check and extend the Kubernetes releases there are")
-    catalog.add_argument(
-        "--include",
-        type=Path,
-        default=Path(os.environ.get("WINDLASS_INCLUDE") or _INCLUDE),
-        help="directory with templates/ and mirror/ (default: %(default)s)",
-    )
-    below = catalog.add_subparsers(metavar="COMMAND", required=True)
-    listing = below.add_parser("list", help="list all releases, whether each is tested, and what it upgrades from")
-    listing.add_argument("--json", action="store_true", help="print JSON")
-    _add_lock(listing)
-    listing.set_defaults(run=_list)
-    show = below.add_parser("show", help="show what one release is made of")
-    show.add_argument("version")
-    _add_lock(show)
-    show.set_defaults(run=_show)
-    verify = below.add_parser("verify", help="render a release for every topology and check every artifact of it")
-    verify.add_argument("version")
-    _add_lock(verify)
-    verify.add_argument(
-        "--results",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="reports of the end-to-end tests (JUnit), to be recorded: those that ran on this release count",
-    )
-    verify.set_defaults(run=_verify)
-    add = below.add_parser("add", help="add a patch release: the one before it with other versions")
-    add.add_argument("version")
-    add.add_argument("--set", action="append", default=[], metavar="NAME=VERSION", help="another part's version")
-    add.set_defaults(run=_add)
-
-
-def _add_lock(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--lock", type=Path, help="lock.json of a mirror (default: the mirror on this machine)")
 
 
 def _directory(arguments: argparse.Namespace) -> Path:
@@ -76,13 +39,14 @@ def _directory(arguments: argparse.Namespace) -> Path:
     return path
 
 
-def _list(arguments: argparse.Namespace) -> int:
+def list_releases(arguments: argparse.Namespace) -> int:
+    """Print every release, whether it is tested, and what it upgrades to."""
     directory = _directory(arguments)
     catalog = load_catalog(directory)
-    lock = _lock_if_any(arguments.lock)
+    lock = lock_if_any(arguments.lock)
     rows = [_row(directory, catalog, version, lock) for version in catalog.versions]
-    if arguments.json:
-        print(json.dumps(rows, indent=2))
+    if is_for_programs(arguments):
+        print(as_document(rows, arguments.output))
         return 0
     for row in rows:
         to = ", ".join(row["upgradesTo"]) or "nothing newer"
@@ -115,15 +79,18 @@ def _row(directory: Path, catalog: Catalog, version: str, lock: Lock | None) -> 
     }
 
 
-def _show(arguments: argparse.Namespace) -> int:
+def show_release(arguments: argparse.Namespace) -> int:
+    """Print what one release is made of."""
     directory = _directory(arguments)
     release = load_catalog(directory).release(arguments.version)
-    record, lock = load_record(directory, release.version), _lock_if_any(arguments.lock)
+    record, lock = load_record(directory, release.version), lock_if_any(arguments.lock)
     print(f"Kubernetes {release.version}: {standing(release, record, lock)}{_why(record)}")
     if record is not None:
         outcome = record.end_to_end
         print(f"  tested {record.date}: {outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
         print(f"  parts {record.parts}, artifacts from `{record.source}`")
+        if record.drivers:
+            print(f"  with the drivers {', '.join(record.drivers)}")
         if changed := changed_since(release, record, lock):
             print(f"  changed since: {', '.join(changed)}")
     print(f"  upgrades from {', '.join(release.upgrades_from)}")
@@ -144,10 +111,11 @@ def _recorded(artifacts: Mapping[str, str], title: str, name: str, version: str)
     return artifacts.get(f"{title.removesuffix('s')}:{name}:{version}", "")
 
 
-def _verify(arguments: argparse.Namespace) -> int:
+def verify_release(arguments: argparse.Namespace) -> int:
+    """Render a release for every topology, check its artifacts, and record its tests where their reports are given."""
     directory = _directory(arguments)
     release = load_catalog(directory).release(arguments.version)
-    lock = _lock(arguments.lock)
+    lock = the_lock(arguments.lock)
     problems = [f"artifact: {problem}" for problem in _artifact_problems(release, lock, is_here=arguments.lock is None)]
     rehearsals = list(rehearse(release, lock))
     problems += [f"rendering ({one.name}): {one.problem}" for one in rehearsals if one.problem]
@@ -166,7 +134,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         stands = f"{standing(release, record, lock)}{_why(record)}"
         print(f"{release.version}: {stands}; --results records the end-to-end tests")
         return 0
-    reports = [read_report(_text(path), str(path), release.version) for path in arguments.results]
+    reports = [read_report(text_of(path), str(path), release.version) for path in arguments.results]
     outcome = sum(reports, SuiteOutcome(0, 0))
     if outcome.lacks and not outcome.failed:
         print(f"{release.version}: nothing is recorded: no test passed on it of {', '.join(outcome.lacks)}")
@@ -206,38 +174,18 @@ def _count(release: Release) -> int:
     return len(_artifacts(release))
 
 
-def _lock(path: Path | None) -> Lock:
-    return parse_lock(_text(path)) if path is not None else cache.read_lock(cache.selected_source())
-
-
-def _lock_if_any(path: Path | None) -> Lock | None:
-    """Return the lock that was named, or that of the mirror on this machine; None if there is none here."""
-    try:
-        return _lock(path)
-    except NotReadyError:
-        if path is not None:
-            raise
-        return None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise NotReadyError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _add(arguments: argparse.Namespace) -> int:
+def add_release(arguments: argparse.Namespace) -> int:
+    """Write a patch release: the one before it with other versions."""
     directory, version = _directory(arguments), arguments.version
     catalog = load_catalog(directory)
     base, changes = base_for(catalog, version), _changes(arguments.set)
-    text = added_text(_text(directory / base.version / CATALOG_FILE), base, version, changes)
+    text = added_text(text_of(directory / base.version / CATALOG_FILE), base, version, changes)
     target = directory / version / CATALOG_FILE
     target.parent.mkdir(exist_ok=True)
     target.write_text(text, encoding="utf-8")
     load_catalog(directory)
     listed = arguments.include / "mirror" / "artifacts.yaml"
-    lines = mirror_lines(_text(listed), version, changes) if listed.exists() else ""
+    lines = mirror_lines(text_of(listed), version, changes) if listed.exists() else ""
     if lines:
         with listed.open("a", encoding="utf-8") as file:
             file.write(lines)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from windlass.cli.airflow_access import HELP, TOKEN, URL, USER, open_client
+from windlass.cli.airflow_access import TOKEN, URL, USER, open_client
 from windlass.cli.embedded.client import AirflowClient
 from windlass.cli.user_cache import KeptCredential, keep_credential, kept_credential
 from windlass.domain.bounded import moment, read_from
@@ -24,15 +24,8 @@ _EXEC_INFO = "KUBERNETES_EXEC_INFO"
 """Where clients of Kubernetes say which form of an answer they understand."""
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register `windlass credential`."""
-    parser = commands.add_parser("credential", help="give kubectl a certificate of an hour, by the login to Airflow")
-    parser.add_argument("--cluster", required=True)
-    parser.add_argument("--airflow", metavar="NAME", help=HELP)
-    parser.set_defaults(run=_give)
-
-
-def _give(arguments: argparse.Namespace) -> int:
+def give(arguments: argparse.Namespace) -> int:
+    """Print a certificate and its key in the form that clients of Kubernetes ask for."""
     check_exec_info(os.environ)
     print(exec_credential(find_credential(arguments.cluster, arguments.airflow, datetime.now(UTC))))
     return 0

@@ -7,16 +7,16 @@ import getpass
 import os
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from windlass.cli.airflow_access import HELP, URL, is_by_airflow, open_client
-from windlass.cli.embedded.client import AirflowClient
 from windlass.cli.embedded.secret_files import write_private
 from windlass.cli.remote import run_command
-from windlass.domain.bounded import read_from
-from windlass.domain.pki import KubeconfigContext, exec_kubeconfig
-from windlass.domain.remote import BreakGlassArguments, Command
 from windlass.errors import SpecError
+
+if TYPE_CHECKING:
+    from windlass.cli.embedded.client import AirflowClient
 
 _DEFAULT_HOURS = 1.0
 
@@ -59,6 +59,9 @@ def _by_login(arguments: argparse.Namespace, path: Path) -> str:
 
 def login_kubeconfig(client: AirflowClient, cluster: str, airflow: str) -> str:
     """Return a kubeconfig whose clients run `windlass credential` for the Airflow of this name or URL."""
+    from windlass.domain.bounded import read_from
+    from windlass.domain.pki import KubeconfigContext, exec_kubeconfig
+
     found = client.ask_plugin("GET", f"clusters/{quote(cluster, safe='')}/access")
     with read_from("what Airflow answered", "see whether its Windlass is as new as this one"):
         contexts = [KubeconfigContext(str(one["name"]), str(one["server"])) for one in found["contexts"]]
@@ -67,6 +70,8 @@ def login_kubeconfig(client: AirflowClient, cluster: str, airflow: str) -> str:
 
 
 def _break_glass(arguments: argparse.Namespace, path: Path) -> int:
+    from windlass.domain.remote import BreakGlassArguments, Command
+
     is_remote = is_by_airflow(arguments.airflow, os.environ)
     if is_remote and arguments.user:
         raise SpecError("--user is for a shell where Airflow runs: over Airflow, your login says who you are")

@@ -8,17 +8,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from windlass.cli.airflow_access import is_by_airflow, open_client, take_connections
 from windlass.cli.connections_option import add_connections_option
+from windlass.cli.output_form import JSON, TABLE, YAML, add_output_option, as_document
 from windlass.domain.oneline import printable
-from windlass.domain.servicelog import Event
-from windlass.effects.store import ServiceLog, Store, list_clusters
 from windlass.errors import SpecError
+
+if TYPE_CHECKING:
+    from windlass.domain.servicelog import Event
+    from windlass.effects.store import Store
 
 _PAUSE_SECONDS = 2.0
 _MOST = 500
@@ -32,7 +35,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("cluster")
     parser.add_argument("--lines", type=int, default=50, help="how many of the newest (default: %(default)s)")
     parser.add_argument("--follow", action="store_true", help="go on with what is written from now on")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_output_option(parser)
     parser.add_argument("--level", choices=("warning", "error"), help="only these and worse")
     parser.add_argument("--host", help="only what is about this host")
     add_connections_option(parser)
@@ -50,7 +53,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def lines_by_airflow(arguments: argparse.Namespace, pause: Callable[[float], None] | None) -> Iterator[str]:
     """Yield the lines to show as `lines` does, from Windlass's API in Airflow."""
-    write: Callable[[str, Event], str] = as_json if arguments.json else as_text
+    from windlass.domain.servicelog import Event
+
+    write = _WRITERS[arguments.output]
     query = {"limit": min(arguments.lines, _MOST), "level": arguments.level or "", "host": arguments.host or ""}
     path, newest = f"clusters/{quote(arguments.cluster, safe='')}", ""
     with open_client(arguments.airflow) as client:
@@ -67,17 +72,19 @@ def lines_by_airflow(arguments: argparse.Namespace, pause: Callable[[float], Non
 def _lines_of_store(arguments: argparse.Namespace, pause: Callable[[float], None] | None) -> Iterator[str]:
     take_connections(arguments.airflow)
     # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
-    from windlass.airflow.services import airflow_services  # noqa: PLC0415 - see above
+    from windlass.airflow.services import airflow_services
 
     return lines(airflow_services().store, arguments, pause)
 
 
 def lines(store: Store, arguments: argparse.Namespace, pause: Callable[[float], None] | None) -> Iterator[str]:
     """Yield the lines to show, oldest first; with `pause`, those that come later too, without end."""
+    from windlass.effects.store import ServiceLog, list_clusters
+
     if arguments.cluster not in list_clusters(store) and not ServiceLog(store, arguments.cluster).newest(1):
         known = ", ".join(list_clusters(store)) or "none"
         raise SpecError(f"the store knows no cluster `{arguments.cluster}` (clusters: {known})")
-    write: Callable[[str, Event], str] = as_json if arguments.json else as_text
+    write = _WRITERS[arguments.output]
     newest = ""
     while True:
         found = ServiceLog(store, arguments.cluster).entries(newest)
@@ -104,6 +111,17 @@ def as_text(_: str, event: Event) -> str:
 
 
 def as_json(name: str, event: Event) -> str:
-    """Return an event as a line for programs."""
-    document: dict[str, Any] = json.loads(event.to_bytes())
-    return json.dumps({"name": name, **document}, ensure_ascii=False)
+    """Return an event as a line for programs: one JSON object."""
+    return json.dumps(_document(name, event), ensure_ascii=False)
+
+
+def as_yaml(name: str, event: Event) -> str:
+    """Return an event as a YAML document, with what tells it from the next."""
+    return f"---\n{as_document(_document(name, event), YAML)}"
+
+
+def _document(name: str, event: Event) -> dict[str, Any]:
+    return {"name": name, **json.loads(event.to_bytes())}
+
+
+_WRITERS: Mapping[str, Callable[[str, Event], str]] = {TABLE: as_text, JSON: as_json, YAML: as_yaml}

@@ -1,4 +1,4 @@
-"""The command `windlass mirror`."""
+"""`windlass mirror`: fills the mirror on this machine, shows it, serves it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import argparse
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windlass.cli import mirror_accept, mirror_archive
 from windlass.domain.accepted_lock import lock_digest
 from windlass.domain.addresses import host_port
+from windlass.effects.packaged import catalog_directory
 from windlass.errors import NotReadyError, SpecError, WindlassError
-from windlass.mirror import cache, places, source_choice
+from windlass.mirror import architecture_choice, cache, places, source_choice
 from windlass.mirror.commands import Commands
 from windlass.mirror.filling import Fill, Filled, drop_damaged, missing, with_registry
 from windlass.mirror.lock import held
@@ -25,42 +25,18 @@ if TYPE_CHECKING:
     from windlass.mirror.source import Source
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `mirror` and what is below it."""
-    parser = commands.add_parser("mirror", help="fill the local mirror of binaries and images, or serve it")
-    parser.set_defaults(run=fill)
-    _add_source(parser)
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only artifacts with this name")
-    parser.add_argument("--verify", action="store_true", help="read everything first, and recreate what is damaged")
-    below = parser.add_subparsers(metavar="ACTION")
-    listing = below.add_parser("list", help="show every artifact with its state and digest")
-    _add_source(listing)
-    listing.set_defaults(run=show)
-    serving = below.add_parser("serve", help="serve the files over HTTP")
-    serving.add_argument("--address", default="127.0.0.1", help="address to listen at (default: %(default)s)")
-    serving.add_argument("--port", type=int, default=8080, help="port to listen at (default: %(default)s)")
-    serving.add_argument(
-        "--registry-port", type=int, metavar="PORT", help="serve the images too, at this port (specs expect 5000)"
-    )
-    serving.add_argument("--certificate", type=Path, help="certificates (PEM) to serve by https with")
-    serving.add_argument("--key", type=Path, help="the certificate's private key (PEM)")
-    _add_source(serving)
-    serving.set_defaults(run=serve)
-    mirror_accept.add_commands(below)
-    mirror_archive.add_commands(below)
-
-
 def fill(arguments: argparse.Namespace) -> int:
     """Make what the mirror lacks."""
     signal.signal(signal.SIGTERM, _interrupt)  # what was started is stopped then, as with Ctrl-C
     commands = Commands()
-    choice = _choose(source_choice.configured(_source(arguments)), commands)
+    architectures = architecture_choice.configured(_architectures(arguments))
+    choice = _choose(source_choice.configured(_source(arguments)), lambda name: _open(name, commands, architectures))
     print(f"mirror: source `{choice.source.name}`, because {choice.reason}")
     wanted = _wanted(choice.source, arguments.only)
     source_cache = cache.source_cache(choice.source.name)
     if not arguments.verify and not missing(choice.source, source_cache, wanted):
         _select(choice.source, complete=not arguments.only)
-        if places.lacks_flags(places.catalog_directory()):
+        if places.lacks_flags(catalog_directory()):
             _record_flags(source_cache, commands)
         print(f"mirror: all {len(wanted)} artifacts are there, in {source_cache.directory}")
         return 0
@@ -77,11 +53,11 @@ def fill(arguments: argparse.Namespace) -> int:
 def show(arguments: argparse.Namespace) -> int:
     """Print every needed artifact with its state and digest."""
     name = _source(arguments) or cache.selected_source()
-    source = _open(name, Commands())
-    source_cache = cache.source_cache(name)
+    source = _open(name, Commands(), architecture_choice.configured(_architectures(arguments)))
+    source_cache, usual = cache.source_cache(name), frozenset(_usual(source))
     for artifact in source.artifacts():
         record = source_cache.record(artifact)
-        state = source_cache.state(artifact, source.recipe_hash(artifact))
+        state = source_cache.state(artifact, source.recipe_hash(artifact)) if artifact in usual else "optional"
         shown = "unverified" if _is_unverified(source_cache, artifact) else state
         digest = f"{record.locked.digest} ({record.locked.origin})" if record else "-"
         print(f"{shown:<10} {artifact!s:<44} {digest}")
@@ -92,7 +68,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve the files until interrupted."""
-    from windlass.mirror.serving import images_served, serve_files  # noqa: PLC0415 (a fill must not wait for it)
+    from windlass.mirror.serving import images_served, serve_files
 
     signal.signal(signal.SIGTERM, _interrupt)  # the registry is stopped then, as with Ctrl-C
     root, tls = cache.mirror_directory(_source(arguments)), _tls(arguments)
@@ -108,8 +84,8 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 def _registry_program(source: str | None) -> Path:
-    needed = next(one for one in places.needed_artifacts() if (one.kind, one.name) == ("file", "registry"))
-    return cache.artifact_path(needed, source)
+    found = (one.on(places.own_architecture()) for one in places.needed_artifacts())
+    return cache.artifact_path(next(filter(places.is_own_registry, found)), source)
 
 
 def _tls(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
@@ -132,10 +108,10 @@ def _select(source: Source, *, complete: bool) -> None:
 
 def _record_flags(source_cache: SourceCache, commands: Commands) -> None:
     """Keep with the catalog what the mirrored components take on their command lines; specs are checked by it."""
-    from windlass.mirror.flag_record import record_flags  # noqa: PLC0415 (a fill that has nothing to do must not wait)
+    from windlass.mirror.flag_record import record_flags
 
     try:
-        changed = record_flags(places.catalog_directory(), source_cache, commands, cache.mirror_root() / "work")
+        changed = record_flags(catalog_directory(), source_cache, commands, cache.mirror_root() / "work")
     except (WindlassError, OSError) as error:
         print(f"mirror: the flags of components were not recorded: {error}; specs are checked without", file=sys.stderr)
         return
@@ -148,7 +124,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _run(source: Source, artifacts: Sequence[Artifact], commands: Commands) -> Filled:
-    from windlass.mirror.progress_display import open_display  # noqa: PLC0415 (a fill that has nothing to do must not wait for it)
+    from windlass.mirror.progress_display import open_display
 
     source_cache = cache.source_cache(source.name)
     with open_display(len(artifacts)) as display:
@@ -173,29 +149,37 @@ def _wanted(source: Source, names: Sequence[str]) -> Sequence[Artifact]:
     if unknown:
         known = ", ".join(sorted({artifact.name for artifact in available}))
         raise SpecError(f"--only {unknown[0]}: the source `{source.name}` makes no such artifact; it makes {known}")
-    chosen = tuple(artifact for artifact in available if not names or artifact.name in names)
+    chosen = tuple(artifact for artifact in available if artifact.name in names) if names else _usual(source)
     return with_registry(chosen, available)
 
 
-def _choose(wanted: str, commands: Commands) -> source_choice.SourceChoice:
+def _usual(source: Source) -> Sequence[Artifact]:
+    """Return what a fill makes that names nothing."""
+    there = cache.source_cache(source.name)
+    return places.by_choice(source.artifacts(), lambda one: there.record(one) is not None)
+
+
+def _choose(wanted: str, open_source: Callable[[str], Source]) -> source_choice.SourceChoice:
     """Choose the source; a mirror that is full already is not left for another."""
     if wanted == "auto":
         with contextlib.suppress(NotReadyError):
-            before = _open(cache.selected_source(), commands)
-            if not missing(before, cache.source_cache(before.name), before.artifacts()):
+            before = open_source(cache.selected_source())
+            if not missing(before, cache.source_cache(before.name), _usual(before)):
                 return source_choice.SourceChoice(before, "it was taken before, and all is there")
-    return source_choice.choose(wanted, lambda name: _open(name, commands))
+    return source_choice.choose(wanted, open_source)
 
 
-def _open(name: str, commands: Commands) -> Source:
+def _open(name: str, commands: Commands, asked: Sequence[str]) -> Source:
+    lock = _lock_if_any(name)
+    architectures = architecture_choice.architectures_of(asked, lock)
     if name == "official":
-        from windlass.mirror.official import official_source  # noqa: PLC0415 (takes longer to load than a fill may take)
+        from windlass.mirror.official import official_source
 
-        return official_source(_lock_if_any(name))
-    from windlass.mirror.modules import ModulesSource  # noqa: PLC0415 (the same)
+        return official_source(lock, architectures)
+    from windlass.mirror.modules import ModulesSource
 
     root = cache.mirror_root()
-    return ModulesSource(places.recipes_directory(), root / "builds", root / "work", commands)
+    return ModulesSource(places.recipes_directory(), root / "builds", root / "work", commands, architectures)
 
 
 def _is_unverified(source_cache: SourceCache, artifact: Artifact) -> bool:
@@ -218,10 +202,6 @@ def _source(arguments: argparse.Namespace) -> str | None:
     return source
 
 
-def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--source",
-        choices=source_choice.CHOICES,
-        default=argparse.SUPPRESS,  # it may stand before the action or after it
-        help=f"where artifacts come from (default: {source_choice.SETTING}, or auto: official if it answers)",
-    )
+def _architectures(arguments: argparse.Namespace) -> Sequence[str]:
+    asked: Sequence[str] = getattr(arguments, "architectures", ())
+    return asked

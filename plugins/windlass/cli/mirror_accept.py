@@ -22,15 +22,15 @@ def add_commands(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _accept(arguments: argparse.Namespace) -> int:
-    from windlass.cli.remote import run_command  # noqa: PLC0415 (a fill must not wait for it)
-    from windlass.domain.remote import AcceptArguments, Command  # noqa: PLC0415 (the same)
+    from windlass.cli.remote import run_command
+    from windlass.domain.remote import AcceptArguments, Command
 
     given = AcceptArguments(mirror=arguments.mirror, digest=arguments.digest)
     return run_command(arguments, Command.MIRROR_ACCEPT, given)
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from windlass.cli.remote import run_command  # noqa: PLC0415 (a fill must not wait for it)
-    from windlass.domain.remote import Arguments, Command  # noqa: PLC0415 (the same)
+    from windlass.cli.remote import run_command
+    from windlass.domain.remote import Arguments, Command
 
     return run_command(arguments, Command.MIRROR_ACCEPTED, Arguments())

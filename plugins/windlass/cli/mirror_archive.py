@@ -5,10 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from windlass.domain.accepted_lock import lock_digest
-from windlass.mirror import cache
-from windlass.mirror.lock import held
-
 
 def add_commands(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add both to the actions of `windlass mirror`."""
@@ -21,7 +17,9 @@ def add_commands(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from windlass.mirror.archive import export_mirror  # noqa: PLC0415 (a fill must not wait for it)
+    from windlass.domain.accepted_lock import lock_digest
+    from windlass.mirror import cache
+    from windlass.mirror.archive import export_mirror
 
     source = getattr(arguments, "source", None)
     size = export_mirror(cache.source_cache(source), arguments.file)
@@ -33,7 +31,10 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from windlass.mirror.archive import import_mirror  # noqa: PLC0415 (the same)
+    from windlass.domain.accepted_lock import lock_digest
+    from windlass.mirror import cache
+    from windlass.mirror.archive import import_mirror
+    from windlass.mirror.lock import held
 
     with held(cache.mirror_root() / "fill.lock"):
         lock = import_mirror(arguments.file, cache.mirror_root())

@@ -6,7 +6,6 @@ import argparse
 
 from windlass.cli.connections_option import add_connections_option
 from windlass.cli.remote import run_command
-from windlass.domain.remote import Arguments, Command
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -17,4 +16,6 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _show(arguments: argparse.Namespace) -> int:
+    from windlass.domain.remote import Arguments, Command
+
     return run_command(arguments, Command.PEOPLE_KEY, Arguments())

@@ -10,14 +10,16 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from windlass.cli.airflow_access import is_by_airflow, open_client, take_connections
-from windlass.cli.embedded.client import AirflowClient
-from windlass.domain.bounded import read_from
-from windlass.domain.remote import Answer, AnswerKey, Arguments, Command, answer_context
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operation_names import Operation
+
+if TYPE_CHECKING:
+    from windlass.cli.embedded.client import AirflowClient
+    from windlass.domain.remote import Answer, Arguments, Command
 
 BEGUN_WITHIN = timedelta(seconds=60)
 """How long it may take until a worker has the command."""
@@ -51,8 +53,8 @@ def run_command(
         return answer.exit_code
     take_connections(arguments.airflow)
     # Airflow reads its settings from the environment when it is imported, and no other command should wait for it.
-    from windlass.airflow.command_handlers import Caller, perform  # noqa: PLC0415 - see above
-    from windlass.domain.lease import Owner  # noqa: PLC0415 - see above
+    from windlass.airflow.command_handlers import Caller, perform
+    from windlass.domain.lease import Owner
 
     who = who or person()
     return perform(command, cluster, given, Caller(who, Owner(f"windlass {command}", who), show, _tell))
@@ -72,6 +74,9 @@ def ask(client: AirflowClient, command: Command, given: Arguments, cluster: str 
 
     RefusedError with Airflow's reason, UnreachableError if no worker takes it or is done in time.
     """
+    from windlass.domain.bounded import read_from
+    from windlass.domain.remote import Answer, AnswerKey, answer_context
+
     key, path = AnswerKey.new(), f"clusters/{quote(cluster, safe='')}/commands" if cluster else "commands"
     body = {"command": command.value, "arguments": given.model_dump(mode="json"), "key": key.public}
     started = client.ask_plugin("POST", path, json=body)
@@ -83,6 +88,8 @@ def ask(client: AirflowClient, command: Command, given: Arguments, cluster: str 
 
 
 def _wait(client: AirflowClient, path: str, what: str) -> str:
+    from windlass.domain.bounded import read_from
+
     begin, end = (time.monotonic() + one.total_seconds() for one in (BEGUN_WITHIN, DONE_WITHIN))
     while True:
         found = client.ask_plugin("GET", path)

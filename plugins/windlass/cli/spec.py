@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from windlass.domain.spec import Cluster, Known, load_cluster, topology
 from windlass.domain.spec.schema import json_schema_text, reference_markdown
-from windlass.effects.catalog import load_flags, load_kubelet_keys, load_stacks
+from windlass.effects.catalog import load_drivers, load_flags, load_kubelet_keys, load_stacks
 from windlass.effects.installed import HOST_PROVIDERS, installed_names
 from windlass.errors import SpecError
 
-_INCLUDE = Path(__file__).resolve().parents[3] / "include"
 _INVALID = 2
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `windlass spec` and what is below it."""
-    spec = commands.add_parser("spec", help="check cluster specs, print their schema")
-    below = spec.add_subparsers(metavar="COMMAND", required=True)
-    validate = below.add_parser("validate", help="say everything that is wrong with cluster specs, at once")
-    validate.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a cluster spec; - for standard input")
-    validate.add_argument(
-        "--catalog",
-        type=Path,
-        default=Path(os.environ.get("WINDLASS_INCLUDE") or _INCLUDE) / "templates" / "kubernetes",
-        help="directory with one directory per Kubernetes version (default: %(default)s)",
-    )
-    validate.set_defaults(run=_validate)
-    schema = below.add_parser("schema", help="print the JSON Schema of cluster specs")
-    schema.add_argument("--markdown", action="store_true", help="print the reference of all keys instead")
-    schema.set_defaults(run=_schema)
-
-
-def _validate(arguments: argparse.Namespace) -> int:
+def validate(arguments: argparse.Namespace) -> int:
+    """Print everything that is wrong with cluster specs, at once."""
     texts = {str(path): _read(path) for path in arguments.files}
     catalog = arguments.catalog
     providers = installed_names(HOST_PROVIDERS)
     known = Known(
-        known_versions(catalog), load_stacks(catalog), load_flags(catalog), providers, load_kubelet_keys(catalog)
+        known_versions(catalog),
+        load_stacks(catalog),
+        load_flags(catalog),
+        providers,
+        load_kubelet_keys(catalog),
+        load_drivers(catalog),
     )
     readable = _readable(texts)
     wrong = list(_same_names(readable))
@@ -105,6 +91,7 @@ def _summary(cluster: Cluster) -> str:
     return f"cluster {cluster.name}, Kubernetes {cluster.spec.kubernetes.version}, {topology(cluster)}: {counts}"
 
 
-def _schema(arguments: argparse.Namespace) -> int:
+def print_schema(arguments: argparse.Namespace) -> int:
+    """Print the JSON Schema of cluster specs, or the reference of their keys."""
     print(reference_markdown() if arguments.markdown else json_schema_text(), end="")
     return 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from windlass.domain.spec import load_cluster
-from windlass.domain.spec.plain_secrets import refuse_plain_secrets
 from windlass.errors import SpecError
 
 
@@ -15,6 +13,9 @@ def read_spec(path: Path) -> str:
 
     A run keeps its params for all who may see it, so that it would be too late for its first task to refuse them.
     """
+    from windlass.domain.spec import load_cluster
+    from windlass.domain.spec.plain_secrets import refuse_plain_secrets
+
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -12,16 +12,7 @@ from windlass.cli.airflow_access import is_by_airflow
 from windlass.cli.connections_option import add_connections_option
 from windlass.cli.remote import run_command
 from windlass.cli.spec_file import read_spec
-from windlass.domain.authenticity.place import CATALOG_CLUSTER
 from windlass.domain.host.layout import SEALED_PKI
-from windlass.domain.remote import (
-    Arguments,
-    ClusterArguments,
-    Command,
-    RestorePkiArguments,
-    SignArguments,
-    SpecArguments,
-)
 from windlass.errors import SpecError, UnreachableError
 
 _MOST_BYTES = 1024 * 1024
@@ -32,12 +23,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register `windlass store`."""
     parser = commands.add_parser("store", help="check the store's objects, sign them, accept them")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    _add(actions, "check", "list every object that is not what Windlass wrote there last", _plain(Command.STORE_CHECK))
+    _add(actions, "check", "list every object that is not what Windlass wrote there last", _plain("store check"))
     sign = _add(actions, "sign", "bring over a store that a Windlass without signatures wrote", _sign)
     sign.add_argument("--plan-only", action="store_true", help="list what would be accepted, and change nothing")
     accept = _add(actions, "accept", "take what the store has of a cluster, or of the catalog, as the newest", _accept)
     which = accept.add_mutually_exclusive_group(required=True)
-    which.add_argument("cluster", nargs="?", default=CATALOG_CLUSTER)
+    which.add_argument("cluster", nargs="?", default="")
     which.add_argument(
         "--catalog", action="store_true", help="what belongs to no cluster: the locks that were accepted"
     )
@@ -48,9 +39,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     spec.add_argument("cluster")
     spec.add_argument("--write", type=Path, metavar="FILE", help="store this in its place; hosts stay as they are")
     record = "print the password of windlass_record_key, for the triggerer"
-    _add(actions, "record-key", record, _plain(Command.RECORD_KEY))
+    _add(actions, "record-key", record, _plain("store record-key"))
     reading = "print the password of windlass_reading_key, for the API server"
-    _add(actions, "reading-key", reading, _plain(Command.READING_KEY))
+    _add(actions, "reading-key", reading, _plain("store reading-key"))
 
 
 def _add(
@@ -65,25 +56,40 @@ def _add(
     return parser
 
 
-def _plain(command: Command) -> Callable[[argparse.Namespace], int]:
-    return lambda arguments: run_command(arguments, command, Arguments())
+def _plain(words: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        from windlass.domain.remote import Arguments, Command
+
+        return run_command(arguments, Command(words), Arguments())
+
+    return run
 
 
 def _sign(arguments: argparse.Namespace) -> int:
+    from windlass.domain.remote import Command, SignArguments
+
     return run_command(arguments, Command.STORE_SIGN, SignArguments(plan_only=arguments.plan_only))
 
 
 def _accept(arguments: argparse.Namespace) -> int:
-    return run_command(arguments, Command.STORE_ACCEPT, ClusterArguments(cluster=arguments.cluster))
+    from windlass.domain.authenticity.place import CATALOG_CLUSTER
+    from windlass.domain.remote import ClusterArguments, Command
+
+    given = ClusterArguments(cluster=arguments.cluster or CATALOG_CLUSTER)
+    return run_command(arguments, Command.STORE_ACCEPT, given)
 
 
 def _restore_pki(arguments: argparse.Namespace) -> int:
+    from windlass.domain.remote import Command, RestorePkiArguments
+
     copy = base64.b64encode(_read(arguments.file, 3 * _MOST_BYTES)).decode()
     given = RestorePkiArguments(cluster=arguments.cluster, copy_base64=copy)
     return run_command(arguments, Command.STORE_RESTORE_PKI, given)
 
 
 def _spec(arguments: argparse.Namespace) -> int:
+    from windlass.domain.remote import Command, SpecArguments
+
     path: Path | None = arguments.write
     given = SpecArguments(
         cluster=arguments.cluster, write=None if path is None else _text(arguments, path), filename=str(path or "spec")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from windlass.domain.architectures import AMD64
 from windlass.domain.bounded import shown
 from windlass.errors import MALFORMED, IntegrityError
 
@@ -26,19 +27,34 @@ class Artifact:
     kind: ArtifactKind
     name: str
     version: str
+    architecture: str = AMD64
+    """Of a file: whose processors it is for. An image is one artifact for all that its mirror has, and keeps this."""
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.name}:{self.version}"
+        plain = f"{self.kind}:{self.name}:{self.version}"
+        return plain if self.architecture == AMD64 else f"{plain}@{self.architecture}"
+
+    def on(self, architecture: str) -> Artifact:
+        """Return what hosts of `architecture` take in its place: a file of their own, of an image the same."""
+        return self if self.kind == "image" else replace(self, architecture=architecture)
 
     @classmethod
     def parse(cls, text: str) -> Artifact:
         """Read the form that `str` writes; ValueError if `text` is not of that form."""
         kind, name, version = text.split(":", 2)
         if kind == "file":
-            return cls("file", name, version)
+            plain, at, architecture = version.partition("@")
+            if at and architecture in {"", AMD64}:
+                raise ValueError(f"`{text}` is no artifact: what is for {AMD64} has its name without `@`")
+            return cls("file", name, plain, architecture or AMD64)
         if kind == "image":
             return cls("image", name, version)
         raise ValueError(f"`{text}` is no artifact: it starts with neither `file:` nor `image:`")
+
+
+def own_directory(artifact: Artifact) -> str:
+    """Return the directory of a file below that of its version in a mirror: empty for amd64, which came first."""
+    return "" if artifact.architecture == AMD64 else artifact.architecture
 
 
 @dataclass(frozen=True)
@@ -46,18 +62,28 @@ class Locked:
     """What a lock knows of one artifact."""
 
     digest: str
-    """`sha256:` and 64 hex digits: of the file's bytes, or of the image's manifest."""
+    """`sha256:` and 64 hex digits: of the file's bytes, or of the image's manifest, or index of several."""
     size: int
     """Bytes of the file; of an image, of all its blobs."""
     origin: str
     """Where the digest comes from: `publisher` (its checksum file) or `build` (our own)."""
     revision: str = ""
     """Version of the Debian package that the program was taken out of; empty if of none, or not known."""
+    manifests: Mapping[str, str] = field(default_factory=dict)
+    """Of an image for others than amd64 alone: the digest of each architecture's manifest."""
 
-    def document(self) -> dict[str, str | int]:
-        """Return it as plain values; a lock from before revisions were told stays the same text."""
-        document = asdict(self)
-        return document if self.revision else {key: value for key, value in document.items() if key != "revision"}
+    def document(self) -> dict[str, Any]:
+        """Return it as plain values; a lock from before revisions and architectures were told stays the same text."""
+        return {key: value for key, value in asdict(self).items() if value or key not in {"revision", "manifests"}}
+
+    def digest_on(self, architecture: str) -> str | None:
+        """Return the digest of what a host of `architecture` gets of an image; None if it has nothing for such a host.
+
+        One that says nothing of architectures is for amd64, as all were once.
+        """
+        if self.manifests:
+            return self.manifests.get(architecture)
+        return self.digest if architecture == AMD64 else None
 
 
 @dataclass(frozen=True)
@@ -71,11 +97,18 @@ class Lock:
         """Return the digest of `artifact`; IntegrityError if nobody has computed one."""
         locked = self.artifacts.get(artifact)
         if locked is None:
+            asked = "" if artifact.architecture == AMD64 else f" --arch {artifact.architecture}"
             raise IntegrityError(
                 f"{artifact} is not in the lock of the source `{self.source}`, so nothing can be checked against it; "
-                "run `windlass mirror` to fetch or build it, then `windlass mirror accept` with the mirror's URL"
+                f"run `windlass mirror{asked}` to fetch or build it (with `--only {artifact.name}` if it is optional), "
+                "then `windlass mirror accept` with the mirror's URL"
             )
         return locked.digest
+
+    def has(self, artifact: Artifact, architecture: str) -> bool:
+        """Tell whether hosts of `architecture` can have `artifact`, whose file for them is an artifact of its own."""
+        locked = self.artifacts.get(artifact.on(architecture))
+        return locked is not None and (artifact.kind == "file" or locked.digest_on(architecture) is not None)
 
 
 def lock_text(lock: Lock) -> str:
@@ -98,7 +131,9 @@ def parse_lock(text: str) -> Lock:
 def _locked(entry: Mapping[str, Any]) -> Locked:
     """Read what a lock says of one artifact; one of `MALFORMED` if a value is of another kind."""
     locked = Locked(**entry)
-    for value in (locked.digest, locked.origin, locked.revision):
+    if not isinstance(locked.manifests, dict):
+        raise TypeError("manifests that are no map")
+    for value in (locked.digest, locked.origin, locked.revision, *locked.manifests.values()):
         _text(value)
     if not isinstance(locked.size, int):
         raise TypeError("a size that is no number")

@@ -10,7 +10,7 @@ import httpx
 from windlass.errors import IntegrityError
 
 MOST_SMALL_BYTES = 16 * 1024 * 1024
-"""Of checksums, manifests, locks, tokens and errors; Debian's InRelease, the largest, has 150 KB."""
+"""Of checksums, manifests, locks, tokens and errors."""
 UNCOMPRESSED = {"Accept-Encoding": "identity"}
 """A few bytes of what is compressed may stand for gigabytes."""
 SMALL = {"windlass_small": True}

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from windlass.domain.artifacts import FLAGS_FILE, Lock
-from windlass.domain.catalog import Catalog, CatalogFiles, Release, StackTemplate, parse_catalog, parse_stacks
+from windlass.domain.catalog import (
+    Catalog,
+    CatalogFiles,
+    Drivers,
+    Release,
+    StackTemplate,
+    parse_catalog,
+    parse_drivers,
+    parse_stacks,
+)
+from windlass.domain.catalog.driver_files import DRIVER_FILE, merged
 from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.flaws import FLAWS_FILE
 from windlass.domain.catalog.kubelet_keys import KUBELET_FILE, KubeletKeys
 from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX, flags_of, kubelet_keys_of
 from windlass.domain.catalog.stack_files import STACK_FILE
 from windlass.domain.catalog.tested import RECORD_FILE, Standing, TestRecord, standing
+from windlass.effects.installed import DRIVERS, installed_names, load_installed
+from windlass.effects.packaged import catalog_directory
+from windlass.errors import SpecError
+
+DRIVERS_SETTING = "WINDLASS_DRIVERS"
+"""Names the directories with drivers of one's own, as PATH names directories."""
 
 
 def load_catalog(directory: Path) -> Catalog:
@@ -20,13 +37,36 @@ def load_catalog(directory: Path) -> Catalog:
     SpecError that lists all that is wrong, each with file, line and path.
     """
     catalog = parse_catalog(_read(directory, CATALOG_FILE))
-    stacks = load_stacks(directory)
-    return Catalog({version: release.with_stacks(stacks) for version, release in catalog.releases.items()})
+    stacks, drivers = load_stacks(directory), load_drivers(directory)
+    return Catalog(
+        {version: one.with_stacks(stacks).with_drivers(drivers) for version, one in catalog.releases.items()}
+    )
 
 
 def load_stacks(directory: Path) -> dict[str, StackTemplate]:
     """Read the stacks for specs to pick, beside the releases' `directory`; SpecError lists all that is wrong."""
     return parse_stacks(_read(directory.with_name("stacks"), STACK_FILE))
+
+
+def load_drivers(directory: Path) -> Drivers:
+    """Read the drivers for specs to pick; those that are wrong are told apart.
+
+    They are in the directory `drivers` beside the releases' `directory`, or where that is not there in Windlass's own,
+    in those that the setting WINDLASS_DRIVERS names, and in those of installed packages; of one name the first counts.
+    """
+    beside = directory.with_name("drivers")
+    shipped = beside if beside.is_dir() else catalog_directory().with_name("drivers")
+    own = [Path(one) for one in os.environ.get(DRIVERS_SETTING, "").split(os.pathsep) if one]
+    everywhere = [shipped, *own, *map(_installed_drivers, installed_names(DRIVERS))]
+    return merged(parse_drivers(_read_below(one, f"*/*/{DRIVER_FILE}")) for one in everywhere)
+
+
+def _installed_drivers(name: str) -> Path:
+    """Return the directory that an installed package names; SpecError if it names something else."""
+    found = load_installed(DRIVERS, name)
+    if not isinstance(found, str | Path):
+        raise SpecError(f"the entry point `{name}` of `{DRIVERS}` is no path of a directory; let it name a str or Path")
+    return Path(found)
 
 
 def load_flags(directory: Path) -> dict[str, ReleaseFlags]:
@@ -52,6 +92,12 @@ def _read(directory: Path, file: str) -> CatalogFiles:
     directories = frozenset(path.name for path in directory.glob("*/"))
     texts = {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in paths}
     return CatalogFiles(str(directory), directories, texts)
+
+
+def _read_below(directory: Path, *patterns: str) -> CatalogFiles:
+    found = [path for pattern in (*patterns, f"**/*{TEMPLATE_SUFFIX}") for path in directory.glob(pattern)]
+    texts = {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in found}
+    return CatalogFiles(str(directory), frozenset(), texts)
 
 
 def load_record(directory: Path, version: str) -> TestRecord | None:

@@ -27,6 +27,8 @@ class Clock:
     """Waits for an event, but no longer than so many seconds; whether it has come."""
     tell: Callable[[str], None] | None = None
     """Hears what is waited for; None where nobody does."""
+    slowness: Callable[[], float] = lambda: 1.0
+    """How many times longer than usual things take where they are waited for; asked when a time limit is reached."""
 
 
 SYSTEM_CLOCK = Clock()

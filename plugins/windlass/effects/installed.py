@@ -16,6 +16,10 @@ NOTIFIERS = "windlass.notifiers"
 """Group of classes that the Variable `windlass_notifiers` names; see docs/remediation.md."""
 
 
+DRIVERS = "windlass.drivers"
+"""Group of directories with drivers of the catalog; see docs/catalog.md."""
+
+
 def installed_names(group: str) -> tuple[str, ...]:
     """Return the names of a group's entry points; nothing is imported."""
     return tuple(sorted(entry_points(group=group).names))

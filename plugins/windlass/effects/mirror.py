@@ -11,6 +11,14 @@ from windlass.domain.artifacts import Artifact, Lock, parse_lock
 from windlass.effects.answers import UNCOMPRESSED, small_content
 from windlass.errors import UnreachableError
 
+_MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+"""A registry gives only what is asked for by its type."""
+
 
 def fetch_lock(files: str) -> Lock:
     """Return the lock of the mirror at the base URL `files`; UnreachableError if it does not give one."""
@@ -37,9 +45,8 @@ def missing_artifacts(urls: Mapping[Artifact, str | None]) -> tuple[str, ...]:
 def _why_missing(client: httpx.Client, url: str | None) -> str:
     if url is None:
         return "not in its lock"
-    accepted = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, */*"
     try:
-        response = client.head(url, headers={"Accept": accepted})
+        response = client.head(url, headers={"Accept": f"{', '.join(_MANIFESTS)}, */*"})
     except httpx.HTTPError as error:
         return str(error) or type(error).__name__
     return "" if response.is_success else f"it answers {response.status_code}"

@@ -14,8 +14,9 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from windlass.domain.architectures import AMD64, ARCHITECTURES
 from windlass.domain.artifacts import Artifact, Lock, parse_lock
-from windlass.effects.archives import TarReader, open_tar
+from windlass.effects.archives import TarEntry, TarReader, open_tar
 from windlass.errors import IntegrityError, NotReadyError
 from windlass.mirror.build_record import SourceCache
 from windlass.mirror.source_choice import SOURCES
@@ -26,10 +27,11 @@ _MOST_BYTES = 1 << 40
 _LARGEST_TEXT = 16 * 1024 * 1024
 _BLOBS = "registry/docker/registry/v2/blobs/sha256"
 _REPOSITORIES = "registry/docker/registry/v2/repositories"
+_OTHERS = "|".join(one for one in ARCHITECTURES if one != AMD64)
 _BLOB = re.compile(rf"{_BLOBS}/[0-9a-f]{{2}}/([0-9a-f]{{64}})/data")
 _LINK = re.compile(rf"{_REPOSITORIES}/windlass/[a-z0-9._/-]+/link")
-_FILE = re.compile(r"files/([A-Za-z0-9][\w.+-]*)/([A-Za-z0-9][\w.+-]*)/\1")
-_STAMP = re.compile(r"stamps/(file|image)-[\w.+-]+\.json")
+_FILE = re.compile(rf"files/([A-Za-z0-9][\w.+-]*)/([A-Za-z0-9][\w.+-]*)/(?:({_OTHERS})/)?\1")
+_STAMP = re.compile(rf"stamps/(file|image)-[\w.+-]+(@({_OTHERS}))?\.json")
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}\s*")
 _BEYOND = "get the file again, or export it again"
 
@@ -101,9 +103,12 @@ def _unpack(source: Path, into: Path) -> Lock:
                     raise IntegrityError(f"{source}: its lock is of no source that there is; {_BEYOND}")
                 (into / LOCK).write_bytes(text)
                 continue
-            if entry.kind != "file":
+            if entry.kind == "hard link":
+                _link(source, entry, into, lock)
+            elif entry.kind == "file":
+                _write(source, entry.name, entries, into, lock)
+            else:
                 raise IntegrityError(f"{source}: {entry.name!r} is a {entry.kind}, which no mirror has; {_BEYOND}")
-            _write(source, entry.name, entries, into, lock)
     if lock is None:
         raise IntegrityError(f"{source}: it is empty; {_BEYOND}")
     return lock
@@ -132,12 +137,27 @@ def _write(source: Path, name: str, entries: TarReader, into: Path, lock: Lock) 
         raise IntegrityError(f"{source}: {name} is damaged: it names no digest; {_BEYOND}")
 
 
+def _link(source: Path, entry: TarEntry, into: Path, lock: Lock) -> None:
+    """Have a file that is also there by another name, as one program is by those of kubelet and kubectl.
+
+    IntegrityError unless both are files of the lock, with one digest.
+    """
+    wanted = {_expected(source, name, lock) for name in (entry.name, entry.link)}
+    if len(wanted) != 1 or None in wanted or not (into / entry.link).is_file():
+        raise IntegrityError(f"{source}: {entry.name} is a link to {entry.link}, which is another file; {_BEYOND}")
+    target = into / entry.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        raise IntegrityError(f"{source}: {entry.name} comes twice; {_BEYOND}")
+    target.hardlink_to(into / entry.link)
+
+
 def _expected(source: Path, name: str, lock: Lock) -> str | None:
     """Return the digest that a file must have; None of links and stamps, which are judged by what they lead to."""
     if blob := _BLOB.fullmatch(name):
         return f"sha256:{blob[1]}"
     if file := _FILE.fullmatch(name):
-        return lock.digest(Artifact("file", file[1], file[2]))
+        return lock.digest(Artifact("file", file[1], file[2], file[3] or AMD64))
     if ".." not in name and (_LINK.fullmatch(name) or _STAMP.fullmatch(name)):
         return None
     raise IntegrityError(f"{source}: {name!r} is nothing that a mirror has; {_BEYOND}")
@@ -148,7 +168,7 @@ def _check_complete(held: SourceCache, lock: Lock, source: Path) -> None:
     lacking = []
     for artifact, locked in lock.artifacts.items():
         record = held.record(artifact)
-        if record is None or record.locked.digest != locked.digest:
+        if record is None or (record.locked.digest, record.locked.manifests) != (locked.digest, locked.manifests):
             lacking.append(str(artifact))
             continue
         for file in record.files:

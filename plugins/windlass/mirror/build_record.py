@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from windlass.domain.artifacts import Artifact, Lock, Locked, lock_text
+from windlass.domain.artifacts import Artifact, Lock, Locked, lock_text, own_directory
 from windlass.errors import MALFORMED
 from windlass.mirror.layers import file_digest
 
@@ -51,7 +51,8 @@ class SourceCache:
 
     def file(self, artifact: Artifact) -> Path:
         """Where the file of `artifact` is, or will be."""
-        return self.directory / "files" / artifact.name / artifact.version / artifact.name
+        directory = self.directory / "files" / artifact.name / artifact.version
+        return directory / own_directory(artifact) / artifact.name
 
     def blob(self, digest: str) -> Path:
         """Where the registry keeps the bytes with this digest."""
@@ -123,7 +124,7 @@ class SourceCache:
             return False
 
     def _record_path(self, artifact: Artifact) -> Path:
-        return self.directory / "stamps" / f"{artifact.kind}-{artifact.name}-{artifact.version}.json"
+        return self.directory / "stamps" / f"{str(artifact).replace(':', '-')}.json"
 
 
 def write_lock(lock: Lock, path: Path) -> None:
@@ -154,7 +155,7 @@ def _to_json(record: BuildRecord) -> Mapping[str, Any]:
     return {
         "artifact": str(record.artifact),
         "recipe": record.recipe,
-        "locked": asdict(record.locked),
+        "locked": {key: value for key, value in asdict(record.locked).items() if value or key != "manifests"},
         "files": [asdict(file) for file in record.files],
     }
 

@@ -18,14 +18,13 @@ from windlass.mirror.checksums import file_sha256
 from windlass.mirror.commands import Commands, require
 from windlass.mirror.deb import DATA, data_archive
 from windlass.mirror.elf import needed_libraries
+from windlass.mirror.places import own_architecture
 from windlass.mirror.source import Progress
 
 RELEASE = "bookworm"
 MOST_BYTES = 512 * 1024 * 1024
 """Of the files of one package; the largest that recipes take from has some ten million."""
 _MERGED = ("bin", "sbin", "lib", "lib64")
-# On any Debian host already; an archive of packages leaves these out, and so never touches the host's C library.
-_PRESENT_EVERYWHERE = ("?essential", "?priority(required)", "init-system-helpers", "ca-certificates")
 # Whatever this machine's own settings say, nothing is taken from an index that the archive's keys did not sign.
 _SIGNED_ONLY = (
     "APT::Get::AllowUnauthenticated=false",
@@ -34,6 +33,24 @@ _SIGNED_ONLY = (
     "Acquire::AllowDowngradeToInsecureRepositories=false",
 )
 _APT_GET = ("apt-get", "--quiet", *(word for setting in _SIGNED_ONLY for word in ("--option", setting)))
+
+
+_NO_PACKAGES = "no-packages"
+
+
+def _settings_of_its_own(directory: Path, architecture: str) -> tuple[str, ...]:
+    """Return the options by which apt works for `architecture` alone, with what it keeps below `directory`.
+
+    Whose packages are signed, and where they come from, stays as this machine says (apt.conf(5)).
+    """
+    settings = (
+        f"APT::Architecture={architecture}",
+        f"APT::Architectures={architecture}",
+        f"Dir::State::lists={directory}/lists",
+        f"Dir::State::status={directory}/{_NO_PACKAGES}",
+        f"Dir::Cache={directory}/cache",
+    )
+    return tuple(word for setting in settings for word in ("--option", setting))
 
 
 @dataclass(frozen=True)
@@ -48,20 +65,23 @@ class Entry:
 class Apt:
     """Fetches packages of the one Debian release that the recipes are written for."""
 
-    def __init__(self, commands: Commands, downloads: Path) -> None:
+    def __init__(self, commands: Commands, downloads: Path, architecture: str | None = None) -> None:
+        """Take packages for `architecture`, this machine's if none is said, and keep them in `downloads`.
+
+        For another one apt has lists and settings of its own there: this machine's stay as they are, and no right of
+        root is needed.
+        """
         self._commands = commands
-        self._downloads = downloads
-        self._one_at_a_time = threading.Lock()
-        self._updated = False
+        is_foreign = architecture not in {None, own_architecture()}
+        self._downloads = downloads / str(architecture) if is_foreign else downloads
+        self._settings = _settings_of_its_own(self._downloads, str(architecture)) if is_foreign else ()
+        self._may_update = is_foreign or os.geteuid() == 0
+        self._one_at_a_time, self._preparing = threading.Lock(), threading.Lock()
+        self._updated, self._has_lists = False, not is_foreign
 
     def fetch(self, packages: Sequence[str], progress: Progress) -> tuple[Path, ...]:
         """Download the packages with everything they depend on; return the .deb files in order of their names."""
         return self._download(self._closure(packages), progress)
-
-    def fetch_for_hosts(self, packages: Sequence[str], progress: Progress) -> tuple[Path, ...]:
-        """Download the same without what every Debian host has already."""
-        wanted = set(self._closure(packages)) - set(self._closure(_PRESENT_EVERYWHERE))
-        return self._download(sorted(wanted), progress)
 
     def version(self, package: str) -> str:
         """Return the version of `package` that apt offers, with Debian's revision."""
@@ -105,7 +125,7 @@ class Apt:
         if not packages:
             return
         asked = [f"{name}={versions[name]}" for name in packages]
-        sums = index_sums(self._commands.run(["apt-cache", "show", *asked], directory=self._downloads))
+        sums = index_sums(self._ask("show", *asked))
         for name, path in packages.items():
             got, expected = file_sha256(path), sums.get((name, versions[name]), frozenset())
             if got not in expected:
@@ -117,8 +137,8 @@ class Apt:
                 )
 
     def _candidates(self, names: Sequence[str]) -> dict[str, str]:
-        self._downloads.mkdir(parents=True, exist_ok=True)
-        shown = self._commands.run(["apt-cache", "policy", *names], directory=self._downloads)
+        self._prepare()
+        shown = self._ask("policy", *names)
         offered = dict(re.findall(r"^(\S+):\n.*\n  Candidate: (\S+)", shown, flags=re.MULTILINE))
         unknown = [name for name in names if offered.get(name, "(none)") == "(none)"]
         if unknown:
@@ -129,9 +149,8 @@ class Apt:
 
     def _closure(self, packages: Iterable[str]) -> list[str]:
         """Name the packages that would be installed on a system that has none."""
-        self._downloads.mkdir(parents=True, exist_ok=True)
-        nothing = self._downloads / "no-packages"
-        nothing.touch()
+        self._prepare()
+        nothing = self._downloads / _NO_PACKAGES
         listed = self._apt(
             "--option", f"Dir::State::status={nothing}", "--no-install-recommends", "--simulate", "install", *packages
         )  # fmt: skip
@@ -141,13 +160,30 @@ class Apt:
         require("apt-get", f"the source `modules` takes some files from Debian packages: run on Debian {RELEASE}")
         check_release(Path("/etc/os-release"))
         try:
-            return self._commands.run([*_APT_GET, *arguments], directory=self._downloads)
+            return self._get(*arguments)
         except CommandError:
-            if self._updated or os.geteuid() != 0:
+            if self._updated or not self._may_update:
                 raise
             self._updated = True  # the package lists may be old or missing: once is worth a try
-            self._commands.run([*_APT_GET, "update"], directory=self._downloads)
-            return self._commands.run([*_APT_GET, *arguments], directory=self._downloads)
+            self._get("update")
+            return self._get(*arguments)
+
+    def _prepare(self) -> None:
+        """Make the directory, and have the lists of another architecture, which nobody else fetches."""
+        self._downloads.mkdir(parents=True, exist_ok=True)
+        (self._downloads / _NO_PACKAGES).touch()
+        with self._preparing:  # whoever comes meanwhile waits for the lists
+            if not self._has_lists:
+                for directory in ("lists/partial", "cache/archives/partial"):
+                    (self._downloads / directory).mkdir(parents=True, exist_ok=True)
+                self._apt("update")
+                self._has_lists = True
+
+    def _get(self, *arguments: str) -> str:
+        return self._commands.run([*_APT_GET, *self._settings, *arguments], directory=self._downloads)
+
+    def _ask(self, *arguments: str) -> str:
+        return self._commands.run(["apt-cache", *self._settings, *arguments], directory=self._downloads)
 
 
 def index_sums(shown: str) -> dict[tuple[str, str], frozenset[str]]:

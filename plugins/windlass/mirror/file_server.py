@@ -2,7 +2,8 @@
 
 This one file needs nothing but Python 3.9 and its standard library, so that it can be put into any container:
 ``python3 file_server.py --root DIRECTORY --address 0.0.0.0 --port 8080``. It serves
-``/files/NAME/VERSION/NAME`` (with ranges), ``/lock.json`` and ``/healthz``.
+``/files/NAME/VERSION/NAME`` and, for others than amd64, ``/files/NAME/VERSION/ARCHITECTURE/NAME`` (with ranges),
+``/lock.json`` and ``/healthz``.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from typing import BinaryIO
 
 _BLOCK = 1 << 20
 _GREETING_SECONDS = 20
-_FILE = re.compile(r"/files/([A-Za-z0-9][\w.+-]*)/([A-Za-z0-9][\w.+-]*)/\1")
-_SERVED = b"served are /files/NAME/VERSION/NAME, /lock.json and /healthz\n"
+_FILE = re.compile(r"/files/([A-Za-z0-9][\w.+-]*)/([A-Za-z0-9][\w.+-]*)/(?:([a-z][a-z0-9]*)/)?\1")
+_SERVED = b"served are /files/NAME/VERSION/[ARCHITECTURE/]NAME, /lock.json and /healthz\n"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -43,15 +44,16 @@ class Checked:
         self._known: dict[tuple[str, int, int, int], str] = {}
         self._guard = threading.Lock()
 
-    def open(self, name: str, version: str) -> BinaryIO:
+    def open(self, name: str, version: str, architecture: str | None = None) -> BinaryIO:
         """Open a file for reading; UnservableError if it is missing, not in the lock, or not what the lock says."""
-        path = self._root / "files" / name / version / name
+        path = self._root / "files" / name / version / (architecture or "") / name
+        key = f"{name}:{version}" if architecture is None else f"{name}:{version}@{architecture}"
         try:
             stream = path.open("rb")
         except OSError:
-            raise UnservableError(HTTPStatus.NOT_FOUND, f"the mirror holds no {name} {version}") from None
+            raise UnservableError(HTTPStatus.NOT_FOUND, f"the mirror holds no {key}") from None
         try:
-            self._check(stream, f"file:{name}:{version}", str(path))
+            self._check(stream, f"file:{key}", str(path))
         except BaseException:
             stream.close()
             raise
@@ -102,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             file = _FILE.fullmatch(self.path)
             if file:
-                with self.checked.open(file[1], file[2]) as stream:
+                with self.checked.open(file[1], file[2], file[3]) as stream:
                     self._send_file(stream, with_content=with_content)
             elif self.path in ("/lock.json", "/healthz"):
                 content = b"ok\n" if self.path == "/healthz" else self._lock()

@@ -15,10 +15,10 @@ from windlass.domain.artifacts import Artifact, Locked
 from windlass.errors import IntegrityError, NotReadyError, WindlassError
 from windlass.mirror.build_record import BuildRecord, RecordedFile, SourceCache, write_lock
 from windlass.mirror.layers import file_digest
+from windlass.mirror.oci_layout import manifests_by_architecture
+from windlass.mirror.places import is_own_registry
 from windlass.mirror.registry import LocalRegistry
 from windlass.mirror.source import Produced, Progress, Source
-
-_REGISTRY = "registry"
 
 
 class ProgressDisplay(Protocol):
@@ -69,7 +69,7 @@ def drop_damaged(source_cache: SourceCache, wanted: Sequence[Artifact]) -> tuple
 
 def with_registry(wanted: Sequence[Artifact], available: Sequence[Artifact]) -> tuple[Artifact, ...]:
     """Add the registry, which images go through, to a choice that has images."""
-    registry = tuple(found for found in available if (found.kind, found.name) == ("file", _REGISTRY))
+    registry = tuple(filter(is_own_registry, available))
     needs_it = any(artifact.kind == "image" for artifact in wanted)
     return tuple(dict.fromkeys((*(registry if needs_it else ()), *wanted)))
 
@@ -97,7 +97,7 @@ class Fill:
         """Make `artifacts`; one that fails does not stop the others."""
         shutil.rmtree(self._work, ignore_errors=True)  # what an interrupted run left
         self._work.mkdir(parents=True)
-        if not any((artifact.kind, artifact.name) == ("file", _REGISTRY) for artifact in artifacts):
+        if not any(map(is_own_registry, artifacts)):
             self._registry_settled.set()
         pool = ThreadPoolExecutor(self._source.workers, thread_name_prefix="mirror")
         try:
@@ -115,7 +115,7 @@ class Fill:
 
     def _one(self, artifact: Artifact) -> WindlassError | None:
         progress = self._display.start(artifact)
-        into = self._work / f"{artifact.kind}-{artifact.name}-{artifact.version}"
+        into = self._work / str(artifact).replace(":", "-")
         into.mkdir()
         error: WindlassError | None = None
         try:
@@ -130,7 +130,7 @@ class Fill:
             error = WindlassError(f"this machine: {artifact}: {failure}; fix that and run again")
             error.__cause__ = failure
         finally:
-            if (artifact.kind, artifact.name) == ("file", _REGISTRY):
+            if is_own_registry(artifact):
                 self._registry_settled.set()
             shutil.rmtree(into, ignore_errors=True)
             self._display.finish(artifact, error)
@@ -149,7 +149,8 @@ class Fill:
         digest, blobs = self._images().push(produced.path, artifact)
         files = tuple(self._checked_blob(blob) for blob in blobs)
         size = sum(file.size for file in files)
-        return BuildRecord(artifact, recipe, Locked(digest, size, produced.origin, produced.revision), files)
+        locked = Locked(digest, size, produced.origin, produced.revision, manifests_by_architecture(produced.path))
+        return BuildRecord(artifact, recipe, locked, files)
 
     def _place_file(self, artifact: Artifact, made: Path) -> RecordedFile:
         target = self._source_cache.file(artifact)
@@ -170,7 +171,8 @@ class Fill:
     def _images(self) -> ImageStore:
         with self._guard:
             if self._store is None:
-                program = next(self._source_cache.directory.glob(f"files/{_REGISTRY}/*/{_REGISTRY}"), None)
+                held = filter(is_own_registry, self._source_cache.lock().artifacts)
+                program = next((path for path in map(self._source_cache.file, held) if path.exists()), None)
                 if program is None:
                     raise NotReadyError("images go through the registry, which could not be made; see its own error")
                 self._store = LocalRegistry(program, self._source_cache.registry, self._work)

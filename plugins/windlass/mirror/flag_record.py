@@ -24,6 +24,7 @@ from windlass.effects.catalog import load_catalog
 from windlass.errors import CommandError, NotReadyError
 from windlass.mirror.build_record import SourceCache, replace
 from windlass.mirror.commands import Commands
+from windlass.mirror.places import own_architecture
 
 _FILES = ("kubelet",)
 """Components that hosts get as a file; the others are in images."""
@@ -32,10 +33,13 @@ MOST_BYTES = 4 * 1024 * 1024 * 1024
 
 
 def record_flags(catalog: Path, held: SourceCache, commands: Commands, scratch: Path) -> tuple[str, ...]:
-    """Write the flags of every release of which the mirror holds all components; return the releases that changed."""
+    """Write the flags of every release of which the mirror holds all components for this machine.
+
+    Return the releases that changed.
+    """
     changed = []
     for version, release in load_catalog(catalog).releases.items():
-        if not all(held.record(artifact) for artifact in component_artifacts(release).values()):
+        if not all(_runs_here(held, artifact) for artifact in component_artifacts(release).values()):
             continue
         text, path = flags_text(ask_flags(release, held, commands, scratch)), catalog / version / FLAGS_FILE
         if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -58,8 +62,16 @@ def ask_flags(release: Release, held: SourceCache, commands: Commands, scratch: 
 
 
 def component_artifacts(release: Release) -> dict[str, Artifact]:
-    """Return what holds the program of each component."""
-    return {name: release.artifact("file" if name in _FILES else "image", name) for name in COMPONENTS}
+    """Return what holds the program of each component, as this machine can run it."""
+    found = {name: release.artifact("file" if name in _FILES else "image", name) for name in COMPONENTS}
+    return {name: artifact.on(own_architecture()) for name, artifact in found.items()}
+
+
+def _runs_here(held: SourceCache, artifact: Artifact) -> bool:
+    record = held.record(artifact)
+    if record is None:
+        return False
+    return artifact.kind == "file" or record.locked.digest_on(own_architecture()) is not None
 
 
 def _ask(component: str, program: Path, commands: Commands) -> ComponentFlags:
@@ -107,9 +119,10 @@ def _taken_out(artifact: Artifact, name: str, held: SourceCache, program: Path) 
 def _layers(artifact: Artifact, held: SourceCache) -> Iterator[Path]:
     """Give the archives that an image is made of, as the registry keeps them."""
     record = held.record(artifact)
-    if record is None:
+    own = record.locked.digest_on(own_architecture()) if record is not None else None
+    if own is None:
         raise NotReadyError(f"{artifact} is not in the mirror {held.directory}; run `windlass mirror`")
     with read_from(f"{artifact}: its manifest", "run `windlass mirror --verify`"):
-        manifest = json.loads(held.blob(record.locked.digest).read_text(encoding="utf-8"))
+        manifest = json.loads(held.blob(own).read_text(encoding="utf-8"))
         digests = [str(layer["digest"]) for layer in manifest["layers"]]
     yield from map(held.blob, digests)

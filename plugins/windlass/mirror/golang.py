@@ -11,12 +11,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from windlass.domain.architectures import AMD64, ARM64
 from windlass.errors import WindlassError
 from windlass.mirror.build_record import replace
 from windlass.mirror.c_libraries import cgo_environment, lay_out
 from windlass.mirror.commands import Commands, require
 from windlass.mirror.debian import Apt, select, unpack
 from windlass.mirror.layers import file_digest
+from windlass.mirror.places import own_architecture
 from windlass.mirror.recipes import Build, Debian, Recipes
 from windlass.mirror.source import Progress
 
@@ -25,7 +27,8 @@ _GO_ADVICE = "install Go (the `go` line of include/mirror/modules/*/go.mod says 
 _CORES_OF_A_BUILD = 8
 _STATIC = "-linkmode=external '-extldflags=-static -Wl,--build-id=none'"
 """Of a program with C in it: it needs no library of the host that it runs on."""
-_C_ADVICE = "install a C compiler (Debian and Ubuntu: `apt-get install gcc libc6-dev`)"
+_C_TARGETS = {AMD64: "x86_64-linux-gnu", ARM64: "aarch64-linux-gnu"}
+"""What gcc for another architecture than this machine's is called after (https://wiki.debian.org/Multiarch/Tuples)."""
 
 
 class Builder:
@@ -35,7 +38,7 @@ class Builder:
         self._recipes = recipes
         self._kept = kept
         self._commands = commands
-        self._apt = apt or Apt(commands, kept / "debian")
+        self._apt = apt or Apt(commands, kept / "debian", recipes.architecture)
         self._turns = threading.Semaphore(max(1, (os.cpu_count() or 1) // _CORES_OF_A_BUILD))
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._checked: set[Path] = set()
@@ -81,8 +84,10 @@ class Toolchain:
         require("go", _GO_ADVICE)
         environment = {"CGO_ENABLED": "0", "GOWORK": "off", "GOOS": "linux", "GOARCH": architecture}
         if libraries is not None:
-            require("gcc", _C_ADVICE)
+            program = compiler(architecture)
             environment |= cgo_environment(libraries)
+            if architecture != own_architecture():
+                environment["CC"] = program
         self._commands.run(["go", *arguments], directory=directory, environment=environment, on_line=self._show)
 
     def libraries(self, debian: Debian, into: Path) -> Path:
@@ -92,11 +97,11 @@ class Toolchain:
         lay_out(select(unpack(self._apt.fetch(debian.packages, self._progress)), debian.files), into)
         return into
 
-    def cc(self, source: Path, target: Path) -> None:
+    def cc(self, source: Path, target: Path, architecture: str) -> None:
         """Compile one C file to a static program."""
-        require("gcc", _C_ADVICE)
-        self._progress.say(f"gcc {source.name}")
-        argv = ["gcc", "-Os", "-static", "-s", "-Wl,--build-id=none", "-o", str(target), source.name]
+        program = compiler(architecture)
+        self._progress.say(f"{program} {source.name}")
+        argv = [program, "-Os", "-static", "-s", "-Wl,--build-id=none", "-o", str(target), source.name]
         self._commands.run(argv, directory=source.parent)
 
     def say(self, what: str) -> None:
@@ -107,11 +112,22 @@ class Toolchain:
         self._progress.say(line.removeprefix("go: "))
 
 
+def compiler(architecture: str) -> str:
+    """Return the C compiler for an architecture; WindlassError with what to install if this machine has none."""
+    if architecture == own_architecture():
+        program, package = "gcc", "gcc libc6-dev"
+    else:
+        program = f"{_C_TARGETS[architecture]}-gcc"
+        package = f"gcc-{_C_TARGETS[architecture].replace('_', '-')}"
+    require(program, f"install a C compiler (Debian and Ubuntu: `apt-get install {package}`)")
+    return program
+
+
 def build_into(recipes: Recipes, name: str, source: Path, out: Path, toolchain: Toolchain) -> None:
     """Build everything of the build `name` in `source`, a directory to be made, and put it into `out`."""
     build = recipes.build(name)
     if build.c:
-        toolchain.cc(recipes.sources / build.c, out / name)
+        toolchain.cc(recipes.sources / build.c, out / name, recipes.architecture)
         return
     shutil.copytree(recipes.build_directory(name), source)
     for extra in build.shared:
@@ -131,9 +147,13 @@ def _change_packages(build: Build, source: Path, toolchain: Toolchain, architect
     toolchain.go(source, "mod", "vendor", architecture=architecture)
     for package in build.emptied:
         empty_package(source / "vendor" / package)
-    for package, directory in build.replaced.items():
-        shutil.rmtree(source / "vendor" / package)
-        shutil.copytree(source / directory, source / "vendor" / package)
+    for path, own in build.replaced.items():
+        target = source / "vendor" / path
+        if (source / own).is_file():
+            shutil.copy(source / own, target)
+            continue
+        shutil.rmtree(target)
+        shutil.copytree(source / own, target)
 
 
 def empty_package(directory: Path) -> None:
@@ -150,8 +170,10 @@ def _build_arguments(build: Build, package: str, target: Path) -> tuple[str, ...
     flags = f"-s -w -buildid= {_variables(build.variables)}".strip()
     if build.c_libraries:
         flags += f" {_STATIC}"
-    tags = ("-tags", ",".join(build.tags)) if build.tags else ()
-    return ("build", "-v", "-trimpath", "-buildvcs=false", *tags, "-ldflags", flags, "-o", str(target), package)
+    chosen = [f"-gcflags={pattern}=-lang={version}" for pattern, version in build.language.items()]
+    if build.tags:
+        chosen += ["-tags", ",".join(build.tags)]
+    return ("build", "-v", "-trimpath", "-buildvcs=false", *chosen, "-ldflags", flags, "-o", str(target), package)
 
 
 def _variables(variables: Mapping[str, str]) -> str:

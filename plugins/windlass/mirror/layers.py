@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from windlass.mirror.debian import Entry
+from windlass.mirror.oci_layout import INDEX, image_index
 
 _EPOCH = "1970-01-01T00:00:00Z"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -46,13 +47,35 @@ def write_layout(layers: Sequence[Path], settings: ImageSettings, into: Path) ->
 
     https://github.com/opencontainers/image-spec/blob/main/image-layout.md
     """
+    layout, blobs = _new_layout(into)
+    return _finish(layout, _write_image(layers, settings, blobs))
+
+
+def write_index_layout(images: Iterable[tuple[Sequence[Path], ImageSettings]], into: Path) -> Path:
+    """Make an OCI image layout of one image for several architectures, with what each of them consists of."""
+    layout, blobs = _new_layout(into)
+    manifests = {settings.architecture: _write_image(layers, settings, blobs) for layers, settings in images}
+    return _finish(layout, _write_blob(image_index(manifests), blobs, INDEX))
+
+
+def _new_layout(into: Path) -> tuple[Path, Path]:
+    """Make the directory of a layout and that of its blobs."""
     layout = into / "layout"
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True)
+    return layout, blobs
+
+
+def _write_image(layers: Sequence[Path], settings: ImageSettings, blobs: Path) -> dict[str, Any]:
+    """Write an image's blobs; return the descriptor of its manifest."""
     described = [_link_blob(layer, blobs) for layer in layers]
     config = _write_json(_config(settings, [layer["digest"] for layer in described]), blobs, _CONFIG)
     manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": described}
-    index = {"schemaVersion": 2, "manifests": [_write_json(manifest, blobs, _MANIFEST)]}
+    return _write_json(manifest, blobs, _MANIFEST)
+
+
+def _finish(layout: Path, descriptor: Mapping[str, Any]) -> Path:
+    index = {"schemaVersion": 2, "manifests": [descriptor]}
     (layout / "index.json").write_bytes(_canonical(index))
     (layout / "oci-layout").write_bytes(_canonical({"imageLayoutVersion": "1.0.0"}))
     return layout
@@ -89,7 +112,10 @@ def _link_blob(path: Path, blobs: Path) -> dict[str, Any]:
 
 
 def _write_json(document: Mapping[str, Any], blobs: Path, media_type: str) -> dict[str, Any]:
-    content = _canonical(document)
+    return _write_blob(_canonical(document), blobs, media_type)
+
+
+def _write_blob(content: bytes, blobs: Path, media_type: str) -> dict[str, Any]:
     digest = hashlib.sha256(content).hexdigest()
     (blobs / digest).write_bytes(content)
     return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}

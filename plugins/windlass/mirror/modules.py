@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
 import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from windlass.domain.architectures import AMD64, in_order
 from windlass.domain.artifacts import Artifact
+from windlass.domain.part_versions import DebianVersion
 from windlass.mirror import places
 from windlass.mirror.commands import Commands
 from windlass.mirror.debian import Apt, Entry, select, unpack
 from windlass.mirror.golang import Builder
-from windlass.mirror.layers import ImageSettings, write_layout, write_tar
+from windlass.mirror.layers import ImageSettings, write_index_layout, write_layout, write_tar
 from windlass.mirror.recipes import Debian, LayerRecipe, Recipes
 from windlass.mirror.source import Produced, Progress
 
@@ -28,14 +32,18 @@ class ModulesSource:
     name = "modules"
     workers = _WORKERS
 
-    def __init__(self, recipes: Path, kept: Path, scratch: Path, commands: Commands) -> None:
-        self.recipes = Recipes(recipes)
-        self._artifacts = tuple(found for found in places.needed_artifacts(recipes) if self.recipes.has(found))
-        self._apt = Apt(commands, kept / "debian")
-        self._builder = Builder(self.recipes, kept, commands, self._apt)
-        self._layers = scratch / "layers"
-        self._layer_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._made: set[Path] = set()
+    def __init__(
+        self, recipes: Path, kept: Path, scratch: Path, commands: Commands, architectures: Sequence[str] = ()
+    ) -> None:
+        """Follow `recipes` for hosts of these architectures, this machine's if none is said."""
+        self._images_for = in_order(architectures) or (places.own_architecture(),)
+        self._makers = {
+            one: _Maker(Recipes(recipes, one), kept, scratch, commands)
+            for one in dict.fromkeys((*self._images_for, places.own_architecture()))
+        }
+        self.recipes = self._makers[self._images_for[0]].recipes
+        needed = (found for found in places.needed_artifacts(recipes) if self.recipes.has(found))
+        self._artifacts = tuple(places.on_architectures(needed, self._images_for))
 
     def problem(self) -> str | None:
         """Say that Go is missing, if it is."""
@@ -49,16 +57,41 @@ class ModulesSource:
 
     def recipe_hash(self, artifact: Artifact) -> str:
         """Hash the recipe and everything that it is made from in this checkout."""
-        return self.recipes.artifact_hash(artifact)
+        hashes = {one: maker.recipes.artifact_hash(artifact) for one, maker in self._makers_of(artifact).items()}
+        if artifact.kind == "file" or tuple(hashes) == (AMD64,):
+            return next(iter(hashes.values()))
+        return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
     def produce(self, artifact: Artifact, into: Path, progress: Progress) -> Produced:
         """Build, take out of packages, or compose `artifact`."""
-        made = (
-            self._file(artifact, into, progress) if artifact.kind == "file" else self._image(artifact, into, progress)
-        )
-        return Produced(made, "build", self._revision(artifact))
+        makers = tuple(self._makers_of(artifact).values())
+        if artifact.kind == "file":
+            made = makers[0].file(artifact, into, progress)
+        else:
+            images = [maker.image(artifact, into, progress) for maker in makers]
+            made = write_layout(*images[0], into) if len(images) == 1 else write_index_layout(images, into)
+        revisions = [found for maker in makers if (found := maker.revision(artifact))]
+        return Produced(made, "build", min(revisions, key=DebianVersion, default=""))
 
-    def _file(self, artifact: Artifact, into: Path, progress: Progress) -> Path:
+    def _makers_of(self, artifact: Artifact) -> dict[str, _Maker]:
+        """Return who makes what belongs to an artifact, by architecture."""
+        chosen = (artifact.architecture,) if artifact.kind == "file" else self._images_for
+        return {one: self._makers[one] for one in chosen}
+
+
+class _Maker:
+    """Follows the recipes for one architecture."""
+
+    def __init__(self, recipes: Recipes, kept: Path, scratch: Path, commands: Commands) -> None:
+        self.recipes = recipes
+        self._apt = Apt(commands, kept / "debian", recipes.architecture)
+        self._builder = Builder(self.recipes, kept, commands, self._apt)
+        self._layers = scratch / "layers" / recipes.architecture
+        self._layer_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._made: set[Path] = set()
+
+    def file(self, artifact: Artifact, into: Path, progress: Progress) -> Path:
+        """Build a file, or take it out of packages; return where it is."""
         recipe = self.recipes.file(artifact)
         target = into / artifact.name
         self._check_version(artifact, recipe.debian)
@@ -66,17 +99,15 @@ class ModulesSource:
             programs = {path: self._builder.program(found, progress) for path, found in recipe.archive.items()}
             progress.say("packs the archive")
             _write_archive(programs, target)
-        elif recipe.debian is not None and recipe.debian.files:
+        elif recipe.debian is not None:
             target.write_bytes(self._one_file(recipe.debian, progress))
             target.chmod(0o755)
-        elif recipe.debian is not None:
-            packages = self._apt.fetch_for_hosts(recipe.debian.packages, progress)
-            write_tar({package.name: Entry(package.read_bytes(), 0o644) for package in packages}, target)
         else:
             target.hardlink_to(self._builder.program(recipe.program, progress))
         return target
 
-    def _image(self, artifact: Artifact, into: Path, progress: Progress) -> Path:
+    def image(self, artifact: Artifact, into: Path, progress: Progress) -> tuple[list[Path], ImageSettings]:
+        """Make the layers of an image; return them with what the image says of itself."""
         recipe = self.recipes.image(artifact)
         for name in recipe.layers:
             self._check_version(artifact, self.recipes.layer(name).debian)
@@ -86,8 +117,7 @@ class ModulesSource:
             "org.opencontainers.image.title": artifact.name,
             "org.opencontainers.image.version": artifact.version,
         }
-        settings = ImageSettings(self.recipes.architecture, recipe.entrypoint, recipe.command, recipe.user, labels)
-        return write_layout(layers, settings, into)
+        return layers, ImageSettings(self.recipes.architecture, recipe.entrypoint, recipe.command, recipe.user, labels)
 
     def _layer(self, name: str, into: Path, progress: Progress) -> Path:
         """Make a layer's archive, once for all the images of one run that share it."""
@@ -119,7 +149,7 @@ class ModulesSource:
         if debian is not None and debian.version_from:
             self._apt.check_version(debian.version_from, str(artifact), artifact.version, debian.least)
 
-    def _revision(self, artifact: Artifact) -> str:
+    def revision(self, artifact: Artifact) -> str:
         """Return the version of the Debian package that the artifact's program came out of; empty if of none."""
         if artifact.kind == "file":
             found = [self.recipes.file(artifact).debian]

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from windlass.domain.architectures import AMD64, in_order
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.mirror.official_catalog import OfficialCatalog, load_catalog
 from windlass.mirror.official_probe import unreachable_sites
-from windlass.mirror.places import cache_directory, needed_artifacts, recipes_directory
+from windlass.mirror.places import cache_directory, needed_artifacts, on_architectures, recipes_directory
 from windlass.mirror.source import Produced, Progress
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class OfficialSource:
     lock: Lock | None = None
     patience: RetryPolicy | None = None
     """How often what failed for a passing reason is tried; None for the usual."""
+    architectures: tuple[str, ...] = (AMD64,)
+    """Whose hosts the artifacts are for."""
 
     name = "official"
     workers = 4
@@ -53,11 +56,13 @@ class OfficialSource:
 
     def artifacts(self) -> Sequence[Artifact]:
         """List what is needed and known to be published somewhere."""
-        return tuple(artifact for artifact in self.needed if self.catalog.has(artifact))
+        return tuple(filter(self.catalog.has, on_architectures(self.needed, self.architectures)))
 
     def recipe_hash(self, artifact: Artifact) -> str:
         """Hash where the artifact is published and what is made of it; the sites' addresses do not matter."""
-        recipe = [_COMPOSITION, str(artifact), self.catalog.template(artifact)]
+        recipe: list[Any] = [_COMPOSITION, str(artifact), self.catalog.template(artifact)]
+        if artifact.kind == "image" and self.architectures != (AMD64,):
+            recipe.append(self.architectures)
         return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
 
     def produce(self, artifact: Artifact, into: Path, progress: Progress) -> Produced:
@@ -66,21 +71,21 @@ class OfficialSource:
 
         workspace = self.downloads / self.recipe_hash(artifact)[:16]
         workspace.mkdir(parents=True, exist_ok=True)
-        order = FetchOrder(artifact, self.catalog.publication(artifact), workspace, into, self._locked(artifact))
+        locked = self.lock.artifacts.get(artifact) if self.lock else None
+        order = FetchOrder(
+            artifact, self.catalog.publication(artifact), workspace, into, locked, in_order(self.architectures)
+        )
         produced = fetch(order, progress, self.patience)
         shutil.rmtree(workspace)
         return produced
 
-    def _locked(self, artifact: Artifact) -> str | None:
-        known = self.lock.artifacts.get(artifact) if self.lock else None
-        return known.digest.removeprefix("sha256:") if known else None
 
-
-def official_source(lock: Lock | None = None) -> OfficialSource:
+def official_source(lock: Lock | None = None, architectures: tuple[str, ...] = (AMD64,)) -> OfficialSource:
     """Make the source as include/mirror, WINDLASS_OFFICIAL_SITES and WINDLASS_CACHE say."""
     return OfficialSource(
         catalog=load_catalog(recipes_directory() / "official.yaml"),
         needed=needed_artifacts(),
         downloads=cache_directory() / "official" / "downloads",
         lock=lock,
+        architectures=architectures,
     )

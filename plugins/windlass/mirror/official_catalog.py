@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from windlass.domain.architectures import AMD64
 from windlass.domain.artifacts import Artifact
 from windlass.domain.yamltext import read_yaml
 from windlass.errors import SpecError, WindlassError
 
 SITES_VARIABLE = "WINDLASS_OFFICIAL_SITES"
+_PLACEHOLDERS = ("{arch}", "{machine}", "{archive}")
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,6 @@ class FilePublication:
     url: str
     checksum_url: str | None
     member: str | None
-
-
-@dataclass(frozen=True)
-class PackagesPublication:
-    """Debian packages of one suite of one archive, the first of which has a version that begins with `version`."""
-
-    archive: str
-    suite: str
-    names: tuple[str, ...]
-    version: str
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,7 @@ class ImagePublication:
         return f"{self.registry}/v2/{self.repository} tag {self.tag}"
 
 
-Publication = FilePublication | PackagesPublication | ImagePublication
+Publication = FilePublication | ImagePublication
 
 
 @dataclass(frozen=True)
@@ -68,26 +60,23 @@ class _File:
 
 
 @dataclass(frozen=True)
-class _Packages:
-    archive: str
-    suite: str
-    names: Sequence[str]
-
-
-@dataclass(frozen=True)
 class OfficialCatalog:
     """Everything that official.yaml says; addresses of sites and registries may be overridden."""
 
     sites: Mapping[str, PublisherSite]
     registries: Mapping[str, str]
     files: Mapping[str, _File]
-    packages: Mapping[str, _Packages]
     images: Mapping[str, str]
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What publishers call an architecture in the names of files: by architecture and placeholder."""
 
     def has(self, artifact: Artifact) -> bool:
         """Tell whether a place is known where `artifact` is published."""
-        known = self.images if artifact.kind == "image" else {**self.files, **self.packages}
-        return artifact.name in known
+        if artifact.kind == "image":
+            return artifact.name in self.images
+        file = self.files.get(artifact.name)
+        # A URL without a place for the architecture is that of amd64.
+        return file is not None and (artifact.architecture == AMD64 or any(one in file.url for one in _PLACEHOLDERS))
 
     def publication(self, artifact: Artifact) -> Publication:
         """Say where `artifact` is published; WindlassError if official.yaml does not know it."""
@@ -95,10 +84,6 @@ class OfficialCatalog:
             raise WindlassError(f"{artifact}: official.yaml does not say where it is published; add it there")
         if artifact.kind == "image":
             return self._image(self.images[artifact.name], artifact)
-        if artifact.name in self.packages:
-            entry = self.packages[artifact.name]
-            number = artifact.version.removeprefix("v")
-            return PackagesPublication(self._filled(entry.archive, artifact), entry.suite, tuple(entry.names), number)
         file = self.files[artifact.name]
         return FilePublication(
             url=self._filled(file.url, artifact),
@@ -110,13 +95,27 @@ class OfficialCatalog:
         """Return what official.yaml says of `artifact`, the same whatever address a site has."""
         if artifact.kind == "image":
             return self.images[artifact.name]
-        entry = self.packages.get(artifact.name) or self.files[artifact.name]
-        return json.dumps(asdict(entry))
+        told = asdict(self.files[artifact.name])
+        return json.dumps({key: text and self._on_architecture(text, artifact) for key, text in told.items()})
 
     def _filled(self, template: str, artifact: Artifact) -> str:
         bases = {name: site.base for name, site in self.sites.items()}
         number = artifact.version.removeprefix("v")
-        return template.format(**bases, name=artifact.name, version=artifact.version, number=number)
+        text = self._on_architecture(template, artifact)
+        return text.format(**bases, name=artifact.name, version=artifact.version, number=number)
+
+    def _on_architecture(self, template: str, artifact: Artifact) -> str:
+        """Fill in what publishers call the architecture; WindlassError if official.yaml does not say that."""
+        for placeholder in _PLACEHOLDERS:
+            if placeholder in template:
+                try:
+                    template = template.replace(placeholder, self.words[artifact.architecture][placeholder[1:-1]])
+                except KeyError:
+                    raise WindlassError(
+                        f"{artifact}: official.yaml does not say under `architectures` what {placeholder} is for "
+                        f"{artifact.architecture}; add it there"
+                    ) from None
+        return template
 
     def _image(self, template: str, artifact: Artifact) -> ImagePublication:
         reference = self._filled(template, artifact)
@@ -145,8 +144,8 @@ def _parsed(document: Any) -> OfficialCatalog:
         sites={name: PublisherSite(**entry) for name, entry in document["sites"].items()},
         registries=document["registries"],
         files={name: _File(**entry) for name, entry in document["files"].items()},
-        packages={name: _Packages(**entry) for name, entry in document["packages"].items()},
         images=document["images"],
+        words=document.get("architectures", {}),
     )
 
 

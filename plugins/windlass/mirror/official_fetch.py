@@ -1,29 +1,25 @@
-"""Fetching one artifact of the source `official`: download, check, take out or put together."""
+"""Fetching one artifact of the source `official`: download, check, take out."""
 
 from __future__ import annotations
 
 import shutil
-import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import httpx
 
-from windlass.domain.artifacts import Artifact
-from windlass.effects.archives import expanded, open_tar
+from windlass.domain.architectures import AMD64
+from windlass.domain.artifacts import Artifact, Locked
+from windlass.effects.archives import open_tar
 from windlass.errors import IntegrityError, WindlassError
 from windlass.mirror.checksums import file_sha256, published_sha256
-from windlass.mirror.debian_index import Package, needed, parse_index, release_sha256
-from windlass.mirror.debian_signature import signed_release
 from windlass.mirror.download import Download, Downloader, RetryPolicy
 from windlass.mirror.oci_layout import Layout
-from windlass.mirror.official_catalog import FilePublication, ImagePublication, PackagesPublication, Publication
+from windlass.mirror.official_catalog import FilePublication, ImagePublication, Publication
 from windlass.mirror.registry_pull import ImagePuller, official_client
 from windlass.mirror.source import Produced, Progress
 
-MOST_INDEX_BYTES = 512 * 1024 * 1024
-"""Of Debian's index of packages; that of the whole release is of 50 MB."""
 MOST_ARCHIVE_BYTES = 4 * 1024 * 1024 * 1024
 """Of a publisher's archive, which is never in memory as a whole; the largest programs have some hundred million."""
 _TIMEOUT = httpx.Timeout(30, connect=10)
@@ -38,8 +34,21 @@ class FetchOrder:
     workspace: Path
     """Keeps what was downloaded if the fetch breaks off."""
     into: Path
-    locked: str | None
-    """The SHA-256 (64 hex digits) that the lock wants, None if it does not know the artifact."""
+    locked: Locked | None
+    """What the lock wants; None if it does not know the artifact."""
+    architectures: tuple[str, ...] = (AMD64,)
+    """What an image is fetched for."""
+
+    @property
+    def sha256(self) -> str | None:
+        """The SHA-256 (64 hex digits) that a file must have; None if the lock does not know it."""
+        return self.locked.digest.removeprefix("sha256:") if self.locked else None
+
+    @property
+    def manifests(self) -> Mapping[str, str]:
+        """The digests that the manifests of an image must have, of the architectures that the lock knows it for."""
+        known = {one: self.locked.digest_on(one) if self.locked else None for one in self.architectures}
+        return {one: digest for one, digest in known.items() if digest is not None}
 
 
 def fetch(order: FetchOrder, progress: Progress, patience: RetryPolicy | None) -> Produced:
@@ -48,8 +57,6 @@ def fetch(order: FetchOrder, progress: Progress, patience: RetryPolicy | None) -
         fetching = _Fetching(order, progress, Downloader(client, patience))
         if isinstance(order.publication, ImagePublication):
             return fetching.image(order.publication)
-        if isinstance(order.publication, PackagesPublication):
-            return fetching.packages(order.publication)
         return fetching.file(order.publication)
 
 
@@ -61,7 +68,7 @@ class _Fetching:
 
     def file(self, publication: FilePublication) -> Produced:
         expected = (
-            self.order.locked if publication.member is None and self.order.locked else self._published(publication)
+            self.order.sha256 if publication.member is None and self.order.sha256 else self._published(publication)
         )
         archive = self.order.workspace / PurePosixPath(publication.url).name
         self.progress.say(f"download {publication.url}")
@@ -74,26 +81,11 @@ class _Fetching:
         self._check(target)
         return Produced(target, "publisher" if publication.checksum_url else "unverified")
 
-    def packages(self, publication: PackagesPublication) -> Produced:
-        index = self._index(publication)
-        chosen = needed(publication.names, index)
-        main = index[publication.names[0]]
-        if not main.version.startswith(publication.version):
-            raise WindlassError(
-                f"{self.order.artifact}: {publication.suite} has {main.name} {main.version}; "
-                "put that version in artifacts.yaml"
-            )
-        files = [self._package(package, publication) for package in chosen]
-        target = self.order.into / self.order.artifact.name
-        _bundle(files, target)
-        self._check(target)
-        return Produced(target, "publisher", main.version)
-
     def image(self, publication: ImagePublication) -> Produced:
         self.progress.say(f"pull {publication}")
         layout = Layout(self.order.workspace / "layout")
-        digest = f"sha256:{self.order.locked}" if self.order.locked else None
-        pulled = ImagePuller(self.downloader).pull(publication, layout, digest, self.progress.advance)
+        puller = ImagePuller(self.downloader, self.order.architectures)
+        pulled = puller.pull(publication, layout, self.order.manifests, self.progress.advance)
         target = self.order.into / "layout"
         shutil.move(layout.path, target)
         return Produced(target, "publisher" if pulled.verified else "unverified")
@@ -104,32 +96,12 @@ class _Fetching:
         text = self.downloader.get(publication.checksum_url).text
         return published_sha256(text, PurePosixPath(publication.url).name, publication.checksum_url)
 
-    def _index(self, publication: PackagesPublication) -> dict[str, Package]:
-        suite = f"{publication.archive}/dists/{publication.suite}"
-        path = "main/binary-amd64/Packages.xz"
-        self.progress.say(f"download {suite}/{path}")
-        where = f"{suite}/InRelease"
-        release = signed_release(self.downloader.get(where).content, publication.suite, where)
-        expected = release_sha256(release, path, where)
-        packed = self.order.workspace / "Packages.xz"
-        self.downloader.fetch(Download(f"{suite}/{path}", packed, expected), self.progress.advance)
-        with packed.open("rb") as stream:
-            content = b"".join(expanded(stream, MOST_INDEX_BYTES, f"{suite}/{path}"))
-        return parse_index(content, f"{suite}/{path}")
-
-    def _package(self, package: Package, publication: PackagesPublication) -> Path:
-        target = self.order.workspace / package.file_name
-        self.progress.say(f"download {package.file_name}")
-        url = f"{publication.archive}/{package.path}"
-        self.downloader.fetch(Download(url, target, package.sha256), self.progress.advance)
-        return target
-
     def _check(self, made: Path) -> None:
         got = file_sha256(made)
-        if self.order.locked not in {None, got}:
+        if self.order.sha256 not in {None, got}:
             made.unlink()
             raise IntegrityError(
-                f"{self.order.artifact}: the lock of the source `official` wants SHA-256 {self.order.locked}, but what "
+                f"{self.order.artifact}: the lock of the source `official` wants SHA-256 {self.order.sha256}, but what "
                 f"is published now gives {got}; nothing was kept. Find out why it changed before you change the lock"
             )
 
@@ -142,13 +114,3 @@ def _extract(archive: Path, member: str, target: Path, url: str) -> None:
                     output.writelines(entries.content())
                 return
     raise WindlassError(f"{url}: the archive has no file `{member}`; correct `member` in official.yaml")
-
-
-def _bundle(files: Sequence[Path], target: Path) -> None:
-    """Write the files into a tar archive that is the same whenever and by whomever it is made."""
-    with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for path in files:
-            member = tarfile.TarInfo(path.name)
-            member.size, member.mode = path.stat().st_size, 0o644
-            with path.open("rb") as stream:
-                archive.addfile(member, stream)

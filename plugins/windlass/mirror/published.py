@@ -6,7 +6,7 @@ artifact; what a publisher gives none for is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import TypeVar
@@ -14,10 +14,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from windlass.domain.architectures import AMD64
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.catalog import Release
+from windlass.domain.catalog.drivers import Driver
 from windlass.domain.rendering import HostDownload, OfficialAddresses
-from windlass.errors import IntegrityError, WindlassError
+from windlass.domain.rendering.engine import ENGINE_PACKAGE
+from windlass.errors import IntegrityError
 from windlass.mirror.checksums import published_sha256
 from windlass.mirror.download import Downloader, RetryPolicy
 from windlass.mirror.official_catalog import FilePublication, ImagePublication, OfficialCatalog, Publication
@@ -28,13 +31,18 @@ _AT_ONCE = 8
 _TIMEOUT = httpx.Timeout(20, connect=5)
 
 
-def release_artifacts(release: Release) -> tuple[Artifact, ...]:
-    """Return every artifact of a release that hosts fetch from its publisher; Docker Engine is the distribution's."""
-    files = (release.artifact("file", name) for name in release.files if name != "docker-engine")
-    stacks = (release.for_stack(name) for name in release.stacks)
-    seen = [release, *stacks]
-    images = (one.artifact("image", name) for one in seen for name in one.images)
-    return tuple(dict.fromkeys([*files, *images]))
+def release_artifacts(
+    release: Release, stacks: Iterable[str], architectures: Sequence[str] = (AMD64,), drivers: Iterable[Driver] = ()
+) -> tuple[Artifact, ...]:
+    """Return every artifact of a release, and of these of its stacks and drivers, that hosts fetch from its publisher.
+
+    Docker Engine is the distribution's. A publisher's image is for all architectures that it has.
+    """
+    names = [name for name in release.files if name != ENGINE_PACKAGE]
+    files = (release.artifact("file", name).on(one) for one in architectures for name in names)
+    brought = [one for driver in drivers for one in driver.brought.items()]
+    images = (*release.images_with(stacks), *(Artifact("image", name, version) for name, version in brought))
+    return tuple(dict.fromkeys((*files, *images)))
 
 
 def official_addresses(catalog: OfficialCatalog, artifacts: Iterable[Artifact]) -> OfficialAddresses:
@@ -69,8 +77,6 @@ def published_lock(
 def _digest(downloader: Downloader, artifact: Artifact, publication: Publication) -> str:
     if isinstance(publication, ImagePublication):
         return read_manifest(downloader, publication, publication.tag).digest
-    if not isinstance(publication, FilePublication):
-        raise WindlassError(f"{artifact}: packages are fetched by a mirror only")
     if publication.checksum_url is None:
         raise IntegrityError(f"{artifact}: its publisher gives no checksum, so hosts cannot check it; use a mirror")
     text = downloader.get(publication.checksum_url).text

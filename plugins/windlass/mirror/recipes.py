@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -14,10 +13,10 @@ from typing import Any
 from windlass.domain.artifacts import Artifact
 from windlass.domain.yamltext import read_yaml
 from windlass.errors import WindlassError
+from windlass.mirror.places import own_architecture
 
 # Raise this when the code that follows recipes makes other bytes than before.
 _FORMAT = "1"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,13 @@ class Build:
     emptied: Sequence[str] = ()
     """Packages whose files are left out: what they need cannot be had, or needs a C compiler."""
     replaced: Mapping[str, str] = field(default_factory=dict)
-    """Packages that a directory of ours, below the build's own, takes the place of."""
+    """Packages that a directory of ours, below the build's own, takes the place of; single files of one too, or new."""
     c: str = ""
     """A C file below modules/, linked statically to the program of this build's name."""
     tags: Sequence[str] = ()
     """Go's build tags."""
+    language: Mapping[str, str] = field(default_factory=dict)
+    """Version of Go's language (`go1.26`) by pattern of packages: those without a go.mod are taken for Go 1.16 else."""
     c_libraries: Debian | None = None
     """For Go programs with C in them: headers and static libraries that they are linked with, wholly statically."""
 
@@ -49,7 +50,7 @@ class Debian:
     """Files out of Debian packages, with the libraries that they need."""
 
     packages: Sequence[str]
-    files: Sequence[str] = ()
+    files: Sequence[str]
     """Patterns of paths below /."""
     version_from: str = ""
     """The package whose version the artifact's must be."""
@@ -66,7 +67,7 @@ class FileRecipe:
     archive: Mapping[str, str] = field(default_factory=dict)
     """A tar.gz: path in it, `BUILD/PROGRAM`."""
     debian: Debian | None = None
-    """One file out of packages, or, without `files`, a tar archive of the packages themselves."""
+    """One file out of packages."""
 
 
 @dataclass(frozen=True)
@@ -96,22 +97,17 @@ class ImageRecipe:
 
 
 class Recipes:
-    """All recipes below one directory."""
+    """All recipes below one directory, as they are followed for one architecture: this machine's if none is said."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, architecture: str | None = None) -> None:
         self.directory = directory
+        self.architecture = architecture or own_architecture()
         self._path = directory / "modules.yaml"
 
     @property
     def sources(self) -> Path:
         """Where the Go modules and C files are."""
         return self.directory / "modules"
-
-    @property
-    def architecture(self) -> str:
-        """What is built for: this machine's processor, in Go's words."""
-        machine = platform.machine()
-        return _ARCHITECTURES.get(machine, machine)
 
     def build(self, name: str) -> Build:
         """Return the recipe of the build `name`."""
@@ -205,7 +201,8 @@ class Recipes:
 
 def _inputs_of(build: Build) -> dict[str, Any]:
     """Return what a recipe says; keys that came later count where they are used, so that older builds stay valid."""
-    return {key: value for key, value in asdict(build).items() if value or key not in {"tags", "c_libraries"}}
+    later = {"tags", "language", "c_libraries"}
+    return {key: value for key, value in asdict(build).items() if value or key not in later}
 
 
 def _debian(document: Mapping[str, Any]) -> Debian | None:

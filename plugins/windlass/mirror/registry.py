@@ -15,9 +15,9 @@ from typing import Any
 
 from windlass.domain.artifacts import Artifact
 from windlass.errors import IntegrityError, NotReadyError, WindlassError
+from windlass.mirror.oci_layout import INDEXES
 
 _START_SECONDS = 30
-_INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 
 
 def registry_config(storage: Path | str, address: str, *, read_only: bool, tls: tuple[Path, Path] | None = None) -> str:
@@ -71,7 +71,7 @@ class LocalRegistry:
         """Put a manifest after everything it names."""
         path = blob_path(layout, descriptor["digest"])
         document = json.loads(path.read_bytes())
-        if descriptor["mediaType"] in _INDEXES:
+        if descriptor["mediaType"] in INDEXES:
             for child in document["manifests"]:
                 if blob_path(layout, child["digest"]).exists():
                     yield from self._put(layout, repository, child, None)

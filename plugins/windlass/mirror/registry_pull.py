@@ -1,4 +1,4 @@
-"""Pulling an image out of a registry: tag to digest, index to manifest of one platform, every blob checked.
+"""Pulling an image out of a registry: tag to digest, index to manifests of the wanted platforms, every blob checked.
 
 The protocol is the OCI distribution specification with Docker's token authentication, anonymous.
 """
@@ -11,28 +11,25 @@ import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
 
+from windlass.domain.architectures import AMD64
 from windlass.domain.bounded import WIDTH, read_from
 from windlass.domain.markdown import shortened
 from windlass.effects.answers import MOST_SMALL_BYTES, SMALL, UNCOMPRESSED, bound_unread
 from windlass.errors import MALFORMED, IntegrityError, WindlassError
 from windlass.mirror.download import Download, Downloader, OnBytes, ignore_bytes
-from windlass.mirror.oci_layout import Layout
+from windlass.mirror.oci_layout import INDEX, INDEXES, Layout, image_index
 from windlass.mirror.official_catalog import ImagePublication
 
-PLATFORM = ("linux", "amd64")
-INDEX_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
 MANIFEST_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
-_ACCEPT = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))}
+_ACCEPT = {"Accept": ", ".join((*INDEXES, *MANIFEST_TYPES))}
 _ADVICE = "look what answers at the registry"
 _CHALLENGE_FIELD = re.compile(r'(\w+)="([^"]*)"')
 
@@ -77,6 +74,11 @@ class RegistryManifest:
     """Whether the registry, or an index of it, said this digest beforehand."""
 
     @property
+    def descriptor(self) -> dict[str, Any]:
+        """What an index says of it."""
+        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.content)}
+
+    @property
     def document(self) -> Any:
         """The parsed JSON."""
         return json.loads(self.content)
@@ -97,31 +99,39 @@ class Pulled:
 
 
 class ImagePuller:
-    """Pulls images of one platform into OCI layouts."""
+    """Pulls images of one architecture, or of several, into OCI layouts."""
 
-    def __init__(self, downloader: Downloader) -> None:
+    def __init__(self, downloader: Downloader, architectures: Sequence[str] = (AMD64,)) -> None:
         self._downloader = downloader
+        self._architectures = architectures
 
     def pull(
-        self, image: ImagePublication, layout: Layout, digest: str | None = None, on_bytes: OnBytes = ignore_bytes
+        self,
+        image: ImagePublication,
+        layout: Layout,
+        digests: Mapping[str, str] = MappingProxyType({}),
+        on_bytes: OnBytes = ignore_bytes,
     ) -> Pulled:
-        """Pull `image` into `layout`: the manifest `digest` if it is known already, else what the tag says now."""
-        manifest = self._platform_manifest(image, digest)
-        config, *layers = _blobs(image, manifest)
-        total = sum(blob.size for blob in (config, *layers))
-        done = 0
-        for blob in (config, *layers):
-            self._blob(image, blob, layout, _shifted(on_bytes, done, total))
-            done += blob.size
-        _check_platform(image, layout.blob(config.digest))
-        layout.finish(manifest.content, manifest.digest, manifest.media_type, image.tag)
-        return Pulled(manifest.digest, manifest.named_by_registry)
+        """Pull `image` into `layout`: of each architecture the manifest of `digests`, else what the tag says now.
 
-    def _platform_manifest(self, image: ImagePublication, digest: str | None) -> RegistryManifest:
+        Of several architectures it is an index with the manifests of these alone.
+        """
+        manifests = {one: self._of_architecture(image, digests.get(one), one) for one in self._architectures}
+        blobs = {one: _blobs(image, manifest) for one, manifest in manifests.items()}
+        total = sum(blob.size for found in blobs.values() for blob in found)
+        done = 0
+        for architecture, (config, *layers) in blobs.items():
+            for blob in (config, *layers):
+                self._blob(image, blob, layout, _shifted(on_bytes, done, total))
+                done += blob.size
+            _check_platform(image, layout.blob(config.digest), architecture)
+        return _finished(layout, manifests, image.tag)
+
+    def _of_architecture(self, image: ImagePublication, digest: str | None, architecture: str) -> RegistryManifest:
         found = self._manifest(image, digest or image.tag)
-        if found.media_type in INDEX_TYPES:
+        if found.media_type in INDEXES:
             with read_from(f"{image}: its index", _ADVICE):
-                chosen = _sha256(_choose_platform(found.document["manifests"], image), image)
+                chosen = _sha256(_choose_platform(found.document["manifests"], image, architecture), image)
             found = self._manifest(image, chosen)
         if found.media_type not in MANIFEST_TYPES:
             raise WindlassError(f"{image}: the registry sent `{found.media_type}`, which is no image manifest")
@@ -148,13 +158,28 @@ def read_manifest(downloader: Downloader, image: ImagePublication, reference: st
     return RegistryManifest(response.content, media_type, got, named_by_registry=stated is not None)
 
 
-def _choose_platform(manifests: Sequence[Mapping[str, Any]], image: ImagePublication) -> str:
+def _finished(layout: Layout, manifests: Mapping[str, RegistryManifest], tag: str) -> Pulled:
+    """Write what names the manifests, which is an index where there are several."""
+    verified = all(one.named_by_registry for one in manifests.values())
+    if len(manifests) == 1:
+        (only,) = manifests.values()
+        layout.finish(only.content, only.digest, only.media_type, tag)
+        return Pulled(only.digest, verified)
+    for one in manifests.values():
+        layout.write(one.content, one.digest)
+    index = image_index({one: manifest.descriptor for one, manifest in manifests.items()})
+    digest = f"sha256:{hashlib.sha256(index).hexdigest()}"
+    layout.finish(index, digest, INDEX, tag)
+    return Pulled(digest, verified)
+
+
+def _choose_platform(manifests: Sequence[Mapping[str, Any]], image: ImagePublication, architecture: str) -> str:
     platforms = [entry.get("platform", {}) for entry in manifests]
     for entry, platform in zip(manifests, platforms, strict=True):
-        if (platform.get("os"), platform.get("architecture")) == PLATFORM:
+        if (platform.get("os"), platform.get("architecture")) == ("linux", architecture):
             return str(entry["digest"])
     offered = ", ".join(f"{item.get('os')}/{item.get('architecture')}" for item in platforms) or "none"
-    raise WindlassError(f"{image}: not published for {'/'.join(PLATFORM)}; there are: {offered}")
+    raise WindlassError(f"{image}: not published for linux/{architecture}; there are: {offered}")
 
 
 def _blobs(image: ImagePublication, manifest: RegistryManifest) -> list[_Blob]:
@@ -172,12 +197,12 @@ def _sha256(digest: str, image: ImagePublication) -> str:
     return digest
 
 
-def _check_platform(image: ImagePublication, configuration: Path) -> None:
+def _check_platform(image: ImagePublication, configuration: Path, architecture: str) -> None:
     with read_from(f"{image}: its configuration", _ADVICE), configuration.open("rb") as stream:
         config = json.loads(stream.read(MOST_SMALL_BYTES))
         found = (config.get("os"), config.get("architecture"))
-    if found != PLATFORM:
-        raise WindlassError(f"{image}: is for {found[0]}/{found[1]}, not for {'/'.join(PLATFORM)}")
+    if found != ("linux", architecture):
+        raise WindlassError(f"{image}: is for {found[0]}/{found[1]}, not for linux/{architecture}")
 
 
 def _shifted(on_bytes: OnBytes, before: int, total: int) -> OnBytes:

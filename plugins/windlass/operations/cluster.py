@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from windlass.domain.artifacts import Lock
@@ -14,6 +15,7 @@ from windlass.domain.pki import Pki
 from windlass.domain.pki.trust import pods_trust
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.scripts.script import Script, changes_of
+from windlass.domain.spec.drivers import foundation_namespaces
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.private import Fingerprint, no_fingerprint
 from windlass.effects.clock import SYSTEM_CLOCK, Clock
@@ -22,6 +24,7 @@ from windlass.effects.ssh.fan_out import HostOutcome, fan_out, values
 from windlass.effects.ssh.guard import ChangeGuard
 from windlass.effects.ssh.pool import Connections
 from windlass.operations.host_progress import HostProgress
+from windlass.operations.host_speed import measure_slowness
 from windlass.operations.own_host import admit_own_hosts
 from windlass.operations.secrets import SpecSecrets, no_secrets
 from windlass.operations.services import Clients, Services
@@ -61,6 +64,11 @@ class ClusterSession:
     def trusting(self, pki: Pki) -> ClusterSession:
         """Return the session as it renders objects: their pods are to have read the authorities of `pki`."""
         return replace(self, pods_trust=pods_trust(pki))
+
+    @property
+    def foundation(self) -> frozenset[str]:
+        """The namespaces of what Windlass runs in the cluster for everyone."""
+        return foundation_namespaces(self.cluster, self.release.drivers)
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -131,6 +139,7 @@ def open_session(
             secrets=services.secrets,
             fingerprint=services.fingerprints(cluster.name),
         )
+    session = replace(session, clock=replace(session.clock, slowness=partial(measure_slowness, connections)))
     if guard is not None:
         connections.guard_changes(guard)
         session = replace(session, clients=session.clients.guarded(guard.check), guard=guard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from windlass.domain.spec.access import AccessSection, Right
-from windlass.domain.spec.rights import APPROVE, DELETE, OPERATE, Person, access_in, may
+from windlass.domain.spec.rights import APPROVE, DELETE, OPERATE, Person, access_in, may, newly_given
 from windlass.effects.store import ClusterRecords, Store, list_clusters
 from windlass.errors import RefusedError
 from windlass.operation_names import Operation
@@ -56,6 +56,29 @@ def require_right(run: ClusterRun, *, is_by_person: bool) -> None:
 def require_approver(run: ClusterRun, name: str) -> None:
     """RefusedError if whoever approved may not, as far as a task can tell."""
     refuse(why_not(run.store, run.name, Person(name, None), APPROVE))
+
+
+def rights_in(store: Store, cluster: str, spec: str) -> tuple[Right, ...]:
+    """Return the rights that a spec gives somebody anew; none of one that cannot be read, which no run takes."""
+    try:
+        given = access_in(cluster, spec.encode(errors="replace"))
+    except RefusedError:
+        return ()
+    return newly_given(access_of(store, cluster), given)
+
+
+def require_own_rights(run: ClusterRun, given: AccessSection) -> None:
+    """RefusedError if a spec gives somebody a right that whoever started the run has not, as far as a task can tell."""
+    if run.requester:
+        person = Person(run.requester, None)
+        rights = newly_given(access_of(run.store, run.name), given)
+        refuse(next(filter(None, (why_not_give(run.store, run.name, person, right) for right in rights)), ""))
+
+
+def why_not_give(store: Store, cluster: str, person: Person, right: Right) -> str:
+    """Return why a person may not have a spec give a right to somebody; empty if they may, as far as is known."""
+    why = why_not(store, cluster, person, right)
+    return f"{why}, and nobody gives a right that they have not: leave spec.access.roles as it is stored" if why else ""
 
 
 def refuse(why: str) -> None:

@@ -90,8 +90,11 @@ class ClusterRun(Protocol):
         """Return the stored spec; SpecError if there is none."""
         ...
 
-    def desired(self, text: str | None) -> Cluster:
-        """Return the spec in `text`, checked, or the stored one where there is no text."""
+    def desired(self, text: str | None, running: Cluster | None = None) -> Cluster:
+        """Return the spec in `text`, checked, or the stored one where there is no text.
+
+        What it leaves to the cluster is as in the stored spec, or in `running` where none is stored.
+        """
         ...
 
     def pki(self) -> Pki:

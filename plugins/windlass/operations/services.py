@@ -6,7 +6,7 @@ Nothing is asked of anybody before it is needed, so that a task that needs no ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -75,6 +75,8 @@ class Services:
     """Returns the authorities of the user's own that a spec refers to; empty if Windlass makes all of them."""
     notify: Callable[[Iterable[Notice], Any], None]
     """Notifies whoever wants to know, on behalf of the Airflow context given; one receiver that fails is logged."""
+    unlisted: Callable[[Collection[str]], Collection[str]] = lambda _: ()
+    """Returns which connections say of no cluster that it may use them, where a spec has to be told so."""
     secrets: SpecSecrets = field(default_factory=lambda: SpecSecrets(no_secrets))
     """What the references in specs stand for."""
     clock: Clock = SYSTEM_CLOCK

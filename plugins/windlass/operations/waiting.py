@@ -11,7 +11,10 @@ from windlass.errors import TRANSIENT, NotReadyError, UnreachableError
 
 T = TypeVar("T")
 
+_FIRST_PAUSE_SECONDS = 0.1
+"""Between the first two looks: most of what is waited for is there within moments."""
 _PAUSE_SECONDS = 0.5
+"""Between later ones, until which each pause is twice the one before."""
 
 
 _TELL_AGAIN_SECONDS = 15.0
@@ -51,21 +54,29 @@ def wait_until(
     """Call `look` until it returns an empty text; what it returns else is what is still missing.
 
     That is told to `tell`, or else to whoever hears the clock's waits. NotReadyError with the last of it after
-    `within`. That the other side does not answer (yet) counts as missing.
+    `within`, or so many times longer as the clock says that things take. That the other side does not answer (yet)
+    counts as missing.
     """
-    deadline = clock.monotonic() + within.total_seconds()
-    progress = WaitProgress(tell or clock.tell or _nobody, doing, clock)
-    while True:
-        try:
-            missing = look()
-        except TRANSIENT as error:
-            missing = str(error)
-        if not missing:
-            return
-        if clock.monotonic() >= deadline:
-            raise NotReadyError(f"{doing}: not done after {within.total_seconds():.0f} s: {missing}")
+    began, limit, is_usual = clock.monotonic(), within.total_seconds(), True
+    progress, pause = WaitProgress(tell or clock.tell or _nobody, doing, clock), _FIRST_PAUSE_SECONDS
+    while missing := _missing(look):
+        if is_usual and clock.monotonic() >= began + limit:
+            slowness, is_usual = clock.slowness(), False
+            limit *= slowness
+            if slowness > 1:
+                missing = f"{missing} (hosts are {slowness:.1f} times slower than usual ones: {limit:.0f} s at most)"
+        if clock.monotonic() >= began + limit:
+            raise NotReadyError(f"{doing}: not done after {limit:.0f} s: {missing}")
         progress.report(missing)
-        clock.sleep(_PAUSE_SECONDS)
+        clock.sleep(pause)
+        pause = min(_PAUSE_SECONDS, pause * 2)
+
+
+def _missing(look: Callable[[], str]) -> str:
+    try:
+        return look()
+    except TRANSIENT as error:
+        return str(error)
 
 
 def asked_again(look: Callable[[], T]) -> T:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import mimetypes
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -14,16 +16,17 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from windlass.airflow.services import airflow_services
-from windlass.domain.catalog import Catalog
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
-from windlass.effects.store import Store, list_clusters
-from windlass.errors import UNREADABLE, UnreachableError, WindlassError
+from windlass.effects.store import Store
+from windlass.effects.store.read_cluster import read_known
+from windlass.errors import UnreachableError, WindlassError
 from windlass.web import command_api, people
-from windlass.web.access import User, Visible, may_operate, may_see, reader, unknown
-from windlass.web.needs import TheStore
-from windlass.web.reading import Filter, read_known, read_log
+from windlass.web.access import User, Visible, may_operate, reader, unknown
+from windlass.web.cluster_list import MOST_SHOWN, Wanted, shown_values, view, visible_clusters
+from windlass.web.needs import TheCatalog, TheKeys, TheStore
+from windlass.web.prometheus import show_metrics
+from windlass.web.reading import Filter, read_log
 from windlass.web.words import FILTERS
 
 log = logging.getLogger(__name__)
@@ -57,6 +60,7 @@ def create_app() -> FastAPI:
     app.get("/api/commands/{run}")(command_api.read_answer)
     app.post("/api/clusters/{name}/commands")(command_api.give_cluster_command)
     app.get("/api/clusters/{name}/commands/{run}")(command_api.read_cluster_answer)
+    app.get("/metrics")(show_metrics)
     app.get("/", response_class=HTMLResponse)(clusters_page)
     app.get("/cluster/{name}", response_class=HTMLResponse)(cluster_page)
     app.get("/static/{name}")(static_file)
@@ -75,40 +79,14 @@ async def _told(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status_code=502 if isinstance(error, UnreachableError) else 500)
 
 
-def keys() -> MasterKeys | None:
-    """Return the master keys; None where this API server has none, and what they would check stays unknown."""
-    try:
-        return airflow_services().keys
-    except WindlassError as error:
-        log.info("drills are shown as far as the store checks them: %s", error)
-        return None
-
-
-@lru_cache(maxsize=1)
-def catalog() -> Catalog:
-    """Return every release that Windlass knows."""
-    return airflow_services().catalog
-
-
-TheKeys = Annotated[MasterKeys | None, Depends(keys)]
-TheCatalog = Annotated[Catalog, Depends(catalog)]
-
-
-def list_overviews(user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> list[dict[str, Any]]:
+def list_overviews(
+    user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog, wanted: Annotated[Wanted, Depends()]
+) -> Response:
     """Return every cluster that the user may see at a glance; one that cannot be read is told as such, hiding none."""
-    found = []
-    for name in list_clusters(store):
-        try:
-            if not may_see(store, name, user):
-                continue
-            known = read_known(store, name, keys)
-            found += [overview(known, catalog, datetime.now(UTC))] if known is not None else []
-        except UnreachableError:
-            raise
-        except UNREADABLE as error:
-            log.warning("%s: what the store has of it cannot be shown: %s", name, error)
-            found.append({"name": name, "error": str(error)})
-    return found
+    now = datetime.now(UTC)
+    found = view(visible_clusters(store, user, keys), wanted, now)
+    # Plain values already: to have FastAPI look through those of a thousand clusters takes it seconds.
+    return Response(json.dumps(shown_values(found, catalog, now)), media_type="application/json")
 
 
 def one_overview(name: Visible, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> dict[str, Any]:
@@ -132,9 +110,18 @@ def list_events(
     return read_log(store, name, desired, limit, after)
 
 
-def clusters_page(request: Request, user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> str:
-    """Show all clusters."""
-    return _page(request, "clusters.html", clusters=list_overviews(user, store, keys, catalog))
+def clusters_page(
+    request: Request,
+    user: User,
+    store: TheStore,
+    keys: TheKeys,
+    catalog: TheCatalog,
+    wanted: Annotated[Wanted, Depends()],
+) -> str:
+    """Show clusters: those that are asked for, what needs somebody first, so many that a page can be read."""
+    now, few = datetime.now(UTC), replace(wanted, limit=min(wanted.limit or MOST_SHOWN, MOST_SHOWN))
+    found = view(visible_clusters(store, user, keys), few, now)
+    return _page(request, "clusters.html", clusters=shown_values(found, catalog, now), view=found, wanted=few)
 
 
 def cluster_page(

@@ -16,7 +16,7 @@ from windlass.domain.spec.rights import APPROVE, DELETE, OPERATE, SEE
 from windlass.operation_names import Operation
 from windlass.operations.rights import right_to_run
 
-_DAG = re.compile(r"/api/v2/dags(?:/(?P<dag>[^/]+)(?P<rest>/.*)?)?/?\Z", re.DOTALL)
+_DAG = re.compile(r"/(?:api/v2|ui)/dags(?:/(?P<dag>[^/]+)(?P<rest>/.*)?)?/?\Z", re.DOTALL)
 _RUN = re.compile(r"/dagRuns/(?P<run>[^/]+)(?P<what>/.*)?\Z", re.DOTALL)
 _ASSET = re.compile(r"/api/v2/assets/(?P<asset>[^/]+)(?:/.*)?\Z", re.DOTALL)
 _READS = re.compile(r"/(?:dagRuns|dagRuns/[^/]+/taskInstances)/list/?\Z|/(?:un)?favorite/?\Z|.*/dry_run/?\Z", re.DOTALL)
@@ -26,8 +26,10 @@ _WIDENING = ("include_future", "include_past")
 """Switches by which a request about one run is about others of its DAG, too."""
 _MANY = "~"
 """How Airflow's API writes "any DAG" or "any run"."""
-_OF_ALL = frozenset({Operation.WATCH, Operation.SCHEDULE_BACKUPS, Operation.WATCH_CATALOG})
+OF_ALL = frozenset({Operation.WATCH, Operation.SCHEDULE_BACKUPS, Operation.WATCH_CATALOG})
 """DAGs whose runs are about every cluster, whatever cluster their conf names."""
+OUR_ASSETS = "windlass_"
+"""How the names of Windlass's assets begin."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Demand:
     """DAG and run id, whose cluster it is about."""
     asset: int | None = None
     """The asset that it is about, by its id; Windlass's own take something, and those of which that is not known."""
+    spec: str = ""
+    """The spec that it would have a run apply: what rights that gives to somebody, it takes."""
 
 
 _RESULTS = "results of Windlass's tasks are written by its tasks alone"
@@ -70,20 +74,20 @@ def demand_of(method: str, path: str, body: Any) -> Demand | None:
         return None
     given: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
     if method == "POST" and rest.rstrip("/") == "/dagRuns" and dag != _MANY:
-        return Demand((right_to_run(dag),), cluster=None if dag in _OF_ALL else _cluster_of(given))
+        return Demand((right_to_run(dag),), None if dag in OF_ALL else _cluster_of(given), spec=_spec_of(given))
     return _about_a_run(dag, rest, given)
 
 
 def view_of(path: str) -> Demand | None:
     """Return what a request takes that reads of one run: its logs, results, questions; None if it is about no one run.
 
-    Lists of runs are Airflow's own to give.
+    What gives several, `run_lists` has.
     """
     if not _is_ours(path):
         return None
     found = _DAG.search(path)
     dag, run = (found["dag"], _RUN.search(found["rest"] or "")) if found else (None, None)
-    if dag is None or run is None or _MANY in {dag, run["run"]} or dag in _OF_ALL or _READS.fullmatch(run[0]):
+    if dag is None or run is None or _MANY in {dag, run["run"]} or dag in OF_ALL or _READS.fullmatch(run[0]):
         return None
     return Demand((SEE,), run=(dag, run["run"]))
 
@@ -112,6 +116,12 @@ def _cluster_of(body: Mapping[str, Any]) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def _spec_of(body: Mapping[str, Any]) -> str:
+    """Return the spec of a run that is asked for, as `given_spec` finds it."""
+    conf = body.get("conf")
+    return str(conf.get("spec") or "") if isinstance(conf, Mapping) else ""
+
+
 def _about_a_run(dag: str, rest: str, body: Mapping[str, Any]) -> Demand:
     found = _RUN.search(rest)
     run = found["run"] if found else _cleared_run(rest, body)
@@ -120,7 +130,7 @@ def _about_a_run(dag: str, rest: str, body: Mapping[str, Any]) -> Demand:
         return Demand((OPERATE, DELETE) if dag == _MANY else (right_to_run(dag),))
     is_answer = found is not None and (found["what"] or "").rstrip("/").endswith("/hitlDetails")
     right = APPROVE if is_answer else right_to_run(dag)
-    return Demand((right,), run=None if dag in _OF_ALL else (dag, run))
+    return Demand((right,), run=None if dag in OF_ALL else (dag, run))
 
 
 def _cleared_run(rest: str, body: Mapping[str, Any]) -> str | None:

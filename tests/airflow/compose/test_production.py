@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -199,27 +197,6 @@ def test_the_code_belongs_to_root_and_runs_as_another_user() -> None:
     assert copies == ["COPY --from=build --chown=root:root /opt/windlass /opt/windlass"]
     assert "RUN " not in final
     assert re.findall(r"^USER .*", final, re.MULTILINE) == ["USER airflow"]
-
-
-def test_the_wheel_has_all_that_the_packages_have(tmp_path: Path) -> None:
-    source, ignored = tmp_path / "source", shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for name in ("plugins", "lab"):
-        shutil.copytree(PROJECT / name, source / name, ignore=ignored)
-    for name in ("pyproject.toml", "requirements.in"):
-        shutil.copy(PROJECT / name, source)
-    argv = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-    subprocess.run([*argv, "--wheel-dir", str(tmp_path), str(source)], check=True, capture_output=True)
-
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as opened:
-        packed = {name for name in opened.namelist() if ".dist-info/" not in name}
-    wanted = {
-        path.relative_to(PROJECT / folder).as_posix()
-        for folder, package in (("plugins", "windlass"), ("lab", "windlass_lab"))
-        for path in (PROJECT / folder / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    assert packed == wanted
 
 
 def test_every_option_of_windlass_can_be_set_from_outside(compose: Sequence[str]) -> None:

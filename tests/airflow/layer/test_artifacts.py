@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -69,10 +70,34 @@ def test_digests_of_the_publishers_are_asked_for_once_and_kept(monkeypatch: pyte
     assert addresses.image(Artifact("image", "etcd", "v3.7.3"), "sha256:1") == "quay.io/coreos/etcd@sha256:1"
 
 
+def test_a_further_architecture_is_asked_for_where_it_is_set_and_changes_nothing_that_was_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[list[Artifact]] = []
+
+    def published_lock(_: object, desired: Iterable[Artifact]) -> Lock:
+        asked.append(list(desired))
+        return Lock("official", {one: Locked(f"sha256:{len(asked)}", 0, "publisher") for one in asked[-1]})
+
+    monkeypatch.setattr(artifacts, "published_lock", published_lock)
+    store, keys = MemoryStore(), MasterKeys.parse(new_master_key().reveal())
+    desired = cluster(**{"from": "official"})
+    before, _ = artifacts_of(lambda: keys, desired, RELEASE, store)
+    monkeypatch.setenv("WINDLASS_MIRROR_ARCHITECTURES", "amd64,arm64")
+
+    after, addresses = artifacts_of(lambda: keys, desired, RELEASE, store)
+
+    assert {one.architecture for one in asked[0]} == {"amd64"}
+    assert {(one.kind, one.architecture) for one in asked[1]} == {("file", "arm64")}
+    assert before.artifacts.items() <= after.artifacts.items()
+    kubelet = RELEASE.artifact("file", "kubelet").on("arm64")
+    assert addresses.download(kubelet).url.endswith("/bin/linux/arm64/kubelet")
+
+
 def test_where_nothing_names_a_mirror_and_nobody_answers_the_setting_is_told_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    nowhere = OfficialCatalog({"dl": PublisherSite("http://127.0.0.1:9", "/")}, {}, {}, {}, {})
+    nowhere = OfficialCatalog({"dl": PublisherSite("http://127.0.0.1:9", "/")}, {}, {}, {})
     monkeypatch.setattr(artifacts, "load_catalog", lambda _: nowhere)
     keys = MasterKeys.parse(new_master_key().reveal())
     begun = time.monotonic()

@@ -9,6 +9,7 @@ from airflow.sdk import Connection
 
 from windlass.airflow.connections import master_keys, open_store, store_config
 from windlass.effects.store import StoreConfig
+from windlass.effects.store.s3 import client_settings
 from windlass.errors import RefusedError, SpecError
 
 
@@ -41,6 +42,34 @@ def test_reads_place_and_login_of_a_store() -> None:
     assert config.access_key == "AKIA"
     assert config.secret_key is not None
     assert config.secret_key.reveal() == "s3cr3t-key"
+
+
+def test_how_the_client_asks_is_the_connections_as_for_every_hook() -> None:
+    extra = {
+        "bucket": "b",
+        "endpoint_url": "https://s3.example.org",
+        "verify": "/etc/ssl/own.pem",
+        "config_kwargs": {"s3": {"addressing_style": "virtual"}, "read_timeout": 7},
+    }
+    config = store_config(store_connection(extra=json.dumps(extra)))
+
+    assert config.verify == "/etc/ssl/own.pem"
+    settings = client_settings(config)
+    assert (settings.s3, settings.read_timeout, settings.connect_timeout) == ({"addressing_style": "virtual"}, 7, 5)
+
+
+@pytest.mark.parametrize(
+    ("given", "verify"), [(None, True), (True, True), ("True", True), (False, False), ("false", False), ("/ca", "/ca")]
+)
+def test_a_certificate_is_checked_unless_the_connection_says_otherwise(given: object, *, verify: bool | str) -> None:
+    config = store_config(store_connection(extra=json.dumps({"bucket": "b", "verify": given})))
+    assert config.verify == verify
+
+
+def test_settings_that_the_client_does_not_know_are_named() -> None:
+    config = store_config(store_connection(extra=json.dumps({"bucket": "b", "config_kwargs": {"adressing": "path"}})))
+    with pytest.raises(SpecError, match=r"`config_kwargs` in the extra of its connection: .*adressing"):
+        client_settings(config)
 
 
 def test_says_that_the_bucket_is_missing_and_tells_no_secret() -> None:

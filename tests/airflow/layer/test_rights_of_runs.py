@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 import yaml
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
 from unit.services import services_of
 from windlass.airflow import run_context
+from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.rollout import UpgradeLeaseOperator
 from windlass.airflow.run_context import RunContext
 from windlass.domain.spec.rights import AccessSection, Person, Right, access_in, may
 from windlass.effects.store import ClusterRecords, MemoryStore
 from windlass.errors import RefusedError
 from windlass.operations.rights import require_approver
+from world.everything import dags
 from world.specs import SMALL
 
 
@@ -43,9 +47,12 @@ def let(store: MemoryStore, **roles: list[str]) -> None:
 
 
 def do(user: str | None, dag_id: str = "apply_cluster", kind: str = "manual") -> Any:
+    return Steps(task_id="first").execute(context_of(user, dag_id, kind))
+
+
+def context_of(user: str | None, dag_id: str, kind: str = "manual") -> Any:
     run = SimpleNamespace(dag_id=dag_id, run_id="one", run_type=kind, partition_key=None, triggering_user_name=user)
-    context: Any = {"dag_run": run, "params": {"cluster": "demo"}, "ti": None}
-    return Steps(task_id="first").execute(context)
+    return {"dag_run": run, "params": {"cluster": "demo"}, "ti": None}
 
 
 def test_a_user_who_is_named_may_and_others_may_not(store: MemoryStore) -> None:
@@ -67,6 +74,28 @@ def test_a_person_of_whom_nobody_knows_the_name_is_refused(store: MemoryStore) -
 def test_what_is_scheduled_is_the_platforms_own(store: MemoryStore, kind: str) -> None:
     let(store, user__anna=["operate"])
     assert do(None, "heal_cluster", kind) == "done"
+
+
+@pytest.mark.parametrize("dag_id", ["apply_cluster", "upgrade_cluster", "rotate_certificates"])
+def test_who_may_not_any_more_once_a_plan_is_approved_is_refused(store: MemoryStore, dag_id: str) -> None:
+    let(store, user__anna=["operate"])
+    with DAG(dag_id, schedule=None):
+        lease = UpgradeLeaseOperator(task_id="lease", gate="gate", approval="approval", skips=[])
+        Steps(task_id="gate") >> lease
+    with pytest.raises(AirflowFailException, match="zoe may not operate"):
+        lease.execute(context_of("zoe", dag_id))
+    assert not list(store.list("clusters/demo/lease"))
+
+
+def test_every_run_about_one_cluster_is_asked_before_its_first_step_and_after_each_question() -> None:
+    about = {name: dag for name, dag in dags().items() if "cluster" in dag.params and name != "run_command"}
+    assert len(about) == 11
+    for dag in about.values():
+        assert all(isinstance(task, ClusterOperator) for task in dag.roots), dag.dag_id
+        questions = [task for task in dag.tasks if isinstance(task, ClusterApprovalOperator)]
+        for question in questions:
+            after = [task for task in question.get_direct_relatives() if isinstance(task, ClusterOperator)]
+            assert any(task.asks_again for task in after), question.task_id
 
 
 def test_what_a_user_starts_by_way_of_another_dag_is_the_users(store: MemoryStore) -> None:

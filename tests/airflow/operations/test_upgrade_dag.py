@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 from unittest.mock import Mock
 
 import pytest
@@ -14,13 +15,17 @@ from windlass.airflow.operators.rollout import (
     UpgradeCheckOperator,
     UpgradeConfirmOperator,
     UpgradeGateOperator,
+    UpgradeLeaseOperator,
     UpgradeResultOperator,
 )
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
-from windlass.domain.rollout import Step
+from windlass.domain.rollout import Approval, Step
+from windlass.domain.rollout.recent_plan import PlanSeen
+from windlass.errors import RefusedError
 from windlass.operations.rollout.approved_plan import CheckedPlan
 from windlass.operations.rollout.upgrade import UpgradePlan
+from windlass.operations.two_people import TwoPeople
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 STEP = Step("etcd", ("cp-2",), ("cp-2: etcd v3.6.16 -> v3.7.3",)).value()
@@ -39,6 +44,7 @@ def test_nothing_holds_the_lease_while_a_person_is_asked(dag: Any) -> None:
 
 def test_what_was_looked_at_before_is_looked_at_again_under_the_lease(dag: Any) -> None:
     assert dag.get_task("lease").downstream_task_ids >= {"check"}
+    assert dag.get_task("lease").skips == ["check", "approve_changes"]
     assert dag.get_task("roll").upstream_task_ids == {"confirm"}
     assert dag.get_task("confirm").upstream_task_ids == {"check", "approve_changes"}
 
@@ -101,19 +107,46 @@ def test_the_result_says_in_one_value_what_the_run_came_to(
         run.lease.return_value.release.assert_called_once_with()
 
 
+PLANNED = {"to": "v1.37.2", "plan": {"digest": "a"}}
+
+
+def is_asked(monkeypatch: pytest.MonkeyPatch, two_people: TwoPeople | None = None, *, needed: bool = True) -> None:
+    monkeypatch.setattr(operators, "two_people_for", lambda *_: two_people)
+    monkeypatch.setattr(operators, "approval_for", lambda *_, **__: Approval(is_needed=needed, reason="why"))
+
+
 @pytest.mark.parametrize(("settled", "plan_only"), [(True, False), (False, True), (False, False)])
 def test_what_comes_after_the_gate_is_skipped_if_nothing_is_to_be_done_or_only_planned(
     monkeypatch: pytest.MonkeyPatch, *, settled: bool, plan_only: bool
 ) -> None:
-    monkeypatch.setattr(operators, "plan_upgrade", lambda *_: UpgradePlan({"to": "v1.37.2"}, settled))
-    gate = UpgradeGateOperator(task_id="gate", skips=["approval"])
+    monkeypatch.setattr(operators, "plan_upgrade", lambda *_: UpgradePlan(PLANNED, settled))
+    is_asked(monkeypatch)
+    gate = UpgradeGateOperator(task_id="gate", skips=["approval", "lease"], asks="approval")
     context: Any = {"params": {"plan_only": plan_only}, "ti": Mock()}
     if settled or plan_only:
-        with pytest.raises(DownstreamTasksSkipped):
+        with pytest.raises(DownstreamTasksSkipped) as skipped:
             gate.act(context, Mock())
-        context["ti"].xcom_push.assert_called_once_with(key="return_value", value={"to": "v1.37.2"})
+        assert skipped.value.tasks == ["approval", "lease"]
+        context["ti"].xcom_push.assert_called_once_with(key="return_value", value=PLANNED)
     else:
-        assert gate.act(context, Mock()) == {"to": "v1.37.2"}
+        assert gate.act(context, Mock()) == PLANNED
+
+
+@pytest.mark.parametrize("two_people", [None, TwoPeople("the spec says so", "a")])
+@pytest.mark.parametrize("needed", [True, False])
+def test_the_task_that_asks_is_skipped_where_nobody_is_asked_and_two_people_are_not_needed(
+    monkeypatch: pytest.MonkeyPatch, two_people: TwoPeople | None, *, needed: bool
+) -> None:
+    monkeypatch.setattr(operators, "plan_upgrade", lambda *_: UpgradePlan(PLANNED, is_settled=False))
+    is_asked(monkeypatch, two_people, needed=needed)
+    gate = UpgradeGateOperator(task_id="gate", skips=["approval", "lease"], asks="approval")
+    context: Any = {"params": {}, "ti": Mock()}
+    if needed or two_people:
+        assert gate.act(context, Mock()) == PLANNED
+    else:
+        with pytest.raises(DownstreamTasksSkipped) as skipped:
+            gate.act(context, Mock())
+        assert skipped.value.tasks == ["approval"]
 
 
 @pytest.mark.parametrize("steps", [(Step("etcd", ("cp-2",), ()),), ()])
@@ -123,9 +156,56 @@ def test_what_is_confirmed_always_has_a_step_and_says_whether_that_is_all(
     plan = CheckedPlan(steps, goes_to_the_end=True, plan={"digest": "a"})
     monkeypatch.setattr(operators, "confirm_plan", lambda *_: plan)
     context: Any = {"params": {}, "ti": Mock(**{"xcom_pull.return_value": plan.value()})}
-    given = UpgradeConfirmOperator(task_id="confirm", check="check", changes="approve_changes").act(context, Mock())
+    given = confirming().act(context, Mock())
     assert [one["kind"] for one in given] == (["etcd"] if steps else ["prefetch"])
     context["ti"].xcom_push.assert_called_once_with(key="is_complete", value=True)
+
+
+def confirming() -> UpgradeConfirmOperator:
+    return UpgradeConfirmOperator(
+        task_id="confirm", gate="gate", lease="lease", check="check", changes="approve_changes"
+    )
+
+
+@pytest.mark.parametrize("seen_as", ["nobody", "another run"])
+def test_what_was_just_planned_and_nobody_was_asked_about_is_not_looked_at_twice(
+    monkeypatch: pytest.MonkeyPatch, seen_as: str
+) -> None:
+    now = datetime.now(UTC)
+    gate = {"plan": {"digest": "a"}, "seen": PlanSeen(seen_as, now).value()}
+    ti = Mock(**{"xcom_pull.side_effect": lambda task_ids: {"gate": gate, "approval": None}[task_ids]})
+    monkeypatch.setattr(operators, "take_over_cluster", lambda _: "nobody")
+    lease = UpgradeLeaseOperator(task_id="lease", gate="gate", approval="approval", skips=["check", "approve_changes"])
+    context: Any = {"params": {}, "ti": ti}
+    run = Mock(**{"clock.now.return_value": now}, owner="one")
+    if seen_as == "nobody":
+        with pytest.raises(DownstreamTasksSkipped) as skipped:
+            lease.act(context, run)
+        assert skipped.value.tasks == ["check", "approve_changes"]
+    else:
+        assert lease.act(context, run) == "one"
+    ti.xcom_push.assert_any_call(key="before", value="nobody")
+
+
+def test_what_somebody_approved_is_always_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, answer = datetime.now(UTC), {"chosen_options": ["Approve"]}
+    gate = {"plan": {"digest": "a"}, "seen": PlanSeen("nobody", now).value()}
+    ti = Mock(**{"xcom_pull.side_effect": lambda task_ids: {"gate": gate, "approval": answer}[task_ids]})
+    monkeypatch.setattr(operators, "take_over_cluster", lambda _: "nobody")
+    lease = UpgradeLeaseOperator(task_id="lease", gate="gate", approval="approval", skips=["check"])
+    context: Any = {"params": {}, "ti": ti}
+    assert lease.act(context, Mock(**{"clock.now.return_value": now}, owner="one")) == "one"
+
+
+def test_two_people_are_needed_for_what_is_not_looked_at_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise RefusedError("two people")
+
+    known = {"gate": {"plan": {"digest": "a"}}, "lease": "nobody", "check": None}
+    monkeypatch.setattr(operators, "require_approval", refuse)
+    context: Any = {"params": {}, "ti": Mock(**{"xcom_pull.side_effect": lambda task_ids, key="": known[task_ids]})}
+    with pytest.raises(RefusedError, match="two people"):
+        confirming().act(context, Mock())
 
 
 @pytest.mark.parametrize("changes", [(), ("new: host w-1: w-1: files: /etc/x",)])
@@ -138,9 +218,7 @@ def test_somebody_is_asked_again_only_about_a_plan_that_has_changed_since_somebo
     ti, given = Mock(**{"xcom_pull.side_effect": lambda task_ids, key="": known[task_ids]}), []
     monkeypatch.setattr(operators, "check_again", lambda *args: given.append(args[-1]) or checked)
     monkeypatch.setattr(operators, "require_approval", lambda *_: None)
-    operator = UpgradeCheckOperator(
-        task_id="check", gate="gate", approval="approval", lease="lease", skips=["approve_changes"]
-    )
+    operator = UpgradeCheckOperator(task_id="check", gate="gate", approval="approval", skips=["approve_changes"])
     context: Any = {"params": {}, "ti": ti}
     if changes:
         assert operator.act(context, Mock())["question"] == "## Again?"

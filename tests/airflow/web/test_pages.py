@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,13 +21,19 @@ from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, Leases, MemoryStore, ServiceLog
 from windlass.effects.store.keys import bundle_key, created_key, lease_key, spec_key, status_key
-from windlass.web import app as web
 from windlass.web import needs
+from windlass.web.plugin import WindlassPlugin
 
 ROOT = Path(__file__).resolve().parents[3]
 SPEC = (ROOT / "include/clusters/ha-3-1.yaml").read_text()
 NOW = datetime.now(UTC).replace(microsecond=0)
-PATHS = ("/windlass/", "/windlass/api/clusters", "/windlass/api/clusters/demo/log", "/windlass/static/windlass.css")
+PATHS = (
+    "/windlass/",
+    "/windlass/api/clusters",
+    "/windlass/api/clusters/demo/log",
+    "/windlass/metrics",
+    "/windlass/static/windlass.css",
+)
 
 
 def name_of_spec() -> str:
@@ -38,25 +43,15 @@ def name_of_spec() -> str:
 CLUSTER = name_of_spec()
 
 
-def plugin() -> Any:
-    """The plugin's file, loaded by its path as Airflow does it."""
-    spec = importlib.util.spec_from_file_location("windlass_plugin", ROOT / "plugins" / "windlass_plugin.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[TestClient, MemoryStore]]:
     # The one table that Airflow asks about a login.
     Base.metadata.create_all(settings.engine, tables=[Base.metadata.tables["revoked_token"]])
     kept = MemoryStore()
-    pages = plugin().WindlassPlugin.fastapi_apps[0]
+    pages = WindlassPlugin.fastapi_apps[0]
     pages["app"].dependency_overrides |= {
         needs.store: lambda: kept,
-        web.keys: lambda: MasterKeys.parse(new_master_key().reveal()),
+        needs.keys: lambda: MasterKeys.parse(new_master_key().reveal()),
     }
     app = create_app(apps="core")
     app.mount(pages["url_prefix"], pages["app"])

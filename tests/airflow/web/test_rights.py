@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,7 +67,7 @@ def pages(kept: MemoryStore) -> Iterator[TestClient]:
     windlass = web.create_app()
     windlass.dependency_overrides |= {
         needs.store: lambda: kept,
-        web.keys: lambda: MasterKeys.parse(new_master_key().reveal()),
+        needs.keys: lambda: MasterKeys.parse(new_master_key().reveal()),
     }
     app.mount("/windlass", windlass)
     app.router.routes.insert(0, app.router.routes.pop())
@@ -78,9 +78,10 @@ def pages(kept: MemoryStore) -> Iterator[TestClient]:
 class Records(AirflowRecords):
     """A run of each cluster, and two assets."""
 
-    def cluster_of_run(self, dag_id: str, run_id: str) -> str | None:
-        assert dag_id in {"apply_cluster", "heal_cluster", "delete_cluster"}
-        return {run: cluster for cluster, run in RUNS.items()}.get(run_id)
+    def clusters_of_runs(self, runs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
+        assert {dag_id for dag_id, _ in runs} <= {"apply_cluster", "heal_cluster", "delete_cluster"}
+        of = {run: cluster for cluster, run in RUNS.items()}
+        return {(dag_id, run): of[run] for dag_id, run in runs if run in of}
 
     def asset(self, asset: int) -> str | None:
         return {1: "windlass_backups", 2: "somebody_elses"}.get(asset)
@@ -156,6 +157,29 @@ def test_a_cluster_of_which_nobody_can_tell_whom_it_lets_lets_nobody(
 def run(api: TestClient, role: str, dag_id: str, cluster: str) -> Any:
     body = {"logical_date": None, "conf": {"cluster": cluster}}
     return api.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body, headers=login(role))
+
+
+@pytest.mark.parametrize("role", OURS)
+@pytest.mark.parametrize(
+    ("roles", "takes"),
+    [
+        (OURS, ["operate"]),
+        ({**OURS, "user": ["see"]}, ["operate"]),
+        ({**OURS, "user": ["operate", "delete"]}, ["operate", "delete"]),
+        ({**OURS, "team:mallory": ["approve"]}, ["operate", "approve"]),
+        ({}, ["operate", "approve", "delete"]),
+    ],
+)
+def test_nobody_gives_by_a_spec_a_right_that_they_have_not(
+    api: TestClient, role: str, roles: dict[str, list[str]], takes: list[str]
+) -> None:
+    def status(cluster: str, headers: dict[str, str]) -> int:
+        conf = {"cluster": cluster, "spec": spec(cluster, {"roles": roles})}
+        return int(api.post("/api/v2/dags/apply_cluster/dagRuns", json={"conf": conf}, headers=headers).status_code)
+
+    assert status("mine", login(role)) == (200 if takes == [RIGHT_OF[role]] else 403)
+    assert status("free", login(role)) == 200
+    assert status("theirs", login("admin", "", ["theirs"])) == 200
 
 
 TRIGGERS = ("apply_cluster", "upgrade_cluster", "disaster_recovery", "etcd_backup", "heal_cluster", "create_cluster")
@@ -397,9 +421,7 @@ def test_airflows_database_tells_whose_a_run_is() -> None:
             session.execute(insert(DagRun).values({name: row[name] for name in row if name in columns}))
         session.execute(insert(AssetModel).values(id=1, name="windlass_backups", uri="windlass_backups", group="asset"))
     known = AirflowRecords()
-    found = [
-        known.cluster_of_run("heal_cluster", run_id) for run_id in ("by-conf", "by-partition", "by-none", "absent")
-    ]
-    assert found == ["mine", "theirs", None, None]
-    assert known.cluster_of_run("apply_cluster", "by-conf") is None
+    asked = [("heal_cluster", run_id) for run_id in ("by-conf", "by-partition", "by-none", "absent")]
+    found = known.clusters_of_runs([*asked, ("apply_cluster", "by-conf")])
+    assert found == dict(zip(asked, ["mine", "theirs", None], strict=False))
     assert (known.asset(1), known.asset(7)) == ("windlass_backups", None)

@@ -50,7 +50,7 @@ def test_a_roll_that_is_asked_before_its_first_step_changes_nothing(new: Callabl
     run = world.begin("upgrade_cluster", **ASKED)
     for task in world.tasks(run):
         world.execute(task, run)
-        if task.task_id == "check":
+        if task.task_id == "confirm":
             world.run("pause_upgrade")
     run.is_finished = True
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from windlass.errors import RefusedError
 from world import World
 
 TOPOLOGIES = [
@@ -77,3 +79,22 @@ def test_what_was_applied_leaves_nothing_to_plan(
         assert (again.results["result"]["state"], again.states["lease"]) == ("nothing", "skipped")
         assert world.state() == state
         assert not any(world.run("create_cluster").results["plan.preflight"].values())
+
+
+def test_images_that_a_kubelet_has_deleted_are_nothing_to_apply_even_if_the_mirror_lacks_them(new: New) -> None:
+    spec = spec_of(TOPOLOGIES[1], "v1.37.2", {"labels": {}})
+    world = new(spec)
+    world.run("create_cluster", spec=spec)
+    images = world.machines["h-12"].images
+    image = next(one for one in sorted(images) if one.startswith("pods "))
+    images.remove(image)
+    world.mirror_lacks = (image,)
+
+    assert world.run("apply_cluster", spec=spec, auto_approve=True).results["result"]["state"] == "nothing"
+
+    changed = spec_of(TOPOLOGIES[1], "v1.37.2", {"labels": {"tier": "a"}})
+    with pytest.raises(RefusedError, match=f"the mirror lacks {image}"):
+        world.run("apply_cluster", spec=changed, auto_approve=True)
+    world.mirror_lacks = ()
+    assert world.run("apply_cluster", spec=changed, auto_approve=True).results["result"]["state"] == "done"
+    assert image in images

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import NoReturn
 
 import pytest
-from cryptography import x509
 
-from windlass.domain.host.layout import API_SERVER_PKI, CLIENT_CA, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI, SEALED_PKI
+from windlass.domain.host.layout import SEALED_PKI
 from windlass.domain.pki import Pki, Signer, files_for, issue_pki
-from windlass.domain.pki.issuance import is_signed_by
 from windlass.domain.pki.rotation import has_anything_ended
-from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
 from windlass.effects.ssh.connection import RemoteFile
@@ -23,33 +20,11 @@ from windlass.errors import UnreachableError
 from windlass.operations.rollout import revive
 from world import World
 from world.specs import SMALL, THREE
+from world.trust import BUNDLES, TrustWatch, stored, strangers
 
 New = Callable[[str], World]
-PKI = "/etc/windlass/pki"
-STEMS = {
-    "etcd-server": "etcd/server",
-    "etcd-peer": "etcd/peer",
-    "etcd-health": "etcd/health",
-    "apiserver-etcd-client": "etcd/apiserver-client",
-    "controller-manager": "controller-manager/server",
-    "controller-manager-client": "controller-manager/client",
-    "scheduler": "scheduler/server",
-    "scheduler-client": "scheduler/client",
-}
-DIRECTORIES = (PKI, API_SERVER_PKI, CONTROLLER_MANAGER_PKI, SCHEDULER_PKI)
-BUNDLES = {
-    Signer.KUBERNETES: (CLIENT_CA, *(f"{one}/ca.crt" for one in DIRECTORIES)),
-    Signer.ETCD: (f"{PKI}/etcd/ca.crt", f"{API_SERVER_PKI}/etcd/ca.crt"),
-    Signer.FRONT_PROXY: tuple(f"{one}/front-proxy-ca.crt" for one in DIRECTORIES),
-}
 PEOPLE = SMALL.replace("\nspec:\n", "\nspec:\n  access: {groups: {Admin: [windlass:cluster-admin]}}\n")
 """One that people may come into: its API servers accept another authority besides."""
-
-
-def stored(world: World) -> Pki:
-    pki = ClusterRecords(world.store, world.name).pki(world.keys)
-    assert pki is not None
-    return pki
 
 
 def made(new: New, spec: str) -> World:
@@ -58,61 +33,20 @@ def made(new: New, spec: str) -> World:
     return world
 
 
-def strangers(world: World) -> Iterator[str]:
-    """Yield each certificate on a host, or of Windlass's own, that some host does not accept as it is by now."""
-    pki = stored(world)
-    for name, leaf in desired_leaves(load_cluster(world.spec, "spec")).items():
-        host, is_on_host, purpose = name.partition("/")
-        text = (
-            world.machines[host].text(f"{PKI}/{STEMS.get(purpose, purpose)}.crt")
-            if is_on_host
-            else pki.leaves[name].certificate
-        )
-        shown = x509.load_pem_x509_certificate(text.encode())
-        for other, machine in world.machines.items():
-            for bundle in (bundle for path in BUNDLES[leaf.signer] for bundle in read_by(machine, path)):
-                issuers = x509.load_pem_x509_certificates(bundle)
-                if not any(is_signed_by(shown, issuer) for issuer in issuers):
-                    yield f"{other} does not accept {name}"
-
-
-def read_by(machine: object, path: str) -> Iterator[bytes]:
-    """Yield what a host accepts by a file: as it lies there, and as whatever reads it once has read it."""
-    host = machine.host  # type: ignore[attr-defined]
-    if path in host.files:
-        yield host.files[path].content
-        yield from machine.read_at_start(path)  # type: ignore[attr-defined]
-
-
-def check_at_every_boundary(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Have the world look at each change whether all hosts accept each other; what they do not is in the list."""
-    found: list[str] = []
-    cross = world.boundaries.cross
-
-    def crossed(place: str) -> None:
-        found.extend(one for one in strangers(world) if one not in found)
-        cross(place)
-
-    monkeypatch.setattr(world.boundaries, "cross", crossed)
-    return found
-
-
 def issuers(pki: Pki) -> set[str]:
     return {pki.authorities[signer].certificate for signer in BUNDLES}
 
 
 @pytest.mark.parametrize("spec", [SMALL, THREE, PEOPLE], ids=["small", "three", "people"])
-def test_every_authority_and_key_is_changed_and_hosts_accept_each_other_all_the_time(
-    new: New, monkeypatch: pytest.MonkeyPatch, spec: str
-) -> None:
+def test_every_authority_and_key_is_changed_and_hosts_accept_each_other_all_the_time(new: New, spec: str) -> None:
     world = made(new, spec)
     before = stored(world)
-    found = check_at_every_boundary(world, monkeypatch)
+    watch = TrustWatch(world)
 
     run = world.run("rotate_certificates", what="all", auto_approve=True)
 
     after = stored(world)
-    assert found == []
+    assert watch.found == []
     assert run.results["trust_result"]["state"] == run.results["reissue_result"]["state"] == "done"
     assert not issuers(after) & issuers(before)
     assert after.authorities.get(Signer.PEOPLE) == before.authorities.get(Signer.PEOPLE)
@@ -123,12 +57,12 @@ def test_every_authority_and_key_is_changed_and_hosts_accept_each_other_all_the_
     assert world.run("apply_cluster").results["result"]["state"] == "nothing"
 
 
-def test_leaves_are_issued_again_in_one_rollout(new: New, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaves_are_issued_again_in_one_rollout(new: New) -> None:
     world = made(new, SMALL)
     before = stored(world)
-    found = check_at_every_boundary(world, monkeypatch)
+    watch = TrustWatch(world)
     run = world.run("rotate_certificates", what="leaves", auto_approve=True)
-    assert found == []
+    assert watch.found == []
     assert run.results["settle_result"]["state"] == "done"
     assert run.states["trust_lease"] == "skipped"
     assert stored(world).authorities == before.authorities

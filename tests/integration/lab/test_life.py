@@ -182,6 +182,18 @@ def test_a_wiped_host_with_new_keys_is_known_by_them(own: Lab) -> None:
     subprocess.run(argv, check=True, timeout=60, capture_output=True)
 
 
+def test_a_host_with_a_frozen_group_can_be_wiped(own: Lab) -> None:
+    freezing = """
+        group=/sys/fs/cgroup/freezer/held
+        mkdir "$group" 2>/dev/null || exit 0 # cgroup v2, where a frozen process can be killed
+        sleep 600 >/dev/null 2>&1 </dev/null & echo $! >"$group/tasks"
+        echo FROZEN >"$group/freezer.state"
+    """
+    inside(own, "b", "sh", "-c", freezing)
+    faults.wipe(own, "b")
+    assert answers(own, "b")
+
+
 def test_other_options_for_a_lab_that_is_up_are_refused(own: Lab) -> None:
     with pytest.raises(RefusedError, match="disk size `256M`"):
         up(LabPlan(own.name, ("a",)))

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from windlass.effects.catalog import load_catalog
+from windlass.effects.packaged import catalog_directory
 from windlass.mirror import cache
 from windlass.mirror.commands import Commands
 from windlass.mirror.flag_record import ask_flags
-from windlass.mirror.places import catalog_directory
 
 CATALOG = load_catalog(catalog_directory())
 

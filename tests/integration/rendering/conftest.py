@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,16 +14,17 @@ import pytest
 
 from windlass.domain.artifacts import Artifact
 from windlass.domain.catalog import Catalog
-from windlass.domain.host.facts import HostFacts, parse_facts
+from windlass.domain.host.facts import HostFacts, InterfaceAddress, parse_facts
 from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.rendering import HostFiles, MirrorAddresses, render_host
 from windlass.domain.spec import Cluster, Host
 from windlass.effects.catalog import load_catalog
 from windlass.mirror.cache import artifact_path, mirror_directory, read_lock
+from windlass.mirror.places import own_architecture
 
 SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
 MIRROR = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")
-FACTS = replace(parse_facts("complete=yes"), cgroup_version=2, cpus=2)
+FACTS = replace(parse_facts("arch=x86_64\ncomplete=yes"), cgroup_version=2, cpus=2)
 Unpack = Callable[[str, str], Path]
 
 
@@ -40,15 +41,23 @@ def unpack(tmp_path_factory: pytest.TempPathFactory) -> Unpack:
     trees: dict[str, Path] = {}
 
     def tree_of(name: str, version: str) -> Path:
-        digest = lock.digest(Artifact("image", name, version))
+        digest = lock.artifacts[Artifact("image", name, version)].digest_on(own_architecture()) or ""
         if digest not in trees:
             trees[digest] = tmp_path_factory.mktemp(name)
             for layer in json.loads(blob(digest).read_text())["layers"]:
                 with tarfile.open(blob(layer["digest"])) as archive:
-                    archive.extractall(trees[digest], filter="tar")
+                    _extract(archive, trees[digest])
         return trees[digest]
 
     return tree_of
+
+
+def _extract(archive: tarfile.TarFile, tree: Path) -> None:
+    """Lay a layer over those below it: a link that it has too is replaced, and not followed."""
+    for member in archive:
+        if (tree / member.name).is_symlink():
+            (tree / member.name).unlink()
+        archive.extract(member, tree, filter="tar")
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,14 @@ class Kit:
 
     def files(self, cluster: Cluster, host: Host) -> HostFiles:
         release = self.catalog.release(cluster.spec.kubernetes.version)
-        return render_host(cluster, release, host, read_lock(), self.mirror, self.facts)
+        facts = replace(self.facts, interfaces=_interfaces(cluster))
+        return render_host(cluster, release, host, read_lock(), self.mirror, facts)
+
+
+def _interfaces(cluster: Cluster) -> Mapping[str, InterfaceAddress]:
+    """Return the addresses of all hosts, as if one machine had them."""
+    lines = (f"interface=eth0 {host.node_address}/24" for host in cluster.spec.hosts.members)
+    return parse_facts("\n".join((*lines, "complete=yes"))).interfaces
 
 
 @pytest.fixture(scope="session")

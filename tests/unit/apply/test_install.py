@@ -228,7 +228,8 @@ def test_scripts_at_once_all_run_and_one_failure_is_enough() -> None:
 
 DOCKER = """#!/bin/sh
 case $1 in
-  images) echo one@sha256:1 ;;
+  # Since 29 images by digest are listed only with -a.
+  images) [ "$2" != -a ] || echo one@sha256:1 ;;
   pull) echo "$3" >> $STATE/pulled; [ "$3" != absent@sha256:3 ] || { echo no such image >&2; exit 1; } ;;
 esac
 """

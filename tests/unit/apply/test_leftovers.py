@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from windlass.domain.catalog.drivers import HostTraces
 from windlass.domain.scripts import uninstall
 from windlass.domain.scripts.uninstall import removal_script
 
@@ -122,4 +123,4 @@ def test_what_was_killed_is_given_a_moment(host: Path) -> None:
 
 
 def test_a_removal_ends_with_what_it_finds_left() -> None:
-    assert removal_script(("10.244.0.0/16",)).text.endswith(uninstall._END)
+    assert removal_script(("10.244.0.0/16",), HostTraces()).text.endswith(uninstall._END)

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from windlass.domain.host.layout import OWN
+from windlass.domain.scripts.combine import in_turn
 from windlass.domain.scripts.own_files import OWN_LINES, PUT_BACK, own_files_script
 from windlass.domain.scripts.script import changes_of
 
@@ -19,7 +20,9 @@ class Host:
         (root / "own").parent.mkdir(exist_ok=True)
 
     def run(self, *paths: str, text: str = "") -> tuple[str, ...]:
-        script = text or own_files_script(str(self.root / path) for path in paths).text
+        # As on hosts, where it is one of several that run in turn.
+        ours = in_turn("note", own_files_script(str(self.root / path) for path in paths))
+        script = text or ours.text
         script = script.replace(OWN, str(self.root / "own"))
         done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False, timeout=30)
         assert (done.returncode, done.stderr) == (0, "")

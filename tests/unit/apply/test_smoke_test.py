@@ -52,3 +52,8 @@ def test_all_of_its_pods_are_led_to_the_given_nodes_alone() -> None:
             "matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["w-1", "w-2"]}]
         }
     assert len(made) == 2
+
+
+def test_its_service_has_the_name_that_it_is_given() -> None:
+    made = trial_objects("toolbox", ["w-1"], has_volume=False, service="verify-1f")
+    assert [one["metadata"]["name"] for one in made if one["kind"] == "Service"] == ["verify-1f"]

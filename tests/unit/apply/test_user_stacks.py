@@ -45,7 +45,8 @@ def test_a_stack_that_is_no_longer_wanted_is_taken_away(stacks: Path) -> None:
     assert remove_others("etcd", "api-proxy") == ("removed stack edge-proxy",)
     assert [path.name for path in stacks.iterdir()] == ["etcd"]
     calls = (stacks.parent / "calls").read_text().splitlines()
-    assert calls == ["ps -aq --filter label=com.docker.compose.project=windlass-edge-proxy", "rm -fv c1"]
+    listed = "ps -aq --filter label=com.docker.compose.project=windlass-edge-proxy"
+    assert calls == [listed, "stop -t 10 c1", "rm -fv c1"]
     assert remove_others("etcd", "api-proxy") == ()
 
 

@@ -28,6 +28,27 @@ def test_says_what_was_missing_last() -> None:
         wait_until(lambda: "w-1 is not there", timedelta(0), "wait for nodes", quick_clock())
 
 
+def test_slow_hosts_are_waited_for_longer() -> None:
+    told: list[str] = []
+    clock = replace(quick_clock(), slowness=lambda: 3.0)
+    with pytest.raises(NotReadyError, match="wait for nodes: not done after 180 s: w-1 is not there"):
+        wait_until(lambda: "w-1 is not there", LONG, "wait for nodes", clock, told.append)
+    assert sum("hosts are 3.0 times slower than usual ones: 180 s at most" in line for line in told) == 1
+
+
+def test_what_is_there_in_time_is_not_measured() -> None:
+    def measure() -> float:
+        raise AssertionError("nobody needed to know")
+
+    wait_until(lambda: "", LONG, "wait", replace(quick_clock(), slowness=measure))
+
+
+def test_what_comes_within_the_longer_limit_has_come() -> None:
+    clock = replace(quick_clock(), slowness=lambda: 2.0)
+    begun = clock.monotonic()
+    wait_until(lambda: "" if clock.monotonic() > begun + 90 else "not yet", LONG, "wait", clock)
+
+
 @pytest.mark.parametrize("error", [NotReadyError("not yet"), UnreachableError("no answer")])
 def test_no_answer_yet_is_waited_for(error: Exception) -> None:
     pending: list[Exception] = [error]
@@ -87,8 +108,21 @@ def test_what_is_waited_for_is_told_when_it_changes_and_every_quarter_of_a_minut
     assert told == [
         "wait for nodes: 0 s: two nodes",
         "wait for nodes: 15 s: two nodes",
-        "wait for nodes: 20 s: one node",
+        "wait for nodes: 19 s: one node",
     ]
+
+
+def test_the_first_looks_come_soon_and_later_ones_twice_a_second() -> None:
+    clock = quick_clock()
+    looked: list[float] = []
+    answers = iter(["not yet"] * 5 + [""])
+
+    def look() -> str:
+        looked.append(round(clock.monotonic(), 3))
+        return next(answers)
+
+    wait_until(look, LONG, "wait for nodes", clock)
+    assert [round(one - looked[0], 3) for one in looked] == [0, 0.1, 0.3, 0.7, 1.2, 1.7]
 
 
 def test_what_changes_all_the_time_fills_no_log() -> None:

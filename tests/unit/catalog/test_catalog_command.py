@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from unit.catalog.test_drivers import drivers_of
 from unit.catalog.test_tested import case, suite
 from windlass.cli.main import main
 from windlass.domain.artifacts import Artifact, parse_lock
@@ -77,7 +78,7 @@ def test_a_patch_release_is_a_change_of_data(include: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert catalog(include, "verify", "v1.37.3", "--lock", str(lock_file(include, release))) == 0
     shown = capsys.readouterr().out
-    assert "v1.37.3: 12 renderings, 22 artifacts: 0 problems" in shown
+    assert "v1.37.3: 28 renderings, 22 artifacts: 0 problems" in shown
     assert "v1.37.3: untested" in shown
 
 
@@ -162,3 +163,66 @@ def test_a_template_that_does_not_render_is_a_problem(include: Path, capsys: pyt
 
     told = "rendering (standalone, as it comes, cgroup v1): the catalog's v1.37.2: template host/sysctl.conf.j2"
     assert told in capsys.readouterr().out
+
+
+class TestDriversAndStacks:
+    """Below `drivers` and `stacks`; a driver of one's own comes from a directory that WINDLASS_DRIVERS names."""
+
+    @pytest.fixture
+    def own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        drivers_of(tmp_path / "own")
+        monkeypatch.setenv("WINDLASS_DRIVERS", str(tmp_path / "own" / "drivers"))
+        return tmp_path / "own" / "drivers" / "monitoring" / "gauge"
+
+    def test_are_listed(self, include: Path, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert catalog(include, "drivers", "list") == 0
+        shown = capsys.readouterr().out
+        assert "network/flannel " in shown
+        assert "monitoring/gauge               Gauge: Measures, for this test\n" in shown
+        assert catalog(include, "drivers", "list", "--json") == 0
+        rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["drivers"]}
+        assert rows["monitoring/gauge"]["file"] == str(own / "driver.yaml")
+        assert catalog(include, "stacks", "list") == 0
+        assert "edge-proxy" in capsys.readouterr().out
+
+    def test_one_that_cannot_be_loaded_is_listed_with_why(
+        self, include: Path, own: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (own / "driver.yaml").write_text("title: Gauge\n")
+        assert catalog(include, "drivers", "list") == 1
+        assert f"monitoring/gauge: cannot be picked: {own}/driver.yaml:1: description" in capsys.readouterr().out
+
+    def test_are_shown_with_what_they_ask(self, include: Path, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert own.is_dir()
+        assert catalog(include, "drivers", "show", "gauge") == 0
+        shown = capsys.readouterr().out
+        assert "spec.monitoring.values.days (integer, default 7): For how many days numbers are kept" in shown
+        assert "images: gauge v2.1.0" in shown
+        assert catalog(include, "drivers", "show", "network/flannel") == 0
+        assert "ports between nodes: 8472/udp" in capsys.readouterr().out
+        assert catalog(include, "drivers", "show", "none") == 2
+        assert catalog(include, "stacks", "show", "edge-proxy") == 0
+        assert "values.ports (string" in capsys.readouterr().out
+
+    def test_are_rendered_for_every_release_with_each_choice(
+        self, include: Path, own: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert catalog(include, "drivers", "verify") == 0
+        assert ": 0 problems" in capsys.readouterr().out
+        (own / "gauge.yaml.j2").write_text("kind: {{ nothing }}\n")
+        assert catalog(include, "drivers", "verify", "monitoring/gauge") == 1
+        shown = capsys.readouterr().out
+        assert (
+            "v1.37.2, monitoring/gauge, as it comes): the catalog's v1.37.2: template drivers/monitoring/gauge" in shown
+        )
+        assert "1 drivers, 1 renderings: 1 problems" in shown  # it is for 1.37 alone
+        assert catalog(include, "stacks", "verify") == 0
+        assert ": 0 problems" in capsys.readouterr().out
+
+    def test_images_that_a_driver_brings_are_looked_for_in_the_lock(
+        self, include: Path, own: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert own.is_dir()
+        lock = lock_file(include, load_catalog(include / "templates" / "kubernetes").release("v1.37.2"))
+        assert catalog(include, "drivers", "verify", "gauge", "--lock", str(lock)) == 1
+        assert "image:gauge:v2.1.0 is not in the lock" in capsys.readouterr().out

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from windlass.domain.catalog import StackQuestion, StackTemplate
+from windlass.domain.catalog import Question, StackTemplate
 from windlass.domain.spec import Cluster, Known, problems
 from windlass.effects.catalog import load_catalog
 from windlass.errors import SpecError
@@ -95,7 +95,7 @@ def test_a_wrong_stack_is_told_with_file_and_place(root: Path, path: str, text: 
 
 
 def test_patterns_hold_for_the_whole_answer() -> None:
-    question = StackQuestion("ports", "Ports", "string", pattern="[0-9]+")
+    question = Question("ports", "Ports", "string", pattern="[0-9]+")
     assert question.problem("80") is None
     assert question.problem("80x") is not None
 

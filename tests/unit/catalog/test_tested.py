@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
-from windlass.domain.catalog import Release
+from windlass.domain.catalog import Driver, Drivers, Release
 from windlass.domain.catalog.tested import (
     PROOF,
     SuiteOutcome,
@@ -69,6 +70,26 @@ def test_other_bytes_of_the_same_source_are_a_change(has: Lock | None, stands: s
     assert standing(RELEASE, record(), has) == stands
 
 
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_a_further_architecture_changes_nothing_that_was_tested(architecture: str) -> None:
+    manifests = {"amd64": "sha256:1", "arm64": "sha256:2"}
+    tested = {architecture: manifests[architecture], "other": "sha256:0"}
+    both = {
+        ETCD: Locked("sha256:9", 1, "build", manifests=tested),
+        Artifact("file", "etcd", "v3.7.3", "arm64"): Locked("sha256:8", 1, "build"),
+    }
+    stands = "tested" if architecture == "amd64" else "changed"
+    assert standing(RELEASE, record(), Lock("modules", both)) == stands
+
+
+def test_a_record_of_a_mirror_for_several_names_what_was_tested() -> None:
+    both = Locked("sha256:9", 1, "build", manifests={"amd64": "sha256:1", "arm64": "sha256:2"})
+    known = {ETCD: both, RELEASE.artifact("file", "kubelet").on("arm64"): Locked("sha256:3", 1, "build")}
+    assert record_of(RELEASE, Lock("modules", known), PASSED, "2026-11-30").artifacts == {
+        "image:etcd:v3.7.3": "sha256:1"
+    }
+
+
 def test_what_has_changed_is_named() -> None:
     other = replace(RELEASE, templates={"a.j2": "other"})
     assert changed_since(other, record(), lock("sha256:9")) == ("templates", "image:etcd:v3.7.3")
@@ -86,8 +107,9 @@ def test_what_is_no_record_is_told(text: str) -> None:
         TestRecord.from_text(text, "tested.json")
 
 
-def case(module: str, *, on: str = "v1.37.2", end: str = "") -> str:
-    told = f'<properties><property name="kubernetes" value="{on}"/></properties>'
+def case(module: str, *, on: str = "v1.37.2", end: str = "", drivers: str = "") -> str:
+    told = f'<property name="kubernetes" value="{on}"/><property name="drivers" value="{drivers}"/>'
+    told = f"<properties>{told}</properties>"
     return f'<testcase classname="tests.e2e.{module}" name="a">{told}{end}</testcase>'
 
 
@@ -134,3 +156,36 @@ def test_a_drill_that_did_not_pass_is_none(end: str) -> None:
 
 def test_a_drill_of_another_release_is_none() -> None:
     assert "test_drill" in read_report(suite(case("test_drill", on="v1.36.3")), "report", "v1.37.2").lacks
+
+
+FLANNEL = Driver("network", "flannel", "flannel", "A network.", templates={"flannel.yaml.j2": "text"})
+WITH_FLANNEL = RELEASE.with_drivers(Drivers({FLANNEL.id: FLANNEL}))
+
+
+class TestDrivers:
+    def test_with_which_tests_passed_are_recorded(self) -> None:
+        report = suite(
+            case("test_create", drivers="network/flannel dns/gone"),
+            case("test_choices", drivers="storage/other", end="<failure/>"),
+        )
+        outcome = read_report(report, "report", "v1.37.2")
+        assert outcome.drivers == ("dns/gone", "network/flannel")
+        recorded = record_of(WITH_FLANNEL, LOCK, outcome, "2026-11-30")
+        assert recorded.drivers == {"network/flannel": FLANNEL.digest}
+        assert TestRecord.from_text(recorded.to_text(), "tested.json") == recorded
+
+    def test_that_are_others_since_are_named(self) -> None:
+        recorded = record_of(WITH_FLANNEL, LOCK, replace(PASSED, drivers=("network/flannel",)), "2026-11-30")
+        changed = replace(FLANNEL, templates={"flannel.yaml.j2": "other"})
+        release = RELEASE.with_drivers(Drivers({FLANNEL.id: changed}))
+        assert changed_since(WITH_FLANNEL, recorded) == ()
+        assert changed_since(release, recorded) == ("driver network/flannel",)
+        assert standing(release, recorded) == "changed"
+
+    def test_that_nobody_tested_change_nothing_about_a_record(self) -> None:
+        assert changed_since(WITH_FLANNEL, record()) == ()
+
+    def test_are_none_in_a_record_of_before(self) -> None:
+        document = json.loads(record().to_text())
+        del document["drivers"], document["end_to_end"]["drivers"]
+        assert TestRecord.from_text(json.dumps(document), "tested.json") == record()

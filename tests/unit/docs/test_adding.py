@@ -93,7 +93,9 @@ def test_a_flag_in_its_one_file_reaches_the_component(tmp_path: Path) -> None:
     files = [Artifact("file", name, version) for name, version in release.files.items()]
     images = [Artifact("image", name, version) for name, version in release.images.items()]
     locked = dict.fromkeys([*files, *images], Locked(f"sha256:{'0' * 64}", 1, "build"))
-    facts = replace(parse_facts("complete=yes"), cgroup_version=2, cpus=2, cap_bounding=1 << CAP_SYS_RESOURCE)
+    facts = replace(
+        parse_facts("arch=x86_64\ncomplete=yes"), cgroup_version=2, cpus=2, cap_bounding=1 << CAP_SYS_RESOURCE
+    )
     mirror = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")
 
     rendered = render_host(cluster, release, cluster.spec.hosts.members[0], Lock("modules", locked), mirror, facts)

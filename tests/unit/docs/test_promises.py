@@ -17,10 +17,13 @@ SPEC = ROOT / "plugins" / "windlass" / "domain" / "spec"
 READ_IN_THE_SPEC = {"Etcd.allow_even"}
 """They say only which specs are right."""
 READ_BY = {
+    **dict.fromkeys(("ClusterSpec.dns", "ClusterSpec.monitoring", "Network.proxy_mode"), r"\bpicked_drivers\("),
     "Component.extra_args": r"\bown_flags\(",
     "Oidc.username_prefix": r"\.prefix\b",
     "Host.secondary_address": r"\.node_addresses\b",
     "HostSsh.direct": r"\blogin_of\(",
+    "ClusterSpec.monitoring": r"\bpicked_drivers\(",
+    "Network.proxy_mode": r"\.network\.proxy\b",
     "Network.pod_cidr": r"\.pod_ranges\b",
     "Network.pod_cidrs": r"\.pod_ranges\b",
     "Network.service_cidr": r"\.service_ranges\b",

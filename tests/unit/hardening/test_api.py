@@ -40,6 +40,9 @@ OPEN = [
     ("5.1.11", ["update"], ["certificatesigningrequests/approval"]),
     ("5.1.12", ["patch"], ["mutatingwebhookconfigurations"]),
     ("5.1.13", ["create"], ["serviceaccounts/token"]),
+    ("5.1.10", ["create"], ["*/proxy"]),
+    ("5.1.11", ["patch"], ["*/approval"]),
+    ("5.1.13", ["create"], ["*/token"]),
 ]
 
 
@@ -68,6 +71,22 @@ def test_a_further_administrator_is_found() -> None:
     assert outcome("5.1.1", bindings=[ours, own, bound("cluster-admin", "ci")]) is Outcome.FAIL
     assert outcome("5.1.7", bindings=[own]) is Outcome.PASS
     assert outcome("5.1.7", bindings=[bound("view", "system:masters")]) is Outcome.FAIL
+
+
+@pytest.mark.parametrize("name", ["cluster-admin", "windlass:admins", "windlass:cluster-admin"])
+def test_whoever_is_added_to_a_known_binding_is_a_further_administrator(name: str) -> None:
+    group = "system:masters" if name == "cluster-admin" else name
+    known = {**bound("cluster-admin", group), "metadata": {"name": name}}
+    assert outcome("5.1.1", bindings=[known]) is Outcome.PASS
+    more = {**known, "subjects": [*known["subjects"], {"name": "system:authenticated"}]}
+    assert outcome("5.1.1", bindings=[more]) is Outcome.FAIL
+    assert outcome("5.1.1", bindings=[{**known, "subjects": [{"name": "ci"}]}]) is Outcome.FAIL
+
+
+def test_a_binding_of_one_namespace_is_no_known_one_by_its_name() -> None:
+    posing = {**bound("cluster-admin", "system:masters"), "metadata": {"name": "cluster-admin", "namespace": "shop"}}
+    assert outcome("5.1.1", bindings=[posing]) is Outcome.FAIL
+    assert outcome("5.1.7", bindings=[posing]) is Outcome.FAIL
 
 
 def test_wildcards_are_found_in_what_windlass_applies() -> None:

@@ -99,6 +99,16 @@ def test_each_difference_is_told_in_words(observed: ObservedFile, words: list[st
     assert told(observed) == words
 
 
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [(0o644, []), (0o640, []), (0o600, []), (0o666, ["mode 0666 -> 0644"]), (0o662, ["mode 0662 -> 0640"])],
+)
+def test_a_file_that_is_its_owners_too_is_only_closed(mode: int, told: list[str]) -> None:
+    shared = DesiredFile("0" * 64, is_shared=True)
+    observed = FileState("0" * 64, mode, "ops:ops", "7:7")
+    assert [one for drift in find_file_drift({KEY: shared}, {KEY: observed}) for one in drift.access] == told
+
+
 def test_owner_may_be_given_by_number() -> None:
     assert told(GOOD, replace(DESIRED, owner="0:0")) == []
     assert told(replace(GOOD, owner="ops:ops", owner_ids="1:0"), replace(DESIRED, owner="0:0")) == [

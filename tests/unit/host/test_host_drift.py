@@ -31,13 +31,13 @@ from windlass.domain.host.observed import LoadedFiles, ObservedHost, ObservedUni
 from windlass.domain.pki import desired_certificates, issue_pki
 from windlass.domain.remediation.drift import with_drift
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
-from windlass.domain.rollout.plan import KUBELET_CERTIFICATES
 from windlass.domain.rollout.stale import host_state
+from windlass.domain.rollout.step import KUBELET_CERTIFICATES
 from windlass.domain.spec.version import at_version
 from windlass.operations.apply.plan import plan_steps
 from world.scripts.remediation import inspected
 
-FACTS = parse_facts("cgroup=2\ncpus=2\ndocker=20.10\ncomplete=yes")
+FACTS = parse_facts("arch=x86_64\ncgroup=2\ncpus=2\ndocker=20.10\ncomplete=yes")
 CURRENT = LoadedFiles("1", "1")
 SYSCTL = "/etc/sysctl.d/90-windlass.conf"
 KUBELET_KEY = "/etc/windlass/pki/kubelet.key"

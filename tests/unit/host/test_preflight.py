@@ -75,20 +75,16 @@ def test_good_hosts_have_no_findings() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"arch": "aarch64"}, "processor is aarch64"),
         ({"init": "sh"}, "process 1 is `sh`"),
         ({"kernel": "4.19.0"}, "kernel 4.19.0"),
         ({"kernel": "unknown"}, "kernel unknown"),
         ({"cgroup_version": 0}, "no cgroups"),
         ({"swaps": ("/swapfile",)}, "swap is on (/swapfile)"),
         ({"docker_version": "stopped"}, "does not answer"),
-        ({"docker_version": None, "os_id": "alpine"}, "Docker is missing"),
-        (
-            {"docker_version": None, "os_version": "13", "os_name": "Debian 13"},
-            "missing on Debian 13, and the mirror has",
-        ),
-        ({"docker_version": None, "os_id": "ubuntu", "os_version": "24.04"}, "packages of Debian 12 only"),
-        ({"docker_version": None, "os_version": None}, "packages of Debian 12 only"),
+        ({"docker_version": "19.03.15"}, "Docker Engine 19.03.15, and 20.10 to 29 are used"),
+        ({"docker_version": "30.0.1"}, "Docker Engine 30.0.1, and 20.10 to 29 are used"),
+        ({"denies_signals": True}, "profile for runc keeps Docker Engine 20.10.24 from stopping its containers"),
+        ({"is_selinux_enforcing": True}, "SELinux is enforcing"),
         ({"docker_version": "stopped", "lacks_docker_client": True}, "install the package docker-cli"),
         ({"lacks_apparmor_parser": True}, "install the package apparmor"),
         ({"tools": frozenset({"curl", "mount"})}, "`iptables` is missing"),
@@ -116,8 +112,19 @@ def test_without_a_mirrors_engine_debian_and_ubuntu_bring_their_own(system: str,
     assert bool(check_hosts(cluster(), asked, brings_engine=False)) is finds
 
 
-def test_a_plain_debian_12_gets_its_engine_from_the_mirror() -> None:
-    assert findings_with(docker_version=None) == []
+@pytest.mark.parametrize(("system", "version"), [("debian", "12"), ("debian", "13"), ("rocky", "10.1"), (None, None)])
+def test_a_host_of_any_system_gets_its_engine_from_the_mirror(system: str | None, version: str | None) -> None:
+    assert findings_with(docker_version=None, os_id=system, os_version=version, lacks_apparmor_parser=True) == []
+
+
+@pytest.mark.parametrize("version", ["20.10.24", "27.5.1", "29.8.1"])
+def test_an_engine_that_is_there_is_used_within_its_range(version: str) -> None:
+    assert findings_with(docker_version=version) == []
+
+
+@pytest.mark.parametrize(("version", "is_found"), [("28.5.2", True), ("29.0.0", False)])
+def test_an_engine_since_29_needs_no_parser_of_apparmor(version: str, *, is_found: bool) -> None:
+    assert bool(findings_with(docker_version=version, lacks_apparmor_parser=True)) is is_found
 
 
 def test_a_worker_may_have_the_control_planes_ports_taken() -> None:
@@ -261,3 +268,30 @@ def test_what_others_left_on_a_host_is_found_before_anything_is_changed(line: st
 def test_what_gets_along_with_a_cluster_is_no_finding(line: str) -> None:
     facts = parse_facts(GOOD.format(machine_id="a").replace("complete=yes", f"{line}\ncomplete=yes"))
     assert [*leftovers(facts), *room(facts), *engine_settings(facts), *login(facts)] == []
+
+
+def test_an_engine_that_was_upgraded_beyond_the_range_since_stops_no_change_of_its_cluster() -> None:
+    assert findings_with(docker_version="30.0.1", cluster="demo") == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "kernel", "told"),
+    [
+        ("nftables", "5.10.0-28-amd64", ["cp-1: kernel 5.10.0-28-amd64 is too old for kube-proxy's mode nftables"]),
+        ("nftables", "5.13.0", []),
+        ("nftables", "6.1.0-18-amd64", []),
+        ("iptables", "5.10.0-28-amd64", []),
+        (None, "5.10.0-28-amd64", []),
+    ],
+)
+def test_kube_proxys_mode_must_be_one_that_the_kernel_of_a_node_carries(
+    mode: str | None, kernel: str, told: list[str]
+) -> None:
+    document = cluster().model_dump(mode="json", by_alias=True)
+    document["spec"]["network"]["proxyMode"] = mode
+    old = PreflightAnswer(facts("a" * 32, kernel=kernel)), PreflightAnswer(facts("b" * 32))
+    found = check_hosts(
+        Cluster.model_validate(document), dict(zip(("cp-1", "w-1"), old, strict=True)), brings_engine=True
+    )
+    assert [str(one).partition(", which")[0] for one in found] == told
+    assert all("set spec.network.proxyMode to iptables" in str(one) for one in found)

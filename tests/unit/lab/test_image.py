@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from windlass_lab.image import parse_index_targets, recipe_hash
+from windlass_lab.image import mounts_below, parse_index_targets, recipe_hash
 
 
 def recipe(directory: Path, **files: str) -> str:
@@ -31,3 +31,16 @@ def test_takes_the_packages_of_its_release_from_where_apt_does() -> None:
 
 def test_another_system_has_no_packages_for_it() -> None:
     assert parse_index_targets("http://packages.example/ubuntu/ noble main\n") == ""
+
+
+def test_finds_what_a_build_that_was_killed_has_left_mounted() -> None:
+    mounts = (
+        "proc /proc proc rw 0 0\n"
+        "proc /cache/a.root/proc proc rw 0 0\n"
+        "sysfs /cache/a.root-2/sys sysfs rw 0 0\n"
+        "none /cache/a.root/proc/sys/fs/binfmt_misc binfmt_misc rw 0 0\n"
+    )
+    assert mounts_below(mounts, Path("/cache/a.root")) == [
+        "/cache/a.root/proc/sys/fs/binfmt_misc",
+        "/cache/a.root/proc",
+    ]

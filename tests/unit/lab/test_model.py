@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -29,6 +30,15 @@ def test_what_was_saved_is_loaded() -> None:
     save(LAB)
     assert load("dev") == LAB
     assert all_names() == ["dev"]
+
+
+def test_a_lab_of_before_there_were_virtual_machines_is_loaded() -> None:
+    save(LAB)
+    document = json.loads((LAB.directory / "lab.json").read_text())
+    for host in document["hosts"]:
+        del host["is_vm"]
+    (LAB.directory / "lab.json").write_text(json.dumps(document))
+    assert load("dev") == LAB
 
 
 def test_a_lab_that_is_not_there_is_an_error_that_names_those_that_are() -> None:

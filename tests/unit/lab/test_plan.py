@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass.errors import SpecError
-from windlass_lab.plan import LabPlan, free_subnets, host_addresses, host_names, service_addresses
+from windlass_lab.plan import LabPlan, free_subnets, host_addresses, host_names, service_addresses, vm_names
 
 SUBNET = IPv4Network("10.87.5.0/24")
 NAMES = st.lists(st.sampled_from([f"h-{number}" for number in range(40)]), unique=True, min_size=1)
@@ -17,6 +17,7 @@ NAMES = st.lists(st.sampled_from([f"h-{number}" for number in range(40)]), uniqu
 @pytest.mark.parametrize(
     ("text", "names"),
     [
+        ("0", ()),
         ("1", ("cp-1",)),
         ("2", ("cp-1", "w-1")),
         ("3", ("cp-1", "cp-2", "cp-3")),
@@ -27,6 +28,21 @@ NAMES = st.lists(st.sampled_from([f"h-{number}" for number in range(40)]), uniqu
 )
 def test_reads_hosts_as_a_number_or_as_names(text: str, names: tuple[str, ...]) -> None:
     assert host_names(text) == names
+
+
+@pytest.mark.parametrize(("text", "names"), [("0", ()), ("2", ("vm-1", "vm-2")), ("db-1, db-2", ("db-1", "db-2"))])
+def test_reads_virtual_machines_as_a_number_or_as_names(text: str, names: tuple[str, ...]) -> None:
+    assert vm_names(text) == names
+
+
+def test_a_lab_may_be_of_virtual_machines_alone() -> None:
+    assert LabPlan("dev", (), vms=("vm-1",)).names == ("vm-1",)
+
+
+@pytest.mark.parametrize("vms", [("cp-1",), ("vm-1", "vm-1"), ("mirror",), ("VM",)])
+def test_refuses_virtual_machines_that_no_lab_can_have(vms: tuple[str, ...]) -> None:
+    with pytest.raises(SpecError):
+        LabPlan("dev", ("cp-1",), vms=vms)
 
 
 @pytest.mark.parametrize("name", ["", "Dev", "1st", "-x", "x-", "a_b", "engine", "locks", "x" * 33, "a/b", "a\n"])

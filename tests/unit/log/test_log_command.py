@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from windlass.cli.log_command import add_commands, lines
 from windlass.domain.servicelog import Event
@@ -94,3 +95,8 @@ def test_no_words_of_a_host_steer_a_terminal() -> None:
     (line,) = lines(made, asked("demo"), None)
     assert line.isprintable()
     assert "disk full" in line
+
+
+def test_programs_may_have_documents_of_yaml(store: MemoryStore) -> None:
+    written = "\n".join(lines(store, asked("demo", "-o", "yaml"), None))
+    assert [one["text"] for one in yaml.safe_load_all(written)] == ["first", "second", "third"]

@@ -10,12 +10,21 @@ from pathlib import Path
 from windlass.domain.artifacts import Artifact
 from windlass.errors import WindlassError
 from windlass.mirror.debian import Entry
-from windlass.mirror.layers import ImageSettings, write_layout, write_tar
+from windlass.mirror.layers import ImageSettings, write_index_layout, write_layout, write_tar
 from windlass.mirror.source import Origin, Produced, Progress
 
 REGISTRY = Artifact("file", "registry", "v1")
 TOOL = Artifact("file", "tool", "v2")
 IMAGE = Artifact("image", "pause", "3.10")
+
+
+def lay_recipes(directory: Path, recipes: str, needed: str) -> Path:
+    """Make the directory of recipes that a source of modules reads, with a small program in C."""
+    (directory / "modules").mkdir(parents=True)
+    (directory / "modules.yaml").write_text(recipes)
+    (directory / "artifacts.yaml").write_text(needed)
+    (directory / "modules/tool.c").write_text("int main(void) { return 0; }\n")
+    return directory
 
 
 @dataclass
@@ -30,6 +39,8 @@ class SourceOfBytes:
     workers: int = 2
     origin: Origin = "build"
     asked: list[Artifact] = field(default_factory=list)
+    architectures: tuple[str, ...] = ("amd64",)
+    """What its images are for."""
 
     def problem(self) -> str | None:
         return self.unusable
@@ -50,7 +61,9 @@ class SourceOfBytes:
         if artifact.kind == "image":
             layer = into / "layer.tar"
             write_tar({"pause": Entry(self.contents[artifact], 0o755)}, layer)
-            return Produced(write_layout([layer], ImageSettings("amd64"), into), "build")
+            images = [([layer], ImageSettings(one)) for one in self.architectures]
+            is_one = len(images) == 1
+            return Produced(write_layout(*images[0], into) if is_one else write_index_layout(images, into), "build")
         return Produced(made, self.origin)
 
 

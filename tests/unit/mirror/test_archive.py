@@ -6,19 +6,23 @@ import io
 import os
 import tarfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from windlass.domain.artifacts import Artifact
 from windlass.errors import IntegrityError, NotReadyError
 from windlass.mirror.archive import export_mirror, import_mirror
 from windlass.mirror.build_record import SourceCache
 from windlass.mirror.filling import missing
+from windlass.mirror.source import Produced, Progress
 
 from .fakes import IMAGE, REGISTRY, TOOL, SourceOfBytes
 from .test_filling import CONTENTS, fill_all
 
 Members = dict[str, bytes]
+SAME = Artifact("file", "same-tool", "v2")
 
 
 @pytest.fixture
@@ -55,6 +59,60 @@ def test_what_comes_out_is_full_and_serves_as_it_did(exported: Path, tmp_path: P
     assert held.blob(lock.digest(IMAGE)).exists()
     assert held.tag(IMAGE).read_text().strip() == lock.digest(IMAGE)
     assert held.lock() == lock
+
+
+@dataclass
+class SourceOfOneProgram(SourceOfBytes):
+    """Gives one program under two names, as kubelet and kubectl are."""
+
+    program: Path = Path()
+
+    def produce(self, artifact: Artifact, into: Path, progress: Progress) -> Produced:
+        produced = super().produce(artifact, into, progress)
+        if artifact in {TOOL, SAME}:
+            (into / artifact.name).unlink()
+            (into / artifact.name).hardlink_to(self.program)
+        return produced
+
+
+def test_one_program_of_two_names_is_carried_once(tmp_path: Path) -> None:
+    program, contents = tmp_path / "program", {**CONTENTS, SAME: CONTENTS[TOOL]}
+    program.write_bytes(CONTENTS[TOOL])
+    held = SourceCache(tmp_path / "here" / "modules", "modules")
+    fill_all(SourceOfOneProgram(contents, program=program), held)
+    export_mirror(held, tmp_path / "mirror.tar")
+
+    import_mirror(tmp_path / "mirror.tar", tmp_path / "there")
+
+    there = SourceCache(tmp_path / "there" / "modules", "modules")
+    assert held.file(SAME).samefile(held.file(TOOL))
+    assert there.file(SAME).samefile(there.file(TOOL))
+    assert there.file(SAME).read_bytes() == CONTENTS[TOOL]
+    source = SourceOfBytes(contents)
+    assert missing(source, there, source.artifacts()) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "leads_to"),
+    [
+        ("files/tool/v2/tool", "files/registry/v1/registry"),
+        ("files/tool/v2/tool", "files/tool/v2/tool"),
+        ("files/tool/v2/tool", "lock.json"),
+        ("files/tool/v2/tool", "../../../../etc/passwd"),
+        ("files/other/v1/other", "files/registry/v1/registry"),
+    ],
+)
+def test_a_link_to_another_file_is_refused(exported: Path, tmp_path: Path, name: str, leads_to: str) -> None:
+    found = members(exported)
+    found.pop(name, None)
+    file = write(tmp_path / "linked.tar", found)
+    with tarfile.open(file, "a") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.linkname = tarfile.LNKTYPE, leads_to
+        archive.addfile(entry)
+    with pytest.raises(IntegrityError):
+        import_mirror(file, tmp_path / "there")
+    assert list((tmp_path / "there").iterdir()) == []
 
 
 def test_an_older_mirror_gives_way_to_it(exported: Path, tmp_path: Path) -> None:

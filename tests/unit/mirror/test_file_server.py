@@ -83,6 +83,25 @@ def test_refuses_a_range_beyond_the_end(tmp_path: Path, address: tuple[str, int]
     assert ask(address, "/files/tool/v1/tool", Range="bytes=256000-")[0] == 416
 
 
+def test_files_of_another_architecture_are_checked_by_their_own_digest(
+    tmp_path: Path, address: tuple[str, int]
+) -> None:
+    put(tmp_path, "tool", CONTENT)
+    own = tmp_path / "files/tool/v1/arm64/tool"
+    own.parent.mkdir()
+    own.write_bytes(b"for arm64")
+    assert ask(address, "/files/tool/v1/arm64/tool")[0] == 500  # the lock knows that of amd64 alone
+
+    lock = json.loads((tmp_path / "lock.json").read_text())
+    digest = f"sha256:{hashlib.sha256(b'for arm64').hexdigest()}"
+    lock["artifacts"]["file:tool:v1@arm64"] = {"digest": digest, "size": 9, "origin": "build"}
+    (tmp_path / "lock.json").write_text(json.dumps(lock))
+
+    assert ask(address, "/files/tool/v1/arm64/tool")[:2] == (200, b"for arm64")
+    assert ask(address, "/files/tool/v1/tool")[:2] == (200, CONTENT)
+    assert ask(address, "/files/tool/v1/amd64/tool")[0] == 404
+
+
 def test_answers_head_with_the_size_alone(tmp_path: Path, address: tuple[str, int]) -> None:
     put(tmp_path, "tool", CONTENT)
 

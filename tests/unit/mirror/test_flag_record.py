@@ -14,7 +14,7 @@ from windlass.mirror.commands import Commands
 from windlass.mirror.debian import Entry
 from windlass.mirror.filling import Fill
 from windlass.mirror.flag_record import record_flags
-from windlass.mirror.layers import ImageSettings, write_layout, write_tar
+from windlass.mirror.layers import ImageSettings, write_index_layout, write_layout, write_tar
 from windlass.mirror.places import lacks_flags
 from windlass.mirror.source import Produced, Progress
 
@@ -53,7 +53,10 @@ class SourceOfPrograms(SourceOfBytes):
             below = {}
         write_tar(below, into / "below.tar")
         write_tar(above, into / "above.tar")
-        return Produced(write_layout([into / "below.tar", into / "above.tar"], ImageSettings("amd64"), into), "build")
+        layers = [into / "below.tar", into / "above.tar"]
+        images = [(layers, ImageSettings(one)) for one in self.architectures]
+        is_one = len(images) == 1
+        return Produced(write_layout(*images[0], into) if is_one else write_index_layout(images, into), "build")
 
 
 @pytest.fixture
@@ -70,8 +73,11 @@ def held(tmp_path: Path) -> SourceCache:
     return SourceCache(tmp_path / "mirror", "modules")
 
 
-def fill(held: SourceCache, tmp_path: Path, *artifacts: Artifact, recipe: str = "r1") -> None:
+def fill(
+    held: SourceCache, tmp_path: Path, *artifacts: Artifact, recipe: str = "r1", on: tuple[str, ...] = ("amd64",)
+) -> None:
     source = SourceOfPrograms(dict.fromkeys(artifacts, PROGRAM), dict.fromkeys(artifacts, recipe), workers=1)
+    source.architectures = on
     filled = Fill(source, held, tmp_path / "work", QuietBoard(), StoreInDirectory(held.registry)).run(artifacts)
     assert filled.failed == {}
 
@@ -95,6 +101,14 @@ def test_each_component_is_asked_by_its_name(catalog: Path, held: SourceCache, t
     assert record["kubelet"].flags["of-kubelet"].type == "int"
     assert record["kubelet"].flags["deprecated"].is_deprecated
     assert list((tmp_path / "scratch" / "programs").iterdir()) == []
+
+
+def test_components_are_asked_as_this_machine_can_run_them(catalog: Path, held: SourceCache, tmp_path: Path) -> None:
+    fill(held, tmp_path, KUBELET.on("arm64"), *IMAGES.values(), on=("arm64",))
+    assert record_flags(catalog, held, Commands(), tmp_path / "scratch") == ()
+
+    fill(held, tmp_path, KUBELET, *IMAGES.values(), on=("amd64", "arm64"))
+    assert record_flags(catalog, held, Commands(), tmp_path / "scratch") == (VERSION,)
 
 
 def test_what_is_recorded_already_is_not_written_again(catalog: Path, held: SourceCache, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SourceOfBytes:
     monkeypatch.delenv("WINDLASS_MIRROR_SOURCE", raising=False)
     modules = SourceOfBytes(CONTENTS)
     official = SourceOfBytes({}, unusable="no route", name="official")
-    monkeypatch.setattr(mirror, "_open", lambda name, commands: {"official": official, "modules": modules}[name])
+    monkeypatch.setattr(mirror, "_open", lambda name, commands, asked: {"official": official, "modules": modules}[name])
     return modules
 
 
@@ -45,7 +45,7 @@ def test_a_full_mirror_is_not_probed_again(
 ) -> None:
     command.main(["mirror"])
 
-    def open_source(name: str, commands: object) -> SourceOfBytes:
+    def open_source(name: str, commands: object, asked: object) -> SourceOfBytes:
         assert name == "modules"
         return source
 
@@ -86,12 +86,31 @@ def test_only_makes_what_is_named(source: SourceOfBytes) -> None:
     assert source.asked == [TOOL]
 
 
+def test_what_is_optional_is_made_by_name_and_kept_up_from_then_on(
+    source: SourceOfBytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WINDLASS_INCLUDE", str(tmp_path / "include"))
+    listed = tmp_path / "include/mirror/artifacts.yaml"
+    listed.parent.mkdir(parents=True)
+    listed.write_text("- {file: registry, version: v1}\n- {file: tool, version: v2, optional: true}\n")
+
+    assert command.main(["mirror"]) == 0
+    assert source.asked == [REGISTRY]
+    command.main(["mirror", "list"])
+    assert "optional   file:tool:v2" in capsys.readouterr().out
+
+    assert command.main(["mirror", "--only", "tool"]) == 0
+    source.recipes[TOOL] = "r2"
+    assert command.main(["mirror"]) == 0
+    assert source.asked == [REGISTRY, TOOL, TOOL]
+
+
 def test_a_source_that_lacks_something_does_not_replace_a_full_one(
     source: SourceOfBytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command.main(["mirror"])
     official = SourceOfBytes(CONTENTS, name="official")
-    monkeypatch.setattr(mirror, "_open", lambda name, commands: {"official": official, "modules": source}[name])
+    monkeypatch.setattr(mirror, "_open", lambda name, commands, asked: {"official": official, "modules": source}[name])
 
     assert command.main(["mirror", "--source", "official", "--only", "tool"]) == 0
     assert cache.selected_source() == "modules"
@@ -170,7 +189,7 @@ def test_the_lock_names_where_each_digest_comes_from(source: SourceOfBytes, tmp_
 
 
 def test_errors_of_other_kinds_exit_with_one(monkeypatch: pytest.MonkeyPatch, source: SourceOfBytes) -> None:
-    def fail(name: str, commands: object) -> SourceOfBytes:
+    def fail(name: str, commands: object, asked: object) -> SourceOfBytes:
         raise WindlassError(f"{name} is odd")
 
     monkeypatch.setattr(mirror, "_open", fail)
@@ -183,6 +202,8 @@ def test_flags_that_cannot_be_recorded_do_not_fail_a_fill(
     broken = tmp_path / "include" / "templates" / "kubernetes" / "v1.37.2" / "catalog.yaml"
     broken.parent.mkdir(parents=True)
     broken.write_text("no: release")
+    (tmp_path / "include/mirror").mkdir()
+    (tmp_path / "include/mirror/artifacts.yaml").write_text("[]\n")
     monkeypatch.setenv("WINDLASS_INCLUDE", str(tmp_path / "include"))
     for _ in range(2):
         assert command.main(["mirror"]) == 0

@@ -16,7 +16,7 @@ from windlass.mirror.layers import file_digest
 from windlass.mirror.modules import ModulesSource
 from windlass.mirror.recipes import Debian, Recipes
 
-from .fakes import QuietBoard
+from .fakes import QuietBoard, lay_recipes
 
 TOOL = Artifact("file", "tool", "v1")
 TOOLS = Artifact("file", "tools", "v1")
@@ -45,12 +45,7 @@ NEEDED = """
 
 @pytest.fixture
 def recipes(tmp_path: Path) -> Path:
-    directory = tmp_path / "recipes"
-    (directory / "modules").mkdir(parents=True)
-    (directory / "modules.yaml").write_text(RECIPES)
-    (directory / "artifacts.yaml").write_text(NEEDED)
-    (directory / "modules/tool.c").write_text("int main(void) { return 0; }\n")
-    return directory
+    return lay_recipes(tmp_path / "recipes", RECIPES, NEEDED)
 
 
 def source(recipes: Path, kept: Path) -> ModulesSource:
@@ -180,6 +175,7 @@ builds:
   daemon:
     packages: {daemond: example.org/daemon}
     tags: [small, netgo]
+    language: {example.org/old/...: go1.26}
     c_libraries: {packages: [libsmall-dev], files: [usr/include/small.h]}
 """)
     toolchain = Vendoring()
@@ -188,6 +184,7 @@ builds:
 
     ((built,), (libraries,)) = toolchain.built, toolchain.linked
     assert built[built.index("-tags") + 1] == "small,netgo"
+    assert "-gcflags=example.org/old/...=-lang=go1.26" in built
     assert "-extldflags=-static" in built[built.index("-ldflags") + 1]
     assert libraries is not None
     assert {path.name for path in libraries.iterdir()} == {"small.h", "libsmall.a"}

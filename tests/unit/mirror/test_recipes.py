@@ -99,7 +99,7 @@ def test_a_build_without_tags_is_what_it_was_before_there_were_tags(copied: Path
     recipes, text = copied / "modules.yaml", (copied / "modules.yaml").read_text()
     before = Recipes(copied).build_hash("coredns"), Recipes(copied).build_hash("runc")
 
-    recipes.write_text(text.replace("  coredns:\n    packages:", "  coredns:\n    tags: []\n    packages:"))
+    recipes.write_text(text.replace("  coredns:\n", "  coredns:\n    tags: []\n    language: {}\n"))
     assert Recipes(copied).build_hash("coredns") == before[0]
     recipes.write_text(text.replace("tags: [seccomp, ", "tags: ["))
     assert Recipes(copied).build_hash("runc") != before[1]

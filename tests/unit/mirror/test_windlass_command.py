@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -26,17 +27,17 @@ def test_loads_nothing_but_what_the_named_command_needs(tmp_path: Path) -> None:
 
 
 def test_an_unknown_command_is_wrong_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(command, "entry_points", lambda group: ())
+    monkeypatch.setattr(command, "installed_commands", dict)
     with pytest.raises(SystemExit) as ended:
         command.main(["miror"])
     assert ended.value.code == 2
-    assert "invalid choice: 'miror' (choose from 'apply', " in capsys.readouterr().err
+    assert "invalid choice: 'miror' (choose from 'airflow', 'apply', " in capsys.readouterr().err
 
 
 def test_commands_of_other_packages_are_found_by_their_name(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = EntryPoint("knot", "tests_of_windlass:add_commands", "windlass.commands")
     monkeypatch.setattr(EntryPoint, "load", lambda self: _add_knot)
-    monkeypatch.setattr(command, "entry_points", lambda group: (entry,))
+    monkeypatch.setattr(metadata, "entry_points", lambda group: (entry,))
 
     assert command.main(["knot"]) == 7
 

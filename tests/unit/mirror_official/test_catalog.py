@@ -17,7 +17,7 @@ from windlass.domain.artifacts import Artifact
 from windlass.errors import IntegrityError, SpecError
 from windlass.mirror.checksums import published_sha256
 from windlass.mirror.official import OfficialSource
-from windlass.mirror.official_catalog import OfficialCatalog, load_catalog, parse_overrides
+from windlass.mirror.official_catalog import FilePublication, OfficialCatalog, load_catalog, parse_overrides
 from windlass.mirror.official_probe import unreachable_sites
 from windlass.mirror.places import needed_artifacts, recipes_directory
 
@@ -74,7 +74,7 @@ def test_an_override_without_a_url_is_refused() -> None:
 
 
 def test_all_sites_reachable_is_no_problem(publishers: Publishers, make_source: Callable[..., OfficialSource]) -> None:
-    for path in ("/release/stable.txt", "/containerd/containerd", "/dists/bookworm/InRelease", "/v2/"):
+    for path in ("/release/stable.txt", "/containerd/containerd", "/linux/static/stable/x86_64/", "/v2/"):
         publishers.publish(path, b"here")
     publishers.token = "wanted"
     source = make_source()
@@ -86,7 +86,7 @@ def test_a_site_that_answers_wrongly_is_named(
 ) -> None:
     for path in ("/release/stable.txt", "/containerd/containerd", "/v2/"):
         publishers.publish(path, b"here")
-    assert make_source().problem() == f"{publishers.url}/dists/bookworm/InRelease: answered 404 Not Found"
+    assert make_source().problem() == f"{publishers.url}/linux/static/stable/x86_64/: answered 404 Not Found"
 
 
 def test_sites_are_probed_once(publishers: Publishers, make_source: Callable[..., OfficialSource]) -> None:
@@ -122,7 +122,7 @@ def test_a_name_that_nobody_resolves_does_not_hold_the_probe_up(
     [
         ("sites:", "site:"),
         ("checksum:", "sums:"),
-        ("suite: bookworm", "suite: bookworm\n    extra: 1"),
+        ("checksum: null", "checksum: null\n    extra: 1"),
         ("images:", "a: ["),
     ],
 )
@@ -160,3 +160,12 @@ def test_sum_files_of_every_style_are_read(text: str) -> None:
 def test_a_sum_file_that_does_not_decide_is_refused(text: str, what: str) -> None:
     with pytest.raises(IntegrityError, match=f"http://site.example/sums: lists {what}"):
         published_sha256(text, "tool", "http://site.example/sums")
+
+
+def test_docker_engine_is_the_static_archive_of_its_publisher_who_gives_no_sums() -> None:
+    found = load_catalog(recipes_directory() / "official.yaml", {}).publication(
+        Artifact("file", "docker-engine", "v29.8.1")
+    )
+    assert found == FilePublication(
+        "https://download.docker.com/linux/static/stable/x86_64/docker-29.8.1.tgz", checksum_url=None, member=None
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,8 @@ import pytest
 from windlass.domain.artifacts import Artifact
 from windlass.errors import IntegrityError, UnreachableError, WindlassError
 from windlass.mirror.official import OfficialSource
-from windlass.mirror.official_catalog import OfficialCatalog
+from windlass.mirror.official_catalog import FilePublication, OfficialCatalog
+from windlass.mirror.places import needed_artifacts
 
 if TYPE_CHECKING:
     from tests.unit.mirror_official.conftest import Heard, Publishers, Resource
@@ -253,3 +255,68 @@ def test_a_binary_out_of_an_archive_must_be_the_locked_one(
     with pytest.raises(IntegrityError, match="the lock of the source `official` wants"):
         make_source((REGISTRY, "1" * 64)).produce(REGISTRY, into, progress)
     assert list(into.iterdir()) == []
+
+
+ARM = {
+    "kubelet": "/release/v1.37.2/bin/linux/arm64/kubelet",
+    "containerd": "/containerd/containerd/releases/download/v2.4.2/containerd-2.4.2-linux-arm64.tar.gz",
+    "runc": "/opencontainers/runc/releases/download/v1.5.3/runc.arm64",
+    "cni-plugins": "/containernetworking/plugins/releases/download/v1.9.1/cni-plugins-linux-arm64-v1.9.1.tgz",
+    "docker-compose": "/docker/compose/releases/download/v2.40.3/docker-compose-linux-aarch64",
+    "docker-engine": "/linux/static/stable/aarch64/docker-29.8.1.tgz",
+    "registry": "/distribution/distribution/releases/download/v3.1.2/registry_3.1.2_linux_arm64.tar.gz",
+    "versitygw": "/versity/versitygw/releases/download/v1.8.0/versitygw_v1.8.0_Linux_arm64.tar.gz",
+}
+
+
+@pytest.mark.parametrize("name", ARM)
+def test_files_of_another_architecture_are_published_at_places_of_their_own(
+    publishers: Publishers, catalog: OfficialCatalog, name: str
+) -> None:
+    amd64 = next(one for one in needed_artifacts() if one.name == name)
+    publication = catalog.publication(amd64.on("arm64"))
+    assert isinstance(publication, FilePublication)
+    assert publication.url == f"{publishers.url}{ARM[name]}"
+    assert catalog.publication(amd64) != publication
+
+
+def test_a_url_without_a_place_for_the_architecture_is_that_of_amd64(catalog: OfficialCatalog) -> None:
+    own = replace(catalog, files={"tool": replace(catalog.files["runc"], url="{github}/tool", checksum=None)})
+    tool = Artifact("file", "tool", "v1")
+    assert own.has(tool)
+    with pytest.raises(WindlassError, match=r"file:tool:v1@arm64: official\.yaml does not say where"):
+        own.publication(tool.on("arm64"))
+
+
+def test_an_architecture_that_publishers_have_no_word_for_is_named(catalog: OfficialCatalog) -> None:
+    with pytest.raises(WindlassError, match=r"what \{arch\} is for riscv64; add it there"):
+        catalog.publication(Artifact("file", "runc", "v1.5.3", "riscv64"))
+
+
+def test_a_kubelet_for_arm64_is_what_its_publisher_says(
+    publishers: Publishers, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
+) -> None:
+    publishers.publish(ARM["kubelet"], CONTENT)
+    publishers.publish(f"{ARM['kubelet']}.sha256", sha256(CONTENT).encode())
+    source = replace(make_source(), architectures=("amd64", "arm64"))
+    kubelet = Artifact("file", "kubelet", "v1.37.2", "arm64")
+    assert kubelet in source.artifacts()
+    assert source.produce(kubelet, into, progress).path.read_bytes() == CONTENT
+
+
+def test_another_architecture_leaves_the_recipes_of_files_as_they_are(
+    make_source: Callable[..., OfficialSource],
+) -> None:
+    alone = make_source()
+    both = replace(alone, architectures=("amd64", "arm64"))
+    for artifact in alone.artifacts():
+        assert (alone.recipe_hash(artifact) == both.recipe_hash(artifact)) == (artifact.kind == "file")
+
+
+def test_the_recipe_of_amd64_is_what_it_was_before_there_were_others(catalog: OfficialCatalog) -> None:
+    told = json.loads(catalog.template(Artifact("file", "runc", "v1.5.3")))
+    assert told == {
+        "url": "{github}/opencontainers/runc/releases/download/{version}/runc.amd64",
+        "checksum": "{github}/opencontainers/runc/releases/download/{version}/runc.sha256sum",
+        "member": None,
+    }

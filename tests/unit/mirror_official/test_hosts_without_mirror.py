@@ -68,11 +68,26 @@ def published(publishers: Publishers) -> Publishers:
 
 
 def test_every_artifact_of_a_release_is_published_somewhere(release: Release, catalog: OfficialCatalog) -> None:
-    addresses = official_addresses(catalog, release_artifacts(release))
-    for name, version in release.images.items():
-        assert addresses.image(Artifact("image", name, version), "sha256:1").endswith("@sha256:1")
+    drivers = release.drivers.loaded.values()
+    artifacts = release_artifacts(release, release.stacks, drivers=drivers)
+    addresses = official_addresses(catalog, artifacts)
+    assert {name for driver in drivers for name in driver.brought} <= {one.name for one in artifacts}
+    for image in (one for one in artifacts if one.kind == "image"):
+        assert addresses.image(image, "sha256:1").endswith("@sha256:1")
     with pytest.raises(SpecError, match="nobody says where it is published"):
         addresses.download(Artifact("file", "docker-engine", "v20.10.24"))
+
+
+def test_nobody_is_asked_for_the_image_of_a_stack_that_no_spec_picks(release: Release) -> None:
+    keepalived = Artifact("image", "keepalived", "v2.2.7")
+    assert keepalived not in release_artifacts(release, ["edge-proxy"])
+    assert keepalived in release_artifacts(release, ["virtual-address"])
+
+
+def test_the_images_of_a_driver_are_asked_for_where_it_is_picked(release: Release) -> None:
+    policies = Artifact("image", "kube-network-policies", "v0.8.0")
+    assert policies not in release_artifacts(release, [])
+    assert policies in release_artifacts(release, [], drivers=[release.drivers.driver("policy", policies.name)])
 
 
 def test_digests_are_what_the_publishers_say(published: Publishers, catalog: OfficialCatalog) -> None:

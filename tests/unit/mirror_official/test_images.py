@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,3 +187,43 @@ def test_a_missing_tag_is_said_with_its_url(
 ) -> None:
     with pytest.raises(WindlassError, match=rf"/v2/{REPOSITORY}/manifests/{TAG}: answered 404"):
         make_source().produce(COREDNS, into, progress)
+
+
+def both(source: OfficialSource) -> OfficialSource:
+    return replace(source, architectures=("amd64", "arm64"))
+
+
+def test_of_two_architectures_an_index_has_the_manifests_of_these_alone(
+    publishers: Publishers, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
+) -> None:
+    digest = publishers.publish_image(REPOSITORY, TAG, architectures=("amd64", "s390x", "arm64"))
+    produced = both(make_source()).produce(COREDNS, into, progress)
+    assert produced.origin == "publisher"
+    _, index = layout_manifest(produced)
+    assert [entry["platform"]["architecture"] for entry in index["manifests"]] == ["amd64", "arm64"]
+    assert index["manifests"][0]["digest"] == digest
+    stored = {path.name for path in (produced.path / "blobs" / "sha256").iterdir()}
+    for entry in index["manifests"]:
+        name = entry["digest"].removeprefix("sha256:")
+        manifest = json.loads((produced.path / "blobs" / "sha256" / name).read_bytes())
+        blobs = [manifest["config"], *manifest["layers"]]
+        assert {blob["digest"].removeprefix("sha256:") for blob in blobs} | {name} <= stored
+
+
+def test_the_locked_manifest_of_an_architecture_stays_when_another_one_is_added(
+    publishers: Publishers, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
+) -> None:
+    digest = publishers.publish_manifest(REPOSITORY, "amd64")
+    arm = publishers.publish_manifest(REPOSITORY, "arm64", tag=TAG)  # what the tag says now
+    locked = (COREDNS, digest.removeprefix("sha256:"))
+    produced = both(make_source(locked)).produce(COREDNS, into, progress)
+    _, index = layout_manifest(produced)
+    assert [entry["digest"] for entry in index["manifests"]] == [digest, arm]
+
+
+def test_an_image_that_is_not_published_for_one_of_them_is_refused(
+    publishers: Publishers, make_source: Callable[..., OfficialSource], into: Path, progress: Heard
+) -> None:
+    publishers.publish_image(REPOSITORY, TAG, architectures=("amd64",))
+    with pytest.raises(WindlassError, match=r"not published for linux/arm64; there are: .*linux/amd64"):
+        both(make_source()).produce(COREDNS, into, progress)

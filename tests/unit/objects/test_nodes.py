@@ -14,7 +14,7 @@ from windlass.domain.objects.node_settings import node_change
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.objects.nodes import label_nodes, node_drift
+from windlass.operations.objects.nodes import label_hosts, label_nodes, node_drift
 from world.objects import ObjectsApi
 
 W_1 = ("nodes", "", "w-1")
@@ -157,3 +157,14 @@ def test_a_node_comes_to_the_spec_and_keeps_what_others_set(
     desired = {(one["key"], one["effect"]): one.get("value", "") for one in [*marked, CORDON]} | tainted
     assert found == desired
     assert json.loads(node["metadata"]["annotations"][NODE_SETTINGS])["labels"]
+
+
+def test_nodes_that_joined_together_are_read_once_and_told_by_host(
+    session: ClusterSession, client: KubernetesClient, api: ObjectsApi
+) -> None:
+    session = with_worker(session, labels={"disk": "ssd"})
+    changed = label_hosts(session, client, ["cp-2", "w-1", "gone"])
+    assert set(changed) == {"cp-2", "w-1"}
+    assert "labels.disk: absent -> ssd" in changed["w-1"][0]
+    assert (api.requests["GET"], api.requests["PATCH"]) == (1, 2)
+    assert label_hosts(session, client, ["w-1"]) == {"w-1": ()}

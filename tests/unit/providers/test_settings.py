@@ -11,6 +11,7 @@ import yaml
 
 from windlass.domain.spec import Known, load_cluster
 from windlass.domain.spec.schema import json_schema_text
+from windlass.effects.catalog import load_drivers
 from windlass.errors import SpecError
 
 PAGE = (Path(__file__).parents[3] / "docs" / "hosts.md").read_text(encoding="utf-8")
@@ -19,7 +20,8 @@ EXAMPLES = {
     for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     if (found := yaml.safe_load(text))["hosts"]["provider"] in {"ec2", "libcloud"}
 }
-NEW = Known(versions=["v1.37.2"], providers=["rack"])
+SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
+NEW = Known(versions=["v1.37.2"], providers=["rack"], drivers=load_drivers(SHIPPED))
 
 
 def text_of(provider: str, change: Any = None) -> str:
@@ -59,6 +61,11 @@ def test_the_example_of_the_page_is_right_for_the_checks_and_for_editors(provide
             "ec2",
             lambda spec: spec.update(network={"backend": "host-gw"}),
             r"network\.backend: a VPC carries no packets",
+        ),
+        (
+            "ec2",
+            lambda spec: spec["api"].update(virtualAddress="10.0.1.100"),
+            r"api\.virtualAddress: AWS delivers no packets to an address that it did not give",
         ),
         ("ec2", setting("tags", {"windlass-cluster": "other"}), r"tags cannot be called"),
         ("libcloud", setting("arguments", {"auth": "x"}), r"`auth` does not begin with ex_"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,8 +8,12 @@ import pytest
 from contracts.host_provider import cluster_of
 from windlass.domain.host.layout import API_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from windlass.domain.host.preflight import PORTS
-from windlass.domain.providers.traffic import VXLAN_PORT, Allowed, Outside, allowed_traffic
+from windlass.domain.providers.traffic import Allowed, Outside, allowed_traffic
 from windlass.domain.spec import Cluster
+from windlass.domain.spec.drivers import node_traffic
+from windlass.effects.catalog import load_drivers
+
+SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
 
 
 def demo(**network: Any) -> Cluster:
@@ -38,9 +43,12 @@ def test_from_outside_ssh_and_the_api_are_reached_and_nothing_else() -> None:
     }
 
 
-@pytest.mark.parametrize(("network", "ports"), [({}, {VXLAN_PORT}), ({"driver": "none"}, set())])
-def test_the_overlay_is_let_through_where_there_is_one(network: dict[str, Any], ports: set[int]) -> None:
-    allowed = allowed_traffic(demo(**network), Outside())
+@pytest.mark.parametrize(
+    ("network", "ports"), [({}, {8472}), ({"backend": "host-gw"}, set()), ({"driver": "none"}, set())]
+)
+def test_what_drivers_send_between_nodes_is_let_through(network: dict[str, Any], ports: set[int]) -> None:
+    cluster = demo(**network)
+    allowed = allowed_traffic(cluster, Outside(between_nodes=node_traffic(cluster, load_drivers(SHIPPED))))
     assert {one.first for one in allowed if one.protocol == "udp"} == ports
     assert {one.group for one in allowed if one.protocol == "udp"} <= {"control-plane", "worker"}
 

@@ -163,7 +163,7 @@ class Lost(NamedTuple):
 def test_all_hosts_are_prepared_where_they_may_not_be_at_the_version_that_comes_back(
     run: FakeRun, monkeypatch: pytest.MonkeyPatch, lost: Lost, *, prepares_all: bool
 ) -> None:
-    run.desired = lambda _: cluster()
+    run.desired = lambda *_: cluster()
     lost.given(run)
     monkeypatch.setattr(planning, "vault_of", lambda *_: run.bundles)
     monkeypatch.setattr(planning, "choose_verified", lambda *_: manifest())

@@ -59,7 +59,7 @@ ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MIRROR = MirrorAddresses("http://192.0.2.9:8080", "192.0.2.9:5000")
 SPEC = (ROOT / "include/clusters/ha-3-1.yaml").read_text()
-FACTS = "complete=yes\ndocker=20.10.24\n"
+FACTS = "arch=x86_64\ncomplete=yes\ndocker=20.10.24\n"
 
 
 @functools.cache

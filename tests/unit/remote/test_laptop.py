@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,18 @@ from windlass.airflow import services
 from windlass.cli import airflow_access, remote
 from windlass.cli.airflow_access import open_client
 from windlass.cli.embedded import client
-from windlass.cli.main import _parser, main
+from windlass.cli.main import main, make_parser
 from windlass.domain.remote import Answer, AnswerKey, Command, answer_context, needs_of, seal_answer
+from windlass.domain.spec import load_cluster
+from windlass.domain.spec.overview import Backups, KnownCluster, overview
+from windlass.effects.catalog import load_catalog
+from windlass.effects.packaged import catalog_directory
 from windlass.errors import UnreachableError
 from world.specs import SMALL
 
 COLUMNS = rows(sections(DOCS / "commands.md")["What each command needs"])
 TABLE = {code(cells[0])[0].removeprefix("windlass "): cells for cells in COLUMNS}
+CATALOG = load_catalog(catalog_directory())
 HERE, WORKER, API = "this machine", "a worker", "Airflow's API"
 
 
@@ -55,11 +60,19 @@ def leaves(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iter
                 yield from leaves(below, (*words, name))
 
 
-LEAVES = {leaf.words: leaf for leaf in leaves(_parser([]))}
+LEAVES = {leaf.words: leaf for leaf in leaves(make_parser([]))}
 GIVEN = {
     "apply": ["demo", "--spec", "SPEC"],
     "audit": ["demo", "--json"],
     "backup drill": ["demo"],
+    "delete": ["demo", "--confirm-name", "demo"],
+    "diff": ["demo", "--spec", "SPEC"],
+    "heal": ["demo"],
+    "health": ["demo"],
+    "list": [],
+    "replace": ["demo", "cp-2"],
+    "restore": ["demo", "newest"],
+    "show": ["demo"],
     "backup list": ["demo"],
     "backup now": ["demo"],
     "backup show": ["demo"],
@@ -85,7 +98,14 @@ GIVEN = {
     "upgrade": ["demo", "--to", "v1.37.2"],
 }
 """What each command is told that works with Airflow."""
+GIVES = {"diff": "plan"}
+"""Which command is given to the worker, where it is another."""
+OVERVIEW = overview(KnownCluster(load_cluster(SMALL, "spec"), {}, None, {}, Backups()), CATALOG, datetime.now(UTC))
 RESULTS: dict[str, Any] = {
+    "verify": ["nodes are ready"],
+    "replace": ["cp-2: replaced"],
+    "heal": {"done": []},
+    "forget": ["spec.yaml"],
     "take": {"bundle": "b", "keys": 1, "bytes": 1, "source": "cp-1"},
     "drill": {"bundle": "b", "host": "w-1", "milliseconds": {"total": 1}, "compared": {}},
     "result": {"state": "done"},
@@ -101,6 +121,8 @@ class Handler(FakeHandler):
         path = urlsplit(self.path).path
         if "/commands" in path:
             return self._command(path, body)
+        if path in {"/windlass/api/clusters", "/windlass/api/clusters/demo"}:
+            return 200, [OVERVIEW] if path.endswith("clusters") else OVERVIEW
         if path.startswith("/api/v2/dags/"):
             return 200, self._run(path.removeprefix("/api/v2/dags/"))
         return super().of_demo(body)
@@ -167,7 +189,7 @@ def test_the_table_has_every_command_once_and_says_where_it_runs() -> None:
     for words, leaf in LEAVES.items():
         assert (TABLE[words][1] != HERE) is leaf.takes_airflow, words
     in_worker = {words for words, cells in TABLE.items() if cells[1] == WORKER}
-    assert in_worker == {one.value for one in Command}
+    assert in_worker == {one.value for one in Command} | set(GIVES)
     assert {cells[1] for cells in COLUMNS} == {HERE, WORKER, API}
 
 
@@ -189,13 +211,15 @@ def test_a_login_to_airflow_is_all_that_a_command_asks_for(
     monkeypatch.setattr("getpass.getpass", lambda _: "t1")
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setenv("WINDLASS_AIRFLOW_URL", airflow.url)
+    if words == "diff":
+        airflow.answer = Answer((json.dumps({"cluster": "the answer", "steps": []}),), ("told beside it",), 0)
 
-    assert main(words_of(words, airflow, tmp_path)) == 0
+    assert main(words_of(words, airflow, tmp_path)) == (1 if words == "health" else 0)
 
     out, err = capsys.readouterr()
     assert airflow.sent or words == "login"
     if TABLE[words][1] == WORKER:
-        assert airflow.asked[0] == words
+        assert airflow.asked[0] == GIVES.get(words, words)
         assert "told beside it" in err
         assert ("the answer" in out) is (words != "kubeconfig --break-glass")
 
@@ -209,6 +233,22 @@ def test_what_works_on_this_machine_alone_knows_no_connection(words: str) -> Non
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert not [one for one in imported if one.startswith(("windlass.airflow", "airflow"))]
     assert "take_connections" not in names
+
+
+def test_yaml_is_made_here_of_the_json_that_a_worker_gives(
+    airflow: Commanded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    airflow.answer = Answer(('{"certificates": [{"name": "\\u001b[2J"}]}',), (), 0)
+    assert main([*words_of("certificates", airflow, tmp_path), "-o", "yaml"]) == 0
+    assert capsys.readouterr().out == 'certificates:\n- name: "\\e[2J"\n'
+    assert airflow.asked[2]["as_json"]
+
+
+def test_the_token_of_airflows_own_command_is_a_login(airflow: Commanded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WINDLASS_AIRFLOW_TOKEN")
+    assert main(["list", "--airflow", airflow.url]) == 3
+    monkeypatch.setenv("AIRFLOW_CLI_TOKEN", "t1")
+    assert main(["list", "--airflow", airflow.url]) == 0
 
 
 def test_whatever_a_command_comes_to_is_its_exit_code_here(airflow: Commanded, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.catalog import Catalog, Release
 from windlass.domain.host.facts import CAP_SYS_RESOURCE, HostFacts, parse_facts
 from windlass.domain.rendering import AddonManifest, HostFiles, MirrorAddresses, render_host, render_manifests
@@ -17,7 +17,7 @@ from windlass.effects.catalog import load_catalog
 
 SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
 MIRROR = MirrorAddresses("http://192.0.2.1:8080", "192.0.2.1:5000")
-FACTS = replace(parse_facts("complete=yes"), cgroup_version=2, cpus=2, cap_bounding=1 << CAP_SYS_RESOURCE)
+FACTS = replace(parse_facts("arch=x86_64\ncomplete=yes"), cgroup_version=2, cpus=2, cap_bounding=1 << CAP_SYS_RESOURCE)
 
 TOPOLOGIES: dict[str, dict[str, list[str]]] = {
     "standalone": {"all-1": ["etcd", "control-plane", "worker"]},
@@ -71,9 +71,14 @@ class Rendering:
         return next(found.document for found in self.manifests() if (found.kind, found.name) == (kind, name))
 
 
+def facts_of(cluster: Cluster) -> HostFacts:
+    """Return the facts of a machine that has the addresses of all hosts of the cluster."""
+    lines = [f"interface=eth0 {host.node_address}/24" for host in cluster.spec.hosts.members]
+    return replace(FACTS, interfaces=parse_facts("\n".join((*lines, "complete=yes"))).interfaces)
+
+
 def lock_of(release: Release) -> Lock:
-    images = [Artifact("image", name, version) for name, version in release.images.items()]
-    return Lock("modules", {image: Locked(digest_for(image.name), 1, "build") for image in images})
+    return Lock("modules", {image: Locked(digest_for(image.name), 1, "build") for image in release.all_images})
 
 
 def digest_for(name: str) -> str:

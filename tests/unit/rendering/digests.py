@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from unit.rendering.conftest import SHIPPED, TOPOLOGIES, Rendering, make_cluster
+from unit.rendering.conftest import SHIPPED, TOPOLOGIES, Rendering, facts_of, make_cluster
 from windlass.domain.pki.kubeconfig import user_contexts
 from windlass.domain.pki.subjects import desired_leaves
 from windlass.domain.spec import Cluster
@@ -55,6 +55,8 @@ def samples() -> Iterator[tuple[str, Rendering]]:
     document = make_cluster(TOPOLOGIES["separate"], newest).model_dump(mode="json", by_alias=True)
     document["spec"]["hosts"]["proxy"] = _OUTSIDE_PROXY
     yield "behind a proxy", Rendering(Cluster.model_validate(document), catalog.release(newest))
+    held = make_cluster(TOPOLOGIES["overlapping"], newest, api={"virtualAddress": "192.0.2.100"})
+    yield "virtual address", Rendering(held, catalog.release(newest), facts_of(held))
 
 
 def rendered() -> Iterator[tuple[str, str, bytes]]:

@@ -58,15 +58,21 @@ def test_every_host_but_those_with_etcd_alone_is_a_node(rendering: Any) -> None:
         node = list(host.roles) != ["etcd"]
         files = rendering.host(host.name)
         assert (KUBELET_UNIT in files) == (CONTAINERD_UNIT in files) == node
-        installed = {install.artifact.name for install in host_installs(rendering.release, host)}
-        assert ({"kubelet", "containerd", "runc", "cni-plugins"} <= installed) == node
-        assert {"docker-engine", "docker-compose"} <= installed
+        installed = {
+            install.artifact.name for install in host_installs(rendering.cluster, rendering.release, host, "amd64")
+        }
+        assert ({"kubelet", "cni-plugins"} <= installed) == node
+        assert {"docker-engine", "containerd", "runc", "docker-compose"} <= installed
 
 
 def test_units_start_what_is_installed(rendering: Any) -> None:
     for host in rendering.cluster.spec.hosts.members:
         files = rendering.host(host.name)
-        paths = {path for install in host_installs(rendering.release, host) for _, path in install.links}
+        paths = {
+            path
+            for install in host_installs(rendering.cluster, rendering.release, host, "amd64")
+            for _, path in install.links
+        }
         for unit in (KUBELET_UNIT, CONTAINERD_UNIT):
             if unit in files:
                 start = next(line for line in files[unit].text.splitlines() if line.startswith("ExecStart="))

@@ -6,8 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from windlass.domain.rendering import MirrorAddresses, merge_daemon_settings, node_labels, node_taints
+from windlass.domain.rendering import (
+    MirrorAddresses,
+    merge_daemon_settings,
+    node_labels,
+    node_taints,
+    with_added,
+    without_added,
+)
 from windlass.errors import SpecError
 
 KUBELET_UNIT = "/etc/systemd/system/kubelet.service"
@@ -199,3 +208,38 @@ def test_options_of_logs_are_kept_where_the_owner_has_the_same_driver() -> None:
     assert merged["log-opts"] == {"max-size": "20m"}
     own = '{"log-opts": {"max-size": "5m"}}'
     assert json.loads(merge_daemon_settings(own, rendered))["log-opts"] == {"max-size": "5m"}
+
+
+DAEMON_SETTINGS = st.dictionaries(
+    st.sampled_from(["live-restore", "insecure-registries", "dns", "debug", "log-opts"]),
+    st.one_of(
+        st.booleans(), st.lists(st.sampled_from(["a:1", "b:2", "c:3"]), unique=True), st.just({"max-size": "20m"})
+    ),
+)
+RENDERED = st.fixed_dictionaries(
+    {"live-restore": st.sampled_from([True]), "log-opts": st.just({"max-size": "20m"})},
+    optional={"insecure-registries": st.lists(st.sampled_from(["b:2", "c:3"]), min_size=1, max_size=1)},
+)
+
+
+@given(st.none() | DAEMON_SETTINGS.map(json.dumps), st.lists(RENDERED.map(json.dumps), min_size=1, max_size=3))
+def test_settings_without_what_was_added_are_what_they_were(former: str | None, rendered: list[str]) -> None:
+    current, added = former, None
+    for one in rendered:
+        merged = merge_daemon_settings(current, one)
+        current, added = merged, with_added(added, current, merged)
+    assert added is not None
+    assert without_added(current, added, former) == (former or "")
+
+
+def test_what_the_owner_has_set_since_stays_beside_what_was_there() -> None:
+    added = '{"live-restore": true, "insecure-registries": ["b:2"], "log-driver": "json-file"}'
+    current = (
+        '{"live-restore": false, "insecure-registries": ["a:1", "b:2", "c:3"], "log-driver": "json-file", "debug": 1}'
+    )
+    left = json.loads(without_added(current, added, '{"insecure-registries": ["a:1"]}'))
+    assert left == {"live-restore": False, "insecure-registries": ["a:1", "c:3"], "debug": 1}
+
+
+def test_settings_that_their_owner_has_removed_stay_away() -> None:
+    assert without_added(None, '{"live-restore": true}', '{"debug": 1}') == ""

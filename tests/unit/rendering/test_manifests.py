@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from windlass.domain.rendering.images import MirrorAddresses
+from windlass.domain.rendering.installs import host_images
 from windlass.domain.rollout.disruption import orphans
 from windlass.domain.spec.access import PEOPLE_ROLES
 from windlass.errors import SpecError
@@ -142,6 +144,18 @@ class TestNetwork:
         assert config["mode"] == mode
         assert config["conntrack"]["maxPerCore"] == config["conntrack"]["min"] == 0
 
+    def test_without_kube_proxy_nothing_of_it_is_applied_or_fetched(self, render: Any) -> None:
+        rendering = render(network={"proxyMode": "none"})
+        assert "proxy" not in addons(rendering)
+        images = host_images(
+            rendering.cluster,
+            rendering.release,
+            rendering.member("w-1"),
+            rendering.lock,
+            MirrorAddresses("http://m", "m"),
+        )
+        assert "kube-proxy" not in {image.artifact.name for image in images}
+
     @pytest.mark.parametrize("name", ["kube-proxy", "flannel"])
     def test_pods_on_the_hosts_network_reach_the_api_by_its_proxy_and_ask_for_its_name(
         self, render: Any, name: str
@@ -222,15 +236,15 @@ class TestServices:
 
 def test_a_template_with_a_name_that_does_not_exist_fails(render: Any) -> None:
     rendering = render()
-    templates = {**rendering.release.templates, "manifests/coredns.yaml.j2": "a: b\nc: {{ nothing }}\n"}
+    templates = {**rendering.release.templates, "drivers/dns/coredns/coredns.yaml.j2": "a: b\nc: {{ nothing }}\n"}
     broken = replace(rendering, release=replace(rendering.release, templates=templates))
-    with pytest.raises(SpecError, match=r"manifests/coredns\.yaml\.j2, line 2: 'nothing' is undefined"):
+    with pytest.raises(SpecError, match=r"drivers/dns/coredns/coredns\.yaml\.j2, line 2: 'nothing' is undefined"):
         broken.manifests()
 
 
 def test_a_template_with_a_mistake_names_its_line(render: Any) -> None:
     rendering = render()
-    templates = {**rendering.release.templates, "manifests/coredns.yaml.j2": "a: b\n{% if %}\n"}
+    templates = {**rendering.release.templates, "drivers/dns/coredns/coredns.yaml.j2": "a: b\n{% if %}\n"}
     broken = replace(rendering, release=replace(rendering.release, templates=templates))
-    with pytest.raises(SpecError, match=r"template manifests/coredns\.yaml\.j2, line 2: "):
+    with pytest.raises(SpecError, match=r"template drivers/dns/coredns/coredns\.yaml\.j2, line 2: "):
         broken.manifests()

@@ -6,6 +6,7 @@ import pytest
 
 from unit.rendering.conftest import Render
 from windlass.domain.objects.watched import WatchedObject, watched_objects
+from windlass.domain.spec.drivers import observed_kinds
 
 EVERYTHING = {
     "loadBalancer": {"driver": "metallb", "addresses": ["192.0.2.200-192.0.2.210"]},
@@ -17,12 +18,13 @@ NODES = WatchedObject("", "/api/v1/nodes?", "Node", "")
 @pytest.mark.parametrize("version", ["v1.36.3", "v1.37.2"])
 def test_observers_may_list_what_is_watched(render: Render, version: str) -> None:
     rendering = render(version=version, **EVERYTHING)
+    kinds = observed_kinds(rendering.cluster, rendering.release.drivers)
     rules = rendering.object("ClusterRole", "windlass:observers")["rules"]
     allowed = {(rule["apiGroups"][0], resource) for rule in rules for resource in rule["resources"]}
-    watched = {one.kind for one in watched_objects(rendering.manifests())}
+    watched = {one.kind for one in watched_objects(rendering.manifests(), kinds)}
 
     assert {"Deployment", "IPAddressPool", "APIService"} <= watched
-    assert {_listed(one) for one in (NODES, *watched_objects(rendering.manifests()))} <= allowed
+    assert {_listed(one) for one in (NODES, *watched_objects(rendering.manifests(), kinds))} <= allowed
 
 
 def test_observers_may_do_nothing_else(render: Render) -> None:

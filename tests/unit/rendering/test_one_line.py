@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from windlass.domain.catalog import StackQuestion, StackTemplate
+from windlass.domain.catalog import Question, StackTemplate
 from windlass.domain.rendering.templates import Templates
 from windlass.errors import SpecError
 
@@ -65,7 +65,7 @@ def test_an_answer_with_a_directive_in_it_gives_no_configuration(render: Any) ->
 
 
 def test_no_answer_has_a_line_break_whatever_its_pattern_takes() -> None:
-    stack = StackTemplate("db", "", (StackQuestion("conf", "Settings", "string", pattern=r"[\s\S]*"),))
+    stack = StackTemplate("db", "", (Question("conf", "Settings", "string", pattern=r"[\s\S]*"),))
     assert [wrong for _, wrong, _ in stack.problems({"conf": "a\nb"})] == ["the answer has a line break in it"]
 
 

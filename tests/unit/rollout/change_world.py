@@ -25,8 +25,8 @@ from windlass.domain.etcd.quorum import (
 from windlass.domain.etcd.replacement import Start, plan_replacement
 from windlass.domain.rollout import Step, plan_rollout
 from windlass.domain.rollout.gate_rules import GateInputs, judge_gate
-from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, HostState
 from windlass.domain.rollout.stale import new_host_state
+from windlass.domain.rollout.step import API_SERVICE, ETCD_SERVICE, HostState
 from windlass.domain.rollout.transition import (
     CONTROL_PLANE,
     ETCD_PLANE,

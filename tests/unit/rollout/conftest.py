@@ -67,7 +67,7 @@ class Machine:
     def answer(self, call: Call) -> str:
         assert call.script is not None
         if call.script.name == "gather-facts":
-            return "cgroup=2\ncpus=2\ndocker=20.10\ncluster=demo\ncomplete=yes"
+            return "arch=x86_64\ncgroup=2\ncpus=2\ndocker=20.10\ncluster=demo\ncomplete=yes"
         if call.script.name == "inspect-host":
             return "\n".join(self._said())
         self.scripts.append(call.script)
@@ -101,7 +101,7 @@ class World:
 
 def install(session: ClusterSession, host: Host, machine: Machine) -> None:
     """Have a machine run and hold what the site wants of it."""
-    facts = parse_facts("cgroup=2\ncpus=2\ndocker=20.10\ncomplete=yes")
+    facts = parse_facts("arch=x86_64\ncgroup=2\ncpus=2\ndocker=20.10\ncomplete=yes")
     files = render_host(session.cluster, session.release, host, session.lock, session.mirror, facts)
     daemon = files[DOCKER_DAEMON]
     files = {**files, DOCKER_DAEMON: replace(daemon, content=merge_daemon_settings(None, daemon.text).encode())}
@@ -111,7 +111,7 @@ def install(session: ClusterSession, host: Host, machine: Machine) -> None:
             machine.services |= read_services(path.split("/")[-2], file.text)
     machine.units = {"kubelet", "windlass-containerd"} if host.is_node else set()
     machine.versions = {"kubelet": session.release.version, "containerd": session.release.files["containerd"]}
-    for one in host_installs(session.release, host):
+    for one in host_installs(session.cluster, session.release, host, facts.architecture):
         directory = content_directory(session.lock.digest(one.artifact))
         machine.artifacts.add(directory.rpartition("/")[2])
         machine.links.update({path: f"{directory}/{inner or 'file'}" for inner, path in one.links})

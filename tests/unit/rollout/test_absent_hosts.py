@@ -15,10 +15,10 @@ from windlass.domain.etcd.quorum import Member, MemberHealth, Membership
 from windlass.domain.rollout import HostState, Step, plan_rollout
 from windlass.domain.rollout.gate import GateLevel
 from windlass.domain.rollout.held import held_hosts, without_held
-from windlass.domain.rollout.plan import ETCD_JOIN, FORGET, LEAVE
 from windlass.domain.rollout.plan_quorum import follow
 from windlass.domain.rollout.quorum_gate import refused_changes
 from windlass.domain.rollout.record import LeftHost
+from windlass.domain.rollout.step import ETCD_JOIN, FORGET, LEAVE
 from windlass.domain.rollout.transition import REMOVES_MEMBER, STOPS_SERVER, Presence, Transition, plane_changes
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest, check_hosts_of, with_left_hosts
 from windlass.domain.spec.models import Cluster
@@ -78,8 +78,8 @@ class TestReplaced:
             "join etcd cp-3",
             "API server cp-3",
             "host cp-3",
-            "add-ons",
         ]
+        assert steps[-1].gives_labels
         assert not any(step.drains for step in steps)
 
     def test_a_worker_is_prepared_and_started(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -189,3 +190,15 @@ def test_a_change_may_become_another_while_it_is_under_way(
     world.turn_to(other)
     assert not roll(world).refused
     assert world.plan() == ()
+
+
+@pytest.mark.parametrize("kill", [15, 16, 17, 18])
+def test_a_host_that_leaves_last_has_an_api_server_until_then(kill: int) -> None:
+    plane = ["etcd", "control-plane"]
+    before = {"h-2": ["control-plane"], "h-4": plane}
+    world = Change(before, {"h-1": ["control-plane"], "h-2": ["etcd"]}, set()).world()
+    roll(world, kill)  # h-4 was to leave, and its API server is out of the others' proxies
+    world.turn_to({"h-4": plane})
+    assert not roll(world).refused
+    assert world.plan() == ()
+    assert world.is_as_desired()

@@ -15,7 +15,7 @@ from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout import Step
 from windlass.domain.rollout.gate_rules import GateInputs, Workloads, judge_gate
 from windlass.domain.rollout.held import held_hosts, without_held, without_needed
-from windlass.domain.rollout.plan import HostState
+from windlass.domain.rollout.step import HostState
 from windlass.domain.rollout.transition import PlaneChanges
 from windlass.domain.rollout.version_skew import RunningVersions
 from windlass.errors import RefusedError

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unit.services import quick_clock
+from unit.services import BEGIN, quick_clock
 from windlass.domain.host.layout import CORDONED
 from windlass.domain.rollout.eviction import DrainWatch
 from windlass.effects.kubernetes.client import Resource
 from windlass.errors import NotReadyError, RefusedError, UnreachableError
 from windlass.operations.rollout.drain import DrainError, cordon, drain_node, uncordon
-from windlass.operations.rollout.empty_node import empty_node
+from windlass.operations.rollout.empty_node import LEASES, empty_node
 
 LONG, NONE = timedelta(minutes=1), timedelta(0)
 
@@ -30,13 +30,19 @@ class FakeApi:
         self.refused: dict[str, str] = {}
         """What the API says once to the eviction of a pod."""
         self.away = 0
+        self.leads, self.renewed = True, timedelta(hours=1)
 
     def _pod(self, name: str, owner: str) -> dict[str, Any]:
         metadata = {"name": name, "namespace": "default", "ownerReferences": [{"kind": owner}]}
         return {"metadata": metadata, "spec": {"nodeName": "w-1"}, "status": {"phase": "Running"}}
 
-    def get(self, resource: Resource, name: str) -> dict[str, Any] | None:
-        return self.node
+    def get(self, resource: Resource, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        if resource is not LEASES:
+            return self.node
+        assert (namespace, name) == ("kube-system", "kube-controller-manager")
+        self.renewed += timedelta(seconds=self.leads)
+        times = {"acquireTime": BEGIN.isoformat(), "renewTime": (BEGIN + self.renewed).isoformat()}
+        return {"spec": {"holderIdentity": "cp-1", **times}}
 
     def patch(self, resource: Resource, name: str, change: dict[str, Any]) -> None:
         assert self.node is not None
@@ -172,15 +178,35 @@ def test_a_pod_whose_namespace_is_being_removed_is_waited_for() -> None:
     assert drain(api, LONG) == 1
 
 
-def test_a_node_that_may_not_be_drained_is_open_again() -> None:
-    api: Any = FakeApi("a")
-    api.refused["a"] = 'admission webhook "no" denied the request'
+@pytest.fixture
+def rollout() -> Any:
     rollout: Any = Mock()
     rollout.session.cluster.spec.upgrade.drain_seconds = 60
     rollout.session.clock = quick_clock()
+    return rollout
+
+
+def test_a_node_that_may_not_be_drained_is_open_again(rollout: Any) -> None:
+    api: Any = FakeApi("a")
+    api.refused["a"] = 'admission webhook "no" denied the request'
     with pytest.raises(RefusedError, match="denied the request"):
         empty_node(rollout, api, "w-1")
     assert api.node["spec"]["unschedulable"] is None
+
+
+def test_no_pod_leaves_while_nobody_would_lead_its_service_elsewhere(rollout: Any) -> None:
+    api: Any = FakeApi("a")
+    api.leads = False
+    with pytest.raises(NotReadyError, match="w-1: before its pods leave it: not done after 60 s: cp-1 leads, and has"):
+        empty_node(rollout, api, "w-1")
+    assert set(api.pods) == {"a"}
+    assert "unschedulable" not in api.node["spec"]
+
+
+def test_pods_leave_once_somebody_leads(rollout: Any) -> None:
+    api: Any = FakeApi("a")
+    empty_node(rollout, api, "w-1")
+    assert not api.pods
 
 
 def test_what_keeps_a_pod_is_told_with_its_name_once_time_is_over() -> None:

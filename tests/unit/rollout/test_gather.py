@@ -3,13 +3,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from unit.rollout.conftest import LOCK, NEW, OLD, World
-from windlass.domain.artifacts import Artifact
+from windlass.domain.architectures import architecture_of
+from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.host.layout import VERSION_LABEL
-from windlass.domain.rollout.version_skew import skew_problems
+from windlass.domain.rollout.version_skew import proxy_versions, skew_problems
 from windlass.domain.rollout.workload_rules import Workloads
-from windlass.operations.rollout.ask_api import ready_services
+from windlass.operations.rollout.ask_api import lacking_artifacts, ready_services
 from windlass.operations.rollout.gather import _free, running_versions
 from windlass.operations.rollout.observe import observe_hosts
 
@@ -65,3 +68,30 @@ def test_a_component_that_is_ahead_is_told_whatever_the_one_beside_it_runs(world
     assert running.proxies == {"w-1": NEW, "cp-1": OLD}
     told = skew_problems(running)
     assert [one.partition(" is at ")[0] for one in told] == ["the scheduler of cp-1", "kube-proxy of w-1"]
+
+
+def test_a_proxy_is_known_by_its_manifest_once_the_mirror_has_an_index() -> None:
+    image = Artifact("image", "kube-proxy", OLD)
+    before = LOCK.artifacts[image]
+    manifests = {"amd64": before.digest, "arm64": f"sha256:{7:064x}"}
+    index = replace(before, digest=f"sha256:{8:064x}", manifests=manifests)
+    now = Lock(LOCK.source, {**LOCK.artifacts, image: index})
+
+    assert proxy_versions([proxy("w-1", OLD)], [now]) == {"w-1": OLD}
+
+
+@pytest.mark.parametrize(("arch", "lacks"), [("x86_64", ()), ("aarch64", ("cp-1",))])
+def test_the_gate_asks_for_the_files_of_each_hosts_architecture(
+    world: World, arch: str, lacks: tuple[str, ...]
+) -> None:
+    session = world.session
+    asked: dict[Artifact, str | None] = {}
+    clients = replace(session.clients, missing_artifacts=lambda urls: asked.update(urls) or ())
+
+    told = lacking_artifacts(replace(session, clients=clients), {"cp-1": architecture_of(arch)})
+
+    of_others = {one for one in asked if one.architecture != "amd64"}
+    assert bool(of_others) == bool(lacks)
+    assert all(asked[one] is None for one in of_others)  # the lock does not know them
+    assert [one for one in asked if one.architecture == "amd64" and asked[one] is None] == []
+    assert bool([one for one in told if one.startswith("image:etcd") and "(not for arm64)" in one]) == bool(lacks)

@@ -6,7 +6,7 @@ import pytest
 
 from windlass.domain.rollout.disruption import local_volumes
 from windlass.domain.rollout.gate import GateLevel
-from windlass.domain.rollout.plan import Step
+from windlass.domain.rollout.step import Step
 from windlass.domain.rollout.workload_rules import Workloads, judge_volumes
 
 LEAVES = (Step("leave", ("w-2",), (), drains=True),)

@@ -119,15 +119,15 @@ class Api:
 
 def test_pods_on_absent_nodes_are_not_waited_for() -> None:
     api: Any = Api()
-    assert rolling_out(api, ["w-3"]) == ""
+    assert rolling_out(api, SYSTEM, ["w-3"]) == ""
     assert workloads_missing(api, SYSTEM, ["w-3"]) == ""
-    assert "kube-proxy: 2 of 3 are new" in rolling_out(api)
+    assert "kube-proxy: 2 of 3 are new" in rolling_out(api, SYSTEM)
     assert "coredns: 1 of 2 ready" in workloads_missing(api, SYSTEM)
 
 
 def test_what_is_missing_on_nodes_that_are_there_is_waited_for() -> None:
     api: Any = Api(updated=1)
-    assert rolling_out(api, ["w-3"]) == "kube-system/kube-proxy: 1 of 2 are new"
+    assert rolling_out(api, SYSTEM, ["w-3"]) == "kube-system/kube-proxy: 1 of 2 are new"
 
 
 def test_pods_are_asked_for_only_where_a_node_is_absent() -> None:

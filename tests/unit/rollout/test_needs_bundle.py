@@ -4,10 +4,10 @@ import pytest
 
 from windlass.domain.rollout.gate import GateReport
 from windlass.domain.rollout.gate_result import GateResult
-from windlass.domain.rollout.plan import Step
+from windlass.domain.rollout.step import Step
 from windlass.domain.rollout.transition import REMOVES_MEMBER, STOPS_SERVER
 
-JOIN = (Step("prepare", ("w-3",), ()), Step("host", ("w-3",), ()), Step("add-ons", (), ("Node w-3: its labels",)))
+JOIN = (Step("prepare", ("w-3",), ()), Step("host", ("w-3",), ("w-3: kubelet", "Node w-3: its labels")))
 LEAVE = Step(
     "leave", ("w-2",), ("w-2: drain and delete its node", "w-2: remove the cluster from the host"), drains=True
 )

@@ -14,12 +14,12 @@ from windlass.domain.etcd.quorum import Member, Membership
 from windlass.domain.rollout import ETCD, HOST, GateReport, Step
 from windlass.domain.rollout.durations import StepDurations, duration_text
 from windlass.domain.rollout.gate import GateFinding, GateLevel
-from windlass.domain.rollout.plan import ADD_ONS, ETCD_JOIN, LEAVE, PREFETCH
 from windlass.domain.rollout.plan_changes import plan_changes
 from windlass.domain.rollout.plan_details import PlanDetails
 from windlass.domain.rollout.plan_quorum import quorum_along
 from windlass.domain.rollout.question import render_question
 from windlass.domain.rollout.rollout_plan import RolloutPlan, planned_steps
+from windlass.domain.rollout.step import ADD_ONS, ETCD_JOIN, LEAVE, PREFETCH
 from windlass.domain.rollout.transition import REMOVES_MEMBER
 
 MEMBERSHIP = Membership(MEMBERS, NAMES)

@@ -49,7 +49,7 @@ def labels(before: Roles, after: Roles, **more: Any) -> list[str]:
         pytest.param(
             ONE,
             {**ONE, "h-2": ["worker"], "h-3": ["worker"]},
-            ["prepare h-2, h-3", "host h-2, h-3", "add-ons"],
+            ["prepare h-2, h-3", "host h-2, h-3"],
             id="workers join",
         ),
         pytest.param(
@@ -61,7 +61,6 @@ def labels(before: Roles, after: Roles, **more: Any) -> list[str]:
                 "proxies to what joins",
                 *("API server h-2, h-3", "API server h-1"),
                 "host h-2, h-3",
-                "add-ons",
             ],
             id="one to three",
         ),
@@ -86,7 +85,6 @@ def labels(before: Roles, after: Roles, **more: Any) -> list[str]:
                 "host h-4, h-5, h-6",
                 "proxies to what stays",
                 *("leave h-1", "leave h-2", "leave h-3"),
-                "add-ons",
             ],
             id="overlapping to separate",
         ),
@@ -100,7 +98,6 @@ def labels(before: Roles, after: Roles, **more: Any) -> list[str]:
                 "host h-1, h-2, h-3",
                 "proxies to what stays",
                 *("leave h-6", "leave h-4", "leave h-5"),
-                "add-ons",
             ],
             id="separate to overlapping",
         ),
@@ -119,7 +116,6 @@ def labels(before: Roles, after: Roles, **more: Any) -> list[str]:
                 "host h-3, h-4",
                 "proxies to what stays",
                 *("leave h-2", "leave h-1"),
-                "add-ons",
             ],
             id="all hosts are others",
         ),
@@ -229,11 +225,11 @@ def test_one_that_was_begun_is_promoted_before_a_dead_member_is_forgotten() -> N
 def test_hosts_that_do_not_answer_neither_join_nor_leave() -> None:
     world = ChangeWorld.made({**ONE, "h-2": ["worker"]}, {**ONE, "h-3": ["worker"], "h-4": ["worker"]})
     world.lose({"h-2", "h-4"})
-    assert [step.label for step in world.plan()] == ["prepare h-3", "host h-3", "add-ons"]
+    assert [step.label for step in world.plan()] == ["prepare h-3", "host h-3"]
     world.bring_back()
     assert [step.label for step in world.plan()] == [
         *("prepare h-3, h-4", "host h-3, h-4"),
-        *("leave h-2", "add-ons"),
+        "leave h-2",
     ]
 
 

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from windlass.cli import upgrade
+from windlass.cli import runs
 from windlass.cli.embedded.client import DagRunState, TaskView
 from windlass.cli.main import main
 from windlass.cli.upgrade import add_commands, conf_of
@@ -55,7 +55,7 @@ def test_a_pause_is_asked_for_with_a_reason_and_nothing_else(
     client = Mock()
     client.follow.side_effect = lambda dag, run, show, **_: DagRunState(dag, run, "success")
     client.xcom.return_value = {"cluster": "demo", "run": "one"}
-    monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
+    monkeypatch.setattr(runs, "open_client", lambda _: nullcontext(client))
 
     assert main(["upgrade", "demo", "--pause", "--reason", "why", "--run-id", "p"]) == 0
 
@@ -71,7 +71,7 @@ def test_a_pause_of_nothing_is_refused(capsys: pytest.CaptureFixture[str], monke
     client.follow.side_effect = lambda dag, run, show, **_: DagRunState(dag, run, "failed")
     client.tasks.return_value = [TaskView("ask", "", -1, 1, "failed", 1.0)]
     client.log.return_value = "AirflowFailException: demo: no rollout is at work: there is nothing to pause"
-    monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
+    monkeypatch.setattr(runs, "open_client", lambda _: nullcontext(client))
 
     assert main(["upgrade", "demo", "--pause"]) == 3
 
@@ -89,7 +89,7 @@ def test_what_a_pipeline_reads_is_the_result_alone(
 
     client.follow.side_effect = follow
     client.xcom.return_value = {"state": "done"}
-    monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
+    monkeypatch.setattr(runs, "open_client", lambda _: nullcontext(client))
 
     assert main(["upgrade", "demo", "--to", "v1.37.2", "--approve"]) == 0
 
@@ -106,7 +106,7 @@ def test_the_exit_code_tells_a_refusal_from_a_failure(
     client.follow.side_effect = lambda dag, run, show, **_: DagRunState(dag, run, "failed")
     client.tasks.return_value = [TaskView(failed, "", -1, 1, "failed", 1.0)]
     client.log.return_value = "AirflowFailException: disk: w-1 is full"
-    monkeypatch.setattr(upgrade, "open_client", lambda _: nullcontext(client))
+    monkeypatch.setattr(runs, "open_client", lambda _: nullcontext(client))
 
     assert main(["upgrade", "demo", "--to", "v1.37.2"]) == code
 

@@ -23,10 +23,10 @@ from windlass.domain.rollout import ETCD, HOST, GateReport, Step, plan_rollout
 from windlass.domain.rollout.fixed_point import is_rolled_out
 from windlass.domain.rollout.gate import GateFinding, GateLevel
 from windlass.domain.rollout.gate_result import GateResult, release_finding
-from windlass.domain.rollout.plan import HostState
 from windlass.domain.rollout.record import Pause, RolloutRecord
 from windlass.domain.rollout.result import UpgradeRun
 from windlass.domain.rollout.rollout_plan import rollout_plan
+from windlass.domain.rollout.step import HostState
 from windlass.domain.rollout.upgrade_path import UpgradePath, UpgradeRequest, upgrade_path
 from windlass.domain.spec.version import at_version
 from windlass.errors import RefusedError, SkippedError, WindlassError

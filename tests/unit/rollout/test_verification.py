@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from unit.rollout.test_rollout_plan import OVERLAPPING, WORKERS, cluster
-from windlass.domain.rollout.plan import Step, StepKind
+from windlass.domain.rollout.step import Step, StepKind
 from windlass.domain.rollout.verification import nodes_to_try
 
 CLUSTER = cluster(OVERLAPPING | WORKERS)
-JOIN = (Step("prepare", ("w-3",), ()), Step("host", ("w-3",), ()), Step("add-ons", (), ("Node w-3: its labels",)))
+JOIN = (Step("prepare", ("w-3",), ()), Step("host", ("w-3",), ("w-3: kubelet", "Node w-3: its labels")))
 
 
 def test_a_worker_that_joined_is_tried_with_one_that_was_there() -> None:

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
+from windlass.domain.catalog import Drivers
 from windlass.domain.rollout.webhooks import judge_webhooks, moving_webhooks, needed_groups
 from windlass.domain.spec.models import Cluster
 
 BARE = cluster(OVERLAPPING)
-NEEDED = needed_groups(BARE)
+NEEDED = needed_groups(BARE, Drivers())
 GATE = {"namespace": "policy", "name": "gate"}
 
 
@@ -56,7 +57,7 @@ def test_what_the_spec_brings_itself_is_written() -> None:
     document = BARE.model_dump(mode="json", by_alias=True)
     content = "{apiVersion: example.com/v1, kind: Thing, metadata: {name: a}}"
     document["spec"]["manifests"] = [{"name": "things", "content": content}]
-    needed = needed_groups(Cluster.model_validate(document))
+    needed = needed_groups(Cluster.model_validate(document), Drivers())
     assert judge_webhooks([webhook("Fail", GATE, ["example.com"])], frozenset(), needed).blocking
 
 

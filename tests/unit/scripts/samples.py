@@ -6,11 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from windlass.domain.artifacts import Artifact, Lock, Locked
+from windlass.domain.catalog.drivers import HostTraces
 from windlass.domain.host.desired import DesiredHost, DesiredLink, DesiredUnit
 from windlass.domain.host.health_check import HealthCheck
 from windlass.domain.host.host_checks import HostChecks, ServiceCheck
-from windlass.domain.host.layout import API_PROXY, PROXY_CA, PROXY_CONFIG, PROXY_TRUST
+from windlass.domain.host.layout import ADDRESS_CONFIG, API_PROXY, PROXY_CA, PROXY_CONFIG, PROXY_TRUST, VIRTUAL_ADDRESS
 from windlass.domain.rendering import MirrorAddresses
+from windlass.domain.rendering.engine import EnginePrograms
 from windlass.domain.rendering.installs import HostDirectory, HostImage, Install
 from windlass.domain.scripts.apply import after_api, settings_script, stack_script, unit_script
 from windlass.domain.scripts.audit_host import audit_script
@@ -19,15 +21,16 @@ from windlass.domain.scripts.bootstrap import bootstrap_script, member_origin_sc
 from windlass.domain.scripts.check_health import health_script
 from windlass.domain.scripts.combine import at_once, in_turn
 from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.engine import docker_script
 from windlass.domain.scripts.etcd_member import member_ended_script, observe_member_script, restart_member_script
 from windlass.domain.scripts.facts import facts_script
 from windlass.domain.scripts.hooks import hook_script
+from windlass.domain.scripts.host_record import note_host_script
 from windlass.domain.scripts.inspect_host import inspect_host
 from windlass.domain.scripts.install import (
     directories_script,
     distribution_docker_script,
     docker_images_script,
-    docker_script,
     fetch_script,
     install_script,
     node_images_script,
@@ -39,6 +42,8 @@ from windlass.domain.scripts.leave import (
     remove_files_script,
     stop_stack_script,
 )
+from windlass.domain.scripts.left_rules import remove_services_script, remove_tables_script
+from windlass.domain.scripts.measure_speed import measure_speed_script
 from windlass.domain.scripts.own_files import own_files_script
 from windlass.domain.scripts.preflight import surroundings_script
 from windlass.domain.scripts.recreate import recreate_script, restart_script
@@ -55,6 +60,7 @@ from windlass.domain.scripts.script import Script
 from windlass.domain.scripts.smoke_test import keep_word_script, serve_page_script
 from windlass.domain.scripts.uninstall import removal_script
 from windlass.domain.scripts.user_stacks import ask_tcp_script, remove_others_script
+from windlass.domain.scripts.virtual_address import answering_script, hearing_script, holder_script
 from windlass.domain.scripts.wait_healthy import wait_script
 from windlass.domain.spec.models import Host
 
@@ -113,17 +119,28 @@ def _wait(component: str, *, is_unit: bool = False) -> Script:
 
 
 _PULL = docker_images_script(_IMAGES)
+_TRACES = HostTraces(
+    ("kube-ipvs0", "flannel.1"), ("flannel",), ("KUBE", "FLANNEL"), ("kube-proxy",), ("/etc/cni/net.d/*flannel*",)
+)
 _NODE_PULL = node_images_script(_IMAGES[1:], "/opt/windlass/containerd/2.2.0/bin/ctr", "/etc/windlass/registry.d")
+_ENGINE = EnginePrograms(
+    "/opt/windlass/docker-engine/v1/bin", "/opt/windlass/containerd/v2/bin", "/opt/windlass/runc/v3/bin"
+)
 _SINGLE = (
     at_once("pull-images", _PULL, _NODE_PULL),
-    in_turn("install-host", docker_script("/opt/windlass/artifacts/0123"), directories_script([])),
+    in_turn("install-host", docker_script(_ENGINE), directories_script([])),
     in_turn("pull-images-of-pods", unit_script("windlass-containerd", *_UNIT), _NODE_PULL),
+    answering_script("192.0.2.100"),
+    hearing_script("192.0.2.1", ["192.0.2.2", "192.0.2.3"]),
+    holder_script("192.0.2.100"),
     ask_tcp_script(CurlProbe("telnet://127.0.0.1:3306", timedelta(seconds=3))),
     cleanup_script(),
     directories_script([HostDirectory("/var/lib/windlass/etcd", 0o700), HostDirectory("/var/lib/my data", 0o755)]),
     distribution_docker_script(),
+    note_host_script(("net.ipv4.ip_forward", "vm.max_map_count")),
+    in_turn("note-what-is-there", note_host_script(()), own_files_script([])),
     own_files_script(["/etc/multipath.conf", "/etc/sysctl.d/91-windlass-own.conf"]),
-    docker_script("/opt/windlass/artifacts/0123"),
+    docker_script(_ENGINE),
     facts_script(),
     audit_script(),
     fetch_script(_INSTALLS, _LOCK, _MIRROR),
@@ -133,17 +150,20 @@ _SINGLE = (
     install_script(_INSTALLS, _LOCK, _MIRROR),
     join_script("cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380", "member.replaced-0123-1f"),
     keep_word_script(),
+    measure_speed_script(),
     member_ended_script(),
     _NODE_PULL,
-    node_removal_script(("10.244.0.0/16",)),
+    node_removal_script(("10.244.0.0/16",), _TRACES),
     observe_member_script(),
     pack_stacks_script(["control-plane", "etcd"]),
     prepared_script(_HOST),
     _PULL,
     receive_script("abc"),
-    removal_script(("10.244.0.0/16",)),
+    removal_script(("10.244.0.0/16",), _TRACES),
     remove_files_script(["/etc/windlass/pki/etcd/server.key", "/etc/windlass/my key"]),
     remove_others_script(["etcd", "my-stack"]),
+    remove_services_script("/opt/windlass/containerd/2.2.0/bin/ctr", "192.0.2.9:5000/windlass/kube-proxy@sha256:2"),
+    remove_tables_script(["kube-network-policies"]),
     restart_member_script(),
     restart_script("kubelet"),
     restore_script(_RESTORE),
@@ -169,6 +189,7 @@ _VARIANTS = {
     "load-proxy": in_turn(
         "load-proxy", settings_script(API_PROXY, [PROXY_CONFIG]), settings_script(PROXY_TRUST, [PROXY_CA])
     ),
+    "load-settings.address": settings_script(VIRTUAL_ADDRESS, [ADDRESS_CONFIG]),
     "load-settings.docker": settings_script("docker settings", ["/etc/docker/daemon.json"]),
     "load-settings.kernel": settings_script(
         "kernel settings", ["/etc/sysctl.d/90-windlass.conf", "/etc/modules-load.d/windlass.conf"]
@@ -180,6 +201,7 @@ _VARIANTS = {
     "stop-stack.control-plane": stop_stack_script("control-plane"),
     "stop-stack.etcd": stop_stack_script("etcd"),
     "start-stack": stack_script("control-plane", _SERVICES),
+    "start-stack.address": stack_script("virtual-address", {"keepalived": "sha256:3"}),
     "start-stack.proxy": stack_script("api-proxy", {"api-proxy": "sha256:3"}),
     "start-stack.service": stack_script("control-plane", _SERVICES, only=["kube-scheduler"]),
     "start-unit": unit_script("kubelet", *_UNIT),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from windlass.domain.spec.checks import problems
 from windlass.domain.spec.checks.hosts import reached_through
 from windlass.domain.spec.known import Known
 from windlass.domain.spec.others import read_other
+from windlass.effects.catalog import load_drivers
 
 Make = Callable[[dict[str, Any]], Cluster]
 FIRST = "spec.hosts.members.0"
@@ -112,7 +114,7 @@ def test_what_a_new_spec_may_not_say_beside(changed: Make, changes: dict[str, An
     assert told in found.wrong
 
 
-def test_flannel_wants_ipv4_first(changed: Make) -> None:
+def test_a_driver_says_which_order_of_families_it_takes(changed: Make) -> None:
     turned = {
         **IPV6,
         **{f"spec.hosts.members.{index}.secondaryAddress": f"192.0.2.1{index}" for index in range(4)},
@@ -120,8 +122,9 @@ def test_flannel_wants_ipv4_first(changed: Make) -> None:
         "spec.network.serviceCidrs": ["fd00:10:96::/112", "10.96.0.0/16"],
     }
     del turned["spec.network.podCidr"], turned["spec.network.serviceCidr"]
-    (found,) = problems(changed(turned))
-    assert "finds a host's interface by its IPv4 address" in found.wrong
+    drivers = load_drivers(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
+    (found,) = problems(changed(turned), Known(drivers=drivers))
+    assert "`flannel` takes no IPv6 before IPv4" in found.wrong
     assert problems(changed(turned | {"spec.network.driver": "none"})) == []
 
 

@@ -3,14 +3,17 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from windlass.domain.spec import Cluster, Known, problems
+from windlass.effects.catalog import load_drivers
 
 Make = Callable[[dict[str, Any]], Cluster]
-NEW = Known(["v1.37.2"])
+SHIPPED = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
+NEW = Known(["v1.37.2"], drivers=load_drivers(SHIPPED))
 FIRST = "spec.hosts.members.0"
 ETCD_ONLY = {"name": "e-1", "address": "192.0.2.41", "roles": ["etcd"]}
 ED25519 = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode()
@@ -136,16 +139,16 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ),
     ({"spec.network.driver": "flanel"}, "spec.network.driver", "no driver `flanel`", "did you mean `flannel`?"),
     ({"spec.storage.driver": "my.module:"}, "spec.storage.driver", "no driver", "say `none`, and use spec.manifests"),
-    ({"spec.network.driver": "my.module:Cni"}, "spec.network.driver", "planned, not there yet", "say `none`"),
-    ({"spec.dns.driver": "my.module:Dns"}, "spec.dns.driver", "planned, not there yet", "spec.manifests"),
-    ({"spec.loadBalancer.driver": "m:Lb"}, "spec.loadBalancer.driver", "planned, not there yet", "say `none`"),
-    ({"spec.monitoring.driver": "m:Mon"}, "spec.monitoring.driver", "planned, not there yet", "say `none`"),
-    ({"spec.loadBalancer.driver": "metallb"}, "spec.loadBalancer.addresses", "no addresses to give away", "range"),
+    ({"spec.network.driver": "my.module:Cni"}, "spec.network.driver", "a spec names no code", "say `none`"),
+    ({"spec.dns.driver": "my.module:Dns"}, "spec.dns.driver", "a spec names no code", "spec.manifests"),
+    ({"spec.loadBalancer.driver": "m:Lb"}, "spec.loadBalancer.driver", "a spec names no code", "say `none`"),
+    ({"spec.monitoring.driver": "m:Mon"}, "spec.monitoring.driver", "a spec names no code", "say `none`"),
+    ({"spec.loadBalancer.driver": "metallb"}, "spec.loadBalancer.addresses", "`addresses` is missing", "Ranges"),
     (
         {"spec.loadBalancer.addresses": ["192.0.2.200/29"]},
         "spec.loadBalancer.addresses",
         "nothing hands them out",
-        "metallb",
+        "pick a driver",
     ),
     (
         {"spec.loadBalancer": {"driver": "metallb", "addresses": ["192.0.2.9-192.0.2.8"]}},
@@ -167,6 +170,81 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ),
     ({"spec.dns.upstreams": ["dns.example.com"]}, "spec.dns.upstreams[0]", "no IP address", "192.0.2.53"),
     ({"spec.dns.upstreams": ["127.0.0.53"]}, "spec.dns.upstreams[0]", "ask itself", "another resolver"),
+    (
+        {"spec.dns.zones": [{"name": "corp.example.com", "upstreams": []}]},
+        "spec.dns.zones[0].upstreams",
+        "nobody is asked",
+        "its DNS server",
+    ),
+    (
+        {"spec.dns.zones": [{"name": "corp.example.com", "upstreams": ["dns"]}]},
+        "spec.dns.zones[0].upstreams[0]",
+        "no IP address",
+        "192.0.2.53",
+    ),
+    (
+        {"spec.dns.zones": [{"name": "corp", "upstreams": ["192.0.2.53"]}] * 2},
+        "spec.dns.zones[1].name",
+        "given twice",
+        "keep one",
+    ),
+    (
+        {"spec.dns.zones": [{"name": "Corp", "upstreams": ["192.0.2.53"]}]},
+        "spec.dns.zones[0].name",
+        "no valid name",
+        "lower-case",
+    ),
+    (
+        {"spec.dns.zones": [{"name": "local", "upstreams": ["192.0.2.53"]}]},
+        "spec.dns.zones[0].name",
+        "names of the cluster are within",
+        "leave it out",
+    ),
+    (
+        {"spec.dns.zones": [{"name": "svc.cluster.local", "upstreams": ["192.0.2.53"]}]},
+        "spec.dns.zones[0].name",
+        "within the cluster's own domain",
+        "outside",
+    ),
+    (
+        {"spec.dns.hosts": [{"address": "db", "names": ["db.example.com"]}]},
+        "spec.dns.hosts[0].address",
+        "no IP address",
+        "192.0.2.53",
+    ),
+    ({"spec.dns.hosts": [{"address": "192.0.2.9", "names": []}]}, "spec.dns.hosts[0].names", "no name", "give one"),
+    (
+        {"spec.dns.hosts": [{"address": "192.0.2.9", "names": ["a b"]}]},
+        "spec.dns.hosts[0].names[0]",
+        "no DNS name",
+        "db.example.com",
+    ),
+    (
+        {"spec.dns.hosts": [{"address": "192.0.2.9", "names": ["kubernetes.default.svc.cluster.local"]}]},
+        "spec.dns.hosts[0].names[0]",
+        "within the cluster's own domain",
+        "outside",
+    ),
+    ({"spec.dns.resources": {"cpu": "0"}}, "spec.dns.resources.cpu", "no quantity", "100m"),
+    ({"spec.dns.resources": {"memoryLimit": "1 GB"}}, "spec.dns.resources.memoryLimit", "no quantity", "1Gi"),
+    (
+        {"spec.dns": {"driver": "none", "hosts": [{"address": "192.0.2.9", "names": ["db.example.com"]}]}},
+        "spec.dns.hosts",
+        "the DNS is your own",
+        "coredns",
+    ),
+    # kube-proxy
+    ({"spec.network.proxyMode": "none"}, "spec.network.proxyMode", "nothing would carry Services", "spec.manifests"),
+    (
+        {
+            "spec.network.proxyMode": "none",
+            "spec.manifests": [{"name": "a", "content": "{apiVersion: v1, kind: X}"}],
+            "spec.components": {"kube-proxy": {"extraArgs": {"v": "2"}}},
+        },
+        "spec.components.kube-proxy",
+        "no kube-proxy runs",
+        "leave its flags out",
+    ),
     # access
     ({"spec.hosts.provider": "statik"}, "spec.hosts.provider", "no host provider", "did you mean `static`?"),
     ({"spec.hosts.provider": "my.hosts:Provider"}, "spec.hosts.provider", "a spec names no code", "an entry point of"),
@@ -319,6 +397,19 @@ def test_says_where_what_and_what_would_be_right(
         {"spec.network.podCidr": "10.244.0.0/22", "spec.network.serviceCidr": "10.96.0.0/28"},
         {"spec.hosts.members.3": ETCD_ONLY, "spec.etcd.allowEven": True, "spec.network.podCidr": "10.244.0.0/22"},
         {"spec.dns.upstreams": ["192.0.2.53", "192.0.2.54:5353"]},
+        {
+            "spec.dns": {
+                "replicas": 3,
+                "zones": [{"name": "corp.example.com", "upstreams": ["192.0.2.53:5353", "fd00::53"]}],
+                "hosts": [{"address": "fd00::9", "names": ["db.corp.example.com", "notcluster.local"]}],
+                "resources": {"cpu": "0.5", "memory": "1Gi", "memoryLimit": "2Gi"},
+            }
+        },
+        {"spec.network.proxyMode": None},
+        {
+            "spec.network.proxyMode": "none",
+            "spec.manifests": [{"name": "a", "content": "{apiVersion: v1, kind: X}"}],
+        },
         {"spec.backup": {"schedule": None, "drill": {"schedule": None, "host": "w-1"}}},
         {
             "spec.upgrade": {

@@ -9,6 +9,8 @@ import yaml
 
 from packages import install
 from windlass.cli.main import main
+from windlass.effects.catalog import load_drivers
+from windlass.effects.packaged import catalog_directory
 
 
 @pytest.fixture
@@ -32,6 +34,10 @@ def test_a_valid_file_is_summed_up(
     assert main(["spec", "validate", "--catalog", str(catalog), file]) == 0
 
     assert "cluster demo, Kubernetes v1.37.2, overlapping: 3 etcd, 3 control-plane, 1 worker" in capsys.readouterr().out
+
+
+def test_releases_of_ones_own_need_no_drivers_beside_them(catalog: Path) -> None:
+    assert load_drivers(catalog) == load_drivers(catalog_directory())
 
 
 def test_what_is_wrong_in_any_of_the_files_is_printed_and_the_exit_code_is_2(

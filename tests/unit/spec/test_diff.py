@@ -24,7 +24,7 @@ def test_names_each_path_that_differs_with_both_values(changed: Make) -> None:
 
     assert {change.path: (change.old, change.new) for change in diff_clusters(old, new)} == {
         ("spec", "hosts", "members", "cp-1", "labels", "a"): (ABSENT, "b"),
-        ("spec", "network", "proxyMode"): ("iptables", "nftables"),
+        ("spec", "network", "proxyMode"): (None, "nftables"),
     }
 
 

@@ -72,3 +72,21 @@ def test_where_no_address_stands_the_warning_says_so() -> None:
     other = read_other("prod", b"\x00\xff")
     assert other.addresses == frozenset()
     assert "nothing keeps its hosts from being taken" in other.warning
+
+
+ROLES = "  access: {roles: {'team:payments': [see]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "teams"),
+    [
+        (GOOD + ROLES, False),  # what can be read says so itself
+        (GOOD + ROLES + "  futures: {}\n", True),
+        (GOOD + ROLES.replace("see", "own"), True),
+        (GOOD.replace("spec:", "spec: [") + ROLES, True),
+        (GOOD + "  futures: {}\n", False),
+        (GOOD.replace("members:", "mmbers:"), False),
+    ],
+)
+def test_a_spec_that_is_not_read_may_say_who_may_do_what(text: str, *, teams: bool) -> None:
+    assert read_other("prod", text.encode()).may_name_teams is teams

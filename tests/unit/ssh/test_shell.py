@@ -31,7 +31,27 @@ def test_first_word_is_a_program_and_nothing_else(word: str) -> None:
 
 def test_sudo_asks_nothing_and_the_limit_is_inside() -> None:
     line = command_line(["ls", "a b"], as_root=True, limit=timedelta(seconds=1.5))
-    assert line == "LC_ALL=C.UTF-8 sudo -n -- timeout -k 2 1.500 ls 'a b'; exit $?"
+    end = "sudo -n -- timeout -k 2 1.500 ls 'a b'"
+    assert line == f"""exec env LC_ALL=C.UTF-8 sh -c '"$@"; exit $?' sh {end}"""
+
+
+@settings(max_examples=150, deadline=None)
+@given(words=WORDS)
+def test_what_is_sent_means_the_same_to_every_login_shell(words: list[str]) -> None:
+    line = command_line(["printf", *words])
+    # Without any of these, single quotes keep all that is between them in fish, csh and zsh too.
+    assert not set("\\!\n\r") & set(line)
+    assert not any(word.startswith(("=", "~")) for word in line.split(" "))
+    assert line.startswith("exec env ")
+    an_apostrophe = "'\"'\"'"
+    bare = "".join(line.replace(an_apostrophe, "").split("'")[::2])
+    assert not set("$`&|;<>(){}[]*?#") & set(bare)
+
+
+def test_an_end_by_a_signal_is_a_code_and_input_is_the_commands() -> None:
+    line = command_line(["sh", "-c", "cat\nkill -9 $$"])
+    done = subprocess.run(["sh", "-c", line], capture_output=True, check=False, input=b"in")
+    assert (done.returncode, done.stdout) == (137, b"in")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ ANYTHING = {
     "part": "manifest.json",
     "drill": "d",
     "mirror": "m",
+    "number": 3,
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from unit.rendering.conftest import TOPOLOGIES, make_cluster
+from windlass.domain.catalog import Drivers
 from windlass.domain.masking import shown_lines
 from windlass.domain.rendering.manifests import own_manifests
 from windlass.domain.rollout.webhooks import needed_groups
@@ -75,7 +76,7 @@ class TestBombs:
         with pytest.raises(SpecError, match=rf"`bomb`, line [0-9]+: no YAML: .*{wrong}"):
             list(own_manifests(cluster))
         with pytest.raises(SpecError, match=wrong):
-            needed_groups(cluster)
+            needed_groups(cluster, Drivers())
 
     def test_are_not_shown_where_they_lie_on_a_host(self, text: str, wrong: str) -> None:
         assert shown_lines("/etc/windlass/stacks/x/compose.yaml", text) is None

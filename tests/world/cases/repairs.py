@@ -11,6 +11,8 @@ from world.etcd import DATA
 from world.kills import Case
 from world.specs import SMALL, THREE
 
+_SETTLED = 600.0
+"""Seconds after which nothing counts as still starting."""
 SCHEDULER = ("windlass-control-plane", "kube-scheduler")
 
 
@@ -36,6 +38,7 @@ def drift(world: World) -> None:
 def lose_member(world: World) -> None:
     """Have one of three members lose its data: it cannot start again by itself."""
     world.run("create_cluster", spec=THREE)
+    world.clock.sleep(_SETTLED)
     machine = world.machines["cp-2"]
     del machine.data[DATA]
     machine.end("etcd", "restarting")
@@ -44,6 +47,7 @@ def lose_member(world: World) -> None:
 def damage_member(world: World) -> None:
     """Have one of three members' data be damaged: a start is tried first."""
     world.run("create_cluster", spec=THREE)
+    world.clock.sleep(_SETTLED)
     world.machines["cp-2"].damage()
 
 

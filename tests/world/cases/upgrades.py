@@ -13,7 +13,7 @@ from world.specs import SMALL
 OLD, NEW = "v1.36.3", "v1.37.2"
 BEFORE = SMALL.replace(NEW, OLD)
 ASKED = {"version": NEW, "auto_approve": True, "allow_untested": True}
-ENDS = frozenset({("verify", "store"), ("check", "store")})
+ENDS = frozenset({("verify", "store"), ("confirm", "store")})
 
 
 def create(world: World) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from windlass.domain.host.layout import ENGINE_UNIT
 from world.machine import Machine
 from world.scripts.remediation import at_tick, inspect
 from world.scripts.script import Act, Arguments
 
 _VERSIONS = {
+    "docker": (ENGINE_UNIT, r"/opt/windlass/docker-engine/([^/]+)/bin/dockerd\b"),
     "kubelet": ("/etc/systemd/system/kubelet.service", r"/opt/windlass/(v[^/]+)/bin/kubelet\b"),
     "containerd": (
         "/etc/systemd/system/windlass-containerd.service",
@@ -47,11 +49,12 @@ def _docker(machine: Machine, arguments: Arguments) -> Iterator[str]:
 
 
 def _unit(machine: Machine, unit: str, digest: str) -> Iterator[str]:
-    state = "active" if unit in machine.units else "inactive"
-    yield f"unit={unit}:{state}:{digest}:{machine.applied(unit) or ''}"
+    is_active = machine.is_docker_up if unit == "docker" else unit in machine.units
+    yield f"unit={unit}:{'active' if is_active else 'inactive'}:{digest}:{machine.applied(unit) or ''}"
+    component = {"docker": "docker-engine"}.get(unit, unit.removeprefix("windlass-"))
     path, pattern = _VERSIONS[unit.removeprefix("windlass-")]
     if found := re.search(pattern, machine.text(path)):
-        yield f"version={unit.removeprefix('windlass-')} {found[1]}"
+        yield f"version={component} {found[1]}"
     if unit == "windlass-containerd" and unit in machine.units:
         yield "images=containerd"
         held = (one.removeprefix("pods ") for one in sorted(machine.images) if one.startswith("pods "))

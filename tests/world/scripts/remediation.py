@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from windlass.domain.scripts.recreate import NO_COMPOSE_FILE
 from windlass.domain.scripts.script import CHANGED
 from world.etcd import DATA
-from world.machine import STATE, Machine
+from world.machine import EPOCH, STATE, Machine
 from world.scripts.script import Act, Arguments, ScriptError
 from world.scripts.stacks import note_proxy_config
-
-_STARTED = datetime(2026, 11, 1, 8, tzinfo=UTC)
 
 
 def look(machine: Machine, arguments: Arguments) -> Iterator[str]:
@@ -50,11 +48,11 @@ def inspect(machine: Machine, arguments: Arguments) -> Iterator[str]:
 
 def at_tick(tick: int) -> datetime:
     """Return the time of a machine's tick."""
-    return _STARTED + timedelta(seconds=tick)
+    return EPOCH + timedelta(microseconds=tick)
 
 
 def inspected(
-    service: str, labels: Mapping[str, str], made: Mapping[str, Any], started: datetime = _STARTED
+    service: str, labels: Mapping[str, str], made: Mapping[str, Any], started: datetime = EPOCH
 ) -> dict[str, Any]:
     """Return what Docker says of a container that was made from a Compose service."""
     mounts = [

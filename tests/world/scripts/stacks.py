@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from windlass.domain.host.layout import API_PROXY, FENCE, PROXY_CA, PROXY_CONFIG, PROXY_SERVICE, PROXY_TRUST
+from windlass.domain.host.layout import (
+    API_PROXY,
+    DOCKER_DAEMON,
+    DOCKER_RESTORED,
+    ENGINE_MARK,
+    ENGINE_UNIT,
+    FENCE,
+    HOST_RECORD,
+    PROXY_CA,
+    PROXY_CONFIG,
+    PROXY_SERVICE,
+    PROXY_TRUST,
+)
 from windlass.domain.scripts.script import CHANGED
 from world.machine import PROJECT, Machine
 from world.scripts.script import Act, Arguments, ScriptError
@@ -76,11 +88,17 @@ def end_containers(machine: Machine, stack: str) -> Iterator[str]:
 
 
 def remove_cluster(machine: Machine, arguments: Arguments) -> Iterator[str]:
-    """Give the host back as it was, Docker Engine apart."""
+    """Give the host back as it was."""
     yield from end_units(machine)
     for stack in ("etcd", "control-plane", "api-proxy"):
         yield from end_containers(machine, stack)
     machine.step()
+    before = machine.text(f"{HOST_RECORD}/images").split("\n")
+    if machine.text(ENGINE_UNIT).startswith(ENGINE_MARK):
+        machine.has_docker = machine.is_docker_unfinished = False
+        machine.loaded.pop("docker", None)
+        before = []
+    _put_docker_settings_back(machine)
     had_files = any(path.startswith("/etc/windlass/") and path != FENCE for path in machine.host.files)
     for path in [path for path in machine.host.files if path != "/etc/docker/daemon.json"]:
         del machine.host.files[path]
@@ -96,9 +114,19 @@ def remove_cluster(machine: Machine, arguments: Arguments) -> Iterator[str]:
     machine.data.clear()
     machine.ill.clear()
     machine.received.clear()
-    machine.images = {image for image in machine.images if not image.startswith("pods ")}
+    machine.images &= set(before)
     if had_files:
         yield f"{CHANGED}files"
+
+
+def _put_docker_settings_back(machine: Machine) -> None:
+    restored = machine.host.files.get(DOCKER_RESTORED)
+    if restored is not None:
+        machine.host.files[DOCKER_DAEMON] = restored
+        if not restored.content:
+            del machine.host.files[DOCKER_DAEMON]
+        if machine.has_docker:
+            machine.load_docker_settings()
 
 
 SCRIPTS: dict[str, Act] = {

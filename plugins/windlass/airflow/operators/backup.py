@@ -11,6 +11,7 @@ from windlass.airflow.alerts import attempt_of, notify_alert
 from windlass.airflow.backup_assets import BACKUPS, DRILLS
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.run_alerts import notify_paused, notify_unwatched
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.services import airflow_services
 from windlass.airflow.time_limits import BUNDLE, LOOK
@@ -34,6 +35,9 @@ class BackupDispatchOperator(BaseOperator):
         with ending_on_permanent_errors():
             services = airflow_services()
             runs = [RunContext.of_cluster(name, context, services) for name in list_clusters(services.store)]
+            if runs:
+                notify_paused(context, services.notify)
+                notify_unwatched(context, services)
             due = [run.name for run in runs if self._is_due(context, run)]
             if not due:
                 raise SkippedError("no backup is due")

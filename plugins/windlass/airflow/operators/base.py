@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
+from windlass.airflow.run_alerts import keeping_failure
 from windlass.airflow.run_context import RunContext, is_by_person
 from windlass.airflow.time_limits import USUAL
 from windlass.operations.cluster import Changes
@@ -22,18 +23,21 @@ class ClusterOperator(BaseOperator):
 
     longest: ClassVar[timedelta] = USUAL
     """The `execution_timeout`, unless another one is given."""
+    asks_again: ClassVar[bool] = False
+    """Whether this step asks for rights as the first one does: people may have been waited for since, for days."""
 
     def __init__(self, **options: Any) -> None:
         # Also where a DAG has no defaults of its own: a task that was killed runs again.
         super().__init__(**{**TASK_DEFAULTS, "execution_timeout": self.longest, **options})
 
     def execute(self, context: Context) -> Any:
-        """Do the step; RefusedError, before the run's first, if the cluster does not let whoever started the run."""
+        """Do the step; RefusedError if it is the first, or asks again, and the cluster lets not who started the run."""
         with ending_on_permanent_errors():
             run = RunContext.of(context)
-            if not self.upstream_task_ids:
-                require_right(run, is_by_person=is_by_person(context))
-            return run.services.secrets.redact(self.act(context, run))
+            with keeping_failure(context, run):
+                if self.asks_again or not self.upstream_task_ids:
+                    require_right(run, is_by_person=is_by_person(context))
+                return run.services.secrets.redact(self.act(context, run))
 
     @abstractmethod
     def act(self, context: Context, run: RunContext) -> Any:

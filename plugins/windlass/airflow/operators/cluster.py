@@ -168,6 +168,8 @@ class ClusterDeletionLeaseOperator(ClusterOperator):
     `approval` is the task that asks the second person.
     """
 
+    asks_again = True
+
     def __init__(self, *, approval: str, **options: Any) -> None:
         super().__init__(**options)
         self.approval = approval

@@ -73,6 +73,8 @@ class RecoveryLeaseOperator(ClusterOperator):
     `approval` is the task that asks.
     """
 
+    asks_again = True
+
     def __init__(self, *, approval: str, **options: Any) -> None:
         super().__init__(**options)
         self.approval = approval

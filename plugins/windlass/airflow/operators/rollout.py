@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -12,16 +12,21 @@ from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.errors import TASK_DEFAULTS
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.rollout import IS_COMPLETE, upgrade_request, upgrade_run
+from windlass.airflow.run_alerts import mark_told
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.step_order import require_step_order
-from windlass.airflow.time_limits import STEP, WORK
-from windlass.domain.pki import Rotated
-from windlass.domain.rollout import PREFETCH, Step
+from windlass.airflow.time_limits import STEP
+from windlass.domain.rollout import PREFETCH, Approval, Step
+from windlass.domain.rollout.upgrade_path import UpgradeRequest
 from windlass.operation_names import Operation
-from windlass.operations.rollout.approved_plan import CheckedPlan, check_again, confirm_plan, planned_just_now
+from windlass.operations.rollout.approved_plan import (
+    CheckedPlan,
+    check_again,
+    confirm_plan,
+    is_just_planned,
+    planned_just_now,
+)
 from windlass.operations.rollout.pause import ask_to_pause
-from windlass.operations.rollout.revive import revive
-from windlass.operations.rollout.rotation import prepare_rotation
 from windlass.operations.rollout.upgrade import (
     approval_for,
     do_upgrade_step,
@@ -43,20 +48,41 @@ BEFORE = "before"
 class UpgradeGateOperator(ClusterOperator):
     """Looks at everything that an upgrade could stumble over, and plans it; nothing is changed.
 
-    If nothing is to be done, or only the plan was asked for, the steps after it (`skips`) are skipped.
+    If nothing is to be done, or only the plan was asked for, the steps after it (`skips`) are skipped. Else the task
+    that `asks` a person is, where nobody is to be asked.
     """
 
-    def __init__(self, *, skips: list[str], **options: Any) -> None:
+    def __init__(self, *, skips: list[str], asks: str, **options: Any) -> None:
         super().__init__(**options)
-        self.skips = skips
+        self.skips, self.asks = skips, asks
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return findings and plan; RefusedError says everything that holds the upgrade up, and what to do."""
-        request = upgrade_request(context["params"])
+        return self.hand_over(context, run, upgrade_request(context["params"]))
+
+    def hand_over(
+        self, context: Context, run: RunContext, request: UpgradeRequest, also: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """Plan, and return the plan; tasks that are not needed are skipped, `also` those."""
         plan = plan_upgrade(run, request, self.log.info)
+        value = dict(plan.value)
         if plan.is_settled or request.plan_only:
-            self.skip(context, self.skips, dict(plan.value))
-        return dict(plan.value)
+            skipped = [*also, *self.skips]
+        else:
+            skipped = [*also, *self._unasked(context, run, request, value["plan"]["digest"])]
+        if skipped:
+            self.skip(context, skipped, value)
+        return value
+
+    def _unasked(self, context: Context, run: RunContext, request: UpgradeRequest, digest: str) -> list[str]:
+        """Return the task that asks if nobody is to be asked. Whether two people are needed is for itself to say."""
+        if two_people_for(run, request, digest) is not None:
+            return []
+        approval = _approval(run, context["params"])
+        if approval.is_needed:
+            return []
+        self.log.info("nobody is asked: %s", approval.reason)
+        return [self.asks]
 
 
 class ApplyGateOperator(UpgradeGateOperator):
@@ -75,52 +101,7 @@ class ApplyGateOperator(UpgradeGateOperator):
         if is_to_be_created(run, request):
             self.log.info("cluster %s is not there yet, or not complete: `%s` makes it", run.name, Operation.CREATE)
             self.skip(context, self.skips, {"creates": True})
-        plan = plan_upgrade(run, request, self.log.info)
-        is_over = plan.is_settled or request.plan_only
-        self.skip(context, [self.creates, *(self.skips if is_over else ())], dict(plan.value))
-
-
-class RotationPrepareOperator(ClusterOperator):
-    """Makes the new authorities and keys of a rotation and stores them; nothing uses them yet."""
-
-    def act(self, context: Context, run: RunContext) -> list[str]:
-        """Return what is being changed and how far it has come; nothing is made for a plan alone."""
-        request = upgrade_request(context["params"])
-        if request.plan_only:
-            return []
-        return list(prepare_rotation(run, [Rotated(one) for one in request.rotates]))
-
-
-class RotationReviveOperator(ClusterOperator):
-    """Brings new certificates to all hosts at once where those that they have are over; else it does nothing."""
-
-    longest = WORK
-
-    def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
-        """Return what was changed by host."""
-        if upgrade_request(context["params"]).plan_only:
-            return {}
-        return self.tell(revive(run, self.log.info))
-
-
-class RotationGateOperator(UpgradeGateOperator):
-    """Plans the next phase of a rotation; the gates of `later` phases are skipped for a plan alone.
-
-    So are all where the phase before, whose result is the task `after`, was paused; empty for the first phase.
-    """
-
-    def __init__(self, *, later: list[str], after: str, **options: Any) -> None:
-        super().__init__(**options)
-        self.later, self.after = later, after
-
-    def act(self, context: Context, run: RunContext) -> dict[str, Any]:
-        """Return findings and plan."""
-        before = (context["ti"].xcom_pull(task_ids=self.after) or {}) if self.after else {}
-        if before.get("state") == "paused":
-            self.skip(context, [*self.skips, *self.later], {})
-        if upgrade_request(context["params"]).plan_only:
-            self.skips = [*self.skips, *self.later]
-        return super().act(context, run)
+        return self.hand_over(context, run, request, also=[self.creates])
 
 
 class ClusterCreateOperator(TriggerDagRunOperator):
@@ -144,6 +125,14 @@ class ClusterCreateOperator(TriggerDagRunOperator):
         self.conf = {name: context["params"].get(name) for name in given if context["params"].get(name) is not None}
         super().execute(context)
 
+    def execute_complete(self, context: Context, event: tuple[str, dict[str, Any]]) -> None:
+        """End as the other run did, whose failure people are told of: once is enough."""
+        try:
+            super().execute_complete(context, event)
+        except Exception as error:
+            mark_told(context, str(error))
+            raise
+
 
 class UpgradeApprovalOperator(ClusterApprovalOperator):
     """Asks a person with the plan in front of them, unless spec, window or the run's params say that none is needed.
@@ -162,22 +151,34 @@ class UpgradeApprovalOperator(ClusterApprovalOperator):
 
     def approved_by(self, context: Context) -> str:
         """Return why nobody needs to be asked; empty if somebody must."""
-        params = context["params"]
-        approval = approval_for(
-            RunContext.of(context),
-            auto_approve=bool(params.get("auto_approve")),
-            outside_window=bool(params.get("outside_window")),
-        )
+        approval = _approval(RunContext.of(context), context["params"])
         self.log.info("%s", approval.reason)
         return "" if approval.is_needed else approval.reason
 
 
+def _approval(run: RunContext, params: Mapping[str, Any]) -> Approval:
+    switches = {name: bool(params.get(name)) for name in ("auto_approve", "outside_window")}
+    return approval_for(run, **switches)
+
+
 class UpgradeLeaseOperator(ClusterOperator):
-    """Takes the cluster's lease for this run; the spec is stored at the end, when it is true."""
+    """Takes the cluster's lease for this run; the spec is stored at the end, when it is true.
+
+    Where nobody was asked, and the gate has planned a moment ago, the tasks that look again (`skips`) are skipped.
+    """
+
+    asks_again = True
+
+    def __init__(self, *, gate: str, approval: str, skips: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.gate, self.approval, self.skips = gate, approval, skips
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        context["ti"].xcom_push(key=BEFORE, value=take_over_cluster(run))
+        before, pull = take_over_cluster(run), context["ti"].xcom_pull
+        context["ti"].xcom_push(key=BEFORE, value=before)
+        if pull(task_ids=self.approval) is None and is_just_planned(run, pull(task_ids=self.gate), before):
+            self.skip(context, self.skips, str(run.owner))
         return str(run.owner)
 
 
@@ -187,19 +188,16 @@ class UpgradeCheckOperator(ClusterOperator):
     If it is the same, or nobody was asked, nobody is asked again: the tasks that would (`skips`) are skipped.
     """
 
-    def __init__(self, *, gate: str, approval: str, lease: str, skips: list[str], **options: Any) -> None:
+    def __init__(self, *, gate: str, approval: str, skips: list[str], **options: Any) -> None:
         super().__init__(**options)
-        self.gate, self.approval, self.lease, self.skips = gate, approval, lease, skips
+        self.gate, self.approval, self.skips = gate, approval, skips
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the plan and what has changed since; RefusedError if the gate is closed by now."""
-        pull = context["ti"].xcom_pull
-        answer, handed = pull(task_ids=self.approval), pull(task_ids=self.gate)
-        request, before = upgrade_request(context["params"]), pull(task_ids=self.lease, key=BEFORE) or ""
-        require_approval(run, request, handed["plan"]["digest"], answer)
-        # What somebody has looked at for a while is looked at again in any case.
-        checked = None if answer is not None else planned_just_now(run, request, handed, before, self.log.info)
-        checked = checked or check_again(run, request, self.log.info, handed["plan"] if answer is not None else None)
+        pull, request = context["ti"].xcom_pull, upgrade_request(context["params"])
+        answer, planned = pull(task_ids=self.approval), pull(task_ids=self.gate)["plan"]
+        require_approval(run, request, planned["digest"], answer)
+        checked = check_again(run, request, self.log.info, planned if answer is not None else None)
         if not checked.changes:
             self.skip(context, self.skips, checked.value())
         return checked.value()
@@ -208,26 +206,34 @@ class UpgradeCheckOperator(ClusterOperator):
 class UpgradeConfirmOperator(ClusterOperator):
     """Gives the steps to do, under the lease: those of the approved plan, and no others.
 
-    `changes` is the task that asks about a plan which has changed since.
+    `changes` is the task that asks about a plan which has changed since; where `check` was skipped, nobody was asked.
     """
 
-    def __init__(self, *, check: str, changes: str, **options: Any) -> None:
+    asks_again = True
+
+    def __init__(self, *, gate: str, lease: str, check: str, changes: str, **options: Any) -> None:
         super().__init__(**options)
-        self.check, self.changes = check, changes
+        self.gate, self.lease, self.check, self.changes = gate, lease, check, changes
 
     def act(self, context: Context, run: RunContext) -> list[dict[str, Any]]:
         """Return the steps; RefusedError if the plan has changed once more since somebody was asked again."""
-        checked, request = (
-            CheckedPlan.of(context["ti"].xcom_pull(task_ids=self.check)),
-            upgrade_request(context["params"]),
-        )
+        pull, request = context["ti"].xcom_pull, upgrade_request(context["params"])
+        value = pull(task_ids=self.check)
+        checked = CheckedPlan.of(value) if value is not None else self._unchecked(context, run, request)
         if checked.changes:
-            require_approval(run, request, checked.plan["digest"], context["ti"].xcom_pull(task_ids=self.changes))
+            require_approval(run, request, checked.plan["digest"], pull(task_ids=self.changes))
         plan = confirm_plan(run, request, checked, self.log.info)
         context["ti"].xcom_push(key=IS_COMPLETE, value=plan.goes_to_the_end)
         # There is always a step, since Airflow skips what follows an empty list (its guide to dynamic task mapping,
         # "Automatically skipping zero-length maps").
         return [step.value() for step in plan.steps] or [Step(PREFETCH, (), ()).value()]
+
+    def _unchecked(self, context: Context, run: RunContext, request: UpgradeRequest) -> CheckedPlan:
+        """Return the gate's own plan, about which nobody was asked; made again if it does not hold any more."""
+        pull = context["ti"].xcom_pull
+        handed, before = pull(task_ids=self.gate), pull(task_ids=self.lease, key=BEFORE) or ""
+        require_approval(run, request, handed["plan"]["digest"], None)
+        return planned_just_now(run, request, handed, before, self.log.info) or check_again(run, request, self.log.info)
 
 
 class UpgradeStepOperator(ClusterOperator):

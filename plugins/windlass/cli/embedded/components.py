@@ -95,7 +95,7 @@ def migrate_database(log: Path) -> None:
     """Bring the database to this Airflow's schema; runs in a process of its own."""
     _die_with_parent()
     _redirect_output(log)
-    from airflow.utils import db  # noqa: PLC0415 - reads its configuration from the environment on import
+    from airflow.utils import db  # reads its configuration from the environment on import
 
     db.initdb()
 
@@ -107,7 +107,7 @@ def run_component(name: str, log: Path) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    from airflow.cli import cli_parser  # noqa: PLC0415 - reads its configuration from the environment on import
+    from airflow.cli import cli_parser  # reads its configuration from the environment on import
 
     setproctitle(f"windlass-airflow {name}")
     words = list(COMPONENTS[name])

@@ -58,7 +58,7 @@ def build_environment(
     own = {
         "AIRFLOW_HOME": str(home.root),
         "AIRFLOW__CORE__DAGS_FOLDER": str(settings.dags),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(settings.plugins),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(home.plugins),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(settings.parallelism),
         "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,

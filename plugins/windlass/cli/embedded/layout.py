@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import windlass
+from windlass.effects.packaged import dags_directory
 from windlass.errors import WindlassError
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -17,11 +17,6 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 def cache_directory() -> Path:
     """Return the directory of everything that outlives the checkout ($WINDLASS_CACHE)."""
     return Path(os.environ.get("WINDLASS_CACHE") or Path.home() / ".cache" / "windlass")
-
-
-def project_directory() -> Path:
-    """Return the checkout that this package was imported from; dags/ and plugins/ are below it."""
-    return Path(windlass.__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -36,6 +31,11 @@ class Home:
         if not _NAME.fullmatch(name):
             raise WindlassError(f"{name!r} is no name for an Airflow: use up to 32 of a-z, 0-9 and inner hyphens")
         return cls(cache_directory() / "airflow" / name)
+
+    @classmethod
+    def started(cls) -> tuple[Home, ...]:
+        """Return the homes of the instances that were started here, and not taken down again; they may run or not."""
+        return tuple(cls(record.parent) for record in sorted((cache_directory() / "airflow").glob("*/instance.json")))
 
     @property
     def secrets(self) -> Path:
@@ -68,6 +68,11 @@ class Home:
         return self.root / "database-version"
 
     @property
+    def plugins(self) -> Path:
+        """Where Airflow looks for plugins that are not installed; nothing is put there, as Windlass's own is."""
+        return self.root / "plugins"
+
+    @property
     def logs(self) -> Path:
         """One log file for each component; the logs of tasks are in its directory `tasks`."""
         return self.root / "logs"
@@ -75,10 +80,9 @@ class Home:
 
 @dataclass(frozen=True)
 class Settings:
-    """What an embedded Airflow runs: DAGs, plugins, connections and further Airflow settings."""
+    """What an embedded Airflow runs: DAGs, connections and further Airflow settings."""
 
-    dags: Path = field(default_factory=lambda: project_directory() / "dags")
-    plugins: Path = field(default_factory=lambda: project_directory() / "plugins")
+    dags: Path = field(default_factory=dags_directory)
     connections: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Connection id to its JSON form, as Airflow reads it from AIRFLOW_CONN_*."""
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -24,9 +24,11 @@ _CONTAINER_SECURITY: dict[str, Any] = {"allowPrivilegeEscalation": False, "capab
 
 
 def trial_objects(
-    image: str, nodes: Collection[str], *, has_volume: bool, namespace: str = TRIALS[0]
+    image: str, nodes: Collection[str], *, has_volume: bool, namespace: str = TRIALS[0], service: str = NAME
 ) -> list[dict[str, Any]]:
     """Return the test's objects in a namespace of its own, for these `nodes` and no others.
+
+    `service` is a name that the trial before has not had: DNS servers tell its address from their caches for 30 s.
 
     They tolerate every taint, since each of these nodes is to be tried.
 
@@ -65,7 +67,7 @@ def trial_objects(
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": metadata,
+            "metadata": metadata | {"name": service},
             "spec": {"selector": labels, "ports": [{"port": PORT}]},
         },
     ]

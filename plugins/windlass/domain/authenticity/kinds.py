@@ -81,7 +81,13 @@ KINDS = {
     "durations": _signed("how long steps took"),
     "offers": _signed("which newer versions people were told of"),
     "backup-alert": _signed("what people were last told about missing backups"),
+    "told-failures": _signed("what people were last told about failing runs"),
     "told-kubernetes": _signed("how far Kubernetes was told of the service log"),
+    "summaries": ObjectKind(
+        "what lists and metrics show of all clusters; nothing is decided by it",
+        Proof.SIGNED_AND_SEALED,
+        Newest.ITS_TIME,
+    ),
     "drills": _signed("what a drill found, with the proof of its bundle besides"),
     "bundles": ObjectKind("backups: sealed parts, a signed manifest", Proof.ITS_OWN, Newest.NOTHING),
     "log": ObjectKind("the service log; nothing is decided by it", Proof.NONE, Newest.NOTHING),

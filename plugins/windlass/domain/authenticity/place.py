@@ -12,6 +12,7 @@ CATALOG_CLUSTER = ""
 """In the place of a cluster's name, for what belongs to none: the catalog has a ledger of its own."""
 PUBLISHED = f"{CATALOG}published/"
 ACCEPTED = f"{CATALOG}accepted/"
+SUMMARIES = "summaries/"
 INSTALLATION = "installation.json"
 LEDGER = "ledger.json"
 
@@ -58,6 +59,8 @@ def place_of(key: str) -> Place | None:
     """Return the place of the object at `key`; None if it is authenticated by itself, or decides nothing."""
     if key == INSTALLATION:
         return Place(CATALOG_CLUSTER, kind_of(key), key)
+    if key.startswith(SUMMARIES):
+        return Place(CATALOG_CLUSTER, kind_of(key), key)
     if not key.startswith((CLUSTERS, CATALOG)):
         return None
     cluster = key.split("/")[1] if key.startswith(CLUSTERS) else CATALOG_CLUSTER
@@ -80,4 +83,4 @@ def ledger_place(cluster: str) -> Place:
 def is_of_before(key: str) -> bool:
     """Tell whether an object at `key` shows that a store was in use: drills prove themselves, as bundles do."""
     place = place_of(key)
-    return place is not None and place.kind not in {"drills", "installation"}
+    return place is not None and place.kind not in {"drills", "installation", "summaries"}

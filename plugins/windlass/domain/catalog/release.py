@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from windlass.domain.artifacts import Artifact, ArtifactKind, Lock
+from windlass.domain.catalog.drivers import Driver, Drivers
 from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.flaws import Flaw, FoundFlaw, found_flaws
 from windlass.domain.catalog.kubelet_keys import KubeletKeys
@@ -43,6 +44,9 @@ class Release:
     stacks: Mapping[str, StackTemplate] = field(default_factory=dict, repr=False)
     """The stacks that a spec may pick, by name; their templates count among `templates`, below `stacks/NAME/`."""
 
+    drivers: Drivers = field(default_factory=Drivers, repr=False)
+    """The drivers that a spec may pick; their templates count among `templates`, below `drivers/SLOT/NAME/`."""
+
     flags: ReleaseFlags = field(default_factory=dict, repr=False)
     """What each component takes on its command line, as recorded; empty if nobody has."""
     kubelet_keys: KubeletKeys = field(default_factory=KubeletKeys, repr=False)
@@ -75,12 +79,41 @@ class Release:
         }
         return replace(self, stacks=dict(stacks), templates={**own, **self.templates})
 
+    def with_drivers(self, drivers: Drivers) -> Release:
+        """Return this release with drivers for specs to pick."""
+        own = {
+            f"{driver.directory}/{file}": text
+            for driver in drivers.loaded.values()
+            for file, text in driver.templates.items()
+        }
+        return replace(self, drivers=drivers, templates={**own, **self.templates})
+
+    def for_driver(self, driver: Driver) -> Release:
+        """Return this release as a driver sees it: with the images and files that it brings."""
+        images, files = {**self.images, **driver.brought}, {**self.files, **driver.brought_files}
+        return replace(self, images=images, files=files)
+
     def for_stack(self, name: str) -> Release:
         """Return this release as one of its stacks sees it: with the images that the stack brings."""
         stack = self.stacks.get(name)
         brought = stack.images.items() if stack else ()
         own = {image: version for image, version in brought if version != RELEASE_VERSION}
         return replace(self, images={**self.images, **own}) if own else self
+
+    def images_with(self, stacks: Iterable[str]) -> tuple[Artifact, ...]:
+        """Return the release's images, and those that these of its stacks bring."""
+        seen = (self, *map(self.for_stack, stacks))
+        return tuple(dict.fromkeys(one.artifact("image", name) for one in seen for name in one.images))
+
+    @property
+    def all_images(self) -> tuple[Artifact, ...]:
+        """The release's images, and those that any of its stacks and drivers bring."""
+        brought = (
+            Artifact("image", name, version)
+            for driver in self.drivers.loaded.values()
+            for name, version in driver.brought.items()
+        )
+        return tuple(dict.fromkeys((*self.images_with(self.stacks), *brought)))
 
     def can_upgrade_from(self, version: str) -> bool:
         """Whether a cluster of `version` may be upgraded to this release; never to the same or an older one."""
@@ -103,6 +136,11 @@ class Catalog:
     def stacks(self) -> Mapping[str, StackTemplate]:
         """The stacks that a spec may pick, by name; every release has the same."""
         return next((release.stacks for release in self.releases.values()), {})
+
+    @property
+    def drivers(self) -> Drivers:
+        """The drivers that a spec may pick; every release has the same."""
+        return next((release.drivers for release in self.releases.values()), Drivers())
 
     @property
     def flags(self) -> Mapping[str, ReleaseFlags]:

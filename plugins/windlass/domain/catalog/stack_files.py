@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from windlass.domain.catalog.parsing import TEMPLATE_SUFFIX, CatalogFiles, CatalogSection, parse_document
-from windlass.domain.catalog.stacks import AnswerKind, StackQuestion, StackTemplate
+from windlass.domain.catalog.question_files import QuestionSection
+from windlass.domain.catalog.stacks import StackTemplate
 from windlass.errors import SpecError
 
 STACK_FILE = "stack.yaml"
@@ -16,20 +17,9 @@ OWN_STACKS = ("etcd", "control-plane", "api-proxy")
 """Names that Windlass's own stacks have."""
 
 
-class _Question(CatalogSection):
-    variable: str = Field(pattern=r"^[a-z][a-zA-Z0-9]*$")
-    label: str
-    type: AnswerKind
-    default: str | int | bool | None = None
-    options: list[str] = Field(default_factory=list)
-    pattern: str | None = None
-    min: int | None = None
-    max: int | None = None
-
-
 class _Document(CatalogSection):
     description: str
-    questions: list[_Question] = Field(default_factory=list)
+    questions: list[QuestionSection] = Field(default_factory=list)
     images: dict[str, str] = Field(default_factory=dict)
 
 
@@ -55,7 +45,7 @@ def _stack(files: CatalogFiles, name: str) -> StackTemplate:
         raise SpecError(f"{files.name(path)}: `{name}` is the name of a stack of Windlass's own; rename the directory")
     if COMPOSE_TEMPLATE not in templates:
         raise SpecError(f"{files.name(path)}: there is no {COMPOSE_TEMPLATE} beside it")
-    questions = tuple(_question(files.name(path), one) for one in document.questions)
+    questions = tuple(one.read(files.name(path)) for one in document.questions)
     return StackTemplate(name, document.description, questions, document.images, templates)
 
 
@@ -66,12 +56,3 @@ def _templates(texts: Mapping[str, str], name: str) -> dict[str, str]:
         for path, text in texts.items()
         if path.startswith(prefix) and path.endswith(TEMPLATE_SUFFIX)
     }
-
-
-def _question(file: str, one: _Question) -> StackQuestion:
-    question = StackQuestion(
-        one.variable, one.label, one.type, one.default, tuple(one.options), one.pattern, one.min, one.max
-    )
-    if one.default is not None and (wrong := question.problem(one.default)):
-        raise SpecError(f"{file}: questions: the default of `{one.variable}`: {wrong[0]}; {wrong[1]}")
-    return question

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
-from windlass.domain.artifacts import Lock
+from windlass.domain.architectures import AMD64
+from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.bounded import shown
 from windlass.domain.catalog.release import Release
 from windlass.errors import MALFORMED, IntegrityError, SpecError
@@ -17,6 +18,8 @@ from windlass.errors import MALFORMED, IntegrityError, SpecError
 RECORD_FILE = "tested.json"
 RELEASE_PROPERTY = "kubernetes"
 """In a report of tests, on each test: the releases that it ran on, separated by spaces."""
+DRIVERS_PROPERTY = "drivers"
+"""The same for the drivers of the cluster that it ran on, each as slot and name."""
 PROOF = {"test_create": "creation", "test_recovery": "recovery", "test_upgrade": "upgrade", "test_drill": "drill"}
 """Tests without which a record says too little, and what a person calls each: a cluster is made, is brought back from
 nothing, is upgraded, and a drill proves a bundle of it."""
@@ -33,6 +36,8 @@ class SuiteOutcome:
     failures: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     """The modules of those that passed."""
+    drivers: tuple[str, ...] = ()
+    """The drivers with which some passed, each as slot and name."""
 
     def __add__(self, other: SuiteOutcome) -> SuiteOutcome:
         return SuiteOutcome(
@@ -41,6 +46,7 @@ class SuiteOutcome:
             self.skipped + other.skipped,
             (*self.failures, *other.failures),
             tuple(sorted({*self.modules, *other.modules})),
+            tuple(sorted({*self.drivers, *other.drivers})),
         )
 
     @property
@@ -66,6 +72,8 @@ class TestRecord:
     """Source of the artifacts that were tested."""
     artifacts: Mapping[str, str] = field(default_factory=dict)
     """Digest of each artifact that was tested."""
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each driver with which tests passed; empty in a record from before drivers were told."""
 
     def to_text(self) -> str:
         """Write the record as JSON."""
@@ -78,6 +86,7 @@ class TestRecord:
             document: dict[str, Any] = json.loads(text)
             outcome = document["end_to_end"]
             lists = {name: tuple(outcome[name]) for name in ("failures", "modules")}
+            lists["drivers"] = tuple(outcome.get("drivers", ()))
             end_to_end = SuiteOutcome(**{**outcome, **lists})
             return cls(**{**document, "end_to_end": end_to_end})
         except MALFORMED as error:
@@ -88,15 +97,24 @@ class TestRecord:
 
 def record_of(release: Release, lock: Lock, end_to_end: SuiteOutcome, date: str) -> TestRecord:
     """Return the record of tests that `release` has just gone through."""
-    desired = {(kind, name, version) for kind, name, version in _artifacts(release)}
+    desired = set(_artifacts(release))
     digests = {
-        str(artifact): locked.digest
+        str(artifact): _tested_digest(locked)
         for artifact, locked in sorted(lock.artifacts.items())
-        if (artifact.kind, artifact.name, artifact.version) in desired
+        if artifact in desired
     }
-    return TestRecord(
-        release.version, date, parts_digest(release), templates_digest(release), end_to_end, lock.source, digests
-    )
+    parts, templates = parts_digest(release), templates_digest(release)
+    drivers = {key: digest for key, digest in _driver_digests(release).items() if key in end_to_end.drivers}
+    return TestRecord(release.version, date, parts, templates, end_to_end, lock.source, digests, drivers)
+
+
+def _driver_digests(release: Release) -> dict[str, str]:
+    return {one.key: one.digest for one in sorted(release.drivers.loaded.values(), key=lambda one: one.id)}
+
+
+def _tested_digest(locked: Locked) -> str:
+    """Return the digest of what hosts of amd64 get, on which releases are tested, whatever else an image has."""
+    return locked.digest_on(AMD64) or locked.digest
 
 
 def standing(release: Release, record: TestRecord | None, lock: Lock | None = None) -> Standing:
@@ -127,14 +145,16 @@ def lacking(record: TestRecord | None) -> str:
 
 
 def changed_since(release: Release, record: TestRecord, lock: Lock | None = None) -> tuple[str, ...]:
-    """Name what is not as it was tested: templates, and artifacts that have another digest in the lock.
+    """Name what is not as it was tested: templates, drivers, and artifacts that have another digest in the lock.
 
     Another source has other bytes by its nature, so only a lock of the source that was tested is compared.
     """
-    templates = () if record.templates == templates_digest(release) else ("templates",)
+    templates: tuple[str, ...] = () if record.templates == templates_digest(release) else ("templates",)
+    drivers = _driver_digests(release)
+    templates += tuple(f"driver {key}" for key, digest in record.drivers.items() if drivers.get(key, digest) != digest)
     if lock is None or lock.source != record.source:
         return templates
-    now = {str(artifact): locked.digest for artifact, locked in lock.artifacts.items()}
+    now = {str(artifact): _tested_digest(locked) for artifact, locked in lock.artifacts.items()}
     return (*templates, *(name for name, digest in sorted(record.artifacts.items()) if now.get(name, digest) != digest))
 
 
@@ -155,8 +175,9 @@ def parts_digest(release: Release) -> str:
 
 
 def templates_digest(release: Release) -> str:
-    """Return the digest of all templates of a release."""
-    return _digest(json.dumps(dict(release.templates), sort_keys=True))
+    """Return the digest of all templates of a release but those of drivers, of which each has its own."""
+    own = {path: text for path, text in release.templates.items() if not path.startswith("drivers/")}
+    return _digest(json.dumps(own, sort_keys=True))
 
 
 def read_report(text: str, where: str, version: str) -> SuiteOutcome:
@@ -168,11 +189,12 @@ def read_report(text: str, where: str, version: str) -> SuiteOutcome:
         root = ET.fromstring(text)  # noqa: S314 - see above
     except ET.ParseError as error:
         raise SpecError(f"{where}: no report in JUnit's form: {error}; make one by `pytest --junit-xml`") from error
-    return sum((_outcome(case) for case in root.iter("testcase") if version in _releases(case)), SuiteOutcome(0, 0))
+    cases = (case for case in root.iter("testcase") if version in _told(case, RELEASE_PROPERTY))
+    return sum(map(_outcome, cases), SuiteOutcome(0, 0))
 
 
-def _releases(case: ET.Element) -> list[str]:
-    found = [one.get("value", "") for one in case.iter("property") if one.get("name") == RELEASE_PROPERTY]
+def _told(case: ET.Element, name: str) -> list[str]:
+    found = [one.get("value", "") for one in case.iter("property") if one.get("name") == name]
     return " ".join(found).split()
 
 
@@ -181,12 +203,13 @@ def _outcome(case: ET.Element) -> SuiteOutcome:
         return SuiteOutcome(0, 1, 0, (f"{case.get('classname')}.{case.get('name')}",))
     if case.find("skipped") is not None:
         return SuiteOutcome(0, 0, 1)
-    return SuiteOutcome(1, 0, modules=tuple(part for part in case.get("classname", "").split(".") if part in PROOF))
+    modules = tuple(part for part in case.get("classname", "").split(".") if part in PROOF)
+    return SuiteOutcome(1, 0, modules=modules, drivers=tuple(sorted(set(_told(case, DRIVERS_PROPERTY)))))
 
 
-def _artifacts(release: Release) -> list[tuple[str, str, str]]:
-    files = [("file", name, version) for name, version in release.files.items()]
-    return files + [("image", name, version) for name, version in release.images.items()]
+def _artifacts(release: Release) -> list[Artifact]:
+    files = [Artifact("file", name, version) for name, version in release.files.items()]
+    return files + [Artifact("image", name, version) for name, version in release.images.items()]
 
 
 def _digest(text: str) -> str:

@@ -89,7 +89,8 @@ OTHERS = (
     Control(
         "5.3.1",
         "The network enforces policies",
-        reason="flannel, the default, enforces none. `network.driver: none` leaves room for a network that does.",
+        reason="flannel, the default, enforces none by itself. `network.policy` adds who does, and "
+        "`network.driver: none` leaves room for another network.",
     ),
     Control("5.3.2", "Namespaces have network policies", reason="They need a network that enforces them. " + _OF_USERS),
     Control("5.4.1", "Secrets are files rather than variables", reason=_OF_USERS),

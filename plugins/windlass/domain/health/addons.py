@@ -1,4 +1,4 @@
-"""How the watch's status shows the add-ons of a cluster: as components that are on no host."""
+"""How the watch's status shows a cluster's add-ons and its virtual address: as components that are on no host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from windlass.domain.health.status import Status
 def addon_status(
     name: str, tracker: ConditionTracker, finding: Finding | None, time_of: Callable[[float], datetime]
 ) -> Mapping[str, Any]:
-    """Return the status of one add-on, in the form of all subjects; `finding` is the one that is open about it."""
+    """Return the status of one of them, in the form of all subjects; `finding` is the one that is open about it."""
     return {
         "host": "",
         "component": name,

@@ -8,19 +8,21 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-from windlass.domain.artifacts import Lock, Locked
 from windlass.domain.catalog import Release
 from windlass.domain.health.consensus import Thresholds
+from windlass.domain.health.findings import Kind
 from windlass.domain.health.probe import Subject
 from windlass.domain.health.vantage import vantages_of
 from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.health_check import HealthCheck, read_health
+from windlass.domain.host.host_checks import any_lock
 from windlass.domain.host.layout import API_SERVER, API_SERVER_NAME, ETCD_STATUS_PORT, KUBELET_PORT, PKI
 from windlass.domain.objects.watched import WatchedObject, watched_objects
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.manifests import render_manifests
 from windlass.domain.rendering.stacks import compose_alone, host_stacks
+from windlass.domain.spec.drivers import observed_kinds
 from windlass.domain.spec.logins import login_of
 from windlass.domain.spec.models import Cluster, HealthOverride, Host
 
@@ -97,6 +99,14 @@ class CheckPlan:
     checks: tuple[Check, ...]
     objects: tuple[WatchedObject, ...] = ()
     """What the cluster's own services are made of in Kubernetes."""
+    virtual_address: str | None = None
+    """Where clients reach the API, whichever control-plane host holds it."""
+
+    def has(self, kind: Kind, component: str) -> bool:
+        """Say whether the cluster has (still) what a finding of `kind` is about, if that is on no single host."""
+        if kind is Kind.ADDON_UNAVAILABLE:
+            return component in {one.addon for one in self.objects}
+        return kind is not Kind.VIRTUAL_ADDRESS or self.virtual_address is not None
 
 
 class CheckReader:
@@ -117,13 +127,14 @@ class CheckReader:
             host.name: (login_of(cluster, host).port, KUBELET_PORT if host.is_node else ETCD_STATUS_PORT)
             for host in spec.hosts.members
         }
-        return CheckPlan(cluster.name, hosts, ports, checks, self._watched(cluster, release))
+        watched, address = self._watched(cluster, release), spec.api.virtual_address
+        return CheckPlan(cluster.name, hosts, ports, checks, watched, address)
 
     def _watched(self, cluster: Cluster, release: Release) -> tuple[WatchedObject, ...]:
         key = _rest(cluster)
         if key not in self._objects:
-            manifests = render_manifests(cluster, release, _any_lock(release), _NOBODY)
-            self._objects[key] = tuple(watched_objects(manifests))
+            manifests = render_manifests(cluster, release, any_lock(release), _NOBODY)
+            self._objects[key] = tuple(watched_objects(manifests, observed_kinds(cluster, release.drivers)))
         return self._objects[key]
 
     def _components(self, cluster: Cluster, release: Release, host: Host) -> Mapping[str, HealthCheck]:
@@ -164,14 +175,8 @@ def _rest(cluster: Cluster) -> str:
     return rest.model_dump_json()
 
 
-def _any_lock(release: Release) -> Lock:
-    """Return a lock of made-up digests: which images run does not matter to how they are looked at."""
-    digests = {release.artifact("image", name): Locked(f"sha256:{'0' * 64}", 0, "none") for name in release.images}
-    return Lock("none", digests)
-
-
 def _render(cluster: Cluster, release: Release, host: Host) -> Mapping[str, HealthCheck]:
-    inputs = HostInputs(ClusterInputs(cluster, release, _any_lock(release), _NOBODY), host, _FACTS)
+    inputs = HostInputs(ClusterInputs(cluster, release, any_lock(release), _NOBODY), host, _FACTS)
     found: dict[str, HealthCheck] = {}
     for stack in host_stacks(cluster, host):
         found |= read_health(compose_alone(stack, inputs))

@@ -41,6 +41,8 @@ class Kind(Enum):
     """A host that left the cluster while it did not answer is back, and not clean; `component` is its name."""
     ADDON_UNAVAILABLE = "addon_unavailable"
     """An object of one of the cluster's own services is missing, or its pods are not available; `host` is empty."""
+    VIRTUAL_ADDRESS = "virtual_address"
+    """No host holds the API's virtual address, or more than one does; `host` is empty."""
 
 
 HOST_COMPONENT = "host"

@@ -7,11 +7,13 @@ from datetime import timedelta
 from math import isfinite
 
 from windlass.domain.health.findings import Kind
+from windlass.domain.host.virtual_address import holder_problem
 from windlass.domain.objects.health import workload_trouble
 from windlass.errors import MALFORMED
 
 LEAST_FREE_PERCENT = 10.0
-"""kubelet itself begins to evict pods at this."""
+LEAST_FREE_INODES_PERCENT = 5.0
+"""kubelet itself begins to evict pods at these: its `nodefs.available` and `nodefs.inodesFree`."""
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """etcd and leases bear less than certificates do; preflight refuses more than this too."""
 CERTIFICATE_SHARE = 1 / 3
@@ -27,6 +29,14 @@ NODE = "node"
 ADDON = "addon"
 ADDON_PATIENCE = 45.0
 """Longer than a pod takes to move to another node and to serve there."""
+HOLDERS = "holders"
+"""The topic of a report on who holds the API's virtual address; it is about no single host."""
+ON_NO_HOST = {ADDON: Kind.ADDON_UNAVAILABLE, HOLDERS: Kind.VIRTUAL_ADDRESS}
+"""Topics of what is on no single host and is a component of the cluster all the same, and what may be wrong with it."""
+HOLDS, NOBODY = "holds", "nobody"
+"""What a host says of the address if it has it, and if nobody answers it there; else it says that somebody does."""
+HOLDERS_PATIENCE = 45.0
+"""Longer than it takes until a host that is gone is not heard any more, and the next one has said that it holds it."""
 LOCAL_KINDS = frozenset(
     {
         Kind.UNIT_DOWN,
@@ -38,6 +48,7 @@ LOCAL_KINDS = frozenset(
         Kind.BACKUP_OLD,
         Kind.LEFT_HOST,
         Kind.ADDON_UNAVAILABLE,
+        Kind.VIRTUAL_ADDRESS,
     }
 )
 """Kinds that come from reports, not from looks."""
@@ -52,7 +63,7 @@ class HostReport:
     """One statement of a host about itself."""
 
     topic: str
-    """unit, disk, clock, certificate, node, backup, addon or left."""
+    """unit, disk, clock, certificate, node, backup, addon, holders or left."""
     name: str
     value: str
 
@@ -91,10 +102,15 @@ def _unit(name: str, value: str) -> Condition | None:
 
 
 def _disk(name: str, value: str) -> Condition | None:
-    free = _number(value)
-    if free >= LEAST_FREE_PERCENT:
-        return None
-    return Condition(Kind.DISK_FULL, name, f"{free:g} % of {name} are free, less than {LEAST_FREE_PERCENT:g} %")
+    room, *inodes = map(_number, value.split(" "))
+    short = [_too_little(name, room, LEAST_FREE_PERCENT)]
+    short += [_too_little(f"the inodes of {name}", free, LEAST_FREE_INODES_PERCENT) for free in inodes]
+    text = " and ".join(filter(None, short))
+    return Condition(Kind.DISK_FULL, name, text) if text else None
+
+
+def _too_little(what: str, free: float, least: float) -> str:
+    return f"{free:g} % of {what} are free, less than {least:g} %" if free < least else ""
 
 
 def _clock(name: str, value: str) -> Condition | None:
@@ -158,6 +174,12 @@ def _addon(name: str, value: str) -> Condition | None:
     return Condition(Kind.ADDON_UNAVAILABLE, name, text, ADDON_PATIENCE) if text else None
 
 
+def _holders(name: str, value: str) -> Condition | None:
+    address, *holders = value.split()
+    problem = holder_problem(address, holders)
+    return Condition(Kind.VIRTUAL_ADDRESS, name, problem, HOLDERS_PATIENCE) if problem else None
+
+
 _RULES = {
     "unit": _unit,
     "disk": _disk,
@@ -167,6 +189,7 @@ _RULES = {
     "backup": _backup,
     "left": _left,
     ADDON: _addon,
+    HOLDERS: _holders,
 }
 
 

@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from windlass.domain.health.addons import addon_status
+from windlass.domain.health.certificate_ends import CertificateEnds
 from windlass.domain.health.checks import CheckPlan
 from windlass.domain.health.findings import HOST_COMPONENT, Finding, Kind
 from windlass.domain.health.heartbeat import HeartbeatTracker
-from windlass.domain.health.host_report import ADDON, LOCAL_KINDS, NODE, ConditionTracker, HostReport, assess
+from windlass.domain.health.host_report import LOCAL_KINDS, NODE, ON_NO_HOST, ConditionTracker, HostReport, assess
 from windlass.domain.health.probe import ProbeResult, Subject
 from windlass.domain.health.resume import findings_before, states_before
 from windlass.domain.health.status import Status
-from windlass.domain.health.subject import ProbeOrder, SubjectMonitor
+from windlass.domain.health.subject import ProbeOrder, StatusChange, SubjectMonitor
 
 AIRFLOW = "airflow"
 """The vantage point that is no host: the watcher itself, by SSH."""
@@ -33,17 +34,6 @@ Key = tuple[str, str, Kind]
 SSH = "ssh"
 """What `component` says where Airflow alone does not reach a host."""
 WHOLE_HOST = frozenset({HOST_COMPONENT, SSH})
-
-
-@dataclass(frozen=True)
-class StatusChange:
-    """A subject's status changed."""
-
-    subject: Subject
-    before: Status
-    after: Status
-    seen_from: tuple[str, ...]
-    evidence: str
 
 
 @dataclass
@@ -75,6 +65,7 @@ class HealthMonitor:
         }
         self._trackers: dict[tuple[str, str, str], ConditionTracker] = {}
         self._open: dict[Key, Finding] = {finding.key: finding for finding in findings_before(known)}
+        self._certificates = CertificateEnds()
         self._heard: frozenset[str] = frozenset()
         self._is_airflow_cut = False
 
@@ -133,6 +124,7 @@ class HealthMonitor:
             return effects
         tracker = self._trackers.setdefault((host, report.topic, report.name), ConditionTracker())
         tracker.take(assess(report), now)
+        self._certificates.take(host, report, now)
         self._settle(now, effects)
         return effects
 
@@ -161,6 +153,7 @@ class HealthMonitor:
             "hosts": {host: self.heartbeats.is_heard(host, now) for host in self.plan.hosts},
             "subjects": [*map(self._subject_status, self._subjects.values()), *self._addons()],
             "findings": [finding.to_dict() for finding in self._open.values()],
+            "certificates": self._certificates.values(self._time),
         }
 
     def _subject_status(self, watch: SubjectMonitor) -> dict[str, Any]:
@@ -179,15 +172,15 @@ class HealthMonitor:
 
     def _addons(self) -> Iterator[Mapping[str, Any]]:
         for (host, topic, name), tracker in self._trackers.items():
-            if topic == ADDON:
-                yield addon_status(name, tracker, self._open.get((host, name, Kind.ADDON_UNAVAILABLE)), self._time)
+            if (kind := ON_NO_HOST.get(topic)) is not None:
+                yield addon_status(name, tracker, self._open.get((host, name, kind)), self._time)
 
     def _review(self, watches: Iterable[SubjectMonitor], now: float, effects: Effects) -> None:
         for watch in watches:
             before = watch.state.status
             effects.orders += watch.review(self.heartbeats, now)
             if watch.state.status is not before:
-                effects.transitions.append(_transition(watch, before))
+                effects.transitions.append(StatusChange.of(watch, before))
 
     def _done(self, effects: Effects, now: float) -> Effects:
         for order in effects.orders:
@@ -278,7 +271,7 @@ class HealthMonitor:
             return host in self.plan.hosts and not self.heartbeats.is_reached(host) and not self._is_down(host)
         if host and host not in self.plan.hosts:
             return False  # it is no host of the cluster any more
-        if kind is Kind.ADDON_UNAVAILABLE and component not in {one.addon for one in self.plan.objects}:
+        if not self.plan.has(kind, component):
             return False  # the spec has it no more
         if kind in LOCAL_KINDS:
             reports = [
@@ -292,9 +285,3 @@ class HealthMonitor:
 
     def _time(self, moment: float) -> datetime:
         return self._origin + timedelta(seconds=moment)
-
-
-def _transition(watch: SubjectMonitor, before: Status) -> StatusChange:
-    trouble, consensus = watch.trouble, watch.consensus
-    seen_from = tuple(view.vantage for view in consensus.agreeing) if consensus else ()
-    return StatusChange(watch.subject, before, watch.state.status, seen_from, trouble.evidence if trouble else "")

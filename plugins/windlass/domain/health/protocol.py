@@ -9,7 +9,7 @@ from math import isfinite
 from windlass.domain.health.checks import Check, CheckPlan
 from windlass.domain.health.probe import Subject
 from windlass.domain.health.subject import ProbeOrder
-from windlass.domain.host.layout import PROXY_PORT
+from windlass.domain.host.layout import API_PORT, PROXY_PORT
 from windlass.domain.oneline import line_breaker
 from windlass.domain.spec.models import Cluster
 from windlass.errors import MALFORMED, SpecError
@@ -61,10 +61,13 @@ def order_line(order: ProbeOrder) -> str:
 def setup_lines(plan: CheckPlan, host: str, units: Sequence[str], *, is_reporter: bool = False) -> str:
     """Return what the loop on `host` has to know before it starts: what it may have to look at, and its peers.
 
-    `is_reporter` says that it can ask Kubernetes about nodes and objects. SpecError if a name is no single field.
+    `is_reporter` says that it is of the control plane: it can ask Kubernetes about nodes and objects, and may hold the
+    virtual address. SpecError if a name is no single field.
     """
     objects = plan.objects if is_reporter else ()
     lines = [_line("object", one.addon, one.path, one.kind, one.name) for one in objects]
+    if is_reporter and plan.virtual_address is not None:
+        lines.append(_line("address", plan.virtual_address, str(API_PORT)))
     return "".join(f"{line}\n" for line in (*lines, *_setup(plan, host, units)))
 
 

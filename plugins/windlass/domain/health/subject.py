@@ -199,3 +199,21 @@ class SubjectMonitor:
         orders += [ProbeOrder(name, "watch", self.subject) for name in sorted(desired - self._histories.keys())]
         self._histories = {name: self._histories.get(name, ProbeHistory()) for name in sorted(desired)}
         return tuple(orders)
+
+
+@dataclass(frozen=True)
+class StatusChange:
+    """A subject's status changed."""
+
+    subject: Subject
+    before: Status
+    after: Status
+    seen_from: tuple[str, ...]
+    evidence: str
+
+    @classmethod
+    def of(cls, watch: SubjectMonitor, before: Status) -> StatusChange:
+        """Return the change to what a subject is now."""
+        trouble, consensus = watch.trouble, watch.consensus
+        seen_from = tuple(view.vantage for view in consensus.agreeing) if consensus else ()
+        return cls(watch.subject, before, watch.state.status, seen_from, trouble.evidence if trouble else "")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Release
-from windlass.domain.host.file_drift import DesiredFile, desired_files
+from windlass.domain.host.file_drift import DesiredFile, desired_file, desired_files
 from windlass.domain.host.layout import (
+    ADDRESS_CONFIG,
     API_PROXY,
     API_SERVER_PKI,
     CNI_BINARIES,
@@ -21,6 +22,7 @@ from windlass.domain.host.layout import (
     DOCKER_DAEMON,
     DOCKER_PLUGINS,
     DOCKER_PROXY,
+    ENGINE_UNIT,
     KERNEL_MODULES,
     KERNEL_PARAMETERS,
     KUBECONFIGS,
@@ -35,6 +37,7 @@ from windlass.domain.host.layout import (
     STACKS,
     SYSTEMD,
     VERSION_LABEL,
+    VIRTUAL_ADDRESS,
     artifact_directory,
     kubernetes_binaries,
 )
@@ -48,12 +51,12 @@ from windlass.domain.rendering import (
     render_host,
 )
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
+from windlass.domain.rendering.engine import ENGINE_PACKAGE, engine_programs, follows_release
 from windlass.domain.rendering.machine_settings import own_paths
 from windlass.domain.scripts.install import content_directory
 from windlass.domain.spec.models import Host
 from windlass.domain.yamltext import read_yaml
 
-ENGINE_PACKAGE = "docker-engine"
 CONTAINERD = "windlass-containerd"
 SETTINGS = {
     "kernel settings": (KERNEL_PARAMETERS, KERNEL_MODULES, OWN_PARAMETERS),
@@ -62,6 +65,8 @@ SETTINGS = {
     PROXY_TRUST: (PROXY_CA,),
 }
 """The files that must be loaded when they change, by what they are called in plans."""
+ADDRESS_SETTINGS = {VIRTUAL_ADDRESS: (ADDRESS_CONFIG,)}
+"""The same, of hosts that may hold the API's virtual address."""
 ONE_BY_ONE = frozenset({OWN_PARAMETERS, DOCKER_PROXY, PROXY_ENVIRONMENT})
 """Files among these that come from the spec: they may be wrong, so that hosts load them one after the other."""
 READ_ONCE = {
@@ -95,8 +100,8 @@ class DesiredProgram:
     name: str
     version: str
     directory: str | None
-    """The name of its directory, which is that of its content; None for the engine, which is installed if it is there,
-    whoever brought it."""
+    """The name of its directory, which is that of its content; None for an engine that is not Windlass's, which is
+    installed if it is there. Empty if the lock lacks it: then it is not there, and cannot be fetched either."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -187,26 +192,40 @@ def desired_host(
 ) -> DesiredHost:
     """Return what belongs on a host; `docker_settings` is what its daemon.json says, which is only added to.
 
-    SpecError if a template fails or daemon.json is not JSON, IntegrityError if the lock lacks what the host runs.
+    SpecError if a template fails or daemon.json is not JSON, IntegrityError if the lock lacks an image that it runs.
     """
     whole, host = inputs.whole, inputs.host
     release = whole.release
     files = render_host(whole.cluster, release, host, whole.lock, whole.mirror, inputs.facts)
     daemon = files[DOCKER_DAEMON]
     merged = replace(daemon, content=merge_daemon_settings(docker_settings, daemon.text).encode())
-    installs = host_installs(release, host)
+    installs = host_installs(whole.cluster, release, host, inputs.facts.architecture)
+    is_ours = follows_release(inputs.facts, whole.mirror)
     return DesiredHost(
         host,
-        tuple(_program(whole.lock, install.artifact) for install in installs),
+        tuple(_program(whole.lock, install.artifact, is_engine_ours=is_ours) for install in installs),
         tuple(_shared_links(whole, installs)),
-        desired_files({**files, DOCKER_DAEMON: merged}),
+        {**desired_files(files), DOCKER_DAEMON: replace(desired_file(merged), is_shared=True)},
         certificates,
-        SETTINGS,
-        (containerd_unit(release), kubelet_unit(release.version)) if host.is_node else (),
+        host_settings(files),
+        tuple(_units(release, host, is_engine_ours=is_ours)),
         _services(files),
         host_images(whole.cluster, release, host, whole.lock, whole.mirror),
         own_paths(whole.cluster, host),
     )
+
+
+def _units(release: Release, host: Host, *, is_engine_ours: bool) -> Iterator[DesiredUnit]:
+    if is_engine_ours:
+        version, binaries = release.files[ENGINE_PACKAGE], engine_programs(release).binaries
+        yield DesiredUnit("docker", ENGINE_PACKAGE, version, (ENGINE_UNIT,), binaries)
+    if host.is_node:
+        yield from (containerd_unit(release), kubelet_unit(release.version))
+
+
+def host_settings(files: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return the settings of a host that has these `files`, as `SETTINGS` does: some have a virtual address too."""
+    return {**SETTINGS, **(ADDRESS_SETTINGS if ADDRESS_CONFIG in files else {})}
 
 
 def containerd_unit(release: Release) -> DesiredUnit:
@@ -243,14 +262,17 @@ def _services(files: HostFiles) -> dict[str, DesiredService]:
     return found
 
 
-def _program(lock: Lock, artifact: Artifact) -> DesiredProgram:
-    is_engine = artifact.name == ENGINE_PACKAGE
-    directory = None if is_engine else content_directory(lock.digest(artifact)).rpartition("/")[2]
+def _program(lock: Lock, artifact: Artifact, *, is_engine_ours: bool) -> DesiredProgram:
+    is_own = not is_engine_ours and artifact.name == ENGINE_PACKAGE
+    if is_own:
+        return DesiredProgram(artifact.name, artifact.version, None)
+    is_known = artifact in lock.artifacts
+    directory = content_directory(lock.digest(artifact)).rpartition("/")[2] if is_known else ""
     return DesiredProgram(artifact.name, artifact.version, directory)
 
 
 def _shared_links(whole: ClusterInputs, installs: tuple[Install, ...]) -> Iterator[DesiredLink]:
-    for install in installs:
+    for install in (one for one in installs if one.artifact in whole.lock.artifacts):
         for inner, path in install.links:
             if path.startswith(_SHARED):
                 directory = content_directory(whole.lock.digest(install.artifact))

@@ -23,14 +23,14 @@ from windlass.domain.host.desired import (
     DesiredUnit,
 )
 from windlass.domain.host.file_drift import FileDrift, Unknown, find_file_drift
-from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE, PROXY_TRUST
+from windlass.domain.host.layout import ADDRESS_SERVICE, API_PROXY, PROXY_SERVICE, PROXY_TRUST, VIRTUAL_ADDRESS
 from windlass.domain.host.observed import ObservedHost
 from windlass.domain.rendering import HostImage
 from windlass.domain.rendering.stacks import OWN_COMPONENTS
 
 DriftKind = Literal["program", "link", "file", "certificate", "setting", "unit", "service", "surplus"]
-_OF_PROXY = frozenset({API_PROXY, PROXY_TRUST})
-"""Settings that an API proxy loads, and that it reads by itself when it starts."""
+_LOADED_AT_START = {API_PROXY: PROXY_SERVICE, PROXY_TRUST: PROXY_SERVICE, VIRTUAL_ADDRESS: ADDRESS_SERVICE}
+"""Settings that a container reads when it starts, and takes over while it runs: by what plans call them."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class HostDrift:
         for file in self.certificates:
             yield Difference("certificate", file.path, str(file))
         for name in self.settings:
-            text = "has not loaded what lies there" if name in _OF_PROXY else "are not loaded as they lie there"
+            text = "has not loaded what lies there" if name in _LOADED_AT_START else "are not loaded as they lie there"
             yield Difference("setting", name, f"{name} {text}")
         for unit in self.units:
             yield Difference("unit", unit.unit.name, str(unit))
@@ -212,13 +212,13 @@ def _settings(
     changed: set[str],
     services: tuple[ServiceDrift, ...],
 ) -> Iterator[str]:
-    """Give what is not loaded. An API proxy loads a file also if that will change, and by itself when it starts."""
-    proxy = next((one for one in services if one.service.component == PROXY_SERVICE and one.is_other_rendering), None)
+    """Give what is not loaded. A container loads its files also if they will change, and by itself when it starts."""
+    starting = {one.service.component: one for one in services if one.is_other_rendering}
     for name, files in settings.items():
-        if name not in _OF_PROXY:
+        if name not in _LOADED_AT_START:
             is_loaded = _is_loaded(observed, name) and not changed & ONE_BY_ONE & set(files)
-        elif proxy is not None:
-            is_loaded = proxy.is_running is not None
+        elif (reader := starting.get(_LOADED_AT_START[name])) is not None:
+            is_loaded = reader.is_running is not None
         else:
             is_loaded = _is_loaded(observed, name) and not changed & set(files)
         if not is_loaded:

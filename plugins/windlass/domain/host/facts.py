@@ -9,14 +9,26 @@ What the script could not tell it leaves out, and the parser keeps that apart fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from windlass.domain.addresses import Range
+from windlass.domain.architectures import architecture_of
 from windlass.domain.bounded import read_from
 from windlass.errors import NotReadyError
 
 CAP_SYS_RESOURCE = 24
 """Number of the capability in Linux's capability.h."""
+
+
+@dataclass(frozen=True)
+class InterfaceAddress:
+    """An address as an interface has it."""
+
+    interface: str
+    network: Range
+    """The network that the host takes for its own because of it."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +72,21 @@ class HostFacts:
 
     lacks_docker_client: bool = False
     """Whether there is an engine without the command `docker`, which Debian has in a package of its own since 13."""
+    brought_engine: bool = False
+    """Whether the engine is one that Windlass brought, which follows the cluster's release."""
     lacks_apparmor_parser: bool = False
-    """Whether AppArmor is on and the program missing that loads its profiles: Docker then starts no container."""
+    """Whether AppArmor is on and the program missing that loads its profiles.
+
+    Docker before 29 then starts no container; since 29 it does so without a profile
+    (`hostSupports` in containerd's pkg/apparmor/apparmor_linux.go).
+    """
+    denies_signals: bool = False
+    """Whether AppArmor 4 has its profile for runc, and the engine's own for containers takes no signals from that.
+
+    https://github.com/moby/moby/pull/47749
+    """
+    is_selinux_enforcing: bool = False
+    """Whether SELinux keeps programs from what no policy of the host allows them; none is shipped for ours."""
     leftovers: tuple[str, ...] = ()
     """Files of other installations of Kubernetes that take effect here."""
     rooms: Mapping[str, int] = field(default_factory=dict)
@@ -71,8 +96,23 @@ class HostFacts:
     docker_flags: tuple[str, ...] = ()
     """Names of the flags that Docker's engine runs with."""
     is_in_swarm: bool = False
+    interfaces: Mapping[str, InterfaceAddress] = field(default_factory=dict)
+    """Where each of its addresses is."""
     forwards: bool | None = None
     """Whether its SSH server forwards connections for the login; None where it did not tell."""
+
+    def interface_of(self, address: str) -> str:
+        """Return the interface that has `address`; NotReadyError if none has, or the host could not tell."""
+        if address not in self.interfaces:
+            raise NotReadyError(
+                f"{self.hostname}: none of its interfaces has {address}, as it says; see `ip addr` there, and try again"
+            )
+        return self.interfaces[address].interface
+
+    @property
+    def architecture(self) -> str:
+        """What programs here must be built for, in Go's words; empty if the host did not tell."""
+        return architecture_of(self.arch)
 
     @property
     def has_sys_resource(self) -> bool:
@@ -132,17 +172,37 @@ def _facts_of(values: dict[str, list[str]]) -> HostFacts:
         cluster=one("cluster"),
         store_marks=one("store_marks"),
         lacks_docker_client=one("docker_client") == "missing",
+        brought_engine=one("docker_from") == "windlass",
         lacks_apparmor_parser=one("apparmor_parser") == "missing",
+        denies_signals=one("signals") == "denied",
+        is_selinux_enforcing=one("selinux") == "enforcing",
         leftovers=tuple(values.get("leftover", ())),
         rooms=_kib(values.get("room", ())),
         inodes=_kib(values.get("inodes", ())),
         docker_flags=tuple(values.get("docker_flag", ())),
         is_in_swarm=one("swarm") == "yes",
+        interfaces=dict(_interfaces(values.get("interface", ()))),
         forwards={"yes": True, "no": False}.get(one("forwards") or ""),
     )
+
+
+def _interfaces(lines: Sequence[str]) -> Iterator[tuple[str, InterfaceAddress]]:
+    """Split lines of an interface and its address with the length of the network's prefix."""
+    for line in lines:
+        name, _, text = line.partition(" ")
+        address, slash, _ = text.partition("/")
+        if slash:
+            yield address, InterfaceAddress(name, ipaddress.ip_network(text, strict=False))
 
 
 def _kib(lines: Sequence[str]) -> dict[str, int]:
     """Split lines of a path and a number; a line without the number tells nothing and is left out."""
     found = (line.partition(" ") for line in lines)
     return {path: int(number) for path, _, number in found if number}
+
+
+def major_and_minor(version: str) -> tuple[int, int]:
+    """Return the first two numbers of a kernel's or an engine's version; zeros if it has none."""
+    major, _, rest = version.partition(".")
+    minor = rest.partition(".")[0].partition("-")[0]
+    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)

@@ -51,6 +51,8 @@ class DesiredFile:
     """The SHA-256 of its content in hexadecimal digits, or what it is to be issued for."""
     mode: int = 0o644
     owner: str = ROOT
+    is_shared: bool = False
+    """Whether it is the host's owner's too: who has it, and whom less is let, are then as they are."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +148,10 @@ def _content(desired: DesiredFile, observed: FileState) -> str:
 
 
 def _access(desired: DesiredFile, observed: FileState) -> Iterator[str]:
-    if observed.mode != desired.mode:
-        yield f"mode {observed.mode:04o} -> {desired.mode:04o}"
-    if desired.owner not in {observed.owner, observed.owner_ids}:
+    mode = observed.mode & desired.mode if desired.is_shared else desired.mode
+    if observed.mode != mode:
+        yield f"mode {observed.mode:04o} -> {mode:04o}"
+    if not desired.is_shared and desired.owner not in {observed.owner, observed.owner_ids}:
         yield _ownership(desired.owner, observed)
 
 

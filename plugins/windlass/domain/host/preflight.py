@@ -6,15 +6,15 @@ Every check looks at every host, so that one report shows all there is to fix.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from windlass.domain.host.facts import HostFacts
+from windlass.domain.host.engine_fit import engine_fit
+from windlass.domain.host.facts import HostFacts, major_and_minor
 from windlass.domain.host.layout import (
     API_PORT,
     CONTROLLER_MANAGER_PORT,
     DATA,
-    ENGINE_SYSTEM,
     ETCD_CLIENT_PORT,
     ETCD_PEER_PORT,
     ETCD_STATUS_PORT,
@@ -24,7 +24,9 @@ from windlass.domain.host.layout import (
     SCHEDULER_PORT,
 )
 from windlass.domain.host.left_there import engine_settings, leftovers, login, room
+from windlass.domain.host.proxy_fit import proxy_fit
 from windlass.domain.host.reach import machines_of_two, wrong_node_addresses
+from windlass.domain.host.virtual_address import AddressProbe, wrong_virtual_address
 from windlass.domain.spec.models import Cluster, Host
 from windlass.errors import RefusedError
 
@@ -61,6 +63,8 @@ class PreflightAnswer:
     cannot_reach: tuple[str, ...] = ()
     """Names of hosts, or the mirror's address, that this host got no answer from."""
     fsync_milliseconds: float | None = None
+    address: AddressProbe = field(default_factory=AddressProbe)
+    """What it found out about the API's virtual address, where it is to hold one."""
 
 
 @dataclass(frozen=True)
@@ -99,20 +103,26 @@ def check_hosts(
             continue
         findings += [PreflightFinding(host.name, *told) for told in wrong_node_addresses(host, answer.facts)]
         findings += _check_system(host, answer.facts)
-        findings += _check_engine(host, answer.facts, brings_engine=brings_engine)
+        findings += _check_kernel(cluster, host, answer.facts)
+        engine = engine_fit(answer.facts, brings_engine=brings_engine)
+        findings += [PreflightFinding(host.name, problem, remedy) for problem, remedy in engine]
         findings += _check_software(host, answer.facts)
         findings += _check_left_there(host, answer.facts)
         findings += _check_room(host, answer)
         findings += _check_ports(cluster, host, answer.facts)
         findings += _check_clock(host, answer.facts)
         findings += _check_surroundings(host, answer)
-    twice = [
-        PreflightFinding(name, *told)
-        for name, told in machines_of_two(
-            cluster, {name: answer.facts for name, answer in answers.items()}, taken or {}
-        )
+    facts = {name: answer.facts for name, answer in answers.items()}
+    probes = {name: answer.address for name, answer in answers.items()}
+    addresses = (
+        *machines_of_two(cluster, facts, taken or {}),
+        *wrong_virtual_address(cluster, facts, probes),
+    )
+    return [
+        *findings,
+        *_check_unique(cluster, answers),
+        *(PreflightFinding(name, *told) for name, told in addresses),
     ]
-    return [*findings, *_check_unique(cluster, answers), *twice]
 
 
 def foreign_host(name: str, owner: str) -> PreflightFinding:
@@ -130,11 +140,9 @@ def refuse(findings: Sequence[PreflightFinding]) -> None:
 
 
 def _check_system(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
-    if facts.arch != "x86_64":
-        yield PreflightFinding(host.name, f"its processor is {facts.arch}", "use a host with x86_64")
     if facts.init != "systemd":
         yield PreflightFinding(host.name, f"process 1 is `{facts.init}`", "use a host that runs systemd")
-    if _kernel_version(facts.kernel) < MIN_KERNEL:
+    if major_and_minor(facts.kernel) < MIN_KERNEL:
         yield PreflightFinding(
             host.name, f"kernel {facts.kernel}", f"upgrade to {MIN_KERNEL[0]}.{MIN_KERNEL[1]} or later"
         )
@@ -145,27 +153,10 @@ def _check_system(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
         yield PreflightFinding(host.name, f"swap is on ({', '.join(facts.swaps)})", remedy)
 
 
-def _check_engine(host: Host, facts: HostFacts, *, brings_engine: bool) -> Iterator[PreflightFinding]:
-    system = facts.os_name or "an unknown system"
-    if facts.docker_version is None and brings_engine and (facts.os_id, facts.os_version) != ENGINE_SYSTEM:
-        yield PreflightFinding(
-            host.name,
-            f"Docker is missing on {system}, and the mirror has it as packages of {' '.join(ENGINE_SYSTEM).title()} "
-            "only, which would take the place of the system's own",
-            "install Docker Engine 20.10 or later by the system's own means: on Debian 13 the packages docker.io, "
-            "docker-cli and apparmor",
-        )
-    elif facts.docker_version is None and facts.os_id not in {"debian", "ubuntu"}:
-        remedy = "install Docker Engine 20.10 or later by the system's own means"
-        yield PreflightFinding(host.name, f"Docker is missing on {system}", remedy)
-    if facts.lacks_docker_client:
-        remedy = "install the package docker-cli"
-        yield PreflightFinding(host.name, "Docker's engine is there, and its client `docker` is missing", remedy)
-    elif facts.docker_version == "stopped":
-        yield PreflightFinding(host.name, "Docker is installed but does not answer", "run `systemctl start docker`")
-    if facts.lacks_apparmor_parser:
-        problem = "AppArmor is on and `apparmor_parser` is missing, so that Docker starts no container"
-        yield PreflightFinding(host.name, problem, "install the package apparmor")
+def _check_kernel(cluster: Cluster, host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
+    if host.is_node:
+        for problem, remedy in proxy_fit(cluster.spec.network.proxy, facts.kernel):
+            yield PreflightFinding(host.name, problem, remedy)
 
 
 def _check_software(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
@@ -182,12 +173,6 @@ def _check_left_there(host: Host, facts: HostFacts) -> Iterator[PreflightFinding
     for told in (leftovers(facts), room(facts), engine_settings(facts), login(facts)):
         for problem, remedy in told:
             yield PreflightFinding(host.name, problem, remedy)
-
-
-def _kernel_version(text: str) -> tuple[int, int]:
-    major, _, rest = text.partition(".")
-    minor = rest.partition(".")[0].partition("-")[0]
-    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)
 
 
 def _check_room(host: Host, answer: PreflightAnswer) -> Iterator[PreflightFinding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from windlass.domain.catalog.drivers import DriverKind
 from windlass.domain.host.layout import ADDON_LABEL
 from windlass.domain.rendering.manifests import AddonManifest
 
@@ -26,8 +27,6 @@ _PLURALS = {
     "Deployment": "deployments",
     "DaemonSet": "daemonsets",
     "APIService": "apiservices",
-    "IPAddressPool": "ipaddresspools",
-    "L2Advertisement": "l2advertisements",
 }
 
 
@@ -42,12 +41,16 @@ class WatchedObject:
     """`namespace/name`, or the name alone where there is no namespace."""
 
 
-def watched_objects(manifests: Iterable[AddonManifest]) -> Iterator[WatchedObject]:
-    """Yield what is expected; the user's own objects have no label to be found by, and are left to remediation runs."""
+def watched_objects(manifests: Iterable[AddonManifest], kinds: Iterable[DriverKind]) -> Iterator[WatchedObject]:
+    """Yield what is expected, of `kinds` of drivers too.
+
+    The user's own objects have no label to be found by, and are left to remediation runs.
+    """
+    plurals = {**_PLURALS, **{one.kind: one.plural for one in kinds}}
     for manifest in manifests:
-        if not manifest.is_users and manifest.kind in _PLURALS:
+        if not manifest.is_users and manifest.kind in plurals:
             version = str(manifest.document["apiVersion"])
             root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-            path = f"{root}/{_PLURALS[manifest.kind]}?labelSelector={quote(ADDON_LABEL, safe='')}"
+            path = f"{root}/{plurals[manifest.kind]}?labelSelector={quote(ADDON_LABEL, safe='')}"
             name = "/".join(part for part in (manifest.namespace, manifest.name) if part)
             yield WatchedObject(manifest.addon, path, manifest.kind, name)

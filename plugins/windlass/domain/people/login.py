@@ -12,6 +12,7 @@ from windlass.errors import RefusedError
 NAME_PREFIX = "airflow:"
 """What the name of everybody who comes in by Airflow begins with; no other name in Kubernetes does."""
 _LONGEST_COMMON_NAME = 64
+"""Bytes of UTF-8: X.509 counts characters, and the library that makes the certificate these."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ def kubernetes_name(login: Login) -> str:
     name = f"{NAME_PREFIX}{login.name}"
     if not login.name.strip() or line_breaker(login.name) is not None:
         raise RefusedError("this login has no name that a certificate can carry; give it another one in Airflow")
-    if len(name) > _LONGEST_COMMON_NAME:
+    if len(name.encode(errors="replace")) > _LONGEST_COMMON_NAME:
         most = _LONGEST_COMMON_NAME - len(NAME_PREFIX)
         raise RefusedError(
-            f"the name of this login has {len(login.name)} characters, and a certificate carries {most} (X.509); "
-            "give it a shorter one in Airflow"
+            f"the name of this login has {len(login.name)} characters, and a certificate carries {most}, or fewer that "
+            "are not ASCII (X.509); give it a shorter one in Airflow"
         )
     return name
 

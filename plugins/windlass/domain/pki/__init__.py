@@ -27,7 +27,7 @@ from windlass.domain.pki.kubeconfig import (
     user_contexts,
     user_kubeconfig,
 )
-from windlass.domain.pki.layout import SUPERSEDED, HostFile, desired_certificates, files_for
+from windlass.domain.pki.layout import SIGNING_FILES, SUPERSEDED, HostFile, desired_certificates, files_for
 from windlass.domain.pki.model import Pki, secrets
 from windlass.domain.pki.rotation_state import EncryptionKey, Phase, Rotated, Rotation
 from windlass.domain.pki.subjects import (
@@ -49,6 +49,7 @@ __all__ = [
     "EXEC_API",
     "KUBELET_API_GROUP",
     "MASTERS_GROUP",
+    "SIGNING_FILES",
     "SUPERSEDED",
     "SUPER_ADMIN",
     "CertificateSubject",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
 
+from windlass.domain.catalog.drivers import DriverKind
 from windlass.domain.pki.subjects import ADMINS_GROUP, KUBELET_API_GROUP, OBSERVERS_GROUP
 from windlass.domain.spec.access import PEOPLE_ROLES, people_group
 
@@ -23,25 +24,29 @@ OBSERVED: Mapping[str, tuple[str, ...]] = {
     "apiextensions.k8s.io": ("customresourcedefinitions",),
     "apiregistration.k8s.io": ("apiservices",),
     "apps": ("daemonsets", "deployments"),
-    "metallb.io": ("ipaddresspools", "l2advertisements"),
     "policy": ("poddisruptionbudgets",),
     RBAC: ("clusterrolebindings", "clusterroles", "rolebindings", "roles"),
     "storage.k8s.io": ("storageclasses",),
 }
-"""What the watch lists, by the group of the API: nodes, and what Windlass's own add-ons are made of."""
+"""What the watch lists, by the group of the API: nodes, and what add-ons are made of."""
 
 
-def group_bindings() -> str:
+def group_bindings(kinds: Iterable[DriverKind] = ()) -> str:
     """Return the ClusterRoleBindings for people and for API servers towards kubelets, as YAML, and the observers' role.
 
-    Until they are applied only the super-admin certificate works, and `kubectl logs` and `exec` are forbidden.
+    Observers may list the objects of drivers of these `kinds` too. Until all are applied only the super-admin
+    certificate works, and `kubectl logs` and `exec` are forbidden.
     """
-    return yaml.safe_dump_all(_documents(), sort_keys=False)
+    return yaml.safe_dump_all(_documents(kinds), sort_keys=False)
 
 
-def _documents() -> Iterator[dict[str, Any]]:
+def _documents(kinds: Iterable[DriverKind]) -> Iterator[dict[str, Any]]:
+    observed = {group: list(resources) for group, resources in OBSERVED.items()}
+    for one in kinds:
+        observed.setdefault(one.group, []).append(one.plural)
     rules = [
-        {"apiGroups": [group], "resources": list(resources), "verbs": ["list"]} for group, resources in OBSERVED.items()
+        {"apiGroups": [group], "resources": resources, "verbs": ["list"]}
+        for group, resources in sorted(observed.items())
     ]
     metadata = {"name": OBSERVERS_GROUP}
     yield {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules}

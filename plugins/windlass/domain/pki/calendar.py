@@ -20,6 +20,7 @@ _USES = {
     Signer.KUBERNETES: "every host: issues for the API servers, their clients and kubelets; read by pods",
     Signer.ETCD: "hosts with etcd or an API server: issues for etcd's members and its clients",
     Signer.PEOPLE: "control-plane hosts: API servers accept people's certificates by it, and nothing else does",
+    Signer.REQUESTS: "control-plane hosts, with its key: controller managers sign approved requests of the API by it",
     Signer.FRONT_PROXY: "control-plane hosts: issues for API servers as proxies of further APIs",
 }
 _OWN = "Windlass alone; never on a host"

@@ -53,7 +53,7 @@ def host_kubeconfig(cluster_name: str, user: str, files: CredentialFiles) -> str
 
 
 def user_kubeconfig(cluster: Cluster, pki: Pki, user: str, credential: Credential) -> Secret:
-    """Return a kubeconfig that works anywhere: a context for the endpoint or, without one, for each API server.
+    """Return a kubeconfig that works anywhere: a context for the one address of the API, else one for each API server.
 
     The first context is the current one and has the cluster's name; the further ones are `CLUSTER-HOST`.
     """
@@ -93,6 +93,8 @@ def user_contexts(cluster: Cluster) -> tuple[KubeconfigContext, ...]:
     name, endpoint = cluster.name, cluster.spec.api.endpoint
     if endpoint is not None:
         return (KubeconfigContext(name, _endpoint_url(endpoint)),)
+    if cluster.spec.api.virtual_address is not None:
+        return (KubeconfigContext(name, api_url(cluster.spec.api.virtual_address)),)
     first, *others = cluster.hosts_with("control-plane")
     further = (KubeconfigContext(f"{name}-{host.name}", api_url(host.address)) for host in others)
     return (KubeconfigContext(name, api_url(str(first.address))), *further)

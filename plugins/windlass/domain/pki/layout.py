@@ -56,6 +56,8 @@ _OF_API_SERVER = {
     )
 } | {f"{API_SERVER_PKI}/encryption.yaml": ENCRYPTION_CONFIG}
 """Each file that the API server sees, and the one that it is a copy of."""
+SIGNING_FILES = f"{CONTROLLER_MANAGER_PKI}/requests-ca.crt", f"{CONTROLLER_MANAGER_PKI}/requests-ca.key"
+"""Certificate and key of the authority of requests."""
 SUPERSEDED = (
     *(f"{PKI}/{name}{role}.{kind}" for name in _CONTROLLERS for role in ("", "-client") for kind in ("crt", "key")),
     *(f"{PKI}/admin.{kind}" for kind in ("crt", "key")),
@@ -76,7 +78,8 @@ class HostFile:
 def files_for(cluster: Cluster, host: Host, pki: Pki) -> Mapping[str, HostFile]:
     """Return by absolute path the certificates, keys and kubeconfigs that `host` needs for its roles, and no more.
 
-    The keys of the authorities are never among them: Windlass alone issues, hosts hold them sealed at most.
+    The keys of the authorities are never among them, but for that of requests: Windlass alone issues else, and hosts
+    hold those keys sealed at most.
     """
     files: dict[str, HostFile] = {}
     leaves = host_leaves(cluster, host)
@@ -112,15 +115,16 @@ def desired_certificates(cluster: Cluster, host: Host, pki: Pki, renewed: Pki | 
 
 def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:
     kubernetes = trust_bundle(pki, Signer.KUBERNETES)
-    # A file of its own: no kubelet, controller or proxy is to take a certificate of the authority of people.
-    lets_people_in = Signer.PEOPLE in pki.authorities
-    client_ca = {CLIENT_CA: _public(kubernetes + trust_bundle(pki, Signer.PEOPLE))} if lets_people_in else {}
+    # A file of its own: no kubelet, controller or proxy is to take a certificate of these authorities.
+    further = [trust_bundle(pki, signer) for signer in (Signer.PEOPLE, Signer.REQUESTS) if signer in pki.authorities]
+    client_ca = {CLIENT_CA: _public("".join((kubernetes, *further)))} if further else {}
     configuration = encryption_configuration(pki.encryption_keys, encrypt=cluster.spec.security.encrypt_secrets)
     front_proxy = _public(trust_bundle(pki, Signer.FRONT_PROXY))
     service_accounts = _private(pki.service_account_key.reveal_bytes())
     trusted = {"ca.crt": _public(kubernetes), "front-proxy-ca.crt": front_proxy}
     return {
         **client_ca,
+        **_signing_files(pki),
         **{f"{own}/{name}": file for own in _CONTROLLERS.values() for name, file in trusted.items()},
         f"{CONTROLLER_MANAGER_PKI}/service-account.key": service_accounts,
         f"{PKI}/front-proxy-ca.crt": front_proxy,
@@ -128,6 +132,15 @@ def _control_plane_files(cluster: Cluster, pki: Pki) -> dict[str, HostFile]:
         f"{PKI}/service-account.pub": _public(token_keys(pki)),
         ENCRYPTION_CONFIG: _private(configuration.reveal_bytes()),
     }
+
+
+def _signing_files(pki: Pki) -> dict[str, HostFile]:
+    """Return what the controller manager signs requests with; nothing where it signs none."""
+    if Signer.REQUESTS not in pki.authorities:
+        return {}
+    authority = pki.authorities[Signer.REQUESTS]
+    certificate, key = SIGNING_FILES
+    return {certificate: _public(authority.certificate), key: _private(authority.key.reveal_bytes())}
 
 
 def _credential_files(purpose: str, credential: Credential) -> dict[str, HostFile]:

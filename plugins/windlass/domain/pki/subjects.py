@@ -28,18 +28,22 @@ ETCD_CLIENT = "etcd-client"
 
 
 class Signer(Enum):
-    """The authorities of a cluster: three that each has, and that of people where its spec lets any in."""
+    """The authorities of a cluster: three that each has, and two whose certificates API servers alone take.
+
+    That of people is there where the spec lets any in, that of requests where it has the cluster sign them.
+    """
 
     KUBERNETES = "kubernetes"
     ETCD = "etcd"
     FRONT_PROXY = "front-proxy"
     PEOPLE = "people"
+    REQUESTS = "requests"
 
 
 def desired_authorities(cluster: Cluster) -> tuple[Signer, ...]:
-    """Return the authorities that `cluster` should have; without that of people no certificate of theirs counts."""
-    lets_people_in = bool(cluster.spec.access.groups)
-    return tuple(signer for signer in Signer if signer is not Signer.PEOPLE or lets_people_in)
+    """Return the authorities that `cluster` should have; no certificate counts of one that it has not."""
+    by_choice = {Signer.PEOPLE: bool(cluster.spec.access.groups), Signer.REQUESTS: cluster.spec.security.sign_requests}
+    return tuple(signer for signer in Signer if by_choice.get(signer, True))
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def api_names(cluster: Cluster, host: Host) -> frozenset[str]:
     names |= {*local_names(host), host.address, *spec.api.extra_names}
     if spec.api.endpoint is not None:
         names.add(endpoint_host(spec.api.endpoint))
+    if spec.api.virtual_address is not None:
+        names.add(spec.api.virtual_address)
     return frozenset(names)
 
 

@@ -1,7 +1,7 @@
 """Which traffic a cluster's hosts need, from whom to whom: what the firewall of a cloud has to let through.
 
-Ports are those that preflight wants free on a host (`windlass.domain.host.preflight.PORTS`), and SSH and the overlay
-besides; a test sees that each has somebody here who may reach it.
+Ports are those that preflight wants free on a host (`windlass.domain.host.preflight.PORTS`), and SSH and what drivers
+send besides; a test sees that each has somebody here who may reach it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from windlass.domain.catalog.drivers import Traffic
 from windlass.domain.host.layout import API_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from windlass.domain.host.preflight import PORTS
 from windlass.domain.spec.logins import login_of
@@ -20,8 +21,6 @@ HOSTS = "hosts"
 BALANCER = "api"
 """The load balancer in front of the API servers."""
 Protocol = Literal["tcp", "udp"]
-VXLAN_PORT = 8472
-"""Of flannel's overlay on Linux (https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md)."""
 _NODES = ("control-plane", "worker")
 _FROM = {ETCD_CLIENT_PORT: ("etcd", "control-plane"), ETCD_PEER_PORT: ("etcd",)}
 """By port who reaches it; all others are asked by every host, which may be a vantage point of health checks."""
@@ -46,11 +45,13 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Outside:
-    """Who reaches a cluster's hosts from outside of it, as ranges."""
+    """Who reaches a cluster's hosts besides its own components: from outside, as ranges, and for its drivers."""
 
     ssh: Collection[str] = ()
     api: Collection[str] = ()
     has_balancer: bool = False
+    between_nodes: Collection[Traffic] = ()
+    """What the cluster's drivers send from node to node."""
 
 
 def groups_of(host: Host) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ def groups_of(host: Host) -> tuple[str, ...]:
 
 def allowed_traffic(cluster: Cluster, outside: Outside) -> frozenset[Allowed]:
     """Return all that has to be let through to the hosts of a cluster, and nothing else."""
-    return frozenset((*_ssh(cluster, outside), *_ports(), *_overlay(cluster), *_api(outside)))
+    return frozenset((*_ssh(cluster, outside), *_ports(), *_between_nodes(outside), *_api(outside)))
 
 
 def _ssh(cluster: Cluster, outside: Outside) -> Iterator[Allowed]:
@@ -77,11 +78,11 @@ def _ports() -> Iterator[Allowed]:
                 yield Allowed(role, "tcp", port, port, source)
 
 
-def _overlay(cluster: Cluster) -> Iterator[Allowed]:
-    if cluster.spec.network.driver == "flannel" and cluster.spec.network.backend == "vxlan":
+def _between_nodes(outside: Outside) -> Iterator[Allowed]:
+    for one in outside.between_nodes:
         for group in _NODES:
             for source in _NODES:
-                yield Allowed(group, "udp", VXLAN_PORT, VXLAN_PORT, source)
+                yield Allowed(group, one.protocol, one.port, one.port, source)
 
 
 def _api(outside: Outside) -> Iterator[Allowed]:

@@ -8,7 +8,7 @@ from windlass.domain.host.health import ClusterHealth
 from windlass.domain.remediation.actions import Action, NeedsOperator, RemediationPlan
 from windlass.domain.remediation.notes import Note
 
-_DRIFT = "drift "
+DRIFT = "drift "
 """How the key of an alert about drift that is only reported begins."""
 
 
@@ -20,12 +20,12 @@ def standing_alerts(
     `waiting` are the components, besides those of the plan, on which an action is under way.
     """
     stand = {need.key: str(need) for need in plan.needs_operator}
-    stand |= {f"{_DRIFT}{one.key}": _drift_text(one) for one in plan.reported}
+    stand |= {f"{DRIFT}{one.key}": _drift_text(one) for one in plan.reported}
     waiting |= {one.action.key for one in plan.deferred} | {one.key for one in plan.actions}
     return stand | {
         key: text
         for key, text in before.items()
-        if key not in stand and _may_stand(key.removeprefix(_DRIFT), observed, waiting, is_drift=key.startswith(_DRIFT))
+        if key not in stand and _may_stand(key.removeprefix(DRIFT), observed, waiting, is_drift=key.startswith(DRIFT))
     }
 
 
@@ -53,14 +53,14 @@ def alert_notes(
             yield Note(str(need), "error", host, need.key.rpartition("/")[2], key=need.key)
     for key, text in before.items():
         if key not in stand:
-            host = key.removeprefix(_DRIFT).partition("/")[0] if "/" in key else ""
+            host = key.removeprefix(DRIFT).partition("/")[0] if "/" in key else ""
             yield Note(f"over: {text.partition(';')[0]}", "info", host, key.rpartition("/")[2], key=key)
 
 
 def drift_notes(reported: tuple[Action, ...], before: Mapping[str, str]) -> Iterator[Note]:
     """Return the lines on drift that is only reported, for what is no alert yet."""
     for one in reported:
-        key = f"{_DRIFT}{one.key}"
+        key = f"{DRIFT}{one.key}"
         if key not in before:
             yield Note(_drift_text(one), "warning", one.host, one.component, key=key)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from windlass.domain.health import Finding, Kind
 from windlass.domain.host.health import HealthReport
+from windlass.domain.host.layout import ADDRESS_CONTAINER, VRRP
 from windlass.domain.remediation.actions import NeedsOperator
 from windlass.errors import WindlassError
 from windlass.operation_names import Operation
@@ -20,6 +21,8 @@ _WAYS_OUT = {
     Kind.DISK_FULL: "free some room there, or give it more",
     Kind.CLOCK_OFF: "set the clock, and see that a time service runs on the host",
     Kind.AUTHORITY_EXPIRING: f"move the cluster to a new authority: trigger `{Operation.ROTATE}`",
+    Kind.VIRTUAL_ADDRESS: f"let IP protocol {VRRP} pass between control-plane hosts; "
+    f"see `docker logs {ADDRESS_CONTAINER}`",
     Kind.BACKUP_OLD: f"see the last runs of `{Operation.BACK_UP}`",
 }
 """Kinds that remediation can do nothing about: people are notified, once, and once that it is over."""

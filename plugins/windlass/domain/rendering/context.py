@@ -16,6 +16,7 @@ from windlass.domain.rendering.images import MirrorAddresses, image_reference
 from windlass.domain.rendering.nodes import node_taints
 from windlass.domain.rendering.templates import Templates
 from windlass.domain.spec.checks.people import RESERVED_PREFIXES
+from windlass.domain.spec.drivers import PickedDriver, picked_drivers
 from windlass.domain.spec.flags import Flags, own_flags, own_issuer
 from windlass.domain.spec.models import Cluster, Host, Oidc
 
@@ -46,6 +47,11 @@ class ClusterInputs:
         """The templates of the release."""
         return Templates(self.release)
 
+    @cached_property
+    def drivers(self) -> tuple[PickedDriver, ...]:
+        """The drivers that the spec picks."""
+        return picked_drivers(self.cluster, self.release.drivers)
+
     def context(self) -> dict[str, Any]:
         """Return what every template sees."""
         return {
@@ -62,6 +68,9 @@ class ClusterInputs:
             "service_account_issuer": own_issuer(self.cluster),
             "username_prefix": username_prefix,
             "no_reserved": no_reserved,
+            "quiet_accounts": sorted({name for one in self.drivers for name in one.driver.quiet_accounts}),
+            # What the network needs comes first, as files of hosts have had it from the beginning.
+            "kernel_modules": [name for one in reversed(self.drivers) for name in one.modules],
             "flags": lambda component: flag_pairs(own_flags(component, self.cluster)),
         }
 

@@ -35,6 +35,44 @@ def merge_daemon_settings(existing: str | None, rendered: str) -> str:
     return json.dumps(merged, indent=2) + "\n"
 
 
+def with_added(earlier: str | None, existing: str | None, merged: str) -> str:
+    """Return what Windlass has added to daemon.json in all: `earlier`, and what `merged` has beyond `existing`.
+
+    SpecError if one of them is not JSON.
+    """
+    added, before = _read(earlier), _read(existing)
+    for key, value in _read(merged).items():
+        if isinstance(value, list) and isinstance(had := before.get(key, []), list):
+            new = [item for item in value if item not in had]
+            known = added.get(key, [])
+            if new:
+                added[key] = known + [item for item in new if item not in known]
+        elif key not in before:
+            added[key] = value
+    return json.dumps(added, indent=2) + "\n"
+
+
+def without_added(current: str | None, added: str, former: str | None) -> str:
+    """Return daemon.json as it is without what Windlass `added`; empty where there shall be no such file.
+
+    What its owner has changed since stays changed. Where that leaves what `former` says, it is `former`, byte by byte.
+    SpecError if one of them is not JSON.
+    """
+    if current is None:
+        return ""
+    left = _read(current)
+    for key, value in _read(added).items():
+        if isinstance(value, list) and isinstance(left.get(key), list):
+            left[key] = [item for item in left[key] if item not in value]
+            if not left[key] and key not in _read(former):
+                del left[key]
+        elif left.get(key) == value:
+            del left[key]
+    if left == _read(former):
+        return former or ""
+    return json.dumps(left, indent=2) + "\n" if left else ""
+
+
 def _read(existing: str | None) -> dict[str, Any]:
     if existing is None or not existing.strip():
         return {}

@@ -13,6 +13,7 @@ from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.layout import (
     CONTAINERD_CONFIG,
     DOCKER_DAEMON,
+    ENGINE_UNIT,
     KERNEL_MODULES,
     KERNEL_PARAMETERS,
     KUBELET_CONFIG,
@@ -20,6 +21,7 @@ from windlass.domain.host.layout import (
     SYSTEMD,
 )
 from windlass.domain.rendering.context import ClusterInputs, HostInputs, component_flags
+from windlass.domain.rendering.engine import engine_programs, engine_unit, follows_release
 from windlass.domain.rendering.files import FOR_ROOT, HostFiles, RenderedFile
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.machine_settings import imported_paths, own_files, registry_hosts, with_own_keys
@@ -60,6 +62,8 @@ def render_host(
     if host.is_node and mirror.registry:
         registry_hosts = f"{REGISTRY_HOSTS}/{mirror.registry_host}/hosts.toml"
         files |= _render({"host/hosts.toml": registry_hosts}, inputs)
+    if follows_release(facts, mirror):
+        files[ENGINE_UNIT] = RenderedFile(engine_unit(engine_programs(release)).encode())
     return dict(sorted({**own_files(settings, host), **proxy_files(cluster, mirror), **files}.items()))
 
 

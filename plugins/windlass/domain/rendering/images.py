@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-from windlass.domain.artifacts import Artifact, Lock
+from windlass.domain.artifacts import Artifact, Lock, own_directory
 from windlass.domain.catalog import Release
 from windlass.errors import SpecError
 
@@ -36,6 +36,9 @@ class MirrorAddresses:
     brings_engine: ClassVar[bool] = True
     """Whether Docker Engine's packages come from here too; else they are the host's own distribution's."""
 
+    gives_indexes: ClassVar[bool] = False
+    """Whether an image is its publisher's index, for all architectures, whatever the lock says of them."""
+
     @property
     def probe(self) -> str:
         """A URL that answers where hosts can be served."""
@@ -43,7 +46,8 @@ class MirrorAddresses:
 
     def download(self, artifact: Artifact) -> HostDownload:
         """Return where a file artifact is."""
-        return HostDownload(f"{self.files}/files/{artifact.name}/{artifact.version}/{artifact.name}")
+        parts = ("files", artifact.name, artifact.version, own_directory(artifact), artifact.name)
+        return HostDownload("/".join([self.files, *filter(None, parts)]))
 
     def image(self, artifact: Artifact, digest: str) -> str:
         """Return how a host names an image."""
@@ -76,6 +80,7 @@ class OfficialAddresses(MirrorAddresses):
     repositories: Mapping[Artifact, str] = field(default_factory=dict)
     """Registry and repository of each image."""
     brings_engine: ClassVar[bool] = False
+    gives_indexes: ClassVar[bool] = True
 
     @property
     def probe(self) -> str:

@@ -8,12 +8,16 @@ from typing import Any
 
 from windlass.domain.artifacts import Lock
 from windlass.domain.catalog import Release
+from windlass.domain.catalog.driver_files import is_manifest
+from windlass.domain.catalog.drivers import SLOTS
+from windlass.domain.catalog.parsing import TEMPLATE_SUFFIX
 from windlass.domain.host.layout import ADDON_LABEL, TRUST_ANNOTATION
 from windlass.domain.objects.inventory import FIELD_MANAGER, MANAGED_BY_LABEL, OWN_ADDON
 from windlass.domain.oneline import line_breaker
 from windlass.domain.pki.bindings import group_bindings
 from windlass.domain.rendering.context import ClusterInputs
 from windlass.domain.rendering.images import MirrorAddresses
+from windlass.domain.spec.drivers import PickedDriver, observed_kinds, picked_drivers
 from windlass.domain.spec.models import Cluster
 from windlass.domain.yamltext import parse_yaml
 from windlass.errors import SpecError
@@ -66,12 +70,22 @@ def render_manifests(cluster: Cluster, release: Release, lock: Lock, mirror: Mir
     the lock lacks an image.
     """
     inputs = ClusterInputs(cluster, release, lock, mirror)
-    context = inputs.context()
-    ours = [_ours("access", document) for document in parse_yaml("group bindings", group_bindings())]
-    for addon, template in _addons(cluster):
-        text = inputs.templates.render(f"manifests/{template}.yaml", context)
-        ours += [_ours(addon, document) for document in parse_yaml(f"manifests/{template}.yaml as rendered", text)]
+    observed = observed_kinds(cluster, release.drivers)
+    ours = [_ours("access", document) for document in parse_yaml("group bindings", group_bindings(observed))]
+    for picked in picked_drivers(cluster, release.drivers):
+        ours += _of_driver(picked, inputs)
     return [*_ordered([*ours, *_default_accounts(ours)]), *own_manifests(cluster)]
+
+
+def _of_driver(picked: PickedDriver, inputs: ClusterInputs) -> Iterator[AddonManifest]:
+    """Yield the objects of a driver: those of each of its manifests, in the order of their names."""
+    driver = picked.driver
+    seen = replace(inputs, release=inputs.release.for_driver(driver))
+    context = {**seen.context(), "values": picked.answers}
+    for file in sorted(filter(is_manifest, driver.templates)):
+        name = f"{driver.directory}/{file.removesuffix(TEMPLATE_SUFFIX)}"
+        text = inputs.templates.render(name, context)
+        yield from (_ours(SLOTS[driver.slot], document) for document in parse_yaml(f"{name} as rendered", text))
 
 
 def _default_accounts(ours: Sequence[AddonManifest]) -> Iterator[AddonManifest]:
@@ -98,20 +112,6 @@ def with_authority(manifest: AddonManifest, mark: str) -> AddonManifest:
     marked = {**metadata, "annotations": {**metadata.get("annotations", {}), TRUST_ANNOTATION: mark}}
     spec = {**manifest.document["spec"], "template": {**template, "metadata": marked}}
     return replace(manifest, document={**manifest.document, "spec": spec})
-
-
-def _addons(cluster: Cluster) -> Iterator[tuple[str, str]]:
-    """Yield each add-on that the spec picks and its template; drivers of the user's own have none here."""
-    spec = cluster.spec
-    yield "proxy", "kube-proxy"
-    picked = {
-        "network": (spec.network.driver, "flannel"),
-        "dns": (spec.dns.driver, "coredns"),
-        "storage": (spec.storage.driver, "local-path"),
-        "monitoring": (spec.monitoring.driver, "metrics-server"),
-        "load-balancer": (spec.load_balancer.driver, "metallb"),
-    }
-    yield from ((addon, template) for addon, (driver, template) in picked.items() if driver == template)
 
 
 def _ours(addon: str, document: Mapping[str, Any]) -> AddonManifest:

@@ -49,6 +49,7 @@ def no_proxy(cluster: Cluster, mirror: MirrorAddresses) -> tuple[str, ...]:
         *(*spec.network.pod_ranges, *spec.network.service_ranges),
         *hosts,
         endpoint,
+        spec.api.virtual_address or "",
         *served,
         *spec.hosts.proxy.no_proxy,
     )

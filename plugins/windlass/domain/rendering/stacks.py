@@ -33,7 +33,7 @@ OWN_COMPONENTS = frozenset({"api-proxy", *(component for stack in _COMPONENTS.va
 
 def host_stacks(cluster: Cluster, host: Host) -> tuple[str, ...]:
     """Return the names of the stacks that `host` runs: Windlass's by its roles, then the spec's own."""
-    own = tuple(stack.name for stack in cluster.spec.stacks if stack.runs_on(host))
+    own = tuple(stack.name for stack in cluster.stacks if stack.runs_on(host))
     planes = (role for role in ("etcd", "control-plane") if role in host.roles)
     return (*planes, "api-proxy", *own)
 
@@ -135,7 +135,7 @@ def _has_secrets(value: Any) -> bool:
 
 def _values_of(stack: str, inputs: HostInputs) -> Mapping[str, Any]:
     """Return what the spec says for one of the user's stacks, and the defaults of what it leaves out."""
-    values = next((own.values for own in inputs.whole.cluster.spec.stacks if own.name == stack), {})
+    values = next((own.values for own in inputs.whole.cluster.stacks if own.name == stack), {})
     if unknown := sorted(name for name, value in values.items() if is_reference(value)):
         raise SpecError(f"stack {stack}: the reference in its value `{unknown[0]}` was not resolved")
     template = inputs.whole.release.stacks.get(stack)

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from windlass.domain.rollout.approval import Approval, approval_of
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
-from windlass.domain.rollout.plan import (
-    ADD_ONS,
-    API_SERVER,
-    ETCD,
-    HOST,
-    PREFETCH,
-    WIDEN,
-    HostState,
-    Step,
-    plan_rollout,
-)
+from windlass.domain.rollout.plan import plan_rollout
+from windlass.domain.rollout.step import ADD_ONS, API_SERVER, ETCD, HOST, NARROW, PREFETCH, WIDEN, HostState, Step
 from windlass.domain.rollout.version_skew import RunningVersions, check_target, path_to, skew_problems
 
 __all__ = [
@@ -22,6 +13,7 @@ __all__ = [
     "API_SERVER",
     "ETCD",
     "HOST",
+    "NARROW",
     "PREFETCH",
     "WIDEN",
     "Approval",

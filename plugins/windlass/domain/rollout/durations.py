@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from windlass.domain.rollout.plan import Step
+from windlass.domain.rollout.step import Step
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from windlass.domain.rollout.plan import Step
 from windlass.domain.rollout.record import RolloutRecord
+from windlass.domain.rollout.step import Step
 from windlass.domain.rollout.upgrade_path import UpgradePath
 from windlass.domain.spec import diff_clusters
 

@@ -12,8 +12,8 @@ from windlass.domain.catalog import Release
 from windlass.domain.catalog.tested import TestRecord, changed_since, is_accepted, lacking, standing
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout.gate import GateFinding, GateLevel, GateReport
-from windlass.domain.rollout.plan import ADD_ONS, HOST, LEAVE, NARROW, NODE_LINE, PREPARE, WIDEN, Step
 from windlass.domain.rollout.plan_details import PlanDetails
+from windlass.domain.rollout.step import ADD_ONS, HOST, LEAVE, NARROW, NODE_LINE, PREPARE, WIDEN, Step
 from windlass.domain.rollout.transition import REMOVES_MEMBER, STOPS_SERVER
 from windlass.operation_names import Operation
 

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from windlass.domain.catalog import Release
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.etcd.status import Alarm
+from windlass.domain.host.proxy_fit import proxy_fit
 from windlass.domain.rollout.gate import GateFinding, GateReport, finding, warning
-from windlass.domain.rollout.plan import API_SERVER, ETCD, LEAVE, PREPARE, HostState, Step
 from windlass.domain.rollout.quorum_gate import judge_members
 from windlass.domain.rollout.removed_apis import ApiUse
+from windlass.domain.rollout.step import API_SERVER, ETCD, LEAVE, PREPARE, HostState, Step
 from windlass.domain.rollout.version_skew import RunningVersions, skew_problems, target_problems
 from windlass.domain.rollout.workload_rules import Workloads, judge_admission, judge_pods, judge_volumes
 from windlass.domain.spec.checks.flags import problems as flag_problems
@@ -50,8 +51,6 @@ class GateInputs:
     expiries: Mapping[str, datetime]
     free_kib: Mapping[str, int]
     needed_kib: Mapping[str, int]
-    lacking: tuple[str, ...]
-    """Artifacts of the target that the mirror does not have."""
     unsure_uses: tuple[str, ...] = ()
     """Requests for removed APIs of which it cannot be told whose they were."""
     joining: tuple[str, ...] = ()
@@ -64,6 +63,8 @@ class GateInputs:
     """Hosts that their provider is still to make."""
     members: Membership | None = None
     """The members as etcd lists them, of which `membership` leaves out those that join and that are gone for good."""
+    lacking: tuple[str, ...] = ()
+    """Artifacts of the target that the mirror does not have; nothing where no step fetches any."""
     held: Mapping[str, str] = field(default_factory=dict)
     """Why parts of hosts that answer are left as they are for now: hosts that do not answer are needed for them."""
 
@@ -81,7 +82,7 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
             _flags(cluster, target),
             *_health(cluster, target, seen, steps),
             _removed_apis(seen, target),
-            *judge_admission(cluster, seen.workloads, steps),
+            *judge_admission(cluster, target, seen.workloads, steps),
             *judge_pods(cluster, seen.workloads, steps),
             *([judge_volumes(seen.workloads, steps)] if any(step.kind == LEAVE for step in steps) else []),
             _certificates(seen, now),
@@ -89,9 +90,10 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
             finding(
                 "artifacts",
                 (f"the mirror lacks {what}" for what in seen.lacking),
-                "fill it: `windlass mirror`",
+                "fill it: `windlass mirror`, with `--only NAME` for what is optional",
                 "the mirror has everything of the target",
             ),
+            *_kernels(cluster, seen),
             _drift(cluster, seen),
         )
     )
@@ -101,6 +103,19 @@ def _skew(seen: GateInputs, target: Release) -> GateFinding:
     problems = [*skew_problems(seen.running), *target_problems(seen.running, target)]
     remedy = f"bring that component to its cluster's version first: `{Operation.APPLY}` with the stored spec"
     return finding("version skew", problems, remedy, "every component may go to the target in one step")
+
+
+def _kernels(cluster: Cluster, seen: GateInputs) -> Iterator[GateFinding]:
+    """Yield what is wrong with nodes' kernels, as the API knows them: kube-proxy would end itself there."""
+    told = [
+        f"{node['metadata']['name']}: {wrong}; {right}"
+        for node in seen.workloads.nodes
+        for wrong, right in proxy_fit(
+            cluster.spec.network.proxy, node["status"].get("nodeInfo", {}).get("kernelVersion", "")
+        )
+    ]
+    if told:
+        yield finding("kernels", told, "put that right first", "every kernel does")
 
 
 def _flags(cluster: Cluster, target: Release) -> GateFinding:

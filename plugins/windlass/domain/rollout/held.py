@@ -11,7 +11,7 @@ from dataclasses import replace
 from windlass.domain.etcd.change import check_change
 from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.quorum import Member, Membership
-from windlass.domain.rollout.plan import API_SERVICE, ETCD_SERVICE, PROXY, HostState
+from windlass.domain.rollout.step import API_SERVICE, ETCD_SERVICE, PROXY, HostState
 from windlass.domain.rollout.transition import REMOVES_MEMBER, STOPS_SERVER, PlaneChanges
 from windlass.domain.spec.models import Cluster
 from windlass.errors import NotReadyError, RefusedError

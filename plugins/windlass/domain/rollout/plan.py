@@ -16,115 +16,33 @@ no proxy leads to an API server that stops, and none counts on a member that goe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
 
-from windlass.domain.host.layout import API_PROXY, PROXY_SERVICE
 from windlass.domain.rollout.batches import batches
 from windlass.domain.rollout.hooks import HOOKS
+from windlass.domain.rollout.step import (
+    ADD_ONS,
+    API_SERVER,
+    API_SERVICE,
+    ETCD,
+    ETCD_JOIN,
+    ETCD_SERVICE,
+    FORGET,
+    HOST,
+    KUBELET,
+    LEAVE,
+    NARROW,
+    NODE_LINE,
+    PREFETCH,
+    PREPARE,
+    PROXY,
+    PROXY_CONTAINER,
+    PROXY_RELOADED,
+    WIDEN,
+    HostState,
+    Step,
+)
 from windlass.domain.rollout.transition import PlaneChanges
 from windlass.domain.spec.models import Cluster, Host
-
-StepKind = Literal[
-    "prefetch",
-    "prepare",
-    "forget",
-    "etcd-join",
-    "etcd",
-    "widen-proxies",
-    "api-server",
-    "host",
-    "narrow-proxies",
-    "leave",
-    "add-ons",
-]
-PREFETCH: StepKind = "prefetch"
-PREPARE: StepKind = "prepare"
-FORGET: StepKind = "forget"
-ETCD_JOIN: StepKind = "etcd-join"
-ETCD: StepKind = "etcd"
-WIDEN: StepKind = "widen-proxies"
-"""Proxies learn of API servers that join, and keep those that leave."""
-API_SERVER: StepKind = "api-server"
-HOST: StepKind = "host"
-NARROW: StepKind = "narrow-proxies"
-"""Proxies lead to the API servers of the spec alone."""
-LEAVE: StepKind = "leave"
-ADD_ONS: StepKind = "add-ons"
-
-ETCD_SERVICE = "etcd/etcd"
-API_SERVICE = "control-plane/kube-apiserver"
-KUBELET = "kubelet"
-KUBELET_CERTIFICATES = "certificates/kubelet"
-"""A kubelet that starts again for its certificates alone, with its pods running."""
-PROXY = "proxy"
-"""The API proxy, where only the list of API servers behind it changes."""
-NODE_LINE = "Node "
-"""How a line begins that is about the object of a node."""
-PROXY_CONTAINER = f"{PROXY_SERVICE}/{PROXY_SERVICE}"
-PROXY_RELOADED = f"{API_PROXY} reloaded"
-
-LABELS: Mapping[StepKind, str] = {
-    PREFETCH: "fetch everything",
-    PREPARE: "prepare",
-    FORGET: "forget",
-    ETCD_JOIN: "join etcd",
-    ETCD: "etcd",
-    WIDEN: "proxies to what joins",
-    API_SERVER: "API server",
-    HOST: "host",
-    NARROW: "proxies to what stays",
-    LEAVE: "leave",
-    ADD_ONS: "add-ons",
-}
-_OF_ALL = frozenset({PREFETCH, WIDEN, NARROW, ADD_ONS})
-"""Kinds of which a plan has one step, which is not told by its hosts."""
-
-
-@dataclass(frozen=True)
-class HostState:
-    """How one host differs from what is wanted of it."""
-
-    stale: Mapping[str, str] = field(default_factory=dict)
-    """What must change, and how, in words: by `STACK/SERVICE` for containers, else `kubelet`, `containerd`,
-    `files`, `settings`, `proxy` for the list of API servers behind it, `certificates`, `programs`, `hooks` that have
-    not run there, or `cordon` for a node that an earlier rollout left cordoned."""
-    missing: tuple[str, ...] = ()
-    """Programs that must be fetched first."""
-    images: tuple[str, ...] = ()
-    """Images that are fetched before whatever else changes. That they are missing is no change by itself: a runtime
-    fetches what it lacks, and a kubelet that is short of room deletes what no pod of its node needs."""
-
-    @property
-    def fetches(self) -> tuple[str, ...]:
-        """All that is not there yet."""
-        return (*self.missing, *self.images)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that a rollout does, on hosts that it does it on side by side."""
-
-    kind: StepKind
-    hosts: tuple[str, ...]
-    does: tuple[str, ...]
-    """What is changed, a line each: `cp-1: kube-apiserver v1.36.3 -> v1.37.2`."""
-    drains: bool = False
-    """Whether the nodes are drained for it."""
-
-    @property
-    def label(self) -> str:
-        """Return the step's name, as pages and messages show it."""
-        return LABELS[self.kind] + ("" if self.kind in _OF_ALL else f" {', '.join(self.hosts)}")
-
-    def value(self) -> dict[str, Any]:
-        """Return the step as plain values, for XCom."""
-        return {**asdict(self), "hosts": list(self.hosts), "does": list(self.does), "label": self.label}
-
-    @classmethod
-    def of(cls, value: Mapping[str, Any]) -> Step:
-        """Read what `value` wrote."""
-        return cls(value["kind"], tuple(value["hosts"]), tuple(value["does"]), drains=value["drains"])
 
 
 def plan_rollout(
@@ -144,25 +62,30 @@ def plan_rollout(
     changes = changes or PlaneChanges()
     hosts = [host for host in cluster.spec.hosts.members if host.name in states]
     widens, narrows = _proxies(hosts, states, changes)
+    joining = _joining(hosts, states, changes)
     etcd, servers = tuple(_etcd(hosts, states, leader, changes)), (*widens, *_api_servers(hosts, states, changes))
     changing = (
         *_prepares(changes),
         *_members(changes),
         *((*servers, *etcd) if changes.is_etcd_last else (*etcd, *servers)),
-        *_hosts(cluster, hosts, states, changes),
+        *_hosts(cluster, hosts, states, joining, changes),
         *narrows,
         *_leaves(cluster, changes),
-        *_add_ons(add_ons, changes),
+        *_add_ons(add_ons, [name for name in changes.node_joins if name not in joining]),
     )
     is_due = bool(changing) or any(states[host.name].missing for host in hosts)
     return (*(_fetches(hosts, states, changes) if is_due else ()), *changing)
 
 
-def _add_ons(add_ons: Sequence[str], changes: PlaneChanges) -> Iterator[Step]:
-    """Yield the step on objects: those that would change, and the nodes that are none yet."""
-    does = (*add_ons, *(f"{NODE_LINE}{name}: its labels and taints" for name in changes.node_joins))
+def _add_ons(add_ons: Sequence[str], unmarked: Sequence[str]) -> Iterator[Step]:
+    """Yield the step on objects: those that would change, and nodes that no other step gives their labels."""
+    does = (*add_ons, *map(_does_node, unmarked))
     if does:
         yield Step(ADD_ONS, (), does)
+
+
+def _does_node(name: str) -> str:
+    return f"{NODE_LINE}{name}: its labels and taints"
 
 
 def _fetches(hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges) -> Iterator[Step]:
@@ -205,14 +128,15 @@ def _proxies(
     # A proxy that is to start again reads its list then, which nothing else changes.
     may_differ = {PROXY, PROXY_CONTAINER} if changes.api_joins or changes.has_leaving_api else {PROXY}
     names = [host.name for host in hosts if may_differ & set(states[host.name].stale)]
-    # What joins knows of all API servers at first.
-    new = [name for name in changes.prepare if changes.has_leaving_api and name not in names]
+    new = [name for name in changes.prepare if name not in names]
     # A node that leaves needs the API until its pods have left it.
     leaving = tuple(name for name in changes.leave if name not in names and name in changes.drained)
     # All proxies must lead to an API server that starts, and a host that changes needs one that serves.
     needs = any(API_SERVICE in state.stale for state in states.values()) or any(_rest(states[name]) for name in names)
     wide = (*names, *leaving) if changes.api_joins or (names and needs) else ()
-    late = [*new, *(name for name in leaving if wide and name in states and name not in new)]
+    # What joins knows of all API servers at first; what leaves may lead to nothing but some that leave before it, if a
+    # change before this one was ended halfway.
+    late = dict.fromkeys((*new, *leaving)) if changes.has_leaving_api else ()
     narrow = (*names, *late) if changes.has_staying_api and (changes.has_leaving_api or not wide) else ()
     return (
         [Step(WIDEN, wide, _does_proxies(wide))] if wide else [],
@@ -235,15 +159,27 @@ def _api_servers(hosts: Sequence[Host], states: Mapping[str, HostState], changes
             yield Step(API_SERVER, (name,), (_does(name, states, API_SERVICE),))
 
 
+def _joining(hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges) -> tuple[str, ...]:
+    """Return the hosts whose rest is started for the first time."""
+    new = {*changes.prepare, *changes.node_joins}
+    return tuple(host.name for host in hosts if host.name in new and _rest(states[host.name]))
+
+
 def _hosts(
-    cluster: Cluster, hosts: Sequence[Host], states: Mapping[str, HostState], changes: PlaneChanges
+    cluster: Cluster,
+    hosts: Sequence[Host],
+    states: Mapping[str, HostState],
+    joining: Sequence[str],
+    changes: PlaneChanges,
 ) -> Iterator[Step]:
     """Yield the rest of each host: what joins side by side, the control plane and etcd one by one, then workers."""
+    if joining:
+        nodes = map(_does_node, (name for name in joining if name in changes.node_joins))
+        yield Step(HOST, tuple(joining), (*(line for name in joining for line in _does_rest(name, states)), *nodes))
     changed = [host for host in hosts if _rest(states[host.name])]
-    joining = tuple(host.name for host in changed if host.name in (*changes.prepare, *changes.node_joins))
     quiet = tuple(host.name for host in changed if host.name not in joining and _is_quiet(states[host.name]))
-    for names in filter(None, (joining, quiet)):
-        yield Step(HOST, names, tuple(line for name in names for line in _does_rest(name, states)))
+    if quiet:
+        yield Step(HOST, quiet, tuple(line for name in quiet for line in _does_rest(name, states)))
     changed = [host for host in changed if host.name not in (*joining, *quiet)]
     for host in changed:
         if "worker" not in host.roles:

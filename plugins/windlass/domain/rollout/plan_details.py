@@ -16,8 +16,8 @@ from windlass.domain.masking import is_secret_place
 from windlass.domain.pki.compare import certificate_difference, certificate_identity
 from windlass.domain.rendering.stacks import OWN_STACKS
 from windlass.domain.rollout.content_diff import file_difference, image_difference, service_difference
-from windlass.domain.rollout.plan import HostState
 from windlass.domain.rollout.stale import CERTIFICATES, part_of_file, part_of_unit
+from windlass.domain.rollout.step import HostState
 from windlass.domain.spec.private import Fingerprint, no_fingerprint
 from windlass.errors import MALFORMED
 

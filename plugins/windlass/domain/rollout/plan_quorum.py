@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from windlass.domain.etcd.quorum import Action, Addition, Member, Membership, Promotion, Removal, Stop, WhatIf, after
-from windlass.domain.rollout.plan import ETCD, ETCD_JOIN, Step
+from windlass.domain.rollout.step import ETCD, ETCD_JOIN, Step
 from windlass.domain.rollout.transition import REMOVES_MEMBER
 
 

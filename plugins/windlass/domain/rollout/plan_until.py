@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from windlass.domain.rollout.plan import PREFETCH, Step
+from windlass.domain.rollout.step import PREFETCH, Step
 from windlass.domain.spec.models import Cluster
 from windlass.errors import SpecError
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from windlass.domain.markdown import code_block, escape, first_of, item, section, shortened
 from windlass.domain.rollout.gate import GateFinding, GateLevel
-from windlass.domain.rollout.plan import API_SERVER, ETCD, HOST, LABELS, PREFETCH, StepKind
 from windlass.domain.rollout.rollout_plan import PlannedStep, RolloutPlan, took_last
+from windlass.domain.rollout.step import API_SERVER, ETCD, HOST, LABELS, PREFETCH, StepKind
 
 _LEVELS = {GateLevel.BLOCKED: "blocks", GateLevel.WARNING: "warns", GateLevel.PASSED: "passes"}
 _TITLES = {**LABELS, PREFETCH: "fetch"}

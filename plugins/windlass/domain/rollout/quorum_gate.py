@@ -11,8 +11,8 @@ from windlass.domain.etcd.membership import as_dead
 from windlass.domain.etcd.quorum import Membership, Removal, check
 from windlass.domain.etcd.replacement import plan_replacement
 from windlass.domain.rollout.gate import GateFinding, finding, warning, without_passed
-from windlass.domain.rollout.plan import ETCD, ETCD_JOIN, FORGET, LEAVE, Step
 from windlass.domain.rollout.plan_quorum import follow
+from windlass.domain.rollout.step import ETCD, ETCD_JOIN, FORGET, LEAVE, Step
 from windlass.domain.rollout.transition import REMOVES_MEMBER, STOPS_SERVER
 from windlass.domain.spec.models import Cluster
 from windlass.errors import RefusedError

@@ -18,9 +18,9 @@ from windlass.domain.etcd.quorum import Membership
 from windlass.domain.rollout.durations import StepDurations, duration_text
 from windlass.domain.rollout.gate import GateReport
 from windlass.domain.rollout.gate_result import GateResult
-from windlass.domain.rollout.plan import API_SERVER, API_SERVICE, ETCD, ETCD_SERVICE, HOST, PROXY, Step
 from windlass.domain.rollout.plan_details import Lines, PlanDetails
 from windlass.domain.rollout.plan_quorum import QuorumEffect, quorum_along
+from windlass.domain.rollout.step import API_SERVER, API_SERVICE, ETCD, ETCD_SERVICE, HOST, PROXY, Step
 from windlass.domain.rollout.upgrade_path import UpgradePath
 from windlass.domain.spec import dump_cluster
 from windlass.domain.spec.private import Fingerprint

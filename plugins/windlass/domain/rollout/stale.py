@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from windlass.domain.artifacts import Artifact
 from windlass.domain.host.drift import HostDrift, UnitDrift
 from windlass.domain.host.file_drift import FileDrift
-from windlass.domain.host.layout import API_PROXY, PROXY_CONFIG, stack_directory
-from windlass.domain.rollout.plan import API_SERVICE, KUBELET, KUBELET_CERTIFICATES, PROXY, HostState
+from windlass.domain.host.layout import ADDRESS_CONFIG, API_PROXY, PROXY_CONFIG, VIRTUAL_ADDRESS, stack_directory
+from windlass.domain.rollout.step import API_SERVICE, KUBELET, KUBELET_CERTIFICATES, PROXY, HostState
 from windlass.domain.spec.models import Host
 
 FILES, CERTIFICATES = "files", "certificates"
+_WITH_PROXIES = {API_PROXY: PROXY_CONFIG, VIRTUAL_ADDRESS: ADDRESS_CONFIG}
+"""What tells which API servers there are: it changes in steps of its own, before what joins starts."""
 
 
 def host_state(drift: HostDrift) -> HostState:
@@ -52,10 +54,10 @@ def _stale(drift: HostDrift) -> Iterator[tuple[str, str]]:
         yield "surplus", f"{', '.join(drift.surplus)} stopped, which the spec does not have there"
     if drift.links:
         yield "programs", "programs relinked"
-    if settings := [one for one in drift.settings if one != API_PROXY]:
+    if settings := [one for one in drift.settings if one not in _WITH_PROXIES]:
         yield "settings", f"{', '.join(settings)} reloaded"
-    if API_PROXY in drift.settings:
-        yield PROXY, f"{API_PROXY} reloaded"
+    if with_proxies := [one for one in _WITH_PROXIES if one in drift.settings]:
+        yield PROXY, f"{', '.join(with_proxies)} reloaded"
     rest = [one for one in drift.files if part_of_file(drift, one.path) == FILES]
     told = [_file(one) for one in sorted(rest, key=lambda one: one.path)]
     told += [f"{path} taken away or put back" for path in drift.left_files]
@@ -82,7 +84,7 @@ def part_of_unit(drift: HostDrift, unit: UnitDrift) -> str:
 
 def part_of_file(drift: HostDrift, path: str) -> str:
     """Return with which part of a host plans tell of a file that differs: what starts again for it, else the files."""
-    if path == PROXY_CONFIG and API_PROXY in drift.settings:
+    if any(path == _WITH_PROXIES[name] for name in drift.settings if name in _WITH_PROXIES):
         return PROXY
     for unit in drift.units:
         if unit.unit.owns(path):

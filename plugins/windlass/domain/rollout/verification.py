@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from windlass.domain.rollout.plan import (
-    ADD_ONS,
-    API_SERVER,
-    ETCD,
-    HOST,
-    LEAVE,
-    NARROW,
-    NODE_LINE,
-    PREPARE,
-    WIDEN,
-    Step,
-)
+from windlass.domain.rollout.step import ADD_ONS, API_SERVER, ETCD, HOST, LEAVE, NARROW, NODE_LINE, PREPARE, WIDEN, Step
 from windlass.domain.spec.models import Cluster
 
 _LOCAL = frozenset({PREPARE, ETCD, WIDEN, API_SERVER, HOST, NARROW, LEAVE, ADD_ONS})

@@ -139,9 +139,10 @@ def _of_control_plane(running: RunningVersions) -> Iterator[tuple[str, str, str]
 def proxy_versions(pods: Iterable[Mapping[str, Any]], locks: Iterable[Lock]) -> dict[str, str]:
     """Return kube-proxy's version by node, from its image's digest; one that no lock knows is absent."""
     known = {
-        locked.digest: artifact.version
+        digest: artifact.version
         for lock in locks
         for artifact, locked in lock.artifacts.items()
+        for digest in (*locked.manifests.values(), locked.digest)
         if (artifact.kind, artifact.name) == ("image", "kube-proxy")
     }
     found = {}

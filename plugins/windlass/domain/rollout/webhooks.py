@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from windlass.domain.catalog.drivers import Drivers
 from windlass.domain.rollout.disruption import Object
+from windlass.domain.spec.drivers import observed_kinds
 from windlass.domain.spec.models import Cluster
 from windlass.domain.yamltext import parse_yaml
 
@@ -21,7 +23,6 @@ _GROUPS = frozenset(
         "coordination.k8s.io",
         "discovery.k8s.io",
         "events.k8s.io",
-        "metallb.io",
         "policy",
         "rbac.authorization.k8s.io",
         "scheduling.k8s.io",
@@ -59,11 +60,12 @@ class WebhookReport:
     """Are somewhere else: whether they answer cannot be told from here."""
 
 
-def needed_groups(cluster: Cluster) -> frozenset[str]:
+def needed_groups(cluster: Cluster, drivers: Drivers) -> frozenset[str]:
     """Return the API groups of which a rollout of `cluster` writes objects, those of its own manifests included."""
     documents = [one for manifest in cluster.spec.manifests for one in parse_yaml(manifest.name, manifest.content)]
     versions = [str(one.get("apiVersion", "")) for one in documents if isinstance(one, Mapping)]
-    return _GROUPS | {version.rpartition("/")[0] for version in versions}
+    kinds = {kind.group for kind in observed_kinds(cluster, drivers)}
+    return _GROUPS | kinds | {version.rpartition("/")[0] for version in versions}
 
 
 def judge_webhooks(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from windlass.domain.catalog import Release
 from windlass.domain.host.layout import EVICTABLE
 from windlass.domain.rollout.disruption import (
     Object,
@@ -19,7 +20,7 @@ from windlass.domain.rollout.disruption import (
     stranded_budgets,
 )
 from windlass.domain.rollout.gate import GateFinding, finding, warning
-from windlass.domain.rollout.plan import LEAVE, Step
+from windlass.domain.rollout.step import LEAVE, Step
 from windlass.domain.rollout.webhooks import judge_webhooks, moving_webhooks, needed_groups
 from windlass.domain.spec.models import Cluster
 
@@ -82,9 +83,9 @@ def judge_pods(cluster: Cluster, work: Workloads, steps: Sequence[Step]) -> Iter
     )
 
 
-def judge_admission(cluster: Cluster, work: Workloads, steps: Sequence[Step]) -> Iterator[GateFinding]:
+def judge_admission(cluster: Cluster, target: Release, work: Workloads, steps: Sequence[Step]) -> Iterator[GateFinding]:
     """Yield whether an admission webhook is in the way."""
-    told = judge_webhooks(work.webhooks, work.ready_services, needed_groups(cluster))
+    told = judge_webhooks(work.webhooks, work.ready_services, needed_groups(cluster, target.drivers))
     remedy = "bring its service up, or set its failurePolicy to Ignore for the time of the rollout"
     yield finding("admission webhooks", told.blocking, remedy, "no webhook is in the way")
     if told.unrelated:

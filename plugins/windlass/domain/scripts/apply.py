@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from windlass.domain.host.layout import (
+    ADDRESS_CONFIG,
+    ADDRESS_CONTAINER,
+    ADDRESS_STACK,
     API_PROXY,
     API_SERVER_NAME,
     APPLIED,
@@ -23,6 +26,7 @@ from windlass.domain.host.layout import (
     PROXY_SERVICE,
     PROXY_TRUST,
     STACKS,
+    VIRTUAL_ADDRESS,
 )
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.own_files import LOAD_PARAMETERS
@@ -106,8 +110,11 @@ echo "{CHANGED}{told}"
     return Script("start-stack", {"stack": stack, "services": dict(services), "only": tuple(only)}, text)
 
 
-_PROXY_READS = {API_PROXY: PROXY_CONFIG, PROXY_TRUST: PROXY_CA}
-"""What the API proxy reads when it starts and when it is reloaded, by what plans call it."""
+_READS = {
+    PROXY_SERVICE: {API_PROXY: PROXY_CONFIG, PROXY_TRUST: PROXY_CA},
+    ADDRESS_STACK: {VIRTUAL_ADDRESS: ADDRESS_CONFIG},
+}
+"""What the API proxy and keepalived read when they start and are reloaded: by stack and what plans call it."""
 _PROXY_COMPOSE = f"{STACKS}/{PROXY_SERVICE}/compose.yaml"
 _STATE_AND_DIGEST = shlex.quote(
     f'{{{{.State.Status}}}} {{{{.State.Pid}}}} {{{{index .Config.Labels "{DIGEST_LABEL}"}}}}'
@@ -137,6 +144,13 @@ until [ -n "$(pgrep -P "$master" | grep -vxF -- "$before")" ]; do
   sleep 0.1
 done
 """
+# One that does not run reads its file when it is started. A reload keeps whoever holds the address: the instance stays
+# what it is, https://keepalived.readthedocs.io/en/latest/software_design.html
+_RELOAD_ADDRESS = f"""
+running=$(docker inspect --format '{{{{.State.Status}}}}' {ADDRESS_CONTAINER} 2>/dev/null) || exit 0
+[ "$running" = running ] || exit 0
+docker kill --signal HUP {ADDRESS_CONTAINER} >/dev/null
+"""
 _PROXY_NOTE = f"{APPLIED}/docker-proxy"
 _LOAD = {
     # Modules may be built in and single sysctls read-only (in a container); preflight and verify tell what matters.
@@ -156,6 +170,7 @@ mkdir -p {APPLIED}; echo "$proxy" >{_PROXY_NOTE}
 """,
     API_PROXY: _RELOAD_PROXY,
     PROXY_TRUST: _RELOAD_PROXY,
+    VIRTUAL_ADDRESS: _RELOAD_ADDRESS,
 }
 
 
@@ -166,7 +181,8 @@ def settings_script(what: str, files: Sequence[str]) -> Script:
     reads all that it has to read at once: where both of its settings changed, one reload does.
     """
     applied = noted(what)
-    reads, note = start_notes(PROXY_SERVICE) if what in _PROXY_READS else ("", f"\n{note_line(what)}")
+    stack = next((stack for stack, reads in _READS.items() if what in reads), "")
+    reads, note = start_notes(stack) if stack else ("", f"\n{note_line(what)}")
     text = f"""set -eu
 {digest_lines(files)}
 [ "$(cat {applied} 2>/dev/null)" != "$digest" ] || exit 0{reads}
@@ -192,9 +208,9 @@ def start_notes(stack: str) -> tuple[str, str]:
 
     The digest is taken before the start: what is written meanwhile is loaded once more, which does no harm.
     """
-    if stack != PROXY_SERVICE:
+    if stack not in _READS:
         return "", ""
-    read = {noted(what): path for what, path in _PROXY_READS.items()}
+    read = {noted(what): path for what, path in _READS[stack].items()}
     taken = [f'\n{digest_lines([path])}; echo "$digest" > {note}.start' for note, path in read.items()]
     kept = [f"\nmv {note}.start {note}" for note in read]
     return "".join((f"\nmkdir -p {APPLIED}", *taken)), "".join(kept)

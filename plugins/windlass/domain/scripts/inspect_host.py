@@ -86,7 +86,7 @@ def _unit_lines(unit: DesiredUnit) -> Iterator[str]:
     yield f"state=$(systemctl is-active {unit.name} 2>/dev/null)"
     yield f'say unit "{unit.name}:${{state:-unknown}}:$digest:$(cat {noted(unit.name)} 2>/dev/null)"'
     directory = PROGRAMS if unit.name == "kubelet" else f"{PROGRAMS}/{unit.component}"
-    version = rf"s|^ExecStart={directory}/\([^/]*\)/bin/{unit.component}.*|version={unit.component} \1|p"
+    version = rf"s|^ExecStart={directory}/\([^/]*\)/bin/.*|version={unit.component} \1|p"
     yield f"sed -n '{version}' {SYSTEMD}/{unit.name}.service 2>/dev/null"
     if unit.name == CONTAINERD:
         ctr = f"{artifact_directory('containerd', unit.version)}/bin/ctr"

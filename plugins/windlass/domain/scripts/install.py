@@ -10,9 +10,10 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from windlass.domain.artifacts import Lock
-from windlass.domain.host.layout import ARTIFACTS, DOCKER_UNFINISHED, ENGINE_SYSTEM, PROXY_ENVIRONMENT
+from windlass.domain.host.layout import ARTIFACTS, DOCKER_UNFINISHED, HOST_RECORD, PROXY_ENVIRONMENT
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.installs import HostDirectory, Install
+from windlass.domain.scripts.host_record import PULLED
 from windlass.domain.scripts.script import CHANGED, Script
 
 WRONG_CHECKSUM = 65
@@ -80,7 +81,7 @@ link() {{ # target path
 def _fetch(install: Install, lock: Lock, mirror: MirrorAddresses) -> Step:
     artifact, digest = install.artifact, lock.digest(install.artifact)
     download = mirror.download(artifact)
-    is_archive = not install.links or download.member or any(inner for inner, _ in install.links)
+    is_archive = download.member or any(inner for inner, _ in install.links)
     label, checksum = f"{artifact.name} {artifact.version}", digest.removeprefix("sha256:")
     return "fetch", content_directory(digest), label, download.url, checksum, "archive" if is_archive else "file"
 
@@ -107,34 +108,6 @@ def directories_script(directories: Iterable[HostDirectory]) -> Script:
     return Script("make-directories", {"modes": modes}, "\n".join(lines) + "\n")
 
 
-def docker_script(packages: str) -> Script:
-    """Return the script that installs Docker Engine from the .deb files in `packages`.
-
-    It does nothing where an engine is installed, unless the installation was broken off: then it is done again. While
-    another process holds dpkg's lock, such as an installation whose task was killed, it waits. On another system than
-    the packages are of it fails, and changes nothing: they would take the place of what that has newer.
-    """
-    system = " ".join(ENGINE_SYSTEM)
-    guard = f"""
-if [ "$(. /etc/os-release; echo "$ID ${{VERSION_ID:-}}")" != {shlex.quote(system)} ]; then
-  echo "the mirror's packages of Docker Engine are of {system}, and this is" \\
-    "$(. /etc/os-release; echo "$PRETTY_NAME"), whose own they would replace; install Docker Engine by its means" >&2
-  exit 1
-fi
-"""
-    install = f"""
-again=--skip-same-version
-# What is unpacked but was not set up counts as the same version.
-[ $broken_off = no ] || again=
-deadline=$(( $(date +%s) + {_LOCK_SECONDS} ))
-until dpkg --force-confold $again -i {shlex.quote(packages)}/*.deb >$log 2>&1; do
-  if ! grep -q 'locked by another process' $log || [ "$(date +%s)" -ge $deadline ]; then tail -n 3 $log >&2; exit 1; fi
-  sleep 1
-done
-"""
-    return Script("install-docker", {"packages": packages}, _engine_text(install, guard))
-
-
 _LOCK_SECONDS = 240
 """Less than what a script may take in all, so that the one who holds the lock is named."""
 
@@ -147,37 +120,37 @@ def distribution_docker_script() -> Script:
     apt = f"apt-get -o DPkg::Lock::Timeout={_LOCK_SECONDS}"
     # The client is a package of its own since Debian 13, and only recommended by the engine's.
     packages = "docker.io iptables $(apt-cache pkgnames docker-cli | grep -x docker-cli)"
-    install = f"""
-if ! {{ {{ [ $broken_off = no ] || dpkg --configure -a; }} && {apt} update && {apt} install -y {packages}
-  }} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
-"""
-    return Script("install-distribution-docker", {}, _engine_text(install))
-
-
-def _engine_text(install: str, guard: str = "") -> str:
-    return f"""set -eu
+    return Script(
+        "install-distribution-docker",
+        {},
+        f"""set -eu
 unfinished={DOCKER_UNFINISHED} broken_off=yes
 if [ ! -e $unfinished ]; then
   if command -v dockerd >/dev/null; then exit 0; fi
   broken_off=no
 fi
-{guard}{_PROXY}
+{_PROXY}
 export DEBIAN_FRONTEND=noninteractive
-log=/var/log/windlass-docker-install.log
-mkdir -p "${{unfinished%/*}}"
+log=/var/log/windlass/docker-install.log
+mkdir -p "${{unfinished%/*}}" "${{log%/*}}"
 touch $unfinished
-{install}
+if ! {{ {{ [ $broken_off = no ] || dpkg --configure -a; }} && {apt} update && {apt} install -y {packages}
+  }} >$log 2>&1; then tail -n 3 $log >&2; exit 1; fi
+
 systemctl enable --now docker >/dev/null 2>&1
 rm $unfinished
 echo "{CHANGED}docker engine"
-"""
+""",
+    )
 
 
 def docker_images_script(references: Iterable[str]) -> Script:
     """Return the script that pulls images into Docker, side by side, where they are missing."""
-    listing = "docker images --digests --format '{{.Repository}}@{{.Digest}}'"
+    # All: since 29 images without a tag, as those by digest are, are not listed else (docker/cli pull request 6574).
+    listing = "docker images -a --digests --format '{{.Repository}}@{{.Digest}}'"
     images = tuple(references)
-    return Script("pull-docker-images", {"images": images}, _images_text(images, listing, "docker pull -q"))
+    noted = f"[ ! -d {HOST_RECORD} ] || echo {{image}} >>{PULLED}; "
+    return Script("pull-docker-images", {"images": images}, _images_text(images, listing, "docker pull -q", noted))
 
 
 def node_images_script(references: Iterable[str], ctr: str, hosts_directory: str) -> Script:
@@ -187,13 +160,13 @@ def node_images_script(references: Iterable[str], ctr: str, hosts_directory: str
     return Script("pull-node-images", {"images": images, "ctr": ctr, "hosts_directory": hosts_directory}, text)
 
 
-def _images_text(references: Iterable[str], listing: str, pull: str) -> str:
+def _images_text(references: Iterable[str], listing: str, pull: str, noted: str = "") -> str:
     # Asked once: a look at each image costs more than all the rest of a run that has nothing to do.
     lines = ["set -u", "work=$(mktemp -d)", "trap 'rm -rf $work' EXIT", f"{listing} >$work/have 2>/dev/null || :"]
     for number, reference in enumerate(references):
         image = shlex.quote(reference)
         done = f'echo "{CHANGED}image "{image}'
         failed = f'{{ echo "cannot pull "{image}": $(tail -n1 $work/{number})" >&2; touch $work/failed; }}'
-        fetch = f"{{ {pull} {image} >$work/{number} 2>&1 && {done}; }}"
+        fetch = f"{{ {noted.format(image=image)}{pull} {image} >$work/{number} 2>&1 && {done}; }}"
         lines.append(f"grep -qxF {image} $work/have || {{ {fetch} || {failed}; }} &")
     return "\n".join([*lines, "wait", f"[ ! -e $work/failed ] || exit {NO_DOWNLOAD}"]) + "\n"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 
+from windlass.domain.catalog.drivers import HostTraces
 from windlass.domain.host.layout import (
     API_STOP_GRACE_SECONDS,
     AUDIT_LOGS,
     CLUSTER_LABEL,
     CLUSTER_MARK,
-    CNI_CONFIG,
     CONTAINERD_ROOT,
     DATA,
     ETC,
@@ -24,6 +24,8 @@ from windlass.domain.host.layout import (
     SYSTEMD,
     stack_directory,
 )
+from windlass.domain.scripts.driver_traces import trace_words
+from windlass.domain.scripts.host_record import REMOVE_CGROUPS
 from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.scripts.uninstall import END_RUNTIME, REMOVE_NETWORK
 
@@ -72,7 +74,8 @@ def stop_stack_script(stack: str) -> Script:
     filters = f"--filter label={PROJECT_LABEL}=windlass-{stack}"
     data = {"etcd": ETCD_DATA, "control-plane": f"{AUDIT_LOGS} {SEALED_PKI}"}[stack]
     text = f"""set -eu
-containers=$(docker ps -aq {filters})
+# An engine of Windlass's is gone by now where a removal broke off behind it.
+containers=; ! command -v docker >/dev/null || containers=$(docker ps -aq {filters})
 if [ -n "$containers" ]; then
   docker stop -t {API_STOP_GRACE_SECONDS} $containers >/dev/null
   docker rm -fv $containers >/dev/null
@@ -92,11 +95,11 @@ def remove_files_script(paths: Iterable[str]) -> Script:
     return Script("remove-files", {"paths": listed}, text)
 
 
-def node_removal_script(pod_ranges: Sequence[str]) -> Script:
-    """Return the script that takes kubelet, the pods' runtime and their network off a host that stays."""
-    ranges = shlex.quote(" ".join(pod_ranges))
-    text = f"set -u\npods={ranges}\n{END_RUNTIME}{_UNMOUNT}{REMOVE_NETWORK}{_REMOVE_FILES}"
-    return Script("remove-node", {"pod_ranges": pod_ranges}, text)
+def node_removal_script(pod_ranges: Sequence[str], traces: HostTraces) -> Script:
+    """Return the script that takes kubelet, the pods' runtime, their network and `traces` off a host that stays."""
+    words = trace_words(pod_ranges, traces)
+    text = f"set -u\n{words}{END_RUNTIME}{REMOVE_CGROUPS}{_UNMOUNT}{REMOVE_NETWORK}{_REMOVE_FILES}"
+    return Script("remove-node", {"pod_ranges": pod_ranges, "traces": traces}, text)
 
 
 _UNMOUNT = f"""
@@ -108,7 +111,7 @@ done
 
 _REMOVE_FILES = f"""
 rm -rf {SYSTEMD}/kubelet.service {SYSTEMD}/windlass-containerd.service {ETC}/kubelet {ETC}/containerd
-rm -rf {CNI_CONFIG}/*flannel* /run/flannel {KERNEL_MODULES}
+rm -rf $traces {KERNEL_MODULES}
 for directory in {KUBELET_DATA} {CONTAINERD_ROOT}; do
   [ ! -d "$directory" ] || find "$directory" -mindepth 1 -maxdepth 1 -exec rm -rf {{}} + 2>/dev/null
 done

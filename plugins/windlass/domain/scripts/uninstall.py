@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
+from windlass.domain.catalog.drivers import HostTraces
 from windlass.domain.host.layout import CLUSTER_LABEL, DRILL_LABEL
+from windlass.domain.scripts.driver_traces import trace_words
+from windlass.domain.scripts.engine import CHECK_ENGINE, END_ENGINE
+from windlass.domain.scripts.host_record import (
+    ENGINE_IS_OURS,
+    LIST_IMAGES,
+    PUT_FILES_BACK,
+    PUT_SETTINGS_BACK,
+    REMOVE_CGROUPS,
+    REMOVE_TABLES,
+    TAKE_IMAGES,
+)
+from windlass.domain.scripts.nft_tables import REMOVE_NFT_TABLES
 from windlass.domain.scripts.own_files import PUT_BACK
 from windlass.domain.scripts.script import Script
+from windlass.domain.scripts.virtual_address import RELEASE_ADDRESS
 
 
-def removal_script(pod_ranges: Sequence[str]) -> Script:
-    """Return the script; routes into `pod_ranges`, which host-gw lays over the host's own interface, go as well."""
-    ranges = shlex.quote(" ".join(pod_ranges))
-    return Script("remove-cluster", {"pod_ranges": pod_ranges}, f"pods={ranges}\n{_CHECKS}{_REMOVE}{_END}")
+def removal_script(pod_ranges: Sequence[str], traces: HostTraces) -> Script:
+    """Return the script; `traces` of drivers go, and so do routes into `pod_ranges` over the host's own interface."""
+    arguments = {"pod_ranges": pod_ranges, "traces": traces}
+    return Script("remove-cluster", arguments, f"{trace_words(pod_ranges, traces)}{_CHECKS}{_REMOVE}{_END}")
 
 
 _CHECKS = r"""
@@ -69,10 +82,11 @@ check_directories() {
   done
 }
 
-""".replace("CLUSTER_LABEL", CLUSTER_LABEL).replace("DRILL_LABEL", DRILL_LABEL)
+"""
+_CHECKS = _CHECKS.replace("CLUSTER_LABEL", CLUSTER_LABEL).replace("DRILL_LABEL", DRILL_LABEL) + CHECK_ENGINE
 """Finds what is left of a cluster."""
 
-END_RUNTIME = r"""
+_END_PODS = r"""
 gone() { echo "changed: $1"; }
 
 stop_unit() {
@@ -90,16 +104,23 @@ stop_unit windlass-containerd
 for file in $(grep -lsE '^[0-9]+ [0-9]+ [^ ]+ [^ ]+ / .*/var/lib/windlass/containerd/' /proc/[0-9]*/mountinfo); do
   pid=${file#/proc/}; kill -9 "${pid%/mountinfo}" 2>/dev/null
 done
-
+# Kubelet makes them for pods, and leaves them.
+slices=$(systemctl list-units --all --plain --no-legend --type=slice 'kubepods*' 2>/dev/null | awk '{print $1}')
+[ -z "$slices" ] || { systemctl stop $slices 2>/dev/null; gone "cgroup slices"; }
 """
-"""Ends the kubelet, the pods' runtime and whatever runs of pods; the files of its units stay."""
+END_RUNTIME = f"{_END_PODS}{REMOVE_NFT_TABLES}"
+"""Ends the kubelet, the pods' runtime and whatever runs of pods, with tables of nftables; its units' files stay."""
 
-_END_CONTAINERS = r"""if [ "$engine" = up ]; then
+_END_CONTAINERS = (
+    f"{RELEASE_ADDRESS}\n"
+    + r"""if [ "$engine" = up ]; then
   # Windlass's own also where their labels were lost; the user's by the label that all of them carry.
   own=$(docker ps -a --filter label=CLUSTER_LABEL --format '{{.Label "com.docker.compose.project"}}' | sort -u)
   for project in $(printf '%s\n' windlass-etcd windlass-control-plane windlass-api-proxy $own | sort -u); do
     containers=$(docker ps -aq --filter "label=com.docker.compose.project=$project")
     [ -z "$containers" ] || { timeout 120 docker rm -fv $containers >/dev/null && gone "stack ${project#windlass-}"; }
+    networks=$(docker network ls -q --filter "label=com.docker.compose.project=$project")
+    [ -z "$networks" ] || docker network rm $networks >/dev/null 2>&1
   done
   for label in CLUSTER_LABEL DRILL_LABEL; do
     containers=$(docker ps -aq --filter "label=$label")
@@ -107,22 +128,24 @@ _END_CONTAINERS = r"""if [ "$engine" = up ]; then
   done
 fi
 
+release_address
 # Deepest first; a volume that the host itself mounts at one of these directories stays.
 awk '{print $2}' /proc/mounts | sort -r | while read -r path; do
   case $path in
     /var/lib/kubelet/*|/run/windlass/*|/var/lib/windlass/*|/run/netns/cni-*) umount -l "$path" 2>/dev/null ;;
   esac
 done""".replace("CLUSTER_LABEL", CLUSTER_LABEL).replace("DRILL_LABEL", DRILL_LABEL)
+)
 
 REMOVE_NETWORK = r"""
 for namespace in $(ip netns list 2>/dev/null | awk '/^cni-/ {print $1}'); do ip netns delete "$namespace"; done
-for link in flannel.1 flannel-v6.1 cni0 kube-ipvs0 \
+for link in $links \
   $(ip -o link | awk -F'[ :@]+' '$2 ~ /^veth/ && /cni0|cni-/ {print $2}'); do
   ip link show "$link" >/dev/null 2>&1 && ip link delete "$link" && gone "interface $link"
 done
 {
-  ip route | awk '/ dev flannel/ || /proto flannel/ {print $1}'
-  ip -6 route 2>/dev/null | awk '/ dev flannel/ || /proto flannel/ {print $1}'
+  ip route | grep -E " dev ($routes)|proto ($routes)" | awk '{print $1}'
+  ip -6 route 2>/dev/null | grep -E " dev ($routes)|proto ($routes)" | awk '{print $1}'
   for range in $pods; do
     case $range in *:*) ip -6 route show root "$range" ;; *) ip route show root "$range" ;; esac
   done | awk '/ via / {print $1}'
@@ -131,41 +154,44 @@ done
 for tables in iptables ip6tables; do
   command -v $tables-save >/dev/null || continue
   rules=$($tables-save 2>/dev/null)
-  case $rules in *KUBE-*|*CNI-*|*FLANNEL-*)
-    printf '%s\n' "$rules" | grep -vE 'KUBE-|CNI-|FLANNEL-' | $tables-restore && gone "$tables chains" ;;
-  esac
+  kept=$(printf '%s\n' "$rules" | grep -vE "(^:|^-A | -[jg] )($chains)-")
+  [ "$kept" = "$rules" ] || { printf '%s\n' "$kept" | $tables-restore && gone "$tables chains"; }
 done
-for family in ip ip6; do
-  command -v nft >/dev/null && nft delete table $family kube-proxy 2>/dev/null && gone "nft table $family kube-proxy"
-done
-
 """
-"""Takes the pods' network away: its interfaces, its routes (into `$pods`), its rules."""
+"""Takes the pods' network away: its interfaces, its routes (into `$pods`), its rules, as `trace_words` names them."""
 
 _REMOVE_FILES = r"""rm -rf /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d \
-  /etc/systemd/system/windlass-containerd.service /etc/cni/net.d/*windlass* /etc/cni/net.d/*flannel* \
-  /etc/sysctl.d/*windlass* /etc/modules-load.d/windlass* /opt/windlass /opt/cni/bin /var/log/windlass /run/flannel \
+  /etc/systemd/system/windlass-containerd.service /etc/cni/net.d/*windlass* \
+  /etc/sysctl.d/*windlass* /etc/modules-load.d/windlass* /var/log/windlass $traces \
   /usr/local/lib/docker/cli-plugins/docker-compose /run/windlass
+# Of a cluster that began with an earlier release nothing is noted.
+[ -e $record/complete ] || rm -rf /opt/cni/bin
+ENGINE_IS_OURS || rm -rf /opt/windlass
+PUT_FILES_BACK
 # What this run has left of itself is nothing of the cluster's.
 rm -f /etc/windlass/fence; rmdir /etc/windlass 2>/dev/null
 [ ! -e /etc/windlass ] || gone "files"
-rm -rf /etc/windlass
+if ENGINE_IS_OURS; then
+  find /etc/windlass -mindepth 1 -maxdepth 1 ! -name before -exec rm -rf {} + 2>/dev/null
+else rm -rf /etc/windlass; fi
 for directory in /var/lib/windlass /var/lib/kubelet /var/lib/cni; do
   [ -d "$directory" ] || continue
   find "$directory" -mindepth 1 -maxdepth 1 -exec rm -rf {} + 2>/dev/null
   rmdir "$directory" 2>/dev/null
 done
 systemctl daemon-reload
-"""
+""".replace("ENGINE_IS_OURS", ENGINE_IS_OURS).replace("PUT_FILES_BACK", PUT_FILES_BACK)
 
-_REMOVE = END_RUNTIME + _END_CONTAINERS + REMOVE_NETWORK + PUT_BACK + _REMOVE_FILES
-"""Prints `changed: WHAT` for everything that it took away; a second run prints nothing. Docker Engine stays."""
+_END_DOCKER = LIST_IMAGES + _END_CONTAINERS + TAKE_IMAGES + END_ENGINE
+_REMOVE_NETWORK = REMOVE_NETWORK + REMOVE_TABLES + REMOVE_CGROUPS
+_REMOVE = END_RUNTIME + _END_DOCKER + _REMOVE_NETWORK + PUT_BACK + PUT_SETTINGS_BACK + _REMOVE_FILES
+"""Prints `changed: WHAT` for everything that it took away; a second run prints nothing. The host's own engine stays."""
 
 _END = r"""
 # What was killed takes a moment to end.
 for try in 1 2 3 4 5 6 7 8 9 10; do
   left=
-  check_containers; check_units; check_mounts; check_processes; check_directories
+  check_containers; check_units; check_mounts; check_processes; check_directories; check_engine
   [ -n "$left" ] || exit 0
   sleep 1
 done

@@ -6,24 +6,29 @@ import shlex
 from collections.abc import Iterable
 
 from windlass.domain.catalog.stack_files import OWN_STACKS
-from windlass.domain.host.layout import STACKS
+from windlass.domain.host.layout import ADDRESS_STACK, STACKS
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.script import CHANGED, Script
+from windlass.domain.scripts.virtual_address import RELEASE_ADDRESS
 
 
 def remove_others_script(desired: Iterable[str]) -> Script:
     """Return a script that takes down the user's stacks but those `desired`, with their files and without their data.
+
+    They get ten seconds to end: what holds the API's address hands it over then.
 
     Windlass's own stay whatever the spec says: a member of etcd leaves only where the others keep quorum.
     """
     names = tuple(dict.fromkeys([*OWN_STACKS, *desired]))
     keep = "|".join(shlex.quote(name) for name in names)
     text = f"""set -eu
+{RELEASE_ADDRESS}
 for directory in {STACKS}/*/; do
   stack=${{directory%/}}; stack=${{stack##*/}}
   case $stack in {keep}|'*') continue ;; esac
   containers=$(docker ps -aq --filter "label=com.docker.compose.project=windlass-$stack")
-  [ -z "$containers" ] || docker rm -fv $containers >/dev/null
+  [ -z "$containers" ] || {{ docker stop -t 10 $containers >/dev/null; docker rm -fv $containers >/dev/null; }}
+  [ "$stack" != {ADDRESS_STACK} ] || release_address
   rm -rf "$directory"
   echo "{CHANGED}removed stack $stack"
 done

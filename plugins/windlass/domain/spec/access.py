@@ -55,4 +55,7 @@ def why_no_group_for_people(group: str) -> str:
         return f"`{group}` is a group of Windlass's own certificates"
     if not group or not group.isprintable() or group != group.strip():
         return "it is no name of a group"
-    return f"it is longer than {LONGEST_GROUP} characters" if len(group) > LONGEST_GROUP else ""
+    # Bytes of UTF-8: the library that makes certificates counts these.
+    return (
+        f"it is longer than {LONGEST_GROUP} characters" if len(group.encode(errors="replace")) > LONGEST_GROUP else ""
+    )

@@ -28,6 +28,12 @@ class Security(Section):
         text="Whether every start of a container asks the registry, so that no pod runs a private image just because "
         "its node has it; then nothing starts while the registry is away.",
     )
+    sign_requests: bool = setting(
+        default=False,
+        text="Whether the controller manager signs approved certificate requests of the signer "
+        "`kubernetes.io/kube-apiserver-client`, by an authority of their own whose key is on control-plane hosts. "
+        "false: such requests can be made and approved, and nobody signs them.",
+    )
     certificate_days: int = setting(
         90, "Days that certificates are valid; they are renewed when a third of that is left.", ge=1, le=365
     )

@@ -156,9 +156,10 @@ class Ec2Settings(Section):
 def ec2_problems(cluster: Cluster, settings: Ec2Settings) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Yield what does not go together in a spec with hosts of EC2: path below `spec`, what is wrong, what is right."""
     api, balancer = cluster.spec.api, settings.load_balancer
-    if cluster.spec.network.driver == "flannel" and cluster.spec.network.backend == "host-gw":
-        wrong = "a VPC carries no packets with addresses of pods"
-        yield ("network", "backend"), wrong, "say vxlan"
+    if api.virtual_address is not None:
+        wrong = "AWS delivers no packets to an address that it did not give to a machine"
+        right = "let hosts.settings have a loadBalancer for the API, and name it as `endpoint`"
+        yield ("api", "virtualAddress"), wrong, right
     if balancer is not None and api.endpoint is None:
         right = f"set it to what leads to the load balancer: an address of it, or a DNS name of all, with :{API_PORT}"
         yield ("api", "endpoint"), "it is missing, and there is a load balancer for the API", right

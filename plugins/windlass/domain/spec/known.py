@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from windlass.domain.catalog.drivers import Drivers
 from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.kubelet_keys import KubeletKeys
 from windlass.domain.catalog.stacks import StackTemplate
@@ -12,7 +13,7 @@ from windlass.domain.catalog.stacks import StackTemplate
 
 @dataclass(frozen=True)
 class Known:
-    """The catalog's releases, stacks and flags, and the host providers that are installed."""
+    """The catalog's releases, stacks, drivers and flags, and the host providers that are installed."""
 
     versions: Sequence[str] | None = None
     """None for a stored spec: then also what is not there yet, flags and providers are left unchecked."""
@@ -24,6 +25,8 @@ class Known:
     """Host providers besides Windlass's own."""
     kubelet_keys: Mapping[str, KubeletKeys] = field(default_factory=dict)
     """What the kubelet of each release takes in its configuration."""
+    drivers: Drivers | None = None
+    """None leaves drivers unchecked."""
 
 
 STORED = Known()

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from windlass.domain.host.layout import ADDRESS_STACK
 from windlass.domain.spec.access import AccessSection
 from windlass.domain.spec.base import Many, Section, section, setting
 from windlass.domain.spec.care import (
@@ -22,6 +23,7 @@ from windlass.domain.spec.care import (
     Security,
     Upgrade,
 )
+from windlass.domain.spec.dns import Dns
 from windlass.domain.spec.hosts import Bastion, Host, Hosts, HostSsh, Role, Ssh
 from windlass.domain.spec.machine import (
     Containerd,
@@ -45,7 +47,6 @@ from windlass.domain.spec.platform import (
 )
 from windlass.domain.spec.services import (
     Artifacts,
-    Dns,
     Health,
     HealthOverride,
     LoadBalancer,
@@ -150,6 +151,15 @@ class Cluster(Section):
     def name(self) -> str:
         """Return the cluster's name."""
         return self.metadata.name
+
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """The stacks of the catalog that run besides Windlass's own: the spec's, and what its settings need."""
+        address = self.spec.api.virtual_address
+        if address is None:
+            return self.spec.stacks
+        holder = Stack(name=ADDRESS_STACK, roles=("control-plane",), values={"address": address})
+        return (*self.spec.stacks, holder)
 
     def hosts_with(self, role: Role) -> tuple[Host, ...]:
         """Return the hosts that have `role`, in the order of the spec."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from windlass.domain.addresses import read_address
 from windlass.domain.spec.load import load_cluster, load_hosts
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import UnreadableSpec, correct_spec
-from windlass.errors import UNREADABLE
+from windlass.domain.spec.rights import access_in
+from windlass.errors import UNREADABLE, RefusedError
 
 _ADDRESS = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w./])")
 """An IPv4 address by itself: no range, and no part of something longer."""
@@ -27,6 +28,8 @@ class OtherSpec:
     """What is known of the spec where not even its hosts can be read as such."""
     warning: str = ""
     """What is wrong, and what can therefore not be checked; empty if nothing is."""
+    may_name_teams: bool = False
+    """Whether it says who may do what, or may do so, where `cluster` does not have that for sure."""
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -47,15 +50,24 @@ def read_other(name: str, data: bytes) -> OtherSpec:
         hosts = load_hosts(text)
     except UNREADABLE:
         hosts = None
+    teams = _may_name_teams(name, data)
     if hosts is None:
-        return _by_its_text(name, text, why)
-    return OtherSpec(_called(name, hosts), warning=f"{_unread(name, why)}; its hosts are known, and may not be taken")
+        return replace(_by_its_text(name, text, why), may_name_teams=teams)
+    warning = f"{_unread(name, why)}; its hosts are known, and may not be taken"
+    return OtherSpec(_called(name, hosts), warning=warning, may_name_teams=teams)
 
 
 def refused_other(name: str, why: str) -> OtherSpec:
     """Return what can be told of a stored spec that is not authentic: nothing but that it is not read."""
     warning = f"the stored spec of the cluster `{name}` is not read: {why}; nothing keeps its hosts from being taken"
-    return OtherSpec(None, UnreadableSpec(name, frozenset()), warning)
+    return OtherSpec(None, UnreadableSpec(name, frozenset()), warning, may_name_teams=True)
+
+
+def _may_name_teams(name: str, data: bytes) -> bool:
+    try:
+        return bool(access_in(name, data).roles)
+    except RefusedError:
+        return True
 
 
 def _called(name: str, cluster: Cluster) -> Cluster:

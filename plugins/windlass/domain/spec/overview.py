@@ -10,6 +10,7 @@ from typing import Any, Literal
 from windlass.domain.apply.created import BEING_CREATED
 from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
+from windlass.domain.cluster_summary import BackupLine, HostLine, Summary
 from windlass.domain.lease import Lease
 from windlass.domain.spec import topology
 from windlass.domain.spec.models import Cluster
@@ -28,6 +29,8 @@ class Backups:
     bundles: tuple[BundleId, ...] = ()
     proven: Mapping[str, bool] = field(default_factory=dict)
     """Whether the bundle's last drill restored it, by id; absent where none was held."""
+    recovery_seconds: float | None = None
+    """How long the drill took that proves the newest bundle that is proven."""
 
 
 @dataclass(frozen=True)
@@ -44,30 +47,61 @@ class KnownCluster:
     """Whether it was verified once: until then it is being created, whatever else is known of it."""
 
 
+def summary_of(known: KnownCluster) -> Summary:
+    """Return a cluster as it is shown among others."""
+    cluster, bundles = known.cluster, known.backups.bundles
+    return Summary(
+        name=cluster.name,
+        version=cluster.spec.kubernetes.version,
+        topology=topology(cluster),
+        hosts=tuple(HostLine(one.name, one.address, tuple(one.roles)) for one in cluster.spec.hosts.members),
+        access=cluster.spec.access,
+        is_created=known.is_created,
+        status=known.status,
+        lease=known.lease,
+        alerts=known.alerts,
+        backups=BackupLine(
+            len(bundles), bundles[0] if bundles else None, _proven(known.backups), known.backups.recovery_seconds
+        ),
+    )
+
+
 def overview(known: KnownCluster, catalog: Catalog, now: datetime) -> dict[str, Any]:
     """Return a cluster as plain values, for JSON and for pages."""
-    cluster, subjects = known.cluster, list(known.status.get("subjects", ()))
-    newest = known.backups.bundles[0] if known.backups.bundles else None
-    healthy = sum(one.get("status") == "healthy" for one in subjects)
-    running = cluster.spec.kubernetes.version
+    return glance(summary_of(known), catalog, now)
+
+
+def glance(summary: Summary, catalog: Catalog, now: datetime) -> dict[str, Any]:
+    """Return a cluster as plain values, for JSON and for pages; what was observed long ago is unknown by now."""
+    services = _Services(summary.status, is_watched=is_watched(summary.status, now))
+    newest, running = summary.backups.newest, summary.version
     return {
-        "name": cluster.name,
+        "name": summary.name,
         "version": running,
-        "topology": topology(cluster),
-        "standing": standing(known, now),
-        "services": {"healthy": healthy, "wanted": len(subjects)},
-        "hosts": [_host(known, host.name, host.address, list(host.roles)) for host in cluster.spec.hosts.members],
-        "addons": _services(known, ""),
-        "findings": list(known.status.get("findings", ())),
-        "alerts": [{"key": key, "text": text} for key, text in known.alerts.items()],
-        "operation": _operation(known.lease),
-        "observed": known.status.get("observed"),
+        "topology": summary.topology,
+        "standing": standing(summary, now),
+        "services": {"healthy": services.healthy, "wanted": len(services.subjects)},
+        "hosts": [
+            {
+                "name": one.name,
+                "address": one.address,
+                "roles": list(one.roles),
+                "heard": summary.status.get("hosts", {}).get(one.name),
+                "services": services.on(one.name),
+            }
+            for one in summary.hosts
+        ],
+        "addons": services.on(""),
+        "findings": list(summary.status.get("findings", ())),
+        "alerts": [{"key": key, "text": text} for key, text in summary.alerts.items()],
+        "operation": _operation(summary.lease),
+        "observed": summary.status.get("observed"),
         "backup": {
             "newest": str(newest) if newest else None,
             "taken": newest.time.isoformat() if newest else None,
             "age_seconds": int((now - newest.time).total_seconds()) if newest else None,
-            "proven": _proven(known.backups),
-            "count": len(known.backups.bundles),
+            "proven": str(summary.backups.proven) if summary.backups.proven else None,
+            "count": summary.backups.count,
         },
         "upgrades": [release.version for release in catalog.upgrades_of(running)]
         if running in catalog.versions
@@ -75,18 +109,18 @@ def overview(known: KnownCluster, catalog: Catalog, now: datetime) -> dict[str, 
     }
 
 
-def standing(known: KnownCluster, now: datetime) -> Standing:
+def standing(summary: Summary, now: datetime) -> Standing:
     """Return how a cluster is, in a word or two; the worst of what is known."""
-    if not known.is_created:
+    if not summary.is_created:
         return BEING_CREATED
-    if known.alerts:
+    if summary.alerts:
         return "needs help"
-    if known.lease is not None and known.lease.operation == Operation.REMEDIATE:
+    if summary.lease is not None and summary.lease.operation == Operation.REMEDIATE:
         return "repairing"
-    if not is_watched(known.status, now):
+    if not is_watched(summary.status, now):
         return "not watched"
-    is_ill = any(one.get("status") == "unhealthy" for one in known.status.get("subjects", ()))
-    return "ill" if is_ill or known.status.get("findings") else "healthy"
+    is_ill = any(one.get("status") == "unhealthy" for one in summary.status.get("subjects", ()))
+    return "ill" if is_ill or summary.status.get("findings") else "healthy"
 
 
 def is_watched(status: Mapping[str, Any], now: datetime) -> bool:
@@ -97,28 +131,33 @@ def is_watched(status: Mapping[str, Any], now: datetime) -> bool:
         return False
 
 
-def _host(known: KnownCluster, name: str, address: str, roles: list[str]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "address": address,
-        "roles": roles,
-        "heard": known.status.get("hosts", {}).get(name),
-        "services": _services(known, name),
-    }
+class _Services:
+    """The components of a cluster as they were observed."""
 
+    def __init__(self, status: Mapping[str, Any], *, is_watched: bool) -> None:
+        self.subjects: Sequence[Mapping[str, Any]] = list(status.get("subjects", ()))
+        self._is_watched = is_watched
 
-def _services(known: KnownCluster, host: str) -> dict[str, Any]:
-    """Return the components on a host; those of the cluster as a whole, which are on none, for an empty name."""
-    return {
-        one["component"]: {
-            "status": one.get("status", "unknown"),
-            "since": one.get("since"),
-            "evidence": one.get("evidence", ""),
-            "seen_from": one.get("seen_from", []) or one.get("vantages", []),
+    @property
+    def healthy(self) -> int:
+        """How many are."""
+        return sum(self._status(one) == "healthy" for one in self.subjects)
+
+    def on(self, host: str) -> dict[str, Any]:
+        """Return the components on a host; those of the cluster as a whole, which are on none, for an empty name."""
+        return {
+            one["component"]: {
+                "status": self._status(one),
+                "since": one.get("since"),
+                "evidence": one.get("evidence", ""),
+                "seen_from": one.get("seen_from", []) or one.get("vantages", []),
+            }
+            for one in self.subjects
+            if one.get("host") == host
         }
-        for one in known.status.get("subjects", ())
-        if one.get("host") == host
-    }
+
+    def _status(self, one: Mapping[str, Any]) -> str:
+        return str(one.get("status", "unknown")) if self._is_watched else "unknown"
 
 
 def _operation(lease: Lease | None) -> dict[str, Any] | None:
@@ -134,9 +173,9 @@ def _operation(lease: Lease | None) -> dict[str, Any] | None:
     }
 
 
-def _proven(backups: Backups) -> str | None:
+def _proven(backups: Backups) -> BundleId | None:
     """Return the newest bundle that a drill has restored."""
-    return next((str(one) for one in backups.bundles if backups.proven.get(str(one))), None)
+    return next((one for one in backups.bundles if backups.proven.get(str(one))), None)
 
 
 def bundle_rows(backups: Backups, now: datetime) -> Sequence[dict[str, Any]]:

@@ -43,8 +43,14 @@ class Api(Section):
 
     endpoint: str | None = setting(
         None,
-        "host:port of a load balancer or DNS name in front of the API servers; null: kubeconfigs use the first "
-        "control-plane host and name the others as further contexts.",
+        "host:port of a load balancer or DNS name in front of the API servers; null: kubeconfigs use "
+        "`virtualAddress` or, without one, the first control-plane host, and name the others as further contexts.",
+    )
+    virtual_address: str | None = setting(
+        None,
+        "IP address of the hosts' network that no machine has: one control-plane host after the other holds it, by "
+        "keepalived, and clients reach the API there at port 6443. Kubeconfigs use it unless `endpoint` is given.",
+        min_length=1,
     )
     extra_names: Many[str] = setting([], "Further DNS names and IP addresses in the API servers' certificates.")
     oidc: Many[Oidc] = setting([], "OpenID Connect providers whose tokens the API servers accept.")

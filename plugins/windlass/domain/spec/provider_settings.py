@@ -19,6 +19,8 @@ Settings = TypeVar("Settings", bound=Section)
 SETTINGS: Mapping[str, type[Section]] = {"ec2": Ec2Settings, "libcloud": LibcloudSettings}
 """By provider what its settings are; those of others are the provider's own matter."""
 _HERE: Path = ("spec", "hosts", "settings")
+CARRIES_NO_PODS = {"ec2": "a VPC carries no packets with addresses of pods"}
+"""Providers on whose networks packets need addresses of hosts, and what is to be said of others."""
 
 
 def read_settings(model: type[Settings], settings: Mapping[str, Any]) -> Settings:

@@ -6,7 +6,7 @@ from them, cluster by cluster, and gives nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +34,28 @@ def may(access: AccessSection, person: Person, right: Right) -> bool | None:
     """Say whether the cluster lets a person do something; None if that is for roles to say, and they are not known."""
     if not access.roles:
         return True
-    keys = {key for key, rights in access.roles.items() if right in rights or (right == SEE and rights)}
+    keys = {key for key, rights in access.roles.items() if right in _all_of(rights)}
     if person.name and f"{USER_PREFIX}{person.name}" in keys:
         return True
     if person.roles is None:
         return None if person.name and any(not key.startswith(USER_PREFIX) for key in keys) else False
     return bool({key for key in keys if not key.startswith(USER_PREFIX)} & person.roles)
+
+
+def newly_given(before: AccessSection, after: AccessSection) -> tuple[Right, ...]:
+    """Return the rights that somebody has by `after` who had them not by `before`; where no roles are, all have all."""
+    if not before.roles:
+        return ()
+    if not after.roles:
+        return RIGHTS
+    given = {
+        right for key, rights in after.roles.items() for right in _all_of(rights) - _all_of(before.roles.get(key, ()))
+    }
+    return tuple(right for right in RIGHTS if right in given)
+
+
+def _all_of(rights: Collection[Right]) -> set[Right]:
+    return {*rights, *([SEE] if rights else [])}
 
 
 def access_in(name: str, data: bytes) -> AccessSection:

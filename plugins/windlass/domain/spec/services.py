@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from windlass.domain.addresses import family
-from windlass.domain.spec.base import Many, Section, setting
+from windlass.domain.spec.base import Many, Section, section, setting
+
+ProxyMode = Literal["iptables", "nftables", "none"]
+
+
+def driver_values() -> Any:
+    """Return the field of the answers to a driver's questions."""
+    return setting(
+        {},
+        "Answers to the driver's questions (`windlass catalog drivers show`); what is left out has its default.",
+    )
 
 
 class Network(Section):
     """How pods and services talk to each other."""
 
-    driver: str = setting("flannel", "Network driver: flannel or none (bring your own manifests).")
+    driver: str = setting("flannel", "Network driver of the catalog; none: bring your own manifests.")
+    values: dict[str, Any] = driver_values()
     backend: Literal["vxlan", "host-gw"] = setting(
         "vxlan", "How flannel carries packets between hosts; host-gw needs all hosts on one layer-2 network."
     )
@@ -35,7 +46,20 @@ class Network(Section):
         le=65535,
     )
     cluster_domain: str = setting("cluster.local", "DNS domain in which services and pods have their names.")
-    proxy_mode: Literal["iptables", "nftables"] = setting("iptables", "How kube-proxy lays its rules.")
+    proxy_mode: ProxyMode | None = setting(
+        None,
+        "How kube-proxy carries Services: by rules of iptables or of nftables, or not at all (none: bring what does it "
+        "under `manifests`). null: as the cluster has it, nftables in a new one.",
+    )
+
+    policy: Literal["kube-network-policies"] | None = setting(
+        None, "Who enforces NetworkPolicies beside a network driver that does not, such as flannel; null: nobody else."
+    )
+
+    @property
+    def proxy(self) -> ProxyMode:
+        """How Services are carried; iptables where a spec stored earlier does not say."""
+        return self.proxy_mode or "iptables"
 
     @property
     def pod_ranges(self) -> tuple[str, ...]:
@@ -52,32 +76,38 @@ class Network(Section):
         return next((one for one in self.pod_ranges if family(one) == ip_family), None)
 
 
-class Dns(Section):
-    """How names are resolved in the cluster."""
-
-    driver: str = setting("coredns", "DNS driver: coredns or none (bring your own manifests).")
-    upstreams: Many[str] = setting(
-        [], "IP addresses (with :port if it is not 53) asked for names outside; empty: those of the hosts."
-    )
-
-
 class Storage(Section):
     """Where volumes come from."""
 
-    driver: str = setting("local-path", "Storage driver: local-path or none (bring your own manifests).")
+    driver: str = setting("local-path", "Storage driver of the catalog; none: bring your own manifests.")
+    values: dict[str, Any] = driver_values()
 
 
 class LoadBalancer(Section):
     """Who answers at the external addresses of services."""
 
-    driver: str = setting("none", "Load balancer: none or metallb.")
+    driver: str = setting(
+        "none", "Load balancer of the catalog; none: no external addresses, or bring your own manifests."
+    )
+    values: dict[str, Any] = driver_values()
     addresses: Many[str] = setting([], "Ranges of IP addresses that it may give away, as CIDR or as `first-last`.")
+
+
+class MeasurementHistory(Section):
+    """Who keeps measurements, and judges them by rules."""
+
+    driver: str = setting("none", "History driver of the catalog; none: nobody, or bring your own manifests.")
+    values: dict[str, Any] = driver_values()
 
 
 class Monitoring(Section):
     """Who measures what pods and nodes use."""
 
-    driver: str = setting("none", "Metrics: none or metrics-server.")
+    driver: str = setting("none", "Monitoring driver of the catalog; none: no metrics, or bring your own manifests.")
+    values: dict[str, Any] = driver_values()
+    history: MeasurementHistory = section(
+        MeasurementHistory, "Who keeps measurements, beside whoever tells what is used right now."
+    )
 
 
 class Artifacts(Section):

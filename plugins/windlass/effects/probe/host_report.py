@@ -107,8 +107,11 @@ def answers(unit: str, sockets: dict[str, str] = SOCKETS) -> bool:
         return True
 
 
-def disks(paths: tuple[str, ...] = DISKS) -> Iterator[tuple[str, int]]:
-    """Yield the first path of each file system, and the percentage that is free on it."""
+def disks(paths: tuple[str, ...] = DISKS) -> Iterator[tuple[str, str]]:
+    """Yield the first path of each file system, and the percentage that is free on it.
+
+    A second percentage is that of its inodes, if it has a number of these.
+    """
     seen = set()
     for path in paths:
         try:
@@ -117,7 +120,22 @@ def disks(paths: tuple[str, ...] = DISKS) -> Iterator[tuple[str, int]]:
             continue
         if device not in seen and disk.f_blocks:
             seen.add(device)
-            yield path, 100 * disk.f_bavail // disk.f_blocks
+            inodes = f" {100 * disk.f_favail // disk.f_files}" if disk.f_files else ""
+            yield path, f"{100 * disk.f_bavail // disk.f_blocks}{inodes}"
+
+
+def held(address: str, port: int) -> str:
+    """Return `holds` if this host has an address, `nobody` if none answers there, and else `reached`."""
+    words = (line.split() for line in output(["ip", "-o", "addr"], 5).splitlines())
+    if any(one[3].partition("/")[0] == address for one in words if len(one) > 3):
+        return "holds"
+    try:
+        socket.create_connection((address, port), 2).close()
+    except ConnectionError:
+        pass  # whoever refuses is there
+    except OSError:
+        return "nobody"
+    return "reached"
 
 
 def oldest_certificate(top: str = PKI) -> str:

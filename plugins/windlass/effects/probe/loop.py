@@ -109,6 +109,7 @@ class Loop:
         self._peers: dict[str, list[int]] = {}
         self._watchers: dict[str, ProbeRunner] = {}
         self._units: list[str] = []
+        self._address: tuple[str, int] | None = None
         self._lives: dict[str, host_report.UnitHistory] = {}
         self._heard = time.monotonic()
         self._nodes_ended = threading.Event()
@@ -135,6 +136,10 @@ class Loop:
     def do_unit(self, name: str) -> None:
         """Learn of a unit to report on."""
         self._units.append(name)
+
+    def do_address(self, address: str, port: str) -> None:
+        """Learn of the API's virtual address, to report whether this host holds it."""
+        self._address = (address, int(port))
 
     def do_object(self, addon: str, path: str, kind: str, name: str) -> None:
         """Learn of an object of the cluster to report on, together with its nodes."""
@@ -211,6 +216,9 @@ class Loop:
                 self._mouth.tell(("unit", name), state, TOLD, ("unit", name, state))
         for path, free in host_report.disks():
             self._mouth.tell(("disk", path), free, TOLD, ("disk", path, free))
+        if self._address is not None:
+            held = host_report.held(*self._address)
+            self._mouth.tell("address", held, TOLD, ("address", self._address[0], held))
 
     def _report_certificate(self) -> None:
         found = {

@@ -3,7 +3,7 @@
 # Reads orders on stdin until that ends, or until none came for so long that whoever listened is gone. Each thing that is
 # looked at is a process of its own, ended by name.
 pace=10 orphaned=180 tab=$(printf '\t')
-probes='' peers='' units='' watching='' lives=''
+probes='' virtual='' virtual_port='' peers='' units='' watching='' lives=''
 
 say() {
   read -r up rest < /proc/uptime
@@ -133,6 +133,11 @@ LIFE
   esac
 }
 
+held() { # what this host says of the API's virtual address
+  if ip -o addr | awk '{sub("/.*", "", $4); print $4}' | grep -qxF "$virtual"; then echo holds
+  elif answers "$virtual" "$virtual_port"; then echo reached; else echo nobody; fi
+}
+
 report() {
   for unit in $units; do
     state=$(systemctl is-active "$unit" 2> /dev/null)
@@ -141,7 +146,12 @@ report() {
     say "unit$tab$unit$tab${state:-unknown}"
   done
   df -P /var/lib/windlass / 2> /dev/null | awk 'NR > 1 && !seen[$1]++ {sub("%", "", $5); print $6, 100 - $5}' |
-    while read -r path free; do say "disk$tab$path$tab$free"; done
+    while read -r path free; do
+      # File systems that make inodes as they need them say that they have none at all.
+      inodes=$(df -Pi "$path" 2> /dev/null | awk 'NR == 2 && $2 > 0 {sub("%", "", $5); print " " 100 - $5}')
+      say "disk$tab$path$tab$free$inodes"
+    done
+  [ -z "$virtual" ] || say "address$tab$virtual$tab$(held)"
 }
 
 uptime() { read -r up rest < /proc/uptime; echo "${up%.*}"; }
@@ -173,6 +183,7 @@ while IFS= read -r order; do
 " ;;
     peer) peers="$peers $(field "$order" 2):$(field "$order" 3)" ;;
     unit) units="$units $(field "$order" 2)" ;;
+    address) virtual=$(field "$order" 2) virtual_port=$(field "$order" 3) ;;
     start) beat & beating=$! ;;
     watch)
       name=$(field "$order" 2)

@@ -97,6 +97,11 @@ class Connections:
         """The hosts, in the order given."""
         return tuple(self._targets)
 
+    @property
+    def connected(self) -> tuple[str, ...]:
+        """The hosts that there is a connection to."""
+        return tuple(self._open)
+
     def target(self, name: str) -> SshTarget:
         """Give a host's login, for a client of another kind."""
         return self._targets[name]

@@ -5,6 +5,7 @@ Pure, so that a synchronous and an asynchronous client send the same words. This
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
 from collections.abc import Sequence
@@ -27,16 +28,30 @@ _NO_SUDO = re.compile(
 def command_line(argv: Sequence[str], *, as_root: bool = False, limit: timedelta | None = None) -> str:
     """Give the one line that a login shell runs as exactly `argv`, ended by the host itself after `limit`.
 
-    `timeout` (coreutils) puts the command in a process group of its own and kills that; it also keeps words like
-    ``if`` or ``A=b`` from meaning something to the shell. The locale is fixed so that output can be parsed. `exit $?`
-    makes the shell wait and turn a death by signal N into 128 + N.
+    Whatever the login shell, fish and csh among them, it only has to start `sh`. `timeout` (coreutils) puts the command
+    in a process group of its own and kills that; it also keeps words like ``if`` or ``A=b`` from meaning something to
+    the shell. The locale is fixed so that output can be parsed. `exit $?` makes the shell wait and turn a death by
+    signal N into 128 + N.
     """
     if not argv or any("\0" in word for word in argv):
         raise ValueError(f"not a command: {argv!r}")
     seconds = f"{limit.total_seconds():.3f}" if limit else "0"
     become = ["sudo", "-n", "--"] if as_root else []
     guard = ["timeout", "-k", f"{KILL_AFTER.total_seconds():g}", seconds]
-    return f"LC_ALL=C.UTF-8 {shlex.join([*become, *guard, *argv])}; exit $?"
+    words = [*become, *guard, *argv]
+    run = '"$@"'
+    if any(_READ_DIFFERENTLY.search(word) for word in words):
+        encoded = base64.b64encode(shlex.join(words).encode(errors="surrogateescape")).decode()
+        words, run = [encoded], 'eval "$(printf %s "$1" | base64 -d)"'
+    return shlex.join(["exec", "env", "LC_ALL=C.UTF-8", "sh", "-c", f"{run}; exit $?", "sh", *words])
+
+
+_READ_DIFFERENTLY = re.compile(r"[\\!\n\r]|^=")
+"""What quotes do not keep from every login shell: a backslash from fish, `!` and the end of a line from csh.
+
+See "Quotes" in fish's manual of its language, and "Lexical structure" and "History substitution" in tcsh(1). A word
+that begins with `=` stays without quotes, and zsh would put a program's path in its place (zshexpn(1)).
+"""
 
 
 def lacks_sudo(stderr: str) -> bool:

@@ -10,8 +10,10 @@ from windlass.effects.store.lease_hold import LeaseHold
 from windlass.effects.store.leases import Leases, RunLease
 from windlass.effects.store.log import ServiceLog
 from windlass.effects.store.memory import MemoryStore
+from windlass.effects.store.noting import NotingStore, noting_together
 from windlass.effects.store.records import ClusterRecords, list_clusters
 from windlass.effects.store.s3 import S3Store, StoreConfig
+from windlass.effects.store.summarize import Summarizer
 from windlass.effects.store.unverified import UnverifiedStore
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Leases",
     "ListedObject",
     "MemoryStore",
+    "NotingStore",
     "Pause",
     "RolloutRecord",
     "RunLease",
@@ -34,7 +37,9 @@ __all__ = [
     "Store",
     "StoreConfig",
     "Stored",
+    "Summarizer",
     "UnverifiedStore",
     "list_clusters",
+    "noting_together",
     "problems_of",
 ]

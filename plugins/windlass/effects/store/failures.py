@@ -20,6 +20,10 @@ from windlass.errors import RefusedError, UnreachableError, WindlassError
 MISSING = frozenset({"NoSuchKey", "404"})
 LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409", "NoSuchUpload", *MISSING})
 """A conditional write did not happen: the object was not as the condition says, or the same write came before."""
+CONDITIONS = (
+    "Windlass needs a server that writes on conditions (If-None-Match and If-Match), or two runs could hold one lease: "
+    "see docs/store.md"
+)
 _CONNECTION = "windlass_store"
 
 
@@ -51,6 +55,8 @@ def translated(place: str, doing: str) -> Iterator[None]:
 def _answered(where: str, error: ClientError) -> WindlassError:
     code, status = code_of(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     reason = error.response.get("Error", {}).get("Message", "") or "no reason given"
+    if status == 501 or code == "NotImplemented":
+        return RefusedError(f"{where}: the server cannot do this ({code}: {reason}); {CONDITIONS}")
     if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:
         return UnreachableError(f"{where}: the server failed ({code}: {reason}); see its log")
     if code == "NoSuchBucket":

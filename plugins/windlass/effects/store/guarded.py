@@ -66,5 +66,16 @@ def known_store(store: Store, cluster: str, *, is_fresh: bool = False) -> KnownS
 
     None where the store authenticates nothing.
     """
-    inner = store.inner if isinstance(store, GuardedStore) else store
-    return inner.known(cluster, is_fresh=is_fresh) if isinstance(inner, AuthenticatedStore) else None
+    authenticated = _authenticated(store)
+    return None if authenticated is None else authenticated.known(cluster, is_fresh=is_fresh)
+
+
+def is_authenticated(store: Store) -> bool:
+    """Tell whether what the store gives is what Windlass wrote there, whatever stands before it."""
+    return _authenticated(store) is not None
+
+
+def _authenticated(store: Store | None) -> AuthenticatedStore | None:
+    while store is not None and not isinstance(store, AuthenticatedStore):
+        store = getattr(store, "inner", None)
+    return store

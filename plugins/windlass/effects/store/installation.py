@@ -6,6 +6,7 @@ import uuid
 
 from windlass.domain.authenticity import Authenticated, Place, RecordKeys, is_of_before, open_envelope
 from windlass.domain.authenticity.place import ACCEPTED, CLUSTERS, INSTALLATION, PUBLISHED
+from windlass.effects.store.conditions import check_conditions
 from windlass.effects.store.contract import Store
 from windlass.errors import IntegrityError, RefusedError
 
@@ -23,6 +24,11 @@ def installation_of(store: Store, keys: RecordKeys, generation: int) -> str:
                 "lists what it accepts"
             )
         found = make_installation(store, keys, uuid.uuid4().hex, generation)
+        try:
+            check_conditions(store, INSTALLATION)
+        except RefusedError:
+            store.delete(INSTALLATION)  # or the next run would take the store for one that was tried
+            raise
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from windlass.domain.authenticity.place import ACCEPTED, CATALOG, PUBLISHED
+from windlass.domain.authenticity.place import ACCEPTED, CATALOG, PUBLISHED, SUMMARIES
 
 CLUSTERS = "clusters/"
 
@@ -26,6 +26,11 @@ SPEC_MARKS = "spec-marks/"
 def spec_mark_key(cluster: str) -> str:
     """Return the key of the mark of a cluster's spec."""
     return f"{SPEC_MARKS}{cluster}"
+
+
+def summaries_key(number: int) -> str:
+    """Return the key of one of the objects that the summaries of all clusters are spread over."""
+    return f"{SUMMARIES}{number}"
 
 
 def created_key(cluster: str) -> str:
@@ -61,6 +66,11 @@ def waiting_key(cluster: str) -> str:
 def backup_alert_key(cluster: str) -> str:
     """Return the key of what was last told about missing backups."""
     return f"{cluster_prefix(cluster)}backup-alert.json"
+
+
+def told_failures_key(cluster: str) -> str:
+    """Return the key of what people were last told about failing runs that start by themselves."""
+    return f"{cluster_prefix(cluster)}told-failures.json"
 
 
 def pki_key(cluster: str) -> str:

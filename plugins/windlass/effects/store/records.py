@@ -17,6 +17,7 @@ from windlass.domain.pki import Pki
 from windlass.domain.remediation import History
 from windlass.domain.rollout.durations import StepDurations
 from windlass.domain.rollout.record import LeftHost, Pause, RolloutRecord
+from windlass.domain.run_notice import ToldFailures
 from windlass.domain.sealing import MasterKeys, seal_bytes, sealed_with, unseal_bytes
 from windlass.domain.spec.problem import correct_spec
 from windlass.effects.store.contract import Store
@@ -42,6 +43,7 @@ from windlass.effects.store.keys import (
     spec_key,
     spec_mark_key,
     status_key,
+    told_failures_key,
     waiting_key,
 )
 from windlass.errors import IntegrityError, LostObjectError, SpecError
@@ -170,6 +172,7 @@ class ClusterRecords:
             created_key(self.cluster),
             waiting_key(self.cluster),
             backup_alert_key(self.cluster),
+            told_failures_key(self.cluster),
             status_key(self.cluster),
             remediation_key(self.cluster),
             echo_key(self.cluster),
@@ -207,6 +210,14 @@ class ClusterRecords:
     def save_waiting(self, run: str) -> None:
         """Store that this remediation run waits for the lease; any that waited before leaves all to it."""
         self.store.put(waiting_key(self.cluster), json.dumps({"run": run}).encode())
+
+    def told_failures(self) -> ToldFailures:
+        """Return what people were last told of failing runs that start by themselves."""
+        return document_at(self.store, told_failures_key(self.cluster), ToldFailures.of) or ToldFailures({})
+
+    def save_told_failures(self, told: ToldFailures) -> None:
+        """Store what people are told of failing runs that start by themselves."""
+        self.store.put(told_failures_key(self.cluster), json.dumps(told.value(), indent=1).encode())
 
     def repairs(self) -> History:
         """Return how often each component was acted on lately, and the alerts that stand."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from windlass.domain.secret import Secret
 from windlass.domain.spec.care import ObjectLock
 from windlass.effects.store.contract import ListedObject, Stored
 from windlass.effects.store.failures import LOST_RACE, MISSING, code_of, translated
-from windlass.errors import IntegrityError
+from windlass.errors import IntegrityError, SpecError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,6 +44,10 @@ class StoreConfig:
     access_key: str | None = field(default=None, repr=False)
     secret_key: Secret | None = field(default=None, repr=False)
     session_token: Secret | None = field(default=None, repr=False)
+    verify: bool | str = True
+    """Whether the server's certificate is checked, or the path of the authorities that it is checked by."""
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
+    """What counts instead of Windlass's own settings of the client: arguments of botocore's `Config`."""
     lock: ObjectLock | None = None
     """How the bucket locks what is created (`create`, `create_from`); what is replaced cannot be locked."""
 
@@ -212,16 +216,7 @@ class S3Store:
 
 def make_client(config: StoreConfig) -> S3Client:
     """Return a boto3 client for the bucket's server."""
-    settings = Config(
-        connect_timeout=5,
-        read_timeout=60,
-        retries={"mode": "standard", "total_max_attempts": 4},
-        s3={"addressing_style": "path" if config.endpoint_url else "auto"},
-        # Older S3 servers refuse the checksums that boto3 sends since 1.36; what matters is sealed or has sums of its
-        # own anyway. https://github.com/boto/boto3/issues/4392
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
+    settings = client_settings(config)
     with _SESSION_LOCK:
         return _session().client(
             "s3",
@@ -231,7 +226,26 @@ def make_client(config: StoreConfig) -> S3Client:
             aws_secret_access_key=config.secret_key.reveal() if config.secret_key else None,
             aws_session_token=config.session_token.reveal() if config.session_token else None,
             region_name=config.region,
+            verify=config.verify,
         )
+
+
+def client_settings(config: StoreConfig) -> Config:
+    """Return the settings of the client; SpecError for `options` that botocore does not know."""
+    try:
+        options = Config(**config.options)
+    except (TypeError, ValueError, BotoCoreError) as error:
+        raise SpecError(f"{config.place}: `config_kwargs` in the extra of its connection: {error}") from error
+    return Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        s3={"addressing_style": "path" if config.endpoint_url else "auto"},
+        # Older S3 servers refuse the checksums that boto3 sends since 1.36; what matters is sealed or has sums of its
+        # own anyway. https://github.com/boto/boto3/issues/4392
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    ).merge(options)
 
 
 @cache

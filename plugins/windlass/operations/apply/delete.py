@@ -116,7 +116,7 @@ def drain_users(run: ClusterRun, warn: Tell) -> list[str]:
     """End the users' pods with their own grace; a cluster that does not answer any more is passed over."""
     try:
         with run.session(run.cluster()) as session, kubernetes_api(session, run.pki(), _API_ANSWERS) as client:
-            return list(drain(client, session.clock))
+            return list(drain(client, session.foundation, session.clock))
     except NotReadyError as error:
         warn(f"not drained: {error}")
         return []

@@ -20,6 +20,7 @@ from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import ForeignHostError
+from windlass.operations.apply.virtual_address import probe_virtual_address
 from windlass.operations.cluster import ClusterSession
 
 _TIMEOUT = timedelta(seconds=30)
@@ -46,7 +47,11 @@ def ask_hosts(
     outcomes = session.observe_on_hosts(
         hosts, lambda host, connection: _ask(session, host, connection, known.get(host.name))
     )
-    return {name: outcome.get() if outcome.is_ok else _no_answer(name, outcome) for name, outcome in outcomes.items()}
+    answers = {
+        name: outcome.get() if outcome.is_ok else _no_answer(name, outcome) for name, outcome in outcomes.items()
+    }
+    probes = probe_virtual_address(session, [host for host in hosts if answers[host.name].facts is not None])
+    return answers | {name: replace(answers[name], address=probe) for name, probe in probes.items()}
 
 
 def _no_answer(name: str, outcome: HostOutcome[PreflightAnswer]) -> PreflightAnswer:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from windlass.domain.apply.fixed_point import is_applied
+from windlass.domain.host.artifact_fit import check_artifacts
+from windlass.domain.host.driver_fit import check_drivers_fit
 from windlass.domain.host.preflight import check_hosts, refuse
 from windlass.operations.apply.gather_facts import ask_hosts
 from windlass.operations.apply.plan import plan_apply, plan_text
@@ -31,10 +33,13 @@ def preflight(run: ClusterRun, spec: str | None, *, plan_only: bool = False) -> 
     with run.session(cluster) as session:
         answers = ask_hosts(session)
         taken = taken_addresses(run, cluster)
-        refuse(check_hosts(cluster, answers, taken, brings_engine=session.mirror.brings_engine))
+        found = check_hosts(cluster, answers, taken, brings_engine=session.mirror.brings_engine)
+        source = (session.lock, session.mirror)
         facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
-        for name, found in facts.items():
-            run.records.check_host(name, found.store_marks)
+        found += check_drivers_fit(cluster, session.release.drivers, facts)
+        refuse([*found, *check_artifacts(cluster, session.release, source, answers)])
+        for name, one in facts.items():
+            run.records.check_host(name, one.store_marks)
         plan = plan_apply(session, facts, run.records.pki(run.keys))
     is_created = run.records.created() is not None
     if is_created and not plan_only:

@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from windlass.domain.artifacts import Artifact
-from windlass.domain.host.desired import SETTINGS, containerd_unit
+from windlass.domain.host.desired import SETTINGS, containerd_unit, host_settings
 from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.layout import (
     API_PROXY,
     CLUSTER_MARK,
     DOCKER_DAEMON,
+    KERNEL_PARAMETERS,
     PROXY_ENVIRONMENT,
     PROXY_TRUST,
     REGISTRY_HOSTS,
+    VIRTUAL_ADDRESS,
     artifact_directory,
 )
 from windlass.domain.rendering import (
     HostFiles,
-    Install,
     host_directories,
     host_images,
-    host_installs,
-    merge_daemon_settings,
+    installs_of,
     render_host,
 )
+from windlass.domain.rendering.engine import engine_programs, follows_release
 from windlass.domain.rendering.machine_settings import own_paths
 from windlass.domain.rollout.hooks import HOOKS_MARK, hooks_mark
 from windlass.domain.scripts.apply import settings_script, unit_script
 from windlass.domain.scripts.combine import at_once, in_turn
+from windlass.domain.scripts.engine import docker_script
+from windlass.domain.scripts.host_record import note_host_script, parameter_names
 from windlass.domain.scripts.install import (
-    content_directory,
     directories_script,
     distribution_docker_script,
     docker_images_script,
-    docker_script,
     install_script,
     node_images_script,
 )
@@ -44,6 +44,7 @@ from windlass.domain.scripts.script import Script
 from windlass.domain.spec.models import Host
 from windlass.domain.spec.references import ON_HOSTS
 from windlass.effects.ssh.connection import Connection, RemoteFile
+from windlass.operations.apply.docker_settings import put_docker_settings
 from windlass.operations.apply.gather_facts import gather_facts
 from windlass.operations.cluster import Changes, ClusterSession, put_files, run_script
 
@@ -67,7 +68,9 @@ def prepare_host(
     facts = gather_facts(connection)
     session.tell(f"{host.name}: what is missing is downloaded and installed")
     files = render_host(session.revealed(*ON_HOSTS), session.release, host, session.lock, session.mirror, facts)
-    changed = list(run_script(connection, own_files_script(own_paths(session.cluster, host))))
+    noted = note_host_script(parameter_names(files[KERNEL_PARAMETERS].text))
+    own = own_files_script(own_paths(session.cluster, host))
+    changed = list(run_script(connection, in_turn("note-what-is-there", noted, own)))
     # What is downloaded next goes through the proxy.
     put_files(connection, remote_files({path: file for path, file in files.items() if path == PROXY_ENVIRONMENT}))
     changed += _install(session, host, connection, facts)
@@ -80,24 +83,18 @@ def prepare_host(
 
 
 def _install(session: ClusterSession, host: Host, connection: Connection, facts: HostFacts) -> Changes:
-    scripts = [install_script(desired_installs(session, host, facts), session.lock, session.mirror)]
-    if facts.docker_version is None:
-        scripts.append(_engine_script(session, session.release.artifact("file", "docker-engine")))
+    installs = installs_of(session.cluster, session.release, host, facts, session.mirror)
+    scripts = [install_script(installs, session.lock, session.mirror)]
+    if facts.docker_version is None or follows_release(facts, session.mirror):
+        scripts.append(_engine_script(session))
     scripts.append(directories_script(host_directories(session.cluster, host)))
     return run_script(connection, in_turn("install-host", *scripts), timeout=_DOWNLOADS)
 
 
-def desired_installs(session: ClusterSession, host: Host, facts: HostFacts) -> list[Install]:
-    """Return what is to be installed on a host; Docker Engine is left alone where there is one."""
-    skips_engine = facts.docker_version is not None or not session.mirror.brings_engine
-    installs = host_installs(session.release, host)
-    return [one for one in installs if one.artifact.name != "docker-engine" or not skips_engine]
-
-
-def _engine_script(session: ClusterSession, engine: Artifact) -> Script:
+def _engine_script(session: ClusterSession) -> Script:
     if not session.mirror.brings_engine:
         return distribution_docker_script()
-    return docker_script(content_directory(session.lock.digest(engine)))
+    return docker_script(engine_programs(session.release))
 
 
 def _marks_of_a_new_host(session: ClusterSession) -> dict[str, RemoteFile]:
@@ -111,22 +108,16 @@ def _lay_down(session: ClusterSession, connection: Connection, files: Mapping[st
     docker = remote.pop(DOCKER_DAEMON)
     changed = ["files"] if put_files(connection, remote) else []
     changed += load_kernel_settings(connection)
-    settings = docker_settings(connection, docker.content.decode())
-    connection.put(DOCKER_DAEMON, settings, mode=docker.mode, owner=docker.owner)
+    put_docker_settings(connection, docker)
     changed += run_script(connection, settings_script("docker settings", SETTINGS["docker settings"]))
-    proxy = [settings_script(what, SETTINGS[what]) for what in (API_PROXY, PROXY_TRUST)]
-    return (*changed, *run_script(connection, in_turn("load-proxy", *proxy)))
+    there = host_settings(remote)
+    told = [settings_script(what, there[what]) for what in (API_PROXY, PROXY_TRUST, VIRTUAL_ADDRESS) if what in there]
+    return (*changed, *run_script(connection, in_turn("load-proxy", *told)))
 
 
 def load_kernel_settings(connection: Connection) -> Changes:
     """Have the kernel take its settings as they lie on the host, if they changed since it last did."""
     return run_script(connection, settings_script("kernel settings", SETTINGS["kernel settings"]))
-
-
-def docker_settings(connection: Connection, rendered: str) -> bytes:
-    """Return what Docker's settings should be on a host: the rendered ones over those that are there."""
-    existing = connection.read(DOCKER_DAEMON)
-    return merge_daemon_settings(existing.decode() if existing is not None else None, rendered).encode()
 
 
 def remote_files(files: HostFiles) -> dict[str, RemoteFile]:

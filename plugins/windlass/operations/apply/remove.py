@@ -1,4 +1,4 @@
-"""Take a cluster off its hosts; they come back as they were, Docker Engine apart."""
+"""Take a cluster off its hosts; they come back as they were."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 from windlass.domain.host.layout import CLUSTER_MARK
 from windlass.domain.scripts.uninstall import removal_script
+from windlass.domain.spec.drivers import host_traces
 from windlass.domain.spec.models import Host
 from windlass.effects.clock import Clock
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient
 from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import values
 from windlass.errors import NotReadyError, RefusedError, UnreachableError, WindlassError
-from windlass.operations.apply.verify import FOUNDATION
+from windlass.operations.apply.docker_settings import find_former_settings
 from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.waiting import wait_until
 
@@ -29,28 +30,28 @@ def check_name(cluster: str, confirmed: str) -> None:
         raise RefusedError(f"deleting `{cluster}` needs its name in `confirm_name`, which says `{confirmed}`")
 
 
-def drain(client: KubernetesClient, clock: Clock) -> Changes:
+def drain(client: KubernetesClient, foundation: frozenset[str], clock: Clock) -> Changes:
     """Cordon all nodes and end the users' pods with their own grace, as far as that goes within half a minute."""
     for node in client.list(NODES):
         client.patch(NODES, node["metadata"]["name"], {"spec": {"unschedulable": True}})
-    asked = [pod for pod in client.list(PODS) if _is_users(pod)]
+    asked = [pod for pod in client.list(PODS) if _is_users(pod, foundation)]
     for pod in asked:
         client.delete(PODS, pod["metadata"]["name"], pod["metadata"]["namespace"])
     try:
-        wait_until(lambda: _left(client), _DRAIN, "drain", clock)
+        wait_until(lambda: _left(client, foundation), _DRAIN, "drain", clock)
     except NotReadyError:
         return ("pods (some did not end in time)",)
     return ("pods",) if asked else ()
 
 
-def _is_users(pod: dict[str, Any]) -> bool:
+def _is_users(pod: dict[str, Any], foundation: frozenset[str]) -> bool:
     owners = pod["metadata"].get("ownerReferences", [])
-    return pod["metadata"]["namespace"] not in FOUNDATION and not any(owner["kind"] == "DaemonSet" for owner in owners)
+    return pod["metadata"]["namespace"] not in foundation and not any(owner["kind"] == "DaemonSet" for owner in owners)
 
 
-def _left(client: KubernetesClient) -> str:
+def _left(client: KubernetesClient, foundation: frozenset[str]) -> str:
     """Return the pods that are still there on a node; a replacement on a cordoned node stays pending."""
-    pods = [pod for pod in client.list(PODS) if _is_users(pod) and pod["spec"].get("nodeName")]
+    pods = [pod for pod in client.list(PODS) if _is_users(pod, foundation) and pod["spec"].get("nodeName")]
     return ", ".join(pod["metadata"]["name"] for pod in pods)
 
 
@@ -87,4 +88,7 @@ def remove_from_host(session: ClusterSession, host: Host, connection: Connection
     mark = connection.read(CLUSTER_MARK)
     if mark is not None and mark.decode().strip() != session.cluster.name:
         raise RefusedError(f"{host.name}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")
-    return run_script(connection, removal_script(session.cluster.spec.network.pod_ranges), timeout=_REMOVAL)
+    find_former_settings(connection)
+    cluster = session.cluster
+    script = removal_script(cluster.spec.network.pod_ranges, host_traces(cluster, session.release.drivers))
+    return run_script(connection, script, timeout=_REMOVAL)

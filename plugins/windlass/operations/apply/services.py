@@ -7,7 +7,7 @@ from datetime import timedelta
 from windlass.operations.apply.addons import nodes_missing, register_nodes, workloads_missing
 from windlass.operations.apply.created import record_verified
 from windlass.operations.apply.user_stacks import start_own_stacks
-from windlass.operations.apply.verify import FOUNDATION, verify_cluster
+from windlass.operations.apply.verify import verify_cluster
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.apply import apply_services
 from windlass.operations.objects.nodes import label_nodes
@@ -32,7 +32,7 @@ def start_services(run: ClusterRun, tell: Tell) -> list[str]:
         changed += label_nodes(session, client)
         changed += spread_dns(session, client)
         doing = "wait for foundation services"
-        wait_until(lambda: workloads_missing(client, FOUNDATION), _NODES_READY, doing, session.clock)
+        wait_until(lambda: workloads_missing(client, session.foundation), _NODES_READY, doing, session.clock)
         own = start_own_stacks(session)
     changed += [f"{one} of {host}" for host, changes in own.items() for one in changes]
     return changed

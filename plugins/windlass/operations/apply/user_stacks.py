@@ -15,6 +15,7 @@ from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import NotReadyError
 from windlass.operations.apply.start import bring_up
+from windlass.operations.apply.virtual_address import wait_for_one_holder
 from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.waiting import wait_until
 
@@ -26,18 +27,20 @@ def start_own_stacks(session: ClusterSession) -> dict[str, Changes]:
 
     What was changed by host; the error names host and service.
     """
-    if not session.cluster.spec.stacks:
+    if not session.cluster.stacks:
         return remove_other_stacks(session)
 
     def start(host: Host, connection: Connection) -> Changes:
-        own = [stack.name for stack in session.cluster.spec.stacks if stack.runs_on(host)]
+        own = [stack.name for stack in session.cluster.stacks if stack.runs_on(host)]
         changed = (*remove_others(session, host, connection), *bring_up(connection, own))
         for service, check in _checks(connection, own):
             look = partial(_ask, connection, host, check)
             wait_until(look, _HEALTHY, f"{host.name}: wait for {service}", session.clock)
         return changed
 
-    return session.on_hosts("start the user's stacks", session.hosts, start)
+    changed = session.on_hosts("start the user's stacks", session.hosts, start)
+    wait_for_one_holder(session)
+    return changed
 
 
 def remove_other_stacks(session: ClusterSession) -> dict[str, Changes]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from windlass.domain.apply.readiness import is_ready
 from windlass.domain.apply.smoke_test import NAME, PORT, TRIALS, VOLUME_POD, trial_objects
@@ -21,11 +22,13 @@ from windlass.effects.kubernetes.client import NAMESPACES, PODS, SERVICE_ACCOUNT
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import WindlassError
 from windlass.operations.apply.addons import nodes_missing, workloads_missing
+from windlass.operations.apply.check_drivers import check_drivers
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.waiting import wait_until
 
 _TIMEOUT = timedelta(seconds=90)
-FOUNDATION = frozenset({"kube-system", "kube-flannel", "local-path-storage", "metallb-system"})
+_REACH = timedelta(seconds=10)
+"""For what ends within three seconds in the pod: a stream through an API server that just came up may hang."""
 
 
 def verify_cluster(
@@ -42,19 +45,21 @@ def verify_cluster(
     """
     session = replace(session, cluster=without_hosts(session.cluster, absent))
     wait_until(lambda: nodes_missing(session, client), _TIMEOUT, "verify: nodes", session.clock)
-    wait_until(
-        lambda: workloads_missing(client, FOUNDATION, absent),
-        _TIMEOUT,
-        "verify: foundation services",
-        session.clock,
-    )
-    _check_proxies(session)
-    _check_certificates(session, pki)
-    shown = ["all nodes Ready", "foundation services ready", "API through every proxy", "certificates"]
     wait_until(lambda: _none_is_free(client), _TIMEOUT, "verify: the last trial's namespace", session.clock)
-    namespace = _free_namespace(client) or TRIALS[0]
+    trial = _Trial(session, client, _free_namespace(client) or TRIALS[0], f"{NAME}-{uuid4().hex[:8]}", only)
     try:
-        return (*shown, *_check_workload(session, client, namespace, only))
+        _start(trial)  # its pods start while all else is looked at
+        wait_until(
+            lambda: workloads_missing(client, session.foundation, absent),
+            _TIMEOUT,
+            "verify: foundation services",
+            session.clock,
+        )
+        check_drivers(session, client)
+        _check_proxies(session)
+        _check_certificates(session, pki)
+        shown = ("all nodes Ready", "foundation services ready", "API through every proxy", "certificates")
+        return (*shown, *_check_workload(trial))
     finally:
         for one in TRIALS:  # the other one is there if a trial before was killed
             client.delete(NAMESPACES, one)
@@ -88,30 +93,57 @@ def _check_certificates(session: ClusterSession, pki: Pki) -> None:
         raise WindlassError("verify: certificates: " + "; ".join(problems) + "; clear the task that seeds certificates")
 
 
-def _check_workload(
-    session: ClusterSession, client: KubernetesClient, namespace: str, only: Collection[str]
-) -> tuple[str, ...]:
-    """Run a web server on every node, reach it by name from every node, write a volume and read it back."""
-    nodes = [host for host in session.hosts if host.is_node and (not only or host.name in only)]
+@dataclass(frozen=True)
+class _Trial:
+    """A web server on every node, or on those of `only`, and a volume where all nodes are tried."""
+
+    session: ClusterSession
+    client: KubernetesClient
+    namespace: str
+    service: str
+    only: Collection[str]
+
+    @property
+    def nodes(self) -> list[Host]:
+        return [host for host in self.session.hosts if host.is_node and (not self.only or host.name in self.only)]
+
+    @property
+    def has_volume(self) -> bool:
+        return self.session.cluster.spec.storage.driver != "none" and not self.only
+
+
+def _start(trial: _Trial) -> None:
+    """Make everything that is tried, and wait for nothing but what pods cannot be made without."""
+    session, client = trial.session, trial.client
     image = image_reference("toolbox", session.release, session.lock, session.mirror)
-    has_volume = session.cluster.spec.storage.driver != "none" and not only
-    first, *others = trial_objects(image, [host.name for host in nodes], has_volume=has_volume, namespace=namespace)
+    names = [host.name for host in trial.nodes]
+    first, *others = trial_objects(
+        image, names, has_volume=trial.has_volume, namespace=trial.namespace, service=trial.service
+    )
     client.apply(first)
     # A pod without it is refused; controllers that have just been restarted take seconds to elect who makes it.
     wait_until(
-        lambda: _account_missing(client, namespace), _TIMEOUT, "verify: the trial's service account", session.clock
+        lambda: _account_missing(client, trial.namespace),
+        _TIMEOUT,
+        "verify: the trial's service account",
+        session.clock,
     )
     for desired in others:
         client.apply(desired)
+
+
+def _check_workload(trial: _Trial) -> tuple[str, ...]:
+    """Reach the web servers by name from every node, write a volume and read it back."""
+    session, client, namespace, nodes = trial.session, trial.client, trial.namespace, trial.nodes
     wait_until(
-        lambda: _pods_missing(client, namespace, {host.name for host in nodes}, len(nodes) + has_volume),
+        lambda: _pods_missing(client, namespace, {host.name for host in nodes}, len(nodes) + trial.has_volume),
         _TIMEOUT,
         "verify: test pods",
         session.clock,
     )
     pods = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in client.list(PODS, namespace, "app=verify")}
     domain = session.cluster.spec.network.cluster_domain
-    url = f"http://{NAME}.{namespace}.svc.{domain}:{PORT}/"
+    url = f"http://{trial.service}.{namespace}.svc.{domain}:{PORT}/"
 
     def reach(host: Host, _: Connection) -> None:
         wait_until(
@@ -124,9 +156,9 @@ def _check_workload(
     session.on_hosts("verify a service from every node", nodes, reach)
     for pod in pods.values():
         client.logs(pod, namespace)
-    where = f"from {', '.join(sorted(pods))}" if only else "from every node"
+    where = f"from {', '.join(sorted(pods))}" if trial.only else "from every node"
     shown = [f"a service resolved and reached {where}", "logs and exec"]
-    if has_volume:
+    if trial.has_volume:
         _check_volume(client, namespace)
         shown.append("a volume written and read back")
     return tuple(shown)
@@ -150,7 +182,7 @@ def _account_missing(client: KubernetesClient, namespace: str) -> str:
 
 def _reach(client: KubernetesClient, namespace: str, pod: str, url: str) -> str:
     try:
-        answer = client.execute(pod, namespace, ["timeout", "3", "wget", "-q", "-O", "-", url])
+        answer = client.execute(pod, namespace, ["timeout", "3", "wget", "-q", "-O", "-", url], _REACH)
     except WindlassError as error:
         return str(error)
     return "" if answer.strip() == "windlass" else f"{url} answered `{answer.strip()[:80]}`"

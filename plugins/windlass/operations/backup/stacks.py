@@ -37,7 +37,7 @@ def stacks_on_hosts(session: ClusterSession) -> Mapping[str, Mapping[str, bytes]
 def _packed_stacks(cluster: Cluster) -> list[str]:
     """Return the stacks to back up: of those with secrets that the spec refers to, the references are kept with it."""
     private = {path[2] for path, _ in references_in(cluster) if path[:2] == ("spec", "stacks")}
-    return sorted({*OWN_STACKS, *(one.name for index, one in enumerate(cluster.spec.stacks) if index not in private)})
+    return sorted({*OWN_STACKS, *(one.name for index, one in enumerate(cluster.stacks) if index not in private)})
 
 
 def _stacks(host: Host, connection: Connection, script: Script) -> Mapping[str, bytes]:

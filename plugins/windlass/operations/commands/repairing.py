@@ -6,10 +6,12 @@ import base64
 import binascii
 from collections.abc import Iterable
 
+from windlass.domain.authenticity.place import INSTALLATION
 from windlass.domain.remote import Arguments, ClusterArguments, RestorePkiArguments, SignArguments, SpecArguments
 from windlass.domain.spec import load_cluster
 from windlass.domain.spec.care import TWO_PEOPLE
 from windlass.effects.store import AcceptedObject, AuthenticatedStore, ClusterRecords, problems_of
+from windlass.effects.store.conditions import check_conditions
 from windlass.errors import UNREADABLE, RefusedError, SpecError
 from windlass.operation_names import Operation
 from windlass.operations.commands.command_context import CommandContext
@@ -17,8 +19,12 @@ from windlass.operations.store_repair import StoreRepair
 
 
 def check(context: CommandContext, _: Arguments) -> int:
-    """List every object that is not what Windlass wrote there last; 1 if there is one."""
+    """List every object that is not what Windlass wrote there last; 1 if there is one.
+
+    RefusedError if the server does not write on conditions.
+    """
     repair = _open(context)
+    check_conditions(repair.store, INSTALLATION)
     problems = problems_of(_checked(repair), repair.store)
     for line in problems:
         context.show(line)

@@ -11,6 +11,7 @@ from typing import Any
 
 from windlass.domain.bounded import WIDTH
 from windlass.domain.health import Effects, HealthMonitor, ProbeOutcome, ProbeResult, Subject
+from windlass.domain.health.holders import AddressHolders
 from windlass.domain.health.host_report import ADDON, NODE, HostReport
 from windlass.domain.health.node_reporter import BLIND, NodeReporter
 from windlass.domain.health.protocol import (
@@ -68,6 +69,7 @@ class ClusterMonitor:
         self.watch = HealthMonitor(watched.plan, _origin(now), now, known)
         self._clocks = {host: _Clock() for host in watched.plan.hosts}
         self._reporter = NodeReporter(watched.reporters)
+        self._holders = AddressHolders(watched.plan.virtual_address, watched.reporters)
         self._asked_again: dict[tuple[str, Subject], float] = {}
         listener = ProbeListener(self._began, self._message, self._failed)
         self._channels = {
@@ -106,6 +108,8 @@ class ClusterMonitor:
         now = time.monotonic()
         self.watch.set_origin(_origin(now))
         self._follow(self.watch.tick(now, is_airflow_cut=is_airflow_cut))
+        if (held := self._holders.report(self.watch.heartbeats.heard(now))) is not None:
+            self._follow(self.watch.report("", held, now))
         before = self._reporter.host
         if self._reporter.review(self.watch.heartbeats, now):
             self._pass_on(before)
@@ -158,6 +162,9 @@ class ClusterMonitor:
                 self.watch.heartbeats.message(host, now)
                 if state == BLIND and self._reporter.blind(host, self.watch.heartbeats, now):
                     self._pass_on(host)
+            case "address", (address, value):
+                self.watch.heartbeats.message(host, now)
+                self._holders.take(host, address, value)
             case ("node" | "unit" | "disk" | "certificate" | "addon") as topic, (name, value):
                 self._report(host, HostReport(topic, name, shortened(value, LONGEST_VALUE)), now)
             case _:

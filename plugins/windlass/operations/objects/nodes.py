@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from windlass.domain.objects.drift import ObjectDrift
@@ -33,10 +33,18 @@ def label_nodes(session: ClusterSession, client: KubernetesClient, before: Clust
 
     A kubelet sets some of the labels, and taints, and only when it registers its node. Those that others have set stay.
     """
+    changes = label_hosts(session, client, [host.name for host in session.hosts], before)
+    return tuple(change for changed in changes.values() for change in changed)
+
+
+def label_hosts(
+    session: ClusterSession, client: KubernetesClient, names: Collection[str], before: ClusterSession | None = None
+) -> dict[str, Changes]:
+    """Do that on the nodes of these hosts; what was changed on each host that has a node."""
     nodes = {node["metadata"]["name"]: node for node in client.list(NODES)}
-    known = [(host, nodes[host.name]) for host in _node_hosts(session) if host.name in nodes]
-    changes = (_settle(session, client, host, node, _host(before, host.name)) for host, node in known)
-    return tuple(change for change in changes if change)
+    known = [host for host in _node_hosts(session) if host.name in nodes and host.name in names]
+    changes = {host.name: _settle(session, client, host, nodes[host.name], _host(before, host.name)) for host in known}
+    return {name: (change,) if change else () for name, change in changes.items()}
 
 
 def _settle(session: ClusterSession, client: KubernetesClient, host: Host, node: Object, before: Host | None) -> str:

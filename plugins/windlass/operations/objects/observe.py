@@ -42,13 +42,12 @@ _KINDS = (
     ("v1", "ConfigMap"),
     ("v1", "Service"),
     ("policy/v1", "PodDisruptionBudget"),
+    ("v1", "PersistentVolumeClaim"),
     ("apps/v1", "Deployment"),
     ("apps/v1", "DaemonSet"),
     ("apiregistration.k8s.io/v1", "APIService"),
-    ("metallb.io/v1beta1", "IPAddressPool"),
-    ("metallb.io/v1beta1", "L2Advertisement"),
 )
-"""Every kind that add-ons of any release have had, in the order in which they are applied."""
+"""Every kind that add-ons of any release have had besides those of drivers, in the order in which they are applied."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,9 @@ def _adopted(client: KubernetesClient, before: ClusterSession) -> ObjectInventor
         for one in render_manifests(before.cluster, before.release, before.lock, before.mirror)
         if one.is_users
     ]
-    return ObjectInventory().exact((*_labelled(client, _KINDS), *users))
+    drivers = before.release.drivers.loaded.values()
+    of_drivers = [(kind.api_version, kind.kind) for driver in drivers for kind in driver.kinds]
+    return ObjectInventory().exact((*_labelled(client, (*_KINDS, *of_drivers)), *users))
 
 
 def _labelled(client: KubernetesClient, kinds: Sequence[tuple[str, str]]) -> Iterable[ObjectRef]:

@@ -54,7 +54,9 @@ def rewrite_secrets(session: ClusterSession, client: KubernetesClient, pki: Pki)
     if inventory is None or inventory.secrets_encryption == desired:
         return ()
     names = client.names(SECRETS)
-    if names:
+    # Also while there are none: the next phase of a change of keys begins once all API servers have loaded this one.
+    # A Secret that comes between would be lost. A cluster that is made starts its API servers with the configuration.
+    if names or inventory.secrets_encryption:
         _wait_for_api_servers(session, pki, desired)
         # Those that came meanwhile may have been written by an API server with the old configuration.
         names = client.names(SECRETS)

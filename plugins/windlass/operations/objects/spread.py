@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from windlass.domain.apply.readiness import is_ready
 from windlass.domain.objects.spread import crowded_pod
+from windlass.domain.spec.drivers import spreads_dns
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient, Object
 from windlass.errors import NotReadyError
 from windlass.operations.cluster import Changes, ClusterSession
@@ -20,7 +21,7 @@ def spread_dns(session: ClusterSession, client: KubernetesClient) -> Changes:
 
     What cannot be moved for now stays where it is, which is no failure: it serves there.
     """
-    if session.cluster.spec.dns.driver != "coredns":
+    if not spreads_dns(session.cluster, session.release.drivers):
         return ()
     pod = crowded_pod(client.list(PODS), client.list(NODES))
     if pod is None:

@@ -117,7 +117,7 @@ def vault_of(run: ClusterRun, spec: str) -> Vault:
 def cluster_of(run: ClusterRun, spec: str, state: BundleState) -> Cluster:
     """Return the spec to recover by: the one given, or the stored one, or the bundle's own."""
     if spec or run.stored():
-        return run.desired(spec)
+        return run.desired(spec, None if run.stored() else _bundled_cluster(run, state))
     return _bundled_cluster(run, state)
 
 

@@ -12,6 +12,7 @@ from windlass.domain.objects.drift import ObjectDrift
 from windlass.domain.objects.health import AddonHealth, ObservedAddons, Workload, addon_health
 from windlass.domain.objects.node_settings import NODES_ADDON
 from windlass.domain.remediation import Action, ClusterHealth
+from windlass.domain.spec.drivers import spreads_dns
 from windlass.effects.kubernetes.client import NODES, PODS, KubernetesClient, Resource
 from windlass.errors import NotReadyError, WindlassError
 from windlass.operations.cluster import Changes
@@ -49,7 +50,7 @@ def _ask(context: RemediationContext, client: KubernetesClient) -> ObservedAddon
     pairs = zip(objects.manifests, objects.drifts, strict=True)
     drifts: list[tuple[str, ObjectDrift]] = [(one.addon, drift) for one, drift in pairs if drift is not None]
     drifts += [(NODES_ADDON, drift) for drift in node_drift(context.session, client)]
-    has_own_dns = context.session.cluster.spec.dns.driver == "coredns"
+    has_own_dns = spreads_dns(context.session.cluster, context.session.release.drivers)
     return ObservedAddons(drifts, _workloads(client), client.list(PODS), client.list(NODES), has_own_dns)
 
 

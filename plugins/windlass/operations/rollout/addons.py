@@ -11,7 +11,6 @@ from windlass.domain.pki import Pki, Signer, trust_bundle
 from windlass.domain.rollout.rotation import ROOT_CA
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.operations.apply.absent_pods import AbsentPods
-from windlass.operations.apply.verify import FOUNDATION
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.objects.apply import apply_services
@@ -20,6 +19,7 @@ from windlass.operations.objects.observe import CONFIG_MAPS, observe_objects
 from windlass.operations.objects.secrets import rewrite_secrets, secrets_drift
 from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.context import RolloutContext
+from windlass.operations.rollout.left_rules import remove_left_rules
 from windlass.operations.rollout.settle import unreachable_hosts
 from windlass.operations.waiting import wait_until
 
@@ -41,7 +41,8 @@ def change_add_ons(rollout: RolloutContext) -> Changes:
             _wait_for_authority(rollout, client)
         changed = (*apply_services(session, client, before), *label_nodes(session, client, before))
         _tell_and_wait(rollout, client, changed, absent)
-        rest = (*rewrite_secrets(session, client, rollout.pki), *spread_dns(session, client))
+        left = remove_left_rules(rollout, client, absent)
+        rest = (*left, *rewrite_secrets(session, client, rollout.pki), *spread_dns(session, client))
         if rest:
             _tell_and_wait(rollout, client, rest, absent)
     return (*changed, *rest)
@@ -65,10 +66,11 @@ def _wait_for_authority(rollout: RolloutContext, client: KubernetesClient) -> No
 def _tell_and_wait(rollout: RolloutContext, client: KubernetesClient, changed: Changes, absent: frozenset[str]) -> None:
     for one in changed:
         rollout.tell(one)
-    wait_until(lambda: rolling_out(client, absent), rollout.limits.services_ready, "add-ons", rollout.session.clock)
+    foundation, within = rollout.session.foundation, rollout.limits.services_ready
+    wait_until(lambda: rolling_out(client, foundation, absent), within, "add-ons", rollout.session.clock)
 
 
-def rolling_out(client: KubernetesClient, absent: Collection[str] = ()) -> str:
+def rolling_out(client: KubernetesClient, foundation: frozenset[str], absent: Collection[str] = ()) -> str:
     """Return which of the foundation's daemon sets and deployments have not rolled out yet; empty if all have.
 
     Pods on nodes that are `absent` count neither way.
@@ -79,7 +81,7 @@ def rolling_out(client: KubernetesClient, absent: Collection[str] = ()) -> str:
     return "; ".join(
         f"{one['metadata']['namespace']}/{one['metadata']['name']}: {state}"
         for one, state in found
-        if state and one["metadata"]["namespace"] in FOUNDATION
+        if state and one["metadata"]["namespace"] in foundation
     )
 
 

@@ -96,14 +96,19 @@ class CheckedPlan:
         return cls(steps, value["goes_to_the_end"], value["plan"], tuple(value["changes"]), value["question"])
 
 
-def planned_just_now(
-    run: ClusterRun, request: UpgradeRequest, handed: Mapping[str, Any], before: str, tell: Tell
-) -> CheckedPlan | None:
-    """Return the plan that the gate `handed` over if it still holds, now that this run has the lease; else None.
+def is_just_planned(run: ClusterRun, handed: Mapping[str, Any], before: str) -> bool:
+    """Say whether the plan that the gate `handed` over still holds, now that this run has the lease.
 
     `before` is the mark of who had the lease before this run.
     """
-    if "seen" not in handed or not PlanSeen.of(handed["seen"]).holds(before, run.clock.now()):
+    return "seen" in handed and PlanSeen.of(handed["seen"]).holds(before, run.clock.now())
+
+
+def planned_just_now(
+    run: ClusterRun, request: UpgradeRequest, handed: Mapping[str, Any], before: str, tell: Tell
+) -> CheckedPlan | None:
+    """Return the plan that the gate `handed` over, and begin it, if it still holds; else None."""
+    if not is_just_planned(run, handed, before):
         return None
     path = path_of(run, request)
     if run.missing_hosts(path.after):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from windlass.domain.apply.smoke_test import TRIALS
-from windlass.domain.artifacts import Artifact
+from windlass.domain.architectures import AMD64
+from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.host.layout import API_PORT
 from windlass.domain.pki import Pki
-from windlass.domain.rendering import host_installs
+from windlass.domain.rendering import cluster_images, host_installs
 from windlass.domain.rollout.removed_apis import ApiUse, OwnRequest, requested
 from windlass.domain.rollout.workload_rules import Workloads
 from windlass.domain.spec.models import Host
@@ -50,17 +51,23 @@ class ApiAnswer:
     reason: str = ""
 
 
-def lacking_artifacts(session: ClusterSession) -> tuple[str, ...]:
-    """Return what the hosts will need and the mirror does not have."""
-    desired = {install.artifact for host in session.hosts for install in host_installs(session.release, host)}
-    desired |= {
-        session.release.artifact("image", name)
-        for name in session.release.images
-        if not name.startswith(("metallb", "metrics-server")) or _uses(session, name)
-    }
+def lacking_artifacts(session: ClusterSession, architectures: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what the hosts will need and the mirror does not have; a machine that is not there yet is for amd64."""
+    release = session.release
+    on_hosts = [(host, architectures.get(host.name, AMD64)) for host in session.hosts]
+    desired = {one.artifact for host, where in on_hosts for one in host_installs(session.cluster, release, host, where)}
+    images = set(cluster_images(session.cluster, release))
     if not session.mirror.files:  # the publishers' own sites: their lock is what they answered
-        return tuple(f"{one} (not in the lock)" for one in sorted(desired) if one not in session.lock.artifacts)
-    return session.clients.missing_artifacts({one: _url(session, one) for one in sorted(desired)})
+        known = session.lock.artifacts
+        return tuple(f"{one} (not in the lock)" for one in sorted(desired | images) if one not in known)
+    lacking = session.clients.missing_artifacts({one: _url(session, one) for one in sorted(desired | images)})
+    return (*lacking, *_for_others_alone(session.lock, sorted(images), {where for _, where in on_hosts}))
+
+
+def _for_others_alone(lock: Lock, images: Iterable[Artifact], architectures: Iterable[str]) -> Iterator[str]:
+    """Give the images that the lock knows, and not for all of these architectures."""
+    for image in (one for one in images if one in lock.artifacts):
+        yield from (f"{image} (not for {one})" for one in sorted(architectures) if not lock.has(image, one))
 
 
 def _url(session: ClusterSession, artifact: Artifact) -> str | None:
@@ -70,11 +77,6 @@ def _url(session: ClusterSession, artifact: Artifact) -> str | None:
     if artifact.kind == "file":
         return session.mirror.download(artifact).url
     return f"{session.mirror.registry_url}/v2/windlass/{artifact.name}/manifests/{session.lock.digest(artifact)}"
-
-
-def _uses(session: ClusterSession, image: str) -> bool:
-    spec = session.cluster.spec
-    return image.startswith((spec.load_balancer.driver, spec.monitoring.driver))
 
 
 def ask_api_servers(views: Views, pki: Pki) -> Mapping[str, HostOutcome[tuple[ApiUse, ...]]]:

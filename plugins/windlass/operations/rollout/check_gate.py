@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from windlass.domain.backup import BundleId
 from windlass.domain.pki import Pki, issue_pki
 from windlass.domain.pki.rotation import advance
-from windlass.domain.rollout import GateReport, plan_rollout
+from windlass.domain.rollout import PREFETCH, GateReport, Step, plan_rollout
 from windlass.domain.rollout.gate import GateFinding, without_passed
 from windlass.domain.rollout.gate_artifacts import flaws_finding, lock_finding
 from windlass.domain.rollout.gate_result import (
@@ -22,8 +22,11 @@ from windlass.domain.rollout.gate_result import (
     release_finding,
     young_bundle,
 )
-from windlass.domain.rollout.gate_rules import judge_gate
+from windlass.domain.rollout.gate_rules import GateInputs, judge_gate
+from windlass.domain.rollout.kubeconfigs import kubeconfig_findings
+from windlass.domain.rollout.rights_left import rights_findings
 from windlass.domain.rollout.rotation import turn_value
+from windlass.domain.rollout.step import PREPARE
 from windlass.domain.rollout.upgrade_path import (
     UpgradePath,
     UpgradeRequest,
@@ -37,9 +40,10 @@ from windlass.errors import IntegrityError, UnreachableError, WindlassError
 from windlass.operations.apply.taken_addresses import taken_addresses
 from windlass.operations.backup.take import take_bundle
 from windlass.operations.cluster import ClusterSession
+from windlass.operations.rollout.ask_api import lacking_artifacts
 from windlass.operations.rollout.contents import plan_details
 from windlass.operations.rollout.context import Views, session_at
-from windlass.operations.rollout.gather import gather
+from windlass.operations.rollout.gather import GatheredInputs, gather
 from windlass.operations.rollout.host_keys import accept_host_keys
 from windlass.operations.rollout.rotation import RotationStep, next_step, rotating_pki
 from windlass.operations.run import ClusterRun, Tell
@@ -98,15 +102,28 @@ def _observe(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, tell: 
             pki = _advanced(run, path, rotating, rotation)
             found = gather(views, pki)
         tested = (*_tested(run, path, request, views), *_offered(views.session))
+        tested += (*kubeconfig_findings(path.before, path.after), *rights_findings(path.before, path.after))
         details = plan_details(views.session, pki, found.hosts, found.gate_inputs.states).with_lines(found.add_ons)
-    inputs = found.gate_inputs
-    steps = plan_rollout(
-        path.after, inputs.states, leader=found.leader, add_ons=tuple(found.add_ons), changes=found.changes
-    )
+        steps = plan_rollout(
+            path.after,
+            found.gate_inputs.states,
+            leader=found.leader,
+            add_ons=tuple(found.add_ons),
+            changes=found.changes,
+        )
+        inputs = _with_what_is_fetched(found, steps, views)
     report = judge_gate(path.after, path.release, inputs, steps, datetime.now(UTC))
     left_out = {**inputs.unreachable, **inputs.held}
     all_found = GateReport((*tested, *keys, *rotation.findings, *report.findings))
     return GateResult(all_found, steps, found.etcd_id, inputs.listed, details, left_out, turn_value(rotation.turn))
+
+
+def _with_what_is_fetched(found: GatheredInputs, steps: Sequence[Step], views: Views) -> GateInputs:
+    """Return the inputs with what the mirror lacks; where no step fetches, neither that nor room on disks matters."""
+    if any(step.kind in {PREFETCH, PREPARE} for step in steps) or views.to_be_made:
+        architectures = {name: look.observed.facts.architecture for name, look in found.hosts.items()}
+        return replace(found.gate_inputs, lacking=lacking_artifacts(views.session, architectures))
+    return replace(found.gate_inputs, needed_kib={})
 
 
 def _advanced(run: ClusterRun, path: UpgradePath, pki: Pki, rotation: RotationStep) -> Pki:

@@ -9,7 +9,6 @@ from windlass.domain.host.layout import DOCKER_DAEMON, DOCKER_PROXY, OWN_PARAMET
 from windlass.domain.pki import Pki, files_for
 from windlass.domain.rendering import merge_daemon_settings, render_host
 from windlass.domain.rendering.machine_settings import own_paths
-from windlass.domain.rollout.plan import HostState
 from windlass.domain.rollout.plan_details import (
     HostContents,
     HostDetails,
@@ -18,6 +17,7 @@ from windlass.domain.rollout.plan_details import (
     paths_to_read,
     together,
 )
+from windlass.domain.rollout.step import HostState
 from windlass.domain.spec.models import Host
 from windlass.domain.spec.references import ON_HOSTS
 from windlass.effects.ssh.connection import Connection

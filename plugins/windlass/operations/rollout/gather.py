@@ -28,7 +28,7 @@ from windlass.effects.threads import worker_threads
 from windlass.errors import NotReadyError, RefusedError
 from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd.observe import observe_etcd
-from windlass.operations.rollout.ask_api import ApiAnswer, ask_api, ask_api_servers, lacking_artifacts
+from windlass.operations.rollout.ask_api import ApiAnswer, ask_api, ask_api_servers
 from windlass.operations.rollout.context import Views
 from windlass.operations.rollout.drain import is_ours
 from windlass.operations.rollout.etcd import ANSWERS_WITHIN
@@ -66,7 +66,6 @@ def gather(views: Views, pki: Pki) -> GatheredInputs:
         servers = pool.submit(ask_api_servers, views, pki)
         objects = pool.submit(ask_api, views, pki)
         leftovers = pool.submit(find_leftovers, during, views.transition)
-        lacking = pool.submit(lacking_artifacts, session) if _fetches(views, looks.result()) else None
         joining = joining_findings(views, looks.result())
     return _together(
         views,
@@ -77,16 +76,10 @@ def gather(views: Views, pki: Pki) -> GatheredInputs:
             etcd.result(),
             servers.result(),
             objects.result(),
-            lacking.result() if lacking is not None else (),
             leftovers.result(),
             joining,
         ),
     )
-
-
-def _fetches(views: Views, looks: Mapping[str, HostOutcome[InspectedHost]]) -> bool:
-    """Say whether a host may fetch anything: else it does not matter what the mirror has."""
-    return bool(views.to_be_made) or any(one.is_ok and one.get().state.fetches for one in looks.values())
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,6 @@ class _Answers:
     etcd: EtcdObservation
     servers: Mapping[str, HostOutcome[tuple[ApiUse, ...]]]
     api: ApiAnswer
-    lacking: tuple[str, ...]
     leftovers: Leftovers
     joining: tuple[PreflightFinding, ...]
 
@@ -141,7 +133,6 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         expiries=_expiries(pki),
         free_kib={name: _free(look.observed.facts.disk_free_kib) for name, look in looks.items()},
         needed_kib={name: _needed(session, name, look) for name, look in looks.items()},
-        lacking=found.lacking,
         joining=tuple(map(str, found.joining)),
         absent_nodes=frozenset(
             {*changes.prepare, *changes.node_joins, *unreachable, *(host.name for host in transition.leaving)}
@@ -234,7 +225,8 @@ def _free(disks: Mapping[str, int]) -> int:
 def _needed(session: ClusterSession, name: str, look: InspectedHost) -> int:
     """Return the KiB that fetching what the host lacks takes."""
     host = next(host for host in session.hosts if host.name == name)
-    desired = [install.artifact for install in host_installs(session.release, host)]
+    architecture = look.observed.facts.architecture
+    desired = [install.artifact for install in host_installs(session.cluster, session.release, host, architecture)]
     desired += [
         image.artifact for image in host_images(session.cluster, session.release, host, session.lock, session.mirror)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from windlass.domain.spec.models import Host
@@ -12,6 +12,7 @@ from windlass.operations.cluster import Changes
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import ReplacementContext
 from windlass.operations.etcd.replace import join_member
+from windlass.operations.objects.nodes import label_hosts
 from windlass.operations.rollout.bar_nodes import admit_nodes
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.proxies import prepare_with_proxy
@@ -41,3 +42,9 @@ def join_etcd(rollout: RolloutContext, name: str, sealed: RemoteFile) -> Changes
     RefusedError where the guard of the quorum does not allow it now. What an earlier try left halfway goes first.
     """
     return join_member(ReplacementContext(rollout.during, rollout.pki, sealed, rollout.tell), name)
+
+
+def label_joined(rollout: RolloutContext, names: Collection[str]) -> dict[str, Changes]:
+    """Give the nodes of hosts that have joined the labels and taints of the spec; by host, what was changed."""
+    with kubernetes_api(rollout.during, rollout.pki, _API) as client:
+        return label_hosts(rollout.session, client, names, rollout.before)

@@ -11,6 +11,7 @@ from windlass.domain.etcd.quorum import Removal, check, what_if
 from windlass.domain.pki.layout import files_for
 from windlass.domain.rollout.transition import CONTROL_PLANE, ETCD_PLANE, NODE, Transition, planes_of
 from windlass.domain.scripts.leave import node_removal_script, remove_files_script, stop_stack_script
+from windlass.domain.spec.drivers import host_traces
 from windlass.domain.spec.models import Host
 from windlass.effects.kubernetes.client import NODES
 from windlass.effects.ssh.connection import RemoteFile
@@ -130,8 +131,10 @@ def _strip(rollout: RolloutContext, transition: Transition, name: str) -> Change
     connection = rollout.connection(name)
     done: list[str] = []
     if NODE in transition.lost(name):
-        pods = rollout.session.cluster.spec.network.pod_ranges
-        done += run_script(connection, node_removal_script(pods), timeout=_STOPS)
+        leaving = rollout.session.cluster
+        traces = host_traces(leaving, rollout.session.release.drivers)
+        script = node_removal_script(leaving.spec.network.pod_ranges, traces)
+        done += run_script(connection, script, timeout=_STOPS)
         # A node's kernel modules are among the settings; what is loaded now is what such a host asks for.
         done += load_kernel_settings(connection)
     old = next(host for host in transition.known if host.name == name)

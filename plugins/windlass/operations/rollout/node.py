@@ -8,16 +8,17 @@ from functools import partial
 from typing import Any
 
 from windlass.domain.apply.readiness import is_ready
-from windlass.domain.pki import SUPERSEDED
+from windlass.domain.pki import SIGNING_FILES, SUPERSEDED
 from windlass.domain.rendering import host_stacks
 from windlass.domain.rollout.hooks import HOOKS, hooks_mark
 from windlass.domain.scripts.leave import remove_files_script
-from windlass.domain.spec.models import Host
+from windlass.domain.spec.models import Cluster, Host
 from windlass.effects.kubernetes.client import NODES, KubernetesClient
 from windlass.effects.ssh.connection import RemoteFile
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operations.apply.start import bring_up, install_host_certificates, start_kubelet
 from windlass.operations.apply.user_stacks import remove_others
+from windlass.operations.apply.virtual_address import wait_for_one_holder
 from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.rollout.context import RolloutContext
@@ -95,13 +96,20 @@ def _change(rollout: RolloutContext, host: Host, sealed: RemoteFile | None, recr
             changed += install_host_certificates(session.cluster, rollout.pki, sealed, host, connection)
         changed += remove_others(session, host, connection)
         changed += bring_up(connection, host_stacks(session.cluster, host))
+        if "control-plane" in host.roles:
+            wait_for_one_holder(rollout.during)
         for stack, _, service in (one.partition("/") for one in recreates):
             changed += recreate_services(connection, stack, (service,))
         if host.is_node:
             changed += start_kubelet(session, connection)
         if "control-plane" in host.roles:  # only now does nothing read them any more
-            changed += run_script(connection, remove_files_script(SUPERSEDED))
+            changed += run_script(connection, remove_files_script(_unread(session.cluster)))
     return (*changed, *([HOOKS] if hooks_mark(session.cluster) else []))
+
+
+def _unread(cluster: Cluster) -> tuple[str, ...]:
+    """Return the files of the PKI that nothing on a control-plane host reads, wherever they may still lie."""
+    return SUPERSEDED if cluster.spec.security.sign_requests else (*SUPERSEDED, *SIGNING_FILES)
 
 
 def _not_back(client: KubernetesClient, session: ClusterSession, name: str) -> str:

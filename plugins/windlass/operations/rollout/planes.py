@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from windlass.domain.etcd.membership import EtcdObservation, name_of
 from windlass.domain.etcd.quorum import Member, Membership
+from windlass.domain.host.artifact_fit import check_artifacts
+from windlass.domain.host.driver_fit import check_drivers_fit
+from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.preflight import PreflightAnswer, PreflightFinding, check_hosts, foreign_host
+from windlass.domain.host.virtual_address import wrong_virtual_address
 from windlass.domain.rollout.transition import Presence, Transition
 from windlass.domain.scripts.leave import leftovers_script
 from windlass.domain.spec.members import without_hosts
@@ -16,6 +20,7 @@ from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import ForeignHostError
 from windlass.operations.apply.gather_facts import ask_hosts
+from windlass.operations.apply.virtual_address import probe_virtual_address
 from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.rollout.context import Views
 from windlass.operations.rollout.observe import InspectedHost
@@ -88,6 +93,9 @@ def joining_findings(views: Views, looks: Mapping[str, HostOutcome[InspectedHost
     new = {name for name, facts in known.items() if facts.cluster != cluster.name} - set(views.to_be_made)
     errors = [one.error for one in looks.values() if isinstance(one.error, ForeignHostError)]
     foreign = tuple(foreign_host(error.host, error.cluster) for error in errors)
+    foreign += tuple(PreflightFinding(name, *told) for name, told in _wrong_new_address(views, known))
+    # Of all hosts: a driver may be another from now on.
+    foreign += tuple(check_drivers_fit(cluster, session.release.drivers, known))
     if not new:
         return foreign
     silent = {host.name for host in session.hosts} - set(known)
@@ -95,7 +103,17 @@ def joining_findings(views: Views, looks: Mapping[str, HostOutcome[InspectedHost
     answers = {name: PreflightAnswer(facts) for name, facts in known.items()}
     answers |= ask_hosts(awake, [host for host in awake.hosts if host.name in new], known)
     findings = check_hosts(awake.cluster, answers, views.taken, brings_engine=session.mirror.brings_engine)
+    findings += check_artifacts(awake.cluster, session.release, (session.lock, session.mirror), answers)
     return (*foreign, *(one for one in findings if one.host in new))
+
+
+def _wrong_new_address(views: Views, known: Mapping[str, HostFacts]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield by host what keeps a virtual address from being one that the cluster is to have from now on."""
+    session, cluster = views.session, views.session.cluster
+    if cluster.spec.api.virtual_address in {None, views.before.cluster.spec.api.virtual_address}:
+        return
+    asked = [host for host in session.hosts if known.get(host.name) and known[host.name].cluster == cluster.name]
+    yield from wrong_virtual_address(cluster, known, probe_virtual_address(session, asked))
 
 
 def as_expected(

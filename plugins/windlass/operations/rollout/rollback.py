@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.domain.host.layout import API_SERVER, PROXY_CONFIG, stack_directory
+from windlass.domain.host.layout import ADDRESS_CONFIG, API_SERVER, PROXY_CONFIG, stack_directory
 from windlass.domain.rendering import host_stacks
 from windlass.domain.scripts.apply import service_digests
 from windlass.domain.spec.models import Host
@@ -24,7 +24,7 @@ def put_back(rollout: RolloutContext, host: Host) -> None:
     The spec's hooks do not run: one of them may be what failed.
     """
     connection = rollout.connection(host.name)
-    left = [PROXY_CONFIG, *(f"{stack_directory(stack)}/" for stack in _MOVED_ON)]
+    left = [PROXY_CONFIG, ADDRESS_CONFIG, *(f"{stack_directory(stack)}/" for stack in _MOVED_ON)]
     prepare_host(rollout.before, host, connection, without=left)
     if "control-plane" in host.roles:
         _put_controllers_back(rollout, host)

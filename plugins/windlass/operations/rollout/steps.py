@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from windlass.domain.rollout.plan import (
+from windlass.domain.rendering import installs_of
+from windlass.domain.rollout.stale import reading
+from windlass.domain.rollout.step import (
     ADD_ONS,
     API_SERVER,
     API_SERVICE,
@@ -22,19 +24,18 @@ from windlass.domain.rollout.plan import (
     Step,
     StepKind,
 )
-from windlass.domain.rollout.stale import reading
 from windlass.domain.scripts.install import fetch_script
 from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection, RemoteFile
 from windlass.operations.apply.gather_facts import gather_facts
-from windlass.operations.apply.prepare import desired_installs, pull_images
+from windlass.operations.apply.prepare import pull_images
 from windlass.operations.apply.start import install_host_certificates
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.rollout.addons import change_add_ons
 from windlass.operations.rollout.api_server import change_api_server
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.etcd import change_etcd
-from windlass.operations.rollout.join import join_etcd, let_register, prepare_joining_host
+from windlass.operations.rollout.join import join_etcd, label_joined, let_register, prepare_joining_host
 from windlass.operations.rollout.leave import Destroy, forget, leave
 from windlass.operations.rollout.lost_workers import on_hosts_that_answer
 from windlass.operations.rollout.node import change_host, wait_again
@@ -69,7 +70,11 @@ def do_step(
         return {name: forget(rollout, name) for name in step.hosts}
     if step.kind == HOST:
         let_register(rollout, map(rollout.host, step.hosts))
-    return on_hosts_that_answer(rollout, step, acts[step.kind])
+    changed = on_hosts_that_answer(rollout, step, acts[step.kind])
+    if step.kind == HOST and step.gives_labels:
+        labelled = label_joined(rollout, changed)
+        return {name: (*one, *labelled.get(name, ())) for name, one in changed.items()}
+    return changed
 
 
 def _service(rollout: RolloutContext, name: str, service: str, sealed: RemoteFile) -> Changes:
@@ -101,6 +106,7 @@ def _host(rollout: RolloutContext, host: Host, sealed: RemoteFile, *, drains: bo
 
 def _fetch(rollout: RolloutContext, host: Host, connection: Connection) -> Changes:
     """Fetch what the host will need, and let everything that runs be as it is."""
-    installs = desired_installs(rollout.session, host, gather_facts(connection))
-    script = fetch_script(installs, rollout.session.lock, rollout.session.mirror)
-    return (*run_script(connection, script, timeout=_DOWNLOADS), *pull_images(rollout.session, host, connection))
+    session = rollout.session
+    installs = installs_of(session.cluster, session.release, host, gather_facts(connection), session.mirror)
+    script = fetch_script(installs, session.lock, session.mirror)
+    return (*run_script(connection, script, timeout=_DOWNLOADS), *pull_images(session, host, connection))

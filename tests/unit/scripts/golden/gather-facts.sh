@@ -14,7 +14,7 @@ awk '/^MemTotal/ {print "memory_kib=" $2}' /proc/meminfo
 if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then say cgroup 2; else say cgroup 1; fi
 awk 'NR > 1 {print "swap=" $1}' /proc/swaps; say swap_known yes
 awk '/^CapBnd/ {print "cap_bounding=" $2}' /proc/self/status
-ip -o addr show 2>/dev/null | awk '{sub("/.*", "", $4); print "address=" $4}'
+ip -o addr show 2>/dev/null | awk '{print "interface=" $2 " " $4; sub("/.*", "", $4); print "address=" $4}'
 for directory in /var/lib/windlass /var/lib /; do
   df -Pk $directory 2>/dev/null | awk -v name=$directory 'NR > 1 {print "disk=" name " " $4}'
 done
@@ -28,11 +28,16 @@ if [ -w /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable 
 elif [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then say conntrack_writable no; fi
 if command -v dockerd >/dev/null && [ ! -e /opt/windlass/docker-unfinished ]; then
   command -v docker >/dev/null || say docker_client missing
+  ! grep -qsxF '# Written by Windlass, which brought this engine' /etc/systemd/system/docker.service || say docker_from windlass
   say docker "$(docker version --format '{{.Server.Version}}' 2>/dev/null || echo stopped)"
 fi
 if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
   PATH="$PATH:/usr/sbin:/sbin" command -v apparmor_parser >/dev/null || say apparmor_parser missing
+  # The engine has the text of its profile in itself; distributions have mended older versions too.
+  if grep -qsE '^(/usr/s?bin/)?runc ' /sys/kernel/security/apparmor/profiles &&
+    engine=$(command -v dockerd) && ! grep -qsF 'peer=runc' "$engine"; then say signals denied; fi
 fi
+[ "$(cat /sys/fs/selinux/enforce 2>/dev/null)" != 1 ] || say selinux enforcing
 # The plugin by itself, where Docker looks for it: through Docker it takes three processes and four times as long.
 compose='docker compose'
 for directory in "${HOME:-/root}/.docker/cli-plugins" /usr/local/lib/docker/cli-plugins /usr/local/libexec/docker/cli-plugins /usr/lib/docker/cli-plugins /usr/libexec/docker/cli-plugins; do

@@ -23,7 +23,7 @@ digest=$( { find /etc/windlass/containerd/config.toml -type f 2>/dev/null | LC_A
   } | sha256sum | cut -d' ' -f1)
 state=$(systemctl is-active windlass-containerd 2>/dev/null)
 say unit "windlass-containerd:${state:-unknown}:$digest:$(cat /var/lib/windlass/applied/windlass-containerd 2>/dev/null)"
-sed -n 's|^ExecStart=/opt/windlass/containerd/\([^/]*\)/bin/containerd.*|version=containerd \1|p' /etc/systemd/system/windlass-containerd.service 2>/dev/null
+sed -n 's|^ExecStart=/opt/windlass/containerd/\([^/]*\)/bin/.*|version=containerd \1|p' /etc/systemd/system/windlass-containerd.service 2>/dev/null
 ctr=$(command -v /opt/windlass/containerd/v2.2.0/bin/ctr || ls /opt/windlass/containerd/*/bin/ctr 2>/dev/null | tail -n 1)
 if [ -n "$ctr" ] && images=$(timeout 20 $ctr -a /run/windlass/containerd.sock -n k8s.io images ls -q 2>/dev/null); then
   say images containerd; for image in $images; do say image "containerd $image"; done
@@ -32,6 +32,6 @@ digest=$( { find /etc/systemd/system/kubelet.service '/etc/windlass/my config' -
   } | sha256sum | cut -d' ' -f1)
 state=$(systemctl is-active kubelet 2>/dev/null)
 say unit "kubelet:${state:-unknown}:$digest:$(cat /var/lib/windlass/applied/kubelet 2>/dev/null)"
-sed -n 's|^ExecStart=/opt/windlass/\([^/]*\)/bin/kubelet.*|version=kubelet \1|p' /etc/systemd/system/kubelet.service 2>/dev/null
+sed -n 's|^ExecStart=/opt/windlass/\([^/]*\)/bin/.*|version=kubelet \1|p' /etc/systemd/system/kubelet.service 2>/dev/null
 sed -n 's/^file /own=/p' /var/lib/windlass/own/record 2>/dev/null
 say complete yes

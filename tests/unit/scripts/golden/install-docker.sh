@@ -1,30 +1,66 @@
 set -eu
-unfinished=/opt/windlass/docker-unfinished broken_off=yes
-if [ ! -e $unfinished ]; then
-  if command -v dockerd >/dev/null; then exit 0; fi
-  broken_off=no
+umask 022
+unfinished=/opt/windlass/docker-unfinished unit=/etc/systemd/system/docker.service
+is_ours() { grep -qsxF '# Written by Windlass, which brought this engine' /etc/systemd/system/docker.service; }
+if [ ! -e $unfinished ] && command -v dockerd >/dev/null && ! is_ours; then exit 0; fi
+if [ -e $unit ] && ! is_ours; then
+  echo "$unit is there, and no dockerd; remove what is left of that engine, then run this again" >&2; exit 1
 fi
-
-if [ "$(. /etc/os-release; echo "$ID ${VERSION_ID:-}")" != 'debian 12' ]; then
-  echo "the mirror's packages of Docker Engine are of debian 12, and this is" \
-    "$(. /etc/os-release; echo "$PRETTY_NAME"), whose own they would replace; install Docker Engine by its means" >&2
-  exit 1
+there=$(command -v docker) || there=
+case $(readlink -f "$there" 2>/dev/null) in
+  ''|/opt/windlass/*) ;;
+  *) echo "$there is there, and no Docker Engine (it may be Podman's); remove it, then run this again" >&2; exit 1 ;;
+esac
+if [ ! -e $unit ]; then
+  mkdir -p "${unfinished%/*}"
+  [ -n "$(ls -A /var/lib/docker 2>/dev/null)" ] || touch /opt/windlass/docker-data
+  touch $unfinished
 fi
-[ ! -e /etc/windlass/proxy.env ] || { set -a; . /etc/windlass/proxy.env; set +a; }
-export DEBIAN_FRONTEND=noninteractive
-log=/var/log/windlass-docker-install.log
-mkdir -p "${unfinished%/*}"
-touch $unfinished
+cat >$unit.new <<'END'
+# Written by Windlass, which brought this engine
+[Unit]
+Description=Docker Engine: runs etcd and the control plane
+Documentation=https://docs.docker.com
+After=network-online.target local-fs.target
+Wants=network-online.target
+StartLimitIntervalSec=0
 
-again=--skip-same-version
-# What is unpacked but was not set up counts as the same version.
-[ $broken_off = no ] || again=
-deadline=$(( $(date +%s) + 240 ))
-until dpkg --force-confold $again -i /opt/windlass/artifacts/0123/*.deb >$log 2>&1; do
-  if ! grep -q 'locked by another process' $log || [ "$(date +%s)" -ge $deadline ]; then tail -n 3 $log >&2; exit 1; fi
-  sleep 1
+[Service]
+Type=notify
+Environment=PATH=/opt/windlass/docker-engine/v1/bin:/opt/windlass/containerd/v2/bin:/opt/windlass/runc/v3/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ExecStart=/opt/windlass/docker-engine/v1/bin/dockerd --host unix:///var/run/docker.sock
+ExecReload=/bin/kill -s HUP $MAINPID
+TimeoutStartSec=0
+Restart=always
+RestartSec=1
+# Containers live on while the engine is started anew.
+KillMode=process
+Delegate=yes
+LimitNPROC=infinity
+LimitCORE=infinity
+LimitNOFILE=1048576
+TasksMax=infinity
+
+[Install]
+WantedBy=multi-user.target
+END
+if [ "$(cat $unit.new)" = "$(cat $unit 2>/dev/null)" ]; then rm $unit.new; else mv $unit.new $unit; fi
+# Where sudo looks for programs: on some systems not below /usr/local.
+case ":$PATH:" in *:/usr/local/bin:*) bin=/usr/local/bin ;; *) bin=/usr/bin ;; esac
+for program in docker dockerd; do
+  [ "$(readlink $bin/$program)" = /opt/windlass/docker-engine/v1/bin/$program ] || ln -sfn /opt/windlass/docker-engine/v1/bin/$program $bin/$program
 done
-
-systemctl enable --now docker >/dev/null 2>&1
-rm $unfinished
-echo "changed: docker engine"
+(
+set -eu
+digest=$( { find /etc/systemd/system/docker.service -type f 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum; readlink -f /opt/windlass/docker-engine/v1/bin/dockerd /opt/windlass/containerd/v2/bin/containerd /opt/windlass/runc/v3/bin/runc
+  } | sha256sum | cut -d' ' -f1)
+if [ "$(cat /var/lib/windlass/applied/docker 2>/dev/null)" = "$digest" ] && systemctl is-active --quiet docker; then exit 0; fi
+systemctl daemon-reload
+systemctl enable --quiet docker 2>/dev/null
+if ! systemctl restart docker; then
+  journalctl -u docker -n 5 --no-pager -o cat >&2; echo "docker does not start; see journalctl -u docker" >&2; exit 1
+fi
+mkdir -p /var/lib/windlass/applied; echo "$digest" > /var/lib/windlass/applied/docker.new; mv /var/lib/windlass/applied/docker.new /var/lib/windlass/applied/docker
+echo "changed: unit docker"
+)
+rm -f $unfinished

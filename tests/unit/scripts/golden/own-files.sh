@@ -1,18 +1,22 @@
 set -u
 umask 077
 own=/var/lib/windlass/own
+forget() { # line; where it is the last one grep finds no other, which is no failure
+  grep -vxF "$1" $own/record >$own/record.new || [ $? = 1 ]
+  mv $own/record.new $own/record
+}
 take_away() { # path
   if [ -e "$own/kept$1" ] || [ -L "$own/kept$1" ]; then
     mkdir -p "${1%/*}"; cp -a "$own/kept$1" "$1.windlass"; mv -T "$1.windlass" "$1"; rm -f "$own/kept$1"
     echo "changed: $1, which is again what it was"
   else rm -f "$1"; echo "changed: $1, which is gone"; fi
-  grep -vxF "file $1" $own/record >$own/record.new; mv $own/record.new $own/record
+  forget "file $1"
 }
 take_directories() { # made for such files, and empty by now
   sed -n 's/^dir //p' $own/record | LC_ALL=C sort -r | while IFS= read -r path; do
     ! grep -qF "$path/" $own/wanted || continue
     [ ! -d "$path" ] || rmdir "$path" 2>/dev/null || continue
-    grep -vxF "dir $path" $own/record >$own/record.new; mv $own/record.new $own/record
+    forget "dir $path"
   done
 }
 keep() { # path

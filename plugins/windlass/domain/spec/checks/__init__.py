@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from windlass.domain.spec.checks import access, flags, hosts, kubelet_keys, network, operation, people, platform
+from windlass.domain.spec.checks import (
+    access,
+    dns,
+    flags,
+    hosts,
+    kubelet_keys,
+    network,
+    operation,
+    people,
+    platform,
+    proxy_mode,
+)
+from windlass.domain.spec.checks import virtual_address as address_checks
+from windlass.domain.spec.checks.drivers import driver_problems
 from windlass.domain.spec.checks.lines import one_line_each
 from windlass.domain.spec.checks.machine_settings import machine_settings
 from windlass.domain.spec.checks.not_there import not_there
@@ -21,8 +34,11 @@ _CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
     *access.CHECKS,
     *people.CHECKS,
     *network.CHECKS,
+    *dns.CHECKS,
     *platform.CHECKS,
+    *proxy_mode.CHECKS,
     *operation.CHECKS,
+    *address_checks.CHECKS,
 )
 
 
@@ -56,6 +72,8 @@ def problems(
         found += [problem for problem in one_line_each(cluster) if problem.path not in told]
     found += platform.version_problems(cluster, known.versions)
     found += platform.stack_problems(cluster, known.stacks)
+    found += driver_problems(cluster, known.drivers)
     found += hosts.taken_hosts(cluster, other_clusters)
+    found += address_checks.taken_virtual_address(cluster, other_clusters)
     found += hosts.maybe_taken_hosts(cluster, unreadable)
     return found

@@ -1,12 +1,12 @@
-"""Checks of what hands addresses out, and of the resolvers outside."""
+"""Checks of what hands addresses out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from windlass.domain.addresses import Address, read_address, read_range, split_port
+from windlass.domain.addresses import Address, read_address, read_range
 from windlass.domain.spec.checks import ranges
-from windlass.domain.spec.checks.syntax import wrong_endpoint
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem
 
@@ -18,16 +18,11 @@ Span = tuple[Address, Address]
 def load_balancer(cluster: Cluster) -> Iterator[Problem]:
     """Check that a load balancer has addresses to give away that nobody else uses."""
     given = cluster.spec.load_balancer
-    if given.driver == "metallb" and not given.addresses:
-        yield Problem(
-            _ADDRESSES, "metallb has no addresses to give away", "give a range such as 192.0.2.200-192.0.2.250"
-        )
     if given.driver == "none" and given.addresses:
         yield Problem(
-            _ADDRESSES, "addresses are given, but nothing hands them out", "set driver to metallb, or leave them out"
+            _ADDRESSES, "addresses are given, but nothing hands them out", "pick a driver that does, or leave them out"
         )
-    for index, text in enumerate(given.addresses):
-        path = (*_ADDRESSES, index)
+    for path, text in answer_texts(_ADDRESSES, given.addresses, given.values):
         span = _span(text)
         if span is None:
             yield Problem(path, f"`{text}` is no range of IP addresses", "write a CIDR or `first-last`")
@@ -35,21 +30,15 @@ def load_balancer(cluster: Cluster) -> Iterator[Problem]:
             yield from _taken_inside(cluster, path, span)
 
 
-def upstreams(cluster: Cluster) -> Iterator[Problem]:
-    """Check that DNS upstreams are addresses, since names cannot be resolved before DNS works."""
-    for index, text in enumerate(cluster.spec.dns.upstreams):
-        host, port = split_port(text)
-        address = read_address(host)
-        if address is None or (text != host and (not port or wrong_endpoint(text))):
-            wrong = f"`{text}` is no IP address, with or without port"
-            right = "write `192.0.2.53`, `192.0.2.53:5353` or `[2001:db8::53]:5353`"
-            yield Problem(("spec", "dns", "upstreams", index), wrong, right)
-        elif address.is_loopback:
-            wrong = f"`{text}` means the DNS server's own pod, which would ask itself"
-            yield Problem(("spec", "dns", "upstreams", index), wrong, "give the address of another resolver")
+CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (*ranges.CHECKS, load_balancer)
 
 
-CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (*ranges.CHECKS, load_balancer, upstreams)
+def answer_texts(setting: Path, given: Sequence[str], values: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield the texts of a setting, and of the driver's answer of the same name, each with where it stands."""
+    *section, key = setting
+    answer = values.get(str(key), ())
+    for path, texts in ((setting, given), ((*section, "values", key), answer if isinstance(answer, list) else ())):
+        yield from (((*path, index), text) for index, text in enumerate(texts) if isinstance(text, str))
 
 
 def _span(text: str) -> Span | None:
@@ -86,3 +75,6 @@ def _taken_inside(cluster: Cluster, path: Path, span: Span) -> Iterator[Problem]
                 yield Problem(
                     path, f"{first}-{last} holds the address of {host.name} ({address})", "leave it out of the range"
                 )
+    virtual = read_address(cluster.spec.api.virtual_address or "")
+    if virtual is not None and _is_within(virtual, first, last):
+        yield Problem(path, f"{first}-{last} holds the API's virtual address {virtual}", "leave it out of the range")

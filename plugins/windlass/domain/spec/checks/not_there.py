@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from windlass.domain.spec.care import SURGE
-from windlass.domain.spec.checks.platform import chosen_drivers
 from windlass.domain.spec.checks.syntax import is_own_class
+from windlass.domain.spec.drivers import driver_choices
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Problem
 
@@ -35,10 +35,8 @@ def surge(document: Any) -> Iterator[Problem]:
 
 
 def _own_drivers(cluster: Cluster) -> Iterator[Problem]:
-    for section, driver in chosen_drivers(cluster).items():
-        if is_own_class(driver):
-            wrong = (
-                f"`{driver}` names a class, and a spec names no code; drivers of your own are planned, not there yet"
-            )
-            right = "say `none`, and bring the objects of your driver under spec.manifests"
-            yield Problem(("spec", section, "driver"), wrong, right)
+    for choice in driver_choices(cluster):
+        if is_own_class(choice.name):
+            wrong = f"`{choice.name}` names a class, and a spec names no code"
+            right = "bring your driver as one of the catalog, which is data, or say `none`, and use spec.manifests"
+            yield Problem((*choice.path, "driver"), wrong, right)

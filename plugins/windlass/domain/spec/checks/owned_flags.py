@@ -152,7 +152,8 @@ _CONTROLLER_MANAGER: Mapping[str, OwnedFlag] = {
         "its own account may not do what its controllers' accounts may", _LEAVE, frozenset({"true"})
     ),
     "cluster-signing-*": OwnedFlag(
-        "no host has the key of a CA: Windlass signs", "run a signer of your own for certificates in the cluster"
+        "no host has the key of an authority that hosts trust: Windlass signs",
+        "set spec.security.signRequests for clients of the API, or run a signer of your own",
     ),
 }
 

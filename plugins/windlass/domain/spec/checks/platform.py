@@ -10,19 +10,12 @@ import yaml
 from windlass.domain.catalog.flags import COMPONENTS
 from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.oneline import line_breaker
-from windlass.domain.spec.checks.syntax import is_own_class, wrong_dns_name
+from windlass.domain.spec.checks.syntax import wrong_dns_name
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
 from windlass.domain.spec.references import is_reference
 from windlass.domain.yamltext import compose_all_yaml
 
-_DRIVERS: Mapping[str, tuple[str, ...]] = {
-    "network": ("flannel", "none"),
-    "dns": ("coredns", "none"),
-    "storage": ("local-path", "none"),
-    "loadBalancer": ("metallb", "none"),
-    "monitoring": ("metrics-server", "none"),
-}
 _VERSION = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+")
 _NAMES = frozenset({"apiVersion", "kind", "metadata.name", "metadata.namespace"})
 _FLAG = re.compile(r"[a-z0-9][a-z0-9.-]*")
@@ -56,27 +49,6 @@ def stack_problems(cluster: Cluster, known_stacks: Mapping[str, StackTemplate] |
             if variable in texts and is_reference(stack.values[variable]):
                 continue  # which has its own checks; what it stands for is looked at when it is put in
             yield Problem((*path, "values", *([variable] if variable else [])), wrong, right)
-
-
-def chosen_drivers(cluster: Cluster) -> dict[str, str]:
-    """Return the driver that a spec names, by the section that names it."""
-    spec = cluster.spec
-    return {
-        "network": spec.network.driver,
-        "dns": spec.dns.driver,
-        "storage": spec.storage.driver,
-        "loadBalancer": spec.load_balancer.driver,
-        "monitoring": spec.monitoring.driver,
-    }
-
-
-def drivers(cluster: Cluster) -> Iterator[Problem]:
-    """Check that each driver is a built-in one or `none`; a class may stand in a stored spec, see `not_there`."""
-    for section, driver in chosen_drivers(cluster).items():
-        known = _DRIVERS[section]
-        if driver not in known and not is_own_class(driver):
-            advice = f"{suggestion(driver, known)} for one of your own say `none`, and use spec.manifests"
-            yield Problem(("spec", section, "driver"), f"no driver `{driver}` is known", advice)
 
 
 def components(cluster: Cluster) -> Iterator[Problem]:
@@ -139,7 +111,6 @@ def cloud_provider(cluster: Cluster) -> Iterator[Problem]:
 
 
 CHECKS: tuple[Callable[[Cluster], Iterator[Problem]], ...] = (
-    drivers,
     components,
     health_names,
     etcd_timing,

@@ -79,9 +79,6 @@ def families(cluster: Cluster) -> Iterator[Problem]:
         yield Problem((*_NETWORK, where), wrong, "give both ranges of the same families, in the same order")
         return
     yield from _addresses_of_hosts(cluster, pods)
-    if cluster.spec.network.driver == "flannel" and pods == (6, 4):
-        wrong = "flannel finds a host's interface by its IPv4 address in a dual-stack cluster"
-        yield Problem((*_NETWORK, "podCidrs"), wrong, "give the IPv4 ranges first, and so the hosts' addresses")
 
 
 def settings(cluster: Cluster) -> Iterator[Problem]:

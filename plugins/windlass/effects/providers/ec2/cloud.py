@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from windlass.domain.catalog.drivers import Traffic
 from windlass.domain.scripts.first_boot import MachineLogin
 from windlass.domain.spec.ec2_settings import Ec2Settings
 from windlass.domain.spec.models import Host
@@ -49,6 +50,8 @@ class Cloud:
     login: Callable[[Host], MachineLogin]
     """Who is let in to a new machine; asked only when one is made."""
     pause: Callable[[float], None] = time.sleep
+    between_nodes: tuple[Traffic, ...] = ()
+    """What the cluster's drivers send from node to node."""
 
     def tags(self, cluster: str, name: str, **more: str) -> list[dict[str, str]]:
         """Return the tags of something that is made for a cluster, as AWS takes them."""

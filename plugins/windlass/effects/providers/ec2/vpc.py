@@ -64,7 +64,8 @@ class VpcParts:
     @property
     def _outside(self) -> Outside:
         settings = self.cloud.settings
-        return Outside(settings.ssh_from, settings.api_from, has_balancer=settings.load_balancer is not None)
+        has_balancer, between_nodes = settings.load_balancer is not None, self.cloud.between_nodes
+        return Outside(settings.ssh_from, settings.api_from, has_balancer=has_balancer, between_nodes=between_nodes)
 
     def subnets(self) -> Subnets:
         """Return the subnets, those that Windlass makes made."""

@@ -1,0 +1,27 @@
+"""What the drivers of a cluster leave on a host, as variables of the scripts that take it away."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from windlass.domain.catalog.drivers import HostTraces
+
+NOTHING = "-"
+"""Matches no name of an interface or a protocol."""
+
+
+def trace_words(pod_ranges: Sequence[str], traces: HostTraces) -> str:
+    """Return the variables: ranges of the pods, interfaces, patterns of routes and chains, tables and paths.
+
+    CNI plugins, which every network has, name their chains with CNI and their bridge cni0 whatever the driver is.
+    """
+    words = {
+        "pods": " ".join(pod_ranges),
+        "links": " ".join((*traces.interfaces, "cni0")),
+        "routes": "|".join(traces.routes) or NOTHING,
+        "chains": "|".join((*traces.chains, "CNI")),
+        "nft_tables": " ".join(traces.tables),
+        "traces": " ".join(traces.paths),
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items())

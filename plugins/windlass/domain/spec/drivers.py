@@ -1,0 +1,154 @@
+"""Which drivers of the catalog a spec picks, and what it answers to their questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.domain.catalog.drivers import NONE, Driver, DriverKind, Drivers, HostTraces, Traffic, When
+from windlass.domain.spec.dns import Dns
+from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.problem import Path
+from windlass.domain.spec.services import LoadBalancer, MeasurementHistory, Monitoring, Network, Storage
+
+DriverSection = Network | Dns | Storage | Monitoring | MeasurementHistory | LoadBalancer
+PROXY_SLOT, POLICY_SLOT = "proxy", "policy"
+"""Slots that have no section of their own: their settings are those of the network."""
+HISTORY_SLOT = "history"
+"""The slot whose section stands within that of monitoring."""
+PROXY = "kube-proxy"
+"""The driver of the former, unless Services are carried by something else."""
+SYSTEM_NAMESPACE = "kube-system"
+
+
+@dataclass(frozen=True)
+class DriverChoice:
+    """What a spec says of one slot."""
+
+    slot: str
+    name: str
+    section: DriverSection
+    """Of the spec; some of its settings answer questions too."""
+    path: Path
+    values: Mapping[str, Any]
+
+    @property
+    def is_class(self) -> bool:
+        """Whether the name has the form of a class, which specs could name once: no driver has such a name."""
+        return ":" in self.name
+
+    def setting(self, key: str) -> Any:
+        """Return what the section says under `key` if that is not the default, which is to say nothing; else None.
+
+        A stored spec has every setting in it, so that whether one stands there tells nothing.
+        """
+        name, field = self._field(key)
+        value = getattr(self.section, name)
+        if value == field.get_default(call_default_factory=True):
+            return None
+        return list(value) if isinstance(value, tuple) else value
+
+    def knows(self, key: str) -> bool:
+        """Tell whether the section has such a setting."""
+        return any(field.alias == key for field in type(self.section).model_fields.values())
+
+    def given(self, driver: Driver) -> dict[str, Any]:
+        """Return the answers that the spec gives, by either way; `values` go before settings."""
+        settings = {
+            one.variable: self.setting(one.setting)
+            for one in driver.questions
+            if one.setting and self.knows(one.setting)
+        }
+        return {**{variable: value for variable, value in settings.items() if value is not None}, **self.values}
+
+    def _field(self, key: str) -> tuple[str, Any]:
+        return next((name, field) for name, field in type(self.section).model_fields.items() if field.alias == key)
+
+
+@dataclass(frozen=True)
+class PickedDriver:
+    """A driver that a spec picks, with every answer."""
+
+    driver: Driver
+    answers: Mapping[str, Any]
+
+    def holds(self, when: When) -> bool:
+        """Tell whether the answers are such that something counts."""
+        return all(self.answers.get(variable) == value for variable, value in when.items())
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules of the kernel that hosts load for it."""
+        return tuple(one.name for one in self.driver.needs.modules if self.holds(one.when))
+
+
+def driver_choices(cluster: Cluster) -> tuple[DriverChoice, ...]:
+    """Return what a spec says of each slot, in the order in which their objects are applied."""
+    spec = cluster.spec
+    sections: dict[Path, DriverSection] = {
+        ("network",): spec.network,
+        ("dns",): spec.dns,
+        ("storage",): spec.storage,
+        ("monitoring",): spec.monitoring,
+        ("monitoring", HISTORY_SLOT): spec.monitoring.history,
+        ("loadBalancer",): spec.load_balancer,
+    }
+    carrier = NONE if spec.network.proxy == NONE else PROXY
+    proxy = DriverChoice(PROXY_SLOT, carrier, spec.network, ("spec", "network"), {})
+    policy = DriverChoice(POLICY_SLOT, spec.network.policy or NONE, spec.network, ("spec", "network"), {})
+    network, *others = (
+        DriverChoice(str(path[-1]), section.driver, section, ("spec", *path), section.values)
+        for path, section in sections.items()
+    )
+    return proxy, network, policy, *others
+
+
+def picked_drivers(cluster: Cluster, drivers: Drivers) -> tuple[PickedDriver, ...]:
+    """Return the drivers that a spec picks, in the order of their slots.
+
+    SpecError if one cannot be had. A class that a stored spec names does nothing, and never did.
+    """
+    return tuple(_picked(cluster, drivers))
+
+
+def _picked(cluster: Cluster, drivers: Drivers) -> Iterator[PickedDriver]:
+    for choice in driver_choices(cluster):
+        is_nobody = choice.name == NONE and (choice.slot, NONE) not in drivers.loaded
+        if not is_nobody and not choice.is_class:
+            driver = drivers.driver(choice.slot, choice.name)
+            yield PickedDriver(driver, driver.answers(choice.given(driver)))
+
+
+def foundation_namespaces(cluster: Cluster, drivers: Drivers) -> frozenset[str]:
+    """Return the namespaces of what Windlass runs in a cluster for everyone."""
+    return frozenset((SYSTEM_NAMESPACE, *(name for one in _there(cluster, drivers) for name in one.namespaces)))
+
+
+def observed_kinds(cluster: Cluster, drivers: Drivers) -> tuple[DriverKind, ...]:
+    """Return the kinds of drivers that the watch may list in a cluster: those of its own drivers, and the usual."""
+    picked = {driver.id for driver in _there(cluster, drivers)}
+    by_id = sorted(drivers.loaded.values(), key=lambda driver: driver.id)
+    return tuple(kind for driver in by_id for kind in driver.kinds if kind.always or driver.id in picked)
+
+
+def spreads_dns(cluster: Cluster, drivers: Drivers) -> bool:
+    """Tell whether replicas of the cluster's DNS are moved apart where two are on one node."""
+    return any(one.driver.spreads_replicas for one in picked_drivers(cluster, drivers) if one.driver.slot == "dns")
+
+
+def host_traces(cluster: Cluster, drivers: Drivers) -> HostTraces:
+    """Return what the drivers of a cluster leave on its hosts."""
+    return sum((one.traces for one in _there(cluster, drivers)), HostTraces())
+
+
+def node_traffic(cluster: Cluster, drivers: Drivers) -> tuple[Traffic, ...]:
+    """Return what the drivers of a cluster send from node to node."""
+    picked = picked_drivers(cluster, drivers)
+    return tuple(traffic for one in picked for traffic in one.driver.traffic if one.holds(traffic.when))
+
+
+def _there(cluster: Cluster, drivers: Drivers) -> Iterator[Driver]:
+    """Yield the drivers that a spec picks and that there are: a cluster can be taken down without the others."""
+    found = (drivers.loaded.get((choice.slot, choice.name)) for choice in driver_choices(cluster))
+    yield from (driver for driver in found if driver is not None)

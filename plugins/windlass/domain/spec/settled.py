@@ -1,0 +1,23 @@
+"""What a new document leaves to the cluster: settings whose default is another one for clusters that begin now."""
+
+from __future__ import annotations
+
+from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.services import ProxyMode
+
+NEW_PROXY: ProxyMode = "nftables"
+"""kube-proxy's mode of a new cluster: https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-mode-nftables.
+
+It refuses packets to a Service's port that leads nowhere, and syncs in time that does not grow with all Services."""
+
+
+def settled(cluster: Cluster, running: Cluster | None) -> Cluster:
+    """Return a new spec with what it does not say as `running`, the same cluster's spec until now, has it.
+
+    Without one the cluster is new. What runs is never changed by a default of a later Windlass.
+    """
+    if cluster.spec.network.proxy_mode is not None:
+        return cluster
+    mode = NEW_PROXY if running is None else running.spec.network.proxy_mode
+    network = cluster.spec.network.model_copy(update={"proxy_mode": mode})
+    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"network": network})})
