@@ -7,15 +7,14 @@ version, which API servers speak since Kubernetes 1.30
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
-import time
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import timedelta
 
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from windlass.domain.bounded import read_from
@@ -37,14 +36,8 @@ def execute(url: str, context: ssl.SSLContext, doing: str, timeout: timedelta) -
     has not ended within `timeout`; UnreachableError if there is no connection.
     """
     where = url.partition("/api/")[0]
-    deadline = time.monotonic() + timeout.total_seconds()
-    said: dict[int, bytearray] = defaultdict(bytearray)
     try:
-        with _connected(url, context, timeout) as connection:
-            for message in _messages(connection, deadline):
-                said[message[0]] += message[1:]
-                if sum(map(len, said.values())) > MOST_BYTES:
-                    raise WindlassError(f"{where}: {doing} says more than {MOST_BYTES} bytes")
+        said = asyncio.run(_conversation(url, context, f"{where}: {doing}", timeout.total_seconds()))
     except InvalidStatus as error:
         told = (error.response.body or b"").decode(errors="replace")[:500]
         raise NotReadyError(f"{where}: cannot {doing}: {error.response.status_code} {told}") from error
@@ -58,8 +51,17 @@ def execute(url: str, context: ssl.SSLContext, doing: str, timeout: timedelta) -
     return said[STDOUT].decode(errors="replace")
 
 
-def _connected(url: str, context: ssl.SSLContext, timeout: timedelta) -> ClientConnection:
-    seconds = timeout.total_seconds()
+async def _conversation(url: str, context: ssl.SSLContext, doing: str, seconds: float) -> dict[int, bytearray]:
+    """Return what was said on each channel until the API server closed; TimeoutError if it has not within `seconds`.
+
+    In an event loop of its own, not by a thread that reads while another writes: a TLS connection of Python before 3.13
+    is not safe for that (https://github.com/python/cpython/issues/124984), and now and then an answer never came.
+    """
+    async with asyncio.timeout(seconds), _connected(url, context) as connection:
+        return await _heard(connection, doing)
+
+
+def _connected(url: str, context: ssl.SSLContext) -> connect:
     return connect(
         url.replace("https://", "wss://", 1),
         ssl=context,
@@ -67,26 +69,25 @@ def _connected(url: str, context: ssl.SSLContext, timeout: timedelta) -> ClientC
         subprotocols=[PROTOCOL],
         compression=None,
         proxy=None,
-        open_timeout=seconds,
+        open_timeout=None,  # the caller's limit is for all of it
         close_timeout=2,
         max_size=MOST_BYTES,
     )
 
 
-def _messages(connection: ClientConnection, deadline: float) -> Iterator[bytes]:
-    """Yield all messages until the API server closes; TimeoutError if it has not by then."""
+async def _heard(connection: ClientConnection, doing: str) -> dict[int, bytearray]:
+    said: dict[int, bytearray] = defaultdict(bytearray)
     while True:
-        left = deadline - time.monotonic()
-        if left <= 0:  # also of messages that come without end, and say nothing
-            raise TimeoutError
         try:
-            message = connection.recv(timeout=left, decode=False)
+            message = await connection.recv(decode=False)
         except ConnectionClosed as error:
             if error.rcvd is None:  # cut, so that how it ended is not known
                 raise
-            return
+            return said
         if message:
-            yield message
+            said[message[0]] += message[1:]
+        if sum(map(len, said.values())) > MOST_BYTES:
+            raise WindlassError(f"{doing} says more than {MOST_BYTES} bytes")
 
 
 def _failure(status: bytes | bytearray, where: str, doing: str) -> str:
