@@ -45,7 +45,7 @@ def running_etcd(directory: Path, pki: Pki, quota_bytes: int) -> Iterator[int]:
         if path.startswith(PKI):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.content)
-    client, peer = _free_port(), _free_port()
+    client, peer = free_port(), free_port()
     keys, peers, clients = directory / "etcd", f"https://127.0.0.1:{peer}", f"https://127.0.0.1:{client}"
     flags = {
         "name": HOST,
@@ -77,7 +77,7 @@ def running_etcd(directory: Path, pki: Pki, quota_bytes: int) -> Iterator[int]:
 @contextmanager
 def running_s3(directory: Path) -> Iterator[int]:
     """Run an S3 server with an empty bucket; its port."""
-    port, data = _free_port(), directory / "s3"
+    port, data = free_port(), directory / "s3"
     data.mkdir()
     argv = [str(artifact_path(_S3)), "--port", f"127.0.0.1:{port}", "posix", str(data)]
     with _running(argv, directory / "s3.log", port):
@@ -102,7 +102,7 @@ def _running(argv: list[str], log: Path, port: int) -> Iterator[None]:
     environment = {"PATH": os.defpath, "ROOT_ACCESS_KEY": _LOGIN[0], "ROOT_SECRET_KEY": _LOGIN[1]}
     with log.open("wb") as output, subprocess.Popen(argv, env=environment, stdout=output, stderr=output) as process:
         try:
-            wait_until(lambda: process.poll() is not None or _listens(port), f"nothing listens, see {log}")
+            wait_until(lambda: process.poll() is not None or listens(port), f"nothing listens, see {log}")
             if process.poll() is not None:
                 raise NotReadyError(f"{argv[0]} ended: {log.read_text()[-1000:]}")
             yield
@@ -110,7 +110,8 @@ def _running(argv: list[str], log: Path, port: int) -> Iterator[None]:
             process.terminate()
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Tell whether something on loopback takes connections; after a tenth of a second if not."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -133,7 +134,8 @@ def _program_of_image(directory: Path) -> Path:
     raise NotReadyError(f"{_ETCD} holds no /usr/local/bin/etcd")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nothing uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

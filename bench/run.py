@@ -33,6 +33,7 @@ MODULES = (
     "large",
     "upgrade_vs_kubeadm",
     "thousand_clusters",
+    "pages",
     "remediation",
     "notice",
     "remediation_tests",

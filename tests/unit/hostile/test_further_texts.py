@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -32,7 +30,6 @@ from windlass.domain.scripts.fence import overtaken_by
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.catalog import load_catalog
-from windlass.effects.kubernetes import execute
 from windlass.effects.store import MemoryStore
 from windlass.effects.store.people import PeopleRecords
 from windlass.errors import IntegrityError
@@ -160,23 +157,3 @@ def test_a_metric_that_is_no_number_counts_nothing(value: str, ends: str) -> Non
 @SMALL_BUDGET
 def test_help_of_programs(text: str) -> None:
     returned(lambda: parse_help("kubelet", text))
-
-
-class Flood:
-    """An API server's stream that never ends and says nothing; a test that waits for it would never end."""
-
-    def __init__(self, message: bytes) -> None:
-        self.message, self.sent = message, 0
-
-    def recv(self, **_: Any) -> bytes:
-        self.sent += 1
-        assert self.sent < 2_000_000, "it is read for ever"
-        return self.message
-
-
-@pytest.mark.parametrize("message", [b"", b"\1"])
-def test_a_stream_that_says_nothing_without_end_is_given_up(message: bytes) -> None:
-    flood: Any = Flood(message)
-    with pytest.raises(TimeoutError):
-        for _ in execute._messages(flood, time.monotonic() + 0.05):
-            pass

@@ -131,6 +131,17 @@ def test_a_command_that_does_not_end_is_given_up(run: Callable[..., str]) -> Non
         run(handler, seconds=0.3)
 
 
+@pytest.mark.parametrize("message", [b"", b"\1"])
+def test_a_stream_that_says_nothing_without_end_is_given_up(run: Callable[..., str], message: bytes) -> None:
+    def handler(connection: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            while True:
+                connection.send(message)
+
+    with pytest.raises(NotReadyError, match=r"has not ended within 0\.3 s"):
+        run(handler, seconds=0.3)
+
+
 def test_a_connection_that_is_cut_is_told_as_that(run: Callable[..., str]) -> None:
     with pytest.raises(UnreachableError, match="run a command in pod"):
         run(lambda connection: connection.socket.close())
