@@ -25,8 +25,6 @@ MAX_DIGITS = 1000
 
 _DIGITS = re.compile(r"[-+0-9_:.]+")
 _LONG_NUMBER = re.compile(rf"[-+0-9_:.]{{{MAX_DIGITS}}}")
-_DEEP_BLOCK = re.compile(rf"^[ \t?:-]{{{MAX_DEPTH}}}", re.MULTILINE)
-"""A line that may begin so many levels: each takes a column, and compact ones begin with such signs."""
 
 
 def check_bounds(text: str) -> None:
@@ -40,8 +38,14 @@ def check_bounds(text: str) -> None:
 
 def _may_unfold(text: str) -> bool:
     """Say whether a closer look is needed: most texts have no anchors, few brackets and short numbers."""
+    return "&" in text or may_be_deep(text, MAX_DEPTH) or bool(_LONG_NUMBER.search(text))
+
+
+def may_be_deep(text: str, levels: int) -> bool:
+    """Say whether a text may be nested so many levels deep; a text with many brackets or far to the right may be."""
     brackets = text.count("[") + text.count("{")
-    return "&" in text or brackets >= MAX_DEPTH or bool(_DEEP_BLOCK.search(text)) or bool(_LONG_NUMBER.search(text))
+    # Of blocks each level takes a column, and compact ones begin with such signs.
+    return brackets >= levels or bool(re.search(rf"^[ \t?:-]{{{levels}}}", text, re.MULTILINE))
 
 
 @dataclass
