@@ -44,6 +44,7 @@ class World:
     finished: dict[Owner, bool | None] = field(default_factory=dict)
     _due: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _waits: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    _beating: threading.Thread = field(default_factory=threading.current_thread)
 
     @property
     def clock(self) -> Clock:
@@ -57,11 +58,13 @@ class World:
         self.time += by if wall else timedelta()
 
     def beat(self) -> None:
-        """Let the time of a heartbeat pass, and wait until it is over."""
+        """Let the time of a heartbeat pass, and wait until it is over; the last one ends the thread."""
         self.pass_time(HEARTBEAT_EVERY)
         self._waits.acquire(timeout=5)
         self._due.release()
-        self._waits.acquire(timeout=5)
+        while not self._waits.acquire(timeout=0.005):
+            if not self._beating.is_alive():
+                return
         self._waits.release()
 
     @contextmanager
@@ -71,6 +74,7 @@ class World:
             yield hold
 
     def _wait(self, ended: threading.Event, _: float) -> bool:
+        self._beating = threading.current_thread()
         self._waits.release()
         while not self._due.acquire(timeout=0.005):
             if ended.is_set():
