@@ -42,7 +42,7 @@ from windlass.domain.scripts.leave import (
     remove_files_script,
     stop_stack_script,
 )
-from windlass.domain.scripts.left_rules import remove_services_script, remove_tables_script
+from windlass.domain.scripts.left_traces import remove_services_script, remove_traces_script
 from windlass.domain.scripts.measure_speed import measure_speed_script
 from windlass.domain.scripts.own_files import own_files_script
 from windlass.domain.scripts.preflight import surroundings_script
@@ -163,7 +163,6 @@ _SINGLE = (
     remove_files_script(["/etc/windlass/pki/etcd/server.key", "/etc/windlass/my key"]),
     remove_others_script(["etcd", "my-stack"]),
     remove_services_script("/opt/windlass/containerd/2.2.0/bin/ctr", "192.0.2.9:5000/windlass/kube-proxy@sha256:2"),
-    remove_tables_script(["kube-network-policies"]),
     restart_member_script(),
     restart_script("kubelet"),
     restore_script(_RESTORE),
@@ -184,6 +183,8 @@ _SINGLE = (
     _DRILL.stored_secret("/registry/secrets/default/one", 1042),
 )
 _VARIANTS = {
+    "remove-traces": remove_traces_script(_TRACES),
+    "remove-traces.tables": remove_traces_script(HostTraces(tables=("kube-network-policies",))),
     "find-leftovers.host": leftovers_script("demo", ["etcd", "node"], is_whole=True),
     "find-leftovers.planes": leftovers_script("demo", ["node", "etcd", "control-plane"], is_whole=False),
     "load-proxy": in_turn(

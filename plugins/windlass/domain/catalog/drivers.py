@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import eq
 from typing import Any, Literal
 
 from windlass.domain.catalog.questions import Question, answers_to
@@ -107,6 +108,32 @@ class HostTraces:
             _both(self.tables, other.tables),
             _both(self.paths, other.paths),
         )
+
+    def without(self, kept: HostTraces) -> HostTraces:
+        """Return what may go while `kept` stays: nothing that is, or could be, any of it."""
+        return HostTraces(
+            _others(self.interfaces, kept.interfaces, eq),
+            _others(self.routes, kept.routes, _begins),
+            _others(self.chains, kept.chains, eq),
+            _others(self.tables, kept.tables, eq),
+            _others(self.paths, kept.paths, _meets),
+        )
+
+
+def _others(some: tuple[str, ...], kept: tuple[str, ...], is_same: Callable[[str, str], bool]) -> tuple[str, ...]:
+    return tuple(one for one in some if not any(is_same(one, other) for other in kept))
+
+
+def _begins(one: str, other: str) -> bool:
+    """Tell whether a name can begin with both."""
+    return one.startswith(other) or other.startswith(one)
+
+
+def _meets(one: str, other: str) -> bool:
+    """Tell whether a path that one stands for can be one that the other does, or lie in it; rather yes than no."""
+    if "*" in one + other:
+        return _begins(one.partition("*")[0], other.partition("*")[0])
+    return _begins(f"{one.rstrip('/')}/", f"{other.rstrip('/')}/")
 
 
 def _both(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:

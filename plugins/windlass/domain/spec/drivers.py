@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.domain.catalog.drivers import NONE, Driver, DriverKind, Drivers, HostTraces, Traffic, When
+from windlass.domain.catalog.questions import Question
+from windlass.domain.spec.class_names import is_class_name
+from windlass.domain.spec.diff import Change
 from windlass.domain.spec.dns import Dns
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path
@@ -33,11 +36,6 @@ class DriverChoice:
     path: Path
     values: Mapping[str, Any]
 
-    @property
-    def is_class(self) -> bool:
-        """Whether the name has the form of a class, which specs could name once: no driver has such a name."""
-        return ":" in self.name
-
     def setting(self, key: str) -> Any:
         """Return what the section says under `key` if that is not the default, which is to say nothing; else None.
 
@@ -61,6 +59,11 @@ class DriverChoice:
             if one.setting and self.knows(one.setting)
         }
         return {**{variable: value for variable, value in settings.items() if value is not None}, **self.values}
+
+    def place_of(self, question: Question) -> Path:
+        """Return where a question is answered: among the values, or by the setting of the section that answers too."""
+        has_setting = question.variable not in self.values and question.setting and self.knows(question.setting)
+        return (*self.path, question.setting) if has_setting else (*self.path, "values", question.variable)
 
     def _field(self, key: str) -> tuple[str, Any]:
         return next((name, field) for name, field in type(self.section).model_fields.items() if field.alias == key)
@@ -115,7 +118,7 @@ def picked_drivers(cluster: Cluster, drivers: Drivers) -> tuple[PickedDriver, ..
 def _picked(cluster: Cluster, drivers: Drivers) -> Iterator[PickedDriver]:
     for choice in driver_choices(cluster):
         is_nobody = choice.name == NONE and (choice.slot, NONE) not in drivers.loaded
-        if not is_nobody and not choice.is_class:
+        if not is_nobody and not is_class_name(choice.name):
             driver = drivers.driver(choice.slot, choice.name)
             yield PickedDriver(driver, driver.answers(choice.given(driver)))
 
@@ -140,6 +143,25 @@ def spreads_dns(cluster: Cluster, drivers: Drivers) -> bool:
 def host_traces(cluster: Cluster, drivers: Drivers) -> HostTraces:
     """Return what the drivers of a cluster leave on its hosts."""
     return sum((one.traces for one in _there(cluster, drivers)), HostTraces())
+
+
+def leaving_drivers(before: Cluster, after: Cluster, drivers: Drivers) -> tuple[Driver, ...]:
+    """Return the drivers that a spec picks and the next one does not."""
+    stay = {driver.id for driver in _there(after, drivers)}
+    return tuple(driver for driver in _there(before, drivers) if driver.id not in stay)
+
+
+def fixed_answers(before: Cluster, after: Cluster, drivers: Drivers) -> Iterator[tuple[Change, str]]:
+    """Yield each change of an answer that a running cluster keeps, and why it does."""
+    olds = {choice.slot: choice for choice in driver_choices(before)}
+    for choice in driver_choices(after):
+        driver, old = drivers.loaded.get((choice.slot, choice.name)), olds[choice.slot]
+        if driver is None or old.name != choice.name:
+            continue
+        had, has = (driver.answers(one.given(driver)) for one in (old, choice))
+        for question in driver.questions:
+            if question.fixed and had[question.variable] != has[question.variable]:
+                yield Change(choice.place_of(question), had[question.variable], has[question.variable]), question.fixed
 
 
 def node_traffic(cluster: Cluster, drivers: Drivers) -> tuple[Traffic, ...]:
