@@ -77,8 +77,8 @@ def _show_driver(arguments: argparse.Namespace) -> int:
     parts: Mapping[str, Sequence[str]] = {
         "releases": needs.releases,
         "architectures": needs.architectures,
-        "kernel": [f"{needs.kernel[0]}.{needs.kernel[1]} or later"] if any(needs.kernel) else [],
-        "modules": [one.name for one in needs.modules],
+        "kernel": [f"{one.least[0]}.{one.least[1]} or later{_where(one.when)}" for one in needs.kernel],
+        "modules": [f"{one.name}{_where(one.when)}{' (required)' * one.required}" for one in needs.modules],
         "images": _versions(driver.images),
         "files": _versions(driver.files),
         "namespaces": driver.namespaces,
@@ -108,6 +108,10 @@ def _show_questions(questions: Iterable[Question], where: str) -> None:
         kind = f"{one.kind} of {', '.join(one.options)}" if one.options else one.kind
         default = "must be answered" if one.default is None else f"default {json.dumps(one.default)}"
         print(f"{where}.{one.variable} ({kind}, {default}): {one.label}")
+
+
+def _where(when: Mapping[str, Any]) -> str:
+    return "".join(f" with {variable} {value}" for variable, value in when.items())
 
 
 def _versions(parts: Mapping[str, str]) -> list[str]:

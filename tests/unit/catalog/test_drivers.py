@@ -17,7 +17,7 @@ from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.layout import ADDON_LABEL
 from windlass.domain.rendering import cluster_images
 from windlass.domain.spec import Known, load_cluster
-from windlass.domain.spec.drivers import foundation_namespaces, host_traces, picked_drivers
+from windlass.domain.spec.drivers import foundation_namespaces, host_traces, picked_drivers, required_modules
 from windlass.effects.catalog import load_catalog, load_drivers
 from windlass.errors import SpecError
 
@@ -153,6 +153,8 @@ class TestADriverOfFilesAlone:
         ("[/api/v1", "[https://example.com/api/v1", "verify.0"),
         ("namespaces: [gauge]", "ahead: [other]", "`other` is none of its images"),
         ("namespaces: [gauge]", "plugins: {gauge: other}", "`other`, which is none of its files"),
+        ('{releases: ["1.37"]}', '{kernel: "6"}', "needs.kernel"),
+        ('{releases: ["1.37"]}', "{kernel: [{version: '6.1', when: {x: y}}]}", "there is no question `x`"),
         ("namespaces: [gauge]", "traffic: [{protocol: udp, port: 9, when: {x: y}}]", "there is no question `x`"),
     ],
 )
@@ -244,6 +246,16 @@ class TestWhatHostsNeed:
         ("needs", "told"),
         [
             ('{kernel: "6.12"}', "cp-1: kernel 6.1.0: the driver `gauge` of monitoring needs 6.12"),
+            (
+                "{kernel: [{version: '6.12', when: {days: 14}}]}",
+                "cp-1: kernel 6.1.0: the driver `gauge` of monitoring needs 6.12 for days 14",
+            ),
+            ("{kernel: [{version: '6.12', when: {days: 15}}, {version: '6.0'}]}", ""),
+            (
+                "{modules: [{name: vxlan}, {name: gauges, required: true}]}",
+                "cp-1: kernel 6.1.0 has no gauges, which the driver `gauge` of monitoring needs",
+            ),
+            ("{modules: [{name: gauges, required: true, when: {days: 15}}, {name: gauges}]}", ""),
             ("{architectures: [arm64]}", "cp-1: amd64: the driver `gauge` of monitoring is for arm64"),
             ('{kernel: "6.1", architectures: [amd64]}', ""),
         ],
@@ -251,6 +263,33 @@ class TestWhatHostsNeed:
     def test_is_told_before_anything_is_changed(self, tmp_path: Path, needs: str, told: str) -> None:
         own = drivers_of(tmp_path, ('{releases: ["1.37"]}', needs))
         facts = parse_facts("arch=x86_64\nkernel=6.1.0\ncomplete=yes")
-        cluster = load_cluster(SPEC, "stored")
-        found = check_drivers_fit(cluster, merged([load_drivers(SHIPPED), own]), {"cp-1": facts})
+        drivers, cluster = merged([load_drivers(SHIPPED), own]), load_cluster(SPEC, "stored")
+        found = check_drivers_fit(cluster, drivers, {"cp-1": facts}, {"cp-1": ["gauges", "wireguard"]})
         assert [str(one).partition(";")[0] for one in found] == ([told] if told else [])
+
+    @pytest.mark.parametrize(
+        ("network", "kernel", "told"),
+        [
+            (
+                {"proxyMode": "nftables"},
+                "5.10.0-28-amd64",
+                "needs 5.13 for mode nftables; upgrade to 5.13 or later, or set spec.network.proxyMode to iptables",
+            ),
+            ({"proxyMode": "nftables"}, "5.13.0", ""),
+            ({"proxyMode": "nftables"}, "", ""),
+            ({"proxyMode": "iptables"}, "5.10.0-28-amd64", ""),
+            ({"proxyMode": None}, "5.10.0-28-amd64", ""),
+            (
+                {"backend": "wireguard"},
+                "6.1.0",
+                "for backend wireguard; install a kernel that has the module wireguard, or set spec.network.backend to",
+            ),
+            ({"values": {"backend": "wireguard"}}, "6.1.0", "or set spec.network.values.backend to vxlan or host-gw"),
+            ({"backend": "host-gw"}, "6.1.0", ""),
+        ],
+    )
+    def test_depends_on_what_the_spec_answers(self, network: dict[str, Any], kernel: str, told: str) -> None:
+        facts = parse_facts(f"arch=x86_64\nkernel={kernel}\ncomplete=yes")
+        cluster, drivers = spec_with(network=network), load_drivers(SHIPPED)
+        found = check_drivers_fit(cluster, drivers, {"cp-1": facts}, {"cp-1": required_modules(cluster, drivers)})
+        assert [told in str(one) for one in found] == ([True] if told else [])

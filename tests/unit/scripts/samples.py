@@ -36,6 +36,7 @@ from windlass.domain.scripts.install import (
     node_images_script,
 )
 from windlass.domain.scripts.join import join_script, prepared_script, way_script
+from windlass.domain.scripts.kernel_modules import lacking_modules_script
 from windlass.domain.scripts.leave import (
     leftovers_script,
     node_removal_script,
@@ -150,6 +151,7 @@ _SINGLE = (
     install_script(_INSTALLS, _LOCK, _MIRROR),
     join_script("cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380", "member.replaced-0123-1f"),
     keep_word_script(),
+    lacking_modules_script(["wireguard"]),
     measure_speed_script(),
     member_ended_script(),
     _NODE_PULL,

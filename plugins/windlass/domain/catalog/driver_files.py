@@ -22,6 +22,7 @@ from windlass.domain.catalog.drivers import (
     Drivers,
     HostTraces,
     KernelModule,
+    KernelVersion,
     Traffic,
     When,
 )
@@ -39,9 +40,15 @@ _Minor = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
 _Answers = dict[str, str | int | bool]
 
 
+class _Kernel(CatalogSection):
+    version: _Minor
+    when: _Answers = Field(default_factory=dict)
+
+
 class _Module(CatalogSection):
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     when: _Answers = Field(default_factory=dict)
+    required: bool = False
 
 
 class _SharedNetwork(CatalogSection):
@@ -49,7 +56,7 @@ class _SharedNetwork(CatalogSection):
 
 
 class _Needs(CatalogSection):
-    kernel: _Minor | None = None
+    kernel: _Minor | list[_Kernel] = Field(default_factory=list)
     architectures: list[Literal["amd64", "arm64"]] = Field(default_factory=list)
     releases: list[_Minor] = Field(default_factory=list)
     modules: list[_Module] = Field(default_factory=list)
@@ -163,16 +170,21 @@ def _driver(files: CatalogFiles, slot: str, name: str) -> Driver:
 
 
 def _read_needs(section: _Needs) -> DriverNeeds:
-    kernel = tuple(map(int, (section.kernel or "0.0").split(".")))
+    kernels = [_Kernel(version=section.kernel)] if isinstance(section.kernel, str) else section.kernel
     shared: When | None = None if section.shared_network is None else section.shared_network.when
     return DriverNeeds(
-        (kernel[0], kernel[1]),
+        tuple(KernelVersion(_numbers(one.version), one.when) for one in kernels),
         tuple(section.architectures),
         tuple(section.releases),
-        tuple(KernelModule(one.name, one.when) for one in section.modules),
+        tuple(KernelModule(one.name, one.when, one.required) for one in section.modules),
         shared,
         tuple(map(tuple, section.families)),
     )
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, _, minor = version.partition(".")
+    return int(major), int(minor)
 
 
 def _misplaced(slot: str, name: str, templates: Mapping[str, str]) -> Iterator[str]:
@@ -211,6 +223,8 @@ def _unknown_parts(document: _Document) -> Iterator[str]:
 
 
 def _conditions(document: _Document) -> Iterator[Mapping[str, Any]]:
+    if not isinstance(document.needs.kernel, str):
+        yield from (one.when for one in document.needs.kernel)
     yield from (one.when for one in document.needs.modules)
     yield from (one.when for one in document.traffic)
     if document.needs.shared_network is not None:

@@ -37,11 +37,21 @@ DriverId = tuple[str, str]
 
 
 @dataclass(frozen=True)
+class KernelVersion:
+    """How old a kernel may be."""
+
+    least: tuple[int, int]
+    when: When = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class KernelModule:
     """A module of the kernel that hosts load."""
 
     name: str
     when: When = field(default_factory=dict)
+    required: bool = False
+    """Whether a host whose kernel has no such module is refused; else what needs it does without."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +83,7 @@ class DriverKind:
 class DriverNeeds:
     """What must be there for a driver."""
 
-    kernel: tuple[int, int] = (0, 0)
-    """Oldest version of the kernel."""
+    kernel: tuple[KernelVersion, ...] = ()
     architectures: tuple[str, ...] = ()
     """Of hosts; empty: any."""
     releases: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from windlass.domain.spec.class_names import is_class_name
 from windlass.domain.spec.diff import Change
 from windlass.domain.spec.dns import Dns
 from windlass.domain.spec.models import Cluster
-from windlass.domain.spec.problem import Path
+from windlass.domain.spec.problem import Path, path_text
 from windlass.domain.spec.services import LoadBalancer, MeasurementHistory, Monitoring, Network, Storage
 
 DriverSection = Network | Dns | Storage | Monitoring | MeasurementHistory | LoadBalancer
@@ -75,6 +75,7 @@ class PickedDriver:
 
     driver: Driver
     answers: Mapping[str, Any]
+    choice: DriverChoice
 
     def holds(self, when: When) -> bool:
         """Tell whether the answers are such that something counts."""
@@ -84,6 +85,20 @@ class PickedDriver:
     def modules(self) -> tuple[str, ...]:
         """The modules of the kernel that hosts load for it."""
         return tuple(one.name for one in self.driver.needs.modules if self.holds(one.when))
+
+    @property
+    def required_modules(self) -> tuple[str, ...]:
+        """Those of them without which it cannot be."""
+        return tuple(one.name for one in self.driver.needs.modules if one.required and self.holds(one.when))
+
+    def instead(self, when: When) -> str:
+        """Return what the spec may say so that what is bound to `when` does not count."""
+        ways = [
+            f"set {path_text(self.choice.place_of(one))} to {' or '.join(others)}"
+            for one in self.driver.questions
+            if (others := [option for option in one.options if one.variable in when and option != when[one.variable]])
+        ]
+        return ", or ".join(ways) or "pick another driver"
 
 
 def driver_choices(cluster: Cluster) -> tuple[DriverChoice, ...]:
@@ -120,7 +135,7 @@ def _picked(cluster: Cluster, drivers: Drivers) -> Iterator[PickedDriver]:
         is_nobody = choice.name == NONE and (choice.slot, NONE) not in drivers.loaded
         if not is_nobody and not is_class_name(choice.name):
             driver = drivers.driver(choice.slot, choice.name)
-            yield PickedDriver(driver, driver.answers(choice.given(driver)))
+            yield PickedDriver(driver, driver.answers(choice.given(driver)), choice)
 
 
 def foundation_namespaces(cluster: Cluster, drivers: Drivers) -> frozenset[str]:
@@ -162,6 +177,12 @@ def fixed_answers(before: Cluster, after: Cluster, drivers: Drivers) -> Iterator
         for question in driver.questions:
             if question.fixed and had[question.variable] != has[question.variable]:
                 yield Change(choice.place_of(question), had[question.variable], has[question.variable]), question.fixed
+
+
+def required_modules(cluster: Cluster, drivers: Drivers) -> tuple[str, ...]:
+    """Return the modules of the kernel that every node must have."""
+    picked = picked_drivers(cluster, drivers)
+    return tuple(dict.fromkeys(name for one in picked for name in one.required_modules))
 
 
 def node_traffic(cluster: Cluster, drivers: Drivers) -> tuple[Traffic, ...]:

@@ -40,12 +40,12 @@ def _shared_network(cluster: Cluster, known: Drivers) -> Iterator[Problem]:
         if driver is None or (when := driver.needs.shared_network) is None:
             continue
         given = choice.given(driver)
-        picked = PickedDriver(driver, {one.variable: given.get(one.variable, one.default) for one in driver.questions})
+        answers = {one.variable: given.get(one.variable, one.default) for one in driver.questions}
+        picked = PickedDriver(driver, answers, choice)
         if picked.holds(when):
             asked = [one for one in driver.questions if one.variable in when]
             path = choice.place_of(asked[0]) if asked else (*choice.path, "driver")
-            others = [option for one in asked for option in one.options if option != when[one.variable]]
-            yield Problem(path, why, f"say {' or '.join(others)}" if others else "pick another driver")
+            yield Problem(path, why, picked.instead(when))
 
 
 def _not_there(choice: DriverChoice, known: Drivers) -> Iterator[Problem]:
