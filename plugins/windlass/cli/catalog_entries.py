@@ -107,7 +107,7 @@ def _show_questions(questions: Iterable[Question], where: str) -> None:
     for one in questions:
         kind = f"{one.kind} of {', '.join(one.options)}" if one.options else one.kind
         default = "must be answered" if one.default is None else f"default {json.dumps(one.default)}"
-        print(f"{where}.{one.variable} ({kind}, {default}): {one.label}")
+        print(f"{where}.{one.variable} ({kind}, {default}{_where(one.when)}): {one.label}")
 
 
 def _where(when: Mapping[str, Any]) -> str:

@@ -17,7 +17,14 @@ from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.layout import ADDON_LABEL
 from windlass.domain.rendering import cluster_images
 from windlass.domain.spec import Known, load_cluster
-from windlass.domain.spec.drivers import foundation_namespaces, host_traces, picked_drivers, required_modules
+from windlass.domain.spec.checks.drivers import driver_problems
+from windlass.domain.spec.drivers import (
+    foundation_namespaces,
+    host_traces,
+    observed_kinds,
+    picked_drivers,
+    required_modules,
+)
 from windlass.effects.catalog import load_catalog, load_drivers
 from windlass.errors import SpecError
 
@@ -155,6 +162,7 @@ class TestADriverOfFilesAlone:
         ("namespaces: [gauge]", "plugins: {gauge: other}", "`other`, which is none of its files"),
         ('{releases: ["1.37"]}', '{kernel: "6"}', "needs.kernel"),
         ('{releases: ["1.37"]}', "{kernel: [{version: '6.1', when: {x: y}}]}", "there is no question `x`"),
+        ("default: 7", "default: 7, when: {x: y}", "there is no question `x`"),
         ("namespaces: [gauge]", "traffic: [{protocol: udp, port: 9, when: {x: y}}]", "there is no question `x`"),
     ],
 )
@@ -206,8 +214,8 @@ class TestSettingsOfBeforeDrivers:
         answers = {one.driver.name: one.answers for one in picked_drivers(cluster, load_drivers(SHIPPED))}
         assert answers["flannel"] == {"backend": "host-gw"}
         assert answers["kube-proxy"] == {"mode": "nftables"}
-        assert answers["coredns"] == {"upstreams": ["192.0.2.53"]}
-        assert answers["metallb"] == {"addresses": ["192.0.2.128/28"]}
+        assert answers["coredns"]["upstreams"] == ["192.0.2.53"]
+        assert answers["metallb"]["addresses"] == ["192.0.2.128/28"]
 
     @pytest.mark.parametrize(
         ("slot", "old", "new"),
@@ -293,3 +301,63 @@ class TestWhatHostsNeed:
         cluster, drivers = spec_with(network=network), load_drivers(SHIPPED)
         found = check_drivers_fit(cluster, drivers, {"cp-1": facts}, {"cp-1": required_modules(cluster, drivers)})
         assert [told in str(one) for one in found] == ([True] if told else [])
+
+
+BALANCED = {"driver": "metallb", "addresses": ["192.0.2.128/28"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, ""),
+        ({"mode": "bgp", "peers": ["192.0.2.1 AS64500"]}, ""),
+        ({"mode": "bgp"}, "spec.loadBalancer.values: `peers` is missing"),
+        ({"mode": "bgp", "peers": []}, "spec.loadBalancer.values.peers: the answer has 0 entries"),
+        ({"mode": "bgp", "peers": ["192.0.2.1"]}, "spec.loadBalancer.values.peers: the answer is not of the form"),
+        (
+            {"peers": ["192.0.2.1 AS64500"]},
+            "spec.loadBalancer.values.peers: the driver asks no `peers` here; it does with mode",
+        ),
+    ],
+)
+def test_questions_that_others_lead_to_are_asked_with_those_answers_alone(values: dict[str, Any], told: str) -> None:
+    cluster = spec_with(loadBalancer=BALANCED | {"values": values})
+    found = [str(one) for one in driver_problems(cluster, load_drivers(SHIPPED))]
+    assert [told in one for one in found] == ([True] if told else [])
+
+
+class TestBgp:
+    def rendered(self, *addresses: str, **values: Any) -> Rendering:
+        release = load_catalog(SHIPPED).release("v1.37.2")
+        asked = {"mode": "bgp", "peers": ["192.0.2.1 AS64500", "192.0.2.2:1179 AS64501"], **values}
+        chosen = {"driver": "metallb", "values": {"addresses": list(addresses), **asked}}
+        return Rendering(spec_with(loadBalancer=chosen), release)
+
+    def test_every_router_is_told_with_its_number_and_port(self) -> None:
+        rendering = self.rendered("192.0.2.128/28", ownAsn=64999, authentication="bgp")
+        first, second = (
+            rendering.object("BGPPeer", name)["spec"] for name in ("router-192.0.2.1", "router-192.0.2.2-1179")
+        )
+        assert first == {
+            "myASN": 64999,
+            "peerASN": 64500,
+            "peerAddress": "192.0.2.1",
+            "peerPort": 179,
+            "passwordSecret": {"name": "bgp", "namespace": "metallb-system"},
+        }
+        assert (second["peerASN"], second["peerAddress"], second["peerPort"]) == (64501, "192.0.2.2", 1179)
+        assert rendering.object("BGPAdvertisement", "windlass")["spec"] == {"ipAddressPools": ["windlass"]}
+        assert not [one for one in rendering.manifests() if one.kind == "L2Advertisement"]
+
+    def test_addresses_that_it_does_not_carry_stay_in_layer_2(self) -> None:
+        rendering = self.rendered("192.0.2.128/28", "2001:db8::/120")
+        assert rendering.object("IPAddressPool", "windlass")["spec"]["addresses"] == ["192.0.2.128/28"]
+        assert rendering.object("IPAddressPool", "windlass-ipv6")["spec"]["addresses"] == ["2001:db8::/120"]
+        assert rendering.object("L2Advertisement", "windlass-ipv6")["spec"] == {"ipAddressPools": ["windlass-ipv6"]}
+
+    def test_the_watch_may_list_its_kinds(self) -> None:
+        drivers = load_drivers(SHIPPED)
+        cluster = self.rendered("192.0.2.128/28").cluster
+        assert {"BGPPeer", "BGPAdvertisement"} <= {one.kind for one in observed_kinds(cluster, drivers)}
+        kinds = {one.kind for one in observed_kinds(spec_with(loadBalancer=BALANCED), drivers)}
+        assert not {"BGPPeer", "BGPAdvertisement"} & kinds

@@ -69,6 +69,7 @@ class _Kind(CatalogSection):
     kind: str = Field(pattern=r"^[A-Z][A-Za-z0-9]+$")
     plural: str = Field(pattern=r"^[a-z0-9]+$")
     always: bool = False
+    when: _Answers = Field(default_factory=dict)
 
 
 class _Traffic(CatalogSection):
@@ -160,7 +161,7 @@ def _driver(files: CatalogFiles, slot: str, name: str) -> Driver:
         document.plugins,
         tuple(document.namespaces),
         tuple(document.verify),
-        tuple(DriverKind(one.api_version, one.kind, one.plural, one.always) for one in document.kinds),
+        tuple(DriverKind(one.api_version, one.kind, one.plural, one.always, one.when) for one in document.kinds),
         tuple(Traffic(one.protocol, one.port, one.when) for one in document.traffic),
         tuple(document.quiet_accounts),
         document.spreads_replicas,
@@ -225,7 +226,9 @@ def _unknown_parts(document: _Document) -> Iterator[str]:
 def _conditions(document: _Document) -> Iterator[Mapping[str, Any]]:
     if not isinstance(document.needs.kernel, str):
         yield from (one.when for one in document.needs.kernel)
+    yield from (one.when for one in document.questions)
     yield from (one.when for one in document.needs.modules)
+    yield from (one.when for one in document.kinds)
     yield from (one.when for one in document.traffic)
     if document.needs.shared_network is not None:
         yield document.needs.shared_network.when

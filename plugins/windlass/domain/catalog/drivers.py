@@ -72,6 +72,7 @@ class DriverKind:
     plural: str
     always: bool = False
     """Whether the watch may list it in every cluster, also in one that has picked another driver."""
+    when: When = field(default_factory=dict)
 
     @property
     def group(self) -> str:

@@ -40,6 +40,8 @@ class Question:
     """What the catalog is rendered with to try it, where there is no default."""
     setting: str = ""
     """The key of the spec's section of a driver that answers too; empty: `values` alone does."""
+    when: Mapping[str, Any] = field(default_factory=dict)
+    """Other answers with which it is asked; empty: always."""
     fixed: str = field(default="", repr=False)
     """Why a running cluster keeps its answer; empty: a rollout brings another one about."""
 
@@ -60,6 +62,10 @@ class Question:
                 f"give {self.minimum} to {self.maximum}",
             )
         return None
+
+    def is_asked(self, answers: Mapping[str, Any]) -> bool:
+        """Tell whether it is asked where the others are answered so."""
+        return all(answers.get(variable) == value for variable, value in self.when.items())
 
     def _text_problem(self, answer: str) -> tuple[str, str] | None:
         if found := line_breaker(answer):
@@ -110,13 +116,17 @@ class AnswerProblem:
 def answer_problems(what: str, questions: Sequence[Question], values: Mapping[str, Any]) -> Iterator[AnswerProblem]:
     """Yield what is wrong with the spec's values."""
     known = {one.variable: one for one in questions}
+    answers = {one.variable: values.get(one.variable, one.default) for one in questions}
     for variable, answer in values.items():
         if variable not in known:
             advice = f"it asks: {', '.join(known) or 'nothing'}"
             yield AnswerProblem(variable, f"the {what} asks no `{variable}`", advice)
+        elif not known[variable].is_asked(answers):
+            told = ", ".join(f"{one} {value}" for one, value in known[variable].when.items())
+            yield AnswerProblem(variable, f"the {what} asks no `{variable}` here", f"it does with {told}")
         elif found := known[variable].problem(answer):
             yield AnswerProblem(variable, *found)
     for question in questions:
-        if question.default is None and question.variable not in values:
+        if question.default is None and question.variable not in values and question.is_asked(answers):
             advice = f"it is the answer to: {question.label}"
             yield AnswerProblem(question.variable, f"`{question.variable}` is missing", advice, is_missing=True)

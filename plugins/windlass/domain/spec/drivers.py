@@ -60,6 +60,11 @@ class DriverChoice:
         }
         return {**{variable: value for variable, value in settings.items() if value is not None}, **self.values}
 
+    def answers(self, driver: Driver) -> dict[str, Any]:
+        """Return every answer as it is given or by default, also one that is wrong."""
+        given = self.given(driver)
+        return {one.variable: given.get(one.variable, one.default) for one in driver.questions}
+
     def place_of(self, question: Question) -> Path:
         """Return where a question is answered: among the values, or by the setting of the section that answers too."""
         has_setting = question.variable not in self.values and question.setting and self.knows(question.setting)
@@ -140,14 +145,19 @@ def _picked(cluster: Cluster, drivers: Drivers) -> Iterator[PickedDriver]:
 
 def foundation_namespaces(cluster: Cluster, drivers: Drivers) -> frozenset[str]:
     """Return the namespaces of what Windlass runs in a cluster for everyone."""
-    return frozenset((SYSTEM_NAMESPACE, *(name for one in _there(cluster, drivers) for name in one.namespaces)))
+    return frozenset((SYSTEM_NAMESPACE, *(name for one in _there(cluster, drivers) for name in one.driver.namespaces)))
 
 
 def observed_kinds(cluster: Cluster, drivers: Drivers) -> tuple[DriverKind, ...]:
     """Return the kinds of drivers that the watch may list in a cluster: those of its own drivers, and the usual."""
-    picked = {driver.id for driver in _there(cluster, drivers)}
+    there = {one.driver.id: one for one in _there(cluster, drivers)}
     by_id = sorted(drivers.loaded.values(), key=lambda driver: driver.id)
-    return tuple(kind for driver in by_id for kind in driver.kinds if kind.always or driver.id in picked)
+    return tuple(
+        kind
+        for driver in by_id
+        for kind in driver.kinds
+        if kind.always or (driver.id in there and there[driver.id].holds(kind.when))
+    )
 
 
 def spreads_dns(cluster: Cluster, drivers: Drivers) -> bool:
@@ -157,13 +167,13 @@ def spreads_dns(cluster: Cluster, drivers: Drivers) -> bool:
 
 def host_traces(cluster: Cluster, drivers: Drivers) -> HostTraces:
     """Return what the drivers of a cluster leave on its hosts."""
-    return sum((one.traces for one in _there(cluster, drivers)), HostTraces())
+    return sum((one.driver.traces for one in _there(cluster, drivers)), HostTraces())
 
 
 def leaving_drivers(before: Cluster, after: Cluster, drivers: Drivers) -> tuple[Driver, ...]:
     """Return the drivers that a spec picks and the next one does not."""
-    stay = {driver.id for driver in _there(after, drivers)}
-    return tuple(driver for driver in _there(before, drivers) if driver.id not in stay)
+    stay = {one.driver.id for one in _there(after, drivers)}
+    return tuple(one.driver for one in _there(before, drivers) if one.driver.id not in stay)
 
 
 def fixed_answers(before: Cluster, after: Cluster, drivers: Drivers) -> Iterator[tuple[Change, str]]:
@@ -191,7 +201,9 @@ def node_traffic(cluster: Cluster, drivers: Drivers) -> tuple[Traffic, ...]:
     return tuple(traffic for one in picked for traffic in one.driver.traffic if one.holds(traffic.when))
 
 
-def _there(cluster: Cluster, drivers: Drivers) -> Iterator[Driver]:
+def _there(cluster: Cluster, drivers: Drivers) -> Iterator[PickedDriver]:
     """Yield the drivers that a spec picks and that there are: a cluster can be taken down without the others."""
-    found = (drivers.loaded.get((choice.slot, choice.name)) for choice in driver_choices(cluster))
-    yield from (driver for driver in found if driver is not None)
+    for choice in driver_choices(cluster):
+        driver = drivers.loaded.get((choice.slot, choice.name))
+        if driver is not None:
+            yield PickedDriver(driver, choice.answers(driver), choice)

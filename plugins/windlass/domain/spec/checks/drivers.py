@@ -39,9 +39,7 @@ def _shared_network(cluster: Cluster, known: Drivers) -> Iterator[Problem]:
         driver = known.loaded.get((choice.slot, choice.name))
         if driver is None or (when := driver.needs.shared_network) is None:
             continue
-        given = choice.given(driver)
-        answers = {one.variable: given.get(one.variable, one.default) for one in driver.questions}
-        picked = PickedDriver(driver, answers, choice)
+        picked = PickedDriver(driver, choice.answers(driver), choice)
         if picked.holds(when):
             asked = [one for one in driver.questions if one.variable in when]
             path = choice.place_of(asked[0]) if asked else (*choice.path, "driver")
