@@ -12,6 +12,7 @@ from windlass.cli.lock_option import lock_if_any
 from windlass.cli.output_form import as_document, is_for_programs
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Catalog, Driver, Drivers, Question, Release, StackTemplate
+from windlass.domain.catalog.icons import ICON_FILE
 from windlass.domain.host.host_checks import any_lock
 from windlass.domain.rendering.rehearsal import Rehearsal, rehearse_driver, rehearse_stack
 from windlass.effects.catalog import load_catalog
@@ -47,6 +48,7 @@ def _row(driver: Driver) -> dict[str, Any]:
         "questions": [one.variable for one in driver.questions],
         "images": dict(driver.images),
         "releases": list(driver.needs.releases),
+        "icon": driver.icon,
     }
 
 
@@ -88,6 +90,8 @@ def _show_driver(arguments: argparse.Namespace) -> int:
             *driver.traces.interfaces, *driver.traces.chains, *driver.traces.tables, *driver.traces.paths
         ],
     }  # fmt: skip
+    if driver.icon:
+        print(f"icon: {Path(driver.where).with_name(ICON_FILE)}")
     for title, words in parts.items():
         if words:
             print(f"{title}: {', '.join(words)}")

@@ -26,6 +26,7 @@ from windlass.domain.catalog.drivers import (
     Traffic,
     When,
 )
+from windlass.domain.catalog.icons import ICON_FILE, icon_problems
 from windlass.domain.catalog.parsing import TEMPLATE_SUFFIX, CatalogFiles, CatalogSection, parse_document
 from windlass.domain.catalog.question_files import QuestionSection
 from windlass.domain.catalog.questions import Question
@@ -145,7 +146,9 @@ def _driver(files: CatalogFiles, slot: str, name: str) -> Driver:
     document = parse_document(_Document, file, files.texts[path])
     questions = tuple(one.read(file) for one in document.questions)
     templates = _templates(files.texts, f"{slot}/{name}/")
-    if problems := [*_misplaced(slot, name, templates), *_unfitting(document, questions)]:
+    icon = files.texts.get(f"{slot}/{name}/{ICON_FILE}", "")
+    drawn = [f"{ICON_FILE}: {wrong}" for wrong in icon_problems(icon)] if icon else []
+    if problems := [*_misplaced(slot, name, templates), *_unfitting(document, questions), *drawn]:
         raise SpecError("\n".join(f"{file}: {problem}" for problem in problems))
     return Driver(
         slot,
@@ -167,6 +170,7 @@ def _driver(files: CatalogFiles, slot: str, name: str) -> Driver:
         document.spreads_replicas,
         HostTraces(**{key: tuple(found) for key, found in document.remove}),
         templates,
+        icon,
     )
 
 

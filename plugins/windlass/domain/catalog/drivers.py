@@ -183,6 +183,8 @@ class Driver:
     traces: HostTraces = field(default_factory=HostTraces)
     templates: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Text of each of its templates by file name."""
+    icon: str = field(default="", repr=False)
+    """An SVG that pages may show; empty: none."""
 
     @property
     def id(self) -> DriverId:
