@@ -17,7 +17,7 @@ from windlass.effects.catalog import (
     read_driver,
     read_stack,
 )
-from windlass.effects.catalog_additions import copy_into
+from windlass.effects.directory_copy import copy_into
 from windlass.errors import RefusedError, SpecError
 
 

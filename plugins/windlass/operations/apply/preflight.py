@@ -10,7 +10,7 @@ from windlass.domain.host.artifact_fit import check_artifacts
 from windlass.domain.host.driver_fit import check_drivers_fit
 from windlass.domain.host.preflight import check_hosts, refuse
 from windlass.operations.apply.gather_facts import ask_hosts
-from windlass.operations.apply.kernel_modules import lacking_modules
+from windlass.operations.apply.lacking_modules import lacking_modules
 from windlass.operations.apply.plan import plan_apply, plan_text
 from windlass.operations.apply.taken_addresses import taken_addresses
 from windlass.operations.apply.validate import refuse_change_of_running

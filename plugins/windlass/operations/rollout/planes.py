@@ -20,7 +20,7 @@ from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import ForeignHostError
 from windlass.operations.apply.gather_facts import ask_hosts
-from windlass.operations.apply.kernel_modules import lacking_modules
+from windlass.operations.apply.lacking_modules import lacking_modules
 from windlass.operations.apply.virtual_address import probe_virtual_address
 from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.rollout.context import Views
