@@ -111,7 +111,8 @@ def _show_questions(questions: Iterable[Question], where: str) -> None:
     for one in questions:
         kind = f"{one.kind} of {', '.join(one.options)}" if one.options else one.kind
         default = "must be answered" if one.default is None else f"default {json.dumps(one.default)}"
-        print(f"{where}.{one.variable} ({kind}, {default}{_where(one.when)}): {one.label}")
+        stays = "; a running cluster keeps it" if one.fixed else ""
+        print(f"{where}.{one.variable} ({kind}, {default}{_where(one.when)}): {one.label}{stays}")
 
 
 def _where(when: Mapping[str, Any]) -> str:

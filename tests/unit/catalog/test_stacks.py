@@ -83,6 +83,12 @@ def test_a_stack_brings_images_of_its_own_and_takes_others_from_the_release(root
         ("stacks/db/stack.yaml", STACK.replace("choice", "colour"), "stack.yaml:5: questions.1.type"),
         ("stacks/etcd/stack.yaml", STACK, "`etcd` is the name of a stack of Windlass's own"),
         ("stacks/web/stack.yaml", STACK, "there is no compose.yaml.j2 beside it"),
+        ("stacks/db/stack.yaml", STACK.replace("label: Port", "label: Port, fixed: x"), "`port` is fixed, which"),
+        (
+            "stacks/db/stack.yaml",
+            STACK.replace("label: Port", "label: Port, when: {x: 1}"),
+            "asked with `x`, which is no",
+        ),
     ],
 )
 def test_a_wrong_stack_is_told_with_file_and_place(root: Path, path: str, text: str, problem: str) -> None:
