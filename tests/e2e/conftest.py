@@ -55,6 +55,7 @@ ORDER = (
     "test_topologies",
     "test_choices",
     "test_network",
+    "test_routers",
     "test_monitoring",
     "test_change_objects",
     "test_node_settings",

@@ -47,7 +47,7 @@ SAME_SUBJECT = {
     "hosts": "hosts: in the spec, in its checks, in steps, in the lab",
     "host": "one host",
     "leave": "how a host leaves: the step and its scripts",
-    "left_rules": "rules of the kernel that add-ons left: the scripts, and who has hosts run them",
+    "left_traces": "what drivers that left the cluster have left on hosts: the scripts, and who has hosts run them",
     "left_hosts": "hosts that left and are not clean: who looks after them, and what keeps their nodes out",
     "kubelet_keys": "keys of kubelet's configuration: what a release takes, and what a spec gives",
     "layout": "where files are",

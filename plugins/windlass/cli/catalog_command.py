@@ -57,6 +57,9 @@ def _add_entries(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         verify = commands.add_parser("verify", help="render them for every release, with each of their choices")
         verify.add_argument("names", nargs="*", metavar=name, help="which (default: all)")
         _add_lock(verify)
+        add = commands.add_parser("add", help="copy one of your own to where it is found, once it renders")
+        add.add_argument("directory", type=Path, metavar=f"DIRECTORY/{name}")
+        add.set_defaults(run=_add_entry, kind=kind)
         for action, command in (("list", listing), ("show", show), ("verify", verify)):
             command.set_defaults(run=_do_with_entries, action=(kind, action))
 
@@ -87,6 +90,12 @@ def _add(arguments: argparse.Namespace) -> int:
     from windlass.cli import catalog
 
     return catalog.add_release(arguments)
+
+
+def _add_entry(arguments: argparse.Namespace) -> int:
+    from windlass.cli import catalog_additions
+
+    return {"drivers": catalog_additions.add_driver, "stacks": catalog_additions.add_stack}[arguments.kind](arguments)
 
 
 def _do_with_entries(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from windlass.cli.lock_option import lock_if_any
 from windlass.cli.output_form import as_document, is_for_programs
 from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Catalog, Driver, Drivers, Question, Release, StackTemplate
+from windlass.domain.catalog.icons import ICON_FILE
 from windlass.domain.host.host_checks import any_lock
 from windlass.domain.rendering.rehearsal import Rehearsal, rehearse_driver, rehearse_stack
 from windlass.effects.catalog import load_catalog
@@ -47,6 +48,7 @@ def _row(driver: Driver) -> dict[str, Any]:
         "questions": [one.variable for one in driver.questions],
         "images": dict(driver.images),
         "releases": list(driver.needs.releases),
+        "icon": driver.icon,
     }
 
 
@@ -77,8 +79,8 @@ def _show_driver(arguments: argparse.Namespace) -> int:
     parts: Mapping[str, Sequence[str]] = {
         "releases": needs.releases,
         "architectures": needs.architectures,
-        "kernel": [f"{needs.kernel[0]}.{needs.kernel[1]} or later"] if any(needs.kernel) else [],
-        "modules": [one.name for one in needs.modules],
+        "kernel": [f"{one.least[0]}.{one.least[1]} or later{_where(one.when)}" for one in needs.kernel],
+        "modules": [f"{one.name}{_where(one.when)}{' (required)' * one.required}" for one in needs.modules],
         "images": _versions(driver.images),
         "files": _versions(driver.files),
         "namespaces": driver.namespaces,
@@ -88,6 +90,8 @@ def _show_driver(arguments: argparse.Namespace) -> int:
             *driver.traces.interfaces, *driver.traces.chains, *driver.traces.tables, *driver.traces.paths
         ],
     }  # fmt: skip
+    if driver.icon:
+        print(f"icon: {Path(driver.where).with_name(ICON_FILE)}")
     for title, words in parts.items():
         if words:
             print(f"{title}: {', '.join(words)}")
@@ -107,7 +111,12 @@ def _show_questions(questions: Iterable[Question], where: str) -> None:
     for one in questions:
         kind = f"{one.kind} of {', '.join(one.options)}" if one.options else one.kind
         default = "must be answered" if one.default is None else f"default {json.dumps(one.default)}"
-        print(f"{where}.{one.variable} ({kind}, {default}): {one.label}")
+        stays = "; a running cluster keeps it" if one.fixed else ""
+        print(f"{where}.{one.variable} ({kind}, {default}{_where(one.when)}): {one.label}{stays}")
+
+
+def _where(when: Mapping[str, Any]) -> str:
+    return "".join(f" with {variable} {value}" for variable, value in when.items())
 
 
 def _versions(parts: Mapping[str, str]) -> list[str]:

@@ -9,6 +9,7 @@ from windlass.domain.artifacts import FLAGS_FILE, Lock
 from windlass.domain.catalog import (
     Catalog,
     CatalogFiles,
+    Driver,
     Drivers,
     Release,
     StackTemplate,
@@ -19,6 +20,7 @@ from windlass.domain.catalog import (
 from windlass.domain.catalog.driver_files import DRIVER_FILE, merged
 from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.flaws import FLAWS_FILE
+from windlass.domain.catalog.icons import ICON_FILE
 from windlass.domain.catalog.kubelet_keys import KUBELET_FILE, KubeletKeys
 from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX, flags_of, kubelet_keys_of
 from windlass.domain.catalog.stack_files import STACK_FILE
@@ -56,9 +58,37 @@ def load_drivers(directory: Path) -> Drivers:
     """
     beside = directory.with_name("drivers")
     shipped = beside if beside.is_dir() else catalog_directory().with_name("drivers")
-    own = [Path(one) for one in os.environ.get(DRIVERS_SETTING, "").split(os.pathsep) if one]
-    everywhere = [shipped, *own, *map(_installed_drivers, installed_names(DRIVERS))]
-    return merged(parse_drivers(_read_below(one, f"*/*/{DRIVER_FILE}")) for one in everywhere)
+    everywhere = [shipped, *own_driver_directories(), *map(_installed_drivers, installed_names(DRIVERS))]
+    patterns = (f"*/*/{DRIVER_FILE}", f"*/*/{ICON_FILE}", f"**/*{TEMPLATE_SUFFIX}")
+    return merged(parse_drivers(_read_below(one, *patterns)) for one in everywhere)
+
+
+def own_driver_directories() -> tuple[Path, ...]:
+    """Return the directories that the setting WINDLASS_DRIVERS names."""
+    return tuple(Path(one) for one in os.environ.get(DRIVERS_SETTING, "").split(os.pathsep) if one)
+
+
+def read_driver(directory: Path) -> Driver:
+    """Read the one driver that lies in a directory `SLOT/NAME`; SpecError says all that is wrong with it."""
+    files = _read_alone(directory, directory.parent.parent, DRIVER_FILE, ICON_FILE)
+    drivers = parse_drivers(files)
+    for why in drivers.broken.values():
+        raise SpecError(why)
+    return drivers.driver(directory.parent.name, directory.name)
+
+
+def read_stack(directory: Path) -> StackTemplate:
+    """Read the one stack that lies in a directory; SpecError says all that is wrong with it."""
+    return parse_stacks(_read_alone(directory, directory.parent, STACK_FILE))[directory.name]
+
+
+def _read_alone(directory: Path, root: Path, file: str, *others: str) -> CatalogFiles:
+    if not (directory / file).is_file():
+        raise SpecError(f"{directory}: there is no {file} in it; name the directory of one")
+    names = [file, *(one for one in others if (directory / one).is_file())]
+    paths = [*(directory / one for one in names), *directory.rglob(f"*{TEMPLATE_SUFFIX}")]
+    texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    return CatalogFiles(str(root), frozenset(), texts)
 
 
 def _installed_drivers(name: str) -> Path:
@@ -95,7 +125,7 @@ def _read(directory: Path, file: str) -> CatalogFiles:
 
 
 def _read_below(directory: Path, *patterns: str) -> CatalogFiles:
-    found = [path for pattern in (*patterns, f"**/*{TEMPLATE_SUFFIX}") for path in directory.glob(pattern)]
+    found = [path for pattern in patterns for path in directory.glob(pattern)]
     texts = {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in found}
     return CatalogFiles(str(directory), frozenset(), texts)
 

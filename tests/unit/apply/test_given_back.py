@@ -16,6 +16,7 @@ from windlass.domain.host.layout import ENGINE_MARK, ENGINE_UNIT, HOST_RECORD
 from windlass.domain.scripts.driver_traces import trace_words
 from windlass.domain.scripts.engine import CHECK_ENGINE, END_ENGINE
 from windlass.domain.scripts.host_record import REMOVE_CGROUPS, REMOVE_TABLES
+from windlass.domain.scripts.left_traces import remove_traces_script
 from windlass.domain.scripts.nft_tables import REMOVE_NFT_TABLES
 from windlass.domain.scripts.uninstall import END_RUNTIME, REMOVE_NETWORK
 
@@ -23,8 +24,8 @@ TRACES = HostTraces(("kube-ipvs0", "flannel.1", "flannel-v6.1"), ("flannel",), (
 
 PROGRAMS = {
     **{f"{name}-save": f"#!/bin/sh\ncat $HOST/{name}\n" for name in ("iptables", "ip6tables")},
-    **{f"{name}-restore": f"#!/bin/sh\ncat >$HOST/{name}.new; mv $HOST/{name}.new $HOST/{name}\n" for name in
-       ("iptables", "ip6tables")},
+    **{f"{name}-restore": f"#!/bin/sh\ncat >$HOST/{name}.new; [ $# = 0 ] || echo $* >$HOST/{name}.how\n"
+       f"mv $HOST/{name}.new $HOST/{name}\n" for name in ("iptables", "ip6tables")},
     "docker": """#!/bin/sh
 case "$*" in 'ps -aq'|'ps -a --format'*) cat $HOST/containers ;; 'network ls -q') echo 0123456789ab ;; esac
 """,
@@ -37,7 +38,7 @@ case "$*" in
   "-o link") cat $HOST/links ;;
   "link show "*) grep -q " $3[:@]" $HOST/links ;;
   "netns list") echo cni-1; echo theirs ;;
-  "route") cat $HOST/routes ;;
+  "route"|"-4 route") cat $HOST/routes ;;
   *delete*) echo "ip $*" >>$HOST/calls ;;
 esac
 """,
@@ -136,6 +137,41 @@ def test_rules_of_pods_go_and_all_others_stay(host: Host) -> None:
     assert remove_network(host) == ("iptables chains",)
     assert rules(host) == [*THEIRS, *THEIRS_LIKE_PODS, *OF_DOCKER, "COMMIT"]
     assert remove_network(host) == ()
+
+
+OF_A_DRIVER = HostTraces(("gauge0",), ("gauge",), ("GAUGE",), (), ("/run/gauge*",))
+
+
+def test_of_a_driver_that_leaves_chains_and_what_leads_there_go_by_their_names(host: Host) -> None:
+    own = [
+        ":GAUGE-IN - [0:0]",
+        "-A GAUGE-IN -j ACCEPT",
+        '-A INPUT -m comment --comment "to -j MINE" -j GAUGE-IN',
+        "-A MINE -g GAUGE-IN",
+    ]
+    have(host, *THEIRS, *OF_PODS, '-A INPUT -m comment --comment "not -j GAUGE-IN" -j MINE', *own)
+    assert host.run(remove_traces_script(OF_A_DRIVER).text) == ("iptables chains",)
+    assert rules(host) == [
+        "*filter",
+        '-D INPUT -m comment --comment "to -j MINE" -j GAUGE-IN',
+        "-D MINE -g GAUGE-IN",
+        "-F GAUGE-IN",
+        "-X GAUGE-IN",
+        "COMMIT",
+    ]
+    assert (host / "iptables.how").read_text() == "--noflush -w 10\n"
+    assert host.run(remove_traces_script(OF_A_DRIVER).text) == ()
+
+
+def test_of_a_driver_that_leaves_interfaces_routes_and_files_go_and_those_of_pods_stay(host: Host) -> None:
+    host.write("links", "1: lo: <UP>\n2: gauge0: <UP>\n3: cni0: <UP>\n4: veth12@if2: <UP> master cni0\n")
+    host.write("routes", "10.9.0.0/24 via 10.9.0.1 dev gauge1 onlink\n10.244.1.0/24 dev cni0 proto kernel\n")
+    host.write("/run/gauge-1/socket", "")
+    host.write("/run/flannel/subnet.env", "")
+    done = host.run(remove_traces_script(OF_A_DRIVER).text.replace("/run/", f"{host.root}/run/"))
+    assert done == ("interface gauge0", "route 10.9.0.0/24 dev gauge1", f"{host.root}/run/gauge-1")
+    assert host.calls() == ["ip link delete gauge0", "ip -4 route delete 10.9.0.0/24 dev gauge1"]
+    assert [one.name for one in (host / "run").iterdir()] == ["flannel"]
 
 
 def test_tables_of_nftables_go_once_pods_have_ended(host: Host) -> None:

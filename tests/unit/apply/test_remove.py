@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from windlass.domain.artifacts import Lock
+from windlass.domain.catalog.drivers import HostTraces
 from windlass.domain.host.layout import CLUSTER_MARK
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.spec.models import Cluster
@@ -15,7 +16,7 @@ from windlass.effects.ssh.fake import FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.errors import RefusedError, UnreachableError, WindlassError
 from windlass.operations.apply.plan import check_version
-from windlass.operations.apply.remove import check_name, remove_from_hosts
+from windlass.operations.apply.remove import check_name, remove_from_host, remove_from_hosts
 from windlass.operations.cluster import ClusterSession
 
 CATALOG = load_catalog(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
@@ -56,6 +57,15 @@ def session(hosts: dict[str, FakeHost]) -> ClusterSession:
 
 def test_tells_by_host_what_was_removed(session: ClusterSession) -> None:
     assert remove_from_hosts(session) == {"cp-1": ("unit kubelet", "files"), "w-1": ("unit kubelet", "files")}
+
+
+def test_what_drivers_left_that_the_cluster_had_earlier_goes_too(
+    session: ClusterSession, hosts: dict[str, FakeHost]
+) -> None:
+    host, _ = session.hosts
+    remove_from_host(session, host, session.connections.get(host.name), HostTraces(interfaces=("gauge0",)))
+    script = hosts["cp-1"].scripts()[-1]
+    assert {"gauge0", "flannel.1"} <= set(script.arguments["traces"].interfaces)
 
 
 def test_leaves_a_host_of_another_cluster_alone(session: ClusterSession, hosts: dict[str, FakeHost]) -> None:

@@ -13,6 +13,7 @@ from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
 from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.apply.fixed_point import is_applied
 from windlass.domain.apply.summary import summary
+from windlass.domain.catalog import Drivers
 from windlass.domain.lease import Owner
 from windlass.domain.spec import Cluster
 from windlass.errors import NotReadyError, RefusedError
@@ -27,6 +28,7 @@ def check(desired: Cluster, pki: Any, *, is_verified: bool = False) -> ValidSpec
     run = FakeRun(Owner("create_cluster", "one"), BEFORE)
     run.desired = lambda _: desired
     created = CreatedRecord(NOW, "cafe") if is_verified else None
+    run.catalog.drivers = Drivers()
     run.records = Mock(**{"pki.return_value": pki, "rollout.return_value": None, "created.return_value": created})
     return validate_spec(run, "given")
 

@@ -17,7 +17,14 @@ from windlass.domain.host.facts import parse_facts
 from windlass.domain.host.layout import ADDON_LABEL
 from windlass.domain.rendering import cluster_images
 from windlass.domain.spec import Known, load_cluster
-from windlass.domain.spec.drivers import foundation_namespaces, host_traces, picked_drivers
+from windlass.domain.spec.checks.drivers import driver_problems
+from windlass.domain.spec.drivers import (
+    foundation_namespaces,
+    host_traces,
+    observed_kinds,
+    picked_drivers,
+    required_modules,
+)
 from windlass.effects.catalog import load_catalog, load_drivers
 from windlass.errors import SpecError
 
@@ -153,6 +160,9 @@ class TestADriverOfFilesAlone:
         ("[/api/v1", "[https://example.com/api/v1", "verify.0"),
         ("namespaces: [gauge]", "ahead: [other]", "`other` is none of its images"),
         ("namespaces: [gauge]", "plugins: {gauge: other}", "`other`, which is none of its files"),
+        ('{releases: ["1.37"]}', '{kernel: "6"}', "needs.kernel"),
+        ('{releases: ["1.37"]}', "{kernel: [{version: '6.1', when: {x: y}}]}", "there is no question `x`"),
+        ("default: 7", "default: 7, when: {x: y}", "there is no question `x`"),
         ("namespaces: [gauge]", "traffic: [{protocol: udp, port: 9, when: {x: y}}]", "there is no question `x`"),
     ],
 )
@@ -204,8 +214,8 @@ class TestSettingsOfBeforeDrivers:
         answers = {one.driver.name: one.answers for one in picked_drivers(cluster, load_drivers(SHIPPED))}
         assert answers["flannel"] == {"backend": "host-gw"}
         assert answers["kube-proxy"] == {"mode": "nftables"}
-        assert answers["coredns"] == {"upstreams": ["192.0.2.53"]}
-        assert answers["metallb"] == {"addresses": ["192.0.2.128/28"]}
+        assert answers["coredns"]["upstreams"] == ["192.0.2.53"]
+        assert answers["metallb"]["addresses"] == ["192.0.2.128/28"]
 
     @pytest.mark.parametrize(
         ("slot", "old", "new"),
@@ -244,6 +254,16 @@ class TestWhatHostsNeed:
         ("needs", "told"),
         [
             ('{kernel: "6.12"}', "cp-1: kernel 6.1.0: the driver `gauge` of monitoring needs 6.12"),
+            (
+                "{kernel: [{version: '6.12', when: {days: 14}}]}",
+                "cp-1: kernel 6.1.0: the driver `gauge` of monitoring needs 6.12 for days 14",
+            ),
+            ("{kernel: [{version: '6.12', when: {days: 15}}, {version: '6.0'}]}", ""),
+            (
+                "{modules: [{name: vxlan}, {name: gauges, required: true}]}",
+                "cp-1: kernel 6.1.0 has no gauges, which the driver `gauge` of monitoring needs",
+            ),
+            ("{modules: [{name: gauges, required: true, when: {days: 15}}, {name: gauges}]}", ""),
             ("{architectures: [arm64]}", "cp-1: amd64: the driver `gauge` of monitoring is for arm64"),
             ('{kernel: "6.1", architectures: [amd64]}', ""),
         ],
@@ -251,6 +271,93 @@ class TestWhatHostsNeed:
     def test_is_told_before_anything_is_changed(self, tmp_path: Path, needs: str, told: str) -> None:
         own = drivers_of(tmp_path, ('{releases: ["1.37"]}', needs))
         facts = parse_facts("arch=x86_64\nkernel=6.1.0\ncomplete=yes")
-        cluster = load_cluster(SPEC, "stored")
-        found = check_drivers_fit(cluster, merged([load_drivers(SHIPPED), own]), {"cp-1": facts})
+        drivers, cluster = merged([load_drivers(SHIPPED), own]), load_cluster(SPEC, "stored")
+        found = check_drivers_fit(cluster, drivers, {"cp-1": facts}, {"cp-1": ["gauges", "wireguard"]})
         assert [str(one).partition(";")[0] for one in found] == ([told] if told else [])
+
+    @pytest.mark.parametrize(
+        ("network", "kernel", "told"),
+        [
+            (
+                {"proxyMode": "nftables"},
+                "5.10.0-28-amd64",
+                "needs 5.13 for mode nftables; upgrade to 5.13 or later, or set spec.network.proxyMode to iptables",
+            ),
+            ({"proxyMode": "nftables"}, "5.13.0", ""),
+            ({"proxyMode": "nftables"}, "", ""),
+            ({"proxyMode": "iptables"}, "5.10.0-28-amd64", ""),
+            ({"proxyMode": None}, "5.10.0-28-amd64", ""),
+            (
+                {"backend": "wireguard"},
+                "6.1.0",
+                "for backend wireguard; install a kernel that has the module wireguard, or set spec.network.backend to",
+            ),
+            ({"values": {"backend": "wireguard"}}, "6.1.0", "or set spec.network.values.backend to vxlan or host-gw"),
+            ({"backend": "host-gw"}, "6.1.0", ""),
+        ],
+    )
+    def test_depends_on_what_the_spec_answers(self, network: dict[str, Any], kernel: str, told: str) -> None:
+        facts = parse_facts(f"arch=x86_64\nkernel={kernel}\ncomplete=yes")
+        cluster, drivers = spec_with(network=network), load_drivers(SHIPPED)
+        found = check_drivers_fit(cluster, drivers, {"cp-1": facts}, {"cp-1": required_modules(cluster, drivers)})
+        assert [told in str(one) for one in found] == ([True] if told else [])
+
+
+BALANCED = {"driver": "metallb", "addresses": ["192.0.2.128/28"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, ""),
+        ({"mode": "bgp", "peers": ["192.0.2.1 AS64500"]}, ""),
+        ({"mode": "bgp"}, "spec.loadBalancer.values: `peers` is missing"),
+        ({"mode": "bgp", "peers": []}, "spec.loadBalancer.values.peers: the answer has 0 entries"),
+        ({"mode": "bgp", "peers": ["192.0.2.1"]}, "spec.loadBalancer.values.peers: the answer is not of the form"),
+        (
+            {"peers": ["192.0.2.1 AS64500"]},
+            "spec.loadBalancer.values.peers: the driver asks no `peers` here; it does with mode",
+        ),
+    ],
+)
+def test_questions_that_others_lead_to_are_asked_with_those_answers_alone(values: dict[str, Any], told: str) -> None:
+    cluster = spec_with(loadBalancer=BALANCED | {"values": values})
+    found = [str(one) for one in driver_problems(cluster, load_drivers(SHIPPED))]
+    assert [told in one for one in found] == ([True] if told else [])
+
+
+class TestBgp:
+    def rendered(self, *addresses: str, **values: Any) -> Rendering:
+        release = load_catalog(SHIPPED).release("v1.37.2")
+        asked = {"mode": "bgp", "peers": ["192.0.2.1 AS64500", "192.0.2.2:1179 AS64501"], **values}
+        chosen = {"driver": "metallb", "values": {"addresses": list(addresses), **asked}}
+        return Rendering(spec_with(loadBalancer=chosen), release)
+
+    def test_every_router_is_told_with_its_number_and_port(self) -> None:
+        rendering = self.rendered("192.0.2.128/28", ownAsn=64999, authentication="bgp")
+        first, second = (
+            rendering.object("BGPPeer", name)["spec"] for name in ("router-192.0.2.1", "router-192.0.2.2-1179")
+        )
+        assert first == {
+            "myASN": 64999,
+            "peerASN": 64500,
+            "peerAddress": "192.0.2.1",
+            "peerPort": 179,
+            "passwordSecret": {"name": "bgp", "namespace": "metallb-system"},
+        }
+        assert (second["peerASN"], second["peerAddress"], second["peerPort"]) == (64501, "192.0.2.2", 1179)
+        assert rendering.object("BGPAdvertisement", "windlass")["spec"] == {"ipAddressPools": ["windlass"]}
+        assert not [one for one in rendering.manifests() if one.kind == "L2Advertisement"]
+
+    def test_addresses_that_it_does_not_carry_stay_in_layer_2(self) -> None:
+        rendering = self.rendered("192.0.2.128/28", "2001:db8::/120")
+        assert rendering.object("IPAddressPool", "windlass")["spec"]["addresses"] == ["192.0.2.128/28"]
+        assert rendering.object("IPAddressPool", "windlass-ipv6")["spec"]["addresses"] == ["2001:db8::/120"]
+        assert rendering.object("L2Advertisement", "windlass-ipv6")["spec"] == {"ipAddressPools": ["windlass-ipv6"]}
+
+    def test_the_watch_may_list_its_kinds(self) -> None:
+        drivers = load_drivers(SHIPPED)
+        cluster = self.rendered("192.0.2.128/28").cluster
+        assert {"BGPPeer", "BGPAdvertisement"} <= {one.kind for one in observed_kinds(cluster, drivers)}
+        kinds = {one.kind for one in observed_kinds(spec_with(loadBalancer=BALANCED), drivers)}
+        assert not {"BGPPeer", "BGPAdvertisement"} & kinds

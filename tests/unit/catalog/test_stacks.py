@@ -53,7 +53,7 @@ def test_a_stack_has_defaults_for_what_the_spec_leaves_out(root: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ({}, (None, "`disk` is missing", "Which disk")),
+        ({}, ("disk", "`disk` is missing", "Which disk")),
         ({"disk": "slow"}, ("disk", "none of the choices", "fast, large")),
         ({"disk": "fast", "port": "9000"}, ("port", "is no integer", "Port")),
         ({"disk": "fast", "port": True}, ("port", "is no integer", "Port")),
@@ -61,13 +61,12 @@ def test_a_stack_has_defaults_for_what_the_spec_leaves_out(root: Path) -> None:
         ({"disk": "fast", "prot": 80}, ("prot", "asks no `prot`", "port, disk")),
     ],
 )
-def test_says_what_is_wrong_with_answers(
-    root: Path, values: dict[str, Any], problem: tuple[str | None, str, str]
-) -> None:
-    ((variable, wrong, right),) = stack_of(root).problems(values)
-    assert variable == problem[0]
-    assert problem[1] in wrong
-    assert problem[2] in right
+def test_says_what_is_wrong_with_answers(root: Path, values: dict[str, Any], problem: tuple[str, str, str]) -> None:
+    (found,) = stack_of(root).problems(values)
+    assert found.variable == problem[0]
+    assert problem[1] in found.wrong
+    assert problem[2] in found.right
+    assert found.is_missing == ("missing" in found.wrong)
 
 
 def test_a_stack_brings_images_of_its_own_and_takes_others_from_the_release(root: Path) -> None:
@@ -84,6 +83,12 @@ def test_a_stack_brings_images_of_its_own_and_takes_others_from_the_release(root
         ("stacks/db/stack.yaml", STACK.replace("choice", "colour"), "stack.yaml:5: questions.1.type"),
         ("stacks/etcd/stack.yaml", STACK, "`etcd` is the name of a stack of Windlass's own"),
         ("stacks/web/stack.yaml", STACK, "there is no compose.yaml.j2 beside it"),
+        ("stacks/db/stack.yaml", STACK.replace("label: Port", "label: Port, fixed: x"), "`port` is fixed, which"),
+        (
+            "stacks/db/stack.yaml",
+            STACK.replace("label: Port", "label: Port, when: {x: 1}"),
+            "asked with `x`, which is no",
+        ),
     ],
 )
 def test_a_wrong_stack_is_told_with_file_and_place(root: Path, path: str, text: str, problem: str) -> None:

@@ -23,7 +23,6 @@ READ_BY = {
     "Host.secondary_address": r"\.node_addresses\b",
     "HostSsh.direct": r"\blogin_of\(",
     "ClusterSpec.monitoring": r"\bpicked_drivers\(",
-    "Network.proxy_mode": r"\.network\.proxy\b",
     "Network.pod_cidr": r"\.pod_ranges\b",
     "Network.pod_cidrs": r"\.pod_ranges\b",
     "Network.service_cidr": r"\.service_ranges\b",

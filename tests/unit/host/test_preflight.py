@@ -272,26 +272,3 @@ def test_what_gets_along_with_a_cluster_is_no_finding(line: str) -> None:
 
 def test_an_engine_that_was_upgraded_beyond_the_range_since_stops_no_change_of_its_cluster() -> None:
     assert findings_with(docker_version="30.0.1", cluster="demo") == []
-
-
-@pytest.mark.parametrize(
-    ("mode", "kernel", "told"),
-    [
-        ("nftables", "5.10.0-28-amd64", ["cp-1: kernel 5.10.0-28-amd64 is too old for kube-proxy's mode nftables"]),
-        ("nftables", "5.13.0", []),
-        ("nftables", "6.1.0-18-amd64", []),
-        ("iptables", "5.10.0-28-amd64", []),
-        (None, "5.10.0-28-amd64", []),
-    ],
-)
-def test_kube_proxys_mode_must_be_one_that_the_kernel_of_a_node_carries(
-    mode: str | None, kernel: str, told: list[str]
-) -> None:
-    document = cluster().model_dump(mode="json", by_alias=True)
-    document["spec"]["network"]["proxyMode"] = mode
-    old = PreflightAnswer(facts("a" * 32, kernel=kernel)), PreflightAnswer(facts("b" * 32))
-    found = check_hosts(
-        Cluster.model_validate(document), dict(zip(("cp-1", "w-1"), old, strict=True)), brings_engine=True
-    )
-    assert [str(one).partition(", which")[0] for one in found] == told
-    assert all("set spec.network.proxyMode to iptables" in str(one) for one in found)

@@ -70,6 +70,13 @@ def test_one_that_is_going_already_counts_no_more() -> None:
     assert moved([BOTH[0], going], [node("cp-1"), node("w-1")]) is None
 
 
+def test_caches_of_nodes_are_no_replicas() -> None:
+    owner = [{"kind": "DaemonSet", "name": "node-dns-cache"}]
+    caches = [pod(f"cache-{where}", where, ownerReferences=owner, creationTimestamp="z") for where in ("cp-1", "w-1")]
+    assert moved([*BOTH, *caches], [node("cp-1"), node("w-1")]) == "b"
+    assert moved([BOTH[0], pod("b", "w-1"), caches[0]], [node("cp-1"), node("w-1"), node("w-2")]) is None
+
+
 TAINT = {"key": "gpu", "effect": "NoSchedule"}
 CONTROL_PLANE = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
 

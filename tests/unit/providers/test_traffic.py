@@ -44,7 +44,13 @@ def test_from_outside_ssh_and_the_api_are_reached_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "ports"), [({}, {8472}), ({"backend": "host-gw"}, set()), ({"driver": "none"}, set())]
+    ("network", "ports"),
+    [
+        ({}, {8472}),
+        ({"backend": "host-gw"}, set()),
+        ({"backend": "wireguard"}, {51820, 51821}),
+        ({"driver": "none"}, set()),
+    ],
 )
 def test_what_drivers_send_between_nodes_is_let_through(network: dict[str, Any], ports: set[int]) -> None:
     cluster = demo(**network)

@@ -45,3 +45,43 @@ def test_replicas_and_resources_are_those_of_the_spec(render: Any) -> None:
 def test_one_replica_alone_can_leave_its_node(render: Any) -> None:
     budgets = [one.name for one in render(dns={"replicas": 1}).manifests() if one.kind == "PodDisruptionBudget"]
     assert "coredns" not in budgets
+
+
+CACHED: dict[str, Any] = {"values": {"nodeCache": True}}
+
+
+class TestNodeCache:
+    def test_pods_ask_that_of_their_node_first_and_others_where_it_is_not_ready(self, render: Any) -> None:
+        service = render(dns=CACHED).object("Service", "kube-dns")["spec"]
+        cache = render(dns=CACHED).object("DaemonSet", "node-dns-cache")["spec"]["template"]
+        replica = render(dns=CACHED).object("Deployment", "coredns")["spec"]["template"]
+        assert service["trafficDistribution"] == "PreferSameNode"
+        for pods in (cache, replica):
+            assert service["selector"].items() <= pods["metadata"]["labels"].items()
+        assert {"operator": "Exists"} in cache["spec"]["tolerations"]
+
+    def test_it_asks_replicas_alone_and_waits_for_them(self, render: Any) -> None:
+        rendering = render(dns=CACHED)
+        selector = rendering.object("Service", "kube-dns-upstream")["spec"]["selector"]
+        cache = rendering.object("DaemonSet", "node-dns-cache")["spec"]["template"]
+        replica = rendering.object("Deployment", "coredns")["spec"]["template"]
+        assert selector.items() <= replica["metadata"]["labels"].items()
+        assert not selector.items() <= cache["metadata"]["labels"].items()
+        text = rendering.object("ConfigMap", "node-dns-cache")["data"]["Corefile"]
+        assert "forward . {$KUBE_DNS_UPSTREAM_SERVICE_HOST} {" in text
+        (wait,) = cache["spec"]["initContainers"]
+        assert '"$KUBE_DNS_UPSTREAM_SERVICE_HOST"' in wait["command"][2]
+
+    def test_one_replica_stays_whatever_caches_there_are(self, render: Any) -> None:
+        rendering = render(dns=CACHED)
+        kept = rendering.object("PodDisruptionBudget", "coredns")["spec"]["selector"]["matchLabels"]
+        cache = rendering.object("DaemonSet", "node-dns-cache")["spec"]["template"]["metadata"]["labels"]
+        assert not kept.items() <= cache.items()
+        assert (
+            kept.items() <= rendering.object("Deployment", "coredns")["spec"]["template"]["metadata"]["labels"].items()
+        )
+
+    def test_nothing_is_there_of_it_unless_it_is_asked_for(self, render: Any) -> None:
+        rendering = render(dns={"values": {"nodeCache": False}})
+        assert rendering.manifests() == render().manifests()
+        assert not [one for one in rendering.manifests() if "cache" in one.name or "upstream" in one.name]

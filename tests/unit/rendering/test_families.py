@@ -177,14 +177,20 @@ def test_nodes_take_as_much_of_the_range_as_the_spec_says(dual: Any, render: Any
     assert "node-cidr-mask-size-ipv4" not in manager
 
 
-@pytest.mark.parametrize("backend", ["vxlan", "host-gw"])
+@pytest.mark.parametrize("backend", ["vxlan", "host-gw", "wireguard"])
 def test_the_largest_packet_is_told_where_the_backend_reads_it(render: Any, backend: str) -> None:
     rendering = render(network={"mtu": 1400, "backend": backend})
     network = json.loads(config(rendering, "flannel", "net-conf.json"))
     delegate = json.loads(config(rendering, "flannel", "cni-conf.json"))["plugins"][0]["delegate"]
     assert (network["Backend"].get("MTU"), delegate.get("mtu")) == (
-        (1400, None) if backend == "vxlan" else (None, 1400)
+        (None, 1400) if backend == "host-gw" else (1400, None)
     )
+
+
+def test_wireguard_leaves_room_for_ipv6_by_itself(render: Any) -> None:
+    rendering = render(network=DUAL_RANGES | {"mtu": 1500, "backend": "wireguard"})
+    backend = json.loads(config(rendering, "flannel", "net-conf.json"))["Backend"]
+    assert backend == {"Type": "wireguard", "MTU": 1500}
 
 
 def test_vxlan_over_ipv6_leaves_less_of_a_packet(render: Any) -> None:

@@ -119,7 +119,7 @@ def test_namespaces_of_privileged_pods_say_so(render: Any, namespace: str) -> No
 
 
 class TestNetwork:
-    @pytest.mark.parametrize("backend", ["vxlan", "host-gw"])
+    @pytest.mark.parametrize("backend", ["vxlan", "host-gw", "wireguard"])
     def test_takes_its_range_and_backend_from_the_spec(self, render: Any, backend: str) -> None:
         rendering = render(network={"backend": backend, "podCidr": "10.50.0.0/16"})
         network = json.loads(rendering.object("ConfigMap", "flannel")["data"]["net-conf.json"])

@@ -66,7 +66,7 @@ def test_an_answer_with_a_directive_in_it_gives_no_configuration(render: Any) ->
 
 def test_no_answer_has_a_line_break_whatever_its_pattern_takes() -> None:
     stack = StackTemplate("db", "", (Question("conf", "Settings", "string", pattern=r"[\s\S]*"),))
-    assert [wrong for _, wrong, _ in stack.problems({"conf": "a\nb"})] == ["the answer has a line break in it"]
+    assert [one.wrong for one in stack.problems({"conf": "a\nb"})] == ["the answer has a line break in it"]
 
 
 def test_no_object_is_named_with_a_line_break(render: Any) -> None:

@@ -131,6 +131,7 @@ LONELY: Any = {"metadata": {"name": "one", "namespace": "x"}, "spec": {"nodeName
 @pytest.mark.parametrize(
     ("changes", "name", "told"),
     [
+        ({"misfits": ("w-1: kernel 5.10.0 has no wireguard",)}, "drivers", "kernel 5.10.0 has no wireguard"),
         ({"running": RunningVersions(kubelets={"w-1": "v1.33.0"})}, "version skew", "kubelet of w-1"),
         ({"unreachable": {"cp-1": "cp-1: no answer"}}, "hosts", "cp-1: no answer"),
         ({"membership": sick(health="unhealthy")}, "etcd members", "cp-1 is unhealthy"),

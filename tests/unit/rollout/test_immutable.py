@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,13 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.rollout.test_rollout_plan import OLD, OVERLAPPING, WORKERS, cluster
-from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
+from windlass.domain.rollout import immutable
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.version import at_version
+from windlass.effects.catalog import load_drivers
 from windlass.errors import RefusedError
 
+DRIVERS = load_drivers(Path(__file__).parents[3] / "include" / "templates" / "kubernetes")
 ROLES = OVERLAPPING | {"w-1": ["worker"]}
 BEFORE = cluster(ROLES)
+
+
+def refuse_what_no_rollout_changes(before: Cluster, after: Cluster) -> None:
+    immutable.refuse_what_no_rollout_changes(before, after, DRIVERS)
 
 
 def with_host(host_name: str, **change: Any) -> Cluster:
@@ -25,8 +32,12 @@ def with_host(host_name: str, **change: Any) -> Cluster:
 
 
 def with_network(change: Mapping[str, Any]) -> Cluster:
+    return with_section("network", **change)
+
+
+def with_section(name: str, **change: Any) -> Cluster:
     document = BEFORE.model_dump(mode="json", by_alias=True)
-    document["spec"]["network"].update(change)
+    document["spec"][name].update(change)
     return Cluster.model_validate(document)
 
 
@@ -68,6 +79,11 @@ OURS, OTHER, THIRD = "https://kubernetes.default.svc.cluster.local", "https://id
             with_network({"driver": "none"}),
             r"spec.network.driver: 'flannel' -> 'none' \(pods keep.*: make a new cluster",
         ),
+        (
+            with_network({"backend": "host-gw"}),
+            r"spec.network.backend: 'vxlan' -> 'host-gw' \(nodes with one backend.*: make a new cluster",
+        ),
+        (with_network({"values": {"backend": "host-gw"}}), r"spec.network.values.backend: 'vxlan' -> 'host-gw' \("),
         (with_flags(BEFORE, etcd_prefix="/other"), r"etcd-prefix.*: /registry -> /other \(.*none of the objects"),
         (
             with_flags(BEFORE, service_account_issuer=OTHER),
@@ -101,6 +117,10 @@ def test_another_name_is_another_cluster() -> None:
         with_host("cp-3", roles=["control-plane"]),
         with_host("w-1", labels={"a": "b"}),
         with_network({"proxyMode": "nftables"}),
+        with_network({"values": {"backend": "vxlan"}}),
+        with_section("storage", driver="none"),
+        with_section("monitoring", driver="metrics-server"),
+        with_section("loadBalancer", driver="metallb", addresses=["192.0.2.128/28"]),
         with_flags(BEFORE, service_account_issuer=[OURS, OTHER]),
         with_flags(BEFORE, etcd_prefix="registry"),
     ],

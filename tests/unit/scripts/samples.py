@@ -36,13 +36,14 @@ from windlass.domain.scripts.install import (
     node_images_script,
 )
 from windlass.domain.scripts.join import join_script, prepared_script, way_script
+from windlass.domain.scripts.kernel_modules import lacking_modules_script
 from windlass.domain.scripts.leave import (
     leftovers_script,
     node_removal_script,
     remove_files_script,
     stop_stack_script,
 )
-from windlass.domain.scripts.left_rules import remove_services_script, remove_tables_script
+from windlass.domain.scripts.left_traces import remove_services_script, remove_traces_script
 from windlass.domain.scripts.measure_speed import measure_speed_script
 from windlass.domain.scripts.own_files import own_files_script
 from windlass.domain.scripts.preflight import surroundings_script
@@ -150,6 +151,7 @@ _SINGLE = (
     install_script(_INSTALLS, _LOCK, _MIRROR),
     join_script("cp-1=https://192.0.2.1:2380,cp-2=https://192.0.2.2:2380", "member.replaced-0123-1f"),
     keep_word_script(),
+    lacking_modules_script(["wireguard"]),
     measure_speed_script(),
     member_ended_script(),
     _NODE_PULL,
@@ -163,7 +165,6 @@ _SINGLE = (
     remove_files_script(["/etc/windlass/pki/etcd/server.key", "/etc/windlass/my key"]),
     remove_others_script(["etcd", "my-stack"]),
     remove_services_script("/opt/windlass/containerd/2.2.0/bin/ctr", "192.0.2.9:5000/windlass/kube-proxy@sha256:2"),
-    remove_tables_script(["kube-network-policies"]),
     restart_member_script(),
     restart_script("kubelet"),
     restore_script(_RESTORE),
@@ -184,6 +185,8 @@ _SINGLE = (
     _DRILL.stored_secret("/registry/secrets/default/one", 1042),
 )
 _VARIANTS = {
+    "remove-traces": remove_traces_script(_TRACES),
+    "remove-traces.tables": remove_traces_script(HostTraces(tables=("kube-network-policies",))),
     "find-leftovers.host": leftovers_script("demo", ["etcd", "node"], is_whole=True),
     "find-leftovers.planes": leftovers_script("demo", ["node", "etcd", "control-plane"], is_whole=False),
     "load-proxy": in_turn(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from windlass.domain.catalog import Drivers
 from windlass.domain.rollout.immutable import refuse_what_no_rollout_changes
 from windlass.domain.rollout.record import LeftHost, hosts_of
 from windlass.domain.spec import Cluster, load_cluster
@@ -47,7 +48,7 @@ def test_ranges_are_as_before(cluster: Cluster) -> None:
 def test_stored_anew_it_is_the_same_cluster(cluster: Cluster) -> None:
     anew = load_cluster(dump_cluster(cluster), "stored spec of demo")
     assert diff_clusters(cluster, anew) == ()
-    refuse_what_no_rollout_changes(cluster, anew)
+    refuse_what_no_rollout_changes(cluster, anew, Drivers())
 
 
 def test_records_of_hosts_are_read(cluster: Cluster) -> None:

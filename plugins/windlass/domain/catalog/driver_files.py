@@ -22,9 +22,11 @@ from windlass.domain.catalog.drivers import (
     Drivers,
     HostTraces,
     KernelModule,
+    KernelVersion,
     Traffic,
     When,
 )
+from windlass.domain.catalog.icons import ICON_FILE, icon_problems
 from windlass.domain.catalog.parsing import TEMPLATE_SUFFIX, CatalogFiles, CatalogSection, parse_document
 from windlass.domain.catalog.question_files import QuestionSection
 from windlass.domain.catalog.questions import Question
@@ -39,9 +41,15 @@ _Minor = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
 _Answers = dict[str, str | int | bool]
 
 
+class _Kernel(CatalogSection):
+    version: _Minor
+    when: _Answers = Field(default_factory=dict)
+
+
 class _Module(CatalogSection):
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     when: _Answers = Field(default_factory=dict)
+    required: bool = False
 
 
 class _SharedNetwork(CatalogSection):
@@ -49,7 +57,7 @@ class _SharedNetwork(CatalogSection):
 
 
 class _Needs(CatalogSection):
-    kernel: _Minor | None = None
+    kernel: _Minor | list[_Kernel] = Field(default_factory=list)
     architectures: list[Literal["amd64", "arm64"]] = Field(default_factory=list)
     releases: list[_Minor] = Field(default_factory=list)
     modules: list[_Module] = Field(default_factory=list)
@@ -62,6 +70,7 @@ class _Kind(CatalogSection):
     kind: str = Field(pattern=r"^[A-Z][A-Za-z0-9]+$")
     plural: str = Field(pattern=r"^[a-z0-9]+$")
     always: bool = False
+    when: _Answers = Field(default_factory=dict)
 
 
 class _Traffic(CatalogSection):
@@ -137,7 +146,9 @@ def _driver(files: CatalogFiles, slot: str, name: str) -> Driver:
     document = parse_document(_Document, file, files.texts[path])
     questions = tuple(one.read(file) for one in document.questions)
     templates = _templates(files.texts, f"{slot}/{name}/")
-    if problems := [*_misplaced(slot, name, templates), *_unfitting(document, questions)]:
+    icon = files.texts.get(f"{slot}/{name}/{ICON_FILE}", "")
+    drawn = [f"{ICON_FILE}: {wrong}" for wrong in icon_problems(icon)] if icon else []
+    if problems := [*_misplaced(slot, name, templates), *_unfitting(document, questions), *drawn]:
         raise SpecError("\n".join(f"{file}: {problem}" for problem in problems))
     return Driver(
         slot,
@@ -153,26 +164,32 @@ def _driver(files: CatalogFiles, slot: str, name: str) -> Driver:
         document.plugins,
         tuple(document.namespaces),
         tuple(document.verify),
-        tuple(DriverKind(one.api_version, one.kind, one.plural, one.always) for one in document.kinds),
+        tuple(DriverKind(one.api_version, one.kind, one.plural, one.always, one.when) for one in document.kinds),
         tuple(Traffic(one.protocol, one.port, one.when) for one in document.traffic),
         tuple(document.quiet_accounts),
         document.spreads_replicas,
         HostTraces(**{key: tuple(found) for key, found in document.remove}),
         templates,
+        icon,
     )
 
 
 def _read_needs(section: _Needs) -> DriverNeeds:
-    kernel = tuple(map(int, (section.kernel or "0.0").split(".")))
+    kernels = [_Kernel(version=section.kernel)] if isinstance(section.kernel, str) else section.kernel
     shared: When | None = None if section.shared_network is None else section.shared_network.when
     return DriverNeeds(
-        (kernel[0], kernel[1]),
+        tuple(KernelVersion(_numbers(one.version), one.when) for one in kernels),
         tuple(section.architectures),
         tuple(section.releases),
-        tuple(KernelModule(one.name, one.when) for one in section.modules),
+        tuple(KernelModule(one.name, one.when, one.required) for one in section.modules),
         shared,
         tuple(map(tuple, section.families)),
     )
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, _, minor = version.partition(".")
+    return int(major), int(minor)
 
 
 def _misplaced(slot: str, name: str, templates: Mapping[str, str]) -> Iterator[str]:
@@ -211,7 +228,11 @@ def _unknown_parts(document: _Document) -> Iterator[str]:
 
 
 def _conditions(document: _Document) -> Iterator[Mapping[str, Any]]:
+    if not isinstance(document.needs.kernel, str):
+        yield from (one.when for one in document.needs.kernel)
+    yield from (one.when for one in document.questions)
     yield from (one.when for one in document.needs.modules)
+    yield from (one.when for one in document.kinds)
     yield from (one.when for one in document.traffic)
     if document.needs.shared_network is not None:
         yield document.needs.shared_network.when

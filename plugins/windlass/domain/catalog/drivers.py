@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import eq
 from typing import Any, Literal
 
 from windlass.domain.catalog.questions import Question, answers_to
@@ -36,11 +37,21 @@ DriverId = tuple[str, str]
 
 
 @dataclass(frozen=True)
+class KernelVersion:
+    """How old a kernel may be."""
+
+    least: tuple[int, int]
+    when: When = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class KernelModule:
     """A module of the kernel that hosts load."""
 
     name: str
     when: When = field(default_factory=dict)
+    required: bool = False
+    """Whether a host whose kernel has no such module is refused; else what needs it does without."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,7 @@ class DriverKind:
     plural: str
     always: bool = False
     """Whether the watch may list it in every cluster, also in one that has picked another driver."""
+    when: When = field(default_factory=dict)
 
     @property
     def group(self) -> str:
@@ -72,8 +84,7 @@ class DriverKind:
 class DriverNeeds:
     """What must be there for a driver."""
 
-    kernel: tuple[int, int] = (0, 0)
-    """Oldest version of the kernel."""
+    kernel: tuple[KernelVersion, ...] = ()
     architectures: tuple[str, ...] = ()
     """Of hosts; empty: any."""
     releases: tuple[str, ...] = ()
@@ -107,6 +118,32 @@ class HostTraces:
             _both(self.tables, other.tables),
             _both(self.paths, other.paths),
         )
+
+    def without(self, kept: HostTraces) -> HostTraces:
+        """Return what may go while `kept` stays: nothing that is, or could be, any of it."""
+        return HostTraces(
+            _others(self.interfaces, kept.interfaces, eq),
+            _others(self.routes, kept.routes, _begins),
+            _others(self.chains, kept.chains, eq),
+            _others(self.tables, kept.tables, eq),
+            _others(self.paths, kept.paths, _meets),
+        )
+
+
+def _others(some: tuple[str, ...], kept: tuple[str, ...], is_same: Callable[[str, str], bool]) -> tuple[str, ...]:
+    return tuple(one for one in some if not any(is_same(one, other) for other in kept))
+
+
+def _begins(one: str, other: str) -> bool:
+    """Tell whether a name can begin with both."""
+    return one.startswith(other) or other.startswith(one)
+
+
+def _meets(one: str, other: str) -> bool:
+    """Tell whether a path that one stands for can be one that the other does, or lie in it; rather yes than no."""
+    if "*" in one + other:
+        return _begins(one.partition("*")[0], other.partition("*")[0])
+    return _begins(f"{one.rstrip('/')}/", f"{other.rstrip('/')}/")
 
 
 def _both(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,6 +183,8 @@ class Driver:
     traces: HostTraces = field(default_factory=HostTraces)
     templates: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Text of each of its templates by file name."""
+    icon: str = field(default="", repr=False)
+    """An SVG that pages may show; empty: none."""
 
     @property
     def id(self) -> DriverId:

@@ -22,12 +22,14 @@ class QuestionSection(CatalogSection):
     max: int | None = None
     example: str | int | list[str] | None = None
     setting: str = ""
+    when: dict[str, str | int | bool] = Field(default_factory=dict)
+    fixed: str = ""
 
     def read(self, file: str) -> Question:
         """Return the question; SpecError if its own default, or its example, is no answer to it."""
         question = Question(
             self.variable, self.label, self.type, self.default, tuple(self.options), self.pattern, self.min, self.max,
-            self.example, self.setting,
+            self.example, self.setting, self.when, self.fixed,
         )  # fmt: skip
         for what, answer in (("default", self.default), ("example", self.example)):
             if answer is not None and (wrong := question.problem(answer)):

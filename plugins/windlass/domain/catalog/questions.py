@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from windlass.domain.masking import is_secret_name
@@ -40,6 +40,10 @@ class Question:
     """What the catalog is rendered with to try it, where there is no default."""
     setting: str = ""
     """The key of the spec's section of a driver that answers too; empty: `values` alone does."""
+    when: Mapping[str, Any] = field(default_factory=dict)
+    """Other answers with which it is asked; empty: always."""
+    fixed: str = field(default="", repr=False)
+    """Why a running cluster keeps its answer; empty: a rollout brings another one about."""
 
     def problem(self, answer: Any) -> tuple[str, str] | None:
         """Return what is wrong with an answer, which is not quoted, and what would be right; None if it is good."""
@@ -58,6 +62,10 @@ class Question:
                 f"give {self.minimum} to {self.maximum}",
             )
         return None
+
+    def is_asked(self, answers: Mapping[str, Any]) -> bool:
+        """Tell whether it is asked where the others are answered so."""
+        return all(answers.get(variable) == value for variable, value in self.when.items())
 
     def _text_problem(self, answer: str) -> tuple[str, str] | None:
         if found := line_breaker(answer):
@@ -94,16 +102,31 @@ def answers_to(what: str, questions: Sequence[Question], values: Mapping[str, An
     return answers
 
 
-def answer_problems(
-    what: str, questions: Sequence[Question], values: Mapping[str, Any]
-) -> Iterator[tuple[str | None, str, str]]:
-    """Yield what is wrong with the spec's values: the variable (None if it is missing), the problem, the advice."""
+@dataclass(frozen=True)
+class AnswerProblem:
+    """What is wrong with the answer to a question, and what would be right."""
+
+    variable: str
+    wrong: str
+    right: str
+    is_missing: bool = False
+    """Whether there is no answer, where one must be given."""
+
+
+def answer_problems(what: str, questions: Sequence[Question], values: Mapping[str, Any]) -> Iterator[AnswerProblem]:
+    """Yield what is wrong with the spec's values."""
     known = {one.variable: one for one in questions}
+    answers = {one.variable: values.get(one.variable, one.default) for one in questions}
     for variable, answer in values.items():
         if variable not in known:
-            yield variable, f"the {what} asks no `{variable}`", f"it asks: {', '.join(known) or 'nothing'}"
+            advice = f"it asks: {', '.join(known) or 'nothing'}"
+            yield AnswerProblem(variable, f"the {what} asks no `{variable}`", advice)
+        elif not known[variable].is_asked(answers):
+            told = ", ".join(f"{one} {value}" for one, value in known[variable].when.items())
+            yield AnswerProblem(variable, f"the {what} asks no `{variable}` here", f"it does with {told}")
         elif found := known[variable].problem(answer):
-            yield variable, *found
+            yield AnswerProblem(variable, *found)
     for question in questions:
-        if question.default is None and question.variable not in values:
-            yield None, f"`{question.variable}` is missing", f"it is the answer to: {question.label}"
+        if question.default is None and question.variable not in values and question.is_asked(answers):
+            advice = f"it is the answer to: {question.label}"
+            yield AnswerProblem(question.variable, f"`{question.variable}` is missing", advice, is_missing=True)

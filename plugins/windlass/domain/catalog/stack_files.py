@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import Field
 
 from windlass.domain.catalog.parsing import TEMPLATE_SUFFIX, CatalogFiles, CatalogSection, parse_document
 from windlass.domain.catalog.question_files import QuestionSection
+from windlass.domain.catalog.questions import Question
 from windlass.domain.catalog.stacks import StackTemplate
 from windlass.errors import SpecError
 
@@ -46,7 +47,18 @@ def _stack(files: CatalogFiles, name: str) -> StackTemplate:
     if COMPOSE_TEMPLATE not in templates:
         raise SpecError(f"{files.name(path)}: there is no {COMPOSE_TEMPLATE} beside it")
     questions = tuple(one.read(files.name(path)) for one in document.questions)
+    if problems := list(_unfitting(questions)):
+        raise SpecError("\n".join(f"{files.name(path)}: questions: {problem}" for problem in problems))
     return StackTemplate(name, document.description, questions, document.images, templates)
+
+
+def _unfitting(questions: Iterable[Question]) -> Iterator[str]:
+    asked = {one.variable: one for one in questions}
+    for question in asked.values():
+        for variable in sorted(set(question.when) - set(asked)):
+            yield f"`{question.variable}` is asked with `{variable}`, which is no question"
+        if question.fixed:
+            yield f"`{question.variable}` is fixed, which answers to drivers alone can be"
 
 
 def _templates(texts: Mapping[str, str], name: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from windlass.domain.catalog.questions import Question, answer_problems, answers_to
+from windlass.domain.catalog.questions import AnswerProblem, Question, answer_problems, answers_to
 
 RELEASE_VERSION = "release"
 """Stands for the version of an image or file that the Kubernetes release has."""
@@ -31,6 +31,6 @@ class StackTemplate:
         """
         return answers_to(f"stack {self.name}", self.questions, values)
 
-    def problems(self, values: Mapping[str, Any]) -> Iterator[tuple[str | None, str, str]]:
-        """Yield what is wrong with the spec's values: the variable (None if it is missing), the problem, the advice."""
+    def problems(self, values: Mapping[str, Any]) -> Iterator[AnswerProblem]:
+        """Yield what is wrong with the spec's values."""
         return answer_problems("stack", self.questions, values)

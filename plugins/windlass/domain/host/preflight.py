@@ -24,7 +24,6 @@ from windlass.domain.host.layout import (
     SCHEDULER_PORT,
 )
 from windlass.domain.host.left_there import engine_settings, leftovers, login, room
-from windlass.domain.host.proxy_fit import proxy_fit
 from windlass.domain.host.reach import machines_of_two, wrong_node_addresses
 from windlass.domain.host.virtual_address import AddressProbe, wrong_virtual_address
 from windlass.domain.spec.models import Cluster, Host
@@ -103,7 +102,6 @@ def check_hosts(
             continue
         findings += [PreflightFinding(host.name, *told) for told in wrong_node_addresses(host, answer.facts)]
         findings += _check_system(host, answer.facts)
-        findings += _check_kernel(cluster, host, answer.facts)
         engine = engine_fit(answer.facts, brings_engine=brings_engine)
         findings += [PreflightFinding(host.name, problem, remedy) for problem, remedy in engine]
         findings += _check_software(host, answer.facts)
@@ -151,12 +149,6 @@ def _check_system(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
     if facts.swaps:
         remedy = "run `swapoff -a` and take it out of /etc/fstab"
         yield PreflightFinding(host.name, f"swap is on ({', '.join(facts.swaps)})", remedy)
-
-
-def _check_kernel(cluster: Cluster, host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:
-    if host.is_node:
-        for problem, remedy in proxy_fit(cluster.spec.network.proxy, facts.kernel):
-            yield PreflightFinding(host.name, problem, remedy)
 
 
 def _check_software(host: Host, facts: HostFacts) -> Iterator[PreflightFinding]:

@@ -39,4 +39,5 @@ def _is_replica(pod: Object) -> bool:
     metadata = pod["metadata"]
     is_dns = metadata.get("namespace") == NAMESPACE and (metadata.get("labels") or {}).get(_LABEL) == _DNS
     is_alive = not metadata.get("deletionTimestamp") and pod.get("status", {}).get("phase") not in _ENDED
-    return is_dns and is_alive and bool(pod["spec"].get("nodeName"))
+    is_cache = any(owner["kind"] == "DaemonSet" for owner in metadata.get("ownerReferences", ()))  # one of its node
+    return is_dns and is_alive and not is_cache and bool(pod["spec"].get("nodeName"))

@@ -103,15 +103,23 @@ def _facts(cluster: Cluster) -> HostFacts:
 
 
 def _answers(questions: Sequence[Question]) -> Iterator[tuple[str, dict[str, Any]]]:
-    least = {one.variable: one.example for one in questions if one.default is None}
-    yield "as it comes", least
+    yield "as it comes", _least(questions, {})
     for question in questions:
         others: Sequence[Any] = (True, False) if question.kind == "boolean" else question.options
         for answer in others:
             if answer != question.default:
-                yield f"{question.variable} {answer}", {**least, question.variable: answer}
+                given = {**question.when, question.variable: answer}
+                yield f"{question.variable} {answer}", _least(questions, given)
         if question.default is not None and question.example is not None:
-            yield f"{question.variable} as in its example", {**least, question.variable: question.example}
+            given = {**question.when, question.variable: question.example}
+            yield f"{question.variable} as in its example", _least(questions, given)
+
+
+def _least(questions: Sequence[Question], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what must be answered where some answers are `given`."""
+    answers = {one.variable: given.get(one.variable, one.default) for one in questions}
+    asked = {one.variable: one.example for one in questions if one.default is None and one.is_asked(answers)}
+    return {**asked, **given}
 
 
 def _picking(driver: Driver, values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from windlass.domain.catalog import Release
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.etcd.status import Alarm
-from windlass.domain.host.proxy_fit import proxy_fit
 from windlass.domain.rollout.gate import GateFinding, GateReport, finding, warning
 from windlass.domain.rollout.quorum_gate import judge_members
 from windlass.domain.rollout.removed_apis import ApiUse
@@ -55,6 +54,8 @@ class GateInputs:
     """Requests for removed APIs of which it cannot be told whose they were."""
     joining: tuple[str, ...] = ()
     """What stands in the way of hosts that join."""
+    misfits: tuple[str, ...] = ()
+    """What drivers need and hosts have not, of all hosts: a driver may be another from now on."""
     absent_nodes: frozenset[str] = frozenset()
     """Nodes that nobody expects to be Ready: they join, leave, or do not answer."""
     is_spec_changed: bool = True
@@ -93,7 +94,12 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
                 "fill it: `windlass mirror`, with `--only NAME` for what is optional",
                 "the mirror has everything of the target",
             ),
-            *_kernels(cluster, seen),
+            finding(
+                "drivers",
+                seen.misfits,
+                "put that right first, or leave it out of the spec",
+                "hosts have what they need",
+            ),
             _drift(cluster, seen),
         )
     )
@@ -103,19 +109,6 @@ def _skew(seen: GateInputs, target: Release) -> GateFinding:
     problems = [*skew_problems(seen.running), *target_problems(seen.running, target)]
     remedy = f"bring that component to its cluster's version first: `{Operation.APPLY}` with the stored spec"
     return finding("version skew", problems, remedy, "every component may go to the target in one step")
-
-
-def _kernels(cluster: Cluster, seen: GateInputs) -> Iterator[GateFinding]:
-    """Yield what is wrong with nodes' kernels, as the API knows them: kube-proxy would end itself there."""
-    told = [
-        f"{node['metadata']['name']}: {wrong}; {right}"
-        for node in seen.workloads.nodes
-        for wrong, right in proxy_fit(
-            cluster.spec.network.proxy, node["status"].get("nodeInfo", {}).get("kernelVersion", "")
-        )
-    ]
-    if told:
-        yield finding("kernels", told, "put that right first", "every kernel does")
 
 
 def _flags(cluster: Cluster, target: Release) -> GateFinding:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from windlass.domain.catalog.drivers import Drivers
 from windlass.domain.spec import Cluster, diff_clusters
+from windlass.domain.spec.drivers import fixed_answers
 from windlass.domain.spec.flags import etcd_prefix, service_account_issuers
 from windlass.domain.spec.models import Host
 from windlass.domain.spec.problem import Path
@@ -30,9 +32,10 @@ _FIXED_SETTINGS: Mapping[Path, tuple[str, str]] = {
 """Reason and way out, by the path of a setting."""
 
 
-def refuse_what_no_rollout_changes(before: Cluster, after: Cluster) -> None:
+def refuse_what_no_rollout_changes(before: Cluster, after: Cluster, drivers: Drivers) -> None:
     """RefusedError that names every change that no rollout brings about, each with its reason and the way out."""
     told = [text for rule in _RULES for text in rule(before, after)]
+    told += [f"{change} ({why}: {_NEW_CLUSTER})" for change, why in fixed_answers(before, after, drivers)]
     if told:
         raise RefusedError(
             f"{after.name}: a rollout cannot change this: {'; '.join(told)}. Nothing was changed; put it back into the "

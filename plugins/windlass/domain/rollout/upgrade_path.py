@@ -80,7 +80,7 @@ def upgrade_path(catalog: Catalog, running: Cluster, given: Cluster | None, vers
     target = version or after.spec.kubernetes.version
     release = check_target(catalog, running.spec.kubernetes.version, target)
     desired = at_version(after, target)
-    refuse_what_no_rollout_changes(running, desired)
+    refuse_what_no_rollout_changes(running, desired, release.drivers)
     return UpgradePath(running, desired, release)
 
 

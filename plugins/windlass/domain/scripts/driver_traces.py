@@ -16,11 +16,16 @@ def trace_words(pod_ranges: Sequence[str], traces: HostTraces) -> str:
 
     CNI plugins, which every network has, name their chains with CNI and their bridge cni0 whatever the driver is.
     """
+    whole = traces + HostTraces(interfaces=("cni0",), chains=("CNI",))
+    return f"pods={shlex.quote(' '.join(pod_ranges))}\n{left_words(whole)}"
+
+
+def left_words(traces: HostTraces) -> str:
+    """Return the variables of what drivers alone have left, on a host whose pods run on."""
     words = {
-        "pods": " ".join(pod_ranges),
-        "links": " ".join((*traces.interfaces, "cni0")),
+        "links": " ".join(traces.interfaces),
         "routes": "|".join(traces.routes) or NOTHING,
-        "chains": "|".join((*traces.chains, "CNI")),
+        "chains": "|".join(traces.chains),
         "nft_tables": " ".join(traces.tables),
         "traces": " ".join(traces.paths),
     }

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.domain.catalog.drivers import NONE, Driver, DriverKind, Drivers, HostTraces, Traffic, When
+from windlass.domain.catalog.questions import Question
+from windlass.domain.spec.class_names import is_class_name
+from windlass.domain.spec.diff import Change
 from windlass.domain.spec.dns import Dns
 from windlass.domain.spec.models import Cluster
-from windlass.domain.spec.problem import Path
+from windlass.domain.spec.problem import Path, path_text
 from windlass.domain.spec.services import LoadBalancer, MeasurementHistory, Monitoring, Network, Storage
 
 DriverSection = Network | Dns | Storage | Monitoring | MeasurementHistory | LoadBalancer
@@ -32,11 +35,6 @@ class DriverChoice:
     """Of the spec; some of its settings answer questions too."""
     path: Path
     values: Mapping[str, Any]
-
-    @property
-    def is_class(self) -> bool:
-        """Whether the name has the form of a class, which specs could name once: no driver has such a name."""
-        return ":" in self.name
 
     def setting(self, key: str) -> Any:
         """Return what the section says under `key` if that is not the default, which is to say nothing; else None.
@@ -62,6 +60,16 @@ class DriverChoice:
         }
         return {**{variable: value for variable, value in settings.items() if value is not None}, **self.values}
 
+    def answers(self, driver: Driver) -> dict[str, Any]:
+        """Return every answer as it is given or by default, also one that is wrong."""
+        given = self.given(driver)
+        return {one.variable: given.get(one.variable, one.default) for one in driver.questions}
+
+    def place_of(self, question: Question) -> Path:
+        """Return where a question is answered: among the values, or by the setting of the section that answers too."""
+        has_setting = question.variable not in self.values and question.setting and self.knows(question.setting)
+        return (*self.path, question.setting) if has_setting else (*self.path, "values", question.variable)
+
     def _field(self, key: str) -> tuple[str, Any]:
         return next((name, field) for name, field in type(self.section).model_fields.items() if field.alias == key)
 
@@ -72,6 +80,7 @@ class PickedDriver:
 
     driver: Driver
     answers: Mapping[str, Any]
+    choice: DriverChoice
 
     def holds(self, when: When) -> bool:
         """Tell whether the answers are such that something counts."""
@@ -81,6 +90,20 @@ class PickedDriver:
     def modules(self) -> tuple[str, ...]:
         """The modules of the kernel that hosts load for it."""
         return tuple(one.name for one in self.driver.needs.modules if self.holds(one.when))
+
+    @property
+    def required_modules(self) -> tuple[str, ...]:
+        """Those of them without which it cannot be."""
+        return tuple(one.name for one in self.driver.needs.modules if one.required and self.holds(one.when))
+
+    def instead(self, when: When) -> str:
+        """Return what the spec may say so that what is bound to `when` does not count."""
+        ways = [
+            f"set {path_text(self.choice.place_of(one))} to {' or '.join(others)}"
+            for one in self.driver.questions
+            if (others := [option for option in one.options if one.variable in when and option != when[one.variable]])
+        ]
+        return ", or ".join(ways) or "pick another driver"
 
 
 def driver_choices(cluster: Cluster) -> tuple[DriverChoice, ...]:
@@ -115,21 +138,26 @@ def picked_drivers(cluster: Cluster, drivers: Drivers) -> tuple[PickedDriver, ..
 def _picked(cluster: Cluster, drivers: Drivers) -> Iterator[PickedDriver]:
     for choice in driver_choices(cluster):
         is_nobody = choice.name == NONE and (choice.slot, NONE) not in drivers.loaded
-        if not is_nobody and not choice.is_class:
+        if not is_nobody and not is_class_name(choice.name):
             driver = drivers.driver(choice.slot, choice.name)
-            yield PickedDriver(driver, driver.answers(choice.given(driver)))
+            yield PickedDriver(driver, driver.answers(choice.given(driver)), choice)
 
 
 def foundation_namespaces(cluster: Cluster, drivers: Drivers) -> frozenset[str]:
     """Return the namespaces of what Windlass runs in a cluster for everyone."""
-    return frozenset((SYSTEM_NAMESPACE, *(name for one in _there(cluster, drivers) for name in one.namespaces)))
+    return frozenset((SYSTEM_NAMESPACE, *(name for one in _there(cluster, drivers) for name in one.driver.namespaces)))
 
 
 def observed_kinds(cluster: Cluster, drivers: Drivers) -> tuple[DriverKind, ...]:
     """Return the kinds of drivers that the watch may list in a cluster: those of its own drivers, and the usual."""
-    picked = {driver.id for driver in _there(cluster, drivers)}
+    there = {one.driver.id: one for one in _there(cluster, drivers)}
     by_id = sorted(drivers.loaded.values(), key=lambda driver: driver.id)
-    return tuple(kind for driver in by_id for kind in driver.kinds if kind.always or driver.id in picked)
+    return tuple(
+        kind
+        for driver in by_id
+        for kind in driver.kinds
+        if kind.always or (driver.id in there and there[driver.id].holds(kind.when))
+    )
 
 
 def spreads_dns(cluster: Cluster, drivers: Drivers) -> bool:
@@ -139,7 +167,32 @@ def spreads_dns(cluster: Cluster, drivers: Drivers) -> bool:
 
 def host_traces(cluster: Cluster, drivers: Drivers) -> HostTraces:
     """Return what the drivers of a cluster leave on its hosts."""
-    return sum((one.traces for one in _there(cluster, drivers)), HostTraces())
+    return sum((one.driver.traces for one in _there(cluster, drivers)), HostTraces())
+
+
+def leaving_drivers(before: Cluster, after: Cluster, drivers: Drivers) -> tuple[Driver, ...]:
+    """Return the drivers that a spec picks and the next one does not."""
+    stay = {one.driver.id for one in _there(after, drivers)}
+    return tuple(one.driver for one in _there(before, drivers) if one.driver.id not in stay)
+
+
+def fixed_answers(before: Cluster, after: Cluster, drivers: Drivers) -> Iterator[tuple[Change, str]]:
+    """Yield each change of an answer that a running cluster keeps, and why it does."""
+    olds = {choice.slot: choice for choice in driver_choices(before)}
+    for choice in driver_choices(after):
+        driver, old = drivers.loaded.get((choice.slot, choice.name)), olds[choice.slot]
+        if driver is None or old.name != choice.name:
+            continue
+        had, has = (driver.answers(one.given(driver)) for one in (old, choice))
+        for question in driver.questions:
+            if question.fixed and had[question.variable] != has[question.variable]:
+                yield Change(choice.place_of(question), had[question.variable], has[question.variable]), question.fixed
+
+
+def required_modules(cluster: Cluster, drivers: Drivers) -> tuple[str, ...]:
+    """Return the modules of the kernel that every node must have."""
+    picked = picked_drivers(cluster, drivers)
+    return tuple(dict.fromkeys(name for one in picked for name in one.required_modules))
 
 
 def node_traffic(cluster: Cluster, drivers: Drivers) -> tuple[Traffic, ...]:
@@ -148,7 +201,9 @@ def node_traffic(cluster: Cluster, drivers: Drivers) -> tuple[Traffic, ...]:
     return tuple(traffic for one in picked for traffic in one.driver.traffic if one.holds(traffic.when))
 
 
-def _there(cluster: Cluster, drivers: Drivers) -> Iterator[Driver]:
+def _there(cluster: Cluster, drivers: Drivers) -> Iterator[PickedDriver]:
     """Yield the drivers that a spec picks and that there are: a cluster can be taken down without the others."""
-    found = (drivers.loaded.get((choice.slot, choice.name)) for choice in driver_choices(cluster))
-    yield from (driver for driver in found if driver is not None)
+    for choice in driver_choices(cluster):
+        driver = drivers.loaded.get((choice.slot, choice.name))
+        if driver is not None:
+            yield PickedDriver(driver, choice.answers(driver), choice)

@@ -23,8 +23,10 @@ class Network(Section):
 
     driver: str = setting("flannel", "Network driver of the catalog; none: bring your own manifests.")
     values: dict[str, Any] = driver_values()
-    backend: Literal["vxlan", "host-gw"] = setting(
-        "vxlan", "How flannel carries packets between hosts; host-gw needs all hosts on one layer-2 network."
+    backend: Literal["vxlan", "host-gw", "wireguard"] = setting(
+        "vxlan",
+        "How flannel carries packets between hosts; host-gw needs all hosts on one layer-2 network, wireguard, which "
+        "encrypts them, a kernel that has it.",
     )
     pod_cidr: str = setting("10.244.0.0/16", "Range of the pods, IPv4 or IPv6; each node takes a part of it.")
     service_cidr: str = setting("10.96.0.0/12", "Range of the services, of the same IP family.")

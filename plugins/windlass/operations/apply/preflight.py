@@ -10,6 +10,7 @@ from windlass.domain.host.artifact_fit import check_artifacts
 from windlass.domain.host.driver_fit import check_drivers_fit
 from windlass.domain.host.preflight import check_hosts, refuse
 from windlass.operations.apply.gather_facts import ask_hosts
+from windlass.operations.apply.lacking_modules import lacking_modules
 from windlass.operations.apply.plan import plan_apply, plan_text
 from windlass.operations.apply.taken_addresses import taken_addresses
 from windlass.operations.apply.validate import refuse_change_of_running
@@ -36,7 +37,8 @@ def preflight(run: ClusterRun, spec: str | None, *, plan_only: bool = False) -> 
         found = check_hosts(cluster, answers, taken, brings_engine=session.mirror.brings_engine)
         source = (session.lock, session.mirror)
         facts = {name: answer.facts for name, answer in answers.items() if answer.facts is not None}
-        found += check_drivers_fit(cluster, session.release.drivers, facts)
+        lacking = lacking_modules(session, [host for host in session.hosts if host.name in facts])
+        found += check_drivers_fit(cluster, session.release.drivers, facts, lacking)
         refuse([*found, *check_artifacts(cluster, session.release, source, answers)])
         for name, one in facts.items():
             run.records.check_host(name, one.store_marks)

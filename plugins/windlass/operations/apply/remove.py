@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from windlass.domain.catalog.drivers import HostTraces
 from windlass.domain.host.layout import CLUSTER_MARK
 from windlass.domain.scripts.uninstall import removal_script
 from windlass.domain.spec.drivers import host_traces
@@ -80,8 +81,12 @@ def _way_out(silent: Sequence[str]) -> str:
     return f"the cluster stays in the store until all hosts are clean: {way}a run begins where this one ended"
 
 
-def remove_from_host(session: ClusterSession, host: Host, connection: Connection) -> Changes:
+def remove_from_host(
+    session: ClusterSession, host: Host, connection: Connection, earlier: HostTraces | None = None
+) -> Changes:
     """Remove all that belongs to the cluster from one host; what was removed, which is nothing at a second run.
+
+    With what drivers have left there that it had `earlier`.
 
     RefusedError if the host belongs to another cluster by now; CommandError says everything that is left there.
     """
@@ -90,5 +95,6 @@ def remove_from_host(session: ClusterSession, host: Host, connection: Connection
         raise RefusedError(f"{host.name}: belongs to the cluster `{mark.decode().strip()}`; it was left alone")
     find_former_settings(connection)
     cluster = session.cluster
-    script = removal_script(cluster.spec.network.pod_ranges, host_traces(cluster, session.release.drivers))
+    traces = host_traces(cluster, session.release.drivers) + (earlier or HostTraces())
+    script = removal_script(cluster.spec.network.pod_ranges, traces)
     return run_script(connection, script, timeout=_REMOVAL)

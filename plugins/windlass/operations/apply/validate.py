@@ -96,7 +96,7 @@ def _check_change(run: ClusterRun, stored: Cluster, desired: Cluster, changes: S
     pki = run.records.pki(run.keys)
     if pki is None:
         return
-    refuse_what_no_rollout_changes(stored, desired)
+    refuse_what_no_rollout_changes(stored, desired, run.catalog.drivers)
     refuse_change_of_running(run, changes)
     if leaving := dropped_hosts(stored, desired):
         with run.session(stored) as session:

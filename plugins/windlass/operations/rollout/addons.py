@@ -19,7 +19,7 @@ from windlass.operations.objects.observe import CONFIG_MAPS, observe_objects
 from windlass.operations.objects.secrets import rewrite_secrets, secrets_drift
 from windlass.operations.objects.spread import spread_dns
 from windlass.operations.rollout.context import RolloutContext
-from windlass.operations.rollout.left_rules import remove_left_rules
+from windlass.operations.rollout.left_traces import remove_what_drivers_left
 from windlass.operations.rollout.settle import unreachable_hosts
 from windlass.operations.waiting import wait_until
 
@@ -41,7 +41,7 @@ def change_add_ons(rollout: RolloutContext) -> Changes:
             _wait_for_authority(rollout, client)
         changed = (*apply_services(session, client, before), *label_nodes(session, client, before))
         _tell_and_wait(rollout, client, changed, absent)
-        left = remove_left_rules(rollout, client, absent)
+        left = remove_what_drivers_left(rollout, client, absent)
         rest = (*left, *rewrite_secrets(session, client, rollout.pki), *spread_dns(session, client))
         if rest:
             _tell_and_wait(rollout, client, rest, absent)

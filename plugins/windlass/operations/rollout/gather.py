@@ -33,7 +33,14 @@ from windlass.operations.rollout.context import Views
 from windlass.operations.rollout.drain import is_ours
 from windlass.operations.rollout.etcd import ANSWERS_WITHIN
 from windlass.operations.rollout.observe import InspectedHost, drifted_parts, observe_hosts
-from windlass.operations.rollout.planes import Leftovers, as_expected, find_leftovers, joining_findings, presence_of
+from windlass.operations.rollout.planes import (
+    Leftovers,
+    as_expected,
+    driver_findings,
+    find_leftovers,
+    joining_findings,
+    presence_of,
+)
 
 _EVER = timedelta(days=36_500)
 _UNPACKED = 2.5
@@ -67,6 +74,7 @@ def gather(views: Views, pki: Pki) -> GatheredInputs:
         objects = pool.submit(ask_api, views, pki)
         leftovers = pool.submit(find_leftovers, during, views.transition)
         joining = joining_findings(views, looks.result())
+        misfits = driver_findings(session, looks.result())
     return _together(
         views,
         pki,
@@ -78,6 +86,7 @@ def gather(views: Views, pki: Pki) -> GatheredInputs:
             objects.result(),
             leftovers.result(),
             joining,
+            misfits,
         ),
     )
 
@@ -91,6 +100,7 @@ class _Answers:
     api: ApiAnswer
     leftovers: Leftovers
     joining: tuple[PreflightFinding, ...]
+    misfits: tuple[PreflightFinding, ...]
 
 
 def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
@@ -134,6 +144,7 @@ def _together(views: Views, pki: Pki, found: _Answers) -> GatheredInputs:
         free_kib={name: _free(look.observed.facts.disk_free_kib) for name, look in looks.items()},
         needed_kib={name: _needed(session, name, look) for name, look in looks.items()},
         joining=tuple(map(str, found.joining)),
+        misfits=tuple(map(str, found.misfits)),
         absent_nodes=frozenset(
             {*changes.prepare, *changes.node_joins, *unreachable, *(host.name for host in transition.leaving)}
         ),

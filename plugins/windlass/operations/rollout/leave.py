@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from windlass.domain.catalog.drivers import HostTraces
 from windlass.domain.etcd.membership import as_dead, assess, name_of
 from windlass.domain.etcd.quorum import Removal, check, what_if
 from windlass.domain.pki.layout import files_for
@@ -56,7 +57,7 @@ def leave(rollout: RolloutContext, name: str, destroy: Destroy) -> Changes:
     if is_whole and destroy(name):
         done.append("destroyed by its provider")
     elif is_whole:
-        done += remove_from_host(rollout.during, host, rollout.connection(name))
+        done += remove_from_host(rollout.during, host, rollout.connection(name), _earlier(rollout))
     else:
         done += _strip(rollout, transition, name)
     if NODE in lost:
@@ -131,9 +132,9 @@ def _strip(rollout: RolloutContext, transition: Transition, name: str) -> Change
     connection = rollout.connection(name)
     done: list[str] = []
     if NODE in transition.lost(name):
-        leaving = rollout.session.cluster
-        traces = host_traces(leaving, rollout.session.release.drivers)
-        script = node_removal_script(leaving.spec.network.pod_ranges, traces)
+        cluster = rollout.session.cluster
+        traces = host_traces(cluster, rollout.session.release.drivers) + _earlier(rollout)
+        script = node_removal_script(cluster.spec.network.pod_ranges, traces)
         done += run_script(connection, script, timeout=_STOPS)
         # A node's kernel modules are among the settings; what is loaded now is what such a host asks for.
         done += load_kernel_settings(connection)
@@ -142,6 +143,11 @@ def _strip(rollout: RolloutContext, transition: Transition, name: str) -> Change
     cluster = rollout.during.cluster
     surplus = set(files_for(cluster, old, rollout.pki)) - set(files_for(cluster, new, rollout.pki))
     return (*done, *run_script(connection, remove_files_script(surplus)))
+
+
+def _earlier(rollout: RolloutContext) -> HostTraces:
+    """Return what the drivers of the spec before have left: hosts that leave are none that the add-ons' step asks."""
+    return host_traces(rollout.before.cluster, rollout.before.release.drivers)
 
 
 def _transition(rollout: RolloutContext) -> Transition:

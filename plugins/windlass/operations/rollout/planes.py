@@ -20,6 +20,7 @@ from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.errors import ForeignHostError
 from windlass.operations.apply.gather_facts import ask_hosts
+from windlass.operations.apply.lacking_modules import lacking_modules
 from windlass.operations.apply.virtual_address import probe_virtual_address
 from windlass.operations.cluster import Changes, ClusterSession, run_script
 from windlass.operations.rollout.context import Views
@@ -94,8 +95,6 @@ def joining_findings(views: Views, looks: Mapping[str, HostOutcome[InspectedHost
     errors = [one.error for one in looks.values() if isinstance(one.error, ForeignHostError)]
     foreign = tuple(foreign_host(error.host, error.cluster) for error in errors)
     foreign += tuple(PreflightFinding(name, *told) for name, told in _wrong_new_address(views, known))
-    # Of all hosts: a driver may be another from now on.
-    foreign += tuple(check_drivers_fit(cluster, session.release.drivers, known))
     if not new:
         return foreign
     silent = {host.name for host in session.hosts} - set(known)
@@ -105,6 +104,15 @@ def joining_findings(views: Views, looks: Mapping[str, HostOutcome[InspectedHost
     findings = check_hosts(awake.cluster, answers, views.taken, brings_engine=session.mirror.brings_engine)
     findings += check_artifacts(awake.cluster, session.release, (session.lock, session.mirror), answers)
     return (*foreign, *(one for one in findings if one.host in new))
+
+
+def driver_findings(
+    session: ClusterSession, looks: Mapping[str, HostOutcome[InspectedHost]]
+) -> tuple[PreflightFinding, ...]:
+    """Return what the drivers that the spec picks need, and hosts that answer have not."""
+    facts = {name: one.get().observed.facts for name, one in looks.items() if one.is_ok}
+    lacking = lacking_modules(session, [host for host in session.hosts if host.name in facts])
+    return tuple(check_drivers_fit(session.cluster, session.release.drivers, facts, lacking))
 
 
 def _wrong_new_address(views: Views, known: Mapping[str, HostFacts]) -> Iterator[tuple[str, tuple[str, str]]]:

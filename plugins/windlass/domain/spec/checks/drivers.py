@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from windlass.domain.addresses import read_range
 from windlass.domain.catalog.drivers import Driver, Drivers
-from windlass.domain.catalog.questions import Question, answer_problems
+from windlass.domain.catalog.questions import answer_problems
 from windlass.domain.catalog.release import version_numbers
-from windlass.domain.spec.checks.syntax import is_own_class
+from windlass.domain.spec.class_names import is_class_name
 from windlass.domain.spec.drivers import DriverChoice, PickedDriver, driver_choices
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Path, Problem, nearest
@@ -39,13 +39,11 @@ def _shared_network(cluster: Cluster, known: Drivers) -> Iterator[Problem]:
         driver = known.loaded.get((choice.slot, choice.name))
         if driver is None or (when := driver.needs.shared_network) is None:
             continue
-        given = choice.given(driver)
-        picked = PickedDriver(driver, {one.variable: given.get(one.variable, one.default) for one in driver.questions})
+        picked = PickedDriver(driver, choice.answers(driver), choice)
         if picked.holds(when):
             asked = [one for one in driver.questions if one.variable in when]
-            path = _place(choice, asked[0]) if asked else (*choice.path, "driver")
-            others = [option for one in asked for option in one.options if option != when[one.variable]]
-            yield Problem(path, why, f"say {' or '.join(others)}" if others else "pick another driver")
+            path = choice.place_of(asked[0]) if asked else (*choice.path, "driver")
+            yield Problem(path, why, picked.instead(when))
 
 
 def _not_there(choice: DriverChoice, known: Drivers) -> Iterator[Problem]:
@@ -55,7 +53,7 @@ def _not_there(choice: DriverChoice, known: Drivers) -> Iterator[Problem]:
     if why := known.broken.get((choice.slot, choice.name)):
         told = "; ".join(why.splitlines())
         yield Problem(path, f"the driver `{choice.name}` cannot be loaded: {told}", f"correct that; {listed}")
-    elif not is_own_class(choice.name):  # which has a check of its own
+    elif not is_class_name(choice.name):  # which has a check of its own
         meant = nearest(choice.name, names)
         advice = f"did you mean `{meant}`? {listed}" if meant else listed
         right = f"{advice}; bring one of your own as a driver of the catalog, or say `none`, and use spec.manifests"
@@ -63,30 +61,17 @@ def _not_there(choice: DriverChoice, known: Drivers) -> Iterator[Problem]:
 
 
 def _answers(choice: DriverChoice, driver: Driver) -> Iterator[Problem]:
-    questions = {one.variable: one for one in driver.questions}
-    given = choice.given(driver)
-    for variable, wrong, right in answer_problems("driver", driver.questions, given):
-        if variable is None:
-            missing = next(one for one in driver.questions if f"`{one.variable}`" in wrong)
-            yield Problem(_place(choice, missing, ("values",)), wrong, right)
-        elif variable in choice.values:
-            yield Problem((*choice.path, "values", variable), wrong, right)
-        else:
-            yield Problem(_place(choice, questions[variable]), wrong, right)
+    questions, values = {one.variable: one for one in driver.questions}, (*choice.path, "values")
+    for found in answer_problems("driver", driver.questions, choice.given(driver)):
+        asked = questions.get(found.variable)
+        path: Path = choice.place_of(asked) if asked else (*values, found.variable)
+        is_nowhere = found.is_missing and path == (*values, found.variable)
+        yield Problem(values if is_nowhere else path, found.wrong, found.right)
     for question in driver.questions:
         said = choice.setting(question.setting) if question.setting and choice.knows(question.setting) else None
         if said is not None and choice.values.get(question.variable, said) != said:
             wrong = f"the answer is another one than `{question.setting}` beside the driver gives"
             yield Problem((*choice.path, "values", question.variable), wrong, "give it once")
-
-
-def _place(choice: DriverChoice, question: Question, without: Path | None = None) -> Path:
-    """Return where a question is answered: by a setting of the section, or among the values."""
-    if question.variable in choice.values:
-        return (*choice.path, "values", question.variable)
-    if question.setting and choice.knows(question.setting):
-        return (*choice.path, question.setting)
-    return (*choice.path, *(without or ("values", question.variable)))
 
 
 def _needs(cluster: Cluster, choice: DriverChoice, driver: Driver) -> Iterator[Problem]:

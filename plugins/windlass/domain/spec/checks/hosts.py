@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from windlass.domain.host.layout import API_SERVER_NAME
-from windlass.domain.spec.checks.syntax import is_dns_name, is_own_class, wrong_address, wrong_dns_name, wrong_label
+from windlass.domain.spec.checks.syntax import is_dns_name, wrong_address, wrong_dns_name, wrong_label
+from windlass.domain.spec.class_names import is_class_name
 from windlass.domain.spec.logins import login_of
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.problem import Path, Problem, UnreadableSpec, correct_spec, nearest, suggestion
@@ -116,14 +117,14 @@ def _addresses_of(host: Host) -> Iterator[tuple[str, str]]:
 def provider(cluster: Cluster) -> Iterator[Problem]:
     """Check that the provider is named by a plain name; a class may stand in a stored spec, and is never imported."""
     named = cluster.spec.hosts.provider
-    if not is_own_class(named) and (wrong := wrong_label(named)):
+    if not is_class_name(named) and (wrong := wrong_label(named)):
         yield Problem(_PROVIDER, *wrong)
 
 
 def known_provider(cluster: Cluster, installed: Collection[str]) -> Iterator[Problem]:
     """Check that the provider comes along with Windlass, or is one of those that are `installed`."""
     named, known = cluster.spec.hosts.provider, (*_PROVIDERS, *installed)
-    if is_own_class(named):
+    if is_class_name(named):
         wrong = f"`{named}` names a class, and a spec names no code"
         right = "make it an entry point of an installed package, and give that name here; see docs/hosts.md"
         yield Problem(_PROVIDER, wrong, right)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from windlass.domain.spec.care import SURGE
-from windlass.domain.spec.checks.syntax import is_own_class
+from windlass.domain.spec.class_names import is_class_name
 from windlass.domain.spec.drivers import driver_choices
 from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Problem
@@ -36,7 +36,7 @@ def surge(document: Any) -> Iterator[Problem]:
 
 def _own_drivers(cluster: Cluster) -> Iterator[Problem]:
     for choice in driver_choices(cluster):
-        if is_own_class(choice.name):
+        if is_class_name(choice.name):
             wrong = f"`{choice.name}` names a class, and a spec names no code"
             right = "bring your driver as one of the catalog, which is data, or say `none`, and use spec.manifests"
             yield Problem((*choice.path, "driver"), wrong, right)

@@ -45,10 +45,11 @@ def stack_problems(cluster: Cluster, known_stacks: Mapping[str, StackTemplate] |
             yield Problem((*path, "name"), f"the catalog has no stack `{stack.name}`", advice)
             continue
         texts = {one.variable for one in template.questions if one.kind == "string"}
-        for variable, wrong, right in template.problems(stack.values):
-            if variable in texts and is_reference(stack.values[variable]):
+        for found in template.problems(stack.values):
+            where: Path = (*path, "values") if found.is_missing else (*path, "values", found.variable)
+            if found.variable in texts and is_reference(stack.values.get(found.variable)):
                 continue  # which has its own checks; what it stands for is looked at when it is put in
-            yield Problem((*path, "values", *([variable] if variable else [])), wrong, right)
+            yield Problem(where, found.wrong, found.right)
 
 
 def components(cluster: Cluster) -> Iterator[Problem]:

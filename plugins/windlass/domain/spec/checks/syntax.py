@@ -8,7 +8,6 @@ import re
 from windlass.domain.addresses import in_url, read_address, split_port
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_BUILT_BY_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
 _PROXY_URL = re.compile(r"https?://[A-Za-z0-9._~:@%\[\]/!*+,;=-]+")
 _FORM_OF_NAMES = "use lower-case letters, digits and `-`, begin and end with a letter or digit"
 
@@ -34,11 +33,6 @@ def wrong_dns_name(name: str) -> tuple[str, str] | None:
 def is_dns_name(name: str) -> bool:
     """Say whether `name` is a DNS name, in any case, and does not look like an address."""
     return wrong_dns_name(name.lower()) is None and not re.fullmatch(r"[0-9.]+", name)
-
-
-def is_own_class(name: str) -> bool:
-    """Say whether `name` has the form `module:Class`, by which earlier releases let a spec name code."""
-    return _BUILT_BY_USER.fullmatch(name) is not None
 
 
 def wrong_address(text: str) -> tuple[str, str] | None:

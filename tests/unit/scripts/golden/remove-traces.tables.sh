@@ -1,4 +1,11 @@
 set -u
+links=''
+routes=-
+chains=''
+nft_tables=kube-network-policies
+traces=''
+gone() { echo "changed: $1"; }
+failed=
 
 # A host without nft has one in images of pods, as long as they are mounted.
 nft=$(command -v nft || ls -d /run/windlass/containerd/io.containerd.runtime.v2.task/k8s.io/*/rootfs/usr/sbin/nft 2>/dev/null | head -n 1)
@@ -8,9 +15,9 @@ case $nft in
 esac
 
 [ -n "$nft" ] || { echo "no nft is there to take tables away; install nftables, or reboot" >&2; exit 1; }
-for table in kube-network-policies; do
+for table in $nft_tables; do
   for family in ip ip6 inet; do
-    remove_table $family "$table" 2>/dev/null && echo "changed: nft table $family $table"
+    remove_table $family "$table" 2>/dev/null && gone "nft table $family $table"
   done
 done
-:
+[ -z "$failed" ] || { echo "could not take away: $failed" >&2; exit 1; }

@@ -9,11 +9,12 @@ from unittest.mock import Mock
 import pytest
 
 from unit.rollout.conftest import OLD, World
+from windlass.domain.catalog.drivers import Driver, Drivers, HostTraces
 from windlass.domain.pki import Pki
 from windlass.domain.spec.models import Cluster
 from windlass.effects.kubernetes.client import KubernetesClient, Resource
 from windlass.operations.rollout.context import RolloutContext
-from windlass.operations.rollout.left_rules import remove_left_rules
+from windlass.operations.rollout.left_traces import remove_what_drivers_left
 
 POLICY = "kube-network-policies"
 
@@ -21,8 +22,9 @@ POLICY = "kube-network-policies"
 class Pods(KubernetesClient):
     """An API with pods of daemon sets, of which one ends with each look."""
 
-    def __init__(self, *pods: tuple[str, str]) -> None:
+    def __init__(self, *pods: tuple[str, str], kind: str = "DaemonSet") -> None:
         self.pods = list(pods)
+        self.kind = kind
         self.looks = 0
 
     def list(
@@ -35,7 +37,7 @@ class Pods(KubernetesClient):
         self.looks += 1
         found = [
             {
-                "metadata": {"name": f"{owner}-1", "ownerReferences": [{"kind": "DaemonSet", "name": owner}]},
+                "metadata": {"name": f"{owner}-1", "ownerReferences": [{"kind": self.kind, "name": owner}]},
                 "spec": {"nodeName": node},
             }
             for owner, node in self.pods
@@ -44,19 +46,19 @@ class Pods(KubernetesClient):
         return found
 
 
-def with_network(cluster: Cluster, **changes: Any) -> Cluster:
-    network = cluster.spec.network.model_copy(update=changes)
-    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"network": network})})
+def with_sections(cluster: Cluster, **sections: dict[str, Any]) -> Cluster:
+    changed = {name: getattr(cluster.spec, name).model_copy(update=changes) for name, changes in sections.items()}
+    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update=changed)})
 
 
 def removed(
     world: World, before: dict[str, Any], after: dict[str, Any], pods: Pods, *absent: str
 ) -> dict[str, list[str]]:
     """Return the scripts that each host has run."""
-    old, new = (with_network(world.session.cluster, **changes) for changes in (before, after))
+    old, new = (with_sections(world.session.cluster, network=changes) for changes in (before, after))
     was = replace(world.session, cluster=old)
     rollout = RolloutContext(world.at(OLD, new), was, Mock(spec=Pki), lambda _: None)
-    remove_left_rules(rollout, pods, absent)
+    remove_what_drivers_left(rollout, pods, absent)
     return {name: [one.name for one in machine.scripts] for name, machine in world.machines.items() if machine.scripts}
 
 
@@ -83,7 +85,7 @@ def test_hosts_are_left_alone_where_nothing_leaves(world: World, before: dict[st
     ("before", "after", "owner", "script"),
     [
         ({"proxy_mode": "nftables"}, {"proxy_mode": "none"}, "kube-proxy", "remove-services"),
-        ({"policy": POLICY}, {"policy": None}, POLICY, "remove-tables"),
+        ({"policy": POLICY}, {"policy": None}, POLICY, "remove-traces"),
     ],
 )
 def test_every_node_gives_up_what_is_left_once_the_last_pod_has_ended(
@@ -100,3 +102,31 @@ def test_a_node_that_does_not_answer_keeps_nobody_waiting(world: World) -> None:
     run = removed(world, {"proxy_mode": "iptables"}, {"proxy_mode": "none"}, pods, absent)
     assert set(run) == nodes(world) - {absent}
     assert pods.looks == 1
+
+
+GAUGE = Driver(
+    "monitoring",
+    "gauge",
+    "Gauge",
+    "Measures.",
+    images={"gauge": "v1"},
+    namespaces=("gauge",),
+    traces=HostTraces(("gauge0",), paths=("/run/gauge", "/run/flannel")),
+    templates={
+        "gauge.yaml.j2": "{apiVersion: apps/v1, kind: Deployment, metadata: {name: gauge-reader, namespace: gauge}}"
+    },
+)
+
+
+def test_all_that_a_driver_of_ones_own_leaves_goes_but_what_others_have_too(world: World) -> None:
+    pods = Pods(("gauge-reader-5d4f", "w-1"), kind="ReplicaSet")
+    monitored = with_sections(world.session.cluster, monitoring={"driver": "gauge"})
+    release = world.session.release
+    known = Drivers({**release.drivers.loaded, GAUGE.id: GAUGE})
+    was = replace(world.session, cluster=monitored, release=release.with_drivers(known))
+    rollout = RolloutContext(world.session, was, Mock(spec=Pki), lambda _: None)
+    remove_what_drivers_left(rollout, pods, ())
+    assert pods.looks == 2
+    for name in nodes(world):
+        (script,) = world.machines[name].scripts
+        assert script.arguments == {"traces": HostTraces(("gauge0",), paths=("/run/gauge",))}
