@@ -21,14 +21,16 @@ from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.flaws import FLAWS_FILE
 from windlass.domain.catalog.kubelet_keys import KUBELET_FILE, KubeletKeys
 from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX, flags_of, kubelet_keys_of
-from windlass.domain.catalog.stack_files import STACK_FILE
+from windlass.domain.catalog.stack_files import STACK_FILE, merged_stacks
 from windlass.domain.catalog.tested import RECORD_FILE, Standing, TestRecord, standing
-from windlass.effects.installed import DRIVERS, installed_names, load_installed
+from windlass.effects.installed import DRIVERS, STACKS, installed_names, load_installed
 from windlass.effects.packaged import catalog_directory
 from windlass.errors import SpecError
 
 DRIVERS_SETTING = "WINDLASS_DRIVERS"
 """Names the directories with drivers of one's own, as PATH names directories."""
+STACKS_SETTING = "WINDLASS_STACKS"
+"""The same for stacks of one's own."""
 
 
 def load_catalog(directory: Path) -> Catalog:
@@ -44,8 +46,16 @@ def load_catalog(directory: Path) -> Catalog:
 
 
 def load_stacks(directory: Path) -> dict[str, StackTemplate]:
-    """Read the stacks for specs to pick, beside the releases' `directory`; SpecError lists all that is wrong."""
-    return parse_stacks(_read(directory.with_name("stacks"), STACK_FILE))
+    """Read the stacks for specs to pick; SpecError lists all that is wrong with those beside the releases' `directory`.
+
+    Others are in the directories that the setting WINDLASS_STACKS names, and in those of installed packages: what is
+    wrong with one of these is told to who picks it. Of one name the first counts.
+    """
+    shipped = parse_stacks(_read(directory.with_name("stacks"), STACK_FILE))
+    if problems := [one.broken for one in shipped.values() if one.broken]:
+        raise SpecError("\n".join(problems))
+    others = map(parse_stacks, (_read_below(one, f"*/{STACK_FILE}") for one in _own(STACKS_SETTING, STACKS)))
+    return merged_stacks([shipped, *others])
 
 
 def load_drivers(directory: Path) -> Drivers:
@@ -56,16 +66,21 @@ def load_drivers(directory: Path) -> Drivers:
     """
     beside = directory.with_name("drivers")
     shipped = beside if beside.is_dir() else catalog_directory().with_name("drivers")
-    own = [Path(one) for one in os.environ.get(DRIVERS_SETTING, "").split(os.pathsep) if one]
-    everywhere = [shipped, *own, *map(_installed_drivers, installed_names(DRIVERS))]
+    everywhere = [shipped, *_own(DRIVERS_SETTING, DRIVERS)]
     return merged(parse_drivers(_read_below(one, f"*/*/{DRIVER_FILE}")) for one in everywhere)
 
 
-def _installed_drivers(name: str) -> Path:
+def _own(setting: str, group: str) -> list[Path]:
+    """Return the directories of one's own: those that a setting names, then those of installed packages."""
+    named = [Path(one) for one in os.environ.get(setting, "").split(os.pathsep) if one]
+    return [*named, *(_installed_directory(group, name) for name in installed_names(group))]
+
+
+def _installed_directory(group: str, name: str) -> Path:
     """Return the directory that an installed package names; SpecError if it names something else."""
-    found = load_installed(DRIVERS, name)
+    found = load_installed(group, name)
     if not isinstance(found, str | Path):
-        raise SpecError(f"the entry point `{name}` of `{DRIVERS}` is no path of a directory; let it name a str or Path")
+        raise SpecError(f"the entry point `{name}` of `{group}` is no path of a directory; let it name a str or Path")
     return Path(found)
 
 

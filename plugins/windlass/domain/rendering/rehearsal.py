@@ -103,7 +103,8 @@ def _facts(cluster: Cluster) -> HostFacts:
 
 
 def _answers(questions: Sequence[Question]) -> Iterator[tuple[str, dict[str, Any]]]:
-    least = {one.variable: one.example for one in questions if one.default is None}
+    tried = {one.variable: "a-password" if one.kind == "password" else one.example for one in questions}
+    least = {one.variable: tried[one.variable] for one in questions if one.default is None}
     yield "as it comes", least
     for question in questions:
         others: Sequence[Any] = (True, False) if question.kind == "boolean" else question.options
