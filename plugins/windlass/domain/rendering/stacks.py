@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from jinja2 import TemplateRuntimeError
+
 from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.host.health_check import HEALTH_KEY, overridden
 from windlass.domain.host.layout import DELETES_DATA, DIGEST_LABEL, stack_data_directory, stack_directory
@@ -87,7 +89,13 @@ def _context(stack: str, inputs: HostInputs) -> dict[str, Any]:
         "data": stack_data_directory(stack),
         "values": _values_of(stack, inputs),
         "stack_hosts": _hosts_of(stack, inputs.whole.cluster),
+        "refuse": _refuse,
     }
+
+
+def _refuse(reason: str) -> str:
+    """Have a template say why answers cannot be, each of which is good by itself."""
+    raise TemplateRuntimeError(reason)
 
 
 def _hosts_of(stack: str, cluster: Cluster) -> tuple[Host, ...]:
