@@ -95,7 +95,9 @@ class Database:
         words = f"host={self.address} port={self.port} user=postgres dbname=postgres connect_timeout=3"
         argv = [str(BIN / "psql"), "-X", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", words]
         environment = {**os.environ, "PGPASSWORD": password}
-        done = subprocess.run(argv, input=text, env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            argv, check=False, input=text, env=environment, capture_output=True, text=True, timeout=60
+        )
         return done.stdout.strip() if done.returncode == 0 else ""
 
     def is_primary(self) -> bool:
@@ -104,10 +106,14 @@ class Database:
     def follows(self) -> bool:
         return self.sql("select status from pg_stat_wal_receiver") == "streaming"
 
-    def inside(self, script: str, password_file: Path | None = None) -> str:
+    def inside(self, script: str) -> str:
         """Run a script of the stack as `docker exec -u postgres` does."""
         path = str(self.directory / "run/postgresql" / script)
-        argv = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "sh", path] if IS_ROOT else ["sh", path]
+        argv = (
+            ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "sh", path]
+            if IS_ROOT
+            else ["sh", path]
+        )
         return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
@@ -143,7 +149,7 @@ def release() -> Release:
 
 @pytest.fixture
 def rig(release: Release) -> Iterator[Rig]:
-    directory = Path(tempfile.mkdtemp(prefix="wl-pg-", dir="/tmp"))  # noqa: S108  the path of a socket has to be short
+    directory = Path(tempfile.mkdtemp(prefix="wl-pg-", dir="/tmp"))  # the path of a socket has to be short
     directory.chmod(0o755)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
