@@ -1,4 +1,4 @@
-"""Infrastructure stacks on hosts: placed by labels and scale, remediated, changed, and taken away with or without data."""
+"""Infrastructure stacks on hosts: placed by labels and scale, remediated, changed, taken away with or without data."""
 
 from __future__ import annotations
 
@@ -64,8 +64,9 @@ def sql(ground: Ground, host: str, text: str) -> str:
 
 
 def redis(ground: Ground, host: str, command: str) -> str:
-    inside = f"REDISCLI_AUTH=$(cat /etc/windlass/stacks/redis/password) redis-cli --no-auth-warning -s /run/redis.sock {command}"
-    return ground.on(host, f"docker exec windlass-redis sh -c {shlex.quote(inside)} || true").strip()
+    login = "REDISCLI_AUTH=$(cat /etc/windlass/stacks/redis/password)"
+    inside = shlex.quote(f"{login} redis-cli --no-auth-warning -s /run/redis.sock {command}")
+    return ground.on(host, f"docker exec windlass-redis sh -c {inside} || true").strip()
 
 
 def follows(ground: Ground, host: str) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from windlass.domain.catalog import StackTemplate
 from windlass.domain.catalog.stack_services import StackServices
 from windlass.domain.spec import Cluster, Known, diff_clusters, dump_cluster, load_cluster, problems
-from windlass.domain.spec.placement import place
+from windlass.domain.spec.placement import place, placement_changes
 from windlass.domain.spec.settled import settled
 
 HOSTS = st.lists(st.from_regex(r"[a-z]{1,3}-[1-9]", fullmatch=True), max_size=8, unique=True)
@@ -100,6 +100,33 @@ def test_a_stack_stays_where_it_runs_and_goes_elsewhere_with_its_host() -> None:
     assert placed(without) == (other,)
     (change,) = [one for one in diff_clusters(first, without) if one.is_within("spec", "stacks")]
     assert str(change) == f"spec.stacks.db.placed: ['{where}'] -> ['{other}']"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, ["cp-1"], "stack `db`: nowhere -> cp-1"),
+        (["cp-1", "cp-2"], ["cp-1", "cp-2"], None),
+        (["cp-1"], ["cp-2"], "stack `db`: cp-1 -> cp-2; its data on cp-1 stay there"),
+        (["cp-1", "cp-3"], ["cp-1"], "stack `db`: cp-1, cp-3 -> cp-1; its data on cp-3 go with the host"),
+        (["cp-1"], None, "stack `db`: cp-1 -> nowhere; its data on cp-1 stay there"),
+    ],
+)
+def test_a_plan_tells_where_stacks_come_to_run(
+    before: list[str] | None, after: list[str] | None, told: str | None
+) -> None:
+    old, new = (
+        cluster({"cp-1": DISK, "cp-2": DISK}, *([{"name": "db", "placed": hosts}] if hosts is not None else []))
+        for hosts in (before, after)
+    )
+    assert placement_changes(old, new) == ((told,) if told else ())
+
+
+def test_a_plan_tells_that_data_go_with_a_stack() -> None:
+    old = cluster({"cp-1": DISK}, {"name": "db", "placed": ["cp-1"], "data": "delete"})
+    assert placement_changes(old, cluster({"cp-1": DISK})) == (
+        "stack `db`: cp-1 -> nowhere; its data on cp-1 go with it",
+    )
 
 
 def test_what_is_stored_says_where_a_stack_runs_without_the_catalog() -> None:

@@ -7,7 +7,7 @@ what runs stays where it is: a host that comes, leaves or gets other labels move
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.spec.models import Cluster, Stack
@@ -57,3 +57,31 @@ def with_placement(cluster: Cluster, running: Cluster | None, known: Mapping[str
 
     spec = cluster.spec.model_copy(update={"stacks": tuple(map(placed, cluster.spec.stacks))})
     return cluster.model_copy(update={"spec": spec})
+
+
+def placement_changes(before: Cluster | None, after: Cluster) -> tuple[str, ...]:
+    """Return in words where stacks come to run whose hosts Windlass chooses, and what becomes of their data."""
+    old = {} if before is None else {stack.name: stack for stack in before.spec.stacks}
+    new = {stack.name: stack for stack in after.spec.stacks}
+    staying = {host.name for host in after.spec.hosts.members}
+    names = dict.fromkeys((*old, *new))
+    return tuple(told for name in names if (told := _change(name, old.get(name), new.get(name), staying)))
+
+
+def _change(name: str, old: Stack | None, new: Stack | None, staying: Collection[str]) -> str:
+    was, comes = _where(old), _where(new)
+    if was == comes:
+        return ""
+    shown = [", ".join(hosts) or "nowhere" for hosts in (was, comes) if hosts is not None]
+    left = [host for host in was or () if host not in (comes or ())]
+    # What lies there says what becomes of them, whatever the new spec says.
+    fate = "go with it" if old is not None and old.data == "delete" else "stay there"
+    kept, gone = [one for one in left if one in staying], [one for one in left if one not in staying]
+    told = [f"its data on {', '.join(kept)} {fate}"] if kept else []
+    told += [f"its data on {', '.join(gone)} go with the host"] if gone else []
+    return "; ".join((f"stack `{name}`: {' -> '.join(shown)}", *told))
+
+
+def _where(stack: Stack | None) -> tuple[str, ...] | None:
+    """Return where a stack runs: nowhere if the spec has it not; None where the spec alone says it."""
+    return () if stack is None else stack.placed
