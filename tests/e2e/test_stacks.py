@@ -87,7 +87,7 @@ def stacked(ground: Ground, command_lines: CommandLines, word: str) -> Ground:
     """The cluster of this module: a registry on one worker, two databases on the hosts with the label."""
     held = {one.name for one in read_lock().artifacts if one.kind == "image"}
     missing = [one for one in IMAGES if one not in held]
-    assert not missing, f"the mirror has not the optional images: `windlass mirror --only {' '.join(missing)}`"
+    assert not missing, f"the mirror has not the optional images: `windlass mirror --only {' --only '.join(missing)}`"
     if ground.records.spec() is not None:
         ground.run("delete_cluster", confirm_name=CLUSTER).succeeded()
     with command_lines.watched():

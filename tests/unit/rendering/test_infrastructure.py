@@ -86,7 +86,7 @@ def test_the_primary_is_who_has_run_it_longest_unless_the_spec_names_another(cat
 
 @pytest.mark.parametrize("name", ["redis", "postgresql"])
 def test_a_primary_that_does_not_run_it_is_refused(catalog: Catalog, name: str) -> None:
-    with pytest.raises(SpecError, match="values.primary: `cp-1` does not run it; name one of w-2, w-1"):
+    with pytest.raises(SpecError, match=r"values\.primary: `cp-1` does not run it; name one of w-2, w-1"):
         rendering(catalog, name, password=REFERENCE, primary="cp-1").host("w-1")
 
 

@@ -11,6 +11,8 @@ import pytest
 from unit.rendering.conftest import SHIPPED, TOPOLOGIES, Rendering, make_cluster
 from windlass.domain.catalog import Release, StackTemplate
 from windlass.domain.catalog.stack_services import StackServices
+from windlass.domain.host.container_drift import container_drift
+from windlass.domain.host.containers import read_container
 from windlass.domain.rendering import digest_of, read_health
 from windlass.domain.rendering.plain_compose import _NOT_TAKEN, finished_services
 from windlass.domain.spec.references import RevealedText, with_values
@@ -31,7 +33,8 @@ COMPOSE = """\
 services:
   web:
     image: {{ images.busybox }}
-    command: [httpd, -f, -p, "{{ host.node_address }}:{{ values.port }}", -h, {{ directory }}]
+    entrypoint: [httpd]
+    command: [-f, -p, "{{ host.node_address }}:{{ values.port }}", -h, {{ directory }}]
     labels: [com.example.team=web]
     read_only: false
 """
@@ -103,13 +106,20 @@ def test_data_go_with_the_stack_where_the_spec_says_so(written: Written) -> None
 
 
 WEB = StackTemplate("web", "A web server.", services=StackServices({"web": None}))
-SERVICE: Mapping[str, Any] = {"image": "192.0.2.1:5000/windlass/busybox@sha256:00"}
+SERVICE: Mapping[str, Any] = {"image": "192.0.2.1:5000/windlass/busybox@sha256:00", "entrypoint": ["httpd"]}
 
 
 def refused(services: Mapping[str, Any]) -> str:
     with pytest.raises(SpecError) as caught:
         finished_services(WEB, {"services": services}, {}, make_cluster(TOPOLOGIES["standalone"]), "sha256:00")
     return str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["networks", "volumes", "secrets", "configs"])
+def test_only_services_are_taken_of_a_compose_file(key: str) -> None:
+    document, cluster = {"services": {"web": SERVICE}, key: {"a": {}}}, make_cluster(TOPOLOGIES["standalone"])
+    with pytest.raises(SpecError, match=f"stack web: {key}: only `services` are taken"):
+        finished_services(WEB, document, {}, cluster, "sha256:00")
 
 
 @pytest.mark.parametrize("key", sorted(_NOT_TAKEN))
@@ -120,8 +130,12 @@ def test_what_is_not_taken_of_compose_is_refused_by_name(key: str) -> None:
 @pytest.mark.parametrize(
     ("services", "problem"),
     [
-        ({"web": {"image": "busybox:1"}}, "services.web.image: write `{{ images.NAME }}`"),
+        ({"web": {**SERVICE, "image": "busybox:1"}}, "services.web.image: write `{{ images.NAME }}`"),
         ({"web": SERVICE, "db": SERVICE}, "`db` is missing in stack.yaml"),
+        ({"web": {**SERVICE, "entrypoint": []}}, "services.web.entrypoint: it is missing"),
+        ({"web": {**SERVICE, "command": "-f -p 80"}}, "services.web.command: write it as a list"),
+        ({"web": {**SERVICE, "volumes": ["/a:/b"]}}, "services.web.volumes: write each as {type: bind"),
+        ({"web": {**SERVICE, "volumes": [{"type": "volume", "source": "a", "target": "/b"}]}}, "services.web.volumes"),
         ({"webb": SERVICE}, "stack.yaml has `web`, and the Compose file has not"),
         ({"web": None}, "services.web: it is no mapping"),
         (
@@ -153,3 +167,27 @@ def test_of_two_with_one_name_nobody_may_pick_either(
     found = load_catalog(SHIPPED).stacks["registry"]
     assert f"and in {other}/stack.yaml; take one away" in found.broken
     assert found.description.startswith("A registry"), "whoever runs it keeps it"
+
+
+def test_a_container_that_was_made_from_it_is_no_drift(written: Written) -> None:
+    dollar = COMPOSE.replace("-h, {{ directory }}]", '-h, {{ directory }}, "$$HOME", 80]')
+    mount = "    volumes: [{type: bind, source: {{ directory }}, target: /www, read_only: true}]\n"
+    service = rendered(written(dollar + mount)).service("w-1", "web", "web")
+    words = [word.replace("$$", "$") for word in service["command"]]
+    assert words[-2:] == ["$HOME", "80"]
+    started: dict[str, Any] = {
+        "Id": "1",
+        "Name": f"/{service['container_name']}",
+        "State": {"Status": "running", "StartedAt": "2026-11-24T05:00:00Z", "ExitCode": 0},
+        "Config": {
+            "Labels": service["labels"],
+            "Image": service["image"],
+            "Entrypoint": service["entrypoint"],
+            "Cmd": words,
+        },
+        "HostConfig": {"RestartPolicy": {"Name": "always"}, "NetworkMode": "host", "ReadonlyRootfs": False},
+        "Mounts": [{"Type": "bind", "Source": "/etc/windlass/stacks/web", "Destination": "/www", "RW": False}],
+    }
+    assert container_drift(service, read_container(started)) == ()
+    started["Config"]["Cmd"] = [*words, "-v"]
+    assert container_drift(service, read_container(started)) == ("other flags: -v",)

@@ -48,6 +48,7 @@ _NOT_TAKEN: Mapping[str, str] = {
     "healthcheck": "write `health_check` into stack.yaml: other hosts look, and an unhealthy one is remediated",
     **{key: why for key, why in REFUSED_KEYS.items() if key != "image"},
 }
+_COMMANDS = ("entrypoint", "command")
 _DEFAULTS: Mapping[str, Any] = {
     "restart": "always",
     "read_only": True,
@@ -68,12 +69,12 @@ def finished_services(
     SpecError that names all that cannot be.
     """
     services = document["services"]
-    if problems := list(_problems(stack, services)):
+    if problems := [*_foreign_parts(document), *_problems(stack, services)]:
         raise SpecError("\n".join(f"stack {stack.name}: {problem}" for problem in problems))
     return {
         name: {
             **_DEFAULTS,
-            **{key: value for key, value in service.items() if key != "labels"},
+            **{key: _words(value) if key in _COMMANDS else value for key, value in service.items() if key != "labels"},
             "container_name": f"windlass-{name}",
             "network_mode": "host",
             "labels": {**_labels(service), **_own_labels(stack, name, service, cluster, digest)},
@@ -96,6 +97,12 @@ def dumped(stack: StackTemplate, document: Mapping[str, Any], services: Mapping[
     return head + text
 
 
+def _foreign_parts(document: Mapping[str, Any]) -> Iterator[str]:
+    for key in document:
+        if key not in {"name", "services", "version"} and not str(key).startswith("x-"):
+            yield f"{key}: only `services` are taken; mount what lies beside the Compose file, and the data directory"
+
+
 def _problems(stack: StackTemplate, services: Mapping[str, Any]) -> Iterator[str]:
     known = stack.services.health if stack.services is not None else {}
     for name in [one for one in known if one not in services]:
@@ -114,8 +121,28 @@ def _problems_of(service: Mapping[str, Any]) -> Iterator[str]:
             yield f".labels: `{label}` stands in stack.yaml: hosts are chosen before anything is rendered"
         elif why := refused_label(label):
             yield f".labels: `{label}` says nothing here: {why}"
+    yield from _unlike_a_container(service)
     if "@sha256:" not in str(service.get("image")):
         yield ".image: write `{{ images.NAME }}`, and the NAME with its version under `images`"
+
+
+def _unlike_a_container(service: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a container could not be compared with, so that it would be recreated again and again."""
+    for key in _COMMANDS:
+        if not isinstance(service.get(key, []), list):
+            yield f".{key}: write it as a list of words"
+    if not service.get("entrypoint"):
+        yield ".entrypoint: it is missing: what an image runs by itself is not known here"
+    volumes = service.get("volumes", [])
+    mounts = volumes if isinstance(volumes, list) else [volumes]
+    if not all(
+        isinstance(one, Mapping) and one.get("type") == "bind" and {"source", "target"} <= one.keys() for one in mounts
+    ):
+        yield ".volumes: write each as {type: bind, source: PATH, target: PATH}; what is kept belongs into `{{ data }}`"
+
+
+def _words(value: list[Any]) -> list[str]:
+    return [str(word) for word in value]
 
 
 def _labels(service: Mapping[str, Any]) -> dict[str, Any]:

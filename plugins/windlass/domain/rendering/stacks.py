@@ -130,7 +130,7 @@ def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any], 
         text = inputs.whole.templates.render(name, {**context, "digests": digests})
     picked = next((one for one in inputs.whole.cluster.stacks if one.name == stack), None)
     # Whoever takes the stack away has another spec, which says nothing of it any more.
-    return f"{text}{DELETES_DATA}\n" if picked is not None and picked.data == "delete" else text
+    return f"{text.rstrip()}\n{DELETES_DATA}\n" if picked is not None and picked.data == "delete" else text
 
 
 def _finished(
