@@ -47,7 +47,7 @@ def test_a_stack_that_is_no_longer_wanted_is_taken_away(stacks: Path) -> None:
     assert [path.name for path in stacks.iterdir()] == ["etcd"]
     calls = (stacks.parent / "calls").read_text().splitlines()
     listed = "ps -aq --filter label=com.docker.compose.project=windlass-edge-proxy"
-    assert calls == [listed, "stop -t 10 c1", "rm -fv c1"]
+    assert calls == [listed, "stop c1", "rm -fv c1"]
     assert remove_others("etcd", "api-proxy") == ()
 
 

@@ -11,6 +11,7 @@ import pytest
 from unit.rendering.conftest import SHIPPED, TOPOLOGIES, Rendering, make_cluster
 from windlass.domain.catalog import Release, StackTemplate
 from windlass.domain.catalog.stack_services import StackServices
+from windlass.domain.catalog.tested import templates_digest
 from windlass.domain.host.container_drift import container_drift
 from windlass.domain.host.containers import read_container
 from windlass.domain.rendering import digest_of, read_health
@@ -153,6 +154,11 @@ def test_a_wrong_stack_of_ones_own_holds_up_no_other(written: Written) -> None:
     release = written(**{"stack.yaml": "description: x\nservices: {web: {scale: 0}}"})
     assert "services.web.scale" in release.stacks["web"].broken
     assert not release.stacks["registry"].broken
+
+
+def test_a_stack_of_ones_own_makes_no_release_another_one(written: Written) -> None:
+    without = load_catalog(SHIPPED).release("v1.37.2")
+    assert templates_digest(written()) == templates_digest(without)
 
 
 def test_of_two_with_one_name_nobody_may_pick_either(

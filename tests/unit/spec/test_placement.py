@@ -23,7 +23,7 @@ DATABASE = StackTemplate("db", "A database.", services=StackServices(scale=1, la
 EVERYWHERE = StackTemplate("web", "A proxy.", services=StackServices(not_labels=(("edge", "no"),)))
 
 
-@given(hosts=HOSTS, scale=SCALE, placed=HOSTS)
+@given(hosts=HOSTS, scale=SCALE, placed=st.lists(st.from_regex(r"[a-z]{1,3}-[1-9]", fullmatch=True), max_size=8))
 def test_as_many_run_it_as_there_are_to_and_only_hosts_that_fit(
     hosts: list[str], scale: int, placed: list[str]
 ) -> None:

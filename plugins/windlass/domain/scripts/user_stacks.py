@@ -17,7 +17,7 @@ def remove_others_script(desired: Iterable[str]) -> Script:
 
     Their data stay, unless what lies there of a stack says that they go with it.
 
-    They get ten seconds to end: what holds the API's address hands it over then.
+    Each gets its own time to end: what holds the API's address hands it over then, a database hands on what it has.
 
     Windlass's own stay whatever the spec says: a member of etcd leaves only where the others keep quorum.
     """
@@ -29,7 +29,7 @@ for directory in {STACKS}/*/; do
   stack=${{directory%/}}; stack=${{stack##*/}}
   case $stack in {keep}|'*') continue ;; esac
   containers=$(docker ps -aq --filter "label=com.docker.compose.project=windlass-$stack")
-  [ -z "$containers" ] || {{ docker stop -t 10 $containers >/dev/null; docker rm -fv $containers >/dev/null; }}
+  [ -z "$containers" ] || {{ docker stop $containers >/dev/null; docker rm -fv $containers >/dev/null; }}
   [ "$stack" != {ADDRESS_STACK} ] || release_address
   if grep -qsxF {shlex.quote(DELETES_DATA)} "$directory/compose.yaml"; then rm -rf {stack_data_directory("$stack")}; fi
   rm -rf "$directory"

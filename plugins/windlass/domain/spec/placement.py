@@ -19,7 +19,7 @@ def place(stack: str, fitting: Sequence[str], scale: int | None, placed: Sequenc
     Hosts where it is `placed` stay as long as they fit, in their order; of the others each stack has an order of its
     own, so that not all stacks come to the same host.
     """
-    stay = [name for name in placed if name in fitting][:scale]
+    stay = [name for name in dict.fromkeys(placed) if name in fitting][:scale]
     others = sorted((name for name in fitting if name not in stay), key=lambda name: _rank(stack, name))
     return (*stay, *(others if scale is None else others[: scale - len(stay)]))
 
