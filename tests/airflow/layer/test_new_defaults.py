@@ -14,6 +14,7 @@ from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.store import MemoryStore
 
+DISK = {"disk": "fast"}
 CATALOG = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
 
 
@@ -48,9 +49,12 @@ def test_a_stack_runs_where_the_store_says_until_its_host_is_gone() -> None:
     def given(*names: str) -> str:
         document = cluster(proxyMode="nftables").model_dump(mode="json", by_alias=True)
         member = document["spec"]["hosts"]["members"][0]
-        more = [{"name": name, "address": f"192.0.2.{20 + int(name[-1])}", "roles": ["worker"]} for name in names]
+        more = [
+            {"name": name, "address": f"192.0.2.{20 + int(name[-1])}", "roles": ["worker"], "labels": DISK}
+            for name in names
+        ]
         document["spec"]["hosts"]["members"] = [member, *more]
-        document["spec"]["stacks"] = [{"name": "registry", "roles": ["worker"]}]
+        document["spec"]["stacks"] = [{"name": "registry", "roles": ["worker"], "labels": DISK}]
         return dump_cluster(Cluster.model_validate(document))
 
     def placed(*names: str) -> tuple[str, ...] | None:

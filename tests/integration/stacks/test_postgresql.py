@@ -31,7 +31,7 @@ BIN = next(Path("/usr/lib/postgresql").glob("*/bin"))
 IS_ROOT = os.geteuid() == 0
 
 
-def wait_for(look: Callable[[], Any], what: str, seconds: float = 40) -> Any:
+def wait_for(look: Callable[[], Any], what: str, seconds: float = 240) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
