@@ -66,6 +66,7 @@ ORDER = (
     "test_families",
     "test_bare_hosts",
     "test_virtual_address",
+    "test_stacks",
     "test_real_machine",
 )
 UPGRADING = ("test_upgrade", "test_upgrade_faults")

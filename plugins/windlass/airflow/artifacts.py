@@ -50,7 +50,15 @@ def artifacts_of(
     artifacts = release_artifacts(release, [one.name for one in cluster.stacks], architectures, picked)
     ask = partial(_asked, cluster, catalog)
     lock = kept_published_lock(locks, release.version, artifacts, ask)
-    return lock, official_addresses(catalog, release_artifacts(release, release.stacks, architectures, picked))
+    # Stacks of one's own may run what no publisher is known of: that is for clusters that pick them.
+    return lock, official_addresses(
+        catalog,
+        [
+            one
+            for one in release_artifacts(release, release.stacks, architectures, picked)
+            if one in artifacts or catalog.has(one)
+        ],
+    )
 
 
 def _asked(cluster: Cluster, catalog: OfficialCatalog, artifacts: Iterable[Artifact]) -> Lock:

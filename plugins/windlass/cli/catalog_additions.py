@@ -12,8 +12,9 @@ from windlass.domain.host.host_checks import any_lock
 from windlass.domain.rendering.rehearsal import Rehearsal, rehearse_driver, rehearse_stack
 from windlass.effects.catalog import (
     DRIVERS_SETTING,
+    STACKS_SETTING,
     load_catalog,
-    own_driver_directories,
+    named_directories,
     read_driver,
     read_stack,
 )
@@ -25,32 +26,39 @@ def add_driver(arguments: argparse.Namespace) -> int:
     """Copy a driver to the first directory of WINDLASS_DRIVERS; nothing is changed if it cannot be picked there."""
     source: Path = arguments.directory.absolute()
     catalog, driver = _catalog(arguments), read_driver(source)
-    directories = own_driver_directories()
-    if not directories:
-        raise SpecError(f"{DRIVERS_SETTING} names no directory; set it, for Airflow's tasks too, and start this again")
+    directory = _first(DRIVERS_SETTING)
     if driver.id in {*catalog.drivers.loaded, *catalog.drivers.broken}:
         raise RefusedError(f"the catalog has a driver {driver.key} already; nothing was copied: rename {source}")
     alone = Drivers({driver.id: driver})
     releases = [one.with_drivers(merged([one.drivers, alone])) for one in catalog.releases.values()]
     count = _tried(driver.key, ((one, rehearse_driver(one, driver, any_lock(one))) for one in releases))
-    target = directories[0] / driver.slot / driver.name
+    target = directory / driver.slot / driver.name
     copy_into(source, target)
     print(f"{driver.key}: {count} renderings: 0 problems; copied to {target}")
     return 0
 
 
 def add_stack(arguments: argparse.Namespace) -> int:
-    """Copy a stack to those of the catalog; nothing is changed if it cannot be picked there."""
+    """Copy a stack to the first directory of WINDLASS_STACKS; nothing is changed if it cannot be picked there."""
     source: Path = arguments.directory.absolute()
     catalog, stack = _catalog(arguments), read_stack(source)
+    directory = _first(STACKS_SETTING)
     if stack.name in catalog.stacks:
         raise RefusedError(f"the catalog has a stack {stack.name} already; nothing was copied: rename {source}")
     releases = [one.with_stacks({**one.stacks, stack.name: stack}) for one in catalog.releases.values()]
     count = _tried(stack.name, ((one, rehearse_stack(one, stack, any_lock(one))) for one in releases))
-    target = arguments.include / "templates" / "stacks" / stack.name
+    target = directory / stack.name
     copy_into(source, target)
     print(f"{stack.name}: {count} renderings: 0 problems; copied to {target}")
     return 0
+
+
+def _first(setting: str) -> Path:
+    """Return where one's own are copied to; SpecError if the setting names nothing."""
+    directories = named_directories(setting)
+    if not directories:
+        raise SpecError(f"{setting} names no directory; set it, for Airflow's tasks too, and start this again")
+    return directories[0]
 
 
 def _catalog(arguments: argparse.Namespace) -> Catalog:

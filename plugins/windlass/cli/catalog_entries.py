@@ -14,6 +14,7 @@ from windlass.domain.artifacts import Artifact, Lock
 from windlass.domain.catalog import Catalog, Driver, Drivers, Question, Release, StackTemplate
 from windlass.domain.catalog.icons import ICON_FILE
 from windlass.domain.host.host_checks import any_lock
+from windlass.domain.host.layout import stack_data_directory
 from windlass.domain.rendering.rehearsal import Rehearsal, rehearse_driver, rehearse_stack
 from windlass.effects.catalog import load_catalog
 from windlass.errors import SpecError
@@ -61,14 +62,23 @@ def _list_stacks(arguments: argparse.Namespace) -> int:
     stacks = _catalog(arguments).stacks
     if is_for_programs(arguments):
         rows = [
-            {"name": one.name, "description": one.description, "questions": [asked.variable for asked in one.questions]}
+            {
+                "name": one.name,
+                "title": one.title,
+                "description": one.description,
+                "file": one.where,
+                "questions": [asked.variable for asked in one.questions],
+            }
             for one in stacks.values()
+            if not one.broken
         ]
-        print(as_document({"stacks": rows}, arguments.output))
+        broken = [{"name": one.name, "problem": one.broken} for one in stacks.values() if one.broken]
+        print(as_document({"stacks": rows, "broken": broken}, arguments.output))
     else:
         for stack in stacks.values():
-            print(f"{stack.name:<30} {_first_sentence(stack.description)}")
-    return 0
+            told = f"cannot be picked: {stack.broken}" if stack.broken else _first_sentence(stack.description)
+            print(f"{stack.name:<30} {told}")
+    return _FAILED if any(one.broken for one in stacks.values()) else 0
 
 
 def _show_driver(arguments: argparse.Namespace) -> int:
@@ -100,11 +110,24 @@ def _show_driver(arguments: argparse.Namespace) -> int:
 
 def _show_stack(arguments: argparse.Namespace) -> int:
     stack = _stack(_catalog(arguments).stacks, arguments.name)
-    print(f"{stack.name}\n  {stack.description.strip()}")
+    print(f"{': '.join(filter(None, (stack.name, stack.title)))}\n  {stack.description.strip()}\n  {stack.where}")
     _show_questions(stack.questions, "values")
+    _show_services(stack)
     if stack.images:
         print(f"images: {', '.join(_versions(stack.images))}")
     return 0
+
+
+def _show_services(stack: StackTemplate) -> None:
+    if stack.services is None:
+        return
+    asked = [f"label {key}={value}" for key, value in stack.services.labels.items()]
+    asked += [f"no label {key}={value}" for key, value in stack.services.not_labels]
+    where = "all hosts that fit" if stack.scale is None else f"{stack.scale} of the hosts that fit"
+    print(f"runs on {where}{''.join(f', {one}' for one in asked)}; its data: {stack_data_directory(stack.name)}")
+    for name, check in stack.services.health.items():
+        told = "no check" if check is None else f"{check['protocol']} at port {check['port']}, {check['strategy']}"
+        print(f"service {name}: {told}")
 
 
 def _show_questions(questions: Iterable[Question], where: str) -> None:
@@ -112,7 +135,8 @@ def _show_questions(questions: Iterable[Question], where: str) -> None:
         kind = f"{one.kind} of {', '.join(one.options)}" if one.options else one.kind
         default = "must be answered" if one.default is None else f"default {json.dumps(one.default)}"
         stays = "; a running cluster keeps it" if one.fixed else ""
-        print(f"{where}.{one.variable} ({kind}, {default}{_where(one.when)}): {one.label}{stays}")
+        more = f" ({one.description.strip()})" if one.description else ""
+        print(f"{where}.{one.variable} ({kind}, {default}{_where(one.when)}): {one.label}{more}{stays}")
 
 
 def _where(when: Mapping[str, Any]) -> str:
@@ -147,7 +171,9 @@ def _of_releases(catalog: Catalog, driver: Driver) -> Iterator[Rehearsal]:
 
 def _verify_stacks(arguments: argparse.Namespace) -> int:
     catalog = _catalog(arguments)
-    chosen = [_stack(catalog.stacks, name) for name in arguments.names] or list(catalog.stacks.values())
+    loaded = [one for one in catalog.stacks.values() if not one.broken]
+    chosen = [_stack(catalog.stacks, name) for name in arguments.names] or loaded
+    problems = [] if arguments.names else [one.broken for one in catalog.stacks.values() if one.broken]
     releases = [catalog.release(version) for version in catalog.versions]
     rehearsals = (
         _at(release, one)
@@ -155,7 +181,7 @@ def _verify_stacks(arguments: argparse.Namespace) -> int:
         for release in releases
         for one in rehearse_stack(release, stack, any_lock(release))
     )
-    return _told([], rehearsals, "stacks", len(chosen))
+    return _told(problems, rehearsals, "stacks", len(chosen))
 
 
 def _at(release: Release, one: Rehearsal) -> Rehearsal:
@@ -186,6 +212,8 @@ def _driver(drivers: Drivers, name: str) -> Driver:
 def _stack(stacks: Mapping[str, StackTemplate], name: str) -> StackTemplate:
     if name not in stacks:
         raise SpecError(f"the catalog has no stack `{name}`; it has: {', '.join(sorted(stacks))}")
+    if stacks[name].broken:
+        raise SpecError(f"the stack `{name}` cannot be picked: {stacks[name].broken}")
     return stacks[name]
 
 

@@ -23,14 +23,16 @@ from windlass.domain.catalog.flaws import FLAWS_FILE
 from windlass.domain.catalog.icons import ICON_FILE
 from windlass.domain.catalog.kubelet_keys import KUBELET_FILE, KubeletKeys
 from windlass.domain.catalog.parsing import CATALOG_FILE, TEMPLATE_SUFFIX, flags_of, kubelet_keys_of
-from windlass.domain.catalog.stack_files import STACK_FILE
+from windlass.domain.catalog.stack_files import STACK_FILE, merged_stacks
 from windlass.domain.catalog.tested import RECORD_FILE, Standing, TestRecord, standing
-from windlass.effects.installed import DRIVERS, installed_names, load_installed
+from windlass.effects.installed import DRIVERS, STACKS, installed_names, load_installed
 from windlass.effects.packaged import catalog_directory
 from windlass.errors import SpecError
 
 DRIVERS_SETTING = "WINDLASS_DRIVERS"
 """Names the directories with drivers of one's own, as PATH names directories."""
+STACKS_SETTING = "WINDLASS_STACKS"
+"""The same for stacks of one's own."""
 
 
 def load_catalog(directory: Path) -> Catalog:
@@ -46,8 +48,17 @@ def load_catalog(directory: Path) -> Catalog:
 
 
 def load_stacks(directory: Path) -> dict[str, StackTemplate]:
-    """Read the stacks for specs to pick, beside the releases' `directory`; SpecError lists all that is wrong."""
-    return parse_stacks(_read(directory.with_name("stacks"), STACK_FILE))
+    """Read the stacks for specs to pick; SpecError lists all that is wrong with those beside the releases' `directory`.
+
+    Others are in the directories that the setting WINDLASS_STACKS names, and in those of installed packages: what is
+    wrong with one of these is told to who picks it. Of one name the first counts.
+    """
+    shipped = parse_stacks(_read(directory.with_name("stacks"), STACK_FILE))
+    if problems := [one.broken for one in shipped.values() if one.broken]:
+        raise SpecError("\n".join(problems))
+    patterns = (f"*/{STACK_FILE}", f"**/*{TEMPLATE_SUFFIX}")
+    others = (parse_stacks(_read_below(one, *patterns)) for one in _own(STACKS_SETTING, STACKS))
+    return merged_stacks([shipped, *others])
 
 
 def load_drivers(directory: Path) -> Drivers:
@@ -58,14 +69,14 @@ def load_drivers(directory: Path) -> Drivers:
     """
     beside = directory.with_name("drivers")
     shipped = beside if beside.is_dir() else catalog_directory().with_name("drivers")
-    everywhere = [shipped, *own_driver_directories(), *map(_installed_drivers, installed_names(DRIVERS))]
+    everywhere = [shipped, *_own(DRIVERS_SETTING, DRIVERS)]
     patterns = (f"*/*/{DRIVER_FILE}", f"*/*/{ICON_FILE}", f"**/*{TEMPLATE_SUFFIX}")
     return merged(parse_drivers(_read_below(one, *patterns)) for one in everywhere)
 
 
-def own_driver_directories() -> tuple[Path, ...]:
-    """Return the directories that the setting WINDLASS_DRIVERS names."""
-    return tuple(Path(one) for one in os.environ.get(DRIVERS_SETTING, "").split(os.pathsep) if one)
+def named_directories(setting: str) -> list[Path]:
+    """Return the directories that WINDLASS_DRIVERS or WINDLASS_STACKS names."""
+    return [Path(one) for one in os.environ.get(setting, "").split(os.pathsep) if one]
 
 
 def read_driver(directory: Path) -> Driver:
@@ -79,7 +90,10 @@ def read_driver(directory: Path) -> Driver:
 
 def read_stack(directory: Path) -> StackTemplate:
     """Read the one stack that lies in a directory; SpecError says all that is wrong with it."""
-    return parse_stacks(_read_alone(directory, directory.parent, STACK_FILE))[directory.name]
+    stack = parse_stacks(_read_alone(directory, directory.parent, STACK_FILE))[directory.name]
+    if stack.broken:
+        raise SpecError(stack.broken)
+    return stack
 
 
 def _read_alone(directory: Path, root: Path, file: str, *others: str) -> CatalogFiles:
@@ -91,11 +105,16 @@ def _read_alone(directory: Path, root: Path, file: str, *others: str) -> Catalog
     return CatalogFiles(str(root), frozenset(), texts)
 
 
-def _installed_drivers(name: str) -> Path:
+def _own(setting: str, group: str) -> list[Path]:
+    """Return the directories of one's own: those that a setting names, then those of installed packages."""
+    return [*named_directories(setting), *(_installed_directory(group, name) for name in installed_names(group))]
+
+
+def _installed_directory(group: str, name: str) -> Path:
     """Return the directory that an installed package names; SpecError if it names something else."""
-    found = load_installed(DRIVERS, name)
+    found = load_installed(group, name)
     if not isinstance(found, str | Path):
-        raise SpecError(f"the entry point `{name}` of `{DRIVERS}` is no path of a directory; let it name a str or Path")
+        raise SpecError(f"the entry point `{name}` of `{group}` is no path of a directory; let it name a str or Path")
     return Path(found)
 
 

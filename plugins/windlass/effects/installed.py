@@ -20,6 +20,8 @@ NOTIFIERS = "windlass.notifiers"
 
 DRIVERS = "windlass.drivers"
 """Group of directories with drivers of the catalog; see docs/catalog.md."""
+STACKS = "windlass.stacks"
+"""Group of directories with stacks of the catalog; see docs/stacks.md."""
 
 
 def installed_names(group: str) -> tuple[str, ...]:

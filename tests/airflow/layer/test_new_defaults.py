@@ -14,6 +14,7 @@ from windlass.domain.spec import Cluster, dump_cluster
 from windlass.effects.catalog import load_catalog
 from windlass.effects.store import MemoryStore
 
+DISK = {"disk": "fast"}
 CATALOG = Path(__file__).parents[3] / "include" / "templates" / "kubernetes"
 
 
@@ -39,3 +40,30 @@ def test_it_is_that_of_new_clusters_then_of_a_bundle_then_of_the_store(run: RunC
     assert run.desired(silent) == run.stored()
     assert run.desired(silent, cluster(proxyMode="nftables")).spec.network.proxy == "iptables"
     assert run.desired(dump_cluster(cluster(proxyMode="nftables"))).spec.network.proxy == "nftables"
+
+
+def test_a_stack_runs_where_the_store_says_until_its_host_is_gone() -> None:
+    services = services_of(MemoryStore(), load_catalog=lambda: load_catalog(CATALOG))
+    run = RunContext("demo", Owner("apply_cluster", "mine"), lambda _: None, services)
+
+    def given(*names: str) -> str:
+        document = cluster(proxyMode="nftables").model_dump(mode="json", by_alias=True)
+        member = document["spec"]["hosts"]["members"][0]
+        more = [
+            {"name": name, "address": f"192.0.2.{20 + int(name[-1])}", "roles": ["worker"], "labels": DISK}
+            for name in names
+        ]
+        document["spec"]["hosts"]["members"] = [member, *more]
+        document["spec"]["stacks"] = [{"name": "registry", "roles": ["worker"], "labels": DISK}]
+        return dump_cluster(Cluster.model_validate(document))
+
+    def placed(*names: str) -> tuple[str, ...] | None:
+        desired = run.desired(given(*names))
+        run.records.save_spec(dump_cluster(desired))
+        return desired.spec.stacks[0].placed
+
+    (first,) = placed("w-1", "w-2") or ()
+    assert placed("w-1", "w-2", "w-3", "w-4", "w-5") == (first,)
+    assert run.cluster().spec.stacks[0].placed == (first,)
+    others = [name for name in ("w-1", "w-2") if name != first]
+    assert placed(*others) == tuple(others)

@@ -29,6 +29,7 @@ def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("STATE", str(tmp_path))
     monkeypatch.setattr("windlass.domain.scripts.user_stacks.STACKS", str(tmp_path / "stacks"))
+    monkeypatch.setattr("windlass.domain.host.layout.DATA", str(tmp_path / "data"))
     return tmp_path / "stacks"
 
 
@@ -46,8 +47,19 @@ def test_a_stack_that_is_no_longer_wanted_is_taken_away(stacks: Path) -> None:
     assert [path.name for path in stacks.iterdir()] == ["etcd"]
     calls = (stacks.parent / "calls").read_text().splitlines()
     listed = "ps -aq --filter label=com.docker.compose.project=windlass-edge-proxy"
-    assert calls == [listed, "stop -t 10 c1", "rm -fv c1"]
+    assert calls == [listed, "stop c1", "rm -fv c1"]
     assert remove_others("etcd", "api-proxy") == ()
+
+
+def test_data_go_with_their_stack_where_it_says_so_and_stay_else(stacks: Path) -> None:
+    compose = {"db": "services: {}\nx-windlass-data: delete\n", "cache": "# x-windlass-data: delete\n", "web": None}
+    for name, text in compose.items():
+        (stacks / name).mkdir(parents=True)
+        (stacks.parent / "data" / "stacks" / name / "base").mkdir(parents=True)
+        if text is not None:
+            (stacks / name / "compose.yaml").write_text(text)
+    assert len(remove_others("etcd")) == 3
+    assert sorted(path.name for path in (stacks.parent / "data" / "stacks").iterdir()) == ["cache", "web"]
 
 
 def test_a_stack_of_windlass_stays_whatever_the_spec_says(stacks: Path) -> None:

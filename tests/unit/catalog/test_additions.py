@@ -21,6 +21,7 @@ ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="M4 
 @pytest.fixture
 def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("WINDLASS_DRIVERS", f"{tmp_path / 'own'}:{tmp_path / 'other'}")
+    monkeypatch.setenv("WINDLASS_STACKS", str(tmp_path / "stacks"))
     shutil.copytree(SHIPPED / "templates", tmp_path / "include" / "templates")
     return tmp_path / "include"
 
@@ -101,16 +102,13 @@ def test_links_and_what_is_no_driver_are_refused(
     assert not (tmp_path / "own").exists()
 
 
-def test_a_stack_is_copied_to_those_of_the_catalog_once_it_renders(
-    include: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stacks = include / "templates" / "stacks"
-    before = files_of(stacks)
+def test_a_stack_is_found_where_it_was_copied_to_once_it_renders(include: Path, tmp_path: Path) -> None:
+    stacks = tmp_path / "stacks"
     broken = write(tmp_path / "broken", stack__yaml=STACK, compose__yaml__j2="{{ nothing }}")
     assert add(include, "stacks", broken) == 2
     assert add(include, "stacks", write(tmp_path / "edge-proxy", stack__yaml=STACK, compose__yaml__j2=COMPOSE)) == 3
     assert add(include, "stacks", write(tmp_path / "etcd", stack__yaml=STACK, compose__yaml__j2=COMPOSE)) == 2
-    assert files_of(stacks) == before
+    assert not stacks.exists()
     assert add(include, "stacks", write(tmp_path / "keep", stack__yaml=STACK, compose__yaml__j2=COMPOSE)) == 0
     assert "keep" in load_stacks(include / "templates" / "kubernetes")
     assert files_of(stacks / "keep") == files_of(tmp_path / "keep")

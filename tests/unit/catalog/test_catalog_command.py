@@ -203,6 +203,27 @@ class TestDriversAndStacks:
         assert catalog(include, "drivers", "show", "none") == 2
         assert catalog(include, "stacks", "show", "edge-proxy") == 0
         assert "values.ports (string" in capsys.readouterr().out
+        assert catalog(include, "stacks", "show", "postgresql") == 0
+        shown = capsys.readouterr().out
+        assert "values.password (password, must be answered)" in shown
+        assert "runs on 1 of the hosts that fit; its data: /var/lib/windlass/stacks/postgresql\n" in shown
+        assert "service postgresql: tcp at port ${port}, recreate\n" in shown
+
+    def test_a_stack_that_cannot_be_loaded_is_listed_with_why(
+        self, include: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = tmp_path / "stacks" / "web" / "stack.yaml"
+        file.parent.mkdir(parents=True)
+        file.write_text("title: Web\n")
+        monkeypatch.setenv("WINDLASS_STACKS", str(tmp_path / "stacks"))
+        told = f"cannot be picked: {file}:1: description: Field required"
+        assert catalog(include, "stacks", "list") == 1
+        assert told in capsys.readouterr().out
+        assert catalog(include, "stacks", "list", "--json") == 1
+        assert json.loads(capsys.readouterr().out)["broken"][0]["name"] == "web"
+        assert catalog(include, "stacks", "verify") == 1
+        assert f"{file}:1: description: Field required" in capsys.readouterr().out
+        assert catalog(include, "stacks", "show", "web") != 0
 
     def test_are_rendered_for_every_release_with_each_choice(
         self, include: Path, own: Path, capsys: pytest.CaptureFixture[str]

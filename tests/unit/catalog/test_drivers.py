@@ -150,6 +150,8 @@ class TestADriverOfFilesAlone:
         ("default: 7", "default: 70", "the default of `days`: 70 is out of range"),
         (", default: 7", "", "`days` has neither a default nor an example"),
         ("variable: days", "variable: adminPassword", "`adminPassword` asks for a secret"),
+        ("type: integer, default: 7", "type: password, example: x", "`days` is a password"),
+        ("type: integer, default: 7", "type: multiline, default: x", "`days` is a multiline, which only stacks ask"),
         ("type: integer", "type: colour", "driver.yaml:4: questions.0.type"),
         ("/var/lib/gauge", "/etc", "remove.paths.0"),
         ("/var/lib/gauge", "/var/lib/*", "remove.paths.0"),

@@ -30,6 +30,7 @@ LEADS = [place(lead) for cells in rows(SEARCHES) for lead in cells[1].split("; "
 TESTED = sorted(set(re.findall(r"`(tests/[^`]+)`", "".join(PAGE.values()))))
 EXAMPLES = {
     "A network driver": ("flannel", ("plugins", "include")),
+    "A stack": ("postgresql", ("include",)),
     "A host provider": ("ec2", ("plugins",)),
     "A param of a DAG": (r"\bstop_after\b", ("plugins", "dags")),
     "A flag of a component": ("audit-log-maxage", ("plugins", "include")),
@@ -50,7 +51,7 @@ spec:
 """
 
 
-def test_there_are_five_recipes_and_ten_searches() -> None:
+def test_there_are_six_recipes_and_ten_searches() -> None:
     assert set(RECIPES) == set(EXAMPLES)
     assert all(RECIPES.values())
     assert len(rows(SEARCHES)) == 10

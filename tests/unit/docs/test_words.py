@@ -15,7 +15,7 @@ OLD = re.compile(
 )
 DOTTED = re.compile(r"`(windlass(?:\.\w+)+)`")
 NAMES = sorted({name for page in PAGES for name in DOTTED.findall(page.read_text(encoding="utf-8"))})
-GROUPS = {"windlass.drivers", "windlass.host_providers", "windlass.notifiers"}
+GROUPS = {"windlass.drivers", "windlass.host_providers", "windlass.notifiers", "windlass.stacks"}
 """Names of entry points, which are no modules."""
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from unit.spec.test_loading import GOOD
+from windlass.domain.catalog import Question, StackTemplate
 from windlass.domain.spec import Cluster, Known, load_cluster, problems
 from windlass.errors import SpecError
 
@@ -95,3 +97,11 @@ def test_no_object_is_named_with_a_line_break(changed: Make, content: str, what:
     (problem,) = problems(changed({"spec.manifests": [{"name": "a", "content": content}]}), known)
 
     assert str(problem).startswith(f"spec.manifests[0].content: {what} has a line break or another control character")
+
+
+def test_a_text_of_lines_is_an_answer_where_one_is_asked_for(changed: Make) -> None:
+    asked = (Question("a", "Lines", "multiline", default=""), Question("b", "A line", "string", default=""))
+    known = replace(NEW, stacks={"db": StackTemplate("db", "A database.", asked)})
+    answered = changed({"spec.stacks": [{"name": "db", "values": {"a": "1\n2", "b": "1\n2"}}]})
+    told = {str(one).split(": ")[0] for one in problems(answered, known)}
+    assert {one for one in told if "stacks" in one} == {"spec.stacks[0].values.b"}

@@ -207,7 +207,9 @@ def _unfitting(document: _Document, questions: tuple[Question, ...]) -> Iterator
     for question in questions:
         if question.default is None and question.example is None:
             yield f"questions: `{question.variable}` has neither a default nor an example, so that it cannot be tried"
-        if is_secret_name(question.variable):
+        if question.kind == "multiline":
+            yield f"questions: `{question.variable}` is a multiline, which only stacks ask for; ask for a list"
+        if is_secret_name(question.variable) or question.kind == "password":
             yield f"questions: `{question.variable}` asks for a secret; let objects refer to a Secret that users bring"
     for when in _conditions(document):
         for variable in sorted(set(when) - asked):

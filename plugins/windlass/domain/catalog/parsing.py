@@ -155,7 +155,8 @@ def _problems(file: str, node: yaml.Node | None, error: ValidationError) -> Iter
     for problem in error.errors():
         where = problem["loc"]
         path = ".".join(str(step) for step in where)
-        yield f"{file}:{_line_of(node, where)}: {path or 'the document'}: {problem['msg']}"
+        told = problem["msg"].removeprefix("Value error, ")
+        yield f"{file}:{_line_of(node, where)}: {path or 'the document'}: {told}"
 
 
 def _line_of(node: yaml.Node | None, where: tuple[Any, ...]) -> int:

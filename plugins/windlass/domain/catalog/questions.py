@@ -11,9 +11,11 @@ from windlass.domain.masking import is_secret_name
 from windlass.domain.oneline import line_breaker
 from windlass.errors import SpecError
 
-AnswerKind = Literal["string", "integer", "boolean", "choice", "list"]
+AnswerKind = Literal["string", "multiline", "password", "integer", "boolean", "choice", "list"]
 _PYTHON_TYPES: Mapping[AnswerKind, str] = {
     "string": "str",
+    "multiline": "str",
+    "password": "str",
     "integer": "int",
     "boolean": "bool",
     "choice": "str",
@@ -44,6 +46,19 @@ class Question:
     """Other answers with which it is asked; empty: always."""
     fixed: str = field(default="", repr=False)
     """Why a running cluster keeps its answer; empty: a rollout brings another one about."""
+    is_required: bool = False
+    """Whether an empty text is no answer."""
+    description: str = ""
+
+    @property
+    def may_refer(self) -> bool:
+        """Whether a reference to a secret may stand in the place of an answer."""
+        return self.kind in {"string", "multiline", "password"}
+
+    @property
+    def lines(self) -> str:
+        """The characters besides those of one line that an answer may have."""
+        return "\n" if self.kind == "multiline" else ""
 
     def problem(self, answer: Any) -> tuple[str, str] | None:
         """Return what is wrong with an answer, which is not quoted, and what would be right; None if it is good."""
@@ -52,8 +67,6 @@ class Question:
             return f"the answer is no {self.kind}", f"it is the answer to: {self.label}"
         if self.kind == "list":
             return self._list_problem(answer)
-        if self.kind == "choice" and answer not in self.options:
-            return "the answer is none of the choices", f"choose one of {', '.join(self.options)}"
         if isinstance(answer, str):
             return self._text_problem(answer)
         if self.kind == "integer" and not self._is_within(answer):
@@ -68,7 +81,16 @@ class Question:
         return all(answers.get(variable) == value for variable, value in self.when.items())
 
     def _text_problem(self, answer: str) -> tuple[str, str] | None:
-        if found := line_breaker(answer):
+        if self.kind == "password":
+            return (
+                "a password stands in clear",
+                "refer to it: {fromVariable: windlass_secret_NAME}, see docs/secrets.md",
+            )
+        if self.kind == "choice" and answer not in self.options:
+            return "the answer is none of the choices", f"choose one of {', '.join(self.options)}"
+        if self.is_required and not answer:
+            return "the answer is empty", f"it is the answer to: {self.label}"
+        if found := line_breaker(answer, self.lines):
             return f"the answer has {found} in it", "write it on one line; templates put it into files as it is"
         if self.pattern is not None and not re.fullmatch(self.pattern, answer):
             return f"the answer is not of the form {self.pattern}", f"it is the answer to: {self.label}"
@@ -95,10 +117,11 @@ def answers_to(what: str, questions: Sequence[Question], values: Mapping[str, An
     SpecError if one is no single line: a stored spec was not asked, and templates write answers as they are.
     """
     answers = {one.variable: values.get(one.variable, one.default) for one in questions}
-    for variable, answer in answers.items():
+    for question in questions:
+        answer = answers[question.variable]
         for text in answer if isinstance(answer, list | tuple) else (answer,):
-            if isinstance(text, str) and (found := line_breaker(text)):
-                raise SpecError(f"{what}: its value `{variable}` has {found} in it; write it on one line")
+            if isinstance(text, str) and (found := line_breaker(text, question.lines)):
+                raise SpecError(f"{what}: its value `{question.variable}` has {found} in it; write it on one line")
     return answers
 
 

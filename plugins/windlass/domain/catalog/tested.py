@@ -175,8 +175,12 @@ def parts_digest(release: Release) -> str:
 
 
 def templates_digest(release: Release) -> str:
-    """Return the digest of all templates of a release but those of drivers, of which each has its own."""
-    own = {path: text for path, text in release.templates.items() if not path.startswith("drivers/")}
+    """Return the digest of all templates of a release but those of drivers, of which each has its own, and of stacks.
+
+    What a spec may pick besides says nothing of a release: some of it is one's own.
+    """
+    picked = ("drivers/", *(f"stacks/{name}/" for name in release.stacks))
+    own = {path: text for path, text in release.templates.items() if not path.startswith(picked)}
     return _digest(json.dumps(own, sort_keys=True))
 
 

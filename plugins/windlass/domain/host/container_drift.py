@@ -25,9 +25,9 @@ def _differences(service: Mapping[str, Any], container: Container) -> Iterator[s
         yield "it was made from another rendering"
     if container.image != service["image"]:
         yield f"its image is {container.image}"
-    if list(config.get("Entrypoint") or []) != list(service.get("entrypoint", [])):
+    if list(config.get("Entrypoint") or []) != _started_words(service.get("entrypoint", [])):
         yield "its entrypoint is another"
-    changed = _flags(config.get("Cmd") or []) ^ _flags(service.get("command", []))
+    changed = _flags(config.get("Cmd") or []) ^ _flags(_started_words(service.get("command", [])))
     if changed:
         yield _other_words(changed)
     if _mounts(details.get("Mounts", [])) != _desired_mounts(service):
@@ -40,6 +40,11 @@ def _differences(service: Mapping[str, Any], container: Container) -> Iterator[s
         yield "it is privileged"
     if bool(host.get("ReadonlyRootfs")) != bool(service.get("read_only")):
         yield "its root file system is writable"
+
+
+def _started_words(words: list[str]) -> list[str]:
+    """Return words of a Compose file as a container is started with them: there `$` is written twice."""
+    return [word.replace("$$", "$") if isinstance(word, str) else word for word in words]
 
 
 def _flags(words: list[str]) -> set[str]:

@@ -167,6 +167,10 @@ def stack_directory(stack: str) -> str:
     return f"{STACKS}/{stack}"
 
 
+DELETES_DATA = "x-windlass-data: delete"
+"""The line of a Compose file that says that the stack's data go with it."""
+
+
 def stack_data_directory(stack: str) -> str:
     """Return the directory that is made for what one of the user's stacks keeps."""
     return f"{DATA}/stacks/{stack}"

@@ -118,7 +118,8 @@ def _answers(questions: Sequence[Question]) -> Iterator[tuple[str, dict[str, Any
 def _least(questions: Sequence[Question], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what must be answered where some answers are `given`."""
     answers = {one.variable: given.get(one.variable, one.default) for one in questions}
-    asked = {one.variable: one.example for one in questions if one.default is None and one.is_asked(answers)}
+    unanswered = [one for one in questions if one.default is None and one.is_asked(answers)]
+    asked = {one.variable: "a-password" if one.kind == "password" else one.example for one in unanswered}
     return {**asked, **given}
 
 

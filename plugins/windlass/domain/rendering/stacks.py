@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from jinja2 import TemplateRuntimeError
+
+from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.host.health_check import HEALTH_KEY, overridden
-from windlass.domain.host.layout import DIGEST_LABEL, stack_data_directory, stack_directory
+from windlass.domain.host.layout import DELETES_DATA, DIGEST_LABEL, stack_data_directory, stack_directory
 from windlass.domain.rendering.context import HostInputs, component_flags
 from windlass.domain.rendering.files import FOR_ROOT, RenderedFile
+from windlass.domain.rendering.plain_compose import dumped, finished_services
 from windlass.domain.spec.models import Cluster, Host
 from windlass.domain.spec.references import STACKS, RevealedText, is_reference, with_values
 from windlass.domain.yamltext import parse_yaml
@@ -84,7 +88,24 @@ def _context(stack: str, inputs: HostInputs) -> dict[str, Any]:
         "directory": stack_directory(stack),
         "data": stack_data_directory(stack),
         "values": _values_of(stack, inputs),
+        "stack_hosts": _hosts_of(stack, inputs.whole.cluster),
+        "refuse": _refuse,
     }
+
+
+def _refuse(reason: str) -> str:
+    """Have a template say why answers cannot be, each of which is good by itself."""
+    raise TemplateRuntimeError(reason)
+
+
+def _hosts_of(stack: str, cluster: Cluster) -> tuple[Host, ...]:
+    """Return the hosts that run a stack: whoever has run it longest first where Windlass chose them."""
+    picked = next((one for one in cluster.stacks if one.name == stack), None)
+    if picked is None:
+        return ()
+    hosts = {host.name: host for host in cluster.spec.hosts.members if picked.runs_on(host)}
+    order = hosts if picked.placed is None else picked.placed
+    return tuple(hosts[name] for name in order if name in hosts)
 
 
 def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any], files: Mapping[str, str]) -> str:
@@ -101,8 +122,24 @@ def _render_compose(stack: str, inputs: HostInputs, context: Mapping[str, Any], 
     document = parse_yaml(f"{name} as rendered", draft)[0]
     if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
         raise SpecError(f"template {name}: it gives no Compose file with services")
-    digests = {service: digest_of(content) for service, content in document["services"].items()}
-    return inputs.whole.templates.render(name, {**context, "digests": digests})
+    template = inputs.whole.release.stacks.get(stack)
+    if template is not None and template.services is not None:
+        text = _finished(template, document, context, inputs.whole.cluster)
+    else:
+        digests = {service: digest_of(content) for service, content in document["services"].items()}
+        text = inputs.whole.templates.render(name, {**context, "digests": digests})
+    picked = next((one for one in inputs.whole.cluster.stacks if one.name == stack), None)
+    # Whoever takes the stack away has another spec, which says nothing of it any more.
+    return f"{text.rstrip()}\n{DELETES_DATA}\n" if picked is not None and picked.data == "delete" else text
+
+
+def _finished(
+    template: StackTemplate, document: Mapping[str, Any], context: Mapping[str, Any], cluster: Cluster
+) -> str:
+    services = finished_services(template, document, context["values"], cluster, context["config_digest"])
+    for service in services.values():
+        service["labels"][DIGEST_LABEL] = digest_of(service)
+    return dumped(template, document, services)
 
 
 class _Overrides:

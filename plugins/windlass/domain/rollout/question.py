@@ -57,6 +57,7 @@ def render_question(plan: RolloutPlan, changes: Sequence[str] = ()) -> str:
         section("The plan", first_of(stages, _STAGES, _WHERE)),
         _differences(plan),
         section("Notes on the release", map(_text, plan.notes)),
+        section("Where stacks run", first_of([_text(one) for one in plan.placement], _STAGES, _WHERE)),
         section("What passed", map(_finding_item, passed)),
     ]
     return "\n\n".join(part for part in parts if part)

@@ -23,6 +23,7 @@ from windlass.domain.rollout.plan_quorum import QuorumEffect, quorum_along
 from windlass.domain.rollout.step import API_SERVER, API_SERVICE, ETCD, ETCD_SERVICE, HOST, PROXY, Step
 from windlass.domain.rollout.upgrade_path import UpgradePath
 from windlass.domain.spec import dump_cluster
+from windlass.domain.spec.placement import placement_changes
 from windlass.domain.spec.private import Fingerprint
 
 _NO_RESTART = frozenset({"files", "settings", "certificates", "programs", "hooks", "cordon", PROXY})
@@ -80,6 +81,8 @@ class RolloutPlan:
     """The digest of the desired spec."""
     notes: tuple[str, ...] = ()
     """What the catalog says of the release."""
+    placement: tuple[str, ...] = ()
+    """Where stacks come to run, in words."""
     sign: Fingerprint = _sha256
     """Makes the digest. Secrets are among the contents: whoever knows all else must not find them by trying."""
 
@@ -130,6 +133,7 @@ class RolloutPlan:
         yield from (f"  {line}" for line in str(self.report).splitlines())
         yield ""
         yield from (f"Note: {note}" for note in self.notes)
+        yield from (f"Placement: {one}" for one in self.placement)
         yield ""
         yield f"The plan, {len(self.steps)} steps:" if self.steps else "The plan: nothing to do"
         shown = self.shown_details
@@ -159,6 +163,7 @@ def rollout_plan(
         _contents(steps, gate.details),
         hashlib.sha256(dump_cluster(path.after).encode()).hexdigest(),
         tuple(path.release.notes) if path.is_upgrade else (),
+        placement_changes(path.before, path.after),
         sign or _sha256,
     )
 

@@ -6,16 +6,18 @@ import shlex
 from collections.abc import Iterable
 
 from windlass.domain.catalog.stack_files import OWN_STACKS
-from windlass.domain.host.layout import ADDRESS_STACK, STACKS
+from windlass.domain.host.layout import ADDRESS_STACK, DELETES_DATA, STACKS, stack_data_directory
 from windlass.domain.scripts.curl import CurlProbe
 from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.scripts.virtual_address import RELEASE_ADDRESS
 
 
 def remove_others_script(desired: Iterable[str]) -> Script:
-    """Return a script that takes down the user's stacks but those `desired`, with their files and without their data.
+    """Return a script that takes down the user's stacks but those `desired`, with their files.
 
-    They get ten seconds to end: what holds the API's address hands it over then.
+    Their data stay, unless what lies there of a stack says that they go with it.
+
+    Each gets its own time to end: what holds the API's address hands it over then, a database hands on what it has.
 
     Windlass's own stay whatever the spec says: a member of etcd leaves only where the others keep quorum.
     """
@@ -27,8 +29,9 @@ for directory in {STACKS}/*/; do
   stack=${{directory%/}}; stack=${{stack##*/}}
   case $stack in {keep}|'*') continue ;; esac
   containers=$(docker ps -aq --filter "label=com.docker.compose.project=windlass-$stack")
-  [ -z "$containers" ] || {{ docker stop -t 10 $containers >/dev/null; docker rm -fv $containers >/dev/null; }}
+  [ -z "$containers" ] || {{ docker stop $containers >/dev/null; docker rm -fv $containers >/dev/null; }}
   [ "$stack" != {ADDRESS_STACK} ] || release_address
+  if grep -qsxF {shlex.quote(DELETES_DATA)} "$directory/compose.yaml"; then rm -rf {stack_data_directory("$stack")}; fi
   rm -rf "$directory"
   echo "{CHANGED}removed stack $stack"
 done

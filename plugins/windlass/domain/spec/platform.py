@@ -112,6 +112,17 @@ class Stack(Section):
     hosts: Many[str] = setting([], "Names of the hosts that may run it; empty: every host.")
     roles: Many[Role] = setting([], "Roles of which a host needs one to run it; empty: whatever its roles are.")
     labels: dict[str, str] = setting({}, "Labels that a host needs to run it, all of them.")
+    not_labels: dict[str, str] = setting({}, "Labels of which a host must have none to run it.")
+    scale: int | None = setting(
+        None, "On how many of the hosts that fit it runs; null: as the stack says, and else on all of them.", ge=1
+    )
+    placed: Many[str] | None = setting(
+        None,
+        "Hosts that run it, the one that has run it longest first, where not all that fit do. Windlass writes it.",
+    )
+    data: Literal["keep", "delete"] = setting(
+        "keep", "What becomes of its data on a host that is to run it no more: keep or delete."
+    )
     values: dict[str, Any] = setting(
         {},
         "Answers to the stack's questions; what is left out has its default. A text may be a reference to a secret, "
@@ -120,6 +131,11 @@ class Stack(Section):
 
     def runs_on(self, host: Host) -> bool:
         """Tell whether `host` is one of those that run it."""
+        return self.fits(host) if self.placed is None else host.name in self.placed
+
+    def fits(self, host: Host) -> bool:
+        """Tell whether `host` is one of those that may run it, as far as the spec says."""
         is_named = not self.hosts or host.name in self.hosts
         has_role = not self.roles or bool(set(self.roles) & set(host.roles))
-        return is_named and has_role and self.labels.items() <= host.labels.items()
+        has_labels = self.labels.items() <= host.labels.items() and not self.not_labels.items() & host.labels.items()
+        return is_named and has_role and has_labels

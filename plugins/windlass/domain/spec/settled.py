@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.placement import with_placement
 from windlass.domain.spec.services import ProxyMode
 
 NEW_PROXY: ProxyMode = "nftables"
@@ -11,11 +16,16 @@ NEW_PROXY: ProxyMode = "nftables"
 It refuses packets to a Service's port that leads nowhere, and syncs in time that does not grow with all Services."""
 
 
-def settled(cluster: Cluster, running: Cluster | None) -> Cluster:
+_NO_STACKS: Mapping[str, StackTemplate] = MappingProxyType({})
+
+
+def settled(cluster: Cluster, running: Cluster | None, stacks: Mapping[str, StackTemplate] = _NO_STACKS) -> Cluster:
     """Return a new spec with what it does not say as `running`, the same cluster's spec until now, has it.
 
-    Without one the cluster is new. What runs is never changed by a default of a later Windlass.
+    Without one the cluster is new. What runs is never changed by a default of a later Windlass. `stacks` are the
+    catalog's: each of the spec's is given the hosts that it runs on.
     """
+    cluster = with_placement(cluster, running, stacks)
     if cluster.spec.network.proxy_mode is not None:
         return cluster
     mode = NEW_PROXY if running is None else running.spec.network.proxy_mode

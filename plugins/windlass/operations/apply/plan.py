@@ -9,6 +9,7 @@ from windlass.domain.host.facts import HostFacts
 from windlass.domain.host.file_drift import FileDrift
 from windlass.domain.pki import Pki, desired_certificates
 from windlass.domain.spec.models import Cluster, Host
+from windlass.domain.spec.placement import placement_changes
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import RefusedError
 from windlass.operation_names import Operation
@@ -96,4 +97,5 @@ def plan_text(cluster: Cluster, plan: Mapping[str, Changes]) -> str:
     for name, steps in plan.items():
         lines += [f"  {name}: {len(steps)} steps" if steps else f"  {name}: nothing"]
         lines += [f"    - {step}" for step in steps]
+    lines += [f"  {one}" for one in placement_changes(None, cluster)]
     return "\n".join(lines)

@@ -12,8 +12,9 @@ for directory in /etc/windlass/stacks/*/; do
   stack=${directory%/}; stack=${stack##*/}
   case $stack in etcd|control-plane|api-proxy|my-stack|'*') continue ;; esac
   containers=$(docker ps -aq --filter "label=com.docker.compose.project=windlass-$stack")
-  [ -z "$containers" ] || { docker stop -t 10 $containers >/dev/null; docker rm -fv $containers >/dev/null; }
+  [ -z "$containers" ] || { docker stop $containers >/dev/null; docker rm -fv $containers >/dev/null; }
   [ "$stack" != virtual-address ] || release_address
+  if grep -qsxF 'x-windlass-data: delete' "$directory/compose.yaml"; then rm -rf /var/lib/windlass/stacks/$stack; fi
   rm -rf "$directory"
   echo "changed: removed stack $stack"
 done

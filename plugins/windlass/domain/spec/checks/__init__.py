@@ -69,7 +69,8 @@ def problems(
         found += plain_secrets(cluster)
         found += environment_names(cluster)
         told = {problem.path for problem in found}
-        found += [problem for problem in one_line_each(cluster) if problem.path not in told]
+        with_lines = platform.multiline_answers(cluster, known.stacks)
+        found += [problem for problem in one_line_each(cluster, with_lines) if problem.path not in told]
     found += platform.version_problems(cluster, known.versions)
     found += platform.stack_problems(cluster, known.stacks)
     found += driver_problems(cluster, known.drivers)

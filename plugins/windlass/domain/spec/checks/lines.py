@@ -5,7 +5,7 @@ A stored spec is not asked, since an earlier Windlass accepted it; what is rende
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from windlass.domain.oneline import line_breaker
@@ -28,22 +28,27 @@ _TEXTS: tuple[Path, ...] = (
 _ADVICE = "write it on one line; a block after `|` ends with a line break, one after `|-` does not"
 
 
-def one_line_each(cluster: Cluster) -> Iterator[Problem]:
-    """Yield the values and keys that hold a line break or another control character."""
-    yield from _broken(cluster.model_dump(mode="json", by_alias=True), ())
+def one_line_each(cluster: Cluster, with_lines: Collection[Path] = ()) -> Iterator[Problem]:
+    """Yield the values and keys that hold a line break or another control character.
+
+    At the paths `with_lines`, too, a value is a text of lines.
+    """
+    yield from _broken(cluster.model_dump(mode="json", by_alias=True), (), with_lines)
 
 
-def _broken(value: Any, path: Path) -> Iterator[Problem]:
+def _broken(value: Any, path: Path, with_lines: Collection[Path]) -> Iterator[Problem]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if found := line_breaker(key):
                 yield Problem((*path, key), f"the key has {found} in it", "write it on one line")
-            yield from _broken(inner, (*path, key))
+            yield from _broken(inner, (*path, key), with_lines)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _broken(inner, (*path, index))
-    elif isinstance(value, str) and (found := line_breaker(value, "\r\n\t" if _may_have_lines(path) else "")):
-        yield Problem(path, f"the value has {found} in it", _ADVICE)
+            yield from _broken(inner, (*path, index), with_lines)
+    elif isinstance(value, str):
+        has_lines = path in with_lines or _may_have_lines(path)
+        if found := line_breaker(value, "\r\n\t" if has_lines else ""):
+            yield Problem(path, f"the value has {found} in it", _ADVICE)
 
 
 def _may_have_lines(path: Path) -> bool:

@@ -11,7 +11,8 @@ from windlass.domain.catalog.flags import COMPONENTS
 from windlass.domain.catalog.stacks import StackTemplate
 from windlass.domain.oneline import line_breaker
 from windlass.domain.spec.checks.syntax import wrong_dns_name
-from windlass.domain.spec.models import Cluster
+from windlass.domain.spec.models import Cluster, Stack
+from windlass.domain.spec.placement import fitting_hosts, scale_of
 from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
 from windlass.domain.spec.references import is_reference
 from windlass.domain.yamltext import compose_all_yaml
@@ -44,12 +45,40 @@ def stack_problems(cluster: Cluster, known_stacks: Mapping[str, StackTemplate] |
             advice = suggestion(stack.name, known_stacks or {})
             yield Problem((*path, "name"), f"the catalog has no stack `{stack.name}`", advice)
             continue
-        texts = {one.variable for one in template.questions if one.kind == "string"}
+        if template.broken:
+            told = "; ".join(template.broken.splitlines())
+            yield Problem((*path, "name"), f"the stack `{stack.name}` cannot be picked: {told}", "correct that")
+            continue
+        yield from _too_few_hosts(cluster, stack, template, path)
+        texts = {one.variable for one in template.questions if one.may_refer}
         for found in template.problems(stack.values):
             where: Path = (*path, "values") if found.is_missing else (*path, "values", found.variable)
             if found.variable in texts and is_reference(stack.values.get(found.variable)):
                 continue  # which has its own checks; what it stands for is looked at when it is put in
             yield Problem(where, found.wrong, found.right)
+
+
+def multiline_answers(cluster: Cluster, known_stacks: Mapping[str, StackTemplate] | None) -> set[Path]:
+    """Return the paths of answers that are asked for as texts of lines, which are checked as such."""
+    return {
+        ("spec", "stacks", index, "values", question.variable)
+        for index, stack in enumerate(cluster.spec.stacks)
+        if known_stacks is not None and stack.name in known_stacks
+        for question in known_stacks[stack.name].questions
+        if question.kind == "multiline"
+    }
+
+
+def _too_few_hosts(cluster: Cluster, stack: Stack, template: StackTemplate, path: Path) -> Iterator[Problem]:
+    """Check that as many hosts fit as a stack is to run on; where none fits by the spec alone, another check tells."""
+    fitting, scale = fitting_hosts(cluster, stack, template), scale_of(stack, template)
+    is_told = not any(stack.fits(host) for host in cluster.spec.hosts.members)
+    if is_told or len(fitting) >= (scale or 1):
+        return
+    wrong = f"`{stack.name}` is to run on {scale or 'all hosts that fit'}, and {', '.join(fitting) or 'no host'} fits"
+    asked = [f"{key}={value}" for key, value in (template.services.labels if template.services else {}).items()]
+    labels = f"give more hosts what it asks for (labels {', '.join(asked)})" if asked else "let more hosts fit"
+    yield Problem((*path, *(["scale"] if stack.scale else [])), wrong, f"{labels}, or take a smaller scale")
 
 
 def components(cluster: Cluster) -> Iterator[Problem]:
@@ -98,7 +127,7 @@ def stacks(cluster: Cluster) -> Iterator[Problem]:
             if name not in hosts:
                 path = ("spec", "stacks", index, "hosts", place)
                 yield Problem(path, f"no host is called `{name}`", suggestion(name, hosts))
-        if set(stack.hosts) <= set(hosts) and not any(stack.runs_on(host) for host in cluster.spec.hosts.members):
+        if set(stack.hosts) <= set(hosts) and not any(stack.fits(host) for host in cluster.spec.hosts.members):
             wrong = f"no host has what `{stack.name}` asks for, so that it runs nowhere"
             yield Problem(("spec", "stacks", index), wrong, "give hosts its roles and labels, or ask for others")
 
