@@ -7,7 +7,9 @@ library is imported where it is used.
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
+from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 
@@ -29,6 +31,11 @@ class _Guards:
         return [{"middleware": ClusterGuard, "name": "windlass"}]
 
 
+def _root() -> str:
+    """Return the path below which Airflow is: its UI takes addresses of views as they are."""
+    return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+
+
 class WindlassPlugin(AirflowPlugin):
     """Registers Windlass with Airflow."""
 
@@ -38,10 +45,10 @@ class WindlassPlugin(AirflowPlugin):
     external_views: list[dict[str, Any]] = [  # noqa: RUF012 - Airflow's own class declares it so
         {
             "name": "Clusters",
-            "href": "/windlass/",
+            "href": f"{_root()}/windlass/",
             "destination": "nav",
             "url_route": "windlass",
-            "icon": "/windlass/static/windlass.svg",
-            "icon_dark_mode": "/windlass/static/windlass-dark.svg",
+            "icon": f"{_root()}/windlass/static/windlass.svg",
+            "icon_dark_mode": f"{_root()}/windlass/static/windlass-dark.svg",
         }
     ]
