@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from fastapi import HTTPException, Request
+from fastapi import Depends, HTTPException, Request
 
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.form import PRESETS, first_spec
@@ -39,6 +39,20 @@ _RECENT = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
+class PageNeeds:
+    """What the pages about one cluster work with: who looks, and what there is to see."""
+
+    user: User
+    store: TheStore
+    keys: TheKeys
+    catalog: TheCatalog
+    runs: TheClusterRuns
+
+
+ThePage = Annotated[PageNeeds, Depends()]
+
+
+@dataclass(frozen=True)
 class ShownRun:
     """A run as one user sees it."""
 
@@ -56,18 +70,11 @@ def known_cluster(name: str, store: Store, keys: MasterKeys | None) -> KnownClus
     return known
 
 
-def cluster_page(
-    request: Request,
-    name: Visible,
-    user: User,
-    store: TheStore,
-    keys: TheKeys,
-    catalog: TheCatalog,
-    runs: TheClusterRuns,
-) -> str:
+def cluster_page(request: Request, name: Visible, page: ThePage) -> str:
     """Show one cluster, with its runs, backups and service log; or one that is only about to come, with its runs."""
-    known, now = read_known(store, name, keys), datetime.now(UTC)
-    shown = list(_shown(runs.newest(name, now - _RECENT), store, name, user))
+    store, now = page.store, datetime.now(UTC)
+    known = read_known(store, name, page.keys)
+    shown = list(_shown(page.runs.newest(name, now - _RECENT), store, name, page.user))
     if known is None:
         if not shown:
             raise unknown(name)
@@ -75,46 +82,35 @@ def cluster_page(
     return render(
         request,
         "cluster.html",
-        cluster=overview(known, catalog, now),
+        cluster=overview(known, page.catalog, now),
         bundles=bundle_rows(known.backups, now),
         events=read_log(store, name, Filter(), 100),
         runs=shown,
-        may_operate=may_operate(store, name, user),
-        actions=[one for one in ACTIONS if may_run(store, name, one.operation, user)],
+        may_operate=may_operate(store, name, page.user),
+        actions=[one for one in ACTIONS if may_run(store, name, one.operation, page.user)],
     )
 
 
-def action_page(
-    request: Request,
-    name: Visible,
-    operation: str,
-    user: User,
-    store: TheStore,
-    keys: TheKeys,
-    catalog: TheCatalog,
-    runs: TheClusterRuns,
-) -> str:
+def action_page(request: Request, name: Visible, operation: str, page: ThePage) -> str:
     """Show the form of one action; 403 for whom it is not, 404 if it is none."""
-    action = BY_OPERATION.get(Operation(operation)) if operation in set(Operation) else None
+    action = BY_OPERATION.get(operation)
     if action is None:
         raise HTTPException(404, f"there is no action `{operation}`; a cluster's page has those there are")
-    if not may_run(store, name, action.operation, user):
-        raise HTTPException(403, f"you may not run `{action.operation}` for `{name}`")
-    known, now = known_cluster(name, store, keys), datetime.now(UTC)
-    form = runs.form(action.operation)
+    known, now = known_cluster(name, page.store, page.keys), datetime.now(UTC)
+    if not may_run(page.store, name, operation, page.user):
+        raise HTTPException(403, f"you may not run `{operation}` for `{name}`")
+    form = page.runs.form(operation)
     if form is None:
         raise HTTPException(409, f"Airflow does not know the DAG `{operation}`: see its import errors")
-    cluster = overview(known, catalog, now)
+    cluster = overview(known, page.catalog, now)
     filled = action_form(action, form, cluster, bundle_rows(known.backups, now))
     return render(request, "action.html", cluster=cluster, form=filled)
 
 
-def run_part(
-    request: Request, name: Visible, dag: str, run: str, user: User, store: TheStore, runs: TheClusterRuns
-) -> str:
+def run_part(request: Request, name: Visible, dag: str, run: str, page: ThePage) -> str:
     """Return one run of a cluster, with the run that it has create the cluster, as a part of a page."""
-    found = [one for one in _with_creation(runs, dag, run) if one.cluster == name]
-    shown = list(_shown(found, store, name, user))
+    found = [one for one in _with_creation(page.runs, dag, run) if one.cluster == name]
+    shown = list(_shown(found, page.store, name, page.user))
     if not shown:
         raise HTTPException(404, f"`{name}` has no run `{run}` of `{dag}`")
     return render(request, "runs.html", runs=shown)

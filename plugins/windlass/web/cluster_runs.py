@@ -23,7 +23,7 @@ from windlass.airflow.run_alerts import FAILURE
 from windlass.operation_names import Operation
 from windlass.web.fields import Field, param_field
 from windlass.web.requests import OF_ALL
-from windlass.web.run_views import PLANNERS, RESULT, UNFINISHED, QuestionView, RunView, TaskView
+from windlass.web.run_views import PLANNERS, RESULT, UNFINISHED, QuestionView, RunView, StepView
 
 SHOWN = frozenset(Operation) - OF_ALL - {Operation.COMMAND}
 """The DAGs whose runs are about one cluster, and whose results nobody has sealed."""
@@ -122,11 +122,11 @@ def _view(run: DagRun, tasks: Sequence[Any], questions: Sequence[QuestionView], 
     )
 
 
-def _task(one: Any, values: Values) -> TaskView:
+def _task(one: Any, values: Values) -> StepView:
     failure = values.get((one.task_id, one.map_index, FAILURE)) if one.state == "failed" else None
     told = str(failure.get("text") or "") if isinstance(failure, Mapping) else ""
     label = one.label or (str(one.map_index) if one.map_index >= 0 else "")
-    return TaskView(one.task_id, label, one.state or "", one.duration, told)
+    return StepView(one.task_id, label, one.state or "", one.duration, told)
 
 
 def _tasks(session: Session, runs: Collection[Run]) -> dict[Run, list[Any]]:

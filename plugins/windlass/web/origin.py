@@ -1,9 +1,9 @@
 """Requests that other sites have a browser send, with the login that it holds: they change nothing.
 
-The login of Airflow's UI is a cookie (`SameSite=Lax`), which a browser sends along with what another origin of the same
-site has it post: another port of the host, another name below the domain. What tells such a request is what browsers say
-of it themselves, `Sec-Fetch-Site` and `Origin` (Go's net/http.CrossOriginProtection judges alike;
-https://www.w3.org/TR/fetch-metadata/). What is no browser sends neither, and no cookie.
+The login of Airflow's UI is a cookie (`SameSite=Lax`). A browser sends it along with what another origin of the same
+site has it post: another port of the host, another name below the domain. Such a request is told by what browsers say
+of it themselves, `Sec-Fetch-Site` and `Origin` (https://www.w3.org/TR/fetch-metadata/; net/http.CrossOriginProtection
+of Go judges alike). What is no browser sends neither, and no cookie.
 """
 
 from __future__ import annotations

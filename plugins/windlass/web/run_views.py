@@ -26,7 +26,7 @@ PLANNERS = frozenset(task for tasks in _PLANNED_BY.values() for task in tasks)
 
 
 @dataclass(frozen=True)
-class TaskView:
+class StepView:
     """One step of a run."""
 
     task_id: str
@@ -64,7 +64,7 @@ class RunView:
     """Airflow's name of the user who started it; empty if nobody did."""
     began: datetime | None
     conf: Mapping[str, Any] = field(default_factory=dict)
-    tasks: tuple[TaskView, ...] = ()
+    tasks: tuple[StepView, ...] = ()
     questions: tuple[QuestionView, ...] = ()
     results: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What the tasks that plan have returned."""
