@@ -31,7 +31,7 @@ class _Guards:
         return [{"middleware": ClusterGuard, "name": "windlass"}]
 
 
-def _root() -> str:
+def airflow_path() -> str:
     """Return the path below which Airflow is: its UI takes addresses of views as they are."""
     return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
 
@@ -45,10 +45,10 @@ class WindlassPlugin(AirflowPlugin):
     external_views: list[dict[str, Any]] = [  # noqa: RUF012 - Airflow's own class declares it so
         {
             "name": "Clusters",
-            "href": f"{_root()}/windlass/",
+            "href": f"{airflow_path()}/windlass/",
             "destination": "nav",
             "url_route": "windlass",
-            "icon": f"{_root()}/windlass/static/windlass.svg",
-            "icon_dark_mode": f"{_root()}/windlass/static/windlass-dark.svg",
+            "icon": f"{airflow_path()}/windlass/static/windlass.svg",
+            "icon_dark_mode": f"{airflow_path()}/windlass/static/windlass-dark.svg",
         }
     ]

@@ -36,11 +36,12 @@ CHANGES = (
     ("POST", "/windlass/api/commands", {"command": "master-key", "key": "k"}),
     ("POST", "/windlass/api/clusters/demo/credential", {"csr": "x"}),
 )
+QUESTION = "/api/v2/dags/apply_cluster/dagRuns/a/taskInstances/approval/-1/hitlDetails"
 RUNS = (
     ("POST", "/api/v2/dags/apply_cluster/dagRuns", {"conf": {"cluster": "demo"}}),
-    ("PATCH", "/api/v2/dags/apply_cluster/dagRuns/a/taskInstances/approval/-1/hitlDetails", {"chosen_options": ["Approve"]}),
+    ("PATCH", QUESTION, {"chosen_options": ["Approve"]}),
     ("DELETE", "/api/v2/dags/apply_cluster/dagRuns/a", None),
-)  # fmt: skip
+)
 
 
 def token() -> str:

@@ -20,7 +20,6 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
-from airflow import settings
 from windlass.domain.authenticity import RecordKeys
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.effects.store import AuthenticatedStore, ClusterRecords, MemoryStore, Store

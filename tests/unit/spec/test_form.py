@@ -168,7 +168,18 @@ words = st.text(alphabet="abc: #'\"{}[]0-9.,\n\\é", max_size=8)
 hosts = st.builds(HostForm, name=words, address=words, roles=st.lists(words, max_size=2).map(tuple))
 
 
-@given(st.builds(SpecForm, name=words, version=words, connection=words, user=words, trust=st.booleans(), hosts=st.lists(hosts, max_size=3).map(tuple)))  # fmt: skip
+forms = st.builds(
+    SpecForm,
+    name=words,
+    version=words,
+    connection=words,
+    user=words,
+    trust=st.booleans(),
+    hosts=st.lists(hosts, max_size=3).map(tuple),
+)
+
+
+@given(forms)
 def test_what_is_written_is_read_back_whatever_people_type(form: SpecForm) -> None:
     whole = changed(form, drivers=form_of(OWN).drivers)
     assert form_of(written(OWN, whole)) == whole

@@ -141,7 +141,7 @@ function followLog() {
   every(2000, more);
 }
 
-// The frame that Airflow shows pages in has no window.confirm.
+// The frame that Airflow shows pages in lets no page ask by the browser's own dialogs.
 function sure(text, word) {
   const dialog = document.createElement("dialog");
   const words = document.createElement("p");
