@@ -68,6 +68,7 @@ def create_app() -> FastAPI:
         ("/", clusters_page),
         ("/deploy", cluster_pages.deploy_page),
         ("/cluster/{name}", cluster_pages.cluster_page),
+        ("/cluster/{name}/change", cluster_pages.change_page),
         ("/cluster/{name}/do/{operation}", cluster_pages.action_page),
         ("/cluster/{name}/run/{dag}/{run:path}", cluster_pages.run_part),
     ):

@@ -11,7 +11,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from fastapi import Depends, HTTPException, Request
 
 from windlass.domain.sealing import MasterKeys
-from windlass.domain.spec.form import PRESETS, first_spec
+from windlass.domain.spec.form import PRESETS, first_spec, read_form, write_form
 from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
 from windlass.effects.store import Store
 from windlass.effects.store.read_cluster import read_known
@@ -27,7 +27,7 @@ from windlass.web.access import (
     unknown,
 )
 from windlass.web.actions import ACTIONS, BY_OPERATION, action_form
-from windlass.web.catalog_view import view_catalog
+from windlass.web.catalog_view import CatalogView, view_catalog
 from windlass.web.cluster_runs import ClusterRuns, TheClusterRuns
 from windlass.web.needs import TheCatalog, TheKeys, TheStandings, TheStore
 from windlass.web.pages import render
@@ -116,17 +116,38 @@ def run_part(request: Request, name: Visible, dag: str, run: str, page: ThePage)
     return render(request, "runs.html", runs=shown)
 
 
-def deploy_page(
-    request: Request, user: User, catalog: TheCatalog, standings: TheStandings, runs: TheClusterRuns
-) -> str:
+def deploy_page(request: Request, page: ThePage, standings: TheStandings) -> str:
     """Show the catalog, and the form and the text of a new cluster's spec."""
-    view, lets = view_catalog(catalog, standings), airflow_lets_run(Operation.APPLY, user)
-    form = runs.form(Operation.APPLY) if lets else None
+    view = view_catalog(page.catalog, standings)
+    return _deploy(request, page, view, first_spec(view.newest), "")
+
+
+def change_page(request: Request, name: Visible, page: ThePage, standings: TheStandings) -> str:
+    """Show the same with the spec of a cluster, as the newest run has brought it that Airflow lets the user read.
+
+    The store's own is for no page: what people wrote freely into it is not shown.
+    """
+    known = known_cluster(name, page.store, page.keys)
+    if not may_run(page.store, name, Operation.APPLY, page.user):
+        raise HTTPException(403, f"you may not run `{Operation.APPLY}` for `{name}`")
+    reads = airflow_lets_read(Operation.APPLY, DagAccessEntity.RUN, page.user)
+    text = page.runs.newest_spec(name) if reads else ""
+    form = read_form(text, page.catalog)
+    if form is not None:  # it may have been upgraded since
+        version = known.cluster.spec.kubernetes.version
+        text = write_form(text, form.model_copy(update={"version": version}), page.catalog) or text
+    return _deploy(request, page, view_catalog(page.catalog, standings), text, name)
+
+
+def _deploy(request: Request, page: PageNeeds, view: CatalogView, text: str, changed: str) -> str:
+    lets = airflow_lets_run(Operation.APPLY, page.user)
+    form = page.runs.form(Operation.APPLY) if lets else None
     return render(
         request,
         "deploy.html",
         catalog=view,
-        text=first_spec(view.newest),
+        text=text,
+        changed=changed,
         presets={
             name: [{"name": host, "roles": list(roles)} for host, roles in hosts] for name, hosts in PRESETS.items()
         },

@@ -14,6 +14,7 @@ from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
 from airflow.utils.types import DagRunType
 from fastapi import Depends
 from sqlalchemy import ColumnElement, and_, or_, select, tuple_
@@ -29,6 +30,9 @@ SHOWN = frozenset(Operation) - OF_ALL - {Operation.COMMAND}
 """The DAGs whose runs are about one cluster, and whose results nobody has sealed."""
 MOST = 6
 """Runs that a page shows."""
+_GIVEN_SPECS = (Operation.APPLY, Operation.CREATE, Operation.UPGRADE, Operation.RECOVER)
+"""The DAGs that bring a cluster to a spec which they are given."""
+_LOOKED_AT = 50
 _LEFT_OUT = ("skipped", "removed")
 _WAITING = ("awaiting_input", "deferred", "running")
 Run = tuple[str, str]
@@ -56,6 +60,15 @@ class ClusterRuns:
         """Return one run; None if there is none, or none that pages show."""
         found = self._read(DagRun.dag_id == dag_id, DagRun.run_id == run_id) if dag_id in SHOWN else ()
         return next(iter(found), None)
+
+    def newest_spec(self, cluster: str) -> str:
+        """Return the spec that the newest run has brought which changed the cluster by one; empty if there is none."""
+        is_its = DagRun.conf["cluster"].as_string() == cluster
+        asked = select(DagRun.conf).where(DagRun.dag_id.in_(_GIVEN_SPECS), DagRun.state == DagRunState.SUCCESS, is_its)
+        with create_session() as session:
+            found = session.scalars(asked.order_by(DagRun.run_after.desc()).limit(_LOOKED_AT))
+            specs = (str(one.get("spec") or "") for one in found if one and one.get("plan_only") is not True)
+            return next(filter(None, specs), "")
 
     def form(self, dag_id: str) -> DagForm | None:
         """Return what a DAG takes; None if Airflow does not know it."""

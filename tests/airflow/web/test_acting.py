@@ -128,6 +128,38 @@ def test_the_catalog_is_shown_to_everybody_and_deployed_by_who_may_start_an_appl
         assert shown in page.text
 
 
+def ended(run: str) -> None:
+    with create_session() as session:
+        session.execute(update(DagRun).where(DagRun.run_id == run).values(state="success"))
+
+
+def test_a_cluster_is_changed_from_the_spec_that_the_newest_run_has_brought(client: TestClient) -> None:
+    def shown(name: str, cluster: str = "open") -> bool:
+        return f"name: {name}" in get(client, f"cluster/{cluster}/change").text
+
+    assert "Airflow remembers no run" in get(client, "cluster/open/change").text
+    old, new = (THREE.replace("demo", "open").replace("cp-3", name) for name in ("host-old", "host-new"))
+    for run, conf in (
+        ("one", {"spec": old}),
+        ("two", {"spec": new}),
+        ("three", {"spec": old, "plan_only": True}),
+        ("four", {}),
+        ("five", {"spec": old}),
+    ):
+        start("apply_cluster", run, cluster="open", **conf)
+        if run != "five":
+            ended(run)
+    assert (shown("host-old"), shown("host-new")) == (False, True)
+    # The stored spec is of v1.36.3: what an upgrade did is not undone.
+    assert "v1.36.3}" in get(client, "cluster/open/change").text
+    assert not shown("host-new", "demo")
+
+
+@pytest.mark.parametrize(("role", "status"), [("viewer", 403), ("user", 200), ("op", 403), ("admin", 403)])
+def test_a_spec_is_changed_by_who_may_operate_the_cluster(client: TestClient, role: str, status: int) -> None:
+    assert get(client, "cluster/demo/change", role).status_code == status
+
+
 def fields(client: TestClient, store: MemoryStore, operation: str) -> dict[str, Field]:
     cluster = client.get("/windlass/api/clusters/open", headers=login("admin")).json()
     bundles = client.get("/windlass/api/clusters/open/bundles", headers=login("admin")).json()

@@ -32,7 +32,13 @@ PAIRS = (
     ("card", "accent"),
 )
 """Colours of text, and what they stand on."""
-PAGES = ("", "deploy", "cluster/demo", *(f"cluster/demo/do/{operation}" for operation in BY_OPERATION))
+PAGES = (
+    "",
+    "deploy",
+    "cluster/demo",
+    "cluster/demo/change",
+    *(f"cluster/demo/do/{operation}" for operation in BY_OPERATION),
+)
 
 
 def brightness(colour: str) -> float:

@@ -261,4 +261,4 @@ text.addEventListener("input", () => soon(textChanged));
 onPress("preview-it", preview);
 onPress("plan-it", plan);
 onPress("deploy-it", run);
-textChanged().catch(failed);
+if (text.value.trim()) textChanged().catch(failed);

@@ -154,6 +154,7 @@ function sure(text, word) {
     button.value = value;
     button.textContent = label;
     button.className = value === "yes" ? "main" : "";
+    button.autofocus = value === "no";
     form.append(button);
   }
   dialog.append(words, form);
