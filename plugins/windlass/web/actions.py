@@ -107,10 +107,6 @@ def _etcd_host(field: Field, cluster: Glance, _: Any) -> Field:
     return replace(_chosen(field, options_of(etcd)), value=next(iter(ill), ""))
 
 
-def _stop_after(field: Field, cluster: Glance, _: Any) -> Field:
-    return _chosen(field, (Option("", "go on to the end"), *options_of(_hosts(cluster))))
-
-
 def _any_hosts(field: Field, cluster: Glance, _: Any) -> Field:
     return replace(field, kind="checks", options=options_of(_hosts(cluster)))
 
@@ -124,7 +120,6 @@ _FILLED: dict[str, Fill] = {
     "version": _version,
     "bundle": _bundle,
     "host": _etcd_host,
-    "stop_after": _stop_after,
     "accept_new_host_key": _any_hosts,
     "finding": _found,
 }

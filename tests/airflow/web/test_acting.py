@@ -178,7 +178,6 @@ def fields(client: TestClient, store: MemoryStore, operation: str) -> dict[str, 
         ("replace_member", "host", ["cp-1", "cp-2", "cp-3"]),
         ("delete_cluster", "gone", ["cp-1", "cp-2", "cp-3"]),
         ("apply_cluster", "accept_new_host_key", ["cp-1", "cp-2", "cp-3"]),
-        ("apply_cluster", "stop_after", ["", "cp-1", "cp-2", "cp-3"]),
     ],
 )
 def test_a_form_offers_what_the_cluster_has(
